@@ -1,0 +1,71 @@
+"""What a channel is: the protocol every kind implements, and what it is given.
+
+A kind is one module: its settings model, a pure payload function, and a class with `send` and `aclose`. It never
+retries, sleeps, logs a secret or touches the store. Third parties register a `Kind` under the entry-point group
+`notifier.channels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from notifier.domain.delivery import Receipt, Thread
+from notifier.domain.message import Message
+from notifier.domain.time import Duration
+
+if TYPE_CHECKING:
+    from notifier.channels.http import GuardedClient
+    from notifier.telemetry.clock import Clock
+
+
+class ChannelSettings(BaseModel):
+    """The base of every kind's settings: frozen, unknown keys refused. `type`, `rate_limit` and `digest` are not here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+S = TypeVar("S", bound=ChannelSettings)
+S_contra = TypeVar("S_contra", bound=ChannelSettings, contravariant=True)
+
+
+class Channel(Protocol):
+    """A configured sender.
+
+    `send` delivers one message to one target (an address, a Slack channel, a URL's name) and returns a receipt once the
+    receiver has taken it, or raises `SendError`. `thread` is what is known of earlier messages about the same episode at
+    the same target. The caller bounds the time (30 s) and records the outcome.
+    """
+
+    async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt: ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toolbox:
+    """What the runtime lends to a channel."""
+
+    clock: Clock
+    http: GuardedClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[S]):
+    """One kind of channel, as the registry knows it.
+
+    `targets` names the recipients (one delivery each); the names are stored and shown, so they hold no secret.
+    `digest` is whether pending messages beyond the rate limit go as one digest (else they are paced). `pace` is the least
+    time between two messages to one target. `concurrency` is how many sends of one channel may run at once.
+    """
+
+    name: str
+    settings: type[S]
+    open: Callable[[str, S, Toolbox], Channel]
+    targets: Callable[[S], Sequence[str]]
+    digest: bool = True
+    pace: Duration = 0
+    concurrency: int = 8

@@ -1,0 +1,61 @@
+"""An event: one validated, scrubbed, immutable error occurrence, as posted to `/v1/events`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from notifier.domain.time import Instant
+
+RESERVED_LABELS = ("project", "service", "environment", "release", "host", "severity", "exception", "task")
+
+
+class Severity(StrEnum):
+    """How bad it is; `rank` orders them, `critical` highest."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return _RANK[self]
+
+
+_RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2, Severity.CRITICAL: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What ingest hands to the store.
+
+    `at` is when it happened by notifier's reckoning (DESIGN 5: received - (sent - timestamp)), `received_at` when
+    it came. `labels` are the sender's, normalised to `str: str`, plus the reserved ones. `document` is the whole
+    sanitised and scrubbed event in the contract's JSON form, as UTF-8 text: what a sample keeps. `id_given` says
+    whether the sender chose the id: only then can a duplicate come.
+    """
+
+    project: str
+    id: str
+    id_given: bool
+    at: Instant
+    received_at: Instant
+    service: str
+    environment: str
+    severity: Severity
+    fingerprint: str
+    title: str
+    labels: Mapping[str, str]
+    status: Literal["firing", "resolved"]
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Why one posted event was not accepted. `path` names contract fields only (`exception.frames[3].line`)."""
+
+    path: str
+    message: str

@@ -1,0 +1,109 @@
+"""What a channel is given to tell: a frozen snapshot, the same on every retry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from notifier.domain.incident import Incident
+from notifier.domain.notification import PRECEDENCE, Reason
+from notifier.domain.time import Instant
+
+SHOWN_AT_MOST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One incident as it stood when the decision fell, and why it is told."""
+
+    incident: Incident
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the decision came from, so that a message says why it was sent.
+
+    `route` is the route's matchers from the root down (`severity="critical"`, or `default`), `line` its place in
+    the configuration (`notifier.yaml:12`).
+    """
+
+    route: str
+    line: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One delivery's content.
+
+    `id` is the delivery's id, stable over retries and redeliveries. `told` holds at most 20 incidents, changed ones
+    first; `more` counts those that are not shown. `totals` counts all by reason. `suppressed` counts the events that
+    were counted but not told one by one since the last message. `labels` are those that the group shares. `note` is a
+    line to show above everything: what failed (fallback), what a test is, how many a digest merges. `possible_repeat`
+    is set when an earlier attempt may have arrived: channels may show it, the webhook body never changes.
+    """
+
+    id: str
+    reason: Reason
+    at: Instant
+    project: str
+    group: str | None
+    labels: Mapping[str, str]
+    told: tuple[Told, ...]
+    more: int = 0
+    totals: Mapping[str, int]
+    suppressed: int = 0
+    origin: Origin | None = None
+    note: str | None = None
+    thread_id: str
+    previous_thread_id: str | None = None
+    possible_repeat: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The stored form; `from_json` reads it back unchanged. `possible_repeat` belongs to the attempt, not to it."""
+        return {
+            "id": self.id,
+            "reason": self.reason.value,
+            "at": self.at,
+            "project": self.project,
+            "group": self.group,
+            "labels": dict(self.labels),
+            "told": [{"incident": one.incident.as_json(), "reason": one.reason.value} for one in self.told],
+            "more": self.more,
+            "totals": dict(self.totals),
+            "suppressed": self.suppressed,
+            "origin": None if self.origin is None else [self.origin.route, self.origin.line],
+            "note": self.note,
+            "thread_id": self.thread_id,
+            "previous_thread_id": self.previous_thread_id,
+        }
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Message:
+        origin = document["origin"]
+        return Message(
+            id=document["id"],
+            reason=Reason(document["reason"]),
+            at=document["at"],
+            project=document["project"],
+            group=document["group"],
+            labels=document["labels"],
+            told=tuple(
+                Told(incident=Incident.from_json(one["incident"]), reason=Reason(one["reason"]))
+                for one in document["told"]
+            ),
+            more=document["more"],
+            totals=document["totals"],
+            suppressed=document["suppressed"],
+            origin=None if origin is None else Origin(route=origin[0], line=origin[1]),
+            note=document["note"],
+            thread_id=document["thread_id"],
+            previous_thread_id=document["previous_thread_id"],
+        )
+
+
+def leading(reasons: Mapping[str, int] | set[Reason]) -> Reason | None:
+    """The one reason that stands for several: the first in the order of precedence."""
+    present = {str(reason) for reason in reasons}
+    return next((reason for reason in PRECEDENCE if reason.value in present), None)

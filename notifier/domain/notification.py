@@ -1,0 +1,49 @@
+"""A notification: one decision to tell. And why people are told, or are not."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why told."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SEVERITY_RAISED = "severity_raised"
+    UNMUTED = "unmuted"
+    ESCALATED = "escalated"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    REPEATED = "repeated"
+    DIGEST = "digest"
+    FALLBACK = "fallback"
+    SYSTEM = "system"
+    TEST = "test"
+
+
+class HeldBy(StrEnum):
+    """Why not told."""
+
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    WAITING = "waiting"
+    BELOW_THRESHOLD = "below_threshold"
+    SILENCED = "silenced"
+    INHIBITED = "inhibited"
+    MUTE_TIME = "mute_time"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    RATE_LIMITED = "rate_limited"
+
+
+# The group's own reason is the first of these that any of its members has (DESIGN 5, Timing).
+PRECEDENCE = (
+    Reason.OPENED,
+    Reason.REOPENED,
+    Reason.SEVERITY_RAISED,
+    Reason.UNMUTED,
+    Reason.ACKNOWLEDGED,
+    Reason.RESOLVED,
+    Reason.REPEATED,
+)

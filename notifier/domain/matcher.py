@@ -2,20 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal, cast
+
+import re2
 
 Op = Literal["=", "!=", "=~", "!~"]
+
+LONGEST_TEXT = 4_096
+LONGEST_REGEX = 1_024
+_REGEX_MEMORY = 1 << 20
+_REMEMBERED_VALUES = 128
+
+_PLAIN_NAME = re.compile(r"[^\s{}!=~,\\\"'`]+")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OP = re.compile(r"\s*(=~|!=|!~|=)\s*")
+_ESCAPE = re.compile(r'\\([n"\\])')
+_ESCAPED = {"n": "\n", '"': '"', "\\": "\\"}
+_SHAPE = 'write name="value", with one of = != =~ !~'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """One condition on one label; a missing label counts as the empty string."""
+    """One condition on one label; a missing label counts as the empty string.
+
+    Making one with a regular expression that RE2 refuses is a `ValueError` whose text is a sentence. `str()`
+    gives the form that `parse` reads back.
+    """
 
     name: str
     op: Op
     value: str
+    _test: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_test", _TESTS[self.op](self.value))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        raise NotImplementedError
+        return self._test(labels.get(self.name, ""))
+
+    def __str__(self) -> str:
+        name = self.name if _PLAIN_NAME.fullmatch(self.name) else _quote(self.name)
+        return f"{name}{self.op}{_quote(self.value)}"
+
+
+def parse(text: str) -> Matcher:
+    r"""Read `name op "value"`, or raise `ValueError` with a sentence that does not repeat the text.
+
+    Follows Alertmanager's matchers: in quotes `\n`, `\"` and `\\` are escapes, and any other backslash stays,
+    so that `path=~"v\d+"` means what it says; a value without quotes runs to the end; a name with signs of
+    its own is quoted. Refused, though Alertmanager's older parser takes them as part of the value: `==` and
+    other kinds of quotes.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"a matcher has at most {LONGEST_TEXT} characters")
+    name, rest = _take_name(text.strip())
+    op = _OP.match(rest)
+    if op is None:
+        raise ValueError(f"no operator follows the label's name: {_SHAPE}")
+    return Matcher(name=name, op=cast("Op", op[1]), value=_value(rest[op.end() :]))
+
+
+def _take_name(text: str) -> tuple[str, str]:
+    quoted = _QUOTED.match(text)
+    if quoted is not None:
+        name = _unescape(quoted[0][1:-1])
+        if not name:
+            raise ValueError(f"the label's name is empty: {_SHAPE}")
+        return name, text[quoted.end() :]
+    plain = _PLAIN_NAME.match(text)
+    if plain is None:
+        raise ValueError(f"a matcher begins with a label's name: {_SHAPE}")
+    return plain[0], text[plain.end() :]
+
+
+def _value(text: str) -> str:
+    if text.startswith('"'):
+        if _QUOTED.fullmatch(text) is None:
+            raise ValueError(
+                r"the quoted value must end with the text's last quote; write a quote inside it as \""
+            )
+        return _unescape(text[1:-1])
+    if text.startswith(("=", "~")):
+        raise ValueError("there is no such operator: equality is one =, a regular expression is =~")
+    if text.startswith(("'", "`")):
+        raise ValueError('a value is quoted with ", not with other quotes')
+    if '"' in text:
+        raise ValueError(r'a value with quotes inside is written in quotes itself, as name="a \"b\" c"')
+    return _unescape(text)
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda escape: _ESCAPED[escape[1]], text)
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _regex(pattern: str) -> Callable[[str], bool]:
+    """Whether the whole value matches; remembers the latest answers, as labels repeat and RE2 costs 3 us."""
+    search = _compile(pattern).fullmatch
+
+    @lru_cache(maxsize=_REMEMBERED_VALUES)
+    def test(value: str) -> bool:
+        try:
+            return search(value) is not None
+        except UnicodeEncodeError:  # a lone surrogate; RE2 reads UTF-8
+            return search(value.encode("utf-8", "replace").decode()) is not None
+
+    return test
+
+
+def _not_regex(pattern: str) -> Callable[[str], bool]:
+    test = _regex(pattern)
+    return lambda value: not test(value)
+
+
+@lru_cache(maxsize=1_024)
+def _compile(pattern: str) -> re2._Regexp:
+    if len(pattern) > LONGEST_REGEX:
+        raise ValueError(f"a regular expression has at most {LONGEST_REGEX} characters")
+    options = re2.Options()
+    options.log_errors = False  # RE2 would write to stderr
+    options.max_mem = _REGEX_MEMORY
+    try:
+        return re2.compile(pattern, options)
+    except UnicodeEncodeError:
+        raise ValueError("a regular expression must be valid Unicode, without lone surrogates") from None
+    except re2.error as error:
+        raise ValueError(
+            f"the regular expression does not compile: {_complaint(error)} (RE2 syntax)"
+        ) from None
+
+
+def _complaint(error: Exception) -> str:
+    """RE2's own words up to the colon; what follows repeats the pattern."""
+    reason = error.args[0] if error.args else b""
+    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return text.partition(":")[0] or "it is not valid"
+
+
+_TESTS: Mapping[str, Callable[[str], Callable[[str], bool]]] = {
+    "=": lambda wanted: lambda value: value == wanted,
+    "!=": lambda wanted: lambda value: value != wanted,
+    "=~": _regex,
+    "!~": _not_regex,
+}

@@ -1,0 +1,49 @@
+"""Which routes tell about an incident, and in which group, as Alertmanager decides it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+
+from notifier.domain.route import Route
+
+PER_INCIDENT = ("incident",)
+
+
+def route(tree: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
+    """The routes that tell about these labels, in the file's order; never empty, as the root matches all.
+
+    A node that matches asks its children in order and stops after the first that matches and does not
+    `continue`; where no child matches, the node itself tells (Alertmanager, `dispatch.Route.Match`).
+    """
+    return tuple(_walk(tree, labels))
+
+
+def group_labels(node: Route, labels: Mapping[str, str], incident_id: str) -> Mapping[str, str]:
+    """The labels that a group shares, in the order of `group_by`, without those that the incident lacks."""
+    if node.group_by == PER_INCIDENT:
+        return {"incident": incident_id}
+    return {name: labels[name] for name in node.group_by if labels.get(name)}
+
+
+def group_key(project: str, node: Route, shared: Mapping[str, str]) -> str:
+    """32 hex digits: the project, the route's matchers from the root down, `group_by` and the values.
+
+    Stable over reloads that change timing, channels, lines or the order of `group_by`.
+    """
+    values = [[name, shared.get(name, "")] for name in sorted(node.group_by)]
+    identity = json.dumps([project, node.key, values], separators=(",", ":"))
+    return blake2b(identity.encode(), digest_size=16).hexdigest()
+
+
+def _walk(node: Route, labels: Mapping[str, str]) -> Iterator[Route]:
+    told = False
+    for child in node.routes:
+        if all(matcher.matches(labels) for matcher in child.match):
+            told = True
+            yield from _walk(child, labels)
+            if not child.continue_:
+                return
+    if not told:
+        yield node

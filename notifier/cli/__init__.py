@@ -1,0 +1,101 @@
+"""The command line. `main` is the script `notifier`.
+
+Commands are clients of the running service and need httpx alone; `serve`, `check`, `schema`, `db upgrade` and
+`keys create --offline` work on files and need the extra `server`. It is argparse, because the client's
+installation has nothing else, and because `--help` then costs a quarter of what typer's or click's does.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from notifier.cli import events, files, keys, lists, probes
+from notifier.cli.options import Parser
+from notifier.cli.session import Exit, Failure, Session
+from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
+
+EPILOG = """\
+environment:
+  NOTIFIER_URL       the service's address (default: http://127.0.0.1:8000)
+  NOTIFIER_KEY       the API key; or NOTIFIER_KEY_FILE, a file that holds it
+  NOTIFIER_CONFIG    the configuration file, where --config does not name one
+
+exit status:
+  0  done                    3  the service cannot be reached or is too busy: try again later
+  1  the answer is no        4  the key was refused
+  2  wrong usage or configuration
+
+Data goes to standard output, talk to standard error."""
+
+
+def parser() -> Parser:
+    """Every command that this version has."""
+    top = Parser(
+        prog="notifier",
+        description="Error reports in, alerts out. Commands ask the running service.",
+        epilog=EPILOG,
+    )
+    top.add_argument("--version", action="store_true", help="print the version")
+    top.set_defaults(run=None, config=None, json=False)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    files.add(commands)
+    events.add(commands)
+    keys.add(commands)
+    probes.add(commands)
+    lists.add(commands)
+    files.add_backup(commands)
+    return top
+
+
+def run(arguments: Sequence[str], session: Session) -> int:
+    """Run one command. Answers its exit status; argparse leaves by SystemExit(2) where the usage is wrong."""
+    top = parser()
+    given = top.parse_args(arguments)
+    try:
+        if given.version:
+            return _version(session)
+        if given.run is None:
+            top.error("name a command")
+        return int(given.run(given, session))
+    except Failure as failure:
+        session.say(f"notifier: {failure}")
+        return failure.status
+    except ConfigError as error:
+        session.say(
+            f"{error}\nnotifier: the configuration cannot be used; `notifier check` shows this again."
+        )
+        return Exit.USAGE
+    except NotifierError as error:
+        session.say(f"notifier: {error}")
+        return Exit.UNREACHABLE if isinstance(error, StoreUnavailable) else Exit.NO
+    except KeyboardInterrupt:
+        session.say("notifier: interrupted.")
+        return Exit.INTERRUPTED
+
+
+def main() -> int:
+    """The script: this process's arguments, environment and streams."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    session = Session(environ=os.environ, stdin=sys.stdin.buffer, stdout=sys.stdout, stderr=sys.stderr)
+    try:
+        return run(sys.argv[1:], session)
+    except BrokenPipeError:
+        # What is still buffered would raise once more when the interpreter closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        session.say("notifier: whoever read the output has left; the rest was not written.")
+        return Exit.BROKEN_PIPE
+
+
+def _version(session: Session) -> Exit:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        session.put(version("notifier-alerting"))
+    except PackageNotFoundError:
+        session.put("unknown")
+    return Exit.OK

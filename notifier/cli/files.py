@@ -1,0 +1,97 @@
+"""Commands that work on files: `serve`, `check`, `schema`, `db upgrade`; and `backup`, which writes one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from notifier.cli.options import Arguments, Subparsers, command, family
+from notifier.cli.service import connect
+from notifier.cli.session import Exit, Failure, Session
+from notifier.cli.words import as_json
+
+BACKUP_SECONDS = 300
+
+
+def add(commands: Subparsers) -> None:
+    command(commands, "serve", serve, "run the service")
+    command(commands, "check", check, "report every problem of the configuration; exits 1 if there is any")
+    command(commands, "schema", schema, "print the JSON Schema of the configuration")
+    database = family(commands, "db", "look after the database")
+    command(database, "upgrade", upgrade, "bring the database's tables up to date")
+
+
+def add_backup(commands: Subparsers) -> None:
+    parser = command(
+        commands, "backup", backup, "write a copy of the running service's database to a new file"
+    )
+    parser.add_argument("file", metavar="FILE", type=Path)
+
+
+def serve(arguments: Arguments, session: Session) -> Exit:
+    status = session.local().serve(arguments.config)
+    return Exit(status) if status in set(Exit) else Exit.NO
+
+
+def check(arguments: Arguments, session: Session) -> Exit:
+    errors, warnings = (
+        tuple(map(str, part)) for part in session.local().check(arguments.config, session.environ)
+    )
+    if arguments.json:
+        session.put(as_json({"errors": errors, "warnings": warnings}))
+    else:
+        for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):
+            session.put(line)
+    session.say("The configuration has problems." if errors else "The configuration is good.")
+    return Exit.NO if errors else Exit.OK
+
+
+def schema(arguments: Arguments, session: Session) -> Exit:
+    del arguments
+    session.put(as_json(session.local().schema()))
+    return Exit.OK
+
+
+def upgrade(arguments: Arguments, session: Session) -> Exit:
+    result = session.local().upgrade(arguments.config, session.environ)
+    session.put(as_json({"result": result}) if arguments.json else result)
+    return Exit.OK
+
+
+def backup(arguments: Arguments, session: Session) -> Exit:
+    target: Path = arguments.file
+    if target.exists():
+        raise Failure(Exit.USAGE, "a file of that name exists: a backup never overwrites one.")
+    with (
+        connect(session, arguments.config, seconds=BACKUP_SECONDS) as service,
+        service.stream("POST", "/v1/backup") as chunks,
+    ):
+        size = _write(target, chunks)
+    if arguments.json:
+        session.put(as_json({"file": str(target), "bytes": size}))
+    session.say(f"Wrote {size:,} bytes.")
+    return Exit.OK
+
+
+def _write(target: Path, chunks: Iterator[bytes]) -> int:
+    """All of it or nothing: a part under another name, its owner's only, renamed once it is on the disk."""
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb", opener=_private) as file:
+            size = sum(map(file.write, chunks))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(part, target)
+    except FileExistsError as error:
+        raise Failure(Exit.USAGE, "a file of that name came up meanwhile; it was left alone.") from error
+    except OSError as error:
+        raise Failure(Exit.USAGE, f"the backup cannot be written: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return size
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

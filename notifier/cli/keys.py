@@ -1,0 +1,59 @@
+"""`notifier keys`: list, create and revoke API keys."""
+
+from __future__ import annotations
+
+from notifier.cli.lists import show_page
+from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment
+from notifier.cli.service import connect
+from notifier.cli.session import Exit, Session
+from notifier.cli.words import as_json
+
+SCOPES = ("ingest", "read", "manage", "admin")
+COLUMNS = ("id", "project", "name", "scopes", "created_at", "last_used_at", "revoked_at")
+
+
+def add(commands: Subparsers) -> None:
+    keys = family(commands, "keys", "list, create and revoke API keys")
+    paged(command(keys, "list", list_keys, "list the keys, without their secrets"))
+    parser = command(keys, "create", create, "create a key and print it, this once")
+    parser.add_argument("--project", default="default", help="the project it belongs to (default: default)")
+    parser.add_argument("--name", default="cli", help="what it is for, in a word (default: cli)")
+    parser.add_argument(
+        "--scope", dest="scopes", action="append", choices=SCOPES, help="may be repeated (default: ingest)"
+    )
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="write it into the database of --config; the service must not run",
+    )
+    parser = command(keys, "revoke", revoke, "revoke a key, at once")
+    parser.add_argument("id", metavar="ID")
+
+
+def list_keys(arguments: Arguments, session: Session) -> Exit:
+    with connect(session, arguments.config) as service:
+        page = service.page("/v1/keys", query(arguments, ("limit", "cursor")))
+    show_page(page, COLUMNS, arguments, session)
+    return Exit.OK
+
+
+def create(arguments: Arguments, session: Session) -> Exit:
+    wanted = {"project": arguments.project, "name": arguments.name, "scopes": arguments.scopes or ["ingest"]}
+    if arguments.offline:
+        secret = session.local().create_key_offline(arguments.config, session.environ, **wanted)
+        made = {**wanted, "key": secret}
+    else:
+        with connect(session, arguments.config) as service:
+            made = service.post("/v1/keys", wanted)
+    session.put(as_json(made) if arguments.json else str(made["key"]))
+    session.say(f"This key of project {wanted['project']} is shown only now: keep it safe.")
+    return Exit.OK
+
+
+def revoke(arguments: Arguments, session: Session) -> Exit:
+    with connect(session, arguments.config) as service:
+        service.delete(f"/v1/keys/{segment(arguments.id)}")
+    if arguments.json:
+        session.put(as_json({"id": arguments.id, "revoked": True}))
+    session.say("Revoked.")
+    return Exit.OK

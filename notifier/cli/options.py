@@ -1,0 +1,88 @@
+"""How commands are declared: a name, a sentence, what runs, and the options that they share."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable
+from typing import NoReturn, TypeAlias
+
+from notifier.cli.session import Exit, Session
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - the type has no public name
+Arguments = argparse.Namespace
+Run = Callable[[Arguments, Session], Exit]
+
+KEY_LIKE = re.compile(r"(ntf|whsec)_\S+")
+
+
+class Form(argparse.RawDescriptionHelpFormatter):
+    """Examples keep their lines, and names of commands stand beside their sentences."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse without abbreviations, whose complaints never repeat a key that was typed as an argument."""
+
+    def __init__(self, **parts: object) -> None:
+        parts.setdefault("formatter_class", Form)
+        super().__init__(allow_abbrev=False, **parts)  # type: ignore[arg-type] # argparse passes its own on
+
+    def error(self, message: str) -> NoReturn:
+        if KEY_LIKE.search(message):
+            message = (
+                "a key was given as an argument, which every user of this machine can read: use NOTIFIER_KEY"
+            )
+        super().error(f"{message}\nnotifier: `{self.prog} --help` shows what it takes")
+
+
+def command(parent: Subparsers, name: str, run: Run, summary: str) -> Parser:
+    """A command with the options that all commands take. `summary` is its sentence in both helps."""
+    parser = parent.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration (else NOTIFIER_CONFIG)"
+    )
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    return parser
+
+
+def family(parent: Subparsers, name: str, summary: str) -> Subparsers:
+    """A word that only groups commands: `keys list`, `keys create`."""
+    parser = parent.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def paged(parser: Parser) -> None:
+    parser.add_argument("--limit", type=positive, metavar="N", help="at most N of them")
+    parser.add_argument("--cursor", help="go on where the last page ended")
+
+
+def query(arguments: Arguments, names: Iterable[str]) -> dict[str, str]:
+    """The given options among `names`, as a query."""
+    given = ((name, getattr(arguments, name, None)) for name in names)
+    return {name: str(value) for name, value in given if value is not None}
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`name=value`; the value may hold further equals signs, and may be empty."""
+    name, sign, value = text.partition("=")
+    if not (name.strip() and sign):
+        raise argparse.ArgumentTypeError("a label is written name=value, such as region=eu-west-1")
+    return name.strip(), value
+
+
+def segment(text: str) -> str:
+    """An id or a name as one segment of a URL's path."""
+    from urllib.parse import quote
+
+    return quote(text, safe="").replace(".", "%2E") if text.strip(".") == "" else quote(text, safe="")

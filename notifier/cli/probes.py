@@ -1,0 +1,62 @@
+"""Commands that try something out: `test-channel`, `route-test`, `healthcheck`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from notifier.cli.lists import show
+from notifier.cli.options import Arguments, Subparsers, command, pair, segment
+from notifier.cli.service import connect, decoded, refuse
+from notifier.cli.session import Exit, Failure, Session
+from notifier.domain.delivery import Outcome
+
+# An attempt may take 30 s, and a channel may have several targets.
+TEST_SECONDS = 90
+HEALTH_SECONDS = 5
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(
+        commands, "test-channel", test_channel, "send a test through a channel; exits 1 if it did not arrive"
+    )
+    parser.add_argument("name", metavar="NAME")
+    parser = command(
+        commands, "route-test", route_test, "say who would be told about these labels; exits 1 if nobody"
+    )
+    parser.add_argument("labels", nargs="+", type=pair, metavar="NAME=VALUE")
+    command(commands, "healthcheck", healthcheck, "exit 0 if the service is ready, else 1; needs no key")
+
+
+def test_channel(arguments: Arguments, session: Session) -> Exit:
+    with connect(session, arguments.config, seconds=TEST_SECONDS) as service:
+        answer = service.post(f"/v1/channels/{segment(arguments.name)}/test")
+    show(answer, arguments, session)
+    return Exit.OK if answer.get("outcome") == Outcome.DELIVERED else Exit.NO
+
+
+def route_test(arguments: Arguments, session: Session) -> Exit:
+    with connect(session, arguments.config) as service:
+        answer = service.post("/v1/routes/test", {"labels": dict(arguments.labels)})
+    show(answer, arguments, session)
+    if answer.get("routes"):
+        return Exit.OK
+    session.say("Nobody would be told.")
+    return Exit.NO
+
+
+def healthcheck(arguments: Arguments, session: Session) -> Exit:
+    """Docker knows 0 and 1 only, so a service that cannot be reached is 1 as well."""
+    try:
+        document = _ready(arguments, session)
+    except Failure as failure:
+        session.say(f"not ready: {failure}")
+        return Exit.USAGE if failure.status is Exit.USAGE else Exit.NO
+    show(document, arguments, session)
+    return Exit.OK
+
+
+def _ready(arguments: Arguments, session: Session) -> Any:
+    with connect(session, arguments.config, keyed=False, seconds=HEALTH_SECONDS) as service:
+        answer = service.answer("GET", "/readyz")
+    refuse(answer)
+    return decoded(answer)

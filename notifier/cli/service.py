@@ -1,0 +1,222 @@
+"""The running service, as a command asks it: one request, and every way it can fail as one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from notifier.cli.session import Exit, Failure, Session
+from notifier.cli.words import visible
+
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where it listens, turned into where to ask
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+KEY = re.compile(r"[!-~]+")
+TOLD_AT_MOST = 10
+
+NO_KEY = (
+    "no API key: put one into NOTIFIER_KEY, or the name of a file that holds it into NOTIFIER_KEY_FILE. "
+    "`notifier serve` prints the first key; `notifier keys create --offline` makes another."
+)
+STRANGER = "what answers there is no notifier, for its answer is of another form. Check NOTIFIER_URL."
+HINTS = {
+    401: " Check NOTIFIER_KEY: the key may be incomplete, revoked, or of another service.",
+    403: " Use a key that has the scope; `notifier keys create` makes one.",
+}
+
+
+def address(session: Session, config: str | None) -> str:
+    """Where the service is: NOTIFIER_URL, else where the given configuration listens, else port 8000 here."""
+    url = session.environ.get("NOTIFIER_URL")
+    if url:
+        return _checked(url)
+    environ = session.environ
+    if (
+        config
+        or environ.get("NOTIFIER_CONFIG")
+        or any(name.startswith("NOTIFIER_SERVER__") for name in environ)
+    ):
+        host, port = session.local().address(config, environ)
+        host = ANYWHERE.get(host, host)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return DEFAULT_URL
+
+
+def key(environ: Mapping[str, str]) -> str:
+    """The API key; never from the arguments, which every user of a machine can read."""
+    given, name = environ.get("NOTIFIER_KEY"), environ.get("NOTIFIER_KEY_FILE")
+    if given and name:
+        raise Failure(Exit.USAGE, "both NOTIFIER_KEY and NOTIFIER_KEY_FILE are set: keep one of them.")
+    text = (given or (_read(name) if name else "")).strip()
+    if not text:
+        raise Failure(Exit.USAGE, NO_KEY)
+    if not KEY.fullmatch(text):
+        raise Failure(Exit.USAGE, "the API key holds a space or a character that no key has: copy it anew.")
+    return text
+
+
+class Service:
+    """Sends requests and returns the decoded answer; a `Failure` says why there is none."""
+
+    def __init__(self, http: httpx.Client, base: str) -> None:
+        self._http = http
+        self._base = base
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        return self.request("GET", path, params=dict(query or {}))
+
+    def page(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """One page of a list: `{"items": [...], "next_cursor": ...}`."""
+        page = self.get(path, query)
+        items = page.get("items")
+        if not (isinstance(items, list) and all(isinstance(item, Mapping) for item in items)):
+            raise Failure(Exit.UNREACHABLE, STRANGER)
+        return page
+
+    def post(self, path: str, document: object = None) -> Any:
+        return self.request("POST", path, json={} if document is None else document)
+
+    def delete(self, path: str) -> Any:
+        return self.request("DELETE", path)
+
+    def request(self, method: str, path: str, **parts: Any) -> Any:
+        """One request. Answers the decoded JSON object, an empty one where there is no body."""
+        answer = self.answer(method, path, **parts)
+        refuse(answer)
+        return decoded(answer)
+
+    def answer(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        """One request and its answer, whatever its status."""
+        with self._reaching():
+            return self._http.request(method, path, **parts)
+
+    @contextmanager
+    def stream(self, method: str, path: str) -> Iterator[Iterator[bytes]]:
+        """One request whose answer is too large for memory."""
+        with self._reaching(), self._http.stream(method, path) as answer:
+            if not answer.is_success:
+                answer.read()
+                refuse(answer)
+            yield answer.iter_bytes()
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        import httpx
+
+        try:
+            yield
+        except httpx.ConnectError as error:
+            raise Failure(
+                Exit.UNREACHABLE,
+                f"nothing answers at {self._base}. Start it with `notifier serve`, or set NOTIFIER_URL.",
+            ) from error
+        except httpx.TimeoutException as error:
+            raise Failure(
+                Exit.UNREACHABLE, f"{self._base} did not answer in time. Whether it acted is unknown."
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Failure(
+                Exit.UNREACHABLE, f"the exchange with {self._base} broke off ({type(error).__name__})."
+            ) from error
+
+
+@contextmanager
+def connect(
+    session: Session, config: str | None, *, keyed: bool = True, seconds: float = 30
+) -> Iterator[Service]:
+    """The service at its address, with the key where it wants one. No answer for `seconds` is a failure."""
+    import httpx
+
+    base = address(session, config)
+    headers = {"Accept": "application/json", "User-Agent": "notifier-cli"}
+    if keyed:
+        headers["Authorization"] = f"Bearer {key(session.environ)}"
+    # A proxy that the environment names cannot reach this machine's own loopback.
+    beyond = urlsplit(base).hostname not in LOOPBACK
+    with httpx.Client(base_url=base, headers=headers, timeout=seconds, trust_env=beyond) as http:
+        yield Service(http, base)
+
+
+def refuse(answer: httpx.Response) -> None:
+    """Raise the `Failure` that a status of 300 or more stands for."""
+    if answer.is_success:
+        return
+    status = answer.status_code
+    if answer.is_redirect:
+        raise Failure(Exit.USAGE, f"the address redirects ({status}): set NOTIFIER_URL to the final one.")
+    sentence = _problem(answer) + HINTS.get(status, "")
+    if status in {401, 403}:
+        raise Failure(Exit.REFUSED, sentence)
+    if status == 429 or status >= 500:
+        raise Failure(Exit.UNREACHABLE, sentence + _wait(answer))
+    raise Failure(Exit.NO, sentence)
+
+
+def decoded(answer: httpx.Response) -> Any:
+    """The JSON object of an answer, an empty one where it has no body."""
+    if not answer.content:
+        return {}
+    try:
+        document = answer.json()
+    except (ValueError, RecursionError) as error:
+        raise Failure(Exit.UNREACHABLE, STRANGER) from error
+    if not isinstance(document, dict):
+        raise Failure(Exit.UNREACHABLE, STRANGER)
+    return document
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise Failure(Exit.USAGE, f"NOTIFIER_URL is no http or https address such as {DEFAULT_URL}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise Failure(
+            Exit.USAGE, "NOTIFIER_URL takes no password, query or fragment: the key is NOTIFIER_KEY."
+        )
+    return url.rstrip("/")
+
+
+def _read(name: str) -> str:
+    try:
+        with open(name, encoding="ascii", errors="replace") as file:  # noqa: PTH123 - pathlib has no bounded read
+            return file.read(4096)
+    except OSError as error:
+        raise Failure(
+            Exit.USAGE, f"the file that NOTIFIER_KEY_FILE names cannot be read: {error.strerror}."
+        ) from error
+
+
+def _problem(answer: httpx.Response) -> str:
+    """An RFC 9457 problem as a sentence or two; what else is wrong, one line each."""
+    try:
+        document = answer.json()
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        return f"the service answered {answer.status_code} {answer.reason_phrase}."
+    head = ": ".join(visible(str(document[name])) for name in ("title", "detail") if document.get(name))
+    lines = [f"{head or answer.reason_phrase} ({answer.status_code})."]
+    errors = document.get("errors")
+    lines += [_line(error) for error in (errors if isinstance(errors, list) else [])[:TOLD_AT_MOST]]
+    return "\n".join(lines)
+
+
+def _line(error: object) -> str:
+    if not isinstance(error, Mapping):
+        return f"  {error}"
+    return "  " + ": ".join(str(error[name]) for name in ("path", "message") if error.get(name))
+
+
+def _wait(answer: httpx.Response) -> str:
+    after = answer.headers.get("Retry-After", "")
+    return f" Try again in {after} s." if after.isdigit() else ""

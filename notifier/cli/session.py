@@ -1,0 +1,115 @@
+"""What a command is given: the environment, the three streams, and what works on files."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, BinaryIO, Protocol, TextIO, cast
+
+from notifier.cli.words import visible
+
+
+class Exit(IntEnum):
+    """What the exit status says; `notifier --help` and the README list them."""
+
+    OK = 0
+    NO = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    REFUSED = 4
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class Failure(Exception):
+    """The command ends here: one sentence for people, and the exit status that goes with it."""
+
+    def __init__(self, status: Exit, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Local(Protocol):
+    """What works on files instead of asking the service. A problem's text is `file:line:column: message`."""
+
+    def serve(self, config: str | None) -> int: ...
+
+    def check(
+        self, config: str | None, environ: Mapping[str, str]
+    ) -> tuple[Sequence[object], Sequence[object]]: ...
+
+    def schema(self) -> Mapping[str, Any]: ...
+
+    def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str: ...
+
+    def create_key_offline(
+        self, config: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
+    ) -> str: ...
+
+    def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
+        """The host and port that this configuration listens on."""
+        ...
+
+
+class Installed:
+    """The service in this installation, imported when a command needs it: the client alone comes without."""
+
+    def serve(self, config: str | None) -> int:
+        return cast("int", _service("notifier.app").serve(config))
+
+    def check(
+        self, config: str | None, environ: Mapping[str, str]
+    ) -> tuple[Sequence[object], Sequence[object]]:
+        return cast(
+            "tuple[Sequence[object], Sequence[object]]", _service("notifier.runtime").check(config, environ)
+        )
+
+    def schema(self) -> Mapping[str, Any]:
+        return cast("Mapping[str, Any]", _service("notifier.runtime").schema())
+
+    def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str:
+        return cast("str", _service("notifier.runtime").upgrade(config, environ))
+
+    def create_key_offline(
+        self, config: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
+    ) -> str:
+        runtime = _service("notifier.runtime")
+        return cast("str", runtime.create_key_offline(config, environ, project, name, scopes))
+
+    def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
+        server = _service("notifier.settings").load(config, environ).server
+        return server.host, server.port
+
+
+def _service(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise Failure(
+            Exit.USAGE,
+            f"this command needs the service, and only the client is installed (no module {error.name}). "
+            "Install the extra `server` from the clone: pip install '.[server]'",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of the command line. Data goes to `stdout`, talk to `stderr`."""
+
+    environ: Mapping[str, str]
+    stdin: BinaryIO
+    stdout: TextIO
+    stderr: TextIO
+    local: Callable[[], Local] = Installed
+
+    def say(self, sentence: str) -> None:
+        """Tell the person, on standard error; control characters cannot reach the terminal."""
+        self.stderr.write("".join(f"{visible(line)}\n" for line in sentence.splitlines()))
+        self.stderr.flush()
+
+    def put(self, text: str) -> None:
+        """Write data to standard output, and at once: it may be a key that is shown only now."""
+        self.stdout.write(f"{text}\n")
+        self.stdout.flush()

@@ -1,0 +1,68 @@
+"""JSON answers as text for people: aligned tables and lists of fields, or the JSON itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+WIDEST = 80
+
+
+def as_json(document: object) -> str:
+    """Indented JSON in ASCII: any terminal can show it, and no escape sequence survives in it."""
+    return json.dumps(document, indent=2)
+
+
+def visible(text: str) -> str:
+    """The text without control, format or unassigned characters: an event's words never steer a terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def cell(value: object) -> str:
+    """One value in one line."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case Mapping():
+            return " ".join(f"{visible(str(name))}={cell(inner)}" for name, inner in value.items()) or "-"
+        case str():
+            return visible(value) or "-"
+        case Sequence():
+            return ", ".join(cell(inner) for inner in value) or "-"
+        case _:
+            return visible(str(value))
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Rows under a head, aligned; without `columns`, those that any row has, in order of appearance."""
+    names = columns or list(dict.fromkeys(name for row in rows for name in row))
+    head = [visible(name).replace("_", " ").upper() for name in names]
+    body = [[_short(cell(row.get(name))) for name in names] for row in rows]
+    return "\n".join(_aligned([head, *body]))
+
+
+def details(document: Mapping[str, Any]) -> str:
+    """One thing: a line for each field, then a table for each list of things that it holds."""
+    plain = {name: value for name, value in document.items() if not _is_rows(value)}
+    parts = ["\n".join(_aligned([[name.replace("_", " "), cell(value)] for name, value in plain.items()]))]
+    for name, value in document.items():
+        if _is_rows(value):
+            parts.append(f"{visible(name).replace('_', ' ')}:\n{table(value)}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

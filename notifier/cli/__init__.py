@@ -40,7 +40,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="store_true", help="print the version")
     top.set_defaults(run=None, config=None, json=False)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND [options]")
     files.add(commands)
     events.add(commands)
     keys.add(commands)

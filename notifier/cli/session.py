@@ -87,6 +87,8 @@ def _service(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "notifier":
+            raise
         raise Failure(
             Exit.USAGE,
             f"this command needs the service, and only the client is installed (no module {error.name}). "

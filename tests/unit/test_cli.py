@@ -1,0 +1,485 @@
+"""The commands against a real server on loopback that gives the contract's answers (DESIGN 4.1)."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from notifier.cli import run
+from notifier.cli.session import Session
+
+KEY = "ntf_" + "k" * 32
+EMPTY: dict[str, object] = {"items": [], "next_cursor": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Api:
+    """A service that gives canned answers and keeps what it was asked. `answers` maps `METHOD /path` to them."""
+
+    url: str
+    answers: dict[str, tuple[int, Mapping[str, str], bytes]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def answer(self, call: str, document: object = None, *, status: int = 200, **headers: str) -> None:
+        body = b"" if document is None else json.dumps(document).encode()
+        self.answers[call] = (status, {name.replace("_", "-"): text for name, text in headers.items()}, body)
+
+    def refuse(self, call: str, status: int, title: str, detail: str, **more: object) -> None:
+        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+        self.answers[call] = (
+            status,
+            {"Content-Type": "application/problem+json"},
+            json.dumps(problem).encode(),
+        )
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            parts = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked = Asked(
+                method=self.command,
+                path=parts.path,
+                query=dict(parse_qsl(parts.query)),
+                headers=dict(self.headers),
+                body=body,
+            )
+            known.asked.append(asked)
+            status, headers, content = known.answers.get(f"{asked.method} {asked.path}", (404, {}, b""))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if "Content-Length" not in headers:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        disable_nagle_algorithm = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        known = Api(url=f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield known
+        server.shutdown()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Result:
+    status: int
+    out: str
+    err: str
+
+
+@dataclass
+class Shell:
+    """Runs commands in this process against one service."""
+
+    environ: dict[str, str]
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        session = Session(environ=self.environ, stdin=io.BytesIO(stdin), stdout=out, stderr=err)
+        status = run(arguments, session)
+        return Result(int(status), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def shell(api: Api) -> Shell:
+    return Shell({"NOTIFIER_URL": api.url, "NOTIFIER_KEY": KEY})
+
+
+ACCEPTED = {"id": "e1", "incident_id": "i1", "status": "accepted", "warnings": []}
+
+
+def test_send_builds_an_event_from_its_options(api: Api, shell: Shell) -> None:
+    """Given options, when sent, then exactly those fields are posted, with the key."""
+    api.answer("POST /v1/events", ACCEPTED, status=202)
+    result = shell(
+        "send", "--service", "billing", "--message", "no charge", "--severity", "critical", "--environment", "test",
+        "--label", "region=eu", "--label", "query=a=b", "--fingerprint", "{{ default }}", "--id", "42",
+    )  # fmt: skip
+    assert result == Result(0, "accepted e1 incident i1\n", "")
+    assert api.asked[0].document == {
+        "id": "42",
+        "service": "billing",
+        "message": "no charge",
+        "severity": "critical",
+        "environment": "test",
+        "labels": {"region": "eu", "query": "a=b"},
+        "fingerprint": ["{{ default }}"],
+    }
+    assert api.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"service": "a", "message": "m"}', "application/json"),
+        (b'{\n"service": "a",\n"message": "m"}\n', "application/json"),
+        (b'[{"service": "a", "message": "m"}]', "application/json"),
+        (b'{"service": "a", "message": "m"}\n{"service": "b", "message": "m"}\n', "application/x-ndjson"),
+        (b"no json at all", "application/json"),
+    ],
+)
+def test_send_passes_standard_input_on_unchanged(api: Api, shell: Shell, body: bytes, kind: str) -> None:
+    """Standard input goes out byte for byte; one event a line is announced as NDJSON."""
+    api.answer("POST /v1/events", ACCEPTED, status=202)
+    assert shell("send", stdin=body).status == 0
+    assert (api.asked[0].body, api.asked[0].headers["Content-Type"]) == (body, kind)
+
+
+def test_send_tells_warnings_apart_from_data(api: Api, shell: Shell) -> None:
+    """A warning is talk: it goes to standard error and does not change the status."""
+    api.answer(
+        "POST /v1/events", {**ACCEPTED, "warnings": ["`servce` is unknown: kept under context"]}, status=202
+    )
+    result = shell("send", stdin=b"{}")
+    assert result.status == 0
+    assert result.err == "warning: `servce` is unknown: kept under context\n"
+
+
+@pytest.mark.parametrize("status", [202, 422])
+def test_send_exits_1_when_any_event_was_rejected(api: Api, shell: Shell, status: int) -> None:
+    """Given many events of which one is rejected, the others are listed and the status says no."""
+    error = {"path": "service", "message": "is missing"}
+    results = [ACCEPTED, {"status": "rejected", "index": 1, "error": error}]
+    api.answer("POST /v1/events", {"results": results}, status=status)
+    result = shell("send", stdin=b"[{}, {}]")
+    assert result.status == 1
+    assert result.out == "accepted e1 incident i1\n"
+    assert "index=1 error=path=service message=is missing" in result.err
+
+
+def test_send_shows_a_problem_as_sentences(api: Api, shell: Shell) -> None:
+    """A 422 problem is told with its title, detail and paths, never as JSON."""
+    errors = [{"path": "severity", "message": "is one of critical, error, warning, info"}]
+    api.refuse("POST /v1/events", 422, "Invalid event", "The event was not accepted", errors=errors)
+    result = shell("send", stdin=b"{}")
+    assert result == Result(
+        1,
+        "",
+        "notifier: Invalid event: The event was not accepted (422).\n"
+        "  severity: is one of critical, error, warning, info\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "sentence"),
+    [
+        (("--message", "m"), b"", "--service is missing"),
+        ((), b" \n", "standard input is empty"),
+    ],
+)
+def test_send_without_an_event_is_a_usage_error(
+    shell: Shell, arguments: tuple[str, ...], stdin: bytes, sentence: str
+) -> None:
+    """Nothing is posted that the service could only refuse."""
+    result = shell("send", *arguments, stdin=stdin)
+    assert result.status == 2
+    assert sentence in result.err
+
+
+def test_json_prints_the_answer_as_it_came(api: Api, shell: Shell) -> None:
+    """`--json` is the contract's document, on standard output alone."""
+    page = {"items": [{"id": "d1", "extra": {"deep": [1]}}], "next_cursor": "c2"}
+    api.answer("GET /v1/deliveries", page)
+    result = shell("deliveries", "list", "--json")
+    assert (json.loads(result.out), result.err) == (page, "")
+
+
+def test_lists_ask_with_their_filters_and_name_the_next_page(api: Api, shell: Shell) -> None:
+    """Options become the contract's query; a further page is talk."""
+    api.answer(
+        "GET /v1/incidents", {"items": [{"number": 142, "title": "TimeoutError"}], "next_cursor": "c2"}
+    )
+    result = shell(
+        "incidents", "list", "--state", "open", "--query", 'service="a b"', "--limit", "1", "--cursor", "c1"
+    )
+    assert api.asked[0].query == {"state": "open", "q": 'service="a b"', "limit": "1", "cursor": "c1"}
+    head, row = result.out.splitlines()
+    assert head.split() == ["NUMBER", "ID", "STATE", "SEVERITY", "COUNT", "LAST", "SEEN", "TITLE"]
+    assert row.split() == ["142", "-", "-", "-", "-", "-", "TimeoutError"]
+    assert result.err == "there are more: --cursor c2\n"
+
+
+@pytest.mark.parametrize("command", [("incidents",), ("deliveries",), ("dead-letters",), ("keys",)])
+def test_an_empty_list_says_so_and_exits_0(api: Api, shell: Shell, command: tuple[str, ...]) -> None:
+    """Nothing to show is an answer, not a failure; standard output stays empty for programs."""
+    api.answer(f"GET /v1/{command[0]}", EMPTY)
+    assert shell(*command, "list") == Result(0, "", "none.\n")
+
+
+def test_an_event_s_words_cannot_steer_the_terminal(api: Api, shell: Shell) -> None:
+    """Escape sequences, line breaks and direction marks in a title come out as replacement characters."""
+    title = "a\x1b[2Jb\nc\u202ed\x9be"
+    api.answer("GET /v1/incidents", {"items": [{"title": title}], "next_cursor": None})
+    for flags in ((), ("--json",)):
+        out = shell("incidents", "list", *flags).out
+        assert not {"\x1b", "\u202e", "\x9b"} & set(out)
+    assert "a\ufffd[2Jb\ufffdc\ufffdd\ufffde" in shell("incidents", "list").out
+
+
+def test_show_prints_fields_and_the_attempts_below(api: Api, shell: Shell) -> None:
+    """One delivery is a line for each field, then a table of its attempts."""
+    attempts = [{"at": "2026-11-22T05:00:00Z", "outcome": "transient", "detail": "timed out"}]
+    api.answer("GET /v1/deliveries/d1", {"id": "d1", "state": "pending", "error": None, "attempts": attempts})
+    assert shell("deliveries", "show", "d1").out == (
+        "id     d1\nstate  pending\nerror  -\n\n"
+        "attempts:\nAT                    OUTCOME    DETAIL\n2026-11-22T05:00:00Z  transient  timed out\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("a/../b", "a%2F..%2Fb"), ("..", "%2E%2E"), ("a?b#c", "a%3Fb%23c"), ("é", "%C3%A9")]
+)
+def test_a_name_stays_one_segment_of_the_path(api: Api, shell: Shell, name: str, path: str) -> None:
+    """No id reaches another call of the API."""
+    api.answer(f"GET /v1/incidents/{path}", {"id": "i"})
+    assert shell("incidents", "show", name).status == 0
+
+
+def test_deliveries_redeliver_posts_to_the_row(api: Api, shell: Shell) -> None:
+    api.answer("POST /v1/deliveries/d1/redeliver", {"id": "d1", "state": "pending"})
+    assert shell("deliveries", "redeliver", "d1") == Result(0, "id     d1\nstate  pending\n", "")
+
+
+@pytest.mark.parametrize("action", ["redeliver", "discard"])
+@pytest.mark.parametrize(
+    ("arguments", "body"), [(("a", "b"), {"ids": ["a", "b"]}), (("--channel", "mail"), {"channel": "mail"})]
+)
+def test_dead_letters_are_decided_by_ids_or_by_channel(
+    api: Api, shell: Shell, action: str, arguments: tuple[str, ...], body: object
+) -> None:
+    api.answer(f"POST /v1/dead-letters/{action}", {"count": 2})
+    assert shell("dead-letters", action, *arguments).status == 0
+    assert api.asked[0].document == body
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", "--channel", "mail")])
+def test_dead_letters_want_ids_or_a_channel_not_both(shell: Shell, arguments: tuple[str, ...]) -> None:
+    """Discarding everything by a slip is impossible."""
+    assert shell("dead-letters", "discard", *arguments).status == 2
+
+
+def test_keys_create_prints_the_key_and_nothing_else_on_standard_output(api: Api, shell: Shell) -> None:
+    """`KEY=$(notifier keys create)` works; the advice is talk."""
+    api.answer("POST /v1/keys", {"id": "k1", "key": KEY}, status=201)
+    result = shell(
+        "keys", "create", "--project", "shop", "--name", "ci", "--scope", "read", "--scope", "ingest"
+    )
+    assert (result.status, result.out) == (0, f"{KEY}\n")
+    assert KEY not in result.err
+    assert api.asked[0].document == {"project": "shop", "name": "ci", "scopes": ["read", "ingest"]}
+
+
+def test_keys_create_gives_the_least_scope_unless_told(api: Api, shell: Shell) -> None:
+    api.answer("POST /v1/keys", {"id": "k1", "key": KEY}, status=201)
+    shell("keys", "create")
+    assert api.asked[0].document["scopes"] == ["ingest"]
+
+
+def test_keys_revoke_deletes(api: Api, shell: Shell) -> None:
+    api.answer("DELETE /v1/keys/k1", status=204)
+    assert shell("keys", "revoke", "k1") == Result(0, "", "Revoked.\n")
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("delivered", 0), ("permanent", 1), ("transient", 1)])
+def test_test_channel_exits_by_the_real_outcome(api: Api, shell: Shell, outcome: str, status: int) -> None:
+    """The outcome that the channel had is printed and decides the status."""
+    api.answer("POST /v1/channels/team-mail/test", {"outcome": outcome, "detail": "250 queued"})
+    result = shell("test-channel", "team-mail")
+    assert (result.status, result.out) == (status, f"outcome  {outcome}\ndetail   250 queued\n")
+
+
+def test_route_test_posts_labels_and_shows_who_is_told(api: Api, shell: Shell) -> None:
+    route = {"route": "default", "line": "notifier.yaml:12", "channels": ["team-mail", "audit"]}
+    api.answer("POST /v1/routes/test", {"routes": [route]})
+    result = shell("route-test", "severity=critical", "service=")
+    assert api.asked[0].document == {"labels": {"severity": "critical", "service": ""}}
+    assert result.status == 0
+    assert result.out.splitlines()[-1].split("  ") == ["default", "notifier.yaml:12", "team-mail, audit"]
+
+
+def test_route_test_exits_1_when_nobody_is_told(api: Api, shell: Shell) -> None:
+    api.answer("POST /v1/routes/test", {"routes": []})
+    result = shell("route-test", "a=b")
+    assert (result.status, result.err) == (1, "Nobody would be told.\n")
+
+
+def test_healthcheck_needs_no_key(api: Api, shell: Shell) -> None:
+    api.answer("GET /readyz", {"status": "ready"})
+    del shell.environ["NOTIFIER_KEY"]
+    assert shell("healthcheck") == Result(0, "status  ready\n", "")
+    assert "Authorization" not in api.asked[0].headers
+
+
+def test_healthcheck_knows_only_healthy_and_unhealthy(api: Api, shell: Shell) -> None:
+    """Docker reserves 2 and up: a service that is not ready, or not there, is 1."""
+    api.refuse("GET /readyz", 503, "Not ready", "no commit within 5 s")
+    assert shell("healthcheck") == Result(1, "", "not ready: Not ready: no commit within 5 s (503).\n")
+    shell.environ["NOTIFIER_URL"] = _nobody()
+    assert shell("healthcheck").status == 1
+
+
+def test_backup_writes_the_whole_file_for_its_owner_only(api: Api, shell: Shell, tmp_path: Path) -> None:
+    api.answers["POST /v1/backup"] = (200, {}, b"SQLite format 3\0" * 10_000)
+    target = tmp_path / "copy.db"
+    assert shell("backup", str(target)) == Result(0, "", "Wrote 160,000 bytes.\n")
+    assert target.read_bytes() == b"SQLite format 3\0" * 10_000
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_backup_leaves_nothing_behind_when_the_stream_breaks(api: Api, shell: Shell, tmp_path: Path) -> None:
+    """Given an answer that ends early, no file of the name appears: half a backup is none."""
+    api.answers["POST /v1/backup"] = (200, {"Content-Length": "100", "Connection": "close"}, b"half")
+    result = shell("backup", str(tmp_path / "copy.db"))
+    assert result.status == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_backup_never_overwrites(shell: Shell, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    target.write_text("mine")
+    assert shell("backup", str(target)).status == 2
+    assert target.read_text() == "mine"
+
+
+def test_backup_to_a_folder_that_is_not_there_is_a_sentence(api: Api, shell: Shell, tmp_path: Path) -> None:
+    api.answers["POST /v1/backup"] = (200, {}, b"x")
+    result = shell("backup", str(tmp_path / "none" / "copy.db"))
+    assert result == Result(2, "", "notifier: the backup cannot be written: No such file or directory.\n")
+
+
+@pytest.mark.parametrize(
+    ("http", "status"), [(401, 4), (403, 4), (404, 1), (409, 1), (413, 1), (429, 3), (500, 3), (503, 3)]
+)
+def test_refusals_have_documented_statuses(api: Api, shell: Shell, http: int, status: int) -> None:
+    """The exit status says whether to give up (1), to change the key (4), or to try again (3)."""
+    api.refuse("GET /v1/keys", http, "No", "because")
+    result = shell("keys", "list")
+    assert result.status == status
+    assert result.err.startswith(f"notifier: No: because ({http}).")
+    assert KEY not in result.err
+
+
+def test_a_busy_service_says_when_to_come_back(api: Api, shell: Shell) -> None:
+    api.answer("GET /v1/keys", {"title": "Too many"}, status=429, Retry_After="7")
+    assert shell("keys", "list").err == "notifier: Too many (429). Try again in 7 s.\n"
+
+
+def test_a_redirect_is_not_followed(api: Api, shell: Shell) -> None:
+    """A key is sent to the address that was set, and to no other."""
+    api.answer("GET /v1/keys", status=301, Location="http://127.0.0.2/")
+    result = shell("keys", "list")
+    assert result.status == 2
+    assert "redirects" in result.err
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b"[" * 100_000, b"{}", b'{"items": 1}', b'{"items": [1]}', b"\xff"]
+)
+def test_another_program_s_answer_is_recognised(api: Api, shell: Shell, body: bytes) -> None:
+    """Whatever answers there, the command ends in a sentence."""
+    api.answers["GET /v1/keys"] = (200, {}, body)
+    result = shell("keys", "list")
+    assert result.status == 3
+    assert "no notifier" in result.err
+
+
+def test_nothing_listening_is_one_sentence(shell: Shell) -> None:
+    url = shell.environ["NOTIFIER_URL"] = _nobody()
+    result = shell("keys", "list")
+    assert result == Result(
+        3, "", f"notifier: nothing answers at {url}. Start it with `notifier serve`, or set NOTIFIER_URL.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.com",
+        "example.com:8000",
+        "http:///x",
+        "http://[::1",
+        "http://u:p@example.com",
+        "http://x:99999",
+    ],
+)
+def test_a_bad_address_is_a_usage_error_that_is_not_repeated(shell: Shell, url: str) -> None:
+    shell.environ["NOTIFIER_URL"] = url
+    result = shell("keys", "list")
+    assert result.status == 2
+    assert result.err.startswith("notifier: NOTIFIER_URL ")
+    assert url not in result.err
+
+
+def test_the_key_may_come_from_a_file(api: Api, shell: Shell, tmp_path: Path) -> None:
+    """NOTIFIER_KEY_FILE is read, its line end cut off."""
+    del shell.environ["NOTIFIER_KEY"]
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    shell.environ["NOTIFIER_KEY_FILE"] = str(tmp_path / "key")
+    api.answer("GET /v1/keys", EMPTY)
+    assert shell("keys", "list").status == 0
+    assert api.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({}, "no API key"),
+        ({"NOTIFIER_KEY": " \n"}, "no API key"),
+        ({"NOTIFIER_KEY": "ntf_a\nb"}, "copy it anew"),
+        ({"NOTIFIER_KEY": "ntf_ä"}, "copy it anew"),
+        ({"NOTIFIER_KEY_FILE": "/nonexistent/key"}, "cannot be read: No such file"),
+        ({"NOTIFIER_KEY": "a", "NOTIFIER_KEY_FILE": "b"}, "keep one"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_a_usage_error(
+    shell: Shell, environ: dict[str, str], sentence: str
+) -> None:
+    shell.environ = {"NOTIFIER_URL": shell.environ["NOTIFIER_URL"], **environ}
+    result = shell("keys", "list")
+    assert result.status == 2
+    assert sentence in result.err
+
+
+def _nobody() -> str:
+    """An address of this machine where nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""The configuration file and the environment, parsed once into frozen Settings."""
+"""What the rest of the house sees: frozen values, every default in one place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from notifier.domain.delivery import RateLimit
+from notifier.domain.errors import Problem
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Route
 from notifier.domain.time import DAY, HOUR, MINUTE, Duration
 
@@ -77,8 +78,9 @@ class RetentionSettings:
 class ChannelBlock:
     """A channel as written, its secrets read and its variables filled in; the registry validates `options`.
 
-    `options` is without `type`, `rate_limit` and `digest`. `marks` gives the place of every node by its path inside the
-    block: `("smtp", "port")`, `("to", 0)`.
+    `options` is without `type`, `rate_limit` and `digest`, and has `x` where the file has `x_file`. `marks`
+    gives the place of every key (`("smtp", "port")`) and of every item of a list (`("to", 0)`) by its path
+    inside the block.
     """
 
     name: str
@@ -92,7 +94,11 @@ class ChannelBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything, frozen. `source` is the file's name or None, `version` the first 12 hex digits of its SHA-256."""
+    """Everything, frozen.
+
+    `source` is the file's name or None, `version` the first 12 hex digits of its SHA-256. `warnings` are what is
+    allowed but likely unwanted: no fallback, a route whose only channel is the fallback.
+    """
 
     server: ServerSettings
     database: DatabaseSettings
@@ -105,3 +111,4 @@ class Settings:
     retention: RetentionSettings
     source: str | None
     version: str
+    warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,213 @@
+"""The `route` section: the tree with everything inherited filled in."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import PurePath
+from typing import Any
+
+from notifier.domain.matcher import Matcher, parse
+from notifier.domain.route import Route, Threshold
+from notifier.settings import values
+from notifier.settings.channel_blocks import NAME
+from notifier.settings.document import MISSING, Node, Problems, showable
+from notifier.settings.model import Mark
+from notifier.settings.reading import Reader, alternatives, below
+from notifier.settings.sections import COUNT, DURATION, FLAG, SPAN, Form
+from notifier.settings.values import Scalar
+
+KEYS = frozenset(
+    {
+        "match",
+        "channels",
+        "group_by",
+        "group_wait",
+        "group_interval",
+        "repeat_interval",
+        "send_resolved",
+        "notify_after",
+        "continue",
+        "routes",
+    }
+)
+_TIMING: Mapping[str, Form] = {
+    "group_wait": DURATION,
+    "group_interval": DURATION,
+    "repeat_interval": SPAN,
+    "send_resolved": FLAG,
+}
+_PER_INCIDENT = "incident"
+
+
+def route_key(parent: str, match: tuple[Matcher, ...], ordinal: int) -> str:
+    """16 hex digits from the matchers down to this node; `ordinal` tells siblings with equal matchers apart."""
+    matchers = sorted((one.name, one.op, one.value) for one in match)
+    return blake2b(json.dumps([parent, matchers, ordinal]).encode(), digest_size=8).hexdigest()
+
+
+def read_root(
+    reader: Reader, node: Node, channels: frozenset[str], fallback: str | None, warnings: Problems
+) -> Route:
+    """The whole tree. Dangling names and every other problem are noted; what is wrong is left at its default."""
+    tree = _Tree(reader, channels, fallback, warnings)
+    entries = reader.entries(node, "route")
+    for name, why in (
+        ("match", "everything that no other route takes comes here"),
+        ("continue", "it has no sibling"),
+    ):
+        if name in entries:
+            reader.complain(entries[name].key, f"route.{name}", f"the first route cannot have it: {why}")
+    if "channels" not in entries and node.value is not MISSING:
+        reader.complain(
+            node.key, "route", "`channels` is missing: name the channels to tell, as in [team-mail]"
+        )
+    root = Route(key=route_key("", (), 0), name="default", line=line(node.key))
+    own = tree.own(entries, "route") | {"match": (), "continue_": False}
+    return tree.with_children(replace(root, **own), node, "route")
+
+
+def line(mark: Mark) -> str:
+    """`notifier.yaml:12`: the file without its folder, as messages show it to people elsewhere."""
+    return f"{PurePath(mark.file).name}:{mark.line}"
+
+
+class _Tree:
+    def __init__(
+        self, reader: Reader, channels: frozenset[str], fallback: str | None, warnings: Problems
+    ) -> None:
+        self._reader = reader
+        self._channels = channels
+        self._fallback = fallback
+        self._warnings = warnings
+
+    def with_children(self, parent: Route, node: Node, path: str) -> Route:
+        """`parent` with its `routes`; children inherit everything but `match`, `continue` and `routes`."""
+        self._reader.only(node, path, KEYS)
+        routes = self._reader.entries(node, path).get("routes")
+        if routes is None:
+            return parent
+        seen: Counter[str] = Counter()
+        children = []
+        for index, item in enumerate(self._reader.items(routes, f"{path}.routes", "- match: [...]")):
+            child = self._child(parent, item, f"{path}.routes[{index}]", seen)
+            children.append(child)
+        return replace(parent, routes=tuple(children))
+
+    def _child(self, parent: Route, node: Node, path: str, seen: Counter[str]) -> Route:
+        own = self.own(self._reader.entries(node, path), path)
+        match: tuple[Matcher, ...] = own.get("match", ())
+        alike = route_key("", match, 0)
+        key = route_key(parent.key, match, seen[alike])
+        seen[alike] += 1
+        inherited = replace(parent, match=(), continue_=False, routes=())
+        child = replace(
+            inherited, **own | {"key": key, "name": _name(parent, match), "line": line(node.mark)}
+        )
+        return self.with_children(child, node, path)
+
+    def own(self, entries: Mapping[str, Node], path: str) -> dict[str, Any]:
+        """What is written at one node, by the attribute's name."""
+        reader = self._reader
+        read: dict[str, Any] = {
+            name: reader.value(entries[name], below(path, name), form.read)
+            for name, form in _TIMING.items()
+            if name in entries
+        }
+        if "continue" in entries:
+            read["continue_"] = reader.value(entries["continue"], f"{path}.continue", FLAG.read)
+        if "match" in entries:
+            read["match"] = self._match(entries["match"], f"{path}.match")
+        if "channels" in entries:
+            read["channels"] = self._named_channels(entries["channels"], f"{path}.channels")
+        if "group_by" in entries:
+            read["group_by"] = self._group_by(entries["group_by"], f"{path}.group_by")
+        if "notify_after" in entries:
+            read["notify_after"] = self._threshold(entries["notify_after"], f"{path}.notify_after")
+        return {name: value for name, value in read.items() if value is not None}
+
+    def _match(self, node: Node, path: str) -> tuple[Matcher, ...]:
+        items = self._reader.items(node, path, """['severity="critical"']""")
+        read = [self._reader.value(item, f"{path}[{index}]", _matcher) for index, item in enumerate(items)]
+        return tuple(one for one in read if one is not None)
+
+    def _named_channels(self, node: Node, path: str) -> tuple[str, ...] | None:
+        items = self._reader.items(node, path, "[team-mail]")
+        if node.value == ():
+            message = "no channel is named, so nobody would be told: name one, or remove the key to inherit"
+            self._reader.complain(node.mark, path, message)
+        found: list[str] = []
+        for index, item in enumerate(items):
+            name = read_name(self._reader, item, f"{path}[{index}]", self._channels)
+            if name in found:
+                self._reader.complain(item.mark, path, f"{showable(name)} is named twice")
+            elif name is not None:
+                found.append(name)
+        if found and found == [self._fallback]:
+            message = (
+                f"{path}: the fallback is this route's only channel, so nothing takes over when it fails"
+            )
+            self._warnings.add(node.mark, message)
+        return tuple(found) or None
+
+    def _group_by(self, node: Node, path: str) -> tuple[str, ...]:
+        items = self._reader.items(node, path, "[service, environment], or [incident] for a group each")
+        read = [self._reader.value(item, f"{path}[{index}]", _label) for index, item in enumerate(items)]
+        names = tuple(name for name in read if name is not None)
+        if len(set(names)) < len(names):
+            self._reader.complain(node.mark, path, "a label is named twice")
+        if _PER_INCIDENT in names and len(names) > 1:
+            self._reader.complain(node.mark, path, "[incident] stands alone: every incident is its own group")
+        return names
+
+    def _threshold(self, node: Node, path: str) -> Threshold | None:
+        reader = self._reader
+        if not isinstance(node.value, Mapping):
+            if node.value is not MISSING:
+                reader.complain(node.mark, path, "expected {events: 10, within: 5m}")
+            return None
+        entries = reader.entries(node, path)
+        reader.only(node, path, {"events", "within"})
+        for name in ("events", "within"):
+            if name not in entries:
+                reader.complain(
+                    node.mark, path, f"`{name}` is missing: write it as {{events: 10, within: 5m}}"
+                )
+        if len(entries.keys() & {"events", "within"}) < 2:
+            return None
+        events = reader.value(entries["events"], f"{path}.events", COUNT.read)
+        within = reader.value(entries["within"], f"{path}.within", SPAN.read)
+        return None if events is None or within is None else Threshold(events=events, within=within)
+
+
+def read_name(reader: Reader, node: Node, path: str, channels: frozenset[str]) -> str | None:
+    """The name of a channel that is defined."""
+    name = reader.value(node, path, values.text)
+    if name is None or name in channels:
+        return name
+    shown = showable(name) if NAME.fullmatch(name) else "this name"
+    reader.complain(
+        node.mark, path, f"{shown} is not a channel that is defined; {alternatives(name, channels)}"
+    )
+    return None
+
+
+def _matcher(value: Scalar) -> Matcher:
+    if isinstance(value, str):
+        return parse(value)
+    raise ValueError("expected a matcher in quotes, such as 'severity=\"critical\"'")
+
+
+def _label(value: Scalar) -> str:
+    name = values.text(value)
+    if name == "...":
+        raise ValueError("`...` is not known here; [incident] makes every incident its own group")
+    return name
+
+
+def _name(parent: Route, match: tuple[Matcher, ...]) -> str:
+    own = ", ".join(map(str, match)) or "any"
+    return own if parent.name == "default" else f"{parent.name} > {own}"

@@ -1,0 +1,239 @@
+"""The JSON Schema of the file, for editors and for `notifier schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from notifier.settings.channel_blocks import NAME
+from notifier.settings.sections import AUTO_RESOLVE, SECTIONS, Key
+
+Schema = dict[str, Any]
+
+_VARIABLE: Schema = {"$ref": "#/$defs/variable"}
+_SHARED: Schema = {
+    "rate_limit": {
+        "description": "Per target; without it nothing is held. Without `burst`, all messages may go at once.",
+        "anyOf": [
+            {"$ref": "#/$defs/rate"},
+            {
+                "type": "object",
+                "properties": {
+                    "messages": {"type": "integer", "minimum": 1},
+                    "per": {"$ref": "#/$defs/duration"},
+                    "burst": {"type": "integer", "minimum": 1},
+                },
+                "required": ["messages", "per"],
+                "additionalProperties": False,
+            },
+        ],
+    },
+    "digest": {
+        "description": "Whether what is held by the rate limit goes as one digest; else it goes one by one.",
+        "type": "boolean",
+    },
+}
+_SECTION_HELP = {
+    "server": "Where the service listens.",
+    "database": "Where everything is kept.",
+    "delivery": "How deliveries are retried.",
+    "ingest": "What one key may post.",
+    "retention": "How long what is finished is kept.",
+}
+# Values of these are data, not schemas.
+_VERBATIM = frozenset({"default", "examples", "enum", "const", "description", "title", "pattern"})
+_DEFS: Schema = {
+    "variable": {
+        "description": "Filled in from the environment: ${NAME} or ${NAME:-default}.",
+        "type": "string",
+        "pattern": r"\$\{",
+    },
+    "duration": {
+        "description": "Such as 500ms, 10s, 5m, 4h, 30d or 1h30m; a bare 0 is allowed where nothing is waited for.",
+        "anyOf": [
+            {"type": "string", "pattern": "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"},
+            {"enum": [0, "0"]},
+            _VARIABLE,
+        ],
+    },
+    "size": {
+        "description": "Bytes, as 10GB (powers of 1000) or 256KiB (powers of 1024).",
+        "anyOf": [
+            {"type": "string", "pattern": "^[0-9]+ ?([KMGT]i?)?B?$"},
+            {"type": "integer", "minimum": 1},
+            _VARIABLE,
+        ],
+    },
+    "rate": {
+        "description": "How many in how long: 30/hour, 600000/minute, 30/10m.",
+        "type": "string",
+        "pattern": r"^[0-9]+ ?/ ?[0-9a-z]+$|\$\{",
+    },
+}
+
+
+def json_schema(kinds: Mapping[str, Mapping[str, Any]] | None = None) -> Schema:
+    """JSON Schema (draft 2020-12) of the file.
+
+    `kinds` gives the schema of each kind's own options, as pydantic's `model_json_schema` does.
+    """
+    blocks = {_definition(name): _kind(name, schema) for name, schema in sorted((kinds or {}).items())}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "notifier configuration",
+        "type": "object",
+        "properties": {name: _section(name, keys) for name, keys in SECTIONS.items()}
+        | {
+            "channels": _channels(tuple(sorted(kinds or {}))),
+            "fallback": {"description": "The channel that is told when another fails.", "type": "string"},
+            "route": {"$ref": "#/$defs/root_route"},
+            "auto_resolve": _key(AUTO_RESOLVE),
+        },
+        "additionalProperties": False,
+        "$defs": _DEFS | {"root_route": _route(root=True), "route": _route(root=False)} | blocks,
+    }
+
+
+def _section(name: str, keys: Mapping[str, Key]) -> Schema:
+    properties = {key: _key(entry) for key, entry in keys.items()}
+    for key, entry in keys.items():
+        if entry.secret:
+            properties[f"{key}_file"] = _secret_file(key)
+    return _object(properties) | {"description": _SECTION_HELP[name]}
+
+
+def _key(key: Key) -> Schema:
+    schema = _or_variable(dict(key.form.schema)) | {"description": key.help}
+    return schema if key.default is None else schema | {"default": key.default}
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+
+
+def _or_variable(schema: Schema) -> Schema:
+    """A number or a flag may also be a variable, which is text until it is filled in."""
+    if schema.get("type") in {"integer", "number", "boolean"}:
+        return {"anyOf": [schema, _VARIABLE]}
+    return schema
+
+
+def _secret_file(name: str) -> Schema:
+    return {
+        "description": f"A file that holds `{name}`.",
+        "type": ["string", "array"],
+        "items": {"type": "string"},
+    }
+
+
+def _route(*, root: bool) -> Schema:
+    strings: Schema = {"type": "array", "items": {"type": "string"}}
+    timing = {"$ref": "#/$defs/duration"}
+    properties: Schema = {
+        "channels": strings | {"description": "Who is told.", "minItems": 1},
+        "group_by": strings
+        | {"description": "Incidents with equal values of these labels are told together."},
+        "group_wait": timing | {"description": "How long a new group waits for more."},
+        "group_interval": timing | {"description": "The least time between two messages about one group."},
+        "repeat_interval": timing | {"description": "When what still happens is told again."},
+        "send_resolved": {"description": "Whether a resolution is told.", "type": "boolean"},
+        "notify_after": {
+            "description": "Tell once so many events have arrived within the time.",
+            "type": "object",
+            "properties": {"events": {"type": "integer", "minimum": 1}, "within": timing},
+            "required": ["events", "within"],
+            "additionalProperties": False,
+        },
+        "routes": {"type": "array", "items": {"$ref": "#/$defs/route"}},
+    }
+    if root:
+        return _object(properties) | {
+            "description": "Takes what no other route takes.",
+            "required": ["channels"],
+        }
+    own: Schema = {
+        "match": strings | {"description": 'All of them must hold: name op "value", op one of = != =~ !~.'},
+        "continue": {"description": "Whether the routes below are asked as well.", "type": "boolean"},
+    }
+    return _object(own | properties) | {"description": "Inherits all but match, continue and routes."}
+
+
+def _channels(kinds: tuple[str, ...]) -> Schema:
+    block: Schema = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
+    if kinds:
+        block["properties"] = {"type": {"enum": list(kinds)}}
+        block["allOf"] = [
+            {
+                "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+                "then": {"$ref": f"#/$defs/{_pointer(_definition(kind))}"},
+            }
+            for kind in kinds
+        ]
+    return {
+        "description": "The configured senders, by name.",
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+        "additionalProperties": block,
+    }
+
+
+def _definition(kind: str) -> str:
+    return f"channel-{kind}"
+
+
+def _pointer(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _kind(name: str, schema: Mapping[str, Any]) -> Schema:
+    """A kind's schema with the shared keys, its references pointing to where it now stands."""
+    own: Schema = _adapted(dict(schema), f"#/$defs/{_pointer(_definition(name))}/$defs/")
+    own["properties"] = {"type": {"const": name}} | own.get("properties", {}) | _SHARED
+    return own
+
+
+def _adapted(schema: Any, definitions: str) -> Any:
+    if isinstance(schema, list):
+        return [_adapted(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    adapted = {key: _below(key, value, definitions) for key, value in schema.items()}
+    if isinstance(reference := schema.get("$ref"), str):
+        adapted["$ref"] = reference.replace("#/$defs/", definitions, 1)
+    if isinstance(schema.get("properties"), dict):
+        adapted = _with_secret_files(adapted)
+    return _or_variable(adapted)
+
+
+def _below(key: str, value: Any, definitions: str) -> Any:
+    if key in _VERBATIM:
+        return value
+    if key in {"properties", "$defs"} and isinstance(value, dict):
+        return {name: _adapted(entry, definitions) for name, entry in value.items()}
+    return _adapted(value, definitions)
+
+
+def _with_secret_files(schema: Schema) -> Schema:
+    """Every secret `x` may be given as `x_file` instead; pydantic marks a secret as `writeOnly`."""
+    secrets = [name for name, entry in schema["properties"].items() if _is_secret(entry)]
+    if not secrets:
+        return schema
+    files = {f"{name}_file": _secret_file(name) for name in secrets}
+    needed = [name for name in schema.get("required", ()) if name not in secrets]
+    either = [
+        {"oneOf": [{"required": [name]}, {"required": [f"{name}_file"]}]}
+        for name in schema.get("required", ())
+        if name in secrets
+    ]
+    changed = schema | {"properties": schema["properties"] | files, "required": needed}
+    return changed | {"allOf": [*schema.get("allOf", ()), *either]} if either else changed
+
+
+def _is_secret(schema: Any) -> bool:
+    if isinstance(schema, list):
+        return any(map(_is_secret, schema))
+    if not isinstance(schema, dict):
+        return False
+    return schema.get("writeOnly") is True or any(
+        _is_secret(schema.get(key)) for key in ("anyOf", "items", "oneOf")
+    )

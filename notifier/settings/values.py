@@ -1,0 +1,153 @@
+"""The text forms of durations, sizes and rates, and the other scalars of the file.
+
+Every reader takes what YAML or the environment gave and returns the value, or raises `ValueError` with a
+sentence that says what is expected and never repeats what was there: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration
+
+Scalar = None | bool | int | float | str
+T = TypeVar("T")
+
+LONGEST_DURATION: Duration = 100 * 365 * DAY
+LARGEST_SIZE = 2**62
+LARGEST_COUNT = 1_000_000_000
+
+_UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
+_DURATION = re.compile(
+    r"(?:([0-9]{1,15})d)?(?:([0-9]{1,15})h)?(?:([0-9]{1,15})m)?(?:([0-9]{1,15})s)?(?:([0-9]{1,15})ms)?"
+)
+_SIZE = re.compile(r"([0-9]{1,19}) ?([KMGT]i?)?B?")
+_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
+_RATE = re.compile(r"([0-9]{1,15}) ?/ ?([0-9a-z]{1,32})")
+_PERIODS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY} | _UNITS
+_WHOLE = re.compile(r"[0-9]{1,18}")
+
+
+def duration(value: Scalar) -> Duration:
+    """Milliseconds from `10s`, `1h30m`, `500ms` or a bare `0`; units d h m s ms, the largest first."""
+    if value in {0, "0"} and not isinstance(value, bool):
+        return 0
+    parts = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if parts is None:
+        raise ValueError(
+            "expected a duration such as 500ms, 10s, 5m, 4h, 30d or 1h30m (whole numbers, largest unit first)"
+        )
+    total = sum(int(part) * unit for part, unit in zip(parts.groups(), _UNITS.values(), strict=True) if part)
+    if total > LONGEST_DURATION:
+        raise ValueError("expected a duration of at most 100 years (36500d)")
+    return total
+
+
+def positive_duration(value: Scalar) -> Duration:
+    result = duration(value)
+    if result == 0:
+        raise ValueError("expected a duration longer than 0, such as 10s")
+    return result
+
+
+def size(value: Scalar) -> int:
+    """Bytes from `10GB` (powers of 1000), `256KiB` (powers of 1024) or a plain number."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    parts = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if parts is None:
+        raise ValueError("expected a size such as 10GB, 256KiB or 8MiB, or a whole number of bytes")
+    unit = parts[2] or ""
+    power = _POWERS[unit[0]] if unit else 0
+    result: int = int(parts[1]) * (1024 if unit.endswith("i") else 1000) ** power
+    if not 0 < result <= LARGEST_SIZE:
+        raise ValueError("expected a size greater than 0 and smaller than 4EiB")
+    return result
+
+
+def rate(value: Scalar) -> tuple[int, Duration]:
+    """How many in how long, from `30/hour`, `600000/minute` or `30/10m`."""
+    parts = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if parts is None:
+        raise ValueError("expected a rate such as 30/hour, 600000/minute or 30/10m")
+    return count(parts[1]), _PERIODS.get(parts[2]) or _period(parts[2])
+
+
+def whole_number(lowest: int, highest: int) -> Callable[[Scalar], int]:
+    """A reader of whole numbers in a range; digits in text count too, as variables are always text."""
+
+    def read(value: Scalar) -> int:
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise ValueError(f"expected a whole number from {lowest} to {highest}")
+        return value
+
+    return read
+
+
+count = whole_number(1, LARGEST_COUNT)
+
+
+def yes_or_no(value: Scalar) -> bool:
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.lower())
+    if isinstance(value, bool):
+        return value
+    raise ValueError("expected true or false")
+
+
+def text(value: Scalar) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError(
+            "expected text on one line (in quotes where YAML would read a number or true or false)"
+        )
+    return value
+
+
+def base_url(value: Scalar) -> str:
+    """The base of links: http or https, a host, perhaps a path; without the trailing slash."""
+    parts = _split(text(value), "expected an address such as https://notifier.example.com")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("expected an address such as https://notifier.example.com")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("expected an address without a user, a query or a fragment: links are built on it")
+    return parts.geturl().rstrip("/")
+
+
+def database_url(value: Scalar) -> str:
+    """`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`."""
+    written = text(value)
+    if written.startswith("postgresql://"):
+        return written
+    if written.lower().startswith("postgres"):
+        raise ValueError(
+            "expected a PostgreSQL address to begin with postgresql:// (notifier chooses the driver)"
+        )
+    if not written.startswith("sqlite:///") or written == "sqlite:///":
+        raise ValueError("expected sqlite:///path/to/file.db or postgresql://user@host/name")
+    if written.startswith("sqlite:///:memory:"):
+        raise ValueError(
+            "a database in memory would lose what was acknowledged; expected sqlite:///path/to/file.db"
+        )
+    return written
+
+
+def _split(written: str, expected: str) -> SplitResult:
+    try:
+        parts = urlsplit(written)
+        _ = parts.port  # reading it is what checks it
+    except ValueError:
+        raise ValueError(expected) from None
+    return parts
+
+
+def _period(written: str) -> Duration:
+    try:
+        return positive_duration(written)
+    except ValueError:
+        raise ValueError(
+            "expected a rate per second, minute, hour or day, or per a duration such as 10m"
+        ) from None

@@ -1,0 +1,95 @@
+"""One way to run a transaction on either engine, and the signals that follow a commit.
+
+Roles are plain functions of a `Tx`. On SQLite they run in the one writer thread (FIFO, housekeeping last) or in a reader
+thread; on PostgreSQL the same functions run on asyncpg through SQLAlchemy's greenlet bridge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from notifier.domain.time import Duration, Instant
+
+T = TypeVar("T")
+Dialect = Literal["sqlite", "postgresql"]
+Topic = Literal["attention", "groups", "targets", "sweep"]
+TOPICS: tuple[Topic, ...] = ("attention", "groups", "targets", "sweep")
+
+
+class LostRace(Exception):  # noqa: N818 - not an error: a normal outcome that the engine answers by running again
+    """Another replica was faster; the transaction is rolled back and run again from the start."""
+
+
+@dataclass(slots=True)
+class Tx:
+    """One transaction: its connection, its moment, and what became due in it."""
+
+    conn: Connection
+    now: Instant
+    dialect: Dialect
+    replica: str
+    topics: set[Topic] = field(default_factory=set)
+
+    def signal(self, topic: Topic) -> None:
+        """Wake the loop of `topic` once this transaction has committed."""
+        self.topics.add(topic)
+
+    def run(self, statement: sa.Executable, parameters: dict[str, object] | None = None) -> sa.CursorResult[sa.Row]:  # type: ignore[type-arg]
+        return self.conn.execute(statement, parameters)  # type: ignore[return-value]
+
+
+class Waiter:
+    """One loop's ear for one topic. A signal that comes while the loop works is kept."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        self._event.set()
+
+    async def wait(self, timeout: Duration | None) -> None:  # noqa: ASYNC109 - a level-triggered wait, no failure
+        """Return when the topic was signalled since the last wait, or after `timeout` milliseconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if timeout is None else max(0, timeout) / 1000):
+                await self._event.wait()
+        self._event.clear()
+
+
+class Signals:
+    """Loops listen here. A lost wake-up costs time, never an alert: every wait has a time-out."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[Topic, list[Waiter]] = {topic: [] for topic in TOPICS}
+
+    def waiter(self, *topics: Topic) -> Waiter:
+        waiter = Waiter()
+        for topic in topics:
+            self._waiters[topic].append(waiter)
+        return waiter
+
+    def wake(self, topics: Iterable[Topic]) -> None:
+        for topic in topics:
+            for waiter in self._waiters[topic]:
+                waiter.wake()
+
+
+class Database(Protocol):
+    """An engine that is open. Raises only `StoreError`s for what the database did."""
+
+    dialect: Dialect
+    signals: Signals
+
+    def now(self) -> Instant: ...
+
+    async def write(self, work: Callable[[Tx], T], *, housekeeping: bool = False) -> T: ...
+
+    async def read(self, work: Callable[[Tx], T]) -> T: ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,106 @@
+"""Counters for ever, and the three equations that must balance (DESIGN 5, Accounting)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from notifier.store.database import Dialect, Tx
+from notifier.store.schema import deliveries, groups, incidents, members
+from notifier.store.schema import ledger as table
+
+Name = Literal[
+    "accepted", "duplicates", "pruned_events", "pruned_deliveries", "created_deliveries", "shed_samples", "shed_deliveries"
+]
+
+
+def add(tx: Tx, counts: Mapping[Name, int]) -> None:
+    """Add to this replica's counters."""
+    rows = [{"replica": tx.replica, "name": name, "n": n} for name, n in counts.items() if n]
+    for row in rows:
+        tx.run(_upsert(tx.dialect), row)
+
+
+@cache
+def _upsert(dialect: Dialect) -> sa.Insert:
+    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return insert.on_conflict_do_update(
+        index_elements=["replica", "name"], set_={"n": table.c.n + insert.excluded.n}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounting:
+    """The three equations. Balanced: `accepted == counted + pruned_events`, `untold == 0`, `created == rows + pruned`."""
+
+    accepted: int
+    counted: int
+    pruned_events: int
+    duplicates: int
+    untold: int
+    unrouted: int
+    created: int
+    by_state: Mapping[str, int]
+    pruned_deliveries: int
+    shed_samples: int
+
+    @property
+    def balanced(self) -> bool:
+        return (
+            self.accepted == self.counted + self.pruned_events
+            and self.untold == 0
+            and self.created == sum(self.by_state.values()) + self.pruned_deliveries
+        )
+
+
+def accounting(tx: Tx) -> Accounting:
+    """One look at all of it, in one transaction.
+
+    `untold` counts members that are neither told, nor held by a named reason, nor in a group that is due, and incidents
+    that were never routed though nothing is going to look at them: both must be zero.
+    """
+    totals: dict[str, int] = {
+        row.name: int(row.n)
+        for row in tx.run(sa.select(table.c.name, sa.func.sum(table.c.n).label("n")).group_by(table.c.name))
+    }
+    counted = tx.run(sa.select(sa.func.coalesce(sa.func.sum(incidents.c.count), 0))).scalar_one()
+    lost = tx.run(
+        sa.select(sa.func.count())
+        .select_from(members.join(groups, groups.c.id == members.c.group_id))
+        .where(
+            sa.or_(
+                sa.and_(members.c.changed_at.is_not(None), groups.c.due_at.is_(None)),
+                sa.and_(
+                    members.c.changed_at.is_(None), members.c.told_at.is_(None), members.c.held_by.is_(None)
+                ),
+            )
+        )
+    ).scalar_one()
+    unrouted = tx.run(
+        sa.select(sa.func.count())
+        .select_from(incidents)
+        .where(incidents.c.routed == 0, incidents.c.attention_at.is_(None))
+    ).scalar_one()
+    by_state = {
+        row.state: row.n
+        for row in tx.run(
+            sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
+        )
+    }
+    return Accounting(
+        accepted=totals.get("accepted", 0),
+        counted=int(counted),
+        pruned_events=totals.get("pruned_events", 0),
+        duplicates=totals.get("duplicates", 0),
+        untold=lost + unrouted,
+        unrouted=unrouted,
+        created=totals.get("created_deliveries", 0),
+        by_state=by_state,
+        pruned_deliveries=totals.get("pruned_deliveries", 0),
+        shed_samples=totals.get("shed_samples", 0),
+    )

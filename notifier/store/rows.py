@@ -1,0 +1,40 @@
+"""A whole batch as one parameter: a JSON array of arrays that each engine unfolds into typed rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from notifier.store.database import Dialect
+
+
+def pack(rows: Iterable[Sequence[object]]) -> str:
+    """The parameter for `unfold`. Strings hold neither NUL nor lone surrogates: ingest has seen to it."""
+    return json.dumps(list(rows), separators=(",", ":"), ensure_ascii=False)
+
+
+def unfold(
+    dialect: Dialect, parameter: str, columns: Sequence[tuple[str, sa.types.TypeEngine[object]]]
+) -> sa.Subquery:
+    """The rows of the bind parameter `parameter`, which `pack` made, as a subquery with the named, typed columns.
+
+    One statement for the whole batch keeps the work inside the engine; a row-by-row `executemany` in a thread fights the
+    event loop for the interpreter.
+    """
+    if dialect == "sqlite":
+        each = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued("value", name=f"{parameter}_e")
+        cells: list[sa.ColumnElement[object]] = [
+            sa.literal_column(f"json_extract({parameter}_e.value, '$[{i}]')", type_).label(name)
+            for i, (name, type_) in enumerate(columns)
+        ]
+    else:
+        array = sa.cast(sa.bindparam(parameter, type_=sa.Text()), JSONB)
+        each = sa.func.jsonb_array_elements(array).table_valued(sa.column("value", JSONB), name=f"{parameter}_e")
+        cells = [
+            sa.cast(each.c.value.op("->>")(sa.literal_column(str(i))), type_).label(name)
+            for i, (name, type_) in enumerate(columns)
+        ]
+    return sa.select(*cells).select_from(each).subquery(parameter + "_r")

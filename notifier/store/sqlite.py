@@ -1,0 +1,271 @@
+"""SQLite: WAL, `synchronous=FULL`, one writer thread that also checkpoints, readers that can only query.
+
+One connection does all commits and checkpoints (several that do both can corrupt a WAL before 3.51.3). A lock beside the
+file refuses a second process with a sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
+from notifier.domain.time import Instant
+from notifier.store.database import LostRace, Signals, Tx
+from notifier.telemetry.clock import Clock
+
+T = TypeVar("T")
+
+READERS = 4
+CHECKPOINT_IDLE_S = 0.05
+CHECKPOINT_AT_LEAST_S = 5.0
+RESERVE_BYTES = 8 * 1024 * 1024
+RACES = 5
+
+_FULL = {sqlite3.SQLITE_FULL}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+_BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class FileLock:
+    """One process per database file. Held until closed; the kernel lets go of it when the process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = Path(f"{path}.lock")
+        try:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the database's folder cannot be written ({error.strerror}): "
+                f"create it, or set database.url to a file in a folder that this user may write"
+            ) from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            raise StoreUnavailable(
+                f"the database file {path} is in use by another notifier (process {holder}): stop that one, "
+                f"use its HTTP API, or set database.url to another file; more than one replica needs PostgreSQL"
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) -> Engine:
+    """An engine whose every write transaction is `BEGIN IMMEDIATE`: one that upgrades fails at once, whatever the time-out."""
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        poolclass=sa.pool.QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": 5.0, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "wal_autocheckpoint=0",
+            "journal_size_limit=67108864",
+            "temp_store=MEMORY",
+            "foreign_keys=ON",
+            f"cache_size={-8_192 if read_only else -65_536}",
+            f"query_only={'ON' if read_only else 'OFF'}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class SqliteDatabase:
+    """An open file. `write` and `read` are safe to call from the event loop only."""
+
+    dialect: Any = "sqlite"
+
+    def __init__(self, path: Path, *, clock: Clock, replica: str = "main", max_size: int = 10_000_000_000) -> None:
+        self.path = path
+        self.clock = clock
+        self.replica = replica
+        self.max_size = max_size
+        self.signals = Signals()
+        self._lock = FileLock(path)
+        self._reserve = Reserve(Path(f"{path}.reserve"))
+        self._read_engine = create_engine(path, read_only=True, pool_size=READERS)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._writer = _Writer(self)
+        self._writer.start()
+
+    def now(self) -> Instant:
+        return self.clock.now()
+
+    async def write(self, work: Callable[[Tx], T], *, housekeeping: bool = False) -> T:
+        """Run `work` in one transaction; returns after its commit is on the disk."""
+        result, topics = await self._writer.submit(work, 1 if housekeeping else 0)
+        if topics:
+            self.signals.wake(topics)
+        return result  # type: ignore[no-any-return]
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[Tx], T]) -> T:
+        try:
+            with self._read_engine.begin() as connection:
+                return work(Tx(connection, self.now(), "sqlite", self.replica))
+        except sa.exc.DBAPIError as error:
+            raise translate(error) from error
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._writer.stop)
+        self._readers.shutdown()
+        self._read_engine.dispose()
+        self._reserve.release()
+        self._lock.close()
+
+
+class Reserve:
+    """A file that is given back to the disk when it is full, so that claims and outcomes can still be written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.fill()
+
+    def fill(self) -> None:
+        if self._path.exists():
+            return
+        try:
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+
+    def release(self) -> bool:
+        """Give the space back; whether there was any."""
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return True
+
+
+class _Writer(threading.Thread):
+    """The one thread that writes: urgent work in order of arrival, housekeeping when nothing else waits."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        super().__init__(name="store-write", daemon=True)
+        self._database = database
+        self._queue: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
+        self._sequence = 0
+        self._engine = create_engine(database.path)
+        self._connection = self._engine.connect()
+        self._checkpointed = time.monotonic()
+        self._dirty = False
+
+    async def submit(self, work: Callable[[Tx], Any], priority: int) -> Any:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._sequence += 1
+        self._queue.put((priority, self._sequence, (work, loop, future)))
+        return await future
+
+    def stop(self) -> None:
+        self._queue.put((2, 0, None))
+        self.join()
+
+    def run(self) -> None:
+        while True:
+            try:
+                item = self._queue.get(timeout=CHECKPOINT_IDLE_S if self._dirty else None)[2]
+            except queue.Empty:
+                self._checkpoint()
+                continue
+            if item is None:
+                break
+            self._serve(*item)
+            if self._dirty and time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S:
+                self._checkpoint()
+        self._checkpoint()
+        self._connection.close()
+        self._engine.dispose()
+
+    def _serve(self, work: Callable[[Tx], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
+        try:
+            outcome = self._transaction(work)
+        except BaseException as error:  # noqa: BLE001 - the waiting side raises it
+            _post(loop, future, None, error)
+        else:
+            _post(loop, future, outcome, None)
+
+    def _transaction(self, work: Callable[[Tx], Any]) -> tuple[Any, set[Any]]:
+        for _ in range(RACES):
+            tx = Tx(self._connection, self._database.now(), "sqlite", self._database.replica)
+            try:
+                with self._connection.begin():
+                    result = work(tx)
+            except LostRace:
+                continue
+            except sa.exc.DBAPIError as error:
+                known = translate(error)
+                if isinstance(known, StoreFull) and self._database._reserve.release():  # noqa: SLF001 - one module
+                    continue
+                raise known from error
+            self._dirty = True
+            return result, tx.topics
+        raise StoreUnavailable("a transaction lost too many races: try again")
+
+    def _checkpoint(self) -> None:
+        self._dirty = False
+        self._checkpointed = time.monotonic()
+        try:
+            self._connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
+            self._connection.rollback()
+        except sa.exc.DBAPIError:
+            self._connection.rollback()
+
+
+def _post(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    def settle() -> None:
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)
+
+
+def translate(error: sa.exc.DBAPIError) -> StoreError:
+    """SQLite's result codes in our words (https://www.sqlite.org/rescode.html)."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in _FULL:
+        return StoreFull("the disk or the database's quota is full")
+    if primary in _BUSY:
+        return StoreUnavailable("the database is locked or cannot be opened: is another program using the file?")
+    if primary in _BROKEN:
+        return StoreBroken(f"the database file failed ({getattr(error.orig, 'sqlite_errorname', 'unknown')})")
+    return StoreError(f"the database refused a statement: {error.orig}")

@@ -1,0 +1,37 @@
+"""Errors as RFC 9457 `application/problem+json`: a sentence, never a traceback, never the input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Exception):  # noqa: N818 - the RFC's word
+    """An answer that is an error. `detail` says what is wrong and what to do; `more` adds members to the body."""
+
+    status: int
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        document = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            **self.more,
+        }
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def all_headers(self) -> dict[str, str]:
+        return {"content-type": "application/problem+json", **self.headers}
+
+
+def retry_after(status: int, detail: str, millis: int) -> Problem:
+    """429 or 503 with `Retry-After` in whole seconds, at least one."""
+    return Problem(status, detail, {"retry-after": str(max(1, -(-millis // 1000)))})

@@ -1,0 +1,1 @@
+"""Wires everything on one exit stack; the only importer of concrete stores and channels."""

@@ -1,0 +1,90 @@
+"""API keys: only a hash is stored; the key itself is shown once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from notifier.domain.time import Instant
+from notifier.store.database import Tx
+from notifier.store.schema import api_keys
+
+SCOPES = ("ingest", "read", "manage", "admin")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key as stored: never the secret itself."""
+
+    id: str
+    project: str
+    name: str
+    scopes: frozenset[str]
+    created_at: Instant
+    revoked_at: Instant | None = None
+
+
+def make_secret() -> str:
+    """A new key: `ntf_` and 256 random bits in URL-safe base64."""
+    return "ntf_" + secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """What is stored. The keys are random, so one SHA-256 is enough, and looking up its hash tells a timer nothing."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def create(tx: Tx, *, id_: str, secret: str, project: str, name: str, scopes: Sequence[str]) -> Key:
+    key = Key(id=id_, project=project, name=name, scopes=frozenset(scopes), created_at=tx.now)
+    tx.run(
+        sa.insert(api_keys).values(
+            id=id_, project=project, name=name, hash=digest(secret), scopes=json.dumps(sorted(scopes)), created_at=tx.now
+        )
+    )
+    return key
+
+
+def find(tx: Tx, hash_: str) -> Key | None:
+    """The key with this hash, revoked or not."""
+    row = tx.run(sa.select(api_keys).where(api_keys.c.hash == hash_)).one_or_none()
+    return None if row is None else _key(row)
+
+
+def revoke(tx: Tx, id_: str) -> Key | None:
+    """Revoke for good; the same again changes nothing. None: there is no such key."""
+    tx.run(
+        sa.update(api_keys).where(api_keys.c.id == id_, api_keys.c.revoked_at.is_(None)).values(revoked_at=tx.now)
+    )
+    row = tx.run(sa.select(api_keys).where(api_keys.c.id == id_)).one_or_none()
+    return None if row is None else _key(row)
+
+
+def listing(tx: Tx) -> tuple[Key, ...]:
+    """All keys, newest first."""
+    rows = tx.run(sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc()))
+    return tuple(_key(row) for row in rows)
+
+
+def any_active(tx: Tx) -> bool:
+    """Whether the database has a key that works; `serve` makes one where it has none."""
+    return tx.run(sa.select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)).first() is not None
+
+
+def project_exists(tx: Tx, project: str) -> bool:
+    return tx.run(sa.select(api_keys.c.id).where(api_keys.c.project == project).limit(1)).first() is not None
+
+
+def _key(row: sa.Row) -> Key:  # type: ignore[type-arg]
+    return Key(
+        id=row.id,
+        project=row.project,
+        name=row.name,
+        scopes=frozenset(json.loads(row.scopes)),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )

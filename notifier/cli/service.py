@@ -150,7 +150,7 @@ def refuse(answer: httpx.Response) -> None:
     status = answer.status_code
     if answer.is_redirect:
         raise Failure(Exit.USAGE, f"the address redirects ({status}): set NOTIFIER_URL to the final one.")
-    sentence = _problem(answer) + HINTS.get(status, "")
+    sentence = _problem(answer)
     if status in {401, 403}:
         raise Failure(Exit.REFUSED, sentence)
     if status == 429 or status >= 500:
@@ -203,9 +203,12 @@ def _problem(answer: httpx.Response) -> str:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        return f"the service answered {answer.status_code} {answer.reason_phrase}."
+        return f"the service answered {answer.status_code} {answer.reason_phrase}." + HINTS.get(
+            answer.status_code, ""
+        )
     head = ": ".join(visible(str(document[name])) for name in ("title", "detail") if document.get(name))
-    lines = [f"{head or answer.reason_phrase} ({answer.status_code})."]
+    hint = "" if document.get("detail") else HINTS.get(answer.status_code, "")
+    lines = [f"{head or answer.reason_phrase} ({answer.status_code}).{hint}"]
     errors = document.get("errors")
     lines += [_line(error) for error in (errors if isinstance(errors, list) else [])[:TOLD_AT_MOST]]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """What all tests share: both engines behind one fixture, and a clock that stands still until it is moved.
 
-`database` runs a test once on SQLite and once on PostgreSQL; both stand under `clock`. A test that needs several replicas
-opens its own from `postgres_url`.
+`database` runs a test once on SQLite and once on PostgreSQL; both stand under `clock`. A test that needs several
+replicas opens its own from `postgres_url`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from notifier.domain.time import Duration, Instant, parse_rfc3339
 from notifier.store.database import Database
@@ -130,9 +131,9 @@ def _start(folder: Path) -> Any:
 def _ddl() -> str:
     """The tables as PostgreSQL's own text."""
     statements: list[str] = []
-    engine = sa.create_mock_engine(
-        "postgresql+asyncpg://",
-        lambda ddl, *_, **__: statements.append(str(ddl.compile(dialect=engine.dialect))),
-    )
-    metadata.create_all(engine, checkfirst=False)
+
+    def collect(statement: Any, *_: Any, **__: Any) -> None:
+        statements.append(str(statement.compile(dialect=postgresql.dialect())))
+
+    metadata.create_all(sa.create_mock_engine("postgresql+asyncpg://", collect), checkfirst=False)
     return ";\n".join(statements) + ";"

@@ -16,7 +16,7 @@ BACKUP_SECONDS = 300
 
 
 def add(commands: Subparsers) -> None:
-    command(commands, "serve", serve, "run the service")
+    command(commands, "serve", serve, "run the service", prints=False)
     command(commands, "check", check, "report every problem of the configuration; exits 1 if there is any")
     command(commands, "schema", schema, "print the JSON Schema of the configuration")
     database = family(commands, "db", "look after the database")

@@ -9,7 +9,7 @@ from notifier.cli.session import Exit, Session
 from notifier.cli.words import as_json
 
 SCOPES = ("ingest", "read", "manage", "admin")
-COLUMNS = ("id", "project", "name", "scopes", "created_at", "last_used_at", "revoked_at")
+COLUMNS = ("id", "project", "name", "scopes", "created_at", "revoked_at")
 
 
 def add(commands: Subparsers) -> None:

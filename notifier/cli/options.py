@@ -38,14 +38,23 @@ class Parser(argparse.ArgumentParser):
         super().error(f"{message}\nnotifier: `{self.prog} --help` shows what it takes")
 
 
-def command(parent: Subparsers, name: str, run: Run, summary: str) -> Parser:
-    """A command with the options that all commands take. `summary` is its sentence in both helps."""
+def command(parent: Subparsers, name: str, run: Run, summary: str, *, prints: bool = True) -> Parser:
+    """A command with the options that all take: `--config`, and `--json` where it `prints` an answer.
+
+    `summary` is its sentence, in its own help and in its parent's.
+    """
     parser = parent.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
     parser.set_defaults(run=run)
     parser.add_argument(
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration (else NOTIFIER_CONFIG)"
     )
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    if prints:
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="print JSON instead of text for people",
+        )
     return parser
 
 

@@ -11,7 +11,7 @@ WIDEST = 80
 
 def as_json(document: object) -> str:
     """Indented JSON in ASCII: any terminal can show it, and no escape sequence survives in it."""
-    return json.dumps(document, indent=2)
+    return json.dumps(document, indent=2).replace("\x7f", "\\u007f")
 
 
 def visible(text: str) -> str:
@@ -47,7 +47,9 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
 def details(document: Mapping[str, Any]) -> str:
     """One thing: a line for each field, then a table for each list of things that it holds."""
     plain = {name: value for name, value in document.items() if not _is_rows(value)}
-    parts = ["\n".join(_aligned([[name.replace("_", " "), cell(value)] for name, value in plain.items()]))]
+    parts = [
+        "\n".join(_aligned([[visible(name).replace("_", " "), cell(value)] for name, value in plain.items()]))
+    ]
     for name, value in document.items():
         if _is_rows(value):
             parts.append(f"{visible(name).replace('_', ' ')}:\n{table(value)}")

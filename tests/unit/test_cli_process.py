@@ -71,6 +71,20 @@ def test_a_closed_pipe_is_one_sentence(silent: socket.socket) -> None:
     assert err == "notifier: whoever read the output has left; the rest was not written.\n"
 
 
+def test_a_proxy_of_the_environment_never_stands_before_this_machine(silent: socket.socket) -> None:
+    """Given HTTP_PROXY, when the service is on loopback, then it is asked itself and no proxy sees the key."""
+    proxied = environ(silent) | dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+    with subprocess.Popen(
+        [*NOTIFIER, "healthcheck"], env=proxied, stdout=subprocess.PIPE, text=True
+    ) as process:
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(65536).startswith(b"GET /readyz HTTP/1.1\r\n")
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"status":"ready"}')
+            assert process.communicate(timeout=10)[0] == "status  ready\n"
+    assert process.returncode == 0
+
+
 def base_installation(program: str) -> subprocess.CompletedProcess[str]:
     """Run it where only the standard library, httpx and what httpx needs can be imported."""
     prologue = """

@@ -70,7 +70,7 @@ def run(arguments: Sequence[str], session: Session) -> int:
         return Exit.USAGE
     except NotifierError as error:
         session.say(f"notifier: {error}")
-        return Exit.UNREACHABLE if isinstance(error, StoreUnavailable) else Exit.NO
+        return Exit.UNREACHABLE if isinstance(error, StoreUnavailable) else Exit.USAGE
     except KeyboardInterrupt:
         session.say("notifier: interrupted.")
         return Exit.INTERRUPTED

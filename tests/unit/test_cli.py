@@ -325,6 +325,19 @@ def test_test_channel_exits_by_the_real_outcome(api: Api, shell: Shell, outcome:
     assert (result.status, result.out) == (status, f"outcome  {outcome}\ndetail   250 queued\n")
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "status"), [(("delivered", "delivered"), 0), (("delivered", "gone"), 1), ((), 1)]
+)
+def test_test_channel_wants_every_target_to_be_reached(
+    api: Api, shell: Shell, outcomes: tuple[str, ...], status: int
+) -> None:
+    """A channel of two recipients of which one is refused is not in order."""
+    api.answer(
+        "POST /v1/channels/mail/test", {"deliveries": [{"target": "a", "outcome": one} for one in outcomes]}
+    )
+    assert shell("test-channel", "mail").status == status
+
+
 def test_route_test_posts_labels_and_shows_who_is_told(api: Api, shell: Shell) -> None:
     route = {"route": "default", "line": "notifier.yaml:12", "channels": ["team-mail", "audit"]}
     api.answer("POST /v1/routes/test", {"routes": [route]})

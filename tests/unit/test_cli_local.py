@@ -106,7 +106,8 @@ def test_serve_hands_its_status_on(status: int, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(StoreUnavailable("the file is locked"), 3), (StoreError("no such revision"), 1)]
+    ("error", "status"),
+    [(StoreUnavailable("the file is locked"), 3), (StoreError("run `notifier db upgrade`"), 2)],
 )
 def test_a_database_that_refuses_is_one_sentence(error: Exception, status: int) -> None:
     assert invoke(Recording(raises=error), "db", "upgrade") == (status, "", f"notifier: {error}\n")

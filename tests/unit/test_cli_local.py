@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,3 +222,17 @@ def test_wrong_usage_exits_2_and_says_where_help_is(
         invoke(Recording(), *arguments)
     assert left.value.code == 2
     assert "--help` shows" in capsys.readouterr().err
+
+
+def test_the_real_settings_say_where_to_ask(tmp_path: Path) -> None:
+    """Nothing stood in for: the file's port is asked, and a file with a problem is told with its place."""
+    config = tmp_path / "notifier.yaml"
+    for text, status, sentence in (
+        ("server: {port: 9}\n", 1, "nothing answers at http://127.0.0.1:9."),
+        ("server: {prot: 9}\n", 2, f"{config}:1:10: "),
+    ):
+        config.write_text(text)
+        err = io.StringIO()
+        session = Session(environ={}, stdin=io.BytesIO(), stdout=io.StringIO(), stderr=err)
+        assert run(("healthcheck", "--config", str(config)), session) == status
+        assert sentence in err.getvalue()

@@ -68,7 +68,7 @@ def _block(reader: Reader, name: str, written: Node) -> ChannelBlock:
         kinds = "email, slack, webhook, console, or a kind of your own"
         reader.complain(node.key, path, f"`type` is missing: {kinds}")
     limit = entries.get("rate_limit")
-    options = _plain(replace(node, value={key: entry for key, entry in entries.items() if key not in SHARED}))
+    options = {key: _plain(entry) for key, entry in entries.items() if key not in SHARED}
     return ChannelBlock(
         name=name,
         type=_optional(reader, entries, path, "type", values.text) or "",
@@ -120,7 +120,7 @@ def _named(
 def _plain(node: Node) -> Any:
     match node.value:
         case Mapping() as entries:
-            return {key: _plain(entry) for key, entry in entries.items()}
+            return {key: _plain(entry) for key, entry in entries.items() if not entry.is_empty}
         case tuple() as items:
             return [_plain(item) for item in items]
         case value:

@@ -1,0 +1,122 @@
+"""Files that are no configuration: each gets a sentence with its place, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.settings import Settings
+from notifier.settings.document import DEEPEST, LARGEST_FILE, Problems, interpolate, parse
+
+LoadText = Callable[..., Settings]
+Wrong = Callable[..., list[str]]
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{chr(98 + level)}: &{chr(98 + level)} [{', '.join([f'*{chr(97 + level)}'] * 10)}]\n"
+    for level in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"\tserver: 1\n", "1:1: a tab is not allowed here: indent with spaces"),
+        (b"server:\n\tport: 1\n", "2:1: a tab is not allowed here: indent with spaces"),
+        (b"server: [1, 2\n", "2:1: not valid YAML: expected ',' or ']'"),
+        (b"server: {a: 1\n", "2:1: not valid YAML: expected ',' or '}'"),
+        (b"server: 'x\n", "2:1: not valid YAML: found unexpected end of stream"),
+        (b'server: "\\q"\n', "1:11: not valid YAML: found unknown escape character"),
+        (b"a: b: c\n", "1:5: not valid YAML: mapping values are not allowed here"),
+        (b"server: *none\n", "1:9: not valid YAML: found undefined alias"),
+        (b"a: 1\n---\nb: 2\n", "2:1: not valid YAML: but found another document"),
+        (b"%YAML 3.0\n---\na: 1\n", "1:1: not valid YAML: found incompatible YAML document"),
+        (b"server: @x\n", "1:9: not valid YAML: found character '@' that cannot start any token"),
+        (b"server:\n  host: a\xff\n", "2:10: the file is not UTF-8: save it as UTF-8 text"),
+        (b"\xff\xfes\0", "1:1: the file is not UTF-8: save it as UTF-8 text"),
+        (b"server:\n host: a\0\n", "2:9: a control character is not allowed here: remove it"),
+        (b"server: \x1b[1m\n", "1:9: a control character is not allowed here: remove it"),
+        (b"just text\n", "1:1: the file must be a mapping of sections"),
+        (b"- server\n", "1:1: the file must be a mapping of sections"),
+        (b"5\n", "1:1: the file must be a mapping of sections"),
+        (b"server: {port: 1, port: 2}\n", "1:19: `port` is here for the second time; the first is in line 1"),
+        (
+            b"server: {}\nroute:\nserver: {}\n",
+            "3:1: `server` is here for the second time; the first is in line 1",
+        ),
+        (b"5: x\n", "1:1: a key must be text; put it in quotes"),
+        (b"on: x\n", "1:1: a key must be text; put it in quotes"),
+        (b"[a]: x\n", "1:1: a key must be text; put it in quotes"),
+        (b"? {a: b}\n: x\n", "1:3: a key must be text; put it in quotes"),
+        (b"server: !!python/object:os.system {}\n", "1:9: tags such as !name are not supported: remove it"),
+        (b"server: {host: !env HOST}\n", "1:16: tags such as !name are not supported: remove it"),
+        (b"server: {host: !!binary aGk=}\n", "1:16: tags such as !name are not supported: remove it"),
+        (b"server: !list [a]\n", "1:9: tags such as !name are not supported: remove it"),
+        (b"auto_resolve: .nan\n", "1:15: a number must be finite"),
+        (b"auto_resolve: -.inf\n", "1:15: a number must be finite"),
+        (b"server: &a\n  host: *a\n", "1:9: an alias stands inside what it repeats"),
+        (b"server: &a [*a]\n", "1:9: an alias stands inside what it repeats"),
+        (b"server: {<<: 5}\n", "1:14: `<<` takes an alias of a mapping, or a list of them"),
+        (b"server: " + b"[" * 200, "1:72: not valid YAML: nested deeper than 64 levels"),
+        (b"server: " + b"{a: " * 200, "1:258: not valid YAML: nested deeper than 64 levels"),
+        (b"- " * 5000, f"1:{1 + 2 * DEEPEST}: not valid YAML: nested deeper than 64 levels"),
+        (b"# " + b"x" * LARGEST_FILE, "1:1: the file is larger than 1024 KiB; is it a configuration?"),
+    ],
+)
+def test_each_gets_its_place_and_sentence(wrong: Wrong, text: bytes, problem: str) -> None:
+    """Line and column are those of an editor."""
+    found = wrong(text)
+    assert any(one.startswith(f"n.yaml:{problem}") for one in found), found
+
+
+def test_aliases_cannot_make_it_endless(wrong: Wrong) -> None:
+    """A billion laughs is one problem, found at once."""
+    found = [one for one in wrong(LAUGHS) if "unknown key" not in one]
+    assert len(found) == 1
+    assert "aliases repeat too much: more than 50000 values in all" in found[0]
+
+
+def test_aliases_and_merges_work(load_text: LoadText) -> None:
+    """What is written once can be used twice; own keys win over merged ones, the first source over the next."""
+    channels = load_text(
+        "channels:\n"
+        "  a: &a {type: t, x: 1, y: 1}\n"
+        "  b: {<<: *a, y: 2}\n"
+        "  c: *a\n"
+        "  d: &d {<<: [*a, {x: 3, z: 3}], type: u}\n"
+        "route: {channels: [a]}\n"
+    ).channels
+    assert channels["b"].options == {"x": 1, "y": 2}
+    assert channels["c"].options == channels["a"].options == {"x": 1, "y": 1}
+    assert channels["d"].options == {"x": 1, "y": 1, "z": 3}
+    assert channels["d"].type == "u"
+
+
+def test_a_byte_order_mark_and_windows_lines_are_fine(load_text: LoadText) -> None:
+    """Editors on Windows write both."""
+    assert load_text(b"\xef\xbb\xbfserver:\r\n  port: 9\r\n").server.port == 9
+
+
+def test_ten_thousand_duplicates_are_quick(wrong: Wrong) -> None:
+    """A large file costs time by its size only."""
+    assert len(wrong("channels: {\n" + "a: 1,\n" * 10_000 + "}")) > 9_000
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(max_size=200),
+        st.text(alphabet="a:{}[],&*<!|>%@\"'- \n\t#?$1.~", max_size=60),
+    )
+)
+def test_parsing_is_total(text: bytes | str) -> None:
+    """Whatever the bytes are, there is a mapping to go on with, and problems have a place."""
+    problems = Problems()
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    root = interpolate(parse(data, "n.yaml", problems), {"a": "1"}, problems)
+    assert isinstance(root.value, dict)
+    for problem in problems:
+        assert problem.line >= 1
+        assert problem.column >= 1

@@ -1,0 +1,110 @@
+"""The JSON Schema describes the file that the loader reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from notifier.settings import json_schema
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+class Server(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    host: str
+    port: int = 25
+    password: SecretStr | None = None
+
+
+class Kind(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    server: Server = Field(description="Where mail goes.")
+    token: SecretStr
+    secrets: list[SecretStr] = []
+    flag: bool = False
+
+
+KINDS = {"mail": Kind.model_json_schema()}
+
+
+def errors(text: str, kinds: dict[str, dict[str, Any]] | None = None) -> list[str]:
+    """Where the document breaks the schema."""
+    validator = jsonschema_rs.Draft202012Validator(json_schema(kinds))
+    found = validator.iter_errors(yaml.safe_load(text))
+    return sorted("/".join(map(str, error.instance_path)) for error in found)
+
+
+def test_it_is_a_schema() -> None:
+    """Valid by the meta-schema of draft 2020-12, with and without kinds."""
+    for kinds in (None, KINDS):
+        jsonschema_rs.meta.validate(json_schema(kinds))
+
+
+@pytest.mark.parametrize("name", ["notifier.yaml", "notifier.example.yaml"])
+def test_the_shipped_files_follow_it(name: str) -> None:
+    """An editor shows no error in what operators start from."""
+    assert errors((CONFIG / name).read_text()) == []
+
+
+def test_every_key_has_a_description() -> None:
+    """An editor explains each key of the plain sections and each section."""
+    properties = json_schema()["properties"]
+    for name in ("server", "database", "delivery", "ingest", "retention"):
+        assert properties[name]["description"]
+        for key, schema in properties[name]["properties"].items():
+            assert schema["description"], f"{name}.{key}"
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("server: {port: 70000}", ["server/port"]),
+        ("server: {port: '${PORT}', host: '${HOST:-x}'}", []),
+        ("server:", []),
+        ("server: {prt: 1}", ["server"]),
+        ("servr: {}", [""]),
+        ("database: {url_file: /run/secrets/url}", []),
+        ("route: {channels: [a], group_wait: 0, repeat_interval: 1h30m}", []),
+        ("route: {channels: [a], group_wait: 10}", ["route/group_wait"]),
+        ("route: {channels: [a], match: ['a=b']}", ["route"]),
+        (
+            "route: {channels: [a], routes: [{match: ['a=b'], routes: [{continue: true}, {escalate: []}]}]}",
+            ["route/routes/0/routes/1"],
+        ),
+        ("route: {}", ["route"]),
+        ("ingest: {rate_limit: 5}", ["ingest/rate_limit"]),
+        ("inhibit: []", [""]),
+        ("channels: {a: {}}", ["channels/a"]),
+        ("channels: {'a b': {type: x}}", ["channels"]),
+        ("channels: {a: {type: mail, rate_limit: 30/hour}}", []),
+    ],
+)
+def test_it_refuses_what_the_loader_refuses(text: str, places: list[str]) -> None:
+    """And allows what it allows."""
+    assert errors(text) == places
+
+
+@pytest.mark.parametrize(
+    ("block", "places"),
+    [
+        ("{type: mail, token: x, server: {host: h, port: 25}, rate_limit: 30/hour, digest: true}", []),
+        ("{type: mail, token_file: x, server: {host: h, password_file: y}, secrets_file: [a, b]}", []),
+        ("{type: mail, token: x, server: {host: h, port: '${PORT}'}, flag: '${FLAG}'}", []),
+        ("{type: mail, server: {host: h}}", ["channels/a"]),
+        ("{type: mail, token: x, token_file: x, server: {host: h}}", ["channels/a"]),
+        ("{type: mail, token: x, server: {host: h, prt: 1}}", ["channels/a/server"]),
+        ("{type: mail, token: x, server: {host: h, port: many}}", ["channels/a/server/port"]),
+        ("{type: fax}", ["channels/a/type"]),
+    ],
+)
+def test_kinds_are_merged_in(block: str, places: list[str]) -> None:
+    """A block is held to its kind's schema, its shared keys included, and every secret may come from a file."""
+    assert errors(f"channels: {{a: {block}}}", KINDS) == places

@@ -26,7 +26,6 @@ LOCK = (ROOT / "requirements.lock").read_text()
 MODULES = {
     "google-re2": "re2",
     "prometheus-client": "prometheus_client",
-    "pydantic-settings": "pydantic_settings",
     "pyyaml": "yaml",
     "slack-sdk": "slack_sdk",
     "httptools": None,  # uvicorn's parser

@@ -30,10 +30,10 @@ DEFAULT_FILE = "config/notifier.yaml"
 
 KEYS = frozenset(SECTIONS) | {"channels", "fallback", "route", "auto_resolve"}
 
-ChannelCheck = Callable[[ChannelBlock], Iterable[Problem]]
+ChannelCheck = Callable[[ChannelBlock, DeliverySettings], Iterable[Problem]]
 
 
-def _no_check(_: ChannelBlock) -> Iterable[Problem]:
+def _no_check(_block: ChannelBlock, _delivery: DeliverySettings) -> Iterable[Problem]:
     return ()
 
 
@@ -42,8 +42,8 @@ def load(
 ) -> Settings:
     """Settings from `path`, else `NOTIFIER_CONFIG`, else config/notifier.yaml where it exists, else the defaults.
 
-    `check_channel` says what is wrong with a block's own options, so that those problems come with all others. Raises
-    `ConfigError` with every problem, in the order of the file.
+    `check_channel(block, delivery)` says what is wrong with a block's own options, so that those problems come with
+    all others; `delivery` is what the file allows. Raises `ConfigError` with every problem, in the file's order.
     """
     source = (
         path or environ.get("NOTIFIER_CONFIG") or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else None)
@@ -57,7 +57,7 @@ def load(
     settings = _read(reader, interpolate(root, environ, problems), warnings)
     for block in settings.channels.values():
         if block.type and is_whole(block.options):
-            problems.extend(check_channel(block))
+            problems.extend(check_channel(block, settings.delivery))
     if problems:
         raise ConfigError(tuple(problems))
     version = sha256(data).hexdigest()[:12]

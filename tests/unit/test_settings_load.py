@@ -12,7 +12,7 @@ import pytest
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
-from notifier.settings import ChannelBlock, Quota, Settings, load
+from notifier.settings import ChannelBlock, DeliverySettings, Quota, Settings, load
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]
@@ -546,15 +546,16 @@ class TestChannels:
         """The registry's problems come together with the file's; a block with a gap is spared the second complaint."""
         asked: list[str] = []
 
-        def check(block: ChannelBlock) -> Iterable[Problem]:
+        def check(block: ChannelBlock, delivery: DeliverySettings) -> Iterable[Problem]:
             asked.append(block.name)
+            assert delivery.allow_private_addresses
             mark = block.marks["x",]
             yield Problem(file=mark.file, line=mark.line, column=mark.column, message="no such x")
 
         file = tmp_path / "n.yaml"
         file.write_text(
             "channels:\n  a: {type: t, x: 1}\n  b: {type: t, x: '${NO}'}\n  c: {x: 1}\n"
-            "route: {chanels: [a]}\n"
+            "route: {chanels: [a]}\ndelivery: {allow_private_addresses: true}\n"
         )
         with pytest.raises(ConfigError) as refused:
             load(str(file), {}, check_channel=check)

@@ -133,7 +133,7 @@ def _ddl() -> str:
     statements: list[str] = []
 
     def collect(statement: Any, *_: Any, **__: Any) -> None:
-        statements.append(str(statement.compile(dialect=postgresql.dialect())))
+        statements.append(str(statement.compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]
 
     metadata.create_all(sa.create_mock_engine("postgresql+asyncpg://", collect), checkfirst=False)
     return ";\n".join(statements) + ";"

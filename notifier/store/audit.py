@@ -1,0 +1,66 @@
+"""Who did what: one row per command, in the command's own transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from notifier.domain.time import Instant
+from notifier.store.database import Tx
+from notifier.store.schema import audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One command as it is kept. `key_name` is the key that was used, whoever the actor said they were."""
+
+    at: Instant
+    project: str
+    actor: str
+    key_name: str
+    action: str
+    subject: str
+    detail: str | None
+
+
+def add(
+    tx: Tx,
+    *,
+    id_: str,
+    project: str,
+    actor: str,
+    key_name: str,
+    action: str,
+    subject: str,
+    detail: str | None = None,
+) -> None:
+    tx.run(
+        sa.insert(audit).values(
+            id=id_,
+            at=tx.now,
+            project=project,
+            actor=actor,
+            key_name=key_name,
+            action=action,
+            subject=subject,
+            detail=detail,
+        )
+    )
+
+
+def entries(tx: Tx, subject: str) -> tuple[Entry, ...]:
+    """What was done to one thing, oldest first."""
+    rows = tx.run(sa.select(audit).where(audit.c.subject == subject).order_by(audit.c.at, audit.c.id))
+    return tuple(
+        Entry(
+            at=row.at,
+            project=row.project,
+            actor=row.actor,
+            key_name=row.key_name,
+            action=row.action,
+            subject=row.subject,
+            detail=row.detail,
+        )
+        for row in rows
+    )

@@ -1,0 +1,204 @@
+"""Deliveries, their attempts, and those of them that are dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.notification import Reason
+from notifier.domain.time import Instant
+from notifier.store.board.paging import Key, Page, cut, earlier
+from notifier.store.database import Tx
+from notifier.store.schema import attempts, deliveries, notifications, targets
+
+DEAD = DeliveryState.DEAD.value
+_LIVE = {DeliveryState.PENDING.value, DeliveryState.SENDING.value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryView:
+    """One outbox row.
+
+    `title` is what it tells, in a line; `incidents` are the ids of the (at most 20) incidents that it shows. `due_at`
+    is its next attempt, None once there is none. `outcome` and `detail` are the latest attempt's, or why it is dead.
+    `carried_by` is the delivery that tells it instead. `attempts` counts those that used one up.
+    """
+
+    id: str
+    project: str
+    state: DeliveryState
+    reason: Reason
+    channel: str
+    target: str
+    target_id: int
+    title: str
+    incidents: tuple[str, ...]
+    created_at: Instant
+    due_at: Instant | None
+    expires_at: Instant
+    attempts: int
+    outcome: Outcome | None
+    detail: str | None
+    finished_at: Instant | None
+    carried_by: str | None
+    thread_id: str
+    notification_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try. `n` counts from 1; `started_at` is None where the worker was lost."""
+
+    n: int
+    started_at: Instant | None
+    finished_at: Instant
+    outcome: Outcome
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySearch:
+    """Deliveries of one project."""
+
+    project: str
+    state: DeliveryState | None = None
+    channel: str | None = None
+
+
+def find_deliveries(tx: Tx, search: DeliverySearch, *, after: Key | None, limit: int) -> Page[DeliveryView]:
+    """Newest first: the ids are ordered in time, and the primary key is the index that serves every filter."""
+    query = _views().where(deliveries.c.project == search.project, earlier([deliveries.c.id], after))
+    if search.state is not None:
+        query = query.where(deliveries.c.state == search.state.value)
+    if search.channel is not None:
+        query = query.where(deliveries.c.channel == search.channel)
+    rows = tx.run(query.order_by(deliveries.c.id.desc()).limit(limit + 1)).all()
+    return cut(rows, limit, _view, lambda row: (row.id,))
+
+
+def find_dead_letters(
+    tx: Tx, *, project: str, channel: str | None = None, after: Key | None, limit: int
+) -> Page[DeliveryView]:
+    """Dead deliveries, the latest death first."""
+    order = [deliveries.c.finished_at, deliveries.c.id]
+    query = _views().where(deliveries.c.project == project, deliveries.c.state == DEAD, earlier(order, after))
+    if channel is not None:
+        query = query.where(deliveries.c.channel == channel)
+    rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit + 1)).all()
+    return cut(rows, limit, _view, lambda row: (row.finished_at, row.id))
+
+
+def delivery(tx: Tx, id_: str, *, project: str | None) -> DeliveryView | None:
+    """The delivery with this id; of this project, or of any where that is None."""
+    query = _views().where(deliveries.c.id == id_)
+    if project is not None:
+        query = query.where(deliveries.c.project == project)
+    row = tx.run(query).one_or_none()
+    return None if row is None else _view(row)
+
+
+def attempts_of(tx: Tx, id_: str) -> tuple[Attempt, ...]:
+    """Every try of a delivery, oldest first."""
+    rows = tx.run(sa.select(attempts).where(attempts.c.delivery == id_).order_by(attempts.c.n))
+    return tuple(
+        Attempt(
+            n=n,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            outcome=Outcome(row.outcome),
+            detail=row.detail,
+        )
+        for n, row in enumerate(rows, 1)
+    )
+
+
+def states(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, tuple[DeliveryState, int]]:
+    """State and target row of each of these deliveries that exists."""
+    query = sa.select(deliveries.c.id, deliveries.c.state, deliveries.c.target).where(
+        deliveries.c.id.in_(ids)
+    )
+    if project is not None:
+        query = query.where(deliveries.c.project == project)
+    return {row.id: (DeliveryState(row.state), row.target) for row in tx.run(query)}
+
+
+def dead_ids(
+    tx: Tx, *, project: str, channel: str, died_by: Instant, after: str | None, limit: int
+) -> tuple[str, ...]:
+    """Ids of a channel's dead letters that had died by that moment, in their order."""
+    query = sa.select(deliveries.c.id).where(
+        deliveries.c.project == project,
+        deliveries.c.channel == channel,
+        deliveries.c.state == DEAD,
+        deliveries.c.finished_at <= died_by,
+    )
+    if after is not None:
+        query = query.where(deliveries.c.id > after)
+    return tuple(tx.run(query.order_by(deliveries.c.id).limit(limit)).scalars())
+
+
+class _ShownIncident(msgspec.Struct):
+    id: str
+    title: str
+
+
+class _Shown(msgspec.Struct):
+    incident: _ShownIncident
+
+
+class _Told(msgspec.Struct):
+    """The part of a stored message that a list shows; the rest, tens of kilobytes, is skipped and never built."""
+
+    told: list[_Shown]
+    more: int = 0
+    note: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Told).decode
+
+
+def _views() -> sa.Select:  # type: ignore[type-arg]
+    columns = [column for column in deliveries.c if column is not deliveries.c.message]
+    told = sa.func.coalesce(deliveries.c.message, notifications.c.message)
+    return (
+        sa.select(*columns, targets.c.address, told.label("told"))
+        .join(targets, targets.c.id == deliveries.c.target)
+        .join(notifications, notifications.c.id == deliveries.c.notification)
+    )
+
+
+def _view(row: sa.Row) -> DeliveryView:  # type: ignore[type-arg]
+    told = _decode(row.told)
+    return DeliveryView(
+        id=row.id,
+        project=row.project,
+        state=DeliveryState(row.state),
+        reason=Reason(row.reason),
+        channel=row.channel,
+        target=row.address,
+        target_id=row.target,
+        title=_title(told),
+        incidents=tuple(one.incident.id for one in told.told),
+        created_at=row.created_at,
+        due_at=row.due_at if row.state in _LIVE else None,
+        expires_at=row.expires_at,
+        attempts=row.attempts,
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        detail=row.detail,
+        finished_at=row.finished_at,
+        carried_by=row.carried_by,
+        thread_id=row.thread,
+        notification_id=row.notification,
+    )
+
+
+def _title(told: _Told) -> str:
+    if not told.told:
+        return told.note or ""
+    others = len(told.told) + told.more - 1
+    first = told.told[0].incident.title
+    return f"{first} (and {others} more)" if others else first

@@ -1,0 +1,162 @@
+"""Incidents and their sampled events."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
+from notifier.domain.matcher import Matcher
+from notifier.store.board.paging import Key, Page, cut, earlier
+from notifier.store.database import Dialect, Tx
+from notifier.store.schema import events, incidents
+
+SCANNED_AT_ONCE = 1_000
+SCANNED_AT_MOST = 20_000
+"""How many rows one page reads where only the program can judge them (regular expressions); the next page goes on."""
+
+# SQLite's JSON paths have no escape for a quote inside a name.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentSearch:
+    """Incidents of one project whose labels meet every matcher and whose title has every word, whatever its case."""
+
+    project: str
+    state: State | None = None
+    matchers: tuple[Matcher, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def with_latest() -> sa.Select:  # type: ignore[type-arg]
+    """Incidents with their newest sample's document as `latest`."""
+    newest = (
+        sa.select(events.c.document)
+        .where(events.c.incident == incidents.c.number)
+        .order_by(events.c.seq.desc())
+        .limit(1)
+        .correlate(incidents)
+        .scalar_subquery()
+    )
+    return sa.select(incidents, newest.label("latest"))
+
+
+def incident_of(row: sa.Row, url: str | None) -> Incident:  # type: ignore[type-arg]
+    """One row of `with_latest`; `url` is the base of links."""
+    return Incident(
+        id=row.id,
+        number=row.number,
+        project=row.project,
+        environment=row.environment,
+        fingerprint=row.fingerprint,
+        title=row.title,
+        state=State(row.state),
+        severity=Severity(row.severity),
+        labels=json.loads(row.labels),
+        varying=tuple(json.loads(row.varying)),
+        count=row.count,  # type: ignore[arg-type] # the column, not the tuple's method
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+        acknowledged_by=row.acknowledged_by,
+        resolved_at=row.resolved_at,
+        previous_id=row.previous_id,
+        url=None if url is None else f"{url}/incidents/{row.number}",
+        latest_event=None if row.latest is None else json.loads(row.latest),
+    )
+
+
+def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -> Incident | None:
+    """The incident with this id, or number where it is an integer; of this project, or of any where that is None."""
+    query = with_latest().where(
+        incidents.c.number == name if isinstance(name, int) else incidents.c.id == name
+    )
+    if project is not None:
+        query = query.where(incidents.c.project == project)
+    row = tx.run(query).one_or_none()
+    return None if row is None else incident_of(row, url)
+
+
+def find_incidents(
+    tx: Tx, search: IncidentSearch, *, after: Key | None, limit: int, url: str | None
+) -> Page[Incident]:
+    """Newest first. A page may be short, or empty, and yet have a next one: see `SCANNED_AT_MOST`."""
+    numbers, next_key = _numbers(tx, search, after, limit)
+    rows = tx.run(with_latest().where(incidents.c.number.in_(numbers)).order_by(incidents.c.number.desc()))
+    return Page(items=tuple(incident_of(row, url) for row in rows), next_key=next_key)
+
+
+def find_events(tx: Tx, number: int, *, after: Key | None, limit: int) -> Page[Mapping[str, Any]]:
+    """The samples of one incident as documents, newest first."""
+    rows = tx.run(
+        sa.select(events.c.seq, events.c.document)
+        .where(events.c.incident == number, earlier([events.c.seq], after))
+        .order_by(events.c.seq.desc())
+        .limit(limit + 1)
+    ).all()
+    return cut(rows, limit, lambda row: json.loads(row.document), lambda row: (row.seq,))
+
+
+def _numbers(tx: Tx, search: IncidentSearch, after: Key | None, limit: int) -> tuple[list[int], Key | None]:
+    exact = [matcher for matcher in search.matchers if _in_sql(matcher)]
+    judged = [matcher for matcher in search.matchers if not _in_sql(matcher)]
+    foreign = [word.casefold() for word in search.words if not word.isascii()]
+    query = _narrowed(tx.dialect, search, exact)
+    at_once = SCANNED_AT_ONCE if judged or foreign else limit + 1
+    found: list[int] = []
+    for _ in range(max(1, SCANNED_AT_MOST // at_once)):
+        rows = tx.run(query.where(earlier([incidents.c.number], after)).limit(at_once)).all()
+        for row in rows:
+            if not _fits(row, judged, foreign):
+                continue
+            if len(found) == limit:
+                return found, (found[-1],)
+            found.append(row.number)
+        if len(rows) < at_once:
+            return found, None
+        after = (rows[-1].number,)
+    return found, after
+
+
+def _narrowed(dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher]) -> sa.Select:  # type: ignore[type-arg]
+    """What the engine can judge by itself."""
+    query = (
+        sa.select(incidents.c.number, incidents.c.title, incidents.c.labels)
+        .where(incidents.c.project == search.project)
+        .order_by(incidents.c.number.desc())
+    )
+    if search.state is not None:
+        query = query.where(incidents.c.state == search.state.value)
+    for matcher in exact:
+        value = sa.func.coalesce(_label(dialect, matcher.name), "")
+        query = query.where(value == matcher.value if matcher.op == "=" else value != matcher.value)
+    # SQLite folds the case of ASCII letters only; other words are judged here.
+    ascii_words = [word for word in search.words if word.isascii()]
+    return query.where(*(incidents.c.title.icontains(word, autoescape=True) for word in ascii_words))
+
+
+def _in_sql(matcher: Matcher) -> bool:
+    return matcher.op in {"=", "!="} and _PLAIN_NAME.fullmatch(matcher.name) is not None
+
+
+def _label(dialect: Dialect, name: str) -> sa.ColumnElement[str]:
+    if dialect == "sqlite":
+        return sa.func.json_extract(incidents.c.labels, f'$."{name}"', type_=sa.Text())
+    label: sa.ColumnElement[str] = sa.cast(incidents.c.labels, JSONB)[name].astext
+    return label
+
+
+def _fits(row: sa.Row, matchers: Sequence[Matcher], words: Sequence[str]) -> bool:  # type: ignore[type-arg]
+    if words and not all(word in row.title.casefold() for word in words):
+        return False
+    if not matchers:
+        return True
+    labels = json.loads(row.labels)
+    return all(matcher.matches(labels) for matcher in matchers)

@@ -1,0 +1,121 @@
+"""Whatever a file says, loading ends with Settings or with problems that have a place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.domain.errors import ConfigError
+from notifier.domain.route import Route
+from notifier.policy.routing import route
+from notifier.settings import load
+from notifier.settings.routes import KEYS as ROUTE_KEYS
+from notifier.settings.sections import SECTIONS
+
+SCALARS: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 70_000),
+    st.floats(),
+    st.sampled_from(
+        ["10s", "1h30m", "a", "b", "30/hour", "8MiB", "service", "incident", 'a="b"', "a=~(", "${A}", "${"]
+    ),
+    st.text(max_size=8),
+)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from([*sorted(ROUTE_KEYS), "events", "within", "x_file", "<<"]), inner, max_size=4
+        ),
+    ),
+    max_leaves=8,
+)
+MATCHERS = st.sampled_from(['a="1"', 'a=~"1|2"', 'b!="1"', 'b!~"2"', 'c=""'])
+
+
+def files() -> st.SearchStrategy[dict[str, Any]]:
+    """Files whose keys are mostly right and whose values are mostly not."""
+    plain = {
+        name: st.one_of(VALUES, st.fixed_dictionaries({}, optional=dict.fromkeys(keys, VALUES)))
+        for name, keys in SECTIONS.items()
+    }
+    block = st.fixed_dictionaries(
+        {"type": SCALARS}, optional={"rate_limit": VALUES, "digest": VALUES, "x": VALUES}
+    )
+    channels = st.dictionaries(st.sampled_from("ab"), st.one_of(VALUES, block), max_size=2)
+    root = st.fixed_dictionaries({}, optional=dict.fromkeys(ROUTE_KEYS, VALUES))
+    telling = {"channels": st.one_of(VALUES, channels), "route": st.one_of(VALUES, root), "fallback": VALUES}
+    return st.fixed_dictionaries({}, optional=plain | telling | {"auto_resolve": VALUES, "inhibit": VALUES})
+
+
+def routes() -> st.SearchStrategy[dict[str, Any]]:
+    """One child of a tree, and what is below it."""
+    own = {"match": st.lists(MATCHERS, max_size=2), "continue": st.booleans()}
+    timing = {"group_wait": st.sampled_from(["0s", "1s"])}
+    return st.recursive(
+        st.fixed_dictionaries({}, optional=own | timing),
+        lambda inner: st.fixed_dictionaries({"routes": st.lists(inner, max_size=3)}, optional=own | timing),
+        max_leaves=6,
+    )
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file, written anew for every example."""
+    return tmp_path_factory.mktemp("settings") / "n.yaml"
+
+
+@given(
+    document=files(),
+    environ=st.dictionaries(st.sampled_from(["A", "NOTIFIER_SERVER__PORT"]), st.text(max_size=5)),
+)
+def test_loading_is_total(file: Path, document: dict[str, Any], environ: dict[str, str]) -> None:
+    """Any document loads, or is refused with every problem at a place and in one line."""
+    file.write_text(yaml.safe_dump(document), encoding="utf-8", errors="replace")
+    try:
+        loaded = load(str(file), environ)
+    except ConfigError as refused:
+        problems = [str(problem) for problem in refused.problems]
+        assert problems
+        assert not [one for one in problems if "\n" in one]
+    else:
+        assert set(loaded.route.channels) <= loaded.channels.keys()
+
+
+@given(
+    children=st.lists(routes(), max_size=3),
+    labels=st.dictionaries(st.sampled_from("abc"), st.sampled_from("12")),
+)
+def test_the_walk_is_alertmanager_s(
+    file: Path, children: list[dict[str, Any]], labels: dict[str, str]
+) -> None:
+    """Every route has its own key, and those that tell are the ones that a literal reading of the rules gives."""
+    document = {"channels": {"x": {"type": "t"}}, "route": {"channels": ["x"], "routes": children}}
+    file.write_text(json.dumps(document))
+    tree = load(str(file), {}).route
+    keys = [one.key for one in tree.walk()]
+    assert len(set(keys)) == len(keys)
+    told = route(tree, labels)
+    assert told
+    assert told == literally(tree, labels)
+
+
+def literally(node: Route, labels: dict[str, str]) -> tuple[Route, ...]:
+    """Alertmanager's `Route.Match`, line by line."""
+    if not all(matcher.matches(labels) for matcher in node.match):
+        return ()
+    found: tuple[Route, ...] = ()
+    for child in node.routes:
+        matches = literally(child, labels)
+        found += matches
+        if matches and not child.continue_:
+            break
+    return found or (node,)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -70,7 +72,10 @@ class Progress:
 
 def attend(tx: Tx, plan: Plan) -> Progress:
     """Route incidents that need attention, make them members, and say when their groups are due."""
-    due = tx.run(_attention().with_for_update(skip_locked=True, of=incidents), {"now": tx.now, "most": ATTENTION_AT_ONCE})
+    due = tx.run(
+        _attention().with_for_update(skip_locked=True, of=incidents),
+        {"now": tx.now, "most": ATTENTION_AT_ONCE},
+    )
     rows = due.all()
     if not rows:
         return Progress(done=0, more=False, next_at=_next(tx, incidents.c.attention_at))
@@ -98,7 +103,7 @@ def attend(tx: Tx, plan: Plan) -> Progress:
     return Progress(done=len(rows), more=len(rows) == ATTENTION_AT_ONCE)
 
 
-def _attention() -> sa.Select:  # type: ignore[type-arg]
+def _attention() -> sa.Select[Any]:
     return (
         sa.select(incidents)
         .where(incidents.c.attention_at <= sa.bindparam("now"))
@@ -107,7 +112,7 @@ def _attention() -> sa.Select:  # type: ignore[type-arg]
     )
 
 
-def _joins(row: sa.Row, plan: Plan) -> list[tuple[str, int, Route, Mapping[str, str]]]:  # type: ignore[type-arg]
+def _joins(row: sa.Row[Any], plan: Plan) -> list[tuple[str, int, Route, Mapping[str, str]]]:
     labels = json.loads(row.labels)
     found = []
     for route in routing.route(plan.tree, labels):
@@ -116,13 +121,13 @@ def _joins(row: sa.Row, plan: Plan) -> list[tuple[str, int, Route, Mapping[str, 
     return found
 
 
-def _memberships(tx: Tx, numbers: Sequence[int]) -> Sequence[sa.Row]:  # type: ignore[type-arg]
+def _memberships(tx: Tx, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
     if not numbers:
         return ()
     return tx.run(sa.select(members).where(members.c.incident.in_(numbers))).all()
 
 
-def _lock_groups(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row]:  # type: ignore[type-arg]
+def _lock_groups(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
     query = sa.select(groups).where(groups.c.id.in_(ids)).order_by(groups.c.id).with_for_update()
     return {row.id: row for row in tx.run(query)}
 
@@ -131,7 +136,7 @@ def _create_groups(
     tx: Tx,
     wanted: Mapping[str, tuple[Route, Mapping[str, str]]],
     found: Mapping[str, object],
-    rows: Mapping[int, sa.Row],  # type: ignore[type-arg]
+    rows: Mapping[int, sa.Row[Any]],
     joins: Iterable[tuple[str, int, Route, Mapping[str, str]]],
 ) -> None:
     projects = {group_id: rows[number].project for group_id, number, _, _ in joins}
@@ -144,7 +149,7 @@ def _create_groups(
         tx.run(_insert_groups(tx.dialect), {"rows": pack(new)})
 
 
-def _change(row: sa.Row, told: sa.Row | None) -> Member:  # type: ignore[type-arg]
+def _change(row: Any, told: Any | None) -> Member:
     return Member(
         incident=row.number,
         state=State(row.state),
@@ -165,7 +170,7 @@ def _sooner(
     group_id: str,
     member: Member,
     route: Route,
-    found: Mapping[str, sa.Row],  # type: ignore[type-arg]
+    found: Mapping[str, sa.Row[Any]],
     now: Instant,
 ) -> None:
     last = found[group_id].last_told_at if group_id in found else None
@@ -186,10 +191,12 @@ def flush(tx: Tx, plan: Plan) -> Progress:
     told = [_flush_group(tx, plan, row) for row in rows]
     more = len(rows) == GROUPS_AT_ONCE
     next_at = None if more else _next(tx, groups.c.due_at)
-    return Progress(done=len(rows), more=more, next_at=next_at, told=tuple(one for one in told if one is not None))
+    return Progress(
+        done=len(rows), more=more, next_at=next_at, told=tuple(one for one in told if one is not None)
+    )
 
 
-def _flush_group(tx: Tx, plan: Plan, group: sa.Row) -> tuple[str, Reason] | None:  # type: ignore[type-arg]
+def _flush_group(tx: Tx, plan: Plan, group: sa.Row[Any]) -> tuple[str, Reason] | None:
     route = plan.route(group.route)
     changed = _changed(tx, group.id, route)
     verdicts = [(member, telling.decide(member, route, tx.now)) for member in changed]
@@ -204,7 +211,14 @@ def _flush_group(tx: Tx, plan: Plan, group: sa.Row) -> tuple[str, Reason] | None
 
 def _changed(tx: Tx, group_id: str, route: Route) -> list[Member]:
     query = (
-        sa.select(members, incidents.c.number, incidents.c.state, incidents.c.severity, incidents.c.count, incidents.c.previous_id)
+        sa.select(
+            members,
+            incidents.c.number,
+            incidents.c.state,
+            incidents.c.severity,
+            incidents.c.count,
+            incidents.c.previous_id,
+        )
         .join(incidents, incidents.c.number == members.c.incident)
         .where(
             members.c.group_id == group_id,
@@ -259,9 +273,11 @@ def _record(tx: Tx, group_id: str, verdicts: Sequence[tuple[Member, telling.Verd
     return missed
 
 
-def _rearm(tx: Tx, group: sa.Row, *, told: bool, missed: bool, more: bool) -> None:  # type: ignore[type-arg]
+def _rearm(tx: Tx, group: sa.Row[Any], *, told: bool, missed: bool, more: bool) -> None:
     """When the group is due next: at once if it was not finished, else at its next repeat."""
-    repeat = sa.select(sa.func.min(members.c.repeat_at)).where(members.c.group_id == group.id).scalar_subquery()
+    repeat = (
+        sa.select(sa.func.min(members.c.repeat_at)).where(members.c.group_id == group.id).scalar_subquery()
+    )
     still_open = (
         sa.select(sa.literal(1))
         .where(members.c.group_id == group.id, members.c.told_state == "open")
@@ -279,7 +295,7 @@ def _rearm(tx: Tx, group: sa.Row, *, told: bool, missed: bool, more: bool) -> No
 def _notify(
     tx: Tx,
     plan: Plan,
-    group: sa.Row,  # type: ignore[type-arg]
+    group: sa.Row[Any],
     route: Route,
     reason: Reason,
     told: Sequence[tuple[Member, Tell]],
@@ -292,8 +308,14 @@ def _notify(
     rank = max(member.severity.rank for member, _ in told)
     tx.run(
         sa.insert(notifications).values(
-            id=id_, project=group.project, group_id=group.id, episode=episode, reason=reason.value, at=tx.now,
-            rank=rank, message=json.dumps(message.as_json(), ensure_ascii=False),
+            id=id_,
+            project=group.project,
+            group_id=group.id,
+            episode=episode,
+            reason=reason.value,
+            at=tx.now,
+            rank=rank,
+            message=json.dumps(message.as_json(), ensure_ascii=False),
         )  # fmt: skip
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
@@ -308,7 +330,7 @@ def _notify(
 def _message(
     tx: Tx,
     plan: Plan,
-    group: sa.Row,  # type: ignore[type-arg]
+    group: sa.Row[Any],
     route: Route,
     reason: Reason,
     told: Sequence[tuple[Member, Tell]],
@@ -327,7 +349,9 @@ def _message(
         project=group.project,
         group=group.id,
         labels=json.loads(group.labels),
-        told=tuple(Told(incident=snapshots[member.incident], reason=verdict.reason) for member, verdict in shown),
+        told=tuple(
+            Told(incident=snapshots[member.incident], reason=verdict.reason) for member, verdict in shown
+        ),
         more=len(told) - len(shown),
         totals=totals,
         suppressed=sum(verdict.suppressed for _, verdict in told),
@@ -361,7 +385,10 @@ def deliver(
     channel_of = {
         row.id: row.channel
         for row in tx.run(
-            sa.select(targets.c.id, targets.c.channel).where(targets.c.id.in_(wanted)).order_by(targets.c.id).with_for_update()
+            sa.select(targets.c.id, targets.c.channel)
+            .where(targets.c.id.in_(wanted))
+            .order_by(targets.c.id)
+            .with_for_update()
         )
     }
     wait = plan.fallback_after if fallback_after is None else fallback_after
@@ -385,7 +412,7 @@ def _threads(tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[i
     query = sa.select(threads.c.id, threads.c.target, threads.c.episode).where(
         threads.c.group_id == group_id, threads.c.target.in_(wanted)
     )
-    newest: dict[int, sa.Row] = {}  # type: ignore[type-arg]
+    newest: dict[int, sa.Row[Any]] = {}
     for row in tx.run(query.order_by(threads.c.episode)):
         newest[row.target] = row
     found: dict[int, str] = {}
@@ -421,8 +448,12 @@ def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
             sa.update(incidents)
             .where(incidents.c.number.in_(quiet))
             .values(
-                state=State.RESOLVED.value, closed=incidents.c.number, resolved_at=tx.now, resolved_by="auto",
-                waiting=0, attention_at=sa.func.coalesce(incidents.c.attention_at, tx.now),
+                state=State.RESOLVED.value,
+                closed=incidents.c.number,
+                resolved_at=tx.now,
+                resolved_by="auto",
+                waiting=0,
+                attention_at=sa.func.coalesce(incidents.c.attention_at, tx.now),
             )  # fmt: skip
         )
         tx.signal("attention")
@@ -434,7 +465,9 @@ def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
     first = sa.select(sa.func.min(incidents.c.quiet_since)).where(incidents.c.closed == OPEN)
     since = tx.run(first).scalar()
     return Progress(
-        done=len(quiet), more=len(rows) == QUIET_AT_ONCE, next_at=None if since is None else since + auto_resolve
+        done=len(quiet),
+        more=len(rows) == QUIET_AT_ONCE,
+        next_at=None if since is None else since + auto_resolve,
     )
 
 
@@ -449,18 +482,28 @@ def _next(tx: Tx, column: sa.Column[int]) -> Instant | None:
 def _insert_groups(dialect: Dialect) -> sa.Insert:
     names = ["id", "project", "route", "labels", "created_at"]
     rows = unfold(dialect, "rows", [(name, groups.c[name].type) for name in names])
-    return _insert(dialect, groups).from_select(names, sa.select(*rows.c).where(sa.true())).on_conflict_do_nothing()
+    return (
+        _insert(dialect, groups)
+        .from_select(names, sa.select(*rows.c).where(sa.true()))
+        .on_conflict_do_nothing()
+    )
 
 
 @cache
 def _join(dialect: Dialect) -> sa.Insert:
     names = ["group_id", "incident", "joined_at", "changed_at"]
     rows = unfold(dialect, "rows", [(name, members.c[name].type) for name in names])
-    return _insert(dialect, members).from_select(names, sa.select(*rows.c).where(sa.true())).on_conflict_do_nothing()
+    return (
+        _insert(dialect, members)
+        .from_select(names, sa.select(*rows.c).where(sa.true()))
+        .on_conflict_do_nothing()
+    )
 
 
 def _member_rows(dialect: Dialect, *names: str) -> sa.Subquery:
-    return unfold(dialect, "rows", [(name, members.c[name].type) for name in ("group_id", "incident", *names)])
+    return unfold(
+        dialect, "rows", [(name, members.c[name].type) for name in ("group_id", "incident", *names)]
+    )
 
 
 def _update_members(rows: sa.Subquery) -> sa.Update:
@@ -529,11 +572,7 @@ def _due(dialect: Dialect) -> sa.Update:
 @cache
 def _attended(dialect: Dialect) -> sa.Update:
     rows = unfold(dialect, "rows", [("number", Big)])
-    return (
-        sa.update(incidents)
-        .values(attention_at=None, routed=1)
-        .where(incidents.c.number == rows.c.number)
-    )
+    return sa.update(incidents).values(attention_at=None, routed=1).where(incidents.c.number == rows.c.number)
 
 
 def _insert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -41,8 +41,8 @@ class Tx:
         """Wake the loop of `topic` once this transaction has committed."""
         self.topics.add(topic)
 
-    def run(self, statement: sa.Executable, parameters: dict[str, object] | None = None) -> sa.CursorResult[sa.Row]:  # type: ignore[type-arg]
-        return self.conn.execute(statement, parameters)  # type: ignore[return-value]
+    def run(self, statement: sa.Executable, parameters: dict[str, Any] | None = None) -> sa.CursorResult[Any]:
+        return self.conn.execute(statement, parameters)
 
 
 class Waiter:

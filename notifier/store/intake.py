@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -38,18 +40,19 @@ class Stored:
 class Intake:
     """A batch, and what it may do.
 
-    `room` is how many new incidents each project may still open now; further new causes are counted on one incident of
-    their service. `new_id` makes time-ordered ids.
+    `keys` names the API key of each event; `room` is how many new incidents each key may still open now: further new
+    causes are counted on one incident of their service. `new_id` makes time-ordered ids.
     """
 
     events: Sequence[Event]
+    keys: Sequence[str]
     room: Mapping[str, int]
     new_id: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """One `Stored` per event, in order; `opened` counts new incidents by project."""
+    """One `Stored` per event, in order; `opened` counts new incidents by key."""
 
     stored: tuple[Stored, ...]
     opened: Mapping[str, int]
@@ -81,8 +84,7 @@ def _without_duplicates(tx: Tx, batch: Sequence[Event], stored: list[Stored | No
     if not given:
         return list(range(len(batch)))
     known = {
-        (row.project, row.event_id): row.incident_id
-        for row in _execute(tx, _find_ids, {"ids": pack(given)})
+        (row.project, row.event_id): row.incident_id for row in _execute(tx, _find_ids, {"ids": pack(given)})
     }
     fresh: list[int] = []
     seen: set[tuple[str, str]] = set()
@@ -140,12 +142,12 @@ class _Work:
 
     def _overflow(self, run: Sequence[int]) -> bool:
         """Whether a new cause is one too many; its events are then counted on their service's one incident."""
-        first = self.event(run[0])
         if run[0] in self._overflowed:
             return False
-        opened = self.opened.get(first.project, 0)
-        if opened < self.intake.room.get(first.project, 1):
-            self.opened[first.project] = opened + 1
+        key = self.intake.keys[run[0]]
+        opened = self.opened.get(key, 0)
+        if opened < self.intake.room[key]:
+            self.opened[key] = opened + 1
             return False
         for index in run:
             self._overflowed[index] = overflowing(self.event(index))
@@ -158,14 +160,20 @@ class _Work:
         made = [(self.intake.new_id(), run, fold) for run, fold in new]
         rows = []
         for id_, run, fold in made:
-            first = self.event(run[-1] if len(run) == 1 else run[next(i for i, r in enumerate(run) if self.event(r).status == "firing")])
+            first = self.event(
+                run[-1]
+                if len(run) == 1
+                else run[next(i for i, r in enumerate(run) if self.event(r).status == "firing")]
+            )
             rows.append((
                 id_, first.project, first.environment, first.fingerprint, OPEN, fold.state.value, first.title,
                 fold.severity.value, json.dumps(dict(fold.labels), ensure_ascii=False), json.dumps(fold.varying),
                 len(fold.counted), 0, now, fold.first_seen, fold.last_seen, fold.previous_id, now, 0, 0,
                 fold.last_seen,
             ))  # fmt: skip
-        numbers = {row.id: row.number for row in _execute(self.tx, _insert_incidents, {"incidents": pack(rows)})}
+        numbers = {
+            row.id: row.number for row in _execute(self.tx, _insert_incidents, {"incidents": pack(rows)})
+        }
         if len(numbers) < len(made):
             raise LostRace
         self._record([(numbers[id_], id_, run, fold) for id_, run, fold in made])
@@ -252,7 +260,9 @@ def overflowing(event: Event) -> Event:
     )
 
 
-def _standing(tx: Tx, identities: Sequence[Identity]) -> dict[Identity, tuple[Standing | None, Standing | None]]:
+def _standing(
+    tx: Tx, identities: Sequence[Identity]
+) -> dict[Identity, tuple[Standing | None, Standing | None]]:
     """Per identity: the incident that is not resolved, or else the newest resolved one."""
     found: dict[Identity, tuple[Standing | None, Standing | None]] = {}
     for row in _execute(tx, _find_open, {"identities": pack(identities)}):
@@ -264,7 +274,7 @@ def _standing(tx: Tx, identities: Sequence[Identity]) -> dict[Identity, tuple[St
     return found
 
 
-def _standing_of(row: sa.Row) -> Standing:  # type: ignore[type-arg]
+def _standing_of(row: Any) -> Standing:
     return Standing(
         number=row.number,
         id=row.id,
@@ -284,7 +294,9 @@ def _standing_of(row: sa.Row) -> Standing:  # type: ignore[type-arg]
 def _claim_ids(tx: Tx, batch: Sequence[Event], fresh: Sequence[int], numbers: Mapping[int, int]) -> None:
     """Remember the senders' ids. A replica that stored one of them meanwhile has won: run again and see its answer."""
     rows = [
-        (batch[index].project, batch[index].id, numbers[index], tx.now) for index in fresh if batch[index].id_given
+        (batch[index].project, batch[index].id, numbers[index], tx.now)
+        for index in fresh
+        if batch[index].id_given
     ]
     if rows and _execute(tx, _insert_ids, {"ids": pack(rows)}).rowcount < len(rows):
         raise LostRace
@@ -293,7 +305,9 @@ def _claim_ids(tx: Tx, batch: Sequence[Event], fresh: Sequence[int], numbers: Ma
 # The statements, compiled once per engine: the compiler would cost more than the engine on this path.
 
 
-def _execute(tx: Tx, build: Callable[[Dialect], sa.Executable], parameters: Mapping[str, object]) -> sa.CursorResult:  # type: ignore[type-arg]
+def _execute(
+    tx: Tx, build: Callable[[Dialect], sa.ClauseElement], parameters: Mapping[str, object]
+) -> sa.CursorResult[Any]:
     text, names, fixed = _compiled(build, tx.dialect)
     return tx.conn.exec_driver_sql(
         text, tuple(parameters[name] if name in parameters else fixed[name] for name in names)
@@ -301,9 +315,11 @@ def _execute(tx: Tx, build: Callable[[Dialect], sa.Executable], parameters: Mapp
 
 
 @cache
-def _compiled(build: Callable[[Dialect], sa.ClauseElement], dialect: Dialect) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
-    engine = sqlite.dialect() if dialect == "sqlite" else postgresql.asyncpg.dialect()
-    compiled = build(dialect).compile(dialect=engine, compile_kwargs={"render_postcompile": True})
+def _compiled(
+    build: Callable[[Dialect], sa.ClauseElement], dialect: Dialect
+) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
+    engine: Any = sqlite.dialect() if dialect == "sqlite" else postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
+    compiled: Any = build(dialect).compile(dialect=engine, compile_kwargs={"render_postcompile": True})
     return str(compiled), tuple(compiled.positiontup or ()), compiled.params
 
 
@@ -326,14 +342,18 @@ def _is(rows: sa.Subquery) -> sa.ColumnElement[bool]:
 def _find_ids(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "ids", [("project", Text), ("id", Text)])
     found = sa.and_(event_ids.c.project == rows.c.project, event_ids.c.id == rows.c.id)
-    return sa.select(event_ids.c.project, event_ids.c.id.label("event_id"), incidents.c.id.label("incident_id")).select_from(
+    return sa.select(
+        event_ids.c.project, event_ids.c.id.label("event_id"), incidents.c.id.label("incident_id")
+    ).select_from(
         rows.join(event_ids, found).outerjoin(incidents, incidents.c.number == event_ids.c.incident)
     )
 
 
 def _find_open(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "identities", _IDENTITY)
-    found = sa.select(*_STANDING).select_from(rows.join(incidents, sa.and_(_is(rows), incidents.c.closed == OPEN)))
+    found = sa.select(*_STANDING).select_from(
+        rows.join(incidents, sa.and_(_is(rows), incidents.c.closed == OPEN))
+    )
     return found if dialect == "sqlite" else found.order_by(*_STANDING[:3]).with_for_update(of=incidents)
 
 
@@ -357,7 +377,9 @@ def _insert_incidents(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "incidents", [(column.name, column.type) for column in _NEW])
     # `WHERE true` keeps SQLite from reading ON CONFLICT as a join's ON.
     chosen = sa.select(*rows.c).where(sa.true())
-    insert = _insert(dialect, incidents).from_select([column.name for column in _NEW], chosen, include_defaults=False)
+    insert = _insert(dialect, incidents).from_select(
+        [column.name for column in _NEW], chosen, include_defaults=False
+    )
     return insert.on_conflict_do_nothing().returning(incidents.c.number, incidents.c.id)
 
 
@@ -394,7 +416,11 @@ def _delete_events(dialect: Dialect) -> sa.ClauseElement:
 def _insert_ids(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "ids", [(column.name, column.type) for column in event_ids.c])
     chosen = sa.select(*rows.c).where(sa.true())
-    return _insert(dialect, event_ids).from_select([c.name for c in event_ids.c], chosen).on_conflict_do_nothing()
+    return (
+        _insert(dialect, event_ids)
+        .from_select([c.name for c in event_ids.c], chosen)
+        .on_conflict_do_nothing()
+    )
 
 
 def _upsert_tallies(dialect: Dialect) -> sa.ClauseElement:

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from notifier.domain.time import Instant
@@ -43,7 +45,12 @@ def create(tx: Tx, *, id_: str, secret: str, project: str, name: str, scopes: Se
     key = Key(id=id_, project=project, name=name, scopes=frozenset(scopes), created_at=tx.now)
     tx.run(
         sa.insert(api_keys).values(
-            id=id_, project=project, name=name, hash=digest(secret), scopes=json.dumps(sorted(scopes)), created_at=tx.now
+            id=id_,
+            project=project,
+            name=name,
+            hash=digest(secret),
+            scopes=json.dumps(sorted(scopes)),
+            created_at=tx.now,
         )
     )
     return key
@@ -58,7 +65,9 @@ def find(tx: Tx, hash_: str) -> Key | None:
 def revoke(tx: Tx, id_: str) -> Key | None:
     """Revoke for good; the same again changes nothing. None: there is no such key."""
     tx.run(
-        sa.update(api_keys).where(api_keys.c.id == id_, api_keys.c.revoked_at.is_(None)).values(revoked_at=tx.now)
+        sa.update(api_keys)
+        .where(api_keys.c.id == id_, api_keys.c.revoked_at.is_(None))
+        .values(revoked_at=tx.now)
     )
     row = tx.run(sa.select(api_keys).where(api_keys.c.id == id_)).one_or_none()
     return None if row is None else _key(row)
@@ -72,14 +81,16 @@ def listing(tx: Tx) -> tuple[Key, ...]:
 
 def any_active(tx: Tx) -> bool:
     """Whether the database has a key that works; `serve` makes one where it has none."""
-    return tx.run(sa.select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)).first() is not None
+    return (
+        tx.run(sa.select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)).first() is not None
+    )
 
 
 def project_exists(tx: Tx, project: str) -> bool:
     return tx.run(sa.select(api_keys.c.id).where(api_keys.c.project == project).limit(1)).first() is not None
 
 
-def _key(row: sa.Row) -> Key:  # type: ignore[type-arg]
+def _key(row: sa.Row[Any]) -> Key:
     return Key(
         id=row.id,
         project=row.project,

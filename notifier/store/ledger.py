@@ -15,7 +15,14 @@ from notifier.store.schema import deliveries, groups, incidents, members
 from notifier.store.schema import ledger as table
 
 Name = Literal[
-    "accepted", "duplicates", "pruned_events", "pruned_deliveries", "created_deliveries", "shed_samples", "shed_deliveries"
+    "accepted",
+    "duplicates",
+    "pruned_events",
+    "pruned_deliveries",
+    "created_deliveries",
+    "shed_samples",
+    "shed_deliveries",
+    "probes",
 ]
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Thread
@@ -94,13 +96,11 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
 
 
 def _claim_target(
-    tx: Tx, plan: Plan, row: sa.Row, rules: ChannelRules, slots: int  # type: ignore[type-arg]
+    tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, slots: int
 ) -> tuple[list[Job], list[tuple[str, Outcome]]]:
     busy = list(
         tx.run(
-            sa.select(deliveries.c.thread).where(
-                deliveries.c.target == row.id, deliveries.c.state == SENDING
-            )
+            sa.select(deliveries.c.thread).where(deliveries.c.target == row.id, deliveries.c.state == SENDING)
         ).scalars()
     )
     target = pacing.Target(
@@ -170,7 +170,7 @@ def _pending(tx: Tx, target: int) -> list[Pending]:
     ]
 
 
-def _start(tx: Tx, plan: Plan, target: sa.Row, send: Send) -> Job:  # type: ignore[type-arg]
+def _start(tx: Tx, plan: Plan, target: sa.Row[Any], send: Send) -> Job:
     """Freeze the message, supersede what it carries, and mark it as being sent."""
     found = _with_messages(tx, [send.newest, *send.older])
     row = found[send.newest]
@@ -178,12 +178,18 @@ def _start(tx: Tx, plan: Plan, target: sa.Row, send: Send) -> Job:  # type: igno
     message = _frozen(row, [found[id_] for id_ in send.older if id_ in found], thread)
     fence = row.fence + 1
     if send.older:
-        soonest = min((found[id_].fallback_at for id_ in send.older if found[id_].fallback_at is not None), default=None)
+        soonest = min(
+            (found[id_].fallback_at for id_ in send.older if found[id_].fallback_at is not None), default=None
+        )
         tx.run(
             sa.update(deliveries)
             .where(deliveries.c.id.in_(send.older))
             .values(
-                state=DeliveryState.SUPERSEDED.value, carried_by=row.id, finished_at=tx.now, fallback_at=None, claims=0
+                state=DeliveryState.SUPERSEDED.value,
+                carried_by=row.id,
+                finished_at=tx.now,
+                fallback_at=None,
+                claims=0,
             )
         )
     else:
@@ -215,7 +221,7 @@ def _start(tx: Tx, plan: Plan, target: sa.Row, send: Send) -> Job:  # type: igno
     )
 
 
-def _with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row]:  # type: ignore[type-arg]
+def _with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
     query = (
         sa.select(deliveries, notifications.c.message.label("base"))
         .join(notifications, notifications.c.id == deliveries.c.notification)
@@ -224,11 +230,11 @@ def _with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row]:  # type: ig
     return {row.id: row for row in tx.run(query)}
 
 
-def _thread(tx: Tx, id_: str) -> sa.Row | None:  # type: ignore[type-arg]
+def _thread(tx: Tx, id_: str) -> sa.Row[Any] | None:
     return tx.run(sa.select(threads).where(threads.c.id == id_)).one_or_none()
 
 
-def _frozen(row: sa.Row, older: Sequence[sa.Row], thread: sa.Row | None) -> Message:  # type: ignore[type-arg]
+def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]], thread: sa.Row[Any] | None) -> Message:
     own = Message.from_json(json.loads(row.message or row.base))
     message = own
     for earlier in sorted(older, key=lambda one: one.id, reverse=True):
@@ -272,7 +278,13 @@ def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]
     members = [send.newest for send in sends]
     carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
     rows = tx.run(
-        sa.select(deliveries.c.id, deliveries.c.reason, deliveries.c.fallback_at, notifications.c.rank, deliveries.c.project)
+        sa.select(
+            deliveries.c.id,
+            deliveries.c.reason,
+            deliveries.c.fallback_at,
+            notifications.c.rank,
+            deliveries.c.project,
+        )
         .join(notifications, notifications.c.id == deliveries.c.notification)
         .where(deliveries.c.id.in_(carried))
         .order_by(notifications.c.rank.desc(), deliveries.c.id.desc())
@@ -282,16 +294,30 @@ def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]
     notification, id_ = plan.new_id(), plan.new_id()
     tx.run(
         sa.insert(notifications).values(
-            id=notification, project=message.project, group_id=None, reason=Reason.DIGEST.value, at=tx.now,
-            rank=rows[0].rank, message=json.dumps(message.as_json(), ensure_ascii=False),
+            id=notification,
+            project=message.project,
+            group_id=None,
+            reason=Reason.DIGEST.value,
+            at=tx.now,
+            rank=rows[0].rank,
+            message=json.dumps(message.as_json(), ensure_ascii=False),
         )  # fmt: skip
     )
     soonest = min((row.fallback_at for row in rows if row.fallback_at is not None), default=None)
     tx.run(
         sa.insert(deliveries).values(
-            id=id_, project=message.project, notification=notification, target=target, channel=channel, thread=id_,
-            reason=Reason.DIGEST.value, state=PENDING, created_at=tx.now, due_at=tx.now,
-            expires_at=tx.now + plan.expires_after, fallback_at=soonest,
+            id=id_,
+            project=message.project,
+            notification=notification,
+            target=target,
+            channel=channel,
+            thread=id_,
+            reason=Reason.DIGEST.value,
+            state=PENDING,
+            created_at=tx.now,
+            due_at=tx.now,
+            expires_at=tx.now + plan.expires_after,
+            fallback_at=soonest,
         )  # fmt: skip
     )
     tx.run(sa.update(deliveries).where(deliveries.c.id.in_(carried)).values(carried_by=id_, fallback_at=None))
@@ -299,7 +325,9 @@ def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]
     return Send(newest=id_, older=())
 
 
-def _digest_message(now: Instant, rows: Sequence[sa.Row], shown: Sequence[sa.Row], alerts: int) -> Message:  # type: ignore[type-arg]
+def _digest_message(
+    now: Instant, rows: Sequence[sa.Row[Any]], shown: Sequence[sa.Row[Any]], alerts: int
+) -> Message:
     parts = [Message.from_json(json.loads(row.message or row.base)) for row in shown]
     told = [one for part in parts for one in part.told[:3]]
     told.sort(key=lambda one: (-one.incident.severity.rank, -one.incident.count))
@@ -341,7 +369,9 @@ def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result |
         return None
     _attempt(tx, job.id, job.fence, job.claimed_at, Outcome.DELIVERED, detail)
     if ref is not None:
-        tx.run(sa.update(threads).where(threads.c.id == job.thread.id, threads.c.ref.is_(None)).values(ref=ref))
+        tx.run(
+            sa.update(threads).where(threads.c.id == job.thread.id, threads.c.ref.is_(None)).values(ref=ref)
+        )
     if job.reason is Reason.DIGEST:
         _coalesce(tx, job.id)
     healthy: dict[str, object] = {"failures": 0, "cool_until": None, "last_ok_at": tx.now}
@@ -356,7 +386,12 @@ def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     row = tx.run(sa.select(deliveries).where(deliveries.c.id == job.id)).one()
     used = row.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
     follows = retry.after(
-        error.outcome, attempts=used, now=tx.now, expires_at=row.expires_at, retry_after=error.retry_after, jitter=jitter
+        error.outcome,
+        attempts=used,
+        now=tx.now,
+        expires_at=row.expires_at,
+        retry_after=error.retry_after,
+        jitter=jitter,
     )
     if job.reason is Reason.TEST:
         follows = retry.Dead(reason=error.outcome)
@@ -398,8 +433,13 @@ def _attempt(
 ) -> None:
     tx.run(
         sa.insert(attempts).values(
-            delivery=delivery, n=n, started_at=started_at, finished_at=tx.now, outcome=outcome.value,
-            detail=detail, replica=tx.replica,
+            delivery=delivery,
+            n=n,
+            started_at=started_at,
+            finished_at=tx.now,
+            outcome=outcome.value,
+            detail=detail,
+            replica=tx.replica,
         )  # fmt: skip
     )
 
@@ -415,7 +455,10 @@ def _coalesce(tx: Tx, digest: str) -> None:
 def _cool(tx: Tx, job: Job, error: SendError, jitter: float) -> None:
     """What a failure does to its target, or to all of its channel's."""
     row = tx.run(sa.select(targets).where(_target_of(job)).with_for_update()).one()
-    values: dict[str, object] = {"last_error": f"{error.outcome.value}: {error.detail}", "last_error_at": tx.now}
+    values: dict[str, object] = {
+        "last_error": f"{error.outcome.value}: {error.detail}",
+        "last_error_at": tx.now,
+    }
     if error.outcome is Outcome.THROTTLED:
         values["cool_until"] = tx.now + retry.throttle(error.retry_after)
     elif error.outcome is Outcome.GONE and job.reason is not Reason.TEST:
@@ -440,7 +483,11 @@ def _wake(tx: Tx, job: Job, **values: object) -> None:
     """Write the target's health and let the claim look at it again: it knows best when."""
     waiting = (
         sa.select(sa.func.min(deliveries.c.due_at))
-        .where(deliveries.c.target == targets.c.id, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None))
+        .where(
+            deliveries.c.target == targets.c.id,
+            deliveries.c.state == PENDING,
+            deliveries.c.carried_by.is_(None),
+        )
         .correlate(targets)
         .scalar_subquery()
     )
@@ -456,7 +503,10 @@ def bury(tx: Tx, id_: str, outcome: Outcome, detail: str) -> None:
         sa.update(deliveries)
         .where(deliveries.c.id == id_, deliveries.c.state == PENDING)
         .values(
-            state=state.value, finished_at=tx.now, outcome=outcome.value, detail=detail,
+            state=state.value,
+            finished_at=tx.now,
+            outcome=outcome.value,
+            detail=detail,
             fallback_at=None if row.fallback_at is None else tx.now,
         )  # fmt: skip
     )
@@ -485,7 +535,11 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
     expired = list(
         tx.run(
             sa.select(deliveries.c.id)
-            .where(deliveries.c.state == PENDING, deliveries.c.expires_at <= tx.now, deliveries.c.carried_by.is_(None))
+            .where(
+                deliveries.c.state == PENDING,
+                deliveries.c.expires_at <= tx.now,
+                deliveries.c.carried_by.is_(None),
+            )
             .limit(SWEPT_AT_ONCE)
         ).scalars()
     )
@@ -515,8 +569,12 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
         tx.run(sa.select(sa.func.min(column)).where(column.is_not(None))).scalar()
         for column in (deliveries.c.fallback_at, deliveries.c.lease_until)
     ]
-    next_at = tx.now if len(due) == SWEPT_AT_ONCE else min((at for at in moments if at is not None), default=None)
-    return Swept(lost=tuple(lost), told=tuple(told), unheard=tuple(unheard), expired=tuple(expired), next_at=next_at)
+    next_at = (
+        tx.now if len(due) == SWEPT_AT_ONCE else min((at for at in moments if at is not None), default=None)
+    )
+    return Swept(
+        lost=tuple(lost), told=tuple(told), unheard=tuple(unheard), expired=tuple(expired), next_at=next_at
+    )
 
 
 def _lost(tx: Tx, *, restarted: bool) -> list[str]:
@@ -530,14 +588,26 @@ def _lost(tx: Tx, *, restarted: bool) -> list[str]:
         .with_for_update(skip_locked=True)
     ).all()
     for row in rows:
-        _attempt(tx, row.id, row.fence, None, Outcome.AMBIGUOUS, "the worker was lost before it recorded an outcome")
+        _attempt(
+            tx,
+            row.id,
+            row.fence,
+            None,
+            Outcome.AMBIGUOUS,
+            "the worker was lost before it recorded an outcome",
+        )
         # `claims` stays: five of these in a row are what quarantines a delivery that ends its worker.
         tx.run(
             sa.update(deliveries)
             .where(deliveries.c.id == row.id)
             .values(
-                state=PENDING, due_at=tx.now, lease_until=None, maybe_sent=1, attempts=deliveries.c.attempts + 1,
-                fence=deliveries.c.fence + 1, outcome=Outcome.AMBIGUOUS.value,
+                state=PENDING,
+                due_at=tx.now,
+                lease_until=None,
+                maybe_sent=1,
+                attempts=deliveries.c.attempts + 1,
+                fence=deliveries.c.fence + 1,
+                outcome=Outcome.AMBIGUOUS.value,
             )  # fmt: skip
         )
         tx.run(sa.update(targets).where(targets.c.id == row.target).values(due_at=tx.now))
@@ -545,12 +615,14 @@ def _lost(tx: Tx, *, restarted: bool) -> list[str]:
     return [row.id for row in rows]
 
 
-def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row) -> bool:  # type: ignore[type-arg]
+def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
     """Tell the alert itself through the fallback, under a line that says what failed: once per notification."""
     exists = sa.select(notifications.c.id).where(notifications.c.fallback_of == row.notification)
     if tx.run(exists).first() is not None:
         return False
-    state = "is dead" if row.state == DeliveryState.DEAD.value else "has not arrived yet and goes on being tried"
+    state = (
+        "is dead" if row.state == DeliveryState.DEAD.value else "has not arrived yet and goes on being tried"
+    )
     why = f" ({row.outcome}: {row.detail})" if row.outcome else ""
     note = f"Delivery through {row.channel} to {row.address} {state}{why}. What it had to tell:"
     message = replace(
@@ -562,8 +634,13 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row) -> bool:  # t
     id_ = plan.new_id()
     tx.run(
         sa.insert(notifications).values(
-            id=id_, project=row.project, group_id=None, reason=Reason.FALLBACK.value, at=tx.now,
-            message=json.dumps(message.as_json(), ensure_ascii=False), fallback_of=row.notification,
+            id=id_,
+            project=row.project,
+            group_id=None,
+            reason=Reason.FALLBACK.value,
+            at=tx.now,
+            message=json.dumps(message.as_json(), ensure_ascii=False),
+            fallback_of=row.notification,
         )  # fmt: skip
     )
     deliver(
@@ -578,7 +655,11 @@ def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Mes
     id_ = plan.new_id()
     tx.run(
         sa.insert(notifications).values(
-            id=id_, project=project, group_id=None, reason=Reason.TEST.value, at=tx.now,
+            id=id_,
+            project=project,
+            group_id=None,
+            reason=Reason.TEST.value,
+            at=tx.now,
             message=json.dumps(message.as_json(), ensure_ascii=False),
         )  # fmt: skip
     )
@@ -587,7 +668,11 @@ def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Mes
         tx, replace(plan, fallback_after=None), notification=id_, project=project, reason=Reason.TEST,
         group_id=f"test:{id_}", episode=0, chosen=chosen,
     )  # fmt: skip
-    return tuple(tx.run(sa.select(deliveries.c.id).where(deliveries.c.notification == id_).order_by(deliveries.c.id)).scalars())
+    return tuple(
+        tx.run(
+            sa.select(deliveries.c.id).where(deliveries.c.notification == id_).order_by(deliveries.c.id)
+        ).scalars()
+    )
 
 
 def sync_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, ...]]:
@@ -611,7 +696,8 @@ def sync_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple
             bury(tx, id_, Outcome.TARGET_REMOVED, _WHY[Outcome.TARGET_REMOVED])
         tx.run(sa.update(targets).where(targets.c.id.in_(removed)).values(due_at=None))
     return {
-        channel: tuple(known[channel, address] for address in addresses) for channel, addresses in wanted.items()
+        channel: tuple(known[channel, address] for address in addresses)
+        for channel, addresses in wanted.items()
     }
 
 
@@ -628,8 +714,13 @@ def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:
             sa.update(deliveries)
             .where(deliveries.c.id.in_([row.id for row in rows]))
             .values(
-                state=PENDING, due_at=tx.now, expires_at=tx.now + plan.expires_after, attempts=0, claims=0,
-                finished_at=None, fallback_at=None,
+                state=PENDING,
+                due_at=tx.now,
+                expires_at=tx.now + plan.expires_after,
+                attempts=0,
+                claims=0,
+                finished_at=None,
+                fallback_at=None,
             )  # fmt: skip
         )
         tx.run(

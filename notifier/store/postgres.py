@@ -38,17 +38,25 @@ class PostgresDatabase:
         self._listener: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, url: str, *, replica: str, clock: Clock | None = None, pool_size: int = 8) -> PostgresDatabase:
+    async def open(
+        cls, url: str, *, replica: str, clock: Clock | None = None, pool_size: int = 8
+    ) -> PostgresDatabase:
         """Connect and look at the server: `fsync=off` is refused, because `202` means fsynced."""
         engine = create_async_engine(driver_url(url), pool_size=pool_size, max_overflow=4, pool_pre_ping=True)
         try:
             async with engine.connect() as connection:
                 if (await connection.exec_driver_sql("SHOW fsync")).scalar_one() != "on":
-                    raise StoreUnavailable("PostgreSQL runs with fsync=off, so a 202 would promise nothing: turn it on")
-                moment = (await connection.exec_driver_sql("SELECT extract(epoch FROM now()) * 1000")).scalar_one()
+                    raise StoreUnavailable(
+                        "PostgreSQL runs with fsync=off, so a 202 would promise nothing: turn it on"
+                    )
+                moment = (
+                    await connection.exec_driver_sql("SELECT extract(epoch FROM now()) * 1000")
+                ).scalar_one()
         except (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             await engine.dispose()
-            raise StoreUnavailable("PostgreSQL cannot be reached: check database.url and that the server runs") from error
+            raise StoreUnavailable(
+                "PostgreSQL cannot be reached: check database.url and that the server runs"
+            ) from error
         except StoreError:
             await engine.dispose()
             raise
@@ -102,7 +110,9 @@ class PostgresDatabase:
     async def _listen(self) -> None:
         """Pass other replicas' signals on. Polling backs it up, so a lost connection costs time only."""
         while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.DBAPIError):
+            with contextlib.suppress(
+                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.DBAPIError
+            ):
                 async with self._engine.connect() as connection:
                     raw = (await connection.get_raw_connection()).driver_connection
                     assert raw is not None

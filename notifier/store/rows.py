@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -17,7 +18,7 @@ def pack(rows: Iterable[Sequence[object]]) -> str:
 
 
 def unfold(
-    dialect: Dialect, parameter: str, columns: Sequence[tuple[str, sa.types.TypeEngine[object]]]
+    dialect: Dialect, parameter: str, columns: Sequence[tuple[str, sa.types.TypeEngine[Any]]]
 ) -> sa.Subquery:
     """The rows of the bind parameter `parameter`, which `pack` made, as a subquery with the named, typed columns.
 
@@ -25,14 +26,18 @@ def unfold(
     event loop for the interpreter.
     """
     if dialect == "sqlite":
-        each = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued("value", name=f"{parameter}_e")
-        cells: list[sa.ColumnElement[object]] = [
+        each = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued(
+            "value", name=f"{parameter}_e"
+        )
+        cells: list[sa.ColumnElement[Any]] = [
             sa.literal_column(f"json_extract({parameter}_e.value, '$[{i}]')", type_).label(name)
             for i, (name, type_) in enumerate(columns)
         ]
     else:
         array = sa.cast(sa.bindparam(parameter, type_=sa.Text()), JSONB)
-        each = sa.func.jsonb_array_elements(array).table_valued(sa.column("value", JSONB), name=f"{parameter}_e")
+        each = sa.func.jsonb_array_elements(array).table_valued(
+            sa.column("value", JSONB), name=f"{parameter}_e"
+        )
         cells = [
             sa.cast(each.c.value.op("->>")(sa.literal_column(str(i))), type_).label(name)
             for i, (name, type_) in enumerate(columns)

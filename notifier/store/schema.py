@@ -142,7 +142,9 @@ notifications = Table(
     Column("episode", Big, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False),
     Column("at", Big, nullable=False),
-    Column("rank", sa.SmallInteger, nullable=False, server_default="0"),  # the highest severity among its incidents
+    Column(
+        "rank", sa.SmallInteger, nullable=False, server_default="0"
+    ),  # the highest severity among its incidents
     # A Message without what is one delivery's own (id, thread).
     Column("message", Text, nullable=False),
     # The notification that the fallback tells again: once.
@@ -217,7 +219,9 @@ deliveries = Table(
     UniqueConstraint("notification", "target", name="uq_deliveries_target"),
 )
 _live = deliveries.c.state.in_(["pending", "sending"])
-Index("ix_deliveries_live", deliveries.c.target, deliveries.c.state, sqlite_where=_live, postgresql_where=_live)
+Index(
+    "ix_deliveries_live", deliveries.c.target, deliveries.c.state, sqlite_where=_live, postgresql_where=_live
+)
 Index("ix_deliveries_thread", deliveries.c.thread, deliveries.c.state)
 Index("ix_deliveries_state", deliveries.c.state, deliveries.c.finished_at)
 Index("ix_deliveries_carried", deliveries.c.carried_by, sqlite_where=deliveries.c.carried_by.is_not(None),

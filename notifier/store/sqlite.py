@@ -104,7 +104,9 @@ class SqliteDatabase:
 
     dialect: Any = "sqlite"
 
-    def __init__(self, path: Path, *, clock: Clock, replica: str = "main", max_size: int = 10_000_000_000) -> None:
+    def __init__(
+        self, path: Path, *, clock: Clock, replica: str = "main", max_size: int = 10_000_000_000
+    ) -> None:
         self.path = path
         self.clock = clock
         self.replica = replica
@@ -210,7 +212,9 @@ class _Writer(threading.Thread):
         self._connection.close()
         self._engine.dispose()
 
-    def _serve(self, work: Callable[[Tx], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
+    def _serve(
+        self, work: Callable[[Tx], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]
+    ) -> None:
         try:
             outcome = self._transaction(work)
         except BaseException as error:  # noqa: BLE001 - the waiting side raises it
@@ -245,7 +249,9 @@ class _Writer(threading.Thread):
             self._connection.rollback()
 
 
-def _post(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+def _post(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
+) -> None:
     def settle() -> None:
         if future.cancelled():
             return
@@ -265,7 +271,9 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
     if primary in _FULL:
         return StoreFull("the disk or the database's quota is full")
     if primary in _BUSY:
-        return StoreUnavailable("the database is locked or cannot be opened: is another program using the file?")
+        return StoreUnavailable(
+            "the database is locked or cannot be opened: is another program using the file?"
+        )
     if primary in _BROKEN:
         return StoreBroken(f"the database file failed ({getattr(error.orig, 'sqlite_errorname', 'unknown')})")
     return StoreError(f"the database refused a statement: {error.orig}")

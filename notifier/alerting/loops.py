@@ -1,0 +1,54 @@
+"""The two alerting loops: attention due (route, join) and groups due (decide, tell). And auto-resolve beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.store import alerting
+from notifier.store.alerting import Plan, Progress
+from notifier.store.database import Database, Tx, Waiter
+from notifier.telemetry.logging import get
+from notifier.telemetry.metrics import Metrics
+
+POLL: Duration = 5 * SECOND
+"""How long a lost wake-up may cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerting:
+    """The steps. Each does what is due now, in transactions of bounded size, and says when to come again."""
+
+    database: Database
+    plan: Callable[[], Plan]
+    auto_resolve: Duration
+    metrics: Metrics
+
+    async def attend(self) -> Instant | None:
+        """Route what needs attention."""
+        return await self._all(lambda tx: alerting.attend(tx, self.plan()))
+
+    async def flush(self) -> Instant | None:
+        """Decide for the groups that are due."""
+        return await self._all(lambda tx: alerting.flush(tx, self.plan()))
+
+    async def resolve_quiet(self) -> Instant | None:
+        """Resolve what has been quiet for `auto_resolve`."""
+        return await self._all(lambda tx: alerting.resolve_quiet(tx, self.auto_resolve))
+
+    async def _all(self, work: Callable[[Tx], Progress]) -> Instant | None:
+        while True:
+            progress = await self.database.write(work)
+            for group, reason in progress.told:
+                self.metrics.told.labels(reason.value).inc()
+                get("notifier.alerting").info("decided", group=group, reason=reason.value)
+            if not progress.more:
+                return progress.next_at
+
+
+async def step(database: Database, waiter: Waiter, work: Callable[[], object]) -> None:
+    """One turn of a loop: do what is due, then wait for a signal, the next due time, or the poll."""
+    next_at = await work()  # type: ignore[misc]
+    wait = POLL if next_at is None else min(POLL, max(0, next_at - database.now()))
+    await waiter.wait(wait)

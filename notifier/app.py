@@ -1,0 +1,158 @@
+"""The service as an ASGI application, and the process that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+
+from notifier import runtime as wiring
+from notifier.api.auth import Keyring
+from notifier.api.ingest import IngestEndpoint
+from notifier.api.router import create_api
+from notifier.domain.errors import ConfigError, NotifierError
+from notifier.runtime import Runtime
+from notifier.settings import Settings
+from notifier.store import keys
+from notifier.telemetry.logging import configure, get
+
+Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+EXIT_BROKEN = 70
+BACKLOG = 2048
+
+
+def create_app(runtime: Runtime) -> Asgi:
+    """The application. Ingest goes past FastAPI, whose body handling would cost three quarters of its rate."""
+    keyring = Keyring(runtime.database)
+    ingest = IngestEndpoint(runtime, keyring)
+    api = create_api(runtime, keyring)
+
+    async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":
+            await ingest(scope, receive, send)
+        else:
+            await api(scope, receive, send)
+
+    return app
+
+
+def serve(config_path: str | None) -> int:
+    """Run until SIGTERM or SIGINT. Exit codes: 0 stopped, 2 configuration or database refused, 70 the disk failed."""
+    try:
+        settings, configs = wiring.load(config_path, os.environ)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before there is a log
+        return 2
+    configure(as_json=not sys.stderr.isatty())
+    for warning in settings.warnings:
+        get("notifier.config").warning("configuration", problem=str(warning))
+    try:
+        listener = _listen(settings)
+    except OSError as error:
+        print(  # noqa: T201
+            f"cannot listen on {settings.server.host}:{settings.server.port} ({error.strerror}): "
+            "stop what uses it, or set server.port",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(settings, configs, listener))
+    except NotifierError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    finally:
+        listener.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop  # type: ignore[no-any-return]
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.server.host, settings.server.port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def _serve(settings: Settings, configs: Any, listener: socket.socket) -> int:
+    async with wiring.running(settings, configs) as runtime:
+        port = listener.getsockname()[1]
+        await _first_key(runtime, port)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(runtime),
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                date_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        broken = asyncio.create_task(_stop_when_broken(runtime, server))
+        _on_signals(server)
+        get("notifier.app").info("serving", host=settings.server.host, port=port, config=settings.source)
+        with suppress(asyncio.CancelledError):
+            await server._serve([listener])  # noqa: SLF001 - `serve` re-raises the signal, and would skip the drain
+        broken.cancel()
+        code = EXIT_BROKEN if runtime.broken.is_set() else 0
+    if code == 0:
+        get("notifier.app").info("stopped")
+    return code
+
+
+def _on_signals(server: uvicorn.Server) -> None:
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+async def _stop_when_broken(runtime: Runtime, server: uvicorn.Server) -> None:
+    await runtime.broken.wait()
+    server.should_exit = True
+
+
+async def _first_key(runtime: Runtime, port: int) -> None:
+    """Where no key works, make one and show it once, before anything can answer that it is ready."""
+    if await runtime.database.read(keys.any_active):
+        return
+    secret = await wiring.new_key(runtime.database, project="default", name="first", scopes=keys.SCOPES)
+    host = runtime.settings.server.host
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    event = '{"service": "demo", "message": "hello from curl"}'
+    lines = (
+        "The database had no key. This one is shown once; keep it:",
+        "",
+        secret,
+        "",
+        "Try it:",
+        "",
+        f"  curl -H 'Authorization: Bearer {secret}' -d '{event}' http://{host}:{port}/v1/events",
+        "",
+    )
+    print("\n".join(lines), flush=True)  # noqa: T201 - the one thing that a first start says

@@ -1,0 +1,198 @@
+"""The delivery loop: claim due targets, send what the claim says, record every outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from notifier.channels.base import Channel
+from notifier.delivery.attempt import DEADLINE, attempt
+from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Receipt
+from notifier.domain.errors import SendError, StoreBroken, StoreError
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.store import outbox
+from notifier.store.alerting import Plan
+from notifier.store.database import Database, Tx
+from notifier.store.outbox import ChannelRules, Job, Result, Swept
+from notifier.telemetry.logging import get
+from notifier.telemetry.metrics import Metrics
+
+POLL: Duration = 5 * SECOND
+RECORD_AGAIN: Duration = 500
+log = get("notifier.delivery")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenChannel:
+    """A channel with what the outbox must know of it."""
+
+    sender: Channel
+    rate_limit: RateLimit | None
+    digest: bool
+    pace: Duration
+    concurrency: int
+
+
+class Dispatcher:
+    """One per process. A slow channel fills its own slots only."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        plan: Callable[[], Plan],
+        channels: Mapping[str, OpenChannel],
+        fallback: str | None,
+        metrics: Metrics,
+        jitter: Callable[[], float],
+        deadline: Duration = DEADLINE,
+    ) -> None:
+        self._database = database
+        self._plan = plan
+        self._channels = channels
+        self._fallback = fallback
+        self._metrics = metrics
+        self._jitter = jitter
+        self._deadline = deadline
+        self._due = database.signals.waiter("targets")
+        self._sweep = database.signals.waiter("sweep")
+        self._sends: dict[asyncio.Task[None], str] = {}
+        self._stopping = False
+
+    async def step(self) -> None:
+        """Claim and start what is due; then wait for a signal, a free slot or the next due time."""
+        claimed = await self.claim()
+        wait = POLL if claimed is None else min(POLL, max(0, claimed - self._database.now()))
+        await self._due.wait(wait)
+
+    async def claim(self) -> Instant | None:
+        """Claim what is due now and start sending it; when to come again."""
+        if self._stopping:
+            return None
+        rules = self._rules()
+        claimed = await self._database.write(lambda tx: outbox.claim(tx, self._plan(), rules))
+        for id_, outcome in claimed.died:
+            log.error("delivery_dead", delivery=id_, reason=outcome.value)
+        for job in claimed.jobs:
+            task = asyncio.create_task(self._deliver(job), name=f"send-{job.id}")
+            self._sends[task] = job.channel
+            self._metrics.in_flight.labels(job.channel).inc()
+            task.add_done_callback(self._finished)
+        return claimed.next_at
+
+    def _rules(self) -> dict[str, ChannelRules]:
+        busy: dict[str, int] = {}
+        for name in self._sends.values():
+            busy[name] = busy.get(name, 0) + 1
+        return {
+            name: ChannelRules(
+                name=name,
+                rate_limit=channel.rate_limit,
+                digest=channel.digest,
+                pace=channel.pace,
+                slots=channel.concurrency - busy.get(name, 0),
+            )
+            for name, channel in self._channels.items()
+        }
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._metrics.in_flight.labels(self._sends.pop(task)).dec()
+        self._due.wake()
+
+    async def _deliver(self, job: Job) -> None:
+        started = self._database.now()
+        cancelled: asyncio.CancelledError | None = None
+        try:
+            ended = await attempt(self._channels[job.channel].sender, job, deadline=self._deadline)
+        except asyncio.CancelledError as error:
+            cancelled = error
+            ended = SendError(Outcome.AMBIGUOUS, "the service was stopped while it was sending")
+        took = self._database.now() - started
+        self._metrics.notifications.labels(job.channel).inc()
+        self._metrics.latency.labels(job.channel).observe(max(0, took) / SECOND)
+        result = await self._record(job, ended)
+        self._told(job, ended, result)
+        if cancelled is not None:
+            raise cancelled
+
+    async def _record(self, job: Job, ended: Receipt | SendError) -> Result | None:
+        """Write the outcome; while the store is away, try again until the lease ends: after it the sweep knows better."""
+        jitter = self._jitter()
+        until = job.claimed_at + outbox.LEASE
+
+        def work(tx: Tx) -> Result | None:
+            if isinstance(ended, Receipt):
+                return outbox.delivered(tx, job, ended.ref, ended.detail)
+            return outbox.failed(tx, job, ended, jitter)
+
+        while True:
+            try:
+                return await self._database.write(work)
+            except StoreBroken:
+                raise
+            except StoreError as error:
+                log.error("outcome_not_recorded", delivery=job.id, error=str(error))
+                if self._database.now() >= until:
+                    return None
+                await asyncio.sleep(RECORD_AGAIN / 1000)
+
+    def _told(self, job: Job, ended: Receipt | SendError, result: Result | None) -> None:
+        outcome = Outcome.DELIVERED if isinstance(ended, Receipt) else ended.outcome
+        ids = {
+            "delivery": job.id,
+            "channel": job.channel,
+            "target": job.address,
+            "incidents": [one.incident.id for one in job.message.told][:20],
+        }
+        if outcome is Outcome.DELIVERED:
+            self._metrics.delay.labels(job.channel).observe(
+                max(0, self._database.now() - job.created_at) / SECOND
+            )
+            log.info("delivered", reason=job.reason.value, **ids)
+        else:
+            self._metrics.failed.labels(job.channel, outcome.value).inc()
+            log.warning("attempt_failed", outcome=outcome.value, detail=ended.detail, **ids)
+        if result is None:
+            log.warning("lease_lost", **ids)
+        elif result.state is DeliveryState.DEAD:
+            self._metrics.dead.labels(job.channel, result.outcome.value).inc()
+            log.error("delivery_dead", reason=result.outcome.value, **ids)
+
+    async def sweep_step(self) -> None:
+        """Look after lost leases, expiry and the fallback; then wait."""
+        swept = await self.sweep()
+        wait = POLL if swept.next_at is None else min(POLL, max(0, swept.next_at - self._database.now()))
+        await self._sweep.wait(wait)
+
+    async def sweep(self, *, restarted: bool = False) -> Swept:
+        swept = await self._database.write(
+            lambda tx: outbox.sweep(tx, self._plan(), self._fallback, restarted=restarted)
+        )
+        for id_ in swept.lost:
+            log.warning("worker_lost", delivery=id_)
+        for id_ in swept.expired:
+            log.error("delivery_dead", delivery=id_, reason=Outcome.EXPIRED.value)
+        for id_ in swept.told:
+            log.warning("told_fallback", delivery=id_, fallback=self._fallback)
+        for id_ in swept.unheard:
+            self._metrics.fallback_failed.inc()
+            log.critical("fallback_failed", delivery=id_, fallback=self._fallback)
+        return swept
+
+    async def idle(self) -> None:
+        """Until no send is in flight."""
+        while self._sends:
+            await asyncio.wait(set(self._sends))
+
+    async def drain(self, patience: Duration) -> None:
+        """Start nothing new, let what is in flight end, and record the rest as ambiguous."""
+        self._stopping = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience / 1000):
+                await self.idle()
+        rest = list(self._sends)
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)

@@ -1,0 +1,143 @@
+"""Group commit: many requests share one transaction and one fsync."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
+from notifier.domain.event import Event
+from notifier.store import intake
+from notifier.store.database import Database
+from notifier.store.intake import Committed, Intake, Stored
+from notifier.telemetry.metrics import Metrics
+
+EVENTS_PER_COMMIT = 1_000
+BEAT_S = 5.0
+PENDING_EVENTS = 20_000
+PENDING_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    key: str
+    events: Sequence[Event]
+    size: int
+    future: asyncio.Future[Sequence[Stored]]
+
+
+class GroupCommit:
+    """Takes what has come while the last commit ran, up to 1,000 events, and commits it as one."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        new_id: Callable[[], str],
+        room: Callable[[str], int],
+        opened: Callable[[str, int], None],
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._new_id = new_id
+        self._room = room
+        self._opened = opened
+        self._metrics = metrics
+        self._queue: list[_Submission] = []
+        self._events = 0
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+
+    async def submit(self, key: str, events: Sequence[Event]) -> Sequence[Stored]:
+        """Wait until the events are committed and fsynced. `Overloaded` before memory grows; `StoreError` otherwise."""
+        size = sum(len(event.document) for event in events)
+        if self._events and (
+            self._events + len(events) > PENDING_EVENTS or self._bytes + size > PENDING_BYTES
+        ):
+            raise Overloaded
+        submission = _Submission(key, events, size, asyncio.get_running_loop().create_future())
+        self._queue.append(submission)
+        self._events += len(events)
+        self._bytes += size
+        self._arrived.set()
+        try:
+            return await submission.future
+        finally:
+            self._events -= len(events)
+            self._bytes -= size
+
+    async def step(self) -> None:
+        """Commit what waits, or wait for something: not for ever, so that the loop is seen to beat."""
+        if not self._queue:
+            self._arrived.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._arrived.wait()
+            if not self._queue:
+                return
+        batch = self._take()
+        self._metrics.pending_events.set(self._events)
+        await self._commit(batch)
+
+    def _take(self) -> list[_Submission]:
+        taken, count = 0, 0
+        for submission in self._queue:
+            if taken and count + len(submission.events) > EVENTS_PER_COMMIT:
+                break
+            taken += 1
+            count += len(submission.events)
+        batch, self._queue = self._queue[:taken], self._queue[taken:]
+        return batch
+
+    async def _commit(self, batch: Sequence[_Submission]) -> None:
+        try:
+            committed = await self._write(batch)
+        except (StoreFull, StoreUnavailable, StoreBroken) as error:
+            self._metrics.store_errors.labels(type(error).__name__).inc()
+            _fail(batch, error)
+            if isinstance(error, StoreBroken):
+                raise
+            return
+        except StoreError as error:
+            await self._one_by_one(batch, error)
+            return
+        except BaseException as error:
+            _fail(batch, StoreUnavailable("the service is stopping: send it again"))
+            raise error from None
+        start = 0
+        for submission in batch:
+            end = start + len(submission.events)
+            if not submission.future.done():
+                submission.future.set_result(committed.stored[start:end])
+            start = end
+        for key, count in committed.opened.items():
+            self._opened(key, count)
+
+    async def _write(self, batch: Sequence[_Submission]) -> Committed:
+        events = [event for submission in batch for event in submission.events]
+        keys = [submission.key for submission in batch for _ in submission.events]
+        room: Mapping[str, int] = {submission.key: self._room(submission.key) for submission in batch}
+        work = Intake(events=events, keys=keys, room=room, new_id=self._new_id)
+        started = time.perf_counter()
+        committed = await self._database.write(lambda tx: intake.commit(tx, work))
+        self._metrics.commit_seconds.observe(time.perf_counter() - started)
+        self._metrics.commit_events.observe(len(events))
+        return committed
+
+    async def _one_by_one(self, batch: Sequence[_Submission], error: StoreError) -> None:
+        """The store refused a statement: find whose, so that one request's event costs nobody else's."""
+        self._metrics.store_errors.labels(type(error).__name__).inc()
+        if len(batch) == 1:
+            _fail(batch, error)
+            return
+        for submission in batch:
+            await self._commit([submission])
+
+
+def _fail(batch: Sequence[_Submission], error: Exception) -> None:
+    for submission in batch:
+        if not submission.future.done():
+            submission.future.set_exception(error)

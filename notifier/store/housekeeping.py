@@ -1,0 +1,241 @@
+"""Retention, the size bound and the figures for metrics: small batches, last in the queue, never what is undelivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from notifier.domain.time import DAY, HOUR, Duration, Instant
+from notifier.settings import RetentionSettings
+from notifier.store import ledger
+from notifier.store.database import Tx
+from notifier.store.schema import (
+    OPEN,
+    deliveries,
+    event_ids,
+    events,
+    groups,
+    incidents,
+    members,
+    notifications,
+    tallies,
+    threads,
+)
+
+BATCH = 500
+IDS_KEPT: Duration = 2 * DAY
+"""Ids stay unique per project for at least 24 hours."""
+MINUTES_KEPT: Duration = 2 * DAY
+FULL_AT = 0.9
+LIVE = ("pending", "sending")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What metrics show of the database."""
+
+    bytes: int
+    oldest_age: Duration
+    by_state: Mapping[str, int]
+
+
+class Keeper:
+    """Removes what is old, one small batch of one kind in a transaction."""
+
+    def __init__(self, *, retention: RetentionSettings, max_size: int) -> None:
+        self._retention = retention
+        self._max_size = max_size
+        self._hourly_at: Instant = 0
+
+    def turn(self, tx: Tx) -> bool:
+        """Do one batch of the first kind that has something to remove; False: nothing is left to do."""
+        keep = self._retention
+        jobs: Sequence[Callable[[], int]] = (
+            lambda: shed(tx, self._max_size),
+            lambda: old_ids(tx, tx.now - IDS_KEPT),
+            lambda: old_samples(tx, tx.now - keep.events),
+            lambda: old_deliveries(tx, tx.now - keep.deliveries),
+            lambda: old_notifications(tx, tx.now - keep.deliveries),
+            lambda: old_incidents(tx, tx.now - keep.incidents),
+        )
+        return any(job() for job in jobs) or self._hourly(tx)
+
+    def _hourly(self, tx: Tx) -> bool:
+        """Folding minutes into hours reads the whole table, so that it is done once an hour."""
+        if tx.now < self._hourly_at:
+            return False
+        done = old_minutes(tx, tx.now - MINUTES_KEPT) > 0
+        if not done:
+            self._hourly_at = tx.now + HOUR
+        return done
+
+
+def size(tx: Tx) -> int:
+    """Bytes in use: pages that hold something on SQLite, the database's size on PostgreSQL."""
+    if tx.dialect == "postgresql":
+        return int(tx.run(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
+    pragma = tx.conn.exec_driver_sql
+    pages = pragma("PRAGMA page_count").scalar_one() - pragma("PRAGMA freelist_count").scalar_one()
+    return int(pages * pragma("PRAGMA page_size").scalar_one())
+
+
+def shed(tx: Tx, max_size: int) -> int:
+    """At 90 % of the bound the oldest samples and finished deliveries go early, counted."""
+    if tx.dialect == "postgresql" or size(tx) < max_size * FULL_AT:
+        return 0
+    samples = old_samples(tx, tx.now, shed_name="shed_samples")
+    finished = old_deliveries(tx, tx.now, shed_name="shed_deliveries")
+    old_notifications(tx, tx.now)
+    return samples + finished
+
+
+def old_ids(tx: Tx, before: Instant) -> int:
+    rows = tx.run(
+        sa.select(event_ids.c.project, event_ids.c.id).where(event_ids.c.at < before).limit(BATCH)
+    ).all()
+    if rows:
+        pairs = sa.tuple_(event_ids.c.project, event_ids.c.id)
+        tx.run(sa.delete(event_ids).where(pairs.in_([tuple(row) for row in rows])))
+    return len(rows)
+
+
+def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:
+    """Samples past their time; the newest of an incident that is not resolved stays."""
+    newest = sa.select(incidents.c.count).where(
+        incidents.c.number == events.c.incident, incidents.c.closed == OPEN
+    )
+    rows = tx.run(
+        sa.select(events.c.incident, events.c.seq)
+        .where(events.c.received_at < before, events.c.seq != sa.func.coalesce(newest.scalar_subquery(), -1))
+        .order_by(events.c.received_at)
+        .limit(BATCH)
+    ).all()
+    if rows:
+        pairs = sa.tuple_(events.c.incident, events.c.seq)
+        tx.run(sa.delete(events).where(pairs.in_([tuple(row) for row in rows])))
+        if shed_name is not None:
+            ledger.add(tx, {shed_name: len(rows)})
+    return len(rows)
+
+
+def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:
+    """Finished deliveries past their time, with their attempts; what is pending, being sent or dead stays longer.
+
+    A dead letter waits for a person as long as retention says; shedding leaves it alone.
+    """
+    states = ("delivered", "coalesced", "superseded", "discarded") + (() if shed_name else ("dead",))
+    carrying = deliveries.alias("carrying")
+    ids = list(
+        tx.run(
+            sa.select(deliveries.c.id)
+            .where(deliveries.c.state.in_(states), deliveries.c.finished_at < before)
+            .where(~sa.exists().where(carrying.c.id == deliveries.c.carried_by, carrying.c.state.in_(LIVE)))
+            .order_by(deliveries.c.finished_at)
+            .limit(BATCH)
+        ).scalars()
+    )
+    if ids:
+        tx.run(sa.delete(deliveries).where(deliveries.c.id.in_(ids)))
+        counts: dict[ledger.Name, int] = {"pruned_deliveries": len(ids)}
+        if shed_name is not None:
+            counts[shed_name] = len(ids)
+        ledger.add(tx, counts)
+    return len(ids)
+
+
+def old_notifications(tx: Tx, before: Instant) -> int:
+    """Notifications past their time of which no delivery is left."""
+    ids = list(
+        tx.run(
+            sa.select(notifications.c.id)
+            .where(notifications.c.at < before)
+            .where(~sa.exists().where(deliveries.c.notification == notifications.c.id))
+            .order_by(notifications.c.at)
+            .limit(BATCH)
+        ).scalars()
+    )
+    if ids:
+        tx.run(sa.delete(notifications).where(notifications.c.id.in_(ids)))
+    return len(ids)
+
+
+def old_incidents(tx: Tx, before: Instant) -> int:
+    """Resolved incidents past their time, with all that hangs on them, once nothing about them waits to be told."""
+    waiting = sa.exists().where(members.c.incident == incidents.c.number, members.c.changed_at.is_not(None))
+    rows = tx.run(
+        sa.select(incidents.c.number, incidents.c.count.label("events"))
+        .where(incidents.c.resolved_at < before, incidents.c.attention_at.is_(None), ~waiting)
+        .order_by(incidents.c.resolved_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not rows:
+        return 0
+    numbers = [row.number for row in rows]
+    of_group = list(
+        tx.run(sa.select(members.c.group_id).distinct().where(members.c.incident.in_(numbers))).scalars()
+    )
+    for table, column in (
+        (events, events.c.incident),
+        (tallies, tallies.c.incident),
+        (members, members.c.incident),
+    ):
+        tx.run(sa.delete(table).where(column.in_(numbers)))
+    tx.run(sa.delete(incidents).where(incidents.c.number.in_(numbers)))
+    ledger.add(tx, {"pruned_events": sum(row.events for row in rows)})
+    _empty_groups(tx, of_group)
+    return len(rows)
+
+
+def _empty_groups(tx: Tx, ids: Sequence[str]) -> None:
+    empty = list(
+        tx.run(
+            sa.select(groups.c.id).where(
+                groups.c.id.in_(ids), ~sa.exists().where(members.c.group_id == groups.c.id)
+            )
+        ).scalars()
+    )
+    if empty:
+        tx.run(sa.delete(groups).where(groups.c.id.in_(empty)))
+        undone = sa.exists().where(deliveries.c.thread == threads.c.id, deliveries.c.state.in_(LIVE))
+        tx.run(sa.delete(threads).where(threads.c.group_id.in_(empty), ~undone))
+
+
+def old_minutes(tx: Tx, before: Instant) -> int:
+    """Tallies by the minute become tallies by the hour."""
+    hour = before // HOUR * HOUR
+    rows = tx.run(
+        sa.select(tallies)
+        .where(tallies.c.minute < hour, tallies.c.minute % HOUR != 0)
+        .order_by(tallies.c.incident, tallies.c.minute)
+        .limit(BATCH)
+    ).all()
+    for row in rows:
+        start = row.minute // HOUR * HOUR
+        tx.run(sa.delete(tallies).where(tallies.c.incident == row.incident, tallies.c.minute == row.minute))
+        merged = tx.run(
+            sa.update(tallies)
+            .where(tallies.c.incident == row.incident, tallies.c.minute == start)
+            .values(n=tallies.c.n + row.n)
+        )
+        if merged.rowcount == 0:
+            tx.run(sa.insert(tallies).values(incident=row.incident, minute=start, n=row.n))
+    return len(rows)
+
+
+def figures(tx: Tx) -> Figures:
+    """One look, cheap enough for every few seconds: only live rows are counted one by one."""
+    oldest = tx.run(
+        sa.select(sa.func.min(deliveries.c.created_at)).where(deliveries.c.state.in_(LIVE))
+    ).scalar()
+    by_state = {
+        row.state: row.n
+        for row in tx.run(
+            sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
+        )
+    }
+    return Figures(
+        bytes=size(tx), oldest_age=0 if oldest is None else max(0, tx.now - oldest), by_state=by_state
+    )

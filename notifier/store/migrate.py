@@ -1,0 +1,46 @@
+"""The schema's version: read it without Alembic, which is imported only where the schema is behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from notifier.domain.errors import StoreError
+
+HEAD = "0001"
+
+
+def current(connection: Connection) -> str | None:
+    """The version that the database has; None: it is empty."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(connection: Connection) -> str:
+    """Bring the schema to `HEAD` inside the caller's transaction; what was done, in a sentence."""
+    before = current(connection)
+    if before == HEAD:
+        return f"the database is at version {HEAD} already"
+    _refuse_newer(before)
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - 150 ms that a start does not need
+    from alembic.operations import Operations  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    context = MigrationContext.configure(
+        connection,
+        opts={"fn": lambda revision, _context: scripts._upgrade_revs("head", revision)},  # noqa: SLF001
+    )
+    with Operations.context(context):
+        context.run_migrations()
+    return f"the database went from {before or 'empty'} to version {HEAD}"
+
+
+def _refuse_newer(version: str | None) -> None:
+    if version is not None and version > HEAD:
+        raise StoreError(
+            f"the database is at version {version}, made by a newer notifier; this one knows {HEAD}: upgrade notifier"
+        )

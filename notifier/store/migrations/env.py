@@ -1,0 +1,1 @@
+"""Alembic asks for this file; the service runs migrations through `notifier.store.migrate`."""

@@ -1,0 +1,48 @@
+"""A supervised loop: it beats, survives a store that is away, and reports one that is broken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from notifier.domain.errors import StoreBroken, StoreError
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.telemetry.clock import Clock
+from notifier.telemetry.logging import get
+
+REST: Duration = SECOND
+
+
+class Loop:
+    """Calls `step` until cancelled. A step waits by itself and returns; `beat` is when the last one returned."""
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[None]],
+        *,
+        clock: Clock,
+        broken: Callable[[StoreBroken], None],
+    ) -> None:
+        self.name = name
+        self.beat: Instant = clock.now()
+        self._step = step
+        self._clock = clock
+        self._broken = broken
+        self._log = get("notifier.loop")
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._step()
+                self.beat = self._clock.now()
+            except StoreBroken as error:
+                self._broken(error)
+                return
+            except StoreError as error:
+                self._log.error("loop_waits_for_store", loop=self.name, error=str(error))
+                await asyncio.sleep(REST / 1000)
+            except Exception:
+                # A defect must not end alerting: it is logged, and the next step reads the state anew.
+                self._log.exception("loop_failed", loop=self.name)
+                await asyncio.sleep(REST / 1000)

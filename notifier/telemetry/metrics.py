@@ -1,0 +1,107 @@
+"""Prometheus metrics, named after Alertmanager's."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+_BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class Metrics:
+    """One registry per service, so that two in one process never mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self.events = Counter(
+            "notifier_events_total", "Events by what became of them.", ["result"], registry=registry
+        )
+        self.refused = Counter(
+            "notifier_requests_refused_total",
+            "Requests to /v1/events that were refused, by status.",
+            ["status"],
+            registry=registry,
+        )
+        self.commit_seconds = Histogram(
+            "notifier_commit_seconds",
+            "Time of one ingest transaction, fsync included.",
+            registry=registry,
+            buckets=_LATENCY,
+        )
+        self.commit_events = Histogram(
+            "notifier_commit_events", "Events in one ingest transaction.", registry=registry, buckets=_BATCH
+        )
+        self.pending_events = Gauge(
+            "notifier_ingest_pending_events", "Events that wait for their commit.", registry=registry
+        )
+        self.told = Counter(
+            "notifier_decisions_total",
+            "Decisions to tell, by the group's reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.notifications = Counter(
+            "notifier_notifications_total", "Attempted sends.", ["channel"], registry=registry
+        )
+        self.failed = Counter(
+            "notifier_notifications_failed_total",
+            "Failed sends, by outcome.",
+            ["channel", "reason"],
+            registry=registry,
+        )
+        self.latency = Histogram(
+            "notifier_notification_latency_seconds",
+            "Time of one send.",
+            ["channel"],
+            registry=registry,
+            buckets=_LATENCY,
+        )
+        self.delay = Histogram(
+            "notifier_delivery_delay_seconds",
+            "From the decision to the receipt.",
+            ["channel"],
+            registry=registry,
+            buckets=_LATENCY,
+        )
+        self.dead = Counter(
+            "notifier_dead_letters_total",
+            "Deliveries that ended as dead letters.",
+            ["channel", "reason"],
+            registry=registry,
+        )
+        self.fallback_failed = Counter(
+            "notifier_fallback_failed_total",
+            "Alerts that the fallback could not tell either.",
+            registry=registry,
+        )
+        self.in_flight = Gauge("notifier_sends_in_flight", "Sends in flight.", ["channel"], registry=registry)
+        self.oldest = Gauge(
+            "notifier_outbox_oldest_age_seconds",
+            "Age of the oldest delivery that is pending or sending.",
+            registry=registry,
+        )
+        self.deliveries = Gauge(
+            "notifier_deliveries", "Delivery rows by state.", ["state"], registry=registry
+        )
+        self.accounting = Gauge(
+            "notifier_accounting",
+            "The terms of the accounting equations, all replicas together.",
+            ["term"],
+            registry=registry,
+        )
+        self.balanced = Gauge(
+            "notifier_accounting_balanced", "1 where the accounting equations hold.", registry=registry
+        )
+        self.shed = Counter(
+            "notifier_shed_total", "What was shed to stay within bounds.", ["what"], registry=registry
+        )
+        self.store_errors = Counter(
+            "notifier_store_errors_total", "Transactions that failed, by kind.", ["kind"], registry=registry
+        )
+        self.database_bytes = Gauge("notifier_database_bytes", "Size of the database.", registry=registry)
+        self.ready = Gauge("notifier_ready", "1 when the last readiness check passed.", registry=registry)
+
+    def render(self) -> bytes:
+        """The text exposition format."""
+        return generate_latest(self.registry)

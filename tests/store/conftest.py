@@ -1,0 +1,145 @@
+"""The store's tests drive the transactions by hand, under a manual clock, with a routing tree of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import pytest
+
+from notifier.domain.delivery import RateLimit
+from notifier.domain.errors import SendError
+from notifier.domain.event import Event, Severity
+from notifier.domain.route import Route
+from notifier.domain.time import HOUR, Duration
+from notifier.store import alerting, intake, ledger, outbox
+from notifier.store.alerting import Plan, Progress
+from notifier.store.database import Database
+from notifier.store.intake import Intake, Stored
+from notifier.store.outbox import ChannelRules, Claimed, Job, Result, Swept
+
+_numbers = count(1)
+
+
+def new_id() -> str:
+    """Ids in order, as UUIDv7 are."""
+    return f"id-{next(_numbers):08d}"
+
+
+@dataclass
+class Bench:
+    """Everything between a posted event and a claimed delivery, one call each."""
+
+    database: Database
+    clock: Any
+    route: Route = field(default_factory=lambda: Route(key="root", name="default", channels=("mail",), group_wait=0))
+    channels: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"mail": ("a@example.com",)})
+    rate_limit: RateLimit | None = None
+    digest: bool = True
+    pace: Duration = 0
+    fallback: str | None = None
+    expires_after: Duration = 24 * HOUR
+    fallback_after: Duration = 600_000
+    targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(
+            tree=self.route,
+            routes={route.key: route for route in self.route.walk()},
+            targets=self.targets,
+            url="https://notifier.example.com",
+            expires_after=self.expires_after,
+            fallback_after=self.fallback_after if self.fallback else None,
+            new_id=new_id,
+        )
+
+    async def start(self) -> None:
+        """What a start of the service does with the database."""
+        self.targets = await self.database.write(lambda tx: outbox.sync_targets(tx, self.channels))
+
+    def event(self, fingerprint: str = "fp", **changes: Any) -> Event:
+        number = next(_numbers)
+        severity = changes.get("severity", Severity.ERROR)
+        labels = {
+            "project": "default",
+            "service": "billing",
+            "environment": "production",
+            "severity": severity.value,
+            **changes.pop("more_labels", {}),
+        }
+        values: dict[str, Any] = {
+            "project": "default",
+            "id": f"event-{number}",
+            "id_given": True,
+            "at": self.clock.now(),
+            "received_at": self.clock.now(),
+            "service": "billing",
+            "environment": "production",
+            "severity": severity,
+            "fingerprint": fingerprint,
+            "title": f"TimeoutError: {fingerprint}",
+            "labels": labels,
+            "status": "firing",
+            "document": '{"service": "billing"}',
+        }
+        return Event(**(values | changes))
+
+    async def post(self, *events: Event, room: int = 1_000_000) -> tuple[Stored, ...]:
+        work = Intake(events=events, keys=["key"] * len(events), room={"key": room}, new_id=new_id)
+        return (await self.database.write(lambda tx: intake.commit(tx, work))).stored
+
+    async def alert(self) -> list[tuple[str, str]]:
+        """Run both alerting loops until nothing is due; the groups told, with their reasons."""
+        while (await self.database.write(lambda tx: alerting.attend(tx, self.plan))).more:
+            pass
+        told: list[tuple[str, str]] = []
+        while True:
+            progress: Progress = await self.database.write(lambda tx: alerting.flush(tx, self.plan))
+            told += [(group, reason.value) for group, reason in progress.told]
+            if not progress.more:
+                return told
+
+    async def claim(self, slots: int = 8) -> Claimed:
+        rules = {
+            name: ChannelRules(
+                name=name, rate_limit=self.rate_limit, digest=self.digest, pace=self.pace, slots=slots
+            )
+            for name in self.channels
+        }
+        return await self.database.write(lambda tx: outbox.claim(tx, self.plan, rules))
+
+    async def deliver(self, job: Job, ref: str | None = None) -> Result | None:
+        return await self.database.write(lambda tx: outbox.delivered(tx, job, ref, None))
+
+    async def fail(self, job: Job, error: SendError) -> Result | None:
+        return await self.database.write(lambda tx: outbox.failed(tx, job, error, 0.0))
+
+    async def sweep(self, *, restarted: bool = False) -> Swept:
+        return await self.database.write(
+            lambda tx: outbox.sweep(tx, self.plan, self.fallback, restarted=restarted)
+        )
+
+    async def deliver_all(self) -> list[Job]:
+        """Claim and deliver until nothing is due now."""
+        sent: list[Job] = []
+        while jobs := (await self.claim()).jobs:
+            for job in jobs:
+                await self.deliver(job)
+            sent += jobs
+        return sent
+
+    async def accounting(self) -> ledger.Accounting:
+        return await self.database.read(ledger.accounting)
+
+
+@pytest.fixture
+async def bench(database: Database, clock: Any) -> AsyncIterator[Bench]:
+    """A started bench; after every test the accounting must balance."""
+    made = Bench(database, clock)
+    await made.start()
+    yield made
+    accounting = await made.accounting()
+    assert accounting.balanced, accounting

@@ -1,0 +1,324 @@
+"""The outbox on both engines: claims, outcomes, cooling, buckets, digests, superseding, fallback, dead letters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome, RateLimit
+from notifier.domain.errors import SendError
+from notifier.domain.event import Severity
+from notifier.domain.notification import Reason
+from notifier.domain.route import Route
+from notifier.domain.time import HOUR, MINUTE, SECOND
+from notifier.store import outbox
+from notifier.store.outbox import Job
+from notifier.store.schema import attempts, deliveries, targets
+from tests.store.conftest import Bench
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Route(key="root", name="default", channels=("mail",), group_wait=0, group_interval=0)
+EACH = replace(ROOT, group_by=("incident",))
+
+
+async def _job(bench: Bench) -> Job:
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    return job
+
+
+async def _row(bench: Bench, id_: str) -> sa.Row:
+    return await bench.database.read(lambda tx: tx.run(sa.select(deliveries).where(deliveries.c.id == id_)).one())
+
+
+async def _states(bench: Bench) -> dict[str, int]:
+    query = sa.select(deliveries.c.state, sa.func.count()).group_by(deliveries.c.state)
+    return {state: n for state, n in await bench.database.read(lambda tx: tx.run(query).all())}
+
+
+async def test_a_claim_is_exclusive_and_a_receipt_is_terminal(bench: Bench) -> None:
+    """A delivery in flight cannot be claimed again; its receipt ends it and is kept."""
+    job = await _job(bench)
+    assert (await bench.claim()).jobs == ()
+    await bench.deliver(job, ref="ts-1")
+    row = await _row(bench, job.id)
+    assert (row.state, row.ref, row.attempts, row.claims) == ("delivered", "ts-1", 1, 0)
+
+
+async def test_transient_failures_follow_the_schedule_with_the_same_id_and_body(bench: Bench) -> None:
+    """5 s, 30 s, then the target cools for 2 m as well; the message is the same each time."""
+    job = await _job(bench)
+    sent = [job.message.as_json()]
+    for wait in (5 * SECOND, 30 * SECOND, 2 * MINUTE):
+        result = await bench.fail(job, SendError(Outcome.TRANSIENT, "503"))
+        assert result is not None
+        assert result.again_at == bench.clock.now() + wait
+        bench.clock.advance(wait - 1)
+        assert (await bench.claim()).jobs == ()
+        bench.clock.advance(1)
+        (job,) = (await bench.claim()).jobs
+        sent.append(job.message.as_json())
+    assert all(one == sent[0] for one in sent)
+    row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
+    assert row.failures == 3
+    await bench.deliver(job)
+
+
+async def test_throttled_cools_the_target_and_uses_no_attempt(bench: Bench) -> None:
+    """429 with Retry-After: 90 s of silence for the whole target, and not one attempt."""
+    job = await _job(bench)
+    await bench.fail(job, SendError(Outcome.THROTTLED, "429", retry_after=90 * SECOND))
+    await bench.post(bench.event("another"))
+    await bench.alert()
+    bench.clock.advance(89 * SECOND)
+    assert (await bench.claim()).jobs == ()
+    bench.clock.advance(SECOND)
+    (again,) = (await bench.claim()).jobs
+    row = await _row(bench, again.id)
+    assert row.attempts == 0
+    await bench.deliver(again)
+
+
+async def test_gone_is_dead_at_once_and_disables_the_target(bench: Bench) -> None:
+    """410: a dead letter, and what comes later for that target dies with the same reason; a redelivery tries again."""
+    job = await _job(bench)
+    result = await bench.fail(job, SendError(Outcome.GONE, "410"))
+    assert result is not None
+    assert result.state is DeliveryState.DEAD
+    await bench.post(bench.event("another"))
+    await bench.alert()
+    claimed = await bench.claim()
+    assert claimed.jobs == ()
+    assert [outcome for _, outcome in claimed.died] == [Outcome.GONE]
+    again = await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [job.id]))
+    assert again == (job.id,)
+    (retried,) = (await bench.claim()).jobs
+    assert retried.id == job.id
+    await bench.deliver(retried)
+
+
+async def test_permanent_failures_get_three_tries_in_ten_minutes(bench: Bench) -> None:
+    """404 three times within ten minutes, then a dead letter."""
+    job = await _job(bench)
+    start = bench.clock.now()
+    for _ in range(2):
+        result = await bench.fail(job, SendError(Outcome.PERMANENT, "404"))
+        assert result is not None
+        assert result.again_at is not None
+        bench.clock.advance(result.again_at - bench.clock.now())
+        (job,) = (await bench.claim()).jobs
+    result = await bench.fail(job, SendError(Outcome.PERMANENT, "404"))
+    assert result is not None
+    assert (result.state, result.outcome) == (DeliveryState.DEAD, Outcome.PERMANENT)
+    assert bench.clock.now() - start <= 10 * MINUTE
+    count = await bench.database.read(lambda tx: tx.run(sa.select(sa.func.count()).select_from(attempts)).scalar())
+    assert count == 3
+
+
+async def test_a_delivery_expires(bench: Bench) -> None:
+    """What was not delivered within expires_after is a dead letter with that reason."""
+    bench.expires_after = HOUR
+    job = await _job(bench)
+    await bench.fail(job, SendError(Outcome.TRANSIENT, "down"))
+    bench.clock.advance(HOUR)
+    swept = await bench.sweep()
+    assert swept.expired == (job.id,)
+    assert (await _row(bench, job.id)).outcome == "expired"
+
+
+async def test_a_lost_worker_is_an_ambiguous_attempt_with_the_same_id(bench: Bench) -> None:
+    """A lease that ended returns the delivery, marked as a possible repeat; the late outcome is refused by the fence."""
+    job = await _job(bench)
+    bench.clock.advance(61 * SECOND)
+    assert (await bench.sweep()).lost == (job.id,)
+    (again,) = (await bench.claim()).jobs
+    assert again.id == job.id
+    assert again.message.possible_repeat
+    assert await bench.deliver(job) is None
+    assert await bench.deliver(again) is not None
+
+
+async def test_a_delivery_that_ends_its_workers_is_quarantined(bench: Bench) -> None:
+    """Five claims without an outcome, and it is a dead letter instead of a sixth."""
+    job = await _job(bench)
+    for _ in range(4):
+        await bench.sweep(restarted=True)
+        (job,) = (await bench.claim()).jobs
+    await bench.sweep(restarted=True)
+    claimed = await bench.claim()
+    assert claimed.jobs == ()
+    assert claimed.died == ((job.id, Outcome.QUARANTINED),)
+
+
+async def test_a_newer_message_of_a_thread_carries_the_unsent_older_one(bench: Bench) -> None:
+    """Opened (unsent) and raised become one message; the older delivery is superseded by the newer."""
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.post(bench.event(severity=Severity.CRITICAL))
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    assert job.message.reason is Reason.OPENED
+    assert job.message.told[0].incident.severity is Severity.CRITICAL
+    await bench.deliver(job)
+    assert await _states(bench) == {"delivered": 1, "superseded": 1}
+
+
+async def test_one_delivery_in_flight_per_thread(bench: Bench) -> None:
+    """While a message is under way the next one of its thread waits, and other threads do not."""
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    (first,) = (await bench.claim()).jobs
+    await bench.post(bench.event(severity=Severity.CRITICAL), bench.event("x", more_labels={"service": "other"}))
+    await bench.alert()
+    (other,) = (await bench.claim()).jobs
+    assert other.thread.id != first.thread.id
+    await bench.deliver(first)
+    await bench.deliver(other)
+    (second,) = (await bench.claim()).jobs
+    assert second.thread.id == first.thread.id
+    await bench.deliver(second)
+
+
+async def test_more_threads_than_tokens_go_as_one_digest(bench: Bench) -> None:
+    """Two tokens and nine alerts: one digest, which coalesces the nine once it has arrived."""
+    bench.route = EACH
+    bench.rate_limit = RateLimit(messages=2, per=HOUR, burst=2)
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(9)))
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    assert job.reason is Reason.DIGEST
+    assert job.message.totals == {"opened": 9}
+    assert await _states(bench) == {"pending": 9, "sending": 1}
+    await bench.deliver(job)
+    assert await _states(bench) == {"coalesced": 9, "delivered": 1}
+
+
+async def test_without_digest_the_target_is_paced(bench: Bench) -> None:
+    """Two tokens now, and one more every half hour."""
+    bench.route = EACH
+    bench.digest = False
+    bench.rate_limit = RateLimit(messages=2, per=HOUR, burst=2)
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(4)))
+    await bench.alert()
+    assert len(await bench.deliver_all()) == 2
+    bench.clock.advance(30 * MINUTE + 1)
+    assert len(await bench.deliver_all()) == 1
+    bench.clock.advance(30 * MINUTE + 1)
+    assert len(await bench.deliver_all()) == 1
+
+
+async def test_three_failures_cool_the_target_and_one_probe_follows(bench: Bench) -> None:
+    """After three transient failures in a row nothing is sent until the cooling ends, and then one message."""
+    bench.route = EACH
+    bench.digest = False
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(5)))
+    await bench.alert()
+    jobs = (await bench.claim()).jobs
+    assert len(jobs) == 5
+    for job in jobs:
+        await bench.fail(job, SendError(Outcome.TRANSIENT, "down"))
+    row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
+    assert row.cool_until > bench.clock.now()
+    bench.clock.advance(row.cool_until - bench.clock.now())
+    (probe,) = (await bench.claim()).jobs
+    assert (await bench.claim()).jobs == ()
+    await bench.deliver(probe)
+    assert len(await bench.deliver_all()) == 4
+
+
+async def test_after_hours_away_a_target_gets_few_messages(bench: Bench) -> None:
+    """Six hours down and hundreds pending: at most three messages when it is back."""
+    bench.route = EACH
+    sent = 0
+    for hour in range(6):
+        await bench.post(*(bench.event(f"fp-{hour}-{n}") for n in range(50)))
+        await bench.alert()
+        for _ in range(12):
+            for job in (await bench.claim()).jobs:
+                await bench.fail(job, SendError(Outcome.TRANSIENT, "down"))
+            bench.clock.advance(5 * MINUTE)
+    for _ in range(200):
+        sent += len(await bench.deliver_all())
+        bench.clock.advance(MINUTE)
+    states = await _states(bench)
+    assert sent <= 3
+    assert set(states) == {"delivered", "coalesced"}
+
+
+async def test_pace_spaces_messages_to_one_target(bench: Bench) -> None:
+    """One a second, as Slack wants it."""
+    bench.route = EACH
+    bench.pace = SECOND
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(3)))
+    await bench.alert()
+    for _ in range(3):
+        assert len(await bench.deliver_all()) == 1
+        bench.clock.advance(SECOND)
+
+
+async def test_the_fallback_is_told_the_alert_itself_once(bench: Bench) -> None:
+    """Ten minutes without success: the fallback gets the alert under a line that says what failed, once."""
+    bench.channels = {"mail": ("a@example.com", "b@example.com"), "audit": ("hook",)}
+    bench.fallback = "audit"
+    await bench.start()
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    for job in (await bench.claim()).jobs:
+        await bench.fail(job, SendError(Outcome.TRANSIENT, "down"))
+    bench.clock.advance(10 * MINUTE)
+    assert len((await bench.sweep()).told) == 1
+    jobs = [job for job in (await bench.claim()).jobs if job.channel == "audit"]
+    (job,) = jobs
+    assert job.message.reason is Reason.FALLBACK
+    assert job.message.note is not None
+    assert "mail" in job.message.note
+    assert job.message.told[0].incident.title == "TimeoutError: fp"
+    await bench.deliver(job)
+    bench.clock.advance(HOUR)
+    assert (await bench.sweep()).told == ()
+
+
+async def test_a_failing_fallback_is_shouted(bench: Bench) -> None:
+    """When the fallback itself cannot deliver, the sweep says so instead of telling itself."""
+    bench.fallback = "mail"
+    job = await _job(bench)
+    await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
+    assert (await bench.sweep()).unheard == (job.id,)
+
+
+async def test_a_removed_target_leaves_dead_letters(bench: Bench) -> None:
+    """What waited for a recipient that the configuration dropped is dead with that reason."""
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    bench.channels = {"mail": ("new@example.com",)}
+    await bench.start()
+    assert await _states(bench) == {"dead": 1}
+
+
+async def test_a_refused_password_cools_the_whole_channel(bench: Bench) -> None:
+    """Authentication fails for one recipient: no other is tried meanwhile."""
+    bench.channels = {"mail": ("a@example.com", "b@example.com")}
+    await bench.start()
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    (job,) = (await bench.claim(slots=1)).jobs
+    await bench.fail(job, SendError(Outcome.PERMANENT, "535", whole_channel=True))
+    assert (await bench.claim()).jobs == ()
+
+
+async def test_discarded_dead_letters_are_over(bench: Bench) -> None:
+    """A person ends a dead letter; it cannot be redelivered afterwards."""
+    job = await _job(bench)
+    await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
+    assert await bench.database.write(lambda tx: outbox.discard(tx, [job.id])) == (job.id,)
+    assert await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [job.id])) == ()

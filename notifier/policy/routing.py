@@ -10,6 +10,8 @@ from notifier.domain.route import Route
 
 PER_INCIDENT = ("incident",)
 
+_canonical = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def route(tree: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
     """The routes that tell about these labels, in the file's order; never empty, as the root matches all.
@@ -33,7 +35,7 @@ def group_key(project: str, node: Route, shared: Mapping[str, str]) -> str:
     Stable over reloads that change timing, channels, lines or the order of `group_by`.
     """
     values = [[name, shared.get(name, "")] for name in sorted(node.group_by)]
-    identity = json.dumps([project, node.key, values], separators=(",", ":"))
+    identity = _canonical([project, node.key, values])
     return blake2b(identity.encode(), digest_size=16).hexdigest()
 
 

@@ -41,6 +41,10 @@ _TIMING: Mapping[str, Form] = {
     "send_resolved": FLAG,
 }
 _PER_INCIDENT = "incident"
+_HIDES_PARENT = (
+    "this route takes everything, so where no later one matches it alone tells, and not the channels above; "
+    "if they should be told as well, end the list with a route without `match`"
+)
 
 
 def route_key(parent: str, match: tuple[Matcher, ...], ordinal: int) -> str:
@@ -91,11 +95,23 @@ class _Tree:
         if routes is None:
             return parent
         seen: Counter[str] = Counter()
-        children = []
-        for index, item in enumerate(self._reader.items(routes, f"{path}.routes", "- match: [...]")):
-            child = self._child(parent, item, f"{path}.routes[{index}]", seen)
-            children.append(child)
-        return replace(parent, routes=tuple(children))
+        items = self._reader.items(routes, f"{path}.routes", "- match: [...]")
+        children = tuple(
+            self._child(parent, item, f"{path}.routes[{index}]", seen) for index, item in enumerate(items)
+        )
+        self._warn_of_order(parent, children, tuple(item.mark for item in items))
+        return replace(parent, routes=children)
+
+    def _warn_of_order(self, parent: Route, children: tuple[Route, ...], marks: tuple[Mark, ...]) -> None:
+        """Two orders that Alertmanager allows and hardly anybody means."""
+        takes_all = [index for index, child in enumerate(children) if not child.match]
+        last = next((index for index in takes_all if not children[index].continue_), None)
+        if last is None and takes_all and not set(parent.channels) <= set(children[takes_all[-1]].channels):
+            self._warnings.add(marks[takes_all[-1]], _HIDES_PARENT)
+        if last is not None and last + 1 < len(children):
+            self._warnings.add(
+                marks[last + 1], f"never reached: the route in line {marks[last].line} takes everything"
+            )
 
     def _child(self, parent: Route, node: Node, path: str, seen: Counter[str]) -> Route:
         own = self.own(self._reader.entries(node, path), path)

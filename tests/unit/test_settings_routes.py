@@ -253,3 +253,31 @@ def test_empty_keys_count_as_left_out(load_text: LoadText) -> None:
     )
     assert root.routes[0].channels == ("a",)
     assert root.routes[0].match == ()
+
+
+@pytest.mark.parametrize(
+    ("routes", "warnings"),
+    [
+        (
+            "[{channels: [b], continue: true}]",
+            ["4:12: this route takes everything, so where no later one matches"],
+        ),
+        ("[{channels: [b], continue: true}, {match: [x=1]}]", ["4:12: this route takes everything, so"]),
+        ("[{channels: [b], continue: true}, {}]", []),
+        ("[{channels: [b, a], continue: true}]", []),
+        ("[{match: [x=1], channels: [b], continue: true}]", []),
+        ("[{channels: [b]}]", []),
+        (
+            "[{channels: [b]}, {match: [x=1]}, {}]",
+            ["4:29: never reached: the route in line 4 takes everything"],
+        ),
+    ],
+)
+def test_orders_that_hardly_anybody_means_are_warnings(
+    load_text: LoadText, routes: str, warnings: list[str]
+) -> None:
+    """A record that hides its parent, and routes behind one that takes everything."""
+    text = f"{CHANNELS}route: {{channels: [a], routes:\n          {routes}}}\n"
+    found = [str(one).partition("n.yaml:")[2] for one in load_text(text).warnings]
+    assert len(found) == len(warnings)
+    assert all(one.startswith(start) for one, start in zip(found, warnings, strict=True)), found

@@ -7,7 +7,6 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-
 from typing import Any
 
 import sqlalchemy as sa

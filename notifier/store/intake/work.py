@@ -5,12 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-
 from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notifier.domain.event import Event, Severity
 from notifier.domain.incident import State
@@ -18,12 +13,24 @@ from notifier.domain.time import MINUTE
 from notifier.policy import lifecycle
 from notifier.policy.lifecycle import Fold, Standing
 from notifier.store import ledger
-from notifier.store.database import Dialect, LostRace, Tx
-from notifier.store.rows import pack, unfold
-from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
+from notifier.store.database import LostRace, Tx
+from notifier.store.intake.statements import (
+    delete_events,
+    execute,
+    find_ids,
+    find_open,
+    find_resolved,
+    insert_events,
+    insert_ids,
+    insert_incidents,
+    update_incidents,
+    upsert_tallies,
+)
+from notifier.store.rows import pack
+from notifier.store.schema import OPEN
 
-Text = sa.Text()
 Identity = tuple[str, str, str]
+
 
 OVERFLOW_TITLE = "too many distinct errors"
 
@@ -84,7 +91,7 @@ def _without_duplicates(tx: Tx, batch: Sequence[Event], stored: list[Stored | No
     if not given:
         return list(range(len(batch)))
     known = {
-        (row.project, row.event_id): row.incident_id for row in _execute(tx, _find_ids, {"ids": pack(given)})
+        (row.project, row.event_id): row.incident_id for row in execute(tx, find_ids, {"ids": pack(given)})
     }
     fresh: list[int] = []
     seen: set[tuple[str, str]] = set()
@@ -172,7 +179,7 @@ class _Work:
                 fold.last_seen,
             ))  # fmt: skip
         numbers = {
-            row.id: row.number for row in _execute(self.tx, _insert_incidents, {"incidents": pack(rows)})
+            row.id: row.number for row in execute(self.tx, insert_incidents, {"incidents": pack(rows)})
         }
         if len(numbers) < len(made):
             raise LostRace
@@ -196,7 +203,7 @@ class _Work:
             ))  # fmt: skip
             if fold.attention:
                 self.tx.signal("attention")
-        _execute(self.tx, _update_incidents, {"incidents": pack(rows)})
+        execute(self.tx, update_incidents, {"incidents": pack(rows)})
         self._record([(_of(fold).number, _of(fold).id, run, fold) for run, fold in changed])
 
     def _record(self, folded: Sequence[tuple[int, str, list[int], Fold]]) -> None:
@@ -221,10 +228,10 @@ class _Work:
                 if seq == last or lifecycle.kept(seq):
                     samples.append((number, seq, event.id, event.at, event.received_at, event.document))
         if dropped:
-            _execute(self.tx, _delete_events, {"dropped": pack(dropped)})
+            execute(self.tx, delete_events, {"dropped": pack(dropped)})
         if counts:
-            _execute(self.tx, _insert_events, {"events": pack(samples)})
-            _execute(self.tx, _upsert_tallies, {"tallies": pack(counts)})
+            execute(self.tx, insert_events, {"events": pack(samples)})
+            execute(self.tx, upsert_tallies, {"tallies": pack(counts)})
 
     def finish(self, *, duplicates: int) -> None:
         ledger.add(self.tx, {"accepted": self.accepted, "duplicates": duplicates})
@@ -265,11 +272,11 @@ def _standing(
 ) -> dict[Identity, tuple[Standing | None, Standing | None]]:
     """Per identity: the incident that is not resolved, or else the newest resolved one."""
     found: dict[Identity, tuple[Standing | None, Standing | None]] = {}
-    for row in _execute(tx, _find_open, {"identities": pack(identities)}):
+    for row in execute(tx, find_open, {"identities": pack(identities)}):
         found[row.project, row.environment, row.fingerprint] = (_standing_of(row), None)
     missing = [identity for identity in identities if identity not in found]
     if missing:
-        for row in _execute(tx, _find_resolved, {"identities": pack(missing)}):
+        for row in execute(tx, find_resolved, {"identities": pack(missing)}):
             found[row.project, row.environment, row.fingerprint] = (None, _standing_of(row))
     return found
 
@@ -298,144 +305,5 @@ def _claim_ids(tx: Tx, batch: Sequence[Event], fresh: Sequence[int], numbers: Ma
         for index in fresh
         if batch[index].id_given
     ]
-    if rows and _execute(tx, _insert_ids, {"ids": pack(rows)}).rowcount < len(rows):
+    if rows and execute(tx, insert_ids, {"ids": pack(rows)}).rowcount < len(rows):
         raise LostRace
-
-
-# The statements, compiled once per engine: the compiler would cost more than the engine on this path.
-
-
-def _execute(
-    tx: Tx, build: Callable[[Dialect], sa.ClauseElement], parameters: Mapping[str, object]
-) -> sa.CursorResult[Any]:
-    text, names, fixed = _compiled(build, tx.dialect)
-    return tx.conn.exec_driver_sql(
-        text, tuple(parameters[name] if name in parameters else fixed[name] for name in names)
-    )
-
-
-@cache
-def _compiled(
-    build: Callable[[Dialect], sa.ClauseElement], dialect: Dialect
-) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
-    engine: Any = sqlite.dialect() if dialect == "sqlite" else postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
-    compiled: Any = build(dialect).compile(dialect=engine, compile_kwargs={"render_postcompile": True})
-    return str(compiled), tuple(compiled.positiontup or ()), compiled.params
-
-
-_IDENTITY = [("project", Text), ("environment", Text), ("fingerprint", Text)]
-_STANDING = (
-    incidents.c.project, incidents.c.environment, incidents.c.fingerprint, incidents.c.number, incidents.c.id,
-    incidents.c.state, incidents.c.severity, incidents.c.labels, incidents.c.varying, incidents.c.count,
-    incidents.c.late, incidents.c.first_seen, incidents.c.last_seen, incidents.c.resolved_at, incidents.c.waiting,
-)  # fmt: skip
-
-
-def _is(rows: sa.Subquery) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        incidents.c.project == rows.c.project,
-        incidents.c.environment == rows.c.environment,
-        incidents.c.fingerprint == rows.c.fingerprint,
-    )
-
-
-def _find_ids(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "ids", [("project", Text), ("id", Text)])
-    found = sa.and_(event_ids.c.project == rows.c.project, event_ids.c.id == rows.c.id)
-    return sa.select(
-        event_ids.c.project, event_ids.c.id.label("event_id"), incidents.c.id.label("incident_id")
-    ).select_from(
-        rows.join(event_ids, found).outerjoin(incidents, incidents.c.number == event_ids.c.incident)
-    )
-
-
-def _find_open(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "identities", _IDENTITY)
-    found = sa.select(*_STANDING).select_from(
-        rows.join(incidents, sa.and_(_is(rows), incidents.c.closed == OPEN))
-    )
-    return found if dialect == "sqlite" else found.order_by(*_STANDING[:3]).with_for_update(of=incidents)
-
-
-def _find_resolved(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "identities", _IDENTITY)
-    newest = sa.select(sa.func.max(incidents.c.closed)).where(_is(rows)).correlate(rows).scalar_subquery()
-    one = sa.and_(_is(rows), incidents.c.closed == newest, incidents.c.closed > OPEN)
-    found = sa.select(*_STANDING).select_from(rows.join(incidents, one))
-    return found if dialect == "sqlite" else found.order_by(*_STANDING[:3]).with_for_update(of=incidents)
-
-
-_NEW = [
-    incidents.c.id, incidents.c.project, incidents.c.environment, incidents.c.fingerprint, incidents.c.closed,
-    incidents.c.state, incidents.c.title, incidents.c.severity, incidents.c.labels, incidents.c.varying,
-    incidents.c.count, incidents.c.late, incidents.c.opened_at, incidents.c.first_seen, incidents.c.last_seen,
-    incidents.c.previous_id, incidents.c.attention_at, incidents.c.waiting, incidents.c.routed, incidents.c.quiet_since,
-]  # fmt: skip
-
-
-def _insert_incidents(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "incidents", [(column.name, column.type) for column in _NEW])
-    # `WHERE true` keeps SQLite from reading ON CONFLICT as a join's ON.
-    chosen = sa.select(*rows.c).where(sa.true())
-    insert = _insert(dialect, incidents).from_select(
-        [column.name for column in _NEW], chosen, include_defaults=False
-    )
-    return insert.on_conflict_do_nothing().returning(incidents.c.number, incidents.c.id)
-
-
-def _update_incidents(dialect: Dialect) -> sa.ClauseElement:
-    names = [
-        "number", "state", "closed", "severity", "labels", "varying", "count", "late", "first_seen", "last_seen",
-        "resolved_at", "resolved_by", "attention_at",
-    ]  # fmt: skip
-    rows = unfold(dialect, "incidents", [(name, incidents.c[name].type) for name in names])
-    values = {name: rows.c[name] for name in names[1:-2]}
-    return (
-        sa.update(incidents)
-        .values(
-            **values,
-            resolved_by=sa.func.coalesce(rows.c.resolved_by, incidents.c.resolved_by),
-            attention_at=sa.func.coalesce(incidents.c.attention_at, rows.c.attention_at),
-            waiting=sa.case((rows.c.attention_at.is_not(None), 0), else_=incidents.c.waiting),
-        )
-        .where(incidents.c.number == rows.c.number)
-    )
-
-
-def _insert_events(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "events", [(column.name, column.type) for column in events.c])
-    return sa.insert(events).from_select([column.name for column in events.c], sa.select(*rows.c))
-
-
-def _delete_events(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "dropped", [("incident", Big), ("seq", Big)])
-    pairs = sa.tuple_(events.c.incident, events.c.seq)
-    return sa.delete(events).where(pairs.in_(sa.select(rows.c.incident, rows.c.seq)))
-
-
-def _insert_ids(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "ids", [(column.name, column.type) for column in event_ids.c])
-    chosen = sa.select(*rows.c).where(sa.true())
-    return (
-        _insert(dialect, event_ids)
-        .from_select([c.name for c in event_ids.c], chosen)
-        .on_conflict_do_nothing()
-    )
-
-
-def _upsert_tallies(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "tallies", [("incident", Big), ("minute", Big), ("n", Big)])
-    summed = (
-        sa.select(rows.c.incident, rows.c.minute, sa.cast(sa.func.sum(rows.c.n), Big))
-        .where(sa.true())
-        .group_by(rows.c.incident, rows.c.minute)
-    )
-    insert = _insert(dialect, tallies).from_select(["incident", "minute", "n"], summed)
-    return insert.on_conflict_do_update(
-        index_elements=["incident", "minute"], set_={"n": tallies.c.n + insert.excluded.n}
-    )
-
-
-def _insert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:
-    """Both engines' INSERT ... ON CONFLICT; typed as one of the two, which spell it alike."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)  # type: ignore[return-value]

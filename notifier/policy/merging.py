@@ -1,0 +1,33 @@
+"""A message that carries what an unsent older one would have told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from notifier.domain.message import SHOWN_AT_MOST, Message, Told, leading
+
+
+def union(older: Message, newer: Message) -> Message:
+    """`newer`, carrying what `older` would have told: each incident as it is now, for the first of its reasons."""
+    told = {one.incident.id: one for one in newer.told}
+    for one in older.told:
+        known = told.get(one.incident.id)
+        if known is None:
+            told[one.incident.id] = one
+        else:
+            told[one.incident.id] = Told(
+                incident=known.incident, reason=leading({one.reason, known.reason}) or known.reason
+            )
+    both = sum(1 for one in older.told if any(one.incident.id == two.incident.id for two in newer.told))
+    totals = dict(newer.totals)
+    for reason, count in older.totals.items():
+        totals[reason] = totals.get(reason, 0) + count
+    shown = tuple(told.values())[:SHOWN_AT_MOST]
+    return replace(
+        newer,
+        reason=leading({older.reason, newer.reason}) or newer.reason,
+        told=shown,
+        more=max(0, older.more + newer.more + len(older.told) + len(newer.told) - both - len(shown)),
+        totals=totals,
+        suppressed=older.suppressed + newer.suppressed,
+    )

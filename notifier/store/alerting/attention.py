@@ -1,0 +1,123 @@
+"""Attention due: route incidents, make them members, say when their groups are due."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.route import Route
+from notifier.domain.time import Instant
+from notifier.policy import routing, telling
+from notifier.policy.telling import Member
+from notifier.store.alerting.plan import Plan, Progress, member_of, next_of
+from notifier.store.alerting.statements import (
+    attended_rows,
+    due_rows,
+    insert_groups,
+    join,
+    touch,
+)
+from notifier.store.database import Tx
+from notifier.store.rows import pack
+from notifier.store.schema import (
+    groups,
+    incidents,
+    members,
+)
+
+ATTENTION_AT_ONCE = 200
+
+
+def attend(tx: Tx, plan: Plan) -> Progress:
+    """Route incidents that need attention, make them members, and say when their groups are due."""
+    due = tx.run(
+        _attention().with_for_update(skip_locked=True, of=incidents),
+        {"now": tx.now, "most": ATTENTION_AT_ONCE},
+    )
+    rows = due.all()
+    if not rows:
+        return Progress(done=0, more=False, next_at=next_of(tx, incidents.c.attention_at))
+    joins = [join for row in rows if not row.routed for join in _joins(row, plan)]
+    known = [row for row in rows if row.routed]
+    existing = _memberships(tx, [row.number for row in known])
+    by_number = {row.number: row for row in rows}
+    wanted = {group_id: (route, labels) for group_id, _, route, labels in joins}
+    found = _lock_groups(tx, sorted({*wanted, *(row.group_id for row in existing)}))
+    _create_groups(tx, wanted, found, by_number, joins)
+    due_at: dict[str, Instant] = {}
+    for group_id, number, route, _ in joins:
+        _sooner(due_at, group_id, member_of(by_number[number], None), route, found, tx.now)
+    for membership in existing:
+        route = plan.route(found[membership.group_id].route)
+        member = member_of(by_number[membership.incident], membership)
+        _sooner(due_at, membership.group_id, member, route, found, tx.now)
+    if joins:
+        tx.run(join(tx.dialect), {"rows": pack((g, n, tx.now, tx.now) for g, n, _, _ in joins)})
+    if existing:
+        tx.run(touch(tx.dialect), {"rows": pack((m.group_id, m.incident) for m in existing), "now": tx.now})
+    tx.run(due_rows(tx.dialect), {"rows": pack(sorted(due_at.items()))})
+    tx.run(attended_rows(tx.dialect), {"rows": pack([number] for number in sorted(by_number))})
+    tx.signal("groups")
+    return Progress(done=len(rows), more=len(rows) == ATTENTION_AT_ONCE)
+
+
+def _attention() -> sa.Select[Any]:
+    return (
+        sa.select(incidents)
+        .where(incidents.c.attention_at <= sa.bindparam("now"))
+        .order_by(incidents.c.attention_at)
+        .limit(sa.bindparam("most"))
+    )
+
+
+def _joins(row: sa.Row[Any], plan: Plan) -> list[tuple[str, int, Route, Mapping[str, str]]]:
+    labels = json.loads(row.labels)
+    found = []
+    for route in routing.route(plan.tree, labels):
+        shared = routing.group_labels(route, labels, row.id)
+        found.append((routing.group_key(row.project, route, shared), row.number, route, shared))
+    return found
+
+
+def _memberships(tx: Tx, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
+    if not numbers:
+        return ()
+    return tx.run(sa.select(members).where(members.c.incident.in_(numbers))).all()
+
+
+def _lock_groups(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    query = sa.select(groups).where(groups.c.id.in_(ids)).order_by(groups.c.id).with_for_update()
+    return {row.id: row for row in tx.run(query)}
+
+
+def _create_groups(
+    tx: Tx,
+    wanted: Mapping[str, tuple[Route, Mapping[str, str]]],
+    found: Mapping[str, object],
+    rows: Mapping[int, sa.Row[Any]],
+    joins: Iterable[tuple[str, int, Route, Mapping[str, str]]],
+) -> None:
+    projects = {group_id: rows[number].project for group_id, number, _, _ in joins}
+    new = [
+        (group_id, projects[group_id], route.key, json.dumps(dict(labels), ensure_ascii=False), tx.now)
+        for group_id, (route, labels) in sorted(wanted.items())
+        if group_id not in found
+    ]
+    if new:
+        tx.run(insert_groups(tx.dialect), {"rows": pack(new)})
+
+
+def _sooner(
+    due_at: dict[str, Instant],
+    group_id: str,
+    member: Member,
+    route: Route,
+    found: Mapping[str, sa.Row[Any]],
+    now: Instant,
+) -> None:
+    last = found[group_id].last_told_at if group_id in found else None
+    at = telling.change_due(member, route, changed_at=now, last_told_at=last)
+    due_at[group_id] = min(at, due_at.get(group_id, at))

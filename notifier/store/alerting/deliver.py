@@ -1,0 +1,86 @@
+"""Fan-out: one delivery per target, in the thread of the episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.notification import Reason
+from notifier.domain.time import Duration
+from notifier.store import ledger
+from notifier.store.alerting.plan import Plan
+from notifier.store.database import Tx
+from notifier.store.schema import (
+    deliveries,
+    targets,
+    threads,
+)
+
+
+def deliver(
+    tx: Tx,
+    plan: Plan,
+    *,
+    notification: str,
+    project: str,
+    reason: Reason,
+    group_id: str,
+    episode: int,
+    chosen: Sequence[int],
+    fallback_after: Duration | None = None,
+) -> None:
+    """One delivery per target, all of them or none, in the thread of the episode at each target."""
+    wanted = sorted(set(chosen))
+    if not wanted:
+        return
+    thread_of = _threads(tx, plan, group_id, episode, wanted)
+    channel_of = {
+        row.id: row.channel
+        for row in tx.run(
+            sa.select(targets.c.id, targets.c.channel)
+            .where(targets.c.id.in_(wanted))
+            .order_by(targets.c.id)
+            .with_for_update()
+        )
+    }
+    wait = plan.fallback_after if fallback_after is None else fallback_after
+    rows = [
+        {
+            "id": plan.new_id(), "project": project, "notification": notification, "target": target,
+            "channel": channel_of[target], "thread": thread_of[target], "reason": reason.value, "state": "pending",
+            "created_at": tx.now, "due_at": tx.now, "expires_at": tx.now + plan.expires_after,
+            "fallback_at": None if wait is None else tx.now + wait,
+        }
+        for target in wanted
+    ]  # fmt: skip
+    tx.run(sa.insert(deliveries).values(rows))
+    earlier = sa.or_(targets.c.due_at.is_(None), targets.c.due_at > tx.now)
+    tx.run(sa.update(targets).where(targets.c.id.in_(wanted), earlier).values(due_at=tx.now))
+    ledger.add(tx, {"created_deliveries": len(rows)})
+    tx.signal("targets")
+
+
+def _threads(tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[int]) -> dict[int, str]:
+    query = sa.select(threads.c.id, threads.c.target, threads.c.episode).where(
+        threads.c.group_id == group_id, threads.c.target.in_(wanted)
+    )
+    newest: dict[int, sa.Row[Any]] = {}
+    for row in tx.run(query.order_by(threads.c.episode)):
+        newest[row.target] = row
+    found: dict[int, str] = {}
+    new = []
+    for target in wanted:
+        last = newest.get(target)
+        if last is not None and last.episode == episode:
+            found[target] = last.id
+            continue
+        found[target] = plan.new_id()
+        new.append({
+            "id": found[target], "group_id": group_id, "episode": episode, "target": target,
+            "previous_id": None if last is None else last.id, "created_at": tx.now,
+        })  # fmt: skip
+    if new:
+        tx.run(sa.insert(threads).values(new))
+    return found

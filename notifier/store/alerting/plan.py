@@ -1,0 +1,64 @@
+"""What the alerting transactions are given, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.route import Route
+from notifier.domain.time import Duration, Instant
+from notifier.policy.telling import Member
+from notifier.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the configuration says about telling: the routing tree, the same by key, and each channel's target rows."""
+
+    tree: Route
+    routes: Mapping[str, Route]
+    targets: Mapping[str, tuple[int, ...]]
+    url: str | None
+    expires_after: Duration
+    fallback_after: Duration | None
+    new_id: Callable[[], str]
+
+    def route(self, key: str) -> Route:
+        """The route of a stored group; one that has vanished is told by the root (alerting fails open)."""
+        return self.routes.get(key, self.tree)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How much was done, whether more is due now, and when the next is due (None: nothing is)."""
+
+    done: int
+    more: bool
+    next_at: Instant | None = None
+    told: tuple[tuple[str, Reason], ...] = ()
+
+
+def member_of(row: Any, told: Any | None) -> Member:
+    return Member(
+        incident=row.number,
+        state=State(row.state),
+        severity=Severity(row.severity),
+        count=row.count,
+        reopened=row.previous_id is not None,
+        told_state=None if told is None or told.told_state is None else State(told.told_state),
+        told_severity=None if told is None or told.told_severity is None else Severity(told.told_severity),
+        told_count=0 if told is None else told.told_count,
+        first_told_at=None if told is None else told.first_told_at,
+        told_at=None if told is None else told.told_at,
+        held_by=None if told is None or told.held_by is None else HeldBy(told.held_by),
+    )
+
+
+def next_of(tx: Tx, column: sa.Column[int]) -> Instant | None:
+    return tx.run(sa.select(sa.func.min(column)).where(column.is_not(None))).scalar()

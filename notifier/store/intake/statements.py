@@ -1,0 +1,154 @@
+"""The hot path's statements, compiled once per engine: the compiler would cost more than the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from notifier.store.database import Dialect, Tx
+from notifier.store.rows import unfold
+from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
+
+Text = sa.Text()
+
+
+def execute(
+    tx: Tx, build: Callable[[Dialect], sa.ClauseElement], parameters: Mapping[str, object]
+) -> sa.CursorResult[Any]:
+    text, names, fixed = _compiled(build, tx.dialect)
+    return tx.conn.exec_driver_sql(
+        text, tuple(parameters[name] if name in parameters else fixed[name] for name in names)
+    )
+
+
+@cache
+def _compiled(
+    build: Callable[[Dialect], sa.ClauseElement], dialect: Dialect
+) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
+    engine: Any = sqlite.dialect() if dialect == "sqlite" else postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
+    compiled: Any = build(dialect).compile(dialect=engine, compile_kwargs={"render_postcompile": True})
+    return str(compiled), tuple(compiled.positiontup or ()), compiled.params
+
+
+_IDENTITY = [("project", Text), ("environment", Text), ("fingerprint", Text)]
+
+
+_STANDING = (
+    incidents.c.project, incidents.c.environment, incidents.c.fingerprint, incidents.c.number, incidents.c.id,
+    incidents.c.state, incidents.c.severity, incidents.c.labels, incidents.c.varying, incidents.c.count,
+    incidents.c.late, incidents.c.first_seen, incidents.c.last_seen, incidents.c.resolved_at, incidents.c.waiting,
+)  # fmt: skip
+
+
+def _is(rows: sa.Subquery) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        incidents.c.project == rows.c.project,
+        incidents.c.environment == rows.c.environment,
+        incidents.c.fingerprint == rows.c.fingerprint,
+    )
+
+
+def find_ids(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "ids", [("project", Text), ("id", Text)])
+    found = sa.and_(event_ids.c.project == rows.c.project, event_ids.c.id == rows.c.id)
+    return sa.select(
+        event_ids.c.project, event_ids.c.id.label("event_id"), incidents.c.id.label("incident_id")
+    ).select_from(
+        rows.join(event_ids, found).outerjoin(incidents, incidents.c.number == event_ids.c.incident)
+    )
+
+
+def find_open(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "identities", _IDENTITY)
+    found = sa.select(*_STANDING).select_from(
+        rows.join(incidents, sa.and_(_is(rows), incidents.c.closed == OPEN))
+    )
+    return found if dialect == "sqlite" else found.order_by(*_STANDING[:3]).with_for_update(of=incidents)
+
+
+def find_resolved(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "identities", _IDENTITY)
+    newest = sa.select(sa.func.max(incidents.c.closed)).where(_is(rows)).correlate(rows).scalar_subquery()
+    one = sa.and_(_is(rows), incidents.c.closed == newest, incidents.c.closed > OPEN)
+    found = sa.select(*_STANDING).select_from(rows.join(incidents, one))
+    return found if dialect == "sqlite" else found.order_by(*_STANDING[:3]).with_for_update(of=incidents)
+
+
+_NEW = [
+    incidents.c.id, incidents.c.project, incidents.c.environment, incidents.c.fingerprint, incidents.c.closed,
+    incidents.c.state, incidents.c.title, incidents.c.severity, incidents.c.labels, incidents.c.varying,
+    incidents.c.count, incidents.c.late, incidents.c.opened_at, incidents.c.first_seen, incidents.c.last_seen,
+    incidents.c.previous_id, incidents.c.attention_at, incidents.c.waiting, incidents.c.routed, incidents.c.quiet_since,
+]  # fmt: skip
+
+
+def insert_incidents(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "incidents", [(column.name, column.type) for column in _NEW])
+    # `WHERE true` keeps SQLite from reading ON CONFLICT as a join's ON.
+    chosen = sa.select(*rows.c).where(sa.true())
+    insert = _insert(dialect, incidents).from_select(
+        [column.name for column in _NEW], chosen, include_defaults=False
+    )
+    return insert.on_conflict_do_nothing().returning(incidents.c.number, incidents.c.id)
+
+
+def update_incidents(dialect: Dialect) -> sa.ClauseElement:
+    names = [
+        "number", "state", "closed", "severity", "labels", "varying", "count", "late", "first_seen", "last_seen",
+        "resolved_at", "resolved_by", "attention_at",
+    ]  # fmt: skip
+    rows = unfold(dialect, "incidents", [(name, incidents.c[name].type) for name in names])
+    values = {name: rows.c[name] for name in names[1:-2]}
+    return (
+        sa.update(incidents)
+        .values(
+            **values,
+            resolved_by=sa.func.coalesce(rows.c.resolved_by, incidents.c.resolved_by),
+            attention_at=sa.func.coalesce(incidents.c.attention_at, rows.c.attention_at),
+            waiting=sa.case((rows.c.attention_at.is_not(None), 0), else_=incidents.c.waiting),
+        )
+        .where(incidents.c.number == rows.c.number)
+    )
+
+
+def insert_events(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "events", [(column.name, column.type) for column in events.c])
+    return sa.insert(events).from_select([column.name for column in events.c], sa.select(*rows.c))
+
+
+def delete_events(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "dropped", [("incident", Big), ("seq", Big)])
+    pairs = sa.tuple_(events.c.incident, events.c.seq)
+    return sa.delete(events).where(pairs.in_(sa.select(rows.c.incident, rows.c.seq)))
+
+
+def insert_ids(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "ids", [(column.name, column.type) for column in event_ids.c])
+    chosen = sa.select(*rows.c).where(sa.true())
+    return (
+        _insert(dialect, event_ids)
+        .from_select([c.name for c in event_ids.c], chosen)
+        .on_conflict_do_nothing()
+    )
+
+
+def upsert_tallies(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "tallies", [("incident", Big), ("minute", Big), ("n", Big)])
+    summed = (
+        sa.select(rows.c.incident, rows.c.minute, sa.cast(sa.func.sum(rows.c.n), Big))
+        .where(sa.true())
+        .group_by(rows.c.incident, rows.c.minute)
+    )
+    insert = _insert(dialect, tallies).from_select(["incident", "minute", "n"], summed)
+    return insert.on_conflict_do_update(
+        index_elements=["incident", "minute"], set_={"n": tallies.c.n + insert.excluded.n}
+    )
+
+
+def _insert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:
+    """Both engines' INSERT ... ON CONFLICT; typed as one of the two, which spell it alike."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)  # type: ignore[return-value]

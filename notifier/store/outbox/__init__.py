@@ -1,0 +1,24 @@
+"""The outbox: claim what is due, record what became of it, look after the rest."""
+
+from notifier.store.outbox.claim import claim
+from notifier.store.outbox.letters import discard, enqueue_test, redeliver, sync_targets
+from notifier.store.outbox.outcome import delivered, failed
+from notifier.store.outbox.rows import LEASE, ChannelRules, Claimed, Job, Result
+from notifier.store.outbox.sweep import Swept, sweep
+
+__all__ = [
+    "LEASE",
+    "ChannelRules",
+    "Claimed",
+    "Job",
+    "Result",
+    "Swept",
+    "claim",
+    "delivered",
+    "discard",
+    "enqueue_test",
+    "failed",
+    "redeliver",
+    "sweep",
+    "sync_targets",
+]

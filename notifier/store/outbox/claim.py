@@ -1,0 +1,277 @@
+"""Claim due targets: mark what goes out as `sending` before any socket is touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome, Thread
+from notifier.domain.message import SHOWN_AT_MOST, Message
+from notifier.domain.notification import Reason
+from notifier.domain.time import Instant
+from notifier.policy import targets as pacing
+from notifier.policy.merging import union
+from notifier.policy.targets import Pending, Send
+from notifier.store import ledger
+from notifier.store.alerting import Plan
+from notifier.store.database import Tx
+from notifier.store.outbox.rows import (
+    LEASE,
+    PENDING,
+    SENDING,
+    WHY,
+    ChannelRules,
+    Claimed,
+    Job,
+    bury,
+    with_messages,
+)
+from notifier.store.schema import deliveries, notifications, targets, threads
+
+TARGETS_AT_ONCE = 20
+
+
+PENDING_AT_ONCE = 5_000
+
+
+def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
+    """Claim due targets of channels with free slots, and mark what goes out as `sending` before any socket is touched."""
+    free = {name: rules.slots for name, rules in channels.items() if rules.slots > 0}
+    if not free:
+        return Claimed()
+    query = (
+        sa.select(targets)
+        .where(targets.c.channel.in_(sorted(free)), targets.c.due_at <= tx.now)
+        .order_by(targets.c.due_at)
+        .limit(TARGETS_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    jobs: list[Job] = []
+    died: list[tuple[str, Outcome]] = []
+    for row in tx.run(query).all():
+        if free[row.channel] <= 0:
+            continue
+        taken, dead = _claim_target(tx, plan, row, channels[row.channel], free[row.channel])
+        free[row.channel] -= len(taken)
+        jobs += taken
+        died += dead
+    left = [name for name, slots in free.items() if slots > 0]
+    next_at = tx.run(sa.select(sa.func.min(targets.c.due_at)).where(targets.c.channel.in_(left))).scalar()
+    return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at)
+
+
+def _claim_target(
+    tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, slots: int
+) -> tuple[list[Job], list[tuple[str, Outcome]]]:
+    busy = list(
+        tx.run(
+            sa.select(deliveries.c.thread).where(deliveries.c.target == row.id, deliveries.c.state == SENDING)
+        ).scalars()
+    )
+    target = pacing.Target(
+        tokens=row.tokens,
+        tokens_at=row.tokens_at,
+        cool_until=row.cool_until,
+        failures=row.failures,
+        disabled=row.disabled_at is not None,
+        last_sent_at=row.last_sent_at,
+        in_flight=len(busy),
+        rate_limit=rules.rate_limit,
+        digest=rules.digest,
+        pace=rules.pace,
+    )
+    pending = _pending(tx, row.id)
+    plan_ = pacing.plan(target, pending, frozenset(busy), tx.now, slots)
+    for id_, outcome in plan_.dead:
+        bury(tx, id_, outcome, WHY[outcome])
+    sends = list(plan_.sends)
+    if plan_.digest:
+        sends.append(_digest(tx, plan, row.id, rules.name, plan_.digest))
+    jobs = [_start(tx, plan, row, send) for send in sends]
+    sent = any(job.reason is not Reason.TEST for job in jobs)
+    tx.run(
+        sa.update(targets)
+        .where(targets.c.id == row.id)
+        .values(
+            due_at=plan_.next_at,
+            tokens=plan_.tokens,
+            tokens_at=tx.now,
+            last_sent_at=tx.now if sent else row.last_sent_at,
+        )
+    )
+    return jobs, list(plan_.dead)
+
+
+def _pending(tx: Tx, target: int) -> list[Pending]:
+    query = (
+        sa.select(
+            deliveries.c.id, deliveries.c.thread, deliveries.c.created_at, deliveries.c.due_at, deliveries.c.expires_at,
+            deliveries.c.claims, deliveries.c.reason,
+        )
+        .where(deliveries.c.target == target, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None))
+        .order_by(deliveries.c.id)
+        .limit(PENDING_AT_ONCE)
+    )  # fmt: skip
+    return [
+        Pending(
+            id=row.id,
+            thread=row.thread,
+            created_at=row.created_at,
+            due_at=row.due_at,
+            expires_at=row.expires_at,
+            claims=row.claims,
+            is_test=row.reason == Reason.TEST.value,
+            alone=row.reason == Reason.DIGEST.value,
+        )
+        for row in tx.run(query)
+    ]
+
+
+def _start(tx: Tx, plan: Plan, target: sa.Row[Any], send: Send) -> Job:
+    """Freeze the message, supersede what it carries, and mark it as being sent."""
+    found = with_messages(tx, [send.newest, *send.older])
+    row = found[send.newest]
+    thread = _thread(tx, row.thread)
+    message = _frozen(row, [found[id_] for id_ in send.older if id_ in found], thread)
+    fence = row.fence + 1
+    if send.older:
+        soonest = min(
+            (found[id_].fallback_at for id_ in send.older if found[id_].fallback_at is not None), default=None
+        )
+        tx.run(
+            sa.update(deliveries)
+            .where(deliveries.c.id.in_(send.older))
+            .values(
+                state=DeliveryState.SUPERSEDED.value,
+                carried_by=row.id,
+                finished_at=tx.now,
+                fallback_at=None,
+                claims=0,
+            )
+        )
+    else:
+        soonest = None
+    tx.run(
+        sa.update(deliveries)
+        .where(deliveries.c.id == row.id)
+        .values(
+            state=SENDING,
+            fence=fence,
+            claims=deliveries.c.claims + 1,
+            lease_until=tx.now + LEASE,
+            message=json.dumps(message.as_json(), ensure_ascii=False),
+            fallback_at=row.fallback_at if soonest is None else soonest,
+        )
+    )
+    tx.signal("sweep")
+    return Job(
+        id=row.id,
+        fence=fence,
+        project=row.project,
+        channel=target.channel,
+        address=target.address,
+        reason=Reason(row.reason),
+        message=replace(message, possible_repeat=bool(row.maybe_sent)),
+        thread=Thread(id=row.thread, ref=thread.ref if thread else None, previous_ref=None),
+        created_at=row.created_at,
+        claimed_at=tx.now,
+    )
+
+
+def _thread(tx: Tx, id_: str) -> sa.Row[Any] | None:
+    return tx.run(sa.select(threads).where(threads.c.id == id_)).one_or_none()
+
+
+def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]], thread: sa.Row[Any] | None) -> Message:
+    own = Message.from_json(json.loads(row.message or row.base))
+    message = own
+    for earlier in sorted(older, key=lambda one: one.id, reverse=True):
+        message = union(Message.from_json(json.loads(earlier.message or earlier.base)), message)
+    return replace(
+        message,
+        id=row.id,
+        thread_id=row.thread,
+        previous_thread_id=thread.previous_id if thread else None,
+    )
+
+
+def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]) -> Send:
+    """One delivery that tells what many threads wait to say; they stay pending until it has arrived."""
+    members = [send.newest for send in sends]
+    carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
+    rows = tx.run(
+        sa.select(
+            deliveries.c.id,
+            deliveries.c.reason,
+            deliveries.c.fallback_at,
+            notifications.c.rank,
+            deliveries.c.project,
+        )
+        .join(notifications, notifications.c.id == deliveries.c.notification)
+        .where(deliveries.c.id.in_(carried))
+        .order_by(notifications.c.rank.desc(), deliveries.c.id.desc())
+    ).all()
+    shown = with_messages(tx, [row.id for row in rows if row.id in set(members)][:SHOWN_AT_MOST])
+    message = _digest_message(tx.now, list(rows), list(shown.values()), len(members))
+    notification, id_ = plan.new_id(), plan.new_id()
+    tx.run(
+        sa.insert(notifications).values(
+            id=notification,
+            project=message.project,
+            group_id=None,
+            reason=Reason.DIGEST.value,
+            at=tx.now,
+            rank=rows[0].rank,
+            message=json.dumps(message.as_json(), ensure_ascii=False),
+        )  # fmt: skip
+    )
+    soonest = min((row.fallback_at for row in rows if row.fallback_at is not None), default=None)
+    tx.run(
+        sa.insert(deliveries).values(
+            id=id_,
+            project=message.project,
+            notification=notification,
+            target=target,
+            channel=channel,
+            thread=id_,
+            reason=Reason.DIGEST.value,
+            state=PENDING,
+            created_at=tx.now,
+            due_at=tx.now,
+            expires_at=tx.now + plan.expires_after,
+            fallback_at=soonest,
+        )  # fmt: skip
+    )
+    tx.run(sa.update(deliveries).where(deliveries.c.id.in_(carried)).values(carried_by=id_, fallback_at=None))
+    ledger.add(tx, {"created_deliveries": 1})
+    return Send(newest=id_, older=())
+
+
+def _digest_message(
+    now: Instant, rows: Sequence[sa.Row[Any]], shown: Sequence[sa.Row[Any]], alerts: int
+) -> Message:
+    parts = [Message.from_json(json.loads(row.message or row.base)) for row in shown]
+    told = [one for part in parts for one in part.told[:3]]
+    told.sort(key=lambda one: (-one.incident.severity.rank, -one.incident.count))
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row.reason] = totals.get(row.reason, 0) + 1
+    projects = sorted({row.project for row in rows})
+    return Message(
+        id="",
+        reason=Reason.DIGEST,
+        at=now,
+        project=projects[0],
+        group=None,
+        labels={},
+        told=tuple(told[:SHOWN_AT_MOST]),
+        more=max(0, alerts - min(len(told), SHOWN_AT_MOST)),
+        totals=totals,
+        suppressed=sum(part.suppressed for part in parts),
+        note=f"digest of {alerts} alerts that waited for this target",
+        thread_id="",
+    )

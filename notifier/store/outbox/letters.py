@@ -1,0 +1,114 @@
+"""What people do with the outbox: tests, redelivery, discarding; and what a start does with its targets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.message import Message
+from notifier.domain.notification import Reason
+from notifier.store.alerting import Plan, deliver
+from notifier.store.database import Tx
+from notifier.store.outbox.rows import (
+    PENDING,
+    WHY,
+    bury,
+)
+from notifier.store.schema import deliveries, notifications, targets
+
+
+def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
+    """A real delivery to every target of a channel, with reason `test`; returns the delivery ids."""
+    id_ = plan.new_id()
+    tx.run(
+        sa.insert(notifications).values(
+            id=id_,
+            project=project,
+            group_id=None,
+            reason=Reason.TEST.value,
+            at=tx.now,
+            message=json.dumps(message.as_json(), ensure_ascii=False),
+        )  # fmt: skip
+    )
+    chosen = plan.targets.get(channel, ())
+    deliver(
+        tx, replace(plan, fallback_after=None), notification=id_, project=project, reason=Reason.TEST,
+        group_id=f"test:{id_}", episode=0, chosen=chosen,
+    )  # fmt: skip
+    return tuple(
+        tx.run(
+            sa.select(deliveries.c.id).where(deliveries.c.notification == id_).order_by(deliveries.c.id)
+        ).scalars()
+    )
+
+
+def sync_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, ...]]:
+    """Make the target rows agree with the configuration; what waits for a target that is gone becomes a dead letter."""
+    known = {(row.channel, row.address): row.id for row in tx.run(sa.select(targets).order_by(targets.c.id))}
+    for channel, addresses in sorted(wanted.items()):
+        for address in addresses:
+            if (channel, address) not in known:
+                row = tx.run(
+                    sa.insert(targets).values(channel=channel, address=address).returning(targets.c.id)
+                )
+                known[channel, address] = row.scalar_one()
+    kept = {known[channel, address] for channel, addresses in wanted.items() for address in addresses}
+    removed = sorted(set(known.values()) - kept)
+    if removed:
+        orphans = tx.run(
+            sa.select(deliveries.c.id).where(deliveries.c.target.in_(removed), deliveries.c.state == PENDING)
+        ).scalars()
+        for id_ in orphans.all():
+            tx.run(sa.update(deliveries).where(deliveries.c.id == id_).values(carried_by=None))
+            bury(tx, id_, Outcome.TARGET_REMOVED, WHY[Outcome.TARGET_REMOVED])
+        tx.run(sa.update(targets).where(targets.c.id.in_(removed)).values(due_at=None))
+    return {
+        channel: tuple(known[channel, address] for address in addresses)
+        for channel, addresses in wanted.items()
+    }
+
+
+def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return dead letters to pending, with their ids; a person asks, so a disabled target is tried again. Those returned."""
+    rows = tx.run(
+        sa.select(deliveries.c.id, deliveries.c.target)
+        .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.DEAD.value)
+        .order_by(deliveries.c.target, deliveries.c.id)
+        .with_for_update()
+    ).all()
+    if rows:
+        tx.run(
+            sa.update(deliveries)
+            .where(deliveries.c.id.in_([row.id for row in rows]))
+            .values(
+                state=PENDING,
+                due_at=tx.now,
+                expires_at=tx.now + plan.expires_after,
+                attempts=0,
+                claims=0,
+                finished_at=None,
+                fallback_at=None,
+            )  # fmt: skip
+        )
+        tx.run(
+            sa.update(targets)
+            .where(targets.c.id.in_([row.target for row in rows]))
+            .values(due_at=tx.now, disabled_at=None, disabled_why=None, cool_until=None)
+        )
+        tx.signal("targets")
+    return tuple(row.id for row in rows)
+
+
+def discard(tx: Tx, ids: Sequence[str]) -> tuple[str, ...]:
+    """End dead letters by a person's word. Those that were ended."""
+    found = tx.run(
+        sa.update(deliveries)
+        .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.DEAD.value)
+        .values(state=DeliveryState.DISCARDED.value, finished_at=tx.now)
+        .returning(deliveries.c.id)
+    )
+    return tuple(sorted(found.scalars()))

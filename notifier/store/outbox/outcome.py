@@ -1,0 +1,131 @@
+"""Record what became of a claim: delivered, back to pending, or a dead letter."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.errors import SendError
+from notifier.domain.notification import Reason
+from notifier.policy import retry
+from notifier.store.database import Tx
+from notifier.store.outbox.rows import (
+    PENDING,
+    SENDING,
+    Job,
+    Result,
+    coalesce,
+    write_attempt,
+)
+from notifier.store.schema import deliveries, targets, threads
+
+
+def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result | None:
+    """The receiver has it: terminal, and what a digest carried is coalesced."""
+    if not _settle(
+        tx, job, state=DeliveryState.DELIVERED.value, finished_at=tx.now, outcome=Outcome.DELIVERED.value,
+        detail=detail, ref=ref, fallback_at=None, attempts=deliveries.c.attempts + 1,
+    ):  # fmt: skip
+        return None
+    write_attempt(tx, job.id, job.fence, job.claimed_at, Outcome.DELIVERED, detail)
+    if ref is not None:
+        tx.run(
+            sa.update(threads).where(threads.c.id == job.thread.id, threads.c.ref.is_(None)).values(ref=ref)
+        )
+    if job.reason is Reason.DIGEST:
+        coalesce(tx, job.id)
+    healthy: dict[str, object] = {"failures": 0, "cool_until": None, "last_ok_at": tx.now}
+    if job.reason is Reason.TEST:
+        healthy |= {"disabled_at": None, "disabled_why": None}
+    _wake(tx, job, **healthy)
+    return Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
+
+
+def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
+    """An attempt failed: back to pending, or a dead letter; the target cools as the outcome says."""
+    row = tx.run(sa.select(deliveries).where(deliveries.c.id == job.id)).one()
+    used = row.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
+    follows = retry.after(
+        error.outcome,
+        attempts=used,
+        now=tx.now,
+        expires_at=row.expires_at,
+        retry_after=error.retry_after,
+        jitter=jitter,
+    )
+    if job.reason is Reason.TEST:
+        follows = retry.Dead(reason=error.outcome)
+    values: dict[str, object] = {"attempts": used, "outcome": error.outcome.value, "detail": error.detail}
+    if error.outcome is Outcome.AMBIGUOUS:
+        values["maybe_sent"] = 1
+    if isinstance(follows, retry.Again):
+        values |= {"state": PENDING, "due_at": follows.at}
+        result = Result(state=DeliveryState.PENDING, outcome=error.outcome, again_at=follows.at)
+    else:
+        state = DeliveryState.DISCARDED if job.reason is Reason.TEST else DeliveryState.DEAD
+        values |= {"state": state.value, "finished_at": tx.now, "outcome": follows.reason.value}
+        if row.fallback_at is not None:
+            values["fallback_at"] = tx.now
+        result = Result(state=state, outcome=follows.reason)
+    if not _settle(tx, job, **values):
+        return None
+    write_attempt(tx, job.id, job.fence, job.claimed_at, error.outcome, error.detail)
+    if result.state is DeliveryState.DEAD and job.reason is Reason.DIGEST:
+        coalesce(tx, job.id)
+    _cool(tx, job, error, jitter)
+    tx.signal("sweep")
+    return result
+
+
+def _settle(tx: Tx, job: Job, **values: object) -> bool:
+    """End the claim; False where its fence no longer holds."""
+    values |= {"lease_until": None, "claims": 0}
+    statement = (
+        sa.update(deliveries)
+        .where(deliveries.c.id == job.id, deliveries.c.fence == job.fence, deliveries.c.state == SENDING)
+        .values(**values)
+    )
+    return tx.run(statement).rowcount == 1
+
+
+def _cool(tx: Tx, job: Job, error: SendError, jitter: float) -> None:
+    """What a failure does to its target, or to all of its channel's."""
+    row = tx.run(sa.select(targets).where(_target_of(job)).with_for_update()).one()
+    values: dict[str, object] = {
+        "last_error": f"{error.outcome.value}: {error.detail}",
+        "last_error_at": tx.now,
+    }
+    if error.outcome is Outcome.THROTTLED:
+        values["cool_until"] = tx.now + retry.throttle(error.retry_after)
+    elif error.outcome is Outcome.GONE and job.reason is not Reason.TEST:
+        values |= {"disabled_at": tx.now, "disabled_why": error.detail}
+    elif error.outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:
+        failures = row.failures + 1
+        rest = retry.cool(failures, jitter)
+        values |= {"failures": failures, "cool_until": None if rest is None else tx.now + rest}
+    elif error.whole_channel:
+        values["failures"] = row.failures + 1
+    _wake(tx, job, **values)
+    if error.whole_channel and job.reason is not Reason.TEST:
+        until = tx.now + retry.backoff(int(row.failures) + 1, jitter)
+        tx.run(sa.update(targets).where(targets.c.channel == job.channel).values(cool_until=until))
+
+
+def _target_of(job: Job) -> sa.ColumnElement[bool]:
+    return sa.and_(targets.c.channel == job.channel, targets.c.address == job.address)
+
+
+def _wake(tx: Tx, job: Job, **values: object) -> None:
+    """Write the target's health and let the claim look at it again: it knows best when."""
+    waiting = (
+        sa.select(sa.func.min(deliveries.c.due_at))
+        .where(
+            deliveries.c.target == targets.c.id,
+            deliveries.c.state == PENDING,
+            deliveries.c.carried_by.is_(None),
+        )
+        .correlate(targets)
+        .scalar_subquery()
+    )
+    tx.run(sa.update(targets).where(_target_of(job)).values(due_at=waiting, **values))
+    tx.signal("targets")

@@ -1,0 +1,161 @@
+"""Look after what nobody holds: lost leases, expiry, and what the fallback must be told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.message import Message
+from notifier.domain.notification import Reason
+from notifier.domain.time import Instant
+from notifier.store.alerting import Plan, deliver
+from notifier.store.database import Tx
+from notifier.store.outbox.rows import (
+    PENDING,
+    SENDING,
+    WHY,
+    bury,
+    write_attempt,
+)
+from notifier.store.schema import deliveries, notifications, targets
+
+SWEPT_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """Leases that ended without an outcome, fallbacks told, and failures of the fallback itself (delivery ids)."""
+
+    lost: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
+    expired: tuple[str, ...] = ()
+    next_at: Instant | None = None
+
+
+def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) -> Swept:
+    """Return lost claims, bury what has expired, and tell the fallback what the others could not.
+
+    `restarted`: this is the only process, and it has just started: nobody else can be sending.
+    """
+    lost = _lost(tx, restarted=restarted)
+    expired = list(
+        tx.run(
+            sa.select(deliveries.c.id)
+            .where(
+                deliveries.c.state == PENDING,
+                deliveries.c.expires_at <= tx.now,
+                deliveries.c.carried_by.is_(None),
+            )
+            .limit(SWEPT_AT_ONCE)
+        ).scalars()
+    )
+    for id_ in expired:
+        bury(tx, id_, Outcome.EXPIRED, WHY[Outcome.EXPIRED])
+    due = tx.run(
+        sa.select(deliveries, notifications.c.message.label("base"), targets.c.address)
+        .join(notifications, notifications.c.id == deliveries.c.notification)
+        .join(targets, targets.c.id == deliveries.c.target)
+        .where(deliveries.c.fallback_at <= tx.now)
+        .order_by(deliveries.c.fallback_at)
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True, of=deliveries)
+    ).all()
+    told, unheard = [], []
+    for row in due:
+        if fallback is not None and row.channel != fallback:
+            if _tell_fallback(tx, plan, fallback, row):
+                told.append(row.id)
+        else:
+            unheard.append(row.id)
+    if due:
+        tx.run(
+            sa.update(deliveries).where(deliveries.c.id.in_([row.id for row in due])).values(fallback_at=None)
+        )
+    moments = [
+        tx.run(sa.select(sa.func.min(column)).where(column.is_not(None))).scalar()
+        for column in (deliveries.c.fallback_at, deliveries.c.lease_until)
+    ]
+    next_at = (
+        tx.now if len(due) == SWEPT_AT_ONCE else min((at for at in moments if at is not None), default=None)
+    )
+    return Swept(
+        lost=tuple(lost), told=tuple(told), unheard=tuple(unheard), expired=tuple(expired), next_at=next_at
+    )
+
+
+def _lost(tx: Tx, *, restarted: bool) -> list[str]:
+    ended = deliveries.c.state == SENDING
+    if not restarted:
+        ended = sa.and_(ended, deliveries.c.lease_until <= tx.now)
+    rows = tx.run(
+        sa.select(deliveries.c.id, deliveries.c.fence, deliveries.c.target, deliveries.c.reason)
+        .where(ended)
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        write_attempt(
+            tx,
+            row.id,
+            row.fence,
+            None,
+            Outcome.AMBIGUOUS,
+            "the worker was lost before it recorded an outcome",
+        )
+        # `claims` stays: five of these in a row are what quarantines a delivery that ends its worker.
+        tx.run(
+            sa.update(deliveries)
+            .where(deliveries.c.id == row.id)
+            .values(
+                state=PENDING,
+                due_at=tx.now,
+                lease_until=None,
+                maybe_sent=1,
+                attempts=deliveries.c.attempts + 1,
+                fence=deliveries.c.fence + 1,
+                outcome=Outcome.AMBIGUOUS.value,
+            )  # fmt: skip
+        )
+        tx.run(sa.update(targets).where(targets.c.id == row.target).values(due_at=tx.now))
+        tx.signal("targets")
+    return [row.id for row in rows]
+
+
+def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
+    """Tell the alert itself through the fallback, under a line that says what failed: once per notification."""
+    exists = sa.select(notifications.c.id).where(notifications.c.fallback_of == row.notification)
+    if tx.run(exists).first() is not None:
+        return False
+    state = (
+        "is dead" if row.state == DeliveryState.DEAD.value else "has not arrived yet and goes on being tried"
+    )
+    why = f" ({row.outcome}: {row.detail})" if row.outcome else ""
+    note = f"Delivery through {row.channel} to {row.address} {state}{why}. What it had to tell:"
+    message = replace(
+        Message.from_json(json.loads(row.message or row.base)),
+        reason=Reason.FALLBACK,
+        note=note[:500],
+        at=tx.now,
+    )
+    id_ = plan.new_id()
+    tx.run(
+        sa.insert(notifications).values(
+            id=id_,
+            project=row.project,
+            group_id=None,
+            reason=Reason.FALLBACK.value,
+            at=tx.now,
+            message=json.dumps(message.as_json(), ensure_ascii=False),
+            fallback_of=row.notification,
+        )  # fmt: skip
+    )
+    deliver(
+        tx, plan, notification=id_, project=row.project, reason=Reason.FALLBACK, group_id=f"fallback:{row.notification}",
+        episode=0, chosen=plan.targets.get(fallback, ()),
+    )  # fmt: skip
+    return True

@@ -90,7 +90,9 @@ def json_schema(kinds: Mapping[str, Mapping[str, Any]] | None = None) -> Schema:
             "auto_resolve": _key(AUTO_RESOLVE),
         },
         "additionalProperties": False,
-        "$defs": _DEFS | {"root_route": _route(root=True), "route": _route(root=False)} | blocks,
+        "$defs": _DEFS
+        | {"root_route": _here(_route(root=True)), "route": _here(_route(root=False))}
+        | blocks,
     }
 
 
@@ -113,7 +115,7 @@ def _object(properties: Schema) -> Schema:
 
 def _or_variable(schema: Schema) -> Schema:
     """A number or a flag may also be a variable, which is text until it is filled in."""
-    if schema.get("type") in {"integer", "number", "boolean"}:
+    if schema.get("type") in ("integer", "number", "boolean"):
         return {"anyOf": [schema, _VARIABLE]}
     return schema
 
@@ -188,8 +190,18 @@ def _pointer(name: str) -> str:
 def _kind(name: str, schema: Mapping[str, Any]) -> Schema:
     """A kind's schema with the shared keys, its references pointing to where it now stands."""
     own: Schema = _adapted(dict(schema), f"#/$defs/{_pointer(_definition(name))}/$defs/")
-    own["properties"] = {"type": {"const": name}} | own.get("properties", {}) | _SHARED
+    own["properties"] = (
+        {"type": {"const": name}}
+        | own.get("properties", {})
+        | {key: _here(schema) for key, schema in _SHARED.items()}
+    )
     return own
+
+
+def _here(schema: Schema) -> Schema:
+    """A schema of our own: numbers and flags may be variables, references stay."""
+    adapted: Schema = _adapted(schema, "#/$defs/")
+    return adapted
 
 
 def _adapted(schema: Any, definitions: str) -> Any:

@@ -79,6 +79,8 @@ def test_every_key_has_a_description() -> None:
             "route: {channels: [a], routes: [{match: ['a=b'], routes: [{continue: true}, {escalate: []}]}]}",
             ["route/routes/0/routes/1"],
         ),
+        ("route: {channels: [a], send_resolved: '${X}', notify_after: {events: '${X}', within: '${X}'}}", []),
+        ("route: {channels: [a], send_resolved: maybe}", ["route/send_resolved"]),
         ("route: {}", ["route"]),
         ("ingest: {rate_limit: 5}", ["ingest/rate_limit"]),
         ("inhibit: []", [""]),
@@ -98,6 +100,14 @@ def test_it_refuses_what_the_loader_refuses(text: str, places: list[str]) -> Non
         ("{type: mail, token: x, server: {host: h, port: 25}, rate_limit: 30/hour, digest: true}", []),
         ("{type: mail, token_file: x, server: {host: h, password_file: y}, secrets_file: [a, b]}", []),
         ("{type: mail, token: x, server: {host: h, port: '${PORT}'}, flag: '${FLAG}'}", []),
+        (
+            "{type: mail, token: x, server: {host: h}, rate_limit: {messages: '${N}', per: 1h}, digest: '${D}'}",
+            [],
+        ),
+        (
+            "{type: mail, token: x, server: {host: h}, rate_limit: {messages: 0, per: 1h}}",
+            ["channels/a/rate_limit"],
+        ),
         ("{type: mail, server: {host: h}}", ["channels/a"]),
         ("{type: mail, token: x, token_file: x, server: {host: h}}", ["channels/a"]),
         ("{type: mail, token: x, server: {host: h, prt: 1}}", ["channels/a/server"]),
@@ -108,3 +118,15 @@ def test_it_refuses_what_the_loader_refuses(text: str, places: list[str]) -> Non
 def test_kinds_are_merged_in(block: str, places: list[str]) -> None:
     """A block is held to its kind's schema, its shared keys included, and every secret may come from a file."""
     assert errors(f"channels: {{a: {block}}}", KINDS) == places
+
+
+def test_a_kind_may_write_its_schema_as_it_likes() -> None:
+    """Lists of types, properties named after keywords, and references of its own survive."""
+    kind = {
+        "properties": {"title": {"type": ["string", "null"]}, "type": {}, "pattern": {"$ref": "#/$defs/p"}},
+        "$defs": {"p": {"type": "string", "default": {"$ref": "data"}}},
+        "additionalProperties": False,
+    }
+    jsonschema_rs.meta.validate(json_schema({"a/b~c": kind}))
+    assert errors("channels: {a: {type: a/b~c, title: x, pattern: y}}", {"a/b~c": kind}) == []
+    assert errors("channels: {a: {type: a/b~c, pattern: 5}}", {"a/b~c": kind}) == ["channels/a/pattern"]

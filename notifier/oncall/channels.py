@@ -1,0 +1,100 @@
+"""How the channels and their targets are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from notifier.domain.delivery import RateLimit
+from notifier.domain.time import Instant
+from notifier.oncall.actor import Actor
+from notifier.policy import targets as pacing
+from notifier.store import board
+from notifier.store.alerting import Plan
+from notifier.store.board import TargetRow
+from notifier.store.database import Database
+
+Condition = Literal["ok", "cooling", "disabled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFacts:
+    """What the configuration says of a channel: its kind, and the bucket of each of its targets."""
+
+    type: str
+    rate_limit: RateLimit | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetHealth:
+    """One target. `tokens` is what its bucket holds now, None without one; `pending` counts what waits for it."""
+
+    row: TargetRow
+    state: Condition
+    tokens: float | None
+    pending: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelHealth:
+    name: str
+    type: str
+    targets: tuple[TargetHealth, ...]
+
+
+async def health(
+    database: Database, plan: Plan, channels: Mapping[str, ChannelFacts], *, reach: str | None
+) -> tuple[ChannelHealth, ...]:
+    """Every channel, by name. Targets are the instance's; `pending` counts deliveries of `reach` only."""
+    ids = sorted({target for targets in plan.targets.values() for target in targets})
+    rows, pending = await database.read(
+        lambda tx: (board.target_rows(tx, ids), board.pending_by_target(tx, ids, project=reach))
+    )
+    by_id = {row.id: row for row in rows}
+    now = database.now()
+    return tuple(
+        ChannelHealth(
+            name=name,
+            type=facts.type,
+            targets=tuple(
+                _health(by_id[id_], facts, pending.get(id_, 0), now)
+                for id_ in plan.targets.get(name, ())
+                if id_ in by_id
+            ),
+        )
+        for name, facts in sorted(channels.items())
+    )
+
+
+async def record_test(database: Database, name: str, actor: Actor) -> None:
+    """Write down that somebody sends a test through a channel."""
+    await database.write(lambda tx: actor.record(tx, "test_channel", name))
+
+
+def _health(row: TargetRow, facts: ChannelFacts, pending: int, now: Instant) -> TargetHealth:
+    return TargetHealth(
+        row=row, state=_condition(row, now), tokens=_tokens(row, facts.rate_limit, now), pending=pending
+    )
+
+
+def _condition(row: TargetRow, now: Instant) -> Condition:
+    if row.disabled_at is not None:
+        return "disabled"
+    return "cooling" if row.cool_until is not None and row.cool_until > now else "ok"
+
+
+def _tokens(row: TargetRow, limit: RateLimit | None, now: Instant) -> float | None:
+    target = pacing.Target(
+        tokens=row.tokens,
+        tokens_at=row.tokens_at,
+        cool_until=row.cool_until,
+        failures=row.failures,
+        disabled=row.disabled_at is not None,
+        last_sent_at=row.last_sent_at,
+        in_flight=0,
+        rate_limit=limit,
+        digest=True,
+        pace=0,
+    )
+    return pacing.refill(target, now)

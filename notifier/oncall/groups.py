@@ -1,0 +1,39 @@
+"""What waits, until when, held by what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from notifier.domain.route import Route
+from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.store import board
+from notifier.store.alerting import Plan
+from notifier.store.board import GroupView
+from notifier.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingGroup:
+    """A group and the route that tells of it; the root, where the configuration no longer has its own."""
+
+    group: GroupView
+    route: Route
+
+
+async def find(database: Database, plan: Plan, *, project: str, wanted: Wanted) -> Listing[WaitingGroup]:
+    """The groups of a project that wait for a moment or for what holds their incidents; newest first."""
+    after = wanted.after("groups")
+    page = await database.read(
+        lambda tx: board.find_groups(tx, project=project, after=after, limit=wanted.limit)
+    )
+    found = listing("groups", page)
+    return Listing(
+        items=tuple(WaitingGroup(group=one, route=plan.route(one.route)) for one in found.items),
+        next_cursor=found.next_cursor,
+    )
+
+
+def held(group: GroupView) -> Mapping[str, int]:
+    """How many incidents each reason holds, the most first."""
+    return dict(sorted(group.held.items(), key=lambda pair: (-pair[1], pair[0])))

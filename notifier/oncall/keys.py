@@ -1,0 +1,50 @@
+"""API keys: list, create, revoke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notifier.oncall.actor import Actor
+from notifier.oncall.errors import Unknown
+from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.store import keys
+from notifier.store.board import Page
+from notifier.store.database import Database, Tx
+from notifier.store.keys import Key
+
+
+async def find(database: Database, *, project: str | None, wanted: Wanted) -> Listing[Key]:
+    """The keys of a project, or of all where that is None, newest first. A service has few: they are cut here."""
+    after = wanted.after("keys")
+    known = [key for key in await database.read(keys.listing) if project in {None, key.project}]
+    rest = [key for key in known if after is None or (key.created_at, key.id) < after]
+    shown = rest[: wanted.limit]
+    next_key = (shown[-1].created_at, shown[-1].id) if len(rest) > wanted.limit else None
+    return listing("keys", Page(items=tuple(shown), next_key=next_key))
+
+
+async def create(
+    database: Database, actor: Actor, *, project: str, name: str, scopes: Sequence[str]
+) -> tuple[Key, str]:
+    """A new key and its secret, which is never shown again."""
+    secret = keys.make_secret()
+
+    def work(tx: Tx) -> Key:
+        key = keys.create(tx, id_=actor.new_id(), secret=secret, project=project, name=name, scopes=scopes)
+        actor.record(tx, "create_key", key.id, f"{name} of {project}: {' '.join(sorted(scopes))}")
+        return key
+
+    return await database.write(work), secret
+
+
+async def revoke(database: Database, actor: Actor, id_: str) -> Key:
+    """End a key for good; the same again changes nothing. `Unknown` where there is none of that id."""
+
+    def work(tx: Tx) -> Key:
+        key = None if "\0" in id_ else keys.revoke(tx, id_)
+        if key is None:
+            raise Unknown("key")
+        actor.record(tx, "revoke_key", id_)
+        return key
+
+    return await database.write(work)

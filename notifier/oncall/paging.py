@@ -1,0 +1,85 @@
+"""Lists and their cursors. A cursor names the last row shown, so that rows which come meanwhile shift nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from notifier.oncall.errors import Unreadable
+from notifier.store.board import Key, Page
+
+T = TypeVar("T")
+Kind = Literal["incidents", "events", "groups", "deliveries", "dead-letters", "keys"]
+
+_SHAPES: Mapping[Kind, tuple[type, ...]] = {
+    "incidents": (int,),
+    "events": (int,),
+    "groups": (int, str),
+    "deliveries": (str,),
+    "dead-letters": (int, str),
+    "keys": (int, str),
+}
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[T]):
+    """One page, newest first. `next_cursor` is None at the end."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which page of a list: at most `limit` rows, after the ones that `cursor` has shown."""
+
+    limit: int = 100
+    cursor: str | None = None
+
+    def after(self, kind: Kind) -> Key | None:
+        """The key that this cursor stands for; `Unreadable` for what is no cursor of this list."""
+        return None if self.cursor is None else decode(kind, self.cursor)
+
+
+def listing(kind: Kind, page: Page[T]) -> Listing[T]:
+    """The page with its key as a cursor."""
+    next_cursor = None if page.next_key is None else encode(kind, page.next_key)
+    return Listing(items=page.items, next_cursor=next_cursor)
+
+
+def encode(kind: Kind, key: Key) -> str:
+    """A cursor: nothing that a caller should read or build."""
+    text = json.dumps([kind, *key], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(kind: Kind, cursor: str) -> Key:
+    """The inverse; `Unreadable` where it is none of this list's."""
+    try:
+        padded = cursor[:_LONGEST] + "=" * (-len(cursor) % 4)
+        document = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        document = None
+    if not isinstance(document, list) or document[:1] != [kind] or not _shaped(kind, document[1:]):
+        raise Unreadable(
+            "cursor", "this is no cursor of this list: pass on `next_cursor` of the page before, unchanged"
+        )
+    return tuple(document[1:])
+
+
+def _shaped(kind: Kind, key: list[object]) -> bool:
+    shape = _SHAPES[kind]
+    return len(key) == len(shape) and all(map(_is, key, shape))
+
+
+def _is(part: object, type_: type) -> bool:
+    if type_ is int:
+        return type(part) is int and -(2**63) <= part < 2**63
+    return isinstance(part, str) and _ID.fullmatch(part) is not None

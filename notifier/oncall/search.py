@@ -1,0 +1,62 @@
+"""What people type to find incidents: matchers and words, in any order.
+
+`service="billing" environment=~"prod.*" timeout "could not"`: the labels meet every matcher, and the title holds every
+word or quoted phrase. Braces and commas around matchers, as Alertmanager and Prometheus write them, are read over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from notifier.domain.matcher import Matcher, parse
+from notifier.oncall.errors import Unreadable
+
+LONGEST = 2_000
+TERMS_AT_MOST = 20
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_TERM = re.compile(
+    rf"""
+    (?P<matcher> (?:{_QUOTED} | [^\s{{}}!=~,\\"'`]+) \s* (?:=~|!=|!~|=) \s* (?:{_QUOTED} | [^\s,}}]*) )
+    | (?P<phrase> {_QUOTED} )
+    | (?P<word> [^\s{{}},]+ )
+    | [\s{{}},]+
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(r'\\(["\\])')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """A query, read. All of it must hold."""
+
+    matchers: tuple[Matcher, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def read(text: str) -> Terms:
+    """Matchers and words of a query; `Unreadable` with a sentence where a matcher is wrong."""
+    if len(text) > LONGEST or "\0" in text:
+        raise Unreadable("q", f"a query is text of at most {LONGEST} characters")
+    matchers: list[Matcher] = []
+    words: list[str] = []
+    for term in _TERM.finditer(text):
+        match term.lastgroup:
+            case "matcher":
+                matchers.append(_matcher(term[0]))
+            case "phrase":
+                words.append(_ESCAPE.sub(r"\1", term[0][1:-1]))
+            case "word":
+                words.append(term[0])
+    if len(matchers) + len(words) > TERMS_AT_MOST:
+        raise Unreadable("q", f"a query has at most {TERMS_AT_MOST} matchers and words")
+    return Terms(matchers=tuple(matchers), words=tuple(word for word in words if word.strip()))
+
+
+def _matcher(text: str) -> Matcher:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise Unreadable("q", str(error)) from None

@@ -40,12 +40,14 @@ class GroupCommit:
         room: Callable[[str], int],
         opened: Callable[[str, int], None],
         metrics: Metrics,
+        max_size: int | None = None,
     ) -> None:
         self._database = database
         self._new_id = new_id
         self._room = room
         self._opened = opened
         self._metrics = metrics
+        self._max_size = max_size
         self._queue: list[_Submission] = []
         self._events = 0
         self._bytes = 0
@@ -120,7 +122,7 @@ class GroupCommit:
         events = [event for submission in batch for event in submission.events]
         keys = [submission.key for submission in batch for _ in submission.events]
         room: Mapping[str, int] = {submission.key: self._room(submission.key) for submission in batch}
-        work = Intake(events=events, keys=keys, room=room, new_id=self._new_id)
+        work = Intake(events=events, keys=keys, room=room, new_id=self._new_id, max_size=self._max_size)
         started = time.perf_counter()
         committed = await self._database.write(lambda tx: intake.commit(tx, work))
         self._metrics.commit_seconds.observe(time.perf_counter() - started)

@@ -11,6 +11,7 @@ from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.settings import RetentionSettings
 from notifier.store import ledger
 from notifier.store.database import Tx
+from notifier.store.intake import bytes_in_use
 from notifier.store.schema import (
     OPEN,
     deliveries,
@@ -76,9 +77,7 @@ def size(tx: Tx) -> int:
     """Bytes in use: pages that hold something on SQLite, the database's size on PostgreSQL."""
     if tx.dialect == "postgresql":
         return int(tx.run(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
-    pragma = tx.conn.exec_driver_sql
-    pages = pragma("PRAGMA page_count").scalar_one() - pragma("PRAGMA freelist_count").scalar_one()
-    return int(pages * pragma("PRAGMA page_size").scalar_one())
+    return bytes_in_use(tx)
 
 
 def shed(tx: Tx, max_size: int) -> int:

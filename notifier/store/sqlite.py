@@ -242,6 +242,7 @@ class _Writer(threading.Thread):
     def _checkpoint(self) -> None:
         self._dirty = False
         self._checkpointed = time.monotonic()
+        self._database._reserve.fill()  # noqa: SLF001 - one module
         try:
             self._connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
             self._connection.rollback()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from notifier.domain.errors import StoreFull
 from notifier.domain.event import Event, Severity
 from notifier.domain.incident import State
 from notifier.domain.time import MINUTE
@@ -48,13 +49,14 @@ class Intake:
     """A batch, and what it may do.
 
     `keys` names the API key of each event; `room` is how many new incidents each key may still open now: further new
-    causes are counted on one incident of their service. `new_id` makes time-ordered ids.
+    causes are counted on one incident of their service. `new_id` makes time-ordered ids. `max_size` bounds the file, in bytes.
     """
 
     events: Sequence[Event]
     keys: Sequence[str]
     room: Mapping[str, int]
     new_id: Callable[[], str]
+    max_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class Committed:
 
 def commit(tx: Tx, intake: Intake) -> Committed:
     """Store a batch: ids, incidents, tallies, samples and the ledger. All of it, or nothing."""
+    if intake.max_size is not None and tx.dialect == "sqlite" and bytes_in_use(tx) >= intake.max_size:
+        raise StoreFull("the database has reached database.max_size")
     stored: list[Stored | None] = [None] * len(intake.events)
     fresh = _without_duplicates(tx, intake.events, stored)
     work = _Work(tx, intake, stored)
@@ -78,6 +82,13 @@ def commit(tx: Tx, intake: Intake) -> Committed:
     for index, first in work.echoes(intake.events, fresh):
         stored[index] = Stored(incident_id=_known(stored[first]).incident_id, duplicate=True)
     return Committed(stored=tuple(map(_known, stored)), opened=work.opened)
+
+
+def bytes_in_use(tx: Tx) -> int:
+    """Of a SQLite file: its pages that hold something."""
+    pragma = tx.conn.exec_driver_sql
+    pages = pragma("PRAGMA page_count").scalar_one() - pragma("PRAGMA freelist_count").scalar_one()
+    return int(pages * pragma("PRAGMA page_size").scalar_one())
 
 
 def _known(stored: Stored | None) -> Stored:

@@ -1,0 +1,20 @@
+"""Wires everything on one exit stack; the only importer of concrete stores and channels."""
+
+from notifier.runtime.channel_test import TestOutcome
+from notifier.runtime.configuration import check, load, schema
+from notifier.runtime.database import NeedsUpgrade, create_key_offline, new_key, open_database, upgrade
+from notifier.runtime.service import Runtime, running
+
+__all__ = [
+    "NeedsUpgrade",
+    "Runtime",
+    "TestOutcome",
+    "check",
+    "create_key_offline",
+    "load",
+    "new_key",
+    "open_database",
+    "running",
+    "schema",
+    "upgrade",
+]

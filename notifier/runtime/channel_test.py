@@ -1,0 +1,102 @@
+"""A channel test: a real delivery whose outcome is awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import Message, Origin, Told
+from notifier.domain.notification import Reason
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.store import outbox
+from notifier.store.alerting import Plan
+from notifier.store.database import Database, Tx
+from notifier.store.schema import deliveries, targets
+
+TEST_PATIENCE: Duration = 40 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOutcome:
+    """What became of one delivery of a channel test."""
+
+    target: str
+    delivery: str
+    outcome: str
+    detail: str | None
+
+
+async def test_channel(
+    database: Database, plan: Plan, *, name: str, project: str, actor: str
+) -> tuple[TestOutcome, ...]:
+    """Send a real message to every target of a channel and wait for what becomes of it."""
+    message = _test_message(name, project, actor, database.now(), plan.url)
+    ids = await database.write(
+        lambda tx: outbox.enqueue_test(tx, plan, project=project, channel=name, message=message)
+    )
+    until = database.now() + TEST_PATIENCE
+    while True:
+        rows = await database.read(lambda tx: _outcomes(tx, ids))
+        if all(row.finished_at is not None for row in rows) or database.now() > until:
+            return tuple(map(_outcome, rows))
+        await asyncio.sleep(POLL_S)
+
+
+POLL_S = 0.05
+
+
+def _outcome(row: sa.Row[Any]) -> TestOutcome:
+    unknown = row.finished_at is None
+    return TestOutcome(
+        target=row.address,
+        delivery=row.id,
+        outcome=row.outcome or "pending",
+        detail="no outcome yet: look at the delivery later" if unknown else row.detail,
+    )
+
+
+def _outcomes(tx: Tx, ids: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    return tx.run(
+        sa.select(deliveries, targets.c.address)
+        .join(targets, targets.c.id == deliveries.c.target)
+        .where(deliveries.c.id.in_(ids))
+        .order_by(deliveries.c.id)
+    ).all()
+
+
+def _test_message(name: str, project: str, actor: str, now: Instant, url: str | None) -> Message:
+    labels = {"service": "notifier", "environment": "production", "severity": "info", "project": project}
+    incident = Incident(
+        id="00000000-0000-7000-8000-000000000000",
+        number=0,
+        project=project,
+        environment="production",
+        fingerprint="test",
+        title="Test message: this channel works",
+        state=State.OPEN,
+        severity=Severity.INFO,
+        labels=labels,
+        count=1,
+        first_seen=now,
+        last_seen=now,
+        url=url,
+    )
+    return Message(
+        id="",
+        reason=Reason.TEST,
+        at=now,
+        project=project,
+        group=None,
+        labels={"service": "notifier", "environment": "production"},
+        told=(Told(incident=incident, reason=Reason.TEST),),
+        totals={"test": 1},
+        origin=Origin(route="test"),
+        note=f"A test of the channel {name}, asked for by {actor}. Nothing is wrong.",
+        thread_id="",
+    )

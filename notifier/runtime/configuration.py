@@ -1,0 +1,40 @@
+"""Read and validate everything, channels included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from notifier import settings as configuration
+from notifier.channels import registry
+from notifier.channels.registry import ChannelConfig
+from notifier.domain.errors import ConfigError, Problem
+from notifier.settings import ChannelBlock, DeliverySettings, Settings
+
+
+def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mapping[str, ChannelConfig]]:
+    """Read and validate everything; `ConfigError` with every problem at once."""
+    configs: dict[str, ChannelConfig] = {}
+
+    def check_channel(block: ChannelBlock, delivery: DeliverySettings) -> Iterable[Problem]:
+        found = registry.validate(block, allow_private=delivery.allow_private_addresses)
+        if isinstance(found, ChannelConfig):
+            configs[block.name] = found
+            return ()
+        return found
+
+    return configuration.load(path, environ, check_channel=check_channel), configs
+
+
+def check(path: str | None, environ: Mapping[str, str]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """(errors, warnings) of a configuration."""
+    try:
+        settings, _ = load(path, environ)
+    except ConfigError as error:
+        return error.problems, ()
+    return (), settings.warnings
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the configuration file, every kind of channel included."""
+    return configuration.json_schema(registry.json_schema())

@@ -1,0 +1,107 @@
+"""Open, migrate and key a database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from notifier.domain.errors import StoreError
+from notifier.runtime.configuration import load
+from notifier.settings import Settings
+from notifier.store import keys, migrate
+from notifier.store.database import Database
+from notifier.store.sqlite import SqliteDatabase
+from notifier.telemetry.clock import Clock, SystemClock
+from notifier.telemetry.ids import uuid7
+
+
+class NeedsUpgrade(StoreError):
+    """The schema is behind, and on PostgreSQL only a person upgrades it: run `notifier db upgrade`."""
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a `sqlite:///` URL; None: it is PostgreSQL."""
+    if not url.startswith("sqlite:"):
+        return None
+    return Path(sa.make_url(url).database or "notifier.db")
+
+
+async def open_database(settings: Settings, *, clock: Clock | None = None) -> Database:
+    """Open it; SQLite migrates itself, PostgreSQL is refused while its schema is behind."""
+    path = sqlite_path(settings.database.url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database: Database = SqliteDatabase(
+            path, clock=clock or SystemClock(), max_size=settings.database.max_size
+        )
+        try:
+            await database.write(lambda tx: migrate.upgrade(tx.conn))
+        except StoreError:
+            await database.aclose()
+            raise
+        return database
+    from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
+
+    opened = await PostgresDatabase.open(settings.database.url, replica=replica_name(), clock=clock)
+    version = await opened.read(lambda tx: migrate.current(tx.conn))
+    if version != migrate.HEAD:
+        await opened.aclose()
+        raise NeedsUpgrade(
+            f"the database's schema is at {version or 'nothing'} and this notifier needs {migrate.HEAD}: "
+            "run `notifier db upgrade` once, then start again"
+        )
+    return opened
+
+
+def replica_name() -> str:
+    """This process among the replicas of one database."""
+    return f"{os.uname().nodename}-{os.getpid()}"[:64]
+
+
+async def upgrade_database(settings: Settings) -> str:
+    path = sqlite_path(settings.database.url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database: Database = SqliteDatabase(path, clock=SystemClock())
+    else:
+        from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
+
+        database = await PostgresDatabase.open(settings.database.url, replica=replica_name())
+    try:
+        return await database.write(lambda tx: migrate.upgrade(tx.conn))
+    finally:
+        await database.aclose()
+
+
+def upgrade(path: str | None, environ: Mapping[str, str]) -> str:
+    """`notifier db upgrade`: what was done, in a sentence."""
+    settings, _ = load(path, environ)
+    return asyncio.run(upgrade_database(settings))
+
+
+def create_key_offline(
+    path: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
+) -> str:
+    """`notifier keys create --offline`: a new key, written under the database's lock."""
+    settings, _ = load(path, environ)
+
+    async def create() -> str:
+        database = await open_database(settings)
+        try:
+            return await new_key(database, project=project, name=name, scopes=scopes)
+        finally:
+            await database.aclose()
+
+    return asyncio.run(create())
+
+
+async def new_key(database: Database, *, project: str, name: str, scopes: Sequence[str]) -> str:
+    secret = keys.make_secret()
+    await database.write(
+        lambda tx: keys.create(tx, id_=uuid7(), secret=secret, project=project, name=name, scopes=scopes)
+    )
+    return secret

@@ -1,0 +1,269 @@
+"""The running service: everything open, every loop beating."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from notifier.alerting.loops import Alerting
+from notifier.alerting.loops import step as alerting_step
+from notifier.channels import registry
+from notifier.channels.base import Toolbox
+from notifier.channels.http import GuardedClient
+from notifier.channels.registry import ChannelConfig
+from notifier.delivery.dispatcher import Dispatcher, OpenChannel
+from notifier.domain.delivery import DeliveryState
+from notifier.domain.errors import StoreBroken, StoreError
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.ingest.commit import GroupCommit
+from notifier.ingest.normalize import Normalizer
+from notifier.ingest.quota import Quota
+from notifier.runtime.backup import copy
+from notifier.runtime.channel_test import TestOutcome, test_channel
+from notifier.runtime.database import open_database, sqlite_path
+from notifier.settings import Settings
+from notifier.store import housekeeping, ledger, outbox
+from notifier.store.alerting import Plan
+from notifier.store.database import Database
+from notifier.telemetry.clock import Clock
+from notifier.telemetry.ids import uuid7
+from notifier.telemetry.logging import get
+from notifier.telemetry.loop import Loop
+from notifier.telemetry.metrics import Metrics
+
+BEATS_WITHIN: Duration = 30 * SECOND
+
+
+DRAIN: Duration = 20 * SECOND
+
+
+ACCOUNTED = (
+    "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
+)  # fmt: skip
+READY_FOR: Duration = SECOND
+
+
+log = get("notifier.runtime")
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime:
+    """The running service, as the API sees it."""
+
+    settings: Settings
+    database: Database
+    plan: Plan
+    channels: Mapping[str, ChannelConfig]
+    metrics: Metrics
+    new_id: Callable[[], str]
+    normalizer: Normalizer
+    commit: GroupCommit
+    events_quota: Quota
+    incidents_quota: Quota
+    dispatcher: Dispatcher
+    alerting: Alerting
+    loops: tuple[Loop, ...] = ()
+    broken: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+    _ready: tuple[Instant, tuple[str, ...]] = (0, ())
+
+    async def ready(self) -> tuple[str, ...]:
+        """Why it is not ready; empty: a commit works and every loop beats."""
+        now = self.database.now()
+        if self._ready[0] and 0 <= now - self._ready[0] < READY_FOR and not self.stopping:
+            return self._ready[1]
+        problems = [
+            f"the {loop.name} loop has not moved for {(now - loop.beat) // SECOND} s"
+            for loop in self.loops
+            if now - loop.beat > BEATS_WITHIN
+        ]
+        if self.stopping:
+            problems.append("the service is stopping")
+        try:
+            async with asyncio.timeout(5):
+                await self.database.write(lambda tx: ledger.add(tx, {"probes": 1}))
+        except (StoreError, TimeoutError) as error:
+            problems.append(str(error) or "a commit takes more than five seconds")
+        self._ready = (now, tuple(problems))
+        self.metrics.ready.set(0 if problems else 1)
+        return self._ready[1]
+
+    async def test_channel(self, name: str, project: str, actor: str) -> tuple[TestOutcome, ...]:
+        """Send a real message to every target of a channel and wait for what becomes of it."""
+        return await test_channel(self.database, self.plan, name=name, project=project, actor=actor)
+
+    async def exposition(self) -> bytes:
+        """The metrics' text, with the accounting equations as they stand."""
+        accounting = await self.database.read(ledger.accounting)
+        for term in ACCOUNTED:
+            self.metrics.accounting.labels(term).set(getattr(accounting, term))
+        self.metrics.balanced.set(1 if accounting.balanced else 0)
+        for state in DeliveryState:
+            self.metrics.deliveries.labels(state.value).set(accounting.by_state.get(state.value, 0))
+        return self.metrics.render()
+
+    async def backup(self, path: Path) -> None:
+        """Write a consistent copy of the SQLite file."""
+        source = sqlite_path(self.settings.database.url)
+        if source is None:
+            raise StoreError("PostgreSQL is backed up with pg_dump")
+        await asyncio.to_thread(copy, source, path)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    configs: Mapping[str, ChannelConfig],
+    *,
+    clock: Clock | None = None,
+    drain: Duration = DRAIN,
+) -> AsyncIterator[Runtime]:
+    """Everything open and every loop beating; on leaving, sends in flight are drained for `drain` milliseconds."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings, clock=clock)
+        stack.push_async_callback(database.aclose)
+        http = GuardedClient(allow_private=settings.delivery.allow_private_addresses)
+        stack.push_async_callback(http.aclose)
+        toolbox = Toolbox(clock=_DatabaseClock(database), http=http)
+        opened: dict[str, OpenChannel] = {}
+        for name, config in configs.items():
+            sender = registry.open(config, toolbox)
+            stack.push_async_callback(sender.aclose)
+            opened[name] = OpenChannel(
+                sender=sender,
+                rate_limit=config.rate_limit,
+                digest=config.digest,
+                pace=config.pace,
+                concurrency=config.concurrency,
+            )
+        runtime = await _assemble(settings, configs, database, opened)
+        if database.dialect == "sqlite":
+            await runtime.dispatcher.sweep(restarted=True)
+        tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in runtime.loops]
+        try:
+            yield runtime
+        finally:
+            runtime.stopping = True
+            await runtime.dispatcher.drain(drain)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _DatabaseClock:
+    database: Database
+
+    def now(self) -> Instant:
+        return self.database.now()
+
+
+async def _assemble(
+    settings: Settings,
+    configs: Mapping[str, ChannelConfig],
+    database: Database,
+    opened: Mapping[str, OpenChannel],
+) -> Runtime:
+    metrics = Metrics()
+    wanted = {name: config.targets for name, config in configs.items()}
+    rows = await database.write(lambda tx: outbox.sync_targets(tx, wanted))
+    plan = Plan(
+        tree=settings.route,
+        routes={route.key: route for route in settings.route.walk()},
+        targets=rows,
+        url=settings.server.url,
+        expires_after=settings.delivery.expires_after,
+        fallback_after=None if settings.fallback is None else settings.delivery.fallback_after,
+        new_id=uuid7,
+    )
+    events_quota = Quota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per)
+    incidents_quota = Quota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+
+    def opened_incidents(key: str, count: int) -> None:
+        incidents_quota.take(key, count, database.now())
+
+    alerting = Alerting(
+        database=database, plan=lambda: plan, auto_resolve=settings.auto_resolve, metrics=metrics
+    )
+    dispatcher = Dispatcher(
+        database,
+        plan=lambda: plan,
+        channels=opened,
+        fallback=settings.fallback,
+        metrics=metrics,
+        jitter=lambda: random.uniform(-1, 1),  # noqa: S311 - spreads retries, guards nothing
+    )
+    commit = GroupCommit(
+        database,
+        new_id=uuid7,
+        room=lambda key: incidents_quota.room(key, database.now()),
+        opened=opened_incidents,
+        metrics=metrics,
+        max_size=settings.database.max_size,
+    )
+    runtime = Runtime(
+        settings=settings,
+        database=database,
+        plan=plan,
+        channels=configs,
+        metrics=metrics,
+        new_id=uuid7,
+        normalizer=Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=uuid7),
+        commit=commit,
+        events_quota=events_quota,
+        incidents_quota=incidents_quota,
+        dispatcher=dispatcher,
+        alerting=alerting,
+    )
+    runtime.loops = _loops(runtime)
+    return runtime
+
+
+def _loops(runtime: Runtime) -> tuple[Loop, ...]:
+    database, alerting = runtime.database, runtime.alerting
+    attention, groups = database.signals.waiter("attention"), database.signals.waiter("groups")
+    quiet = database.signals.waiter()
+    keeper = housekeeping.Keeper(
+        retention=runtime.settings.retention, max_size=runtime.settings.database.max_size
+    )
+
+    def broken(error: StoreBroken) -> None:
+        log.critical("store_broken", error=str(error))
+        runtime.broken.set()
+
+    steps: dict[str, Callable[[], Any]] = {
+        "ingest": runtime.commit.step,
+        "attention": lambda: alerting_step(database, attention, alerting.attend),
+        "groups": lambda: alerting_step(database, groups, alerting.flush),
+        "quiet": lambda: alerting_step(database, quiet, alerting.resolve_quiet),
+        "delivery": runtime.dispatcher.step,
+        "sweep": runtime.dispatcher.sweep_step,
+        "housekeeping": lambda: _keep(runtime, keeper),
+    }
+    return tuple(
+        Loop(name, step, clock=_DatabaseClock(database), broken=broken) for name, step in steps.items()
+    )
+
+
+async def _keep(runtime: Runtime, keeper: housekeeping.Keeper) -> None:
+    """One turn of housekeeping: small batches, last in the writer's queue."""
+    more = await runtime.database.write(keeper.turn, housekeeping=True)
+    if not more:
+        figures = await runtime.database.read(housekeeping.figures)
+        _show(runtime.metrics, figures)
+        await asyncio.sleep(HOUSEKEEPING_REST / 1000)
+
+
+HOUSEKEEPING_REST: Duration = 5 * SECOND
+
+
+def _show(metrics: Metrics, figures: housekeeping.Figures) -> None:
+    metrics.oldest.set(figures.oldest_age / SECOND)
+    metrics.database_bytes.set(figures.bytes)
+    for state in DeliveryState:
+        metrics.deliveries.labels(state.value).set(figures.by_state.get(state.value, 0))

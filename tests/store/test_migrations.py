@@ -1,0 +1,63 @@
+"""The migrations make exactly the tables that the code knows, on both engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from notifier.domain.errors import StoreError
+from notifier.store import migrate
+from notifier.store.database import Database, Tx
+from notifier.store.schema import metadata
+
+pytestmark = pytest.mark.anyio
+
+
+def _indexes(connection: sa.Connection) -> set[tuple[str, str]]:
+    """Every index with its text, conditions included."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    else:
+        query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    rows = connection.execute(sa.text(query))
+    return {(name, " ".join(text.split())) for name, text in rows if "alembic" not in name}
+
+
+async def test_migrated_and_declared_schemas_are_equal(database: Database) -> None:
+    """Drop everything, migrate from nothing: no difference is left, partial indexes and options included."""
+
+    def work(tx: Tx) -> tuple[object, object, object, str | None]:
+        declared = _indexes(tx.conn)
+        metadata.drop_all(tx.conn)
+        migrate.upgrade(tx.conn)
+        difference = compare_metadata(MigrationContext.configure(tx.conn), metadata)
+        return declared, _indexes(tx.conn), difference, migrate.current(tx.conn)
+
+    declared, migrated, difference, version = await database.write(work)
+    assert difference == []
+    assert migrated == declared
+    assert version == migrate.HEAD
+
+
+async def test_head_is_the_newest_migration() -> None:
+    """The constant that spares a start the import of Alembic names the last script."""
+    folder = Path(migrate.__file__).parent / "migrations" / "versions"
+    assert max(path.name[:4] for path in folder.glob("[0-9]*.py")) == migrate.HEAD
+
+
+async def test_a_second_upgrade_changes_nothing_and_a_newer_schema_is_refused(database: Database) -> None:
+    """Upgrading twice says so; a database of a later notifier is left alone."""
+
+    def twice(tx: Tx) -> str:
+        metadata.drop_all(tx.conn)
+        migrate.upgrade(tx.conn)
+        return migrate.upgrade(tx.conn)
+
+    assert "already" in await database.write(twice)
+    await database.write(lambda tx: tx.run(sa.text("UPDATE alembic_version SET version_num = '9999'")))
+    with pytest.raises(StoreError, match="newer notifier"):
+        await database.write(lambda tx: migrate.upgrade(tx.conn))

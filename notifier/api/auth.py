@@ -53,9 +53,10 @@ def require(key: Key, scope: str) -> None:
     if "manage" in granted:
         granted.add("read")
     if scope not in granted:
-        raise Problem(403, f"this key lacks the scope `{scope}`: use one that has it, or create one with `notifier keys`")
-
-
+        raise Problem(
+            403,
+            f"this key lacks the scope `{scope}`: use one that has it, or create one with `notifier keys`",
+        )
 
 
 def _unauthorised(detail: str) -> Problem:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Problem(Exception):  # noqa: N818 - the RFC's word
+class Problem(Exception):
     """An answer that is an error. `detail` says what is wrong and what to do; `more` adds members to the body."""
 
     status: int

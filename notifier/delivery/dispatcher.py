@@ -118,7 +118,7 @@ class Dispatcher:
             raise cancelled
 
     async def _record(self, job: Job, ended: Receipt | SendError) -> Result | None:
-        """Write the outcome; while the store is away, try again until the lease ends: after it the sweep knows better."""
+        """Write the outcome; while the store is away, try again until the lease ends: then the sweep knows better."""
         jitter = self._jitter()
         until = job.claimed_at + outbox.LEASE
 
@@ -144,7 +144,10 @@ class Dispatcher:
             "delivery": job.id,
             "channel": job.channel,
             "target": job.address,
-            "incidents": [one.incident.id for one in job.message.told][:20],
+            "incidents": [one.incident.id for one in job.message.told],
+            "events": [
+                one.incident.latest_event.get("id") for one in job.message.told if one.incident.latest_event
+            ],
         }
         if outcome is Outcome.DELIVERED:
             self._metrics.delay.labels(job.channel).observe(

@@ -52,7 +52,12 @@ class SendError(NotifierError):
     """
 
     def __init__(
-        self, outcome: Outcome, detail: str, *, retry_after: Duration | None = None, whole_channel: bool = False
+        self,
+        outcome: Outcome,
+        detail: str,
+        *,
+        retry_after: Duration | None = None,
+        whole_channel: bool = False,
     ) -> None:
         super().__init__(f"{outcome.value}: {detail}")
         self.outcome = outcome

@@ -23,7 +23,7 @@ class Route:
 
     `key` is stable over reloads: a hash of the matchers from the root down. `name` is those matchers in words
     (`default` for the root, else `severity="critical", environment=~"prod.*"`; levels joined by ` > `), `line` is
-    its place (`notifier.yaml:12`), None for a built-in default. `group_by` of `("incident",)` is one group per incident.
+    its place (`notifier.yaml:12`), None for a built-in default. `group_by` of `("incident",)` is one group each.
     """
 
     key: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 Instant = int
 Duration = int
@@ -13,19 +14,29 @@ HOUR: Duration = 60 * MINUTE
 DAY: Duration = 24 * HOUR
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLI = timedelta(milliseconds=1)
+_DATE_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
 def rfc3339(at: Instant) -> str:
     """`2026-11-22T05:00:00.123Z`, always UTC; the milliseconds are left out where they are zero."""
-    seconds, millis = divmod(at, SECOND)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{millis:03d}Z" if millis else f"{text}Z"
+    precision = "milliseconds" if at % SECOND else "seconds"
+    return (_EPOCH + at * _MILLI).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
 def parse_rfc3339(text: str) -> Instant:
-    """Read an RFC 3339 date-time; one without an offset is taken as UTC. `ValueError` if it is none."""
-    moment = datetime.fromisoformat(text)
+    """Read an RFC 3339 date-time (section 5.6); one without an offset is taken as UTC. `ValueError` if it is none."""
+    upper = text.upper()
+    if not _DATE_TIME.fullmatch(upper):
+        raise ValueError("no RFC 3339 date-time such as 2026-11-22T05:00:00Z")
+    moment = datetime.fromisoformat(upper)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * SECOND)
+    # By integers: a float of seconds is a millisecond short for one instant in two hundred.
+    return (moment - _EPOCH) // _MILLI
 
 
 def words(duration: Duration) -> str:
@@ -37,6 +48,6 @@ def words(duration: Duration) -> str:
         value, seconds = divmod(seconds, size)
         if value:
             parts.append(f"{value}{name}")
-        if len(parts) == 2 or (parts and name in {"m"}):
+        if len(parts) == 2 or (parts and name == "m"):
             break
     return " ".join(parts) or "0s"

@@ -26,8 +26,10 @@ class Quota:
         return max(0, int(self._refilled(key, now).tokens))
 
     def take(self, key: str, count: int, now: Instant) -> Duration | None:
-        """Take `count`; None: done. Else how many milliseconds until they may come. More than the whole quota never may,
-        so that much is let through once the bucket is full."""
+        """Take `count`; None: done. Else how many milliseconds until they may come.
+
+        More than the whole quota is let through once the bucket is full: it would never fit.
+        """
         bucket = self._refilled(key, now)
         wanted = min(count, self._count)
         if bucket.tokens < wanted:

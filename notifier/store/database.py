@@ -1,7 +1,7 @@
 """One way to run a transaction on either engine, and the signals that follow a commit.
 
-Roles are plain functions of a `Tx`. On SQLite they run in the one writer thread (FIFO, housekeeping last) or in a reader
-thread; on PostgreSQL the same functions run on asyncpg through SQLAlchemy's greenlet bridge.
+Roles are plain functions of a `Tx`. On SQLite they run in the one writer thread (FIFO, housekeeping last) or in a
+reader thread; on PostgreSQL the same functions run on asyncpg through SQLAlchemy's greenlet bridge.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Topic = Literal["attention", "groups", "targets", "sweep"]
 TOPICS: tuple[Topic, ...] = ("attention", "groups", "targets", "sweep")
 
 
-class LostRace(Exception):  # noqa: N818 - not an error: a normal outcome that the engine answers by running again
+class LostRace(Exception):
     """Another replica was faster; the transaction is rolled back and run again from the start."""
 
 

@@ -1,4 +1,4 @@
-"""Retention, the size bound and the figures for metrics: small batches, last in the queue, never what is undelivered."""
+"""Retention, the size bound and figures for metrics: small batches, last in the queue, never what is undelivered."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _upsert(dialect: Dialect) -> sa.Insert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounting:
-    """The three equations. Balanced: `accepted == counted + pruned_events`, `untold == 0`, `created == rows + pruned`."""
+    """The three equations: `accepted == counted + pruned_events`, `untold == 0`, `created == rows + pruned`."""
 
     accepted: int
     counted: int

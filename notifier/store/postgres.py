@@ -61,7 +61,7 @@ class PostgresDatabase:
             await engine.dispose()
             raise
         database = cls(engine, clock=clock or AnchoredClock(int(moment)), replica=replica)
-        database._listener = asyncio.create_task(database._listen(), name="store-listen")  # noqa: SLF001 - own class
+        database._listener = asyncio.create_task(database._listen(), name="store-listen")
         return database
 
     def now(self) -> Instant:
@@ -117,7 +117,7 @@ class PostgresDatabase:
                     raw = (await connection.get_raw_connection()).driver_connection
                     assert raw is not None
                     closed = asyncio.Event()
-                    raw.add_termination_listener(lambda _connection: closed.set())
+                    raw.add_termination_listener(lambda _connection, closed=closed: closed.set())
                     await raw.add_listener(CHANNEL, self._heard)
                     await connection.rollback()
                     try:

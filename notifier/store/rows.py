@@ -22,8 +22,8 @@ def unfold(
 ) -> sa.Subquery:
     """The rows of the bind parameter `parameter`, which `pack` made, as a subquery with the named, typed columns.
 
-    One statement for the whole batch keeps the work inside the engine; a row-by-row `executemany` in a thread fights the
-    event loop for the interpreter.
+    One statement for the whole batch keeps the work inside the engine; a row-by-row `executemany` in a thread fights
+    the event loop for the interpreter.
     """
     if dialect == "sqlite":
         each = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued(

@@ -1,7 +1,7 @@
 """SQLite: WAL, `synchronous=FULL`, one writer thread that also checkpoints, readers that can only query.
 
-One connection does all commits and checkpoints (several that do both can corrupt a WAL before 3.51.3). A lock beside the
-file refuses a second process with a sentence that says what to do.
+One connection does all commits and checkpoints (several that do both can corrupt a WAL before 3.51.3). A lock beside
+the file refuses a second process with a sentence that says what to do.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class FileLock:
 
 
 def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) -> Engine:
-    """An engine whose every write transaction is `BEGIN IMMEDIATE`: one that upgrades fails at once, whatever the time-out."""
+    """An engine that begins to write with `BEGIN IMMEDIATE`: an upgrade fails at once, whatever the time-out."""
     engine = sa.create_engine(
         f"sqlite:///{path}",
         poolclass=sa.pool.QueuePool,

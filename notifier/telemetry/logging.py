@@ -42,13 +42,13 @@ def configure(*, as_json: bool, level: int = logging.INFO) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    for name in ("alembic", "httpcore", "httpx", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def get(name: str) -> Logger:
     """A logger for a room: `notifier.delivery`."""
-    return structlog.stdlib.get_logger(name)  # type: ignore[no-any-return]
+    return structlog.stdlib.get_logger(name)
 
 
 def _cap(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -42,7 +42,7 @@ class Loop:
             except StoreError as error:
                 self._log.error("loop_waits_for_store", loop=self.name, error=str(error))
                 await asyncio.sleep(REST / 1000)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the edge of a loop
                 # A defect must not end alerting: it is logged, and the next step reads the state anew.
                 self._log.exception("loop_failed", loop=self.name)
                 await asyncio.sleep(REST / 1000)

@@ -34,7 +34,9 @@ class Bench:
 
     database: Database
     clock: Any
-    route: Route = field(default_factory=lambda: Route(key="root", name="default", channels=("mail",), group_wait=0))
+    route: Route = field(
+        default_factory=lambda: Route(key="root", name="default", channels=("mail",), group_wait=0)
+    )
     channels: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"mail": ("a@example.com",)})
     rate_limit: RateLimit | None = None
     digest: bool = True

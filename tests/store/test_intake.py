@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -13,8 +16,10 @@ from tests.store.conftest import Bench
 pytestmark = pytest.mark.anyio
 
 
-async def _incidents(bench: Bench) -> list[sa.Row]:
-    return await bench.database.read(lambda tx: tx.run(sa.select(incidents).order_by(incidents.c.number)).all())
+async def _incidents(bench: Bench) -> Sequence[sa.Row[Any]]:
+    return await bench.database.read(
+        lambda tx: tx.run(sa.select(incidents).order_by(incidents.c.number)).all()
+    )
 
 
 async def test_equal_events_are_one_incident_with_an_exact_count(bench: Bench) -> None:
@@ -31,7 +36,9 @@ async def test_samples_are_the_first_ten_then_powers_of_two_and_always_the_newes
     """Of a hundred events in uneven batches the right ones stay."""
     for size in (3, 40, 1, 56):
         await bench.post(*(bench.event() for _ in range(size)))
-    kept = await bench.database.read(lambda tx: tx.run(sa.select(events.c.seq).order_by(events.c.seq)).scalars().all())
+    kept = await bench.database.read(
+        lambda tx: tx.run(sa.select(events.c.seq).order_by(events.c.seq)).scalars().all()
+    )
     assert kept == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 32, 64, 100]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -32,13 +33,16 @@ async def _job(bench: Bench) -> Job:
     return job
 
 
-async def _row(bench: Bench, id_: str) -> sa.Row:
-    return await bench.database.read(lambda tx: tx.run(sa.select(deliveries).where(deliveries.c.id == id_)).one())
+async def _row(bench: Bench, id_: str) -> sa.Row[Any]:
+    return await bench.database.read(
+        lambda tx: tx.run(sa.select(deliveries).where(deliveries.c.id == id_)).one()
+    )
 
 
 async def _states(bench: Bench) -> dict[str, int]:
-    query = sa.select(deliveries.c.state, sa.func.count()).group_by(deliveries.c.state)
-    return {state: n for state, n in await bench.database.read(lambda tx: tx.run(query).all())}
+    query = sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
+    rows = await bench.database.read(lambda tx: tx.run(query).all())
+    return {row.state: row.n for row in rows}
 
 
 async def test_a_claim_is_exclusive_and_a_receipt_is_terminal(bench: Bench) -> None:
@@ -85,7 +89,7 @@ async def test_throttled_cools_the_target_and_uses_no_attempt(bench: Bench) -> N
 
 
 async def test_gone_is_dead_at_once_and_disables_the_target(bench: Bench) -> None:
-    """410: a dead letter, and what comes later for that target dies with the same reason; a redelivery tries again."""
+    """410: a dead letter, and what comes later for that target dies, too; a redelivery tries again."""
     job = await _job(bench)
     result = await bench.fail(job, SendError(Outcome.GONE, "410"))
     assert result is not None
@@ -116,7 +120,9 @@ async def test_permanent_failures_get_three_tries_in_ten_minutes(bench: Bench) -
     assert result is not None
     assert (result.state, result.outcome) == (DeliveryState.DEAD, Outcome.PERMANENT)
     assert bench.clock.now() - start <= 10 * MINUTE
-    count = await bench.database.read(lambda tx: tx.run(sa.select(sa.func.count()).select_from(attempts)).scalar())
+    count = await bench.database.read(
+        lambda tx: tx.run(sa.select(sa.func.count()).select_from(attempts)).scalar()
+    )
     assert count == 3
 
 
@@ -132,7 +138,7 @@ async def test_a_delivery_expires(bench: Bench) -> None:
 
 
 async def test_a_lost_worker_is_an_ambiguous_attempt_with_the_same_id(bench: Bench) -> None:
-    """A lease that ended returns the delivery, marked as a possible repeat; the late outcome is refused by the fence."""
+    """A lease that ended returns the delivery as a possible repeat; the fence refuses the late outcome."""
     job = await _job(bench)
     bench.clock.advance(61 * SECOND)
     assert (await bench.sweep()).lost == (job.id,)
@@ -175,7 +181,9 @@ async def test_one_delivery_in_flight_per_thread(bench: Bench) -> None:
     await bench.post(bench.event())
     await bench.alert()
     (first,) = (await bench.claim()).jobs
-    await bench.post(bench.event(severity=Severity.CRITICAL), bench.event("x", more_labels={"service": "other"}))
+    await bench.post(
+        bench.event(severity=Severity.CRITICAL), bench.event("x", more_labels={"service": "other"})
+    )
     await bench.alert()
     (other,) = (await bench.claim()).jobs
     assert other.thread.id != first.thread.id

@@ -77,10 +77,16 @@ def _threads(tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[i
             found[target] = last.id
             continue
         found[target] = plan.new_id()
-        new.append({
-            "id": found[target], "group_id": group_id, "episode": episode, "target": target,
-            "previous_id": None if last is None else last.id, "created_at": tx.now,
-        })  # fmt: skip
+        new.append(
+            {
+                "id": found[target],
+                "group_id": group_id,
+                "episode": episode,
+                "target": target,
+                "previous_id": None if last is None else last.id,
+                "created_at": tx.now,
+            }
+        )
     if new:
         tx.run(sa.insert(threads).values(new))
     return found

@@ -114,16 +114,23 @@ def _record(tx: Tx, group_id: str, verdicts: Sequence[tuple[Member, telling.Verd
     told, settled, held, wake = [], [], [], []
     for member, verdict in verdicts:
         if isinstance(verdict, Tell):
-            told.append((
-                group_id, member.incident, member.state.value if member.state is not State.ACKNOWLEDGED else "open",
-                member.severity.value, member.count, verdict.reason.value, verdict.repeat_at,
-            ))  # fmt: skip
+            told.append(
+                (
+                    group_id,
+                    member.incident,
+                    member.state.value if member.state is not State.ACKNOWLEDGED else "open",
+                    member.severity.value,
+                    member.count,
+                    verdict.reason.value,
+                    verdict.repeat_at,
+                )
+            )
         elif isinstance(verdict, Hold):
             held.append((group_id, member.incident, verdict.held_by.value))
             if verdict.wake:
                 wake.append((member.incident, member.count))
         else:
-            settled.append((group_id, member.incident, verdict.state.value))
+            settled.append((group_id, member.incident, verdict.state.value, verdict.repeat_at))
     if told:
         tx.run(told_rows(tx.dialect), {"rows": pack(told), "now": tx.now})
     if settled:
@@ -181,15 +188,23 @@ def _notify(
             at=tx.now,
             rank=rank,
             message=json.dumps(message.as_json(), ensure_ascii=False),
-        )  # fmt: skip
+        )
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if reason is Reason.RESOLVED:
         chosen += tx.run(
             sa.select(threads.c.target).where(threads.c.group_id == group.id, threads.c.episode == episode)
         ).scalars()
-    deliver(tx, plan, notification=id_, project=group.project, reason=reason, group_id=group.id, episode=episode,
-            chosen=chosen)  # fmt: skip
+    deliver(
+        tx,
+        plan,
+        notification=id_,
+        project=group.project,
+        reason=reason,
+        group_id=group.id,
+        episode=episode,
+        chosen=chosen,
+    )
 
 
 def _message(

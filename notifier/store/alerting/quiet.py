@@ -38,7 +38,7 @@ def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
                 resolved_by="auto",
                 waiting=0,
                 attention_at=sa.func.coalesce(incidents.c.attention_at, tx.now),
-            )  # fmt: skip
+            )
         )
         tx.signal("attention")
     busy = [row.number for row in rows if row.last_seen > before]

@@ -76,12 +76,12 @@ def told_rows(dialect: Dialect) -> sa.Update:
 
 @cache
 def settled_rows(dialect: Dialect) -> sa.Update:
-    rows = _member_rows(dialect, "told_state")
+    rows = _member_rows(dialect, "told_state", "repeat_at")
     over = rows.c.told_state == State.RESOLVED.value
     return _update_members(rows).values(
         changed_at=None,
         told_state=sa.case((over, rows.c.told_state), else_=members.c.told_state),
-        repeat_at=sa.case((over, None), else_=members.c.repeat_at),
+        repeat_at=rows.c.repeat_at,
     )
 
 

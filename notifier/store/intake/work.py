@@ -49,7 +49,8 @@ class Intake:
     """A batch, and what it may do.
 
     `keys` names the API key of each event; `room` is how many new incidents each key may still open now: further new
-    causes are counted on one incident of their service. `new_id` makes time-ordered ids. `max_size` bounds the file, in bytes.
+    causes are counted on one incident of their service. `new_id` makes time-ordered ids. `max_size` bounds the file,
+    in bytes.
     """
 
     events: Sequence[Event]

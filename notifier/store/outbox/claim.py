@@ -39,7 +39,7 @@ PENDING_AT_ONCE = 5_000
 
 
 def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
-    """Claim due targets of channels with free slots, and mark what goes out as `sending` before any socket is touched."""
+    """Claim due targets of channels with free slots, and mark as `sending` what goes out."""
     free = {name: rules.slots for name, rules in channels.items() if rules.slots > 0}
     if not free:
         return Claimed()
@@ -91,7 +91,7 @@ def _claim_target(
     sends = list(plan_.sends)
     if plan_.digest:
         sends.append(_digest(tx, plan, row.id, rules.name, plan_.digest))
-    jobs = [_start(tx, plan, row, send) for send in sends]
+    jobs = [_start(tx, row, send) for send in sends]
     sent = any(job.reason is not Reason.TEST for job in jobs)
     tx.run(
         sa.update(targets)
@@ -109,13 +109,20 @@ def _claim_target(
 def _pending(tx: Tx, target: int) -> list[Pending]:
     query = (
         sa.select(
-            deliveries.c.id, deliveries.c.thread, deliveries.c.created_at, deliveries.c.due_at, deliveries.c.expires_at,
-            deliveries.c.claims, deliveries.c.reason,
+            deliveries.c.id,
+            deliveries.c.thread,
+            deliveries.c.created_at,
+            deliveries.c.due_at,
+            deliveries.c.expires_at,
+            deliveries.c.claims,
+            deliveries.c.reason,
         )
-        .where(deliveries.c.target == target, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None))
+        .where(
+            deliveries.c.target == target, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None)
+        )
         .order_by(deliveries.c.id)
         .limit(PENDING_AT_ONCE)
-    )  # fmt: skip
+    )
     return [
         Pending(
             id=row.id,
@@ -131,7 +138,7 @@ def _pending(tx: Tx, target: int) -> list[Pending]:
     ]
 
 
-def _start(tx: Tx, plan: Plan, target: sa.Row[Any], send: Send) -> Job:
+def _start(tx: Tx, target: sa.Row[Any], send: Send) -> Job:
     """Freeze the message, supersede what it carries, and mark it as being sent."""
     found = with_messages(tx, [send.newest, *send.older])
     row = found[send.newest]
@@ -227,7 +234,7 @@ def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]
             at=tx.now,
             rank=rows[0].rank,
             message=json.dumps(message.as_json(), ensure_ascii=False),
-        )  # fmt: skip
+        )
     )
     soonest = min((row.fallback_at for row in rows if row.fallback_at is not None), default=None)
     tx.run(
@@ -244,7 +251,7 @@ def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]
             due_at=tx.now,
             expires_at=tx.now + plan.expires_after,
             fallback_at=soonest,
-        )  # fmt: skip
+        )
     )
     tx.run(sa.update(deliveries).where(deliveries.c.id.in_(carried)).values(carried_by=id_, fallback_at=None))
     ledger.add(tx, {"created_deliveries": 1})

@@ -32,13 +32,19 @@ def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Mes
             reason=Reason.TEST.value,
             at=tx.now,
             message=json.dumps(message.as_json(), ensure_ascii=False),
-        )  # fmt: skip
+        )
     )
     chosen = plan.targets.get(channel, ())
     deliver(
-        tx, replace(plan, fallback_after=None), notification=id_, project=project, reason=Reason.TEST,
-        group_id=f"test:{id_}", episode=0, chosen=chosen,
-    )  # fmt: skip
+        tx,
+        replace(plan, fallback_after=None),
+        notification=id_,
+        project=project,
+        reason=Reason.TEST,
+        group_id=f"test:{id_}",
+        episode=0,
+        chosen=chosen,
+    )
     return tuple(
         tx.run(
             sa.select(deliveries.c.id).where(deliveries.c.notification == id_).order_by(deliveries.c.id)
@@ -73,7 +79,7 @@ def sync_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple
 
 
 def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:
-    """Return dead letters to pending, with their ids; a person asks, so a disabled target is tried again. Those returned."""
+    """Return dead letters to pending, ids unchanged; a person asks, so a disabled target is tried again."""
     rows = tx.run(
         sa.select(deliveries.c.id, deliveries.c.target)
         .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.DEAD.value)
@@ -92,7 +98,7 @@ def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:
                 claims=0,
                 finished_at=None,
                 fallback_at=None,
-            )  # fmt: skip
+            )
         )
         tx.run(
             sa.update(targets)

@@ -72,7 +72,7 @@ class Result:
 WHY = {
     Outcome.QUARANTINED: "claimed five times without an outcome: sending it may end the worker",
     Outcome.EXPIRED: "not delivered before delivery.expires_after",
-    Outcome.GONE: "the target is disabled because its receiver said that it is gone: a successful test enables it again",
+    Outcome.GONE: "the target is disabled, its receiver said that it is gone: a successful test enables it again",
     Outcome.TARGET_REMOVED: "the configuration no longer has this target",
 }
 
@@ -98,7 +98,7 @@ def write_attempt(
             outcome=outcome.value,
             detail=detail,
             replica=tx.replica,
-        )  # fmt: skip
+        )
     )
 
 
@@ -123,7 +123,7 @@ def bury(tx: Tx, id_: str, outcome: Outcome, detail: str) -> None:
             outcome=outcome.value,
             detail=detail,
             fallback_at=None if row.fallback_at is None else tx.now,
-        )  # fmt: skip
+        )
     )
     if row.reason == Reason.DIGEST.value:
         coalesce(tx, id_)

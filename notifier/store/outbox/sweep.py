@@ -119,7 +119,7 @@ def _lost(tx: Tx, *, restarted: bool) -> list[str]:
                 attempts=deliveries.c.attempts + 1,
                 fence=deliveries.c.fence + 1,
                 outcome=Outcome.AMBIGUOUS.value,
-            )  # fmt: skip
+            )
         )
         tx.run(sa.update(targets).where(targets.c.id == row.target).values(due_at=tx.now))
         tx.signal("targets")
@@ -152,10 +152,16 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
             at=tx.now,
             message=json.dumps(message.as_json(), ensure_ascii=False),
             fallback_of=row.notification,
-        )  # fmt: skip
+        )
     )
     deliver(
-        tx, plan, notification=id_, project=row.project, reason=Reason.FALLBACK, group_id=f"fallback:{row.notification}",
-        episode=0, chosen=plan.targets.get(fallback, ()),
-    )  # fmt: skip
+        tx,
+        plan,
+        notification=id_,
+        project=row.project,
+        reason=Reason.FALLBACK,
+        group_id=f"fallback:{row.notification}",
+        episode=0,
+        chosen=plan.targets.get(fallback, ()),
+    )
     return True

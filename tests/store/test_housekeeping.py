@@ -1,0 +1,145 @@
+"""Retention, the size bound and compaction on both engines: what is undelivered stays, what goes is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.delivery import Outcome
+from notifier.domain.errors import SendError, StoreFull
+from notifier.domain.route import Route
+from notifier.domain.time import DAY, HOUR, MINUTE
+from notifier.settings import RetentionSettings
+from notifier.store import intake
+from notifier.store.housekeeping import Keeper
+from notifier.store.intake import Intake
+from notifier.store.schema import attempts, deliveries, event_ids, events, groups, incidents, members, tallies
+from tests.store.conftest import Bench, new_id
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Route(key="root", name="default", channels=("mail",), group_wait=0, group_interval=0)
+RETENTION = RetentionSettings(events=30 * DAY, incidents=365 * DAY, deliveries=30 * DAY)
+
+
+async def _keep(bench: Bench, *, max_size: int = 10**12) -> int:
+    keeper = Keeper(retention=RETENTION, max_size=max_size)
+    turns = 0
+    while await bench.database.write(keeper.turn, housekeeping=True):
+        turns += 1
+        assert turns < 1000
+    return turns
+
+
+async def _count(bench: Bench, table: sa.Table) -> int:
+    return await bench.database.read(
+        lambda tx: tx.run(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    )
+
+
+async def test_everything_old_goes_and_the_books_balance(bench: Bench) -> None:
+    """Two years later a resolved incident has left with all that hung on it, and the pruned counts say so."""
+    bench.route = ROOT
+    await bench.post(*(bench.event() for _ in range(30)))
+    await bench.alert()
+    await bench.deliver_all()
+    await bench.post(bench.event(status="resolved"))
+    await bench.alert()
+    await bench.deliver_all()
+    bench.clock.advance(730 * DAY)
+    await _keep(bench)
+    for table in (incidents, events, event_ids, tallies, members, groups, deliveries, attempts):
+        assert await _count(bench, table) == 0, table.name
+    accounting = await bench.accounting()
+    assert (accounting.pruned_events, accounting.pruned_deliveries) == (30, 2)
+
+
+async def test_what_is_undelivered_stays(bench: Bench) -> None:
+    """A pending delivery and its notification outlive every retention; a dead letter lives as long as deliveries do."""
+    bench.route = ROOT
+    bench.expires_after = 1000 * DAY
+    await bench.post(bench.event())
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    await bench.fail(job, SendError(Outcome.TRANSIENT, "down"))
+    bench.clock.advance(400 * DAY)
+    await _keep(bench)
+    assert await _count(bench, deliveries) == 1
+    (job,) = (await bench.claim()).jobs
+    assert job.message.told[0].incident.title == "TimeoutError: fp"
+    await bench.deliver(job)
+
+
+async def test_the_newest_sample_of_an_open_incident_stays(bench: Bench) -> None:
+    """Old samples go; what an open incident last looked like does not."""
+    await bench.post(*(bench.event() for _ in range(40)))
+    await bench.alert()
+    bench.clock.advance(31 * DAY)
+    await _keep(bench)
+    kept = await bench.database.read(lambda tx: tx.run(sa.select(events.c.seq)).scalars().all())
+    assert kept == [40]
+
+
+async def test_minutes_become_hours_with_the_same_sum(bench: Bench) -> None:
+    """After 48 hours tallies are by the hour, exact as before."""
+    for _ in range(130):
+        await bench.post(bench.event())
+        bench.clock.advance(MINUTE)
+    await bench.alert()
+    bench.clock.advance(3 * DAY)
+    await _keep(bench)
+    rows = await bench.database.read(lambda tx: tx.run(sa.select(tallies)).all())
+    assert sum(row.n for row in rows) == 130
+    assert len(rows) == 3
+    assert all(row.minute % HOUR == 0 for row in rows)
+
+
+async def test_ids_are_kept_for_a_day_at_least(bench: Bench) -> None:
+    """A repeat a day later is still a duplicate."""
+    await bench.post(bench.event(id="same"))
+    await bench.alert()
+    bench.clock.advance(25 * HOUR)
+    await _keep(bench)
+    (stored,) = await bench.post(bench.event(id="same"))
+    assert stored.duplicate
+
+
+async def test_near_the_bound_samples_and_finished_deliveries_go_early_and_are_counted(bench: Bench) -> None:
+    """At 90 % of max_size the oldest go; counts stay exact, and what is dead or pending stays."""
+    if bench.database.dialect == "postgresql":
+        pytest.skip("max_size bounds a SQLite file; PostgreSQL's disk is its operator's")
+    bench.route = replace(ROOT, group_by=("incident",))
+    document = '{"x": "' + "x" * 2000 + '"}'
+    await bench.post(*(bench.event(f"fp-{n % 50}", document=document) for n in range(200)))
+    await bench.alert()
+    (first, *_) = (await bench.claim(slots=1)).jobs
+    await bench.fail(first, SendError(Outcome.BLOCKED, "policy"))
+    await bench.deliver_all()
+    bench.clock.advance(MINUTE)
+    size = await bench.database.read(intake.bytes_in_use)
+    await _keep(bench, max_size=size)
+    accounting = await bench.accounting()
+    assert accounting.shed_samples > 0
+    assert accounting.by_state["dead"] == 1
+    assert accounting.counted == 200
+    assert await bench.database.read(intake.bytes_in_use) < size * 0.9
+
+
+async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Bench) -> None:
+    """At 100 % a batch is refused whole, while claims and outcomes are still written; with room it is taken again."""
+    if bench.database.dialect == "postgresql":
+        pytest.skip("max_size bounds a SQLite file; PostgreSQL's disk is its operator's")
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    size = await bench.database.read(intake.bytes_in_use)
+
+    def work(limit: int) -> Intake:
+        return Intake(events=[bench.event()], keys=["key"], room={"key": 1}, new_id=new_id, max_size=limit)
+
+    with pytest.raises(StoreFull):
+        await bench.database.write(lambda tx: intake.commit(tx, work(size)))
+    assert len(await bench.deliver_all()) == 1
+    await bench.database.write(lambda tx: intake.commit(tx, work(2 * size)))

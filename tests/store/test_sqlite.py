@@ -1,0 +1,158 @@
+"""What only SQLite promises: one process, fsync on every commit, readers that cannot write, and honest errors."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.errors import StoreError, StoreFull, StoreUnavailable
+from notifier.store.database import Tx
+from notifier.store.schema import audit
+from notifier.store.sqlite import SqliteDatabase
+
+pytestmark = pytest.mark.anyio
+
+
+def _insert(tx: Tx, id_: str, detail: str = "") -> None:
+    values = {
+        "id": id_,
+        "at": 1,
+        "project": "p",
+        "actor": "a",
+        "key_name": "k",
+        "action": "x",
+        "subject": "s",
+    }
+    tx.run(sa.insert(audit).values(**values, detail=detail))
+
+
+@pytest.fixture
+async def database(sqlite_path: Path, clock: object) -> object:
+    opened = SqliteDatabase(sqlite_path, clock=clock)  # type: ignore[arg-type]
+    yield opened
+    await opened.aclose()
+
+
+async def test_a_second_process_is_refused_with_a_sentence(
+    database: SqliteDatabase, sqlite_path: Path
+) -> None:
+    """Another process on the same file is told who has it and what to do."""
+    code = (
+        "import sys, pathlib\n"
+        "from notifier.store.sqlite import SqliteDatabase\n"
+        "from notifier.telemetry.clock import SystemClock\n"
+        "SqliteDatabase(pathlib.Path(sys.argv[1]), clock=SystemClock())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, sqlite_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"in use by another notifier (process {os.getpid()})" in done.stderr
+    assert "database.url" in done.stderr
+
+
+async def test_the_lock_goes_with_the_process(sqlite_path: Path, clock: object) -> None:
+    """After closing, the file can be opened again at once."""
+    for _ in range(2):
+        opened = SqliteDatabase(sqlite_path, clock=clock)  # type: ignore[arg-type]
+        await opened.aclose()
+
+
+async def test_readers_cannot_write(database: SqliteDatabase) -> None:
+    """A read transaction that writes fails and changes nothing."""
+    with pytest.raises(StoreError):
+        await database.read(lambda tx: _insert(tx, "x"))
+
+
+async def test_every_commit_is_synchronous(database: SqliteDatabase) -> None:
+    """The writer runs with synchronous=FULL in WAL mode: NORMAL would not fsync a commit at all."""
+    pragmas = await database.write(
+        lambda tx: [
+            tx.conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "journal_mode")
+        ]
+    )
+    assert pragmas == [2, "wal"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+async def test_each_commit_calls_fdatasync(sqlite_path: Path, tmp_path: Path) -> None:
+    """Ten commits are ten fdatasync calls at least, as the kernel sees them."""
+    code = (
+        "import sys, pathlib, asyncio\n"
+        "import sqlalchemy as sa\n"
+        "from notifier.store.sqlite import SqliteDatabase\n"
+        "from notifier.telemetry.clock import SystemClock\n"
+        "async def main():\n"
+        "    db = SqliteDatabase(pathlib.Path(sys.argv[1]), clock=SystemClock())\n"
+        "    for n in range(10):\n"
+        "        await db.write(lambda tx: tx.conn.exec_driver_sql("
+        "f\"INSERT INTO ledger VALUES ('r', 'n{n}', 1)\"))\n"
+        "    await db.aclose()\n"
+        "asyncio.run(main())\n"
+    )
+    trace = tmp_path / "trace"
+    traced = ["strace", "-f", "-e", "trace=fdatasync", "-o", str(trace)]
+    command = [*traced, sys.executable, "-c", code, str(sqlite_path)]
+    subprocess.run(command, check=True)
+    assert trace.read_text().count("fdatasync(") >= 10
+
+
+async def test_a_full_disk_is_said_and_the_reserve_lets_outcomes_be_written(
+    database: SqliteDatabase, sqlite_path: Path
+) -> None:
+    """When the engine finds no room the error is StoreFull, nothing is half written, and it recovers by itself."""
+    pages = await database.write(lambda tx: tx.conn.exec_driver_sql("PRAGMA page_count").scalar_one())
+    await database.write(lambda tx: tx.conn.exec_driver_sql(f"PRAGMA max_page_count={pages + 4}"))
+    with pytest.raises(StoreFull):
+        for n in range(50):
+            await database.write(partial(_insert, id_=f"id-{n}", detail="x" * 3000))
+    assert not Path(f"{sqlite_path}.reserve").exists()
+    await database.write(lambda tx: tx.conn.exec_driver_sql("PRAGMA max_page_count=1000000"))
+    await database.write(lambda tx: _insert(tx, "after"))
+    await asyncio.sleep(0.2)
+    assert Path(f"{sqlite_path}.reserve").exists()
+
+
+async def test_a_locked_database_is_unavailable_and_then_goes_on(sqlite_path: Path, clock: object) -> None:
+    """Another program holding the file's lock for long is named; when it lets go, writing works again."""
+    database = SqliteDatabase(sqlite_path, clock=clock)  # type: ignore[arg-type]
+    intruder = sqlite3.connect(sqlite_path, isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await database.write(lambda tx: _insert(tx, "x"))
+    finally:
+        intruder.execute("ROLLBACK")
+        intruder.close()
+    await database.write(lambda tx: _insert(tx, "x"))
+    await database.aclose()
+
+
+async def test_housekeeping_waits_for_everything_else(database: SqliteDatabase) -> None:
+    """Work in the queue runs in order of arrival, housekeeping last."""
+    order: list[str] = []
+    first = asyncio.create_task(database.write(lambda _tx: time.sleep(0.05)))
+    await asyncio.sleep(0)
+    tasks = [
+        asyncio.create_task(database.write(lambda _tx: order.append("keep"), housekeeping=True)),
+        asyncio.create_task(database.write(lambda _tx: order.append("one"))),
+        asyncio.create_task(database.write(lambda _tx: order.append("two"))),
+    ]
+    await asyncio.gather(first, *tasks)
+    assert order == ["one", "two", "keep"]
+
+
+async def test_a_missing_folder_is_a_sentence(tmp_path: Path, clock: object) -> None:
+    """A file in a folder that does not exist says what to do."""
+    with pytest.raises(StoreUnavailable, match=r"database\.url"):
+        SqliteDatabase(tmp_path / "missing" / "x.db", clock=clock)  # type: ignore[arg-type]

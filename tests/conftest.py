@@ -22,6 +22,7 @@ from notifier.store.database import Database
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import metadata
 from notifier.store.sqlite import SqliteDatabase, create_engine
+from tests.world import World
 
 ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "notifier_template"
@@ -117,6 +118,12 @@ async def database(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncI
         opened = await PostgresDatabase.open(url, replica="main", clock=clock, pool_size=4)
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture
+async def world(database: Database, clock: ManualClock) -> World:
+    """The database with routes and targets, and steps to drive them."""
+    return await World.open(database, clock)
 
 
 def _start(folder: Path) -> Any:

@@ -1,0 +1,423 @@
+"""What the API answers, as models: they make the JSON and the OpenAPI document. Times are RFC 3339, UTC."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.time import Instant, rfc3339
+from notifier.oncall.channels import ChannelHealth, TargetHealth
+from notifier.oncall.deliveries import Decided
+from notifier.oncall.groups import WaitingGroup, held
+from notifier.oncall.routes import Trial, written
+from notifier.store.board import Attempt, DeliveryView
+from notifier.store.keys import Key
+
+NextCursor = Annotated[
+    str | None, Field(description="Give it as `cursor` for the next page; null at the end.")
+]
+
+
+def moment(at: Instant | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+class IncidentAnswer(BaseModel):
+    """One problem: all events of one (project, environment, fingerprint) since it opened."""
+
+    id: str
+    number: int
+    project: str
+    environment: str
+    fingerprint: str
+    title: str
+    state: State
+    severity: Severity
+    labels: dict[str, str]
+    varying: list[str] = Field(description="Labels that left `labels` because events differ in them.")
+    count: int
+    first_seen: str
+    last_seen: str
+    acknowledged_by: str | None
+    resolved_at: str | None
+    previous_id: str | None
+    url: str | None
+    latest_event: dict[str, Any] | None = Field(description="The newest sample, null once it is pruned.")
+
+
+class IncidentList(BaseModel):
+    items: list[IncidentAnswer]
+    next_cursor: NextCursor
+
+
+class EventList(BaseModel):
+    """Samples of an incident, newest first: its last event, ever fewer, and the first ten."""
+
+    items: list[dict[str, Any]]
+    next_cursor: NextCursor
+
+
+class WaitingAnswer(BaseModel):
+    """An incident that its group has yet to tell of; `held_by` null: only until the group is due."""
+
+    id: str
+    number: int
+    title: str
+    since: str
+    held_by: HeldBy | None
+
+
+class GroupAnswer(BaseModel):
+    """A group that waits. `due_at` null: only an event or the end of what holds it wakes it."""
+
+    id: str
+    project: str
+    route: str
+    line: str | None
+    channels: list[str]
+    labels: dict[str, str]
+    created_at: str
+    due_at: str | None
+    last_told_at: str | None
+    members: int
+    changed: int = Field(description="Incidents whose change is told of, or held, when the group is due.")
+    held: dict[str, int] = Field(description="Open incidents that are held, by reason.")
+    incidents: list[WaitingAnswer] = Field(description="At most 20 of those that wait, newest first.")
+
+    @staticmethod
+    def of(one: WaitingGroup) -> GroupAnswer:
+        group = one.group
+        return GroupAnswer(
+            id=group.id,
+            project=group.project,
+            route=one.route.name,
+            line=one.route.line,
+            channels=list(one.route.channels),
+            labels=dict(group.labels),
+            created_at=rfc3339(group.created_at),
+            due_at=moment(group.due_at),
+            last_told_at=moment(group.last_told_at),
+            members=group.members,
+            changed=group.changed,
+            held=dict(held(group)),
+            incidents=[
+                WaitingAnswer(
+                    id=waits.id,
+                    number=waits.number,
+                    title=waits.title,
+                    since=rfc3339(waits.since),
+                    held_by=waits.held_by,
+                )
+                for waits in group.waiting
+            ],
+        )
+
+
+class GroupList(BaseModel):
+    items: list[GroupAnswer]
+    next_cursor: NextCursor
+
+
+class AttemptAnswer(BaseModel):
+    """One try; `started_at` null: the worker was lost before it recorded an outcome."""
+
+    n: int
+    started_at: str | None
+    finished_at: str
+    outcome: Outcome
+    detail: str | None
+
+    @staticmethod
+    def of(one: Attempt) -> AttemptAnswer:
+        return AttemptAnswer(
+            n=one.n,
+            started_at=moment(one.started_at),
+            finished_at=rfc3339(one.finished_at),
+            outcome=one.outcome,
+            detail=one.detail,
+        )
+
+
+class _Delivery(BaseModel):
+    """One outbox row: a notification and one target."""
+
+    id: str
+    project: str
+    state: DeliveryState
+    reason: Reason
+    channel: str
+    target: str
+    title: str = Field(description="What it tells, in a line.")
+    incidents: list[str] = Field(description="Ids of the incidents that it shows, at most 20.")
+    created_at: str
+    due_at: str | None = Field(description="Its next attempt; null once there is none.")
+    expires_at: str
+    outcome: Outcome | None = Field(description="The latest attempt's, or why it is dead.")
+    detail: str | None
+    finished_at: str | None
+    carried_by: str | None = Field(description="The delivery that tells it instead.")
+    thread_id: str
+    notification_id: str
+
+
+class DeliveryAnswer(_Delivery):
+    """In lists, `attempts` counts them; throttled ones use none up."""
+
+    attempts: int
+
+    @staticmethod
+    def of(one: DeliveryView) -> DeliveryAnswer:
+        return DeliveryAnswer(**_fields(one), attempts=one.attempts)
+
+
+class DeliveryWithAttempts(_Delivery):
+    """Alone, `attempts` are all of them, oldest first."""
+
+    attempts: list[AttemptAnswer]
+
+    @staticmethod
+    def of(one: DeliveryView, attempts: tuple[Attempt, ...]) -> DeliveryWithAttempts:
+        return DeliveryWithAttempts(**_fields(one), attempts=[AttemptAnswer.of(each) for each in attempts])
+
+
+class DeliveryList(BaseModel):
+    items: list[DeliveryAnswer]
+    next_cursor: NextCursor
+
+
+class DeadLetterAnswer(DeliveryAnswer):
+    """A dead delivery; `at` is when it died, `outcome` names why."""
+
+    kind: Literal["delivery"] = "delivery"
+    at: str
+
+    @staticmethod
+    def of(one: DeliveryView) -> DeadLetterAnswer:
+        died = one.created_at if one.finished_at is None else one.finished_at
+        return DeadLetterAnswer(**_fields(one), attempts=one.attempts, at=rfc3339(died))
+
+
+class DeadLetterList(BaseModel):
+    items: list[DeadLetterAnswer]
+    next_cursor: NextCursor
+
+
+class SkippedAnswer(BaseModel):
+    """A dead letter that was left alone: its state, null where there is none of that id."""
+
+    id: str
+    state: DeliveryState | None
+
+
+class DecidedAnswer(BaseModel):
+    count: int
+    ids: list[str]
+    skipped: list[SkippedAnswer]
+
+    @staticmethod
+    def of(decided: Decided) -> DecidedAnswer:
+        return DecidedAnswer(
+            count=len(decided.ids),
+            ids=list(decided.ids),
+            skipped=[SkippedAnswer(id=one.id, state=one.state) for one in decided.skipped],
+        )
+
+
+class TargetAnswer(BaseModel):
+    """One recipient. `tokens`: messages that may go now, null where nothing limits."""
+
+    target: str
+    state: Literal["ok", "cooling", "disabled"]
+    tokens: float | None
+    cool_until: str | None
+    failures: int = Field(description="Transient failures in a row.")
+    disabled_at: str | None
+    disabled_why: str | None
+    last_ok_at: str | None
+    last_error: str | None
+    last_error_at: str | None
+    pending: int
+
+    @staticmethod
+    def of(one: TargetHealth) -> TargetAnswer:
+        row = one.row
+        return TargetAnswer(
+            target=row.address,
+            state=one.state,
+            tokens=None if one.tokens is None else round(one.tokens, 3),
+            cool_until=moment(row.cool_until) if one.state == "cooling" else None,
+            failures=row.failures,
+            disabled_at=moment(row.disabled_at),
+            disabled_why=row.disabled_why,
+            last_ok_at=moment(row.last_ok_at),
+            last_error=row.last_error,
+            last_error_at=moment(row.last_error_at),
+            pending=one.pending,
+        )
+
+
+class ChannelAnswer(BaseModel):
+    name: str
+    type: str
+    fallback: bool
+    pending: int
+    targets: list[TargetAnswer]
+
+    @staticmethod
+    def of(one: ChannelHealth, *, fallback: str | None) -> ChannelAnswer:
+        return ChannelAnswer(
+            name=one.name,
+            type=one.type,
+            fallback=one.name == fallback,
+            pending=sum(target.pending for target in one.targets),
+            targets=[TargetAnswer.of(target) for target in one.targets],
+        )
+
+
+class ChannelList(BaseModel):
+    """By name; all of them in one page."""
+
+    items: list[ChannelAnswer]
+    next_cursor: NextCursor
+
+
+class TestedAnswer(BaseModel):
+    target: str
+    outcome: str
+    detail: str | None
+
+
+class ChannelTestAnswer(BaseModel):
+    """`outcome` is `delivered` where every target has it, else the first other one."""
+
+    channel: str
+    outcome: str
+    targets: list[TestedAnswer]
+
+
+class ToldAnswer(BaseModel):
+    channel: str
+    target: str
+
+
+class RouteAnswer(BaseModel):
+    """A route that tells. Durations are written as in the configuration."""
+
+    route: str
+    line: str | None
+    channels: list[str]
+    targets: list[ToldAnswer] = Field(description="Who would be told.")
+    group_by: list[str]
+    group: dict[str, str] = Field(description="The labels that its group shares.")
+    group_wait: str
+    group_interval: str
+    repeat_interval: str
+    send_resolved: bool
+    notify_after: dict[str, int | str] | None
+
+
+class RouteTestAnswer(BaseModel):
+    """`labels` as an event with these would have them."""
+
+    labels: dict[str, str]
+    routes: list[RouteAnswer]
+
+    @staticmethod
+    def of(trial: Trial, targets: dict[str, list[str]]) -> RouteTestAnswer:
+        return RouteTestAnswer(
+            labels=dict(trial.labels),
+            routes=[
+                RouteAnswer(
+                    route=route.name,
+                    line=route.line,
+                    channels=list(route.channels),
+                    targets=[
+                        ToldAnswer(channel=name, target=target)
+                        for name in route.channels
+                        for target in targets.get(name, [])
+                    ],
+                    group_by=list(route.group_by),
+                    group=dict(shared),
+                    group_wait=written(route.group_wait),
+                    group_interval=written(route.group_interval),
+                    repeat_interval=written(route.repeat_interval),
+                    send_resolved=route.send_resolved,
+                    notify_after=None
+                    if route.notify_after is None
+                    else {"events": route.notify_after.events, "within": written(route.notify_after.within)},
+                )
+                for route, shared in trial.routes
+            ],
+        )
+
+
+class KeyAnswer(BaseModel):
+    """A key without its secret."""
+
+    id: str
+    project: str
+    name: str
+    scopes: list[str]
+    created_at: str
+    revoked_at: str | None
+
+    @staticmethod
+    def of(key: Key) -> KeyAnswer:
+        return KeyAnswer(**_key(key))
+
+
+class CreatedKey(KeyAnswer):
+    """`key` is the secret; it is shown only now."""
+
+    key: str
+
+    @staticmethod
+    def with_secret(key: Key, secret: str) -> CreatedKey:
+        return CreatedKey(**_key(key), key=secret)
+
+
+class KeyList(BaseModel):
+    items: list[KeyAnswer]
+    next_cursor: NextCursor
+
+
+class Health(BaseModel):
+    status: Literal["ok", "ready"]
+
+
+def _fields(one: DeliveryView) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "project": one.project,
+        "state": one.state,
+        "reason": one.reason,
+        "channel": one.channel,
+        "target": one.target,
+        "title": one.title,
+        "incidents": list(one.incidents),
+        "created_at": rfc3339(one.created_at),
+        "due_at": moment(one.due_at),
+        "expires_at": rfc3339(one.expires_at),
+        "outcome": one.outcome,
+        "detail": one.detail,
+        "finished_at": moment(one.finished_at),
+        "carried_by": one.carried_by,
+        "thread_id": one.thread_id,
+        "notification_id": one.notification_id,
+    }
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "project": key.project,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(key.created_at),
+        "revoked_at": moment(key.revoked_at),
+    }

@@ -1,0 +1,131 @@
+"""Request bodies: bounded in size and time, whatever their content type says of JSON, validated by a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from starlette.requests import ClientDisconnect
+
+from notifier.api.access import Name
+from notifier.api.errors import invalid
+from notifier.api.problems import Problem
+
+LARGEST = 1024 * 1024
+PATIENCE_S = 30.0
+IDS_AT_MOST = 1_000
+LABELS_AT_MOST = 100
+
+# curl's default is a form; browsers cannot send any of these with a key from another site.
+_ACCEPTED = {"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"}
+
+
+class Document(BaseModel):
+    """The base of every body: unknown fields are refused, for a misspelt one would be ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Acting(Document):
+    """A command. `actor` is who gives it, beside the key."""
+
+    actor: Name | None = None
+
+
+class DeadLetters(Acting):
+    """Which dead letters: exactly one of the two."""
+
+    ids: Annotated[list[Name], Field(min_length=1, max_length=IDS_AT_MOST)] | None = None
+    channel: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.ids is None) == (self.channel is None):
+            raise ValueError("give either `ids` (a list) or `channel` (a name)")
+        return self
+
+
+def _labels(value: Any) -> Any:
+    """Numbers and booleans become strings, as in events. A key of the sender's is named by its position."""
+    if not isinstance(value, dict):
+        raise ValueError("labels are an object of strings")  # noqa: TRY004 - pydantic's way to refuse
+    if len(value) > LABELS_AT_MOST:
+        raise ValueError(f"an event has at most {LABELS_AT_MOST} labels")
+    return {name: _label(index, label) for index, (name, label) in enumerate(value.items())}
+
+
+def _label(index: int, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise ValueError(f"labels[{index}] must be a string, a number or a boolean")
+
+
+class RouteTest(Document):
+    """The labels that an event would have."""
+
+    labels: Annotated[dict[str, str], BeforeValidator(_labels)]
+
+
+class NewKey(Acting):
+    """A key to make. Without `project` it is one of the caller's."""
+
+    project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
+    name: Name = "unnamed"
+    scopes: Annotated[list[Literal["ingest", "read", "manage", "admin"]], Field(min_length=1)] = ["ingest"]
+
+
+M = TypeVar("M", bound=Document)
+
+
+def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
+    """A dependency: the request's body as this model; an empty body counts as `{}`."""
+
+    async def read(request: Request) -> M:
+        data = await _read(request)
+        try:
+            return model.model_validate_json(data.strip() or b"{}")
+        except ValidationError as error:
+            raise invalid(
+                error.errors(include_url=False, include_input=False, include_context=False)
+            ) from None
+
+    return read
+
+
+def documented(model: type[Document], *, required: bool = True) -> dict[str, Any]:
+    """`openapi_extra` of an operation with such a body."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+async def _read(request: Request) -> bytes:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _ACCEPTED and kind != "application/json" and not kind.endswith("+json"):
+        raise Problem(415, "send application/json, or no content type at all")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise Problem(415, "send this body as it is: only /v1/events takes gzip")
+    data = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > LARGEST:
+                    raise Problem(413, f"the body is over {LARGEST} bytes: send less at once")
+    except TimeoutError:
+        raise Problem(408, f"the body did not come within {PATIENCE_S:.0f} s: send it at once") from None
+    except ClientDisconnect:
+        raise Problem(400, "the body ended early: send it whole") from None
+    return bytes(data)
+
+
+ActingBody = Annotated[Acting, Depends(body_of(Acting))]
+DeadLettersBody = Annotated[DeadLetters, Depends(body_of(DeadLetters))]
+RouteTestBody = Annotated[RouteTest, Depends(body_of(RouteTest))]
+NewKeyBody = Annotated[NewKey, Depends(body_of(NewKey))]

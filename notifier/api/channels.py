@@ -1,0 +1,70 @@
+"""`/v1/channels` and `/v1/routes/test`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from notifier.api.access import Admin, Reader, Tested, known_channel
+from notifier.api.answers import ChannelAnswer, ChannelList, ChannelTestAnswer, RouteTestAnswer, TestedAnswer
+from notifier.api.bodies import Acting, ActingBody, RouteTest, RouteTestBody, documented
+from notifier.api.openapi import problems
+from notifier.domain.delivery import Outcome
+from notifier.oncall import channels, routes
+from notifier.oncall.channels import ChannelFacts
+
+router = APIRouter(tags=["channels"])
+
+
+@router.get("/v1/channels", responses=problems(401, 403, 503))
+async def list_channels(caller: Reader) -> ChannelList:
+    """Every channel and the health of its targets. `pending` counts the key's project, with `admin` all of them."""
+    service = caller.service
+    facts = {
+        name: ChannelFacts(type=service.settings.channels[name].type, rate_limit=channel.rate_limit)
+        for name, channel in service.channels.items()
+    }
+    found = await channels.health(service.database, service.plan, facts, reach=caller.reach)
+    items = [ChannelAnswer.of(one, fallback=service.settings.fallback) for one in found]
+    return ChannelList(items=items, next_cursor=None)
+
+
+@router.post(
+    "/v1/channels/{name}/test",
+    responses=problems(401, 403, 404, 413, 415, 422, 503),
+    openapi_extra=documented(Acting, required=False),
+)
+async def test_channel(caller: Admin, name: str, body: ActingBody) -> ChannelTestAnswer:
+    """Send a real message to every target of a channel; 200 with what became of it, whatever that is."""
+    service = caller.service
+    actor = caller.actor(body.actor)
+    known_channel(service, name)
+    await channels.record_test(service.database, name, actor)
+    tested = await service.test_channel(name, caller.key.project, actor.name)
+    return ChannelTestAnswer(
+        channel=name,
+        outcome=_together(tested),
+        targets=[TestedAnswer(target=one.target, outcome=one.outcome, detail=one.detail) for one in tested],
+    )
+
+
+@router.post(
+    "/v1/routes/test",
+    responses=problems(401, 403, 413, 415, 422, 503),
+    openapi_extra=documented(RouteTest),
+)
+async def test_route(caller: Reader, body: RouteTestBody) -> RouteTestAnswer:
+    """Who would be told about an event with these labels, by which route and line. Nothing is sent.
+
+    What an event would have by default (`environment`, `severity`) is filled in, and `project` is the key's.
+    """
+    service = caller.service
+    trial = routes.trial(service.plan.tree, body.labels, project=caller.key.project)
+    targets = {name: list(channel.targets) for name, channel in service.channels.items()}
+    return RouteTestAnswer.of(trial, targets)
+
+
+def _together(tested: Sequence[Tested]) -> str:
+    failed = (one.outcome for one in tested if one.outcome != Outcome.DELIVERED)
+    return next(failed, Outcome.DELIVERED.value)

@@ -1,0 +1,105 @@
+"""`/v1/deliveries` and `/v1/dead-letters`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from notifier.api.access import Manager, Name, OfProject, Paged, Reader
+from notifier.api.answers import (
+    DeadLetterAnswer,
+    DeadLetterList,
+    DecidedAnswer,
+    DeliveryAnswer,
+    DeliveryList,
+    DeliveryWithAttempts,
+)
+from notifier.api.bodies import Acting, ActingBody, DeadLetters, DeadLettersBody, documented
+from notifier.api.openapi import problems
+from notifier.domain.delivery import DeliveryState
+from notifier.oncall import deliveries
+
+router = APIRouter(tags=["deliveries"])
+
+
+@router.get("/v1/deliveries", responses=problems(401, 403, 422, 503))
+async def list_deliveries(
+    caller: Reader,
+    page: Paged,
+    state: DeliveryState | None = None,
+    channel: Name | None = None,
+    project: OfProject = None,
+) -> DeliveryList:
+    """Deliveries, newest first, in all states unless filtered."""
+    found = await deliveries.find(
+        caller.service.database, project=caller.project(project), state=state, channel=channel, wanted=page
+    )
+    return DeliveryList(items=[DeliveryAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/v1/deliveries/{id}", responses=problems(401, 403, 404, 422, 503))
+async def show_delivery(caller: Reader, id: str) -> DeliveryWithAttempts:  # noqa: A002 - the contract's name
+    """One delivery with every attempt."""
+    found, attempts = await deliveries.one(caller.service.database, id, reach=caller.reach)
+    return DeliveryWithAttempts.of(found, attempts)
+
+
+@router.post(
+    "/v1/deliveries/{id}/redeliver",
+    responses=problems(401, 403, 404, 409, 413, 415, 422, 503),
+    openapi_extra=documented(Acting, required=False),
+)
+async def redeliver(caller: Manager, id: str, body: ActingBody) -> DeliveryWithAttempts:  # noqa: A002
+    """Return a dead delivery to pending, under its id; 409 with its `state` where it is not dead."""
+    service = caller.service
+    found, attempts = await deliveries.redeliver(service.database, service.plan, id, caller.actor(body.actor))
+    return DeliveryWithAttempts.of(found, attempts)
+
+
+@router.get("/v1/dead-letters", responses=problems(401, 403, 422, 503))
+async def list_dead_letters(
+    caller: Reader, page: Paged, channel: Name | None = None, project: OfProject = None
+) -> DeadLetterList:
+    """What waits for a person's decision, the latest first."""
+    found = await deliveries.dead_letters(
+        caller.service.database, project=caller.project(project), channel=channel, wanted=page
+    )
+    items = [DeadLetterAnswer.of(one) for one in found.items]
+    return DeadLetterList(items=items, next_cursor=found.next_cursor)
+
+
+@router.post(
+    "/v1/dead-letters/redeliver",
+    responses=problems(401, 403, 413, 415, 422, 503),
+    openapi_extra=documented(DeadLetters),
+)
+async def redeliver_dead_letters(
+    caller: Manager, body: DeadLettersBody, project: OfProject = None
+) -> DecidedAnswer:
+    """Return dead letters to pending, by their ids or all of a channel; what is not dead is skipped."""
+    service = caller.service
+    decided = await deliveries.redeliver_all(
+        service.database,
+        service.plan,
+        caller.actor(body.actor, project=project),
+        ids=body.ids or (),
+        channel=body.channel,
+    )
+    return DecidedAnswer.of(decided)
+
+
+@router.post(
+    "/v1/dead-letters/discard",
+    responses=problems(401, 403, 413, 415, 422, 503),
+    openapi_extra=documented(DeadLetters),
+)
+async def discard_dead_letters(
+    caller: Manager, body: DeadLettersBody, project: OfProject = None
+) -> DecidedAnswer:
+    """Give dead letters up for good, by their ids or all of a channel; what is not dead is skipped."""
+    decided = await deliveries.discard_all(
+        caller.service.database,
+        caller.actor(body.actor, project=project),
+        ids=body.ids or (),
+        channel=body.channel,
+    )
+    return DecidedAnswer.of(decided)

@@ -1,0 +1,124 @@
+"""Every way a request can fail, as a problem document; only here do the house's errors meet status codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from notifier.api.problems import Problem, retry_after
+from notifier.domain.errors import NotifierError, Overloaded, StoreBroken, StoreFull, StoreUnavailable
+from notifier.domain.time import SECOND
+from notifier.oncall.errors import Refused, Unknown, Unreadable
+
+UNEXPECTED = Problem(500, "the service failed at this; its log says more under this answer's X-Request-Id")
+
+_PLACES = {"body", "query", "path", "header"}
+_HTTP = {
+    404: "there is nothing at this path: see /openapi.json",
+    405: "this path does not know that method: see the header Allow",
+}
+_MESSAGES = {
+    "extra_forbidden": "a field that is not known here: see /openapi.json for those that are",
+    "missing": "this is missing",
+    "model_type": "the body must be a JSON object",
+    "model_attributes_type": "the body must be a JSON object",
+    "string_pattern_mismatch": "it has characters that are not allowed here",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Let every error be answered as RFC 9457 says."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(NotifierError, _house)
+
+
+def answer(problem: Problem) -> Response:
+    return Response(problem.body(), status_code=problem.status, headers=problem.all_headers())
+
+
+def invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
+    """422 from pydantic's errors: where and why, without what was sent."""
+    found = [{"path": _path(error), "message": _message(error)} for error in errors]
+    return unreadable(found)
+
+
+def unreadable(errors: Sequence[Mapping[str, str]]) -> Problem:
+    """422. The first error is in the sentence, all of them are in `errors`."""
+    first = errors[0] if errors else {"path": "", "message": "the request is not as it should be"}
+    where = f"{first['path']}: " if first["path"] else ""
+    return Problem(422, f"{where}{first['message']}", more={"errors": list(errors)})
+
+
+def problem_of(error: NotifierError) -> Problem:
+    """What an error of the house means to a caller."""
+    match error:
+        case Unknown():
+            return Problem(404, str(error))
+        case Refused():
+            return Problem(409, str(error), more={"state": error.state})
+        case Unreadable():
+            return unreadable([{"path": error.path, "message": str(error)}])
+        case _:
+            return _unavailable(error)
+
+
+def _unavailable(error: NotifierError) -> Problem:
+    match error:
+        case StoreFull():
+            return retry_after(
+                503, "the database is full: free space or raise database.max_size", 30 * SECOND
+            )
+        case StoreUnavailable() | StoreBroken():
+            return retry_after(503, "the database does not answer: send the same again", 2 * SECOND)
+        case Overloaded():
+            return retry_after(503, "too much waits for the database: send the same again", error.retry_after)
+        case _:
+            return UNEXPECTED
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    return answer(cast("Problem", error))
+
+
+async def _validation(_: Request, error: Exception) -> Response:
+    return answer(invalid(cast("RequestValidationError", error).errors()))
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    known = cast("HTTPException", error)
+    detail = _HTTP.get(known.status_code, HTTPStatus(known.status_code).phrase)
+    return answer(Problem(known.status_code, detail, known.headers or {}))
+
+
+async def _house(_: Request, error: Exception) -> Response:
+    problem = problem_of(cast("NotifierError", error))
+    if problem is UNEXPECTED:
+        raise error
+    return answer(problem)
+
+
+def _path(error: Mapping[str, Any]) -> str:
+    """`ids[3]`; fields of the contract only: a name that the sender chose is left out."""
+    places = list(error["loc"])
+    if places and places[0] in _PLACES:
+        del places[0]
+    if error["type"] == "extra_forbidden":
+        places = places[:-1]
+    path = ""
+    for place in places:
+        path += f"[{place}]" if isinstance(place, int) else f".{place}" if path else str(place)
+    return path
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    kind, text = error["type"], str(error["msg"])
+    if kind == "json_invalid":
+        return "the body is no JSON: " + text.removeprefix("Invalid JSON: ")
+    return _MESSAGES.get(kind, text.removeprefix("Value error, "))

@@ -1,0 +1,74 @@
+"""`/v1/incidents` and `/v1/groups`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+
+from notifier.api.access import OfProject, Paged, Reader
+from notifier.api.answers import EventList, GroupAnswer, GroupList, IncidentAnswer, IncidentList
+from notifier.api.openapi import problems
+from notifier.domain.incident import State
+from notifier.oncall import groups, incidents
+
+router = APIRouter(tags=["incidents"])
+
+_encode = msgspec.json.Encoder().encode
+
+Q = Annotated[
+    str | None,
+    Query(
+        max_length=incidents.search.LONGEST,
+        description='Matchers and words of the title: `service="billing" timeout`. All must hold.',
+    ),
+]
+
+
+@router.get("/v1/incidents", response_model=IncidentList, responses=problems(401, 403, 422, 503))
+async def list_incidents(
+    caller: Reader, page: Paged, state: State | None = None, q: Q = None, project: OfProject = None
+) -> Response:
+    """Incidents, newest first, in all states unless filtered. A page may be short and yet have a next one."""
+    service = caller.service
+    found = await incidents.find(
+        service.database,
+        project=caller.project(project),
+        state=state,
+        q=q,
+        wanted=page,
+        url=service.settings.server.url,
+    )
+    return _json({"items": [one.as_json() for one in found.items], "next_cursor": found.next_cursor})
+
+
+@router.get("/v1/incidents/{id}", response_model=IncidentAnswer, responses=problems(401, 403, 404, 422, 503))
+async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - the contract's name
+    """One incident, by its id or its number."""
+    service = caller.service
+    found = await incidents.one(service.database, id, reach=caller.reach, url=service.settings.server.url)
+    return _json(found.as_json())
+
+
+@router.get(
+    "/v1/incidents/{id}/events", response_model=EventList, responses=problems(401, 403, 404, 422, 503)
+)
+async def list_events(caller: Reader, page: Paged, id: str) -> Response:  # noqa: A002
+    """Samples of its events, newest first: the last one, ever fewer, and the first ten. `count` is exact."""
+    found = await incidents.events(caller.service.database, id, reach=caller.reach, wanted=page)
+    return _json({"items": found.items, "next_cursor": found.next_cursor})
+
+
+@router.get("/v1/groups", responses=problems(401, 403, 422, 503))
+async def list_groups(caller: Reader, page: Paged, project: OfProject = None) -> GroupList:
+    """What waits, until when, held by what; newest first."""
+    service = caller.service
+    found = await groups.find(service.database, service.plan, project=caller.project(project), wanted=page)
+    return GroupList(items=[GroupAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
+
+
+def _json(document: Mapping[str, Any]) -> Response:
+    """Documents are JSON already: validating what the store wrote would cost more than reading it."""
+    return Response(_encode(document), media_type="application/json")

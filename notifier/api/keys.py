@@ -1,0 +1,55 @@
+"""`/v1/keys`: the instance's, so they want an `admin` key."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fastapi import APIRouter, Request, Response
+
+from notifier.api.access import Admin, Name, Paged
+from notifier.api.answers import CreatedKey, KeyAnswer, KeyList
+from notifier.api.auth import Keyring
+from notifier.api.bodies import NewKey, NewKeyBody, documented
+from notifier.api.openapi import problems
+from notifier.oncall import keys
+
+router = APIRouter(tags=["keys"])
+
+
+@router.get("/v1/keys", responses=problems(401, 403, 422, 503))
+async def list_keys(caller: Admin, page: Paged, project: Name | None = None) -> KeyList:
+    """The keys of all projects, or of one, newest first, revoked ones too; their secrets are not kept."""
+    found = await keys.find(caller.service.database, project=project, wanted=page)
+    return KeyList(items=[KeyAnswer.of(key) for key in found.items], next_cursor=found.next_cursor)
+
+
+@router.post(
+    "/v1/keys",
+    status_code=201,
+    responses=problems(401, 403, 413, 415, 422, 503),
+    openapi_extra=documented(NewKey),
+)
+async def create_key(request: Request, caller: Admin, body: NewKeyBody, response: Response) -> CreatedKey:
+    """Make a key. Its secret is in `key`, and is shown only now. A project exists once a key names it."""
+    key, secret = await keys.create(
+        caller.service.database,
+        caller.actor(body.actor),
+        project=body.project or caller.key.project,
+        name=body.name,
+        scopes=sorted(set(body.scopes)),
+    )
+    _forget(request)
+    response.headers["cache-control"] = "no-store"
+    return CreatedKey.with_secret(key, secret)
+
+
+@router.delete("/v1/keys/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
+async def revoke_key(request: Request, caller: Admin, id: str) -> Response:  # noqa: A002 - the contract's name
+    """Revoke a key for good, at once; the same again is 204 as well."""
+    await keys.revoke(caller.service.database, caller.actor(), id)
+    _forget(request)
+    return Response(status_code=204)
+
+
+def _forget(request: Request) -> None:
+    cast("Keyring", request.app.state.keyring).forget()

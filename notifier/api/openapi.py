@@ -1,0 +1,164 @@
+"""The OpenAPI document: what FastAPI knows of the routes, and what goes past it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+_TEXT = {"type": "string"}
+_OPTIONAL_TEXT = {"type": ["string", "null"]}
+_FRAME = {
+    "type": "object",
+    "properties": {
+        "file": _OPTIONAL_TEXT,
+        "function": _OPTIONAL_TEXT,
+        "line": {"type": ["integer", "null"]},
+        "code": _OPTIONAL_TEXT,
+        "in_app": {"type": ["boolean", "null"]},
+    },
+}
+_EXCEPTION = {
+    "type": "object",
+    "properties": {
+        "type": _OPTIONAL_TEXT,
+        "module": _OPTIONAL_TEXT,
+        "message": _OPTIONAL_TEXT,
+        "frames": {"type": "array", "items": _FRAME, "description": "Outermost first."},
+        "cause": {"oneOf": [{"$ref": "#/components/schemas/Exception"}, {"type": "null"}]},
+        "notes": {"type": "array", "items": _TEXT},
+    },
+}
+_TASK = {
+    "type": "object",
+    "properties": {
+        "id": _OPTIONAL_TEXT,
+        "name": _OPTIONAL_TEXT,
+        "attempt": {"type": ["integer", "null"]},
+        "max_attempts": {"type": ["integer", "null"]},
+    },
+}
+_EVENT = {
+    "type": "object",
+    "description": "One error occurrence. `service`, and `message` or `exception`, are required.",
+    "required": ["service"],
+    "properties": {
+        "id": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 128,
+            "description": "Unique for 24 h at least.",
+        },
+        "timestamp": {"type": "string", "format": "date-time"},
+        "service": {"type": "string", "minLength": 1},
+        "environment": {"type": "string", "default": "production"},
+        "release": _OPTIONAL_TEXT,
+        "host": _OPTIONAL_TEXT,
+        "severity": {"enum": ["critical", "error", "warning", "info"], "default": "error"},
+        "message": _OPTIONAL_TEXT,
+        "exception": {"oneOf": [{"$ref": "#/components/schemas/Exception"}, {"type": "null"}]},
+        "task": _TASK,
+        "labels": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        "context": {"type": "object"},
+        "trace_id": _OPTIONAL_TEXT,
+        "fingerprint": {"type": "array", "items": _TEXT},
+        "links": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"title": _TEXT, "url": {"type": "string", "format": "uri"}},
+            },
+        },
+        "status": {"enum": ["firing", "resolved"], "default": "firing"},
+    },
+}
+_RESULT = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "id": _TEXT,
+        "incident_id": _OPTIONAL_TEXT,
+        "status": {"enum": ["accepted", "duplicate", "rejected"]},
+        "warnings": {"type": "array", "items": _TEXT},
+        "index": {"type": "integer"},
+        "error": {"type": "object", "properties": {"path": _TEXT, "message": _TEXT}},
+    },
+}
+_RESULTS = {
+    "type": "object",
+    "required": ["results"],
+    "properties": {"results": {"type": "array", "items": _RESULT}},
+}
+_ONE_OR_MANY = {"application/json": {"schema": {"oneOf": [_RESULT, _RESULTS]}}}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation for the errors that it answers."""
+    return {status: {"description": HTTPStatus(status).phrase, "content": PROBLEM} for status in statuses}
+
+
+class Api(FastAPI):
+    """FastAPI, with `/v1/events` and the problem document in its description."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            document = super().openapi()
+            schemas = document["components"]["schemas"]
+            schemas.update(_problem_schemas())
+            schemas["Exception"] = _EXCEPTION
+            schemas["Event"] = _EVENT
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            document["paths"] = {"/v1/events": {"post": _events()}, **document["paths"]}
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def _problem_schemas() -> dict[str, Any]:
+    error = {
+        "type": "object",
+        "required": ["path", "message"],
+        "properties": {"path": {**_TEXT, "description": "The field; empty: the whole."}, "message": _TEXT},
+    }
+    problem = {
+        "type": "object",
+        "description": "RFC 9457.",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": _TEXT,
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemError"}},
+            "state": {**_TEXT, "description": "With 409: the present state."},
+        },
+    }
+    return {"Problem": problem, "ProblemError": error}
+
+
+def _events() -> dict[str, Any]:
+    event = {"$ref": "#/components/schemas/Event"}
+    many = {"type": "array", "items": event, "minItems": 1, "maxItems": 1_000}
+    answers: dict[int | str, dict[str, Any]] = {
+        202: {"description": "Committed: what became of each event.", "content": _ONE_OR_MANY},
+        **problems(401, 403, 413, 415, 429, 503),
+        422: {"description": "Not one event is valid.", "content": {**PROBLEM, **_ONE_OR_MANY}},
+    }
+    return {
+        "tags": ["events"],
+        "summary": "Post Events",
+        "description": "One event, or up to 1,000 as an array or as NDJSON, gzip or not. 202 comes after the commit.",
+        "operationId": "post_events",
+        "security": [{"key": []}],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"oneOf": [event, many]}},
+                "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+        },
+        "responses": {str(status): answer for status, answer in answers.items()},
+    }

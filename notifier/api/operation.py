@@ -1,0 +1,111 @@
+"""`/healthz`, `/readyz`, `/metrics` and `/v1/backup`."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from notifier.api.access import Admin, Documented, Running, Service, authenticate
+from notifier.api.answers import Health
+from notifier.api.auth import require
+from notifier.api.openapi import problems
+from notifier.api.problems import Problem
+
+router = APIRouter(tags=["operation"])
+
+CHUNK = 256 * 1024
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get("/healthz")
+async def healthz() -> Health:
+    """The process answers."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", responses=problems(503))
+async def readyz(service: Running) -> Health:
+    """A commit works and every loop beats; else 503 with the reasons."""
+    reasons = await service.ready()
+    if reasons:
+        errors = [{"path": "", "message": reason} for reason in reasons]
+        raise Problem(503, f"not ready: {'; '.join(reasons)}", {"retry-after": "1"}, {"errors": errors})
+    return Health(status="ready")
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **problems(401, 403)},
+)
+async def metrics(request: Request, service: Running, _: Documented) -> Response:
+    """Prometheus text. Needs `read`, unless the service listens on loopback only."""
+    if not _on_loopback(service.settings.server.host):
+        require(await authenticate(request), "read")
+    return Response(service.metrics.render(), media_type=_EXPOSITION)
+
+
+@router.post(
+    "/v1/backup",
+    response_class=Response,
+    responses={200: {"content": {"application/vnd.sqlite3": {}}}, **problems(401, 403, 409, 503)},
+)
+async def backup(request: Request, caller: Admin) -> Response:
+    """A consistent copy of the SQLite file, while the service goes on."""
+    service = caller.service
+    if service.database.dialect != "sqlite":
+        raise Problem(
+            409, "the database is PostgreSQL: back it up with pg_dump", more={"state": "postgresql"}
+        )
+    lock: asyncio.Lock = request.app.state.backup
+    if lock.locked():
+        raise Problem(409, "a backup is being made: try again when it is done", more={"state": "busy"})
+    async with lock:
+        copy = await _copy(service)
+        await service.database.write(lambda tx: caller.actor().record(tx, "backup", "database"))
+    return _Copy(copy)
+
+
+async def _copy(service: Service) -> BinaryIO:
+    """The copy, open and without a name: whatever happens, nothing stays behind."""
+    # Beside the database, for the folder of temporary files may be memory.
+    path = Path(service.settings.database.url.removeprefix("sqlite:///").partition("?")[0])
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as folder:
+        copy = Path(folder) / "notifier.db"
+        await service.backup(copy)
+        return copy.open("rb")
+
+
+class _Copy(StreamingResponse):
+    """Streams a file and closes it, whether or not somebody still listens."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        headers = {
+            "content-length": str(os.fstat(file.fileno()).st_size),
+            "content-disposition": 'attachment; filename="notifier.db"',
+            "cache-control": "no-store",
+        }
+        chunks = iter(lambda: file.read(CHUNK), b"")
+        super().__init__(chunks, media_type="application/vnd.sqlite3", headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
+def _on_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,42 @@
+"""The API: every router, every error as a problem, and the envelope around them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from notifier.api import channels, deliveries, errors, incidents, keys, operation
+from notifier.api.access import Service
+from notifier.api.auth import Keyring
+from notifier.api.envelope import Envelope
+from notifier.api.openapi import Api
+
+
+def routers() -> tuple[APIRouter, ...]:
+    """All but `/v1/events`, which goes past FastAPI."""
+    return (incidents.router, deliveries.router, channels.router, keys.router, operation.router)
+
+
+def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None) -> Api:
+    """The application. `ingest` answers `POST /v1/events`, where nobody has answered it before."""
+    api = Api(
+        title="notifier",
+        summary="Error reports in; deduplicated, rate-limited alerts out.",
+        version="1",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # the redirect would take its host from the request
+    )
+    api.state.service = service
+    api.state.keyring = keyring
+    api.state.backup = asyncio.Lock()
+    errors.install(api)
+    for router in routers():
+        api.include_router(router)
+    if ingest is not None:
+        api.router.routes.append(Route("/v1/events", ingest, methods=["POST"]))
+    api.add_middleware(Envelope)
+    return api

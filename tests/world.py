@@ -1,0 +1,165 @@
+"""A small service without its loops: events in, deliveries out, one step at a time under a manual clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from notifier.domain.delivery import Outcome, RateLimit
+from notifier.domain.errors import SendError
+from notifier.domain.event import Event, Severity
+from notifier.domain.matcher import parse
+from notifier.domain.route import Route
+from notifier.domain.time import HOUR, MINUTE, Duration, rfc3339
+from notifier.policy import routing
+from notifier.store import alerting, intake, outbox
+from notifier.store.alerting import Plan
+from notifier.store.database import Database
+from notifier.store.outbox import ChannelRules, Job
+
+TARGETS: Mapping[str, Sequence[str]] = {
+    "mail": ("ada@example.com", "bo@example.com"),
+    "hook": ("hooks.example.com",),
+}
+LIMITS: Mapping[str, RateLimit] = {"mail": RateLimit(messages=30, per=HOUR, burst=30)}
+
+ROUTES = Route(
+    key="root",
+    name="default",
+    line="notifier.yaml:3",
+    channels=("mail",),
+    routes=(
+        Route(
+            key="critical",
+            name='severity="critical"',
+            line="notifier.yaml:9",
+            match=(parse('severity="critical"'),),
+            channels=("hook", "mail"),
+            group_wait=0,
+        ),
+    ),
+)
+
+
+class Ids:
+    """Ids in the form of UUIDs that grow as they are made."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def __call__(self) -> str:
+        return f"{next(self._numbers):08x}-0000-7000-8000-000000000000"
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """What a test does to an open database."""
+
+    database: Database
+    clock: Any
+    plan: Plan
+    new_id: Ids
+    limits: Mapping[str, RateLimit] = field(default_factory=lambda: dict(LIMITS))
+
+    @classmethod
+    async def open(cls, database: Database, clock: Any) -> World:
+        new_id = Ids()
+        targets = await database.write(lambda tx: outbox.sync_targets(tx, TARGETS))
+        plan = Plan(
+            tree=ROUTES,
+            routes={route.key: route for route in ROUTES.walk()},
+            targets=targets,
+            url="https://notifier.example.com",
+            expires_after=24 * HOUR,
+            fallback_after=10 * MINUTE,
+            new_id=new_id,
+        )
+        return cls(database=database, clock=clock, plan=plan, new_id=new_id)
+
+    async def post(self, message: str = "it broke", **fields: Any) -> str:
+        """One event; its incident's id."""
+        return (await self.post_all([self.event(message, **fields)]))[0]
+
+    async def post_all(self, events: Sequence[Event]) -> list[str]:
+        """Events in one commit; their incidents' ids."""
+        batch = intake.Intake(
+            events=events, keys=["key"] * len(events), room={"key": 1_000_000}, new_id=self.new_id
+        )
+        committed = await self.database.write(lambda tx: intake.commit(tx, batch))
+        return [stored.incident_id or "" for stored in committed.stored]
+
+    def event(self, message: str = "it broke", **fields: Any) -> Event:
+        """An event as ingest hands it on; equal messages have equal fingerprints."""
+        now = self.clock.now()
+        service, project = fields.get("service", "billing"), fields.get("project", "shop")
+        severity = Severity(fields.get("severity", "error"))
+        environment = fields.get("environment", "production")
+        id_ = self.new_id()
+        labels = {
+            **fields.get("labels", {}),
+            "project": project,
+            "service": service,
+            "environment": environment,
+            "severity": severity.value,
+        }
+        document = {"id": id_, "timestamp": rfc3339(now), "service": service, "message": message}
+        return Event(
+            project=project,
+            id=id_,
+            id_given=False,
+            at=now,
+            received_at=now,
+            service=service,
+            environment=environment,
+            severity=severity,
+            fingerprint=fields.get("fingerprint", f"{service}:{message}"),
+            title=message,
+            labels=labels,
+            status=fields.get("status", "firing"),
+            document=json.dumps(document, ensure_ascii=False),
+        )
+
+    async def attend(self) -> None:
+        """Route whatever needs attention."""
+        while (await self.database.write(lambda tx: alerting.attend(tx, self.plan))).done:
+            pass
+
+    async def alert(self, wait: Duration = 10 * MINUTE) -> None:
+        """Route, let the groups' time pass, and decide."""
+        await self.attend()
+        self.clock.advance(wait)
+        while (await self.database.write(lambda tx: alerting.flush(tx, self.plan))).done:
+            pass
+
+    async def claim(self) -> tuple[Job, ...]:
+        """Take what is due, of every channel."""
+        rules = {
+            name: ChannelRules(name=name, rate_limit=self.limits.get(name), digest=True, pace=0, slots=100)
+            for name in self.plan.targets
+        }
+        return (await self.database.write(lambda tx: outbox.claim(tx, self.plan, rules))).jobs
+
+    async def deliver(self, job: Job) -> None:
+        await self.database.write(lambda tx: outbox.delivered(tx, job, None, "250 ok"))
+
+    async def fail(self, job: Job, outcome: Outcome = Outcome.BLOCKED, detail: str = "not allowed") -> None:
+        """End an attempt; `blocked` is dead at once."""
+        await self.database.write(lambda tx: outbox.failed(tx, job, SendError(outcome, detail), 0.0))
+
+    async def bury(self, message: str = "it broke", **fields: Any) -> list[str]:
+        """Post, alert and fail for good; the ids of the dead deliveries."""
+        await self.post(message, **fields)
+        await self.alert()
+        jobs = await self.claim()
+        for job in jobs:
+            await self.fail(job)
+        return [job.id for job in jobs]
+
+
+def group_of(world: World, labels: Mapping[str, str], project: str = "shop") -> str:
+    """The id of the group that the root route tells of these labels in."""
+    shared = routing.group_labels(world.plan.tree, labels, "")
+    return routing.group_key(project, world.plan.tree, shared)

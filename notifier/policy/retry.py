@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from notifier.domain.delivery import Outcome
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant
 
-SCHEDULE: tuple[Duration, ...] = (5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR)
+SCHEDULE: tuple[Duration, ...] = (
+    5 * SECOND,
+    30 * SECOND,
+    2 * MINUTE,
+    10 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+)
 JITTER = 0.2
 PERMANENT_SCHEDULE: tuple[Duration, ...] = (MINUTE, 8 * MINUTE)
 THROTTLED_DEFAULT: Duration = 30 * SECOND
 THROTTLED_AT_MOST: Duration = HOUR
+LAST_TRY: Duration = SECOND
+"""The last try comes this long before the expiry: whoever claims it must still find it alive."""
 FAILURES_TO_COOL = 3
 CLAIMS_AT_MOST = 5
 
@@ -48,11 +58,11 @@ def after(
 ) -> Again | Dead:
     """What becomes of a delivery whose attempt failed; `attempts` counts this one."""
     if outcome is Outcome.THROTTLED:
-        return _unless_expired(now + throttle(retry_after), expires_at, counts=False)
+        return _until(expires_at, now, now + throttle(retry_after), counts=False)
     if outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:
-        return _unless_expired(now + backoff(attempts, jitter), expires_at, counts=True)
+        return _until(expires_at, now, now + backoff(attempts, jitter), counts=True)
     if outcome is Outcome.PERMANENT and attempts <= len(PERMANENT_SCHEDULE):
-        return _unless_expired(now + PERMANENT_SCHEDULE[attempts - 1], expires_at, counts=True)
+        return _until(expires_at, now, now + PERMANENT_SCHEDULE[max(attempts, 1) - 1], counts=True)
     return Dead(reason=outcome)
 
 
@@ -62,9 +72,17 @@ def throttle(retry_after: Duration | None) -> Duration:
     return max(SECOND, min(wanted, THROTTLED_AT_MOST))
 
 
-def _unless_expired(at: Instant, expires_at: Instant, *, counts: bool) -> Again | Dead:
-    """The last try is at the expiry itself; after it there is none."""
-    return Again(at=at, counts=counts) if at < expires_at else Dead(reason=Outcome.EXPIRED)
+def _until(expires_at: Instant, now: Instant, at: Instant, *, counts: bool) -> Again | Dead:
+    """Again at `at`, or, where that is past the expiry, once more right before it; nothing dies before it expires.
+
+    A receiver that named its moment (`counts` is False) is not asked earlier: its delivery waits for the expiry.
+    """
+    if now >= expires_at:
+        return Dead(reason=Outcome.EXPIRED)
+    if at < expires_at:
+        return Again(at=at, counts=counts)
+    last = expires_at - LAST_TRY
+    return Again(at=last if counts and last > now else expires_at, counts=counts)
 
 
 def cool(failures: int, jitter: float) -> Duration | None:

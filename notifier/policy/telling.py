@@ -1,4 +1,4 @@
-"""Whether, when and why a group tells: level-triggered, by comparing what is with what has been told (DESIGN 5, Timing)."""
+"""Whether, when and why a group tells: by comparing what is with what has been told (DESIGN 5, Timing)."""
 
 from __future__ import annotations
 
@@ -53,9 +53,13 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What is has been told, or is by the route's wish not told (`send_resolved: false`)."""
+    """What is has been told, or is by the route's wish not told (`send_resolved: false`).
+
+    `repeat_at` is when a repeat is due; None: what is acknowledged or over is not repeated.
+    """
 
     state: State
+    repeat_at: Instant | None
 
 
 Verdict = Tell | Hold | Settled
@@ -67,17 +71,23 @@ def decide(member: Member, route: Route, now: Instant) -> Verdict:
         return _first(member, route, now)
     if member.state is State.RESOLVED:
         if member.told_state is State.RESOLVED or not route.send_resolved:
-            return Settled(state=State.RESOLVED)
+            return Settled(state=State.RESOLVED, repeat_at=None)
         return _tell(member, Reason.RESOLVED, None)
     if member.told_state is State.RESOLVED:
         return _tell(member, Reason.REOPENED, now + route.repeat_interval)
     if member.told_severity is not None and member.severity.rank > member.told_severity.rank:
         return _tell(member, Reason.SEVERITY_RAISED, now + route.repeat_interval)
-    if member.state is State.OPEN and now >= member.told_at + route.repeat_interval:
-        if member.count > member.told_count:
-            return _tell(member, Reason.REPEATED, now + route.repeat_interval)
-        return Hold(held_by=HeldBy.WAITING, wake=True)
-    return Settled(state=member.state)
+    return _repeat(member, route, now, member.told_at + route.repeat_interval)
+
+
+def _repeat(member: Member, route: Route, now: Instant, due_at: Instant) -> Verdict:
+    if member.state is not State.OPEN:
+        return Settled(state=member.state, repeat_at=None)
+    if now < due_at:
+        return Settled(state=State.OPEN, repeat_at=due_at)
+    if member.count > member.told_count:
+        return _tell(member, Reason.REPEATED, now + route.repeat_interval)
+    return Hold(held_by=HeldBy.WAITING, wake=True)
 
 
 def _first(member: Member, route: Route, now: Instant) -> Verdict:
@@ -124,5 +134,5 @@ def _only_repeats(member: Member) -> bool:
 
 
 def group_reason(reasons: Sequence[Reason]) -> Reason | None:
-    """The group's own reason: the first in the order of precedence that any member has; None: there is nothing to tell."""
+    """The group's own reason: the first in the order of precedence that any member has; None: nothing to tell."""
     return leading(set(reasons))

@@ -17,16 +17,22 @@ QUIET_AT_ONCE = 500
 
 
 def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
-    """Resolve incidents that no event has reached for `auto_resolve`."""
+    """Resolve incidents that no event has reached for `auto_resolve`.
+
+    One that was opened by a replayed old event is as young as its arrival: somebody must have heard of it.
+    """
     before = tx.now - auto_resolve
+    active = sa.case(
+        (incidents.c.last_seen > incidents.c.opened_at, incidents.c.last_seen), else_=incidents.c.opened_at
+    )
     rows = tx.run(
-        sa.select(incidents.c.number, incidents.c.last_seen)
+        sa.select(incidents.c.number, active.label("active_at"))
         .where(incidents.c.closed == OPEN, incidents.c.quiet_since <= before)
         .order_by(incidents.c.quiet_since)
         .limit(QUIET_AT_ONCE)
         .with_for_update(skip_locked=True)
     ).all()
-    quiet = [row.number for row in rows if row.last_seen <= before]
+    quiet = [row.number for row in rows if row.active_at <= before]
     if quiet:
         tx.run(
             sa.update(incidents)
@@ -41,11 +47,9 @@ def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
             )
         )
         tx.signal("attention")
-    busy = [row.number for row in rows if row.last_seen > before]
+    busy = [row.number for row in rows if row.active_at > before]
     if busy:
-        tx.run(
-            sa.update(incidents).where(incidents.c.number.in_(busy)).values(quiet_since=incidents.c.last_seen)
-        )
+        tx.run(sa.update(incidents).where(incidents.c.number.in_(busy)).values(quiet_since=active))
     first = sa.select(sa.func.min(incidents.c.quiet_since)).where(incidents.c.closed == OPEN)
     since = tx.run(first).scalar()
     return Progress(

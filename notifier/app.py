@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -97,7 +97,7 @@ async def _serve(settings: Settings, configs: Any, listener: socket.socket) -> i
     async with wiring.running(settings, configs) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 create_app(runtime),
                 http="httptools",
@@ -114,13 +114,20 @@ async def _serve(settings: Settings, configs: Any, listener: socket.socket) -> i
         broken = asyncio.create_task(_stop_when_broken(runtime, server))
         _on_signals(server)
         get("notifier.app").info("serving", host=settings.server.host, port=port, config=settings.source)
-        with suppress(asyncio.CancelledError):
-            await server._serve([listener])  # noqa: SLF001 - `serve` re-raises the signal, and would skip the drain
+        await server.serve([listener])
         broken.cancel()
         code = EXIT_BROKEN if runtime.broken.is_set() else 0
     if code == 0:
         get("notifier.app").info("stopped")
     return code
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but the signals are ours: its own handlers end the process before the sends in flight are drained."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _on_signals(server: uvicorn.Server) -> None:

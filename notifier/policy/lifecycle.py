@@ -93,17 +93,20 @@ def fold(current: Standing | None, newest_resolved: Standing | None, run: Sequen
 def _opened(run: Sequence[Event], skipped: int, previous_id: str | None) -> Fold:
     end = next((i for i in range(skipped, len(run)) if run[i].status == "resolved"), len(run))
     counted = run[skipped:end]
-    labels, varying = _labels(counted[0].labels, (), counted)
-    severity = max((event.severity for event in counted), key=lambda one: one.rank)
+    first = counted[0]
+    labels, varying = _labels(first.labels, (), counted)
+    severity = _highest(first.severity, counted)
+    if severity is not first.severity:
+        labels = {**labels, "severity": severity.value}
     return Fold(
         standing=None,
         previous_id=previous_id,
         state=State.OPEN,
         severity=severity,
-        labels={**labels, "severity": severity.value},
+        labels=labels,
         varying=varying,
-        first_seen=min(event.at for event in counted),
-        last_seen=max(event.at for event in counted),
+        first_seen=min([event.at for event in counted]),
+        last_seen=max([event.at for event in counted]),
         resolved_at=None,
         counted=counted,
         late=0,
@@ -112,11 +115,18 @@ def _opened(run: Sequence[Event], skipped: int, previous_id: str | None) -> Fold
     )
 
 
+def _highest(severity: Severity, events: Sequence[Event]) -> Severity:
+    for event in events:
+        if event.severity is not severity and event.severity.rank > severity.rank:
+            severity = event.severity
+    return severity
+
+
 def _onto_open(current: Standing, run: Sequence[Event]) -> Fold:
     end = next((i for i, event in enumerate(run) if event.status == "resolved"), None)
     counted = run if end is None else run[:end]
     labels, varying = _labels(current.labels, current.varying, counted)
-    severity = max((current.severity, *(event.severity for event in counted)), key=lambda one: one.rank)
+    severity = _highest(current.severity, counted)
     if severity is not current.severity:
         labels = {**labels, "severity": severity.value}
     change: Change = "counted"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from notifier.store.compiled import execute
 from notifier.store.database import Dialect, Tx
+from notifier.store.rows import pack, unfold
 from notifier.store.schema import deliveries, groups, incidents, members
 from notifier.store.schema import ledger as table
 
@@ -28,16 +29,17 @@ Name = Literal[
 
 def add(tx: Tx, counts: Mapping[Name, int]) -> None:
     """Add to this replica's counters."""
-    rows = [{"replica": tx.replica, "name": name, "n": n} for name, n in counts.items() if n]
-    for row in rows:
-        tx.run(_upsert(tx.dialect), row)
+    rows = [(tx.replica, name, n) for name, n in counts.items() if n]
+    if rows:
+        execute(tx, _upsert, {"counts": pack(rows)})
 
 
-@cache
-def _upsert(dialect: Dialect) -> sa.Insert:
+def _upsert(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "counts", [(column.name, column.type) for column in table.c])
     insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    return insert.on_conflict_do_update(
-        index_elements=["replica", "name"], set_={"n": table.c.n + insert.excluded.n}
+    adding = insert.from_select([column.name for column in table.c], sa.select(*rows.c).where(sa.true()))
+    return adding.on_conflict_do_update(
+        index_elements=["replica", "name"], set_={"n": table.c.n + adding.excluded.n}
     )
 
 

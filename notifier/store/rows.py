@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from notifier.store.database import Dialect
 
+_encode = msgspec.json.Encoder().encode
+
+
+def text(value: object) -> str:
+    """JSON text, as every JSON column holds it: four times as fast as the standard library, and this is the hot path."""
+    return _encode(value).decode()
+
 
 def pack(rows: Iterable[Sequence[object]]) -> str:
     """The parameter for `unfold`. Strings hold neither NUL nor lone surrogates: ingest has seen to it."""
-    return json.dumps(list(rows), separators=(",", ":"), ensure_ascii=False)
+    return text(list(rows))
 
 
 def unfold(

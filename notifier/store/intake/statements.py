@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from notifier.store.database import Dialect, Tx
+from notifier.store.database import Dialect
 from notifier.store.rows import unfold
 from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
 
 Text = sa.Text()
-
-
-def execute(
-    tx: Tx, build: Callable[[Dialect], sa.ClauseElement], parameters: Mapping[str, object]
-) -> sa.CursorResult[Any]:
-    text, names, fixed = _compiled(build, tx.dialect)
-    return tx.conn.exec_driver_sql(
-        text, tuple(parameters[name] if name in parameters else fixed[name] for name in names)
-    )
-
-
-@cache
-def _compiled(
-    build: Callable[[Dialect], sa.ClauseElement], dialect: Dialect
-) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
-    engine: Any = sqlite.dialect() if dialect == "sqlite" else postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
-    compiled: Any = build(dialect).compile(dialect=engine, compile_kwargs={"render_postcompile": True})
-    return str(compiled), tuple(compiled.positiontup or ()), compiled.params
 
 
 _IDENTITY = [("project", Text), ("environment", Text), ("fingerprint", Text)]

@@ -14,10 +14,10 @@ from notifier.domain.time import MINUTE
 from notifier.policy import lifecycle
 from notifier.policy.lifecycle import Fold, Standing
 from notifier.store import ledger
+from notifier.store.compiled import execute
 from notifier.store.database import LostRace, Tx
 from notifier.store.intake.statements import (
     delete_events,
-    execute,
     find_ids,
     find_open,
     find_resolved,
@@ -27,7 +27,7 @@ from notifier.store.intake.statements import (
     update_incidents,
     upsert_tallies,
 )
-from notifier.store.rows import pack
+from notifier.store.rows import pack, text
 from notifier.store.schema import OPEN
 
 Identity = tuple[str, str, str]
@@ -186,7 +186,7 @@ class _Work:
             )
             rows.append((
                 id_, first.project, first.environment, first.fingerprint, OPEN, fold.state.value, first.title,
-                fold.severity.value, json.dumps(dict(fold.labels), ensure_ascii=False), json.dumps(fold.varying),
+                fold.severity.value, text(fold.labels), text(fold.varying),
                 len(fold.counted), 0, now, fold.first_seen, fold.last_seen, fold.previous_id, now, 0, 0,
                 fold.last_seen,
             ))  # fmt: skip
@@ -209,7 +209,7 @@ class _Work:
             resolved = fold.change == "resolved"
             rows.append((
                 one.number, fold.state.value, one.number if fold.state is State.RESOLVED else OPEN, fold.severity.value,
-                json.dumps(dict(fold.labels), ensure_ascii=False), json.dumps(fold.varying),
+                text(fold.labels), text(fold.varying),
                 one.count + len(fold.counted), one.late + fold.late, fold.first_seen, fold.last_seen,
                 fold.resolved_at, "event" if resolved else None, now if fold.attention else None,
             ))  # fmt: skip

@@ -1,0 +1,152 @@
+"""A real `notifier serve` in a process of its own, for flows that kill, stop and restart it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+KEY = re.compile(r"^(ntf_[A-Za-z0-9_-]{32,})$", re.MULTILINE)
+START_WITHIN_S = 20.0
+STOP_WITHIN_S = 35.0
+
+
+class Service:
+    """One service on one configuration; it may be started more than once.
+
+    `settings` is the configuration as a mapping: `server.port` is chosen, and `database.url` is a file in the folder unless
+    it is given. `log` is everything it wrote to stderr in all its lives.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], *, environ: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = folder / "notifier.db"
+        self.key: str | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self._environ = environ or {}
+        document = {"database": {"url": f"sqlite:///{self.database}"}, **settings}
+        document["server"] = {"port": self.port, **document.get("server", {})}
+        self.config = folder / f"notifier-{self.port}.yaml"
+        self.config.write_text(yaml.safe_dump(document))
+        self._out = folder / f"stdout-{self.port}"
+        self._err = folder / f"stderr-{self.port}"
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text() if self._out.exists() else ""
+
+    @property
+    def log(self) -> str:
+        return self._err.read_text() if self._err.exists() else ""
+
+    def start(self, *, wait: bool = True) -> Service:
+        """Start it, and wait until it is ready."""
+        command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config)]
+        environ = {**os.environ, **self._environ}
+        with self._out.open("ab") as out, self._err.open("ab") as err:
+            self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder, env=environ)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + START_WITHIN_S
+        while time.monotonic() < deadline:
+            assert self.process is not None
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log}"
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                    found = KEY.search(self.out)
+                    self.key = self.key or (found.group(1) if found else None)
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"not ready within {START_WITHIN_S} s:\n{self.log}")
+
+    def client(self, key: str | None = None, **options: Any) -> httpx.Client:
+        """A client with the key that was printed, or another."""
+        headers = {"authorization": f"Bearer {key or self.key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
+
+    def post(self, document: Any, **options: Any) -> httpx.Response:
+        with self.client() as client:
+            return client.post("/v1/events", content=json.dumps(document), **options)
+
+    def kill(self) -> None:
+        """SIGKILL, as the kernel's out-of-memory killer does it."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_WITHIN_S)
+
+    def accounting(self) -> dict[str, float]:
+        """The terms of the accounting equations, `balanced` and the deliveries by state, from /metrics."""
+        with self.client() as client:
+            text = client.get("/metrics").text
+        found = {
+            name: float(value) for name, value in re.findall(r'^notifier_accounting\{term="(\w+)"\} (\S+)', text, re.MULTILINE)
+        }
+        for state, value in re.findall(r'^notifier_deliveries\{state="(\w+)"\} (\S+)', text, re.MULTILINE):
+            found[state] = float(value)
+        balanced = re.search(r"^notifier_accounting_balanced (\S+)", text, re.MULTILINE)
+        assert balanced is not None, text
+        found["balanced"] = float(balanced.group(1))
+        return found
+
+    def settle(self, *, within: float = 30.0) -> dict[str, float]:
+        """Wait until nothing is pending or being sent, and assert that the books balance."""
+        deadline = time.monotonic() + within
+        while True:
+            books = self.accounting()
+            if not books["pending"] and not books["sending"] and books["balanced"]:
+                return books
+            assert time.monotonic() < deadline, books
+            time.sleep(0.05)
+
+    def __enter__(self) -> Service:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def eventually(check: Any, *, within: float = 15.0) -> Any:
+    """The first true answer of `check`, asked again until `within` seconds have passed."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"still {answer!r} after {within} s"
+        time.sleep(0.02)

@@ -1,0 +1,129 @@
+"""The same stream of events to several servers in turn, slice by slice, so that all meet the same machine."""
+
+from __future__ import annotations
+
+import gc
+import re
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.bench.load import Slice, saturate
+from tests.bench.machine import cpu_seconds
+from tests.bench.subjects import ALERTMANAGER, NOTIFIER, Subject
+from tests.bench.wire import Broken, get, lanes
+
+WARM_UP_EVENTS = 3_000
+SPARE = 1.6
+"""How many times the warm-up's rate is prepared, so that requests do not run out before the time."""
+
+Stream = Callable[[], Iterator[bytes]]
+
+_ACCEPTED = {
+    NOTIFIER: re.compile(rb'^notifier_accounting\{term="accepted"\} ([0-9.e+]+)$', re.MULTILINE),
+    ALERTMANAGER: re.compile(
+        rb'^alertmanager_alerts_received_total\{status="firing",version="v2"\} ([0-9.e+]+)$', re.MULTILINE
+    ),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Measured:
+    """All slices of one subject. Rates are events a second; CPU is the server's."""
+
+    slices: list[Slice] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    cpu_share: list[float] = field(default_factory=list)
+    cpu_us_per_event: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return statistics.median(self.rates)
+
+    @property
+    def load_busy(self) -> float:
+        return statistics.median(one.busy for one in self.slices)
+
+    @property
+    def words(self) -> str:
+        return (
+            f"server {statistics.median(self.cpu_share):.0%}, load {self.load_busy:.0%} busy, "
+            f"{statistics.median(self.cpu_us_per_event):.0f} us of server CPU an event"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Contender:
+    """One subject, and the stream that it gets over so many connections.
+
+    They are opened for each slice, before its time begins: servers close what is idle while others have their turn.
+    """
+
+    subject: Subject
+    connections: int
+    tokens: Iterator[bytes]
+    batch: int
+    measured: Measured = field(default_factory=Measured)
+    _guess: float = 0.0
+
+    async def warm_up(self) -> None:
+        """A short stretch that is not counted, from which the next one's number of requests is known."""
+        count = max(self.connections, WARM_UP_EVENTS // self.batch)
+        self._guess = (await self._run(count, seconds=5.0))[0].rate
+
+    async def slice(self, seconds: float) -> None:
+        one, cpu = await self._run(int(self._guess * seconds * SPARE) + self.connections, seconds=seconds)
+        events = one.requests * self.batch
+        self.measured.slices.append(one)
+        self.measured.rates.append(events / one.seconds)
+        self.measured.cpu_share.append(cpu / one.seconds)
+        self.measured.cpu_us_per_event.append(cpu / events * 1e6)
+        self._guess = max(self._guess, one.rate)
+
+    async def _run(self, count: int, *, seconds: float) -> tuple[Slice, float]:
+        requests = self.subject.requests(self.tokens, batch=self.batch, count=count)
+        gc.collect()
+        async with lanes(self.subject.port, self.connections) as opened:
+            before = cpu_seconds(self.subject.process.pid)
+            one = await saturate(opened, requests, expected=self.subject.expected, seconds=seconds)
+            cpu = cpu_seconds(self.subject.process.pid) - before
+        self.subject.sent += one.requests * self.batch
+        return one, cpu
+
+
+async def contest(
+    subjects: Sequence[Subject],
+    stream: Stream,
+    *,
+    batch: int,
+    connections: int,
+    rounds: int,
+    seconds: float,
+) -> Mapping[str, Measured]:
+    """Interleaved slices; who begins changes with every round."""
+    contenders = [
+        Contender(subject=subject, connections=connections, tokens=stream(), batch=batch)
+        for subject in subjects
+    ]
+    for contender in contenders:
+        await contender.warm_up()
+    for number in range(rounds):
+        turn = number % len(contenders)
+        for contender in contenders[turn:] + contenders[:turn]:
+            await contender.slice(seconds)
+    return {contender.subject.name: contender.measured for contender in contenders}
+
+
+async def reconcile(subject: Subject) -> str:
+    """A sentence on the server's own count of events beside ours; `Broken` where they differ."""
+    pattern = _ACCEPTED.get(subject.name)
+    if pattern is None:
+        return ""
+    _, text = await get(subject.port, "/metrics", subject.key)
+    found = pattern.search(text)
+    if found is None:
+        raise Broken(f"{subject.name} does not show how many events it has accepted at /metrics")
+    counted = int(float(found[1]))
+    if counted != subject.sent:
+        raise Broken(f"{subject.name} answered for {subject.sent:,} events and counts {counted:,}")
+    return f"{subject.name} answered for {subject.sent:,} events and counts as many"

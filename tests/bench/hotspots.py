@@ -1,0 +1,160 @@
+"""Where the service's time goes while events come in: py-spy where it is installed, else cProfile of every thread.
+
+As a program, `python -m tests.bench.hotspots FOLDER serve --config FILE` runs the service under cProfile and writes
+one `.prof` file for each thread. cProfile counts calls exactly and makes small functions look dearer than they are:
+read the order, not the seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import io
+import pstats
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.bench import payload, subjects
+from tests.bench.contest import Contender
+from tests.bench.subjects import Grouping, Stable
+
+SHOWN = 35
+SHOWN_ROOMS = 20
+LEAST_SHARE = 0.02
+CONNECTIONS = 64
+
+
+async def find(stable: Stable, *, batch: int, new: bool, seconds: float) -> str:
+    """Load the service for some seconds and say what was expensive, as text."""
+    sampler = shutil.which("py-spy")
+    folder = stable.box("profiles")
+    wrapper = ("-m", "notifier.cli") if sampler else ("-m", "tests.bench.hotspots", str(folder))
+    async with subjects.notifier(stable, Grouping(), wrapper=wrapper) as subject:
+        contender = Contender(
+            subject=subject,
+            connections=CONNECTIONS if batch == 1 else 16,
+            tokens=payload.distinct() if new else payload.equal(),
+            batch=batch,
+        )
+        await contender.warm_up()
+        spy = _spy(sampler, subject.process.pid, folder, seconds) if sampler else None
+        await contender.slice(seconds)
+        if spy is not None:
+            await asyncio.to_thread(spy.wait, seconds + 30)
+        summary = (
+            f"{contender.measured.rate:,.0f} events a second under the profiler; {contender.measured.words}"
+        )
+    parts = (
+        [_raw(folder / "spy.txt")] if sampler else [_thread(file) for file in sorted(folder.glob("*.prof"))]
+    )
+    return "\n\n".join([summary, *filter(None, parts)])
+
+
+def _spy(sampler: str, pid: int, folder: Path, seconds: float) -> subprocess.Popen[bytes]:
+    out = folder / "spy.txt"
+    return subprocess.Popen(
+        [
+            sampler,
+            "record",
+            "-p",
+            str(pid),
+            "-d",
+            str(int(seconds)),
+            "-r",
+            "200",
+            "-t",
+            "-f",
+            "raw",
+            "-o",
+            str(out),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _raw(file: Path) -> str:
+    """py-spy's folded stacks as three lists: by thread, by function (self), and by function (with what it calls)."""
+    threads, own, total = Counter[str](), Counter[str](), Counter[str]()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        stack, _, count = line.rpartition(" ")
+        thread, *frames = stack.split(";")
+        threads[thread] += int(count)
+        own[frames[-1] if frames else thread] += int(count)
+        for frame in set(frames):
+            total[frame] += int(count)
+    everything = max(1, threads.total())
+    return "\n".join(
+        f"{title}\n" + "\n".join(f"{n / everything:7.1%}  {name}" for name, n in found.most_common(SHOWN))
+        for title, found in (("threads", threads), ("self", own), ("with callees", total))
+    )
+
+
+Stat = tuple[int, int, float, float, Any]
+
+
+def _thread(file: Path) -> str:
+    """One thread's profile: by room, and by function."""
+    stats: dict[tuple[str, int, str], Stat] = pstats.Stats(str(file), stream=io.StringIO()).stats  # type: ignore[attr-defined]
+    everything = sum(stat[2] for stat in stats.values())
+    rooms = Counter[str]()
+    for (path, _, name), stat in stats.items():
+        rooms[_room(path, name)] += stat[2]  # type: ignore[assignment]
+    by_room = [f"{seconds / everything:7.1%}  {room}" for room, seconds in rooms.most_common(SHOWN_ROOMS)]
+    dearest = sorted(stats.items(), key=lambda item: -item[1][2])[:SHOWN]
+    by_function = [
+        f"{own / everything:7.1%} {total / everything:7.1%} {calls:>9,}  {_room(path, name)}:{line} {name}"
+        for (path, line, name), (_, calls, own, total, _) in dearest
+    ]
+    head = f"{file.stem}: {everything:.1f} s"
+    return "\n".join([head, "by room (self)", *by_room, "self, with callees, calls", *by_function])
+
+
+def _room(path: str, name: str) -> str:
+    """`notifier/store/intake.py`, or the package's name."""
+    if path == "~":
+        return name if name.startswith("<built-in method") else "built-in methods"
+    parts = Path(path).parts
+    for anchor in ("site-packages", "notifier"):
+        if anchor in parts:
+            rest = parts[parts.index(anchor) + (anchor == "site-packages") :]
+            return rest[0] if anchor == "site-packages" else "/".join(rest)
+    return parts[-1]
+
+
+def _under_profile(folder: Path, arguments: list[str]) -> int:
+    """Run the command line with a profile for each thread; the service itself knows nothing of it."""
+    profiles: dict[str, cProfile.Profile] = {}
+
+    def watch(*_: object) -> None:
+        """The first call of a new thread: a profile of its own takes over from here."""
+        sys.setprofile(None)
+        profile = cProfile.Profile()
+        try:
+            profile.enable()
+        except ValueError:  # from Python 3.12 on only one thread can be profiled
+            return
+        profiles[f"{threading.current_thread().name}-{len(profiles)}"] = profile
+
+    threading.setprofile(watch)
+    from notifier.cli import main  # noqa: PLC0415 - after the threads are watched
+
+    sys.argv = ["notifier", *arguments]
+    profile = profiles["event-loop"] = cProfile.Profile()
+    profile.enable()
+    try:
+        return main()
+    finally:
+        profile.disable()
+        for name, found in profiles.items():
+            if found.getstats():
+                found.dump_stats(folder / f"{name}.prof")
+
+
+if __name__ == "__main__":
+    sys.exit(_under_profile(Path(sys.argv[1]), sys.argv[2:]))

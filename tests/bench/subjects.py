@@ -1,0 +1,272 @@
+"""Who is measured: notifier, the two baselines and Alertmanager, each a process of its own on the server's core."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.bench import payload
+from tests.bench.machine import pinned
+from tests.bench.payload import ALERT_FORM, EVENT_FORM, Form
+from tests.bench.wire import HOST, get
+
+ROOT = Path(__file__).parents[2]
+STARTS_WITHIN_S = 60.0
+STOPS_WITHIN_S = 40.0
+LOOK_EVERY_S = 0.005
+
+NOTIFIER = "notifier"
+BARE = "bare ASGI"
+VALIDATING = "FastAPI"
+ALERTMANAGER = "Alertmanager"
+
+_KEY = re.compile(r"ntf_[A-Za-z0-9_-]{32,}")
+
+
+class DidNotStart(Exception):
+    """A server under test ended or stayed silent; the text holds what it said last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """How both alerting services group, so that they do the same work."""
+
+    by_incident: bool = False
+    wait: str = "10s"
+
+
+@dataclass(slots=True, kw_only=True)
+class Subject:
+    """A running server and how it wants to be spoken to. `sent` counts the events that it has answered for."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    ready_seconds: float
+    key: str = "ntf_none"
+    form: Form = EVENT_FORM
+    path: str = "/v1/events"
+    batch_path: str = "/v1/events"
+    always_array: bool = False
+    accepted: int = 202
+    sent: int = 0
+
+    def requests(self, tokens: Iterator[bytes], *, batch: int, count: int) -> list[bytes]:
+        """The next `count` requests of `batch` events each, ready to be written."""
+        array = self.always_array or batch > 1
+        path = self.path if batch == 1 else self.batch_path
+        bodies = (payload.body(self.form, tokens, batch, array=array) for _ in range(count))
+        return [payload.head(self.port, path, self.key, len(body)) + body for body in bodies]
+
+    @property
+    def expected(self) -> bytes:
+        return str(self.accepted).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stable:
+    """Where servers are started: their core, a folder of their own, and the receiver that they tell."""
+
+    core: int
+    folder: Path
+    receiver_port: int
+    _names: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
+
+    def box(self, name: str) -> Path:
+        """A new folder for one process."""
+        folder = self.folder / f"{name.replace(' ', '-')}-{next(self._names)}"
+        folder.mkdir()
+        return folder
+
+
+def alertmanager_program() -> str | None:
+    """Debian's name, or upstream's; None where it is not installed."""
+    return shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+
+
+def alertmanager_version(program: str) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version ([0-9]+\.[0-9]+)", said.stdout + said.stderr)
+    return found[1] if found else "of unknown version"
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def notifier(
+    stable: Stable,
+    grouping: Grouping,
+    *,
+    box: Path | None = None,
+    wrapper: Sequence[str] = ("-m", "notifier.cli"),
+) -> AsyncIterator[Subject]:
+    """`notifier serve` on SQLite, telling the receiver. A `box` that was used before keeps its database.
+
+    `wrapper` is what Python runs, if not the command line itself.
+    """
+    folder = box or stable.box(NOTIFIER)
+    port = free_port()
+    config = folder / "notifier.yaml"
+    config.write_text(json.dumps(_service_config(stable, grouping, folder, port)), encoding="utf-8")
+    command = [sys.executable, *wrapper, "serve", "--config", str(config)]
+    async with _running(command, folder, stable.core) as (process, started):
+        ready = await _until_ready(process, folder, port, "/readyz", started)
+        key = _KEY.search((folder / "stdout").read_text(encoding="utf-8"))
+        yield Subject(
+            name=NOTIFIER, process=process, port=port, ready_seconds=ready, key=key[0] if key else "ntf_none"
+        )
+
+
+def _service_config(stable: Stable, grouping: Grouping, folder: Path, port: int) -> dict[str, Any]:
+    plenty = "100000000/minute"
+    return {
+        "server": {"host": HOST, "port": port},
+        "database": {"url": f"sqlite:///{folder / 'notifier.db'}", "max_size": "50GB"},
+        "channels": {"sink": {"type": "webhook", "url": f"http://{HOST}:{stable.receiver_port}/"}},
+        "route": {
+            "channels": ["sink"],
+            "group_by": ["incident"] if grouping.by_incident else ["service", "environment"],
+            "group_wait": grouping.wait,
+        },
+        "delivery": {"allow_private_addresses": True},
+        "ingest": {"rate_limit": plenty, "new_incidents": plenty},
+    }
+
+
+@asynccontextmanager
+async def baseline(stable: Stable, name: str) -> AsyncIterator[Subject]:
+    """The bare callable, or the endpoint that only validates."""
+    folder = stable.box(name)
+    command = [sys.executable, "-m", "tests.bench.baselines", "bare" if name == BARE else "validating"]
+    async with _running(command, folder, stable.core) as (process, started):
+        port = await _printed_port(process, folder, started)
+        path = "/" if name == BARE else "/openapi.json"
+        ready = await _until_ready(process, folder, port, path, started, any_status=True)
+        yield Subject(name=name, process=process, port=port, ready_seconds=ready, batch_path="/v1/batches")
+
+
+@asynccontextmanager
+async def alertmanager(stable: Stable, grouping: Grouping) -> AsyncIterator[Subject]:
+    """One Alertmanager without a cluster, telling the receiver."""
+    program = alertmanager_program()
+    assert program is not None
+    folder = stable.box(ALERTMANAGER)
+    port = free_port()
+    config = folder / "alertmanager.yml"
+    config.write_text(json.dumps(_alertmanager_config(stable, grouping)), encoding="utf-8")
+    command = [
+        program,
+        f"--config.file={config}",
+        f"--storage.path={folder / 'data'}",
+        f"--web.listen-address={HOST}:{port}",
+        "--cluster.listen-address=",
+        "--log.level=warn",
+    ]
+    async with _running(command, folder, stable.core) as (process, started):
+        ready = await _until_ready(process, folder, port, "/-/ready", started)
+        yield Subject(
+            name=ALERTMANAGER,
+            process=process,
+            port=port,
+            ready_seconds=ready,
+            form=ALERT_FORM,
+            path="/api/v2/alerts",
+            batch_path="/api/v2/alerts",
+            always_array=True,
+            accepted=200,
+        )
+
+
+def _alertmanager_config(stable: Stable, grouping: Grouping) -> dict[str, Any]:
+    url = f"http://{HOST}:{stable.receiver_port}/"
+    return {
+        "global": {"resolve_timeout": "24h"},
+        "route": {
+            "receiver": "sink",
+            "group_by": ["..."] if grouping.by_incident else ["service", "environment"],
+            "group_wait": grouping.wait,
+            "group_interval": "5m",
+            "repeat_interval": "4h",
+        },
+        # 20 shown at most, as notifier does; the default is to send the whole group.
+        "receivers": [{"name": "sink", "webhook_configs": [{"url": url, "max_alerts": 20}]}],
+    }
+
+
+@asynccontextmanager
+async def _running(
+    command: list[str], folder: Path, core: int
+) -> AsyncIterator[tuple[subprocess.Popen[bytes], float]]:
+    """A process on its core, and when it was started; at the end it is asked to stop, then made to."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err, pinned(core):
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=ROOT, env=environ
+        )
+    try:
+        yield process, started
+    finally:
+        process.terminate()
+        try:
+            await asyncio.to_thread(process.wait, STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+async def _until_ready(
+    process: subprocess.Popen[bytes],
+    folder: Path,
+    port: int,
+    path: str,
+    started: float,
+    *,
+    any_status: bool = False,
+) -> float:
+    """Seconds from the start to the first good answer."""
+    while True:
+        _still_there(process, folder, started)
+        try:
+            status, _ = await get(port, path)
+        except OSError:
+            status = 0
+        if status == 200 or (any_status and status):
+            return time.perf_counter() - started
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _printed_port(process: subprocess.Popen[bytes], folder: Path, started: float) -> int:
+    while True:
+        line = (folder / "stdout").read_text(encoding="ascii")
+        if line.endswith("\n"):
+            return int(line)
+        _still_there(process, folder, started)
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _still_there(process: subprocess.Popen[bytes], folder: Path, started: float) -> None:
+    if process.poll() is not None:
+        why = f"ended with code {process.returncode}"
+    elif time.perf_counter() - started > STARTS_WITHIN_S:
+        why = f"was not ready after {STARTS_WITHIN_S:.0f} s"
+    else:
+        return
+    said = _KEY.sub("(key)", (folder / "stderr").read_text(encoding="utf-8", errors="replace"))[-2_000:]
+    raise DidNotStart(f"{folder.name} {why}; it said: {said or 'nothing'}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ChannelSettings(BaseModel):
-    """The base of every kind's settings: frozen, unknown keys refused. `type`, `rate_limit` and `digest` are not here."""
+    """Base of every kind's settings: frozen, unknown keys refused. `type`, `rate_limit` and `digest` are not here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -35,9 +35,9 @@ S_contra = TypeVar("S_contra", bound=ChannelSettings, contravariant=True)
 class Channel(Protocol):
     """A configured sender.
 
-    `send` delivers one message to one target (an address, a Slack channel, a URL's name) and returns a receipt once the
-    receiver has taken it, or raises `SendError`. `thread` is what is known of earlier messages about the same episode at
-    the same target. The caller bounds the time (30 s) and records the outcome.
+    `send` delivers one message to one target (an address, a Slack channel, a URL's name) and returns a receipt
+    once the receiver has taken it, or raises `SendError`. `thread` is what is known of earlier messages about the
+    same episode at the same target. The caller bounds the time (30 s) and records the outcome.
     """
 
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt: ...
@@ -58,8 +58,8 @@ class Kind(Generic[S]):
     """One kind of channel, as the registry knows it.
 
     `targets` names the recipients (one delivery each); the names are stored and shown, so they hold no secret.
-    `digest` is whether pending messages beyond the rate limit go as one digest (else they are paced). `pace` is the least
-    time between two messages to one target. `concurrency` is how many sends of one channel may run at once.
+    `digest` is whether pending messages beyond the rate limit go as one digest (else they are paced). `pace` is the
+    least time between two messages to one target. `concurrency` is how many sends of one channel may run at once.
     """
 
     name: str

@@ -1,0 +1,66 @@
+"""What an HTTP answer means: one table for every channel (DESIGN 5, Outcomes). Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from notifier.domain.delivery import Outcome
+from notifier.domain.errors import SendError
+from notifier.domain.time import HOUR, SECOND, Duration, Instant
+
+LONGEST_COOLING: Duration = HOUR
+
+_BY_STATUS = {
+    408: Outcome.TRANSIENT,
+    410: Outcome.GONE,
+    425: Outcome.TRANSIENT,
+    429: Outcome.THROTTLED,
+}
+
+_HINTS = {
+    401: "the receiver wants credentials that the configuration does not give",
+    403: "the receiver refuses these credentials or this sender",
+    404: "check the URL",
+    410: "the receiver says that this address is no longer in use",
+    413: "the receiver takes smaller bodies only",
+    429: "the receiver asks to slow down",
+}
+
+
+def of_status(status: int) -> Outcome:
+    """The outcome of a complete answer with this status code. Redirects are never followed, so they are permanent."""
+    if 200 <= status < 300:
+        return Outcome.DELIVERED
+    return _BY_STATUS.get(status, Outcome.TRANSIENT if status >= 500 else Outcome.PERMANENT)
+
+
+def retry_after(value: str | None, now: Instant) -> Duration | None:
+    """`Retry-After` (RFC 9110, 10.2.3) as milliseconds from now, at most an hour; None where it says nothing usable."""
+    if value is None:
+        return None
+    text = value.strip()
+    # The date parser raises on bare numbers, and int() takes `1_0` and other scripts' digits.
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return min(int(text) * SECOND, LONGEST_COOLING)
+    try:
+        moment = parsedate_to_datetime(text)
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        at = int(aware.timestamp() * SECOND)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(max(0, at - now), LONGEST_COOLING)
+
+
+def failure(status: int, wait: Duration | None = None) -> SendError | None:
+    """The error that an answer amounts to, or None where the receiver has taken the message."""
+    outcome = of_status(status)
+    if outcome is Outcome.DELIVERED:
+        return None
+    if 300 <= status < 400:
+        sentence = f"the receiver answered {status}: redirects are not followed, so give the final URL"
+    else:
+        hint = _HINTS.get(status)
+        sentence = f"the receiver answered {status}" + (f": {hint}" if hint else "")
+    return SendError(outcome, sentence, retry_after=wait)

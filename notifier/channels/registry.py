@@ -1,0 +1,190 @@
+"""The kinds of channels, what their settings must look like, and how a configured one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import entry_points
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from notifier.channels import console, email, slack, webhook
+from notifier.channels.base import Channel, ChannelSettings, Kind, Toolbox
+from notifier.domain.delivery import RateLimit
+from notifier.domain.errors import Problem
+from notifier.domain.time import Duration
+from notifier.settings import ChannelBlock, Mark
+
+GROUP = "notifier.channels"
+
+_BUILT_IN: tuple[Kind[Any], ...] = (email.KIND, slack.KIND, webhook.KIND, console.KIND)
+
+# Keys of the contract whose behaviour is not built yet: refused, with the reason.
+_LATER = {
+    ("slack", "signing_secret"): "is for Slack's buttons, which come with a later version: remove it for now"
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConfig:
+    """A channel that can be opened. `warnings` are what `check` shows but what does not stop a start."""
+
+    name: str
+    kind: Kind[Any]
+    settings: ChannelSettings
+    targets: tuple[str, ...]
+    rate_limit: RateLimit | None
+    digest: bool
+    pace: Duration
+    concurrency: int
+    warnings: tuple[Problem, ...] = ()
+
+
+@cache
+def kinds() -> Mapping[str, Kind[Any]]:
+    """Built-in kinds and those of installed packages; no package can take a built-in name."""
+    found = {point.name: point.load() for point in entry_points(group=GROUP)}
+    return {name: kind for name, kind in found.items() if isinstance(kind, Kind)} | {
+        kind.name: kind for kind in _BUILT_IN
+    }
+
+
+def validate(
+    block: ChannelBlock, *, allow_private: bool, known: Mapping[str, Kind[Any]] | None = None
+) -> ChannelConfig | tuple[Problem, ...]:
+    """The channel that a block describes, or everything that is wrong with it, each with its place."""
+    available = kinds() if known is None else known
+    kind = available.get(block.type)
+    if kind is None:
+        return (_problem(block, ("type",), f"type: {_unknown_kind(block.type, available)}"),)
+    try:
+        settings = kind.settings.model_validate(dict(block.options))
+    except ValidationError as error:
+        return tuple(
+            _explained(block, kind, one) for one in error.errors(include_url=False, include_input=False)
+        )
+    return ChannelConfig(
+        name=block.name,
+        kind=kind,
+        settings=settings,
+        targets=tuple(kind.targets(settings)),
+        rate_limit=block.rate_limit,
+        digest=kind.digest if block.digest is None else block.digest,
+        pace=kind.pace,
+        concurrency=kind.concurrency,
+        warnings=() if allow_private else tuple(_plain_http(block)),
+    )
+
+
+def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - read as registry.open
+    """The sender of a validated channel."""
+    return config.kind.open(config.name, config.settings, toolbox)
+
+
+def json_schema() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of every kind's own keys, by kind."""
+    return {name: kind.settings.model_json_schema(by_alias=True) for name, kind in kinds().items()}
+
+
+def _unknown_kind(name: str, available: Iterable[str]) -> str:
+    names = sorted(available)
+    close = get_close_matches(name, names, n=1)
+    return f"there is no such kind of channel{_meant(close)}; there are {', '.join(names)}"
+
+
+def _plain_http(block: ChannelBlock) -> Iterable[Problem]:
+    for key in ("url", "webhook_url", "base_url"):
+        value = block.options.get(key)
+        if isinstance(value, str) and value.lower().startswith("http://"):
+            yield _problem(
+                block,
+                (key,),
+                f"{key}: http:// will be refused when something is to be sent; "
+                "use https://, or set delivery.allow_private_addresses",
+            )
+
+
+def _explained(block: ChannelBlock, kind: Kind[Any], error: ErrorDetails) -> Problem:
+    path = _written_path(block, error["loc"])
+    return _problem(block, path, f"{_dotted(path)}{_sentence(kind, path, error)}")
+
+
+def _sentence(kind: Kind[Any], path: tuple[str | int, ...], error: ErrorDetails) -> str:
+    later = _LATER.get((kind.name, str(path[-1]))) if len(path) == 1 else None
+    if later is not None:
+        return later
+    match error["type"]:
+        case "extra_forbidden":
+            keys = _keys_at(kind.settings, path[:-1])
+            return f"unknown key{_meant(get_close_matches(str(path[-1]), keys, n=1))}; known: {', '.join(sorted(keys))}"
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "string_pattern_mismatch":
+            return "has characters that do not belong there, or is empty"
+        case _:
+            text = error["msg"].removeprefix("Input ")
+            return text[:1].lower() + text[1:]
+
+
+def _written_path(block: ChannelBlock, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The path as written: a list of one may be written without its brackets."""
+    if (
+        len(loc) > 1
+        and loc[-1] == 0
+        and loc not in block.marks
+        and not isinstance(_at(block.options, loc[:-1]), list)
+    ):
+        return loc[:-1]
+    return loc
+
+
+def _at(options: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        if not isinstance(options, Mapping) or step not in options:
+            return None
+        options = options[step]
+    return options
+
+
+def _problem(block: ChannelBlock, path: tuple[str | int, ...], message: str) -> Problem:
+    mark = _mark(block, path)
+    return Problem(
+        file=mark.file, line=mark.line, column=mark.column, message=f"channels.{block.name}: {message}"
+    )
+
+
+def _mark(block: ChannelBlock, path: tuple[str | int, ...]) -> Mark:
+    """The place of the node, or of the nearest one around it that was written."""
+    prefixes = (path[:length] for length in range(len(path), 0, -1))
+    return next((block.marks[prefix] for prefix in prefixes if prefix in block.marks), block.mark)
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return f"{text}: " if text else ""
+
+
+def _keys_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    for step in path:
+        field = next((one for name, one in model.model_fields.items() if (one.alias or name) == step), None)
+        inner = None if field is None else _model(field.annotation)
+        if inner is None:
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    options = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    return next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _meant(close: list[str]) -> str:
+    return f", did you mean {close[0]}?" if close else ""

@@ -127,9 +127,12 @@ async def running(
     async with AsyncExitStack() as stack:
         database = await open_database(settings, clock=clock)
         stack.push_async_callback(database.aclose)
-        http = GuardedClient(allow_private=settings.delivery.allow_private_addresses)
+        now = _DatabaseClock(database)
+        http = GuardedClient(
+            clock=now, allow_private_addresses=settings.delivery.allow_private_addresses
+        )
         stack.push_async_callback(http.aclose)
-        toolbox = Toolbox(clock=_DatabaseClock(database), http=http)
+        toolbox = Toolbox(clock=now, http=http)
         opened: dict[str, OpenChannel] = {}
         for name, config in configs.items():
             sender = registry.open(config, toolbox)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import yaml
@@ -25,11 +25,13 @@ STOP_WITHIN_S = 35.0
 class Service:
     """One service on one configuration; it may be started more than once.
 
-    `settings` is the configuration as a mapping: `server.port` is chosen, and `database.url` is a file in the folder unless
-    it is given. `log` is everything it wrote to stderr in all its lives.
+    `settings` is the configuration as a mapping: `server.port` is chosen, and `database.url` is a file in the folder
+    unless it is given. `log` is everything it wrote to stderr in all its lives.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], *, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], *, environ: dict[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -52,10 +54,10 @@ class Service:
     def log(self) -> str:
         return self._err.read_text() if self._err.exists() else ""
 
-    def start(self, *, wait: bool = True) -> Service:
+    def start(self, *, wait: bool = True) -> Self:
         """Start it, and wait until it is ready."""
         command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config)]
-        environ = {**os.environ, **self._environ}
+        environ = {**_clean(), **self._environ}
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder, env=environ)
         if wait:
@@ -84,6 +86,71 @@ class Service:
         with self.client() as client:
             return client.post("/v1/events", content=json.dumps(document), **options)
 
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON answer of a call that must succeed."""
+        with self.client() as client:
+            answer = client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def items(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """All items of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        with self.client() as client:
+            while True:
+                page = {"limit": 100, **query, **({} if cursor is None else {"cursor": cursor})}
+                answer = client.get(path, params=page)
+                assert answer.status_code == 200, answer.text
+                found += answer.json()["items"]
+                cursor = answer.json()["next_cursor"]
+                if cursor is None:
+                    return found
+
+    def delivery(self, channel: str, target: str | None = None) -> dict[str, Any] | None:
+        """The newest delivery through `channel` (to `target`), with its attempts; None: there is none yet."""
+        found = self.get("/v1/deliveries", channel=channel)["items"]
+        ids = [one["id"] for one in found if target is None or one["target"] == target]
+        return self.get(f"/v1/deliveries/{ids[0]}") if ids else None
+
+    def wait_delivery(
+        self,
+        channel: str,
+        state: str,
+        *,
+        target: str | None = None,
+        outcome: str | None = None,
+        within: float = 15.0,
+    ) -> dict[str, Any]:
+        """The newest delivery of `channel`, once it has this state, and `outcome` is that of its last attempt."""
+        deadline = time.monotonic() + within
+        while True:
+            one = self.delivery(channel, target)
+            if one is not None and one["state"] == state and outcome in {None, one["outcome"]}:
+                return one
+            assert time.monotonic() < deadline, f"{one}\n{self.log[-3000:]}"
+            time.sleep(0.03)
+
+    def cli(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        key: str | None = None,
+        environ: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """One command of the command line, as a process, with the address and the key in its environment."""
+        return cli(
+            *arguments,
+            stdin=stdin,
+            folder=self.folder,
+            environ={"NOTIFIER_URL": self.url, "NOTIFIER_KEY": key or self.key or "", **(environ or {})},
+        )
+
+    def exit(self, *, within: float = START_WITHIN_S) -> int:
+        """The exit code of a process that ends by itself."""
+        assert self.process is not None
+        return self.process.wait(within)
+
     def kill(self) -> None:
         """SIGKILL, as the kernel's out-of-memory killer does it."""
         assert self.process is not None
@@ -102,7 +169,8 @@ class Service:
         with self.client() as client:
             text = client.get("/metrics").text
         found = {
-            name: float(value) for name, value in re.findall(r'^notifier_accounting\{term="(\w+)"\} (\S+)', text, re.MULTILINE)
+            name: float(value)
+            for name, value in re.findall(r'^notifier_accounting\{term="(\w+)"\} (\S+)', text, re.MULTILINE)
         }
         for state, value in re.findall(r'^notifier_deliveries\{state="(\w+)"\} (\S+)', text, re.MULTILINE):
             found[state] = float(value)
@@ -121,7 +189,7 @@ class Service:
             assert time.monotonic() < deadline, books
             time.sleep(0.05)
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -132,6 +200,27 @@ class Service:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def cli(
+    *arguments: str, folder: Path, stdin: str | None = None, environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`notifier ARGUMENTS` as a process in `folder`."""
+    return subprocess.run(
+        [sys.executable, "-m", "notifier.cli", *arguments],
+        input="" if stdin is None else stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=folder,
+        env={**_clean(), **(environ or {})},
+    )
+
+
+def _clean() -> dict[str, str]:
+    """The environment without what would configure the service behind a test's back."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
 
 
 def free_port() -> int:

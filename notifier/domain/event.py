@@ -55,7 +55,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """Why one posted event was not accepted. `path` names contract fields only (`exception.frames[3].line`)."""
+    """Why one posted event was not accepted.
+
+    `path` names contract fields only (`exception.frames[3].line`), empty where the event as a whole is meant.
+    """
 
     path: str
     message: str
+    reason: Literal["invalid", "too_large"] = "invalid"

@@ -1,0 +1,155 @@
+"""A request's body into its events' bytes: one object, an array, or one object a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+EVENTS_AT_MOST: Final = 1_000
+_SPLIT_BYTES: Final = 1_048_576
+_COMMAS: Final = 100_000
+_PROBE_BYTES: Final = 65_536
+_BOM: Final = b"\xef\xbb\xbf"
+_NDJSON: Final = frozenset(
+    {
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+        "application/json-lines",
+    }
+)
+_FOREIGN_APPLICATION: Final = (
+    "xml",
+    "zip",
+    "pdf",
+    "protobuf",
+    "msgpack",
+    "cbor",
+    "yaml",
+    "javascript",
+    "gzip",
+    "soap",
+)
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_FIRST = re.compile(rb"[ \t\r\n]*(.?)", re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]|,', re.DOTALL)
+
+
+class Malformed(Exception):
+    """Nothing in the body can be told apart as an event; `message` says what is wrong, where, and what to do."""
+
+    def __init__(
+        self, message: str, *, reason: Literal["unreadable", "empty", "too_many"] = "unreadable"
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The bytes of each event, in order; `single` if the body was one object and the answer is one too."""
+
+    single: bool
+    items: Sequence[bytes | msgspec.Raw]
+
+
+def accepts(content_type: str | None) -> bool:
+    """Any or no JSON content type, and what clients send for want of one; not what is clearly something else."""
+    kind = _kind(content_type)
+    major, _, minor = kind.partition("/")
+    if major in {"image", "audio", "video", "font", "multipart", "model"} or kind in {
+        "text/html",
+        "text/css",
+    }:
+        return False
+    return "json" in minor or not any(word in minor for word in _FOREIGN_APPLICATION)
+
+
+def split(body: bytes, content_type: str | None) -> Batch:
+    """Tell the events of a body apart. `Malformed` if there are none, or more than a thousand."""
+    body = body.removeprefix(_BOM)
+    if _kind(content_type) in _NDJSON:
+        return Batch(single=False, items=_counted([line for line in body.split(b"\n") if line.strip()]))
+    first = _FIRST.match(body)
+    if first is None or not first.group(1):
+        raise Malformed("the body is empty: send an event as a JSON object", reason="empty")
+    if first.group(1) != b"[":
+        return Batch(single=True, items=(body,))
+    return Batch(single=False, items=_counted(_elements(body)))
+
+
+def _kind(content_type: str | None) -> str:
+    return "" if content_type is None else content_type.partition(";")[0].strip().lower()
+
+
+def _counted(items: Sequence[bytes | msgspec.Raw]) -> Sequence[bytes | msgspec.Raw]:
+    if not items:
+        raise Malformed("there is no event in the body: send at least one", reason="empty")
+    if len(items) > EVENTS_AT_MOST:
+        raise Malformed(
+            f"more than {EVENTS_AT_MOST} events in one body: send them in several requests", reason="too_many"
+        )
+    return items
+
+
+def _elements(body: bytes) -> Sequence[bytes | msgspec.Raw]:
+    """An array's elements, undecoded.
+
+    The decoder tells them apart where all are JSON. Where one is not (NaN, 10,000 levels), brackets and strings still
+    show where each ends, so that it does not cost the others.
+    """
+    if body.count(b",") > _COMMAS:
+        _refuse_confetti(body[:_PROBE_BYTES])
+    try:
+        return _raws.decode(body)
+    except RecursionError:
+        return _by_brackets(body)
+    except msgspec.DecodeError as error:
+        return _by_brackets(body, str(error))
+
+
+def _refuse_confetti(start: bytes) -> None:
+    """Millions of tiny elements would become millions of objects before anybody counted them."""
+    try:
+        _by_brackets(start)
+    except Malformed as refusal:
+        if refusal.reason == "too_many":
+            raise
+
+
+def _by_brackets(body: bytes, why: str = "nested too deeply") -> list[bytes]:
+    unreadable = Malformed(f"the body is not valid JSON: {_where(why)}")
+    if len(body) > _SPLIT_BYTES:
+        raise unreadable
+    elements: list[bytes] = []
+    depth, start = 0, 0
+    for token in _TOKEN.finditer(body):
+        mark = token.group()[:1]
+        if mark in b"[{":
+            depth += 1
+            start = token.end() if depth == 1 else start
+        elif mark in b"]}":
+            depth -= 1
+        if depth == 0 and mark != b'"':
+            if body[token.end() :].strip():
+                raise unreadable
+            last = body[start : token.start()]
+            return [*elements, last] if elements or last.strip() else []
+        if depth == 1 and mark == b",":
+            elements.append(body[start : token.start()])
+            start = token.end()
+            _counted(elements)
+    raise unreadable
+
+
+def _where(why: str) -> str:
+    """The decoder's finding without its preamble; it names places, never content."""
+    if "truncated" in why:
+        return "it ends early; send it whole"
+    return why.removeprefix("JSON is malformed: ")

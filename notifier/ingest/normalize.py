@@ -1,0 +1,258 @@
+"""From a request's bytes to events: limits, sanitising, scrubbing, labels, fingerprint. Pure but for the given ids.
+
+Two readings: the strict one takes what is within the contract and holds nothing suspicious, at the speed of the
+decoder; the tolerant one takes everything else. Where both apply they give the same event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from notifier.domain.event import RESERVED_LABELS, Event, Rejection, Severity
+from notifier.domain.time import DAY, Instant, rfc3339
+from notifier.ingest import tolerant
+from notifier.ingest.batch import Malformed, accepts, split
+from notifier.ingest.contract import CAUSES, Failure, Link, Posted
+from notifier.ingest.scrub import suspicious
+from notifier.policy import fingerprint
+
+__all__ = ["Accepted", "Malformed", "Normalizer", "Parsed", "Rejection", "accepts"]
+
+TITLE_CHARS: Final = 200
+OLDEST: Final = 30 * DAY
+"""A timestamp further back is a broken clock, not a replayed spool: the time of arrival counts."""
+
+_STRICT_BYTES: Final = 16_384
+_RESERVED: Final = frozenset(RESERVED_LABELS)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_SEVERITY: Final = {severity.value: severity for severity in Severity}
+_strict = msgspec.json.Decoder(Posted).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An event, and sentences about what was changed or ignored in it."""
+
+    event: Event
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A body's events in order; `single` if it was one object and not a batch."""
+
+    single: bool
+    items: tuple[Accepted | Rejection, ...]
+
+
+class Normalizer:
+    """`max_event_bytes` bounds one event as posted; `new_id` names those that come without an id."""
+
+    def __init__(self, *, max_event_bytes: int, new_id: Callable[[], str]) -> None:
+        self._largest = max_event_bytes
+        self._new_id = new_id
+
+    def parse(
+        self,
+        body: bytes,
+        content_type: str | None,
+        *,
+        project: str,
+        received_at: Instant,
+        sent_at: Instant | None,
+    ) -> Parsed:
+        """Read a body. `Malformed` if no event can be told apart in it, or it is one object that is no JSON."""
+        batch = split(body, content_type)
+        items = tuple([self._item(bytes(raw), project, received_at, sent_at) for raw in batch.items])
+        if batch.single and isinstance(items[0], Rejection) and not items[0].path:
+            self._refuse_body(items[0])
+        return Parsed(single=batch.single, items=items)
+
+    def _refuse_body(self, rejection: Rejection) -> None:
+        if rejection.reason == "invalid":
+            raise Malformed(f"the body cannot be read as an event: {rejection.message}")
+
+    def _item(
+        self, raw: bytes, project: str, received_at: Instant, sent_at: Instant | None
+    ) -> Accepted | Rejection:
+        if len(raw) > self._largest:
+            return Rejection(
+                path="",
+                message=f"the event has {len(raw)} bytes, more than {self._largest} (ingest.max_event_bytes): "
+                "send less context or fewer frames",
+                reason="too_large",
+            )
+        try:
+            posted, warnings = _read(raw)
+            return self._accept(posted, warnings, project, received_at, sent_at)
+        except tolerant.Refused as refused:
+            return Rejection(path=refused.path, message=refused.message)
+
+    def _accept(
+        self, posted: Posted, warnings: list[str], project: str, received_at: Instant, sent_at: Instant | None
+    ) -> Accepted:
+        service = _required(posted)
+        given = posted.id is not None
+        identity = posted.id or self._new_id()
+        posted.id = identity
+        at = _moment(posted, received_at, sent_at, warnings)
+        failure = None if posted.exception is None else _told(posted.exception)
+        labels = _labels(posted, project, service, failure, warnings)
+        if posted.links:
+            posted.links = _web_links(posted.links, warnings)
+        return Accepted(
+            event=Event(
+                project=project,
+                id=identity,
+                id_given=given,
+                at=at,
+                received_at=received_at,
+                service=service,
+                environment=posted.environment,
+                severity=_SEVERITY[posted.severity],
+                fingerprint=fingerprint.compute(
+                    service=service,
+                    message=posted.message,
+                    exception=posted.exception,
+                    given=posted.fingerprint or (),
+                ),
+                title=_title(posted, failure),
+                labels=labels,
+                status=posted.status,
+                document=_encode(posted).decode(),
+            ),
+            warnings=tuple(warnings),
+        )
+
+
+def _read(raw: bytes) -> tuple[Posted, list[str]]:
+    if len(raw) <= _STRICT_BYTES and not suspicious(raw):
+        try:
+            posted = _strict(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return tolerant.read(raw)
+        if posted.exception is None or not _too_many_causes(posted.exception):
+            return posted, []
+    return tolerant.read(raw)
+
+
+def _too_many_causes(exception: Failure) -> bool:
+    depth = 0
+    while exception.cause is not None:
+        exception = exception.cause
+        depth += 1
+    return depth > CAUSES
+
+
+def _required(posted: Posted) -> str:
+    """The service; `Refused` where something required is missing."""
+    if posted.service is None or posted.service.isspace():
+        raise tolerant.Refused("service", "is required: name the service that reports")
+    if posted.status == "resolved":
+        if not posted.fingerprint or fingerprint.uses_default(posted.fingerprint):
+            raise tolerant.Refused(
+                "fingerprint",
+                "is required when status is resolved, without {{ default }}: it says what is resolved",
+            )
+    elif posted.message is None and posted.exception is None:
+        raise tolerant.Refused("message", "message or exception is required: say what went wrong")
+    if posted.exception is not None and posted.exception.type is posted.exception.message is None:
+        raise tolerant.Refused("exception.type", "an exception needs a type or a message")
+    return posted.service
+
+
+def _moment(posted: Posted, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
+    """When it happened by our reckoning: a sender's clock counts only against itself (DESIGN 5)."""
+    if posted.timestamp is None:
+        posted.timestamp = rfc3339(received_at)
+        return received_at
+    stamp = _instant(posted.timestamp)
+    if sent_at is None:
+        return received_at
+    if sent_at - stamp > OLDEST:
+        warnings.append("timestamp: more than 30 days before it was sent; the time of arrival counts")
+        return received_at
+    return min(received_at, received_at - (sent_at - stamp))
+
+
+def _instant(text: str) -> Instant:
+    try:
+        moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())
+        if len(text) < 19 or text[4] != "-":
+            raise ValueError  # noqa: TRY301 - ISO 8601, but not the profile of RFC 3339
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // _MILLISECOND
+    except (ValueError, OverflowError):
+        raise tolerant.Refused(
+            "timestamp", "must be an RFC 3339 date-time, for example 2026-11-22T05:00:00Z"
+        ) from None
+
+
+def _labels(
+    posted: Posted, project: str, service: str, failure: Failure | None, warnings: list[str]
+) -> dict[str, str]:
+    own: dict[str, str] = {}
+    for name, value in posted.labels.items():
+        if name in _RESERVED:
+            warnings.append(f"labels: {name} is reserved and was ignored")
+        else:
+            own[name] = value if type(value) is str else _word(value)
+    posted.labels = own  # type: ignore[assignment]
+    labels = {**own, "project": project, "service": service, "environment": posted.environment}
+    if posted.release is not None:
+        labels["release"] = posted.release
+    if posted.host is not None:
+        labels["host"] = posted.host
+    labels["severity"] = posted.severity
+    if failure is not None and failure.type is not None:
+        labels["exception"] = failure.type
+    if posted.task is not None and posted.task.name is not None:
+        labels["task"] = posted.task.name
+    return labels
+
+
+def _word(value: object) -> str:
+    """JSON's spelling: `true`, not `True`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _web_links(links: list[Link], warnings: list[str]) -> list[Link]:
+    kept: list[Link] = []
+    for position, link in enumerate(links):
+        if link.url is not None and link.url[:8].lower().startswith(("http://", "https://")):
+            kept.append(link)
+        else:
+            warnings.append(f"links[{position}]: left out; a link needs an http or https url")
+    return kept
+
+
+def _told(exception: Failure) -> Failure:
+    """The exception that title, label and fingerprint speak of."""
+    told = fingerprint.unwrapped(exception)
+    assert isinstance(told, Failure)
+    return told
+
+
+def _title(posted: Posted, failure: Failure | None) -> str:
+    said = None if failure is None else failure.message
+    line = _line(said or posted.message or "")
+    if failure is not None and failure.type is not None:
+        line = f"{_line(failure.type)}: {line}" if line else _line(failure.type)
+    line = line or ("resolved" if posted.status == "resolved" else "(no message)")
+    return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"
+
+
+def _line(text: str) -> str:
+    """The first line that says something, without control characters."""
+    if text.isprintable():
+        return text.strip()
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return "".join(c if c.isprintable() else " " for c in first).strip()

@@ -1,0 +1,88 @@
+"""Hostile text becomes plain values: one strict reading of JSON, one replacement of what no database can hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Final, NoReturn
+
+from notifier.ingest.contract import INT_MAX, INT_MIN
+
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+TOO_DEEP: Final = "[nested too deeply]"
+DEPTH: Final = 100
+
+
+class Unreadable(Exception):
+    """The text is no JSON that can be kept; the message says what is wrong and where, never what was there."""
+
+
+class Huge(str):
+    """A number beyond 64 bits or a double, as its digits: fine where any value goes, wrong in a typed field."""
+
+    __slots__ = ()
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def text(value: str) -> str:
+    """NUL and lone surrogates become U+FFFD: no database and no UTF-8 holds them."""
+    return value if value.isascii() and "\x00" not in value else _UNSTORABLE.sub(REPLACEMENT, value)
+
+
+def read(raw: bytes) -> Any:
+    """The JSON value in these bytes, sanitised. `Unreadable` if it is none, or nested beyond any use."""
+    try:
+        return _clean(_decode(raw.decode("utf-8")), DEPTH)
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"not valid UTF-8 (byte {error.start}): send JSON as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise Unreadable(_syntax(raw, error)) from None
+    except RecursionError:
+        raise Unreadable("nested too deeply: send fewer levels") from None
+
+
+def _decode(source: str) -> Any:
+    return json.loads(source, parse_int=_int, parse_float=_float, parse_constant=_constant)
+
+
+def _int(digits: str) -> int | Huge:
+    if len(digits) <= 20 and INT_MIN <= (number := int(digits)) <= INT_MAX:
+        return number
+    return Huge(digits)
+
+
+def _float(digits: str) -> float | Huge:
+    number = float(digits)
+    return number if math.isfinite(number) else Huge(digits)
+
+
+def _constant(_name: str) -> NoReturn:
+    raise Unreadable("NaN and Infinity are no JSON numbers: send null or a string")
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if type(value) is str:
+        return text(value)
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return TOO_DEEP
+    if isinstance(value, dict):
+        return {text(key): _clean(inner, depth - 1) for key, inner in value.items()}
+    return [_clean(inner, depth - 1) for inner in value]
+
+
+def _syntax(raw: bytes, error: json.JSONDecodeError) -> str:
+    where = len(error.doc[: error.pos].encode("utf-8", "surrogatepass"))
+    if not raw.strip():
+        return "empty: send an event as a JSON object"
+    if error.msg.startswith("Extra data"):
+        return (
+            f"not valid JSON: more follows after its end (byte {where}); send several events as an array, or one a "
+            "line as application/x-ndjson"
+        )
+    # The decoder's own words name what it expected, never what it found.
+    return f"not valid JSON: {error.msg.rstrip(': ').lower().removesuffix(' at')} (byte {where})"

@@ -1,0 +1,161 @@
+"""The identity of a problem: the default fingerprint, and the sender's own (DESIGN 4.1).
+
+The default is made of the service, the exception's type, and the in-app frames' file and function; where there are no
+such frames, of what the messages say with everything that varies masked. Line numbers never count. Project and
+environment are not part of it: an incident's identity has them anyway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+VERSION = 1
+"""Part of every default fingerprint: a change of the rules opens new incidents, it never merges old ones."""
+
+_MASKED_CHARS = 1_000
+
+
+class Frame(Protocol):
+    """One frame of a traceback; `in_app` is None where the sender did not say."""
+
+    @property
+    def file(self) -> str | None: ...
+    @property
+    def function(self) -> str | None: ...
+    @property
+    def in_app(self) -> bool | None: ...
+
+
+class Failure(Protocol):
+    """An exception as reported, frames outermost first."""
+
+    @property
+    def type(self) -> str | None: ...
+    @property
+    def message(self) -> str | None: ...
+    @property
+    def frames(self) -> Sequence[Frame]: ...
+    @property
+    def cause(self) -> Failure | None: ...
+
+
+# Exceptions that only carry another one: type, and how the message begins. Starlette raises the first from a
+# background task whose own exception has a handler; task groups and retry libraries raise the others.
+_WRAPPERS = (
+    ("RuntimeError", "Caught handled exception, but response already started"),
+    ("RuntimeError", "No response returned"),
+    ("ExceptionGroup", "unhandled errors in a TaskGroup"),
+    ("BaseExceptionGroup", "unhandled errors in a TaskGroup"),
+    ("RetryError", ""),
+)
+_WRAPPER_TYPES = frozenset(name for name, _ in _WRAPPERS)
+
+
+def compute(
+    *, service: str, message: str | None, exception: Failure | None, given: Sequence[str] = ()
+) -> str:
+    """32 hex digits. `given` is the sender's list; `{{ default }}` in it stands for the default fingerprint."""
+    if not given:
+        return _default(service, message, exception)
+    if not _names_default(given):
+        return _digest(["given", *given])
+    default = _default(service, message, exception)
+    elements = [_DEFAULT.sub(default, element) for element in given]
+    return default if elements == [default] else _digest(["given", *elements])
+
+
+def uses_default(given: Iterable[str]) -> bool:
+    """Whether the sender's list refers to the default fingerprint."""
+    return any(_DEFAULT.search(element) for element in given)
+
+
+def unwrapped(exception: Failure) -> Failure:
+    """The exception that a person wants to hear of: a framework's wrapper gives way to its cause."""
+    while exception.type in _WRAPPER_TYPES and exception.cause is not None and _is_wrapper(exception):
+        exception = exception.cause
+    return exception
+
+
+def masked(message: str) -> str:
+    """What a message says without what varies: numbers, hex, UUIDs, quoted strings, dates and paths."""
+    return _masked(message[:_MASKED_CHARS])
+
+
+@lru_cache(maxsize=2_048)
+def _masked(message: str) -> str:
+    return _VARYING.sub(_placeholder, message)
+
+
+_DEFAULT = re.compile(r"\{\{\s*default\s*\}\}")
+
+# Every repetition is over one class of characters with a fixed end, and the quoted ones are bounded, so that a hostile
+# message costs no more than its length.
+_VARYING = re.compile(
+    r"""(?P<quoted>(?<!\w)'[^'\n]{0,200}'(?!\w)|"[^"\n]{0,200}"|`[^`\n]{0,200}`)"""
+    r"|(?P<uuid>\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b)"
+    r"|(?P<date>\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
+    r"|(?P<path>\b[A-Za-z]:\\[^\s'\"<>|,;]{0,400}|(?<![\w/])~?/[\w.~%+@-]+(?:/[\w.~%+@-]*)*)"
+    r"|(?P<hex>\b0[xX][0-9a-fA-F]+|\b(?=[a-fA-F]{0,64}\d)(?=\d{0,64}[a-fA-F])[0-9a-fA-F]{8,64}\b)"
+    r"|(?P<number>\d+(?:[.,]\d+)*(?:[eE][+-]?\d+\b)?)"
+)
+
+
+def _placeholder(match: re.Match[str]) -> str:
+    return f"<{match.lastgroup}>"
+
+
+def _default(service: str, message: str | None, exception: Failure | None) -> str:
+    if exception is None:
+        return _digest(["default", str(VERSION), service, "", "message", masked(message or "")])
+    exception = unwrapped(exception)
+    parts = ["default", str(VERSION), service, exception.type or ""]
+    places = _places(exception.frames)
+    if places:
+        parts.append("frames")
+        parts.extend(places)
+    else:
+        parts += ["message", masked(exception.message or ""), masked(message or "")]
+    return _digest(parts)
+
+
+def _places(frames: Sequence[Frame]) -> Iterable[str]:
+    """Each in-app place once, in order of its first appearance: recursion of any period and depth is the same problem.
+
+    Frames that the sender marked count; where it marked none, those that it did not exclude.
+    """
+    chosen = [frame for frame in frames if frame.in_app] or [
+        frame for frame in frames if frame.in_app is None
+    ]
+    return dict.fromkeys(
+        f"{_module_path(frame.file or '')}\n{frame.function or ''}"
+        for frame in chosen
+        if frame.file or frame.function
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _module_path(file: str) -> str:
+    """The path without what depends on the machine: separators, a drive, where packages are installed."""
+    path = file.replace("\\", "/")
+    for prefix in ("/site-packages/", "/dist-packages/"):
+        path = path.rpartition(prefix)[2]
+    return re.sub(r"^[A-Za-z]:", "", path)
+
+
+def _is_wrapper(exception: Failure) -> bool:
+    message = exception.message or ""
+    return any(exception.type == name and message.startswith(start) for name, start in _WRAPPERS)
+
+
+def _names_default(given: Sequence[str]) -> bool:
+    return any("{{" in element for element in given) and uses_default(given)
+
+
+def _digest(parts: list[str]) -> str:
+    # Lengths keep ["ab", "c"] and ["a", "bc"] apart; surrogates that a caller let through must not raise.
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

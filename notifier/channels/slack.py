@@ -107,7 +107,7 @@ def payload(message: Message) -> dict[str, Any]:
     # A digest of twenty stays far below it: header, note, two per incident, one context.
     blocks = [block.to_dict() for block in _blocks(told)][:BLOCKS]
     return {
-        "text": escaped(f"[{told.scope}] {told.headline}", SECTION),
+        "text": escaped(told.headline if told.titled else f"[{told.scope}] {told.headline}", SECTION),
         "blocks": blocks,
         "unfurl_links": False,
         "unfurl_media": False,
@@ -119,7 +119,7 @@ def _blocks(told: wording.Story) -> Iterator[Block]:
         yield _section(escaped(told.note, SECTION))
     yield HeaderBlock(text=PlainTextObject(text=escaped(told.headline, HEADER), emoji=False))
     for one in told.entries:
-        yield _entry(one, titled=len(told.entries) > 1)
+        yield _entry(one, titled=told.titled)
         if one.frame is not None:
             yield _frame(one)
     yield ContextBlock(elements=[_markdown(escaped("\n".join(told.asides), SECTION))])

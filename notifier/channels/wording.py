@@ -81,13 +81,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A whole message in words. `asides` are the closing lines: more, suppressed, why, possible repeat."""
+    """A whole message in words.
+
+    `titled` says that entries need their own titles, as the headline speaks of several. `asides` are the closing
+    lines: more, suppressed, why, possible repeat.
+    """
 
     scope: str
     subject: str
     headline: str
     note: str | None
     entries: tuple[Entry, ...]
+    titled: bool
     asides: tuple[str, ...]
 
 
@@ -98,6 +103,7 @@ def story(message: Message) -> Story:
         headline=headline(message),
         note=None if message.note is None else plain(message.note, NOTE),
         entries=tuple(map(entry, message.told)),
+        titled=len(message.told) + message.more > 1,
         asides=asides(message),
     )
 
@@ -137,7 +143,7 @@ def headline(message: Message) -> str:
     if not message.told:
         return plain(f"{REASONS[message.reason]}: {scope(message)}", TITLE)
     counts = [f"{number(count)} {_word(reason)}" for reason, count in message.totals.items() if count]
-    return plain(f"{scope(message)}: {', '.join(counts) or f'{number(total)} incidents'}", TITLE)
+    return plain(f"{', '.join(counts) or f'{number(total)} incidents'} in {scope(message)}", TITLE)
 
 
 def entry(told: Told) -> Entry:
@@ -213,7 +219,7 @@ def lines(told: Story) -> list[str]:
     """The whole message as text lines, one fact each; an empty line separates incidents."""
     text = [told.headline] if told.note is None else [told.note, "", told.headline]
     for one in told.entries:
-        text += ["", *entry_lines(one, titled=len(told.entries) > 1)]
+        text += ["", *entry_lines(one, titled=told.titled)]
     return [*text, "", *told.asides]
 
 

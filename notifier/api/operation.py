@@ -50,7 +50,7 @@ async def metrics(request: Request, service: Running, _: Documented) -> Response
     """Prometheus text. Needs `read`, unless the service listens on loopback only."""
     if not _on_loopback(service.settings.server.host):
         require(await authenticate(request), "read")
-    return Response(service.metrics.render(), media_type=_EXPOSITION)
+    return Response(await service.exposition(), media_type=_EXPOSITION)
 
 
 @router.post(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import itertools
 import re
+import sqlite3
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.bench.load import Slice, saturate
 from tests.bench.machine import cpu_seconds
@@ -17,10 +22,12 @@ WARM_UP_EVENTS = 3_000
 SPARE = 1.6
 """How many times the warm-up's rate is prepared, so that requests do not run out before the time."""
 
+REUSED = 500
+
 Stream = Callable[[], Iterator[bytes]]
 
 _ACCEPTED = {
-    NOTIFIER: re.compile(rb'^notifier_accounting\{term="accepted"\} ([0-9.e+]+)$', re.MULTILINE),
+    NOTIFIER: re.compile(rb'^notifier_events_total\{result="accepted"\} ([0-9.e+]+)$', re.MULTILINE),
     ALERTMANAGER: re.compile(
         rb'^alertmanager_alerts_received_total\{status="firing",version="v2"\} ([0-9.e+]+)$', re.MULTILINE
     ),
@@ -81,7 +88,7 @@ class Contender:
         self._guess = max(self._guess, one.rate)
 
     async def _run(self, count: int, *, seconds: float) -> tuple[Slice, float]:
-        requests = self.subject.requests(self.tokens, batch=self.batch, count=count)
+        requests = self._prepared(count)
         gc.collect()
         async with lanes(self.subject.port, self.connections) as opened:
             before = cpu_seconds(self.subject.process.pid)
@@ -89,6 +96,12 @@ class Contender:
             cpu = cpu_seconds(self.subject.process.pid) - before
         self.subject.sent += one.requests * self.batch
         return one, cpu
+
+    def _prepared(self, count: int) -> Iterable[bytes]:
+        if not self.subject.forgetful:
+            return self.subject.requests(self.tokens, batch=self.batch, count=count)
+        few = self.subject.requests(self.tokens, batch=self.batch, count=min(count, REUSED))
+        return itertools.islice(itertools.cycle(few), count)
 
 
 async def contest(
@@ -122,8 +135,20 @@ async def reconcile(subject: Subject) -> str:
     _, text = await get(subject.port, "/metrics", subject.key)
     found = pattern.search(text)
     if found is None:
-        raise Broken(f"{subject.name} does not show how many events it has accepted at /metrics")
-    counted = int(float(found[1]))
-    if counted != subject.sent:
-        raise Broken(f"{subject.name} answered for {subject.sent:,} events and counts {counted:,}")
-    return f"{subject.name} answered for {subject.sent:,} events and counts as many"
+        raise Broken(f"{subject.name} does not show at /metrics how many events it has accepted")
+    counts = {"counts": int(float(found[1]))}
+    if subject.database is not None:
+        counts |= await asyncio.to_thread(_on_disk, subject.database)
+    told = ", ".join(f"{verb} {count:,}" for verb, count in counts.items())
+    sentence = f"{subject.name} answered for {subject.sent:,} events: {told}"
+    if any(count != subject.sent for count in counts.values()):
+        raise Broken(f"{sentence}; they must be the same")
+    return sentence
+
+
+def _on_disk(database: Path) -> dict[str, int]:
+    """What the file holds, read by a connection of our own."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        accepted = connection.execute("SELECT sum(n) FROM ledger WHERE name = 'accepted'").fetchone()[0]
+        counted = connection.execute("SELECT sum(count) FROM incidents").fetchone()[0]
+    return {"its ledger has": accepted or 0, "its incidents count": counted or 0}

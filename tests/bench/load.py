@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Slice:
 class _Closed:
     """Sends the prepared requests over all lanes until they run out or the time is up."""
 
-    def __init__(self, lanes: Sequence[Lane], requests: Sequence[bytes], expected: bytes) -> None:
+    def __init__(self, lanes: Sequence[Lane], requests: Iterable[bytes], expected: bytes) -> None:
         self._lanes = lanes
         self._requests = iter(requests)
         self._expected = expected
@@ -80,7 +80,7 @@ def refusal(status: bytes, body: bytes) -> str:
 
 
 async def saturate(
-    lanes: Sequence[Lane], requests: Sequence[bytes], *, expected: bytes, seconds: float
+    lanes: Sequence[Lane], requests: Iterable[bytes], *, expected: bytes, seconds: float
 ) -> Slice:
     """As many as the server takes, until the time is up or the requests run out."""
     closed = _Closed(lanes, requests, expected)

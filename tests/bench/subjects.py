@@ -49,7 +49,11 @@ class Grouping:
 
 @dataclass(slots=True, kw_only=True)
 class Subject:
-    """A running server and how it wants to be spoken to. `sent` counts the events that it has answered for."""
+    """A running server and how it wants to be spoken to.
+
+    `sent` counts the events that it has answered for. A `forgetful` one keeps nothing, so that it may get the same
+    requests again and again instead of ever new ones.
+    """
 
     name: str
     process: subprocess.Popen[bytes]
@@ -61,6 +65,8 @@ class Subject:
     batch_path: str = "/v1/events"
     always_array: bool = False
     accepted: int = 202
+    database: Path | None = None
+    forgetful: bool = False
     sent: int = 0
 
     def requests(self, tokens: Iterator[bytes], *, batch: int, count: int) -> list[bytes]:
@@ -129,7 +135,12 @@ async def notifier(
         ready = await _until_ready(process, folder, port, "/readyz", started)
         key = _KEY.search((folder / "stdout").read_text(encoding="utf-8"))
         yield Subject(
-            name=NOTIFIER, process=process, port=port, ready_seconds=ready, key=key[0] if key else "ntf_none"
+            name=NOTIFIER,
+            process=process,
+            port=port,
+            ready_seconds=ready,
+            key=key[0] if key else "ntf_none",
+            database=folder / "notifier.db",
         )
 
 
@@ -158,7 +169,14 @@ async def baseline(stable: Stable, name: str) -> AsyncIterator[Subject]:
         port = await _printed_port(process, folder, started)
         path = "/" if name == BARE else "/openapi.json"
         ready = await _until_ready(process, folder, port, path, started, any_status=True)
-        yield Subject(name=name, process=process, port=port, ready_seconds=ready, batch_path="/v1/batches")
+        yield Subject(
+            name=name,
+            process=process,
+            port=port,
+            ready_seconds=ready,
+            batch_path="/v1/batches",
+            forgetful=True,
+        )
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
-"""What surrounds every answer: `X-Request-Id`, and a problem where the code itself failed."""
+"""What surrounds every answer: `X-Request-Id`, and the problem that was raised instead of one."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notifier.api.errors import UNEXPECTED, answer
+from notifier.api.problems import Problem
 from notifier.telemetry.ids import uuid7
 from notifier.telemetry.logging import get
 
@@ -35,11 +36,17 @@ class Envelope:
 
         try:
             await self._app(scope, receive, named)
+        except Problem as problem:
+            # Not one of Starlette's handlers: it writes to the exception that it has handled, and this one is frozen.
+            found = problem
         except Exception:
             log.exception("request_failed", request_id=request_id.decode(), method=scope["method"])
             if started:
                 raise
-            await answer(UNEXPECTED)(scope, receive, named)
+            found = UNEXPECTED
+        else:
+            return
+        await answer(found)(scope, receive, named)
 
 
 def _sanitised(scope: Scope) -> bytes:

@@ -32,8 +32,7 @@ _MESSAGES = {
 
 
 def install(app: FastAPI) -> None:
-    """Let every error be answered as RFC 9457 says."""
-    app.add_exception_handler(Problem, _problem)
+    """Let every error be answered as RFC 9457 says; a `Problem` itself is the envelope's to answer."""
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(NotifierError, _house)
@@ -81,10 +80,6 @@ def _unavailable(error: NotifierError) -> Problem:
             return retry_after(503, "too much waits for the database: send the same again", error.retry_after)
         case _:
             return UNEXPECTED
-
-
-async def _problem(_: Request, error: Exception) -> Response:
-    return answer(cast("Problem", error))
 
 
 async def _validation(_: Request, error: Exception) -> Response:

@@ -1,0 +1,157 @@
+"""The API over a small service: a real database and real decisions, channels that only count."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from notifier.api.auth import Keyring
+from notifier.api.router import create_api
+from notifier.domain.delivery import RateLimit
+from notifier.domain.errors import StoreError
+from notifier.settings import (
+    ChannelBlock,
+    DatabaseSettings,
+    DeliverySettings,
+    IngestSettings,
+    Mark,
+    RetentionSettings,
+    ServerSettings,
+    Settings,
+)
+from notifier.store import keys
+from notifier.store.alerting import Plan
+from notifier.store.database import Database
+from tests.world import LIMITS, ROUTES, TARGETS, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    targets: Sequence[str]
+    rate_limit: RateLimit | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    target: str
+    outcome: str
+    detail: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class StandIn:
+    """What the API sees of the runtime."""
+
+    settings: Settings
+    database: Database
+    plan: Plan
+    channels: Mapping[str, Channel]
+    new_id: Any
+    problems: tuple[str, ...] = ()
+    outcomes: tuple[Tested, ...] = ()
+    tests: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def ready(self) -> tuple[str, ...]:
+        return self.problems
+
+    async def exposition(self) -> bytes:
+        return b"# HELP notifier_events_total Events.\n"
+
+    async def test_channel(self, name: str, project: str, actor: str) -> tuple[Tested, ...]:
+        self.tests.append((name, project, actor))
+        return self.outcomes
+
+    async def backup(self, path: Path) -> None:
+        if self.database.dialect != "sqlite":
+            raise StoreError("not here")
+        source = sqlite3.connect(self.settings.database.url.removeprefix("sqlite:///"))
+        with closing(source), closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """A caller of the API with several keys at hand."""
+
+    http: httpx.AsyncClient
+    world: World
+    service: StandIn
+    secrets: dict[str, str]
+
+    async def get(self, path: str, key: str | None = "reader", **params: Any) -> httpx.Response:
+        return await self.http.get(path, params=params, headers=self.headers(key))
+
+    async def post(
+        self, path: str, document: Any = None, *, key: str | None = "manager", **parts: Any
+    ) -> httpx.Response:
+        if document is not None:
+            parts["json"] = document
+        return await self.http.post(path, headers=self.headers(key), **parts)
+
+    async def delete(self, path: str, key: str | None = "admin") -> httpx.Response:
+        return await self.http.delete(path, headers=self.headers(key))
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        return {} if key is None else {"authorization": f"Bearer {self.secrets[key]}"}
+
+
+# name: (project, scopes)
+KEYS = {
+    "sender": ("shop", ["ingest"]),
+    "reader": ("shop", ["read"]),
+    "manager": ("shop", ["manage"]),
+    "admin": ("shop", ["admin"]),
+    "stranger": ("other", ["ingest", "read", "manage"]),
+}
+
+
+@pytest.fixture
+async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
+    secrets: dict[str, str] = {}
+    for name, (project, scopes) in KEYS.items():
+        secrets[name] = keys.make_secret()
+        await world.database.write(
+            lambda tx, name=name, project=project, scopes=scopes: keys.create(  # type: ignore[misc]
+                tx, id_=f"key-{name}", secret=secrets[name], project=project, name=name, scopes=scopes
+            )
+        )
+    service = StandIn(
+        settings=settings(tmp_path / "notifier.db"),
+        database=world.database,
+        plan=world.plan,
+        channels={
+            name: Channel(targets=targets, rate_limit=LIMITS.get(name)) for name, targets in TARGETS.items()
+        },
+        new_id=world.new_id,
+    )
+    api = create_api(service, Keyring(world.database))
+    transport = httpx.ASGITransport(api)
+    async with httpx.AsyncClient(transport=transport, base_url="http://notifier") as http:
+        yield Desk(http=http, world=world, service=service, secrets=secrets)
+
+
+def settings(path: Path) -> Settings:
+    mark = Mark(file="notifier.yaml", line=1, column=1)
+    kinds = {"mail": "email", "hook": "webhook"}
+    return Settings(
+        server=ServerSettings(url="https://notifier.example.com"),
+        database=DatabaseSettings(url=f"sqlite:///{path}"),
+        channels={
+            name: ChannelBlock(name=name, type=kind, options={"password": "hunter2"}, mark=mark)
+            for name, kind in kinds.items()
+        },
+        fallback="hook",
+        route=ROUTES,
+        delivery=DeliverySettings(),
+        ingest=IngestSettings(),
+        retention=RetentionSettings(),
+        source="notifier.yaml",
+        version="0" * 12,
+    )

@@ -1,0 +1,173 @@
+"""`/v1/incidents` and `/v1/groups`."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier.api.answers import EventList, GroupList, IncidentList
+from notifier.domain.time import HOUR, MINUTE
+from notifier.store import board
+from tests.api.conftest import Desk
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_list_shows_each_incident_as_it_is_everywhere(desk: Desk) -> None:
+    """Items are exactly `Incident.as_json`, newest first, with the newest event and a link."""
+    await desk.world.post("first")
+    id_ = await desk.world.post("second", labels={"region": "eu"})
+    answer = await desk.get("/v1/incidents")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    page = answer.json()
+    IncidentList.model_validate(page)
+    assert [one["title"] for one in page["items"]] == ["second", "first"]
+    assert page["next_cursor"] is None
+    known = await desk.world.database.read(
+        lambda tx: board.incident(tx, id_, project="shop", url="https://notifier.example.com")
+    )
+    assert known is not None
+    assert page["items"][0] == known.as_json()
+    assert page["items"][0]["latest_event"]["message"] == "second"
+
+
+async def test_one_is_found_by_id_and_by_number(desk: Desk) -> None:
+    """A link carries the number, programs keep the id: both name the same incident."""
+    id_ = await desk.world.post()
+    by_id = (await desk.get(f"/v1/incidents/{id_}")).json()
+    by_number = (await desk.get(f"/v1/incidents/{by_id['number']}")).json()
+    assert by_id == by_number
+    assert by_id["url"] == f"https://notifier.example.com/incidents/{by_id['number']}"
+
+
+async def test_the_query_filters(desk: Desk) -> None:
+    """State, matchers and words narrow the list together."""
+    await desk.world.post("gateway timed out", labels={"region": "eu"})
+    await desk.world.post("gateway refused", labels={"region": "us"})
+    await desk.world.post("gateway timed out", service="shipping")
+
+    async def titles(**params: str) -> list[str]:
+        answer = await desk.get("/v1/incidents", **params)
+        assert answer.status_code == 200, answer.text
+        return [one["title"] + "/" + one["labels"]["service"] for one in answer.json()["items"]]
+
+    assert await titles(q='service="billing"') == ["gateway refused/billing", "gateway timed out/billing"]
+    assert await titles(q='{service="billing", region=~"e.*"}') == ["gateway timed out/billing"]
+    assert await titles(q="TIMED gateway") == ["gateway timed out/shipping", "gateway timed out/billing"]
+    assert await titles(q='"timed out" service=shipping') == ["gateway timed out/shipping"]
+    assert await titles(state="resolved") == []
+    assert len(await titles(state="open", q="gateway")) == 3
+    assert len(await titles(q="  ")) == 3
+
+
+async def test_cursors_walk_the_whole_list(desk: Desk) -> None:
+    """Each page's `next_cursor` leads to the next, until it is null."""
+    await desk.world.post_all([desk.world.event(f"e{n}") for n in range(5)])
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = (await desk.get("/v1/incidents", limit=2, **cursor)).json()
+        seen += [one["title"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+        await desk.world.post(f"meanwhile {len(seen)}")
+    assert seen == ["e4", "e3", "e2", "e1", "e0"]
+
+
+WRONG: list[tuple[dict[str, str], str]] = [
+    ({"limit": "0"}, "limit"),
+    ({"limit": "1001"}, "limit"),
+    ({"limit": "9" * 400}, "limit"),
+    ({"limit": "ten"}, "limit"),
+    ({"state": "closed"}, "state"),
+    ({"cursor": "hunter2"}, "cursor"),
+    ({"cursor": "WyJkZWxpdmVyaWVzIiwieCJd"}, "cursor"),
+    ({"cursor": "ümläut"}, "cursor"),
+    ({"q": 'service=~"("'}, "q"),
+    ({"q": 'service="open'}, "q"),
+    ({"q": "service==x"}, "q"),
+    ({"q": "a\0b"}, "q"),
+    ({"q": "x" * 3000}, "q"),
+    ({"q": "x " * 21}, "q"),
+    ({"project": "a\0b"}, "project"),
+]
+
+
+async def test_a_wrong_question_says_where_it_is_wrong(desk: Desk) -> None:
+    """422 with the parameter's name and a sentence, and without what was sent."""
+    for params, path in WRONG:
+        answer = await desk.get("/v1/incidents", **params)
+        assert answer.status_code == 422, params
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        assert [error["path"] for error in problem["errors"]] == [path]
+        assert problem["detail"].startswith(f"{path}: ")
+        assert "hunter2" not in answer.text
+        assert len(answer.text) < 600
+
+
+async def test_another_projects_incident_is_as_if_there_were_none(desk: Desk) -> None:
+    """The answer is the same, byte for byte, as for an id that nobody has; an `admin` key sees it."""
+    id_ = await desk.world.post("theirs", project="other")
+    number = (await desk.get(f"/v1/incidents/{id_}", "stranger")).json()["number"]
+    unknown = await desk.get("/v1/incidents/00000000-dead-7000-8000-000000000000")
+    assert unknown.status_code == 404
+    for path in (f"/v1/incidents/{id_}", f"/v1/incidents/{number}", f"/v1/incidents/{id_}/events"):
+        hidden = await desk.get(path)
+        assert (hidden.status_code, hidden.content) == (404, unknown.content)
+        assert (await desk.get(path, "admin")).status_code == 200
+    assert (await desk.get("/v1/incidents")).json()["items"] == []
+
+
+async def test_only_admin_lists_another_project(desk: Desk) -> None:
+    """`?project=` is for `admin` keys, whose default is their own; a key may always name its own."""
+    await desk.world.post("ours")
+    await desk.world.post("theirs", project="other")
+    assert (await desk.get("/v1/incidents", project="other")).status_code == 403
+    assert (await desk.get("/v1/incidents", project="shop")).status_code == 200
+    own = (await desk.get("/v1/incidents", "admin")).json()["items"]
+    other = (await desk.get("/v1/incidents", "admin", project="other")).json()["items"]
+    assert [one["title"] for one in own] == ["ours"]
+    assert [one["title"] for one in other] == ["theirs"]
+
+
+async def test_what_is_no_id_is_not_found(desk: Desk) -> None:
+    """Any text in an id's place is a 404, never a failure of the database."""
+    numbers = ["0", "-1", "9" * 18, "9" * 19, "9" * 400, "1e3"]
+    for name in ("%00", "%F0%9F%92%A9", "%ED%A0%80", "..%2f", "'", "%", *numbers):
+        for path in (f"/v1/incidents/{name}", f"/v1/incidents/{name}/events", f"/v1/deliveries/{name}"):
+            assert (await desk.get(path)).status_code == 404, path
+
+
+async def test_events_are_the_documents_that_were_posted(desk: Desk) -> None:
+    """Samples, newest first, in the event's own form; they have pages as every list."""
+    id_ = await desk.world.post()
+    await desk.world.post()
+    await desk.world.post()
+    page = (await desk.get(f"/v1/incidents/{id_}/events", limit=2)).json()
+    EventList.model_validate(page)
+    rest = (await desk.get(f"/v1/incidents/{id_}/events", cursor=page["next_cursor"])).json()
+    ids = [event["id"] for event in page["items"] + rest["items"]]
+    assert len(ids) == 3
+    assert ids == sorted(ids, reverse=True)
+    assert page["items"][0]["service"] == "billing"
+
+
+async def test_groups_say_what_waits_until_when_and_why(desk: Desk) -> None:
+    """A group names its route and line, its moment, and what holds its incidents."""
+    id_ = await desk.world.post()
+    await desk.world.attend()
+    page = (await desk.get("/v1/groups")).json()
+    GroupList.model_validate(page)
+    (group,) = page["items"]
+    assert (group["route"], group["line"], group["channels"]) == ("default", "notifier.yaml:3", ["mail"])
+    assert group["labels"] == {"service": "billing", "environment": "production"}
+    assert group["due_at"] == "2026-11-22T05:00:10Z"
+    assert [one["id"] for one in group["incidents"]] == [id_]
+    await desk.world.alert()
+    await desk.world.alert(wait=4 * HOUR + MINUTE)
+    (group,) = (await desk.get("/v1/groups")).json()["items"]
+    assert (group["due_at"], group["held"]) == (None, {"waiting": 1})
+    assert group["incidents"][0]["held_by"] == "waiting"
+    assert (await desk.get("/v1/groups", "stranger")).json() == {"items": [], "next_cursor": None}

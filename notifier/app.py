@@ -101,6 +101,8 @@ async def _serve(settings: Settings, configs: Any, listener: socket.socket) -> i
             uvicorn.Config(
                 create_app(runtime),
                 http="httptools",
+                ws="none",
+                proxy_headers=False,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

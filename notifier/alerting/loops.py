@@ -21,17 +21,17 @@ class Alerting:
     """The steps. Each does what is due now, in transactions of bounded size, and says when to come again."""
 
     database: Database
-    plan: Callable[[], Plan]
+    plan: Plan
     auto_resolve: Duration
     metrics: Metrics
 
     async def attend(self) -> Instant | None:
         """Route what needs attention."""
-        return await self._all(lambda tx: alerting.attend(tx, self.plan()))
+        return await self._all(lambda tx: alerting.attend(tx, self.plan))
 
     async def flush(self) -> Instant | None:
         """Decide for the groups that are due."""
-        return await self._all(lambda tx: alerting.flush(tx, self.plan()))
+        return await self._all(lambda tx: alerting.flush(tx, self.plan))
 
     async def resolve_quiet(self) -> Instant | None:
         """Resolve what has been quiet for `auto_resolve`."""

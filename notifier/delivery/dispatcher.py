@@ -42,7 +42,7 @@ class Dispatcher:
         self,
         database: Database,
         *,
-        plan: Callable[[], Plan],
+        plan: Plan,
         channels: Mapping[str, OpenChannel],
         fallback: str | None,
         metrics: Metrics,
@@ -72,7 +72,7 @@ class Dispatcher:
         if self._stopping:
             return None
         rules = self._rules()
-        claimed = await self._database.write(lambda tx: outbox.claim(tx, self._plan(), rules))
+        claimed = await self._database.write(lambda tx: outbox.claim(tx, self._plan, rules))
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
         for job in claimed.jobs:
@@ -171,7 +171,7 @@ class Dispatcher:
 
     async def sweep(self, *, restarted: bool = False) -> Swept:
         swept = await self._database.write(
-            lambda tx: outbox.sweep(tx, self._plan(), self._fallback, restarted=restarted)
+            lambda tx: outbox.sweep(tx, self._plan, self._fallback, restarted=restarted)
         )
         for id_ in swept.lost:
             log.warning("worker_lost", delivery=id_)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.event import Event
+from notifier.ingest.quota import Quota
 from notifier.store import intake
 from notifier.store.database import Database
 from notifier.store.intake import Committed, Intake, Stored
@@ -37,15 +38,13 @@ class GroupCommit:
         database: Database,
         *,
         new_id: Callable[[], str],
-        room: Callable[[str], int],
-        opened: Callable[[str, int], None],
+        new_incidents: Quota,
         metrics: Metrics,
         max_size: int | None = None,
     ) -> None:
         self._database = database
         self._new_id = new_id
-        self._room = room
-        self._opened = opened
+        self._new_incidents = new_incidents
         self._metrics = metrics
         self._max_size = max_size
         self._queue: list[_Submission] = []
@@ -116,12 +115,13 @@ class GroupCommit:
                 submission.future.set_result(committed.stored[start:end])
             start = end
         for key, count in committed.opened.items():
-            self._opened(key, count)
+            self._new_incidents.take(key, count, self._database.now())
 
     async def _write(self, batch: Sequence[_Submission]) -> Committed:
         events = [event for submission in batch for event in submission.events]
         keys = [submission.key for submission in batch for _ in submission.events]
-        room: Mapping[str, int] = {submission.key: self._room(submission.key) for submission in batch}
+        now = self._database.now()
+        room = {submission.key: self._new_incidents.room(submission.key, now) for submission in batch}
         work = Intake(events=events, keys=keys, room=room, new_id=self._new_id, max_size=self._max_size)
         started = time.perf_counter()
         committed = await self._database.write(lambda tx: intake.commit(tx, work))

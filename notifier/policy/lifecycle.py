@@ -74,8 +74,8 @@ def kept(seq: int) -> bool:
 def fold(current: Standing | None, newest_resolved: Standing | None, run: Sequence[Event]) -> Fold | None:
     """Apply a run of one identity's events, in order of arrival, to the incident that is not resolved, if any.
 
-    A run ends after the event that resolves, and before one that would resolve an incident which this run has opened: the
-    store numbers it first. None: the whole run was resolutions of nothing.
+    A run ends after the event that resolves, and before one that would resolve an incident which this run has opened:
+    the store numbers it first. None: the whole run was resolutions of nothing.
     """
     if current is not None:
         return _onto_open(current, run)

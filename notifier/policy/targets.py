@@ -11,7 +11,7 @@ from notifier.policy.retry import CLAIMS_AT_MOST, FAILURES_TO_COOL
 
 DIGEST_AT_LEAST = 2
 STALE: Duration = 60 * SECOND
-"""A message that has waited this long for its target is merged with the others that have: the target was away or paced."""
+"""Messages that have waited this long for their target are merged: it was away, or paced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to do now. `digest` holds the sends that go as one message. `tokens` is the bucket afterwards, None without one.
+    """What to do now. `digest` holds the sends that go as one message; `tokens` is the bucket afterwards.
 
     `next_at` is when to look again, None: when something changes.
     """
@@ -78,7 +78,7 @@ def refill(target: Target, now: Instant) -> float | None:
 
 
 def plan(target: Target, pending: Sequence[Pending], busy: frozenset[str], now: Instant, slots: int) -> Plan:
-    """Decide for one target. `pending` oldest first; `busy` are threads with a message in flight; `slots` sends at most."""
+    """Decide for one target. `pending` oldest first; `busy`: threads with a message in flight; `slots`: sends at most."""
     tokens = refill(target, now)
     dead, alive = _dying(target, pending, now)
     tests = [Send(newest=one.id, older=()) for one in alive if one.is_test]
@@ -145,7 +145,12 @@ def _brake(target: Target, now: Instant, slots: int) -> Instant | None:
 
 
 def _choose(
-    target: Target, ready: list[Send], tokens: float | None, now: Instant, slots: int, mergeable: dict[str, bool]
+    target: Target,
+    ready: list[Send],
+    tokens: float | None,
+    now: Instant,
+    slots: int,
+    mergeable: dict[str, bool],
 ) -> tuple[list[Send], list[Send], int, Instant | None]:
     """(single sends, digest, tokens spent, when the rest may go). `mergeable` says which are stale."""
     probing = target.failures >= FAILURES_TO_COOL
@@ -153,12 +158,12 @@ def _choose(
     merge = [send for send in ready if send.newest in mergeable]
     alone = [send for send in ready if send.newest not in mergeable]
     stale = sum(mergeable[send.newest] for send in merge)
+    crowded = affordable < len(ready) or probing or stale >= DIGEST_AT_LEAST
     if probing and alone:
         # A digest that failed before goes first: one message probes the target.
         ready = alone[:1]
-    elif target.digest and affordable and len(merge) >= DIGEST_AT_LEAST:
-        if affordable < len(ready) or probing or stale >= DIGEST_AT_LEAST:
-            return [], merge, 1, now
+    elif target.digest and affordable and crowded and len(merge) >= DIGEST_AT_LEAST:
+        return [], merge, 1, now
     at_most = min(affordable, slots, 1 if probing or target.pace else slots)
     chosen = ready[:at_most]
     wait: Instant | None = now + target.pace if chosen else None

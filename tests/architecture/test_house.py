@@ -19,11 +19,9 @@ MODULE_LINES = 400
 FUNCTION_LINES = 50
 # What may be longer, and why. An entry that is no longer needed fails, so that the list only shrinks.
 LONG_MODULES: dict[str, str] = {
-    "notifier/store/alerting.py": "one role's statements, as DESIGN 3 lists the modules; split by claim and flush next",
-    "notifier/store/intake.py": "one role's statements; it is near the limit",
-    "notifier/store/outbox.py": "one role's statements; split by claim and outcome next",
 }
 LONG_FUNCTIONS: dict[str, str] = {
+    "notifier/store/migrations/versions/0001_initial.py:upgrade": "one statement for each table and index",
     "notifier/telemetry/metrics.py:__init__": "one declaration for each metric, and no decision",
 }
 

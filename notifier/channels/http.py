@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -54,8 +55,10 @@ def parse_url(text: str) -> httpx.URL:
         raise ValueError("is not a valid URL") from None
     if url.scheme not in {"http", "https"}:
         raise ValueError("must begin with https://")
-    if not url.host or not target:
-        raise ValueError("has no host")
+    if not re.fullmatch(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", url.raw_host) or not target:
+        raise ValueError("has no valid host")
+    if url.port is not None and not 1 <= url.port <= 65_535:
+        raise ValueError("has no valid port; the URL's port must be 1 to 65535")
     return url
 
 
@@ -84,7 +87,7 @@ class GuardedClient:
         self._deadline = deadline
         self._tls = tls
         # A pool per set of exempt networks: a connection that one channel may use is not lent to another.
-        self._pools: dict[frozenset[Network], httpcore.AsyncConnectionPool] = {}
+        self._pools: dict[tuple[str, frozenset[Network]], httpcore.AsyncConnectionPool] = {}
 
     async def post(
         self,
@@ -102,7 +105,9 @@ class GuardedClient:
         exchange = _Exchange(body=body)
         try:
             async with asyncio.timeout(self._deadline / SECOND):
-                await self._exchange(self._pool(frozenset(allow_addresses)), url, headers, exchange)
+                await self._exchange(
+                    self._pool(url.scheme, frozenset(allow_addresses)), url, headers, exchange
+                )
         except (TimeoutError, httpcore.TimeoutException):
             return exchange.reply_or(SendError(exchange.unanswered, exchange.late))
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, EOFError) as error:
@@ -146,18 +151,23 @@ class GuardedClient:
             whole=False,
         )
 
-    def _pool(self, exempt: frozenset[Network]) -> httpcore.AsyncConnectionPool:
-        if exempt not in self._pools:
-            if self._tls is None:
-                self._tls = httpcore.default_ssl_context()
-            self._pools[exempt] = httpcore.AsyncConnectionPool(
-                ssl_context=self._tls,
+    def _pool(self, scheme: str, exempt: frozenset[Network]) -> httpcore.AsyncConnectionPool:
+        key = (scheme, exempt)
+        if key not in self._pools:
+            self._pools[key] = httpcore.AsyncConnectionPool(
+                ssl_context=self._trust() if scheme == "https" else None,
                 max_connections=100,
                 max_keepalive_connections=20,
                 keepalive_expiry=KEEP_ALIVE_SECONDS,
                 network_backend=_GuardedBackend(exempt, allow_private=self._allow_private),
             )
-        return self._pools[exempt]
+        return self._pools[key]
+
+    def _trust(self) -> ssl.SSLContext:
+        """The system's authorities and certifi's; loaded at the first https request, as it takes 20 ms."""
+        if self._tls is None:
+            self._tls = httpcore.default_ssl_context()
+        return self._tls
 
 
 @dataclass(slots=True, kw_only=True)

@@ -101,7 +101,7 @@ def story(message: Message) -> Story:
         scope=scope(message),
         subject=subject(message),
         headline=headline(message),
-        note=None if message.note is None else plain(message.note, NOTE),
+        note=plain(message.note or "", NOTE) or None,
         entries=tuple(map(entry, message.told)),
         titled=len(message.told) + message.more > 1,
         asides=asides(message),

@@ -1,0 +1,116 @@
+"""The console, and the words that all channels share."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.channels import console, wording
+from notifier.domain.delivery import Outcome, Thread
+from notifier.domain.errors import SendError
+from notifier.domain.message import Told
+from notifier.domain.notification import Reason
+from tests.channels.examples import AT, incident, message, several
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_block_is_printed_and_flushed() -> None:
+    """The message stands on standard output, every line behind a bar."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    await console.ConsoleChannel(stream=stream).send(message(), target="stdout", thread=Thread(id="t"))
+    printed = stream.buffer.getvalue().decode()
+    assert printed == (
+        "\n"
+        "| [billing/production] errors (shop)\n"
+        "| New: TimeoutError: upstream timed out after 30s\n"
+        "|\n"
+        "| error · 4,312 times, since 2026-11-22 04:00 UTC, last 2026-11-22 05:00 UTC\n"
+        "| service: billing · environment: production · release: 1.4.2\n"
+        "| at billing/tasks.py:88 in charge\n"
+        "|    await gateway.charge(order)\n"
+        "| https://notifier.example.com/incidents/142\n"
+        "|\n"
+        "| 4,311 further events were counted, not told one by one\n"
+        '| Sent because a new incident opened; route: severity="critical" (notifier.yaml:12)\n'
+        "\n"
+    )
+
+
+async def test_a_narrow_terminal_encoding_costs_no_message() -> None:
+    """What the stream cannot show becomes a question mark."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    await console.ConsoleChannel(stream=stream).send(message(), target="stdout", thread=Thread(id="t"))
+
+
+async def test_a_closed_stream_is_transient() -> None:
+    """A pipe that went away is an outcome, not a crash."""
+    stream = io.StringIO()
+    stream.close()
+    with pytest.raises(SendError) as caught:
+        await console.ConsoleChannel(stream=stream).send(message(), target="stdout", thread=Thread(id="t"))
+    assert caught.value.outcome is Outcome.TRANSIENT
+
+
+@given(st.text(), st.text())
+def test_no_event_writes_a_line_or_a_colour_of_its_own(title: str, value: str) -> None:
+    """Line breaks, escape sequences and keys in an event stay behind the bar, as plain text."""
+    nasty = f"\nntf_stolen\r\x1b[31m\u2028ntf_{title}"
+    changed = incident(title=nasty, labels={"service": nasty, "task": value})
+    told = (Told(incident=changed, reason=Reason.OPENED),)
+    printed = console.payload(message(told=told, labels={"service": nasty}, note=nasty))
+    assert not any(line.startswith("ntf_") for line in printed.splitlines())
+    assert all(line == "" or line.startswith("|") for line in printed.split("\n"))
+    assert "\x1b" not in printed
+
+
+@given(st.text(), st.integers(1, 300))
+def test_plain_is_one_visible_line_within_its_limit(text: str, limit: int) -> None:
+    """Bounded, without control characters, and stable when applied again."""
+    shown = wording.plain(text, limit)
+    assert len(shown) <= limit
+    assert shown.isprintable() or all(char.isprintable() or ord(char) > 0x7F for char in shown)
+    assert wording.plain(shown, limit) == shown
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_its_words(reason: Reason) -> None:
+    """No reason is without a headline and a because."""
+    told = (Told(incident=incident(acknowledged_by="ann"), reason=reason),)
+    story = wording.story(message(reason=reason, told=told))
+    assert story.headline
+    assert any(line.startswith("Sent because") for line in story.asides)
+
+
+def test_several_are_counted_in_the_headline() -> None:
+    """With more than one incident the headline counts, and each entry has its own title."""
+    story = wording.story(several(3))
+    assert story.headline == "3 opened in billing/production"
+    assert story.titled
+
+
+def test_a_message_without_incidents_still_says_what_it_is() -> None:
+    """A test of a channel has no incident to show."""
+    story = wording.story(message(reason=Reason.TEST, told=(), labels={}, note="This is a test."))
+    assert story.headline == "Test: shop"
+    assert story.note == "This is a test."
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, {}, {"exception": None}, {"exception": {"frames": "x"}}, {"exception": {"frames": [1, None]}},
+     {"exception": {"frames": [{}]}}, {"exception": {"frames": [{"file": 1, "line": "x", "function": None}]}}],
+)  # fmt: skip
+def test_any_shape_of_event_can_be_told(event: object) -> None:
+    """A sample's document is the sender's: odd shapes cost the frame, never the message."""
+    told = (Told(incident=incident(latest_event=event), reason=Reason.OPENED),)
+    assert wording.story(message(told=told)).entries[0].title
+
+
+def test_times_are_shown_in_utc() -> None:
+    """The zone is named; an instant beyond the calendar is still shown."""
+    assert wording.moment(AT) == "2026-11-22 05:00 UTC"
+    assert wording.moment(10**18) == f"{10**18} ms"

@@ -1,0 +1,152 @@
+"""The registry: what a block must look like, and what is said where it does not."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from notifier.channels import registry
+from notifier.channels.base import Kind
+from notifier.channels.console import ConsoleChannel, ConsoleSettings
+from notifier.domain.errors import Problem
+from notifier.settings import ChannelBlock, Mark
+
+SECRET = "whsec_" + base64.b64encode(bytes(24)).decode()
+SMTP = {"host": "smtp.example.com", "port": 587, "tls": "starttls", "username": "n", "password": "pa55word"}
+GOOD: dict[str, dict[str, Any]] = {
+    "email": {
+        "smtp": SMTP,
+        "from": "Notifier <n@example.com>",
+        "to": ["Ann <ann@example.com>", "bob@example.com"],
+    },
+    "slack": {"token": "xoxb-1", "channel": "#oncall"},
+    "webhook": {
+        "url": "https://u:p@hooks.example.com/n?key=1#x",
+        "secret": SECRET,
+        "allow_addresses": ["10.20.0.0/16"],
+    },
+    "console": {},
+}
+
+
+def block(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> ChannelBlock:
+    marks = {path: Mark(file="notifier.yaml", line=10 + n, column=5) for n, path in enumerate(paths)}
+    return ChannelBlock(
+        name="c", type=kind, options=options, mark=Mark(file="notifier.yaml", line=1, column=3), marks=marks
+    )
+
+
+def problems(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> tuple[Problem, ...]:
+    found = registry.validate(block(kind, options, *paths), allow_private=False)
+    assert isinstance(found, tuple)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "targets"),
+    [
+        ("email", ("ann@example.com", "bob@example.com")),
+        ("slack", ("#oncall",)),
+        ("webhook", ("https://hooks.example.com/n",)),
+        ("console", ("stdout",)),
+    ],
+)
+def test_a_good_block_names_its_targets_without_secrets(kind: str, targets: tuple[str, ...]) -> None:
+    """Each kind's example is valid, and its targets can be stored and shown."""
+    config = registry.validate(block(kind, GOOD[kind]), allow_private=False)
+    assert isinstance(config, registry.ChannelConfig)
+    assert config.targets == targets
+    assert config.digest is (kind != "webhook")
+    assert config.warnings == ()
+    assert "pa55word" not in repr(config)
+    assert SECRET not in repr(config)
+
+
+def test_a_slack_webhooks_target_hides_its_path() -> None:
+    """The path is the secret: the target goes by its host."""
+    config = registry.validate(
+        block("slack", {"webhook_url": "https://hooks.slack.com/services/T/B/s3cr3t"}), allow_private=False
+    )
+    assert isinstance(config, registry.ChannelConfig)
+    assert config.targets == ("hooks.slack.com",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "path", "words"),
+    [
+        ("webhook", {"secert": "x"}, ("secert",), "did you mean secret?"),
+        ("email", {"smtp": {**SMTP, "prot": 1}}, ("smtp", "prot"), "did you mean port?"),
+        ("email", {"smtp": {**SMTP, "port": 70000}}, ("smtp", "port"), "65535"),
+        ("email", {"smtp": {**SMTP, "tls": "tls1"}}, ("smtp", "tls"), "'starttls', 'implicit' or 'none'"),
+        ("email", {"smtp": {**SMTP, "tls": "none"}}, ("smtp",), "loopback"),
+        ("email", {"to": ["ann@example.com", "x,y@z"]}, ("to", 1), "one address"),
+        ("email", {"to": "x,y@z"}, ("to",), "one address"),
+        ("email", {"to": []}, ("to",), "at least 1"),
+        ("email", {"to": ["a@b.c", "A@b.c"]}, (), "twice"),
+        ("email", {"from": "a@b.c\r\nBcc: x@y.z"}, ("from",), "one address"),
+        ("webhook", {"url": "ftp://pa55word"}, ("url",), "https://"),
+        ("webhook", {"secret": "whsec_pa55word"}, ("secret",), "24 to 64 bytes"),
+        ("webhook", {"secret": [SECRET, "pa55word"]}, ("secret", 1), "whsec_"),
+        ("webhook", {"secret": [SECRET, SECRET, SECRET]}, ("secret",), "at most 2"),
+        ("webhook", {"allow_addresses": ["10.20.0.1/16"]}, ("allow_addresses", 0), "network"),
+        ("slack", {"signing_secret": "pa55word"}, ("signing_secret",), "later version"),
+        ("slack", {"webhook_url": "https://hooks.slack.com/pa55word"}, (), "both ways"),
+        ("slack", {"channel": None}, (), "needs `token` and `channel`"),
+        ("console", {"color": True}, ("color",), "unknown key"),
+    ],
+)
+def test_what_is_wrong_is_said_where_it_stands(
+    kind: str, changes: dict[str, Any], path: tuple[str | int, ...], words: str
+) -> None:
+    """The sentence helps, stands at the key's own line, and does not repeat the value."""
+    options = {**GOOD[kind], **changes}
+    (problem,) = problems(kind, options, path) if path else problems(kind, options)
+    assert words in problem.message
+    assert problem.line == (10 if path else 1)
+    assert problem.message.startswith("channels.c: ")
+    assert "pa55word" not in problem.message
+
+
+def test_all_problems_come_at_once() -> None:
+    """Two missing keys and an unknown one are three problems."""
+    assert len(problems("email", {"smtp": SMTP, "form": "a@b.c"})) == 3
+
+
+def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
+    """A slip of the pen gets a suggestion."""
+    (problem,) = problems("slak", {}, ("type",))
+    assert "did you mean slack?" in problem.message
+    assert problem.line == 10
+
+
+def test_http_urls_are_warned_of() -> None:
+    """http:// will be blocked when it is sent, so `check` says so, unless private addresses are allowed."""
+    written = block("webhook", {"url": "http://127.0.0.1/"}, ("url",))
+    careful, bold = (registry.validate(written, allow_private=allowed) for allowed in (False, True))
+    assert isinstance(careful, registry.ChannelConfig)
+    assert isinstance(bold, registry.ChannelConfig)
+    assert [one.line for one in careful.warnings] == [10]
+    assert bold.warnings == ()
+
+
+def test_a_third_party_kind_is_used_like_a_built_in_one() -> None:
+    """What an entry point brings is validated and opened the same way."""
+    kind = Kind(
+        name="pager",
+        settings=ConsoleSettings,
+        open=lambda _name, _settings, _tools: ConsoleChannel(),
+        targets=lambda _settings: ("me",),
+    )
+    config = registry.validate(block("pager", {}), allow_private=False, known={"pager": kind})
+    assert isinstance(config, registry.ChannelConfig)
+    assert config.targets == ("me",)
+
+
+def test_every_kind_has_a_schema_that_marks_its_secrets() -> None:
+    """`notifier schema` knows each kind, by the names of the file."""
+    schemas = registry.json_schema()
+    assert {"email", "slack", "webhook", "console"} <= set(schemas)
+    assert "from" in schemas["email"]["properties"]
+    assert "writeOnly" in str(schemas["webhook"]["properties"]["secret"])

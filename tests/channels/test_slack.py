@@ -1,0 +1,179 @@
+"""Slack: what is posted, where, and what its answers mean."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifier.channels import slack
+from notifier.channels.base import Toolbox
+from notifier.channels.http import Reply
+from notifier.domain.delivery import Outcome, Receipt, Thread
+from notifier.domain.errors import SendError
+from notifier.domain.message import Told
+from notifier.domain.notification import Reason
+from notifier.testing import Answer, FakeSlack, slack_complaint
+from tests.channels.examples import EVENT, incident, message, several
+
+pytestmark = pytest.mark.anyio
+
+
+def bot(server: FakeSlack, toolbox: Toolbox) -> slack.SlackChannel:
+    options = {"token": server.token, "channel": "#oncall", "base_url": server.base_url}
+    return slack.SlackChannel(slack.SlackSettings.model_validate(options), toolbox)
+
+
+async def test_the_first_message_opens_a_thread_and_the_next_joins_it(toolbox: Toolbox) -> None:
+    """The receipt's reference is the `ts`, and the second message is posted under it."""
+    with FakeSlack() as server:
+        channel = bot(server, toolbox)
+        receipt = await channel.send(message(), target="#oncall", thread=Thread(id="t"))
+        await channel.send(message(), target="#oncall", thread=Thread(id="t", ref=receipt.ref))
+    assert receipt.ref == "1700000000.000001"
+    assert "thread_ts" not in server.posted[0]
+    assert server.posted[1]["thread_ts"] == receipt.ref
+
+
+async def test_a_message_says_what_a_person_needs() -> None:
+    """What, where, since when, how often, the top in-app frame, why, what was suppressed, and a link."""
+    text = json.dumps(
+        slack.payload(message(possible_repeat=True, note="Test note", more=2)), ensure_ascii=False
+    )
+    for fact in (
+        "TimeoutError", "billing", "production", "1.4.2", "2026-11-22 04:00 UTC", "4,312 times",
+        "billing/tasks.py:88 in charge", "incidents/142", "notifier.yaml:12", "4,311 further events",
+        "Possible repeat", "2 more incidents", "Test note",
+    ):  # fmt: skip
+        assert fact in text
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "whole"),
+    [
+        ("ratelimited", Outcome.THROTTLED, False),
+        ("channel_not_found", Outcome.PERMANENT, False),
+        ("invalid_blocks", Outcome.PERMANENT, False),
+        ("not_in_channel", Outcome.PERMANENT, False),
+        ("is_archived", Outcome.GONE, False),
+        ("invalid_auth", Outcome.PERMANENT, True),
+        ("token_revoked", Outcome.PERMANENT, True),
+        ("not_authed", Outcome.PERMANENT, True),
+        ("account_inactive", Outcome.PERMANENT, True),
+        ("missing_scope", Outcome.PERMANENT, True),
+        ("internal_error", Outcome.TRANSIENT, False),
+        ("fatal_error", Outcome.TRANSIENT, False),
+        ("service_unavailable", Outcome.TRANSIENT, False),
+    ],
+)
+async def test_ok_false_is_a_failure_with_its_own_outcome(
+    toolbox: Toolbox, code: str, outcome: Outcome, whole: bool
+) -> None:
+    """HTTP 200 with `ok: false`: Slack's code decides."""
+    with FakeSlack() as server:
+        server.fail(code, headers={"Retry-After": "3"})
+        with pytest.raises(SendError) as caught:
+            await bot(server, toolbox).send(message(), target="#oncall", thread=Thread(id="t"))
+    assert (caught.value.outcome, caught.value.whole_channel) == (outcome, whole)
+    assert code in caught.value.detail
+    assert caught.value.retry_after == 3_000
+
+
+async def test_a_wrong_token_is_the_whole_channels_problem(toolbox: Toolbox) -> None:
+    """The fake checks the token as Slack does."""
+    with FakeSlack() as server:
+        channel = bot(server, toolbox)
+        server.token = "xoxb-another"
+        with pytest.raises(SendError) as caught:
+            await channel.send(message(), target="#oncall", thread=Thread(id="t"))
+    assert caught.value.whole_channel
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (404, b"no_service", Outcome.GONE),
+        (410, b"channel_is_archived", Outcome.GONE),
+        (403, b"invalid_token", Outcome.PERMANENT),
+        (400, b"invalid_payload", Outcome.PERMANENT),
+        (404, b"channel_not_found", Outcome.PERMANENT),
+        (500, b"rollup_error", Outcome.TRANSIENT),
+        (429, b"rate_limited", Outcome.THROTTLED),
+        (200, b"<!DOCTYPE html><p>Sign in", Outcome.TRANSIENT),
+        (200, b"", Outcome.TRANSIENT),
+    ],
+)
+async def test_an_incoming_webhooks_text_answers_count(
+    toolbox: Toolbox, status: int, body: bytes, outcome: Outcome
+) -> None:
+    """Webhooks answer in words; only `ok` is a delivery."""
+    with FakeSlack() as server:
+        server.script(Answer(status=status, body=body))
+        options = slack.SlackSettings.model_validate({"webhook_url": server.webhook_url})
+        with pytest.raises(SendError) as caught:
+            await slack.SlackChannel(options, toolbox).send(message(), target="x", thread=Thread(id="t"))
+    assert caught.value.outcome is outcome
+
+
+def test_a_proxys_page_says_so() -> None:
+    """HTML where JSON belongs: the detail names the likely cause and shows nothing of the page."""
+    page = Reply(status=200, body=b"<html>s3cr3t", content_type="text/html")
+    with pytest.raises(SendError, match="proxy") as caught:
+        slack.read_api(page)
+    assert "s3cr3t" not in caught.value.detail
+
+
+@given(st.integers(100, 599), st.binary(), st.booleans())
+def test_any_answer_is_a_receipt_or_a_send_error(status: int, body: bytes, whole: bool) -> None:
+    """Nothing that comes back escapes the outcome table."""
+    reply = Reply(status=status, body=body, whole=whole)
+    for read in (slack.read_api, slack.read_hook):
+        with contextlib.suppress(SendError):
+            assert isinstance(read(reply), Receipt)
+
+
+NASTY = st.text() | st.builds(
+    lambda text, times: text * times,
+    st.sampled_from(["<!channel>", "&", "€", "😀", "\x00\r\n", "`*_~|"]),
+    st.integers(0, 4_000),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 20), NASTY, NASTY, st.sampled_from(Reason))
+def test_no_event_breaks_a_limit_or_adds_a_mention(
+    count: int, title: str, value: str, reason: Reason
+) -> None:
+    """Slack's limits hold and every angle bracket is either escaped or of our own link."""
+    frame = {"file": value, "function": title, "line": 1, "code": value, "in_app": True}
+    event = {**EVENT, "exception": {**EVENT["exception"], "frames": [frame]}}
+    changed = incident(
+        title=title, labels={"service": value, "task": title}, latest_event=event, acknowledged_by=value
+    )
+    told = tuple(Told(incident=changed, reason=reason) for _ in range(count))
+    body = slack.payload(message(told=told, labels={"service": value}, reason=reason, note=title or None))
+    assert slack_complaint(body) is None
+    texts = "".join(_texts(body)).replace(
+        "<https://notifier.example.com/incidents/142|Open the incident>", ""
+    )
+    assert "<" not in texts
+    assert ">" not in texts
+
+
+def test_twenty_incidents_fit_into_one_message() -> None:
+    """The largest message keeps to fifty blocks, and every title is there."""
+    body = slack.payload(several(20))
+    assert slack_complaint(body) is None
+    assert json.dumps(body).count("TimeoutError: upstream") == 20
+
+
+def _texts(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        return [text for value in node.values() for text in _texts(value)]
+    if isinstance(node, list):
+        return [text for value in node for text in _texts(value)]
+    return [node] if isinstance(node, str) else []

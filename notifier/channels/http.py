@@ -1,7 +1,7 @@
 """The one outgoing HTTP client of webhook and Slack: guarded, bounded, and honest about what it knows.
 
 It stands on httpcore, the engine of httpx: `network_backend` is a public seam for checking addresses at connect time,
-which httpx does not hand through, and a POST costs less than half of the CPU.
+which httpx does not hand through, and a POST costs a quarter less CPU (0.55 against 0.77 ms, side by side).
 """
 
 from __future__ import annotations

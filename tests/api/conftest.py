@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from notifier.api.auth import Keyring
 from notifier.api.router import create_api
@@ -39,7 +40,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class Sent:
     target: str
     outcome: str
     detail: str | None
@@ -55,7 +56,7 @@ class StandIn:
     channels: Mapping[str, Channel]
     new_id: Any
     problems: tuple[str, ...] = ()
-    outcomes: tuple[Tested, ...] = ()
+    outcomes: tuple[Sent, ...] = ()
     tests: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def ready(self) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ class StandIn:
     async def exposition(self) -> bytes:
         return b"# HELP notifier_events_total Events.\n"
 
-    async def test_channel(self, name: str, project: str, actor: str) -> tuple[Tested, ...]:
+    async def test_channel(self, name: str, project: str, actor: str) -> tuple[Sent, ...]:
         self.tests.append((name, project, actor))
         return self.outcomes
 
@@ -100,6 +101,13 @@ class Desk:
 
     def headers(self, key: str | None) -> dict[str, str]:
         return {} if key is None else {"authorization": f"Bearer {self.secrets[key]}"}
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What the service logs; unconfigured, structlog would draw every traceback with its locals."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
 # name: (project, scopes)

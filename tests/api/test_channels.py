@@ -1,0 +1,152 @@
+"""`/v1/channels` and `/v1/routes/test`."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier.api.answers import ChannelList, ChannelTestAnswer, RouteTestAnswer
+from notifier.domain.delivery import Outcome
+from notifier.domain.time import HOUR, SECOND
+from notifier.oncall.routes import written
+from notifier.store import audit
+from tests.api.conftest import Desk, Sent
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_health_shows_every_target_and_nothing_secret(desk: Desk) -> None:
+    """Each channel with its kind, whether it is the fallback, and each target's bucket; no option of its block."""
+    answer = await desk.get("/v1/channels")
+    page = answer.json()
+    ChannelList.model_validate(page)
+    hook, mail = page["items"]
+    assert (hook["name"], hook["type"], hook["fallback"]) == ("hook", "webhook", True)
+    assert (mail["name"], mail["type"], mail["fallback"]) == ("mail", "email", False)
+    assert [one["target"] for one in mail["targets"]] == ["ada@example.com", "bo@example.com"]
+    assert [one["tokens"] for one in mail["targets"]] == [30, 30]
+    assert hook["targets"][0]["tokens"] is None
+    assert {one["state"] for one in mail["targets"]} == {"ok"}
+    assert "hunter2" not in answer.text
+
+
+async def test_health_follows_what_happens(desk: Desk) -> None:
+    """A sent message costs a token, a throttled target cools until a moment, one that is gone is disabled."""
+    await desk.world.post()
+    await desk.world.alert()
+    ada, bo = await desk.world.claim()
+    await desk.world.fail(ada, Outcome.THROTTLED, "slow down")
+    await desk.world.fail(bo, Outcome.GONE, "550 no such user")
+    _, mail = (await desk.get("/v1/channels")).json()["items"]
+    cooling, disabled = mail["targets"]
+    assert (cooling["state"], cooling["last_error"]) == ("cooling", "throttled: slow down")
+    assert cooling["cool_until"] > "2026-11-22T05:10:00Z"
+    assert cooling["tokens"] == 29
+    assert (disabled["state"], disabled["disabled_why"]) == ("disabled", "550 no such user")
+    assert (cooling["pending"], disabled["pending"], mail["pending"]) == (1, 0, 1)
+    desk.world.clock.advance(HOUR)
+    _, mail = (await desk.get("/v1/channels")).json()["items"]
+    assert (mail["targets"][0]["state"], mail["targets"][0]["cool_until"]) == ("ok", None)
+    assert mail["targets"][0]["tokens"] == 30
+
+
+async def test_pending_counts_what_the_key_may_see(desk: Desk) -> None:
+    """Targets are the instance's, deliveries a project's: `admin` sees the sum."""
+    await desk.world.post()
+    await desk.world.post(project="other")
+    await desk.world.post(project="other", service="shipping")
+    await desk.world.alert()
+    counts = {}
+    for key in ("reader", "stranger", "admin"):
+        _, mail = (await desk.get("/v1/channels", key)).json()["items"]
+        counts[key] = mail["pending"]
+    assert counts == {"reader": 2, "stranger": 4, "admin": 6}
+
+
+async def test_a_channel_test_answers_with_what_became_of_it(desk: Desk) -> None:
+    """200 with each target's outcome; the whole is `delivered` only where every target has it. It is written down."""
+    desk.service.outcomes = (
+        Sent(target="ada@example.com", outcome="delivered", detail="250 ok"),
+        Sent(target="bo@example.com", outcome="permanent", detail="550 no"),
+    )
+    answer = await desk.post("/v1/channels/mail/test", {"actor": "ada"}, key="admin")
+    assert answer.status_code == 200
+    ChannelTestAnswer.model_validate(answer.json())
+    assert answer.json() == {
+        "channel": "mail",
+        "outcome": "permanent",
+        "targets": [
+            {"target": "ada@example.com", "outcome": "delivered", "detail": "250 ok"},
+            {"target": "bo@example.com", "outcome": "permanent", "detail": "550 no"},
+        ],
+    }
+    assert desk.service.tests == [("mail", "shop", "ada")]
+    (entry,) = await desk.world.database.read(lambda tx: audit.entries(tx, "mail"))
+    assert (entry.actor, entry.key_name, entry.action) == ("ada", "admin", "test_channel")
+    desk.service.outcomes = desk.service.outcomes[:1]
+    assert (await desk.post("/v1/channels/mail/test", key="admin")).json()["outcome"] == "delivered"
+
+
+async def test_an_unknown_channel_is_not_tested(desk: Desk) -> None:
+    """404, and nothing is sent."""
+    for name in ("nobody", "%00", "mail%2f"):
+        assert (await desk.post(f"/v1/channels/{name}/test", key="admin")).status_code == 404
+    assert desk.service.tests == []
+
+
+async def test_a_route_test_says_who_by_which_route_and_line(desk: Desk) -> None:
+    """The routes that tell, with their line, timing as the configuration writes it, and every target."""
+    answer = await desk.post("/v1/routes/test", {"labels": {"service": "billing", "severity": "critical"}})
+    assert answer.status_code == 200
+    RouteTestAnswer.model_validate(answer.json())
+    (route,) = answer.json()["routes"]
+    assert (route["route"], route["line"]) == ('severity="critical"', "notifier.yaml:9")
+    assert route["channels"] == ["hook", "mail"]
+    assert route["targets"] == [
+        {"channel": "hook", "target": "hooks.example.com"},
+        {"channel": "mail", "target": "ada@example.com"},
+        {"channel": "mail", "target": "bo@example.com"},
+    ]
+    assert route["group_by"] == ["service", "environment"]
+    assert route["group"] == {"service": "billing", "environment": "production"}
+    assert (route["group_wait"], route["group_interval"], route["repeat_interval"]) == ("0s", "5m", "4h")
+
+
+async def test_a_route_test_sees_labels_as_an_event_has_them(desk: Desk) -> None:
+    """Defaults are filled in, numbers and booleans become strings, and `project` is the key's, whatever was sent."""
+    sent = {"project": "other", "retry": 3, "ratio": 0.5, "beta": True}
+    answer = await desk.post("/v1/routes/test", {"labels": sent}, key="reader")
+    assert answer.json()["labels"] == {
+        "environment": "production",
+        "severity": "error",
+        "project": "shop",
+        "retry": "3",
+        "ratio": "0.5",
+        "beta": "true",
+    }
+    assert answer.json()["routes"][0]["line"] == "notifier.yaml:3"
+    assert (await desk.post("/v1/routes/test", {"labels": {}})).status_code == 200
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_wrong_labels_are_named_by_their_position(desk: Desk) -> None:
+    """A key that the sender chose is never repeated."""
+    for labels in ({"a": "b", "hunter2": None}, {"a": "b", "hunter2": ["x"]}, {"a": 1, "hunter2": {}}):
+        answer = await desk.post("/v1/routes/test", {"labels": labels})
+        assert answer.status_code == 422
+        assert "labels[1]" in answer.json()["detail"]
+        assert "hunter2" not in answer.text
+    many = {str(number): "x" for number in range(101)}
+    bodies: tuple[dict[str, object], ...] = ({}, {"labels": []}, {"labels": "x"}, {"labels": many})
+    for body in bodies:
+        answer = await desk.post("/v1/routes/test", body)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["path"] == "labels"
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [(0, "0s"), (90 * SECOND, "90s"), (5 * 60 * SECOND, "5m"), (24 * HOUR, "24h"), (1500, "1500ms")],
+)
+def test_durations_are_written_exactly(duration: int, text: str) -> None:
+    """In the largest unit that leaves nothing over."""
+    assert written(duration) == text

@@ -1,0 +1,214 @@
+"""Every error is a problem document, whatever failed; and the envelope around all answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from typing import Any
+
+import httpx
+import pytest
+
+from notifier.api.auth import Keyring
+from notifier.api.problems import Problem
+from notifier.api.router import create_api
+from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
+from tests.api.conftest import Desk
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
+
+
+class Failing:
+    """A database that answers everything with an error; keys are found all the same."""
+
+    dialect = "sqlite"
+
+    def __init__(self, real: Any, error: Exception) -> None:
+        self._real = real
+        self._error = error
+
+    def now(self) -> int:
+        return int(self._real.now())
+
+    async def read(self, work: Callable[[Any], Any]) -> Any:
+        del work
+        raise self._error
+
+    write = read
+
+
+async def test_errors_of_the_store_say_when_to_try_again(desk: Desk) -> None:
+    """Full, gone or broken is 503 with `Retry-After`; what is our fault is 500 without a traceback."""
+    secret = "x" * 9
+    for error, status, wait in (
+        (StoreFull(secret), 503, "30"),
+        (StoreUnavailable(secret), 503, "2"),
+        (StoreBroken(secret), 503, "2"),
+        (Overloaded(1500), 503, "2"),
+        (StoreError(secret), 500, None),
+        (ZeroDivisionError(secret), 500, None),
+        (RecursionError(secret), 500, None),
+    ):
+        desk.service.database = Failing(desk.world.database, error)  # type: ignore[assignment]
+        answer = await desk.get("/v1/incidents")
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers.get("retry-after") == wait
+        assert secret not in answer.text
+        assert "Traceback" not in answer.text
+        assert answer.json()["status"] == status
+        assert answer.headers["x-request-id"]
+
+
+async def test_the_log_says_what_an_answer_does_not(desk: Desk, log: list[MutableMapping[str, Any]]) -> None:
+    """An unexpected failure is found by its request's id; expected ones are no failures."""
+    desk.service.database = Failing(desk.world.database, ZeroDivisionError())  # type: ignore[assignment]
+    answer = await desk.get("/v1/incidents")
+    (entry,) = log
+    assert (entry["event"], entry["request_id"]) == ("request_failed", answer.headers["x-request-id"])
+    log.clear()
+    await desk.get("/v1/incidents", None)
+    await desk.get("/v1/incidents", limit="x")
+    assert log == []
+
+
+async def test_unknown_paths_and_methods_are_problems_too(desk: Desk) -> None:
+    """404 and 405 like every other error; what a later version answers is absent."""
+    for path in ("/", "/v1", "/v1/incidents/", "/v1/silences", "/v1/task-runs", "/v1/stats", "/docs", "//x"):
+        answer = await desk.get(path)
+        assert answer.status_code == 404, path
+        assert answer.headers["content-type"] == "application/problem+json"
+    answer = await desk.delete("/v1/incidents")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert answer.json()["title"] == "Method Not Allowed"
+
+
+async def test_the_request_id_is_echoed(desk: Desk) -> None:
+    """As far as it is printable and short; else one is made. Errors carry it as well."""
+    for path, status in (("/healthz", 200), ("/nowhere", 404), ("/v1/incidents", 401)):
+        answer = await desk.http.get(path, headers={"x-request-id": "abc-123"})
+        assert (answer.status_code, answer.headers["x-request-id"]) == (status, "abc-123")
+    made = (await desk.http.get("/healthz")).headers["x-request-id"]
+    assert len(made) == 36
+    for sent, echoed in ((b"a b\tc\xff", "abc"), (b"x" * 1000, "x" * 128)):
+        answer = await desk.http.get("/healthz", headers={b"x-request-id": sent})
+        assert answer.headers["x-request-id"] == echoed
+    for empty in (b"", b" ", b"\xff"):
+        answer = await desk.http.get("/healthz", headers={b"x-request-id": empty})
+        assert len(answer.headers["x-request-id"]) == 36
+
+
+async def test_no_answer_speaks_of_other_origins(desk: Desk) -> None:
+    """There is no CORS."""
+    headers = {"origin": "https://evil.example", "access-control-request-method": "GET"}
+    for answer in (
+        await desk.http.get("/healthz", headers=headers),
+        await desk.http.options("/v1/incidents", headers=headers),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),  # counts as {}, which names neither
+        (b" \n", 422),
+        (b"{", 422),
+        (b"nan", 422),
+        (b'{"ids": [NaN]}', 422),
+        (b'{"channel": "\\ud800"}', 422),
+        (b'{"channel": "\xff"}', 422),
+        (b'{"channel": "a\\u0000"}', 422),
+        (b'{"channel": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", 422),
+        (b'{"ids": [' + b"9" * 5000 + b"]}", 422),
+        (b'{"channel": "mail", "channel": "mail"}', 200),
+        (b"\xef\xbb\xbf{}", 422),
+        (b"{}" + b" " * (1024 * 1024), 413),
+    ],
+)
+async def test_hostile_bodies_get_a_clear_answer(desk: Desk, body: bytes, status: int) -> None:
+    """Whatever the bytes are: a problem, never a failure; and nothing of them comes back."""
+    answer = await desk.http.post("/v1/dead-letters/discard", content=body, headers=desk.headers("manager"))
+    assert answer.status_code == status
+    assert len(answer.content) < 500
+
+
+async def test_bodies_of_any_or_no_json_type_are_read(desk: Desk) -> None:
+    """curl's default counts as JSON; what is clearly something else is 415, as is a content encoding."""
+    json_types = [
+        "application/json; charset=utf-8",
+        "application/x-www-form-urlencoded",
+        "application/ld+json",
+        "",
+    ]
+    for kind in json_types:
+        headers = {**desk.headers("reader"), "content-type": kind}
+        answer = await desk.http.post("/v1/routes/test", content=b'{"labels": {}}', headers=headers)
+        assert answer.status_code == 200, kind
+    for name, value in (
+        ("content-type", "image/png"),
+        ("content-type", "multipart/form-data; boundary=x"),
+        ("content-encoding", "gzip"),
+    ):
+        headers = {**desk.headers("reader"), name: value}
+        answer = await desk.http.post("/v1/routes/test", content=b"{}", headers=headers)
+        assert answer.status_code == 415, value
+
+
+async def test_a_body_that_breaks_off_is_no_failure_of_ours(desk: Desk) -> None:
+    """The sender went away in the middle: 400, and nothing was done."""
+    api = create_api(desk.service, Keyring(desk.world.database))
+    sent: list[dict[str, Any]] = []
+    messages: Iterator[dict[str, Any]] = iter(
+        [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(name.encode(), value.encode()) for name, value in desk.headers("reader").items()]
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/routes/test", "raw_path": b"/v1/routes/test",
+        "query_string": b"", "headers": headers, "http_version": "1.1", "scheme": "http",
+        "server": ("n", 80), "client": ("c", 1), "root_path": "", "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    await api(scope, receive, send)
+    assert sent[0]["status"] == 400
+
+
+async def test_ingest_is_answered_where_it_is_given(desk: Desk) -> None:
+    """`POST /v1/events` reaches the bare callable, and its problems are answered; other methods are 405."""
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        raise Problem(415, "no")
+
+    class Ingest:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await refuse(scope, receive, send)
+
+    api = create_api(desk.service, Keyring(desk.world.database), Ingest())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://n") as http:
+        assert (await http.post("/v1/events")).status_code == 415
+        assert (await http.get("/v1/events")).status_code == 405
+
+
+@pytest.fixture
+async def half(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    """An API with a route that fails after its answer has begun."""
+    api = create_api(desk.service, Keyring(desk.world.database))
+
+    async def breaks(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ZeroDivisionError
+
+    api.mount("/breaks", breaks)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://n") as http:
+        yield http
+
+
+async def test_a_failure_in_the_middle_of_an_answer_goes_to_the_server(half: httpx.AsyncClient) -> None:
+    """No second answer is begun: the server must cut the connection."""
+    with pytest.raises(ZeroDivisionError):
+        await half.get("/breaks/off")

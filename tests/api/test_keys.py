@@ -1,0 +1,130 @@
+"""`/v1/keys`, and what scopes allow."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from notifier.api.answers import CreatedKey, KeyList
+from notifier.store import audit
+from tests.api.conftest import KEYS, Desk
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_new_key_is_shown_once_and_works(desk: Desk) -> None:
+    """201 with the secret under `key`; no list shows it again; its project exists from now on."""
+    desk.world.clock.advance(1)
+    answer = await desk.post(
+        "/v1/keys", {"project": "new", "name": "ci", "scopes": ["read", "ingest", "read"]}, key="admin"
+    )
+    assert answer.status_code == 201
+    made = answer.json()
+    CreatedKey.model_validate(made)
+    assert re.fullmatch(r"ntf_[A-Za-z0-9_-]{32,}", made["key"])
+    assert (made["project"], made["name"], made["scopes"]) == ("new", "ci", ["ingest", "read"])
+    assert made["revoked_at"] is None
+    assert answer.headers["cache-control"] == "no-store"
+    desk.secrets["made"] = made["key"]
+    assert (await desk.get("/v1/incidents", "made")).status_code == 200
+    listed = await desk.get("/v1/keys", "admin")
+    KeyList.model_validate(listed.json())
+    assert made["key"] not in listed.text
+    assert {**listed.json()["items"][0], "key": made["key"]} == made
+    (entry,) = await desk.world.database.read(lambda tx: audit.entries(tx, made["id"]))
+    assert (entry.action, entry.actor, entry.detail) == ("create_key", "admin", "ci of new: ingest read")
+
+
+async def test_a_revoked_key_stops_at_once(desk: Desk) -> None:
+    """204, and the next request with it is a 401; the same again is 204, an unknown id 404."""
+    assert (await desk.get("/v1/incidents", "reader")).status_code == 200
+    assert (await desk.delete("/v1/keys/key-reader")).status_code == 204
+    refused = await desk.get("/v1/incidents", "reader")
+    assert refused.status_code == 401
+    assert "revoked" in refused.json()["detail"]
+    assert (await desk.delete("/v1/keys/key-reader")).status_code == 204
+    for unknown in ("nobody", "%00"):
+        assert (await desk.delete(f"/v1/keys/{unknown}")).status_code == 404
+    listed = (await desk.get("/v1/keys", "admin")).json()["items"]
+    assert {one["id"] for one in listed if one["revoked_at"]} == {"key-reader"}
+
+
+async def test_keys_are_listed_in_pages(desk: Desk) -> None:
+    """All projects' keys, or one's, each once, though they were made in one moment."""
+    seen: list[str] = []
+    params: dict[str, str] = {}
+    while True:
+        page = (await desk.get("/v1/keys", "admin", limit=2, **params)).json()
+        seen += [one["id"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        params = {"cursor": page["next_cursor"]}
+    assert sorted(seen) == sorted(f"key-{name}" for name in KEYS)
+    others = (await desk.get("/v1/keys", "admin", project="other")).json()["items"]
+    assert [one["id"] for one in others] == ["key-stranger"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_wrong_key_is_not_made(desk: Desk) -> None:
+    """422 that names the field."""
+    for body, path in (
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["root"]}, "scopes[0]"),
+        ({"project": "a b"}, "project"),
+        ({"project": "x" * 65}, "project"),
+        ({"name": ""}, "name"),
+        ({"name": "a\0"}, "name"),
+        ({"scope": ["read"]}, ""),
+    ):
+        answer = await desk.post("/v1/keys", body, key="admin")
+        assert answer.status_code == 422, body
+        assert [error["path"] for error in answer.json()["errors"]] == [path]
+
+
+CALLS = [
+    ("GET", "/v1/incidents", "read"),
+    ("GET", "/v1/incidents/1", "read"),
+    ("GET", "/v1/incidents/1/events", "read"),
+    ("GET", "/v1/groups", "read"),
+    ("GET", "/v1/deliveries", "read"),
+    ("GET", "/v1/deliveries/x", "read"),
+    ("POST", "/v1/deliveries/x/redeliver", "manage"),
+    ("GET", "/v1/dead-letters", "read"),
+    ("POST", "/v1/dead-letters/redeliver", "manage"),
+    ("POST", "/v1/dead-letters/discard", "manage"),
+    ("GET", "/v1/channels", "read"),
+    ("POST", "/v1/channels/mail/test", "admin"),
+    ("POST", "/v1/routes/test", "read"),
+    ("GET", "/v1/keys", "admin"),
+    ("POST", "/v1/keys", "admin"),
+    ("DELETE", "/v1/keys/x", "admin"),
+    ("POST", "/v1/backup", "admin"),
+]
+MAY = {
+    "sender": set(),
+    "reader": {"read"},
+    "manager": {"read", "manage"},
+    "admin": {"read", "manage", "admin"},
+}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_every_call_wants_its_scope(desk: Desk) -> None:
+    """Without a key 401 with a challenge, with a key that lacks the scope 403, else neither."""
+    for method, path, scope in CALLS:
+        for header in (None, "Bearer ntf_nobody", "Basic x", "Bearer", "Bearer \xff", ""):
+            headers = {} if header is None else {b"authorization": header.encode("latin-1")}
+            answer = await desk.http.request(method, path, headers=headers)
+            assert answer.status_code == 401, (method, path, header)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+        for key, scopes in MAY.items():
+            # A body that is no object: whoever may call goes no further than that.
+            answer = await desk.http.request(method, path, content=b"[]", headers=desk.headers(key))
+            if path in {"/v1/backup", "/v1/keys/x"} and scope in scopes:
+                continue
+            assert (answer.status_code == 403) == (scope not in scopes), (method, path, key)
+            assert answer.status_code != 401
+            if answer.status_code == 403:
+                assert f"`{scope}`" in answer.json()["detail"]

@@ -1,0 +1,352 @@
+"""From bytes to events: what is taken, repaired, or refused with its place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from notifier.domain.event import Event, Rejection, Severity
+from notifier.ingest.normalize import Accepted, Malformed, Normalizer, Parsed, accepts
+
+NOW = 1_763_787_600_123
+NORMALIZER = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "new-id")
+LEAST: dict[str, Any] = {"service": "billing", "message": "boom"}
+
+
+def parse(body: bytes, kind: str | None = None, sent_at: int | None = None) -> Parsed:
+    return NORMALIZER.parse(body, kind, project="default", received_at=NOW, sent_at=sent_at)
+
+
+def take(sent_at: int | None = None, **fields: Any) -> Accepted:
+    item = parse(json.dumps({**LEAST, **fields}).encode(), sent_at=sent_at).items[0]
+    assert isinstance(item, Accepted), item
+    return item
+
+
+def document(event: Event) -> Any:
+    return json.loads(event.document)
+
+
+def refused(**fields: Any) -> Rejection:
+    item = parse(json.dumps({**LEAST, **fields}).encode()).items[0]
+    assert isinstance(item, Rejection), item
+    return item
+
+
+def test_the_least_event_gets_its_defaults() -> None:
+    """Service and message are enough."""
+    event = take().event
+    assert (event.id, event.id_given) == ("new-id", False)
+    assert (event.environment, event.severity, event.status) == ("production", Severity.ERROR, "firing")
+    assert event.labels == {
+        "project": "default",
+        "service": "billing",
+        "environment": "production",
+        "severity": "error",
+    }
+    assert event.title == "boom"
+    stored = document(event)
+    assert stored["id"] == "new-id"
+    assert stored["timestamp"] == "2025-11-22T05:00:00.123Z"
+    assert stored["environment"] == "production"
+
+
+def test_title_and_labels_speak_of_the_exception() -> None:
+    """Its type, the first line of what it says, and the task it failed in."""
+    event = take(
+        exception={"type": "TimeoutError", "message": "\nupstream timed out\nsecond"},
+        task={"name": "billing.tasks.charge"},
+        release="1.4.2",
+        host="worker-3",
+        labels={"region": "eu", "shard": 3, "hot": True, "ratio": 0.5},
+    ).event
+    assert event.title == "TimeoutError: upstream timed out"
+    own = {"region": "eu", "shard": "3", "hot": "true", "ratio": "0.5"}
+    assert document(event)["labels"] == own
+    assert (
+        event.labels.items() >= {**own, "exception": "TimeoutError", "task": "billing.tasks.charge"}.items()
+    )
+    assert (event.labels["release"], event.labels["host"]) == ("1.4.2", "worker-3")
+
+
+def test_a_wrapped_exception_is_told_by_its_cause() -> None:
+    """Nobody is helped by Starlette's RuntimeError."""
+    wrapper = "Caught handled exception, but response already started."
+    event = take(
+        exception={"type": "RuntimeError", "message": wrapper, "cause": {"type": "KeyError", "message": "x"}}
+    ).event
+    assert (event.title, event.labels["exception"]) == ("KeyError: x", "KeyError")
+
+
+def test_reserved_names_in_labels_are_ignored_with_a_warning() -> None:
+    """A sender cannot pose as another project."""
+    taken = take(labels={"project": "other", "region": "eu"})
+    assert taken.event.labels["project"] == "default"
+    assert taken.warnings == ("labels: project is reserved and was ignored",)
+
+
+def test_an_unknown_field_never_costs_an_event() -> None:
+    """It is kept under context, beside what is there, and named."""
+    taken = take(
+        stage="blue",
+        exception={"type": "E", "frames": [{"file": "a.py", "vars": {"password": "x"}}]},
+        context={"stage": 1},
+    )
+    assert document(taken.event)["context"] == {
+        "stage": 1,
+        "stage_": "blue",
+        "exception.frames[0].vars": {"password": "[scrubbed]"},
+    }
+    assert len(taken.warnings) == 2
+    assert 'unknown field "stage" is kept under context' in taken.warnings
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"service": None}, "service"),
+        ({"service": 3}, "service"),
+        ({"service": " "}, "service"),
+        ({"message": None}, "message"),
+        ({"message": ""}, "message"),
+        ({"message": {"a": 1}}, "message"),
+        ({"severity": "fatal"}, "severity"),
+        ({"status": "open"}, "status"),
+        ({"status": "resolved"}, "fingerprint"),
+        ({"status": "resolved", "fingerprint": ["x", "{{default}}"]}, "fingerprint"),
+        ({"id": ""}, "id"),
+        ({"id": 7}, "id"),
+        ({"id": "x" * 129}, "id"),
+        ({"timestamp": "yesterday"}, "timestamp"),
+        ({"timestamp": "2026-11-22"}, "timestamp"),
+        ({"timestamp": 17}, "timestamp"),
+        ({"labels": []}, "labels"),
+        ({"labels": {"a": "b", "odd-name": {}}}, "labels[1]"),
+        ({"context": "x"}, "context"),
+        ({"fingerprint": "x"}, "fingerprint"),
+        ({"fingerprint": ["x", 1]}, "fingerprint[1]"),
+        ({"links": [{"url": 3}]}, "links[0].url"),
+        ({"links": ["https://x"]}, "links[0]"),
+        ({"task": {"attempt": "3"}}, "task.attempt"),
+        ({"task": {"attempt": 10**300}}, "task.attempt"),
+        ({"exception": {}}, "exception.type"),
+        ({"exception": {"type": "E", "frames": [{}, {"line": "x"}]}}, "exception.frames[1].line"),
+        ({"exception": {"type": "E", "frames": [{"in_app": 1}]}}, "exception.frames[0].in_app"),
+        ({"exception": {"type": "E", "cause": {"notes": [1]}}}, "exception.cause.notes[0]"),
+        ({"release": True}, "release"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_place(fields: dict[str, Any], path: str) -> None:
+    """The path names contract fields, the sentence says what is expected, and neither echoes what was sent."""
+    rejection = refused(**fields)
+    assert rejection.path == path
+    assert rejection.message
+    assert not any(word in rejection.message for word in ("fatal", "yesterday", "odd-name"))
+
+
+def test_null_is_as_if_absent() -> None:
+    """Clients fill in what they do not know with null."""
+    names = "id timestamp environment release host severity exception task labels context trace_id fingerprint links"
+    event = take(**dict.fromkeys([*names.split(), "status"])).event
+    assert event.labels == take().event.labels
+
+
+def test_resolved_needs_no_message() -> None:
+    """A service and what it resolves are enough."""
+    item = parse(b'{"service": "billing", "status": "resolved", "fingerprint": ["db"]}').items[0]
+    assert isinstance(item, Accepted)
+    assert (item.event.status, item.event.title) == ("resolved", "resolved")
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "sent_at", "at"),
+    [
+        ("2025-11-22T05:00:00Z", None, NOW),
+        ("2025-11-22T04:59:50Z", 1_763_787_600_000, NOW - 10_000),
+        ("2025-11-22T05:59:50+01:00", 1_763_787_600_000, NOW - 10_000),
+        ("2025-11-22T04:59:50.250", 1_763_787_600_000, NOW - 9_750),
+        ("2025-11-23T05:00:00Z", 1_763_787_600_000, NOW),
+        ("1970-01-01T00:00:00Z", 1_763_787_600_000, NOW),
+        (None, 1_763_787_600_000, NOW),
+    ],
+)
+def test_a_senders_clock_alone_never_decides(timestamp: str | None, sent_at: int | None, at: int) -> None:
+    """received - (sent - timestamp), never in the future, and not at all where the timestamp is absurd."""
+    event = take(sent_at=sent_at, timestamp=timestamp).event
+    assert event.at == at
+    assert event.received_at == NOW
+    assert document(event)["timestamp"] == timestamp or timestamp is None
+
+
+def test_only_web_links_are_kept() -> None:
+    """A link is clicked in a mail: `javascript:` has no business there."""
+    taken = take(links=[{"title": "a", "url": "javascript:alert(1)"}, {"url": "HTTPS://x/y"}])
+    assert document(taken.event)["links"] == [{"title": None, "url": "HTTPS://x/y"}]
+    assert taken.warnings == ("links[0]: left out; a link needs an http or https url",)
+
+
+def test_what_is_too_long_is_shortened_not_refused() -> None:
+    """An alert would be lost otherwise."""
+    frames = [{"file": f"f{i}.py"} for i in range(150)]
+    deep: Any = "bottom"
+    for _ in range(20):
+        deep = {"d": deep}
+    taken = take(
+        service="s" * 500,
+        message="m" * 10_000,
+        labels={f"l{i}": "v" * 300 for i in range(70)},
+        exception={"type": "E", "frames": frames},
+        context={"wide": list(range(500)), "deep": deep, "long": "x" * 5_000},
+    )
+    stored = document(taken.event)
+    assert len(taken.event.service) == 256
+    assert len(stored["message"]) == 8_192
+    assert len(stored["labels"]) == 64
+    assert len(stored["context"]["wide"]) == 100
+    assert "[nested too deeply]" in json.dumps(stored["context"]["deep"])
+    kept = [frame["file"] for frame in stored["exception"]["frames"]]
+    assert kept == [f"f{i}.py" for i in (*range(20), *range(70, 150))]
+    assert len(taken.warnings) == 21
+    assert len(taken.event.title) <= 200
+
+
+def test_a_context_beyond_its_bytes_keeps_what_fits() -> None:
+    """Entries in order, as many as there is room for."""
+    taken = take(context={f"k{i}": "x" * 4_000 for i in range(40)})
+    assert len(json.dumps(document(taken.event)["context"])) <= 66_000
+    assert taken.warnings == ("context: shortened; it was too deep, too wide or too long",)
+
+
+def test_a_chain_of_causes_is_cut() -> None:
+    """A thousand causes are no explanation."""
+    failure: dict[str, Any] = {"type": "E0"}
+    for i in range(1, 30):
+        failure = {"type": f"E{i}", "cause": failure}
+    taken = take(exception=failure)
+    assert taken.event.document.count('"cause"') == 11
+    assert taken.warnings == ("exception: more than 10 causes; the innermost are left out",)
+
+
+def test_an_event_over_its_size_is_refused_alone() -> None:
+    """The others in the array are kept."""
+    big = json.dumps({**LEAST, "message": "x" * 300_000})
+    parsed = parse(f"[{json.dumps(LEAST)}, {big}]".encode())
+    assert isinstance(parsed.items[0], Accepted)
+    assert isinstance(parsed.items[1], Rejection)
+    assert parsed.items[1].reason == "too_large"
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/x-ndjson", "application/ndjson; charset=utf-8", "application/jsonl"]
+)
+def test_one_event_a_line(kind: str) -> None:
+    """Blank lines are skipped; a bad line costs itself only."""
+    body = b'{"service": "a", "message": "x"}\r\n\n{"service":\n[]\n{"service": "b", "message": "y"}\n'
+    parsed = parse(body, kind)
+    assert not parsed.single
+    assert [isinstance(item, Accepted) for item in parsed.items] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"service": "a", "message": NaN}',
+        b'{"service": "a", "message": "\xff"}',
+        b'{"service": "a", "message": "x", "context": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        b'{"service": "a" "message": "x"}',
+        b"7",
+        b"",
+    ],
+)
+def test_a_bad_element_does_not_cost_the_others(bad: bytes) -> None:
+    """Where brackets and strings tell the elements apart, each is answered for itself."""
+    good = b'{"service": "a", "message": "a \\"]}, quoted"}'
+    parsed = parse(b"[" + good + b"," + bad + b" , " + good + b"]")
+    assert [isinstance(item, Accepted) for item in parsed.items] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (b"", "empty"),
+        (b"  \n", "empty"),
+        (b"[]", "no event"),
+        (b"{", "byte 1"),
+        (b"[{},", "early"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": -Infinity}', "Infinity"),
+        (b'"text"', "a string"),
+        (b"17", "a number"),
+        (b'{"a": "\xff"}', "UTF-8"),
+        (b"{} {}", "x-ndjson"),
+        (b"[" * 10_000, "not valid JSON"),
+        (b'{"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "deep"),
+        (b"[" + b",".join([b"{}"] * 1_001) + b"]", "1000"),
+        (b"[" + b",".join([b"0"] * 300_000) + b"]", "1000"),
+        ("{}".encode("utf-16"), "UTF-8"),
+        (b'{"a": "\n"}', "byte 7"),
+    ],
+)
+def test_a_body_without_events_is_refused_with_a_sentence(body: bytes, word: str) -> None:
+    """What is wrong and where, never what was there."""
+    with pytest.raises(Malformed) as refusal:
+        parse(body)
+    assert word in refusal.value.message
+
+
+def test_a_thousand_events_are_taken_and_one_more_is_too_many() -> None:
+    """The limit holds for lines as well."""
+    assert len(parse(b"{}\n" * 1_000, "application/x-ndjson").items) == 1_000
+    with pytest.raises(Malformed) as refusal:
+        parse(b"{}\n" * 1_001, "application/x-ndjson")
+    assert refusal.value.reason == "too_many"
+
+
+def test_hostile_text_becomes_storable() -> None:
+    """NUL and lone surrogates are replaced, huge numbers become text, the last of two equal keys wins."""
+    body = (
+        b'\xef\xbb\xbf{"service": "a\\u0000b", "message": "x", "message": "\\ud800 y", "context": {"big": '
+        + b"1" * 300
+        + b', "huge": '
+        + b"2" * 5_000
+        + b', "inf": 1e400, "edge": 9223372036854775808, "max": 9223372036854775807}}'
+    )
+    item = parse(body).items[0]
+    assert isinstance(item, Accepted)
+    assert item.event.service == "a\ufffdb"
+    assert item.event.title == "\ufffd y"
+    context = document(item.event)["context"]
+    assert context["big"] == "1" * 300
+    assert context["huge"].startswith("2222")
+    assert (context["inf"], context["edge"], context["max"]) == ("1e400", "9223372036854775808", 2**63 - 1)
+
+
+def test_a_secret_as_an_id_is_hashed_so_that_ids_stay_distinct() -> None:
+    """Scrubbed to one word, two ids would be each other's duplicate."""
+    one, other = (take(id=f"ghp_{letter * 36}").event.id for letter in "ab")
+    assert one.startswith("scrubbed-")
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken"),
+    [
+        (None, True),
+        ("", True),
+        ("application/json; charset=utf-8", True),
+        ("application/x-ndjson", True),
+        ("application/x-www-form-urlencoded", True),
+        ("text/plain", True),
+        ("application/vnd.acme+json", True),
+        ("application/octet-stream", True),
+        ("image/png", False),
+        ("multipart/form-data; boundary=x", False),
+        ("text/html", False),
+        ("application/xml", False),
+    ],
+)
+def test_content_types(kind: str | None, taken: bool) -> None:
+    """Any or no JSON type, and what clients send for want of one."""
+    assert accepts(kind) is taken

@@ -84,6 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--without-alertmanager", action="store_true")
     parser.add_argument("--batch", type=int, default=1, help="profile: events in a request")
     parser.add_argument("--new", action="store_true", help="profile: every event is a new fingerprint")
+    parser.add_argument("--idle", action="store_true", help="profile: one event now and then, told at once")
     return parser.parse_args()
 
 
@@ -137,11 +138,13 @@ async def _profile(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="ntf-bench-", dir=arguments.folder) as folder, pinned(used.load):
         async with receiving() as receiver:
             stable = Stable(core=used.server, folder=Path(folder), receiver_port=receiver.port)
-            print(
-                await hotspots.find(
-                    stable, batch=arguments.batch, new=arguments.new, seconds=arguments.seconds or 10.0
-                )
+            load = hotspots.Load(
+                batch=arguments.batch,
+                new=arguments.new,
+                idle=arguments.idle,
+                seconds=arguments.seconds or 10.0,
             )
+            print(await hotspots.find(stable, receiver, load))
 
 
 def _versions() -> str:

@@ -17,43 +17,83 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.bench import payload, subjects
 from tests.bench.contest import Contender
-from tests.bench.subjects import Grouping, Stable
+from tests.bench.load import arrivals
+from tests.bench.machine import cpu_seconds
+from tests.bench.report import milliseconds, percentile
+from tests.bench.rows import IDLE_EVERY_S, probes
+from tests.bench.subjects import Grouping, Stable, Subject
+from tests.bench.wire import Receiver, lanes
 
 SHOWN = 35
 SHOWN_ROOMS = 20
 LEAST_SECONDS = 0.1
 CONNECTIONS = 64
+# Where a thread waits; py-spy cannot always tell.
+WAITING = ("_worker (concurrent/futures/thread.py", "Condition.wait (threading.py", "Runner.run (asyncio/")
 
 
-async def find(stable: Stable, *, batch: int, new: bool, seconds: float) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What the service is given meanwhile: events in batches, or (`idle`) one now and then that is told at once."""
+
+    batch: int
+    new: bool
+    idle: bool
+    seconds: float
+
+
+async def find(stable: Stable, receiver: Receiver, load: Load) -> str:
     """Load the service for some seconds and say what was expensive, as text."""
     sampler = shutil.which("py-spy")
     folder = stable.box("profiles")
     wrapper = ("-m", "notifier.cli") if sampler else ("-m", "tests.bench.hotspots", str(folder))
-    async with subjects.notifier(stable, Grouping(), wrapper=wrapper) as subject:
-        contender = Contender(
-            subject=subject,
-            connections=CONNECTIONS if batch == 1 else 16,
-            tokens=payload.distinct() if new else payload.equal(),
-            batch=batch,
-        )
-        await contender.warm_up()
-        spy = _spy(sampler, subject.process.pid, folder, seconds) if sampler else None
-        await contender.slice(seconds)
+    grouping = Grouping(by_incident=True, wait="0s") if load.idle else Grouping()
+    async with subjects.notifier(stable, grouping, wrapper=wrapper) as subject:
+        spy = _spy(sampler, subject.process.pid, folder, load.seconds) if sampler else None
+        summary = await (_idle if load.idle else _busy)(subject, receiver, load)
         if spy is not None:
-            await asyncio.to_thread(spy.wait, seconds + 30)
-        summary = (
-            f"{contender.measured.rate:,.0f} events a second under the profiler; {contender.measured.words}"
-        )
+            await asyncio.to_thread(spy.wait, load.seconds + 30)
     parts = (
         [_raw(folder / "spy.txt")] if sampler else [_thread(file) for file in sorted(folder.glob("*.prof"))]
     )
     return "\n\n".join([summary, *filter(None, parts)])
+
+
+async def _busy(subject: Subject, _receiver: Receiver, load: Load) -> str:
+    contender = Contender(
+        subject=subject,
+        connections=CONNECTIONS if load.batch == 1 else 16,
+        tokens=payload.distinct() if load.new else payload.equal(),
+        batch=load.batch,
+    )
+    await contender.warm_up()
+    await contender.slice(load.seconds)
+    return f"{contender.measured.rate:,.0f} events a second under the profiler; {contender.measured.words}"
+
+
+async def _idle(subject: Subject, receiver: Receiver, load: Load) -> str:
+    before = cpu_seconds(subject.process.pid)
+    count = int(load.seconds / IDLE_EVERY_S)
+    async with lanes(subject.port, 8) as pool:
+        times = await arrivals(
+            pool,
+            probes(subject),
+            receiver,
+            expected=subject.accepted,
+            count=count,
+            every=IDLE_EVERY_S,
+        )
+    cpu = (cpu_seconds(subject.process.pid) - before) / count
+    return (
+        f"{milliseconds(percentile(times, 0.5))} from POST to arrival (p50) under the profiler; "
+        f"{milliseconds(cpu)} of server CPU an event"
+    )
 
 
 def _spy(sampler: str, pid: int, folder: Path, seconds: float) -> subprocess.Popen[bytes]:
@@ -80,11 +120,16 @@ def _spy(sampler: str, pid: int, folder: Path, seconds: float) -> subprocess.Pop
 
 
 def _raw(file: Path) -> str:
-    """py-spy's folded stacks as three lists: by thread, by function (self), and by function (with what it calls)."""
+    """py-spy's folded stacks as three lists: by thread, by function (self), by function (with what it calls).
+
+    The event loop's own C code is left out with its waiting.
+    """
     threads, own, total = Counter[str](), Counter[str](), Counter[str]()
     for line in file.read_text(encoding="utf-8").splitlines():
         stack, _, count = line.rpartition(" ")
         thread, *frames = stack.split(";")
+        if frames and frames[-1].startswith(WAITING):
+            continue
         threads[thread] += int(count)
         own[frames[-1] if frames else thread] += int(count)
         for frame in set(frames):

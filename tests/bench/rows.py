@@ -111,7 +111,8 @@ async def batches(bench: Bench) -> None:
     await _ingest(bench, "ingest, batches of 100, all distinct", payload.distinct, 100, (distinct,))
 
 
-def _probes(subject: Subject) -> Iterator[Probe]:
+def probes(subject: Subject) -> Iterator[Probe]:
+    """Events that nobody has seen, each told apart by its token."""
     while True:
         token = payload.fresh()
         yield Probe(token=token, request=subject.requests(itertools.repeat(token), batch=1, count=1)[0])
@@ -123,7 +124,7 @@ async def _arrivals(
     async with lanes(subject.port, PROBE_LANES) as pool, alongside(background):
         times = await arrivals(
             pool,
-            _probes(subject),
+            probes(subject),
             bench.receiver,
             expected=subject.accepted,
             count=count,

@@ -144,12 +144,20 @@ def scrub(value: Any) -> Any:
     if isinstance(value, str):
         return scrub_text(value)
     if isinstance(value, dict):
-        return {scrub_text(key): _under(key, inner) for key, inner in value.items()}
+        return {_scrub_key(key): _under(key, inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [scrub(inner) for inner in value]
     if type(value) is int and value > 10**14:
         return SCRUBBED if _CARD.sub(_card, str(value)) == SCRUBBED else value
     return value
+
+
+def _scrub_key(key: str) -> str:
+    return _key_seen_before(key) if len(key) <= 100 else scrub_text(key)
+
+
+# The same few keys come with every event.
+_key_seen_before = lru_cache(maxsize=4_096)(scrub_text)
 
 
 def _under(key: str, value: Any) -> Any:

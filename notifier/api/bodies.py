@@ -7,7 +7,15 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from starlette.requests import ClientDisconnect
 
 from notifier.api.access import Name
@@ -37,6 +45,21 @@ class Acting(Document):
 
 class DeadLetters(Acting):
     """Which dead letters: exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["ids"],
+                    "properties": {"ids": {"type": "array"}, "channel": {"type": "null"}},
+                },
+                {
+                    "required": ["channel"],
+                    "properties": {"channel": {"type": "string"}, "ids": {"type": "null"}},
+                },
+            ]
+        }
+    )
 
     ids: Annotated[list[Name], Field(min_length=1, max_length=IDS_AT_MOST)] | None = None
     channel: Name | None = None
@@ -70,7 +93,17 @@ def _label(index: int, value: Any) -> str:
 class RouteTest(Document):
     """The labels that an event would have."""
 
-    labels: Annotated[dict[str, str], BeforeValidator(_labels)]
+    labels: Annotated[
+        dict[str, str],
+        BeforeValidator(_labels),
+        WithJsonSchema(
+            {
+                "type": "object",
+                "maxProperties": LABELS_AT_MOST,
+                "additionalProperties": {"type": ["string", "number", "boolean"]},
+            }
+        ),
+    ]
 
 
 class NewKey(Acting):

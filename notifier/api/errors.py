@@ -9,6 +9,7 @@ from typing import Any, cast
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from notifier.api.problems import Problem, retry_after
 from notifier.domain.errors import NotifierError, Overloaded, StoreBroken, StoreFull, StoreUnavailable
@@ -86,10 +87,18 @@ async def _validation(_: Request, error: Exception) -> Response:
     return answer(invalid(cast("RequestValidationError", error).errors()))
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     known = cast("HTTPException", error)
     detail = _HTTP.get(known.status_code, HTTPStatus(known.status_code).phrase)
-    return answer(Problem(known.status_code, detail, known.headers or {}))
+    headers = {"allow": _allowed(request)} if known.status_code == 405 else known.headers
+    return answer(Problem(known.status_code, detail, headers or {}))
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: Starlette names those of its first route only."""
+    routes = cast("Sequence[Route]", request.app.state.routes)
+    here = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in here for method in route.methods or ()}))
 
 
 async def _house(_: Request, error: Exception) -> Response:

@@ -27,7 +27,7 @@ async def list_keys(caller: Admin, page: Paged, project: Name | None = None) -> 
     "/v1/keys",
     status_code=201,
     responses=problems(401, 403, 413, 415, 422, 503),
-    openapi_extra=documented(NewKey),
+    openapi_extra=documented(NewKey, required=False),
 )
 async def create_key(request: Request, caller: Admin, body: NewKeyBody, response: Response) -> CreatedKey:
     """Make a key. Its secret is in `key`, and is shown only now. A project exists once a key names it."""

@@ -45,6 +45,7 @@ async def readyz(service: Running) -> Health:
     "/metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **problems(401, 403)},
+    openapi_extra={"security": [{}]},
 )
 async def metrics(request: Request, service: Running, _: Documented) -> Response:
     """Prometheus text. Needs `read`, unless the service listens on loopback only."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -38,5 +39,11 @@ def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None
         api.include_router(router)
     if ingest is not None:
         api.router.routes.append(Route("/v1/events", ingest, methods=["POST"]))
+    api.state.routes = [
+        route
+        for known in (api.router, *routers())
+        for route in known.routes
+        if isinstance(route, Route | APIRoute)
+    ]
     api.add_middleware(Envelope)
     return api

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.load import Slice, saturate
-from tests.bench.machine import cpu_seconds
+from tests.bench.machine import core_seconds, cpu_seconds
 from tests.bench.subjects import ALERTMANAGER, NOTIFIER, Subject
 from tests.bench.wire import Broken, get, lanes
 
@@ -23,6 +23,8 @@ SPARE = 1.6
 """How many times the warm-up's rate is prepared, so that requests do not run out before the time."""
 
 REUSED = 500
+DISTURBED = 0.1
+"""The share of the server's core from which on other processes are worth a word."""
 
 Stream = Callable[[], Iterator[bytes]]
 
@@ -36,12 +38,13 @@ _ACCEPTED = {
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
-    """All slices of one subject. Rates are events a second; CPU is the server's."""
+    """All slices of one subject. Rates are events a second; CPU is the server's, `others` what else its core did."""
 
     slices: list[Slice] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     cpu_share: list[float] = field(default_factory=list)
     cpu_us_per_event: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -55,8 +58,13 @@ class Measured:
     def words(self) -> str:
         return (
             f"server {statistics.median(self.cpu_share):.0%}, load {self.load_busy:.0%} busy, "
-            f"{statistics.median(self.cpu_us_per_event):.0f} us of server CPU an event"
+            f"{statistics.median(self.cpu_us_per_event):.0f} us of server CPU an event{self._disturbed}"
         )
+
+    @property
+    def _disturbed(self) -> str:
+        others = statistics.median(self.others)
+        return f" (other processes had {others:.0%} of its core)" if others > DISTURBED else ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,23 +87,28 @@ class Contender:
         self._guess = (await self._run(count, seconds=5.0))[0].rate
 
     async def slice(self, seconds: float) -> None:
-        one, cpu = await self._run(int(self._guess * seconds * SPARE) + self.connections, seconds=seconds)
+        one, cpu, core = await self._run(
+            int(self._guess * seconds * SPARE) + self.connections, seconds=seconds
+        )
         events = one.requests * self.batch
         self.measured.slices.append(one)
         self.measured.rates.append(events / one.seconds)
         self.measured.cpu_share.append(cpu / one.seconds)
         self.measured.cpu_us_per_event.append(cpu / events * 1e6)
+        self.measured.others.append(max(0.0, core - cpu) / one.seconds)
         self._guess = max(self._guess, one.rate)
 
-    async def _run(self, count: int, *, seconds: float) -> tuple[Slice, float]:
+    async def _run(self, count: int, *, seconds: float) -> tuple[Slice, float, float]:
+        """The slice, the server's CPU time, and all that its core did meanwhile."""
         requests = self._prepared(count)
         gc.collect()
         async with lanes(self.subject.port, self.connections) as opened:
-            before = cpu_seconds(self.subject.process.pid)
+            cpu, core = cpu_seconds(self.subject.process.pid), core_seconds(self.subject.core)
             one = await saturate(opened, requests, expected=self.subject.expected, seconds=seconds)
-            cpu = cpu_seconds(self.subject.process.pid) - before
+            cpu = cpu_seconds(self.subject.process.pid) - cpu
+            core = core_seconds(self.subject.core) - core
         self.subject.sent += one.requests * self.batch
-        return one, cpu
+        return one, cpu, core
 
     def _prepared(self, count: int) -> Iterable[bytes]:
         if not self.subject.forgetful:

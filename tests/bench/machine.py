@@ -60,6 +60,16 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def core_seconds(core: int) -> float:
+    """How long a core has worked so far, for whomever."""
+    for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+        name, _, rest = line.partition(" ")
+        if name == f"cpu{core}":
+            user, nice, system, _idle, _iowait, *interrupts = map(int, rest.split()[:8])
+            return (user + nice + system + sum(interrupts)) / _TICKS
+    raise ProcessLookupError(core)
+
+
 def fsync_seconds(folder: Path) -> float:
     """The median time of a 4 KiB write and its fdatasync."""
     times = []

@@ -60,6 +60,7 @@ class Subject:
     name: str
     process: subprocess.Popen[bytes]
     port: int
+    core: int
     ready_seconds: float
     key: str = "ntf_none"
     form: Form = EVENT_FORM
@@ -140,6 +141,7 @@ async def notifier(
             name=NOTIFIER,
             process=process,
             port=port,
+            core=stable.core,
             ready_seconds=ready,
             key=key[0] if key else "ntf_none",
             database=folder / "notifier.db",
@@ -175,6 +177,7 @@ async def baseline(stable: Stable, name: str) -> AsyncIterator[Subject]:
             name=name,
             process=process,
             port=port,
+            core=stable.core,
             ready_seconds=ready,
             batch_path="/v1/batches",
             forgetful=True,
@@ -204,6 +207,7 @@ async def alertmanager(stable: Stable, grouping: Grouping) -> AsyncIterator[Subj
             name=ALERTMANAGER,
             process=process,
             port=port,
+            core=stable.core,
             ready_seconds=ready,
             form=ALERT_FORM,
             path="/api/v2/alerts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
@@ -24,6 +25,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATIENCE_S = 30.0
 """How long a sender may take for its body: uvicorn itself waits for ever."""
+
+MEMBERS = 64
+"""Of one gzip body: each costs a copy of what follows it."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -73,7 +77,7 @@ class IngestEndpoint:
                 sent_at=_sent_at(headers.sent_at),
             )
         except Malformed as refusal:
-            raise Problem(422, refusal.message) from None
+            raise Problem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
         events = [item.event for item in parsed.items if not isinstance(item, Rejection)]
         self._quota(key, len(events), now)
         stored = await self._commit(key, events)
@@ -84,6 +88,19 @@ class IngestEndpoint:
             raise Problem(415, "this content encoding is not known: send the body as it is, or with gzip")
         if headers.length > self._largest:
             raise self._too_large()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                body = await self._received(receive)
+        except TimeoutError:
+            # What may still come is not waited for: the connection ends with the answer.
+            raise Problem(
+                408,
+                f"the body did not come within {PATIENCE_S:.0f} s: send it at once",
+                {"connection": "close"},
+            ) from None
+        return body if headers.encoding != "gzip" else self._unzip(body)
+
+    async def _received(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -96,23 +113,28 @@ class IngestEndpoint:
                 raise self._too_large()
             chunks.append(chunk)
             if not message.get("more_body", False):
-                break
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return body if headers.encoding != "gzip" else self._unzip(body)
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _unzip(self, body: bytes) -> bytes:
-        """Decompress, up to the cap: a bomb is not unpacked first and measured afterwards."""
-        inflater = zlib.decompressobj(wbits=31)
+        """Decompress all members (RFC 1952), up to the cap: a bomb is not unpacked first and measured afterwards."""
+        plain = b""
         try:
-            plain = inflater.decompress(body, self._largest + 1)
+            for _ in range(MEMBERS):
+                if not body:
+                    break
+                inflater = zlib.decompressobj(wbits=31)
+                plain += inflater.decompress(body, self._largest + 1 - len(plain))
+                if len(plain) > self._largest:
+                    raise self._too_large()
+                if not inflater.eof:
+                    raise Problem(422, "the gzip body ends early: send it whole")
+                body = inflater.unused_data
         except zlib.error:
             raise Problem(
                 422, "the body says gzip and is not: compress it again, or leave Content-Encoding out"
             ) from None
-        if len(plain) > self._largest:
-            raise self._too_large()
-        if not inflater.eof:
-            raise Problem(422, "the gzip body ends early: send it whole")
+        if body:
+            raise Problem(413, f"the body has more than {MEMBERS} gzip members: compress it as one")
         return plain
 
     def _too_large(self) -> Problem:
@@ -151,7 +173,8 @@ class IngestEndpoint:
                 self._results["rejected"].inc()
                 if parsed.single:
                     where = f"{item.path}: " if item.path else ""
-                    raise Problem(422, f"{where}{item.message}", more={"errors": [_error(item)]})
+                    code = 413 if item.reason == "too_large" else 422
+                    raise Problem(code, f"{where}{item.message}", more={"errors": [_error(item)]})
                 results.append({"status": "rejected", "index": index, "error": _error(item)})
                 continue
             one = next(remaining)

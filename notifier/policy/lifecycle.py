@@ -71,6 +71,18 @@ def kept(seq: int) -> bool:
     return seq <= FIRST_SAMPLES or seq & (seq - 1) == 0
 
 
+def sampled(before: int, last: int) -> list[int]:
+    """Which of the events that made the count `before + 1` to `last` are stored: kept for good, and the newest."""
+    chosen = list(range(before + 1, min(last, FIRST_SAMPLES) + 1))
+    power = 1 << max(before, FIRST_SAMPLES).bit_length()
+    while power <= last:
+        chosen.append(power)
+        power <<= 1
+    if not chosen or chosen[-1] != last:
+        chosen.append(last)
+    return chosen
+
+
 def fold(current: Standing | None, newest_resolved: Standing | None, run: Sequence[Event]) -> Fold | None:
     """Apply a run of one identity's events, in order of arrival, to the incident that is not resolved, if any.
 

@@ -29,12 +29,13 @@ class LostRace(Exception):
 
 @dataclass(slots=True)
 class Tx:
-    """One transaction: its connection, its moment, and what became due in it."""
+    """One transaction: its connection and moment, what became due in it, and how many races it lost before."""
 
     conn: Connection
     now: Instant
     dialect: Dialect
     replica: str
+    attempt: int = 0
     topics: set[Topic] = field(default_factory=set)
 
     def signal(self, topic: Topic) -> None:

@@ -26,6 +26,7 @@ from notifier.store.schema import (
 )
 
 BATCH = 500
+IDS_BATCH = 2_000
 IDS_KEPT: Duration = 2 * DAY
 """Ids stay unique per project for at least 24 hours."""
 MINUTES_KEPT: Duration = 2 * DAY
@@ -49,19 +50,29 @@ class Keeper:
         self._retention = retention
         self._max_size = max_size
         self._hourly_at: Instant = 0
+        self._ids_at: Instant = 0
+        self._ids_after: tuple[str, str] | None = None
 
     def turn(self, tx: Tx) -> bool:
         """Do one batch of the first kind that has something to remove; False: nothing is left to do."""
         keep = self._retention
         jobs: Sequence[Callable[[], int]] = (
             lambda: shed(tx, self._max_size),
-            lambda: old_ids(tx, tx.now - IDS_KEPT),
             lambda: old_samples(tx, tx.now - keep.events),
             lambda: old_deliveries(tx, tx.now - keep.deliveries),
             lambda: old_notifications(tx, tx.now - keep.deliveries),
             lambda: old_incidents(tx, tx.now - keep.incidents),
         )
-        return any(job() for job in jobs) or self._hourly(tx)
+        return any(job() for job in jobs) or self._ids(tx) or self._hourly(tx)
+
+    def _ids(self, tx: Tx) -> bool:
+        """Walk the ids from end to end, once an hour: an index on their age would cost every event."""
+        if tx.now < self._ids_at:
+            return False
+        self._ids_after = old_ids(tx, tx.now - IDS_KEPT, after=self._ids_after)
+        if self._ids_after is None:
+            self._ids_at = tx.now + HOUR
+        return self._ids_after is not None
 
     def _hourly(self, tx: Tx) -> bool:
         """Folding minutes into hours reads the whole table, so that it is done once an hour."""
@@ -90,14 +101,19 @@ def shed(tx: Tx, max_size: int) -> int:
     return samples + finished
 
 
-def old_ids(tx: Tx, before: Instant) -> int:
-    rows = tx.run(
-        sa.select(event_ids.c.project, event_ids.c.id).where(event_ids.c.at < before).limit(BATCH)
-    ).all()
-    if rows:
-        pairs = sa.tuple_(event_ids.c.project, event_ids.c.id)
-        tx.run(sa.delete(event_ids).where(pairs.in_([tuple(row) for row in rows])))
-    return len(rows)
+def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Remove the old ones among the next ids in order; where to go on, None at the end."""
+    key = sa.tuple_(event_ids.c.project, event_ids.c.id)
+    query = sa.select(event_ids.c.project, event_ids.c.id, event_ids.c.at).order_by(
+        event_ids.c.project, event_ids.c.id
+    )
+    if after is not None:
+        query = query.where(key > after)
+    rows = tx.run(query.limit(IDS_BATCH)).all()
+    old = [(row.project, row.id) for row in rows if row.at < before]
+    if old:
+        tx.run(sa.delete(event_ids).where(key.in_(old)))
+    return (rows[-1].project, rows[-1].id) if len(rows) == IDS_BATCH else None
 
 
 def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:

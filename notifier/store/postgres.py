@@ -72,7 +72,7 @@ class PostgresDatabase:
             topics: set[Topic] = set()
             try:
                 async with self._engine.begin() as connection:
-                    result = await connection.run_sync(self._call, work, topics)
+                    result = await connection.run_sync(self._call, work, attempt, topics)
             except LostRace:
                 await asyncio.sleep(0.002 * attempt)
                 continue
@@ -87,10 +87,10 @@ class PostgresDatabase:
             return result
         raise StoreUnavailable("a transaction lost too many races: try again")
 
-    def _call(self, connection: Connection, work: Callable[[Tx], T], topics: set[Topic]) -> T:
+    def _call(self, connection: Connection, work: Callable[[Tx], T], attempt: int, topics: set[Topic]) -> T:
         # READ COMMITTED; a commit that was not flushed is not acknowledged, whatever the role's default is.
         connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
-        tx = Tx(connection, self.now(), "postgresql", self.replica, topics)
+        tx = Tx(connection, self.now(), "postgresql", self.replica, attempt, topics)
         result = work(tx)
         for topic in sorted(topics):
             connection.exec_driver_sql(f"NOTIFY {CHANNEL}, '{topic}'")

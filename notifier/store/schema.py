@@ -65,6 +65,7 @@ events = Table(
     Column("at", Big, nullable=False),
     Column("received_at", Big, nullable=False),
     Column("document", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 Index("ix_events_received", events.c.received_at)
 
@@ -77,7 +78,6 @@ event_ids = Table(
     Column("at", Big, nullable=False),
     sqlite_with_rowid=False,
 )
-Index("ix_event_ids_at", event_ids.c.at)
 
 # `minute` is a minute's start; after 48 hours the rows of an hour become one, at the hour's start.
 tallies = Table(

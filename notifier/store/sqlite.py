@@ -223,8 +223,8 @@ class _Writer(threading.Thread):
             _post(loop, future, outcome, None)
 
     def _transaction(self, work: Callable[[Tx], Any]) -> tuple[Any, set[Any]]:
-        for _ in range(RACES):
-            tx = Tx(self._connection, self._database.now(), "sqlite", self._database.replica)
+        for attempt in range(RACES):
+            tx = Tx(self._connection, self._database.now(), "sqlite", self._database.replica, attempt)
             try:
                 with self._connection.begin():
                     result = work(tx)

@@ -72,7 +72,7 @@ def find_groups(tx: Tx, *, project: str, after: Key | None, limit: int) -> Page[
         .limit(limit + 1)
     ).all()
     ids = [row.id for row in rows[:limit]]
-    totals, held = _totals(tx, ids), _held_by(tx, ids)
+    totals, held, waiting = _totals(tx, ids), _held_by(tx, ids), _waiting(tx, ids)
 
     def view(row: sa.Row) -> GroupView:  # type: ignore[type-arg]
         count, changed = totals.get(row.id, (0, 0))
@@ -87,7 +87,7 @@ def find_groups(tx: Tx, *, project: str, after: Key | None, limit: int) -> Page[
             members=count,
             changed=changed,
             held=held.get(row.id, {}),
-            waiting=_waiting(tx, row.id) if changed or row.id in held else (),
+            waiting=waiting.get(row.id, ()),
         )
 
     return cut(rows, limit, view, lambda row: (row.created_at, row.id))
@@ -119,27 +119,36 @@ def _held_by(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _waiting(tx: Tx, group_id: str) -> tuple[Waiting, ...]:
+def _waiting(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[Waiting, ...]]:
+    """The newest that wait in each group."""
     since = sa.func.coalesce(members.c.changed_at, members.c.joined_at)
-    query = (
+    place = sa.func.row_number().over(partition_by=members.c.group_id, order_by=incidents.c.number.desc())
+    ranked = (
         sa.select(
-            incidents.c.id, incidents.c.number, incidents.c.title, members.c.held_by, since.label("since")
+            members.c.group_id,
+            members.c.held_by,
+            incidents.c.id,
+            incidents.c.number,
+            incidents.c.title,
+            since.label("since"),
+            place.label("place"),
         )
         .select_from(members.join(incidents, members.c.incident == incidents.c.number))
         .where(
-            members.c.group_id == group_id,
+            members.c.group_id.in_(ids),
             sa.or_(members.c.changed_at.is_not(None), sa.and_(_held, incidents.c.closed == OPEN)),
         )
-        .order_by(incidents.c.number.desc())
-        .limit(SHOWN_AT_MOST)
+        .subquery()
     )
-    return tuple(
-        Waiting(
+    query = sa.select(ranked).where(ranked.c.place <= SHOWN_AT_MOST).order_by(ranked.c.number.desc())
+    found: dict[str, tuple[Waiting, ...]] = {}
+    for row in tx.run(query):
+        one = Waiting(
             id=row.id,
             number=row.number,
             title=row.title,
             since=row.since,
             held_by=None if row.held_by is None else HeldBy(row.held_by),
         )
-        for row in tx.run(query)
-    )
+        found[row.group_id] = (*found.get(row.group_id, ()), one)
+    return found

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
 from notifier.domain.matcher import Matcher
-from notifier.store.board.paging import Key, Page, cut, earlier
+from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Dialect, Tx
 from notifier.store.schema import events, incidents
 
@@ -129,7 +129,7 @@ def _narrowed(dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher]
     """What the engine can judge by itself."""
     query = (
         sa.select(incidents.c.number, incidents.c.title, incidents.c.labels)
-        .where(incidents.c.project == search.project)
+        .where(unindexed(incidents.c.project) == search.project)
         .order_by(incidents.c.number.desc())
     )
     if search.state is not None:

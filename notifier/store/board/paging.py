@@ -31,4 +31,15 @@ def earlier(columns: Sequence[sa.ColumnElement[Any]], after: Key | None) -> sa.C
     """Rows that follow `after` where `columns` sort descending; all rows where it is None."""
     if after is None:
         return sa.true()
+    if len(columns) == 1:
+        return columns[0] < after[0]
     return sa.tuple_(*columns) < sa.tuple_(*after)
+
+
+def unindexed(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The same text, by which no engine looks for an index.
+
+    SQLite has no statistics and takes an index that fits a common value; it would then read and sort all its rows for
+    one page. Walking the primary key backwards ends after a page.
+    """
+    return column.concat("")

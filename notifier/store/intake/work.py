@@ -34,6 +34,7 @@ Identity = tuple[str, str, str]
 
 
 OVERFLOW_TITLE = "too many distinct errors"
+_NOTHING: tuple[Standing | None, Standing | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,9 @@ class Stored:
 
     incident_id: str | None
     duplicate: bool = False
+
+
+_RESOLVED_NOTHING = Stored(incident_id=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +76,17 @@ def commit(tx: Tx, intake: Intake) -> Committed:
     """Store a batch: ids, incidents, tallies, samples and the ledger. All of it, or nothing."""
     if intake.max_size is not None and tx.dialect == "sqlite" and bytes_in_use(tx) >= intake.max_size:
         raise StoreFull("the database has reached database.max_size")
-    stored: list[Stored | None] = [None] * len(intake.events)
-    fresh = _without_duplicates(tx, intake.events, stored)
-    work = _Work(tx, intake, stored)
-    pending = fresh
+    work = _Work(tx, intake)
+    # Ids repeat only after an unanswered request: they are looked up when claiming them has failed once.
+    fresh = _without_duplicates(tx, intake.events, work.stored, look_up=tx.attempt > 0)
+    pending: Sequence[int] = fresh
     while pending:
         pending = work.round(pending)
-    _claim_ids(tx, intake.events, fresh, work.numbers)
-    work.finish(duplicates=len(intake.events) - len(fresh))
-    for index, first in work.echoes(intake.events, fresh):
-        stored[index] = Stored(incident_id=_known(stored[first]).incident_id, duplicate=True)
-    return Committed(stored=tuple(map(_known, stored)), opened=work.opened)
+    _claim_ids(tx, work.events, fresh, work.numbers)
+    ledger.add(tx, {"accepted": work.accepted, "duplicates": len(intake.events) - len(fresh)})
+    if len(fresh) < len(intake.events):
+        work.echo(fresh)
+    return Committed(stored=tuple(map(_known, work.stored)), opened=work.opened)
 
 
 def bytes_in_use(tx: Tx) -> int:
@@ -97,14 +101,17 @@ def _known(stored: Stored | None) -> Stored:
     return stored
 
 
-def _without_duplicates(tx: Tx, batch: Sequence[Event], stored: list[Stored | None]) -> list[int]:
+def _without_duplicates(
+    tx: Tx, batch: Sequence[Event], stored: list[Stored | None], *, look_up: bool
+) -> Sequence[int]:
     """The indexes of events that were not stored before; a repeat inside the batch is left out, too."""
-    given = [(event.project, event.id) for event in batch if event.id_given]
-    if not given:
-        return list(range(len(batch)))
-    known = {
-        (row.project, row.event_id): row.incident_id for row in execute(tx, find_ids, {"ids": pack(given)})
-    }
+    keys = [(event.project, event.id) for event in batch if event.id_given]
+    known: dict[tuple[str, str], str | None] = {}
+    if look_up and keys:
+        rows = execute(tx, find_ids, {"ids": pack(keys)})
+        known = {(row.project, row.event_id): row.incident_id for row in rows}
+    if not known and len(set(keys)) == len(keys):
+        return range(len(batch))
     fresh: list[int] = []
     seen: set[tuple[str, str]] = set()
     for index, event in enumerate(batch):
@@ -120,42 +127,49 @@ def _without_duplicates(tx: Tx, batch: Sequence[Event], stored: list[Stored | No
 class _Work:
     """The rounds of one batch. More than one is needed only where an identity is resolved and fails again within it."""
 
-    def __init__(self, tx: Tx, intake: Intake, stored: list[Stored | None]) -> None:
+    def __init__(self, tx: Tx, intake: Intake) -> None:
         self.tx = tx
         self.intake = intake
-        self.stored = stored
+        self.events = list(intake.events)
+        self.stored: list[Stored | None] = [None] * len(self.events)
+        self.numbers = [0] * len(self.events)
         self.opened: dict[str, int] = {}
-        self.numbers: dict[int, int] = {}
         self.accepted = 0
-        self._overflowed: dict[int, Event] = {}
-
-    def event(self, index: int) -> Event:
-        return self._overflowed.get(index) or self.intake.events[index]
+        self._overflowed: set[int] = set()
 
     def round(self, indexes: Sequence[int]) -> list[int]:
         """Apply one fold per identity; returns the events that belong to what follows."""
+        events = self.events
         runs: dict[Identity, list[int]] = {}
         for index in indexes:
-            event = self.event(index)
-            runs.setdefault((event.project, event.environment, event.fingerprint), []).append(index)
-        standing = _standing(self.tx, sorted(runs))
+            event = events[index]
+            identity = (event.project, event.environment, event.fingerprint)
+            run = runs.get(identity)
+            if run is None:
+                runs[identity] = [index]
+            else:
+                run.append(index)
+        identities = sorted(runs)
+        standing = _standing(self.tx, identities)
         later: list[int] = []
         new: list[tuple[list[int], Fold]] = []
         changed: list[tuple[list[int], Fold]] = []
-        for identity in sorted(runs):
+        for identity in identities:
             run = runs[identity]
-            fold = lifecycle.fold(*standing.get(identity, (None, None)), [self.event(index) for index in run])
+            current, resolved = standing.get(identity, _NOTHING)
+            fold = lifecycle.fold(current, resolved, [events[index] for index in run])
             if fold is None:
                 for index in run:
-                    self.stored[index] = Stored(incident_id=None)
-                    self.numbers[index] = 0
+                    self.stored[index] = _RESOLVED_NOTHING
                 continue
             if fold.standing is None and self._overflow(run):
                 later.extend(run)
                 continue
-            later.extend(run[fold.taken :])
-            (new if fold.standing is None else changed).append((run[: fold.taken], fold))
-        later.extend(self._insert(new))
+            if fold.taken < len(run):
+                later.extend(run[fold.taken :])
+                run = run[: fold.taken]
+            (new if fold.standing is None else changed).append((run, fold))
+        self._insert(new)
         self._update(changed)
         return sorted(later)
 
@@ -169,24 +183,21 @@ class _Work:
             self.opened[key] = opened + 1
             return False
         for index in run:
-            self._overflowed[index] = overflowing(self.event(index))
+            self.events[index] = overflowing(self.events[index])
+            self._overflowed.add(index)
         return True
 
-    def _insert(self, new: Sequence[tuple[list[int], Fold]]) -> list[int]:
+    def _insert(self, new: Sequence[tuple[list[int], Fold]]) -> None:
         if not new:
-            return []
+            return
         now = self.tx.now
         made = [(self.intake.new_id(), run, fold) for run, fold in new]
         rows = []
-        for id_, run, fold in made:
-            first = self.event(
-                run[-1]
-                if len(run) == 1
-                else run[next(i for i, r in enumerate(run) if self.event(r).status == "firing")]
-            )
+        for id_, _, fold in made:
+            first = fold.counted[0]
             rows.append((
                 id_, first.project, first.environment, first.fingerprint, OPEN, fold.state.value, first.title,
-                fold.severity.value, text(fold.labels), text(fold.varying),
+                fold.severity.value, text(fold.labels), text(fold.varying) if fold.varying else "[]",
                 len(fold.counted), 0, now, fold.first_seen, fold.last_seen, fold.previous_id, now, 0, 0,
                 fold.last_seen,
             ))  # fmt: skip
@@ -197,7 +208,6 @@ class _Work:
             raise LostRace
         self._record([(numbers[id_], id_, run, fold) for id_, run, fold in made])
         self.tx.signal("attention")
-        return []
 
     def _update(self, changed: Sequence[tuple[list[int], Fold]]) -> None:
         if not changed:
@@ -236,28 +246,22 @@ class _Work:
             if fold.before and not lifecycle.kept(fold.before):
                 dropped.append((number, fold.before))
             last = fold.before + len(fold.counted)
-            for seq, event in enumerate(fold.counted, fold.before + 1):
-                if seq == last or lifecycle.kept(seq):
-                    samples.append((number, seq, event.id, event.at, event.received_at, event.document))
+            for seq in lifecycle.sampled(fold.before, last):
+                event = fold.counted[seq - fold.before - 1]
+                samples.append((number, seq, event.id, event.at, event.received_at, event.document))
         if dropped:
             execute(self.tx, delete_events, {"dropped": pack(dropped)})
         if counts:
             execute(self.tx, insert_events, {"events": pack(samples)})
             execute(self.tx, upsert_tallies, {"tallies": pack(counts)})
 
-    def finish(self, *, duplicates: int) -> None:
-        ledger.add(self.tx, {"accepted": self.accepted, "duplicates": duplicates})
-
-    def echoes(self, batch: Sequence[Event], fresh: Sequence[int]) -> list[tuple[int, int]]:
-        """(repeat, first) for ids that came twice in this batch."""
-        if len(fresh) == len(batch):
-            return []
-        first = {(batch[index].project, batch[index].id): index for index in fresh}
-        return [
-            (index, first[event.project, event.id])
-            for index, event in enumerate(batch)
-            if self.stored[index] is None
-        ]
+    def echo(self, fresh: Sequence[int]) -> None:
+        """Answer ids that came twice in this batch with what became of the first."""
+        first = {(self.events[index].project, self.events[index].id): self.stored[index] for index in fresh}
+        for index, event in enumerate(self.events):
+            if self.stored[index] is None:
+                origin = _known(first[event.project, event.id])
+                self.stored[index] = Stored(incident_id=origin.incident_id, duplicate=True)
 
 
 def _of(fold: Fold) -> Standing:
@@ -310,8 +314,8 @@ def _standing_of(row: Any) -> Standing:
     )
 
 
-def _claim_ids(tx: Tx, batch: Sequence[Event], fresh: Sequence[int], numbers: Mapping[int, int]) -> None:
-    """Remember the senders' ids. A replica that stored one of them meanwhile has won: run again and see its answer."""
+def _claim_ids(tx: Tx, batch: Sequence[Event], fresh: Sequence[int], numbers: Sequence[int]) -> None:
+    """Remember the senders' ids. One that is known by now means: run again, look it up, and give its first answer."""
     rows = [
         (batch[index].project, batch[index].id, numbers[index], tx.now)
         for index in fresh

@@ -67,11 +67,18 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
 def _claim_target(
     tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, slots: int
 ) -> tuple[list[Job], list[tuple[str, Outcome]]]:
-    busy = list(
+    in_flight = list(
         tx.run(
             sa.select(deliveries.c.thread).where(deliveries.c.target == row.id, deliveries.c.state == SENDING)
         ).scalars()
     )
+    # A newer message waits for the digest that carries its thread: the other way round it would seem undone.
+    carried = tx.run(
+        sa.select(deliveries.c.thread).where(
+            deliveries.c.target == row.id, deliveries.c.state == PENDING, deliveries.c.carried_by.is_not(None)
+        )
+    ).scalars()
+    busy = frozenset({*in_flight, *carried})
     target = pacing.Target(
         tokens=row.tokens,
         tokens_at=row.tokens_at,
@@ -79,13 +86,13 @@ def _claim_target(
         failures=row.failures,
         disabled=row.disabled_at is not None,
         last_sent_at=row.last_sent_at,
-        in_flight=len(busy),
+        in_flight=len(in_flight),
         rate_limit=rules.rate_limit,
         digest=rules.digest,
         pace=rules.pace,
     )
     pending = _pending(tx, row.id)
-    plan_ = pacing.plan(target, pending, frozenset(busy), tx.now, slots)
+    plan_ = pacing.plan(target, pending, busy, tx.now, slots)
     for id_, outcome in plan_.dead:
         bury(tx, id_, outcome, WHY[outcome])
     sends = list(plan_.sends)
@@ -97,7 +104,8 @@ def _claim_target(
         sa.update(targets)
         .where(targets.c.id == row.id)
         .values(
-            due_at=plan_.next_at,
+            # What died may have been a digest that others waited for.
+            due_at=tx.now if plan_.dead else plan_.next_at,
             tokens=plan_.tokens,
             tokens_at=tx.now,
             last_sent_at=tx.now if sent else row.last_sent_at,

@@ -97,7 +97,8 @@ def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:
                 attempts=0,
                 claims=0,
                 finished_at=None,
-                fallback_at=None,
+                # It may die again before the sweep has told the fallback of its first death.
+                fallback_at=None if plan.fallback_after is None else tx.now + plan.fallback_after,
             )
         )
         tx.run(

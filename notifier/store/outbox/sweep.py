@@ -56,6 +56,10 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
     )
     for id_ in expired:
         bury(tx, id_, Outcome.EXPIRED, WHY[Outcome.EXPIRED])
+    if expired:
+        waiting = sa.select(deliveries.c.target).where(deliveries.c.id.in_(expired))
+        tx.run(sa.update(targets).where(targets.c.id.in_(waiting)).values(due_at=tx.now))
+        tx.signal("targets")
     due = tx.run(
         sa.select(deliveries, notifications.c.message.label("base"), targets.c.address)
         .join(notifications, notifications.c.id == deliveries.c.notification)

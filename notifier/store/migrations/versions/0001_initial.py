@@ -46,7 +46,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project", "id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_event_ids_at", "event_ids", ["at"], unique=False)
     op.create_table(
         "events",
         sa.Column("incident", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -56,6 +55,7 @@ def upgrade() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("incident", "seq"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_events_received", "events", ["received_at"], unique=False)
     op.create_table(

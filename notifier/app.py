@@ -33,7 +33,7 @@ def create_app(runtime: Runtime) -> Asgi:
     """The application. Ingest goes past FastAPI, whose body handling would cost three quarters of its rate."""
     keyring = Keyring(runtime.database)
     ingest = IngestEndpoint(runtime, keyring)
-    api = create_api(runtime, keyring)
+    api = create_api(runtime, keyring, ingest)
 
     async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":

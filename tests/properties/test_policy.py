@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import assume, given, settings
@@ -89,7 +90,7 @@ class _Identity:
 
 def _split(events: Sequence[Event], cuts: set[int]) -> list[Sequence[Event]]:
     edges = [0, *sorted(cut for cut in cuts if cut < len(events)), len(events)]
-    return [events[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [events[a:b] for a, b in pairwise(edges) if a < b]
 
 
 @given(st.lists(_events(), max_size=40), st.sets(st.integers(1, 39)))

@@ -7,9 +7,14 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from notifier.domain.delivery import Outcome, RateLimit
+from notifier.domain.errors import SendError
+from notifier.domain.event import Severity
+from notifier.domain.notification import Reason
 from notifier.domain.route import Route
-from notifier.domain.time import HOUR
-from notifier.store import alerting
+from notifier.domain.time import HOUR, SECOND
+from notifier.store import alerting, outbox
+from notifier.store.outbox import Job
 from notifier.store.schema import groups, incidents
 from tests.store.conftest import Bench
 
@@ -81,3 +86,64 @@ async def test_a_replayed_old_event_is_not_resolved_before_it_was_told(bench: Be
     quiet = await bench.database.write(lambda tx: alerting.resolve_quiet(tx, 24 * HOUR))
     assert quiet.done == 1
     await bench.alert()
+
+
+async def _failed_digest(bench: Bench) -> Job:
+    """Two incidents in one digest that has failed once, and one of them told again since."""
+    bench.route = replace(ROOT, group_by=("incident",))
+    bench.rate_limit = RateLimit(messages=1, per=SECOND, burst=1)
+    await bench.post(bench.event("one"), bench.event("two"))
+    await bench.alert()
+    (digest,) = (await bench.claim()).jobs
+    assert digest.reason is Reason.DIGEST
+    await bench.fail(digest, SendError(Outcome.TRANSIENT, "503"))
+    await bench.post(bench.event("one", severity=Severity.CRITICAL))
+    await bench.alert()
+    return digest
+
+
+async def test_a_newer_message_waits_for_the_digest_that_carries_its_thread(bench: Bench) -> None:
+    """Sent before it, the digest's older state would arrive last."""
+    digest = await _failed_digest(bench)
+    bench.clock.advance(2 * SECOND)
+    assert (await bench.claim()).jobs == ()
+    bench.clock.advance(3 * SECOND)
+    (again,) = (await bench.claim()).jobs
+    assert again.id == digest.id
+    await bench.deliver(again)
+    bench.clock.advance(SECOND)
+    (newer,) = (await bench.claim()).jobs
+    assert newer.reason is Reason.SEVERITY_RAISED
+    await bench.deliver(newer)
+
+
+@pytest.mark.parametrize("swept", [True, False])
+async def test_a_digest_that_dies_lets_the_newer_message_go(bench: Bench, *, swept: bool) -> None:
+    """Expired in the sweep or in the claim: what waited for it is due at once."""
+    bench.expires_after = 3 * SECOND
+    await _failed_digest(bench)
+    bench.expires_after = HOUR
+    await bench.post(bench.event("two", severity=Severity.CRITICAL))
+    await bench.alert()
+    await bench.claim()
+    bench.clock.advance(3 * SECOND)
+    if swept:
+        await bench.sweep()
+    sent = await bench.deliver_all() or await bench.deliver_all()
+    assert Reason.SEVERITY_RAISED in {job.reason for job in sent}
+
+
+async def test_a_redelivery_that_dies_before_the_sweep_is_told_by_the_fallback(bench: Bench) -> None:
+    """The person was faster than the sweep: the fallback hears of the alert all the same."""
+    bench.channels = {"mail": ("a@example.com",), "audit": ("hook",)}
+    bench.fallback = "audit"
+    await bench.start()
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
+    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [job.id]))
+    (job,) = (await bench.claim()).jobs
+    await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
+    assert (await bench.sweep()).told == (job.id,)

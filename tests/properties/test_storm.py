@@ -1,0 +1,411 @@
+"""Grouping, timing and delivery under a storm: any order of posts, loops, outcomes, losses and restarts on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from notifier.domain.delivery import Outcome, RateLimit
+from notifier.domain.errors import SendError
+from notifier.domain.event import Severity
+from notifier.domain.matcher import Matcher
+from notifier.domain.message import Message
+from notifier.domain.notification import Reason
+from notifier.domain.route import Route, Threshold
+from notifier.domain.time import HOUR, MINUTE, SECOND
+from notifier.store import alerting, outbox
+from notifier.store.outbox import Job
+from notifier.store.schema import deliveries, groups, incidents, metadata, notifications
+from notifier.store.sqlite import SqliteDatabase, create_engine
+from tests.conftest import ManualClock
+from tests.properties.storm_model import Model
+from tests.store.conftest import Bench
+
+ENVIRONMENTS = ("production", "staging")
+TERMINAL = {"delivered", "coalesced", "superseded", "dead"}
+
+_timings = st.fixed_dictionaries(
+    {
+        "group_wait": st.sampled_from([0, 10 * SECOND]),
+        "group_interval": st.sampled_from([0, 5 * MINUTE]),
+        "repeat_interval": st.sampled_from([MINUTE, 4 * HOUR]),
+        "send_resolved": st.sampled_from([True, True, False]),
+        "notify_after": st.sampled_from([None, None, Threshold(events=3, within=10 * MINUTE)]),
+    }
+)
+_events = st.fixed_dictionaries(
+    {
+        "fingerprint": st.sampled_from(["one", "two", "three"]),
+        "environment": st.sampled_from(ENVIRONMENTS),
+        "severity": st.sampled_from([Severity.WARNING, Severity.ERROR, Severity.CRITICAL]),
+        "status": st.sampled_from(["firing", "firing", "firing", "resolved"]),
+        "age": st.sampled_from([0, 0, 0, HOUR]),
+    }
+)
+_often = st.sampled_from([True, True, True, False])
+_waits = st.sampled_from([1, SECOND, 10 * SECOND, 61 * SECOND, 5 * MINUTE, 30 * MINUTE, 4 * HOUR])
+_failures = st.sampled_from(
+    [
+        Outcome.TRANSIENT,
+        Outcome.TRANSIENT,
+        Outcome.TRANSIENT,
+        Outcome.AMBIGUOUS,
+        Outcome.THROTTLED,
+        Outcome.PERMANENT,
+        Outcome.GONE,
+        Outcome.BLOCKED,
+    ]
+)
+_limits = st.sampled_from([None, None, RateLimit(messages=6, per=HOUR, burst=2)])
+
+
+class Storm(RuleBasedStateMachine):
+    """Everything between a post and a receiver, by hand, beside a model that reads DESIGN literally."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory(prefix="ntf-storm-")
+        self.path = Path(self.folder.name) / "notifier.db"
+        shutil.copy(_template(), self.path)
+        self.clock = ManualClock()
+        self.model = Model()
+        self.jobs: list[Job] = []
+        self.read_notifications = ""
+        self.bodies: dict[str, Any] = {}
+        self.seen: dict[str, dict[str, tuple[bool, int]]] = {}
+        self.sent: dict[str, int] = {}
+        self.redelivered: set[str] = set()
+        self.started_at = self.clock.now()
+
+    @initialize(
+        log=_timings, each=st.booleans(), staging=_timings, production=_timings, limit=_limits, digest=st.booleans(),
+        pace=st.sampled_from([0, 0, SECOND]),
+    )  # fmt: skip
+    def start(
+        self,
+        log: dict[str, Any],
+        each: bool,
+        staging: dict[str, Any],
+        production: dict[str, Any],
+        limit: RateLimit | None,
+        digest: bool,
+        pace: int,
+    ) -> None:
+        everything = Matcher(name="service", op="=", value="billing")
+        log |= {"group_by": ("incident",)} if each else {}
+        children = [
+            Route(key="log", name="log", match=(everything,), channels=("chat",), continue_=True, **log)
+        ]
+        for environment, timing in (("staging", staging), ("production", production)):
+            match = (Matcher(name="environment", op="=", value=environment),)
+            children.append(
+                Route(key=environment, name=environment, match=match, channels=("mail",), **timing)
+            )
+        self.bench = Bench(
+            self._open(),
+            self.clock,
+            route=Route(key="root", name="default", channels=("mail",), routes=tuple(children)),
+            channels={"mail": ("a@example.com", "b@example.com"), "chat": ("#ops",), "audit": ("hook",)},
+            rate_limit=limit,
+            digest=digest,
+            pace=pace,
+            fallback="audit",
+            expires_after=6 * HOUR,
+        )
+        self.runner.run(self.bench.start())
+
+    def _open(self) -> SqliteDatabase:
+        async def opened() -> SqliteDatabase:
+            return SqliteDatabase(self.path, clock=self.clock)
+
+        return self.runner.run(opened())
+
+    def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        return self.runner.run(self.bench.database.read(lambda tx: tx.run(query).all()))
+
+    # What senders do
+
+    @rule(batch=st.lists(_events, min_size=1, max_size=8), times=st.sampled_from([1, 1, 7]), look=_often)
+    def post(self, batch: list[dict[str, Any]], times: int, look: bool) -> None:
+        now = self.clock.now()
+        made = [
+            self.bench.event(
+                one["fingerprint"],
+                environment=one["environment"],
+                severity=one["severity"],
+                status=one["status"],
+                at=now - one["age"],
+                more_labels={"environment": one["environment"]},
+            )
+            for one in batch
+            for _ in range(times)
+        ]
+        answers = self.runner.run(self.bench.post(*made))
+        for event, answer in zip(made, answers, strict=True):
+            self.model.posted(event, answer.incident_id, now)
+
+        if look:
+            self.alert()
+
+    @rule(by=_waits, look=st.booleans())
+    def wait(self, by: int, look: bool) -> None:
+        self.clock.advance(by)
+        if look:
+            self.alert()
+            self.sweep()
+
+    # What the service does
+
+    @rule()
+    def alert(self) -> None:
+        now = self.clock.now()
+        self.model.noticed(now, self.bench.route.routes)
+        self.runner.run(self.bench.alert())
+        query = (
+            sa.select(notifications.c.id, notifications.c.message, groups.c.route, groups.c.labels)
+            .join(groups, groups.c.id == notifications.c.group_id)
+            .where(notifications.c.id > self.read_notifications)
+            .order_by(notifications.c.id)
+        )
+        for row in self._read(query):
+            self.read_notifications = row.id
+            labels = json.loads(row.labels)
+            value = labels["incident"] if "incident" in labels else labels["environment"]
+            self.model.told(row.route, value, Message.from_json(json.loads(row.message)))
+        self.model.all_told(now)
+
+    @rule()
+    def resolve_quiet(self) -> None:
+        quiet = self.runner.run(self.bench.database.write(lambda tx: alerting.resolve_quiet(tx, 8 * HOUR)))
+        assert quiet.done == self.model.auto_resolved(self.clock.now(), 8 * HOUR)
+
+    @rule(slots=st.sampled_from([1, 8]))
+    def claim(self, slots: int) -> None:
+        for job in self.runner.run(self.bench.claim(slots=slots)).jobs:
+            self._sending(job)
+            self.jobs.append(job)
+
+    @rule(times=st.integers(1, 4), pause=_waits, outcome=_failures)
+    def outage(self, times: int, pause: int, outcome: Outcome) -> None:
+        """Whatever is sent for a while fails alike."""
+        for _ in range(times):
+            for job in self.runner.run(self.bench.claim()).jobs:
+                self._sending(job)
+                self._fail(job, outcome)
+            self.clock.advance(pause)
+
+    @rule()
+    def catch_up(self) -> None:
+        """Everything that is due now arrives."""
+        self.sweep()
+        while jobs := self.runner.run(self.bench.claim()).jobs:
+            for job in jobs:
+                self._sending(job)
+                self._received(job)
+                self.runner.run(self.bench.deliver(job, ref=f"ref-{job.id}"))
+
+    @rule()
+    def sweep(self) -> None:
+        self.runner.run(self.bench.sweep())
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        job = self._pick(data)
+        self._received(job)
+        self.runner.run(self.bench.deliver(job, ref=f"ref-{job.id}"))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), outcome=_failures)
+    def fail(self, data: st.DataObject, outcome: Outcome) -> None:
+        job = self._pick(data)
+        if outcome is Outcome.AMBIGUOUS and data.draw(st.booleans()):
+            self._received(job)
+        self._fail(job, outcome)
+
+    def _fail(self, job: Job, outcome: Outcome) -> None:
+        self.runner.run(self.bench.fail(job, SendError(outcome, "no", retry_after=90 * SECOND)))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), arrived=st.booleans())
+    def lose_the_worker(self, data: st.DataObject, arrived: bool) -> None:
+        job = self._pick(data)
+        if arrived:
+            self._received(job)
+
+    @rule()
+    def restart(self) -> None:
+        self.runner.run(self.bench.database.aclose())
+        self.jobs.clear()
+        self.bench.database = self._open()
+        self.runner.run(self.bench.start())
+        self.runner.run(self.bench.sweep(restarted=True))
+
+    @rule()
+    def redeliver(self) -> None:
+        dead = [row.id for row in self._read(sa.select(deliveries.c.id).where(deliveries.c.state == "dead"))]
+        self.runner.run(self.bench.database.write(lambda tx: outbox.redeliver(tx, self.bench.plan, dead[:1])))
+
+    def _pick(self, data: st.DataObject) -> Job:
+        return self.jobs.pop(data.draw(st.integers(0, len(self.jobs) - 1)))
+
+    # What must hold at each target
+
+    def _sending(self, job: Job) -> None:
+        """The same body on every try; one message in flight a thread; never more than the bucket allows."""
+        body = job.message.as_json()
+        assert self.bodies.setdefault(job.id, body) == body
+        busy = [
+            row.thread
+            for row in self._read(sa.select(deliveries.c.thread).where(deliveries.c.state == "sending"))
+        ]
+        assert len(busy) == len(set(busy))
+        self.sent[job.address] = self.sent.get(job.address, 0) + 1
+        limit = self.bench.rate_limit
+        if limit is not None:
+            earned = (self.clock.now() - self.started_at) * limit.messages / limit.per
+            assert self.sent[job.address] <= limit.burst + earned + 1e-6
+
+    def _received(self, job: Job) -> None:
+        """States of an incident arrive in order: a count never shrinks, what is over stays over."""
+        if job.channel == "audit":
+            return
+        seen = self.seen.setdefault(job.address, {})
+        # A person who asks for an old message again gets it, whatever has been told since.
+        asked = job.id in self.redelivered or (job.reason is Reason.DIGEST and self.redelivered)
+        new = f"received {job.id}" not in seen and not asked
+        seen[f"received {job.id}"] = (True, 0)
+        for message in self._contents(job):
+            for one in message.told:
+                state = (one.incident.resolved_at is not None, one.incident.count)
+                before = seen.get(one.incident.id)
+                assert not new or before is None or before <= state, (before, state)
+                if one.reason is Reason.RESOLVED:
+                    assert before is not None or self._dead(job, one.incident.id)
+                seen[one.incident.id] = max(state, before or state)
+
+    def _contents(self, job: Job) -> list[Message]:
+        """A digest tells what all of its members would have told."""
+        if job.reason is not Reason.DIGEST:
+            return [job.message]
+        query = (
+            sa.select(deliveries.c.message, notifications.c.message.label("base"))
+            .join(notifications, notifications.c.id == deliveries.c.notification)
+            .where(deliveries.c.carried_by == job.id)
+            .order_by(deliveries.c.id)
+        )
+        return [Message.from_json(json.loads(row.message or row.base)) for row in self._read(query)]
+
+    def _dead(self, job: Job, incident: str) -> bool:
+        """Whether what told of the incident before ended in a dead letter at this target."""
+        query = sa.select(notifications.c.message, deliveries.c.message.label("own")).join(
+            deliveries, deliveries.c.notification == notifications.c.id
+        ).where(deliveries.c.state == "dead", deliveries.c.channel == job.channel)  # fmt: skip
+        return any(incident in (row.own or row.message) for row in self._read(query)) or self._dead_digest()
+
+    def _dead_digest(self) -> bool:
+        query = sa.select(deliveries.c.id).where(
+            deliveries.c.state == "dead", deliveries.c.reason == Reason.DIGEST.value
+        )
+        return bool(self._read(query))
+
+    # What must hold in the end
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "bench"):
+                self._settle()
+                self.runner.run(self.bench.database.aclose())
+        finally:
+            self.runner.close()
+            self.folder.cleanup()
+
+    def _settle(self) -> None:
+        """Let everything come to rest: all workers answer, loops run, and a day passes."""
+        for _ in range(60):
+            self.alert()
+            for job in self.runner.run(self.bench.claim()).jobs:
+                self._sending(job)
+                self._received(job)
+                self.runner.run(self.bench.deliver(job))
+            self.sweep()
+            self.clock.advance(30 * MINUTE)
+        accounting = self.runner.run(self.bench.accounting())
+        assert accounting.balanced, accounting
+        assert accounting.accepted == self.model.accepted
+        self._counts_are_exact()
+        self._every_delivery_is_accounted_for()
+
+    def _counts_are_exact(self) -> None:
+        """What was told last of an open incident is the count of what was posted."""
+        rows = {row.id: row for row in self._read(sa.select(incidents))}
+        assert set(rows) == set(self.model.incidents)
+        for one in self.model.incidents.values():
+            row = rows[one.id]
+            assert (row._mapping["count"], row.late, row.severity) == (
+                one.count,
+                one.late,
+                one.severity.value,
+            )
+            assert (row.resolved_at is None) == (one.resolved_at is None)
+            for group in self.model.groups.values():
+                heard = group.heard.get(one.id)
+                if heard and one.resolved_at is None:
+                    assert heard[-1].count == one.count
+
+    def _every_delivery_is_accounted_for(self) -> None:
+        """Arrived, merged into one that did, or a dead letter that the fallback has told; and none is missing."""
+        rows = {row.id: row for row in self._read(sa.select(deliveries))}
+        told_again = {row[0] for row in self._read(sa.select(notifications.c.fallback_of))}
+        for row in rows.values():
+            assert row.state in TERMINAL, (row.state, row.channel)
+            if row.state in {"coalesced", "superseded"}:
+                assert rows[row.carried_by].state in TERMINAL
+            if row.state == "dead" and row.channel != "audit" and row.reason != Reason.DIGEST.value:
+                assert row.notification in told_again, row
+        pairs = {(row.notification, row.channel, row.target) for row in rows.values()}
+        assert len(pairs) == len(rows)
+        for group in self.model.groups.values():
+            (channel,) = group.route.channels
+            expected = len(group.notified) * len(self.bench.channels[channel])
+            found = self._read(
+                sa.select(sa.func.count())
+                .select_from(deliveries.join(notifications, notifications.c.id == deliveries.c.notification))
+                .join(groups, groups.c.id == notifications.c.group_id)
+                .where(groups.c.route == group.route.key, groups.c.labels.contains(group.shared))
+            )
+            assert found[0][0] == expected
+
+
+_templates: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _template() -> Path:
+    """An empty database file, made once."""
+    if not _templates:
+        _templates.append(tempfile.TemporaryDirectory(prefix="ntf-template-"))
+        engine = create_engine(Path(_templates[0].name) / "empty.db")
+        metadata.create_all(engine)
+        engine.dispose()
+    return Path(_templates[0].name) / "empty.db"
+
+
+TestStorm = Storm.TestCase
+TestStorm.settings = settings(
+    max_examples=25,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.incident import State
 from notifier.domain.matcher import parse
+from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE
-from notifier.store import audit, board
+from notifier.store import audit, board, outbox
 from notifier.store.board import DeliverySearch, IncidentSearch, Key
 from notifier.store.board import incidents as incidents_board
-from notifier.store.database import Database
+from notifier.store.database import Database, Tx
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +114,24 @@ class TestIncidents:
         assert await titles(world, state=State.OPEN) == ["on"]
         assert await titles(world, state=State.RESOLVED) == ["over"]
         assert await titles(world) == ["on", "over"]
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    async def test_a_page_is_read_without_sorting_the_table(self, world: World) -> None:
+        """SQLite walks the primary key backwards and stops, whatever the filters."""
+        searches = (
+            IncidentSearch(project="shop"),
+            IncidentSearch(project="shop", state=State.OPEN, matchers=(parse('a="b"'),), words=("x",)),
+        )
+
+        def plan(tx: Tx, search: IncidentSearch) -> str:
+            query = incidents_board._narrowed(tx.dialect, search, search.matchers).limit(10)
+            text = query.compile(dialect=tx.conn.dialect, compile_kwargs={"literal_binds": True})
+            rows = tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+            return " ".join(row.detail for row in rows)
+
+        for search in searches:
+            found = await world.database.read(lambda tx, search=search: plan(tx, search))  # type: ignore[misc]
+            assert "TEMP B-TREE" not in found
 
     async def test_a_long_scan_goes_on_with_the_next_page(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -242,6 +263,19 @@ class TestDeliveries:
         )
         assert page.items[0].title.endswith("(and 24 more)")
         assert len(page.items[0].incidents) == 20
+
+    async def test_a_channel_test_shows_no_incident(self, world: World) -> None:
+        """What a test shows is made up; its delivery says what it is."""
+        await world.post("it broke")
+        await world.alert()
+        job = (await world.claim())[0]
+        message = replace(job.message, reason=Reason.TEST)
+        (id_, _) = await world.database.write(
+            lambda tx: outbox.enqueue_test(tx, world.plan, project="shop", channel="mail", message=message)
+        )
+        found = await world.database.read(lambda tx: board.delivery(tx, id_, project="shop"))
+        assert found is not None
+        assert (found.reason, found.incidents) == (Reason.TEST, ())
 
 
 class TestGroups:

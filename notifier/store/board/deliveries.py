@@ -101,7 +101,7 @@ def find_dead_letters(
 
 
 def _page(tx: Tx, chosen: sa.Select[Any], limit: int) -> Page[DeliveryView]:
-    """Choose by narrow rows first: a message is only read where it is shown. `chosen` yields keys that end in the id."""
+    """Choose by narrow rows first (`chosen` yields keys that end in the id): only what is shown is read whole."""
     keys = tx.run(chosen.limit(limit + 1)).all()
     ids = [key.id for key in keys[:limit]]
     rows = {row.id: row for row in tx.run(_views().where(deliveries.c.id.in_(ids)))}

@@ -26,6 +26,7 @@ from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnav
 from notifier.domain.time import Instant
 from notifier.store.database import LostRace, Signals, Tx
 from notifier.telemetry.clock import Clock
+from notifier.telemetry.logging import get
 
 T = TypeVar("T")
 
@@ -243,11 +244,13 @@ class _Writer(threading.Thread):
         self._dirty = False
         self._checkpointed = time.monotonic()
         self._database._reserve.fill()  # noqa: SLF001 - one module
+        # On the driver's own connection: inside a transaction, which SQLAlchemy would begin, there is no checkpoint.
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
         try:
-            self._connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
-            self._connection.rollback()
-        except sa.exc.DBAPIError:
-            self._connection.rollback()
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+        except sqlite3.Error:
+            get("notifier.store").exception("checkpoint_failed")
 
 
 def _post(

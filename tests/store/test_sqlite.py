@@ -138,6 +138,16 @@ async def test_a_locked_database_is_unavailable_and_then_goes_on(sqlite_path: Pa
     await database.aclose()
 
 
+async def test_checkpoints_keep_the_log_small(database: SqliteDatabase, sqlite_path: Path) -> None:
+    """In idle moments what was committed moves into the file, so that the log is written anew from its beginning."""
+    for n in range(3):
+        for m in range(20):
+            await database.write(partial(_insert, id_=f"id-{n}-{m}", detail="x" * 10_000))
+        await asyncio.sleep(0.3)
+    assert Path(f"{sqlite_path}-wal").stat().st_size < 2_000_000
+    assert sqlite_path.stat().st_size > 500_000
+
+
 async def test_housekeeping_waits_for_everything_else(database: SqliteDatabase) -> None:
     """Work in the queue runs in order of arrival, housekeeping last."""
     order: list[str] = []

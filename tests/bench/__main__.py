@@ -45,7 +45,7 @@ ROWS: Mapping[str, Row] = {
     "million": million.row,
 }
 FULL = Options(rounds=5, seconds=3.0, connections=64, idle_probes=500, storm_seconds=8.0, distinct=1_000_000)
-QUICK = Options(rounds=3, seconds=0.7, connections=64, idle_probes=60, storm_seconds=2.0, distinct=20_000)
+QUICK = Options(rounds=2, seconds=0.6, connections=64, idle_probes=60, storm_seconds=2.0, distinct=20_000)
 
 
 def main() -> int:

@@ -60,11 +60,13 @@ async def row(bench: Bench) -> None:
     full_rates: dict[str, list[float]] = {}
     empty_rates: dict[str, list[float]] = {}
     memory: dict[str, int] = {}
+    fresh = 0
     async with subjects.notifier(bench.stable, Grouping()) as full:
         bench.report.notes.append(await _fill(full, count))
         memory[NOTIFIER] = resident(full.process.pid)
         for _ in range(bench.options.rounds):
             async with subjects.notifier(bench.stable, Grouping()) as empty:
+                fresh = resident(empty.process.pid)
                 await _post_known(empty, count)
                 for name, stream in streams.items():
                     empty_rates.setdefault(name, []).append(await _rate(bench, empty, stream))
@@ -82,6 +84,7 @@ async def row(bench: Bench) -> None:
     medians = {name: statistics.median(rates) for name, rates in empty_rates.items()}
     for name, goal in ((MIXED, 0.7), (ALL_NEW, 0.3)):
         _ratio_line(bench, count, name, statistics.median(full_rates[name]), medians[name], goal)
+    bench.report.notes.append(f"a new notifier without any event: {megabytes(fresh)} resident")
     bench.report.notes.append(
         f"{count:,} fingerprints: with 1 % new and the known ones anywhere among them {rate(harsh)}, "
         f"{harsh / medians[MIXED]:.2f} x an empty database's {MIXED}"

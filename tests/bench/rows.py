@@ -15,6 +15,7 @@ from tests.bench.report import Goal, Line, Report, compared, milliseconds, perce
 from tests.bench.subjects import ALERTMANAGER, BARE, NOTIFIER, VALIDATING, Grouping, Stable, Subject
 from tests.bench.wire import Receiver, lanes
 
+BATCH_CONNECTIONS = 16
 PROBE_LANES = 32
 STORM_LANES = 64
 STORM_PER_SECOND = 2_000
@@ -83,32 +84,56 @@ def _ingest_line(bench: Bench, what: str, found: Mapping[str, Measured], goals: 
         )
 
 
-async def _ingest(bench: Bench, what: str, stream: Stream, batch: int, goals: Sequence[Goal]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One row of ingest: what is sent, so many events a request, and what to reach."""
+
+    what: str
+    stream: Stream
+    batch: int
+    goals: Sequence[Goal]
+
+
+async def _ingest(bench: Bench, *works: Work) -> None:
     async with AsyncExitStack() as stack:
         who = await _all(bench, stack)
-        found = await contest(
-            who,
-            stream,
-            batch=batch,
-            connections=bench.options.connections if batch == 1 else min(16, bench.options.connections),
-            rounds=bench.options.rounds,
-            seconds=bench.options.seconds,
-        )
-        _ingest_line(bench, what, found, goals)
+        for work in works:
+            found = await contest(
+                who,
+                work.stream,
+                batch=work.batch,
+                connections=bench.options.connections if work.batch == 1 else BATCH_CONNECTIONS,
+                rounds=bench.options.rounds,
+                seconds=bench.options.seconds,
+            )
+            _ingest_line(bench, work.what, found, work.goals)
         await _reconcile(bench, who)
 
 
 async def single(bench: Bench) -> None:
     """One event a request."""
     goals = (Goal(against=ALERTMANAGER, at_least=1.0), Goal(against=VALIDATING, at_least=1.5))
-    await _ingest(bench, "ingest, one event a request, durable", payload.equal, 1, goals)
+    what = "ingest, one event a request, durable"
+    await _ingest(bench, Work(what=what, stream=payload.equal, batch=1, goals=goals))
 
 
 async def batches(bench: Bench) -> None:
     """A hundred a request: all equal, and all distinct."""
-    equal, distinct = Goal(against=ALERTMANAGER, at_least=1.5), Goal(against=ALERTMANAGER, at_least=0.8)
-    await _ingest(bench, "ingest, batches of 100, equal events", payload.equal, 100, (equal,))
-    await _ingest(bench, "ingest, batches of 100, all distinct", payload.distinct, 100, (distinct,))
+    await _ingest(
+        bench,
+        Work(
+            what="ingest, batches of 100, equal events",
+            stream=payload.equal,
+            batch=100,
+            goals=(Goal(against=ALERTMANAGER, at_least=1.5),),
+        ),
+        Work(
+            what="ingest, batches of 100, all distinct",
+            stream=payload.distinct,
+            batch=100,
+            goals=(Goal(against=ALERTMANAGER, at_least=0.8),),
+        ),
+    )
 
 
 def probes(subject: Subject) -> Iterator[Probe]:

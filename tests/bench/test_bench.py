@@ -6,17 +6,18 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.bench import payload, subjects
+from tests.bench import payload, rows, subjects
 from tests.bench.baselines import Event
-from tests.bench.contest import contest
+from tests.bench.contest import contest, reconcile
 from tests.bench.load import Background, Probe, alongside, arrivals, saturate
 from tests.bench.machine import cores, cpu_seconds, resident
 from tests.bench.report import Goal, Line, Report, compared, percentile
-from tests.bench.subjects import ALERTMANAGER, BARE, NOTIFIER, Stable, Subject
+from tests.bench.subjects import ALERTMANAGER, BARE, NOTIFIER, Grouping, Stable, Subject
 from tests.bench.wire import Broken, Messages, Receiver, get, lanes, receiving
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +91,40 @@ async def test_an_arrival_is_timed_from_its_post(receiver: Receiver) -> None:
         times = await arrivals(pool, iter(echo), receiver, expected=200, count=5, every=0.01)
     assert len(times) == 5
     assert all(0 < one < 5 for one in times)
+
+
+async def test_the_service_takes_part(tmp_path: Path, receiver: Receiver) -> None:
+    """notifier starts under the bench, is loaded, tells the receiver, and counts on its disk what was sent."""
+    stable = Stable(core=cores().server, folder=tmp_path, receiver_port=receiver.port)
+    async with subjects.notifier(stable, Grouping(by_incident=True, wait="0s")) as subject:
+        await contest([subject], payload.equal, batch=100, connections=2, rounds=1, seconds=0.1)
+        async with lanes(subject.port, 1) as pool:
+            times = await arrivals(pool, rows.probes(subject), receiver, expected=202, count=2, every=0.01)
+        subject.sent += 2
+        said = await reconcile(subject)
+        assert subject.ready_seconds > 0
+    assert len(times) == 2
+    assert f"its ledger has {subject.sent:,}" in said
+
+
+@pytest.mark.parametrize(("sent", "fits"), [(5, True), (6, False)])
+async def test_a_count_that_differs_stops_the_run(bare: Subject, sent: int, *, fits: bool) -> None:
+    """What a server claims to have accepted is compared with what it answered for."""
+    text = b'notifier_events_total{result="accepted"} 5.0\n'
+
+    async def metrics(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + text)
+        writer.close()
+
+    async with await asyncio.start_server(metrics, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        claimant = replace(bare, name=NOTIFIER, port=port, sent=sent)
+        if fits:
+            assert "counts 5" in await reconcile(claimant)
+        else:
+            with pytest.raises(Broken, match="must be the same"):
+                await reconcile(claimant)
 
 
 async def test_the_own_client_reads_a_status(bare: Subject) -> None:

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from notifier.api.access import Admin, Reader, Tested, known_channel
-from notifier.api.answers import ChannelAnswer, ChannelList, ChannelTestAnswer, RouteTestAnswer, TestedAnswer
 from notifier.api.bodies import Acting, ActingBody, RouteTest, RouteTestBody, documented
+from notifier.api.channel_answers import (
+    ChannelAnswer,
+    ChannelList,
+    ChannelTestAnswer,
+    RouteTestAnswer,
+    TestedAnswer,
+)
 from notifier.api.openapi import problems
 from notifier.domain.delivery import Outcome
 from notifier.oncall import channels, routes

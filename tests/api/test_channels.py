@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.api.answers import ChannelList, ChannelTestAnswer, RouteTestAnswer
+from notifier.api.channel_answers import ChannelList, ChannelTestAnswer, RouteTestAnswer
 from notifier.domain.delivery import Outcome
 from notifier.domain.time import HOUR, SECOND
 from notifier.oncall.routes import written

@@ -20,10 +20,11 @@ import asyncio
 import gc
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,11 +50,14 @@ QUICK = Options(rounds=2, seconds=0.6, connections=64, idle_probes=60, storm_sec
 
 
 def main() -> int:
-    """0: measured; 1: something went wrong, and the last line says what. A missed goal is no error."""
+    """0: measured; 1: the last line says what went wrong; 130: interrupted. A missed goal is no error."""
     arguments = _arguments()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_profile(arguments) if arguments.command == "profile" else _measure(arguments))
+            runner.run(_interruptible(_profile if arguments.command == "profile" else _measure, arguments))
+    except asyncio.CancelledError:
+        print("the bench was interrupted; its servers are stopped", file=sys.stderr)
+        return 130
     except (Broken, DidNotStart, TimeoutError, ExceptionGroup) as error:
         cause = _first(error)
         if not isinstance(cause, Broken | DidNotStart | TimeoutError):
@@ -61,6 +65,17 @@ def main() -> int:
         print(f"the bench stopped: {str(cause) or 'it waited for too long'}", file=sys.stderr)
         return 1
     return 0
+
+
+async def _interruptible(
+    work: Callable[[argparse.Namespace], Awaitable[None]], arguments: argparse.Namespace
+) -> None:
+    """SIGINT and SIGTERM take the servers along."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await work(arguments)
 
 
 def _arguments() -> argparse.Namespace:
@@ -109,7 +124,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 async def _measure(arguments: argparse.Namespace) -> None:
     program = None if arguments.without_alertmanager else alertmanager_program()
-    name = f"Alertmanager {alertmanager_version(program)}" if program else "Alertmanager (not installed)"
+    name = f"Alertmanager {alertmanager_version(program)}" if program else "Alertmanager (absent)"
     used = cores()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="ntf-bench-", dir=arguments.folder) as folder, pinned(used.load):

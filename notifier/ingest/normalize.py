@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,7 +27,9 @@ TITLE_CHARS: Final = 200
 OLDEST: Final = 30 * DAY
 """A timestamp further back is a broken clock, not a replayed spool: the time of arrival counts."""
 
+REMEMBERED: Final = 512
 _STRICT_BYTES: Final = 16_384
+_HEAD: Final = '{"id":null,"timestamp":null,'
 _RESERVED: Final = frozenset(RESERVED_LABELS)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -52,12 +54,32 @@ class Parsed:
     items: tuple[Accepted | Rejection, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What events share that differ in their id and timestamp alone; `tail` is the document after those two."""
+
+    service: str
+    environment: str
+    severity: Severity
+    fingerprint: str
+    title: str
+    labels: dict[str, str]
+    status: Literal["firing", "resolved"]
+    tail: str
+    warnings: tuple[str, ...]
+
+
 class Normalizer:
-    """`max_event_bytes` bounds one event as posted; `new_id` names those that come without an id."""
+    """`max_event_bytes` bounds one event as posted; `new_id` names those that come without an id.
+
+    A storm repeats itself: what was made of an event is kept, and the next one that differs in its id and timestamp alone
+    is neither scrubbed nor fingerprinted again.
+    """
 
     def __init__(self, *, max_event_bytes: int, new_id: Callable[[], str]) -> None:
         self._largest = max_event_bytes
         self._new_id = new_id
+        self._seen: dict[tuple[str, bytes], _Content] = {}
 
     def parse(
         self,
@@ -90,57 +112,110 @@ class Normalizer:
                 reason="too_large",
             )
         try:
-            posted, warnings = _read(raw)
-            return self._accept(posted, warnings, project, received_at, sent_at)
+            return self._accept(raw, project, received_at, sent_at)
         except tolerant.Refused as refused:
             return Rejection(path=refused.path, message=refused.message)
 
-    def _accept(
+    def _accept(self, raw: bytes, project: str, received_at: Instant, sent_at: Instant | None) -> Accepted:
+        posted = _strictly(raw)
+        if posted is None:
+            posted, warnings = tolerant.read(raw)
+            return self._accepted(posted, warnings, project, received_at, sent_at)
+        given, timestamp = posted.id, posted.timestamp
+        posted.id = posted.timestamp = None
+        key = (project, _encode(posted))
+        content = self._seen.get(key)
+        if content is None or (given is not None and suspicious(given.encode())):
+            posted.id, posted.timestamp = given, timestamp
+            if suspicious(raw):
+                posted, warnings = tolerant.read(raw)
+                return self._accepted(posted, warnings, project, received_at, sent_at)
+            content = _content(posted, project)
+            if len(self._seen) >= REMEMBERED:
+                self._seen.clear()
+            self._seen[key] = content
+        return self._event(content, given, timestamp, [], project, received_at, sent_at)
+
+    def _accepted(
         self, posted: Posted, warnings: list[str], project: str, received_at: Instant, sent_at: Instant | None
     ) -> Accepted:
-        service = _required(posted)
-        given = posted.id is not None
-        identity = posted.id or self._new_id()
-        posted.id = identity
-        at = _moment(posted, received_at, sent_at, warnings)
-        failure = None if posted.exception is None else _told(posted.exception)
-        labels = _labels(posted, project, service, failure, warnings)
-        if posted.links:
-            posted.links = _web_links(posted.links, warnings)
+        given, timestamp = posted.id, posted.timestamp
+        return self._event(
+            _content(posted, project), given, timestamp, warnings, project, received_at, sent_at
+        )
+
+    def _event(
+        self,
+        content: _Content,
+        given: str | None,
+        timestamp: str | None,
+        warnings: list[str],
+        project: str,
+        received_at: Instant,
+        sent_at: Instant | None,
+    ) -> Accepted:
+        identity = given or self._new_id()
+        at = received_at
+        if timestamp is None:
+            timestamp = rfc3339(received_at)
+        else:
+            at = _moment(timestamp, received_at, sent_at, warnings)
+        head = _encode(identity).decode(), _encode(timestamp).decode()
         return Accepted(
             event=Event(
                 project=project,
                 id=identity,
-                id_given=given,
+                id_given=given is not None,
                 at=at,
                 received_at=received_at,
-                service=service,
-                environment=posted.environment,
-                severity=_SEVERITY[posted.severity],
-                fingerprint=fingerprint.compute(
-                    service=service,
-                    message=posted.message,
-                    exception=posted.exception,
-                    given=posted.fingerprint or (),
-                ),
-                title=_title(posted, failure),
-                labels=labels,
-                status=posted.status,
-                document=_encode(posted).decode(),
+                service=content.service,
+                environment=content.environment,
+                severity=content.severity,
+                fingerprint=content.fingerprint,
+                title=content.title,
+                labels=content.labels,
+                status=content.status,
+                document=f'{{"id":{head[0]},"timestamp":{head[1]},{content.tail}',
             ),
-            warnings=tuple(warnings),
+            warnings=(*warnings, *content.warnings),
         )
 
 
-def _read(raw: bytes) -> tuple[Posted, list[str]]:
-    if len(raw) <= _STRICT_BYTES and not suspicious(raw):
-        try:
-            posted = _strict(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return tolerant.read(raw)
-        if posted.exception is None or not _too_many_causes(posted.exception):
-            return posted, []
-    return tolerant.read(raw)
+def _content(posted: Posted, project: str) -> _Content:
+    service = _required(posted)
+    warnings: list[str] = []
+    failure = None if posted.exception is None else _told(posted.exception)
+    labels = _labels(posted, project, service, failure, warnings)
+    if posted.links:
+        posted.links = _web_links(posted.links, warnings)
+    posted.id = posted.timestamp = None
+    return _Content(
+        service=service,
+        environment=posted.environment,
+        severity=_SEVERITY[posted.severity],
+        fingerprint=fingerprint.compute(
+            service=service,
+            message=posted.message,
+            exception=posted.exception,
+            given=posted.fingerprint or (),
+        ),
+        title=_title(posted, failure),
+        labels=labels,
+        status=posted.status,
+        tail=_encode(posted).decode().removeprefix(_HEAD),
+        warnings=tuple(warnings),
+    )
+
+
+def _strictly(raw: bytes) -> Posted | None:
+    """What is within the contract to the letter; None: the tolerant reading must look."""
+    if len(raw) > _STRICT_BYTES:
+        return None
+    try:
+        posted = _strict(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if posted.exception is not None and _too_many_causes(posted.exception) else posted
 
 
 def _too_many_causes(exception: Failure) -> bool:
@@ -168,12 +243,9 @@ def _required(posted: Posted) -> str:
     return posted.service
 
 
-def _moment(posted: Posted, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
+def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
     """When it happened by our reckoning: a sender's clock counts only against itself (DESIGN 5)."""
-    if posted.timestamp is None:
-        posted.timestamp = rfc3339(received_at)
-        return received_at
-    stamp = _instant(posted.timestamp)
+    stamp = _instant(timestamp)
     if sent_at is None:
         return received_at
     if sent_at - stamp > OLDEST:

@@ -61,11 +61,10 @@ def compute(
     """32 hex digits. `given` is the sender's list; `{{ default }}` in it stands for the default fingerprint."""
     if not given:
         return _default(service, message, exception)
-    if not _names_default(given):
-        return _digest(["given", *given])
-    default = _default(service, message, exception)
-    elements = [_DEFAULT.sub(default, element) for element in given]
-    return default if elements == [default] else _digest(["given", *elements])
+    own = tuple(given)
+    if not _names_default(own):
+        return _digest(["given", *own])
+    return _combined(own, _default(service, message, exception))
 
 
 def uses_default(given: Iterable[str]) -> bool:
@@ -151,7 +150,14 @@ def _is_wrapper(exception: Failure) -> bool:
     return any(exception.type == name and message.startswith(start) for name, start in _WRAPPERS)
 
 
-def _names_default(given: Sequence[str]) -> bool:
+@lru_cache(maxsize=2_048)
+def _combined(given: tuple[str, ...], default: str) -> str:
+    elements = [_DEFAULT.sub(default, element) for element in given]
+    return default if elements == [default] else _digest(["given", *elements])
+
+
+@lru_cache(maxsize=2_048)
+def _names_default(given: tuple[str, ...]) -> bool:
     return any("{{" in element for element in given) and uses_default(given)
 
 

@@ -32,7 +32,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """One pending delivery; `is_test` ones pass every brake, and `alone` ones are never merged into a digest."""
+    """One pending delivery.
+
+    `is_test` ones pass every brake, `alone` ones are never merged into a digest, and `frozen` ones have been sent
+    before: the same body goes out on every retry.
+    """
 
     id: str
     thread: str
@@ -42,6 +46,7 @@ class Pending:
     claims: int
     is_test: bool = False
     alone: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ def refill(target: Target, now: Instant) -> float | None:
 
 
 def plan(target: Target, pending: Sequence[Pending], busy: frozenset[str], now: Instant, slots: int) -> Plan:
-    """Decide for one target. `pending` oldest first; `busy`: threads with a message in flight; `slots`: sends at most."""
+    """Decide for one target. `pending` oldest first; `busy`: threads in flight; `slots`: sends at most."""
     tokens = refill(target, now)
     dead, alive = _dying(target, pending, now)
     tests = [Send(newest=one.id, older=()) for one in alive if one.is_test]
@@ -127,9 +132,17 @@ def _threads(pending: Sequence[Pending]) -> list[tuple[Instant, Send, str]]:
     for one in pending:
         by_thread.setdefault(one.thread, []).append(one)
     return [
-        (ones[-1].due_at, Send(newest=ones[-1].id, older=tuple(one.id for one in ones[:-1])), thread)
+        (newest.due_at, Send(newest=newest.id, older=tuple(one.id for one in older)), thread)
         for thread, ones in by_thread.items()
+        for *older, newest in [_first(ones)]
     ]
+
+
+def _first(ones: list[Pending]) -> list[Pending]:
+    """What goes first of a thread: all in one message, unless that one is frozen and an older one came back."""
+    while len(ones) > 1 and ones[-1].frozen:
+        ones = ones[:-1]
+    return ones
 
 
 def _brake(target: Target, now: Instant, slots: int) -> Instant | None:

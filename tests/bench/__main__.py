@@ -98,7 +98,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--without-alertmanager", action="store_true")
     parser.add_argument("--batch", type=int, default=1, help="profile: events in a request")
-    parser.add_argument("--new", action="store_true", help="profile: every event is a new fingerprint")
+    parser.add_argument(
+        "--stream", choices=tuple(hotspots.STREAMS), default="equal", help="profile: which fingerprints come"
+    )
     parser.add_argument("--idle", action="store_true", help="profile: one event now and then, told at once")
     return parser.parse_args()
 
@@ -155,7 +157,7 @@ async def _profile(arguments: argparse.Namespace) -> None:
             stable = Stable(core=used.server, folder=Path(folder), receiver_port=receiver.port)
             load = hotspots.Load(
                 batch=arguments.batch,
-                new=arguments.new,
+                stream=hotspots.STREAMS[arguments.stream],
                 idle=arguments.idle,
                 seconds=arguments.seconds or 10.0,
             )

@@ -17,12 +17,13 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import payload, subjects
-from tests.bench.contest import Contender
+from tests.bench import million, payload, subjects
+from tests.bench.contest import Contender, Stream
 from tests.bench.load import arrivals
 from tests.bench.machine import cpu_seconds
 from tests.bench.report import milliseconds, percentile
@@ -38,12 +39,19 @@ CONNECTIONS = 64
 WAITING = ("_worker (concurrent/futures/thread.py", "Condition.wait (threading.py", "Runner.run (asyncio/")
 
 
+STREAMS: Mapping[str, Stream] = {
+    "equal": payload.equal,
+    "new": payload.distinct,
+    "mixed": lambda: payload.mixed(million.known(million.KNOWN), one_new_in=100),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """What the service is given meanwhile: events in batches, or (`idle`) one now and then that is told at once."""
 
     batch: int
-    new: bool
+    stream: Stream
     idle: bool
     seconds: float
 
@@ -69,7 +77,7 @@ async def _busy(subject: Subject, _receiver: Receiver, load: Load) -> str:
     contender = Contender(
         subject=subject,
         connections=CONNECTIONS if load.batch == 1 else 16,
-        tokens=payload.distinct() if load.new else payload.equal(),
+        tokens=load.stream(),
         batch=load.batch,
     )
     await contender.warm_up()

@@ -38,7 +38,7 @@ def _token(number: int) -> bytes:
     return f"one-{number:09d}".encode()
 
 
-def _known(count: int) -> Iterator[bytes]:
+def known(count: int) -> Iterator[bytes]:
     """A thousand of the fingerprints, spread evenly, over and over: the ones that go on happening."""
     step = max(1, count // KNOWN)
     return itertools.cycle([_token(number) for number in range(0, count, step)])
@@ -54,7 +54,7 @@ async def row(bench: Bench) -> None:
     """Fill one database, then measure it beside an empty one, slice by slice."""
     count = bench.options.distinct // FILL_BATCH * FILL_BATCH
     streams: dict[str, Stream] = {
-        MIXED: lambda: payload.mixed(_known(count), one_new_in=100),
+        MIXED: lambda: payload.mixed(known(count), one_new_in=100),
         ALL_NEW: payload.distinct,
     }
     full_rates: dict[str, list[float]] = {}
@@ -125,9 +125,8 @@ async def _settle(subject: Subject) -> str:
 
 async def _post_known(subject: Subject, count: int) -> None:
     """The empty database knows the same recurring fingerprints, and nothing else."""
-    known = min(count, KNOWN)
     async with lanes(subject.port, FILL_LANES) as pool:
-        requests = subject.requests(_known(count), batch=BATCH, count=max(1, known // BATCH))
+        requests = subject.requests(known(count), batch=BATCH, count=max(1, min(count, KNOWN) // BATCH))
         one = await saturate(pool, requests, expected=subject.expected, seconds=30)
     subject.sent += one.requests * BATCH
 

@@ -256,6 +256,7 @@ def _pendings(draw: st.DrawFn) -> list[Pending]:
                 claims=draw(st.sampled_from([0, 0, 1, 4, 5])),
                 is_test=kind == "test",
                 alone=kind == "digest",
+                frozen=draw(st.booleans()),
             )
         )
     return found
@@ -281,9 +282,12 @@ def test_a_plan_loses_nothing_and_sends_nothing_twice(
     threads = [by_id[send.newest].thread for send in (*result.sends, *result.digest)]
     assert len(threads) == len(set(threads))
     assert not busy & set(threads)
+    assert not any(by_id[send.newest].frozen and send.older for send in (*result.sends, *result.digest))
     for one in left:
         assert not by_id[one].is_test
-        waits_for_a_send = by_id[one].thread in busy or target.in_flight or len(result.sends) >= slots
+        waits_for_a_send = (
+            by_id[one].thread in {*busy, *threads} or target.in_flight or len(result.sends) >= slots
+        )
         assert result.next_at is not None or waits_for_a_send
     _within_bounds(target, result, by_id, slots)
 

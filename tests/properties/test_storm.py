@@ -283,7 +283,7 @@ class Storm(RuleBasedStateMachine):
             return
         seen = self.seen.setdefault(job.address, {})
         # A person who asks for an old message again gets it, whatever has been told since.
-        asked = job.id in self.redelivered or (job.reason is Reason.DIGEST and self.redelivered)
+        asked = not self.redelivered.isdisjoint(self._carried(job.id))
         new = f"received {job.id}" not in seen and not asked
         seen[f"received {job.id}"] = (True, 0)
         for message in self._contents(job):
@@ -294,6 +294,13 @@ class Storm(RuleBasedStateMachine):
                 if one.reason is Reason.RESOLVED:
                     assert before is not None or self._dead(job, one.incident.id)
                 seen[one.incident.id] = max(state, before or state)
+
+    def _carried(self, id_: str) -> set[str]:
+        """A delivery and all that it carries, and what those carry."""
+        found = {id_}
+        for row in self._read(sa.select(deliveries.c.id).where(deliveries.c.carried_by == id_)):
+            found |= self._carried(row.id)
+        return found
 
     def _contents(self, job: Job) -> list[Message]:
         """A digest tells what all of its members would have told."""

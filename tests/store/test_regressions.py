@@ -147,3 +147,21 @@ async def test_a_redelivery_that_dies_before_the_sweep_is_told_by_the_fallback(b
     (job,) = (await bench.claim()).jobs
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
     assert (await bench.sweep()).told == (job.id,)
+
+
+async def test_a_redelivered_older_message_does_not_change_one_that_was_sent(bench: Bench) -> None:
+    """The newer one has its body already: the same id must not arrive with another."""
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    (first,) = (await bench.claim()).jobs
+    await bench.fail(first, SendError(Outcome.BLOCKED, "policy"))
+    await bench.post(bench.event(severity=Severity.CRITICAL))
+    await bench.alert()
+    (second,) = (await bench.claim()).jobs
+    await bench.fail(second, SendError(Outcome.AMBIGUOUS, "no answer"))
+    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [first.id]))
+    bench.clock.advance(HOUR)
+    sent = await bench.deliver_all()
+    assert [job.id for job in sent] == [first.id, second.id]
+    assert sent[1].message.as_json() == second.message.as_json()

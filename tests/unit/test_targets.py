@@ -71,6 +71,14 @@ def test_the_newest_of_a_thread_carries_the_older_ones() -> None:
     assert result.sends == (Send(newest="c", older=("a", "b")),)
 
 
+def test_a_message_that_was_sent_before_keeps_its_body() -> None:
+    """An older one that a person brought back goes before it, not into it; a newer one carries both."""
+    back, tried = one("a", "t"), one("b", "t", frozen=True)
+    assert planned(FREE, back, tried).sends == (Send(newest="a", older=()),)
+    assert planned(FREE, tried).sends == (Send(newest="b", older=()),)
+    assert planned(FREE, back, tried, one("c", "t")).sends == (Send(newest="c", older=("a", "b")),)
+
+
 def test_a_thread_with_a_message_in_flight_waits() -> None:
     """Whoever finishes looks again; other threads go on."""
     target = replace(FREE, in_flight=1)

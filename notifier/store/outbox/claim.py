@@ -124,6 +124,7 @@ def _pending(tx: Tx, target: int) -> list[Pending]:
             deliveries.c.expires_at,
             deliveries.c.claims,
             deliveries.c.reason,
+            deliveries.c.message.is_not(None).label("frozen"),
         )
         .where(
             deliveries.c.target == target, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None)
@@ -141,6 +142,7 @@ def _pending(tx: Tx, target: int) -> list[Pending]:
             claims=row.claims,
             is_test=row.reason == Reason.TEST.value,
             alone=row.reason == Reason.DIGEST.value,
+            frozen=bool(row.frozen),
         )
         for row in tx.run(query)
     ]

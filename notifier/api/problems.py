@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Problem(Exception):
     """An answer that is an error. `detail` says what is wrong and what to do; `more` adds members to the body."""
 

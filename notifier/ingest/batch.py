@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -59,6 +60,7 @@ class Batch:
     items: Sequence[bytes | msgspec.Raw]
 
 
+@lru_cache(maxsize=256)
 def accepts(content_type: str | None) -> bool:
     """Any or no JSON content type, and what clients send for want of one; not what is clearly something else."""
     kind = _kind(content_type)

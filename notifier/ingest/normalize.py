@@ -72,8 +72,8 @@ class _Content:
 class Normalizer:
     """`max_event_bytes` bounds one event as posted; `new_id` names those that come without an id.
 
-    A storm repeats itself: what was made of an event is kept, and the next one that differs in its id and timestamp alone
-    is neither scrubbed nor fingerprinted again.
+    A storm repeats itself: what was made of an event is kept, and the next one that differs in its id and timestamp
+    alone is neither scrubbed nor fingerprinted again.
     """
 
     def __init__(self, *, max_event_bytes: int, new_id: Callable[[], str]) -> None:

@@ -42,7 +42,9 @@ class PostgresDatabase:
         cls, url: str, *, replica: str, clock: Clock | None = None, pool_size: int = 8
     ) -> PostgresDatabase:
         """Connect and look at the server: `fsync=off` is refused, because `202` means fsynced."""
-        engine = create_async_engine(driver_url(url), pool_size=pool_size, max_overflow=4, pool_pre_ping=True)
+        engine = create_async_engine(
+            driver_url(url), pool_size=pool_size, max_overflow=4, pool_pre_ping=True, hide_parameters=True
+        )
         try:
             async with engine.connect() as connection:
                 if (await connection.exec_driver_sql("SHOW fsync")).scalar_one() != "on":

@@ -76,6 +76,7 @@ def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) ->
         poolclass=sa.pool.QueuePool,
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": 5.0, "isolation_level": None},
     )
 
@@ -114,6 +115,8 @@ class SqliteDatabase:
         self.max_size = max_size
         self.signals = Signals()
         self._lock = FileLock(path)
+        # Reports hold what people typed: nobody else on the machine reads them. The log files inherit the mode.
+        path.touch(mode=0o600)
         self._reserve = Reserve(Path(f"{path}.reserve"))
         self._read_engine = create_engine(path, read_only=True, pool_size=READERS)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -280,4 +283,5 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
         )
     if primary in _BROKEN:
         return StoreBroken(f"the database file failed ({getattr(error.orig, 'sqlite_errorname', 'unknown')})")
-    return StoreError(f"the database refused a statement: {error.orig}")
+    name = getattr(error.orig, "sqlite_errorname", "unknown")
+    return StoreError(f"the database refused a statement ({name})")

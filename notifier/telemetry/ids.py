@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import random
 import time
+
+# Ids need to be unique, not secret: no system call for each. One call of it is atomic, so threads may share it.
+_bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits  # noqa: S311
 
 
 def uuid7() -> str:
     """A UUIDv7 (RFC 9562): 48 bits of milliseconds, 74 random bits."""
-    millis = time.time_ns() // 1_000_000
-    rand = int.from_bytes(os.urandom(10), "big")
-    value = (
-        (millis & 0xFFFFFFFFFFFF) << 80
-        | 0x7 << 76
-        | (rand >> 68 & 0xFFF) << 64
-        | 0b10 << 62
-        | rand & (1 << 62) - 1
-    )
+    millis = time.time_ns() // 1_000_000 & 0xFFFFFFFFFFFF
+    rand = _bits(74)
+    value = millis << 80 | 0x7 << 76 | (rand >> 62) << 64 | 0b10 << 62 | rand & (1 << 62) - 1
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

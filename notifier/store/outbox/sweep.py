@@ -43,23 +43,7 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
     `restarted`: this is the only process, and it has just started: nobody else can be sending.
     """
     lost = _lost(tx, restarted=restarted)
-    expired = list(
-        tx.run(
-            sa.select(deliveries.c.id)
-            .where(
-                deliveries.c.state == PENDING,
-                deliveries.c.expires_at <= tx.now,
-                deliveries.c.carried_by.is_(None),
-            )
-            .limit(SWEPT_AT_ONCE)
-        ).scalars()
-    )
-    for id_ in expired:
-        bury(tx, id_, Outcome.EXPIRED, WHY[Outcome.EXPIRED])
-    if expired:
-        waiting = sa.select(deliveries.c.target).where(deliveries.c.id.in_(expired))
-        tx.run(sa.update(targets).where(targets.c.id.in_(waiting)).values(due_at=tx.now))
-        tx.signal("targets")
+    expired = _expire(tx)
     due = tx.run(
         sa.select(deliveries, notifications.c.message.label("base"), targets.c.address)
         .join(notifications, notifications.c.id == deliveries.c.notification)
@@ -90,6 +74,28 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
     return Swept(
         lost=tuple(lost), told=tuple(told), unheard=tuple(unheard), expired=tuple(expired), next_at=next_at
     )
+
+
+def _expire(tx: Tx) -> list[str]:
+    """Bury what is older than it may get, and wake the targets that waited behind it."""
+    expired = list(
+        tx.run(
+            sa.select(deliveries.c.id)
+            .where(
+                deliveries.c.state == PENDING,
+                deliveries.c.expires_at <= tx.now,
+                deliveries.c.carried_by.is_(None),
+            )
+            .limit(SWEPT_AT_ONCE)
+        ).scalars()
+    )
+    for id_ in expired:
+        bury(tx, id_, Outcome.EXPIRED, WHY[Outcome.EXPIRED])
+    if expired:
+        waiting = sa.select(deliveries.c.target).where(deliveries.c.id.in_(expired))
+        tx.run(sa.update(targets).where(targets.c.id.in_(waiting)).values(due_at=tx.now))
+        tx.signal("targets")
+    return expired
 
 
 def _lost(tx: Tx, *, restarted: bool) -> list[str]:

@@ -17,31 +17,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from notifier.domain.time import Duration, Instant, parse_rfc3339
 from notifier.store.database import Database
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import metadata
 from notifier.store.sqlite import SqliteDatabase, create_engine
+from notifier.testing import ManualClock
 from tests.world import World
 
 ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "notifier_template"
 _numbers = count(1)
-
-
-class ManualClock:
-    """Tells the time that it was given."""
-
-    def __init__(self, now: Instant | None = None) -> None:
-        self._now = parse_rfc3339("2026-11-22T05:00:00Z") if now is None else now
-
-    def now(self) -> Instant:
-        return self._now
-
-    def advance(self, by: Duration) -> Instant:
-        """Let `by` milliseconds pass."""
-        self._now += by
-        return self._now
 
 
 class PostgresCluster:

@@ -56,7 +56,9 @@ def test_nothing_that_is_committed_names_a_machine_or_a_registry() -> None:
     """Paths of somebody's machine and hosts of package registries have no place in the repository."""
     homes = "root|home|Users|work"
     hosts = "pypi|pythonhosted|npmjs|debian|crates|anaconda"
-    pattern = re.compile(rf"(?<![\w.$}}/-])/({homes})/\w|\b({hosts})\.(org|com|io)\b|file:///\w")
+    pattern = re.compile(
+        rf"(?<![\w.$}}/-])/({homes})/\w|\b({hosts})\.(org|com|io)\b|file:///({homes}|tmp|mnt)\b"
+    )
     found = [f"{path.name}: {match[0]}" for path in committed() for match in pattern.finditer(text(path))]
     assert found == []
 
@@ -115,6 +117,15 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not set(HEAVY) & set(done.stdout.split())
+
+
+def test_receivers_to_test_with_need_no_extra() -> None:
+    """`notifier.testing` imports in a base installation; only a started `SmtpServer` wants aiosmtpd."""
+    blocked = {*imported(), "aiosmtpd"} & {*HEAVY, "aiosmtpd", "slack_sdk", "structlog", "jinja2"} - {
+        "asyncio"
+    }
+    program = f"import sys; sys.modules.update(dict.fromkeys({sorted(blocked)})); import notifier.testing"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def cost() -> float:

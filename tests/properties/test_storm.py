@@ -27,7 +27,7 @@ from notifier.store import alerting, outbox
 from notifier.store.outbox import Job
 from notifier.store.schema import deliveries, groups, incidents, metadata, notifications
 from notifier.store.sqlite import SqliteDatabase, create_engine
-from tests.conftest import ManualClock
+from notifier.testing import ManualClock
 from tests.properties.storm_model import Model
 from tests.store.conftest import Bench
 

@@ -1,0 +1,24 @@
+"""What we and our users test with: real receivers on loopback sockets, and a clock that is moved by hand.
+
+`WebhookReceiver`, `FakeSlack` and `SmtpServer` are context managers for synchronous and asynchronous tests alike: each
+runs in threads of its own. Only a started `SmtpServer` needs aiosmtpd, which is a development dependency.
+"""
+
+from notifier.testing.certificates import certificate
+from notifier.testing.clock import ManualClock
+from notifier.testing.http import Answer, Request
+from notifier.testing.slack import FakeSlack, slack_complaint
+from notifier.testing.smtp import Mail, SmtpServer
+from notifier.testing.webhook import WebhookReceiver
+
+__all__ = [
+    "Answer",
+    "FakeSlack",
+    "Mail",
+    "ManualClock",
+    "Request",
+    "SmtpServer",
+    "WebhookReceiver",
+    "certificate",
+    "slack_complaint",
+]

@@ -1,0 +1,146 @@
+"""A mail server that refuses, hangs and wants a login as it is told. It needs aiosmtpd, a development dependency."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One mail as it was taken."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    raw: bytes
+
+    @property
+    def message(self) -> EmailMessage:
+        parsed = message_from_bytes(self.raw, policy=policy.default)
+        assert isinstance(parsed, EmailMessage)
+        return parsed
+
+    @property
+    def text(self) -> str:
+        part = self.message.get_body(("plain",))
+        return "" if part is None else str(part.get_content())
+
+    @property
+    def html(self) -> str:
+        part = self.message.get_body(("html",))
+        return "" if part is None else str(part.get_content())
+
+
+class SmtpServer:
+    """A mail server.
+
+    `refuse` maps a recipient to the answer it gets (`550 5.1.1 no such user`), `after_data` is the answer after the
+    final dot (None takes the mail), `hang` is how long to wait before it, in seconds. With `tls` it offers STARTTLS,
+    and with `login` it wants that user and password first.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None) -> None:
+        self.refuse: dict[str, str] = {}
+        self.refuse_sender: str | None = None
+        self.after_data: str | None = None
+        self.hang = 0.0
+        self._tls = tls
+        self._login = login
+        self._mails: list[Mail] = []
+        self._arrived = threading.Condition()
+
+    @property
+    def port(self) -> int:
+        return int(self._controller.server.sockets[0].getsockname()[1])
+
+    @property
+    def mails(self) -> list[Mail]:
+        """Everything that was taken so far, oldest first."""
+        with self._arrived:
+            return list(self._mails)
+
+    def wait_for(self, count: int, timeout: float = 10.0) -> list[Mail]:
+        """The first `count` mails, or `TimeoutError` when they do not come."""
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: len(self._mails) >= count, timeout):
+                raise TimeoutError(f"{len(self._mails)} of {count} mails came within {timeout} s")
+            return list(self._mails[:count])
+
+    def start(self) -> Self:
+        self._controller = _controller(self, self._tls, self._login)
+        self._controller.start()
+        return self
+
+    def stop(self) -> None:
+        self._controller.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd finds its hooks by name
+        self,
+        _server: Any,
+        _session: Any,
+        envelope: Any,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        if self.refuse_sender is not None:
+            return self.refuse_sender
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
+        self,
+        _server: Any,
+        _session: Any,
+        envelope: Any,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        await asyncio.sleep(self.hang)
+        if self.after_data is not None:
+            return self.after_data
+        mail = Mail(sender=envelope.mail_from, recipients=tuple(envelope.rcpt_tos), raw=envelope.content)
+        with self._arrived:
+            self._mails.append(mail)
+            self._arrived.notify_all()
+        return "250 OK"
+
+
+def _controller(server: SmtpServer, tls: ssl.SSLContext | None, login: tuple[str, str] | None) -> Any:
+    from aiosmtpd.controller import Controller  # noqa: PLC0415 - a development dependency
+    from aiosmtpd.smtp import AuthResult  # noqa: PLC0415
+
+    class Listening(Controller):
+        def _trigger_server(self) -> None:
+            # The base class knocks at the port that it was given, which is 0.
+            listening: Any = self.server
+            self.port = listening.sockets[0].getsockname()[1]
+            super()._trigger_server()  # type: ignore[no-untyped-call]
+
+    def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:
+        given = (data.login.decode(), data.password.decode())
+        return AuthResult(success=given == login, handled=False)
+
+    options: dict[str, Any] = {"tls_context": tls}
+    if login is not None:
+        options |= {"authenticator": check, "auth_required": True, "auth_require_tls": tls is not None}
+    return Listening(server, hostname="127.0.0.1", port=0, **options)

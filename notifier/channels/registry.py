@@ -1,28 +1,22 @@
-"""The kinds of channels, what their settings must look like, and how a configured one is opened."""
+"""What a channel's block must look like, and how a configured channel is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
-from importlib.metadata import entry_points
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from notifier.channels import console, email, slack, webhook
 from notifier.channels.base import Channel, ChannelSettings, Kind, Toolbox
+from notifier.channels.kinds import BUILT_IN, Found, installed
 from notifier.domain.delivery import RateLimit
-from notifier.domain.errors import Problem
+from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.settings import ChannelBlock, Mark
-
-GROUP = "notifier.channels"
-
-_BUILT_IN: tuple[Kind[Any], ...] = (email.KIND, slack.KIND, webhook.KIND, console.KIND)
 
 # Keys of the contract whose behaviour is not built yet: refused, with the reason.
 _LATER = {
@@ -35,6 +29,7 @@ class ChannelConfig:
     """A channel that can be opened. `warnings` are what `check` shows but what does not stop a start."""
 
     name: str
+    mark: Mark
     kind: Kind[Any]
     settings: ChannelSettings
     targets: tuple[str, ...]
@@ -45,34 +40,32 @@ class ChannelConfig:
     warnings: tuple[Problem, ...] = ()
 
 
-@cache
-def kinds() -> Mapping[str, Kind[Any]]:
-    """Built-in kinds and those of installed packages; no package can take a built-in name."""
-    found = {point.name: point.load() for point in entry_points(group=GROUP)}
-    return {name: kind for name, kind in found.items() if isinstance(kind, Kind)} | {
-        kind.name: kind for kind in _BUILT_IN
-    }
-
-
 def validate(
-    block: ChannelBlock, *, allow_private: bool, known: Mapping[str, Kind[Any]] | None = None
+    block: ChannelBlock, *, allow_private: bool, known: Found | None = None
 ) -> ChannelConfig | tuple[Problem, ...]:
     """The channel that a block describes, or everything that is wrong with it, each with its place."""
-    available = kinds() if known is None else known
-    kind = available.get(block.type)
+    available = installed() if known is None else known
+    kind = available.kinds.get(block.type)
     if kind is None:
         return (_problem(block, ("type",), f"type: {_unknown_kind(block.type, available)}"),)
     try:
         settings = kind.settings.model_validate(dict(block.options))
+        targets: tuple[Any, ...] = tuple(kind.targets(settings))
     except ValidationError as error:
         return tuple(
             _explained(block, kind, one) for one in error.errors(include_url=False, include_input=False)
         )
+    except Exception as error:  # noqa: BLE001 - a kind may be a stranger's code
+        sentence = f"the kind {block.type} failed to read its settings ({type(error).__name__}): update it"
+        return (_problem(block, (), sentence),)
+    if not targets or not all(isinstance(target, str) and target for target in targets):
+        return (_problem(block, (), f"the kind {block.type} names nobody to send to: check its settings"),)
     return ChannelConfig(
         name=block.name,
+        mark=block.mark,
         kind=kind,
         settings=settings,
-        targets=tuple(kind.targets(settings)),
+        targets=targets,
         rate_limit=block.rate_limit,
         digest=kind.digest if block.digest is None else block.digest,
         pace=kind.pace,
@@ -82,17 +75,29 @@ def validate(
 
 
 def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - read as registry.open
-    """The sender of a validated channel."""
-    return config.kind.open(config.name, config.settings, toolbox)
+    """The sender of a validated channel. `ConfigError` where its kind, which may be a stranger's code, fails."""
+    try:
+        return config.kind.open(config.name, config.settings, toolbox)
+    except Exception as error:
+        why = f"the kind {config.kind.name} failed to open it ({type(error).__name__}): update it"
+        raise ConfigError((_at_mark(config.mark, config.name, why),)) from error
 
 
 def json_schema() -> dict[str, dict[str, Any]]:
     """The JSON Schema of every kind's own keys, by kind."""
-    return {name: kind.settings.model_json_schema(by_alias=True) for name, kind in kinds().items()}
+    return {name: kind.settings.model_json_schema(by_alias=True) for name, kind in installed().kinds.items()}
 
 
-def _unknown_kind(name: str, available: Iterable[str]) -> str:
-    names = sorted(available)
+def unusable(used: Iterable[str]) -> Iterable[str]:
+    """What is wrong with installed kinds that no channel is of; one that a channel is of is that channel's problem."""
+    refused = installed().unusable.items()
+    return [f"type {name}: {why}" for name, why in refused if name in BUILT_IN or name not in used]
+
+
+def _unknown_kind(name: str, available: Found) -> str:
+    if name in available.unusable:
+        return available.unusable[name]
+    names = sorted(available.kinds)
     close = get_close_matches(name, names, n=1)
     return f"there is no such kind of channel{_meant(close)}; there are {', '.join(names)}"
 
@@ -154,10 +159,11 @@ def _at(options: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def _problem(block: ChannelBlock, path: tuple[str | int, ...], message: str) -> Problem:
-    mark = _mark(block, path)
-    return Problem(
-        file=mark.file, line=mark.line, column=mark.column, message=f"channels.{block.name}: {message}"
-    )
+    return _at_mark(_mark(block, path), block.name, message)
+
+
+def _at_mark(mark: Mark, name: str, message: str) -> Problem:
+    return Problem(file=mark.file, line=mark.line, column=mark.column, message=f"channels.{name}: {message}")
 
 
 def _mark(block: ChannelBlock, path: tuple[str | int, ...]) -> Mark:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from notifier import settings as configuration
@@ -13,7 +14,7 @@ from notifier.settings import ChannelBlock, DeliverySettings, Settings
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mapping[str, ChannelConfig]]:
-    """Read and validate everything; `ConfigError` with every problem at once."""
+    """Read and validate everything; `ConfigError` with every problem at once. Channels add to the warnings."""
     configs: dict[str, ChannelConfig] = {}
 
     def check_channel(block: ChannelBlock, delivery: DeliverySettings) -> Iterable[Problem]:
@@ -23,7 +24,16 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
             return ()
         return found
 
-    return configuration.load(path, environ, check_channel=check_channel), configs
+    read = configuration.load(path, environ, check_channel=check_channel)
+    return replace(read, warnings=(*read.warnings, *_warnings(read, configs))), configs
+
+
+def _warnings(settings: Settings, configs: Mapping[str, ChannelConfig]) -> Iterator[Problem]:
+    for config in configs.values():
+        yield from config.warnings
+    used = {block.type for block in settings.channels.values()}
+    for sentence in registry.unusable(used):
+        yield Problem(file=settings.source or "defaults", line=1, column=1, message=sentence)
 
 
 def check(path: str | None, environ: Mapping[str, str]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
 
 from notifier.channels import registry
-from notifier.channels.base import Kind
+from notifier.channels.base import Kind, Toolbox
 from notifier.channels.console import ConsoleChannel, ConsoleSettings
-from notifier.domain.errors import Problem
+from notifier.channels.kinds import Found, found
+from notifier.domain.errors import ConfigError, Problem
 from notifier.settings import ChannelBlock, Mark
+
+pytestmark = pytest.mark.anyio
 
 SECRET = "whsec_" + base64.b64encode(bytes(24)).decode()
 SMTP = {"host": "smtp.example.com", "port": 587, "tls": "starttls", "username": "n", "password": "pa55word"}
@@ -139,7 +143,9 @@ def test_a_third_party_kind_is_used_like_a_built_in_one() -> None:
         open=lambda _name, _settings, _tools: ConsoleChannel(),
         targets=lambda _settings: ("me",),
     )
-    config = registry.validate(block("pager", {}), allow_private=False, known={"pager": kind})
+    config = registry.validate(
+        block("pager", {}), allow_private=False, known=Found(kinds={"pager": kind}, unusable={})
+    )
     assert isinstance(config, registry.ChannelConfig)
     assert config.targets == ("me",)
 
@@ -150,3 +156,66 @@ def test_every_kind_has_a_schema_that_marks_its_secrets() -> None:
     assert {"email", "slack", "webhook", "console"} <= set(schemas)
     assert "from" in schemas["email"]["properties"]
     assert "writeOnly" in str(schemas["webhook"]["properties"]["secret"])
+
+
+def point(name: str, value: str) -> EntryPoint:
+    return EntryPoint(name=name, value=value, group="notifier.channels")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("pager", "a_module_that_is_not_there:KIND", "(ModuleNotFoundError of a_module_that_is_not_there)"),
+        ("pager", "json:KIND", "(AttributeError)"),
+        ("pager", "json:dumps", "is no notifier.channels.base.Kind"),
+        ("email", "notifier.channels.console:KIND", "notifier's own is used"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_stops_nothing(name: str, value: str, words: str) -> None:
+    """Its kind is unusable, with the package's name and the reason; all other kinds are there."""
+    known = found([point(name, value), point("log", "notifier.channels.console:KIND")])
+    assert words in known.unusable[name]
+    assert {"email", "slack", "webhook", "console", "log"} <= set(known.kinds)
+    assert known.kinds["email"].name == "email"
+
+
+def test_a_channel_of_a_kind_that_cannot_be_loaded_is_a_problem_at_its_type() -> None:
+    """Said where the type is written, naming the package instead of claiming that there is no such kind."""
+    known = found([point("pager", "a_module_that_is_not_there:KIND")])
+    (problem,) = as_problems(
+        registry.validate(block("pager", {}, ("type",)), allow_private=False, known=known)
+    )
+    assert problem.line == 10
+    assert "the package a_module_that_is_not_there" in problem.message
+
+
+@pytest.mark.parametrize("targets", [lambda _: [], lambda _: [""], lambda _: 1 / 0, lambda _: None])
+def test_a_kind_that_misbehaves_is_a_problem_and_no_traceback(targets: Any) -> None:
+    """A stranger's code that raises, or names nobody, is said at the channel."""
+    kind = Kind(
+        name="pager", settings=ConsoleSettings, open=lambda _n, _s, _t: ConsoleChannel(), targets=targets
+    )
+    known = Found(kinds={"pager": kind}, unusable={})
+    (problem,) = as_problems(registry.validate(block("pager", {}), allow_private=False, known=known))
+    assert "the kind pager" in problem.message
+    assert problem.line == 1
+
+
+def as_problems(found: registry.ChannelConfig | tuple[Problem, ...]) -> tuple[Problem, ...]:
+    assert isinstance(found, tuple)
+    return found
+
+
+async def test_a_kind_that_cannot_open_its_channel_is_a_problem(toolbox: Toolbox) -> None:
+    """A start ends with the channel's place and no traceback."""
+
+    def refuse(_name: str, _settings: ConsoleSettings, _tools: Toolbox) -> ConsoleChannel:
+        raise RuntimeError("pa55word")
+
+    kind = Kind(name="pager", settings=ConsoleSettings, open=refuse, targets=lambda _settings: ("me",))
+    known = Found(kinds={"pager": kind}, unusable={})
+    config = registry.validate(block("pager", {}), allow_private=False, known=known)
+    assert isinstance(config, registry.ChannelConfig)
+    with pytest.raises(ConfigError, match=r"notifier.yaml:1:3: channels.c: the kind pager") as caught:
+        registry.open(config, toolbox)
+    assert "pa55word" not in str(caught.value)

@@ -1,0 +1,55 @@
+"""The kinds of channels that there are: our own, and those of installed packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from notifier.channels import console, email, slack, webhook
+from notifier.channels.base import Kind
+
+GROUP = "notifier.channels"
+
+_KINDS: tuple[Kind[Any], ...] = (email.KIND, slack.KIND, webhook.KIND, console.KIND)
+BUILT_IN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Every usable kind by its name, and why an entry point's name cannot be used, as a sentence."""
+
+    kinds: Mapping[str, Kind[Any]]
+    unusable: Mapping[str, str]
+
+
+@cache
+def installed() -> Found:
+    """What this installation knows."""
+    return found(entry_points(group=GROUP))
+
+
+def found(points: Iterable[EntryPoint]) -> Found:
+    """Built-in kinds and those behind entry points; no package can take a built-in name, nor stop a start."""
+    loaded = {point.name: _loaded(point) for point in points}
+    return Found(
+        kinds={**{name: kind for name, kind in loaded.items() if isinstance(kind, Kind)}, **BUILT_IN},
+        unusable={name: why for name, why in loaded.items() if isinstance(why, str)},
+    )
+
+
+def _loaded(point: EntryPoint) -> Kind[Any] | str:
+    package = point.module if point.dist is None else point.dist.name
+    if point.name in BUILT_IN:
+        return f"the package {package} brings a kind of this name too; notifier's own is used"
+    try:
+        kind = point.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an import runs a stranger's code
+        missing = f" of {error.name}" if isinstance(error, ModuleNotFoundError) and error.name else ""
+        why = f"cannot be loaded ({type(error).__name__}{missing})"
+        return f"the package {package}, which brings this kind, {why}: update or remove it"
+    if not isinstance(kind, Kind):
+        return f"the package {package} names something here that is no notifier.channels.base.Kind: update or remove it"
+    return kind

@@ -1,8 +1,11 @@
-"""Statements compiled once per engine: on the hot path the compiler would cost more than the engine."""
+"""Statements compiled once per engine: the compiler would cost more than the engine.
+
+A statement is a function of the dialect with named parameters; `insert` and `update` make the plain ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,21 +13,53 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notifier.store.database import Dialect, Tx
+from notifier.store.rows import pack, unfold
+
+Build = Callable[[Dialect], sa.ClauseElement]
 
 
-def execute(
-    tx: Tx, build: Callable[[Dialect], sa.ClauseElement], parameters: Mapping[str, object]
-) -> sa.CursorResult[Any]:
+def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> sa.CursorResult[Any]:
+    """Run a statement. Values come as the driver has them: text, numbers, None."""
     text, names, fixed = _compiled(build, tx.dialect)
     return tx.conn.exec_driver_sql(
         text, tuple(parameters[name] if name in parameters else fixed[name] for name in names)
     )
 
 
+def insert(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows that name the same columns."""
+    names = tuple(rows[0])
+    execute(tx, _inserting(table, names), {"rows": pack([row[name] for name in names] for row in rows)})
+
+
+def update(tx: Tx, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]) -> int:
+    """Set `values` where every column of `key` has its value; how many rows there were."""
+    parameters = {f"key_{name}": value for name, value in key.items()}
+    parameters |= {f"new_{name}": value for name, value in values.items()}
+    return execute(tx, _updating(table, tuple(key), tuple(values)), parameters).rowcount
+
+
 @cache
-def _compiled(
-    build: Callable[[Dialect], sa.ClauseElement], dialect: Dialect
-) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
+def _inserting(table: sa.Table, names: tuple[str, ...]) -> Build:
+    def build(dialect: Dialect) -> sa.ClauseElement:
+        rows = unfold(dialect, "rows", [(name, table.c[name].type) for name in names])
+        return sa.insert(table).from_select(list(names), sa.select(*rows.c), include_defaults=False)
+
+    return build
+
+
+@cache
+def _updating(table: sa.Table, key: tuple[str, ...], names: tuple[str, ...]) -> Build:
+    def build(_dialect: Dialect) -> sa.ClauseElement:
+        found = [table.c[name] == sa.bindparam(f"key_{name}", type_=table.c[name].type) for name in key]
+        values = {name: sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+        return sa.update(table).where(*found).values(**values)
+
+    return build
+
+
+@cache
+def _compiled(build: Build, dialect: Dialect) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
     engine: Any = sqlite.dialect() if dialect == "sqlite" else postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
     compiled: Any = build(dialect).compile(dialect=engine, compile_kwargs={"render_postcompile": True})
     return str(compiled), tuple(compiled.positiontup or ()), compiled.params

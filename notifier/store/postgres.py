@@ -69,7 +69,13 @@ class PostgresDatabase:
     def now(self) -> Instant:
         return self._clock.now()
 
-    async def write(self, work: Callable[[Tx], T], *, housekeeping: bool = False) -> T:  # noqa: ARG002 - one protocol
+    async def write(
+        self,
+        work: Callable[[Tx], T],
+        *,
+        housekeeping: bool = False,  # noqa: ARG002 - one protocol
+        essential: bool = True,  # noqa: ARG002
+    ) -> T:
         for attempt in range(RACES):
             topics: set[Topic] = set()
             try:

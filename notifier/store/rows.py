@@ -24,6 +24,17 @@ def pack(rows: Iterable[Sequence[object]]) -> str:
     return text(list(rows))
 
 
+def among(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -> sa.Select[Any]:
+    """The values of the bind parameter `parameter`, which `pack` made of one-element rows, for `IN`."""
+    rows = unfold(dialect, parameter, [("one", type_)])
+    return sa.select(rows.c.one)
+
+
+def pack_each(values: Iterable[object]) -> str:
+    """The parameter for `among`."""
+    return pack([value] for value in values)
+
+
 def unfold(
     dialect: Dialect, parameter: str, columns: Sequence[tuple[str, sa.types.TypeEngine[Any]]]
 ) -> sa.Subquery:

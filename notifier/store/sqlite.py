@@ -7,9 +7,11 @@ the file refuses a second process with a sentence that says what to do.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import queue
+import shutil
 import sqlite3
 import threading
 import time
@@ -120,15 +122,21 @@ class SqliteDatabase:
         self._reserve = Reserve(Path(f"{path}.reserve"))
         self._read_engine = create_engine(path, read_only=True, pool_size=READERS)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
-        self._writer = _Writer(self)
+        try:
+            self._writer = _Writer(self)
+        except sa.exc.DBAPIError as error:
+            self._lock.close()
+            raise translate(error) from error
         self._writer.start()
 
     def now(self) -> Instant:
         return self.clock.now()
 
-    async def write(self, work: Callable[[Tx], T], *, housekeeping: bool = False) -> T:
+    async def write(
+        self, work: Callable[[Tx], T], *, housekeeping: bool = False, essential: bool = True
+    ) -> T:
         """Run `work` in one transaction; returns after its commit is on the disk."""
-        result, topics = await self._writer.submit(work, 1 if housekeeping else 0)
+        result, topics = await self._writer.submit(work, 1 if housekeeping else 0, essential=essential)
         if topics:
             self.signals.wake(topics)
         return result  # type: ignore[no-any-return]
@@ -156,24 +164,28 @@ class Reserve:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.spent = False
         self.fill()
 
     def fill(self) -> None:
+        """Take the space, where there is so much; a file system that knows no reserving does without."""
         if self._path.exists():
             return
         try:
+            # Asked first, for trying takes what others need meanwhile.
+            if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             with self._path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-        except OSError:
+            self.spent = False
+        except OSError as error:
             self._path.unlink(missing_ok=True)
+            self.spent = error.errno == errno.ENOSPC
 
-    def release(self) -> bool:
-        """Give the space back; whether there was any."""
-        try:
-            self._path.unlink()
-        except OSError:
-            return False
-        return True
+    def release(self) -> None:
+        """Give the space back."""
+        self.spent = True
+        self._path.unlink(missing_ok=True)
 
 
 class _Writer(threading.Thread):
@@ -189,11 +201,11 @@ class _Writer(threading.Thread):
         self._checkpointed = time.monotonic()
         self._dirty = False
 
-    async def submit(self, work: Callable[[Tx], Any], priority: int) -> Any:
+    async def submit(self, work: Callable[[Tx], Any], priority: int, *, essential: bool) -> Any:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._sequence += 1
-        self._queue.put((priority, self._sequence, (work, loop, future)))
+        self._queue.put((priority, self._sequence, (work, essential, loop, future)))
         return await future
 
     def stop(self) -> None:
@@ -210,23 +222,34 @@ class _Writer(threading.Thread):
             if item is None:
                 break
             self._serve(*item)
-            if self._dirty and time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S:
+            if self._dirty and self._log_is_long():
                 self._checkpoint()
         self._checkpoint()
         self._connection.close()
         self._engine.dispose()
 
+    def _log_is_long(self) -> bool:
+        """By time; and always while the disk is full, where a growing log would eat what was made free."""
+        spent = self._database._reserve.spent  # noqa: SLF001 - one module
+        return spent or time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S
+
     def _serve(
-        self, work: Callable[[Tx], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]
+        self,
+        work: Callable[[Tx], Any],
+        essential: bool,
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[Any],
     ) -> None:
         try:
-            outcome = self._transaction(work)
+            outcome = self._transaction(work, essential=essential)
         except BaseException as error:  # noqa: BLE001 - the waiting side raises it
             _post(loop, future, None, error)
         else:
             _post(loop, future, outcome, None)
 
-    def _transaction(self, work: Callable[[Tx], Any]) -> tuple[Any, set[Any]]:
+    def _transaction(self, work: Callable[[Tx], Any], *, essential: bool) -> tuple[Any, set[Any]]:
+        if not essential:
+            self._keep_reserve()
         for attempt in range(RACES):
             tx = Tx(self._connection, self._database.now(), "sqlite", self._database.replica, attempt)
             try:
@@ -236,24 +259,45 @@ class _Writer(threading.Thread):
                 continue
             except sa.exc.DBAPIError as error:
                 known = translate(error)
-                if isinstance(known, StoreFull) and self._database._reserve.release():  # noqa: SLF001 - one module
+                roomy = isinstance(known, StoreFull) and essential and attempt + 1 < RACES
+                if roomy and self._make_room():
                     continue
                 raise known from error
             self._dirty = True
             return result, tx.topics
         raise StoreUnavailable("a transaction lost too many races: try again")
 
+    def _keep_reserve(self) -> None:
+        """What is not essential waits until the reserve is whole again: claims and outcomes live on it."""
+        reserve = self._database._reserve  # noqa: SLF001 - one module
+        if reserve.spent:
+            reserve.fill()
+        if reserve.spent:
+            raise StoreFull("the disk is full")
+
+    def _make_room(self) -> bool:
+        """Give up the reserve, and move the log into the file, which returns its space; whether that went well."""
+        self._database._reserve.release()  # noqa: SLF001 - one module
+        return self._log_moved("TRUNCATE")
+
     def _checkpoint(self) -> None:
         self._dirty = False
         self._checkpointed = time.monotonic()
+        self._log_moved("PASSIVE")
         self._database._reserve.fill()  # noqa: SLF001 - one module
+
+    def _log_moved(self, mode: str) -> bool:
         # On the driver's own connection: inside a transaction, which SQLAlchemy would begin, there is no checkpoint.
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         try:
-            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
-        except sqlite3.Error:
-            get("notifier.store").exception("checkpoint_failed")
+            driver.execute(f"PRAGMA wal_checkpoint({mode})").close()
+        except sqlite3.Error as error:
+            get("notifier.store").error(
+                "checkpoint_failed", mode=mode, error=getattr(error, "sqlite_errorname", "")
+            )
+            return False
+        return True
 
 
 def _post(
@@ -282,6 +326,9 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
             "the database is locked or cannot be opened: is another program using the file?"
         )
     if primary in _BROKEN:
-        return StoreBroken(f"the database file failed ({getattr(error.orig, 'sqlite_errorname', 'unknown')})")
+        return StoreBroken(
+            f"the database file failed ({getattr(error.orig, 'sqlite_errorname', 'unknown')}): check that it is a "
+            "database of notifier and that its disk is healthy, or restore a backup"
+        )
     name = getattr(error.orig, "sqlite_errorname", "unknown")
     return StoreError(f"the database refused a statement ({name})")

@@ -12,34 +12,30 @@ from notifier.domain.route import Route
 from notifier.domain.time import Instant
 from notifier.policy import routing, telling
 from notifier.policy.telling import Member
-from notifier.store.alerting.plan import Plan, Progress, member_of, next_of
+from notifier.store.alerting.plan import Plan, Progress, member_of
 from notifier.store.alerting.statements import (
     attended_rows,
+    attention,
     due_rows,
     insert_groups,
     join,
+    lock_groups,
+    memberships,
+    next_attention,
     touch,
 )
+from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.rows import pack
-from notifier.store.schema import (
-    groups,
-    incidents,
-    members,
-)
+from notifier.store.rows import pack, pack_each, text
 
 ATTENTION_AT_ONCE = 200
 
 
 def attend(tx: Tx, plan: Plan) -> Progress:
     """Route incidents that need attention, make them members, and say when their groups are due."""
-    due = tx.run(
-        _attention().with_for_update(skip_locked=True, of=incidents),
-        {"now": tx.now, "most": ATTENTION_AT_ONCE},
-    )
-    rows = due.all()
+    rows = execute(tx, attention, {"now": tx.now, "most": ATTENTION_AT_ONCE}).all()
     if not rows:
-        return Progress(done=0, more=False, next_at=next_of(tx, incidents.c.attention_at))
+        return Progress(done=0, more=False, next_at=execute(tx, next_attention, {}).scalar())
     joins = [join for row in rows if not row.routed for join in _joins(row, plan)]
     known = [row for row in rows if row.routed]
     existing = _memberships(tx, [row.number for row in known])
@@ -55,22 +51,13 @@ def attend(tx: Tx, plan: Plan) -> Progress:
         member = member_of(by_number[membership.incident], membership)
         _sooner(due_at, membership.group_id, member, route, found, tx.now)
     if joins:
-        tx.run(join(tx.dialect), {"rows": pack((g, n, tx.now, tx.now) for g, n, _, _ in joins)})
+        execute(tx, join, {"rows": pack((g, n, tx.now, tx.now) for g, n, _, _ in joins)})
     if existing:
-        tx.run(touch(tx.dialect), {"rows": pack((m.group_id, m.incident) for m in existing), "now": tx.now})
-    tx.run(due_rows(tx.dialect), {"rows": pack(sorted(due_at.items()))})
-    tx.run(attended_rows(tx.dialect), {"rows": pack([number] for number in sorted(by_number))})
+        execute(tx, touch, {"rows": pack((m.group_id, m.incident) for m in existing), "now": tx.now})
+    execute(tx, due_rows, {"rows": pack(sorted(due_at.items()))})
+    execute(tx, attended_rows, {"rows": pack_each(sorted(by_number))})
     tx.signal("groups")
     return Progress(done=len(rows), more=len(rows) == ATTENTION_AT_ONCE)
-
-
-def _attention() -> sa.Select[Any]:
-    return (
-        sa.select(incidents)
-        .where(incidents.c.attention_at <= sa.bindparam("now"))
-        .order_by(incidents.c.attention_at)
-        .limit(sa.bindparam("most"))
-    )
 
 
 def _joins(row: sa.Row[Any], plan: Plan) -> list[tuple[str, int, Route, Mapping[str, str]]]:
@@ -85,12 +72,11 @@ def _joins(row: sa.Row[Any], plan: Plan) -> list[tuple[str, int, Route, Mapping[
 def _memberships(tx: Tx, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
     if not numbers:
         return ()
-    return tx.run(sa.select(members).where(members.c.incident.in_(numbers))).all()
+    return execute(tx, memberships, {"incidents": pack_each(numbers)}).all()
 
 
 def _lock_groups(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-    query = sa.select(groups).where(groups.c.id.in_(ids)).order_by(groups.c.id).with_for_update()
-    return {row.id: row for row in tx.run(query)}
+    return {row.id: row for row in execute(tx, lock_groups, {"groups": pack_each(ids)})}
 
 
 def _create_groups(
@@ -102,12 +88,12 @@ def _create_groups(
 ) -> None:
     projects = {group_id: rows[number].project for group_id, number, _, _ in joins}
     new = [
-        (group_id, projects[group_id], route.key, json.dumps(dict(labels), ensure_ascii=False), tx.now)
+        (group_id, projects[group_id], route.key, text(dict(labels)), tx.now)
         for group_id, (route, labels) in sorted(wanted.items())
         if group_id not in found
     ]
     if new:
-        tx.run(insert_groups(tx.dialect), {"rows": pack(new)})
+        execute(tx, insert_groups, {"rows": pack(new)})
 
 
 def _sooner(

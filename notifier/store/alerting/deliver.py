@@ -11,12 +11,11 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import Duration
 from notifier.store import ledger
 from notifier.store.alerting.plan import Plan
+from notifier.store.alerting.statements import lock_targets, threads_at_targets, wake_targets
+from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
-from notifier.store.schema import (
-    deliveries,
-    targets,
-    threads,
-)
+from notifier.store.rows import pack_each
+from notifier.store.schema import deliveries, threads
 
 
 def deliver(
@@ -36,15 +35,8 @@ def deliver(
     if not wanted:
         return
     thread_of = _threads(tx, plan, group_id, episode, wanted)
-    channel_of = {
-        row.id: row.channel
-        for row in tx.run(
-            sa.select(targets.c.id, targets.c.channel)
-            .where(targets.c.id.in_(wanted))
-            .order_by(targets.c.id)
-            .with_for_update()
-        )
-    }
+    packed = pack_each(wanted)
+    channel_of = {row.id: row.channel for row in execute(tx, lock_targets, {"targets": packed})}
     wait = plan.fallback_after if fallback_after is None else fallback_after
     rows = [
         {
@@ -55,19 +47,15 @@ def deliver(
         }
         for target in wanted
     ]  # fmt: skip
-    tx.run(sa.insert(deliveries).values(rows))
-    earlier = sa.or_(targets.c.due_at.is_(None), targets.c.due_at > tx.now)
-    tx.run(sa.update(targets).where(targets.c.id.in_(wanted), earlier).values(due_at=tx.now))
+    insert(tx, deliveries, rows)
+    execute(tx, wake_targets, {"targets": packed, "now": tx.now})
     ledger.add(tx, {"created_deliveries": len(rows)})
     tx.signal("targets")
 
 
 def _threads(tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[int]) -> dict[int, str]:
-    query = sa.select(threads.c.id, threads.c.target, threads.c.episode).where(
-        threads.c.group_id == group_id, threads.c.target.in_(wanted)
-    )
     newest: dict[int, sa.Row[Any]] = {}
-    for row in tx.run(query.order_by(threads.c.episode)):
+    for row in execute(tx, threads_at_targets, {"group": group_id, "targets": pack_each(wanted)}):
         newest[row.target] = row
     found: dict[int, str] = {}
     new = []
@@ -88,5 +76,5 @@ def _threads(tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[i
             }
         )
     if new:
-        tx.run(sa.insert(threads).values(new))
+        insert(tx, threads, new)
     return found

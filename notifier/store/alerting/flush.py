@@ -17,25 +17,26 @@ from notifier.domain.time import MINUTE
 from notifier.policy import telling
 from notifier.policy.telling import Hold, Member, Tell
 from notifier.store.alerting.deliver import deliver
-from notifier.store.alerting.plan import Plan, Progress, member_of, next_of
+from notifier.store.alerting.plan import Plan, Progress, member_of
 from notifier.store.alerting.statements import (
+    changed_members,
+    due_groups,
     held_rows,
+    next_group,
+    rearm,
+    recent_counts,
     settled_rows,
+    snapshots,
+    threads_of_episode,
     told_rows,
     touch,
     wait_rows,
 )
-from notifier.store.board import incident_of, with_latest
+from notifier.store.board import incident_of
+from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Tx
-from notifier.store.rows import pack
-from notifier.store.schema import (
-    groups,
-    incidents,
-    members,
-    notifications,
-    tallies,
-    threads,
-)
+from notifier.store.rows import pack, pack_each, text
+from notifier.store.schema import groups, notifications
 
 GROUPS_AT_ONCE = 10
 
@@ -45,17 +46,10 @@ MEMBERS_AT_ONCE = 2_000
 
 def flush(tx: Tx, plan: Plan) -> Progress:
     """Decide for every group that is due: at most one notification each, its deliveries, and the next due time."""
-    query = (
-        sa.select(groups)
-        .where(groups.c.due_at <= tx.now)
-        .order_by(groups.c.due_at)
-        .limit(GROUPS_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    rows = tx.run(query).all()
+    rows = execute(tx, due_groups, {"now": tx.now, "most": GROUPS_AT_ONCE}).all()
     told = [_flush_group(tx, plan, row) for row in rows]
     more = len(rows) == GROUPS_AT_ONCE
-    next_at = None if more else next_of(tx, groups.c.due_at)
+    next_at = None if more else execute(tx, next_group, {}).scalar()
     return Progress(
         done=len(rows), more=more, next_at=next_at, told=tuple(one for one in told if one is not None)
     )
@@ -75,37 +69,17 @@ def _flush_group(tx: Tx, plan: Plan, group: sa.Row[Any]) -> tuple[str, Reason] |
 
 
 def _changed(tx: Tx, group_id: str, route: Route) -> list[Member]:
-    query = (
-        sa.select(
-            members,
-            incidents.c.number,
-            incidents.c.state,
-            incidents.c.severity,
-            incidents.c.count,
-            incidents.c.previous_id,
-        )
-        .join(incidents, incidents.c.number == members.c.incident)
-        .where(
-            members.c.group_id == group_id,
-            sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= tx.now),
-        )
-        .order_by(members.c.incident)
-        .limit(MEMBERS_AT_ONCE)
-    )
-    found = [member_of(row, row) for row in tx.run(query)]
+    found = [
+        member_of(row, row)
+        for row in execute(tx, changed_members, {"group": group_id, "now": tx.now, "most": MEMBERS_AT_ONCE})
+    ]
     threshold = route.notify_after
     if threshold is None or not found:
         return found
     since = (tx.now - threshold.within) // MINUTE * MINUTE
     waiting = [member.incident for member in found if member.told_at is None]
-    recent = {
-        row.incident: int(row.n)
-        for row in tx.run(
-            sa.select(tallies.c.incident, sa.func.sum(tallies.c.n).label("n"))
-            .where(tallies.c.incident.in_(waiting), tallies.c.minute >= since)
-            .group_by(tallies.c.incident)
-        )
-    }
+    rows = execute(tx, recent_counts, {"incidents": pack_each(waiting), "since": since})
+    recent = {row.incident: row.n for row in rows}
     return [replace(member, recent=recent.get(member.incident, 0)) for member in found]
 
 
@@ -132,36 +106,23 @@ def _record(tx: Tx, group_id: str, verdicts: Sequence[tuple[Member, telling.Verd
         else:
             settled.append((group_id, member.incident, verdict.state.value, verdict.repeat_at))
     if told:
-        tx.run(told_rows(tx.dialect), {"rows": pack(told), "now": tx.now})
+        execute(tx, told_rows, {"rows": pack(told), "now": tx.now})
     if settled:
-        tx.run(settled_rows(tx.dialect), {"rows": pack(settled)})
+        execute(tx, settled_rows, {"rows": pack(settled)})
     missed = False
     if held:
-        tx.run(held_rows(tx.dialect), {"rows": pack(held)})
+        execute(tx, held_rows, {"rows": pack(held)})
     if wake:
-        missed = tx.run(wait_rows(tx.dialect), {"rows": pack(sorted(wake))}).rowcount < len(wake)
+        missed = execute(tx, wait_rows, {"rows": pack(sorted(wake))}).rowcount < len(wake)
         if missed:
-            tx.run(touch(tx.dialect), {"rows": pack((g, n) for g, n, _ in held), "now": tx.now})
+            execute(tx, touch, {"rows": pack((g, n) for g, n, _ in held), "now": tx.now})
     return missed
 
 
 def _rearm(tx: Tx, group: sa.Row[Any], *, told: bool, missed: bool, more: bool) -> None:
     """When the group is due next: at once if it was not finished, else at its next repeat."""
-    repeat = (
-        sa.select(sa.func.min(members.c.repeat_at)).where(members.c.group_id == group.id).scalar_subquery()
-    )
-    still_open = (
-        sa.select(sa.literal(1))
-        .where(members.c.group_id == group.id, members.c.told_state == "open")
-        .exists()
-    )
-    values: dict[str, object] = {
-        "due_at": tx.now if missed or more else repeat,
-        "active": sa.case((still_open, 1), else_=0),
-    }
-    if told:
-        values["last_told_at"] = tx.now
-    tx.run(sa.update(groups).where(groups.c.id == group.id).values(**values))
+    again = tx.now if missed or more else None
+    execute(tx, rearm, {"group": group.id, "again": again, "told_at": tx.now if told else None})
 
 
 def _notify(
@@ -174,27 +135,24 @@ def _notify(
 ) -> None:
     episode = group.episode if group.active else group.episode + 1
     if episode != group.episode:
-        tx.run(sa.update(groups).where(groups.c.id == group.id).values(episode=episode))
+        update(tx, groups, {"id": group.id}, {"episode": episode})
     id_ = plan.new_id()
     message = _message(tx, plan, group, route, reason, told)
     rank = max(member.severity.rank for member, _ in told)
-    tx.run(
-        sa.insert(notifications).values(
-            id=id_,
-            project=group.project,
-            group_id=group.id,
-            episode=episode,
-            reason=reason.value,
-            at=tx.now,
-            rank=rank,
-            message=json.dumps(message.as_json(), ensure_ascii=False),
-        )
-    )
+    row = {
+        "id": id_,
+        "project": group.project,
+        "group_id": group.id,
+        "episode": episode,
+        "reason": reason.value,
+        "at": tx.now,
+        "rank": rank,
+        "message": text(message.as_json()),
+    }
+    insert(tx, notifications, [row])
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if reason is Reason.RESOLVED:
-        chosen += tx.run(
-            sa.select(threads.c.target).where(threads.c.group_id == group.id, threads.c.episode == episode)
-        ).scalars()
+        chosen += execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()
     deliver(
         tx,
         plan,
@@ -241,5 +199,5 @@ def _message(
 
 
 def _snapshots(tx: Tx, url: str | None, numbers: Sequence[int]) -> dict[int, Incident]:
-    rows = tx.run(with_latest().where(incidents.c.number.in_(numbers)))
+    rows = execute(tx, snapshots, {"incidents": pack_each(numbers)})
     return {row.number: incident_of(row, url) for row in rows}

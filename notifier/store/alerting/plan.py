@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
 from notifier.domain.time import Duration, Instant
 from notifier.policy.telling import Member
-from notifier.store.database import Tx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +55,3 @@ def member_of(row: Any, told: Any | None) -> Member:
         told_at=None if told is None else told.told_at,
         held_by=None if told is None or told.held_by is None else HeldBy(told.held_by),
     )
-
-
-def next_of(tx: Tx, column: sa.Column[int]) -> Instant | None:
-    return tx.run(sa.select(sa.func.min(column)).where(column.is_not(None))).scalar()

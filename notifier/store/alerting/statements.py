@@ -2,24 +2,153 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notifier.domain.incident import State
+from notifier.store.board import with_latest
 from notifier.store.database import Dialect
-from notifier.store.rows import unfold
+from notifier.store.rows import among, unfold
 from notifier.store.schema import (
     Big,
     groups,
     incidents,
     members,
+    tallies,
+    targets,
+    threads,
 )
 
+Text = sa.Text()
 
-@cache
-def insert_groups(dialect: Dialect) -> sa.Insert:
+
+def _now() -> sa.BindParameter[int]:
+    return sa.bindparam("now", type_=Big)
+
+
+def attention(_dialect: Dialect) -> sa.ClauseElement:
+    """Incidents that alerting must look at."""
+    return (
+        sa.select(incidents)
+        .where(incidents.c.attention_at <= _now())
+        .order_by(incidents.c.attention_at)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True, of=incidents)
+    )
+
+
+def next_attention(_dialect: Dialect) -> sa.ClauseElement:
+    return sa.select(sa.func.min(incidents.c.attention_at)).where(incidents.c.attention_at.is_not(None))
+
+
+def memberships(dialect: Dialect) -> sa.ClauseElement:
+    return sa.select(members).where(members.c.incident.in_(among(dialect, "incidents", Big)))
+
+
+def lock_groups(dialect: Dialect) -> sa.ClauseElement:
+    found = sa.select(groups).where(groups.c.id.in_(among(dialect, "groups", Text)))
+    return found.order_by(groups.c.id).with_for_update(of=groups)
+
+
+def due_groups(_dialect: Dialect) -> sa.ClauseElement:
+    return (
+        sa.select(groups)
+        .where(groups.c.due_at <= _now())
+        .order_by(groups.c.due_at)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True)
+    )
+
+
+def next_group(_dialect: Dialect) -> sa.ClauseElement:
+    return sa.select(sa.func.min(groups.c.due_at)).where(groups.c.due_at.is_not(None))
+
+
+def changed_members(_dialect: Dialect) -> sa.ClauseElement:
+    """Members of a group that changed, or whose repeat is due, with their incidents as they are."""
+    return (
+        sa.select(
+            members,
+            incidents.c.number,
+            incidents.c.state,
+            incidents.c.severity,
+            incidents.c.count,
+            incidents.c.previous_id,
+        )
+        .join(incidents, incidents.c.number == members.c.incident)
+        .where(
+            members.c.group_id == sa.bindparam("group", type_=Text),
+            sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()),
+        )
+        .order_by(members.c.incident)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def recent_counts(dialect: Dialect) -> sa.ClauseElement:
+    return (
+        sa.select(tallies.c.incident, sa.cast(sa.func.sum(tallies.c.n), Big).label("n"))
+        .where(
+            tallies.c.incident.in_(among(dialect, "incidents", Big)),
+            tallies.c.minute >= sa.bindparam("since", type_=Big),
+        )
+        .group_by(tallies.c.incident)
+    )
+
+
+def snapshots(dialect: Dialect) -> sa.ClauseElement:
+    return with_latest().where(incidents.c.number.in_(among(dialect, "incidents", Big)))
+
+
+def rearm(_dialect: Dialect) -> sa.ClauseElement:
+    """A group after its flush: due at once if it was not finished (`again`), else at its next repeat."""
+    own = members.c.group_id == sa.bindparam("group", type_=Text)
+    repeat = sa.select(sa.func.min(members.c.repeat_at)).where(own).scalar_subquery()
+    still_open = sa.select(sa.literal(1)).where(own, members.c.told_state == "open").exists()
+    again = sa.bindparam("again", type_=Big)
+    return (
+        sa.update(groups)
+        .where(groups.c.id == sa.bindparam("group", type_=Text))
+        .values(
+            due_at=sa.case((again.is_not(None), again), else_=repeat),
+            active=sa.case((still_open, 1), else_=0),
+            last_told_at=sa.func.coalesce(sa.bindparam("told_at", type_=Big), groups.c.last_told_at),
+        )
+    )
+
+
+def threads_of_episode(_dialect: Dialect) -> sa.ClauseElement:
+    return sa.select(threads.c.target).where(
+        threads.c.group_id == sa.bindparam("group", type_=Text),
+        threads.c.episode == sa.bindparam("episode", type_=Big),
+    )
+
+
+def threads_at_targets(dialect: Dialect) -> sa.ClauseElement:
+    found = sa.select(threads.c.id, threads.c.target, threads.c.episode).where(
+        threads.c.group_id == sa.bindparam("group", type_=Text),
+        threads.c.target.in_(among(dialect, "targets", Big)),
+    )
+    return found.order_by(threads.c.episode)
+
+
+def lock_targets(dialect: Dialect) -> sa.ClauseElement:
+    found = sa.select(targets.c.id, targets.c.channel).where(targets.c.id.in_(among(dialect, "targets", Big)))
+    return found.order_by(targets.c.id).with_for_update(of=targets)
+
+
+def wake_targets(dialect: Dialect) -> sa.ClauseElement:
+    return (
+        sa.update(targets)
+        .where(
+            targets.c.id.in_(among(dialect, "targets", Big)),
+            sa.or_(targets.c.due_at.is_(None), targets.c.due_at > _now()),
+        )
+        .values(due_at=_now())
+    )
+
+
+def insert_groups(dialect: Dialect) -> sa.ClauseElement:
     names = ["id", "project", "route", "labels", "created_at"]
     rows = unfold(dialect, "rows", [(name, groups.c[name].type) for name in names])
     return (
@@ -29,8 +158,7 @@ def insert_groups(dialect: Dialect) -> sa.Insert:
     )
 
 
-@cache
-def join(dialect: Dialect) -> sa.Insert:
+def join(dialect: Dialect) -> sa.ClauseElement:
     names = ["group_id", "incident", "joined_at", "changed_at"]
     rows = unfold(dialect, "rows", [(name, members.c[name].type) for name in names])
     return (
@@ -52,13 +180,11 @@ def _update_members(rows: sa.Subquery) -> sa.Update:
     )
 
 
-@cache
-def touch(dialect: Dialect) -> sa.Update:
+def touch(dialect: Dialect) -> sa.ClauseElement:
     return _update_members(_member_rows(dialect)).values(changed_at=sa.bindparam("now", type_=Big))
 
 
-@cache
-def told_rows(dialect: Dialect) -> sa.Update:
+def told_rows(dialect: Dialect) -> sa.ClauseElement:
     rows = _member_rows(dialect, "told_state", "told_severity", "told_count", "told_reason", "repeat_at")
     now = sa.bindparam("now", type_=Big)
     return _update_members(rows).values(
@@ -74,8 +200,7 @@ def told_rows(dialect: Dialect) -> sa.Update:
     )
 
 
-@cache
-def settled_rows(dialect: Dialect) -> sa.Update:
+def settled_rows(dialect: Dialect) -> sa.ClauseElement:
     rows = _member_rows(dialect, "told_state", "repeat_at")
     over = rows.c.told_state == State.RESOLVED.value
     return _update_members(rows).values(
@@ -85,14 +210,12 @@ def settled_rows(dialect: Dialect) -> sa.Update:
     )
 
 
-@cache
-def held_rows(dialect: Dialect) -> sa.Update:
+def held_rows(dialect: Dialect) -> sa.ClauseElement:
     rows = _member_rows(dialect, "held_by")
     return _update_members(rows).values(held_by=rows.c.held_by, changed_at=None, repeat_at=None)
 
 
-@cache
-def wait_rows(dialect: Dialect) -> sa.Update:
+def wait_rows(dialect: Dialect) -> sa.ClauseElement:
     """Let the next event wake an incident, unless one has come since it was read."""
     rows = unfold(dialect, "rows", [("incident", Big), ("count", Big)])
     return (
@@ -102,15 +225,13 @@ def wait_rows(dialect: Dialect) -> sa.Update:
     )
 
 
-@cache
-def due_rows(dialect: Dialect) -> sa.Update:
+def due_rows(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "rows", [("id", sa.Text()), ("due_at", Big)])
     sooner = sa.case((groups.c.due_at < rows.c.due_at, groups.c.due_at), else_=rows.c.due_at)
     return sa.update(groups).values(due_at=sooner).where(groups.c.id == rows.c.id)
 
 
-@cache
-def attended_rows(dialect: Dialect) -> sa.Update:
+def attended_rows(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "rows", [("number", Big)])
     return sa.update(incidents).values(attention_at=None, routed=1).where(incidents.c.number == rows.c.number)
 

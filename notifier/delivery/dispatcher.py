@@ -59,6 +59,8 @@ class Dispatcher:
         self._due = database.signals.waiter("targets")
         self._sweep = database.signals.waiter("sweep")
         self._sends: dict[asyncio.Task[None], str] = {}
+        # Channels that had no slot left after a claim: the next send that ends makes room for what waits.
+        self._full: set[str] = set()
         self._stopping = False
 
     async def step(self) -> None:
@@ -80,6 +82,7 @@ class Dispatcher:
             self._sends[task] = job.channel
             self._metrics.in_flight.labels(job.channel).inc()
             task.add_done_callback(self._finished)
+        self._full |= {name for name, after in self._rules().items() if after.slots <= 0}
         return claimed.next_at
 
     def _rules(self) -> dict[str, ChannelRules]:
@@ -98,8 +101,11 @@ class Dispatcher:
         }
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._metrics.in_flight.labels(self._sends.pop(task)).dec()
-        self._due.wake()
+        name = self._sends.pop(task)
+        self._metrics.in_flight.labels(name).dec()
+        if name in self._full:
+            self._full.discard(name)
+            self._due.wake()
 
     async def _deliver(self, job: Job) -> None:
         started = self._database.now()

@@ -9,7 +9,6 @@ from notifier.domain.time import Duration
 from notifier.store.alerting.plan import Progress
 from notifier.store.database import Tx
 from notifier.store.schema import (
-    OPEN,
     incidents,
 )
 
@@ -27,7 +26,7 @@ def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
     )
     rows = tx.run(
         sa.select(incidents.c.number, active.label("active_at"))
-        .where(incidents.c.closed == OPEN, incidents.c.quiet_since <= before)
+        .where(incidents.c.closed == sa.literal_column("0"), incidents.c.quiet_since <= before)
         .order_by(incidents.c.quiet_since)
         .limit(QUIET_AT_ONCE)
         .with_for_update(skip_locked=True)
@@ -50,7 +49,9 @@ def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
     busy = [row.number for row in rows if row.active_at > before]
     if busy:
         tx.run(sa.update(incidents).where(incidents.c.number.in_(busy)).values(quiet_since=active))
-    first = sa.select(sa.func.min(incidents.c.quiet_since)).where(incidents.c.closed == OPEN)
+    first = sa.select(sa.func.min(incidents.c.quiet_since)).where(
+        incidents.c.closed == sa.literal_column("0")
+    )
     since = tx.run(first).scalar()
     return Progress(
         done=len(quiet),

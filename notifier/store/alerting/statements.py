@@ -104,7 +104,9 @@ def rearm(_dialect: Dialect) -> sa.ClauseElement:
     """A group after its flush: due at once if it was not finished (`again`), else at its next repeat."""
     own = members.c.group_id == sa.bindparam("group", type_=Text)
     repeat = sa.select(sa.func.min(members.c.repeat_at)).where(own).scalar_subquery()
-    still_open = sa.select(sa.literal(1)).where(own, members.c.told_state == "open").exists()
+    still_open = (
+        sa.select(sa.literal(1)).where(own, members.c.told_state == sa.literal_column("'open'")).exists()
+    )
     again = sa.bindparam("again", type_=Big)
     return (
         sa.update(groups)

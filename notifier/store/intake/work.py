@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
 
 from notifier.domain.errors import StoreFull
 from notifier.domain.event import Event, Severity
@@ -33,6 +34,7 @@ from notifier.store.schema import OPEN
 Identity = tuple[str, str, str]
 
 
+_decode = msgspec.json.Decoder().decode
 OVERFLOW_TITLE = "too many distinct errors"
 _NOTHING: tuple[Standing | None, Standing | None] = (None, None)
 
@@ -303,8 +305,8 @@ def _standing_of(row: Any) -> Standing:
         id=row.id,
         state=State(row.state),
         severity=Severity(row.severity),
-        labels=json.loads(row.labels),
-        varying=tuple(json.loads(row.varying)),
+        labels=_decode(row.labels),
+        varying=() if row.varying == "[]" else tuple(_decode(row.varying)),
         count=row.count,
         late=row.late,
         first_seen=row.first_seen,

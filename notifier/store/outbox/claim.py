@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.delivery import DeliveryState, Outcome, Thread
+from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.message import SHOWN_AT_MOST, Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
@@ -18,19 +18,21 @@ from notifier.policy.merging import union
 from notifier.policy.targets import Pending, Send
 from notifier.store import ledger
 from notifier.store.alerting import Plan
+from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import (
-    LEASE,
+from notifier.store.outbox.rows import LEASE, WHY, ChannelRules, Claimed, Job, bury, with_messages
+from notifier.store.outbox.statements import (
     PENDING,
     SENDING,
-    WHY,
-    ChannelRules,
-    Claimed,
-    Job,
-    bury,
-    with_messages,
+    carry,
+    due_targets,
+    live,
+    next_target,
+    ranked,
+    supersede,
 )
-from notifier.store.schema import deliveries, notifications, targets, threads
+from notifier.store.rows import pack_each, text
+from notifier.store.schema import deliveries, notifications, targets
 
 TARGETS_AT_ONCE = 20
 
@@ -43,16 +45,11 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
     free = {name: rules.slots for name, rules in channels.items() if rules.slots > 0}
     if not free:
         return Claimed()
-    query = (
-        sa.select(targets)
-        .where(targets.c.channel.in_(sorted(free)), targets.c.due_at <= tx.now)
-        .order_by(targets.c.due_at)
-        .limit(TARGETS_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
+    channels_free = pack_each(sorted(free))
+    due = execute(tx, due_targets, {"channels": channels_free, "now": tx.now, "most": TARGETS_AT_ONCE})
     jobs: list[Job] = []
     died: list[tuple[str, Outcome]] = []
-    for row in tx.run(query).all():
+    for row in due.all():
         if free[row.channel] <= 0:
             continue
         taken, dead = _claim_target(tx, plan, row, channels[row.channel], free[row.channel])
@@ -60,24 +57,17 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
         jobs += taken
         died += dead
     left = [name for name, slots in free.items() if slots > 0]
-    next_at = tx.run(sa.select(sa.func.min(targets.c.due_at)).where(targets.c.channel.in_(left))).scalar()
+    next_at = execute(tx, next_target, {"channels": pack_each(left)}).scalar()
     return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at)
 
 
 def _claim_target(
     tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, slots: int
 ) -> tuple[list[Job], list[tuple[str, Outcome]]]:
-    in_flight = list(
-        tx.run(
-            sa.select(deliveries.c.thread).where(deliveries.c.target == row.id, deliveries.c.state == SENDING)
-        ).scalars()
-    )
+    rows = execute(tx, live, {"target": row.id, "most": PENDING_AT_ONCE}).all()
+    in_flight = [one.thread for one in rows if one.state == SENDING]
     # A newer message waits for the digest that carries its thread: the other way round it would seem undone.
-    carried = tx.run(
-        sa.select(deliveries.c.thread).where(
-            deliveries.c.target == row.id, deliveries.c.state == PENDING, deliveries.c.carried_by.is_not(None)
-        )
-    ).scalars()
+    carried = [one.thread for one in rows if one.state == PENDING and one.carried_by is not None]
     busy = frozenset({*in_flight, *carried})
     target = pacing.Target(
         tokens=row.tokens,
@@ -91,7 +81,7 @@ def _claim_target(
         digest=rules.digest,
         pace=rules.pace,
     )
-    pending = _pending(tx, row.id)
+    pending = [_pending(one) for one in rows if one.state == PENDING and one.carried_by is None]
     plan_ = pacing.plan(target, pending, busy, tx.now, slots)
     for id_, outcome in plan_.dead:
         bury(tx, id_, outcome, WHY[outcome])
@@ -100,91 +90,50 @@ def _claim_target(
         sends.append(_digest(tx, plan, row.id, rules.name, plan_.digest))
     jobs = [_start(tx, row, send) for send in sends]
     sent = any(job.reason is not Reason.TEST for job in jobs)
-    tx.run(
-        sa.update(targets)
-        .where(targets.c.id == row.id)
-        .values(
-            # What died may have been a digest that others waited for.
-            due_at=tx.now if plan_.dead else plan_.next_at,
-            tokens=plan_.tokens,
-            tokens_at=tx.now,
-            last_sent_at=tx.now if sent else row.last_sent_at,
-        )
-    )
+    changes = {
+        # What died may have been a digest that others waited for.
+        "due_at": tx.now if plan_.dead else plan_.next_at,
+        "tokens": plan_.tokens,
+        "tokens_at": tx.now,
+        "last_sent_at": tx.now if sent else row.last_sent_at,
+    }
+    update(tx, targets, {"id": row.id}, changes)
     return jobs, list(plan_.dead)
 
 
-def _pending(tx: Tx, target: int) -> list[Pending]:
-    query = (
-        sa.select(
-            deliveries.c.id,
-            deliveries.c.thread,
-            deliveries.c.created_at,
-            deliveries.c.due_at,
-            deliveries.c.expires_at,
-            deliveries.c.claims,
-            deliveries.c.reason,
-            deliveries.c.message.is_not(None).label("frozen"),
-        )
-        .where(
-            deliveries.c.target == target, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None)
-        )
-        .order_by(deliveries.c.id)
-        .limit(PENDING_AT_ONCE)
+def _pending(row: sa.Row[Any]) -> Pending:
+    return Pending(
+        id=row.id,
+        thread=row.thread,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        expires_at=row.expires_at,
+        claims=row.claims,
+        is_test=row.reason == Reason.TEST.value,
+        alone=row.reason == Reason.DIGEST.value,
+        frozen=bool(row.frozen),
     )
-    return [
-        Pending(
-            id=row.id,
-            thread=row.thread,
-            created_at=row.created_at,
-            due_at=row.due_at,
-            expires_at=row.expires_at,
-            claims=row.claims,
-            is_test=row.reason == Reason.TEST.value,
-            alone=row.reason == Reason.DIGEST.value,
-            frozen=bool(row.frozen),
-        )
-        for row in tx.run(query)
-    ]
 
 
 def _start(tx: Tx, target: sa.Row[Any], send: Send) -> Job:
     """Freeze the message, supersede what it carries, and mark it as being sent."""
     found = with_messages(tx, [send.newest, *send.older])
     row = found[send.newest]
-    thread = _thread(tx, row.thread)
-    message = _frozen(row, [found[id_] for id_ in send.older if id_ in found], thread)
+    older = [found[id_] for id_ in send.older if id_ in found]
+    message = _frozen(row, older)
     fence = row.fence + 1
-    if send.older:
-        soonest = min(
-            (found[id_].fallback_at for id_ in send.older if found[id_].fallback_at is not None), default=None
-        )
-        tx.run(
-            sa.update(deliveries)
-            .where(deliveries.c.id.in_(send.older))
-            .values(
-                state=DeliveryState.SUPERSEDED.value,
-                carried_by=row.id,
-                finished_at=tx.now,
-                fallback_at=None,
-                claims=0,
-            )
-        )
-    else:
-        soonest = None
-    tx.run(
-        sa.update(deliveries)
-        .where(deliveries.c.id == row.id)
-        .values(
-            state=SENDING,
-            fence=fence,
-            claims=deliveries.c.claims + 1,
-            lease_until=tx.now + LEASE,
-            message=json.dumps(message.as_json(), ensure_ascii=False),
-            fallback_at=row.fallback_at if soonest is None else soonest,
-        )
-    )
-    tx.signal("sweep")
+    waited = [one.fallback_at for one in older if one.fallback_at is not None]
+    if older:
+        execute(tx, supersede, {"ids": pack_each(send.older), "id": row.id, "now": tx.now})
+    changes = {
+        "state": SENDING,
+        "fence": fence,
+        "claims": row.claims + 1,
+        "lease_until": tx.now + LEASE,
+        "message": text(message.as_json()),
+        "fallback_at": min(waited) if waited else row.fallback_at,
+    }
+    update(tx, deliveries, {"id": row.id}, changes)
     return Job(
         id=row.id,
         fence=fence,
@@ -193,77 +142,52 @@ def _start(tx: Tx, target: sa.Row[Any], send: Send) -> Job:
         address=target.address,
         reason=Reason(row.reason),
         message=replace(message, possible_repeat=bool(row.maybe_sent)),
-        thread=Thread(id=row.thread, ref=thread.ref if thread else None, previous_ref=None),
+        thread=Thread(id=row.thread, ref=row.thread_ref, previous_ref=None),
         created_at=row.created_at,
         claimed_at=tx.now,
     )
 
 
-def _thread(tx: Tx, id_: str) -> sa.Row[Any] | None:
-    return tx.run(sa.select(threads).where(threads.c.id == id_)).one_or_none()
-
-
-def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]], thread: sa.Row[Any] | None) -> Message:
-    own = Message.from_json(json.loads(row.message or row.base))
-    message = own
+def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]]) -> Message:
+    message = Message.from_json(json.loads(row.message or row.base))
     for earlier in sorted(older, key=lambda one: one.id, reverse=True):
         message = union(Message.from_json(json.loads(earlier.message or earlier.base)), message)
-    return replace(
-        message,
-        id=row.id,
-        thread_id=row.thread,
-        previous_thread_id=thread.previous_id if thread else None,
-    )
+    return replace(message, id=row.id, thread_id=row.thread, previous_thread_id=row.previous_thread)
 
 
 def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]) -> Send:
     """One delivery that tells what many threads wait to say; they stay pending until it has arrived."""
     members = [send.newest for send in sends]
     carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
-    rows = tx.run(
-        sa.select(
-            deliveries.c.id,
-            deliveries.c.reason,
-            deliveries.c.fallback_at,
-            notifications.c.rank,
-            deliveries.c.project,
-        )
-        .join(notifications, notifications.c.id == deliveries.c.notification)
-        .where(deliveries.c.id.in_(carried))
-        .order_by(notifications.c.rank.desc(), deliveries.c.id.desc())
-    ).all()
+    rows = execute(tx, ranked, {"ids": pack_each(carried)}).all()
     shown = with_messages(tx, [row.id for row in rows if row.id in set(members)][:SHOWN_AT_MOST])
     message = _digest_message(tx.now, list(rows), list(shown.values()), len(members))
     notification, id_ = plan.new_id(), plan.new_id()
-    tx.run(
-        sa.insert(notifications).values(
-            id=notification,
-            project=message.project,
-            group_id=None,
-            reason=Reason.DIGEST.value,
-            at=tx.now,
-            rank=rows[0].rank,
-            message=json.dumps(message.as_json(), ensure_ascii=False),
-        )
-    )
-    soonest = min((row.fallback_at for row in rows if row.fallback_at is not None), default=None)
-    tx.run(
-        sa.insert(deliveries).values(
-            id=id_,
-            project=message.project,
-            notification=notification,
-            target=target,
-            channel=channel,
-            thread=id_,
-            reason=Reason.DIGEST.value,
-            state=PENDING,
-            created_at=tx.now,
-            due_at=tx.now,
-            expires_at=tx.now + plan.expires_after,
-            fallback_at=soonest,
-        )
-    )
-    tx.run(sa.update(deliveries).where(deliveries.c.id.in_(carried)).values(carried_by=id_, fallback_at=None))
+    told = {
+        "id": notification,
+        "project": message.project,
+        "reason": Reason.DIGEST.value,
+        "at": tx.now,
+        "rank": rows[0].rank,
+        "message": text(message.as_json()),
+    }
+    insert(tx, notifications, [told])
+    row = {
+        "id": id_,
+        "project": message.project,
+        "notification": notification,
+        "target": target,
+        "channel": channel,
+        "thread": id_,
+        "reason": Reason.DIGEST.value,
+        "state": PENDING,
+        "created_at": tx.now,
+        "due_at": tx.now,
+        "expires_at": tx.now + plan.expires_after,
+        "fallback_at": min((one.fallback_at for one in rows if one.fallback_at is not None), default=None),
+    }
+    insert(tx, deliveries, [row])
+    execute(tx, carry, {"ids": pack_each(carried), "id": id_})
     ledger.add(tx, {"created_deliveries": 1})
     return Send(newest=id_, older=())
 

@@ -13,11 +13,8 @@ from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.store.alerting import Plan, deliver
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import (
-    PENDING,
-    WHY,
-    bury,
-)
+from notifier.store.outbox.rows import WHY, bury
+from notifier.store.outbox.statements import PENDING
 from notifier.store.schema import deliveries, notifications, targets
 
 

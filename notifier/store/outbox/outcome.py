@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.notification import Reason
 from notifier.policy import retry
+from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import (
-    PENDING,
-    SENDING,
-    Job,
-    Result,
-    coalesce,
-    write_attempt,
-)
-from notifier.store.schema import deliveries, targets, threads
+from notifier.store.outbox import statements
+from notifier.store.outbox.rows import Job, Result, coalesce, write_attempt
+from notifier.store.outbox.statements import PENDING, SENDING
+from notifier.store.schema import deliveries, targets
 
 
 def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result | None:
     """The receiver has it: terminal, and what a digest carried is coalesced."""
-    if not _settle(
-        tx, job, state=DeliveryState.DELIVERED.value, finished_at=tx.now, outcome=Outcome.DELIVERED.value,
-        detail=detail, ref=ref, fallback_at=None, attempts=deliveries.c.attempts + 1,
-    ):  # fmt: skip
+    ended = {"id": job.id, "fence": job.fence, "now": tx.now, "detail": detail, "ref": ref}
+    if execute(tx, statements.delivered, ended).rowcount != 1:
         return None
     write_attempt(tx, job.id, job.fence, job.claimed_at, Outcome.DELIVERED, detail)
     if ref is not None:
-        tx.run(
-            sa.update(threads).where(threads.c.id == job.thread.id, threads.c.ref.is_(None)).values(ref=ref)
-        )
+        execute(tx, statements.anchor, {"id": job.thread.id, "ref": ref})
     if job.reason is Reason.DIGEST:
         coalesce(tx, job.id)
     healthy: dict[str, object] = {"failures": 0, "cool_until": None, "last_ok_at": tx.now}
     if job.reason is Reason.TEST:
         healthy |= {"disabled_at": None, "disabled_why": None}
-    _wake(tx, job, **healthy)
+    _wake(tx, execute(tx, statements.next_pending, _at(job)).one(), healthy)
     return Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
 
 
@@ -80,17 +74,13 @@ def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
 def _settle(tx: Tx, job: Job, **values: object) -> bool:
     """End the claim; False where its fence no longer holds."""
     values |= {"lease_until": None, "claims": 0}
-    statement = (
-        sa.update(deliveries)
-        .where(deliveries.c.id == job.id, deliveries.c.fence == job.fence, deliveries.c.state == SENDING)
-        .values(**values)
-    )
-    return tx.run(statement).rowcount == 1
+    key = {"id": job.id, "fence": job.fence, "state": SENDING}
+    return update(tx, deliveries, key, values) == 1
 
 
 def _cool(tx: Tx, job: Job, error: SendError, jitter: float) -> None:
     """What a failure does to its target, or to all of its channel's."""
-    row = tx.run(sa.select(targets).where(_target_of(job)).with_for_update()).one()
+    row = execute(tx, statements.next_pending, _at(job)).one()
     values: dict[str, object] = {
         "last_error": f"{error.outcome.value}: {error.detail}",
         "last_error_at": tx.now,
@@ -105,27 +95,18 @@ def _cool(tx: Tx, job: Job, error: SendError, jitter: float) -> None:
         values |= {"failures": failures, "cool_until": None if rest is None else tx.now + rest}
     elif error.whole_channel:
         values["failures"] = row.failures + 1
-    _wake(tx, job, **values)
+    _wake(tx, row, values)
     if error.whole_channel and job.reason is not Reason.TEST:
         until = tx.now + retry.backoff(int(row.failures) + 1, jitter)
         tx.run(sa.update(targets).where(targets.c.channel == job.channel).values(cool_until=until))
 
 
-def _target_of(job: Job) -> sa.ColumnElement[bool]:
-    return sa.and_(targets.c.channel == job.channel, targets.c.address == job.address)
+def _at(job: Job) -> dict[str, object]:
+    return {"channel": job.channel, "address": job.address}
 
 
-def _wake(tx: Tx, job: Job, **values: object) -> None:
-    """Write the target's health and let the claim look at it again: it knows best when."""
-    waiting = (
-        sa.select(sa.func.min(deliveries.c.due_at))
-        .where(
-            deliveries.c.target == targets.c.id,
-            deliveries.c.state == PENDING,
-            deliveries.c.carried_by.is_(None),
-        )
-        .correlate(targets)
-        .scalar_subquery()
-    )
-    tx.run(sa.update(targets).where(_target_of(job)).values(due_at=waiting, **values))
-    tx.signal("targets")
+def _wake(tx: Tx, target: sa.Row[Any], values: dict[str, object]) -> None:
+    """Write the target's health and, where something waits, let the claim look at it again: it knows best when."""
+    update(tx, targets, {"id": target.id}, {**values, "due_at": target.due_at})
+    if target.due_at is not None:
+        tx.signal("targets")

@@ -12,16 +12,13 @@ from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Thread
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
-from notifier.store.schema import attempts, deliveries, notifications
+from notifier.store.outbox.statements import PENDING, with_base
+from notifier.store.rows import pack_each
+from notifier.store.schema import attempts, deliveries
 
 LEASE: Duration = 60 * SECOND
-
-
-PENDING = DeliveryState.PENDING.value
-
-
-SENDING = DeliveryState.SENDING.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +75,22 @@ WHY = {
 
 
 def with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-    query = (
-        sa.select(deliveries, notifications.c.message.label("base"))
-        .join(notifications, notifications.c.id == deliveries.c.notification)
-        .where(deliveries.c.id.in_(ids))
-    )
-    return {row.id: row for row in tx.run(query)}
+    return {row.id: row for row in execute(tx, with_base, {"ids": pack_each(ids)})}
 
 
 def write_attempt(
     tx: Tx, delivery: str, n: int, started_at: Instant | None, outcome: Outcome, detail: str | None
 ) -> None:
-    tx.run(
-        sa.insert(attempts).values(
-            delivery=delivery,
-            n=n,
-            started_at=started_at,
-            finished_at=tx.now,
-            outcome=outcome.value,
-            detail=detail,
-            replica=tx.replica,
-        )
-    )
+    row = {
+        "delivery": delivery,
+        "n": n,
+        "started_at": started_at,
+        "finished_at": tx.now,
+        "outcome": outcome.value,
+        "detail": detail,
+        "replica": tx.replica,
+    }
+    insert(tx, attempts, [row])
 
 
 def coalesce(tx: Tx, digest: str) -> None:

@@ -14,13 +14,8 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
 from notifier.store.alerting import Plan, deliver
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import (
-    PENDING,
-    SENDING,
-    WHY,
-    bury,
-    write_attempt,
-)
+from notifier.store.outbox.rows import WHY, bury, write_attempt
+from notifier.store.outbox.statements import PENDING, SENDING
 from notifier.store.schema import deliveries, notifications, targets
 
 SWEPT_AT_ONCE = 200

@@ -124,7 +124,7 @@ class GroupCommit:
         room = {submission.key: self._new_incidents.room(submission.key, now) for submission in batch}
         work = Intake(events=events, keys=keys, room=room, new_id=self._new_id, max_size=self._max_size)
         started = time.perf_counter()
-        committed = await self._database.write(lambda tx: intake.commit(tx, work))
+        committed = await self._database.write(lambda tx: intake.commit(tx, work), essential=False)
         self._metrics.commit_seconds.observe(time.perf_counter() - started)
         self._metrics.commit_events.observe(len(events))
         return committed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from notifier.domain.errors import StoreError
+from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.runtime.configuration import load
 from notifier.settings import Settings
 from notifier.store import keys, migrate
@@ -34,7 +34,7 @@ async def open_database(settings: Settings, *, clock: Clock | None = None) -> Da
     """Open it; SQLite migrates itself, PostgreSQL is refused while its schema is behind."""
     path = sqlite_path(settings.database.url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         database: Database = SqliteDatabase(
             path, clock=clock or SystemClock(), max_size=settings.database.max_size
         )
@@ -57,6 +57,16 @@ async def open_database(settings: Settings, *, clock: Clock | None = None) -> Da
     return opened
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the database's folder cannot be made ({error.strerror}): "
+            "set database.url to a file in a folder that this user may write"
+        ) from error
+
+
 def replica_name() -> str:
     """This process among the replicas of one database."""
     return f"{os.uname().nodename}-{os.getpid()}"[:64]
@@ -65,7 +75,7 @@ def replica_name() -> str:
 async def upgrade_database(settings: Settings) -> str:
     path = sqlite_path(settings.database.url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         database: Database = SqliteDatabase(path, clock=SystemClock())
     else:
         from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra

@@ -87,7 +87,7 @@ class Runtime:
             problems.append("the service is stopping")
         try:
             async with asyncio.timeout(5):
-                await self.database.write(lambda tx: ledger.add(tx, {"probes": 1}))
+                await self.database.write(lambda tx: ledger.add(tx, {"probes": 1}), essential=False)
         except (StoreError, TimeoutError) as error:
             problems.append(str(error) or "a commit takes more than five seconds")
         self._ready = (now, tuple(problems))

@@ -171,10 +171,11 @@ class Reserve:
         """Take the space, where there is so much; a file system that knows no reserving does without."""
         if self._path.exists():
             return
+        # Asked first, for trying takes what others need meanwhile.
+        if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES:
+            self.spent = True
+            return
         try:
-            # Asked first, for trying takes what others need meanwhile.
-            if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             with self._path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
             self.spent = False

@@ -151,6 +151,8 @@ async def running(
         runtime = await _assemble(settings, configs, database, opened)
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
+            # What was being sent to a target that is gone is pending only now.
+            await database.write(lambda tx: outbox.sync_targets(tx, _addresses(configs)))
         tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in runtime.loops]
         try:
             yield runtime
@@ -177,8 +179,8 @@ async def _assemble(
     opened: Mapping[str, OpenChannel],
 ) -> Runtime:
     metrics = Metrics()
-    wanted = {name: config.targets for name, config in configs.items()}
-    plan = _plan(settings, await database.write(lambda tx: outbox.sync_targets(tx, wanted)))
+    rows = await database.write(lambda tx: outbox.sync_targets(tx, _addresses(configs)))
+    plan = _plan(settings, rows)
     new_incidents = Quota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
     runtime = Runtime(
         settings=settings,
@@ -208,6 +210,10 @@ async def _assemble(
     )
     runtime.loops = _loops(runtime)
     return runtime
+
+
+def _addresses(configs: Mapping[str, ChannelConfig]) -> dict[str, tuple[str, ...]]:
+    return {name: config.targets for name, config in configs.items()}
 
 
 def _plan(settings: Settings, targets: Mapping[str, tuple[int, ...]]) -> Plan:

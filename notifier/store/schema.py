@@ -41,6 +41,7 @@ incidents = Table(
     Column("attention_at", Big),
     # The next event sets attention_at: a repeat was due and nothing had arrived, or a threshold was not reached.
     Column("waiting", sa.SmallInteger, nullable=False, server_default="0"),
+    # 0: not routed yet; else the rank of the severity that it was last routed with, plus one.
     Column("routed", sa.SmallInteger, nullable=False, server_default="0"),
     # `last_seen` as auto-resolve last knew it; moved only when it looks, so that an event costs no index update.
     Column("quiet_since", Big, nullable=False),

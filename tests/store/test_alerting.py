@@ -187,6 +187,22 @@ async def test_continue_tells_two_routes(bench: Bench) -> None:
     assert {job.channel for job in await bench.deliver_all()} == {"mail", "chat"}
 
 
+async def test_a_raise_to_critical_reaches_the_critical_route(bench: Bench) -> None:
+    """The route that was chosen first stays and hears of the raise; the one for `critical` is told, too."""
+    match = (Matcher(name="severity", op="=", value="critical"),)
+    bench.channels = {"mail": ("a@example.com",), "chat": ("#x",)}
+    await bench.start()
+    critical = Route(key="critical", name="critical", match=match, channels=("chat",), group_wait=0)
+    bench.route = replace(ROOT, group_wait=0, routes=(critical,))
+    await bench.post(bench.event())
+    assert await _reasons(bench) == ["opened"]
+    await bench.post(bench.event(severity=Severity.CRITICAL))
+    assert sorted(await _reasons(bench)) == ["opened", "severity_raised"]
+    await bench.post(bench.event(severity=Severity.CRITICAL))
+    assert await _reasons(bench) == []
+    assert {job.channel for job in await bench.deliver_all()} == {"mail", "chat"}
+
+
 async def test_a_storm_of_causes_is_one_message_with_totals(bench: Bench) -> None:
     """Two hundred and fifty causes at once: one message that shows twenty and counts the rest."""
     bench.route = replace(ROOT, group_wait=0)

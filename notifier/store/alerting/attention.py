@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
 from notifier.domain.route import Route
 from notifier.domain.time import Instant
 from notifier.policy import routing, telling
@@ -36,9 +38,10 @@ def attend(tx: Tx, plan: Plan) -> Progress:
     rows = execute(tx, attention, {"now": tx.now, "most": ATTENTION_AT_ONCE}).all()
     if not rows:
         return Progress(done=0, more=False, next_at=execute(tx, next_attention, {}).scalar())
-    joins = [join for row in rows if not row.routed for join in _joins(row, plan)]
-    known = [row for row in rows if row.routed]
-    existing = _memberships(tx, [row.number for row in known])
+    existing = _memberships(tx, [row.number for row in rows if row.routed])
+    members_already = {(one.group_id, one.incident) for one in existing}
+    routed = [made for row in rows if _is_to_route(row) for made in _joins(row, plan)]
+    joins = [made for made in routed if made[:2] not in members_already]
     by_number = {row.number: row for row in rows}
     wanted = {group_id: (route, labels) for group_id, _, route, labels in joins}
     found = _lock_groups(tx, sorted({*wanted, *(row.group_id for row in existing)}))
@@ -55,9 +58,19 @@ def attend(tx: Tx, plan: Plan) -> Progress:
     if existing:
         execute(tx, touch, {"rows": pack((m.group_id, m.incident) for m in existing), "now": tx.now})
     execute(tx, due_rows, {"rows": pack(sorted(due_at.items()))})
-    execute(tx, attended_rows, {"rows": pack_each(sorted(by_number))})
+    execute(tx, attended_rows, {"rows": pack((row.number, _routed_at(row)) for row in rows)})
     tx.signal("groups")
     return Progress(done=len(rows), more=len(rows) == ATTENTION_AT_ONCE)
+
+
+def _routed_at(row: sa.Row[Any]) -> int:
+    """What `incidents.routed` says afterwards: the severity that it was last routed with, from 1."""
+    return max(int(row.routed), Severity(row.severity).rank + 1)
+
+
+def _is_to_route(row: sa.Row[Any]) -> bool:
+    """A new incident, or one that was raised: a route for `critical` hears of it, and those chosen before stay."""
+    return bool(row.routed == 0 or (row.state != State.RESOLVED.value and _routed_at(row) > row.routed))
 
 
 def _joins(row: sa.Row[Any], plan: Plan) -> list[tuple[str, int, Route, Mapping[str, str]]]:

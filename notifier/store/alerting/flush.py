@@ -151,7 +151,7 @@ def _notify(
     }
     insert(tx, notifications, [row])
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
-    if reason is Reason.RESOLVED:
+    if any(verdict.reason is Reason.RESOLVED for _, verdict in told):
         chosen += execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()
     deliver(
         tx,

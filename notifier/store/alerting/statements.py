@@ -234,8 +234,12 @@ def due_rows(dialect: Dialect) -> sa.ClauseElement:
 
 
 def attended_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "rows", [("number", Big)])
-    return sa.update(incidents).values(attention_at=None, routed=1).where(incidents.c.number == rows.c.number)
+    rows = unfold(dialect, "rows", [("number", Big), ("routed", incidents.c.routed.type)])
+    return (
+        sa.update(incidents)
+        .values(attention_at=None, routed=rows.c.routed)
+        .where(incidents.c.number == rows.c.number)
+    )
 
 
 def _insert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from notifier.api.auth import Keyring, require
+from notifier.api.patience import Patience
 from notifier.api.problems import Problem, retry_after
 from notifier.domain.errors import Overloaded, StoreError, StoreFull
 from notifier.domain.event import Event
@@ -39,6 +39,7 @@ class IngestEndpoint:
         self._runtime = runtime
         self._keyring = keyring
         self._largest = runtime.settings.ingest.max_body_bytes
+        self._patience = Patience(PATIENCE_S)
         self._results = {
             name: runtime.metrics.events.labels(name) for name in ("accepted", "duplicate", "rejected")
         }
@@ -89,8 +90,7 @@ class IngestEndpoint:
         if headers.length > self._largest:
             raise self._too_large()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                body = await self._received(receive)
+            body = await self._patience.wait(self._received(receive))
         except TimeoutError:
             # What may still come is not waited for: the connection ends with the answer.
             raise Problem(

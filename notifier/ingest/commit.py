@@ -51,6 +51,10 @@ class GroupCommit:
         self._events = 0
         self._bytes = 0
         self._arrived = asyncio.Event()
+        # Bound once: looking up the running loop asks the kernel who we are.
+        self._futures: Callable[[], asyncio.Future[Sequence[Stored]]] = (
+            asyncio.get_running_loop().create_future
+        )
 
     async def submit(self, key: str, events: Sequence[Event]) -> Sequence[Stored]:
         """Wait until the events are committed and fsynced. `Overloaded` before memory grows; `StoreError` otherwise."""
@@ -59,7 +63,7 @@ class GroupCommit:
             self._events + len(events) > PENDING_EVENTS or self._bytes + size > PENDING_BYTES
         ):
             raise Overloaded
-        submission = _Submission(key, events, size, asyncio.get_running_loop().create_future())
+        submission = _Submission(key, events, size, self._futures())
         self._queue.append(submission)
         self._events += len(events)
         self._bytes += size

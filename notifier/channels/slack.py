@@ -126,22 +126,17 @@ def _blocks(told: wording.Story) -> Iterator[Block]:
 
 
 def _entry(one: wording.Entry, *, titled: bool) -> Block:
-    facts = [
-        *one.where,
-        ("severity", one.severity),
-        ("count", one.times),
-        ("since", one.since[6:]),
-        ("last", one.last[5:]),
-    ]
     lines = [f"*{escaped(f'{one.state}: {one.title}', 600)}*"] if titled else []
-    if one.url is not None:
-        lines.append(f"<{_link(one.url)}|Open the incident>")
-    text = "\n".join(lines) or None
+    lines.append(f"*{one.severity}* · {escaped(one.span, 200)}")
+    lines += [escaped(one.message, 500)] if one.message else []
     if titled:
-        summary = " · ".join(f"{name} {value}" for name, value in facts)
-        return _section(f"{text}\n{escaped(summary, 1_500)}")
-    fields = [_markdown(f"*{name}*\n{escaped(value, FIELD - 50)}") for name, value in facts][:10]
-    return SectionBlock(text=None if text is None else _markdown(text), fields=fields)
+        lines.append(escaped(" · ".join(f"{name} {value}" for name, value in one.where), 600))
+    link = _link(one)
+    lines += [link] if link else []
+    fields = [_markdown(f"*{name}*\n{escaped(value, FIELD - 50)}") for name, value in one.where]
+    return SectionBlock(
+        text=_markdown("\n".join(filter(None, lines))), fields=None if titled else fields or None
+    )
 
 
 def _frame(one: wording.Entry) -> Block:
@@ -160,8 +155,10 @@ def _markdown(text: str) -> MarkdownTextObject:
     return MarkdownTextObject(text=text, verbatim=True)
 
 
-def _link(url: str) -> str:
-    return escaped(wording.plain(url, 1_000), 1_500).replace("|", "%7C")
+def _link(one: wording.Entry) -> str | None:
+    """A link that is cut leads nowhere, so one that is too long for the section is left out."""
+    url = escaped(wording.plain(one.url or "", 1_000), 1_500).replace("|", "%7C")
+    return f"<{url}|Open {one.name}>" if 0 < len(url) <= 700 else None
 
 
 class SlackChannel:

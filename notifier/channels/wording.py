@@ -17,8 +17,12 @@ from notifier.domain.message import Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Instant
 
+# The project of the first key: where there is but one, its name says nothing.
+DEFAULT_PROJECT = "default"
+
 TITLE = 200
 VALUE = 200
+MESSAGE = 300
 CODE = 240
 NOTE = 600
 
@@ -52,6 +56,15 @@ _WHY = {
     Reason.TEST: "somebody asked for a test",
 }
 
+# "3 new, 1 worse in billing/production"; a reason that is not here goes by its own word.
+_COUNTED: Mapping[str, str] = {
+    Reason.OPENED: "new",
+    Reason.REOPENED: "back again",
+    Reason.SEVERITY_RAISED: "worse",
+    Reason.UNMUTED: "still open",
+    Reason.REPEATED: "still happening",
+}
+
 # C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM.
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
@@ -60,8 +73,12 @@ _UNSEEN = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One incident in words. `state` is why it is told; `times` and `since` are complete phrases."""
+    """One incident in words. `state` is why it is told; `name`, `times`, `since` and `last` are complete phrases.
 
+    `last` is None where `since` says it already, and so is `message` where the title does.
+    """
+
+    name: str
     title: str
     state: str
     severity: str
@@ -69,14 +86,15 @@ class Entry:
     where: tuple[tuple[str, str], ...]
     times: str
     since: str
-    last: str
+    last: str | None
+    message: str | None
     frame: str | None
     code: str | None
     url: str | None
 
     @property
     def span(self) -> str:
-        return f"{self.times}, {self.since}"
+        return ", ".join(phrase for phrase in (self.times, self.since, self.last) if phrase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +149,8 @@ def subject(message: Message) -> str:
         plain(f"{name}={value}", 60) for name, value in sorted(message.labels.items()) if name not in others
     ]
     about = ", ".join(shared[:3]) or "errors"
-    return plain(f"[{scope(message)}] {about} ({message.project})", 180)
+    project = "" if message.project == DEFAULT_PROJECT else f" ({message.project})"
+    return plain(f"[{scope(message)}] {about}{project}", 180)
 
 
 def headline(message: Message) -> str:
@@ -142,7 +161,11 @@ def headline(message: Message) -> str:
         return plain(f"{_state(told)}: {told.incident.title}", TITLE)
     if not message.told:
         return plain(f"{REASONS[message.reason]}: {scope(message)}", TITLE)
-    counts = [f"{number(count)} {_word(reason)}" for reason, count in message.totals.items() if count]
+    counts = [
+        f"{number(count)} {_COUNTED.get(reason, _word(reason))}"
+        for reason, count in message.totals.items()
+        if count
+    ]
     return plain(f"{', '.join(counts) or f'{number(total)} incidents'} in {scope(message)}", TITLE)
 
 
@@ -150,6 +173,7 @@ def entry(told: Told) -> Entry:
     incident = told.incident
     found = top_frame(incident.latest_event)
     return Entry(
+        name=f"incident {incident.number}" if incident.number else "notifier",
         title=plain(incident.title, TITLE) or "(no title)",
         state=_state(told),
         severity=incident.severity.value,
@@ -157,11 +181,29 @@ def entry(told: Told) -> Entry:
         where=where(incident),
         times=f"{number(incident.count)} {'time' if incident.count == 1 else 'times'}",
         since=f"since {moment(incident.first_seen)}",
-        last=f"last {moment(incident.last_seen)}",
+        last=last(incident),
+        message=said(incident),
         frame=None if found is None else _place(found),
         code=None if found is None else plain(found.get("code") or "", CODE) or None,
         url=incident.url,
     )
+
+
+def last(incident: Incident) -> str | None:
+    """`last 05:00 UTC`, with its day where it is another one; None within the minute of the first."""
+    first, newest = moment(incident.first_seen), moment(incident.last_seen)
+    if first == newest:
+        return None
+    day, _, rest = newest.partition(" ")
+    return f"last {rest if rest and first.startswith(f'{day} ') else newest}"
+
+
+def said(incident: Incident) -> str | None:
+    """The newest event's own message, where the title is another: often that of an exception."""
+    event = incident.latest_event
+    text = plain(event.get("message") or "", MESSAGE) if isinstance(event, Mapping) else ""
+    said_already = text in incident.title or text.startswith(incident.title.rstrip("…"))
+    return None if said_already else text
 
 
 def where(incident: Incident) -> tuple[tuple[str, str], ...]:
@@ -225,7 +267,8 @@ def lines(told: Story) -> list[str]:
 
 def entry_lines(one: Entry, *, titled: bool) -> list[str]:
     text = [f"{one.state}: {one.title}"] if titled else []
-    text.append(f"{one.severity} · {one.span}, {one.last}")
+    text.append(f"{one.severity} · {one.span}")
+    text += [one.message] if one.message else []
     text.append(" · ".join(f"{name}: {value}" for name, value in one.where))
     text += [f"at {one.frame}"] if one.frame else []
     text += [f"   {one.code}"] if one.code else []

@@ -13,6 +13,7 @@ from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Told
 from notifier.domain.notification import Reason
+from notifier.domain.time import DAY, HOUR, SECOND
 from tests.channels.examples import AT, incident, message, several
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,8 @@ async def test_a_block_is_printed_and_flushed() -> None:
         "| [billing/production] errors (shop)\n"
         "| New: TimeoutError: upstream timed out after 30s\n"
         "|\n"
-        "| error · 4,312 times, since 2026-11-22 04:00 UTC, last 2026-11-22 05:00 UTC\n"
+        "| error · 4,312 times, since 2026-11-22 04:00 UTC, last 05:00 UTC\n"
+        "| could not charge order 1842\n"
         "| service: billing · environment: production · release: 1.4.2\n"
         "| at billing/tasks.py:88 in charge\n"
         "|    await gateway.charge(order)\n"
@@ -88,8 +90,42 @@ def test_every_reason_has_its_words(reason: Reason) -> None:
 def test_several_are_counted_in_the_headline() -> None:
     """With more than one incident the headline counts, and each entry has its own title."""
     story = wording.story(several(3))
-    assert story.headline == "3 opened in billing/production"
+    assert story.headline == "3 new in billing/production"
     assert story.titled
+
+
+@pytest.mark.parametrize(
+    ("newest", "words"),
+    [(AT, None), (AT + 59 * SECOND, None), (AT + HOUR, "last 06:00 UTC"), (AT + DAY, "last 2026-11-23 05:00 UTC"),
+     (10**18, f"last {10**18} ms")],
+)  # fmt: skip
+def test_the_last_time_is_told_as_short_as_it_can_be(newest: int, words: str | None) -> None:
+    """Not where the first says it, and without its day where that is the first one's."""
+    assert wording.last(incident(first_seen=AT, last_seen=newest)) == words
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "shown"),
+    [
+        ("TimeoutError: 30s", "could not charge", "could not charge"),
+        ("could not charge", "could not charge", None),
+        ("ValueError: no", "no", None),
+        ("x" * 199 + "…", "x" * 250, None),
+        ("TimeoutError: 30s", None, None),
+        ("TimeoutError: 30s", {"a": 1}, "{'a': 1}"),
+    ],
+)
+def test_the_senders_message_is_shown_where_the_title_is_another(
+    title: str, text: object, shown: str | None
+) -> None:
+    """What the application said stands below what the exception said, never twice."""
+    assert wording.said(incident(title=title, latest_event={"message": text})) == shown
+
+
+def test_the_only_projects_name_is_no_news() -> None:
+    """The subject names the project, but for the one that everybody starts with."""
+    assert wording.subject(message(project="shop")) == "[billing/production] errors (shop)"
+    assert wording.subject(message(project="default")) == "[billing/production] errors"
 
 
 def test_a_message_without_incidents_still_says_what_it_is() -> None:

@@ -158,10 +158,22 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
     body = slack.payload(message(told=told, labels={"service": value}, reason=reason, note=title or None))
     assert slack_complaint(body) is None
     texts = "".join(_texts(body)).replace(
-        "<https://notifier.example.com/incidents/142|Open the incident>", ""
+        "<https://notifier.example.com/incidents/142|Open incident 142>", ""
     )
     assert "<" not in texts
     assert ">" not in texts
+
+
+def test_a_link_is_whole_or_left_out() -> None:
+    """A link that was cut would lead nowhere; `|` would end the address."""
+    links = {
+        url: json.dumps(
+            slack.payload(message(told=(Told(incident=incident(url=url), reason=Reason.OPENED),)))
+        )
+        for url in ("https://n.example.com/a|b&c", "https://n.example.com/" + "x" * 700)
+    }
+    assert [text.count("|Open incident 142>") for text in links.values()] == [1, 0]
+    assert "<https://n.example.com/a%7Cb&amp;c|" in next(iter(links.values()))
 
 
 def test_twenty_incidents_fit_into_one_message() -> None:

@@ -103,9 +103,12 @@ class Runtime:
         if time.monotonic() < self._account_after:
             return self.metrics.render()
         started = time.monotonic()
-        accounting = await self.database.read(ledger.accounting)
+        try:
+            accounting = await self.database.read(ledger.accounting)
+        except StoreError:
+            return self.metrics.render()  # while the database is away, what memory counts is worth a scrape
         # It reads every incident: with a million of them a scrape must not cost more than a twentieth of the time.
-        self._account_after = time.monotonic() + 20 * max(0.0, time.monotonic() - started - 0.05)
+        self._account_after = time.monotonic() + 20 * max(0.0, time.monotonic() - started - 0.25)
         for term in ACCOUNTED:
             self.metrics.accounting.labels(term).set(getattr(accounting, term))
         self.metrics.balanced.set(1 if accounting.balanced else 0)

@@ -160,6 +160,12 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
     state = _sqlstate(error) or ""
     if state in _FULL:
         return StoreFull("PostgreSQL has no room left")
-    if error.connection_invalidated or state[:2] in {"08", "57", "53"} or not state:
+    # Without a statement it failed to connect or to commit: nothing of ours was refused, and trying again is right.
+    if (
+        error.statement is None
+        or error.connection_invalidated
+        or state[:2] in {"08", "57", "53"}
+        or not state
+    ):
         return StoreUnavailable("PostgreSQL does not answer or is shutting down: try again")
     return StoreError(f"PostgreSQL refused a statement ({state})")

@@ -91,7 +91,7 @@ def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) ->
             "journal_size_limit=67108864",
             "temp_store=MEMORY",
             "foreign_keys=ON",
-            f"cache_size={-8_192 if read_only else -65_536}",
+            f"cache_size={-4_096 if read_only else -32_768}",
             f"query_only={'ON' if read_only else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")

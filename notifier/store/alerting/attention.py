@@ -40,15 +40,21 @@ def attend(tx: Tx, plan: Plan) -> Progress:
         return Progress(done=0, more=False, next_at=execute(tx, next_attention, {}).scalar())
     existing = _memberships(tx, [row.number for row in rows if row.routed])
     members_already = {(one.group_id, one.incident) for one in existing}
-    routed = [made for row in rows if _is_to_route(row) for made in _joins(row, plan)]
+    walk = _Walk(plan)
+    routed = [made for row in rows if _is_to_route(row) for made in walk.joins(row)]
     joins = [made for made in routed if made[:2] not in members_already]
     by_number = {row.number: row for row in rows}
     wanted = {group_id: (route, labels) for group_id, _, route, labels in joins}
     found = _lock_groups(tx, sorted({*wanted, *(row.group_id for row in existing)}))
     _create_groups(tx, wanted, found, by_number, joins)
     due_at: dict[str, Instant] = {}
+    alike: set[tuple[str, str, str]] = set()
     for group_id, number, route, _ in joins:
-        _sooner(due_at, group_id, member_of(by_number[number], None), route, found, tx.now)
+        row = by_number[number]
+        # A storm's incidents differ in nothing that a due time depends on.
+        if (kind := (group_id, row.severity, row.state)) not in alike:
+            alike.add(kind)
+            _sooner(due_at, group_id, member_of(row, None), route, found, tx.now)
     for membership in existing:
         route = plan.route(found[membership.group_id].route)
         member = member_of(by_number[membership.incident], membership)
@@ -73,13 +79,33 @@ def _is_to_route(row: sa.Row[Any]) -> bool:
     return bool(row.routed == 0 or (row.state != State.RESOLVED.value and _routed_at(row) > row.routed))
 
 
-def _joins(row: sa.Row[Any], plan: Plan) -> list[tuple[str, int, Route, Mapping[str, str]]]:
-    labels = json.loads(row.labels)
-    found = []
-    for route in routing.route(plan.tree, labels):
-        shared = routing.group_labels(route, labels, row.id)
-        found.append((routing.group_key(row.project, route, shared), row.number, route, shared))
-    return found
+Join = tuple[str, int, Route, Mapping[str, str]]
+
+
+class _Walk:
+    """Walks the routing tree once for all incidents of a batch that carry the same labels."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._known: dict[tuple[str, str], list[tuple[str, Route, Mapping[str, str]]]] = {}
+
+    def joins(self, row: sa.Row[Any]) -> list[Join]:
+        """(group, incident, route, shared labels) for every route that tells of it."""
+        key = (row.project, row.labels)
+        found = self._known.get(key)
+        if found is None:
+            found = self._groups(row)
+            if all(route.group_by != routing.PER_INCIDENT for _, route, _ in found):
+                self._known[key] = found
+        return [(group_id, row.number, route, shared) for group_id, route, shared in found]
+
+    def _groups(self, row: sa.Row[Any]) -> list[tuple[str, Route, Mapping[str, str]]]:
+        labels = json.loads(row.labels)
+        found = []
+        for route in routing.route(self._plan.tree, labels):
+            shared = routing.group_labels(route, labels, row.id)
+            found.append((routing.group_key(row.project, route, shared), route, shared))
+        return found
 
 
 def _memberships(tx: Tx, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
@@ -97,7 +123,7 @@ def _create_groups(
     wanted: Mapping[str, tuple[Route, Mapping[str, str]]],
     found: Mapping[str, object],
     rows: Mapping[int, sa.Row[Any]],
-    joins: Iterable[tuple[str, int, Route, Mapping[str, str]]],
+    joins: Iterable[Join],
 ) -> None:
     projects = {group_id: rows[number].project for group_id, number, _, _ in joins}
     new = [

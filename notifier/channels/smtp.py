@@ -14,6 +14,7 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
 
+# Together below the 30 s of an attempt, so that what this session knows (was it handed over?) decides the outcome.
 DEADLINE: Duration = 25 * SECOND
 QUIT: Duration = 2 * SECOND
 
@@ -29,6 +30,7 @@ class Session:
     username: str | None = None
     password: str | None = None
     deadline: Duration = DEADLINE
+    goodbye: Duration = QUIT
 
     async def deliver(self, mail: bytes, *, sender: str, recipient: str) -> None:
         """Return once the server has taken the mail; else `SendError`. What fails after its 250 does not matter."""
@@ -45,7 +47,7 @@ class Session:
         try:
             async with asyncio.timeout(self.deadline / SECOND):
                 await self._hand_in(client, stage, mail, sender, recipient)
-            await _goodbye(client)
+            await self._goodbye(client)
         except aiosmtplib.SMTPResponseException as error:
             raise answered(stage.at, error.code, error.message) from None
         except (OSError, EOFError, TimeoutError, aiosmtplib.SMTPException) as error:
@@ -74,6 +76,10 @@ class Session:
         stage.at = "data"
         await client.data(mail)
 
+    async def _goodbye(self, client: aiosmtplib.SMTP) -> None:
+        with contextlib.suppress(OSError, EOFError, TimeoutError, aiosmtplib.SMTPException):
+            await client.quit(timeout=self.goodbye / SECOND)
+
 
 At = Literal["connection", "login", "sender", "recipient", "data"]
 
@@ -81,11 +87,6 @@ At = Literal["connection", "login", "sender", "recipient", "data"]
 @dataclass(slots=True)
 class _Stage:
     at: At = "connection"
-
-
-async def _goodbye(client: aiosmtplib.SMTP) -> None:
-    with contextlib.suppress(OSError, EOFError, TimeoutError, aiosmtplib.SMTPException):
-        await client.quit(timeout=QUIT / SECOND)
 
 
 def answered(at: At, code: int, text: str) -> SendError:

@@ -42,7 +42,7 @@ class SmtpServer:
 
     `refuse` maps a recipient to the answer it gets (`550 5.1.1 no such user`), `after_data` is the answer after the
     final dot (None takes the mail), `hang` is how long to wait before it, in seconds. With `tls` it offers STARTTLS,
-    and with `login` it wants that user and password first.
+    and with `login` it wants that user and password first. `peak` is the most sessions that were open at once.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None) -> None:
@@ -50,8 +50,10 @@ class SmtpServer:
         self.refuse_sender: str | None = None
         self.after_data: str | None = None
         self.hang = 0.0
+        self.peak = 0
         self._tls = tls
         self._login = login
+        self._open: set[int] = set()
         self._mails: list[Mail] = []
         self._arrived = threading.Condition()
 
@@ -124,12 +126,30 @@ class SmtpServer:
             self._arrived.notify_all()
         return "250 OK"
 
+    def _opened(self, session: int) -> None:
+        self._open.add(session)
+        self.peak = max(self.peak, len(self._open))
+
 
 def _controller(server: SmtpServer, tls: ssl.SSLContext | None, login: tuple[str, str] | None) -> Any:
     from aiosmtpd.controller import Controller  # noqa: PLC0415 - a development dependency
-    from aiosmtpd.smtp import AuthResult  # noqa: PLC0415
+    from aiosmtpd.smtp import SMTP, AuthResult  # noqa: PLC0415
+
+    class Counted(SMTP):
+        """Its connection is made once more after STARTTLS: it is the same session."""
+
+        def connection_made(self, transport: Any) -> None:
+            server._opened(id(self))  # noqa: SLF001 - a part of the server
+            super().connection_made(transport)
+
+        def connection_lost(self, error: Exception | None) -> None:
+            server._open.discard(id(self))  # noqa: SLF001
+            super().connection_lost(error)
 
     class Listening(Controller):
+        def factory(self) -> SMTP:
+            return Counted(self.handler, **self.SMTP_kwargs)
+
         def _trigger_server(self) -> None:
             # The base class knocks at the port that it was given, which is 0.
             listening: Any = self.server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from pathlib import Path
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from notifier.channels import email
-from notifier.channels.smtp import Session, answered
+from notifier.channels import email, http
+from notifier.channels.smtp import DEADLINE, QUIT, Session, answered
+from notifier.delivery import attempt
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Told
@@ -136,6 +138,39 @@ async def test_a_server_that_is_down_is_transient() -> None:
         with pytest.raises(SendError) as caught:
             await session.deliver(b"x", sender="a@b.c", recipient="d@e.f")
     assert caught.value.outcome is Outcome.TRANSIENT
+
+
+async def test_silence_before_the_dot_is_transient() -> None:
+    """A server that takes the connection and never greets: nothing was handed over, and the deadline holds."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        session = Session(host="127.0.0.1", port=port, security="none", tls=_trust(), deadline=200)
+        with pytest.raises(SendError, match="did not answer in time") as caught:
+            await session.deliver(b"x", sender="a@b.c", recipient="d@e.f")
+    assert caught.value.outcome is Outcome.TRANSIENT
+
+
+async def test_a_server_that_never_says_goodbye_has_the_mail_all_the_same() -> None:
+    """What fails after the 250 does not matter, and is not waited for long."""
+
+    class Clinging(SmtpServer):
+        async def handle_QUIT(self, *_: Any) -> str:
+            await asyncio.sleep(1)
+            return "221 at last"
+
+    with Clinging() as server:
+        session = Session(
+            host="127.0.0.1", port=server.port, security="none", tls=_trust(), deadline=900, goodbye=50
+        )
+        async with asyncio.timeout(0.9):
+            await session.deliver(b"Subject: x\r\n\r\nx\r\n", sender="a@b.c", recipient="d@e.f")
+        assert len(server.mails) == 1
+
+
+def test_a_session_ends_before_its_attempt_is_given_up() -> None:
+    """Else the attempt's own deadline would decide, which knows less: what was not handed over is no repeat."""
+    assert DEADLINE + QUIT < attempt.DEADLINE
+    assert http.DEADLINE < attempt.DEADLINE
 
 
 async def test_without_starttls_nothing_is_sent() -> None:

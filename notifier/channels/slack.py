@@ -132,7 +132,7 @@ def _entry(one: wording.Entry, *, titled: bool) -> Block:
     if titled:
         lines.append(escaped(" · ".join(f"{name} {value}" for name, value in one.where), 600))
     link = _link(one)
-    lines += [link] if link else []
+    lines.append(link or one.name or "")
     fields = [_markdown(f"*{name}*\n{escaped(value, FIELD - 50)}") for name, value in one.where]
     return SectionBlock(
         text=_markdown("\n".join(filter(None, lines))), fields=None if titled else fields or None
@@ -158,7 +158,7 @@ def _markdown(text: str) -> MarkdownTextObject:
 def _link(one: wording.Entry) -> str | None:
     """A link that is cut leads nowhere, so one that is too long for the section is left out."""
     url = escaped(wording.plain(one.url or "", 1_000), 1_500).replace("|", "%7C")
-    return f"<{url}|Open {one.name}>" if 0 < len(url) <= 700 else None
+    return f"<{url}|Open {one.name or 'notifier'}>" if 0 < len(url) <= 700 else None
 
 
 class SlackChannel:

@@ -75,10 +75,11 @@ _UNSEEN = re.compile(
 class Entry:
     """One incident in words. `state` is why it is told; `name`, `times`, `since` and `last` are complete phrases.
 
-    `last` is None where `since` says it already, and so is `message` where the title does.
+    `last` is None where `since` says it already, `message` where the title does, and `name` where there is no incident
+    behind it (a test).
     """
 
-    name: str
+    name: str | None
     title: str
     state: str
     severity: str
@@ -173,7 +174,7 @@ def entry(told: Told) -> Entry:
     incident = told.incident
     found = top_frame(incident.latest_event)
     return Entry(
-        name=f"incident {incident.number}" if incident.number else "notifier",
+        name=f"incident {incident.number}" if incident.number else None,
         title=plain(incident.title, TITLE) or "(no title)",
         state=_state(told),
         severity=incident.severity.value,
@@ -272,7 +273,7 @@ def entry_lines(one: Entry, *, titled: bool) -> list[str]:
     text.append(" · ".join(f"{name}: {value}" for name, value in one.where))
     text += [f"at {one.frame}"] if one.frame else []
     text += [f"   {one.code}"] if one.code else []
-    text += [one.url] if one.url else []
+    text.append(one.url or one.name or "")
     return [line for line in text if line]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.channels import console, wording
+from notifier.channels import console, slack, wording
 from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Told
@@ -120,6 +120,17 @@ def test_the_senders_message_is_shown_where_the_title_is_another(
 ) -> None:
     """What the application said stands below what the exception said, never twice."""
     assert wording.said(incident(title=title, latest_event={"message": text})) == shown
+
+
+def test_an_incident_without_a_link_goes_by_its_number() -> None:
+    """Where no `server.url` is set, its number finds it in a list; a test has none to find."""
+    told = [(Told(incident=incident(url=None, number=number), reason=Reason.OPENED),) for number in (142, 0)]
+    shown = [console.payload(message(told=one)) for one in told]
+    assert ["| incident 142\n" in text for text in shown] == [True, False]
+    assert ["incident" in str(slack.payload(message(told=one))["blocks"][:-1]) for one in told] == [
+        True,
+        False,
+    ]
 
 
 def test_the_only_projects_name_is_no_news() -> None:

@@ -172,10 +172,10 @@ class IngestEndpoint:
             if isinstance(item, Rejection):
                 self._results["rejected"].inc()
                 if parsed.single:
-                    where = f"{item.path}: " if item.path else ""
                     code = 413 if item.reason == "too_large" else 422
-                    raise Problem(code, f"{where}{item.message}", more={"errors": [_error(item)]})
-                results.append({"status": "rejected", "index": index, "error": _error(item)})
+                    errors = [{"path": item.path, "message": item.message}]
+                    raise Problem(code, _sentence(item), more={"errors": errors})
+                results.append({"status": "rejected", "index": index, "error": _sentence(item)})
                 continue
             one = next(remaining)
             status = "duplicate" if one.duplicate else "accepted"
@@ -193,8 +193,9 @@ class IngestEndpoint:
         return (202 if stored else 422), _encode({"results": results})
 
 
-def _error(rejection: Rejection) -> dict[str, str]:
-    return {"path": rejection.path, "message": rejection.message}
+def _sentence(rejection: Rejection) -> str:
+    """`labels[0]: what is wrong and what to do`."""
+    return f"{rejection.path}: {rejection.message}" if rejection.path else rejection.message
 
 
 class _Headers:

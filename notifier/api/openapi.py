@@ -84,7 +84,7 @@ _RESULT = {
         "status": {"enum": ["accepted", "duplicate", "rejected"]},
         "warnings": {"type": "array", "items": _TEXT},
         "index": {"type": "integer"},
-        "error": {"type": "object", "properties": {"path": _TEXT, "message": _TEXT}},
+        "error": _TEXT,
     },
 }
 _RESULTS = {

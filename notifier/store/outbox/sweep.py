@@ -112,12 +112,15 @@ def _lost(tx: Tx, *, restarted: bool) -> list[str]:
             Outcome.AMBIGUOUS,
             "the worker was lost before it recorded an outcome",
         )
-        # `claims` stays: five of these in a row are what quarantines a delivery that ends its worker.
+        # A test is never retried: who asked for it has an answer. `claims` stays: five of these in a row are what
+        # quarantines a delivery that ends its worker.
+        over = row.reason == Reason.TEST.value
         tx.run(
             sa.update(deliveries)
             .where(deliveries.c.id == row.id)
             .values(
-                state=PENDING,
+                state=DeliveryState.DISCARDED.value if over else PENDING,
+                finished_at=tx.now if over else None,
                 due_at=tx.now,
                 lease_until=None,
                 maybe_sent=1,

@@ -126,6 +126,24 @@ async def test_permanent_failures_get_three_tries_in_ten_minutes(bench: Bench) -
     assert count == 3
 
 
+async def test_earlier_transient_failures_do_not_use_up_the_three_tries(bench: Bench) -> None:
+    """Two 503 and then a 404: it is tried again, because people correct a configuration."""
+    job = await _job(bench)
+    for _ in range(2):
+        result = await bench.fail(job, SendError(Outcome.TRANSIENT, "503"))
+        assert result is not None
+        assert result.again_at is not None
+        bench.clock.advance(result.again_at - bench.clock.now())
+        (job,) = (await bench.claim()).jobs
+    for tries in range(3):
+        result = await bench.fail(job, SendError(Outcome.PERMANENT, "404"))
+        assert result is not None
+        assert (result.state is DeliveryState.DEAD) == (tries == 2)
+        if result.again_at is not None:
+            bench.clock.advance(result.again_at - bench.clock.now())
+            (job,) = (await bench.claim()).jobs
+
+
 async def test_a_delivery_expires(bench: Bench) -> None:
     """What was not delivered within expires_after is a dead letter with that reason."""
     bench.expires_after = HOUR

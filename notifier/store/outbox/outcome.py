@@ -41,7 +41,7 @@ def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     used = row.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
     follows = retry.after(
         error.outcome,
-        attempts=used,
+        attempts=used if error.outcome is not Outcome.PERMANENT else 1 + _permanent(tx, job, row.attempts),
         now=tx.now,
         expires_at=row.expires_at,
         retry_after=error.retry_after,
@@ -69,6 +69,14 @@ def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     _cool(tx, job, error, jitter)
     tx.signal("sweep")
     return result
+
+
+def _permanent(tx: Tx, job: Job, recent: int) -> int:
+    """How many of the `recent` attempts failed for good: only those count against the three tries."""
+    if not recent:
+        return 0
+    last = execute(tx, statements.outcomes, {"id": job.id, "most": recent}).scalars()
+    return sum(outcome == Outcome.PERMANENT.value for outcome in last)
 
 
 def _settle(tx: Tx, job: Job, **values: object) -> bool:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from notifier.domain.delivery import DeliveryState
 from notifier.store.database import Dialect
 from notifier.store.rows import among
-from notifier.store.schema import Big, deliveries, notifications, targets, threads
+from notifier.store.schema import Big, attempts, deliveries, notifications, targets, threads
 
 Text = sa.Text()
 PENDING = DeliveryState.PENDING.value
@@ -150,6 +150,16 @@ def delivered(_dialect: Dialect) -> sa.ClauseElement:
             lease_until=None,
             claims=0,
         )
+    )
+
+
+def outcomes(_dialect: Dialect) -> sa.ClauseElement:
+    """A delivery's latest outcomes."""
+    return (
+        sa.select(attempts.c.outcome)
+        .where(attempts.c.delivery == _id())
+        .order_by(attempts.c.n.desc())
+        .limit(sa.bindparam("most", type_=sa.Integer()))
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -29,7 +30,10 @@ from notifier.domain.errors import SendError
 from notifier.domain.message import Message
 from notifier.domain.time import SECOND
 
-HEADER, SECTION, FIELD, BLOCKS = 150, 3_000, 2_000, 50
+HEADER, SECTION, PART, BLOCKS = 150, 3_000, 1_500, 50
+# All blocks together, as bytes of JSON: `msg_blocks_too_long` comes from some 12,000 to 13,200 on, and Slack documents
+# no number (slackapi/bolt-js, issues 2509 and 2867).
+CAP = 10_000
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
@@ -104,25 +108,44 @@ def escaped(text: str, limit: int) -> str:
 def payload(message: Message) -> dict[str, Any]:
     """`text` (the fallback and the notification's line) and `blocks`."""
     told = wording.story(message)
-    # A digest of twenty stays far below it: header, note, two per incident, one context.
-    blocks = [block.to_dict() for block in _blocks(told)][:BLOCKS]
     return {
         "text": escaped(told.headline if told.titled else f"[{told.scope}] {told.headline}", SECTION),
-        "blocks": blocks,
+        "blocks": _fitting(told),
         "unfurl_links": False,
         "unfurl_media": False,
     }
 
 
+def _fitting(told: wording.Story) -> list[dict[str, Any]]:
+    """The blocks under the cap: without code, then without frames and messages, at last with fewer incidents."""
+    blocks: list[dict[str, Any]] = []
+    for shorter in _shortened(told):
+        # Twenty incidents stay below the limit: note, header, two blocks each, one context.
+        blocks = [block.to_dict() for block in _blocks(shorter)][:BLOCKS]
+        if len(_encoded(blocks)) <= CAP:
+            break
+    return blocks
+
+
+def _shortened(told: wording.Story) -> Iterator[wording.Story]:
+    yield told
+    yield replace(told, entries=tuple(replace(one, code=None) for one in told.entries))
+    bare = tuple(replace(one, code=None, frame=None, message=None) for one in told.entries)
+    yield replace(told, entries=bare)
+    for kept in range(len(bare) - 1, 0, -1):
+        more = f"{len(bare) - kept} more of these incidents have no room here"
+        yield replace(told, entries=bare[:kept], asides=(more, *told.asides))
+
+
 def _blocks(told: wording.Story) -> Iterator[Block]:
     if told.note is not None:
-        yield _section(escaped(told.note, SECTION))
+        yield _section(escaped(told.note, PART))
     yield HeaderBlock(text=PlainTextObject(text=escaped(told.headline, HEADER), emoji=False))
     for one in told.entries:
         yield _entry(one, titled=told.titled)
         if one.frame is not None:
             yield _frame(one)
-    yield ContextBlock(elements=[_markdown(escaped("\n".join(told.asides), SECTION))])
+    yield ContextBlock(elements=[_markdown(escaped("\n".join(told.asides), PART))])
 
 
 def _entry(one: wording.Entry, *, titled: bool) -> Block:
@@ -133,7 +156,7 @@ def _entry(one: wording.Entry, *, titled: bool) -> Block:
         lines.append(escaped(" · ".join(f"{name} {value}" for name, value in one.where), 600))
     link = _link(one)
     lines.append(link or one.name or "")
-    fields = [_markdown(f"*{name}*\n{escaped(value, FIELD - 50)}") for name, value in one.where]
+    fields = [_markdown(f"*{name}*\n{escaped(value, 300)}") for name, value in one.where]
     return SectionBlock(
         text=_markdown("\n".join(filter(None, lines))), fields=None if titled else fields or None
     )
@@ -187,7 +210,7 @@ class SlackChannel:
         return None
 
 
-def _encoded(body: dict[str, Any]) -> bytes:
+def _encoded(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 

@@ -177,10 +177,32 @@ def test_a_link_is_whole_or_left_out() -> None:
 
 
 def test_twenty_incidents_fit_into_one_message() -> None:
-    """The largest message keeps to fifty blocks, and every title is there."""
+    """The largest message keeps to fifty blocks, and every title, frame and code is there."""
     body = slack.payload(several(20))
     assert slack_complaint(body) is None
-    assert json.dumps(body).count("TimeoutError: upstream") == 20
+    text = json.dumps(body)
+    assert text.count("TimeoutError: upstream") == text.count("await gateway.charge") == 20
+
+
+@pytest.mark.parametrize(("length", "codes", "frames", "titles"), [(60, 0, 20, 20), (140, 0, 0, 20)])
+def test_what_is_too_long_for_slack_loses_details_first(
+    length: int, codes: int, frames: int, titles: int
+) -> None:
+    """Beyond what Slack takes as a whole: first the code goes, then the frames, and every title stays."""
+    text = json.dumps(slack.payload(several(20, title="T" * length)))
+    assert [text.count(word) for word in ("await gateway", "billing/tasks.py:88", "T" * length)] == [
+        codes, frames, titles,
+    ]  # fmt: skip
+
+
+def test_what_has_no_room_at_all_is_counted() -> None:
+    """Twenty incidents with everything as long as it may be: some are left out, and the message says how many."""
+    long = "&" * 300
+    body = slack.payload(several(20, title=long, labels={"service": long, "task": long, "host": long}))
+    assert slack_complaint(body) is None
+    shown = len([one for one in body["blocks"] if one["type"] == "section"])
+    assert 1 <= shown < 20
+    assert f"{20 - shown} more of these incidents have no room here" in json.dumps(body)
 
 
 def _texts(node: Any) -> list[str]:

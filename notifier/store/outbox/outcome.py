@@ -20,6 +20,7 @@ from notifier.store.schema import deliveries, targets
 
 def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result | None:
     """The receiver has it: terminal, and what a digest carried is coalesced."""
+    target = execute(tx, statements.lock_target, _at(job)).one()
     ended = {"id": job.id, "fence": job.fence, "now": tx.now, "detail": detail, "ref": ref}
     if execute(tx, statements.delivered, ended).rowcount != 1:
         return None
@@ -31,12 +32,13 @@ def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result |
     healthy: dict[str, object] = {"failures": 0, "cool_until": None, "last_ok_at": tx.now}
     if job.reason is Reason.TEST:
         healthy |= {"disabled_at": None, "disabled_why": None}
-    _wake(tx, execute(tx, statements.next_pending, _at(job)).one(), healthy)
+    _wake(tx, target.id, healthy)
     return Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
 
 
 def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     """An attempt failed: back to pending, or a dead letter; the target cools as the outcome says."""
+    target = execute(tx, statements.lock_target, _at(job)).one()
     row = tx.run(sa.select(deliveries).where(deliveries.c.id == job.id)).one()
     used = row.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
     follows = retry.after(
@@ -66,7 +68,7 @@ def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     write_attempt(tx, job.id, job.fence, job.claimed_at, error.outcome, error.detail)
     if result.state is DeliveryState.DEAD and job.reason is Reason.DIGEST:
         coalesce(tx, job.id)
-    _cool(tx, job, error, jitter)
+    _cool(tx, target, job, error, jitter)
     tx.signal("sweep")
     return result
 
@@ -86,9 +88,8 @@ def _settle(tx: Tx, job: Job, **values: object) -> bool:
     return update(tx, deliveries, key, values) == 1
 
 
-def _cool(tx: Tx, job: Job, error: SendError, jitter: float) -> None:
+def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float) -> None:
     """What a failure does to its target, or to all of its channel's."""
-    row = execute(tx, statements.next_pending, _at(job)).one()
     values: dict[str, object] = {
         "last_error": f"{error.outcome.value}: {error.detail}",
         "last_error_at": tx.now,
@@ -98,14 +99,14 @@ def _cool(tx: Tx, job: Job, error: SendError, jitter: float) -> None:
     elif error.outcome is Outcome.GONE and job.reason is not Reason.TEST:
         values |= {"disabled_at": tx.now, "disabled_why": error.detail}
     elif error.outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:
-        failures = row.failures + 1
+        failures = target.failures + 1
         rest = retry.cool(failures, jitter)
         values |= {"failures": failures, "cool_until": None if rest is None else tx.now + rest}
     elif error.whole_channel:
-        values["failures"] = row.failures + 1
-    _wake(tx, row, values)
+        values["failures"] = target.failures + 1
+    _wake(tx, target.id, values)
     if error.whole_channel and job.reason is not Reason.TEST:
-        until = tx.now + retry.backoff(int(row.failures) + 1, jitter)
+        until = tx.now + retry.backoff(int(target.failures) + 1, jitter)
         tx.run(sa.update(targets).where(targets.c.channel == job.channel).values(cool_until=until))
 
 
@@ -113,8 +114,9 @@ def _at(job: Job) -> dict[str, object]:
     return {"channel": job.channel, "address": job.address}
 
 
-def _wake(tx: Tx, target: sa.Row[Any], values: dict[str, object]) -> None:
+def _wake(tx: Tx, target: int, values: dict[str, object]) -> None:
     """Write the target's health and, where something waits, let the claim look at it again: it knows best when."""
-    update(tx, targets, {"id": target.id}, {**values, "due_at": target.due_at})
-    if target.due_at is not None:
+    due_at = execute(tx, statements.next_pending, {"target": target}).scalar()
+    update(tx, targets, {"id": target}, {**values, "due_at": due_at})
+    if due_at is not None:
         tx.signal("targets")

@@ -163,24 +163,33 @@ def outcomes(_dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def next_pending(_dialect: Dialect) -> sa.ClauseElement:
-    """When the first pending delivery of a target is due, and the target."""
-    first = (
-        sa.select(sa.func.min(deliveries.c.due_at))
-        .where(
-            deliveries.c.target == targets.c.id,
-            _LIVE,
-            deliveries.c.state == PENDING,
-            deliveries.c.carried_by.is_(None),
-        )
-        .correlate(targets)
-        .scalar_subquery()
-    )
+def lock_target(_dialect: Dialect) -> sa.ClauseElement:
     return (
-        sa.select(targets.c.id, targets.c.failures, first.label("due_at"))
+        sa.select(targets.c.id, targets.c.failures)
         .where(
             targets.c.channel == sa.bindparam("channel", type_=Text),
             targets.c.address == sa.bindparam("address", type_=Text),
         )
-        .with_for_update(of=targets)
+        .with_for_update()
+    )
+
+
+def next_pending(_dialect: Dialect) -> sa.ClauseElement:
+    """When the first pending delivery of a target is due.
+
+    Asked for after the target is locked, in a statement of its own: PostgreSQL would answer from before it waited for
+    the lock, and what another replica has just added would never wake the target.
+    """
+    return sa.select(sa.func.min(deliveries.c.due_at)).where(
+        _target(), _LIVE, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None)
+    )
+
+
+def forgotten(_dialect: Dialect) -> sa.ClauseElement:
+    """Wake targets that have something pending and nothing that would wake them."""
+    waiting = sa.select(deliveries.c.target).where(
+        _LIVE, deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None)
+    )
+    return (
+        sa.update(targets).where(targets.c.due_at.is_(None), targets.c.id.in_(waiting)).values(due_at=_now())
     )

@@ -13,9 +13,10 @@ from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
 from notifier.store.alerting import Plan, deliver
+from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.outbox.rows import WHY, bury, write_attempt
-from notifier.store.outbox.statements import PENDING, SENDING
+from notifier.store.outbox.statements import PENDING, SENDING, forgotten
 from notifier.store.schema import deliveries, notifications, targets
 
 SWEPT_AT_ONCE = 200
@@ -39,6 +40,8 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
     """
     lost = _lost(tx, restarted=restarted)
     expired = _expire(tx)
+    if execute(tx, forgotten, {"now": tx.now}).rowcount:
+        tx.signal("targets")
     due = tx.run(
         sa.select(deliveries, notifications.c.message.label("base"), targets.c.address)
         .join(notifications, notifications.c.id == deliveries.c.notification)

@@ -140,6 +140,18 @@ def test_the_commands_do_as_they_say(service: Service) -> None:
     assert json.loads((folder / "notifier.schema.json").read_text())["$schema"]
 
 
+def test_the_addresses_and_metrics_are_there(service: Service) -> None:
+    """Every path that the README names answers, and every metric is shown."""
+    paths = set(re.findall(r"`(/(?:healthz|readyz|metrics|openapi\.json))`", README))
+    assert len(paths) == 4
+    with service.client() as client:
+        assert {client.get(path).status_code for path in paths} == {200}
+        shown = client.get("/metrics").text
+    named = set(re.findall(r"`(notifier_[a-z_]+)`", README))
+    assert len(named) == 3
+    assert all(f"# TYPE {name.removesuffix('_total')}" in shown for name in named)
+
+
 def dead_letter(service: Service, problem: str) -> str:
     """The id of a delivery that has just died."""
     service.post({"service": "dead", "message": problem, "fingerprint": [problem]})

@@ -148,9 +148,11 @@ async def _stop_when_broken(runtime: Runtime, server: uvicorn.Server) -> None:
 
 async def _first_key(runtime: Runtime, port: int) -> None:
     """Where no key works, make one and show it once, before anything can answer that it is ready."""
-    if await runtime.database.read(keys.any_active):
+    secret, id_ = keys.make_secret(), runtime.new_id()
+    if not await runtime.database.write(
+        lambda tx: keys.create_first(tx, id_=id_, secret=secret, project="default", name="first")
+    ):
         return
-    secret = await wiring.new_key(runtime.database, project="default", name="first", scopes=keys.SCOPES)
     host = runtime.settings.server.host
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     event = '{"service": "demo", "message": "hello from curl"}'

@@ -19,6 +19,7 @@ class Exit(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     REFUSED = 4
+    DISK_FAILED = 70
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 

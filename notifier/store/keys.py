@@ -78,11 +78,14 @@ def listing(tx: Tx) -> tuple[Key, ...]:
     return tuple(_key(row) for row in rows)
 
 
-def any_active(tx: Tx) -> bool:
-    """Whether the database has a key that works; `serve` makes one where it has none."""
-    return (
-        tx.run(sa.select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)).first() is not None
-    )
+def create_first(tx: Tx, *, id_: str, secret: str, project: str, name: str) -> bool:
+    """Make a key with all scopes where no key works; False: there is one, perhaps since a moment."""
+    if tx.dialect == "postgresql":
+        tx.run(sa.text("LOCK TABLE api_keys IN EXCLUSIVE MODE"))
+    if tx.run(sa.select(api_keys.c.id).where(api_keys.c.revoked_at.is_(None)).limit(1)).first() is not None:
+        return False
+    create(tx, id_=id_, secret=secret, project=project, name=name, scopes=SCOPES)
+    return True
 
 
 def project_exists(tx: Tx, project: str) -> bool:

@@ -1,9 +1,9 @@
 """Wires everything on one exit stack; the only importer of concrete stores and channels."""
 
-from notifier.runtime.channel_test import TestOutcome
 from notifier.runtime.configuration import check, load, schema
 from notifier.runtime.database import NeedsUpgrade, create_key_offline, new_key, open_database, upgrade
 from notifier.runtime.service import Runtime, running
+from notifier.runtime.trial import TestOutcome
 
 __all__ = [
     "NeedsUpgrade",

@@ -25,8 +25,8 @@ from notifier.ingest.commit import GroupCommit
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.quota import Quota
 from notifier.runtime.backup import copy
-from notifier.runtime.channel_test import TestOutcome, test_channel
 from notifier.runtime.database import open_database, sqlite_path
+from notifier.runtime.trial import TestOutcome, test_channel
 from notifier.settings import Settings
 from notifier.store import housekeeping, ledger, outbox
 from notifier.store.alerting import Plan

@@ -78,7 +78,7 @@ def _test_message(name: str, project: str, actor: str, now: Instant, url: str | 
         project=project,
         environment="production",
         fingerprint="test",
-        title="Test message: this channel works",
+        title="this channel works",
         state=State.OPEN,
         severity=Severity.INFO,
         labels=labels,

@@ -201,6 +201,7 @@ class _Writer(threading.Thread):
         self._connection = self._engine.connect()
         self._checkpointed = time.monotonic()
         self._dirty = False
+        self._broken: StoreBroken | None = None
 
     async def submit(self, work: Callable[[Tx], Any], priority: int, *, essential: bool) -> Any:
         loop = asyncio.get_running_loop()
@@ -249,6 +250,8 @@ class _Writer(threading.Thread):
             _post(loop, future, outcome, None)
 
     def _transaction(self, work: Callable[[Tx], Any], *, essential: bool) -> tuple[Any, set[Any]]:
+        if self._broken is not None:
+            raise self._broken
         if not essential:
             self._keep_reserve()
         for attempt in range(RACES):
@@ -294,9 +297,11 @@ class _Writer(threading.Thread):
         try:
             driver.execute(f"PRAGMA wal_checkpoint({mode})").close()
         except sqlite3.Error as error:
-            get("notifier.store").error(
-                "checkpoint_failed", mode=mode, error=getattr(error, "sqlite_errorname", "")
-            )
+            name = getattr(error, "sqlite_errorname", "unknown")
+            get("notifier.store").error("checkpoint_failed", mode=mode, error=name)
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+                # What the kernel failed to write once it may report as written next time: nothing more is acknowledged.
+                self._broken = StoreBroken(f"a checkpoint failed ({name}): restart, and check the disk")
             return False
         return True
 

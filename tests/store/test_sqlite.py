@@ -123,6 +123,32 @@ async def test_a_full_disk_is_said_and_the_reserve_lets_outcomes_be_written(
     assert Path(f"{sqlite_path}.reserve").exists()
 
 
+async def test_a_write_that_the_kernel_refuses_ends_the_service(sqlite_path: Path) -> None:
+    """An I/O error is no full disk: what the disk holds is unknown, so the process must stop and recover."""
+    code = (
+        "import sys, pathlib, asyncio, resource, signal\n"
+        "from notifier.domain.errors import StoreBroken\n"
+        "from notifier.store.sqlite import SqliteDatabase\n"
+        "from notifier.telemetry.clock import SystemClock\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "async def main():\n"
+        "    db = SqliteDatabase(pathlib.Path(sys.argv[1]), clock=SystemClock())\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "    for n in range(2000):\n"
+        "        text = f\"INSERT INTO ledger VALUES ('r', 'n{n}{'x' * 900}', 1)\"\n"
+        "        try:\n"
+        "            await db.write(lambda tx: tx.conn.exec_driver_sql(text))\n"
+        "        except StoreBroken as error:\n"
+        "            print('broken', error)\n"
+        "            break\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, sqlite_path], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout.startswith("broken"), done.stderr
+
+
 async def test_a_locked_database_is_unavailable_and_then_goes_on(sqlite_path: Path, clock: object) -> None:
     """Another program holding the file's lock for long is named; when it lets go, writing works again."""
     database = SqliteDatabase(sqlite_path, clock=clock)  # type: ignore[arg-type]

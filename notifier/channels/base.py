@@ -29,7 +29,6 @@ class ChannelSettings(BaseModel):
 
 
 S = TypeVar("S", bound=ChannelSettings)
-S_contra = TypeVar("S_contra", bound=ChannelSettings, contravariant=True)
 
 
 class Channel(Protocol):

@@ -49,7 +49,6 @@ class Thread:
 
     id: str
     ref: str | None = None
-    previous_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from notifier.domain.time import Instant
 
 FIRST_SAMPLES = 10
 
-Change = Literal["opened", "reopened", "severity_raised", "resolved", "woken", "counted", "late", "ignored"]
+Change = Literal["opened", "reopened", "severity_raised", "resolved", "woken", "counted", "late"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

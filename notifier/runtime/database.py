@@ -35,9 +35,7 @@ async def open_database(settings: Settings, *, clock: Clock | None = None) -> Da
     path = sqlite_path(settings.database.url)
     if path is not None:
         _make_folder(path.parent)
-        database: Database = SqliteDatabase(
-            path, clock=clock or SystemClock(), max_size=settings.database.max_size
-        )
+        database: Database = SqliteDatabase(path, clock=clock or SystemClock())
         try:
             await database.write(lambda tx: migrate.upgrade(tx.conn))
         except StoreError:

@@ -45,6 +45,7 @@ DRAIN: Duration = 20 * SECOND
 
 ACCOUNTED = (
     "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
+    "shed_deliveries",
 )  # fmt: skip
 READY_FOR: Duration = SECOND
 

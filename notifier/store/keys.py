@@ -88,10 +88,6 @@ def create_first(tx: Tx, *, id_: str, secret: str, project: str, name: str) -> b
     return True
 
 
-def project_exists(tx: Tx, project: str) -> bool:
-    return tx.run(sa.select(api_keys.c.id).where(api_keys.c.project == project).limit(1)).first() is not None
-
-
 def _key(row: sa.Row[Any]) -> Key:
     return Key(
         id=row.id,

@@ -57,6 +57,7 @@ class Accounting:
     by_state: Mapping[str, int]
     pruned_deliveries: int
     shed_samples: int
+    shed_deliveries: int
 
     @property
     def balanced(self) -> bool:
@@ -112,4 +113,5 @@ def accounting(tx: Tx) -> Accounting:
         by_state=by_state,
         pruned_deliveries=totals.get("pruned_deliveries", 0),
         shed_samples=totals.get("shed_samples", 0),
+        shed_deliveries=totals.get("shed_deliveries", 0),
     )

@@ -108,13 +108,10 @@ class SqliteDatabase:
 
     dialect: Any = "sqlite"
 
-    def __init__(
-        self, path: Path, *, clock: Clock, replica: str = "main", max_size: int = 10_000_000_000
-    ) -> None:
+    def __init__(self, path: Path, *, clock: Clock, replica: str = "main") -> None:
         self.path = path
         self.clock = clock
         self.replica = replica
-        self.max_size = max_size
         self.signals = Signals()
         self._lock = FileLock(path)
         # Reports hold what people typed: nobody else on the machine reads them. The log files inherit the mode.

@@ -103,9 +103,6 @@ class Metrics:
         self.balanced = Gauge(
             "notifier_accounting_balanced", "1 where the accounting equations hold.", registry=registry
         )
-        self.shed = Counter(
-            "notifier_shed_total", "What was shed to stay within bounds.", ["what"], registry=registry
-        )
         self.store_errors = Counter(
             "notifier_store_errors_total", "Transactions that failed, by kind.", ["kind"], registry=registry
         )

@@ -142,7 +142,7 @@ def _start(tx: Tx, target: sa.Row[Any], send: Send) -> Job:
         address=target.address,
         reason=Reason(row.reason),
         message=replace(message, possible_repeat=bool(row.maybe_sent)),
-        thread=Thread(id=row.thread, ref=row.thread_ref, previous_ref=None),
+        thread=Thread(id=row.thread, ref=row.thread_ref),
         created_at=row.created_at,
         claimed_at=tx.now,
     )

@@ -29,6 +29,7 @@ PATIENCE_S = 30.0
 MEMBERS = 64
 """Of one gzip body: each costs a copy of what follows it."""
 
+_JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -48,15 +49,12 @@ class IngestEndpoint:
         headers = _Headers(scope["headers"])
         try:
             status, body = await self._answer(headers, receive)
-            extra: dict[str, str] = {}
-            kind = "application/json"
+            start = [_JSON]
         except Problem as problem:
             self._runtime.metrics.refused.labels(str(problem.status)).inc()
             status, body = problem.status, problem.body()
-            extra = {name: value for name, value in problem.all_headers().items() if name != "content-type"}
-            kind = "application/problem+json"
-        start = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-        start += [(name.encode(), value.encode()) for name, value in extra.items()]
+            start = [(name.encode(), value.encode()) for name, value in problem.all_headers().items()]
+        start.append((b"content-length", b"%d" % len(body)))
         if headers.request_id is not None:
             start.append((b"x-request-id", headers.request_id))
         await send({"type": "http.response.start", "status": status, "headers": start})

@@ -1,11 +1,10 @@
-"""What surrounds every answer: `X-Request-Id`, and the problem that was raised instead of one."""
+"""What surrounds every answer: `X-Request-Id`, and a problem where the service itself failed."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notifier.api.errors import UNEXPECTED, answer
-from notifier.api.problems import Problem
 from notifier.telemetry.ids import uuid7
 from notifier.telemetry.logging import get
 
@@ -36,17 +35,11 @@ class Envelope:
 
         try:
             await self._app(scope, receive, named)
-        except Problem as problem:
-            # Not one of Starlette's handlers: it writes to the exception that it has handled, and this one is frozen.
-            found = problem
         except Exception:
             log.exception("request_failed", request_id=request_id.decode(), method=scope["method"])
             if started:
                 raise
-            found = UNEXPECTED
-        else:
-            return
-        await answer(found)(scope, receive, named)
+            await answer(UNEXPECTED)(scope, receive, named)
 
 
 def _sanitised(scope: Scope) -> bytes:

@@ -33,7 +33,8 @@ _MESSAGES = {
 
 
 def install(app: FastAPI) -> None:
-    """Let every error be answered as RFC 9457 says; a `Problem` itself is the envelope's to answer."""
+    """Let every error be answered as RFC 9457 says."""
+    app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(NotifierError, _house)
@@ -99,6 +100,10 @@ def _allowed(request: Request) -> str:
     routes = cast("Sequence[Route]", request.app.state.routes)
     here = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return ", ".join(sorted({method for route in here for method in route.methods or ()}))
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    return answer(cast("Problem", error))
 
 
 async def _house(_: Request, error: Exception) -> Response:

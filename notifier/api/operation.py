@@ -18,6 +18,7 @@ from notifier.api.answers import Health
 from notifier.api.auth import require
 from notifier.api.openapi import problems
 from notifier.api.problems import Problem
+from notifier.runtime.database import sqlite_path
 
 router = APIRouter(tags=["operation"])
 
@@ -78,8 +79,8 @@ async def backup(request: Request, caller: Admin) -> Response:
 async def _copy(service: Service) -> BinaryIO:
     """The copy, open and without a name: whatever happens, nothing stays behind."""
     # Beside the database, for the folder of temporary files may be memory.
-    path = Path(service.settings.database.url.removeprefix("sqlite:///").partition("?")[0])
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as folder:
+    path = sqlite_path(service.settings.database.url)
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=path and path.parent) as folder:
         copy = Path(folder) / "notifier.db"
         await service.backup(copy)
         return copy.open("rb")

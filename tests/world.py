@@ -70,7 +70,6 @@ class World:
         targets = await database.write(lambda tx: outbox.sync_targets(tx, TARGETS))
         plan = Plan(
             tree=ROUTES,
-            routes={route.key: route for route in ROUTES.walk()},
             targets=targets,
             url="https://notifier.example.com",
             expires_after=24 * HOUR,

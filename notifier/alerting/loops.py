@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from notifier.domain.time import SECOND, Duration, Instant
+from notifier.domain.time import Duration, Instant
 from notifier.store import alerting
 from notifier.store.alerting import Plan, Progress
 from notifier.store.database import Database, Tx, Waiter
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
-
-POLL: Duration = 5 * SECOND
-"""How long a lost wake-up may cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +47,4 @@ class Alerting:
 async def step(database: Database, waiter: Waiter, work: Callable[[], object]) -> None:
     """One turn of a loop: do what is due, then wait for a signal, the next due time, or the poll."""
     next_at = await work()  # type: ignore[misc]
-    wait = POLL if next_at is None else min(POLL, max(0, next_at - database.now()))
-    await waiter.wait(wait)
+    await waiter.wait_until(next_at, now=database.now())

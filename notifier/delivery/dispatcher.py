@@ -19,7 +19,6 @@ from notifier.store.outbox import ChannelRules, Job, Result, Swept
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
-POLL: Duration = 5 * SECOND
 RECORD_AGAIN: Duration = 500
 log = get("notifier.delivery")
 
@@ -65,9 +64,7 @@ class Dispatcher:
 
     async def step(self) -> None:
         """Claim and start what is due; then wait for a signal, a free slot or the next due time."""
-        claimed = await self.claim()
-        wait = POLL if claimed is None else min(POLL, max(0, claimed - self._database.now()))
-        await self._due.wait(wait)
+        await self._due.wait_until(await self.claim(), now=self._database.now())
 
     async def claim(self) -> Instant | None:
         """Claim what is due now and start sending it; when to come again."""
@@ -172,8 +169,7 @@ class Dispatcher:
     async def sweep_step(self) -> None:
         """Look after lost leases, expiry and the fallback; then wait."""
         swept = await self.sweep()
-        wait = POLL if swept.next_at is None else min(POLL, max(0, swept.next_at - self._database.now()))
-        await self._sweep.wait(wait)
+        await self._sweep.wait_until(swept.next_at, now=self._database.now())
 
     async def sweep(self, *, restarted: bool = False) -> Swept:
         swept = await self._database.write(

@@ -38,17 +38,13 @@ from notifier.telemetry.loop import Loop
 from notifier.telemetry.metrics import Metrics
 
 BEATS_WITHIN: Duration = 30 * SECOND
-
-
 DRAIN: Duration = 20 * SECOND
-
-
+HOUSEKEEPING_REST: Duration = 5 * SECOND
 ACCOUNTED = (
     "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
     "shed_deliveries",
 )  # fmt: skip
 READY_FOR: Duration = SECOND
-
 
 log = get("notifier.runtime")
 
@@ -113,8 +109,7 @@ class Runtime:
         for term in ACCOUNTED:
             self.metrics.accounting.labels(term).set(getattr(accounting, term))
         self.metrics.balanced.set(1 if accounting.balanced else 0)
-        for state in DeliveryState:
-            self.metrics.deliveries.labels(state.value).set(accounting.by_state.get(state.value, 0))
+        _show_states(self.metrics, accounting.by_state)
         return self.metrics.render()
 
     async def backup(self, path: Path) -> None:
@@ -223,7 +218,6 @@ def _addresses(configs: Mapping[str, ChannelConfig]) -> dict[str, tuple[str, ...
 def _plan(settings: Settings, targets: Mapping[str, tuple[int, ...]]) -> Plan:
     return Plan(
         tree=settings.route,
-        routes={route.key: route for route in settings.route.walk()},
         targets=targets,
         url=settings.server.url,
         expires_after=settings.delivery.expires_after,
@@ -267,11 +261,12 @@ async def _keep(runtime: Runtime, keeper: housekeeping.Keeper) -> None:
         await asyncio.sleep(HOUSEKEEPING_REST / 1000)
 
 
-HOUSEKEEPING_REST: Duration = 5 * SECOND
-
-
 def _show(metrics: Metrics, figures: housekeeping.Figures) -> None:
     metrics.oldest.set(figures.oldest_age / SECOND)
     metrics.database_bytes.set(figures.bytes)
+    _show_states(metrics, figures.by_state)
+
+
+def _show_states(metrics: Metrics, by_state: Mapping[str, int]) -> None:
     for state in DeliveryState:
-        metrics.deliveries.labels(state.value).set(figures.by_state.get(state.value, 0))
+        metrics.deliveries.labels(state.value).set(by_state.get(state.value, 0))

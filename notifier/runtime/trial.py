@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import sqlalchemy as sa
 
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
 from notifier.domain.message import Message, Origin, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant
-from notifier.store import outbox
+from notifier.store import board, outbox
 from notifier.store.alerting import Plan
+from notifier.store.board import DeliveryView
 from notifier.store.database import Database, Tx
-from notifier.store.schema import deliveries, targets
 
 TEST_PATIENCE: Duration = 40 * SECOND
+POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,32 +40,25 @@ async def test_channel(
     )
     until = database.now() + TEST_PATIENCE
     while True:
-        rows = await database.read(lambda tx: _outcomes(tx, ids))
-        if all(row.finished_at is not None for row in rows) or database.now() > until:
-            return tuple(map(_outcome, rows))
+        sent = await database.read(lambda tx: _sent(tx, ids))
+        if all(one.finished_at is not None for one in sent) or database.now() > until:
+            return tuple(map(_outcome, sent))
         await asyncio.sleep(POLL_S)
 
 
-POLL_S = 0.05
+def _sent(tx: Tx, ids: Sequence[str]) -> list[DeliveryView]:
+    found = (board.delivery(tx, id_, project=None) for id_ in ids)
+    return [one for one in found if one is not None]
 
 
-def _outcome(row: sa.Row[Any]) -> TestOutcome:
-    unknown = row.finished_at is None
+def _outcome(one: DeliveryView) -> TestOutcome:
+    unknown = one.finished_at is None
     return TestOutcome(
-        target=row.address,
-        delivery=row.id,
-        outcome=row.outcome or "pending",
-        detail="no outcome yet: look at the delivery later" if unknown else row.detail,
+        target=one.target,
+        delivery=one.id,
+        outcome="pending" if one.outcome is None else one.outcome.value,
+        detail="no outcome yet: look at the delivery later" if unknown else one.detail,
     )
-
-
-def _outcomes(tx: Tx, ids: Sequence[str]) -> Sequence[sa.Row[Any]]:
-    return tx.run(
-        sa.select(deliveries, targets.c.address)
-        .join(targets, targets.c.id == deliveries.c.target)
-        .where(deliveries.c.id.in_(ids))
-        .order_by(deliveries.c.id)
-    ).all()
 
 
 def _test_message(name: str, project: str, actor: str, now: Instant, url: str | None) -> Message:

@@ -26,6 +26,11 @@ def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> sa.Cursor
     )
 
 
+def upsert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:
+    """The engines' INSERT ... ON CONFLICT; typed as one of the two, which spell it alike."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)  # type: ignore[return-value]
+
+
 def insert(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows that name the same columns."""
     names = tuple(rows[0])

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from notifier.domain.time import Duration, Instant
+from notifier.domain.time import SECOND, Duration, Instant
 
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgresql"]
@@ -46,6 +46,10 @@ class Tx:
         return self.conn.execute(statement, parameters)
 
 
+POLL: Duration = 5 * SECOND
+"""How long a lost wake-up may cost."""
+
+
 class Waiter:
     """One loop's ear for one topic. A signal that comes while the loop works is kept."""
 
@@ -61,6 +65,10 @@ class Waiter:
             async with asyncio.timeout(None if timeout is None else max(0, timeout) / 1000):
                 await self._event.wait()
         self._event.clear()
+
+    async def wait_until(self, at: Instant | None, *, now: Instant) -> None:
+        """`wait` until that moment, and never longer than the poll; None: only the poll bounds it."""
+        await self.wait(POLL if at is None else min(POLL, max(0, at - now)))
 
 
 class Signals:

@@ -245,12 +245,8 @@ def figures(tx: Tx) -> Figures:
     oldest = tx.run(
         sa.select(sa.func.min(deliveries.c.created_at)).where(deliveries.c.state.in_(LIVE))
     ).scalar()
-    by_state = {
-        row.state: row.n
-        for row in tx.run(
-            sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
-        )
-    }
     return Figures(
-        bytes=size(tx), oldest_age=0 if oldest is None else max(0, tx.now - oldest), by_state=by_state
+        bytes=size(tx),
+        oldest_age=0 if oldest is None else max(0, tx.now - oldest),
+        by_state=ledger.by_state(tx),
     )

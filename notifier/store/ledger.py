@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from notifier.store.compiled import execute
+from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.rows import pack, unfold
 from notifier.store.schema import deliveries, groups, incidents, members
@@ -36,8 +35,9 @@ def add(tx: Tx, counts: Mapping[Name, int]) -> None:
 
 def _upsert(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "counts", [(column.name, column.type) for column in table.c])
-    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    adding = insert.from_select([column.name for column in table.c], sa.select(*rows.c).where(sa.true()))
+    adding = upsert(dialect, table).from_select(
+        [column.name for column in table.c], sa.select(*rows.c).where(sa.true())
+    )
     return adding.on_conflict_do_update(
         index_elements=["replica", "name"], set_={"n": table.c.n + adding.excluded.n}
     )
@@ -68,6 +68,12 @@ class Accounting:
         )
 
 
+def by_state(tx: Tx) -> dict[str, int]:
+    """How many delivery rows are in each state."""
+    counts = sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
+    return {row.state: row.n for row in tx.run(counts)}
+
+
 def accounting(tx: Tx) -> Accounting:
     """One look at all of it, in one transaction.
 
@@ -96,12 +102,6 @@ def accounting(tx: Tx) -> Accounting:
         .select_from(incidents)
         .where(incidents.c.routed == 0, incidents.c.attention_at.is_(None))
     ).scalar_one()
-    by_state = {
-        row.state: row.n
-        for row in tx.run(
-            sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
-        )
-    }
     return Accounting(
         accepted=totals.get("accepted", 0),
         counted=int(counted),
@@ -110,7 +110,7 @@ def accounting(tx: Tx) -> Accounting:
         untold=lost + unrouted,
         unrouted=unrouted,
         created=totals.get("created_deliveries", 0),
-        by_state=by_state,
+        by_state=by_state(tx),
         pruned_deliveries=totals.get("pruned_deliveries", 0),
         shed_samples=totals.get("shed_samples", 0),
         shed_deliveries=totals.get("shed_deliveries", 0),

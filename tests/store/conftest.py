@@ -50,7 +50,6 @@ class Bench:
     def plan(self) -> Plan:
         return Plan(
             tree=self.route,
-            routes={route.key: route for route in self.route.walk()},
             targets=self.targets,
             url="https://notifier.example.com",
             expires_after=self.expires_after,

@@ -1,4 +1,4 @@
-"""Fan-out: one delivery per target, in the thread of the episode."""
+"""A decision to tell, and its fan-out: one delivery per target, in the thread of the episode."""
 
 from __future__ import annotations
 
@@ -7,15 +7,43 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.domain.message import Message
 from notifier.domain.notification import Reason
-from notifier.domain.time import Duration
 from notifier.store import ledger
 from notifier.store.alerting.plan import Plan
 from notifier.store.alerting.statements import lock_targets, threads_at_targets, wake_targets
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
-from notifier.store.rows import pack_each
-from notifier.store.schema import deliveries, threads
+from notifier.store.rows import pack_each, text
+from notifier.store.schema import deliveries, notifications, threads
+
+
+def announce(
+    tx: Tx,
+    plan: Plan,
+    *,
+    project: str,
+    message: Message,
+    group_id: str | None = None,
+    episode: int = 0,
+    rank: int = 0,
+    fallback_of: str | None = None,
+) -> str:
+    """Write down one decision to tell; its id. `rank` is the highest severity among its incidents."""
+    id_ = plan.new_id()
+    row = {
+        "id": id_,
+        "project": project,
+        "group_id": group_id,
+        "episode": episode,
+        "reason": message.reason.value,
+        "at": tx.now,
+        "rank": rank,
+        "message": text(message.as_json()),
+        "fallback_of": fallback_of,
+    }
+    insert(tx, notifications, [row])
+    return id_
 
 
 def deliver(
@@ -28,7 +56,6 @@ def deliver(
     group_id: str,
     episode: int,
     chosen: Sequence[int],
-    fallback_after: Duration | None = None,
 ) -> None:
     """One delivery per target, all of them or none, in the thread of the episode at each target."""
     wanted = sorted(set(chosen))
@@ -37,7 +64,7 @@ def deliver(
     thread_of = _threads(tx, plan, group_id, episode, wanted)
     packed = pack_each(wanted)
     channel_of = {row.id: row.channel for row in execute(tx, lock_targets, {"targets": packed})}
-    wait = plan.fallback_after if fallback_after is None else fallback_after
+    wait = plan.fallback_after
     rows = [
         {
             "id": plan.new_id(), "project": project, "notification": notification, "target": target,

@@ -16,7 +16,7 @@ from notifier.domain.route import Route
 from notifier.domain.time import MINUTE
 from notifier.policy import telling
 from notifier.policy.telling import Hold, Member, Tell
-from notifier.store.alerting.deliver import deliver
+from notifier.store.alerting.deliver import announce, deliver
 from notifier.store.alerting.plan import Plan, Progress, member_of
 from notifier.store.alerting.statements import (
     changed_members,
@@ -33,14 +33,12 @@ from notifier.store.alerting.statements import (
     wait_rows,
 )
 from notifier.store.board import incident_of
-from notifier.store.compiled import execute, insert, update
+from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
-from notifier.store.rows import pack, pack_each, text
-from notifier.store.schema import groups, notifications
+from notifier.store.rows import pack, pack_each
+from notifier.store.schema import groups
 
 GROUPS_AT_ONCE = 10
-
-
 MEMBERS_AT_ONCE = 2_000
 
 
@@ -136,20 +134,15 @@ def _notify(
     episode = group.episode if group.active else group.episode + 1
     if episode != group.episode:
         update(tx, groups, {"id": group.id}, {"episode": episode})
-    id_ = plan.new_id()
-    message = _message(tx, plan, group, route, reason, told)
-    rank = max(member.severity.rank for member, _ in told)
-    row = {
-        "id": id_,
-        "project": group.project,
-        "group_id": group.id,
-        "episode": episode,
-        "reason": reason.value,
-        "at": tx.now,
-        "rank": rank,
-        "message": text(message.as_json()),
-    }
-    insert(tx, notifications, [row])
+    id_ = announce(
+        tx,
+        plan,
+        project=group.project,
+        message=_message(tx, plan, group, route, reason, told),
+        group_id=group.id,
+        episode=episode,
+        rank=max(member.severity.rank for member, _ in told),
+    )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if any(verdict.reason is Reason.RESOLVED for _, verdict in told):
         chosen += execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from notifier.domain.event import Severity
@@ -16,19 +16,22 @@ from notifier.policy.telling import Member
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the configuration says about telling: the routing tree, the same by key, and each channel's target rows."""
+    """What the configuration says about telling: the routing tree, and each channel's target rows."""
 
     tree: Route
-    routes: Mapping[str, Route]
     targets: Mapping[str, tuple[int, ...]]
     url: str | None
     expires_after: Duration
     fallback_after: Duration | None
     new_id: Callable[[], str]
+    _routes: Mapping[str, Route] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_routes", {route.key: route for route in self.tree.walk()})
 
     def route(self, key: str) -> Route:
         """The route of a stored group; one that has vanished is told by the root (alerting fails open)."""
-        return self.routes.get(key, self.tree)
+        return self._routes.get(key, self.tree)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from notifier.domain.incident import State
 from notifier.store.board import with_latest
+from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
 from notifier.store.rows import among, unfold
 from notifier.store.schema import (
@@ -154,7 +154,7 @@ def insert_groups(dialect: Dialect) -> sa.ClauseElement:
     names = ["id", "project", "route", "labels", "created_at"]
     rows = unfold(dialect, "rows", [(name, groups.c[name].type) for name in names])
     return (
-        _insert(dialect, groups)
+        upsert(dialect, groups)
         .from_select(names, sa.select(*rows.c).where(sa.true()))
         .on_conflict_do_nothing()
     )
@@ -164,7 +164,7 @@ def join(dialect: Dialect) -> sa.ClauseElement:
     names = ["group_id", "incident", "joined_at", "changed_at"]
     rows = unfold(dialect, "rows", [(name, members.c[name].type) for name in names])
     return (
-        _insert(dialect, members)
+        upsert(dialect, members)
         .from_select(names, sa.select(*rows.c).where(sa.true()))
         .on_conflict_do_nothing()
     )
@@ -240,7 +240,3 @@ def attended_rows(dialect: Dialect) -> sa.ClauseElement:
         .values(attention_at=None, routed=rows.c.routed)
         .where(incidents.c.number == rows.c.number)
     )
-
-
-def _insert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)  # type: ignore[return-value]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
 from notifier.store.rows import unfold
 from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
@@ -68,7 +68,7 @@ def insert_incidents(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "incidents", [(column.name, column.type) for column in _NEW])
     # `WHERE true` keeps SQLite from reading ON CONFLICT as a join's ON.
     chosen = sa.select(*rows.c).where(sa.true())
-    insert = _insert(dialect, incidents).from_select(
+    insert = upsert(dialect, incidents).from_select(
         [column.name for column in _NEW], chosen, include_defaults=False
     )
     return insert.on_conflict_do_nothing().returning(incidents.c.number, incidents.c.id)
@@ -108,9 +108,7 @@ def insert_ids(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "ids", [(column.name, column.type) for column in event_ids.c])
     chosen = sa.select(*rows.c).where(sa.true())
     return (
-        _insert(dialect, event_ids)
-        .from_select([c.name for c in event_ids.c], chosen)
-        .on_conflict_do_nothing()
+        upsert(dialect, event_ids).from_select([c.name for c in event_ids.c], chosen).on_conflict_do_nothing()
     )
 
 
@@ -121,12 +119,7 @@ def upsert_tallies(dialect: Dialect) -> sa.ClauseElement:
         .where(sa.true())
         .group_by(rows.c.incident, rows.c.minute)
     )
-    insert = _insert(dialect, tallies).from_select(["incident", "minute", "n"], summed)
+    insert = upsert(dialect, tallies).from_select(["incident", "minute", "n"], summed)
     return insert.on_conflict_do_update(
         index_elements=["incident", "minute"], set_={"n": tallies.c.n + insert.excluded.n}
     )
-
-
-def _insert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:
-    """Both engines' INSERT ... ON CONFLICT; typed as one of the two, which spell it alike."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)  # type: ignore[return-value]

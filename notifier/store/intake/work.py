@@ -36,6 +36,10 @@ Identity = tuple[str, str, str]
 
 _decode = msgspec.json.Decoder().decode
 OVERFLOW_TITLE = "too many distinct errors"
+_BYTES_IN_USE = (
+    "SELECT (page_count - freelist_count) * page_size "
+    "FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+)
 _NOTHING: tuple[Standing | None, Standing | None] = (None, None)
 
 
@@ -93,9 +97,7 @@ def commit(tx: Tx, intake: Intake) -> Committed:
 
 def bytes_in_use(tx: Tx) -> int:
     """Of a SQLite file: its pages that hold something."""
-    pragma = tx.conn.exec_driver_sql
-    pages = pragma("PRAGMA page_count").scalar_one() - pragma("PRAGMA freelist_count").scalar_one()
-    return int(pages * pragma("PRAGMA page_size").scalar_one())
+    return int(tx.conn.exec_driver_sql(_BYTES_IN_USE).scalar_one())
 
 
 def _known(stored: Stored | None) -> Stored:

@@ -17,7 +17,7 @@ from notifier.policy import targets as pacing
 from notifier.policy.merging import union
 from notifier.policy.targets import Pending, Send
 from notifier.store import ledger
-from notifier.store.alerting import Plan
+from notifier.store.alerting import Plan, announce
 from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Tx
 from notifier.store.outbox.rows import LEASE, WHY, ChannelRules, Claimed, Job, bury, with_messages
@@ -32,11 +32,9 @@ from notifier.store.outbox.statements import (
     supersede,
 )
 from notifier.store.rows import pack_each, text
-from notifier.store.schema import deliveries, notifications, targets
+from notifier.store.schema import deliveries, targets
 
 TARGETS_AT_ONCE = 20
-
-
 PENDING_AT_ONCE = 5_000
 
 
@@ -162,16 +160,8 @@ def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]
     rows = execute(tx, ranked, {"ids": pack_each(carried)}).all()
     shown = with_messages(tx, [row.id for row in rows if row.id in set(members)][:SHOWN_AT_MOST])
     message = _digest_message(tx.now, list(rows), list(shown.values()), len(members))
-    notification, id_ = plan.new_id(), plan.new_id()
-    told = {
-        "id": notification,
-        "project": message.project,
-        "reason": Reason.DIGEST.value,
-        "at": tx.now,
-        "rank": rows[0].rank,
-        "message": text(message.as_json()),
-    }
-    insert(tx, notifications, [told])
+    notification = announce(tx, plan, project=message.project, message=message, rank=rows[0].rank)
+    id_ = plan.new_id()
     row = {
         "id": id_,
         "project": message.project,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,26 +10,16 @@ import sqlalchemy as sa
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
-from notifier.store.alerting import Plan, deliver
+from notifier.store.alerting import Plan, announce, deliver
 from notifier.store.database import Tx
 from notifier.store.outbox.rows import WHY, bury
 from notifier.store.outbox.statements import PENDING
-from notifier.store.schema import deliveries, notifications, targets
+from notifier.store.schema import deliveries, targets
 
 
 def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
     """A real delivery to every target of a channel, with reason `test`; returns the delivery ids."""
-    id_ = plan.new_id()
-    tx.run(
-        sa.insert(notifications).values(
-            id=id_,
-            project=project,
-            group_id=None,
-            reason=Reason.TEST.value,
-            at=tx.now,
-            message=json.dumps(message.as_json(), ensure_ascii=False),
-        )
-    )
+    id_ = announce(tx, plan, project=project, message=message)
     chosen = plan.targets.get(channel, ())
     deliver(
         tx,

@@ -12,7 +12,7 @@ from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
-from notifier.store.alerting import Plan, deliver
+from notifier.store.alerting import Plan, announce, deliver
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.outbox.rows import WHY, bury, write_attempt
@@ -153,18 +153,7 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
         note=note[:500],
         at=tx.now,
     )
-    id_ = plan.new_id()
-    tx.run(
-        sa.insert(notifications).values(
-            id=id_,
-            project=row.project,
-            group_id=None,
-            reason=Reason.FALLBACK.value,
-            at=tx.now,
-            message=json.dumps(message.as_json(), ensure_ascii=False),
-            fallback_of=row.notification,
-        )
-    )
+    id_ = announce(tx, plan, project=row.project, message=message, fallback_of=row.notification)
     deliver(
         tx,
         plan,

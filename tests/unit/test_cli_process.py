@@ -32,6 +32,15 @@ def environ(server: socket.socket) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What is started in the background of a shell inherits that SIGINT is ignored, and hands it on to its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_is_one_sentence(silent: socket.socket) -> None:
     """Given a command that waits for an answer, when interrupted, then it says so and exits 130."""
     process = subprocess.Popen(

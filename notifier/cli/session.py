@@ -10,6 +10,11 @@ from typing import Any, BinaryIO, Protocol, TextIO, cast
 
 from notifier.cli.words import visible
 
+NEEDED = {
+    "server": "the service, and only the client is installed",
+    "demo": "more than is installed",
+}
+
 
 class Exit(IntEnum):
     """What the exit status says; `notifier --help` and the README list them."""
@@ -53,6 +58,10 @@ class Local(Protocol):
         """The host and port that this configuration listens on."""
         ...
 
+    def demo(
+        self, *, port: int, app_port: int, inbox_port: int, out: TextIO, environ: Mapping[str, str]
+    ) -> int: ...
+
 
 class Installed:
     """The service in this installation, imported when a command needs it: the client alone comes without."""
@@ -83,8 +92,14 @@ class Installed:
         server = _service("notifier.settings").load(config, environ).server
         return server.host, server.port
 
+    def demo(
+        self, *, port: int, app_port: int, inbox_port: int, out: TextIO, environ: Mapping[str, str]
+    ) -> int:
+        run = _service("notifier.demo.run", extra="demo").run
+        return cast("int", run(port=port, app_port=app_port, inbox_port=inbox_port, out=out, environ=environ))
 
-def _service(name: str) -> Any:
+
+def _service(name: str, *, extra: str = "server") -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -92,8 +107,8 @@ def _service(name: str) -> Any:
             raise
         raise Failure(
             Exit.USAGE,
-            f"this command needs the service, and only the client is installed (no module {error.name}). "
-            "Install the extra `server` from the clone: pip install '.[server]'",
+            f"this command needs {NEEDED[extra]} (no module {error.name}). "
+            f"Install the extra `{extra}` from the clone: pip install '.[{extra}]'",
         ) from error
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -65,6 +65,12 @@ class Recording:
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         self._called("address", config)
         return self.listens
+
+    def demo(
+        self, *, port: int, app_port: int, inbox_port: int, out: TextIO, environ: Mapping[str, str]
+    ) -> int:
+        self._called("demo", port, app_port, inbox_port)
+        return self.status
 
 
 def invoke(local: Recording, *arguments: str, **environ: str) -> tuple[int, str, str]:

@@ -1,0 +1,80 @@
+"""The last messages that arrived, newest first, and a way to wait for the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from notifier.demo.inbox.messages import Arrived, Message, Slack
+
+KEPT = 200
+
+
+class Box:
+    """Belongs to one event loop. Beyond `kept` the oldest go."""
+
+    def __init__(self, *, kept: int = KEPT, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._kept = kept
+        self._now = now
+        self._entries: dict[int, Arrived] = {}
+        self._numbers = 0
+        self._changed = asyncio.Event()
+        self.revision = 0
+        self.closed = False
+
+    def put(self, message: Message) -> Arrived:
+        self._numbers += 1
+        entry = Arrived(number=self._numbers, revision=self.revision + 1, at=self._now(), message=message)
+        return self._keep(entry)
+
+    def edit(self, ts: str, message: Slack) -> bool:
+        """Put a Slack message in the place of the one with this `ts`; whether there is one."""
+        entry = self.slack(ts)
+        if entry is None:
+            return False
+        self._keep(replace(entry, revision=self.revision + 1, message=message))
+        return True
+
+    def slack(self, ts: str) -> Arrived | None:
+        """The Slack message with this `ts`."""
+        for entry in self._entries.values():
+            if isinstance(entry.message, Slack) and entry.message.ts == ts:
+                return entry
+        return None
+
+    def newest(self) -> list[Arrived]:
+        return sorted(self._entries.values(), key=lambda entry: entry.number, reverse=True)
+
+    async def changed(self, since: int) -> int:
+        """The revision, once it is another than `since` or the box is closed."""
+        while self.revision == since and not self.closed:
+            await self._changed.wait()
+        return self.revision
+
+    async def follow(self) -> AsyncIterator[Arrived]:
+        """What arrives and what is edited from now on, until the box is closed."""
+        seen = self.revision
+        while not self.closed:
+            await self.changed(seen)
+            for entry in sorted(self._entries.values(), key=lambda entry: entry.revision):
+                if entry.revision > seen:
+                    seen = entry.revision
+                    yield entry
+
+    def close(self) -> None:
+        self.closed = True
+        self._wake()
+
+    def _keep(self, entry: Arrived) -> Arrived:
+        self._entries[entry.number] = entry
+        self.revision = entry.revision
+        while len(self._entries) > self._kept:
+            del self._entries[min(self._entries)]
+        self._wake()
+        return entry
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

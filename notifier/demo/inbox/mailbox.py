@@ -1,0 +1,37 @@
+"""The mail server of the inbox: takes every mail for everybody, up to a megabyte."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+from notifier.demo.inbox.box import Box
+from notifier.demo.inbox.messages import read_mail
+
+LARGEST = 1_000_000
+
+
+class Mailbox:
+    def __init__(self, box: Box) -> None:
+        self._box = box
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self._box.put(read_mail(envelope.content))
+        return "250 OK"
+
+
+@asynccontextmanager
+async def serve_mail(box: Box) -> AsyncIterator[int]:
+    """Take mail on a free port of loopback, which it answers."""
+    handler = Mailbox(box)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(handler, hostname="localhost", data_size_limit=LARGEST), "127.0.0.1", 0
+    )
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()

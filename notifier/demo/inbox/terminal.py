@@ -1,0 +1,142 @@
+"""Messages as they would look, in a frame for the terminal. Pure but for `Terminal`'s own stream."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TextIO, assert_never
+
+from notifier.demo.inbox import markup
+from notifier.demo.inbox.messages import Arrived, Mail, Slack, Style, Webhook
+
+WIDEST = 100
+LINES = 24
+HEAD = 12
+_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a terminal is drawn on. `boxes`: whether it can show box-drawing characters."""
+
+    width: int = 80
+    colour: bool = False
+    boxes: bool = False
+
+    def bold(self, text: str) -> str:
+        return f"{_BOLD}{text}{_PLAIN}" if self.colour else text
+
+    def dim(self, text: str) -> str:
+        return f"{_DIM}{text}{_PLAIN}" if self.colour else text
+
+
+def look_of(stream: TextIO, environ: Mapping[str, str]) -> Look:
+    """Plain where the stream is no terminal; without colour where NO_COLOR says so (https://no-color.org)."""
+    if not stream.isatty():
+        return Look()
+    return Look(
+        width=max(40, min(shutil.get_terminal_size().columns, WIDEST)),
+        colour=not environ.get("NO_COLOR") and environ.get("TERM") != "dumb",
+        boxes="utf" in (getattr(stream, "encoding", None) or "").lower(),
+    )
+
+
+def frame(arrived: Arrived, look: Look) -> str:
+    """The message as a block of lines behind a bar."""
+    corner, bar, end, rule = "┌│└─" if look.boxes else "+|+-"
+    title, subject, body = _told(arrived)
+    head = f"{corner}{rule} {visible(title)} {arrived.at.astimezone():%H:%M:%S} "
+    lines = [look.dim(head.ljust(look.width, rule))]
+    lines += [f"{look.dim(bar)} {look.bold(line)}" for line in _wrapped(subject, look.width)]
+    lines += [f"{look.dim(bar)} {line}".rstrip() for line in _shortened(body, look.width)]
+    return "\n".join([*lines, look.dim(end + rule * (look.width - 1)), ""])
+
+
+def visible(text: str) -> str:
+    """Control, format and unassigned characters as symbols or escapes: a message never steers a terminal."""
+    return "".join(letter if letter.isprintable() else _shown(letter) for letter in text)
+
+
+def _shown(letter: str) -> str:
+    number = ord(letter)
+    if number < 0x20:
+        return chr(0x2400 + number)
+    if number == 0x7F:
+        return "\u2421"
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def _told(arrived: Arrived) -> tuple[str, str, str]:
+    """Title, the line that stands out, and the text below it."""
+    match arrived.message:
+        case Mail() as mail:
+            return (
+                "email",
+                f"Subject: {mail.subject}",
+                f"From: {mail.sender}\nTo: {mail.to}\n\n{mail.text.strip()}",
+            )
+        case Slack() as post:
+            where = f"Slack {post.channel}{', edited' if post.edited else ''}"
+            headers = [line.text for line in post.lines if line.style == "header"]
+            return where, headers[0] if headers else markup.plain(post.text), "\n".join(_slack(post))
+        case Webhook() as hook:
+            signed = "signed" if hook.signed else "not signed"
+            return f"webhook, {signed}", " - ".join([hook.type, *hook.titles]), _head(hook.body)
+        case never:
+            assert_never(never)
+
+
+def _slack(post: Slack) -> Iterator[str]:
+    if post.thread_ts is not None:
+        yield f"\u21b3 in the thread of: {post.thread or post.thread_ts}"
+    if len(post.lines) > 1:
+        for style, lines in groupby(post.lines, key=lambda line: line.style):
+            yield from _lines(style, [markup.plain(line.text) for line in lines])
+
+
+def _lines(style: Style, texts: Sequence[str]) -> Iterator[str]:
+    """Fields share a line; what a header says stands above already."""
+    if style == "field":
+        yield " \u00b7 ".join(text.replace("\n", ": ", 1) for text in texts)
+    elif style != "header":
+        yield from texts
+
+
+def _head(body: str) -> str:
+    lines = body.splitlines()
+    return "\n".join([*lines[:HEAD], f"... {len(lines) - HEAD} more lines"] if len(lines) > HEAD else lines)
+
+
+def _shortened(text: str, width: int) -> Iterator[str]:
+    lines = list(_wrapped(text, width))
+    yield from lines[:LINES]
+    if len(lines) > LINES:
+        yield f"... {len(lines) - LINES} more lines; the inbox's page shows them"
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip(" "))][:20]
+        yield from textwrap.wrap(
+            visible(line.rstrip("\r")), width - 2, subsequent_indent=indent, drop_whitespace=True,
+            replace_whitespace=False, break_on_hyphens=False,
+        ) or [""]  # fmt: skip
+
+
+class Terminal:
+    """Where the demo talks to a person. Writing raises `BrokenPipeError` when nobody reads any more."""
+
+    def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
+        self._stream = stream
+        self.look = look_of(stream, environ)
+
+    def put(self, text: str) -> None:
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def show(self, arrived: Arrived) -> None:
+        self.put(frame(arrived, self.look))

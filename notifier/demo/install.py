@@ -1,0 +1,121 @@
+"""An empty installation in a folder of its own: ports, configuration, keys, and its processes' environment."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Self
+
+from notifier.demo.children import CannotRun
+
+HOST = "127.0.0.1"
+SLACK_TOKEN = "xoxb-demo"  # noqa: S105 - the inbox's own Slack takes it, no other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where the three listen. 0 stands for any free port until `chosen`."""
+
+    service: int
+    app: int
+    inbox: int
+
+    def chosen(self) -> Self:
+        """With a free port in the place of every 0. `CannotRun` where a port is in use, or named twice."""
+        given = {"--port": self.service, "--app-port": self.app, "--inbox-port": self.inbox}
+        named = [port for port in given.values() if port]
+        if len(set(named)) < len(named):
+            raise CannotRun("two of --port, --app-port and --inbox-port are the same: each needs its own")
+        with _Held() as held:
+            service, app, inbox = (held.port(port, option) for option, port in given.items())
+        return replace(self, service=service, app=app, inbox=inbox)
+
+
+class _Held:
+    """Ports that are bound until all have been chosen, so that none is chosen twice."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+
+    def port(self, wanted: int, option: str) -> int:
+        listener = socket.socket()
+        self._sockets.append(listener)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, wanted))
+            listener.listen(1)
+        except OSError as error:
+            raise CannotRun(
+                f"port {wanted} cannot be had ({error.strerror}): "
+                f"stop what uses it, or give {option} another (0 takes any that is free)"
+            ) from error
+        port: int = listener.getsockname()[1]
+        return port
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._sockets:
+            one.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    folder: Path
+    ports: Ports
+    smtp_port: int
+
+    @property
+    def service(self) -> str:
+        return f"http://{HOST}:{self.ports.service}"
+
+    @property
+    def app(self) -> str:
+        return f"http://{HOST}:{self.ports.app}"
+
+    @property
+    def inbox(self) -> str:
+        return f"http://{HOST}:{self.ports.inbox}"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "notifier.yaml"
+
+    @property
+    def key(self) -> Path:
+        """The file with the first key, which may do everything."""
+        return self.folder / "key"
+
+    @property
+    def application_key(self) -> Path:
+        """The file with the key that the sample application posts and reads with."""
+        return self.folder / "application-key"
+
+    def write_config(self) -> None:
+        template = Template((files("notifier.demo") / "notifier.yaml").read_text("utf-8"))
+        text = template.substitute(
+            folder=self.folder,
+            service_port=self.ports.service,
+            smtp_port=self.smtp_port,
+            inbox=self.inbox,
+            slack_token=SLACK_TOKEN,
+            webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        )
+        self.config.write_text(text, encoding="utf-8")
+
+    def write_keys(self, first: str, application: str) -> None:
+        for file, secret in ((self.key, first), (self.application_key, application)):
+            file.touch(mode=0o600)
+            file.write_text(secret, encoding="ascii")
+
+    def environ(self, of: Mapping[str, str], **more: str) -> dict[str, str]:
+        """The environment for a child: without what would configure it otherwise, and with the folder for its files."""
+        inherited = {name: value for name, value in of.items() if not name.startswith("NOTIFIER_")}
+        return {**inherited, "TMPDIR": str(self.folder), **more}

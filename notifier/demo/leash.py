@@ -1,0 +1,35 @@
+"""`python -m notifier.demo.leash MODULE ARGUMENTS`: runs a module that ends when whoever started it does.
+
+Its standard input is a pipe that only the starter holds. However that one ends, SIGKILL included, the kernel closes the
+pipe; then this process gets a SIGTERM, and ends for certain a little later.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+
+GRACE_S = 10.0
+
+
+def main() -> None:
+    sys.argv = sys.argv[1:]
+    threading.Thread(target=_end_with_the_starter, daemon=True).start()
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+def _end_with_the_starter() -> None:
+    # Not sys.stdin: a thread that waits within its buffer would abort the interpreter's own end.
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""A shop that works in the background, and whose failures are told: an application to copy from.
+
+NOTIFIER_URL=http://127.0.0.1:8000 NOTIFIER_KEY=ntf_... uvicorn notifier.demo.sample:app
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request, Response
+
+from notifier.client import Notifier, Run, Tasks
+from notifier.demo.dashboard import show
+from notifier.demo.uploads import LimitedRoute, Upload
+
+logger = logging.getLogger(__name__)
+
+app = FastAPI(title="Sample application")
+notifier = Notifier(service="shop")  # the service's address and key come from NOTIFIER_URL and NOTIFIER_KEY
+notifier.instrument(app)  # every unhandled error is reported, those of background tasks included
+
+
+# A task by FastAPI's own means: what it raises is reported, though its client has long had an answer.
+
+
+@notifier.task(store_args=True, replay=True)
+def process_item(item_id: int) -> None:
+    try:
+        pack(item_id)
+    except ValueError:
+        logger.exception("item %d was not processed", item_id)
+        raise  # logged and raised, it is one report
+
+
+def pack(item_id: int) -> None:
+    if item_id % 2:
+        raise ValueError(f"item {item_id} is odd, and odd items fit into no box")
+
+
+@app.post("/items/{item_id}/process", status_code=202)
+async def process_one_item(item_id: int, background_tasks: BackgroundTasks) -> dict[str, str]:
+    """Odd items fail."""
+    background_tasks.add_task(process_item, item_id)
+    return {"message": f"item {item_id} is being processed"}
+
+
+# A call that may work the next time: four attempts, after 0.5 s, 1 s and 2 s. `tasks.add` answers a run with an id.
+
+
+class Upstream:
+    """Somebody else's service, on a bad day: its first calls fail."""
+
+    def __init__(self, *, bad_calls: int) -> None:
+        self._bad_calls = bad_calls
+
+    async def fetch(self) -> int:
+        await asyncio.sleep(0.1)
+        self._bad_calls -= 1
+        if self._bad_calls >= 0:
+            raise ConnectionError("the upstream is too busy to answer")
+        return 42
+
+
+@notifier.task(retries=3, backoff=0.5, retry_on=ConnectionError, timeout=10, alert="every_failure")
+async def process_data(upstream: Upstream) -> dict[str, int]:
+    return {"processed": await upstream.fetch()}
+
+
+@app.post("/process-data", status_code=202)
+async def process_the_data(tasks: Tasks, fail: bool = False) -> dict[str, str]:
+    """Fails twice, then succeeds; with `?fail=true` it fails for good."""
+    run = tasks.add(process_data, Upstream(bad_calls=1_000 if fail else 2))
+    return {"task_id": run.id, "status_url": status_url(run)}
+
+
+# What must not fail unseen: `critical` reaches people by other ways than `error`, as the service's routes say.
+
+
+@notifier.task(severity="critical")
+async def process_user(user_id: int) -> dict[str, int]:
+    with notifier.context(user_id=user_id):  # part of every report from here
+        if user_id < 0:
+            raise LookupError("there is no account for this user")
+        return {"user_id": user_id}
+
+
+@app.post("/users/{user_id}/process", status_code=202)
+async def process_one_user(user_id: int, tasks: Tasks) -> dict[str, str]:
+    """Negative ids fail."""
+    run = tasks.add(process_user, user_id)
+    return {"task_id": run.id, "status_url": status_url(run)}
+
+
+# A long task, and how it goes.
+
+
+@notifier.task
+async def create_report(seconds: int) -> dict[str, int]:
+    await asyncio.sleep(seconds)
+    notifier.message("a long report is ready", context={"seconds": seconds})
+    return {"seconds": seconds}
+
+
+@app.post("/create-task/{seconds}", status_code=202)
+async def create_task(seconds: int, tasks: Tasks) -> dict[str, str]:
+    """A task that takes 1 to 30 seconds."""
+    if not 1 <= seconds <= 30:
+        raise HTTPException(400, "a task takes from 1 to 30 seconds")
+    run = tasks.add(create_report, seconds)
+    return {"task_id": run.id, "status_url": status_url(run)}
+
+
+@app.get("/task-status/{task_id}")
+async def task_status(task_id: str) -> dict[str, Any]:
+    """Of every task above but those that were added without `tasks`."""
+    run = notifier.run(task_id)
+    if run is None:
+        raise HTTPException(404, "there is no task of this id")
+    return run.as_json()
+
+
+def status_url(run: Run) -> str:
+    return app.url_path_for("task_status", task_id=run.id)
+
+
+# An upload: checked and kept by `Upload`, processed in a thread, for a plain function would block the event loop. What
+# fails in the end is a dead letter. The temporary file goes in any case.
+
+uploads = APIRouter(route_class=LimitedRoute)
+
+
+@notifier.task(retries=2, backoff=0.5, retry_on=ConnectionError)
+def import_file(path: Path) -> dict[str, int]:
+    lines = path.read_text("utf-8").splitlines()
+    for line in lines:
+        store(line)
+    return {"lines": len(lines)}
+
+
+def store(line: str) -> None:
+    """In a warehouse, which takes its time."""
+    time.sleep(0.01)
+    if line.startswith("fail"):
+        raise ConnectionError("the warehouse does not answer")
+
+
+@uploads.post("/upload-file/", status_code=202)
+async def upload_file(path: Upload, tasks: Tasks) -> dict[str, str]:
+    """A .csv or .txt file in UTF-8, up to a megabyte. A line that begins with `fail` cannot be imported."""
+    run = tasks.add(import_file, path)
+    return {"process_id": run.id, "status_url": app.url_path_for("process_status", process_id=run.id)}
+
+
+@uploads.get("/process-status/{process_id}")
+async def process_status(process_id: str) -> dict[str, Any]:
+    run = notifier.run(process_id)
+    if run is None:
+        raise HTTPException(404, "there is no upload of this id")
+    return run.as_json()
+
+
+app.include_router(uploads)
+
+
+@app.get("/dashboard")
+async def dashboard(request: Request) -> Response:
+    """How the tasks have fared, as the service counts: a page, or JSON with `Accept: application/json`."""
+    return await show(request, url=notifier.options.url, key=notifier.options.key)

@@ -35,7 +35,7 @@ class Event:
     `at` is when it happened by notifier's reckoning (DESIGN 5: received - (sent - timestamp)), `received_at` when
     it came. `labels` are the sender's, normalised to `str: str`, plus the reserved ones. `document` is the whole
     sanitised and scrubbed event in the contract's JSON form, as UTF-8 text: what a sample keeps. `id_given` says
-    whether the sender chose the id: only then can a duplicate come.
+    whether the sender chose the id: only then can a duplicate come. `run` is the task run that it comes from.
     """
 
     project: str
@@ -51,6 +51,7 @@ class Event:
     labels: Mapping[str, str]
     status: Literal["firing", "resolved"]
     document: str
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

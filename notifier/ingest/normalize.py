@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -17,7 +16,8 @@ from notifier.domain.event import RESERVED_LABELS, Event, Rejection, Severity
 from notifier.domain.time import DAY, Instant, rfc3339
 from notifier.ingest import tolerant
 from notifier.ingest.batch import Malformed, accepts, split
-from notifier.ingest.contract import CAUSES, Failure, Link, Posted
+from notifier.ingest.contract import CAUSES, ID_CHARS, Failure, Link, Posted
+from notifier.ingest.fields import Refused, instant
 from notifier.ingest.scrub import suspicious
 from notifier.policy import fingerprint
 
@@ -31,8 +31,6 @@ REMEMBERED: Final = 512
 _STRICT_BYTES: Final = 16_384
 _HEAD: Final = '{"id":null,"timestamp":null,'
 _RESERVED: Final = frozenset(RESERVED_LABELS)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _SEVERITY: Final = {severity.value: severity for severity in Severity}
 _strict = msgspec.json.Decoder(Posted).decode
 _encode = msgspec.json.Encoder().encode
@@ -65,6 +63,7 @@ class _Content:
     title: str
     labels: dict[str, str]
     status: Literal["firing", "resolved"]
+    run: str | None
     tail: str
     warnings: tuple[str, ...]
 
@@ -113,7 +112,7 @@ class Normalizer:
             )
         try:
             return self._accept(raw, project, received_at, sent_at)
-        except tolerant.Refused as refused:
+        except Refused as refused:
             return Rejection(path=refused.path, message=refused.message)
 
     def _accept(self, raw: bytes, project: str, received_at: Instant, sent_at: Instant | None) -> Accepted:
@@ -175,6 +174,7 @@ class Normalizer:
                 title=content.title,
                 labels=content.labels,
                 status=content.status,
+                run=content.run,
                 document=f'{{"id":{head[0]},"timestamp":{head[1]},{content.tail}',
             ),
             warnings=(*warnings, *content.warnings),
@@ -202,9 +202,17 @@ def _content(posted: Posted, project: str) -> _Content:
         title=_title(posted, failure),
         labels=labels,
         status=posted.status,
+        run=_run(posted),
         tail=_encode(posted).decode().removeprefix(_HEAD),
         warnings=tuple(warnings),
     )
+
+
+def _run(posted: Posted) -> str | None:
+    """The task run that it comes from; a longer id is no run's."""
+    if posted.task is None or posted.task.id is None or len(posted.task.id) > ID_CHARS:
+        return None
+    return posted.task.id
 
 
 def _strictly(raw: bytes) -> Posted | None:
@@ -229,43 +237,29 @@ def _too_many_causes(exception: Failure) -> bool:
 def _required(posted: Posted) -> str:
     """The service; `Refused` where something required is missing."""
     if posted.service is None or posted.service.isspace():
-        raise tolerant.Refused("service", "is required: name the service that reports")
+        raise Refused("service", "is required: name the service that reports")
     if posted.status == "resolved":
         if not posted.fingerprint or fingerprint.uses_default(posted.fingerprint):
-            raise tolerant.Refused(
+            raise Refused(
                 "fingerprint",
                 "is required when status is resolved, without {{ default }}: it says what is resolved",
             )
     elif posted.message is None and posted.exception is None:
-        raise tolerant.Refused("message", "message or exception is required: say what went wrong")
+        raise Refused("message", "message or exception is required: say what went wrong")
     if posted.exception is not None and posted.exception.type is posted.exception.message is None:
-        raise tolerant.Refused("exception.type", "an exception needs a type or a message")
+        raise Refused("exception.type", "an exception needs a type or a message")
     return posted.service
 
 
 def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
     """When it happened by our reckoning: a sender's clock counts only against itself (DESIGN 5)."""
-    stamp = _instant(timestamp)
+    stamp = instant(timestamp, "timestamp")
     if sent_at is None:
         return received_at
     if sent_at - stamp > OLDEST:
         warnings.append("timestamp: more than 30 days before it was sent; the time of arrival counts")
         return received_at
     return min(received_at, received_at - (sent_at - stamp))
-
-
-def _instant(text: str) -> Instant:
-    try:
-        moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())
-        if len(text) < 19 or text[4] != "-":
-            raise ValueError  # noqa: TRY301 - ISO 8601, but not the profile of RFC 3339
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // _MILLISECOND
-    except (ValueError, OverflowError):
-        raise tolerant.Refused(
-            "timestamp", "must be an RFC 3339 date-time, for example 2026-11-22T05:00:00Z"
-        ) from None
 
 
 def _labels(

@@ -1,0 +1,108 @@
+"""Reading one field of a posted object: its value, or `Refused` with the field's path.
+
+A path names contract fields only; what is said of a value is its kind, never what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Final, Literal
+
+from notifier.domain.time import Instant
+from notifier.ingest import contract, sanitise
+from notifier.ingest.scrub import scrub_text
+
+Fields = Mapping[str, Any]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class Refused(Exception):
+    """What was posted cannot be kept."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+def identity(value: Any, path: str = "id", chars: int = contract.ID_CHARS) -> str | None:
+    """An id is kept to the letter, or duplicates are lost; one that is a secret becomes its hash."""
+    if value is None:
+        return None
+    if type(value) is not str or not 1 <= len(value) <= chars:
+        raise Refused(path, f"must be a string of 1 to {chars} characters")
+    if scrub_text(value) == value:
+        return value
+    return f"scrubbed-{blake2b(value.encode(), digest_size=16).hexdigest()}"
+
+
+def choice(owner: Fields, name: str, values: tuple[str, ...], default: str) -> str:
+    value = owner.get(name)
+    if value is None:
+        return default
+    if type(value) is not str or value not in values:
+        raise Refused(name, f"must be one of {', '.join(values)}")
+    return value
+
+
+def integer(owner: Fields, name: str, where: str) -> int | None:
+    value = owner.get(name)
+    if value is not None and type(value) is not int:
+        raise Refused(f"{where}{name}", f"must be a whole number of at most 64 bits, this is {kind(value)}")
+    return value
+
+
+def truth(owner: Fields, name: str, where: str) -> bool | None:
+    value = owner.get(name)
+    if value is not None and type(value) is not bool:
+        raise Refused(f"{where}{name}", f"must be true or false, this is {kind(value)}")
+    return value
+
+
+def object_in(owner: Fields, name: str, where: str) -> Fields | None:
+    value = owner.get(name)
+    return None if value is None else as_object(value, f"{where}{name}")
+
+
+def as_object(value: Any, path: str) -> Fields:
+    if not isinstance(value, dict):
+        raise Refused(path, f"must be an object, this is {kind(value)}")
+    return value
+
+
+def array_in(owner: Fields, name: str, where: str) -> list[Any]:
+    value = owner.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Refused(f"{where}{name}", f"must be an array, this is {kind(value)}")
+    return value
+
+
+def kind(value: Any) -> Literal["null", "a truth value", "a number", "a string", "an array", "an object"]:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, int | float | sanitise.Huge):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return "an array" if isinstance(value, list) else "an object"
+
+
+def instant(text: str, path: str) -> Instant:
+    """An RFC 3339 date-time; one without an offset is taken as UTC."""
+    try:
+        moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())
+        if len(text) < 19 or text[4] != "-":
+            raise ValueError  # noqa: TRY301 - ISO 8601, but not the profile of RFC 3339
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // _MILLISECOND
+    except (ValueError, OverflowError):
+        raise Refused(path, "must be an RFC 3339 date-time, for example 2026-11-22T05:00:00Z") from None

@@ -1,0 +1,264 @@
+"""From a request's bytes to changes of task runs: limits, sanitising, scrubbing, times. Pure.
+
+A change is kept wherever it can be: what is too large is cut and said so, an unknown field is ignored with a warning. A
+known field of the wrong type costs its change, and no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+
+from notifier.domain.event import Rejection
+from notifier.domain.task_run import Replayable, RunState, TaskRun
+from notifier.domain.time import Instant
+from notifier.ingest import contract, sanitise
+from notifier.ingest.batch import Malformed, split
+from notifier.ingest.fields import (
+    Fields,
+    Refused,
+    as_object,
+    choice,
+    identity,
+    instant,
+    integer,
+    kind,
+    object_in,
+)
+from notifier.ingest.normalize import OLDEST
+from notifier.ingest.scrub import scrub, suspicious
+from notifier.ingest.tolerant import Reading
+from notifier.policy import runs
+
+RESULT_BYTES: Final = 65_536
+ARGUMENTS_BYTES: Final = 65_536
+ERROR_BYTES: Final = 65_536
+PREVIEW_CHARS: Final = 1_000
+KEY_CHARS: Final = 256
+REASON_CHARS: Final = 64
+
+_KNOWN: Final = frozenset({
+    "id", "task", "service", "environment", "state", "attempt", "max_attempts", "queued_at", "started_at",
+    "finished_at", "duration_ms", "result", "error", "key", "process_id", "replay_of", "arguments", "replayable",
+    "incident_id",
+})  # fmt: skip
+_STATES: Final = tuple(state.value for state in RunState)
+_REPLAYABLE: Final = tuple(each.value for each in Replayable)
+_encode = msgspec.json.Encoder().encode
+_SENTENCES: Final = {
+    "empty": "there is no change in the body: send an array of task runs' changes",
+    "too_many": "more than 1000 changes in one body: send them in several requests",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedRun:
+    """A change, and sentences about what was altered or ignored in it."""
+
+    run: TaskRun
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What the service knows of a request: whose it is, when it came, and when its sender says that it left."""
+
+    project: str
+    received_at: Instant
+    sent_at: Instant | None
+
+
+def read(body: bytes, content_type: str | None, arrival: Arrival) -> tuple[AcceptedRun | Rejection, ...]:
+    """Every change of a body, in order. `Malformed` where none can be told apart in it."""
+    try:
+        items = split(body, content_type).items
+    except Malformed as error:
+        raise Malformed(_SENTENCES.get(error.reason, error.message), reason=error.reason) from None
+    return tuple([_item(bytes(raw), arrival) for raw in items])
+
+
+def _item(raw: bytes, arrival: Arrival) -> AcceptedRun | Rejection:
+    reading = _RunReading(arrival)
+    try:
+        tree = as_object(sanitise.read(raw), "")
+        run = reading.run(tree, scrub(tree) if suspicious(raw) else tree)
+    except sanitise.Unreadable as error:
+        return Rejection(path="", message=str(error))
+    except Refused as error:
+        return Rejection(path=error.path, message=error.message)
+    return AcceptedRun(run=run, warnings=tuple(reading.said()))
+
+
+class _RunReading(Reading):
+    """One change's reading."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        super().__init__()
+        self._arrival = arrival
+
+    def run(self, tree: Fields, clean: Fields) -> TaskRun:
+        self.spill(clean, _KNOWN, "")
+        state = RunState(self._required(choice(tree, "state", _STATES, ""), "state"))
+        queued, started, finished = (
+            self._moment(tree, name) for name in ("queued_at", "started_at", "finished_at")
+        )
+        arguments, replayable = self._arguments(tree, clean)
+        change = TaskRun(
+            project=self._arrival.project,
+            id=self._required(identity(tree.get("id")), "id"),
+            task=self._required(self.text(clean, "task", "", contract.NAME_CHARS), "task"),
+            service=self._required(self.text(clean, "service", "", contract.NAME_CHARS), "service"),
+            environment=self.text(clean, "environment", "", contract.NAME_CHARS) or "production",
+            state=state,
+            attempt=_counted(tree, "attempt") or 1,
+            max_attempts=_counted(tree, "max_attempts"),
+            created_at=self._created(queued, started),
+            started_at=started,
+            finished_at=self._arrival.received_at if finished is None and state.final else finished,
+            duration_ms=_milliseconds(tree),
+            result=self._result(clean.get("result")),
+            error=self._error(clean),
+            key=_name(tree, "key", KEY_CHARS),
+            process=_name(tree, "process_id", contract.ID_CHARS),
+            replay_of=_name(tree, "replay_of", contract.ID_CHARS),
+            arguments=arguments,
+            replayable=replayable,
+        )
+        return _explained(change) if state is RunState.LOST else change
+
+    def spill(self, fields: Fields, known: Any, where: str) -> None:
+        for name in fields:
+            if name not in known:
+                self.warn(f'unknown field "{where}{name[:64]}" is ignored')
+
+    def _required(self, value: str | None, name: str) -> str:
+        if not value or value.isspace():
+            raise Refused(name, "is required")
+        return value
+
+    def _moment(self, tree: Fields, name: str) -> Instant | None:
+        """When it happened by our reckoning: a sender's clock counts only against itself (DESIGN 5)."""
+        value = tree.get(name)
+        if value is None:
+            return None
+        if type(value) is not str or not value:
+            raise Refused(name, f"must be an RFC 3339 date-time, this is {kind(value)}")
+        stamp, sent_at, received_at = instant(value, name), self._arrival.sent_at, self._arrival.received_at
+        at = stamp if sent_at is None else min(received_at, received_at - (sent_at - stamp))
+        if received_at - OLDEST <= at <= received_at:
+            return at
+        self.warn(f"{name}: in the future or more than 30 days ago; it is ignored")
+        return None
+
+    def _created(self, queued: Instant | None, started: Instant | None) -> Instant:
+        received_at = self._arrival.received_at
+        if self._arrival.sent_at is None:
+            return received_at
+        return min(received_at if at is None else at for at in (queued, started))
+
+    def _result(self, result: Any) -> Any:
+        result = _plain(result)
+        text = b"" if result is None else _encode(result)
+        if len(text) <= RESULT_BYTES:
+            return result
+        self.warn(f"result: {len(text)} bytes; the first {PREVIEW_CHARS} characters are kept")
+        preview = text.decode()[:PREVIEW_CHARS]
+        return {"truncated": True, "bytes": len(text), "preview": preview}
+
+    def _error(self, clean: Fields) -> dict[str, Any] | None:
+        given = clean.get("error")
+        if isinstance(given, str):
+            given = {"message": given}
+        known = {"error": given}
+        fields = object_in(known, "error", "")
+        if fields is None:
+            return None
+        reason = self.text(fields, "reason", "error.", REASON_CHARS)
+        bare = {name: value for name, value in fields.items() if name != "reason"}
+        failure = self.failure({"error": bare}, "error", "", contract.CAUSES)
+        document = {name: value for name, value in msgspec.to_builtins(failure).items() if value}
+        if reason is not None or "reason" in fields:
+            document["reason"] = reason
+        if len(_encode(document)) > ERROR_BYTES:
+            self.warn(f"error: over {ERROR_BYTES} bytes; its frames and causes are left out")
+            document.pop("frames", None)
+            document.pop("cause", None)
+        return document
+
+    def _arguments(self, tree: Fields, clean: Fields) -> tuple[Fields | None, Replayable]:
+        """The arguments as they may be kept; what was altered must not run again."""
+        replayable = Replayable(choice(tree, "replayable", _REPLAYABLE, "no"))
+        given, kept = object_in(tree, "arguments", ""), object_in(clean, "arguments", "")
+        if given is None or kept is None:
+            return None, replayable
+        self._check(given)
+        whole = _plain({"args": kept.get("args") or [], "kwargs": kept.get("kwargs") or {}})
+        fits = len(_encode(whole)) <= ARGUMENTS_BYTES
+        if not fits:
+            self.warn(f"arguments: over {ARGUMENTS_BYTES} bytes; they are left out")
+        if replayable is Replayable.YES and not (fits and kept == given and _untouched(given)):
+            replayable = Replayable.TOUCHED
+        return whole if fits else None, replayable
+
+    def _check(self, arguments: Fields) -> None:
+        args, kwargs = arguments.get("args"), arguments.get("kwargs")
+        if not isinstance(args, list | None):
+            raise Refused("arguments.args", f"must be an array, this is {kind(args)}")
+        if not isinstance(kwargs, dict | None):
+            raise Refused("arguments.kwargs", f"must be an object, this is {kind(kwargs)}")
+        self.spill(arguments, ("args", "kwargs"), "arguments.")
+
+
+def _explained(run: TaskRun) -> TaskRun:
+    """A lost run says why."""
+    if run.error is not None and run.error.get("reason"):
+        return run
+    said = run.error or {"type": runs.TASK_LOST, "message": "it did not come to its end"}
+    return replace(run, error={**said, "reason": "interrupted"})
+
+
+def _counted(tree: Fields, name: str) -> int | None:
+    value = integer(tree, name, "")
+    if value is not None and not 1 <= value <= runs.LARGEST_ATTEMPT:
+        raise Refused(name, f"must be between 1 and {runs.LARGEST_ATTEMPT}")
+    return value
+
+
+def _milliseconds(tree: Fields) -> float | None:
+    value = tree.get("duration_ms")
+    if value is None:
+        return None
+    if type(value) not in {int, float} or value < 0:
+        raise Refused("duration_ms", "must be a number of milliseconds, not below 0")
+    return float(value)
+
+
+def _name(tree: Fields, name: str, chars: int) -> str | None:
+    """To the letter, for it is compared; one that is a secret becomes its hash."""
+    value = tree.get(name)
+    if value is None or value == "":
+        return None
+    if type(value) is not str or len(value) > chars:
+        raise Refused(name, f"must be a string of at most {chars} characters")
+    return identity(value, name, chars)
+
+
+def _untouched(value: Any) -> bool:
+    """Whether reading has left it as it was: numbers, characters and depth that cannot be kept are replaced."""
+    if isinstance(value, str):
+        huge = isinstance(value, sanitise.Huge)
+        return not huge and sanitise.REPLACEMENT not in value and value != sanitise.TOO_DEEP
+    if isinstance(value, dict):
+        return all(_untouched(key) and _untouched(inner) for key, inner in value.items())
+    return all(map(_untouched, value)) if isinstance(value, list) else True
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has: digits of a huge number become a string."""
+    if isinstance(value, sanitise.Huge):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return list(map(_plain, value)) if isinstance(value, list) else value

@@ -11,7 +11,6 @@ from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.settings import RetentionSettings
 from notifier.store import ledger
 from notifier.store.database import Tx
-from notifier.store.intake import bytes_in_use
 from notifier.store.schema import (
     OPEN,
     deliveries,
@@ -24,6 +23,7 @@ from notifier.store.schema import (
     tallies,
     threads,
 )
+from notifier.store.sizes import bytes_in_use
 
 BATCH = 500
 IDS_BATCH = 2_000

@@ -306,9 +306,12 @@ task_runs = Table(
     Column("replayable", Text, nullable=False, server_default="no"),
     # Of a failed or lost run: waiting (listed as a dead letter), replayed, recovered, discarded.
     Column("letter", Text),
+    # Of a replay that no process is known to have: when it was asked for. `process` is then the one it was handed to.
+    Column("asked_at", Big),
 )
 _unfinished = task_runs.c.state.in_(["pending", "processing", "retrying"])
 _waiting = task_runs.c.letter == "waiting"
+_asked = task_runs.c.asked_at.is_not(None)
 Index("ix_task_runs_created", task_runs.c.project, task_runs.c.created_at, task_runs.c.id)
 Index("ix_task_runs_age", task_runs.c.created_at)
 Index("ix_task_runs_process", task_runs.c.project, task_runs.c.process,
@@ -319,6 +322,13 @@ Index("ix_task_runs_replay", task_runs.c.project, task_runs.c.replay_of,
       sqlite_where=task_runs.c.replay_of.is_not(None), postgresql_where=task_runs.c.replay_of.is_not(None))  # fmt: skip
 Index("ix_task_runs_letters", task_runs.c.project, task_runs.c.finished_at, task_runs.c.id,
       sqlite_where=_waiting, postgresql_where=_waiting)  # fmt: skip
+Index(
+    "ix_task_runs_asked",
+    task_runs.c.project,
+    task_runs.c.asked_at,
+    sqlite_where=_asked,
+    postgresql_where=_asked,
+)
 
 # Which incident counts a run's events, and how many: kept apart, for either may come first.
 run_incidents = Table(

@@ -16,6 +16,7 @@ from notifier.store import intake
 from notifier.store.housekeeping import Keeper
 from notifier.store.intake import Intake
 from notifier.store.schema import attempts, deliveries, event_ids, events, groups, incidents, members, tallies
+from notifier.store.sizes import bytes_in_use
 from tests.store.conftest import Bench, new_id
 
 pytestmark = pytest.mark.anyio
@@ -118,13 +119,13 @@ async def test_near_the_bound_samples_and_finished_deliveries_go_early_and_are_c
     await bench.fail(first, SendError(Outcome.BLOCKED, "policy"))
     await bench.deliver_all()
     bench.clock.advance(MINUTE)
-    size = await bench.database.read(intake.bytes_in_use)
+    size = await bench.database.read(bytes_in_use)
     await _keep(bench, max_size=size)
     accounting = await bench.accounting()
     assert accounting.shed_samples > 0
     assert accounting.by_state["dead"] == 1
     assert accounting.counted == 200
-    assert await bench.database.read(intake.bytes_in_use) < size * 0.9
+    assert await bench.database.read(bytes_in_use) < size * 0.9
 
 
 async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Bench) -> None:
@@ -134,7 +135,7 @@ async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Benc
     bench.route = ROOT
     await bench.post(bench.event())
     await bench.alert()
-    size = await bench.database.read(intake.bytes_in_use)
+    size = await bench.database.read(bytes_in_use)
 
     def work(limit: int) -> Intake:
         return Intake(events=[bench.event()], keys=["key"], room={"key": 1}, new_id=new_id, max_size=limit)

@@ -87,27 +87,33 @@ def find_deliveries(tx: Tx, search: DeliverySearch, *, after: Key | None, limit:
     return _page(tx, query.order_by(deliveries.c.id.desc()), limit)
 
 
-def find_dead_letters(
-    tx: Tx, *, project: str, channel: str | None = None, after: Key | None, limit: int
-) -> Page[DeliveryView]:
-    """Dead deliveries, the latest death first."""
+def dead_delivery_keys(
+    tx: Tx, *, project: str, channel: str | None, after: Key | None, limit: int
+) -> Sequence[tuple[Instant, str]]:
+    """When and which deliveries died, the latest death first."""
     order = [deliveries.c.finished_at, deliveries.c.id]
     query = sa.select(*order).where(
         deliveries.c.project == project, deliveries.c.state == DEAD, earlier(order, after)
     )
     if channel is not None:
         query = query.where(deliveries.c.channel == channel)
-    return _page(tx, query.order_by(*(column.desc() for column in order)), limit)
+    rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit))
+    return [(row.finished_at, row.id) for row in rows]
+
+
+def deliveries_named(tx: Tx, ids: Sequence[str]) -> dict[str, DeliveryView]:
+    """The deliveries with these ids."""
+    return {row.id: _view(row) for row in tx.run(_views().where(deliveries.c.id.in_(ids)))}
 
 
 def _page(tx: Tx, chosen: sa.Select[Any], limit: int) -> Page[DeliveryView]:
     """Choose by narrow rows first (`chosen` yields keys that end in the id): only what is shown is read whole."""
     keys = tx.run(chosen.limit(limit + 1)).all()
     ids = [key.id for key in keys[:limit]]
-    rows = {row.id: row for row in tx.run(_views().where(deliveries.c.id.in_(ids)))}
+    found = deliveries_named(tx, ids)
     return Page(
         # On PostgreSQL a row may have been pruned between the two.
-        items=tuple(_view(rows[id_]) for id_ in ids if id_ in rows),
+        items=tuple(found[id_] for id_ in ids if id_ in found),
         next_key=tuple(keys[limit - 1]) if len(keys) > limit else None,
     )
 

@@ -1,5 +1,5 @@
 """The hot path's transaction: many requests' events, one commit."""
 
-from notifier.store.intake.work import Committed, Intake, Stored, bytes_in_use, commit
+from notifier.store.intake.work import Committed, Intake, Stored, commit
 
-__all__ = ["Committed", "Intake", "Stored", "bytes_in_use", "commit"]
+__all__ = ["Committed", "Intake", "Stored", "commit"]

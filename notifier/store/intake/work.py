@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,16 +31,14 @@ from notifier.store.intake.statements import (
 )
 from notifier.store.rows import pack, text
 from notifier.store.schema import OPEN
+from notifier.store.sizes import bytes_in_use
+from notifier.store.task_runs import links
 
 Identity = tuple[str, str, str]
 
 
 _decode = msgspec.json.Decoder().decode
 OVERFLOW_TITLE = "too many distinct errors"
-_BYTES_IN_USE = (
-    "SELECT (page_count - freelist_count) * page_size "
-    "FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
-)
 _NOTHING: tuple[Standing | None, Standing | None] = (None, None)
 
 
@@ -85,19 +84,18 @@ def commit(tx: Tx, intake: Intake) -> Committed:
     work = _Work(tx, intake)
     # Ids repeat only after an unanswered request: they are looked up when claiming them has failed once.
     fresh = _without_duplicates(tx, intake.events, work.stored, look_up=tx.attempt > 0)
+    if work.runs:
+        links.expect(tx, work.runs)
     pending: Sequence[int] = fresh
     while pending:
         pending = work.round(pending)
+    if work.linked:
+        links.count(tx, work.linked)
     _claim_ids(tx, work.events, fresh, work.numbers)
     ledger.add(tx, {"accepted": work.accepted, "duplicates": len(intake.events) - len(fresh)})
     if len(fresh) < len(intake.events):
         work.echo(fresh)
     return Committed(stored=tuple(map(_known, work.stored)), opened=work.opened)
-
-
-def bytes_in_use(tx: Tx) -> int:
-    """Of a SQLite file: its pages that hold something."""
-    return int(tx.conn.exec_driver_sql(_BYTES_IN_USE).scalar_one())
 
 
 def _known(stored: Stored | None) -> Stored:
@@ -139,6 +137,8 @@ class _Work:
         self.numbers = [0] * len(self.events)
         self.opened: dict[str, int] = {}
         self.accepted = 0
+        self.runs = {(event.project, event.run) for event in self.events if event.run is not None}
+        self.linked: Counter[tuple[str, str, int]] = Counter()
         self._overflowed: set[int] = set()
 
     def round(self, indexes: Sequence[int]) -> list[int]:
@@ -247,6 +247,9 @@ class _Work:
                 continue
             self.accepted += len(fold.counted)
             counts.append((number, minute, len(fold.counted)))
+            for event in fold.counted if self.runs else ():
+                if event.run is not None:
+                    self.linked[event.project, event.run, number] += 1
             if fold.before and not lifecycle.kept(fold.before):
                 dropped.append((number, fold.before))
             last = fold.before + len(fold.counted)

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("arguments", sa.Text(), nullable=True),
         sa.Column("replayable", sa.Text(), server_default="no", nullable=False),
         sa.Column("letter", sa.Text(), nullable=True),
+        sa.Column("asked_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("project", "id"),
     )
     op.create_index("ix_task_runs_created", "task_runs", ["project", "created_at", "id"])
@@ -45,6 +46,7 @@ def upgrade() -> None:
     _partial("ix_task_runs_key", "task_runs", ["project", "task", "key"], '"key" IS NOT NULL')
     _partial("ix_task_runs_replay", "task_runs", ["project", "replay_of"], "replay_of IS NOT NULL")
     _partial("ix_task_runs_letters", "task_runs", ["project", "finished_at", "id"], "letter = 'waiting'")
+    _partial("ix_task_runs_asked", "task_runs", ["project", "asked_at"], "asked_at IS NOT NULL")
     op.create_table(
         "run_incidents",
         sa.Column("project", sa.Text(), nullable=False),

@@ -1,0 +1,48 @@
+"""Dead letters of both kinds in one list: deliveries that died, and runs that failed or were lost."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from notifier.domain.task_run import TaskRun
+from notifier.domain.time import Instant
+from notifier.store.board.deliveries import DeliveryView, dead_delivery_keys, deliveries_named
+from notifier.store.board.paging import Key, Page
+from notifier.store.board.task_runs import dead_run_keys, runs_named
+from notifier.store.database import Tx
+
+Kind = Literal["delivery", "task_run"]
+Letter = DeliveryView | TaskRun
+
+
+def find_dead_letters(
+    tx: Tx,
+    *,
+    project: str,
+    kind: Kind | None = None,
+    channel: str | None = None,
+    after: Key | None,
+    limit: int,
+) -> Page[Letter]:
+    """What waits for a person, the latest first. A `channel` has deliveries only."""
+    keys: list[tuple[Instant, str, Kind]] = []
+    if kind != "task_run":
+        found = dead_delivery_keys(tx, project=project, channel=channel, after=after, limit=limit + 1)
+        keys += [(at, id_, "delivery") for at, id_ in found]
+    if kind != "delivery" and channel is None:
+        keys += [
+            (at, id_, "task_run")
+            for at, id_ in dead_run_keys(tx, project=project, after=after, limit=limit + 1)
+        ]
+    keys.sort(reverse=True)
+    shown = keys[:limit]
+    letters: dict[tuple[Kind, str], Letter] = {}
+    of_kind = {one: [id_ for _, id_, each in shown if each == one] for one in ("delivery", "task_run")}
+    letters |= {("delivery", id_): one for id_, one in deliveries_named(tx, of_kind["delivery"]).items()}
+    runs = runs_named(tx, of_kind["task_run"], project=project)
+    letters |= {("task_run", id_): run for id_, run in runs.items()}
+    return Page(
+        # On PostgreSQL a row may have been pruned between the two.
+        items=tuple(letters[each, id_] for _, id_, each in shown if (each, id_) in letters),
+        next_key=shown[-1][:2] if len(keys) > limit else None,
+    )

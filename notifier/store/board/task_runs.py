@@ -1,0 +1,112 @@
+"""Task runs, and those of them that are dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.task_run import Letter, RunState, TaskRun
+from notifier.domain.time import Instant
+from notifier.store.board.paging import Key, Page, cut, earlier
+from notifier.store.database import Tx
+from notifier.store.schema import incidents, run_incidents, task_runs
+from notifier.store.task_runs.rows import run_of
+from notifier.store.task_runs.statements import waiting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSearch:
+    """Task runs of one project."""
+
+    project: str
+    task: str | None = None
+    state: RunState | None = None
+    service: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStanding:
+    """How a run stands that somebody wants to decide about."""
+
+    state: RunState
+    letter: Letter | None
+
+
+def find_runs(tx: Tx, search: RunSearch, *, after: Key | None, limit: int) -> Page[TaskRun]:
+    """Newest first."""
+    order = [task_runs.c.created_at, task_runs.c.id]
+    query = _views().where(task_runs.c.project == search.project, earlier(order, after))
+    for column, value in (
+        (task_runs.c.task, search.task),
+        (task_runs.c.state, None if search.state is None else search.state.value),
+        (task_runs.c.service, search.service),
+        (task_runs.c.key, search.key),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit + 1)).all()
+    return cut(rows, limit, _view, lambda row: (row.created_at, row.id))
+
+
+def task_run(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
+    """The run with this id; of this project, or of any where that is None."""
+    query = _views().where(task_runs.c.id == id_)
+    if project is not None:
+        query = query.where(task_runs.c.project == project)
+    row = tx.run(query.order_by(task_runs.c.project).limit(1)).one_or_none()
+    return None if row is None else _view(row)
+
+
+def dead_run_keys(tx: Tx, *, project: str, after: Key | None, limit: int) -> Sequence[tuple[Instant, str]]:
+    """When and which failed and lost runs became dead letters that wait, the latest first."""
+    order = [task_runs.c.finished_at, task_runs.c.id]
+    query = sa.select(*order).where(task_runs.c.project == project, waiting, earlier(order, after))
+    rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit))
+    return [(row.finished_at, row.id) for row in rows]
+
+
+def runs_named(tx: Tx, ids: Sequence[str], *, project: str) -> dict[str, TaskRun]:
+    """The runs with these ids."""
+    rows = tx.run(_views().where(task_runs.c.project == project, task_runs.c.id.in_(ids)))
+    return {row.id: _view(row) for row in rows}
+
+
+def run_standings(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, RunStanding]:
+    """State and letter of each of these runs that exists."""
+    query = sa.select(task_runs.c.id, task_runs.c.state, task_runs.c.letter).where(task_runs.c.id.in_(ids))
+    if project is not None:
+        query = query.where(task_runs.c.project == project)
+    return {row.id: RunStanding(state=RunState(row.state), letter=row.letter) for row in tx.run(query)}
+
+
+def dead_run_ids(
+    tx: Tx, *, project: str, task: str, died_by: Instant, after: str | None, limit: int
+) -> tuple[str, ...]:
+    """Ids of a task's runs that had become dead letters by that moment, in their order."""
+    query = sa.select(task_runs.c.id).where(
+        task_runs.c.project == project, task_runs.c.task == task, waiting, task_runs.c.finished_at <= died_by
+    )
+    if after is not None:
+        query = query.where(task_runs.c.id > after)
+    return tuple(tx.run(query.order_by(task_runs.c.id).limit(limit)).scalars())
+
+
+def _views() -> sa.Select[Any]:
+    newest = (
+        sa.select(incidents.c.id)
+        .select_from(run_incidents.join(incidents, incidents.c.number == run_incidents.c.incident))
+        .where(run_incidents.c.project == task_runs.c.project, run_incidents.c.run == task_runs.c.id)
+        .order_by(run_incidents.c.incident.desc())
+        .limit(1)
+        .correlate(task_runs)
+        .scalar_subquery()
+    )
+    return sa.select(task_runs, newest.label("incident_id"))
+
+
+def _view(row: sa.Row[Any]) -> TaskRun:
+    return run_of(row, incident_id=row.incident_id)

@@ -1,0 +1,15 @@
+"""How much room the database takes."""
+
+from __future__ import annotations
+
+from notifier.store.database import Tx
+
+_BYTES_IN_USE = (
+    "SELECT (page_count - freelist_count) * page_size "
+    "FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+)
+
+
+def bytes_in_use(tx: Tx) -> int:
+    """Of a SQLite file: its pages that hold something."""
+    return int(tx.conn.exec_driver_sql(_BYTES_IN_USE).scalar_one())

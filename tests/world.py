@@ -17,8 +17,10 @@ from notifier.domain.time import HOUR, MINUTE, Duration, rfc3339
 from notifier.policy import routing
 from notifier.store import alerting, intake, outbox
 from notifier.store.alerting import Plan
+from notifier.store.compiled import insert
 from notifier.store.database import Database
 from notifier.store.outbox import ChannelRules, Job
+from notifier.store.schema import task_runs
 
 TARGETS: Mapping[str, Sequence[str]] = {
     "mail": ("ada@example.com", "bo@example.com"),
@@ -119,6 +121,7 @@ class World:
             labels=labels,
             status=fields.get("status", "firing"),
             document=json.dumps(document, ensure_ascii=False),
+            run=fields.get("run"),
         )
 
     async def attend(self) -> None:
@@ -156,6 +159,23 @@ class World:
         for job in jobs:
             await self.fail(job)
         return [job.id for job in jobs]
+
+    async def ran(self, *runs: Mapping[str, Any]) -> None:
+        """Rows of task runs, as they stand: each says what is not usual about it."""
+        usual = {
+            "project": "shop",
+            "task": "billing.tasks.charge",
+            "service": "billing",
+            "environment": "production",
+            "state": "completed",
+            "rank": 0,
+            "attempt": 1,
+            "created_at": self.clock.now(),
+            "duration_ms": None,
+            "replayable": "no",
+        }
+        rows = [{**usual, "id": self.new_id(), **run} for run in runs]
+        await self.database.write(lambda tx: insert(tx, task_runs, rows))
 
 
 def group_of(world: World, labels: Mapping[str, str], project: str = "shop") -> str:

@@ -14,8 +14,10 @@ from pydantic import StringConstraints
 from notifier.api.auth import Keyring, require
 from notifier.api.problems import Problem
 from notifier.domain.delivery import RateLimit
+from notifier.ingest.quota import Quota
+from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
-from notifier.oncall.paging import Wanted
+from notifier.oncall.paging import LONGEST, Wanted
 from notifier.settings import Settings
 from notifier.store.alerting import Plan
 from notifier.store.database import Database
@@ -26,6 +28,9 @@ LIMIT_AT_MOST = 1_000
 
 # No control characters: they are in no name, and PostgreSQL refuses NUL.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+LongName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""Of a task or a service."""
 
 
 class Tested(Protocol):
@@ -59,6 +64,10 @@ class Service(Protocol):
     def plan(self) -> Plan: ...
     @property
     def channels(self) -> Mapping[str, ConfiguredChannel]: ...
+    @property
+    def runs(self) -> RunIntake: ...
+    @property
+    def events_quota(self) -> Quota: ...
     @property
     def new_id(self) -> Callable[[], str]: ...
     async def ready(self) -> Sequence[str]: ...
@@ -125,7 +134,7 @@ def scoped(scope: str) -> Callable[[Request, HTTPAuthorizationCredentials | None
 def wanted(
     limit: Annotated[int, Query(ge=1, le=LIMIT_AT_MOST, description="Items in one page.")] = LIMIT_DEFAULT,
     cursor: Annotated[
-        str | None, Query(max_length=256, description="`next_cursor` of the page before.")
+        str | None, Query(max_length=LONGEST, description="`next_cursor` of the page before.")
     ] = None,
 ) -> Wanted:
     return Wanted(limit=limit, cursor=cursor)
@@ -139,6 +148,7 @@ def known_channel(service: Service, name: str) -> str:
 
 
 Running = Annotated[Service, Depends(service_of)]
+Sender = Annotated[Caller, Depends(scoped("ingest"))]
 Reader = Annotated[Caller, Depends(scoped("read"))]
 Manager = Annotated[Caller, Depends(scoped("manage"))]
 Admin = Annotated[Caller, Depends(scoped("admin"))]

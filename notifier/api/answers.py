@@ -11,7 +11,6 @@ from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant, rfc3339
-from notifier.oncall.deliveries import Decided
 from notifier.oncall.groups import WaitingGroup, held
 from notifier.store.board import Attempt, DeliveryView
 from notifier.store.keys import Key
@@ -186,44 +185,6 @@ class DeliveryWithAttempts(_Delivery):
 class DeliveryList(BaseModel):
     items: list[DeliveryAnswer]
     next_cursor: NextCursor
-
-
-class DeadLetterAnswer(DeliveryAnswer):
-    """A dead delivery; `at` is when it died, `outcome` names why."""
-
-    kind: Literal["delivery"] = "delivery"
-    at: str
-
-    @staticmethod
-    def of(one: DeliveryView) -> DeadLetterAnswer:
-        died = one.created_at if one.finished_at is None else one.finished_at
-        return DeadLetterAnswer(**_fields(one), attempts=one.attempts, at=rfc3339(died))
-
-
-class DeadLetterList(BaseModel):
-    items: list[DeadLetterAnswer]
-    next_cursor: NextCursor
-
-
-class SkippedAnswer(BaseModel):
-    """A dead letter that was left alone: its state, null where there is none of that id."""
-
-    id: str
-    state: DeliveryState | None
-
-
-class DecidedAnswer(BaseModel):
-    count: int
-    ids: list[str]
-    skipped: list[SkippedAnswer]
-
-    @staticmethod
-    def of(decided: Decided) -> DecidedAnswer:
-        return DecidedAnswer(
-            count=len(decided.ids),
-            ids=list(decided.ids),
-            skipped=[SkippedAnswer(id=one.id, state=one.state) for one in decided.skipped],
-        )
 
 
 class KeyAnswer(BaseModel):

@@ -18,14 +18,20 @@ from pydantic import (
 )
 from starlette.requests import ClientDisconnect
 
-from notifier.api.access import Name
+from notifier.api.access import LongName, Name
 from notifier.api.errors import invalid
 from notifier.api.problems import Problem
+from notifier.ingest import sanitise
+from notifier.ingest.contract import ID_CHARS, NAME_CHARS
+from notifier.oncall.letters import Chosen
 
 LARGEST = 1024 * 1024
 PATIENCE_S = 30.0
 IDS_AT_MOST = 1_000
 LABELS_AT_MOST = 100
+REASONS_AT_MOST = 50
+
+Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 # curl's default is a form; browsers cannot send any of these with a key from another site.
 _ACCEPTED = {"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"}
@@ -43,32 +49,89 @@ class Acting(Document):
     actor: Name | None = None
 
 
-class DeadLetters(Acting):
-    """Which dead letters: exactly one of the two."""
+_SHAPES = {"ids": "array", "channel": "string", "task": "string"}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {
-                    "required": ["ids"],
-                    "properties": {"ids": {"type": "array"}, "channel": {"type": "null"}},
-                },
-                {
-                    "required": ["channel"],
-                    "properties": {"channel": {"type": "string"}, "ids": {"type": "null"}},
-                },
-            ]
-        }
-    )
+
+def _only(name: str) -> dict[str, Any]:
+    """The schema of a body that has this one of the three."""
+    properties = {other: {"type": "null"} for other in _SHAPES} | {name: {"type": _SHAPES[name]}}
+    return {"required": [name], "properties": properties}
+
+
+class DeadLetters(Acting):
+    """Which dead letters: exactly one of the three."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids"), _only("channel"), _only("task")]})
 
     ids: Annotated[list[Name], Field(min_length=1, max_length=IDS_AT_MOST)] | None = None
     channel: Name | None = None
+    task: LongName | None = None
 
     @model_validator(mode="after")
-    def _one_of_the_two(self) -> Self:
-        if (self.ids is None) == (self.channel is None):
-            raise ValueError("give either `ids` (a list) or `channel` (a name)")
+    def _one_of_them(self) -> Self:
+        if sum(given is not None for given in (self.ids, self.channel, self.task)) != 1:
+            raise ValueError("give one of `ids` (a list), `channel` and `task` (names)")
         return self
+
+    @property
+    def chosen(self) -> Chosen:
+        return Chosen(ids=self.ids or (), channel=self.channel, task=self.task)
+
+
+class Reports(BaseModel):
+    """What a client says became of its reports."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    captured: Count = 0
+    sent: Count = 0
+    spooled: Count = 0
+    dropped: dict[str, Count] = {}
+
+    def bounded(self) -> dict[str, Any]:
+        """As it is kept: reasons are a client's words, and few."""
+        reasons = list(self.dropped.items())[:REASONS_AT_MOST]
+        dropped = {sanitise.text(reason)[:64]: count for reason, count in reasons}
+        return {
+            "captured": self.captured,
+            "sent": self.sent,
+            "spooled": self.spooled,
+            "dropped": dropped,
+        }
+
+
+_COUNT = {"type": "integer", "minimum": 0, "default": 0}
+_REPORTS = {
+    "type": ["object", "null"],
+    "description": "What became of what its client captured, since it began.",
+    "properties": {
+        "captured": _COUNT,
+        "sent": _COUNT,
+        "spooled": _COUNT,
+        "dropped": {"type": "object", "additionalProperties": _COUNT},
+    },
+}
+
+
+class Heartbeat(Document):
+    """A sign of life. What is new in a later client is ignored, for a refusal would end its runs."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    process_id: Name
+    service: LongName
+    running: Annotated[list[str], Field(description="Ids of the runs that have not ended there.")] = []
+    tasks: Annotated[list[str], Field(description="Names of tasks that may be replayed there.")] = []
+    reports: Annotated[Reports | None, WithJsonSchema(_REPORTS)] = None
+    ended: Annotated[bool, Field(description="Its goodbye.")] = False
+
+    def known_running(self) -> list[str]:
+        """Without what is no run's id."""
+        return [id_ for id_ in self.running if 1 <= len(id_) <= ID_CHARS and "\0" not in id_]
+
+    def known_tasks(self) -> list[str]:
+        """Without what is no task's name."""
+        return [name for name in self.tasks if 1 <= len(name) <= NAME_CHARS and "\0" not in name]
 
 
 def _labels(value: Any) -> Any:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from notifier.api.access import Manager, Name, OfProject, Paged, Reader
-from notifier.api.answers import (
-    DeadLetterAnswer,
-    DeadLetterList,
-    DecidedAnswer,
-    DeliveryAnswer,
-    DeliveryList,
-    DeliveryWithAttempts,
-)
+from notifier.api.answers import DeliveryAnswer, DeliveryList, DeliveryWithAttempts
 from notifier.api.bodies import Acting, ActingBody, DeadLetters, DeadLettersBody, documented
+from notifier.api.letter_answers import DeadLetterList, DecidedAnswer, dead_letter
 from notifier.api.openapi import problems
 from notifier.domain.delivery import DeliveryState
-from notifier.oncall import deliveries
+from notifier.oncall import deliveries, letters
+from notifier.store.board import Kind
 
 router = APIRouter(tags=["deliveries"])
 
@@ -57,14 +52,21 @@ async def redeliver(caller: Manager, id: str, body: ActingBody) -> DeliveryWithA
 
 @router.get("/v1/dead-letters", responses=problems(401, 403, 422, 503))
 async def list_dead_letters(
-    caller: Reader, page: Paged, channel: Name | None = None, project: OfProject = None
+    caller: Reader,
+    page: Paged,
+    kind: Kind | None = None,
+    channel: Name | None = None,
+    project: OfProject = None,
 ) -> DeadLetterList:
-    """What waits for a person's decision, the latest first."""
-    found = await deliveries.dead_letters(
-        caller.service.database, project=caller.project(project), channel=channel, wanted=page
+    """What waits for a person's decision, the latest first; with `channel`, deliveries alone."""
+    found = await letters.find(
+        caller.service.database,
+        project=caller.project(project),
+        kind=kind,
+        channel=channel,
+        wanted=page,
     )
-    items = [DeadLetterAnswer.of(one) for one in found.items]
-    return DeadLetterList(items=items, next_cursor=found.next_cursor)
+    return DeadLetterList(items=[dead_letter(one) for one in found.items], next_cursor=found.next_cursor)
 
 
 @router.post(
@@ -75,16 +77,10 @@ async def list_dead_letters(
 async def redeliver_dead_letters(
     caller: Manager, body: DeadLettersBody, project: OfProject = None
 ) -> DecidedAnswer:
-    """Return dead letters to pending, by their ids or all of a channel; what is not dead is skipped."""
+    """Send dead deliveries again, ask for dead runs again: by ids, of a channel, or of a task; others are skipped."""
     service = caller.service
-    decided = await deliveries.redeliver_all(
-        service.database,
-        service.plan,
-        caller.actor(body.actor, project=project),
-        ids=body.ids or (),
-        channel=body.channel,
-    )
-    return DecidedAnswer.of(decided)
+    actor = caller.actor(body.actor, project=project)
+    return DecidedAnswer.of(await letters.redeliver(service.database, service.plan, actor, body.chosen))
 
 
 @router.post(
@@ -95,11 +91,6 @@ async def redeliver_dead_letters(
 async def discard_dead_letters(
     caller: Manager, body: DeadLettersBody, project: OfProject = None
 ) -> DecidedAnswer:
-    """Give dead letters up for good, by their ids or all of a channel; what is not dead is skipped."""
-    decided = await deliveries.discard_all(
-        caller.service.database,
-        caller.actor(body.actor, project=project),
-        ids=body.ids or (),
-        channel=body.channel,
-    )
-    return DecidedAnswer.of(decided)
+    """Give dead letters up for good: by ids, of a channel, or of a task; what is not dead is skipped."""
+    actor = caller.actor(body.actor, project=project)
+    return DecidedAnswer.of(await letters.discard(caller.service.database, actor, body.chosen))

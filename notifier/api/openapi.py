@@ -21,7 +21,7 @@ _FRAME = {
         "in_app": {"type": ["boolean", "null"]},
     },
 }
-_EXCEPTION = {
+_EXCEPTION: dict[str, Any] = {
     "type": "object",
     "properties": {
         "type": _OPTIONAL_TEXT,
@@ -93,6 +93,46 @@ _RESULTS = {
     "properties": {"results": {"type": "array", "items": _RESULT}},
 }
 _ONE_OR_MANY = {"application/json": {"schema": {"oneOf": [_RESULT, _RESULTS]}}}
+_MOMENT = {"type": ["string", "null"], "format": "date-time"}
+TASK_RUN_CHANGE: dict[str, Any] = {
+    "type": "object",
+    "description": "A task run as it is now, or as far as it is known. Unknown fields are ignored, with a warning.",
+    "required": ["id", "task", "service", "state"],
+    "properties": {
+        "id": {"type": "string", "minLength": 1, "maxLength": 128},
+        "task": {"type": "string", "minLength": 1},
+        "service": {"type": "string", "minLength": 1},
+        "environment": {"type": ["string", "null"], "default": "production"},
+        "state": {"enum": ["pending", "processing", "retrying", "completed", "failed", "lost"]},
+        "attempt": {"type": ["integer", "null"], "minimum": 1, "default": 1},
+        "max_attempts": {"type": ["integer", "null"], "minimum": 1},
+        "queued_at": _MOMENT,
+        "started_at": _MOMENT,
+        "finished_at": _MOMENT,
+        "duration_ms": {"type": ["number", "null"], "minimum": 0},
+        "result": {"description": "Any JSON; over 64 KiB it is cut."},
+        "error": {
+            "oneOf": [
+                {
+                    **_EXCEPTION,
+                    "properties": {**_EXCEPTION["properties"], "reason": _OPTIONAL_TEXT},
+                },
+                {"type": ["string", "null"]},
+            ]
+        },
+        "key": {"type": ["string", "null"], "maxLength": 256},
+        "process_id": {"type": ["string", "null"], "maxLength": 128},
+        "replay_of": {"type": ["string", "null"], "maxLength": 128},
+        "arguments": {
+            "type": ["object", "null"],
+            "properties": {
+                "args": {"type": ["array", "null"]},
+                "kwargs": {"type": ["object", "null"]},
+            },
+        },
+        "replayable": {"enum": ["no", "yes", "touched", None], "default": "no"},
+    },
+}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

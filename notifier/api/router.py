@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from notifier.api import channels, deliveries, errors, incidents, keys, operation
+from notifier.api import channels, deliveries, errors, incidents, keys, operation, stats, task_runs
 from notifier.api.access import Service
 from notifier.api.auth import Keyring
 from notifier.api.envelope import Envelope
@@ -18,7 +18,15 @@ from notifier.api.openapi import Api
 
 def routers() -> tuple[APIRouter, ...]:
     """All but `/v1/events`, which goes past FastAPI."""
-    return (incidents.router, deliveries.router, channels.router, keys.router, operation.router)
+    return (
+        incidents.router,
+        deliveries.router,
+        task_runs.router,
+        channels.router,
+        keys.router,
+        stats.router,
+        operation.router,
+    )
 
 
 def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None) -> Api:
@@ -34,6 +42,7 @@ def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None
     api.state.service = service
     api.state.keyring = keyring
     api.state.backup = asyncio.Lock()
+    api.state.stats = asyncio.Lock()
     errors.install(api)
     for router in routers():
         api.include_router(router)

@@ -14,7 +14,7 @@ from notifier.oncall.errors import Unreadable
 from notifier.store.board import Key, Page
 
 T = TypeVar("T")
-Kind = Literal["incidents", "events", "groups", "deliveries", "dead-letters", "keys"]
+Kind = Literal["incidents", "events", "groups", "deliveries", "dead-letters", "keys", "task-runs"]
 
 _SHAPES: Mapping[Kind, tuple[type, ...]] = {
     "incidents": (int,),
@@ -23,9 +23,11 @@ _SHAPES: Mapping[Kind, tuple[type, ...]] = {
     "deliveries": (str,),
     "dead-letters": (int, str),
     "keys": (int, str),
+    "task-runs": (int, str),
 }
-_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_LONGEST = 256
+# Of a task run they are the sender's: anything that a database can hold.
+_ID = re.compile(r"[^\x00\ud800-\udfff]{1,128}")
+LONGEST = 1_280
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +58,14 @@ def listing(kind: Kind, page: Page[T]) -> Listing[T]:
 
 def encode(kind: Kind, key: Key) -> str:
     """A cursor: nothing that a caller should read or build."""
-    text = json.dumps([kind, *key], separators=(",", ":"))
+    text = json.dumps([kind, *key], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(kind: Kind, cursor: str) -> Key:
     """The inverse; `Unreadable` where it is none of this list's."""
     try:
-        padded = cursor[:_LONGEST] + "=" * (-len(cursor) % 4)
+        padded = cursor[:LONGEST] + "=" * (-len(cursor) % 4)
         document = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         document = None

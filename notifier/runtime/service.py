@@ -23,7 +23,9 @@ from notifier.domain.errors import StoreBroken, StoreError
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.normalize import Normalizer
+from notifier.ingest.processes import Watch
 from notifier.ingest.quota import Quota
+from notifier.ingest.run_intake import RunIntake
 from notifier.runtime.backup import copy
 from notifier.runtime.database import open_database, sqlite_path
 from notifier.runtime.trial import TestOutcome, test_channel
@@ -62,6 +64,8 @@ class Runtime:
     normalizer: Normalizer
     commit: GroupCommit
     events_quota: Quota
+    runs: RunIntake
+    watch: Watch
     dispatcher: Dispatcher
     alerting: Alerting
     loops: tuple[Loop, ...] = ()
@@ -197,6 +201,8 @@ async def _assemble(
             max_size=settings.database.max_size,
         ),
         events_quota=Quota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per),
+        runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
+        watch=Watch(database, new_id=uuid7, metrics=metrics),
         dispatcher=Dispatcher(
             database,
             plan=plan,
@@ -245,6 +251,7 @@ def _loops(runtime: Runtime) -> tuple[Loop, ...]:
         "quiet": lambda: alerting_step(database, quiet, alerting.resolve_quiet),
         "delivery": runtime.dispatcher.step,
         "sweep": runtime.dispatcher.sweep_step,
+        "processes": runtime.watch.step,
         "housekeeping": lambda: _keep(runtime, keeper),
     }
     return tuple(

@@ -103,6 +103,21 @@ class Metrics:
         self.balanced = Gauge(
             "notifier_accounting_balanced", "1 where the accounting equations hold.", registry=registry
         )
+        self.task_runs = Counter(
+            "notifier_task_runs_total",
+            "Task runs by the state that they came to.",
+            ["state"],
+            registry=registry,
+        )
+        self.processes = Gauge(
+            "notifier_processes", "Processes of applications that live.", registry=registry
+        )
+        self.client_reports = Gauge(
+            "notifier_client_reports",
+            "What became of the reports of clients, as their processes of the last day say.",
+            ["service", "outcome"],
+            registry=registry,
+        )
         self.store_errors = Counter(
             "notifier_store_errors_total", "Transactions that failed, by kind.", ["kind"], registry=registry
         )

@@ -17,6 +17,8 @@ from notifier.api.auth import Keyring
 from notifier.api.router import create_api
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import StoreError
+from notifier.ingest.quota import Quota
+from notifier.ingest.run_intake import RunIntake
 from notifier.settings import (
     ChannelBlock,
     DatabaseSettings,
@@ -30,6 +32,7 @@ from notifier.settings import (
 from notifier.store import keys
 from notifier.store.alerting import Plan
 from notifier.store.database import Database
+from notifier.telemetry.metrics import Metrics
 from tests.world import LIMITS, ROUTES, TARGETS, World
 
 
@@ -54,6 +57,8 @@ class StandIn:
     database: Database
     plan: Plan
     channels: Mapping[str, Channel]
+    runs: RunIntake
+    events_quota: Quota
     new_id: Any
     problems: tuple[str, ...] = ()
     outcomes: tuple[Sent, ...] = ()
@@ -137,6 +142,8 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
         channels={
             name: Channel(targets=targets, rate_limit=LIMITS.get(name)) for name, targets in TARGETS.items()
         },
+        runs=RunIntake(world.database, metrics=Metrics()),
+        events_quota=Quota(1_000_000, 60_000),
         new_id=world.new_id,
     )
     api = create_api(service, Keyring(world.database))

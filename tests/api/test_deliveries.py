@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from notifier.api.answers import DeadLetterList, DeliveryList, DeliveryWithAttempts
+from notifier.api.answers import DeliveryList, DeliveryWithAttempts
+from notifier.api.letter_answers import DeadLetterList
 from notifier.domain.delivery import Outcome
 from notifier.store import audit, board, outbox
 from tests.api.conftest import Desk
@@ -214,7 +215,7 @@ async def test_a_lost_worker_shows_as_an_attempt_without_a_start(desk: Desk) -> 
 
 async def test_many_dead_letters_go_in_batches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A channel's dead letters are all decided, a bounded number in each transaction."""
-    monkeypatch.setattr("notifier.oncall.deliveries.AT_ONCE", 2)
+    monkeypatch.setattr("notifier.oncall.letters.AT_ONCE", 2)
     for service in ("a", "b", "c"):
         await desk.world.bury(service=service)
     assert (await desk.post("/v1/dead-letters/discard", {"channel": "mail"})).json()["count"] == 6

@@ -14,13 +14,16 @@ from notifier.oncall.errors import Unreadable
 from notifier.oncall.paging import Kind, Wanted, decode, encode
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+# A task run's id is its sender's.
+SENDERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128)
 KEYS = {
     "incidents": st.tuples(st.integers(0, 2**63 - 1)),
     "events": st.tuples(st.integers(0, 2**63 - 1)),
     "groups": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
     "deliveries": st.tuples(st.uuids().map(str)),
-    "dead-letters": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
+    "dead-letters": st.tuples(st.integers(0, 2**63 - 1), SENDERS),
     "keys": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
+    "task-runs": st.tuples(st.integers(0, 2**63 - 1), SENDERS),
 }
 
 

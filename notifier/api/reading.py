@@ -1,0 +1,130 @@
+"""What an ingest request is made of: the few headers that matter, and a body bounded in size, time and unpacking."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+from notifier.api.patience import Patience
+from notifier.api.problems import Problem
+from notifier.domain.time import SECOND, Instant, parse_rfc3339
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PATIENCE_S = 30.0
+"""How long a sender may take for its body: uvicorn itself waits for ever."""
+
+MEMBERS = 64
+"""Of one gzip body: each costs a copy of what follows it."""
+
+
+class Headers:
+    """The few headers that matter here, in one pass."""
+
+    __slots__ = ("authorization", "content_type", "encoding", "length", "request_id", "sent_at")
+
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+        self.authorization: str | None = None
+        self.content_type: str | None = None
+        self.encoding = ""
+        self.length = 0
+        self.request_id: bytes | None = None
+        self.sent_at: str | None = None
+        for name, value in raw:
+            if name == b"authorization":
+                self.authorization = value.decode("latin-1")
+            elif name == b"content-type":
+                self.content_type = value.decode("latin-1")
+            elif name == b"content-length":
+                self.length = int(value) if value.isdigit() and len(value) < 19 else 0
+            elif name == b"content-encoding":
+                self.encoding = value.decode("latin-1").strip().lower()
+            elif name == b"notifier-sent-at":
+                self.sent_at = value.decode("latin-1")
+            elif name == b"x-request-id":
+                self.request_id = bytes(byte for byte in value[:128] if 0x20 < byte < 0x7F)
+
+
+class BodyReader:
+    """Reads bodies of at most `largest` bytes, unpacked; `what` is what they are full of."""
+
+    def __init__(self, largest: int, what: str) -> None:
+        self._largest = largest
+        self._what = what
+        self._patience = Patience(PATIENCE_S)
+
+    async def read(self, headers: Headers, receive: Receive) -> bytes:
+        if headers.encoding not in {"", "identity", "gzip"}:
+            raise Problem(415, "this content encoding is not known: send the body as it is, or with gzip")
+        if headers.length > self._largest:
+            raise self._too_large()
+        try:
+            body = await self._patience.wait(self._received(receive))
+        except TimeoutError:
+            # What may still come is not waited for: the connection ends with the answer.
+            raise Problem(
+                408,
+                f"the body did not come within {PATIENCE_S:.0f} s: send it at once",
+                {"connection": "close"},
+            ) from None
+        return body if headers.encoding != "gzip" else self._unzip(body)
+
+    async def _received(self, receive: Receive) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "the body ended early")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._largest:
+                raise self._too_large()
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _unzip(self, body: bytes) -> bytes:
+        """Decompress all members (RFC 1952), up to the cap: a bomb is not unpacked first and measured afterwards."""
+        plain = b""
+        try:
+            for _ in range(MEMBERS):
+                if not body:
+                    break
+                inflater = zlib.decompressobj(wbits=31)
+                plain += inflater.decompress(body, self._largest + 1 - len(plain))
+                if len(plain) > self._largest:
+                    raise self._too_large()
+                if not inflater.eof:
+                    raise Problem(422, "the gzip body ends early: send it whole")
+                body = inflater.unused_data
+        except zlib.error:
+            raise Problem(
+                422, "the body says gzip and is not: compress it again, or leave Content-Encoding out"
+            ) from None
+        if body:
+            raise Problem(413, f"the body has more than {MEMBERS} gzip members: compress it as one")
+        return plain
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            413,
+            f"the body is over {self._largest} bytes (ingest.max_body_bytes): send fewer {self._what} at once",
+        )
+
+
+def sent_at(value: str | None) -> Instant | None:
+    """`Notifier-Sent-At`: RFC 3339, or seconds since the epoch; anything else counts as not sent."""
+    if value is None:
+        return None
+    try:
+        return parse_rfc3339(value)
+    except ValueError:
+        pass
+    try:
+        return int(float(value) * SECOND)
+    except (ValueError, OverflowError):
+        return None

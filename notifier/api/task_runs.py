@@ -1,0 +1,161 @@
+"""`/v1/task-runs` and `/v1/processes`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import ValidationError
+
+from notifier.api.access import Caller, LongName, Manager, OfProject, Paged, Reader, Sender
+from notifier.api.bodies import Acting, ActingBody, Heartbeat, documented
+from notifier.api.errors import invalid
+from notifier.api.openapi import PROBLEM, TASK_RUN_CHANGE, problems
+from notifier.api.problems import Problem, retry_after
+from notifier.api.reading import BodyReader, Headers, sent_at
+from notifier.api.run_answers import (
+    ChangeResults,
+    HeartbeatAnswer,
+    ReplayAnswer,
+    TaskRunAnswer,
+    TaskRunList,
+)
+from notifier.domain.event import Rejection
+from notifier.domain.task_run import RunState
+from notifier.domain.time import SECOND
+from notifier.ingest import task_runs as reading
+from notifier.ingest.batch import Malformed, accepts
+from notifier.ingest.task_runs import AcceptedRun, Arrival
+from notifier.oncall import task_runs
+from notifier.store.board import RunSearch
+from notifier.store.task_runs import INTERVAL, Beat
+
+router = APIRouter(tags=["task runs"])
+
+_encode = msgspec.json.Encoder().encode
+_CHANGES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": TASK_RUN_CHANGE, "minItems": 1, "maxItems": 1_000}
+            }
+        },
+    }
+}
+
+Filter = Annotated[LongName | None, Query(description="Only of this name.")]
+
+
+@router.post(
+    "/v1/task-runs",
+    status_code=202,
+    response_model=ChangeResults,
+    responses={
+        **problems(400, 401, 403, 408, 413, 415, 429, 503),
+        422: {
+            "description": "Not one change is valid.",
+            "content": {
+                **PROBLEM,
+                "application/json": {"schema": {"$ref": "#/components/schemas/ChangeResults"}},
+            },
+        },
+    },
+    openapi_extra=_CHANGES,
+)
+async def post_task_runs(request: Request, caller: Sender) -> Response:
+    """Changes of task runs, in any order and any number of times, gzip or not. 202 comes after the commit."""
+    headers, body = await _body(request, caller, "changes")
+    service = caller.service
+    now = service.database.now()
+    arrival = Arrival(project=caller.key.project, received_at=now, sent_at=sent_at(headers.sent_at))
+    try:
+        items = reading.read(body, headers.content_type, arrival)
+    except Malformed as refusal:
+        raise Problem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
+    changes = [item.run for item in items if isinstance(item, AcceptedRun)]
+    wait = service.events_quota.take(caller.key.id, len(changes), now)
+    if wait is not None:
+        raise retry_after(429, "this key's ingest.rate_limit is used up: send the same again later", wait)
+    if changes:
+        await service.runs.submit(changes)
+    return _results(items, status=202 if changes else 422)
+
+
+@router.get("/v1/task-runs", responses=problems(401, 403, 422, 503))
+async def list_task_runs(
+    caller: Reader,
+    page: Paged,
+    task: Filter = None,
+    state: RunState | None = None,
+    service: Filter = None,
+    key: Filter = None,
+    project: OfProject = None,
+) -> TaskRunList:
+    """Task runs, newest first, in all states unless filtered."""
+    search = RunSearch(project=caller.project(project), task=task, state=state, service=service, key=key)
+    found = await task_runs.find(caller.service.database, search, page)
+    return TaskRunList(items=[TaskRunAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/v1/task-runs/{id}", responses=problems(401, 403, 404, 422, 503))
+async def show_task_run(caller: Reader, id: str) -> TaskRunAnswer:  # noqa: A002 - the contract's name
+    """One task run."""
+    return TaskRunAnswer.of(await task_runs.one(caller.service.database, id, reach=caller.reach))
+
+
+@router.post(
+    "/v1/task-runs/{id}/replay",
+    status_code=202,
+    responses=problems(401, 403, 404, 409, 413, 415, 422, 503),
+    openapi_extra=documented(Acting, required=False),
+)
+async def replay_task_run(caller: Manager, id: str, body: ActingBody) -> TaskRunAnswer:  # noqa: A002
+    """Ask the application to run a failed or lost run again: the new run, which it gets with its next heartbeat."""
+    return TaskRunAnswer.of(await task_runs.replay(caller.service.database, id, caller.actor(body.actor)))
+
+
+@router.post(
+    "/v1/processes/heartbeat",
+    responses=problems(400, 401, 403, 408, 413, 415, 422, 503),
+    openapi_extra=documented(Heartbeat),
+)
+async def heartbeat(request: Request, caller: Sender) -> HeartbeatAnswer:
+    """A process lives, and runs these. Silent for three intervals, it is taken for dead and its runs for lost."""
+    _, data = await _body(request, caller, "ids")
+    try:
+        said = Heartbeat.model_validate_json(data)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_input=False, include_context=False)) from None
+    beat = Beat(
+        project=caller.key.project,
+        process=said.process_id,
+        service=said.service,
+        running=said.known_running(),
+        tasks=said.known_tasks(),
+        reports=None if said.reports is None else said.reports.bounded(),
+        ended=said.ended,
+    )
+    asked = await caller.service.runs.beat(beat)
+    return HeartbeatAnswer(replay=[ReplayAnswer.of(one) for one in asked], interval=INTERVAL // SECOND)
+
+
+async def _body(request: Request, caller: Caller, what: str) -> tuple[Headers, bytes]:
+    headers = Headers(request.scope["headers"])
+    if not accepts(headers.content_type):
+        raise Problem(415, "send application/json (or no content type)")
+    bodies = BodyReader(caller.service.settings.ingest.max_body_bytes, what)
+    return headers, await bodies.read(headers, request.receive)
+
+
+def _results(items: Sequence[AcceptedRun | Rejection], *, status: int) -> Response:
+    results: list[dict[str, Any]] = []
+    for index, item in enumerate(items):
+        if isinstance(item, Rejection):
+            error = f"{item.path}: {item.message}" if item.path else item.message
+            results.append({"status": "rejected", "warnings": [], "index": index, "error": error})
+        else:
+            results.append({"id": item.run.id, "status": "accepted", "warnings": item.warnings})
+    return Response(_encode({"results": results}), status_code=status, media_type="application/json")

@@ -1,0 +1,168 @@
+"""Dead letters: what waits for a person's decision, and the commands that renew it or give it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from notifier.domain.delivery import DeliveryState
+from notifier.domain.time import Instant
+from notifier.oncall import task_runs as runs_desk
+from notifier.oncall.actor import Actor
+from notifier.oncall.deliveries import configured
+from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.store import board, outbox, task_runs
+from notifier.store.alerting import Plan
+from notifier.store.board import Kind, Letter, RunStanding
+from notifier.store.database import Database, Tx
+
+AT_ONCE = 500
+"""Dead letters that one transaction decides about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which dead letters are decided about: those of these ids, or all of a channel, or all of a task."""
+
+    ids: Sequence[str] = ()
+    channel: str | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A dead letter that was named and left alone: its present state, None where there is none of that id.
+
+    Of a run that somebody has decided about, the state is what became of it: replayed, recovered, discarded.
+    """
+
+    id: str
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What a command about dead letters did, and what it left alone."""
+
+    ids: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+async def find(
+    database: Database, *, project: str, kind: Kind | None, channel: str | None, wanted: Wanted
+) -> Listing[Letter]:
+    """Deliveries and task runs that wait for a person, the latest first; with a channel, deliveries alone."""
+    after = wanted.after("dead-letters")
+    page = await database.read(
+        lambda tx: board.find_dead_letters(
+            tx, project=project, kind=kind, channel=channel, after=after, limit=wanted.limit
+        )
+    )
+    return listing("dead-letters", page)
+
+
+async def redeliver(database: Database, plan: Plan, actor: Actor, chosen: Chosen) -> Decided:
+    """Send dead deliveries again, and ask for dead runs again; what is not dead, or cannot be had, is skipped."""
+    decision = _Decision(
+        actor=actor,
+        action="redeliver",
+        send=lambda tx, ids: outbox.redeliver(tx, plan, ids),
+        targets=configured(plan),
+        runs=lambda tx, ids: _replay(tx, ids, actor),
+    )
+    return await _decide(database, decision, chosen)
+
+
+async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
+    """End dead letters for good; what is not dead is skipped."""
+    decision = _Decision(
+        actor=actor,
+        action="discard",
+        send=outbox.discard,
+        targets=None,
+        runs=lambda tx, ids: _discard(tx, ids, actor),
+    )
+    return await _decide(database, decision, chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """What is done to dead letters: `send` to deliveries, `runs` to task runs; both answer the ids that they did.
+
+    Deliveries are chosen by these target rows only, by any where that is None.
+    """
+
+    actor: Actor
+    action: str
+    send: Callable[[Tx, Sequence[str]], tuple[str, ...]]
+    targets: frozenset[int] | None
+    runs: Callable[[Tx, Sequence[str]], tuple[str, ...]]
+
+    def about(self, ids: Sequence[str]) -> Callable[[Tx], Decided]:
+        return lambda tx: self._make(tx, ids)
+
+    def _make(self, tx: Tx, ids: Sequence[str]) -> Decided:
+        known = board.states(tx, ids, project=self.actor.reach)
+        others = [id_ for id_ in ids if id_ not in known]
+        runs = board.run_standings(tx, others, project=self.actor.reach) if others else {}
+        chosen = [id_ for id_, (state, target) in sorted(known.items()) if self._concerns(state, target)]
+        done = self.send(tx, chosen) if chosen else ()
+        for id_ in done:
+            self.actor.record(tx, self.action, id_)
+        waiting = [id_ for id_, run in sorted(runs.items()) if run.letter == "waiting"]
+        done += self.runs(tx, waiting) if waiting else ()
+        states = {id_: state.value for id_, (state, _) in known.items()}
+        states |= {id_: _standing(run) for id_, run in runs.items()}
+        left = [id_ for id_ in ids if id_ not in set(done)]
+        return Decided(ids=done, skipped=tuple(Skipped(id=id_, state=states.get(id_)) for id_ in left))
+
+    def _concerns(self, state: DeliveryState, target: int) -> bool:
+        return state is DeliveryState.DEAD and (self.targets is None or target in self.targets)
+
+
+def _standing(run: RunStanding) -> str:
+    return run.state.value if run.letter in {None, "waiting"} else str(run.letter)
+
+
+def _replay(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
+    return tuple(id_ for id_ in ids if runs_desk.ask(tx, id_, actor, refused=False) is not None)
+
+
+def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
+    done = task_runs.discard(tx, ids, project=actor.reach)
+    for id_ in done:
+        actor.record(tx, "discard", id_)
+    return done
+
+
+async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> Decided:
+    if chosen.channel is None and chosen.task is None:
+        wanted = list(dict.fromkeys(chosen.ids))
+        batches = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
+        return _sum([await database.write(decision.about(batch)) for batch in batches])
+    now, last, parts = database.now(), None, []
+    # What dies again meanwhile is later than `now` or before `last`: the loop ends.
+    while batch := await database.read(_waiting(decision.actor.project, chosen, now, last)):
+        parts.append(await database.write(decision.about(batch)))
+        last = batch[-1]
+    return _sum(parts)
+
+
+def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Callable[[Tx], tuple[str, ...]]:
+    def work(tx: Tx) -> tuple[str, ...]:
+        if chosen.channel is not None:
+            return board.dead_ids(
+                tx, project=project, channel=chosen.channel, died_by=by, after=after, limit=AT_ONCE
+            )
+        return board.dead_run_ids(
+            tx, project=project, task=chosen.task or "", died_by=by, after=after, limit=AT_ONCE
+        )
+
+    return work
+
+
+def _sum(parts: Sequence[Decided]) -> Decided:
+    return Decided(
+        ids=tuple(id_ for part in parts for id_ in part.ids),
+        skipped=tuple(one for part in parts for one in part.skipped),
+    )

@@ -1,0 +1,66 @@
+"""Queries about task runs, and the command that asks for one again."""
+
+from __future__ import annotations
+
+from notifier.domain.task_run import RunState, TaskRun
+from notifier.oncall.actor import Actor
+from notifier.oncall.errors import Refused, Unknown
+from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.policy.runs import Refusal
+from notifier.store import board, task_runs
+from notifier.store.board import RunSearch
+from notifier.store.database import Database, Tx
+
+_SENTENCES: dict[Refusal, str] = {
+    "not_failed": "only a failed or lost run is replayed",
+    "replayed": "it was asked for again already, and that run has not failed",
+    "not_replayable": "its task was not declared with replay=True and store_args=True",
+    "touched": "scrubbing or truncation changed its arguments: run it from the application",
+}
+
+
+async def find(database: Database, search: RunSearch, wanted: Wanted) -> Listing[TaskRun]:
+    """Task runs of a project, newest first."""
+    after = wanted.after("task-runs")
+    page = await database.read(lambda tx: board.find_runs(tx, search, after=after, limit=wanted.limit))
+    return listing("task-runs", page)
+
+
+async def one(database: Database, id_: str, *, reach: str | None) -> TaskRun:
+    """The run with this id, or `Unknown`."""
+    return await database.read(lambda tx: _known(tx, id_, reach))
+
+
+async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
+    """Ask for a failed or lost run again; the new run. `Refused` with the old one's state where that cannot be."""
+
+    def work(tx: Tx) -> TaskRun:
+        found = _known(tx, id_, actor.reach)
+        new_id = ask(tx, found.id, actor)
+        assert new_id is not None
+        return _known(tx, new_id, found.project)
+
+    return await database.write(work)
+
+
+def ask(tx: Tx, id_: str, actor: Actor, *, refused: bool = True) -> str | None:
+    """The new run's id. Where the run is not to be had again: None, or `Refused`."""
+    asked = task_runs.ask(tx, id_, project=actor.reach, new_id=actor.new_id())
+    if asked is not None and asked.new_id is not None:
+        actor.record(tx, "replay", id_, asked.new_id)
+        return asked.new_id
+    if asked is not None and asked.refusal is not None and refused:
+        raise Refused(_sentence(asked.refusal, asked.state), state=asked.state.value)
+    return None
+
+
+def _sentence(refusal: Refusal, state: RunState) -> str:
+    sentence = _SENTENCES[refusal]
+    return f"{sentence}, and this one is {state.value}" if refusal == "not_failed" else sentence
+
+
+def _known(tx: Tx, id_: str, reach: str | None) -> TaskRun:
+    found = None if "\0" in id_ else board.task_run(tx, id_, project=reach)
+    if found is None:
+        raise Unknown("task run")
+    return found

@@ -135,7 +135,7 @@ def _narrowed(dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher]
     if search.state is not None:
         query = query.where(incidents.c.state == search.state.value)
     for matcher in exact:
-        value = sa.func.coalesce(_label(dialect, matcher.name), "")
+        value = sa.func.coalesce(label(dialect, matcher.name), "")
         query = query.where(value == matcher.value if matcher.op == "=" else value != matcher.value)
     # SQLite folds the case of ASCII letters only; other words are judged here.
     ascii_words = [word for word in search.words if word.isascii()]
@@ -146,11 +146,12 @@ def _in_sql(matcher: Matcher) -> bool:
     return matcher.op in {"=", "!="} and _PLAIN_NAME.fullmatch(matcher.name) is not None
 
 
-def _label(dialect: Dialect, name: str) -> sa.ColumnElement[str]:
+def label(dialect: Dialect, name: str) -> sa.ColumnElement[str]:
+    """A label of the incident, NULL where it has none. The name is a plain one."""
     if dialect == "sqlite":
         return sa.func.json_extract(incidents.c.labels, f'$."{name}"', type_=sa.Text())
-    label: sa.ColumnElement[str] = sa.cast(incidents.c.labels, JSONB)[name].astext
-    return label
+    value: sa.ColumnElement[str] = sa.cast(incidents.c.labels, JSONB)[name].astext
+    return value
 
 
 def _fits(row: sa.Row, matchers: Sequence[Matcher], words: Sequence[str]) -> bool:  # type: ignore[type-arg]

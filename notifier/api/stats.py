@@ -1,0 +1,42 @@
+"""`/v1/stats`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from notifier.api.access import OfProject, Reader
+from notifier.api.openapi import problems
+from notifier.api.stats_answers import StatsAnswer
+from notifier.oncall import stats
+
+router = APIRouter(tags=["stats"])
+
+Since = Annotated[
+    str,
+    Query(
+        max_length=64,
+        description="A duration (`90m`, `24h`, `7d`) or an RFC 3339 instant, within the last 365 days.",
+    ),
+]
+Step = Annotated[
+    stats.Step | None,
+    Query(description="Of the series; by default hours up to 48 h, else days. At most 1,000 entries."),
+]
+
+
+@router.get("/v1/stats", responses=problems(401, 403, 422, 503))
+async def show_stats(
+    request: Request,
+    caller: Reader,
+    since: Since = stats.SINCE_DEFAULT,
+    step: Step = None,
+    project: OfProject = None,
+) -> StatsAnswer:
+    """How tasks, errors and deliveries have done: in all, and step by step."""
+    wanted = caller.project(project)
+    # One at a time: over millions of rows it takes seconds and memory, and others want the database's readers, too.
+    async with request.app.state.stats:
+        found = await stats.read(caller.service.database, project=wanted, since=since, step=step)
+    return StatsAnswer.of(found)

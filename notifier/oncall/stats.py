@@ -1,0 +1,113 @@
+"""How tasks, errors and deliveries have done: in all, and hour by hour or day by day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from notifier.domain.time import DAY, HOUR, Duration, Instant, parse_rfc3339
+from notifier.oncall.errors import Unreadable
+from notifier.settings.values import positive_duration
+from notifier.store import board
+from notifier.store.board import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
+from notifier.store.database import Database, Tx
+
+SINCE_DEFAULT = "24h"
+LONGEST: Duration = 365 * DAY
+HOURLY_UP_TO: Duration = 48 * HOUR
+POINTS_AT_MOST = 1_000
+
+Step = Literal["hour", "day"]
+_STEPS: dict[Step, Duration] = {"hour": HOUR, "day": DAY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One hour or one day (UTC) that begins `at`, as far as it lies in the span."""
+
+    at: Instant
+    events: int
+    runs: RunCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Everything since a moment. `series` has every step of it, oldest first; its sums are those of the whole."""
+
+    since: Instant
+    step: Step
+    tasks: tuple[TaskFigures, ...]
+    errors: tuple[ErrorFigures, ...]
+    deliveries: tuple[ChannelFigures, ...]
+    series: tuple[Point, ...]
+
+
+async def read(database: Database, *, project: str, since: str, step: Step | None) -> Stats:
+    """The figures of a project; `Unreadable` where the question makes no sense."""
+    span = _span(since, step, database.now())
+
+    def work(tx: Tx) -> Stats:
+        return Stats(
+            since=span.since,
+            step=span.step,
+            tasks=board.task_figures(tx, project=project, since=span.since),
+            errors=board.error_figures(tx, project=project, since=span.since),
+            deliveries=board.channel_figures(tx, project=project, since=span.since),
+            series=_series(tx, project, span),
+        )
+
+    return await database.read(work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """From when to when, and in which steps."""
+
+    since: Instant
+    until: Instant
+    step: Step
+
+    @property
+    def size(self) -> Duration:
+        return _STEPS[self.step]
+
+    @property
+    def starts(self) -> range:
+        """The start of each step."""
+        return range(self.since // self.size * self.size, self.until + 1, self.size)
+
+
+def _span(since: str, step: Step | None, now: Instant) -> _Span:
+    begin = _since(since, now)
+    fitting: Step = "hour" if now - begin <= HOURLY_UP_TO else "day"
+    span = _Span(since=begin, until=now, step=step or fitting)
+    if len(span.starts) > POINTS_AT_MOST:
+        raise Unreadable(
+            "step", f"that would be more than {POINTS_AT_MOST:,} entries: ask for days, or for a shorter time"
+        )
+    return span
+
+
+def _since(text: str, now: Instant) -> Instant:
+    """A duration before now, or an instant."""
+    try:
+        at = parse_rfc3339(text) if "-" in text else now - positive_duration(text)
+    except ValueError:
+        raise Unreadable(
+            "since", "give a duration such as 90m, 24h or 7d, or an instant such as 2026-11-22T05:00:00Z"
+        ) from None
+    if not now - LONGEST <= at <= now:
+        raise Unreadable("since", "give a moment within the last 365 days")
+    return at
+
+
+def _series(tx: Tx, project: str, span: _Span) -> tuple[Point, ...]:
+    """Zero where nothing was. What a clock elsewhere dated later than now belongs to the last step."""
+    starts = span.starts
+    events = dict.fromkeys(starts, 0)
+    for at, n in board.events_by(tx, project=project, since=span.since, step=span.size).items():
+        events[min(at, starts[-1])] += n
+    runs = dict.fromkeys(starts, RunCounts())
+    for at, counts in board.runs_by(tx, project=project, since=span.since, step=span.size).items():
+        runs[min(at, starts[-1])] += counts
+    return tuple(Point(at=at, events=events[at], runs=runs[at]) for at in starts)

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from notifier.cli import events, files, keys, lists, probes
+from notifier.cli import demo, events, files, keys, lists, probes, stats
 from notifier.cli.options import Parser
 from notifier.cli.session import Exit, Failure, Session
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
@@ -43,10 +43,12 @@ def parser() -> Parser:
     top.set_defaults(run=None, config=None, json=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND [options]")
     files.add(commands)
+    demo.add(commands)
     events.add(commands)
     keys.add(commands)
     probes.add(commands)
     lists.add(commands)
+    stats.add(commands)
     files.add_backup(commands)
     return top
 

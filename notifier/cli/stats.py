@@ -1,0 +1,168 @@
+"""`notifier stats`: how tasks, errors and deliveries have done, as tables and sparklines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from notifier.cli.options import Arguments, Subparsers, command, query
+from notifier.cli.service import STRANGER, connect
+from notifier.cli.session import Exit, Failure, Session
+from notifier.cli.words import as_json, cell, table
+from notifier.domain.time import MINUTE, SECOND, words
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII_BLOCKS = "_.-:=+*#"
+WIDEST_LINE = 64
+
+EPILOG = """\
+  notifier stats --since 7d
+  notifier stats --since 2026-11-22T05:00:00Z --step hour
+
+A line is a bar for each hour, for each day beyond 48 h; a long one has several of them in a bar. Runs count at the
+hour they were created in. It needs a key with the scope `read`."""
+
+Row = Mapping[str, Any]
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(commands, "stats", show_stats, "show how tasks, errors and deliveries have done")
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "--since", metavar="WHEN", help="a duration such as 90m or 7d, or an RFC 3339 instant (default: 24h)"
+    )
+    parser.add_argument(
+        "--step", choices=["hour", "day"], help="of the lines (default: hours, days beyond 48 h)"
+    )
+
+
+def show_stats(arguments: Arguments, session: Session) -> Exit:
+    with connect(session, arguments.config) as service:
+        stats = service.get("/v1/stats", query(arguments, ("since", "step")))
+    parts = list(_parts(stats, blocks(session.stdout.encoding)))
+    session.put(as_json(stats) if arguments.json else "\n\n".join(parts))
+    return Exit.OK
+
+
+def blocks(encoding: str | None) -> str:
+    """Bars from the lowest to the highest, in ASCII where this encoding has no others."""
+    try:
+        BLOCKS.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII_BLOCKS
+    return BLOCKS
+
+
+def sparkline(values: Sequence[int], bars: str) -> str:
+    """A bar for each value, at most `WIDEST_LINE`: beyond that each stands for as many neighbours. Only 0 is lowest."""
+    each = -(-len(values) // WIDEST_LINE) or 1
+    sums = [sum(values[start : start + each]) for start in range(0, len(values), each)]
+    top, steps = max(sums, default=0), len(bars) - 1
+    return "".join(bars[-(-value * steps // top) if value > 0 else 0] for value in sums)
+
+
+def percentage(part: object) -> str:
+    """`99.9 %` of 0..1, rounded down: only all of it is 100 %, and only nothing is 0."""
+    number = _number(part)
+    if number is None:
+        return cell(part)
+    if 0 < number < 0.001:
+        return "<0.1 %"
+    # What a float leaves out of 0.29 must not cost a tenth.
+    return f"{math.floor(number * 1000 + 1e-9) / 10:.1f} %"
+
+
+def duration(millis: object) -> str:
+    """`<0.1 ms`, `3.4 ms`, `340 ms`, `1.2 s`, `12m`, `3h 5m`."""
+    number = _number(millis)
+    if number is None:
+        return cell(millis)
+    if 0 < number < 0.05:
+        return "<0.1 ms"
+    if number < 9.95 and number % 1:
+        return f"{number:.1f} ms"
+    if round(number) < SECOND:
+        return f"{number:.0f} ms"
+    # What is nearly a minute would be rounded to 60.0 s.
+    return f"{number / SECOND:.1f} s" if number < MINUTE - 50 else words(round(number / SECOND) * SECOND)
+
+
+def _parts(stats: Any, bars: str) -> Iterator[str]:
+    tasks, errors, deliveries, series = (
+        _rows(stats, name) for name in ("tasks", "errors", "deliveries", "series")
+    )
+    step = cell(series[0].get("step")) if series else "hour"
+    yield f"since {cell(stats.get('since'))}, by the {step}\n" + "\n".join(_lines(series, step, bars))
+    if tasks:
+        yield table(list(map(_task, tasks)))
+    if errors:
+        yield table(list(map(_error, errors)))
+    if deliveries:
+        yield table(list(map(_delivery, deliveries)))
+
+
+def _lines(series: Sequence[Row], step: str, bars: str) -> Iterator[str]:
+    for name in ("events", "runs"):
+        values = [_count(point, name) for point in series]
+        total = f"{sum(values):,} in all, at most {max(values, default=0):,} in {_a(step)}"
+        yield f"{name:6}  {sparkline(values, bars)}  {total}"
+
+
+def _a(step: str) -> str:
+    return f"an {step}" if step == "hour" else f"a {step}"
+
+
+def _task(row: Row) -> Row:
+    return {
+        "task": row.get("task"),
+        "runs": _grouped(row, "runs"),
+        "completed": _grouped(row, "completed"),
+        "failed": _grouped(row, "failed"),
+        "success": percentage(row.get("success_rate")),
+        "retries": _grouped(row, "retries"),
+        "p50": duration(row.get("p50_ms")),
+        "p95": duration(row.get("p95_ms")),
+    }
+
+
+def _error(row: Row) -> Row:
+    return {
+        "error": "(no exception)" if row.get("type") is None else row["type"],
+        "count": _grouped(row, "count"),
+        "share": percentage(row.get("share")),
+        "first_seen": row.get("first_seen"),
+        "last_seen": row.get("last_seen"),
+    }
+
+
+def _delivery(row: Row) -> Row:
+    return {
+        "channel": row.get("channel"),
+        "delivered": _grouped(row, "delivered"),
+        "dead": _grouped(row, "dead"),
+        "p95": duration(row.get("p95_ms")),
+    }
+
+
+def _rows(stats: Any, name: str) -> Sequence[Row]:
+    rows = stats.get(name)
+    if not (isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)):
+        raise Failure(Exit.UNREACHABLE, STRANGER)
+    return rows
+
+
+def _count(row: Row, name: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int):
+        raise Failure(Exit.UNREACHABLE, STRANGER)
+    return value
+
+
+def _grouped(row: Row, name: str) -> str:
+    return f"{_count(row, name):,}"
+
+
+def _number(value: object) -> float | None:
+    """A finite number; JSON of Python's kind knows others."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else None

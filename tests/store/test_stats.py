@@ -212,9 +212,12 @@ class TestDeliveries:
         ]
 
     async def test_only_what_ended_since(self, world: World) -> None:
-        """What died before the span, what waits, and what was given up are not in it."""
-        await world.bury()
-        at = world.clock.now()
+        """What was decided before and ended in the span is in it; what ended before it, or waits, is not."""
+        await world.post()
+        await world.alert()
+        at = world.clock.advance(MINUTE)
+        for job in await world.claim():
+            await world.fail(job)
         assert [(one.channel, one.dead, one.p95_ms) for one in await channels(world, at)] == [
             ("mail", 2, None)
         ]

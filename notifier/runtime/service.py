@@ -44,7 +44,7 @@ DRAIN: Duration = 20 * SECOND
 HOUSEKEEPING_REST: Duration = 5 * SECOND
 ACCOUNTED = (
     "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
-    "shed_deliveries",
+    "shed_deliveries", "shed_task_runs",
 )  # fmt: skip
 READY_FOR: Duration = SECOND
 

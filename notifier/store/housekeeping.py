@@ -20,16 +20,21 @@ from notifier.store.schema import (
     incidents,
     members,
     notifications,
+    processes,
+    run_incidents,
     tallies,
+    task_runs,
     threads,
 )
 from notifier.store.sizes import bytes_in_use
+from notifier.store.task_runs.statements import unfinished
 
 BATCH = 500
 IDS_BATCH = 2_000
 IDS_KEPT: Duration = 2 * DAY
 """Ids stay unique per project for at least 24 hours."""
 MINUTES_KEPT: Duration = 2 * DAY
+PROCESSES_KEPT: Duration = DAY
 FULL_AT = 0.9
 LIVE = ("pending", "sending")
 
@@ -62,6 +67,8 @@ class Keeper:
             lambda: old_deliveries(tx, tx.now - keep.deliveries),
             lambda: old_notifications(tx, tx.now - keep.deliveries),
             lambda: old_incidents(tx, tx.now - keep.incidents),
+            lambda: old_task_runs(tx, tx.now - keep.task_runs),
+            lambda: old_processes(tx, tx.now - PROCESSES_KEPT),
         )
         return any(job() for job in jobs) or self._ids(tx) or self._hourly(tx)
 
@@ -92,13 +99,14 @@ def size(tx: Tx) -> int:
 
 
 def shed(tx: Tx, max_size: int) -> int:
-    """At 90 % of the bound the oldest samples and finished deliveries go early, counted."""
+    """At 90 % of the bound the oldest samples, finished deliveries and completed runs go early, counted."""
     if tx.dialect == "postgresql" or size(tx) < max_size * FULL_AT:
         return 0
     samples = old_samples(tx, tx.now, shed_name="shed_samples")
     finished = old_deliveries(tx, tx.now, shed_name="shed_deliveries")
     old_notifications(tx, tx.now)
-    return samples + finished
+    completed = old_task_runs(tx, tx.now, shed_name="shed_task_runs")
+    return samples + finished + completed
 
 
 def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[str, str] | None:
@@ -196,6 +204,7 @@ def old_incidents(tx: Tx, before: Instant) -> int:
         (events, events.c.incident),
         (tallies, tallies.c.incident),
         (members, members.c.incident),
+        (run_incidents, run_incidents.c.incident),
     ):
         tx.run(sa.delete(table).where(column.in_(numbers)))
     tx.run(sa.delete(incidents).where(incidents.c.number.in_(numbers)))
@@ -216,6 +225,41 @@ def _empty_groups(tx: Tx, ids: Sequence[str]) -> None:
         tx.run(sa.delete(groups).where(groups.c.id.in_(empty)))
         undone = sa.exists().where(deliveries.c.thread == threads.c.id, deliveries.c.state.in_(LIVE))
         tx.run(sa.delete(threads).where(threads.c.group_id.in_(empty), ~undone))
+
+
+def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:
+    """Task runs past their time, whether or not they have ended; one that a living process runs stays.
+
+    Shedding leaves alone what has not ended, or what a person may still decide about.
+    """
+    owner = sa.exists().where(
+        processes.c.project == task_runs.c.project,
+        processes.c.id == task_runs.c.process,
+        processes.c.ended_at.is_(None),
+    )
+    query = sa.select(task_runs.c.project, task_runs.c.id).where(
+        task_runs.c.created_at < before, ~sa.and_(unfinished, owner)
+    )
+    if shed_name is not None:
+        query = query.where(task_runs.c.state == "completed")
+    names = [tuple(row) for row in tx.run(query.order_by(task_runs.c.created_at).limit(BATCH))]
+    if names:
+        tx.run(sa.delete(task_runs).where(sa.tuple_(task_runs.c.project, task_runs.c.id).in_(names)))
+        if shed_name is not None:
+            ledger.add(tx, {shed_name: len(names)})
+    return len(names)
+
+
+def old_processes(tx: Tx, before: Instant) -> int:
+    """Processes that ended long ago and left nothing that is still to be lost."""
+    left = sa.exists().where(
+        task_runs.c.project == processes.c.project, task_runs.c.process == processes.c.id, unfinished
+    )
+    query = sa.select(processes.c.project, processes.c.id).where(processes.c.ended_at < before, ~left)
+    names = [tuple(row) for row in tx.run(query.limit(BATCH))]
+    if names:
+        tx.run(sa.delete(processes).where(sa.tuple_(processes.c.project, processes.c.id).in_(names)))
+    return len(names)
 
 
 def old_minutes(tx: Tx, before: Instant) -> int:

@@ -22,6 +22,7 @@ Name = Literal[
     "created_deliveries",
     "shed_samples",
     "shed_deliveries",
+    "shed_task_runs",
     "probes",
 ]
 
@@ -58,6 +59,7 @@ class Accounting:
     pruned_deliveries: int
     shed_samples: int
     shed_deliveries: int
+    shed_task_runs: int
 
     @property
     def balanced(self) -> bool:
@@ -114,4 +116,5 @@ def accounting(tx: Tx) -> Accounting:
         pruned_deliveries=totals.get("pruned_deliveries", 0),
         shed_samples=totals.get("shed_samples", 0),
         shed_deliveries=totals.get("shed_deliveries", 0),
+        shed_task_runs=totals.get("shed_task_runs", 0),
     )

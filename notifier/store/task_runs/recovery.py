@@ -57,7 +57,7 @@ def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
 def after_events(tx: Tx, names: Iterable[Name]) -> None:
     """After events of runs were counted: where the runs had ended well before, their incidents may be over already."""
     rows = execute(tx, find_well, {"names": pack(sorted(names))})
-    _resolve(tx, {(row.project, row.id) for row in rows})
+    _resolve(tx, {(row.project, row.id) for row in rows if row.well})
 
 
 def _recover(tx: Tx, statement: Build, **rows: Sequence[Sequence[object]]) -> list[sa.Row[Any]]:

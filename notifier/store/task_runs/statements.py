@@ -111,13 +111,14 @@ def _recovering() -> sa.Update:
 
 
 def find_well(dialect: Dialect) -> sa.ClauseElement:
-    """Which of the named have ended well."""
+    """The named, and whether they have ended well. Whoever is making one of them good is waited for, and waits."""
     rows = unfold(dialect, "names", _NAME)
-    return (
-        sa.select(task_runs.c.project, task_runs.c.id)
-        .select_from(rows.join(task_runs, _named(rows)))
-        .where(ended_well(task_runs))
+    found = sa.select(task_runs.c.project, task_runs.c.id, ended_well(task_runs).label("well")).select_from(
+        rows.join(task_runs, _named(rows))
     )
+    if dialect == "sqlite":
+        return found
+    return found.order_by(task_runs.c.project, task_runs.c.id).with_for_update(read=True, of=task_runs)
 
 
 def find_incidents(dialect: Dialect) -> sa.ClauseElement:

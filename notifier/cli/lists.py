@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from notifier.cli.options import Arguments, Run, Subparsers, command, family, paged, query, segment
@@ -14,14 +14,19 @@ from notifier.domain.incident import State
 
 INCIDENT_COLUMNS = ("number", "id", "state", "severity", "count", "last_seen", "title")
 DELIVERY_COLUMNS = ("id", "state", "channel", "target", "reason", "attempts", "created_at", "detail")
-DEAD_LETTER_COLUMNS = ("id", "kind", "channel", "target", "reason", "at", "detail")
+DEAD_LETTER_COLUMNS = ("id", "kind", "channel", "target", "task", "reason", "at", "detail")
+FILTERS = ("state", "channel", "kind", "q", "limit", "cursor")
 
 
 def add(commands: Subparsers) -> None:
     _add_incidents(family(commands, "incidents", "show incidents"))
     _add_deliveries(family(commands, "deliveries", "show deliveries, or send one again"))
     _add_dead_letters(
-        family(commands, "dead-letters", "show what could not be delivered, and decide about it")
+        family(
+            commands,
+            "dead-letters",
+            "show deliveries that died and task runs that failed, and decide about them",
+        )
     )
 
 
@@ -53,23 +58,46 @@ def _add_deliveries(commands: Subparsers) -> None:
 
 def _add_dead_letters(commands: Subparsers) -> None:
     parser = command(
-        commands, "list", listing("/v1/dead-letters", DEAD_LETTER_COLUMNS), "list dead letters, newest first"
+        commands,
+        "list",
+        listing("/v1/dead-letters", DEAD_LETTER_COLUMNS, letter),
+        "list dead letters, newest first",
     )
+    parser.add_argument("--kind", choices=["delivery", "task_run"], help="only these")
+    parser.add_argument("--channel", metavar="NAME", help="only deliveries of this channel")
     paged(parser)
-    for name, summary in (("redeliver", "send dead letters again"), ("discard", "give dead letters up")):
+    for name, summary in (
+        ("redeliver", "send dead deliveries again, and ask for dead task runs again"),
+        ("discard", "give dead letters up"),
+    ):
         parser = command(commands, name, deciding(name), summary)
         parser.add_argument("ids", nargs="*", metavar="ID")
         parser.add_argument("--channel", metavar="NAME", help="all of this channel, instead of ids")
+        parser.add_argument("--task", metavar="NAME", help="all runs of this task, instead of ids")
 
 
-def listing(path: str, columns: Sequence[str]) -> Run:
+def listing(
+    path: str, columns: Sequence[str], row: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+) -> Run:
+    """A command that shows one page of a list; `row` makes of an item what a table shows of it."""
+
     def run(arguments: Arguments, session: Session) -> Exit:
         with connect(session, arguments.config) as service:
-            page = service.page(path, query(arguments, ("state", "channel", "q", "limit", "cursor")))
-        show_page(page, columns, arguments, session)
+            page = service.page(path, query(arguments, FILTERS))
+        shown = page if arguments.json else {**page, "items": [row(item) for item in page["items"]]}
+        show_page(shown, columns, arguments, session)
         return Exit.OK
 
     return run
+
+
+def letter(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A dead letter in the columns of both kinds: a run's reason is its state, its detail what it failed with."""
+    if item.get("kind") != "task_run":
+        return item
+    error = item.get("error") or {}
+    said = [str(error[name]) for name in ("type", "message") if error.get(name)]
+    return {**item, "reason": item.get("state"), "detail": ": ".join(said) or None}
 
 
 def showing(path: str) -> Run:
@@ -89,11 +117,13 @@ def redeliver(arguments: Arguments, session: Session) -> Exit:
 
 def deciding(action: str) -> Run:
     def run(arguments: Arguments, session: Session) -> Exit:
-        if bool(arguments.ids) == bool(arguments.channel):
+        given = {name: getattr(arguments, name) for name in ("ids", "channel", "task")}
+        chosen = {name: value for name, value in given.items() if value}
+        if len(chosen) != 1:
             raise Failure(
-                Exit.USAGE, "name the dead letters by their ids, or all of a channel by --channel NAME."
+                Exit.USAGE,
+                "name the dead letters by their ids, or all of a channel (--channel NAME) or a task (--task NAME).",
             )
-        chosen = {"channel": arguments.channel} if arguments.channel else {"ids": arguments.ids}
         with connect(session, arguments.config) as service:
             show(service.post(f"/v1/dead-letters/{action}", chosen), arguments, session)
         return Exit.OK

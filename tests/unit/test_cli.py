@@ -170,9 +170,14 @@ def test_deliveries_redeliver_posts_to_the_row(api: Api, shell: Shell) -> None:
 
 @pytest.mark.parametrize("action", ["redeliver", "discard"])
 @pytest.mark.parametrize(
-    ("arguments", "body"), [(("a", "b"), {"ids": ["a", "b"]}), (("--channel", "mail"), {"channel": "mail"})]
+    ("arguments", "body"),
+    [
+        (("a", "b"), {"ids": ["a", "b"]}),
+        (("--channel", "mail"), {"channel": "mail"}),
+        (("--task", "billing.charge"), {"task": "billing.charge"}),
+    ],
 )
-def test_dead_letters_are_decided_by_ids_or_by_channel(
+def test_dead_letters_are_decided_by_ids_channel_or_task(
     api: Api, shell: Shell, action: str, arguments: tuple[str, ...], body: object
 ) -> None:
     api.answer(f"POST /v1/dead-letters/{action}", {"count": 2})
@@ -180,8 +185,34 @@ def test_dead_letters_are_decided_by_ids_or_by_channel(
     assert api.asked[0].document == body
 
 
-@pytest.mark.parametrize("arguments", [(), ("a", "--channel", "mail")])
-def test_dead_letters_want_ids_or_a_channel_not_both(shell: Shell, arguments: tuple[str, ...]) -> None:
+def test_dead_letters_of_both_kinds_share_a_table(api: Api, shell: Shell) -> None:
+    """A delivery shows channel and target, a run its task, its state and what it failed with; JSON is as it came."""
+    run = {"id": "r1", "kind": "task_run", "task": "billing.charge", "state": "failed", "at": "now",
+           "error": {"type": "TimeoutError", "message": "too slow", "frames": []}}  # fmt: skip
+    delivery = {"id": "d1", "kind": "delivery", "channel": "mail", "target": "a@b.c", "reason": "opened", "at": "now",
+                "detail": "refused"}  # fmt: skip
+    api.answer("GET /v1/dead-letters", {"items": [run, delivery], "next_cursor": None})
+    head, first, second = shell("dead-letters", "list", "--kind", "task_run").out.splitlines()
+    assert head.split() == ["ID", "KIND", "CHANNEL", "TARGET", "TASK", "REASON", "AT", "DETAIL"]
+    assert first.split() == [
+        "r1",
+        "task_run",
+        "-",
+        "-",
+        "billing.charge",
+        "failed",
+        "now",
+        "TimeoutError:",
+        "too",
+        "slow",
+    ]
+    assert second.split() == ["d1", "delivery", "mail", "a@b.c", "-", "opened", "now", "refused"]
+    assert api.asked[0].query == {"kind": "task_run"}
+    assert json.loads(shell("dead-letters", "list", "--json").out)["items"] == [run, delivery]
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", "--channel", "mail"), ("--task", "t", "--channel", "mail")])
+def test_dead_letters_want_one_of_ids_channel_and_task(shell: Shell, arguments: tuple[str, ...]) -> None:
     """Discarding everything by a slip is impossible."""
     assert shell("dead-letters", "discard", *arguments).status == 2
 

@@ -14,6 +14,12 @@ UNFINISHED = "state IN ('pending', 'processing', 'retrying')"
 
 
 def upgrade() -> None:
+    _task_runs()
+    _run_incidents()
+    _processes()
+
+
+def _task_runs() -> None:
     op.create_table(
         "task_runs",
         sa.Column("project", sa.Text(), nullable=False),
@@ -47,6 +53,9 @@ def upgrade() -> None:
     _partial("ix_task_runs_replay", "task_runs", ["project", "replay_of"], "replay_of IS NOT NULL")
     _partial("ix_task_runs_letters", "task_runs", ["project", "finished_at", "id"], "letter = 'waiting'")
     _partial("ix_task_runs_asked", "task_runs", ["project", "asked_at"], "asked_at IS NOT NULL")
+
+
+def _run_incidents() -> None:
     op.create_table(
         "run_incidents",
         sa.Column("project", sa.Text(), nullable=False),
@@ -57,6 +66,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_run_incidents_incident", "run_incidents", ["incident"])
+
+
+def _processes() -> None:
     op.create_table(
         "processes",
         sa.Column("project", sa.Text(), nullable=False),

@@ -338,9 +338,13 @@ run_incidents = Table(
     Column("run", Text, primary_key=True),
     Column("incident", Big, primary_key=True, autoincrement=False),
     Column("n", Big, nullable=False),
+    # Whether the run has ended well: completed, or made good by a later one.
+    Column("well", sa.SmallInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
+_failing = run_incidents.c.well == sa.literal_column("0")
 Index("ix_run_incidents_incident", run_incidents.c.incident)
+Index("ix_run_incidents_failing", run_incidents.c.incident, sqlite_where=_failing, postgresql_where=_failing)
 
 # Processes of applications, as their heartbeats tell; `running` is a JSON list of run ids, `tasks` of task names.
 processes = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -231,6 +232,58 @@ class TestRecovery:
             assert await state(benches[0], three) == RECOVERED, number
         for replica in replicas:
             await replica.aclose()
+
+
+def ended_well(run_: TaskRun, runs: list[TaskRun]) -> bool:
+    """The rule, read aloud: completed; or a later run of its key was; or one that replays it has ended well."""
+    if run_.state is COMPLETED:
+        return True
+    by_key = any(
+        one.state is COMPLETED and one.key == run_.key and (one.finished_at or 0) >= (run_.finished_at or 0)
+        for one in runs
+    )
+    return (run_.key is not None and by_key) or any(
+        ended_well(one, runs) for one in runs if one.replay_of == run_.id
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_comes_in_whatever_order_the_rule_holds(bench: Bench, seed: int) -> None:
+    """Random runs with keys and replays, in random batches: letters and incidents are what the rule says."""
+    dice = random.Random(seed)
+    runs = [
+        run(
+            f"r{number}",
+            dice.choice([COMPLETED, FAILED, LOST]),
+            dice.randrange(5_000, 5_010),
+            key=dice.choice([None, "1", "2", "3"]),
+            replay_of=f"r{dice.randrange(number)}" if number and dice.random() < 0.4 else None,
+            error={"type": "TaskLost", "reason": "cancelled"},
+        )
+        for number in range(14)
+    ]
+    linked = {one.id: f"fp{dice.randrange(6)}" for one in runs if dice.random() < 0.6}
+    first = [] if seed % 2 else list(linked)
+    for id_ in first:
+        await broke(bench, id_, linked[id_])
+    steps: list[Any] = [*runs, *(id_ for id_ in linked if id_ not in first)]
+    dice.shuffle(steps)
+    while steps:
+        size = dice.randrange(1, 4)
+        batch, steps = steps[:size], steps[size:]
+        for id_ in batch:
+            if isinstance(id_, str):
+                await broke(bench, id_, linked[id_])
+        if changes := [one for one in batch if isinstance(one, TaskRun)]:
+            await tell(bench, *changes)
+    well = {one.id: ended_well(one, runs) for one in runs}
+    assert await letters(bench) == {
+        one.id: None if one.state is COMPLETED else "recovered" if well[one.id] else "waiting" for one in runs
+    }
+    for fingerprint in set(linked.values()):
+        over = all(well[id_] for id_, each in linked.items() if each == fingerprint)
+        if over or first:
+            assert await state(bench, fingerprint) == (RECOVERED if over else OPEN)
 
 
 class TestReplay:

@@ -20,6 +20,8 @@ from notifier.store.task_runs.statements import (
     find_failing,
     find_incidents,
     find_well,
+    mark_failing,
+    mark_well,
     recover_keyed,
     recover_named,
     recover_replayed,
@@ -51,6 +53,10 @@ def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
             break
         # Each turn recovers runs that were not: it ends, also where runs replay each other in a circle.
         made_good, parents = _recover(tx, recover_replayed, names=sorted(parents)), set()
+    failing = {(run.project, run.id) for run in others} - well
+    if failing:
+        # One that was made good may have gone on, and failed later.
+        execute(tx, mark_failing, {"names": pack(sorted(failing))})
     _resolve(tx, well)
 
 
@@ -68,7 +74,9 @@ def _recover(tx: Tx, statement: Build, **rows: Sequence[Sequence[object]]) -> li
 def _resolve(tx: Tx, well: set[Name]) -> None:
     if not well:
         return
-    rows = execute(tx, find_incidents, {"names": pack(sorted(well))}).all()
+    names = {"names": pack(sorted(well))}
+    rows = execute(tx, find_incidents, names).all()
+    execute(tx, mark_well, names)
     over = [row.number for row in rows if _verdict(tx, row.number, row.events) == "recovered"]
     if over:
         tx.run(
@@ -87,7 +95,7 @@ def _resolve(tx: Tx, well: set[Name]) -> None:
 
 
 def _verdict(tx: Tx, number: int, count: int) -> runs.Verdict:
-    # The cheaper question first: while a storm goes on, one failing run is soon found.
+    # The cheaper question first: an index has the failing ones.
     failing = execute(tx, find_failing, {"number": number}).first() is not None
     of_runs = 0 if failing else int(execute(tx, count_events, {"number": number}).scalar_one())
     return runs.verdict(count=count, of_runs=count if failing else of_runs, failing=failing)

@@ -121,11 +121,18 @@ def find_well(dialect: Dialect) -> sa.ClauseElement:
     return found.order_by(task_runs.c.project, task_runs.c.id).with_for_update(read=True, of=task_runs)
 
 
+def _link_of(rows: sa.Subquery) -> sa.ColumnElement[bool]:
+    return sa.and_(run_incidents.c.project == rows.c.project, run_incidents.c.run == rows.c.id)
+
+
+_failing = run_incidents.c.well == sa.literal_column("0")
+
+
 def find_incidents(dialect: Dialect) -> sa.ClauseElement:
-    """The incidents that are not resolved and count events of the named runs."""
+    """The incidents that are not resolved and count events of the named runs, which were not known to be well."""
     rows = unfold(dialect, "names", _NAME)
-    counts = sa.and_(run_incidents.c.project == rows.c.project, run_incidents.c.run == rows.c.id)
-    numbers = sa.select(run_incidents.c.incident).select_from(rows.join(run_incidents, counts))
+    links = rows.join(run_incidents, sa.and_(_link_of(rows), _failing))
+    numbers = sa.select(run_incidents.c.incident).select_from(links)
     found = sa.select(incidents.c.number, incidents.c.count.label("events")).where(
         incidents.c.number.in_(numbers), incidents.c.closed == OPEN
     )
@@ -134,6 +141,16 @@ def find_incidents(dialect: Dialect) -> sa.ClauseElement:
     return found.order_by(
         incidents.c.project, incidents.c.environment, incidents.c.fingerprint
     ).with_for_update(of=incidents)
+
+
+def mark_well(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "names", _NAME)
+    return sa.update(run_incidents).values(well=sa.literal_column("1")).where(_link_of(rows), _failing)
+
+
+def mark_failing(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "names", _NAME)
+    return sa.update(run_incidents).values(well=sa.literal_column("0")).where(_link_of(rows), ~_failing)
 
 
 def count_events(_dialect: Dialect) -> sa.ClauseElement:
@@ -145,22 +162,15 @@ def count_events(_dialect: Dialect) -> sa.ClauseElement:
 
 def find_failing(_dialect: Dialect) -> sa.ClauseElement:
     """One run of an incident that has not ended well, be it that nothing is known of it yet."""
-    joined = run_incidents.outerjoin(
-        task_runs,
-        sa.and_(task_runs.c.project == run_incidents.c.project, task_runs.c.id == run_incidents.c.run),
-    )
-    return (
-        sa.select(run_incidents.c.run)
-        .select_from(joined)
-        .where(run_incidents.c.incident == sa.bindparam("number", type_=Big), ~ended_well(task_runs))
-        .limit(1)
-    )
+    of_incident = run_incidents.c.incident == sa.bindparam("number", type_=Big)
+    return sa.select(run_incidents.c.run).where(of_incident, _failing).limit(1)
 
 
 def link(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "links", [(column.name, column.type) for column in run_incidents.c])
-    names = [column.name for column in run_incidents.c]
-    insert = upsert(dialect, run_incidents).from_select(names, sa.select(*rows.c).where(sa.true()))
+    names = ["project", "run", "incident", "n"]
+    rows = unfold(dialect, "links", [(name, run_incidents.c[name].type) for name in names])
+    chosen = sa.select(*rows.c).where(sa.true())
+    insert = upsert(dialect, run_incidents).from_select(names, chosen, include_defaults=False)
     return insert.on_conflict_do_update(
         index_elements=["project", "run", "incident"], set_={"n": run_incidents.c.n + insert.excluded.n}
     )

@@ -62,10 +62,12 @@ def _run_incidents() -> None:
         sa.Column("run", sa.Text(), nullable=False),
         sa.Column("incident", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("well", sa.SmallInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("project", "run", "incident"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_run_incidents_incident", "run_incidents", ["incident"])
+    _partial("ix_run_incidents_failing", "run_incidents", ["incident"], "well = 0")
 
 
 def _processes() -> None:

@@ -2,7 +2,7 @@
 
     capture (any thread, the event loop too)  ->  Transport  ->  the service, a test's memory, or nowhere
 
-`HttpTransport` in `notifier.client.sending` is the real one.
+`HttpTransport` in `notifier.client.dispatch` is the real one.
 """
 
 from __future__ import annotations
@@ -94,3 +94,23 @@ class Transport(Protocol):
     def close(self, timeout: float) -> None:
         """`flush`, keep the rest for a later process, and stop. Blocks."""
         ...
+
+
+class NullTransport:
+    """Nobody is told: there is no address or no key."""
+
+    def open(self, source: Source) -> None: ...
+    def event(self, event: Document) -> None: ...
+    def run(self, change: Document) -> None: ...
+    def drop(self, reason: str) -> None: ...
+    def beat(self) -> None: ...
+    def fetch_run(self, id_: str) -> Document | None:  # noqa: ARG002 - the protocol's name
+        return None
+
+    def flush(self, timeout: float) -> bool:  # noqa: ARG002
+        return True
+
+    def counts(self) -> Counts:
+        return Counts()
+
+    def close(self, timeout: float) -> None: ...

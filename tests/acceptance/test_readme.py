@@ -36,8 +36,8 @@ SECRETS = {
     "NEW_SECRET": SECRET,
     "OLD_SECRET": "whsec_" + base64.b64encode(bytes(24)).decode(),
 }
-# What installs, or would serve on a port of its own; other tests do what can be done without a network.
-NOT_RUN = ("pip install", "docker ", "export ")
+# What installs, or would serve on a port of its own: other tests do it.
+NOT_RUN = ("pip install", "docker ", "export ", "uvicorn ")
 
 
 @dataclass(frozen=True, kw_only=True)

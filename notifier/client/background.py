@@ -1,0 +1,63 @@
+"""What a failure's own traceback tells of Starlette's background tasks.
+
+Starlette runs them one after the other in `BackgroundTasks.__call__`; its frame in the traceback names the function
+that failed, and the ones after it, which will not run. Nothing has to be patched to learn them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A background task that raised. `skipped` are Starlette's tasks after it, in their order."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    skipped: tuple[Any, ...]
+
+
+def find(error: BaseException) -> Failed | None:
+    """The background task that this exception came out of; None: it came out of something else."""
+    module = sys.modules.get("starlette.background")
+    if module is None:
+        return None
+    calls = [frame for frame in _frames(error) if frame.f_code.co_name == "__call__"]
+    selves = [(frame, frame.f_locals.get("self")) for frame in calls]
+    # FastAPI's list has a loop of its own, so that what counts is whose method it is.
+    lists = [(frame, self) for frame, self in selves if isinstance(self, module.BackgroundTasks)]
+    tasks = [self for _, self in selves if isinstance(self, module.BackgroundTask) and hasattr(self, "func")]
+    if not tasks:
+        return None
+    # The innermost list first: what follows there would have run first.
+    skipped = [
+        task for frame, self in reversed(lists) for task in _after(self.tasks, frame.f_locals.get("task"))
+    ]
+    failed = tasks[-1]
+    return Failed(
+        function=failed.func, args=tuple(failed.args), kwargs=dict(failed.kwargs), skipped=tuple(skipped)
+    )
+
+
+def _frames(error: BaseException) -> list[FrameType]:
+    """The traceback's frames; where the exception only wraps another, that one's follow."""
+    found = []
+    trace = error.__traceback__
+    while trace is not None:
+        found.append(trace.tb_frame)
+        trace = trace.tb_next
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        found += _frames(error.exceptions[0])
+    return found
+
+
+def _after(tasks: Sequence[Any], at: object) -> list[Any]:
+    """The tasks that follow the one the loop was at."""
+    place = next((index for index, task in enumerate(tasks) if task is at), len(tasks))
+    return list(tasks[place + 1 :])

@@ -1,0 +1,67 @@
+"""What is known about the work at hand, in context variables: each request, task and thread has its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from notifier.client.execution import Attempt
+
+Scope = MutableMapping[str, Any]
+
+values: ContextVar[Mapping[str, object]] = ContextVar("notifier_values")
+request: ContextVar[Scope] = ContextVar("notifier_request")
+attempt: ContextVar[Attempt | None] = ContextVar("notifier_attempt", default=None)
+
+_NOTHING: Mapping[str, object] = {}
+
+
+@contextmanager
+def added(given: Mapping[str, object]) -> Iterator[None]:
+    """Values that every report within carries under `context`."""
+    token = values.set({**values.get(_NOTHING), **given})
+    try:
+        yield
+    finally:
+        values.reset(token)
+
+
+def of_request() -> tuple[dict[str, Any], str | None]:
+    """The request at hand (method, route, id), without its body, query or headers; and its trace id."""
+    scope = request.get(None)
+    if scope is None:
+        return {}, _active_span()
+    found: dict[str, Any] = {"method": scope.get("method", "WEBSOCKET")}
+    route = getattr(scope.get("route"), "path", None)
+    found["route"] = route if isinstance(route, str) else scope.get("path", "")
+    trace: str | None = None
+    for name, value in scope.get("headers", ()):
+        if name == b"x-request-id":
+            found["request_id"] = value[:128].decode("latin-1")
+        elif name == b"traceparent":
+            trace = _trace_id(value)
+    return found, trace or _active_span()
+
+
+def _trace_id(header: bytes) -> str | None:
+    """W3C Trace Context, 3.2: `version-traceid-parentid-flags`."""
+    parts = header.split(b"-")
+    if len(parts) < 4 or len(parts[1]) != 32 or parts[1] == b"0" * 32:
+        return None
+    return parts[1].decode("latin-1")
+
+
+def _active_span() -> str | None:
+    """The trace of OpenTelemetry's current span, where an application uses it."""
+    api = sys.modules.get("opentelemetry.trace")
+    if api is None:
+        return None
+    try:
+        number = int(api.get_current_span().get_span_context().trace_id)
+    except Exception:  # noqa: BLE001 - another library's affair
+        return None
+    return f"{number:032x}" if number else None

@@ -1,0 +1,36 @@
+"""Documents as JSON records; whatever is in them, a record comes out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from notifier.client import shown
+
+LEAST_BYTES: Final = 16_384
+
+
+def record(document: dict[str, Any]) -> bytes:
+    """One line of JSON. What an application's `before_send` put in and JSON cannot hold is shown as text."""
+    try:
+        text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    except (ValueError, TypeError, RecursionError):
+        text = json.dumps(shown.plain(document, budget=4 * shown.BUDGET), separators=(",", ":"))
+    return text.encode("ascii", "backslashreplace")
+
+
+def shrunk(line: bytes) -> bytes | None:
+    """The event without what is large: source lines, context, long texts; None: it was small already."""
+    if len(line) <= LEAST_BYTES:
+        return None
+    document = json.loads(line)
+    for name in ("context", "labels", "arguments", "result", "links"):
+        if document.get(name):
+            document[name] = {} if isinstance(document[name], dict) else None
+    inner = document.get("exception") or document.get("error")
+    while isinstance(inner, dict):
+        inner["frames"] = [{**frame, "code": None} for frame in (inner.get("frames") or [])[-20:]]
+        inner["message"] = str(inner.get("message"))[:500]
+        inner["notes"] = (inner.get("notes") or [])[:3]
+        inner = inner.get("cause")
+    return record({name: value for name, value in document.items() if value is not None})

@@ -1,0 +1,139 @@
+"""One request to the service, and what its answer means."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import httpx
+
+Meaning = Literal["taken", "later", "too_large", "unfit", "refused", "stranger"]
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+GZIP_FROM: Final = 1_024
+AFTER_AT_MOST_S: Final = 300.0
+CONNECT_S: Final = 3.0
+TOTAL_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What it said, by what is to be done.
+
+    `later`: the service is away or busy; `after` is how long it asks to wait, in seconds. `unfit`: something in it
+    cannot be read. `refused`: the key does not work. `stranger`: what answers is no notifier. `taken`: all of it, but
+    for `rejected` items that it will never take. `why` is in its own words.
+    """
+
+    meaning: Meaning
+    after: float | None = None
+    rejected: int = 0
+    why: str = ""
+    body: Any = None
+
+
+class Exchange:
+    """A keep-alive connection to the service. Used by one thread at a time; never raises."""
+
+    def __init__(self, url: str, key: str, *, now: Callable[[], float] = time.time) -> None:
+        self._url = url
+        self._key = key
+        self._now = now
+        self._http: httpx.Client | None = None
+
+    def post(self, path: str, records: Sequence[bytes]) -> Answer:
+        """An array of JSON records."""
+        return self._asked("POST", path, b"[" + b",".join(records) + b"]")
+
+    def post_one(self, path: str, document: Any, *, seconds: float = TOTAL_S) -> Answer:
+        return self._asked("POST", path, json.dumps(document).encode(), seconds)
+
+    def get(self, path: str, *, seconds: float) -> Answer:
+        return self._asked("GET", path, b"", seconds)
+
+    def close(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+    def _asked(self, method: str, path: str, body: bytes, seconds: float = TOTAL_S) -> Answer:
+        try:
+            response = self._request(method, path, body, seconds)
+        except Exception as error:  # noqa: BLE001 - whatever the network did, the report waits
+            self.close()
+            return Answer(meaning="later", why=f"{type(error).__name__}: {error}")
+        return read(
+            response.status_code, response.headers.get("retry-after"), response.content, now=self._now()
+        )
+
+    def _request(self, method: str, path: str, body: bytes, seconds: float) -> httpx.Response:
+        import httpx  # noqa: PLC0415 - forty milliseconds that only this thread needs
+
+        if self._http is None:
+            beyond = urlsplit(self._url).hostname not in LOOPBACK
+            self._http = httpx.Client(base_url=self._url, follow_redirects=False, trust_env=beyond)
+        sent_at = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
+        headers = {"authorization": f"Bearer {self._key}", "notifier-sent-at": sent_at.replace("+00:00", "Z")}
+        if body:
+            headers["content-type"] = "application/json"
+        if len(body) >= GZIP_FROM and path != HEARTBEAT:
+            body, headers["content-encoding"] = gzip.compress(body, 1), "gzip"
+        timeout = httpx.Timeout(seconds, connect=min(CONNECT_S, seconds))
+        return self._http.request(method, path, content=body or None, headers=headers, timeout=timeout)
+
+
+HEARTBEAT: Final = "/v1/processes/heartbeat"
+
+
+def read(status: int, retry_after: str | None, body: bytes, *, now: float) -> Answer:
+    """What an answer means. Pure."""
+    document = _json(body)
+    words = _words(document, status)
+    if 200 <= status < 300 or (status == 422 and isinstance(document, dict) and "results" in document):
+        results = document.get("results", ()) if isinstance(document, dict) else ()
+        rejected = [one for one in results if isinstance(one, dict) and one.get("status") == "rejected"]
+        why = str(rejected[0].get("error", "")) if rejected else ""
+        return Answer(meaning="taken", rejected=len(rejected), why=why, body=document)
+    if status in {401, 403}:
+        return Answer(meaning="refused", why=words)
+    if status == 413:
+        return Answer(meaning="too_large", why=words)
+    if status in {400, 422} and isinstance(document, dict) and "detail" in document:
+        return Answer(meaning="unfit", why=words)
+    if status in {408, 425, 429} or status >= 500:
+        return Answer(meaning="later", after=wait(retry_after, now=now), why=words)
+    return Answer(meaning="stranger", why=words)
+
+
+def wait(header: str | None, *, now: float) -> float | None:
+    """Seconds that `Retry-After` asks for (RFC 9110, 10.2.3): a number or an HTTP date, at most five minutes."""
+    if not header:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(header)
+        except (ValueError, TypeError):
+            return None
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
+    return min(max(0.0, seconds), AFTER_AT_MOST_S) if seconds == seconds else None  # noqa: PLR0124 - NaN
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _words(document: Any, status: int) -> str:
+    detail = document.get("detail") if isinstance(document, dict) else None
+    return f"{status}: {str(detail)[:300]}" if detail else f"it answered {status}"

@@ -1,0 +1,322 @@
+"""What waits to be sent, in order: frames in files of one process, each checksummed, or in memory where no disk is.
+
+A frame is a header and a compressed body of JSON records, one a line, all of one kind. A file that is whole and sent is
+deleted; where reading goes on is in the tally. What cannot be read is skipped, never trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from notifier.client.dispatch.tally import Tally
+
+Kind = Literal["events", "runs"]
+KINDS: Final[tuple[Kind, ...]] = ("events", "runs")
+SEGMENT_BYTES: Final = 1 << 20
+MEMORY_BYTES: Final = 16 << 20
+
+_MAGIC: Final = b"NTFJ"
+_header = struct.Struct("<4sBIIIdq")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Records of one kind that follow each other. `frames` is how many frames they were, `at` when the first came."""
+
+    kind: Kind
+    records: Sequence[bytes]
+    frames: int
+    at: float
+
+
+class Journal(Protocol):
+    """A queue of frames. Safe from several threads."""
+
+    tally: Tally
+
+    @property
+    def waiting(self) -> int:
+        """Records that are in it."""
+        ...
+
+    def append(self, kind: Kind, records: Sequence[bytes], mark: int) -> bool:
+        """Put them at the end; False: it is full, or the disk will not. `mark`: how many reports were taken by now."""
+        ...
+
+    def peek(self, most: int, most_bytes: int) -> Batch | None:
+        """The first records, at most that many of one kind, at least one frame; None: there are none."""
+        ...
+
+    def advance(self, batch: Batch) -> None:
+        """Forget these: they have been dealt with."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    kind: Kind
+    count: int
+    at: float
+    body: bytes
+    # Where the one after it begins.
+    end: tuple[int, int] = (0, 0)
+    mark: int = 0
+
+    @property
+    def records(self) -> list[bytes]:
+        return zlib.decompress(self.body).split(b"\n")
+
+
+class MemoryJournal:
+    """Where no folder can be written: bounded, and gone with the process."""
+
+    def __init__(
+        self, tally: Tally, *, most_bytes: int = MEMORY_BYTES, now: Callable[[], float] = time.time
+    ) -> None:
+        self.tally = tally
+        self._frames: deque[_Frame] = deque()
+        self._bytes = 0
+        self._waiting = 0
+        self._most = most_bytes
+        self._now = now
+        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def append(self, kind: Kind, records: Sequence[bytes], mark: int) -> bool:
+        frame = _Frame(kind, len(records), self._now(), zlib.compress(b"\n".join(records), 1), mark=mark)
+        with self._lock:
+            if self._bytes + len(frame.body) > self._most:
+                return False
+            self._frames.append(frame)
+            self._bytes += len(frame.body)
+            self._waiting += frame.count
+        return True
+
+    def peek(self, most: int, most_bytes: int) -> Batch | None:
+        with self._lock:
+            return batch_of(list(self._frames)[:most], most, most_bytes)
+
+    def advance(self, batch: Batch) -> None:
+        with self._lock:
+            for _ in range(batch.frames):
+                frame = self._frames.popleft()
+                self._bytes -= len(frame.body)
+                self._waiting -= frame.count
+
+    def close(self) -> None:
+        """There is nothing to keep."""
+
+
+def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> Batch | None:
+    """As many of the first frames as go together."""
+    records: list[bytes] = []
+    size, taken = 0, 0
+    for frame in frames:
+        if taken and (frame.kind != frames[0].kind or len(records) + frame.count > most or size > most_bytes):
+            break
+        found = frame.records
+        records += found
+        size += sum(map(len, found))
+        taken += 1
+    if not taken:
+        return None
+    return Batch(kind=frames[0].kind, records=records, frames=taken, at=frames[0].at)
+
+
+class FileJournal:
+    """Files `NAME.NUMBER.log` beside `NAME.tally`. `most_bytes` bounds all of them together."""
+
+    def __init__(
+        self, folder: Path, name: str, tally: Tally, *, most_bytes: int, now: Callable[[], float] = time.time
+    ) -> None:
+        self.tally = tally
+        self._folder, self._name = folder, name
+        self._most, self._now = most_bytes, now
+        self._lock = threading.Lock()
+        self._closed = False
+        self._writing: int | None = None
+        self._sizes = {number: self._path(number).stat().st_size for number in self._numbers()}
+        self._last = max(self._sizes, default=0)
+        first = min(self._sizes, default=1)
+        at = (tally.get("segment"), tally.get("offset"))
+        # A file that is gone has been sent as a whole.
+        self._at = at if at[0] >= first else (first, 0)
+        self._ahead: deque[_Frame] = deque()
+        self._read_to = self._at
+        self.mark = 0
+        self._waiting = self._count()
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def append(self, kind: Kind, records: Sequence[bytes], mark: int) -> bool:
+        body = zlib.compress(b"\n".join(records), 1)
+        at = self._now()
+        head = _header.pack(_MAGIC, KINDS.index(kind), len(body), zlib.crc32(body), len(records), at, mark)
+        with self._lock:
+            if self._closed or sum(self._sizes.values()) + len(head) + len(body) > self._most:
+                return False
+            try:
+                self._write(head + body)
+            except OSError:
+                return False
+            self._waiting += len(records)
+        return True
+
+    def peek(self, most: int, most_bytes: int) -> Batch | None:
+        with self._lock:
+            while sum(frame.count for frame in self._ahead) < most and self._read_on():
+                pass
+            return batch_of(list(self._ahead), most, most_bytes)
+
+    def advance(self, batch: Batch) -> None:
+        with self._lock:
+            for _ in range(batch.frames):
+                frame = self._ahead.popleft()
+                self._waiting -= frame.count
+                self._at = frame.end
+            self._remember()
+            self._tidy()
+
+    def close(self) -> None:
+        """Stop writing; files stay where something waits in them."""
+        with self._lock:
+            self._closed = True
+            if self._writing is not None:
+                os.close(self._writing)
+                self._writing = None
+            if not self._waiting:
+                for number in list(self._sizes):
+                    self._delete(number)
+        self.tally.close(remove=not self._waiting)
+
+    def abandon(self) -> None:
+        """In a forked child: the files are its parent's."""
+        if self._writing is not None:
+            os.close(self._writing)
+            self._writing = None
+        self.tally.abandon()
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._name}.{number:08d}.log"
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.name.split(".")[-2]) for path in self._folder.glob(f"{self._name}.*.log"))
+
+    def _write(self, data: bytes) -> None:
+        """One write a frame: a process that is killed leaves a whole frame or a torn last one."""
+        if self._writing is None or self._sizes[self._last] >= SEGMENT_BYTES:
+            self._begin_segment()
+        assert self._writing is not None
+        start = self._sizes[self._last]
+        try:
+            written = os.write(self._writing, data)
+        except OSError:
+            os.ftruncate(self._writing, start)
+            raise
+        if written < len(data):
+            os.ftruncate(self._writing, start)
+            raise OSError("the disk took a part of it")
+        self._sizes[self._last] += written
+
+    def _begin_segment(self) -> None:
+        if self._writing is not None:
+            os.close(self._writing)
+            self._writing = None
+        number = self._last + 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._writing = os.open(self._path(number), flags, 0o600)
+        self._last = number
+        self._sizes[number] = 0
+
+    def _read_on(self) -> bool:
+        """The next file's frames into memory, or what has come to the one that is written; False: there is nothing."""
+        number, offset = self._read_to
+        while True:
+            size = self._sizes.get(number, 0)
+            if offset < size:
+                found = self._load(number, offset)
+                self._ahead.extend(found)
+                self._read_to = (number, size)
+                if found:
+                    return True
+            following = [one for one in self._sizes if one > number]
+            if not following:
+                return False
+            number, offset = self._read_to = (min(following), 0)
+
+    def _load(self, number: int, offset: int) -> list[_Frame]:
+        """The intact frames of a file from there; what is torn or damaged is passed over."""
+        try:
+            with self._path(number).open("rb") as file:
+                file.seek(offset)
+                data = file.read(self._sizes[number] - offset)
+        except OSError:
+            return []
+        found: list[_Frame] = []
+        start = data.find(_MAGIC)
+        while start >= 0:
+            frame = _parsed(data, start, number, offset)
+            if frame is not None:
+                found.append(frame)
+            start = data.find(_MAGIC, start + 1 if frame is None else frame.end[1] - offset)
+        return found
+
+    def _count(self) -> int:
+        """Intact records that are there when it is opened."""
+        found = 0
+        while self._read_on():
+            found += sum(frame.count for frame in self._ahead)
+            self.mark = max(self.mark, *(frame.mark for frame in self._ahead))
+            self._ahead.clear()
+        self._read_to = self._at
+        return found
+
+    def _remember(self) -> None:
+        self.tally.set("segment", self._at[0])
+        self.tally.set("offset", self._at[1])
+
+    def _tidy(self) -> None:
+        """Delete what has been sent; the file that is written as well, once it is large and nothing waits in it."""
+        for number in [one for one in self._sizes if one < self._at[0]]:
+            self._delete(number)
+        if (
+            not self._waiting
+            and self._sizes.get(self._last, 0) >= SEGMENT_BYTES // 4
+            and self._writing is not None
+        ):
+            os.close(self._writing)
+            self._writing = None
+            self._delete(self._last)
+            self._at = self._read_to = (self._last + 1, 0)
+            self._remember()
+
+    def _delete(self, number: int) -> None:
+        self._path(number).unlink(missing_ok=True)
+        self._sizes.pop(number, None)
+
+
+def _parsed(data: bytes, start: int, number: int, offset: int) -> _Frame | None:
+    if start + _header.size > len(data):
+        return None
+    _, kind, length, checksum, count, at, mark = _header.unpack_from(data, start)
+    end = start + _header.size + length
+    body = data[start + _header.size : end]
+    if kind >= len(KINDS) or len(body) != length or zlib.crc32(body) != checksum:
+        return None
+    return _Frame(KINDS[kind], count, at, body, (number, offset + end), mark)

@@ -1,0 +1,230 @@
+"""The sender's thread: from the journals to the service, in order, and a sign of life now and then."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from notifier.client.dispatch.encode import shrunk
+from notifier.client.dispatch.exchange import HEARTBEAT, Answer, Exchange
+from notifier.client.dispatch.journal import Batch, Journal
+from notifier.client.guard import guarded
+from notifier.client.options import log
+from notifier.client.transport import Counts, Source
+
+LINGER_S: Final = 0.5
+PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+STRANGER_S: Final = 60.0
+BEAT_S: Final = 10.0
+GOODBYE_S: Final = 1.0
+RECORDS: Final = 100
+BYTES: Final = 512 * 1024
+MAX_AGE_S: Final = 24 * 3600.0
+PATHS: Final = {"events": "/v1/events", "runs": "/v1/task-runs"}
+
+_dice = random.Random()  # noqa: S311 - spreads retries, guards nothing
+
+
+class Sender:
+    """`journals` are those of dead processes first, then this one's. `counts` says what a heartbeat tells."""
+
+    def __init__(
+        self, exchange: Exchange, own: Journal, source: Source, process: str, counts: Callable[[], Counts],
+        *, pauses: Sequence[float] = PAUSES_S,
+    ) -> None:  # fmt: skip
+        self._exchange, self._own = exchange, own
+        self._source, self._process, self._counts = source, process, counts
+        self._pauses = pauses
+        self._said: set[str] = set()
+        self._failures = 0
+        self._not_before = 0.0
+        self._beat_at = float("inf")
+        self._flush_until = 0.0
+        self.adopted: list[Journal] = []
+        self.adopt: Callable[[], None] = lambda: None
+        self.refused = False
+        self.on_refused: Callable[[], None] = lambda: None
+        self.wake = threading.Event()
+        self.lock = threading.Lock()
+
+    def run(self) -> None:
+        """Until the process ends."""
+        with guarded():
+            while True:
+                try:
+                    self.wake.wait(self._rest())
+                    self.wake.clear()
+                    self.adopt()
+                    self._work()
+                except Exception:  # noqa: BLE001 - a defect must not end what reports defects
+                    log.exception("reports could not be sent")
+                    time.sleep(1)
+
+    def beat(self) -> None:
+        """Tell the service from now on that this process lives."""
+        if self._beat_at == float("inf"):
+            self._beat_at = 0.0
+            self.wake.set()
+
+    def flush(self, until: float) -> None:
+        """Until then, wait for nothing: neither for more reports, nor after a failure, once."""
+        self._flush_until, self._not_before = until, 0.0
+        self.wake.set()
+
+    @property
+    def waiting(self) -> int:
+        return self._own.waiting + sum(journal.waiting for journal in self.adopted)
+
+    def _rest(self) -> float:
+        """Seconds until something may be due."""
+        if self.refused:
+            return STRANGER_S
+        now = time.monotonic()
+        due = [self._beat_at]
+        if self.waiting:
+            due.append(max(self._not_before, now if self._flushing(now) else now + LINGER_S / 4))
+        return min(BEAT_S, max(0.0, min(due) - now))
+
+    def _flushing(self, now: float) -> bool:
+        return now < self._flush_until
+
+    def _work(self) -> None:
+        while not self.refused:
+            now = time.monotonic()
+            if now >= self._beat_at:
+                self._say_alive()
+            if now < self._not_before:
+                return
+            found = self._next()
+            if found is None:
+                return
+            journal, batch = found
+            self._deal(journal, batch)
+
+    def _next(self) -> tuple[Journal, Batch] | None:
+        """What leaves now: of the dead first, and of this process once it has lingered or is a full batch."""
+        for journal in list(self.adopted):
+            batch = journal.peek(RECORDS, BYTES)
+            if batch is not None:
+                return journal, batch
+            self.adopted.remove(journal)
+            journal.close()
+        batch = self._own.peek(RECORDS, BYTES)
+        if batch is None:
+            return None
+        old = time.time() - batch.at >= LINGER_S or len(batch.records) >= RECORDS
+        return (self._own, batch) if old or self._flushing(time.monotonic()) else None
+
+    def _deal(self, journal: Journal, batch: Batch) -> None:
+        if time.time() - batch.at > MAX_AGE_S:
+            self._done(journal, batch, {"expired": len(batch.records)})
+            return
+        dropped = self._post(batch.kind, batch.records)
+        if dropped is not None:
+            self._failures, self._not_before = 0, 0.0
+            self._done(journal, batch, dropped)
+
+    def _done(self, journal: Journal, batch: Batch, dropped: dict[str, int]) -> None:
+        tally = self._own.tally
+        with self.lock:
+            for reason, n in dropped.items():
+                tally.add(reason, n)
+            tally.add("sent", len(batch.records) - sum(dropped.values()))
+            journal.advance(batch)
+
+    def _post(self, kind: str, records: Sequence[bytes]) -> dict[str, int] | None:
+        """Send them all; what was dropped of them, None: they must wait."""
+        answer = self._exchange.post(PATHS[kind], records)
+        match answer.meaning:
+            case "taken":
+                if answer.rejected:
+                    self._say(
+                        "rejected",
+                        f"the service rejected a report ({answer.why}): it is dropped, and counted",
+                    )
+                return {"rejected": answer.rejected} if answer.rejected else {}
+            case "too_large" | "unfit":
+                return self._smaller(kind, records, answer)
+            case _:
+                self._wait(answer)
+                return None
+
+    def _smaller(self, kind: str, records: Sequence[bytes], answer: Answer) -> dict[str, int] | None:
+        """Half of them at a time; one that is alone is cut once, and given up if that does not help."""
+        if len(records) > 1:
+            dropped: dict[str, int] = {}
+            middle = len(records) // 2
+            for half in (records[:middle], records[middle:]):
+                found = self._post(kind, half)
+                if found is None:
+                    return None
+                dropped = {name: dropped.get(name, 0) + found.get(name, 0) for name in {*dropped, *found}}
+            return dropped
+        smaller = shrunk(records[0]) if answer.meaning == "too_large" else None
+        if smaller is not None:
+            return self._post(kind, [smaller])
+        self._say(
+            answer.meaning, f"the service will not take a report ({answer.why}): it is dropped, and counted"
+        )
+        return {"too_large" if answer.meaning == "too_large" else "rejected": 1}
+
+    def _wait(self, answer: Answer) -> None:
+        now = time.monotonic()
+        if answer.meaning == "refused":
+            self.refused = True
+            self._say("refused", f"the service refuses NOTIFIER_KEY ({answer.why}): nothing is sent any more")
+            self.on_refused()
+            return
+        pause = self._pauses[min(self._failures, len(self._pauses) - 1)] * _dice.uniform(0.8, 1.2)
+        self._failures += 1
+        if answer.meaning == "stranger":
+            self._say(
+                "stranger", f"what answers at NOTIFIER_URL is no notifier ({answer.why}): set its address"
+            )
+            pause = STRANGER_S
+        elif answer.after is not None:
+            pause = answer.after
+        else:
+            self._say("away", f"the service does not take reports for now ({answer.why}): they wait")
+        self._not_before = now + pause
+
+    def _say_alive(self) -> None:
+        answer = self._exchange.post_one(HEARTBEAT, self._sign())
+        interval = BEAT_S
+        if answer.meaning == "taken" and isinstance(answer.body, dict):
+            given = answer.body.get("interval")
+            interval = min(60.0, max(1.0, float(given))) if isinstance(given, int | float) else BEAT_S
+            for order in answer.body.get("replay") or ():
+                if isinstance(order, dict):
+                    self._source.replay(order)
+        self._beat_at = time.monotonic() + interval
+
+    def say_goodbye(self, exchange: Exchange) -> None:
+        """The last sign of life, where there was one before. Over an exchange of its own: the thread has the other."""
+        if self._beat_at != float("inf") and not self.refused:
+            exchange.post_one(HEARTBEAT, {**self._sign(), "ended": True}, seconds=GOODBYE_S)
+            exchange.close()
+
+    def _sign(self) -> dict[str, Any]:
+        counts = self._counts()
+        return {
+            "process_id": self._process,
+            "service": self._source.service,
+            "running": list(self._source.running()),
+            "tasks": list(self._source.tasks()),
+            "reports": {
+                "captured": counts.captured,
+                "sent": counts.sent,
+                "spooled": counts.spooled,
+                "dropped": dict(counts.dropped),
+            },
+        }
+
+    def _say(self, what: str, sentence: str) -> None:
+        """Each thing once: a service that is away for a night is one line."""
+        if what not in self._said:
+            self._said.add(what)
+            log.warning("%s", sentence)

@@ -1,0 +1,97 @@
+"""The folder that keeps what the service has not taken: one file set for each process, and the sets of the dead."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from notifier.client.dispatch.journal import FileJournal, Journal, MemoryJournal
+from notifier.client.dispatch.tally import Tally
+from notifier.client.options import log
+
+MOST_BYTES: Final = 256 << 20
+LOOK_EVERY_S: Final = 60.0
+_UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class Spool:
+    """`where` is a folder, None for one among the temporary files, False for none: then memory alone keeps reports."""
+
+    def __init__(
+        self, where: str | Path | bool | None, service: str, *, most_bytes: int = MOST_BYTES,
+        now: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._most, self._now = most_bytes, now
+        self.folder = None if where is False else _folder(where, service)
+        self._look_at = 0.0
+
+    def own(self, process: str) -> Journal:
+        """This process's journal; in memory, with one warning, where the folder cannot be used."""
+        if self.folder is None:
+            return MemoryJournal(Tally(), now=self._now)
+        try:
+            _make(self.folder)
+            tally = Tally(self.folder / f"{process}.tally")
+            tally.try_lock()
+            return FileJournal(self.folder, process, tally, most_bytes=self._most, now=self._now)
+        except (OSError, ImportError, ValueError) as error:
+            log.warning("the spool cannot be used, so that reports wait in memory alone: %s", error)
+            self.folder = None
+            return MemoryJournal(Tally(), now=self._now)
+
+    def orphans(self, own: str) -> list[tuple[FileJournal, int]]:
+        """Once a minute: file sets of processes that are dead, oldest first, and how many reports died with each."""
+        if self.folder is None or time.monotonic() < self._look_at:
+            return []
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        paths = sorted(self.folder.glob("*.tally"), key=_age)
+        adopted = (self._adopted(path) for path in paths if path.stem != own)
+        return [one for one in adopted if one is not None]
+
+    def _adopted(self, path: Path) -> tuple[FileJournal, int] | None:
+        try:
+            tally = Tally(path)
+            if not tally.try_lock():
+                tally.close()
+                return None
+            journal = FileJournal(path.parent, path.stem, tally, most_bytes=self._most, now=self._now)
+        except (OSError, ValueError) as error:
+            log.warning("a dead process's reports cannot be read: %s", error)
+            return None
+        killed = tally.get("seen") - max(tally.get("taken"), journal.mark)
+        return journal, max(0, killed)
+
+
+def _folder(where: str | Path | bool | None, service: str) -> Path:
+    if isinstance(where, str | Path):
+        return Path(where) / (_UNFIT.sub("_", service) or "_")
+    base = os.environ.get("NOTIFIER_SPOOL")
+    root = Path(base) if base else Path(tempfile.gettempdir()) / f"notifier-{_user()}"
+    return root / (_UNFIT.sub("_", service) or "_")
+
+
+def _make(folder: Path) -> None:
+    """For this user alone: what is in it becomes requests with this user's key."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise OSError(f"{folder.name} is no folder")
+    if found.st_uid != _user() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise OSError(f"{folder.name} belongs to somebody else, or others can write to it")
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,83 @@
+"""What became of a process's reports, in a small mapped file: it outlives a SIGKILL."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+REASONS: Final = (
+    "ignored", "sampled", "before_send", "before_send_failed", "queue_full", "spool_full", "expired", "rejected",
+    "too_large", "unauthorised", "corrupt", "killed", "unreadable", "other",
+)  # fmt: skip
+_NAMES: Final = ("captured", "sent", "seen", "taken", *REASONS, "segment", "offset")
+_AT: Final = {name: 8 * (index + 1) for index, name in enumerate(_NAMES)}
+_MAGIC: Final = b"NTFTLY1\0"
+_SIZE: Final = 4_096
+_number = struct.Struct("<q")
+
+
+class Tally:
+    """Counters by name, each written by one thread. Without a file they are in memory alone."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        self._map: mmap.mmap | bytearray = bytearray(_SIZE)
+        if path is not None:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._map = self._mapped(self._descriptor)
+
+    def _mapped(self, descriptor: int) -> mmap.mmap:
+        if os.fstat(descriptor).st_size < _SIZE:
+            os.ftruncate(descriptor, _SIZE)
+        mapped = mmap.mmap(descriptor, _SIZE)
+        if mapped[:8] != _MAGIC:
+            mapped[:] = _MAGIC + bytes(_SIZE - 8)
+        return mapped
+
+    def get(self, name: str) -> int:
+        return int(_number.unpack_from(self._map, _AT[name])[0])
+
+    def set(self, name: str, value: int) -> None:
+        _number.pack_into(self._map, _AT[name], value)
+
+    def add(self, name: str, n: int = 1) -> None:
+        name = name if name in _AT else "other"
+        self.set(name, self.get(name) + n)
+
+    def dropped(self) -> Mapping[str, int]:
+        """By reason, without zeros."""
+        return {reason: n for reason in REASONS if (n := self.get(reason))}
+
+    def try_lock(self) -> bool:
+        """Whether this process has the file to itself from now on: its owner is this one, or dead."""
+        import fcntl  # noqa: PLC0415 - POSIX alone has it
+
+        assert self._descriptor is not None
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        # Whoever had it before may have removed it since it was opened.
+        return os.fstat(self._descriptor).st_nlink > 0
+
+    def close(self, *, remove: bool = False) -> None:
+        """Give the file up; its counts stay readable here."""
+        if self._descriptor is None:
+            return
+        self._map = bytearray(self._map)
+        if remove and self.path is not None:
+            self.path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def abandon(self) -> None:
+        """In a forked child: the file is its parent's, and the child must not keep its lock alive."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._map = bytearray(_SIZE)

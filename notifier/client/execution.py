@@ -1,0 +1,187 @@
+"""Running a task: attempts, retries, and what is said of each."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from notifier.client import context, events, marks, shown
+from notifier.client.events import About
+from notifier.client.options import log
+from notifier.client.runs import Reason, Run
+from notifier.client.tasks import Overrun, Task
+
+_dice = random.Random()  # noqa: S311 - spreads retries, guards nothing
+
+
+class Reporter(Protocol):
+    """What an execution needs of the notifier."""
+
+    @property
+    def patient(self) -> bool: ...
+    def capture(self, error: BaseException, about: About) -> str | None: ...
+    def forget(self, error: BaseException) -> None: ...
+    def changed(self, run: Run) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The run at hand, as what happens within it sees it."""
+
+    run: Run
+
+    def about(self) -> Mapping[str, Any]:
+        run = self.run
+        return {"id": run.id, "name": run.task, "attempt": run.attempt, "max_attempts": run.max_attempts}
+
+
+class Execution:
+    """The life of one run, whoever drives it."""
+
+    __slots__ = ("_args", "_kwargs", "_reporter", "attempt", "run", "task")
+
+    def __init__(
+        self, reporter: Reporter, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        self._reporter = reporter
+        self._args = args
+        self._kwargs = kwargs
+        self.task = task
+        self.run = run
+        self.attempt = Attempt(run)
+
+    def begin(self) -> None:
+        self.run.begin()
+        self._reporter.changed(self.run)
+
+    def completed(self, result: object) -> None:
+        self.run.end("completed", result=result)
+        self._reporter.changed(self.run)
+
+    def failed(self, error: Exception) -> float | None:
+        """An attempt failed: seconds until the next one, None where there is none."""
+        try:
+            wait = self.task.next_wait(self.run.attempt, error, jitter=_dice.uniform(-1, 1))
+        except Exception:  # noqa: BLE001 - the application's own functions
+            log.exception("retry_on or backoff of %s failed, so that it is not retried", self.task.name)
+            wait = None
+        self.ended_badly(error, final=wait is None)
+        return wait if wait is None or self._reporter.patient else 0.0
+
+    def ended_badly(self, error: BaseException, *, final: bool) -> None:
+        """Say what is to be said of a failure that whoever drives this run retries, or not."""
+        known, event_id = marks.marked(error)
+        if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
+            event_id = event_id if known else self._reporter.capture(error, self._about())
+        else:
+            self._reporter.forget(error)
+        if final:
+            marks.mark(error, event_id)
+        self.run.end("failed" if final else "retrying", error=events.structured(error))
+        self._reporter.changed(self.run)
+
+    def lost(self, why: BaseException | Reason) -> None:
+        if isinstance(why, BaseException):
+            why = "cancelled" if isinstance(why, asyncio.CancelledError) else "interrupted"
+        if not self.run.done:
+            self.run.lose(why)
+            self._reporter.changed(self.run)
+
+    def _about(self) -> About:
+        arguments = self.run.arguments or shown.arguments(self._args, self._kwargs)
+        return About(severity=self.task.severity, task=self.attempt.about(), context={"arguments": arguments})
+
+
+async def run_async(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Run a coroutine function to its end, with its retries. Raises what its last attempt raised."""
+    task = execution.task
+    outer = context.attempt.get()
+    try:
+        while True:
+            execution.begin()
+            context.attempt.set(execution.attempt)
+            try:
+                if task.timeout is None:
+                    result = await task.function(*args, **kwargs)
+                else:
+                    result = await _in_time(task.timeout, task.function(*args, **kwargs))
+            except Exception as error:
+                wait = execution.failed(error)
+                if wait is None:
+                    raise
+            else:
+                execution.completed(result)
+                return result
+            await asyncio.sleep(wait)
+    except BaseException as ended:
+        if not execution.run.done:
+            execution.lost(ended)
+        raise
+    finally:
+        context.attempt.set(outer)
+
+
+def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """The same for a plain function, in the thread that calls it."""
+    task = execution.task
+    outer = context.attempt.get()
+    try:
+        while True:
+            execution.begin()
+            context.attempt.set(execution.attempt)
+            try:
+                if task.timeout is None:
+                    result = task.function(*args, **kwargs)
+                else:
+                    result = _in_thread(task.timeout, lambda: task.function(*args, **kwargs))
+            except Exception as error:
+                wait = execution.failed(error)
+                if wait is None:
+                    raise
+            else:
+                execution.completed(result)
+                return result
+            time.sleep(wait)
+    except BaseException as ended:
+        if not execution.run.done:
+            execution.lost(ended)
+        raise
+    finally:
+        context.attempt.set(outer)
+
+
+async def _in_time(seconds: float, call: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await call
+    except TimeoutError as error:
+        if limit.expired():
+            error.add_note(f"the task's timeout of {seconds:g} s")
+        raise
+
+
+def _in_thread(seconds: float, call: Callable[[], Any]) -> Any:
+    """Call in a thread of its own and wait that long. A thread cannot be stopped: `Overrun` leaves it running."""
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    inner = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            future.set_result(inner.run(call))
+        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="notifier-task", daemon=True).start()
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        if future.done():
+            raise
+        raise Overrun(f"it did not end within {seconds:g} s, and its thread may still run") from None

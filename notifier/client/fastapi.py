@@ -1,0 +1,121 @@
+"""What a FastAPI application gets: `tasks: Tasks` in an endpoint, and `GET /tasks/{id}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ParamSpec, overload
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import NoMatchFound
+
+from notifier.client.middleware import KEY
+from notifier.client.notifier import Notifier
+from notifier.client.runs import Run
+
+P = ParamSpec("P")
+
+ROUTE = "notifier_task_status"
+RUNS = "notifier.runs"
+
+
+class TaskRunner:
+    """Schedules tasks of one request; they begin once its response has been sent."""
+
+    def __init__(self, notifier: Notifier, request: Request, background: BackgroundTasks) -> None:
+        self._notifier = notifier
+        self._request = request
+        self._background = background
+
+    @overload
+    def add(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> Run: ...
+    # Read when a `key` keeps the first one from matching: no signature can say "those of P, and a key".
+    @overload
+    def add(self, function: Callable[..., object], /, *args: Any, key: str, **kwargs: Any) -> Run: ...  # type: ignore[overload-cannot-match]
+    def add(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
+        """Run a function in the background, decorated or not; the run's `id` and `url` are known at once.
+
+        With a `key`, a run of the same task and key that is under way or has completed in this process is answered
+        instead of a second one; after one that failed or was lost, a new one begins.
+        """
+        notifier, key = self._notifier, kwargs.pop("key", None)
+        task = notifier.declared(function)
+        run = task.new_run(args, kwargs, key)
+        standing = None if run.key is None else notifier.runs.standing(task.name, run.key)
+        if standing is not None:
+            return standing
+        run.url = status_path(self._request, run.id)
+        notifier.enlist(run)
+        self._request.scope.setdefault(RUNS, []).append(run)
+        self._background.add_task(notifier.start(task, run, args, kwargs))
+        return run
+
+
+def runner(request: Request, background: BackgroundTasks) -> TaskRunner:
+    """The dependency. `RuntimeError` where the application is not instrumented."""
+    notifier = request.scope.get(KEY)
+    if notifier is None:
+        raise RuntimeError("`tasks: Tasks` needs the middleware: call notifier.instrument(app) once")
+    return TaskRunner(notifier, request, background)
+
+
+Tasks = Annotated[TaskRunner, Depends(runner)]
+"""`tasks: Tasks` as a parameter of an endpoint."""
+
+
+def status_path(request: Request, id_: str) -> str:
+    """Where this application answers for a run: a path, for a host from the request could be anybody's."""
+    try:
+        path = str(request.app.url_path_for(ROUTE, id=id_))
+    except NoMatchFound:
+        path = f"/tasks/{id_}"
+    return str(request.scope.get("root_path", "")).rstrip("/") + path
+
+
+def status_router(notifier: Notifier) -> APIRouter:
+    """`GET /tasks/{id}`: from this process, else from the service for runs of other processes and of the past."""
+    router = APIRouter(tags=["tasks"])
+
+    @router.get("/tasks/{id}", name=ROUTE, response_model=None)
+    async def task_status(id: str) -> JSONResponse:  # noqa: A002 - the path's name
+        """How a background task goes."""
+        run = notifier.run(id)
+        found = None if run is None else run.as_json()
+        if found is None and 0 < len(id) <= 128:
+            found = _of_service(await run_in_threadpool(notifier.transport.fetch_run, id))
+        if found is None:
+            return _unknown()
+        return JSONResponse(found, headers={"cache-control": "no-store"})
+
+    return router
+
+
+def _of_service(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The service's task run in the form of `Run.as_json`."""
+    if found is None:
+        return None
+    return {
+        "id": found["id"],
+        "task": found["task"],
+        "status": found["state"],
+        "attempt": found["attempt"],
+        "max_attempts": found["max_attempts"],
+        "created_at": None,
+        "started_at": found["started_at"],
+        "finished_at": found["finished_at"],
+        "duration_ms": found["duration_ms"],
+        "result": found["result"],
+        "error": found["error"],
+        "replay_of": found["replay_of"],
+    }
+
+
+def _unknown() -> JSONResponse:
+    problem = {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "no task run of this id is known here: it may be of another process, or forgotten by now",
+    }
+    return JSONResponse(problem, status_code=404, media_type="application/problem+json")

@@ -1,0 +1,79 @@
+"""Logged exceptions wait a moment: most are raised on, and who sees them next knows more, or retries.
+
+`logger.exception(...)` followed by `raise` is one failure. The middleware knows its background task, a decorated task
+knows whether it will be tried again; both usually see it within a millisecond. What nobody has claimed after a second
+was got over, and is reported as it was logged.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+HOLD_S: Final = 1.0
+HELD_AT_MOST: Final = 1_000
+CHAIN: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An exception that was logged, and the event that reports it if nobody else does."""
+
+    error: BaseException
+    event: dict[str, Any]
+    until: float
+
+
+class Held:
+    """`release` is given what nobody claimed, on a thread of its own."""
+
+    def __init__(self, release: Callable[[Logged], None]) -> None:
+        self._release = release
+        self._logged: dict[int, Logged] = {}
+        self._timer: threading.Timer | None = None
+
+    def add(self, error: BaseException, event: dict[str, Any]) -> None:
+        """Hold an event for a second; the second one about the same exception adds nothing."""
+        one = Logged(error, event, time.monotonic() + HOLD_S)
+        if len(self._logged) >= HELD_AT_MOST:
+            self._release(one)
+            return
+        self._logged.setdefault(id(error), one)
+        if self._timer is None:
+            self._wait()
+
+    def take(self, failure: BaseException) -> dict[str, Any] | None:
+        """Claim what was logged of this failure, or of what led to it: the event, which is then this one's affair."""
+        found = None
+        inner: BaseException | None = failure
+        for _ in range(CHAIN if self._logged else 0):
+            if inner is None:
+                break
+            logged = self._logged.pop(id(inner), None)
+            found = found or logged
+            inner = inner.__cause__ or inner.__context__
+        return None if found is None else found.event
+
+    def release_all(self) -> None:
+        """Report everything that waits, now."""
+        self._release_until(float("inf"))
+
+    def _wait(self) -> None:
+        self._timer = threading.Timer(HOLD_S, self._due)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _due(self) -> None:
+        self._release_until(time.monotonic())
+        self._timer = None
+        if self._logged:
+            self._wait()
+
+    def _release_until(self, now: float) -> None:
+        for key, logged in list(self._logged.items()):
+            # Whoever takes it out of the dictionary has it: there is no second.
+            if logged.until <= now and self._logged.pop(key, None) is not None:
+                self._release(logged)

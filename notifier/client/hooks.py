@@ -1,0 +1,49 @@
+"""The interpreter's own last resorts: what ends a process or a thread, and what no coroutine retrieved."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from notifier.client.events import About
+
+if TYPE_CHECKING:
+    from notifier.client.notifier import Notifier
+
+
+def install_excepthook(notifier: Notifier) -> None:
+    """Chain `sys.excepthook` and `threading.excepthook`."""
+    before, before_thread = sys.excepthook, threading.excepthook
+
+    def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not issubclass(kind, KeyboardInterrupt | SystemExit):
+            notifier.capture(error, About(severity="critical", context={"ended": "the process"}))
+        before(kind, error, trace)
+
+    def ended_thread(arguments: threading.ExceptHookArgs) -> None:
+        error = arguments.exc_value
+        if error is not None and not isinstance(error, SystemExit):
+            name = arguments.thread.name if arguments.thread else "?"
+            notifier.capture(error, About(context={"ended": f"the thread {name}"}))
+        before_thread(arguments)
+
+    sys.excepthook, threading.excepthook = ended, ended_thread
+
+
+def install_asyncio_handler(notifier: Notifier, loop: asyncio.AbstractEventLoop) -> None:
+    """Chain the loop's exception handler."""
+    before = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
+        error = details.get("exception")
+        message = str(details.get("message", "unhandled in the event loop"))
+        notifier.capture(error, About(message=message, context={"ended": "a task of the event loop"}))
+        if before is None:
+            loop.default_exception_handler(details)
+        else:
+            before(loop, details)
+
+    loop.set_exception_handler(handle)

@@ -1,0 +1,114 @@
+"""The middleware: sees what nobody handled, reports it, runs the siblings of a failed task, and passes it on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from notifier.client import background, context, events, marks, shown, tasks
+from notifier.client.events import About
+
+if TYPE_CHECKING:
+    from notifier.client.notifier import Notifier
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[context.Scope, Receive, Send], Awaitable[None]]
+
+KEY: Final = "notifier"
+RUNS: Final = "notifier.runs"
+SEEN: Final = "notifier.seen"
+"""Where a request's scope has the notifier, the runs that it scheduled, and the failure that was dealt with."""
+
+
+class Middleware:
+    """Pure ASGI. A request that succeeds costs it two dictionary entries."""
+
+    def __init__(self, app: App, notifier: Notifier, *, isolate: bool = True) -> None:
+        self._app = app
+        self._notifier = notifier
+        self._isolate = isolate
+
+    async def __call__(self, scope: context.Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        scope[KEY] = self._notifier
+        context.request.set(scope)
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            # Another of these further in has seen to it, siblings included.
+            if scope.get(SEEN) != id(error):
+                scope[SEEN] = id(error)
+                await self._failed(error)
+            raise
+        finally:
+            if RUNS in scope:
+                self._notifier.abandon(scope[RUNS])
+
+    async def _failed(self, error: Exception) -> None:
+        """Report it, run what it kept from running, and leave it to go on."""
+        original = marks.unwrapped(error)
+        try:
+            failed = background.find(original)
+            self._report(original, failed, ran=self._isolate)
+        except Exception:  # noqa: BLE001 - the edge between the client and the application
+            failed = None
+        skipped = () if failed is None else failed.skipped
+        if self._isolate:
+            for sibling in skipped:
+                await self._run(sibling)
+        # What it was wrapped in is logged by the server as well, and that may be much later.
+        event_id = marks.marked(original)[1]
+        for seen in (error, original):
+            marks.mark(seen, event_id)
+
+    def _report(self, error: BaseException, failed: background.Failed | None, *, ran: bool) -> None:
+        if failed is None:
+            self._notifier.capture(error, About())
+            return
+        more: dict[str, Any] = {"arguments": shown.arguments(failed.args, failed.kwargs)}
+        if failed.skipped:
+            more["siblings"] = {
+                "tasks": [tasks.name_of(getattr(one, "func", one)) for one in failed.skipped[: shown.WIDTH]],
+                "ran": ran,
+            }
+        task = {"name": tasks.name_of(failed.function)}
+        self._notifier.capture(error, About(task=task, context=more))
+
+    async def _run(self, sibling: Callable[[], Awaitable[None]]) -> None:
+        """Run a sibling; if it fails as well, that is another failure, and its own siblings follow."""
+        try:
+            await sibling()
+        except Exception as error:  # noqa: BLE001 - the first failure is the one that goes on
+            await self._failed(error)
+
+    async def _lifespan(self, scope: context.Scope, receive: Receive, send: Send) -> None:
+        notifier = self._notifier
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                notifier.started(asyncio.get_running_loop())
+            elif message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+                await asyncio.to_thread(notifier.flush, 2.0)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            notifier.capture(error, events.About(severity="critical"))
+            await asyncio.to_thread(notifier.flush, 2.0)
+            raise
+
+
+def innermost(app: object, notifier: Notifier, *, isolate: bool) -> None:
+    """Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` tells nobody of a background failure below it."""
+    import starlette  # noqa: PLC0415 - whoever calls this has it
+    from starlette.middleware import Middleware as Entry  # noqa: PLC0415
+
+    version = tuple(int(part) for part in starlette.__version__.split(".")[:2])
+    if version < (0, 46):
+        cast("Any", app).user_middleware.append(Entry(Middleware, notifier=notifier, isolate=isolate))

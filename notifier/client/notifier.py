@@ -1,0 +1,367 @@
+"""The notifier of one application: where everything that reports comes together."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import logging
+import os
+import random
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
+
+from notifier.client import context, execution, hooks, logs, options, prepare, tasks
+from notifier.client.backoff import BASE, Backoff
+from notifier.client.events import About
+from notifier.client.execution import Execution
+from notifier.client.middleware import App, Middleware, innermost
+from notifier.client.options import NAME_CHARS, BeforeSend, Ignored
+from notifier.client.replays import Replays
+from notifier.client.reporting import Reporting
+from notifier.client.runs import Registry, Run
+from notifier.client.tasks import Alert, RetryOn, Task
+from notifier.client.tracking import Tracked, TrackOptions
+from notifier.client.transport import Counts, NullTransport, Source, Transport
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+P = ParamSpec("P")
+R = TypeVar("R")
+A = TypeVar("A")
+
+_dice = random.Random()  # noqa: S311 - samples, guards nothing
+everybody: weakref.WeakSet[Notifier] = weakref.WeakSet()
+"""Every notifier of this process, for tests that look at what they captured."""
+
+
+class Notifier:
+    """Reports the failures of one application, and tracks its tasks.
+
+    `url` and `key` are the service's, else `NOTIFIER_URL` and `NOTIFIER_KEY` (or `NOTIFIER_KEY_FILE`); without them
+    nothing is sent. `spool` is the folder that keeps what the service has not taken yet, False for none. `before_send`
+    sees each event as it would leave, and changes it, or answers None to keep it back. `ignore` are exception classes
+    (or their names) that are no failures. Under pytest nothing is sent and no retry waits, unless `send_in_tests`.
+    """
+
+    def __init__(
+        self,
+        service: str | None = None,
+        *,
+        url: str | None = None,
+        key: str | None = None,
+        environment: str | None = None,
+        release: str | None = None,
+        host: str | None = None,
+        transport: Transport | None = None,
+        spool: str | Path | bool | None = None,
+        before_send: BeforeSend | None = None,
+        ignore: Iterable[Ignored] = (),
+        sample_rate: float = 1.0,
+        isolate: bool = True,
+        send_in_tests: bool = False,
+    ) -> None:
+        self.options = options.read(
+            os.environ, service=service, url=url, key=key, environment=environment, release=release, host=host,
+            before_send=before_send, ignore=ignore, sample_rate=sample_rate,
+        )  # fmt: skip
+        self.patient = send_in_tests or not options.under_pytest()
+        self.runs = Registry()
+        self.replays = Replays(self)
+        self._isolate = isolate
+        self.transport = transport or self._own_transport(spool)
+        self._reporting = Reporting(self.options, self.transport)
+        self.capture, self.logged = self._reporting.capture, self._reporting.logged
+        self.forget = self._reporting.forget
+        self.transport.open(
+            Source(
+                service=self.options.service,
+                prepare=lambda event: prepare.event(event, self.options.before_send),
+                prepare_run=prepare.run,
+                running=lambda: [run.id for run in self.runs.unfinished()],
+                tasks=self.replays.names,
+                replay=self.replays.start,
+            )
+        )
+        everybody.add(self)
+        # After the transport's own, so that it runs before it.
+        atexit.register(_interrupt, weakref.ref(self))
+
+    def instrument(self, app: A) -> A:
+        """Add the middleware to a FastAPI or Starlette application, before it starts; the application itself.
+
+        Every error of a request that nobody handled is reported, and every failure of a background task. Where an old
+        Starlette's `BaseHTTPMiddleware` would swallow the latter, there is one more of it further in.
+        """
+        add = getattr(app, "add_middleware", None)
+        if add is None:
+            raise TypeError(
+                "instrument() takes a FastAPI or Starlette application; wrap any other with notifier.asgi(app)"
+            )
+        add(Middleware, notifier=self, isolate=self._isolate)
+        innermost(app, self, isolate=self._isolate)
+        return app
+
+    def asgi(self, app: App) -> Middleware:
+        """Any ASGI application with the middleware around it."""
+        return Middleware(app, self, isolate=self._isolate)
+
+    @overload
+    def task(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        retries: int = 0,
+        backoff: Backoff = BASE,
+        retry_on: RetryOn = Exception,
+        timeout: float | None = None,
+        severity: str = "error",
+        alert: Alert = "after_final_failure",
+        store_args: bool = False,
+        replay: bool = False,
+        key: Callable[..., str] | None = None,
+        name: str | None = None,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def task(self, *functions: Callable[..., Any], **given: Any) -> Any:
+        """Track a function's calls, retry them, and report what fails in the end.
+
+        Works for `async def` and `def`, through `BackgroundTasks`, `await`, `asyncio.create_task` or a plain call. The
+        last attempt's exception is raised as if the decorator were not there. `timeout` is in seconds for each
+        attempt; a plain function that overruns is not retried, since its thread may still run. `key` names a call, so
+        that a later success of the same key recovers an earlier failure. `replay=True` lets a person run a failed call
+        again from the service, and needs `store_args=True`.
+        """
+        if functions:
+            return self._declared(functions[0], given)
+        return lambda function: self._declared(function, given)
+
+    def report(
+        self,
+        error: BaseException | None = None,
+        *,
+        severity: str = "error",
+        message: str | None = None,
+        labels: Mapping[str, object] | None = None,
+        context: Mapping[str, object] | None = None,
+        fingerprint: Sequence[str] | None = None,
+        links: Sequence[Mapping[str, str]] = (),
+    ) -> str | None:
+        """Report an exception, by default the one being handled; the event's id, None where it is not reported.
+
+        The same exception object is reported once, whoever sees it again. Never raises, blocks or waits.
+        """
+        error = error or sys.exception()
+        about = About(
+            severity=severity, message=message, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
+            links=links,
+        )  # fmt: skip
+        if error is None and message is None:
+            return self.capture(
+                None, replace(about, message="report() was called, and nothing had been raised")
+            )
+        return self.capture(error, about)
+
+    def message(
+        self,
+        text: str,
+        *,
+        severity: str = "info",
+        labels: Mapping[str, object] | None = None,
+        context: Mapping[str, object] | None = None,
+        fingerprint: Sequence[str] | None = None,
+        links: Sequence[Mapping[str, str]] = (),
+    ) -> str | None:
+        """Report something that is no exception; the event's id."""
+        about = About(
+            severity=severity, message=text, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
+            links=links,
+        )  # fmt: skip
+        return self.capture(None, about)
+
+    def context(self, **values: object) -> AbstractContextManager[None]:
+        """`with notifier.context(order_id=42):` every report from within carries it."""
+        return context.added(values)
+
+    def run(self, id_: str) -> Run | None:
+        """A run of this process; the last 10,000 finished ones are remembered."""
+        return self.runs.get(id_)
+
+    @functools.cached_property
+    def router(self) -> APIRouter:
+        """`app.include_router(notifier.router)` serves `GET /tasks/{id}`. Needs FastAPI."""
+        from notifier.client.fastapi import status_router  # noqa: PLC0415 - only where FastAPI is
+
+        return status_router(self)
+
+    def track(
+        self,
+        name: str,
+        *,
+        id_: str | None = None,
+        attempt: int = 1,
+        max_attempts: int | None = 1,
+        queued_at: float | None = None,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[TrackOptions],
+    ) -> Tracked:
+        """A run that somebody else drives, such as a queue's worker; nothing is told until it begins.
+
+        `max_attempts` None: without end. `queued_at` is in seconds since the epoch.
+        """
+        task = Task(name=name[:NAME_CHARS], function=tasks.nothing, is_async=False, **options)
+        run = task.new_run(tuple(args), kwargs or {})
+        run.id = id_ or run.id
+        run.attempt, run.max_attempts = attempt, max_attempts
+        run.created_at = queued_at or run.created_at
+        return Tracked(self, Execution(self, task, run, tuple(args), kwargs or {}))
+
+    def logging_handler(self, level: int = logging.ERROR) -> logging.Handler:
+        """`logging.getLogger().addHandler(notifier.logging_handler())` reports what is logged from that level on."""
+        return logs.Handler(self, level)
+
+    def install_excepthook(self) -> None:
+        """Report what ends this process or one of its threads; the hooks that were there still run."""
+        hooks.install_excepthook(self)
+
+    def install_asyncio_handler(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Report what no coroutine retrieved; the loop's handler that was there still runs."""
+        hooks.install_asyncio_handler(self, loop or asyncio.get_running_loop())
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """Wait until everything has left, at most `timeout` seconds; whether it has. Blocks."""
+        self._reporting.release_all()
+        return self.transport.flush(timeout)
+
+    def counts(self) -> Counts:
+        """What became of all reports: `captured == sent + spooled + sum(dropped.values())`."""
+        return self.transport.counts()
+
+    def close(self, timeout: float = 2.0) -> None:
+        """`flush`, and stop; what has not left by then stays in the spool for the next process. Blocks."""
+        self._reporting.release_all()
+        self.transport.close(timeout)
+
+    # What the parts of the client ask of it.
+
+    def changed(self, run: Run) -> None:
+        """Tell the service how this run stands."""
+        if run.done:
+            self.runs.finish(run)
+        self.transport.run(run.change(self.options.service, self.options.environment))
+
+    def enlist(self, run: Run) -> None:
+        """A run that begins later."""
+        self.take(run)
+        self.changed(run)
+
+    def take(self, run: Run) -> None:
+        """This process has it from now on: should it die, the run is lost."""
+        self.runs.add(run)
+        self.transport.beat()
+
+    def release(self, run: Run) -> None:
+        """A queue has it again, and any process may run it next."""
+        self.runs.release(run)
+
+    def declared(self, function: Callable[..., Any]) -> Task:
+        """The task of a function, which need not be decorated."""
+        return tasks.of(function) or tasks.describe(function)
+
+    def start(
+        self, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Callable[[], Any]:
+        """What runs it: a coroutine function for a coroutine function, else a plain one."""
+        steps = Execution(self, task, run, args, kwargs)
+        if task.is_async:
+
+            async def start_async() -> Any:
+                return await execution.run_async(steps, args, kwargs)
+
+            tasks.attach(start_async, task)
+            return start_async
+
+        def start_sync() -> Any:
+            return execution.run_sync(steps, args, kwargs)
+
+        tasks.attach(start_sync, task)
+        return start_sync
+
+    def abandon(self, runs: Iterable[Run]) -> None:
+        """A request is over: what it scheduled and never began will not run."""
+        for run in runs:
+            if run.waits and not run.done:
+                run.lose("dropped")
+                self.changed(run)
+
+    def begin_anew(self) -> None:
+        """In a forked child: it runs none of its parent's runs."""
+        self.runs = Registry()
+        self._reporting.begin_anew()
+
+    def started(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The application serves: replays run on its loop."""
+        self.replays.loop = loop
+        self.transport.beat()
+
+    def _own_transport(self, spool: str | Path | bool | None) -> Transport:
+        """Memory under pytest, nothing without an address or a key, else the service."""
+        if not self.patient:
+            from notifier.client.testing import MemoryTransport  # noqa: PLC0415 - tests alone need it
+
+            return MemoryTransport()
+        if self.options.url is None or self.options.key is None:
+            return NullTransport()
+        from notifier.client.dispatch import HttpTransport  # noqa: PLC0415 - where nothing is sent, it costs nothing
+
+        return HttpTransport(self.options.url, self.options.key, spool=spool)
+
+    def _declared(self, function: Callable[..., Any], given: dict[str, Any]) -> Callable[..., Any]:
+        task = tasks.describe(function, **given)
+        self.replays.offer(task)
+        if task.is_async:
+
+            @functools.wraps(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                return await execution.run_async(self._execution(task, args, kwargs), args, kwargs)
+
+            tasks.attach(call_async, task)
+            return call_async
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return execution.run_sync(self._execution(task, args, kwargs), args, kwargs)
+
+        tasks.attach(call, task)
+        return call
+
+    def _execution(self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Execution:
+        run = task.new_run(args, kwargs)
+        self.take(run)
+        return Execution(self, task, run, args, kwargs)
+
+
+def _interrupt(reference: weakref.ref[Notifier]) -> None:
+    """The process ends: what has not ended by now never will."""
+    notifier = reference()
+    if notifier is not None:
+        for run in notifier.runs.unfinished():
+            run.lose("interrupted")
+            notifier.changed(run)
+
+
+def _begin_anew() -> None:
+    """A forked child runs none of its parent's runs."""
+    for notifier in everybody:
+        notifier.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
+    os.register_at_fork(after_in_child=_begin_anew)

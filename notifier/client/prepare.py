@@ -1,0 +1,38 @@
+"""The last thing before a report leaves, on the client's own thread: secrets out, the application's word on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from notifier.client import events
+from notifier.client.options import BeforeSend, log
+from notifier.client.scrub import scrub
+from notifier.client.transport import Dropped
+
+
+def event(document: dict[str, Any], before_send: BeforeSend | None) -> dict[str, Any]:
+    """The event as it leaves. `Dropped` where `before_send` keeps it back, or fails: it may be there to hide things."""
+    finished = events.finished(document)
+    if before_send is None:
+        return finished
+    try:
+        changed = before_send(finished)
+    except Exception as error:
+        log.warning("before_send failed, so that what it was given is not sent", exc_info=True)
+        raise Dropped("before_send_failed") from error
+    if changed is None:
+        raise Dropped("before_send")
+    return changed
+
+
+def run(change: dict[str, Any]) -> dict[str, Any]:
+    """A task run's change as it leaves. Arguments that lost a secret cannot be run again."""
+    cleaned = change | {
+        name: events.moment(change[name]) for name in ("queued_at", "started_at", "finished_at")
+    }
+    for name in ("result", "error", "arguments"):
+        if change[name] is not None:
+            cleaned[name] = scrub(change[name])
+    if cleaned["arguments"] != change["arguments"] and change["replayable"] == "yes":
+        cleaned["replayable"] = "touched"
+    return cleaned

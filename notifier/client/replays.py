@@ -1,0 +1,70 @@
+"""Runs that a person asked for again: the service hands them out with a heartbeat, and they run here."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from notifier.client.options import log
+from notifier.client.runs import Run
+from notifier.client.tasks import Task
+
+if TYPE_CHECKING:
+    from notifier.client.notifier import Notifier
+
+
+class Replays:
+    """Which tasks may be asked for again, and what asks for them. `loop` is where coroutine functions run."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._tasks: dict[str, Task] = {}
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def offer(self, task: Task) -> None:
+        """Remember a task that was declared with `replay=True`."""
+        if task.replay:
+            self._tasks[task.name] = task
+
+    def names(self) -> list[str]:
+        """Tasks that can run now: for coroutine functions, only while the application's loop runs."""
+        return [task.name for task in list(self._tasks.values()) if not task.is_async or self._running()]
+
+    def start(self, order: Mapping[str, Any]) -> None:
+        """Run one again, under the id that the service gave it. Called from the client's thread; never raises."""
+        task = self._tasks.get(str(order.get("task")))
+        known = self._notifier.runs.get(str(order.get("id"))) is not None
+        if task is None or known or (task.is_async and not self._running()):
+            return
+        kept = order.get("arguments") or {}
+        args, kwargs = tuple(kept.get("args", ())), dict(kept.get("kwargs", {}))
+        run = task.new_run(args, kwargs, key=order.get("key"))
+        run.id, run.replay_of = str(order["id"]), order.get("replay_of")
+        self._notifier.enlist(run)
+        self._launch(task, run, args, kwargs)
+
+    def _launch(self, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        call = self._notifier.start(task, run, args, kwargs)
+        if task.is_async and self.loop is not None:
+            asyncio.run_coroutine_threadsafe(_to_its_end(call), self.loop)
+        else:
+            threading.Thread(target=_quietly, args=(call,), name="notifier-replay", daemon=True).start()
+
+    def _running(self) -> bool:
+        return self.loop is not None and self.loop.is_running()
+
+
+async def _to_its_end(call: Any) -> None:
+    try:
+        await call()
+    except Exception as error:  # noqa: BLE001 - it has been reported; nobody waits for it
+        log.info("a run that was asked for again failed: %s", type(error).__name__)
+
+
+def _quietly(call: Any) -> None:
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - as above
+        log.info("a run that was asked for again failed: %s", type(error).__name__)

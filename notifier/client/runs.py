@@ -1,0 +1,188 @@
+"""Task runs as this process knows them: what `GET /tasks/{id}` answers, also while the service is away."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from notifier.client import events, shown
+from notifier.client.ids import new_id
+
+Status = Literal["pending", "processing", "retrying", "completed", "failed", "lost"]
+Reason = Literal["cancelled", "interrupted", "killed", "dropped"]
+FINAL: Final = frozenset({"completed", "failed", "lost"})
+KEPT: Final = 10_000
+RESULT_CHARS: Final = 65_536
+PREVIEW_CHARS: Final = 1_000
+IN_QUEUE: Final = "queue"
+"""For `process_id`: no process has it, so that it is not lost with the one that had it last."""
+
+_LOST: Final[Mapping[str, str]] = {
+    "cancelled": "it was cancelled before it had ended",
+    "interrupted": "its process ended while it ran",
+    "killed": "its process was killed while it ran",
+    "dropped": "it never started: the endpoint raised, or answered with a response that has tasks of its own",
+}
+
+
+class Run:
+    """One execution of a task. `url` answers its status once `notifier.router` is included.
+
+    Times are seconds since the epoch. `duration_ms` is the last attempt's. `result` is the task's own where JSON can
+    give it back in 64 KiB, else `{"truncated": true, "preview"}`; `error` is `{"type", "module", "message"}`.
+    """
+
+    __slots__ = (
+        "arguments", "attempt", "created_at", "duration_ms", "error", "finished_at", "id", "key", "max_attempts",
+        "queued", "replay_of", "replayable", "result", "started_at", "status", "task", "url", "waits",
+    )  # fmt: skip
+
+    def __init__(
+        self, task: str, max_attempts: int | None, *, id_: str | None = None, key: str | None = None
+    ) -> None:
+        self.id = id_ or new_id()
+        self.task = task
+        self.key = key
+        self.url = ""
+        self.status: Status = "pending"
+        self.attempt = 1
+        self.max_attempts = max_attempts
+        self.created_at = time.time()
+        self.started_at: float | None = None
+        self.finished_at: float | None = None
+        self.duration_ms: float | None = None
+        self.result: Any = None
+        self.error: dict[str, Any] | None = None
+        self.replay_of: str | None = None
+        self.arguments: Mapping[str, Any] | None = None
+        self.replayable = "no"
+        # Whether nobody has begun it yet.
+        self.waits = True
+        # Whether it waits in a queue outside of this process, for whichever worker takes it.
+        self.queued = False
+
+    @property
+    def done(self) -> bool:
+        return self.status in FINAL
+
+    def as_json(self) -> dict[str, Any]:
+        """What a status call answers; times are RFC 3339."""
+        return {
+            "id": self.id,
+            "task": self.task,
+            "status": self.status,
+            "attempt": self.attempt,
+            "max_attempts": self.max_attempts,
+            "created_at": events.moment(self.created_at),
+            "started_at": events.moment(self.started_at),
+            "finished_at": events.moment(self.finished_at),
+            "duration_ms": self.duration_ms,
+            "result": self.result,
+            "error": self.error,
+            "replay_of": self.replay_of,
+        }
+
+    def begin(self) -> None:
+        """The next attempt starts."""
+        if self.waits:
+            self.waits = False
+        else:
+            self.attempt += 1
+        self.status = "processing"
+        self.started_at = time.time()
+        self.finished_at = None
+
+    def end(self, status: Status, *, result: object = None, error: dict[str, Any] | None = None) -> None:
+        """The attempt is over, and with `retrying` another will follow."""
+        now = time.time()
+        self.status = status
+        self.finished_at = now
+        if self.started_at is not None:
+            self.duration_ms = round((now - self.started_at) * 1000, 3)
+        self.error = error
+        if result is not None:
+            self.result = kept(result)
+
+    def lose(self, reason: Reason) -> None:
+        """It will never be known how it would have ended."""
+        self.end("lost", error={"type": "TaskLost", "message": _LOST[reason], "reason": reason})
+
+    def change(self, service: str, environment: str) -> dict[str, Any]:
+        """This run as it is now, for the service; times still as numbers."""
+        holder = {"process_id": IN_QUEUE} if self.queued and not self.done else {}
+        return holder | {
+            "id": self.id,
+            "task": self.task,
+            "service": service,
+            "environment": environment,
+            "state": self.status,
+            "attempt": self.attempt,
+            "max_attempts": self.max_attempts,
+            "queued_at": self.created_at,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "duration_ms": self.duration_ms,
+            "result": self.result,
+            "error": self.error,
+            "key": self.key,
+            "replay_of": self.replay_of,
+            "arguments": self.arguments,
+            "replayable": self.replayable,
+        }
+
+
+def kept(result: Any) -> Any:
+    """A result as it is shown: JSON as it is, all else and what is too large as a preview that says so."""
+    if shown.is_json(result, budget=RESULT_CHARS):
+        return result
+    return {"truncated": True, "preview": shown.plain(result, budget=PREVIEW_CHARS)}
+
+
+class Registry:
+    """The last 10,000 finished runs, and all that are not finished. Safe from any thread without a lock.
+
+    Every step is one operation on a dictionary or a deque, which the interpreter does not interrupt.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+        self._keys: dict[tuple[str, str], Run] = {}
+        self._unfinished: dict[str, Run] = {}
+        self._finished: deque[Run] = deque()
+
+    def add(self, run: Run) -> None:
+        self._runs[run.id] = run
+        self._unfinished[run.id] = run
+        if run.key is not None:
+            self._keys[run.task, run.key] = run
+
+    def finish(self, run: Run) -> None:
+        """It has ended: from now on it may be forgotten."""
+        if self._unfinished.pop(run.id, None) is None:
+            return
+        self._finished.append(run)
+        if len(self._finished) > KEPT:
+            self._forget(self._finished.popleft())
+
+    def release(self, run: Run) -> None:
+        """It has not ended, and is no longer this process's."""
+        if self._unfinished.pop(run.id, None) is not None:
+            self._forget(run)
+
+    def get(self, id_: str) -> Run | None:
+        return self._runs.get(id_)
+
+    def standing(self, task: str, key: str) -> Run | None:
+        """The run that a key stands for; one that failed or was lost stands for nothing."""
+        run = self._keys.get((task, key))
+        return None if run is None or run.status in {"failed", "lost"} else run
+
+    def unfinished(self) -> list[Run]:
+        return list(self._unfinished.values())
+
+    def _forget(self, run: Run) -> None:
+        self._runs.pop(run.id, None)
+        if run.key is not None and self._keys.get((run.task, run.key)) is run:
+            self._keys.pop((run.task, run.key), None)

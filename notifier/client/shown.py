@@ -1,0 +1,233 @@
+"""Objects of an application as JSON values, without running an application's code.
+
+No `__repr__`, `__str__`, property or iterator of a class that is not the interpreter's own is called: it may raise,
+recurse, take a second, query a database or answer a megabyte. Such an object is shown by its type's name.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from types import FunctionType
+from typing import Any, Final
+from uuid import UUID
+
+TEXT_CHARS: Final = 1_500
+MESSAGE_CHARS: Final = 3_000
+KEY_CHARS: Final = 200
+WIDTH: Final = 50
+DEPTH: Final = 6
+BUDGET: Final = 16_384
+SLOW_S: Final = 0.05
+INT_BITS: Final = 63
+CUT: Final = "..."
+
+_SIMPLE: Final = frozenset({str, int, float, bool, type(None)})
+_slow: set[type] = set()
+
+
+def type_name(value: object) -> str:
+    """`int`, `billing.models.Order`; of a class that hides its name, `object`."""
+    return name_of(type(value))
+
+
+def name_of(kind: type) -> str:
+    """A class's name with its module, which the interpreter's own go without."""
+    return full_name(kind).removeprefix("builtins:").replace(":", ".")
+
+
+def full_name(kind: type) -> str:
+    """`module:Name`."""
+    try:
+        module, name = type.__getattribute__(kind, "__module__"), type.__getattribute__(kind, "__qualname__")
+    except Exception:  # noqa: BLE001 - a metaclass may do anything
+        return "builtins:object"
+    return f"{module}:{name.rpartition('.')[2]}"
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says, at most 3,000 characters. One whose own `__str__` was slow is not asked again."""
+    kind = type(error)
+    if kind in _slow:
+        return ""
+    started = time.perf_counter()
+    try:
+        text = _said(error, kind)
+    except BaseException as failure:  # noqa: BLE001 - SystemExit comes out of a `__str__`, too
+        text = f"<its message could not be read: {name_of(type(failure))}>"
+    if time.perf_counter() - started > SLOW_S:
+        _slow.add(kind)
+    return _cut(text, MESSAGE_CHARS)
+
+
+def _said(error: BaseException, kind: type) -> str:
+    own = isinstance(kind.__str__, FunctionType)
+    if own or all(type(one) in _SIMPLE for one in error.args):
+        return str.__str__(str(error))
+    shown = [plain(one) for one in error.args[:WIDTH]]
+    return str(shown[0] if len(shown) == 1 else tuple(shown))
+
+
+def plain(value: Any, *, budget: int = BUDGET) -> Any:
+    """The value as JSON of at most about `budget` characters; what does not fit is cut and says so by `...`."""
+    if type(value) in _SIMPLE and type(value) is not float and (type(value) is not str or len(value) < 200):
+        return value if type(value) is not int or -(2**INT_BITS) <= value < 2**INT_BITS else _integer(value)
+    try:
+        return _Plain(budget).of(value, DEPTH)
+    except BaseException:  # noqa: BLE001 - a dict that another thread changes, a hostile subclass
+        return f"<{type_name(value)}>"
+
+
+class _Plain:
+    """One walk over one value."""
+
+    def __init__(self, budget: int) -> None:
+        self._left = budget
+        self.cut = False
+
+    def of(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        self._left -= 8
+        if value is None or kind is bool:
+            return value
+        for family, show in _SCALARS:
+            if issubclass(kind, family):
+                shown = show(value)
+                return self._text(shown) if type(shown) is str else shown
+        return self._inner(value, kind, depth)
+
+    def _inner(self, value: Any, kind: type, depth: int) -> Any:
+        if not issubclass(kind, _CONTAINERS):
+            return f"<{name_of(kind)}>"
+        if depth == 0 or self._left <= 0:
+            self.cut = True
+            return CUT
+        if issubclass(kind, dict):
+            return self._mapping(dict.items(value), depth)
+        family = next(one for one in _CONTAINERS if issubclass(kind, one))
+        return self._items(family.__iter__(value), depth)
+
+    def _text(self, text: str) -> str:
+        shown = _cut(text, max(0, min(TEXT_CHARS, self._left)))
+        self.cut = self.cut or shown is not text
+        self._left -= len(shown)
+        return shown
+
+    def _mapping(self, items: Any, depth: int) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        for key, inner in items:
+            if len(shown) == WIDTH or self._left <= 0:
+                self.cut = True
+                shown[CUT] = CUT
+                break
+            name = key if type(key) is str else str(self.of(key, 0))
+            shown[name[:KEY_CHARS]] = self.of(inner, depth - 1)
+        return shown
+
+    def _items(self, items: Any, depth: int) -> list[Any]:
+        shown: list[Any] = []
+        for inner in items:
+            if len(shown) == WIDTH or self._left <= 0:
+                self.cut = True
+                shown.append(CUT)
+                break
+            shown.append(self.of(inner, depth - 1))
+        return shown
+
+
+def is_json(value: object, *, budget: int) -> bool:
+    """Whether JSON gives back exactly this value, in at most about `budget` characters."""
+    try:
+        return _json_size(value, budget, 50) >= 0
+    except BaseException:  # noqa: BLE001 - as in `plain`
+        return False
+
+
+def _json_size(value: Any, left: int, depth: int) -> int:
+    """What is left of the budget; negative: too large, or not JSON."""
+    kind = type(value)
+    if kind not in _SIMPLE:
+        return _json_inner(value, left, depth)
+    if kind is str:
+        return left - len(value) - 2
+    if kind is float and not math.isfinite(value):
+        return -1
+    if kind is int and not -(2**INT_BITS) <= value < 2**INT_BITS:
+        return -1
+    return left - 5
+
+
+def _json_inner(value: Any, left: int, depth: int) -> int:
+    kind = type(value)
+    if depth == 0 or kind not in {dict, list}:
+        return -1
+    if kind is dict and not all(type(key) is str for key in value):
+        return -1
+    inner = [*value, *value.values()] if kind is dict else value
+    for one in inner:
+        left = _json_size(one, left, depth - 1)
+        if left < 0:
+            return -1
+    return left - 2
+
+
+def arguments(args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
+    """Names of the arguments' types: what a report says of them where their values are not to be kept."""
+    return {
+        "args": [type_name(one) for one in args[:WIDTH]],
+        "kwargs": {name: type_name(kwargs[name]) for name in list(kwargs)[:WIDTH]},
+    }
+
+
+def _enum(member: Enum) -> str:
+    return f"{name_of(type(member))}.{object.__getattribute__(member, '_name_')}"
+
+
+def _float(number: float) -> float | str:
+    plain_number = float.__add__(number, 0.0)
+    return plain_number if math.isfinite(plain_number) else str(plain_number)
+
+
+def _own_text(value: object) -> str:
+    """`str()` of a class of the standard library; of one derived from it, the type's name."""
+    kind = type(value)
+    return str(value) if kind.__module__.partition(".")[0] in _STANDARD else f"<{name_of(kind)}>"
+
+
+def _octets(value: bytes | bytearray) -> str:
+    size = bytes.__len__(value) if isinstance(value, bytes) else bytearray.__len__(value)
+    return f"<{type_name(value)} of {size}>"
+
+
+def _error(error: BaseException) -> str:
+    return f"{name_of(type(error))}: {message_of(error)}"
+
+
+def _integer(number: int) -> int | str:
+    number = int.__add__(number, 0)
+    bits = number.bit_length()
+    return number if bits <= INT_BITS else f"<int of {bits} bits>"
+
+
+def _cut(text: str, chars: int) -> str:
+    return text if len(text) <= chars else text[:chars] + CUT
+
+
+_STANDARD: Final = frozenset({"datetime", "uuid", "decimal", "pathlib"})
+_CONTAINERS: Final = (dict, list, tuple, set, frozenset)
+# In this order: a member of an enumeration may be a string or a number, too.
+_SCALARS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
+    (Enum, _enum),
+    (str, str.__str__),
+    (int, _integer),
+    (float, _float),
+    ((bytes, bytearray), _octets),
+    ((datetime, date, time_of_day, timedelta, UUID, Decimal, PurePath), _own_text),
+    (BaseException, _error),
+)

@@ -1,0 +1,91 @@
+"""For the tests of an application: what it would have reported.
+
+    with capture_reports() as reports:
+        ...
+    assert reports[0]["exception"]["type"] == "TimeoutError"
+
+Under pytest the fixture `notifier_reports` does the same for one test.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from notifier.client.transport import Counts, Document, Dropped, Source
+
+KEPT: Final = 10_000
+Reports = list[Document]
+
+_listening: list[Reports] = []
+
+
+class MemoryTransport:
+    """Keeps what would have been sent: `events`, and the latest change of each of `runs` by id. Nothing leaves."""
+
+    def __init__(self) -> None:
+        self.events: deque[Document] = deque(maxlen=KEPT)
+        self.runs: dict[str, Document] = {}
+        self.dropped: dict[str, int] = {}
+        self._captured = 0
+        self._source: Source | None = None
+
+    def open(self, source: Source) -> None:
+        self._source = source
+
+    def event(self, event: Document) -> None:
+        self._captured += 1
+        assert self._source is not None
+        try:
+            prepared = self._source.prepare(event)
+        except Dropped as dropped:
+            self._count(dropped.reason)
+            return
+        self.events.append(prepared)
+        for reports in _listening:
+            reports.append(prepared)
+
+    def run(self, change: Document) -> None:
+        assert self._source is not None
+        self.runs[change["id"]] = self._source.prepare_run(change)
+
+    def drop(self, reason: str) -> None:
+        self._captured += 1
+        self._count(reason)
+
+    def beat(self) -> None:
+        """There is nobody to tell."""
+
+    def fetch_run(self, id_: str) -> Document | None:  # noqa: ARG002 - the protocol's name
+        """There is no service."""
+        return None
+
+    def flush(self, timeout: float) -> bool:  # noqa: ARG002
+        return True
+
+    def counts(self) -> Counts:
+        """Events alone; what was taken counts as sent."""
+        sent = self._captured - sum(self.dropped.values())
+        return Counts(captured=self._captured, sent=sent, dropped=dict(self.dropped))
+
+    def close(self, timeout: float) -> None:
+        """There is nothing to keep."""
+
+    def _count(self, reason: str) -> None:
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+
+@contextmanager
+def capture_reports() -> Iterator[Reports]:
+    """The events that notifiers with a `MemoryTransport` capture within, in order, as they would leave.
+
+    Under pytest that is every notifier which was not given a transport of its own.
+    """
+    reports: Reports = []
+    _listening.append(reports)
+    try:
+        yield reports
+    finally:
+        _listening.remove(reports)

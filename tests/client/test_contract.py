@@ -1,0 +1,112 @@
+"""Whatever the client sends, the service takes as it is: no rejection, no warning."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from notifier.client import MemoryTransport, Notifier
+from notifier.ingest.normalize import Accepted, Normalizer
+
+NOW = 1_764_000_000_000
+# Stand for what would be too long to show in a counterexample.
+LONG = {
+    "LONG": "long \N{SNOWMAN} " * 2_000,
+    "SECRETS": "password=hunter22 " * 1_000,
+    "BROKEN": "\ud800\x00" * 300,
+}
+TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(sorted(LONG)))
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        TEXTS,
+        st.binary(),
+        st.just("WIDE"),
+        st.just(object()),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=6),
+        st.dictionaries(st.one_of(TEXTS, st.integers()), inner, max_size=6),
+        st.tuples(inner, inner),
+    ),
+    max_leaves=12,
+)
+KINDS = st.sampled_from(
+    [ValueError, KeyError, OSError, type("N" * 400, (Exception,), {"__module__": "m" * 400})]
+)
+
+
+def long(value: Any) -> Any:
+    """The value with its long texts."""
+    if value == "WIDE":
+        return [{"x": "wide"}] * 60
+    if isinstance(value, str):
+        return LONG.get(value, value)
+    if isinstance(value, dict):
+        return {long(key): long(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(long(inner) for inner in value)
+    return value
+
+
+def taken(event: dict[str, Any]) -> None:
+    """The service's own reading of this event."""
+    normalizer = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "id")
+    body = json.dumps(event).encode()
+    parsed = normalizer.parse(body, "application/json", project="default", received_at=NOW, sent_at=NOW)
+    (item,) = parsed.items
+    assert isinstance(item, Accepted), item
+    assert item.warnings == ()
+
+
+@settings(deadline=None, max_examples=150, phases=[Phase.generate], database=None)
+@given(
+    kind=KINDS,
+    message=TEXTS,
+    context=st.dictionaries(TEXTS, VALUES, max_size=8),
+    labels=st.dictionaries(st.sampled_from(["a", "LONG", "SECRETS"]), VALUES, max_size=8),
+    notes=st.lists(TEXTS, max_size=5),
+    service=st.sampled_from(["billing", "LONG", "BROKEN"]),
+)
+def test_an_event_of_any_failure(
+    kind: type[Exception],
+    message: str,
+    context: dict[str, Any],
+    labels: dict[str, Any],
+    notes: list[str],
+    service: str,
+) -> None:
+    """Long, deep, wide, secret and broken: the client cuts it to what the service takes."""
+    context, labels, message = long(context), long(labels), long(message)
+    notes = [long(note) for note in notes] * 8
+    labels |= {f"label {n}": n for n in range(80)}
+    memory = MemoryTransport()
+    notifier = Notifier(long(service), transport=memory)
+    error = kind(message)
+    error.__cause__, error.__notes__ = KeyError(message), notes
+    notifier.report(error, context=context, labels=labels, message=message, fingerprint=notes)
+    taken(memory.events[0])
+
+
+def test_events_of_tasks_requests_and_logs(notifier: Notifier, memory: MemoryTransport) -> None:
+    """The other ways to one."""
+
+    @notifier.task(store_args=True, name="n" * 500)
+    def fails(_: object) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        fails({"deep": [[[[[[[[[["x" * 9_000]]]]]]]]]]})
+    notifier.message(
+        "disk", severity="warning", links=[{"title": "t" * 300, "url": "https://example.com/x"}] * 12
+    )
+    notifier.message("")
+    for event in memory.events:
+        taken(event)

@@ -1,0 +1,452 @@
+"""Decorated functions and the runner: retries, one report in the end, and a status that is true at every moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import BackgroundTasks
+from fastapi.responses import JSONResponse
+from starlette.background import BackgroundTask
+
+from notifier.client import MemoryTransport, Notifier, Tasks
+from tests.client.conftest import App
+
+pytestmark = pytest.mark.anyio
+
+
+class Flaky:
+    """Fails so many times, then answers."""
+
+    def __init__(self, failures: int, error: Exception | None = None) -> None:
+        self.left = failures
+        self.calls = 0
+        self.error = error
+
+    def __call__(self) -> str:
+        self.calls += 1
+        if self.left:
+            self.left -= 1
+            raise self.error or TimeoutError("upstream")
+        return "charged"
+
+
+async def test_retries_end_in_a_result_and_no_report(notifier: Notifier, memory: MemoryTransport) -> None:
+    """Two failures, then it works: the caller sees the result, the run all of its attempts, and nobody is woken."""
+    flaky = Flaky(2)
+
+    @notifier.task(retries=3)
+    async def charge(order: int) -> str:
+        """Charges."""
+        return f"{flaky()} {order}"
+
+    assert await charge(42) == "charged 42"
+    (run,) = memory.runs.values()
+    assert (run["state"], run["attempt"], run["max_attempts"]) == ("completed", 3, 4)
+    assert run["result"] == "charged 42"
+    assert run["error"] is None
+    assert run["duration_ms"] is not None
+    assert not memory.events
+    assert charge.__name__ == "charge"
+    assert charge.__doc__ == "Charges."
+
+
+def test_a_plain_function_is_retried_in_its_thread(notifier: Notifier, memory: MemoryTransport) -> None:
+    """The last failure is raised as if the decorator were not there, and reported once with its task."""
+    flaky = Flaky(9)
+
+    @notifier.task(retries=2, severity="critical")
+    def charge(order: int) -> str:
+        return f"{flaky()} {order}"
+
+    with pytest.raises(TimeoutError):
+        charge(42)
+    (run,) = memory.runs.values()
+    (event,) = memory.events
+    assert flaky.calls == 3
+    assert (run["state"], run["attempt"]) == ("failed", 3)
+    assert run["error"] == {"type": "TimeoutError", "module": "builtins", "message": "upstream"}
+    assert event["severity"] == "critical"
+    assert event["task"] == {"id": run["id"], "name": run["task"], "attempt": 3, "max_attempts": 3}
+    assert run["task"] == f"{__name__}.test_a_plain_function_is_retried_in_its_thread.<locals>.charge"
+    assert event["context"]["arguments"] == {"args": ["int"], "kwargs": {}}
+
+
+@pytest.mark.parametrize(("alert", "told"), [("after_final_failure", 1), ("every_failure", 3), ("never", 0)])
+def test_what_is_reported_is_the_task_s_choice(
+    notifier: Notifier, memory: MemoryTransport, alert: Any, told: int
+) -> None:
+    """A failure that a task keeps to itself is not reported by anybody else, either."""
+    handler = notifier.logging_handler()
+    log = logging.getLogger("tests.alerts")
+    log.addHandler(handler)
+
+    @notifier.task(retries=2, alert=alert)
+    def charge() -> None:
+        try:
+            Flaky(1)()
+        except TimeoutError:
+            log.exception("not yet")
+            raise
+
+    with pytest.raises(TimeoutError) as caught:
+        charge()
+    notifier.report(caught.value)
+    notifier.flush()
+    log.removeHandler(handler)
+    assert len(memory.events) == told
+
+
+def test_what_a_task_got_over_is_reported_though_it_completed(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """A logged exception that was not raised on is a report of its own; it is not the run's failure."""
+    handler = notifier.logging_handler()
+    log = logging.getLogger("tests.got_over")
+    log.addHandler(handler)
+
+    @notifier.task
+    def charge() -> None:
+        try:
+            Flaky(1)()
+        except TimeoutError:
+            log.exception("the first gateway is away")
+
+    charge()
+    notifier.flush()
+    log.removeHandler(handler)
+    (event,) = memory.events
+    (run,) = memory.runs.values()
+    assert run["state"] == "completed"
+    assert "id" not in event["task"]
+    assert event["context"]["task_run"] == run["id"]
+
+
+def test_retry_on_and_backoff_are_the_task_s(memory: MemoryTransport) -> None:
+    """A class, several, or a function; a sequence of waits. What is not among them ends at once."""
+    waits: list[int] = []
+
+    def backoff(failures: int) -> float:
+        waits.append(failures)
+        return 0.0
+
+    notifier = Notifier("billing", transport=memory)
+
+    def calls(error: Exception, **options: Any) -> int:
+        flaky = Flaky(9, error)
+        with pytest.raises(type(error)):
+            notifier.task(name="t", retries=2, backoff=backoff, **options)(flaky)()
+        return flaky.calls
+
+    assert calls(KeyError(), retry_on=OSError) == 1
+    assert calls(OSError(), retry_on=OSError) == 3
+    assert calls(KeyError(), retry_on=(OSError, KeyError)) == 3
+    assert calls(KeyError("a"), retry_on=lambda error: "b" in str(error)) == 1
+    assert calls(KeyError("b"), retry_on=lambda error: "b" in str(error)) == 3
+    assert waits == [1, 2] * 3
+
+
+async def test_a_timeout_is_an_attempt_s(notifier: Notifier, memory: MemoryTransport) -> None:
+    """Of a coroutine it ends the attempt, and the next follows; of a thread it ends the run, for it may run on."""
+    calls = 0
+    release = threading.Event()
+
+    @notifier.task(retries=1, timeout=0.02)
+    async def slow() -> str:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0 if calls == 2 else 5)
+        return "in time"
+
+    @notifier.task(retries=5, timeout=0.02)
+    def stuck() -> None:
+        nonlocal calls
+        calls += 1
+        release.wait(5)
+
+    assert await slow() == "in time"
+    calls = 0
+    with pytest.raises(TimeoutError, match="may still run"):
+        await asyncio.to_thread(stuck)
+    release.set()
+    assert calls == 1
+    assert [run["state"] for run in memory.runs.values()] == ["completed", "failed"]
+
+
+async def test_cancellation_is_passed_on_and_accounted_for(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """While it works and while it waits for its next attempt; no alert, for somebody wanted it."""
+    notifier.patient = True
+
+    @notifier.task
+    async def works() -> None:
+        await asyncio.sleep(5)
+
+    @notifier.task(retries=1, backoff=5.0)
+    async def waits() -> None:
+        raise TimeoutError
+
+    tasks = [asyncio.create_task(works()), asyncio.create_task(waits())]
+    await asyncio.sleep(0.02)
+    assert [run["state"] for run in memory.runs.values()] == ["processing", "retrying"]
+    for task in tasks:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in ended] == [asyncio.CancelledError] * 2
+    for run in memory.runs.values():
+        assert run["state"] == "lost"
+        assert run["error"]["reason"] == "cancelled"
+    assert not memory.events
+
+
+@pytest.mark.parametrize("ends", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_ends_the_process_ends_the_run(
+    notifier: Notifier, memory: MemoryTransport, ends: type[BaseException]
+) -> None:
+    """It is no failure of the task's, is never swallowed, and the run is lost because of it."""
+
+    @notifier.task(retries=3)
+    def exits() -> None:
+        raise ends
+
+    with pytest.raises(ends):
+        exits()
+    (run,) = memory.runs.values()
+    assert (run["state"], run["error"]["reason"], run["attempt"]) == ("lost", "interrupted", 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"alert": "sometimes"}, "alert is one of"),
+        ({"severity": "bad"}, "severity is one of"),
+        ({"retries": -1}, "retries"),
+        ({"replay": True}, "store_args=True"),
+    ],
+)
+def test_a_declaration_that_cannot_be_meant(notifier: Notifier, options: Any, why: str) -> None:
+    """It says so where it is written, not when it fails at night."""
+    with pytest.raises(ValueError, match=why):
+        notifier.task(**options)(lambda: None)
+
+    def yields() -> Any:
+        yield
+
+    with pytest.raises(TypeError, match="yields"):
+        notifier.task(yields)
+
+
+def test_runs_through_plain_background_tasks(app: App) -> None:
+    """FastAPI's own `add_task` with a decorated function: retried, reported once, siblings run."""
+    done: list[str] = []
+
+    @app.notifier.task(retries=1)
+    async def fails() -> None:
+        raise ValueError
+
+    @app.app.post("/")
+    def schedule(tasks: BackgroundTasks) -> None:
+        tasks.add_task(fails)
+        tasks.add_task(done.append, "sibling")
+
+    app.http.post("/")
+    assert app.errors == ["ValueError"]
+    assert app.states() == {"fails": "failed"}
+    assert app.only["task"]["attempt"] == 2
+    assert done == ["sibling"]
+
+
+def test_the_runner_answers_at_once_and_the_application_knows_the_status(app: App) -> None:
+    """Pending while the request lasts; completed, with its result, afterwards; an unknown id is a problem."""
+    seen: list[Any] = []
+
+    @app.notifier.task
+    async def charge(order: int) -> dict[str, int]:
+        return {"order": order}
+
+    def undecorated(text: str) -> str:
+        return text.upper()
+
+    @app.app.post("/")
+    def schedule(tasks: Tasks) -> list[str]:
+        runs = [tasks.add(charge, 42), tasks.add(undecorated, "a")]
+        seen.extend(run.status for run in runs)
+        return [run.url for run in runs]
+
+    urls = app.http.post("/").json()
+    assert seen == ["pending", "pending"]
+    first, second = (app.http.get(url).json() for url in urls)
+    assert urls[0] == f"/tasks/{first['id']}"
+    assert (first["status"], first["result"], first["attempt"]) == ("completed", {"order": 42}, 1)
+    assert (second["status"], second["result"]) == ("completed", "A")
+    assert second["task"].endswith("undecorated")
+    unknown = app.http.get("/tasks/none")
+    assert unknown.status_code == 404
+    assert unknown.headers["content-type"] == "application/problem+json"
+    assert unknown.json()["status"] == 404
+
+
+def test_a_failed_run_says_why(app: App) -> None:
+    """Its error is structured, and its frames are nobody's business outside."""
+
+    @app.notifier.task(retries=1)
+    def charge() -> None:
+        raise TimeoutError("upstream")
+
+    @app.app.post("/")
+    def schedule(tasks: Tasks) -> str:
+        return tasks.add(charge).url
+
+    status = app.http.get(app.http.post("/").json()).json()
+    assert (status["status"], status["attempt"], status["max_attempts"]) == ("failed", 2, 2)
+    assert status["error"] == {"type": "TimeoutError", "module": "builtins", "message": "upstream"}
+
+
+def test_a_key_makes_a_run_idempotent(app: App) -> None:
+    """The same key answers the same run, until that one has failed."""
+    flaky = Flaky(1)
+
+    @app.notifier.task
+    def charge() -> str:
+        return flaky()
+
+    @app.app.post("/")
+    def schedule(tasks: Tasks) -> str:
+        return tasks.add(charge, key="charge-42").id
+
+    failed, completed, again = (app.http.post("/").json() for _ in range(3))
+    assert failed != completed
+    assert completed == again
+    assert flaky.calls == 2
+    assert [run["state"] for run in app.memory.runs.values()] == ["failed", "completed"]
+    assert {run["key"] for run in app.memory.runs.values()} == {"charge-42"}
+
+
+def test_a_task_that_never_starts_is_lost(app: App) -> None:
+    """The endpoint raises after it scheduled, or answers with a response that brings tasks of its own."""
+
+    def charge() -> None:
+        raise AssertionError
+
+    @app.app.post("/raises")
+    def raises(tasks: Tasks) -> None:
+        tasks.add(charge)
+        raise LookupError
+
+    @app.app.post("/replaces")
+    def replaces(tasks: Tasks) -> JSONResponse:
+        tasks.add(charge)
+        return JSONResponse({}, background=BackgroundTask(str))
+
+    app.http.post("/raises")
+    app.http.post("/replaces")
+    lost = [run["error"]["reason"] for run in app.memory.runs.values() if run["state"] == "lost"]
+    assert lost == ["dropped", "dropped"]
+    assert app.errors == ["LookupError"]
+
+
+@pytest.mark.parametrize(
+    ("result", "kept"),
+    [
+        ({"a": [1, 2.5, None, True, "x"]}, None),
+        ("x" * 200_000, "truncated"),
+        (object(), "truncated"),
+        ((1, 2), "truncated"),
+        (float("nan"), "truncated"),
+    ],
+)
+def test_a_result_is_kept_as_json_or_says_that_it_is_not(
+    notifier: Notifier, memory: MemoryTransport, result: object, kept: str | None
+) -> None:
+    """What is too large, or no JSON, is kept as a preview that says so."""
+
+    @notifier.task
+    def gives() -> object:
+        return result
+
+    gives()
+    (run,) = memory.runs.values()
+    if kept is None:
+        assert run["result"] == result
+    else:
+        assert run["result"]["truncated"] is True
+        assert len(str(run["result"])) < 2_500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "replayable"),
+    [
+        ((42, {"a": None}), "yes"),
+        ((object(),), "touched"),
+        (("x" * 100_000,), "touched"),
+        (({"password": "p"},), "touched"),
+    ],
+)
+def test_arguments_are_kept_where_the_task_says_so(
+    notifier: Notifier, memory: MemoryTransport, arguments: Any, replayable: str
+) -> None:
+    """As JSON, without secrets; what is then no longer what was given cannot be run again."""
+
+    @notifier.task(store_args=True, replay=True)
+    def charge(*_: object) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        charge(*arguments)
+    (run,) = memory.runs.values()
+    assert run["replayable"] == replayable
+    assert "'p'" not in str(run["arguments"])
+    if replayable == "yes":
+        assert run["arguments"] == {"args": list(arguments), "kwargs": {}}
+
+
+async def test_a_replay_runs_the_function_again_under_the_id_it_was_given(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """On the application's loop or in a thread; once, however often it is handed out."""
+    done: list[int] = []
+
+    @notifier.task(store_args=True, replay=True)
+    async def charge(order: int) -> None:
+        done.append(order)
+
+    @notifier.task(store_args=True, replay=True)
+    def refund(order: int) -> None:
+        done.append(-order)
+
+    @notifier.task
+    def other() -> None:
+        raise AssertionError
+
+    name = f"{__name__}.test_a_replay_runs_the_function_again_under_the_id_it_was_given.<locals>"
+    assert notifier.replays.names() == [f"{name}.refund"]
+    notifier.started(asyncio.get_running_loop())
+    assert sorted(notifier.replays.names()) == [f"{name}.charge", f"{name}.refund"]
+
+    def order(id_: str, task: str) -> dict[str, Any]:
+        return {
+            "id": id_,
+            "replay_of": "old",
+            "task": f"{name}.{task}",
+            "key": None,
+            "arguments": {"args": [7]},
+        }
+
+    for one in (order("a", "charge"), order("a", "charge"), order("b", "refund"), order("c", "other")):
+        await asyncio.to_thread(notifier.replays.start, one)
+    await until(lambda: len(done) == 2 and all(run["state"] == "completed" for run in memory.runs.values()))
+    assert sorted(done) == [-7, 7]
+    assert {id_: run["replay_of"] for id_, run in memory.runs.items()} == {"a": "old", "b": "old"}
+
+
+async def until(check: Callable[[], bool], within: float = 5.0) -> None:
+    deadline = time.monotonic() + within
+    while not check():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)

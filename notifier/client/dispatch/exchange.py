@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - the first look-up of a name would import it, in a thread
 import gzip
 import json
 import time
@@ -9,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    import httpx
+# Here and not where it is needed: a process that forks while a thread imports leaves its child a lock held for ever.
+import httpx
 
 Meaning = Literal["taken", "later", "too_large", "unfit", "refused", "stranger"]
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -48,6 +49,10 @@ class Exchange:
         self._now = now
         self._http: httpx.Client | None = None
 
+    def warm(self) -> None:
+        """Make the connection's parts now: they import what they need."""
+        self._client()
+
     def post(self, path: str, records: Sequence[bytes]) -> Answer:
         """An array of JSON records."""
         return self._asked("POST", path, b"[" + b",".join(records) + b"]")
@@ -74,11 +79,6 @@ class Exchange:
         )
 
     def _request(self, method: str, path: str, body: bytes, seconds: float) -> httpx.Response:
-        import httpx  # noqa: PLC0415 - forty milliseconds that only this thread needs
-
-        if self._http is None:
-            beyond = urlsplit(self._url).hostname not in LOOPBACK
-            self._http = httpx.Client(base_url=self._url, follow_redirects=False, trust_env=beyond)
         sent_at = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
         headers = {"authorization": f"Bearer {self._key}", "notifier-sent-at": sent_at.replace("+00:00", "Z")}
         if body:
@@ -86,7 +86,13 @@ class Exchange:
         if len(body) >= GZIP_FROM and path != HEARTBEAT:
             body, headers["content-encoding"] = gzip.compress(body, 1), "gzip"
         timeout = httpx.Timeout(seconds, connect=min(CONNECT_S, seconds))
-        return self._http.request(method, path, content=body or None, headers=headers, timeout=timeout)
+        return self._client().request(method, path, content=body or None, headers=headers, timeout=timeout)
+
+    def _client(self) -> httpx.Client:
+        if self._http is None:
+            beyond = urlsplit(self._url).hostname not in LOOPBACK
+            self._http = httpx.Client(base_url=self._url, follow_redirects=False, trust_env=beyond)
+        return self._http
 
 
 HEARTBEAT: Final = "/v1/processes/heartbeat"

@@ -206,10 +206,7 @@ class FileJournal:
         self.tally.close(remove=not self._waiting)
 
     def abandon(self) -> None:
-        """In a forked child: the files are its parent's."""
-        if self._writing is not None:
-            os.close(self._writing)
-            self._writing = None
+        """In a forked child: the files are its parent's, and so is the lock, which must not outlive it here."""
         self.tally.abandon()
 
     def _path(self, number: int) -> Path:

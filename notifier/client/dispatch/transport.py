@@ -29,40 +29,36 @@ _all: weakref.WeakSet[HttpTransport] = weakref.WeakSet()
 
 
 class _Works:
-    """Everything of one process. What touches the disk is made by the writer's thread, not by who reports first."""
+    """Everything of one process. The threads start with the first report."""
 
     def __init__(self, transport: HttpTransport, source: Source) -> None:
         self.process = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
-        self.inbox = Inbox()
-        self.beating = False
-        self.ready = threading.Event()
-        self._transport, self._source = transport, source
-        with contextlib.suppress(RuntimeError):  # the interpreter is shutting down: nobody will run it
-            threading.Thread(target=self._main, name="notifier-writer", daemon=True).start()
+        self.spool = Spool(transport.spool, source.service, most_bytes=transport.max_spool)
+        self.journal: Journal = self.spool.own(self.process)
+        self.inbox = Inbox(self.journal.tally)
+        self.writer = Writer(self.inbox, self.journal, source, self.process)
+        exchange = Exchange(transport.url, transport.key)
+        exchange.warm()
+        self.sender = Sender(
+            exchange, self.journal, source, self.process, self.counts, pauses=transport.pauses
+        )
+        self.sender.adopt = self._adopt
+        self.sender.on_refused = self._refuse
+        self._transport = transport
+        self._starting = threading.Lock()
+        self.started = False
 
-    def _main(self) -> None:
-        transport = self._transport
-        with guarded():
-            self.spool = Spool(transport.spool, self._source.service, most_bytes=transport.max_spool)
-            self.journal: Journal = self.spool.own(self.process)
-            self.writer = Writer(self.inbox, self.journal, self._source, self.process)
-            exchange = Exchange(transport.url, transport.key)
-            self.sender = Sender(
-                exchange, self.journal, self._source, self.process, self.counts, pauses=transport.pauses
-            )
-            self.sender.adopt = self._adopt
-            self.sender.on_refused = self._refuse
-            self.inbox.tally = self.journal.tally
-            self.ready.set()
-            if self.beating:
-                self.sender.beat()
-            threading.Thread(target=self.sender.run, name="notifier-sender", daemon=True).start()
+    def start(self) -> None:
+        """Once, by whoever comes first; nobody waits for it."""
+        if self._starting.acquire(blocking=False):
+            self.started = True
+            # Where the interpreter is shutting down there are no new threads: `close` sends what there is.
+            with guarded(), contextlib.suppress(RuntimeError):
+                for target, name in ((self._write, "notifier-writer"), (self.sender.run, "notifier-sender")):
+                    threading.Thread(target=target, name=name, daemon=True).start()
+
+    def _write(self) -> None:
         self.writer.run(self.sender.wake.set)
-
-    def beat(self) -> None:
-        self.beating = True
-        if self.ready.is_set():
-            self.sender.beat()
 
     def counts(self) -> Counts:
         """Exact: what is in the queue is written first."""
@@ -123,6 +119,7 @@ class HttpTransport:
 
     def open(self, source: Source) -> None:
         self._source = source
+        self._works = _Works(self, source)
 
     def event(self, event: Document) -> None:
         self._running.inbox.put(event)
@@ -134,7 +131,7 @@ class HttpTransport:
         self._running.inbox.put(reason)
 
     def beat(self) -> None:
-        self._running.beat()
+        self._running.sender.beat()
 
     def fetch_run(self, id_: str) -> Document | None:
         """Over a connection of its own, for any thread may ask."""
@@ -149,8 +146,6 @@ class HttpTransport:
         works = self._works
         if works is None:
             return True
-        if not works.ready.wait(timeout):
-            return False
         works.writer.step()
         works.sender.flush(until)
         while works.sender.waiting and not works.sender.refused and time.monotonic() < until:
@@ -158,38 +153,38 @@ class HttpTransport:
         return not works.sender.waiting
 
     def counts(self) -> Counts:
-        works = self._works
-        return works.counts() if works is not None and works.ready.wait(EXIT_S) else Counts()
+        return Counts() if self._works is None else self._works.counts()
 
     def close(self, timeout: float) -> None:
         works = self._works
         if works is not None and not self._closed:
             self._closed = True
             self.flush(timeout)
-            if works.ready.is_set():
-                works.close()
+            works.close()
 
     @property
     def _running(self) -> _Works:
-        works = self._works
-        return works if works is not None else self._start()
+        works = self._works or self._begin()
+        if not works.started:
+            works.start()
+        return works
 
-    def _start(self) -> _Works:
-        """The first report of this process."""
+    def _begin(self) -> _Works:
+        """The first report of a forked child."""
         with self._lock:
             if self._works is None:
                 assert self._source is not None
-                self._works = _Works(self, self._source)
+                with guarded():
+                    self._works = _Works(self, self._source)
             return self._works
 
     def begin_anew_in_child(self) -> None:
         """A forked child has none of its parent's threads: what they were about to send is its parent's."""
         works, self._works = self._works, None
         self._lock, self._closed = threading.RLock(), False
-        journal = getattr(works, "journal", None)
-        if isinstance(journal, FileJournal):
+        if works is not None and isinstance(works.journal, FileJournal):
             with contextlib.suppress(OSError):
-                journal.abandon()
+                works.journal.abandon()
 
 
 def _at_exit(reference: weakref.ref[HttpTransport]) -> None:

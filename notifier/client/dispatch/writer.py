@@ -26,22 +26,20 @@ BYTES: Final = 256 * 1024
 class Inbox:
     """What was captured and not written yet. Every step is one that no signal and no thread can come between."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally) -> None:
         self.queue: queue.SimpleQueue[Document | str] = queue.SimpleQueue()
         self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.runs: dict[str, Document] = {}
         self.armed = False
-        self.tally: Tally | None = None
+        self._tally = tally
         self._seen = itertools.count(1)
 
     def put(self, item: Document | str) -> None:
         """An event, or the reason why one is not wanted."""
         if self.queue.qsize() >= QUEUED_AT_MOST:
             item = "queue_full"
-        seen = next(self._seen)
-        if self.tally is not None:
-            # If the process is killed before the writer's next turn, it is known how many there were.
-            self.tally.set("seen", seen)
+        # If the process is killed before the writer's next turn, it is known how many there were.
+        self._tally.set("seen", next(self._seen))
         self.queue.put(item)
         self._rouse()
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import httpx
 import python_multipart  # noqa: F401 - the sample's upload needs it: better said here than by a child
-import uvicorn
 
 from notifier.demo.children import CannotRun, Child
 from notifier.demo.inbox.box import Box
-from notifier.demo.inbox.mailbox import serve_mail
+from notifier.demo.inbox.server import serve
 from notifier.demo.inbox.terminal import Terminal
-from notifier.demo.inbox.web import create_app
 from notifier.demo.install import HOST, SLACK_TOKEN, Install, Ports
 from notifier.demo.words import welcome
 
@@ -51,8 +48,7 @@ async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) ->
     box = Box()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="notifier-demo-")))
-        smtp_port = await stack.enter_async_context(serve_mail(box))
-        await stack.enter_async_context(_serve_inbox(box, ports.inbox))
+        smtp_port = await stack.enter_async_context(serve(box, port=ports.inbox, token=SLACK_TOKEN))
         install = Install(folder=folder, ports=ports, smtp_port=smtp_port)
         install.write_config()
         service = await stack.enter_async_context(_service(install, environ))
@@ -60,31 +56,6 @@ async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) ->
         await _ready(app, f"{install.app}/openapi.json")
         terminal.put(welcome(install))
         await asyncio.gather(_print(box, terminal), service.ended(), app.ended())
-
-
-@asynccontextmanager
-async def _serve_inbox(box: Box, port: int) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        create_app(box, token=SLACK_TOKEN), log_config=None, log_level="critical", access_log=False,
-        lifespan="off", ws="none", timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    server = _Server(config)
-    with socket.create_server((HOST, port)) as listener:
-        serving = asyncio.create_task(server.serve([listener]))
-        try:
-            yield
-        finally:
-            box.close()
-            server.should_exit = True
-            await serving
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, but the signals are the demo's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @asynccontextmanager

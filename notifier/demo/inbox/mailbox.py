@@ -25,11 +25,11 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def serve_mail(box: Box) -> AsyncIterator[int]:
-    """Take mail on a free port of loopback, which it answers."""
+async def serve_mail(box: Box, host: str) -> AsyncIterator[int]:
+    """Take mail on a free port, which it answers."""
     handler = Mailbox(box)
     server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(handler, hostname="localhost", data_size_limit=LARGEST), "127.0.0.1", 0
+        lambda: SMTP(handler, hostname="localhost", data_size_limit=LARGEST), host, 0
     )
     try:
         yield server.sockets[0].getsockname()[1]

@@ -43,13 +43,11 @@ def create_app(box: Box, *, token: str) -> FastAPI:
 
 def as_json(arrived: Arrived) -> dict[str, Any]:
     """One item of `GET /messages`: `number`, `at`, `kind` and the fields of its kind."""
-    kind = type(arrived.message).__name__.lower()
-    head = {
-        "number": arrived.number,
-        "at": arrived.at.isoformat(),
-        "kind": "email" if kind == "mail" else kind,
-    }
-    return head | asdict(arrived.message)
+    fields = asdict(arrived.message)
+    if isinstance(arrived.message, Mail):
+        fields["from"] = fields.pop("sender")
+    kind = KINDS[type(arrived.message)]
+    return {"number": arrived.number, "at": arrived.at.isoformat(), "kind": kind, **fields}
 
 
 def _add_page(app: FastAPI, box: Box) -> None:

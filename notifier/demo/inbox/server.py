@@ -1,0 +1,51 @@
+"""The inbox on its sockets: mail on one, the page, Slack and webhooks on another."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from notifier.demo.inbox.box import Box
+from notifier.demo.inbox.mailbox import serve_mail
+from notifier.demo.inbox.web import create_app
+
+HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def serve(box: Box, *, port: int, token: str) -> AsyncIterator[int]:
+    """Take messages until the block is left; answers the port that takes mail. `port` is that of everything else."""
+    async with serve_mail(box, HOST) as smtp_port:
+        with socket.create_server((HOST, port)) as listener:
+            server = _Server(_config(box, token))
+            serving = asyncio.create_task(server.serve([listener]))
+            try:
+                yield smtp_port
+            finally:
+                box.close()
+                server.should_exit = True
+                await serving
+
+
+def _config(box: Box, token: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(box, token=token),
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but the signals are the demo's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

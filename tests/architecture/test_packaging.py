@@ -25,7 +25,9 @@ LOCK = (ROOT / "requirements.lock").read_text()
 # Distributions whose modules are named otherwise; None is used without an import of its own.
 MODULES = {
     "google-re2": "re2",
+    "notifier-alerting": "notifier",  # an extra that includes another
     "prometheus-client": "prometheus_client",
+    "python-multipart": "python_multipart",
     "pyyaml": "yaml",
     "slack-sdk": "slack_sdk",
     "httptools": None,  # uvicorn's parser
@@ -84,7 +86,7 @@ def test_the_base_installation_needs_httpx_alone() -> None:
 
 
 @pytest.mark.skipif(find_spec("notifier.app") is None, reason="the service is not built yet")
-@pytest.mark.parametrize("group", ["server", "postgres"])
+@pytest.mark.parametrize("group", ["server", "postgres", "demo"])
 def test_every_dependency_is_used(group: str) -> None:
     """What nothing imports is not installed."""
     names = {MODULES.get(requirement.name, requirement.name) for requirement in declared(group)} - {None}

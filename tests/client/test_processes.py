@@ -65,8 +65,8 @@ for n in range(1_000_000):
     os.write(1, b"%d\\n" % n)
     notifier.message(str(n))
     if n == 50:
-        os.write(1, b"go\\n")
         time.sleep(0.2)
+        os.write(1, b"go\\n")
 """
     process = start(program, receiver, tmp_path)
     assert process.stdout is not None

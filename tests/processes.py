@@ -62,7 +62,7 @@ class Service:
     def start(self, *, wait: bool = True) -> Self:
         """Start it, and wait until it is ready."""
         command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config)]
-        environ = {**_clean(), **self._environ}
+        environ = {**clean_environ(), **self._environ}
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder, env=environ)
         if wait:
@@ -219,7 +219,7 @@ def cli(
         timeout=60,
         check=False,
         cwd=folder,
-        env={**_clean(), **(environ or {})},
+        env={**clean_environ(), **(environ or {})},
     )
 
 
@@ -228,7 +228,7 @@ def whole(requests: list[Request]) -> list[Request]:
     return [one for one in requests if len(one.body) == int(one.headers.get("content-length", "0"))]
 
 
-def _clean() -> dict[str, str]:
+def clean_environ() -> dict[str, str]:
     """The environment without what would configure the service behind a test's back; a start may use compiled code."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -116,6 +116,9 @@ class Install:
             file.write_text(secret, encoding="ascii")
 
     def environ(self, of: Mapping[str, str], **more: str) -> dict[str, str]:
-        """The environment for a child: without what would configure it otherwise, and with the folder for its files."""
+        """The environment for a child: nothing configures it behind our back, its files are in the folder.
+
+        No proxy could reach this machine's own loopback.
+        """
         inherited = {name: value for name, value in of.items() if not name.startswith("NOTIFIER_")}
-        return {**inherited, "TMPDIR": str(self.folder), **more}
+        return {**inherited, "TMPDIR": str(self.folder), "NO_PROXY": HOST, "no_proxy": HOST, **more}

@@ -42,7 +42,10 @@ def welcome(install: Install) -> str:
 def _tries(app: str) -> list[tuple[str, str]]:
     return [
         ("an odd item fails in the background: Slack", f"curl -X POST {app}/items/3/process"),
-        ("a call that fails twice is tried again, and succeeds: Slack", f"curl -X POST {app}/process-data"),
+        (
+            "a call that fails twice, and then works: Slack, and Slack again",
+            f"curl -X POST {app}/process-data",
+        ),
         ("and one that fails for good", f"curl -X POST '{app}/process-data?fail=true'"),
         ("a critical process: email and Slack", f"curl -X POST {app}/users/-1/process"),
         ("a long task says when it is done: the webhook", f"curl -X POST {app}/create-task/3"),

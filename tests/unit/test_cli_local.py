@@ -242,3 +242,15 @@ def test_the_real_settings_say_where_to_ask(tmp_path: Path) -> None:
         session = Session(environ={}, stdin=io.BytesIO(), stdout=io.StringIO(), stderr=err)
         assert run(("healthcheck", "--config", str(config)), session) == status
         assert sentence in err.getvalue()
+
+
+def test_the_demo_takes_a_port_for_each_of_its_three() -> None:
+    """8000, 8001 and 8025 unless they are given, and nothing that is no port."""
+    local = Recording()
+    assert invoke(local, "demo")[0] == 0
+    assert invoke(local, "demo", "--port", "1", "--app-port", "0", "--inbox-port", "65535")[0] == 0
+    assert local.calls == [("demo", 8000, 8001, 8025), ("demo", 1, 0, 65535)]
+    for wrong in ("65536", "-1", "http"):
+        with pytest.raises(SystemExit) as ended:
+            invoke(local, "demo", "--port", wrong)
+        assert ended.value.code == 2

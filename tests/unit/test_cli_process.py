@@ -128,6 +128,19 @@ def test_the_base_installation_has_the_client_and_the_commands_that_ask() -> Non
     assert done.stderr.startswith("notifier: nothing answers at http://127.0.0.1:9.")
 
 
+def test_without_its_extra_the_demo_says_what_to_install() -> None:
+    done = base_installation(
+        """
+        from notifier.cli import main
+        sys.argv = ["notifier", "demo"]
+        sys.exit(main())
+        """
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("notifier: this command needs more than is installed (no module")
+    assert "pip install '.[demo]'" in done.stderr
+
+
 @pytest.mark.skipif(find_spec("notifier.app") is None, reason="the service is not built yet")
 @pytest.mark.parametrize("command", ["serve", "check", "db upgrade", "keys create --offline"])
 def test_without_the_service_its_commands_say_what_to_install(command: str) -> None:

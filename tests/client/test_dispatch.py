@@ -204,7 +204,7 @@ def test_another_process_s_spool_is_adopted(receiver: Receiver, tmp_path: Path) 
     assert receiver.ids == ids
     settled(second)
     assert second.counts().captured == 50
-    assert len(list(tmp_path.rglob("*.tally"))) == 1
+    receiver.wait(lambda: len(list(tmp_path.rglob("*.tally"))) == 1)
 
 
 def test_heartbeats_tell_what_runs_and_bring_replays(receiver: Receiver, tmp_path: Path) -> None:

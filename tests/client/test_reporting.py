@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -143,6 +144,7 @@ def test_what_ends_a_process_or_a_thread() -> None:
     """In a process of its own: the report, and the interpreter's usual traceback and status."""
     program = """
 import threading
+import time
 from notifier.client import MemoryTransport, Notifier
 class Shown(MemoryTransport):
     def event(self, event):
@@ -209,3 +211,51 @@ def test_capture_reports_sees_every_notifier(notifier: Notifier) -> None:
         Notifier("shop").message("two")
     notifier.message("three")
     assert [report["message"] for report in reports] == ["one", "two"]
+
+
+def test_what_was_logged_and_got_over_is_reported_a_second_later(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """Within a task nobody knows yet whether it is raised on; nobody raised it, and it was logged twice: one report."""
+    log = logging.getLogger("tests.held")
+    handler = notifier.logging_handler()
+    log.addHandler(handler)
+
+    @notifier.task
+    def works() -> None:
+        try:
+            int("x")
+        except ValueError:
+            log.exception("first")
+            log.exception("second")
+
+    started = time.monotonic()
+    works()
+    assert not memory.events
+    while not memory.events:
+        assert time.monotonic() - started < 5
+        time.sleep(0.01)
+    log.removeHandler(handler)
+    assert time.monotonic() - started >= 0.9
+    assert [event["message"] for event in memory.events] == ["first"]
+
+
+def test_a_storm_of_logged_exceptions_is_not_held_for_ever(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """A thousand wait at the most; what comes beyond is reported at once."""
+    log = logging.getLogger("tests.held_storm")
+    log.propagate = False
+    handler = notifier.logging_handler()
+    log.addHandler(handler)
+
+    @notifier.task
+    def works() -> None:
+        for number in range(1_200):
+            log.error("no", exc_info=ValueError(number))
+
+    works()
+    assert len(memory.events) == 200
+    notifier.flush()
+    log.removeHandler(handler)
+    assert len(memory.events) == 1_200

@@ -165,19 +165,27 @@ class Alive:
 
 
 def alive(tx: Tx) -> Alive:
-    """One look. Reports of ended processes count as long as their rows are kept, for they were sent all the same."""
+    """One look. Reports of ended processes count as long as their rows are kept, for they were sent all the same.
+
+    What waited with a process that has ended is another's by now: whoever takes it over counts it as captured.
+    """
     living = tx.run(
         sa.select(sa.func.count()).select_from(processes).where(processes.c.ended_at.is_(None))
     ).scalar_one()
     rows = tx.run(
-        sa.select(processes.c.service, processes.c.reports)
+        sa.select(processes.c.service, processes.c.reports, processes.c.ended_at)
         .where(processes.c.reports.is_not(None))
         .order_by(processes.c.seen_at.desc())
         .limit(REPORTS_AT_MOST)
     )
     totals: dict[tuple[str, str], int] = {}
     for row in rows:
-        for outcome, n in _decode(row.reports).items():
-            count = sum(n.values()) if isinstance(n, dict) else n
+        told = {
+            outcome: sum(n.values()) if isinstance(n, dict) else n
+            for outcome, n in _decode(row.reports).items()
+        }
+        if row.ended_at is not None:
+            told["captured"] = told.get("captured", 0) - told.pop("spooled", 0)
+        for outcome, count in told.items():
             totals[row.service, outcome] = totals.get((row.service, outcome), 0) + count
     return Alive(processes=int(living), reports=totals)

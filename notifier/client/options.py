@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -45,7 +46,9 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
     return Options(
         service=(given["service"] or environ.get("NOTIFIER_SERVICE") or _program())[:NAME_CHARS],
         url=_address(given["url"] or environ.get("NOTIFIER_URL")),
-        key=given["key"] or environ.get("NOTIFIER_KEY") or _from_file(environ.get("NOTIFIER_KEY_FILE")),
+        key=_checked(
+            given["key"] or environ.get("NOTIFIER_KEY") or _from_file(environ.get("NOTIFIER_KEY_FILE"))
+        ),
         environment=(given["environment"] or environ.get("NOTIFIER_ENVIRONMENT") or "production")[
             :NAME_CHARS
         ],
@@ -79,11 +82,21 @@ def _address(url: str | None) -> str | None:
     return url.strip().rstrip("/")
 
 
+def _checked(key: str | None) -> str | None:
+    key = (key or "").strip()
+    if key and not re.fullmatch(r"[!-~]+", key):
+        log.warning(
+            "NOTIFIER_KEY holds a space or a character that no key has, so nothing is reported: copy it anew"
+        )
+        return None
+    return key or None
+
+
 def _from_file(name: str | None) -> str | None:
     if not name:
         return None
     try:
-        return Path(name).read_text(encoding="ascii").strip()[:4096] or None
+        return Path(name).read_text(encoding="ascii")[:4096]
     except (OSError, ValueError) as error:
         log.warning("the file that NOTIFIER_KEY_FILE names cannot be read, so nothing is reported: %s", error)
         return None

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from notifier.client import MemoryTransport, Notifier, capture_reports
+from notifier.client import MemoryTransport, Notifier, capture_reports, options
 from notifier.client.transport import NullTransport
 
 pytestmark = pytest.mark.anyio
@@ -173,7 +174,22 @@ def test_without_an_address_it_is_a_silent_no_op(caplog: pytest.LogCaptureFixtur
     assert calls == [1]
     assert not caplog.records
     assert Notifier("billing", url="htp:/nowhere", key="ntf_x").options.url is None
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert Notifier("billing", url="http://127.0.0.1", key="ntf_ x\u00e9").options.key is None
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_the_key_may_be_in_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As secrets are mounted: with a newline at its end. A file that cannot be read is one warning."""
+    path = tmp_path / "key"
+    path.write_text("ntf_secret\n")
+    common: dict[str, Any] = {
+        "service": "s", "url": "http://h/", "key": None, "environment": None, "release": None, "host": None,
+        "before_send": None, "ignore": (), "sample_rate": 1.0,
+    }  # fmt: skip
+    read = options.read({"NOTIFIER_KEY_FILE": str(path)}, **common)
+    assert (read.key, read.url, read.environment) == ("ntf_secret", "http://h", "production")
+    assert options.read({"NOTIFIER_KEY_FILE": str(tmp_path / "none")}, **common).key is None
+    assert len(caplog.records) == 1
 
 
 def test_an_exception_object_that_is_raised_again_much_later(

@@ -20,10 +20,19 @@ def record(document: dict[str, Any]) -> bytes:
 
 
 def shrunk(line: bytes) -> bytes | None:
-    """The event without what is large: source lines, context, long texts; None: it was small already."""
+    """The event without what is large: source lines, context, long texts; None: it was small already, or is no event.
+
+    `before_send` may have made anything of it.
+    """
     if len(line) <= LEAST_BYTES:
         return None
-    document = json.loads(line)
+    try:
+        return record(_cut(json.loads(line)))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _cut(document: dict[str, Any]) -> dict[str, Any]:
     for name in ("context", "labels", "arguments", "result", "links"):
         if document.get(name):
             document[name] = {} if isinstance(document[name], dict) else None
@@ -33,4 +42,4 @@ def shrunk(line: bytes) -> bytes | None:
         inner["message"] = str(inner.get("message"))[:500]
         inner["notes"] = (inner.get("notes") or [])[:3]
         inner = inner.get("cause")
-    return record({name: value for name, value in document.items() if value is not None})
+    return {name: value for name, value in document.items() if value is not None}

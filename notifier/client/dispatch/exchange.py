@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import encodings.idna  # noqa: F401 - the first look-up of a name would import it, in a thread
 import gzip
 import json
@@ -22,6 +23,8 @@ GZIP_FROM: Final = 1_024
 AFTER_AT_MOST_S: Final = 300.0
 CONNECT_S: Final = 3.0
 TOTAL_S: Final = 10.0
+ANSWER_BYTES: Final = 4 << 20
+HEARTBEAT: Final = "/v1/processes/heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,40 +48,47 @@ class Exchange:
 
     def __init__(self, url: str, key: str, *, now: Callable[[], float] = time.time) -> None:
         self._url = url
-        self._key = key
+        # Secrets often come with their file's last line break.
+        self._key = key.strip()
         self._now = now
         self._http: httpx.Client | None = None
 
     def warm(self) -> None:
-        """Make the connection's parts now: they import what they need."""
-        self._client()
+        """Make the connection's parts now: they import what they need. A wrong address is told when it is used."""
+        with contextlib.suppress(Exception):
+            self._client()
 
     def post(self, path: str, records: Sequence[bytes]) -> Answer:
         """An array of JSON records."""
-        return self._asked("POST", path, b"[" + b",".join(records) + b"]")
+        return self._asked("POST", path, b"[" + b",".join(records) + b"]", expects="results")
 
     def post_one(self, path: str, document: Any, *, seconds: float = TOTAL_S) -> Answer:
-        return self._asked("POST", path, json.dumps(document).encode(), seconds)
+        return self._asked("POST", path, json.dumps(document).encode(), seconds, expects="interval")
 
     def get(self, path: str, *, seconds: float) -> Answer:
-        return self._asked("GET", path, b"", seconds)
+        return self._asked("GET", path, b"", seconds, expects="id")
 
     def close(self) -> None:
         http, self._http = self._http, None
         if http is not None:
             http.close()
 
-    def _asked(self, method: str, path: str, body: bytes, seconds: float = TOTAL_S) -> Answer:
+    def _asked(
+        self, method: str, path: str, body: bytes, seconds: float = TOTAL_S, *, expects: str
+    ) -> Answer:
+        if not (self._key.isascii() and self._key.isprintable() and self._key):
+            # Left to the HTTP library, it would be shown in an error's message.
+            return Answer(meaning="refused", why="it is empty, or has characters that no key has")
         try:
-            response = self._request(method, path, body, seconds)
+            status, retry_after, content = self._request(method, path, body, seconds)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
+            return Answer(meaning="stranger", why=f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever the network did, the report waits
             self.close()
             return Answer(meaning="later", why=f"{type(error).__name__}: {error}")
-        return read(
-            response.status_code, response.headers.get("retry-after"), response.content, now=self._now()
-        )
+        return read(status, retry_after, content, now=self._now(), expects=expects)
 
-    def _request(self, method: str, path: str, body: bytes, seconds: float) -> httpx.Response:
+    def _request(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, str | None, bytes]:
         sent_at = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
         headers = {"authorization": f"Bearer {self._key}", "notifier-sent-at": sent_at.replace("+00:00", "Z")}
         if body:
@@ -86,7 +96,10 @@ class Exchange:
         if len(body) >= GZIP_FROM and path != HEARTBEAT:
             body, headers["content-encoding"] = gzip.compress(body, 1), "gzip"
         timeout = httpx.Timeout(seconds, connect=min(CONNECT_S, seconds))
-        return self._client().request(method, path, content=body or None, headers=headers, timeout=timeout)
+        request = self._client().stream(method, path, content=body or None, headers=headers, timeout=timeout)
+        until = time.monotonic() + seconds
+        with request as response:
+            return response.status_code, response.headers.get("retry-after"), _content(response, until)
 
     def _client(self) -> httpx.Client:
         if self._http is None:
@@ -95,14 +108,28 @@ class Exchange:
         return self._http
 
 
-HEARTBEAT: Final = "/v1/processes/heartbeat"
+def _content(response: httpx.Response, until: float) -> bytes:
+    """The body, as far as a notifier's could go; what answers at a wrong address may never end."""
+    content = b""
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > ANSWER_BYTES:
+            break
+        if time.monotonic() > until:
+            raise TimeoutError("the answer took too long")
+    return content
 
 
-def read(status: int, retry_after: str | None, body: bytes, *, now: float) -> Answer:
-    """What an answer means. Pure."""
+def read(
+    status: int, retry_after: str | None, body: bytes, *, now: float, expects: str | None = None
+) -> Answer:
+    """What an answer means. Pure. `expects`: a field that a notifier's 2xx has; without it, it is a stranger's."""
     document = _json(body)
     words = _words(document, status)
-    if 200 <= status < 300 or (status == 422 and isinstance(document, dict) and "results" in document):
+    known = expects is None or (isinstance(document, dict) and expects in document)
+    if (200 <= status < 300 and known) or (
+        status == 422 and isinstance(document, dict) and "results" in document
+    ):
         results = document.get("results", ()) if isinstance(document, dict) else ()
         rejected = [one for one in results if isinstance(one, dict) and one.get("status") == "rejected"]
         why = str(rejected[0].get("error", "")) if rejected else ""

@@ -6,6 +6,7 @@ deleted; where reading goes on is in the tally. What cannot be read is skipped, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import threading
@@ -23,6 +24,7 @@ Kind = Literal["events", "runs"]
 KINDS: Final[tuple[Kind, ...]] = ("events", "runs")
 SEGMENT_BYTES: Final = 1 << 20
 MEMORY_BYTES: Final = 16 << 20
+LOOK_AGAIN_S: Final = 1.0
 
 _MAGIC: Final = b"NTFJ"
 _header = struct.Struct("<4sBIIIdq")
@@ -58,6 +60,10 @@ class Journal(Protocol):
 
     def advance(self, batch: Batch) -> None:
         """Forget these: they have been dealt with."""
+        ...
+
+    def lost(self) -> int:
+        """Where nothing more can be read: how many records wait all the same. They are forgotten."""
         ...
 
     def close(self) -> None: ...
@@ -117,6 +123,10 @@ class MemoryJournal:
                 self._bytes -= len(frame.body)
                 self._waiting -= frame.count
 
+    def lost(self) -> int:
+        """What is in memory can be read."""
+        return 0
+
     def close(self) -> None:
         """There is nothing to keep."""
 
@@ -138,7 +148,7 @@ def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> Batch | No
 
 
 class FileJournal:
-    """Files `NAME.NUMBER.log` beside `NAME.tally`. `most_bytes` bounds all of them together."""
+    """Files `NAME.NUMBER.log` beside `NAME.tally`. `most_bytes` bounds all logs in the folder, other processes' too."""
 
     def __init__(
         self, folder: Path, name: str, tally: Tally, *, most_bytes: int, now: Callable[[], float] = time.time
@@ -149,6 +159,8 @@ class FileJournal:
         self._lock = threading.Lock()
         self._closed = False
         self._writing: int | None = None
+        self._others = 0
+        self._looked_at = float("-inf")
         self._sizes = {number: self._path(number).stat().st_size for number in self._numbers()}
         self._last = max(self._sizes, default=0)
         first = min(self._sizes, default=1)
@@ -159,6 +171,8 @@ class FileJournal:
         self._read_to = self._at
         self.mark = 0
         self._waiting = self._count()
+        # Those that its owner wrote and that are not intact any more.
+        self.damaged = max(0, tally.get("written") - tally.get("passed") - self._waiting)
 
     @property
     def waiting(self) -> int:
@@ -169,12 +183,13 @@ class FileJournal:
         at = self._now()
         head = _header.pack(_MAGIC, KINDS.index(kind), len(body), zlib.crc32(body), len(records), at, mark)
         with self._lock:
-            if self._closed or sum(self._sizes.values()) + len(head) + len(body) > self._most:
+            if self._closed or not self._fits(len(head) + len(body)):
                 return False
             try:
                 self._write(head + body)
             except OSError:
                 return False
+            self.tally.add("written", len(records))
             self._waiting += len(records)
         return True
 
@@ -186,12 +201,28 @@ class FileJournal:
 
     def advance(self, batch: Batch) -> None:
         with self._lock:
-            for _ in range(batch.frames):
-                frame = self._ahead.popleft()
-                self._waiting -= frame.count
-                self._at = frame.end
+            frames = [self._ahead.popleft() for _ in range(batch.frames)]
+            count = sum(frame.count for frame in frames)
+            self._waiting -= count
+            self._at = frames[-1].end
+            self.tally.add("passed", count)
             self._remember()
             self._tidy()
+
+    def lost(self) -> int:
+        with self._lock:
+            if not self._waiting or self._ahead or self._read_on():
+                return 0
+            lost, self._waiting = self._waiting, 0
+            self.tally.add("passed", lost)
+            return lost
+
+    def inherit(self) -> int:
+        """Once it is adopted: how many died in memory with its owner. They and the damaged are counted only once."""
+        killed = max(0, self.tally.seen - max(self.tally.get("taken"), self.mark))
+        self.tally.set("taken", self.tally.seen)
+        self.tally.add("passed", self.damaged)
+        return killed
 
     def close(self) -> None:
         """Stop writing; files stay where something waits in them."""
@@ -217,7 +248,7 @@ class FileJournal:
 
     def _write(self, data: bytes) -> None:
         """One write a frame: a process that is killed leaves a whole frame or a torn last one."""
-        if self._writing is None or self._sizes[self._last] >= SEGMENT_BYTES:
+        if self._writing is None or self._sizes.get(self._last, 0) >= SEGMENT_BYTES:
             self._begin_segment()
         assert self._writing is not None
         start = self._sizes[self._last]
@@ -236,10 +267,25 @@ class FileJournal:
             os.close(self._writing)
             self._writing = None
         number = self._last + 1
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._writing = os.open(self._path(number), flags, 0o600)
         self._last = number
         self._sizes[number] = 0
+
+    def _fits(self, more: int) -> bool:
+        """Whether there is room. What others have is looked up once a second."""
+        if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+            self._looked_at = time.monotonic()
+            self._others = self._used_by_others()
+        return sum(self._sizes.values()) + self._others + more <= self._most
+
+    def _used_by_others(self) -> int:
+        used = 0
+        for path in self._folder.glob("*.log"):
+            if not path.name.startswith(f"{self._name}."):
+                with contextlib.suppress(OSError):
+                    used += path.stat().st_size
+        return used
 
     def _read_on(self) -> bool:
         """The next file's frames into memory, or what has come to the one that is written; False: there is nothing."""
@@ -260,9 +306,7 @@ class FileJournal:
     def _load(self, number: int, offset: int) -> list[_Frame]:
         """The intact frames of a file from there; what is torn or damaged is passed over."""
         try:
-            with self._path(number).open("rb") as file:
-                file.seek(offset)
-                data = file.read(self._sizes[number] - offset)
+            data = self._data(number, offset, self._sizes[number] - offset)
         except OSError:
             return []
         found: list[_Frame] = []
@@ -273,6 +317,14 @@ class FileJournal:
                 found.append(frame)
             start = data.find(_MAGIC, start + 1 if frame is None else frame.end[1] - offset)
         return found
+
+    def _data(self, number: int, offset: int, length: int) -> bytes:
+        if number == self._last and self._writing is not None:
+            # Also when somebody who cleans up has removed its name.
+            return os.pread(self._writing, length, offset)
+        with self._path(number).open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
 
     def _count(self) -> int:
         """Intact records that are there when it is opened."""

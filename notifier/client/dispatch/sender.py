@@ -33,11 +33,11 @@ class Sender:
 
     def __init__(
         self, exchange: Exchange, own: Journal, source: Source, process: str, counts: Callable[[], Counts],
-        *, pauses: Sequence[float] = PAUSES_S,
+        *, pauses: Sequence[float] = PAUSES_S, max_age: float = MAX_AGE_S,
     ) -> None:  # fmt: skip
         self._exchange, self._own = exchange, own
         self._source, self._process, self._counts = source, process, counts
-        self._pauses = pauses
+        self._pauses, self._max_age = pauses, max_age
         self._said: set[str] = set()
         self._failures = 0
         self._not_before = 0.0
@@ -110,17 +110,28 @@ class Sender:
             batch = journal.peek(RECORDS, BYTES)
             if batch is not None:
                 return journal, batch
-            self.adopted.remove(journal)
+            self._forget_unreadable(journal)
+            with self.lock:
+                self.adopted.remove(journal)
             journal.close()
         batch = self._own.peek(RECORDS, BYTES)
         if batch is None:
+            self._forget_unreadable(self._own)
             return None
         old = time.time() - batch.at >= LINGER_S or len(batch.records) >= RECORDS
         return (self._own, batch) if old or self._flushing(time.monotonic()) else None
 
+    def _forget_unreadable(self, journal: Journal) -> None:
+        """Somebody has removed or damaged its files."""
+        if journal.waiting:
+            with self.lock:
+                self._own.tally.add("corrupt", journal.lost())
+
     def _deal(self, journal: Journal, batch: Batch) -> None:
-        if time.time() - batch.at > MAX_AGE_S:
-            self._done(journal, batch, {"expired": len(batch.records)})
+        if time.time() - batch.at > self._max_age:
+            # What came together with the oldest may be younger.
+            oldest = journal.peek(1, 0) or batch
+            self._done(journal, oldest, {"expired": len(oldest.records)})
             return
         dropped = self._post(batch.kind, batch.records)
         if dropped is not None:

@@ -29,6 +29,8 @@ class Spool:
     ) -> None:  # fmt: skip
         self._most, self._now = most_bytes, now
         self.folder = None if where is False else _folder(where, service)
+        # Where anybody may make folders, and one of that name may be somebody else's.
+        self._among_others = where is None and not os.environ.get("NOTIFIER_SPOOL")
         self._look_at = 0.0
 
     def own(self, process: str) -> Journal:
@@ -36,9 +38,8 @@ class Spool:
         if self.folder is None:
             return MemoryJournal(Tally(), now=self._now)
         try:
-            _make(self.folder)
-            tally = Tally(self.folder / f"{process}.tally")
-            tally.try_lock()
+            _make(self.folder, among_others=self._among_others)
+            tally = Tally.begin(self.folder / f"{process}.tally")
             return FileJournal(self.folder, process, tally, most_bytes=self._most, now=self._now)
         except (OSError, ImportError, ValueError) as error:
             log.warning("the spool cannot be used, so that reports wait in memory alone: %s", error)
@@ -64,8 +65,7 @@ class Spool:
         except (OSError, ValueError) as error:
             log.warning("a dead process's reports cannot be read: %s", error)
             return None
-        killed = tally.get("seen") - max(tally.get("taken"), journal.mark)
-        return journal, max(0, killed)
+        return journal, journal.inherit()
 
 
 def _folder(where: str | Path | bool | None, service: str) -> Path:
@@ -76,9 +76,16 @@ def _folder(where: str | Path | bool | None, service: str) -> Path:
     return root / (_UNFIT.sub("_", service) or "_")
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, *, among_others: bool) -> None:
     """For this user alone: what is in it becomes requests with this user's key."""
+    if among_others:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check(folder.parent)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check(folder)
+
+
+def _check(folder: Path) -> None:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise OSError(f"{folder.name} is no folder")

@@ -13,31 +13,53 @@ REASONS: Final = (
     "ignored", "sampled", "before_send", "before_send_failed", "queue_full", "spool_full", "expired", "rejected",
     "too_large", "unauthorised", "corrupt", "killed", "unreadable", "other",
 )  # fmt: skip
-_NAMES: Final = ("captured", "sent", "seen", "taken", *REASONS, "segment", "offset")
+_NAMES: Final = ("captured", "sent", "taken", *REASONS, "segment", "offset", "written", "passed")
 _AT: Final = {name: 8 * (index + 1) for index, name in enumerate(_NAMES)}
 _MAGIC: Final = b"NTFTLY1\0"
 _SIZE: Final = 4_096
+_SLOTS: Final = 64
+_SEEN_AT: Final = 2_048
 _number = struct.Struct("<q")
+_slots = struct.Struct(f"<{_SLOTS}q")
 
 
 class Tally:
     """Counters by name, each written by one thread. Without a file they are in memory alone."""
 
     def __init__(self, path: Path | None = None) -> None:
+        """Those of a file that is there; `begin` makes one."""
         self.path = path
         self._descriptor: int | None = None
         self._map: mmap.mmap | bytearray = bytearray(_SIZE)
         if path is not None:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             self._map = self._mapped(self._descriptor)
 
+    @classmethod
+    def begin(cls, path: Path) -> Tally:
+        """A new file, which is this process's before anybody can see it under its name."""
+        unseen = path.with_suffix(".new")
+        os.close(os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            tally = cls(unseen)
+            tally.lock()
+            unseen.rename(path)
+        except BaseException:
+            unseen.unlink(missing_ok=True)
+            raise
+        tally.path = path
+        return tally
+
     def _mapped(self, descriptor: int) -> mmap.mmap:
-        if os.fstat(descriptor).st_size < _SIZE:
-            os.ftruncate(descriptor, _SIZE)
-        mapped = mmap.mmap(descriptor, _SIZE)
-        if mapped[:8] != _MAGIC:
-            mapped[:] = _MAGIC + bytes(_SIZE - 8)
-        return mapped
+        """Written before it is mapped: where the disk is full, a write says so, and a map ends the process."""
+        try:
+            found = os.pread(descriptor, _SIZE, 0)
+            if len(found) < _SIZE or not found.startswith(_MAGIC):
+                _fill(descriptor)
+            return mmap.mmap(descriptor, _SIZE)
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def get(self, name: str) -> int:
         return int(_number.unpack_from(self._map, _AT[name])[0])
@@ -49,19 +71,32 @@ class Tally:
         name = name if name in _AT else "other"
         self.set(name, self.get(name) + n)
 
+    def see(self, number: int) -> None:
+        """The `number`-th report was captured. Of threads that come at once, none hides what another has seen."""
+        _number.pack_into(self._map, _SEEN_AT + 8 * (number % _SLOTS), number)
+
+    @property
+    def seen(self) -> int:
+        return int(max(_slots.unpack_from(self._map, _SEEN_AT)))
+
     def dropped(self) -> Mapping[str, int]:
         """By reason, without zeros."""
         return {reason: n for reason in REASONS if (n := self.get(reason))}
 
-    def try_lock(self) -> bool:
-        """Whether this process has the file to itself from now on: its owner is this one, or dead."""
+    def lock(self) -> None:
+        """Have the file to itself from now on. `OSError` where somebody else has it."""
         import fcntl  # noqa: PLC0415 - POSIX alone has it
 
         assert self._descriptor is not None
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def try_lock(self) -> bool:
+        """Whether this process has the file to itself from now on: its owner is this one, or dead."""
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.lock()
         except OSError:
             return False
+        assert self._descriptor is not None
         # Whoever had it before may have removed it since it was opened.
         return os.fstat(self._descriptor).st_nlink > 0
 
@@ -81,3 +116,8 @@ class Tally:
             os.close(self._descriptor)
             self._descriptor = None
         self._map = bytearray(_SIZE)
+
+
+def _fill(descriptor: int) -> None:
+    if os.pwrite(descriptor, _MAGIC + bytes(_SIZE - len(_MAGIC)), 0) < _SIZE:
+        raise OSError("the disk is full")

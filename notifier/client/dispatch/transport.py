@@ -16,7 +16,7 @@ from typing import Final
 
 from notifier.client.dispatch.exchange import Exchange
 from notifier.client.dispatch.journal import FileJournal, Journal
-from notifier.client.dispatch.sender import PAUSES_S, Sender
+from notifier.client.dispatch.sender import MAX_AGE_S, PAUSES_S, Sender
 from notifier.client.dispatch.spool import MOST_BYTES, Spool
 from notifier.client.dispatch.writer import Inbox, Writer
 from notifier.client.guard import guarded
@@ -40,7 +40,13 @@ class _Works:
         exchange = Exchange(transport.url, transport.key)
         exchange.warm()
         self.sender = Sender(
-            exchange, self.journal, source, self.process, self.counts, pauses=transport.pauses
+            exchange,
+            self.journal,
+            source,
+            self.process,
+            self.counts,
+            pauses=transport.pauses,
+            max_age=transport.max_age,
         )
         self.sender.adopt = self._adopt
         self.sender.on_refused = self._refuse
@@ -83,9 +89,11 @@ class _Works:
     def _adopt(self) -> None:
         for journal, killed in self.spool.orphans(self.process):
             with self.writer.lock, self.sender.lock:
-                self.writer.inherited += journal.waiting + killed
-                self.journal.tally.add("captured", journal.waiting + killed)
+                inherited = journal.waiting + journal.damaged + killed
+                self.writer.inherited += inherited
+                self.journal.tally.add("captured", inherited)
                 self.journal.tally.add("killed", killed)
+                self.journal.tally.add("corrupt", journal.damaged)
                 self.sender.adopted.append(journal)
 
     def _refuse(self) -> None:
@@ -95,7 +103,7 @@ class _Works:
 class HttpTransport:
     """Sends to the service at `url`. `spool` is a folder, None for the usual one, False for none.
 
-    `max_spool` bounds it, in bytes; `pauses` are the waits after failures, in seconds.
+    `max_spool` bounds it, in bytes, and `max_age` what is in it, in seconds; `pauses` are the waits after failures.
     """
 
     def __init__(
@@ -105,10 +113,11 @@ class HttpTransport:
         *,
         spool: str | Path | bool | None = None,
         max_spool: int = MOST_BYTES,
+        max_age: float = MAX_AGE_S,
         pauses: Sequence[float] = PAUSES_S,
     ) -> None:
         self.url, self.key = url, key
-        self.spool, self.max_spool, self.pauses = spool, max_spool, pauses
+        self.spool, self.max_spool, self.max_age, self.pauses = spool, max_spool, max_age, pauses
         self._source: Source | None = None
         self._works: _Works | None = None
         # Re-entrant: a signal's handler may report in the middle of the first report.

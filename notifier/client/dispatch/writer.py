@@ -39,7 +39,7 @@ class Inbox:
         if self.queue.qsize() >= QUEUED_AT_MOST:
             item = "queue_full"
         # If the process is killed before the writer's next turn, it is known how many there were.
-        self._tally.set("seen", next(self._seen))
+        self._tally.see(next(self._seen))
         self.queue.put(item)
         self._rouse()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import sys
-import sysconfig
 from functools import lru_cache
 from pathlib import PurePath
 from types import TracebackType
@@ -20,9 +19,7 @@ Place = tuple[str, str, int]
 
 _OWN: Final = str(PurePath(__file__).parent)
 _INSTALLED: Final = ("/site-packages/", "/dist-packages/")
-_STANDARD: Final = tuple(
-    {sysconfig.get_path("stdlib").replace("\\", "/"), sysconfig.get_path("platstdlib").replace("\\", "/")}
-)
+_STANDARD: Final = str(PurePath(linecache.__file__).parent).replace("\\", "/")
 
 
 def places(trace: TracebackType | None) -> list[Place]:
@@ -65,9 +62,8 @@ def _where(file: str) -> tuple[str, bool]:
             return path.rpartition(mark)[2], False
     if path.startswith("<"):
         return path, not path.startswith("<frozen")
-    for root in _STANDARD:
-        if path.startswith(root + "/"):
-            return path[len(root) + 1 :], False
+    if path.startswith(_STANDARD + "/"):
+        return path[len(_STANDARD) + 1 :], False
     roots = [root.replace("\\", "/").rstrip("/") + "/" for root in sys.path if root]
     below = [path[len(root) :] for root in roots if path.startswith(root)]
     return min(below, key=len, default=path.rpartition("/")[2]), True

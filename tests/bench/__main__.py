@@ -3,6 +3,7 @@
     uv run python -m tests.bench                    # every row, about eight minutes
     uv run python -m tests.bench --quick            # every row in miniature, about a minute
     uv run python -m tests.bench --rows single,idle # some of: single batches idle storm ready million
+    uv run --group bench python -m tests.bench client   # an application with the client, beside sentry-sdk and others
     uv run python -m tests.bench profile            # where the time goes while events come in, ten seconds
 
 It prints one Markdown table, and under it what is needed to judge it. Figures of one run only compare with each other:
@@ -30,7 +31,8 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import hotspots, million, rows
+from tests.bench import clients, hotspots, million, rows
+from tests.bench.clients import Work
 from tests.bench.machine import cores, fsync_seconds, pinned
 from tests.bench.report import milliseconds
 from tests.bench.rows import Bench, Options, Row
@@ -46,6 +48,8 @@ ROWS: Mapping[str, Row] = {
     "million": million.row,
 }
 FULL = Options(rounds=5, seconds=3.0, connections=64, idle_probes=500, storm_seconds=8.0, distinct=1_000_000)
+CLIENT_FULL = Work(rounds=9, requests=2_000, captures=500, failures=100_000)
+CLIENT_QUICK = Work(rounds=3, requests=300, captures=100, failures=5_000)
 QUICK = Options(rounds=2, seconds=0.6, connections=64, idle_probes=60, storm_seconds=2.0, distinct=20_000)
 
 
@@ -54,7 +58,7 @@ def main() -> int:
     arguments = _arguments()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_interruptible(_profile if arguments.command == "profile" else _measure, arguments))
+            runner.run(_interruptible(COMMANDS[arguments.command], arguments))
     except asyncio.CancelledError:
         print("the bench was interrupted; its servers are stopped", file=sys.stderr)
         return 130
@@ -84,7 +88,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", nargs="?", choices=("measure", "profile"), default="measure")
+    parser.add_argument("command", nargs="?", choices=("measure", "client", "profile"), default="measure")
     parser.add_argument("--quick", action="store_true", help="short slices, 20,000 fingerprints")
     parser.add_argument("--rows", type=_rows, default=tuple(ROWS), help=f"of {','.join(ROWS)}")
     parser.add_argument("--rounds", type=int, help="slices of each server")
@@ -162,6 +166,23 @@ async def _profile(arguments: argparse.Namespace) -> None:
                 seconds=arguments.seconds or 10.0,
             )
             print(await hotspots.find(stable, receiver, load))
+
+
+async def _client(arguments: argparse.Namespace) -> None:
+    used = cores()
+    work = CLIENT_QUICK if arguments.quick else CLIENT_FULL
+    with tempfile.TemporaryDirectory(prefix="ntf-bench-", dir=arguments.folder) as folder, pinned(used.load):
+        async with receiving() as receiver:
+            stable = Stable(core=used.server, folder=Path(folder), receiver_port=receiver.port)
+            print(await clients.compare(stable, receiver, work))
+    print(f"\n- {used.words}; {_versions()}")
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], Awaitable[None]]] = {
+    "measure": _measure,
+    "client": _client,
+    "profile": _profile,
+}
 
 
 def _versions() -> str:

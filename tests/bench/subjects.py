@@ -134,7 +134,7 @@ async def notifier(
     config = folder / "notifier.yaml"
     config.write_text(json.dumps(_service_config(stable, grouping, folder, port)), encoding="utf-8")
     command = [sys.executable, *wrapper, "serve", "--config", str(config)]
-    async with _running(command, folder, stable.core) as (process, started):
+    async with running(command, folder, stable.core) as (process, started):
         ready = await _until_ready(process, folder, port, "/readyz", started)
         key = _KEY.search((folder / "stdout").read_text(encoding="utf-8"))
         yield Subject(
@@ -169,7 +169,7 @@ async def baseline(stable: Stable, name: str) -> AsyncIterator[Subject]:
     """The bare callable, or the endpoint that only validates."""
     folder = stable.box(name)
     command = [sys.executable, "-m", "tests.bench.baselines", "bare" if name == BARE else "validating"]
-    async with _running(command, folder, stable.core) as (process, started):
+    async with running(command, folder, stable.core) as (process, started):
         port = await _printed_port(process, folder, started)
         path = "/" if name == BARE else "/openapi.json"
         ready = await _until_ready(process, folder, port, path, started, any_status=True)
@@ -201,7 +201,7 @@ async def alertmanager(stable: Stable, grouping: Grouping) -> AsyncIterator[Subj
         "--cluster.listen-address=",
         "--log.level=warn",
     ]
-    async with _running(command, folder, stable.core) as (process, started):
+    async with running(command, folder, stable.core) as (process, started):
         ready = await _until_ready(process, folder, port, "/-/ready", started)
         yield Subject(
             name=ALERTMANAGER,
@@ -234,8 +234,8 @@ def _alertmanager_config(stable: Stable, grouping: Grouping) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _running(
-    command: list[str], folder: Path, core: int
+async def running(
+    command: list[str], folder: Path, core: int, *, spool: Path | None = None
 ) -> AsyncIterator[tuple[subprocess.Popen[bytes], float]]:
     """A process on its core, and when it was started; at the end it is asked to stop, then made to."""
     # Compiled modules, as an installed service has them, but nowhere that outlives the bench.
@@ -245,6 +245,8 @@ async def _running(
         if name not in UNWANTED and not name.startswith("NOTIFIER_")
     }
     environ["PYTHONPYCACHEPREFIX"] = str(folder.parent / "pycache")
+    if spool is not None:
+        environ["NOTIFIER_SPOOL"] = str(spool)
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err, pinned(core):
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -13,6 +13,7 @@ import pytest
 
 from tests.bench import payload, rows, subjects
 from tests.bench.baselines import Event
+from tests.bench.clients import Figures, Work, compare, table
 from tests.bench.contest import contest, reconcile
 from tests.bench.load import Background, Probe, alongside, arrivals, saturate
 from tests.bench.machine import cores, cpu_seconds, resident
@@ -201,3 +202,26 @@ def test_the_folder_of_a_process_is_its_own(tmp_path: Path) -> None:
     """Two servers of one kind never share a folder."""
     stable = Stable(core=0, folder=tmp_path, receiver_port=1)
     assert stable.box("a") != stable.box("a")
+
+
+async def test_the_client_s_rows(tmp_path: Path, receiver: Receiver) -> None:
+    """In miniature: every figure is there, and the reports of the application have arrived."""
+    before = receiver.requests
+    stable = Stable(core=cores().server, folder=tmp_path, receiver_port=receiver.port)
+    work = Work(rounds=1, requests=30, captures=20, failures=1_000)
+    lines = (await compare(stable, receiver, work)).splitlines()
+    heads = [cell.strip() for cell in lines[0].strip("|").split("|")]
+    assert heads[:3] == ["what", "bare", "notifier"]
+    figures = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert [row[2][-2:] for row in figures] == ["us", "us", "us", "MB"]
+    assert receiver.requests > before
+
+
+def test_what_an_application_adds_is_taken_round_by_round() -> None:
+    """A slow round slows the bare application as well."""
+    bare = Figures(p50=[1.0, 9.0, 1.0], p99=[1.0], capture=[1.0])
+    mine = Figures(p50=[1.00001, 9.00001, 1.00003], p99=[1.0], capture=[0.001])
+    work = Work(rounds=3, requests=1, captures=1, failures=1_000)
+    text = table({"bare": bare, "notifier": mine}, work)
+    assert "+10 us | +20 us | reached" in text
+    assert "1,000 us | 200 us | missed" in text

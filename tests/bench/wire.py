@@ -185,7 +185,12 @@ class Receiver:
 
 
 _TOKENS = re.compile(rb"new-[0-9]{9}")
-_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+# A webhook's sender reads the status alone; the client wants a service's answer.
+_BODY = b'{"results":[],"replay":[],"interval":10}'
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_BODY),
+    _BODY,
+)
 
 
 class _Inbound(asyncio.Protocol):

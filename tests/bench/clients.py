@@ -1,0 +1,164 @@
+"""The client's rows (DESIGN 6, the last): the same application bare, with notifier, sentry-sdk and fastapi-taskflow."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+from tests.bench.report import percentile, within
+from tests.bench.subjects import Stable, free_port, running
+from tests.bench.wire import Lane, Receiver, ask, get, lanes
+
+BARE = "bare"
+PACKAGES = {"notifier": "notifier-alerting", "sentry": "sentry-sdk", "taskflow": "fastapi-taskflow"}
+TASK_GOAL_S = 20e-6
+CAPTURE_GOAL_S = 200e-6
+STARTS_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """How much: slices of each application in turn, requests in a slice, captures in one, failures in the outage."""
+
+    rounds: int
+    requests: int
+    captures: int
+    failures: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Figures:
+    """Of one subject, in seconds and megabytes. Each slice's figures are beside the bare one's of the same round."""
+
+    p50: list[float] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
+    capture: list[float] = field(default_factory=list)
+    before: float = 0.0
+    after: float = 0.0
+
+
+async def compare(stable: Stable, receiver: Receiver, work: Work) -> str:
+    """The table, as Markdown. Subjects that are not installed are left out."""
+    names = [BARE, *(name for name, package in PACKAGES.items() if _installed(package))]
+    found = {name: Figures() for name in names}
+    async with AsyncExitStack() as stack:
+        apps = {
+            name: await stack.enter_async_context(_application(stable, name, receiver.port)) for name in names
+        }
+        for _ in range(work.rounds):
+            for name, lane in apps.items():
+                await _slice(found[name], lane, work)
+    for name in names:
+        if name in {"notifier", "sentry"}:
+            await _outage(found[name], stable, name, work)
+    return table(found, work)
+
+
+async def _slice(figures: Figures, lane: Lane, work: Work) -> None:
+    request = _post("/task")
+    times = []
+    for _ in range(work.requests):
+        started = time.perf_counter()
+        status, _body = await ask(lane, request)
+        assert status == 200
+        times.append(time.perf_counter() - started)
+    figures.p50.append(statistics.median(times))
+    figures.p99.append(percentile(times, 0.99))
+    answer = await _captures(lane, work.captures)
+    figures.capture.append(answer["seconds"] / work.captures)
+
+
+async def _outage(figures: Figures, stable: Stable, name: str, work: Work) -> None:
+    """Nobody listens where the reports should go."""
+    async with _application(stable, name, free_port()) as lane:
+        figures.before = (await _captures(lane, 1))["megabytes"]
+        for _ in range(work.failures // 1_000):
+            figures.after = (await _captures(lane, 1_000))["megabytes"]
+            await asyncio.sleep(0.01)
+
+
+async def _captures(lane: Lane, count: int) -> Mapping[str, float]:
+    status, body = await ask(lane, _post(f"/captures/{count}"))
+    assert status == 200
+    answer: Mapping[str, float] = json.loads(body)
+    return answer
+
+
+def _post(path: str) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+@asynccontextmanager
+async def _application(stable: Stable, name: str, sink: int) -> AsyncIterator[Lane]:
+    """One connection: the next request waits for the task of the one before."""
+    folder = stable.box(name)
+    command = [sys.executable, "-m", "tests.bench.application", name, str(sink)]
+    async with running(command, folder, stable.core, spool=folder / "spool") as (_process, started):
+        port = 0
+        while time.perf_counter() - started < STARTS_WITHIN_S:
+            line = (folder / "stdout").read_text(encoding="ascii")
+            try:
+                port = int(line)
+                await get(port, "/openapi.json")
+            except (ValueError, OSError):
+                await asyncio.sleep(0.02)
+            else:
+                break
+        async with lanes(port, 1) as (lane,):
+            for _ in range(200):
+                await ask(lane, _post("/task"))
+            yield lane
+
+
+def table(found: Mapping[str, Figures], work: Work) -> str:
+    """Figures beside the goals; differences are medians over the rounds, each against the bare slice of its round."""
+    heads = ["what", *(_head(name) for name in found), "to reach", ""]
+    rows = [heads, ["---"] * len(heads)]
+    for words, pick in (("p50", "p50"), ("p99", "p99")):
+        added = {name: _added(getattr(one, pick), getattr(found[BARE], pick)) for name, one in found.items()}
+        cells = [f"{statistics.median(getattr(found[BARE], pick)) * 1e6:,.0f} us"]
+        cells += [f"+{max(0.0, added[name]) * 1e6:,.0f} us" for name in found if name != BARE]
+        goal = (
+            [f"+{TASK_GOAL_S * 1e6:.0f} us", within(added["notifier"], TASK_GOAL_S)]
+            if pick == "p50"
+            else ["-", "-"]
+        )
+        rows.append([f"a request with a task that succeeds, {words}", *cells, *goal])
+    capture = {name: statistics.median(one.capture) for name, one in found.items()}
+    rows.append(
+        [
+            "an exception captured",
+            *(f"{capture[name] * 1e6:,.0f} us" if name in {"notifier", "sentry"} else "-" for name in found),
+            f"{CAPTURE_GOAL_S * 1e6:.0f} us",
+            within(capture["notifier"], CAPTURE_GOAL_S),
+        ]
+    )
+    grown = (f"+{one.after - one.before:,.0f} MB" if one.after else "-" for one in found.values())
+    rows.append([f"resident memory after {work.failures:,} failures, nobody listening", *grown, "-", "-"])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _added(slices: Sequence[float], bare: Sequence[float]) -> float:
+    return statistics.median(one - other for one, other in itertools.zip_longest(slices, bare))
+
+
+def _head(name: str) -> str:
+    if name not in PACKAGES:
+        return name
+    return name if name == "notifier" else f"{PACKAGES[name]} {version(PACKAGES[name])}"
+
+
+def _installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True

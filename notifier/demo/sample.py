@@ -24,7 +24,7 @@ notifier = Notifier(service="shop")  # the service's address and key come from N
 notifier.instrument(app)  # every unhandled error is reported, those of background tasks included
 
 
-# A task by FastAPI's own means: what it raises is reported, though its client has long had an answer.
+# A task by FastAPI's own means: its client has long had an answer, and what it raises is reported all the same.
 
 
 @notifier.task(store_args=True, replay=True)
@@ -82,10 +82,9 @@ async def process_the_data(tasks: Tasks, fail: bool = False) -> dict[str, str]:
 
 @notifier.task(severity="critical")
 async def process_user(user_id: int) -> dict[str, int]:
-    with notifier.context(user_id=user_id):  # part of every report from here
-        if user_id < 0:
-            raise LookupError("there is no account for this user")
-        return {"user_id": user_id}
+    if user_id < 0:
+        raise LookupError(f"there is no account for user {user_id}")
+    return {"user_id": user_id}
 
 
 @app.post("/users/{user_id}/process", status_code=202)
@@ -116,7 +115,7 @@ async def create_task(seconds: int, tasks: Tasks) -> dict[str, str]:
 
 @app.get("/task-status/{task_id}")
 async def task_status(task_id: str) -> dict[str, Any]:
-    """Of every task above but those that were added without `tasks`."""
+    """How a task fares: `pending`, `processing`, `retrying`, `completed`, `failed` or `lost`."""
     run = notifier.run(task_id)
     if run is None:
         raise HTTPException(404, "there is no task of this id")
@@ -127,8 +126,8 @@ def status_url(run: Run) -> str:
     return app.url_path_for("task_status", task_id=run.id)
 
 
-# An upload: checked and kept by `Upload`, processed in a thread, for a plain function would block the event loop. What
-# fails in the end is a dead letter. The temporary file goes in any case.
+# An upload: `Upload` has checked it, and removes the temporary file in any case. The task is a plain function, which
+# FastAPI runs in a thread, so that the event loop stays free. What fails in the end is a dead letter of the service.
 
 uploads = APIRouter(route_class=LimitedRoute)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +18,30 @@ request: ContextVar[Scope] = ContextVar("notifier_request")
 attempt: ContextVar[Attempt | None] = ContextVar("notifier_attempt", default=None)
 
 _NOTHING: Mapping[str, object] = {}
+_CARRIED = "__notifier_context__"
 
 
 @contextmanager
 def added(given: Mapping[str, object]) -> Iterator[None]:
-    """Values that every report within carries under `context`."""
-    token = values.set({**values.get(_NOTHING), **given})
+    """Values that every report within carries under `context`, and every exception that leaves it."""
+    within = {**values.get(_NOTHING), **given}
+    token = values.set(within)
     try:
         yield
+    except BaseException as error:
+        # Whoever reports it stands further out, where these values are gone.
+        with suppress(Exception):
+            error.__dict__.setdefault(_CARRIED, within)
+        raise
     finally:
         values.reset(token)
+
+
+def known(error: BaseException | None) -> Mapping[str, object]:
+    """The values at hand, and those that the exception came out of."""
+    here = values.get(_NOTHING)
+    carried = None if error is None else getattr(error, "__dict__", {}).get(_CARRIED)
+    return {**here, **carried} if isinstance(carried, dict) else here
 
 
 def of_request() -> tuple[dict[str, Any], str | None]:

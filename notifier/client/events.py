@@ -32,7 +32,6 @@ FINGERPRINT: Final = 32
 CONTEXT: Final = 24_576
 MARGIN: Final = 16
 _KEPT: Final = frozenset({"id", "timestamp", "service", "task"})
-_NOTHING: Mapping[str, object] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +51,7 @@ def event(options: Options, about: About, error: BaseException | None) -> dict[s
     """An event that `finished` completes. Takes tens of microseconds, and runs no code of the application's."""
     request, trace_id = context.of_request()
     # The failure's own words first: what no longer fits is cut.
-    around = shown.plain(
-        {**about.context, **_others(context.values.get(_NOTHING), about.context)}, budget=CONTEXT
-    )
+    around = shown.plain({**about.context, **_others(context.known(error), about.context)}, budget=CONTEXT)
     if request:
         around["request"] = request
     document: dict[str, Any] = {

@@ -15,6 +15,7 @@ import pytest
 
 from notifier.client import MemoryTransport, Notifier, capture_reports, options
 from notifier.client.transport import NullTransport
+from tests.client.conftest import App
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +64,27 @@ async def test_context_is_the_task_s_own(notifier: Notifier, memory: MemoryTrans
     assert told["order 1"] == {"order_id": 1, "step": "charge", "more": 1}
     assert told["order 2"]["order_id"] == 2
     assert told["outside"] == {}
+
+
+def test_an_exception_carries_the_context_that_it_came_out_of(app: App) -> None:
+    """The block has ended by the time a decorator or the middleware sees it; what was innermost counts."""
+
+    @app.notifier.task
+    def charge() -> None:
+        with app.notifier.context(order_id=1, step="outer"), app.notifier.context(step="inner"):
+            raise LookupError
+
+    @app.app.get("/")
+    def endpoint() -> None:
+        with app.notifier.context(user=7):
+            raise KeyError
+
+    with pytest.raises(LookupError):
+        charge()
+    app.http.get("/")
+    first, second = (event["context"] for event in app.memory.events)
+    assert (first["order_id"], first["step"]) == (1, "inner")
+    assert second["user"] == 7
 
 
 def test_what_keeps_a_report_back_is_counted(memory: MemoryTransport) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +22,19 @@ from notifier.client.dispatch import HttpTransport
 from tests.client.receiver import OK, Receiver, Reply
 
 KEY = "ntf_" + "0" * 40
+ROOT = Path(__file__).parents[2]
 PAUSES = (0.05, 0.1)
+
+
+opened: list[Notifier] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """None of them goes on in the next test, whose receiver may have this one's port."""
+    yield
+    while opened:
+        opened.pop().close(0)
 
 
 @pytest.fixture
@@ -27,7 +45,8 @@ def receiver() -> Iterator[Receiver]:
 
 def make(url: str, spool: Path, *, key: str = KEY, **options: Any) -> Notifier:
     transport = HttpTransport(url, key, spool=spool, pauses=PAUSES)
-    return Notifier("billing", transport=transport, send_in_tests=True, **options)
+    opened.append(Notifier("billing", transport=transport, send_in_tests=True, **options))
+    return opened[-1]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -122,3 +141,154 @@ def test_a_report_that_before_send_made_into_something_else_stops_no_other(
     assert notifier.flush(5)
     assert [event["message"] for event in receiver.events] == ["even"]
     assert notifier.counts().dropped == {"too_large": 1}
+
+
+def test_flush_takes_no_longer_than_it_was_given(receiver: Receiver, tmp_path: Path) -> None:
+    """Also where the application's own `before_send` is what takes long; `counts` still balances meanwhile."""
+    go_on = threading.Event()
+
+    def slow(event: dict[str, Any]) -> dict[str, Any]:
+        go_on.wait(20)
+        return event
+
+    notifier = make(receiver.url, tmp_path, before_send=slow)
+    notifier.message("x")
+    started = time.monotonic()
+    assert not notifier.flush(0.3)
+    assert time.monotonic() - started < 1
+    assert notifier.counts().balanced
+    go_on.set()
+    assert notifier.flush(5)
+    assert notifier.counts().sent == 1
+
+
+def test_flush_gives_up_where_nothing_will_be_tried_in_its_time(receiver: Receiver, tmp_path: Path) -> None:
+    """An application that ends while nobody listens does not wait for the sake of waiting."""
+    receiver.stop()
+    transport = HttpTransport(receiver.url, KEY, spool=tmp_path, pauses=(30.0,))
+    opened.append(Notifier("billing", transport=transport, send_in_tests=True))
+    opened[-1].message("x")
+    started = time.monotonic()
+    assert not opened[-1].flush(10)
+    assert time.monotonic() - started < 3
+
+
+def test_flush_does_not_override_what_the_service_asks_for(receiver: Receiver, tmp_path: Path) -> None:
+    """An application that flushes after each request is still polite."""
+    receiver.script = lambda _path, _document: Reply(429, headers={"retry-after": "60"})
+    notifier = make(receiver.url, tmp_path)
+    notifier.message("x")
+    for _ in range(5):
+        assert not notifier.flush(0.2)
+    assert len(receiver.requests) == 1
+
+
+def test_before_send_may_use_the_notifier_and_even_exit(receiver: Receiver, tmp_path: Path) -> None:
+    """It deadlocks nothing, and `sys.exit` in it costs its own report alone."""
+
+    def strange(event: dict[str, Any]) -> dict[str, Any]:
+        notifier.counts()
+        notifier.flush(0.01)
+        if event["message"] == "exit":
+            sys.exit(3)
+        return event
+
+    notifier = make(receiver.url, tmp_path, before_send=strange)
+    for message in ("a", "exit", "b"):
+        notifier.message(message)
+    assert notifier.flush(5)
+    assert [event["message"] for event in receiver.events] == ["a", "b"]
+    assert sum(notifier.counts().dropped.values()) == 1
+    assert notifier.counts().balanced
+
+
+def test_after_close_nothing_more_is_sent(receiver: Receiver, tmp_path: Path) -> None:
+    """The last sign of life is the goodbye; a report that comes later is counted."""
+    notifier = make(receiver.url, tmp_path)
+    notifier.transport.beat()
+    notifier.message("before")
+    receiver.wait(lambda: receiver.beats)
+    notifier.close()
+    notifier.message("after")
+    time.sleep(1.3)  # the receiver asks for a beat each second
+    assert receiver.requests[-1][1].get("ended") is True
+    assert [event["message"] for event in receiver.events] == ["before"]
+    assert notifier.counts().dropped == {"closed": 1}
+    assert notifier.counts().balanced
+
+
+def test_runs_leave_in_their_order(receiver: Receiver, tmp_path: Path) -> None:
+    """What began first is told first."""
+    notifier = make(receiver.url, tmp_path)
+    runs = [notifier.track(f"task {n}") for n in range(20)]
+    for run in runs:
+        run.processing()
+    assert notifier.flush(5)
+    told = list(dict.fromkeys(run["task"] for run in receiver.runs))
+    assert told == [f"task {n}" for n in range(20)]
+    assert [path for path, _, _ in receiver.requests].count("/v1/task-runs") < 20
+
+
+EXITS = {
+    "a slow before_send": "before_send=lambda event: (time.sleep(60), event)[1]",
+    "a service that answers a byte at a time": "",
+}
+
+
+@pytest.mark.parametrize("why", EXITS)
+def test_a_process_ends_in_time(tmp_path: Path, why: str) -> None:
+    """Whoever it is that takes for ever, the application ends; the report is in the spool, or counted by its heir."""
+    program = f"""
+import time
+from notifier.client import Notifier
+notifier = Notifier("billing", {EXITS[why]})
+notifier.transport.beat()
+notifier.message("x")
+time.sleep(0.3)
+print("done", flush=True)
+"""
+    with Dripping() as url:
+        service = {"NOTIFIER_URL": url, "NOTIFIER_KEY": KEY, "NOTIFIER_SPOOL": str(tmp_path)}
+        environ = {**os.environ, **service, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", program]
+        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "done\n"
+            started = time.monotonic()
+            try:
+                assert process.wait(20) == 0
+            finally:
+                process.kill()
+            assert time.monotonic() - started < 4
+    with Receiver() as receiver:
+        heir = make(receiver.url, tmp_path)
+        heir.transport.beat()
+        receiver.wait(lambda: heir.counts().captured == 1 and not heir.counts().spooled)
+        assert heir.counts().sent + heir.counts().dropped.get("killed", 0) == 1
+
+
+class Dripping:
+    """Answers every request, and never to the end: each read gives a byte in time."""
+
+    def __enter__(self) -> str:
+        self._stop = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._drip, args=(connection,), daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+            while not self._stop.wait(0.2):
+                connection.sendall(b"y")

@@ -25,8 +25,6 @@ BYTES: Final = 512 * 1024
 MAX_AGE_S: Final = 24 * 3600.0
 PATHS: Final = {"events": "/v1/events", "runs": "/v1/task-runs"}
 
-_dice = random.Random()  # noqa: S311 - spreads retries, guards nothing
-
 
 class Sender:
     """`journals` are those of dead processes first, then this one's. `counts` says what a heartbeat tells."""
@@ -41,27 +39,30 @@ class Sender:
         self._said: set[str] = set()
         self._failures = 0
         self._not_before = 0.0
+        self._asked_to_wait_until = 0.0
         self._beat_at = float("inf")
         self._flush_until = 0.0
         self.adopted: list[Journal] = []
         self.adopt: Callable[[], None] = lambda: None
         self.refused = False
+        self.stopped = False
         self.on_refused: Callable[[], None] = lambda: None
         self.wake = threading.Event()
         self.lock = threading.Lock()
 
     def run(self) -> None:
-        """Until the process ends."""
+        """Until it is stopped, or the process ends."""
         with guarded():
-            while True:
+            while not self.stopped:
                 try:
                     self.wake.wait(self._rest())
                     self.wake.clear()
                     self.adopt()
                     self._work()
-                except Exception:  # noqa: BLE001 - a defect must not end what reports defects
-                    log.exception("reports could not be sent")
+                except Exception as error:  # noqa: BLE001 - a defect must not end what reports defects
+                    self._say("defect", f"reports could not be sent ({type(error).__name__}: {error})")
                     time.sleep(1)
+            self._exchange.close()
 
     def beat(self) -> None:
         """Tell the service from now on that this process lives."""
@@ -70,9 +71,18 @@ class Sender:
             self.wake.set()
 
     def flush(self, until: float) -> None:
-        """Until then, wait for nothing: neither for more reports, nor after a failure, once."""
-        self._flush_until, self._not_before = until, 0.0
+        """Until then, wait neither for more reports nor, once, after a failure; only as the service asks."""
+        self._flush_until, self._not_before = until, self._asked_to_wait_until
         self.wake.set()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.stopped = True
+        self.wake.set()
+
+    def idle(self, until: float) -> bool:
+        """Whether nothing will have been tried by then."""
+        return self.stopped or self.refused or self._not_before >= until
 
     @property
     def waiting(self) -> int:
@@ -92,7 +102,7 @@ class Sender:
         return now < self._flush_until
 
     def _work(self) -> None:
-        while not self.refused:
+        while not (self.refused or self.stopped):
             now = time.monotonic()
             if now >= self._beat_at:
                 self._say_alive()
@@ -189,7 +199,7 @@ class Sender:
             self._say("refused", f"the service refuses NOTIFIER_KEY ({answer.why}): nothing is sent any more")
             self.on_refused()
             return
-        pause = self._pauses[min(self._failures, len(self._pauses) - 1)] * _dice.uniform(0.8, 1.2)
+        pause = self._pauses[min(self._failures, len(self._pauses) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
         self._failures += 1
         if answer.meaning == "stranger":
             self._say(
@@ -198,6 +208,7 @@ class Sender:
             pause = STRANGER_S
         elif answer.after is not None:
             pause = answer.after
+            self._asked_to_wait_until = now + pause
         else:
             self._say("away", f"the service does not take reports for now ({answer.why}): they wait")
         self._not_before = now + pause

@@ -11,7 +11,7 @@ from typing import Final
 
 REASONS: Final = (
     "ignored", "sampled", "before_send", "before_send_failed", "queue_full", "spool_full", "expired", "rejected",
-    "too_large", "unauthorised", "corrupt", "killed", "unreadable", "other",
+    "too_large", "unauthorised", "corrupt", "killed", "unreadable", "closed", "other",
 )  # fmt: skip
 _NAMES: Final = ("captured", "sent", "taken", *REASONS, "segment", "offset", "written", "passed")
 _AT: Final = {name: 8 * (index + 1) for index, name in enumerate(_NAMES)}

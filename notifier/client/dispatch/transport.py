@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 import weakref
@@ -16,13 +17,15 @@ from typing import Final
 
 from notifier.client.dispatch.exchange import Exchange
 from notifier.client.dispatch.journal import FileJournal, Journal
-from notifier.client.dispatch.sender import MAX_AGE_S, PAUSES_S, Sender
+from notifier.client.dispatch.sender import GOODBYE_S, MAX_AGE_S, PAUSES_S, Sender
 from notifier.client.dispatch.spool import MOST_BYTES, Spool
 from notifier.client.dispatch.writer import Inbox, Writer
 from notifier.client.guard import guarded
 from notifier.client.transport import Counts, Document, Source
 
 EXIT_S: Final = 2.0
+LEAST_GOODBYE_S: Final = 0.25
+COUNT_S: Final = 2.0
 FETCH_S: Final = 2.0
 
 _all: weakref.WeakSet[HttpTransport] = weakref.WeakSet()
@@ -44,7 +47,7 @@ class _Works:
             self.journal,
             source,
             self.process,
-            self.counts,
+            self.balance,
             pauses=transport.pauses,
             max_age=transport.max_age,
         )
@@ -52,23 +55,48 @@ class _Works:
         self.sender.on_refused = self._refuse
         self._transport = transport
         self._starting = threading.Lock()
+        self._threads: dict[str, threading.Thread] = {}
+        self._leaving = False
+        self._left = threading.Event()
         self.started = False
 
     def start(self) -> None:
         """Once, by whoever comes first; nobody waits for it."""
-        if self._starting.acquire(blocking=False):
+        if not self._starting.acquire(blocking=False):
+            return
+        # Where no thread can be had, at the interpreter's end or for want of memory, the next report tries again.
+        with guarded(), contextlib.suppress(RuntimeError):
+            for name, target in (("notifier-writer", self._write), ("notifier-sender", self.sender.run)):
+                if name not in self._threads:
+                    thread = threading.Thread(target=target, name=name, daemon=True)
+                    thread.start()
+                    self._threads[name] = thread
             self.started = True
-            # Where the interpreter is shutting down there are no new threads: `close` sends what there is.
-            with guarded(), contextlib.suppress(RuntimeError):
-                for target, name in ((self._write, "notifier-writer"), (self.sender.run, "notifier-sender")):
-                    threading.Thread(target=target, name=name, daemon=True).start()
+            return
+        self._starting.release()
 
     def _write(self) -> None:
-        self.writer.run(self.sender.wake.set)
+        self.writer.run(self._wrote)
 
-    def counts(self) -> Counts:
-        """Exact: what is in the queue is written first."""
-        self.writer.step()
+    def _wrote(self) -> None:
+        self.sender.wake.set()
+        if self._leaving and not self._left.is_set():
+            # Here, where it may hang: whoever closes waits only so long.
+            self.sender.say_goodbye(Exchange(self._transport.url, self._transport.key))
+            self._left.set()
+
+    def written(self, until: float) -> bool:
+        """Whether what was captured by now is in the journal, at `until` at the latest."""
+        thread = self._threads.get("notifier-writer")
+        if thread is None or not thread.is_alive():
+            self.writer.step()
+            return True
+        if thread is threading.current_thread():  # in `before_send`
+            return False
+        return self.inbox.ask().wait(max(0.0, until - time.monotonic()))
+
+    def balance(self) -> Counts:
+        """What is in the queue is not counted yet."""
         with self.writer.lock, self.sender.lock:
             tally = self.journal.tally
             return Counts(
@@ -78,13 +106,27 @@ class _Works:
                 dropped=tally.dropped(),
             )
 
-    def close(self) -> None:
-        """Say goodbye, and leave no file behind where nothing waits."""
-        with guarded():
-            self.sender.say_goodbye(Exchange(self._transport.url, self._transport.key))
-            with self.writer.lock, self.sender.lock:
-                if not self.sender.waiting:
-                    self.journal.close()
+    def close(self, seconds: float) -> None:
+        """Say goodbye, stop, and leave no file behind where everything has been dealt with."""
+        self.sender.stop()
+        self._leaving = True
+        thread = self._threads.get("notifier-writer")
+        if thread is not None and thread.is_alive():
+            self.inbox.ask()
+            self._left.wait(seconds)
+        with guarded(), self.writer.lock, self.sender.lock:
+            # What the writer is still at is counted by whoever finds these files.
+            tally = self.journal.tally
+            if not self.sender.waiting and tally.seen == tally.get("taken"):
+                self.writer.closed = True
+                self.journal.close()
+
+    def abandon(self) -> None:
+        """In a forked child: files and their locks are its parent's."""
+        for journal in (self.journal, *self.sender.adopted):
+            if isinstance(journal, FileJournal):
+                with contextlib.suppress(OSError):
+                    journal.abandon()
 
     def _adopt(self) -> None:
         for journal, killed in self.spool.orphans(self.process):
@@ -155,27 +197,35 @@ class HttpTransport:
         works = self._works
         if works is None:
             return True
-        works.writer.step()
         works.sender.flush(until)
-        while works.sender.waiting and not works.sender.refused and time.monotonic() < until:
+        if not works.written(until):
+            return False
+        works.sender.wake.set()
+        while works.sender.waiting and not works.sender.idle(until) and time.monotonic() < until:
             time.sleep(0.005)
         return not works.sender.waiting
 
     def counts(self) -> Counts:
-        return Counts() if self._works is None else self._works.counts()
+        works = self._works
+        if works is None:
+            return Counts()
+        works.written(time.monotonic() + COUNT_S)
+        return works.balance()
 
     def close(self, timeout: float) -> None:
         works = self._works
         if works is not None and not self._closed:
             self._closed = True
+            until = time.monotonic() + timeout
             self.flush(timeout)
-            works.close()
+            works.close(min(GOODBYE_S, max(LEAST_GOODBYE_S, until - time.monotonic())))
 
     @property
     def _running(self) -> _Works:
         works = self._works or self._begin()
         if not works.started:
             works.start()
+            _close_with_multiprocessing(self)
         return works
 
     def _begin(self) -> _Works:
@@ -191,15 +241,21 @@ class HttpTransport:
         """A forked child has none of its parent's threads: what they were about to send is its parent's."""
         works, self._works = self._works, None
         self._lock, self._closed = threading.RLock(), False
-        if works is not None and isinstance(works.journal, FileJournal):
-            with contextlib.suppress(OSError):
-                works.journal.abandon()
+        if works is not None:
+            works.abandon()
 
 
 def _at_exit(reference: weakref.ref[HttpTransport]) -> None:
     transport = reference()
     if transport is not None:
         transport.close(EXIT_S)
+
+
+def _close_with_multiprocessing(transport: HttpTransport) -> None:
+    """Its children leave without `atexit`."""
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, _at_exit, args=(weakref.ref(transport),), exitpriority=0)
 
 
 def _forked() -> None:

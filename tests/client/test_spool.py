@@ -1,0 +1,252 @@
+"""The folder that keeps reports: whose it is, what fits, what has become unreadable, and what became of the dead."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifier.client import Notifier
+from notifier.client.dispatch import HttpTransport
+from notifier.client.dispatch.journal import FileJournal
+from notifier.client.dispatch.spool import Spool
+from notifier.client.dispatch.tally import Tally
+from tests.client.receiver import OK, Receiver, Reply
+
+KEY = "ntf_" + "0" * 40
+ROOT = Path(__file__).parents[2]
+HOUR = 3_600.0
+
+
+opened: list[Notifier] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """None of them goes on in the next test, whose receiver may have this one's port."""
+    yield
+    while opened:
+        opened.pop().close(0)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as one:
+        yield one
+
+
+def make(receiver: Receiver, spool: Path | None, **options: Any) -> Notifier:
+    transport = HttpTransport(receiver.url, KEY, spool=spool, pauses=(0.05, 0.1), **options)
+    opened.append(Notifier("billing", transport=transport, send_in_tests=True))
+    return opened[-1]
+
+
+class Dead:
+    """What a process that was killed has left behind."""
+
+    def __init__(self, spool: Path, *, now: Callable[[], float] = time.time) -> None:
+        folder = spool / "billing"
+        folder.mkdir(mode=0o700, parents=True)
+        self.tally = Tally.begin(folder / "dead.tally")
+        self.journal = FileJournal(folder, "dead", self.tally, most_bytes=1 << 20, now=now)
+
+    def report(self, n: int, message: str) -> None:
+        self.tally.see(n)
+        record = json.dumps({"id": str(n), "service": "billing", "message": message}).encode()
+        assert self.journal.append("events", [record], n)
+
+    def die(self) -> None:
+        self.tally.set("taken", self.tally.seen)
+        self.tally.close()
+
+
+def test_only_what_is_too_old_expires(receiver: Receiver, tmp_path: Path) -> None:
+    """One report an hour through an outage of a day and a bit: the younger ones are not taken along by the oldest."""
+    clock = [time.time() - 26.5 * HOUR]
+    dead = Dead(tmp_path, now=lambda: clock[0])
+    for n in range(26):
+        dead.report(n + 1, f"{n}")
+        clock[0] += HOUR
+    dead.die()
+    notifier = make(receiver, tmp_path, max_age=24 * HOUR)
+    notifier.transport.beat()
+    receiver.wait(lambda: len(receiver.events) == 23)
+    assert [event["message"] for event in receiver.events] == [str(n) for n in range(3, 26)]
+    counts = notifier.counts()
+    assert (counts.captured, counts.dropped) == (26, {"expired": 3})
+    assert counts.balanced
+
+
+def test_what_is_damaged_is_counted(receiver: Receiver, tmp_path: Path) -> None:
+    """A flipped bit and a torn end: the intact frames arrive, the two others are `corrupt`, once."""
+    dead = Dead(tmp_path)
+    for n in range(10):
+        dead.report(n + 1, f"{n}")
+    dead.die()
+    (path,) = tmp_path.rglob("*.log")
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 4] == b"NTFJ"]
+    data[starts[3] + 45] ^= 0xFF
+    path.write_bytes(data[:-5])
+    receiver.script = lambda path, _: Reply(500) if path == "/v1/events" else OK
+    first = make(receiver, tmp_path)
+    first.transport.beat()
+    receiver.wait(lambda: first.counts().spooled == 8)
+    assert first.counts().dropped == {"corrupt": 2}
+    assert first.counts().balanced
+    # The first heir ends as well, before it could send any of it.
+    first.close(0.1)
+    for journal in [*first.transport._works.sender.adopted, first.transport._works.journal]:  # type: ignore[attr-defined]
+        journal.tally.abandon()
+    receiver.script = lambda _path, _document: OK
+    second = make(receiver, tmp_path)
+    second.transport.beat()
+    receiver.wait(lambda: len(receiver.events) == 8)
+    assert second.flush(5)
+    assert second.counts().captured == 8
+    assert not second.counts().dropped
+
+
+def test_files_that_somebody_removes_are_counted_and_end_nothing(receiver: Receiver, tmp_path: Path) -> None:
+    """Someone tidies the folder of a living process: what could not be read is counted, and later reports arrive."""
+    receiver.stop()
+    notifier = make(receiver, tmp_path)
+    for n in range(150):
+        notifier.message(f"{n}", context={f"{part}": secrets.token_hex(700) for part in range(30)})
+        notifier.counts()
+    files = sorted(tmp_path.rglob("*.log"))
+    assert len(files) > 1
+    for path in files:
+        path.unlink()
+    receiver.start()
+    notifier.message("afterwards")
+    receiver.wait(lambda: any(event["message"] == "afterwards" for event in receiver.events))
+    assert notifier.flush(5)
+    counts = notifier.counts()
+    assert counts.dropped["corrupt"] == 151 - len(receiver.events)
+    assert counts.balanced
+
+
+def test_the_bound_is_the_folder_s(receiver: Receiver, tmp_path: Path) -> None:
+    """Processes that restart while the service is away do not fill the disk together."""
+    receiver.stop()
+    used = []
+    for _ in range(4):
+        notifier = make(receiver, tmp_path, max_spool=40_000)
+        for n in range(60):
+            notifier.message(f"{n} {secrets.token_urlsafe(600)}")
+            notifier.counts()
+        assert notifier.counts().balanced
+        used.append(sum(path.stat().st_size for path in tmp_path.rglob("*.log")))
+    assert max(used) <= 40_000
+    assert used[0] > 30_000
+
+
+def test_of_reports_at_once_none_hides_another() -> None:
+    """The thread that was given the lower number may be the later one to write it down."""
+    tally = Tally()
+    for number in (1, 2, 4, 3):
+        tally.see(number)
+    assert tally.seen == 4
+    for number in range(5, 1_000):
+        tally.see(number)
+    assert tally.seen == 999
+
+
+def test_a_living_process_s_files_are_never_adopted(tmp_path: Path) -> None:
+    """Also in the moment in which they are made: others look without a pause."""
+    stop = threading.Event()
+    stolen: list[str] = []
+
+    def look() -> None:
+        spool = Spool(tmp_path, "billing")
+        while not stop.is_set():
+            spool._look_at = 0.0
+            stolen.extend(journal._name for journal, _ in spool.orphans("nobody"))
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    journals = [Spool(tmp_path, "billing").own(f"p{n}") for n in range(300)]
+    stop.set()
+    for looker in lookers:
+        looker.join()
+    assert stolen == []
+    assert len(list(tmp_path.rglob("*.tally"))) == len(journals)
+
+
+def test_files_and_folders_are_their_owner_s_alone(receiver: Receiver, tmp_path: Path) -> None:
+    """Whatever the umask says."""
+    before = os.umask(0)
+    try:
+        notifier = make(receiver, tmp_path)
+        notifier.message("x")
+        notifier.counts()
+    finally:
+        os.umask(before)
+    made = list(tmp_path.rglob("*"))
+    assert len(made) == 3
+    for path in made:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path.name
+
+
+FULL = """
+mount -t tmpfs -o size=64k,mode=0700 none "$1" || exit 77
+mkdir -m 700 "$1/billing"
+dd if=/dev/zero of="$1/fill" bs=4k 2>/dev/null
+exec "$2" -c "$3"
+"""
+PROGRAM = """
+from notifier.client import Notifier
+notifier = Notifier("billing")
+notifier.message("x")
+counts = notifier.counts()
+print(counts.spooled, counts.balanced)
+import os
+os._exit(0)
+"""
+
+
+def environ(**given: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
+    service = {"NOTIFIER_URL": "http://127.0.0.1:1", "NOTIFIER_KEY": KEY, "PYTHONPATH": str(ROOT)}
+    return {**clean, **service, **given}
+
+
+def test_a_folder_in_the_temporary_one_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    """Who can rename the service's folder can put another in its place."""
+    squatted = tmp_path / f"notifier-{os.getuid()}"
+    squatted.mkdir()
+    squatted.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environ(TMPDIR=str(tmp_path)),
+        capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["1", "True"]
+    assert done.stderr.count("the spool cannot be used") == 1
+    assert not list(squatted.iterdir())
+
+
+def test_a_full_disk_does_not_end_the_application(receiver: Receiver, tmp_path: Path) -> None:
+    """A map of a file that has no room ends a process (SIGBUS); here memory keeps the report."""
+    if shutil.which("unshare") is None:
+        pytest.skip("nothing here can mount a small disk")
+    command = ["unshare", "-rm", "sh", "-c", FULL, "sh", str(tmp_path), sys.executable, PROGRAM]
+    given = environ(NOTIFIER_SPOOL=str(tmp_path))
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode in {1, 77} and "counts" not in done.stderr:
+        pytest.skip("this machine allows no mount")
+    assert done.returncode == 0, done
+    assert done.stdout.split() == ["1", "True"]
+    assert done.stderr.count("the spool cannot be used") == 1

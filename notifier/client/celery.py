@@ -1,0 +1,136 @@
+"""Celery: its tasks' failures are reported, and their runs tracked under Celery's own ids.
+
+    from notifier.client import celery as notifier_celery
+    notifier_celery.instrument(notifier)
+
+In the module that makes the Celery application, so that it holds in the worker and where tasks are sent. It listens to
+Celery's signals and changes nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+from celery import Celery, signals, states
+from celery.exceptions import Retry
+from celery.utils.serialization import UnpickleableExceptionWrapper
+
+from notifier.client import marks
+from notifier.client.notifier import Notifier
+from notifier.client.tracking import Tracked, TrackOptions
+
+
+def instrument(notifier: Notifier, app: Celery | None = None, **options: Unpack[TrackOptions]) -> None:
+    """Track the tasks of this application, else of all. A failure is reported once, when Celery will not retry it.
+
+    What a task `throws`, it expects: such a failure is tracked and not reported.
+    """
+    listening = _Listening(notifier, app, options)
+    for signal, receiver in (
+        (signals.after_task_publish, listening.published),
+        (signals.task_prerun, listening.begins),
+        (signals.task_retry, listening.retried),
+        (signals.task_failure, listening.failed),
+        (signals.task_postrun, listening.over),
+        (signals.task_revoked, listening.revoked),
+        (signals.worker_process_shutdown, listening.stops),
+    ):
+        # The same notifier again is no second listener.
+        name = f"notifier-{id(notifier)}-{id(app)}-{signal.name}"
+        signal.connect(receiver, weak=False, dispatch_uid=name)
+
+
+class _Listening:
+    """The attempts under way in this process, by the tasks' ids."""
+
+    def __init__(self, notifier: Notifier, app: Celery | None, options: TrackOptions) -> None:
+        self._notifier = notifier
+        self._app = app
+        self._options = options
+        self._running: dict[str, Tracked] = {}
+        self._sent_on: set[str] = set()
+
+    def published(self, sender: str, headers: Mapping[str, Any] | None = None, **_: Any) -> None:
+        """A task was sent: a new one, or one that is under way here and goes on elsewhere (a retry, `replace`)."""
+        id_ = (headers or {}).get("id")
+        if headers is None or id_ is None or not (self._app is None or sender in self._app.tasks):
+            return
+        if id_ in self._running:
+            self._sent_on.add(id_)
+        elif not headers.get("retries"):
+            self._notifier.track(sender, id_=id_, max_attempts=None, **self._options).queued()
+
+    def begins(self, task: Any, task_id: str, args: Any, kwargs: Any, **_: Any) -> None:
+        if self._tracks(task):
+            tracked = self._attempt(task, task_id, task.request, args, kwargs)
+            self._running[task_id] = tracked
+            tracked.processing()
+
+    def retried(self, sender: Any, request: Any, reason: Any = None, **_: Any) -> None:
+        if self._tracks(sender):
+            # Without a reason the worker lost its broker, and gives back what it had begun.
+            error = getattr(reason, "exc", None) or reason or Retry("cancelled by Celery")
+            error = _original(error, getattr(reason, "__context__", None))
+            self._ending(sender, request.id, request).retrying(error)
+
+    def failed(self, sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
+        """In the worker's main process, too: it alone sees that a child was killed, or overran its time limit."""
+        if self._tracks(sender):
+            expected = bool(sender.throws) and isinstance(exception, sender.throws)
+            error = _original(exception, sys.exception())
+            self._ending(sender, task_id, sender.request).failed(error, expected=expected)
+
+    def over(self, task_id: str, state: str | None, retval: Any, **_: Any) -> None:
+        """Comes last, and for what no other signal tells of."""
+        tracked = self._running.pop(task_id, None)
+        sent_on = task_id in self._sent_on
+        self._sent_on.discard(task_id)
+        if tracked is None:
+            return
+        if state == states.SUCCESS:
+            tracked.completed(retval)
+        elif sent_on or getattr(retval, "requeue", False):
+            tracked.retrying(retval)
+        elif state == states.IGNORED:
+            tracked.completed()
+        else:
+            tracked.lost("cancelled" if state == states.REJECTED else "interrupted")
+
+    def revoked(self, sender: Any, request: Any, **_: Any) -> None:
+        """Revoked or expired before it began, or terminated."""
+        if self._tracks(sender):
+            self._ending(sender, request.id, request).lost("cancelled")
+
+    def stops(self, **_: Any) -> None:
+        """A child of the pool ends without Python's own end: what waits would be gone."""
+        self._notifier.close()
+
+    def _tracks(self, task: Any) -> bool:
+        return self._app is None or task.app is self._app
+
+    def _ending(self, task: Any, id_: str, request: Any) -> Tracked:
+        """The attempt that ends; this process need not have seen its beginning."""
+        tracked = self._running.pop(id_, None)
+        return tracked or self._attempt(task, id_, request, request.args or (), request.kwargs or {})
+
+    def _attempt(self, task: Any, id_: str, request: Any, args: Any, kwargs: Any) -> Tracked:
+        most = task.max_retries
+        return self._notifier.track(
+            task.name,
+            id_=id_,
+            attempt=(request.retries or 0) + 1,
+            max_attempts=None if most is None else most + 1,
+            args=args,
+            kwargs=kwargs,
+            **self._options,
+        )
+
+
+def _original(error: BaseException, raised: BaseException | None) -> BaseException:
+    """What was raised, for Celery passes on and logs a stand-in for what cannot be pickled."""
+    if raised is None or not isinstance(error, UnpickleableExceptionWrapper):
+        return error
+    marks.mark(error, None)
+    return raised

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
+from dramatiq import Broker, Message, MessageProxy, Middleware
 from dramatiq.errors import ActorNotFound
 from dramatiq.middleware import Retries
 
@@ -78,10 +78,6 @@ class Tracking(Middleware):
         if error is not None:
             expected = message.options.get("throws") or _option(broker, message, "throws", ())
             self._ending(broker, message).failed(error, expected=isinstance(error, expected))
-
-    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """A worker's process ends without Python's own end: what waits would be gone."""
-        self._notifier.close()
 
     def _ending(self, broker: Broker, message: MessageProxy) -> Tracked:
         return self._running.pop(message.message_id, None) or self._track(broker, message)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from notifier.api.openapi import Api
+from notifier.api.router import routers
 from notifier.client import MemoryTransport, Notifier
 from notifier.ingest.normalize import Accepted, Normalizer
+from notifier.ingest.task_runs import AcceptedRun, Arrival
+from notifier.ingest.task_runs import read as read_runs
 
 NOW = 1_764_000_000_000
 # Stand for what would be too long to show in a counterexample.
@@ -56,8 +61,23 @@ def long(value: Any) -> Any:
     return value
 
 
+def published(path: str) -> Any:
+    """What the service's OpenAPI document says of the body of a call."""
+    api = Api(title="notifier", version="1")
+    for router in routers():
+        api.include_router(router)
+    document = api.openapi()
+    content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    return jsonschema_rs.validator_for({**content["schema"], "components": document["components"]})
+
+
+EVENTS, RUNS = published("/v1/events"), published("/v1/task-runs")
+BEATS = published("/v1/processes/heartbeat")
+
+
 def taken(event: dict[str, Any]) -> None:
-    """The service's own reading of this event."""
+    """The service's published schema, and its own reading, of this event."""
+    EVENTS.validate([event])
     normalizer = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "id")
     body = json.dumps(event).encode()
     parsed = normalizer.parse(body, "application/json", project="default", received_at=NOW, sent_at=NOW)
@@ -93,6 +113,46 @@ def test_an_event_of_any_failure(
     error.__cause__, error.__notes__ = KeyError(message), notes
     notifier.report(error, context=context, labels=labels, message=message, fingerprint=notes)
     taken(memory.events[0])
+
+
+@settings(deadline=None, max_examples=150, phases=[Phase.generate], database=None)
+@given(message=TEXTS, value=VALUES, key=st.one_of(st.none(), st.sampled_from(["k", "LONG"])))
+def test_a_run_of_any_result_arguments_and_error(message: str, value: Any, key: str | None) -> None:
+    """In every state that it goes through."""
+    memory = MemoryTransport()
+    notifier = Notifier("billing", transport=memory)
+    changes: list[dict[str, Any]] = []
+    failures = [LookupError(long(message))]
+
+    @notifier.task(store_args=True, replay=True, retries=1, key=lambda _: long(key) if key else "none")
+    def work(_: object) -> Any:
+        changes.extend(map(dict, memory.runs.values()))
+        if failures:
+            raise failures.pop()
+        return long(value)
+
+    work(long(value))
+    changes.extend(memory.runs.values())
+    assert {change["state"] for change in changes} == {"processing", "completed"}
+    arrival = Arrival(project="default", received_at=NOW, sent_at=NOW)
+    RUNS.validate(changes)
+    for item in read_runs(json.dumps(changes).encode(), "application/json", arrival):
+        assert isinstance(item, AcceptedRun), item
+        assert item.warnings == ()
+
+
+def test_a_sign_of_life() -> None:
+    """As the sender's thread makes it, first and last."""
+    reports = {"captured": 3, "sent": 1, "spooled": 1, "dropped": {"ignored": 1}}
+    beat = {
+        "process_id": "host-1-a",
+        "service": "billing",
+        "running": ["a"],
+        "tasks": ["t"],
+        "reports": reports,
+    }
+    BEATS.validate(beat)
+    BEATS.validate({**beat, "ended": True})
 
 
 def test_events_of_tasks_requests_and_logs(notifier: Notifier, memory: MemoryTransport) -> None:

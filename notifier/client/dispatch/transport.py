@@ -95,6 +95,11 @@ class _Works:
             return False
         return self.inbox.ask().wait(max(0.0, until - time.monotonic()))
 
+    def sends(self, until: float) -> bool:
+        """Whether anything may still leave by then: at the interpreter's end there may be no thread to do it."""
+        thread = self._threads.get("notifier-sender")
+        return thread is not None and thread.is_alive() and not self.sender.idle(until)
+
     def balance(self) -> Counts:
         """What is in the queue is not counted yet."""
         with self.writer.lock, self.sender.lock:
@@ -201,7 +206,7 @@ class HttpTransport:
         if not works.written(until):
             return False
         works.sender.wake.set()
-        while works.sender.waiting and not works.sender.idle(until) and time.monotonic() < until:
+        while works.sender.waiting and works.sends(until) and time.monotonic() < until:
             time.sleep(0.005)
         return not works.sender.waiting
 

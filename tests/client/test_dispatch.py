@@ -27,9 +27,22 @@ def receiver() -> Iterator[Receiver]:
         yield one
 
 
+opened: list[Notifier] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """One that a test left open would find the next test's receiver, on the same port."""
+    yield
+    while opened:
+        opened.pop().close(0.0)
+
+
 def make(receiver: Receiver, spool: Path | bool, **options: Any) -> Notifier:
     transport = HttpTransport(receiver.url, KEY, spool=spool, **{"pauses": PAUSES, **options})
-    return Notifier("billing", transport=transport, send_in_tests=True)
+    notifier = Notifier("billing", transport=transport, send_in_tests=True)
+    opened.append(notifier)
+    return notifier
 
 
 def settled(notifier: Notifier, within: float = 10.0) -> None:

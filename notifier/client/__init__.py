@@ -8,23 +8,34 @@ notifier.instrument(app)
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from notifier.client.notifier import Notifier
-from notifier.client.runs import Run
-from notifier.client.testing import MemoryTransport, capture_reports
-from notifier.client.transport import Counts, Transport
 
 if TYPE_CHECKING:
     from notifier.client.fastapi import Tasks
+    from notifier.client.notifier import Notifier
+    from notifier.client.runs import Run
+    from notifier.client.testing import MemoryTransport, capture_reports
+    from notifier.client.transport import Counts, Transport
 
 __all__ = ["Counts", "MemoryTransport", "Notifier", "Run", "Tasks", "Transport", "capture_reports"]
 
+# Imported where they are used: `Tasks` alone needs FastAPI, and pytest loads the plug-in of this package in every run.
+_WHERE = {
+    "Counts": "transport",
+    "MemoryTransport": "testing",
+    "Notifier": "notifier",
+    "Run": "runs",
+    "Tasks": "fastapi",
+    "Transport": "transport",
+    "capture_reports": "testing",
+}
 
-def __getattr__(name: str) -> Any:
-    """`Tasks` is imported where it is used: it alone needs FastAPI."""
-    if name == "Tasks":
-        from notifier.client.fastapi import Tasks  # noqa: PLC0415
+if not TYPE_CHECKING:
 
-        return Tasks
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        module = _WHERE.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+        return found

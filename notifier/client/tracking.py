@@ -21,6 +21,7 @@ class TrackOptions(TypedDict, total=False):
 class Keeper(Protocol):
     """What a run needs of the notifier."""
 
+    def run(self, id_: str) -> Run | None: ...
     def changed(self, run: Run) -> None: ...
     def take(self, run: Run) -> None: ...
     def release(self, run: Run) -> None: ...
@@ -44,6 +45,8 @@ class Tracked:
 
     def queued(self) -> None:
         """It was sent, and waits for a worker."""
+        if self._keeper.run(self.run.id) is not None:
+            return  # a worker in this very process was faster
         self.run.queued = True
         self._keeper.changed(self.run)
 

@@ -78,7 +78,10 @@ def eager(billing: Billing) -> Billing:
 def worker() -> Iterator[Billing]:
     """With a worker for all of these tests: one takes four seconds to stop, and stops all others of its process."""
     made = instrumented()
+    root = logging.getLogger()
+    level = root.level
     with start_worker(made.app, perform_ping_check=False, shutdown_timeout=20):
+        root.setLevel(level)  # Celery raises it, for everybody
         yield made
     made.app.close()
 

@@ -1,0 +1,20 @@
+"""For pytest: the fixture `notifier_reports`. pytest loads this module in every run, and it imports nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def notifier_reports() -> Iterator[list[dict[str, Any]]]:
+    """The events that this test's notifiers capture, in order, as they would leave (DESIGN 4.1).
+
+    What was logged within a request or a task and not raised is there after a second, or after `notifier.flush()`.
+    """
+    from notifier.client.testing import capture_reports  # noqa: PLC0415 - costs nothing where nobody asks for it
+
+    with capture_reports() as reports:
+        yield reports

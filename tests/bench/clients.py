@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
+from tests.bench.machine import cpu_seconds
 from tests.bench.report import percentile, within
 from tests.bench.subjects import Stable, free_port, running
 from tests.bench.wire import Lane, Receiver, ask, get, lanes
@@ -41,8 +42,17 @@ class Figures:
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
     capture: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     before: float = 0.0
     after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """An application that answers on one connection."""
+
+    lane: Lane
+    pid: int
 
 
 async def compare(stable: Stable, receiver: Receiver, work: Work) -> str:
@@ -53,23 +63,27 @@ async def compare(stable: Stable, receiver: Receiver, work: Work) -> str:
         apps = {
             name: await stack.enter_async_context(_application(stable, name, receiver.port)) for name in names
         }
-        for _ in range(work.rounds):
-            for name, lane in apps.items():
-                await _slice(found[name], lane, work)
+        for turn in range(work.rounds):
+            # Whoever is first of a round meets a cold core.
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                await _slice(found[name], apps[name], work)
     for name in names:
         if name in {"notifier", "sentry"}:
             await _outage(found[name], stable, name, work)
     return table(found, work)
 
 
-async def _slice(figures: Figures, lane: Lane, work: Work) -> None:
-    request = _post("/task")
+async def _slice(figures: Figures, app: Running, work: Work) -> None:
+    lane, request = app.lane, _post("/task")
     times = []
+    before = cpu_seconds(app.pid)
     for _ in range(work.requests):
         started = time.perf_counter()
         status, _body = await ask(lane, request)
         assert status == 200
         times.append(time.perf_counter() - started)
+    figures.cpu.append((cpu_seconds(app.pid) - before) / work.requests)
     figures.p50.append(statistics.median(times))
     figures.p99.append(percentile(times, 0.99))
     answer = await _captures(lane, work.captures)
@@ -78,7 +92,8 @@ async def _slice(figures: Figures, lane: Lane, work: Work) -> None:
 
 async def _outage(figures: Figures, stable: Stable, name: str, work: Work) -> None:
     """Nobody listens where the reports should go."""
-    async with _application(stable, name, free_port()) as lane:
+    async with _application(stable, name, free_port()) as app:
+        lane = app.lane
         figures.before = (await _captures(lane, 1))["megabytes"]
         for _ in range(work.failures // 1_000):
             figures.after = (await _captures(lane, 1_000))["megabytes"]
@@ -97,11 +112,11 @@ def _post(path: str) -> bytes:
 
 
 @asynccontextmanager
-async def _application(stable: Stable, name: str, sink: int) -> AsyncIterator[Lane]:
+async def _application(stable: Stable, name: str, sink: int) -> AsyncIterator[Running]:
     """One connection: the next request waits for the task of the one before."""
     folder = stable.box(name)
     command = [sys.executable, "-m", "tests.bench.application", name, str(sink)]
-    async with running(command, folder, stable.core, spool=folder / "spool") as (_process, started):
+    async with running(command, folder, stable.core, spool=folder / "spool") as (process, started):
         port = 0
         while time.perf_counter() - started < STARTS_WITHIN_S:
             line = (folder / "stdout").read_text(encoding="ascii")
@@ -115,7 +130,7 @@ async def _application(stable: Stable, name: str, sink: int) -> AsyncIterator[La
         async with lanes(port, 1) as (lane,):
             for _ in range(200):
                 await ask(lane, _post("/task"))
-            yield lane
+            yield Running(lane=lane, pid=process.pid)
 
 
 def table(found: Mapping[str, Figures], work: Work) -> str:
@@ -125,13 +140,19 @@ def table(found: Mapping[str, Figures], work: Work) -> str:
     for words, pick in (("p50", "p50"), ("p99", "p99")):
         added = {name: _added(getattr(one, pick), getattr(found[BARE], pick)) for name, one in found.items()}
         cells = [f"{statistics.median(getattr(found[BARE], pick)) * 1e6:,.0f} us"]
-        cells += [f"+{max(0.0, added[name]) * 1e6:,.0f} us" for name in found if name != BARE]
+        cells += [f"{added[name] * 1e6:+,.0f} us" for name in found if name != BARE]
         goal = (
             [f"+{TASK_GOAL_S * 1e6:.0f} us", within(added["notifier"], TASK_GOAL_S)]
             if pick == "p50"
             else ["-", "-"]
         )
         rows.append([f"a request with a task that succeeds, {words}", *cells, *goal])
+    cpu = {name: statistics.mean(one.cpu) for name, one in found.items()}
+    cells = [
+        f"{cpu[BARE] * 1e6:,.0f} us",
+        *(f"{(cpu[n] - cpu[BARE]) * 1e6:+,.0f} us" for n in found if n != BARE),
+    ]
+    rows.append(["the same, processor time, all threads", *cells, "-", "-"])
     capture = {name: statistics.median(one.capture) for name, one in found.items()}
     rows.append(
         [

@@ -213,14 +213,14 @@ async def test_the_client_s_rows(tmp_path: Path, receiver: Receiver) -> None:
     heads = [cell.strip() for cell in lines[0].strip("|").split("|")]
     assert heads[:3] == ["what", "bare", "notifier"]
     figures = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-    assert [row[2][-2:] for row in figures] == ["us", "us", "us", "MB"]
+    assert [row[2][-2:] for row in figures] == ["us", "us", "us", "us", "MB"]
     assert receiver.requests > before
 
 
 def test_what_an_application_adds_is_taken_round_by_round() -> None:
     """A slow round slows the bare application as well."""
-    bare = Figures(p50=[1.0, 9.0, 1.0], p99=[1.0], capture=[1.0])
-    mine = Figures(p50=[1.00001, 9.00001, 1.00003], p99=[1.0], capture=[0.001])
+    bare = Figures(p50=[1.0, 9.0, 1.0], p99=[1.0], capture=[1.0], cpu=[1.0])
+    mine = Figures(p50=[1.00001, 9.00001, 1.00003], p99=[1.0], capture=[0.001], cpu=[1.0])
     work = Work(rounds=3, requests=1, captures=1, failures=1_000)
     text = table({"bare": bare, "notifier": mine}, work)
     assert "+10 us | +20 us | reached" in text

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,11 @@ from celery.exceptions import Ignore, Reject
 
 from notifier.client import MemoryTransport, Notifier
 from notifier.client import celery as notifier_celery
+from notifier.client.runs import FINAL
+from tests.client.receiver import Receiver
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = "tests.client.programs.celery_app"
 
 
 def until(condition: Callable[[], object], timeout: float = 10.0) -> None:
@@ -314,3 +323,57 @@ def test_a_task_within_a_task_leaves_the_outer_one_at_hand(eager: Billing) -> No
     eager.send("outer")
     (event,) = eager.memory.events
     assert event["task"]["name"] == "billing.outer"
+
+
+@pytest.mark.slow
+def test_a_forked_pool_tells_what_it_knows_before_it_ends(tmp_path: Path) -> None:
+    """Sent by one process, run by the children of another: one is killed, the next ends without Python's own end."""
+    with Receiver() as receiver:
+        environ = {
+            **os.environ,
+            "QUEUE": str(tmp_path),
+            "NOTIFIER_URL": receiver.url,
+            "NOTIFIER_KEY": "ntf_" + "0" * 40,
+            "NOTIFIER_SPOOL": str(tmp_path / "spool"),
+        }
+
+        def send(name: str) -> str:
+            command = [sys.executable, "-m", PROGRAM, name]
+            id_ = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=True)
+            return id_.stdout.strip()
+
+        def among(states: set[str]) -> dict[str, str]:
+            return {run["id"]: run["state"] for run in receiver.runs if run["state"] in states}
+
+        killed = send("swallows_memory")
+        assert [(run["id"], run["state"], run["process_id"]) for run in receiver.runs] == [
+            (killed, "pending", "queue")
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            PROGRAM,
+            "worker",
+            "--concurrency",
+            "1",
+            "-l",
+            "ERROR",
+        ]
+        worker = subprocess.Popen(command, env=environ, cwd=ROOT)
+        receiver.wait(lambda: killed in among({"failed"}), 60)
+        failed = send("refuse")
+        receiver.wait(lambda: failed in among({"failed"}), 60)
+        # The worker waits for what is under way, and then has its child end.
+        done = send("naps")
+        receiver.wait(lambda: done in among({"processing"}), 60)
+        worker.terminate()
+        assert worker.wait(60) == 0
+        # What the killed child had written is sent by whoever finds it, and may come after the end of its run.
+        assert among(set(FINAL)) == {done: "completed", failed: "failed", killed: "failed"}
+        assert {event["task"]["id"]: event["exception"]["type"] for event in receiver.events} == {
+            failed: "LookupError",
+            killed: "WorkerLostError",
+        }
+        assert len(receiver.events) == 2

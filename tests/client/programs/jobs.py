@@ -36,3 +36,8 @@ def swallows_memory() -> None:
 
 def sleeps() -> None:
     time.sleep(60)
+
+
+def naps() -> str:
+    time.sleep(1)
+    return "rested"

@@ -365,7 +365,7 @@ def test_a_forked_pool_tells_what_it_knows_before_it_ends(tmp_path: Path) -> Non
         receiver.wait(lambda: killed in among({"failed"}), 60)
         failed = send("refuse")
         receiver.wait(lambda: failed in among({"failed"}), 60)
-        # The worker waits for what is under way, and then has its child end.
+        # Each child ends after its task, and no further one follows the last.
         done = send("naps")
         receiver.wait(lambda: done in among({"processing"}), 60)
         worker.terminate()

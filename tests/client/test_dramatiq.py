@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,6 +117,26 @@ def test_only_the_last_failure_is_reported_though_dramatiq_logs_each(
     }  # fmt: skip
     assert event["context"]["arguments"] == {"args": ["int"], "kwargs": {}}
     assert not notifier.runs.unfinished()
+
+
+def test_a_run_that_waits_for_its_retry_is_no_process_s(
+    broker: StubBroker, notifier: Notifier, memory: Listening
+) -> None:
+    """A worker that ends meanwhile does not have it, and must not call it lost."""
+
+    def refuse() -> None:
+        raise LookupError
+
+    actor(broker, refuse, min_backoff=60_000, max_backoff=60_000).send()
+    worker = Worker(broker, worker_timeout=10, worker_threads=1)
+    worker.start()
+    deadline = time.monotonic() + 10
+    while memory.only["state"] != "retrying" or notifier.runs.unfinished():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    worker.stop()
+    assert notifier.run(memory.only["id"]) is None
+    assert (memory.only["state"], memory.only["process_id"]) == ("retrying", "queue")
 
 
 def test_what_a_retry_mends_is_no_report(broker: StubBroker, memory: Listening) -> None:

@@ -75,7 +75,11 @@ def test_a_test_sees_what_was_reported_in_it(suite: pytest.Pytester, receiver: R
             assert report["service"] == "shop"
             got_over()
 
+        def test_logs():
+            got_over()
+
         def test_begins_anew(notifier_reports):
+            notifier.flush()
             assert notifier_reports == []
             notifier.message("hello")
             assert [report["message"] for report in notifier_reports] == ["hello"]
@@ -90,7 +94,7 @@ def test_a_test_sees_what_was_reported_in_it(suite: pytest.Pytester, receiver: R
                 charge(42)
             assert notifier.counts().captured
         """,
-        4,
+        5,
     )
     assert not receiver.requests
 

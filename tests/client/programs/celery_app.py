@@ -23,6 +23,7 @@ app.conf.broker_transport_options = {
 }
 app.conf.worker_prefetch_multiplier = 1
 app.conf.task_ignore_result = True
+app.conf.worker_max_tasks_per_child = 1
 # Seconds until it is sure that a child is gone.
 app.conf.worker_lost_wait = 0.5
 

@@ -18,8 +18,6 @@ from notifier.client.options import log
 from notifier.client.runs import Reason, Run
 from notifier.client.tasks import Overrun, Task
 
-_dice = random.Random()  # noqa: S311 - spreads retries, guards nothing
-
 
 class Reporter(Protocol):
     """What an execution needs of the notifier."""
@@ -68,7 +66,7 @@ class Execution:
     def failed(self, error: Exception) -> float | None:
         """An attempt failed: seconds until the next one, None where there is none."""
         try:
-            wait = self.task.next_wait(self.run.attempt, error, jitter=_dice.uniform(-1, 1))
+            wait = self.task.next_wait(self.run.attempt, error, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads retries
         except Exception:  # noqa: BLE001 - the application's own functions
             log.exception("retry_on or backoff of %s failed, so that it is not retried", self.task.name)
             wait = None

@@ -7,7 +7,6 @@ import atexit
 import functools
 import logging
 import os
-import random
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +35,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
 
-_dice = random.Random()  # noqa: S311 - samples, guards nothing
 everybody: weakref.WeakSet[Notifier] = weakref.WeakSet()
 """Every notifier of this process, for tests that look at what they captured."""
 

@@ -13,8 +13,6 @@ from notifier.client.held import Held, Logged
 from notifier.client.options import Ignored, Options, log
 from notifier.client.transport import NullTransport, Transport
 
-_dice = random.Random()  # noqa: S311 - samples, guards nothing
-
 
 class Reporting:
     """Turns what was raised, logged or said into events, and hands them to the transport."""
@@ -115,7 +113,7 @@ class Reporting:
         if error is not None and any(_matches(error, one) for one in self._options.ignore):
             return "ignored"
         rate = self._options.sample_rate
-        return "sampled" if rate < 1 and _dice.random() >= rate else None
+        return "sampled" if rate < 1 and random.random() >= rate else None  # noqa: S311 - guards nothing
 
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:

@@ -45,10 +45,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """The messages about one episode of a group at one target. `ref` is the first receipt's, None before it."""
+    """The messages about one episode of a group at one target. `ref` is the first receipt's, None before it.
+
+    `previous_ref` is that of the thread of the group's episode before, where there is one.
+    """
 
     id: str
     ref: str | None = None
+    previous_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

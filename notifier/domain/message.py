@@ -15,10 +15,34 @@ SHOWN_AT_MOST = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One incident as it stood when the decision fell, and why it is told."""
+    """One incident as it stood when the decision fell, why it is told, and who did it where somebody did."""
 
     incident: Incident
     reason: Reason
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The whole episode of a group when the decision fell: how many of its told incidents stand where.
+
+    `incidents` shows at most 10 of them: not resolved ones first, then by severity, then the newest.
+    """
+
+    open: int
+    acknowledged: int
+    resolved: int
+    events: int
+    incidents: tuple[Incident, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionLink:
+    """A link that lets this message's recipient act once: `action` is `acknowledge`, `snooze` or `resolve`."""
+
+    incident_id: str
+    action: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +65,8 @@ class Message:
     first; `more` counts those that are not shown. `totals` counts all by reason. `suppressed` counts the events that
     were counted but not told one by one since the last message. `labels` are those that the group shares. `note` is a
     line to show above everything: what failed (fallback), what a test is, how many a digest merges. `possible_repeat`
-    is set when an earlier attempt may have arrived: channels may show it, the webhook body never changes.
+    is set when an earlier attempt may have arrived: channels may show it, the webhook body never changes. `standing` is
+    of the group's whole episode, None where there is no group. `actions` are this attempt's own, never stored.
     """
 
     id: str
@@ -58,10 +83,12 @@ class Message:
     note: str | None = None
     thread_id: str
     previous_thread_id: str | None = None
+    standing: Standing | None = None
     possible_repeat: bool = False
+    actions: tuple[ActionLink, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The stored form; `from_json` reads it back unchanged. `possible_repeat` belongs to the attempt, not to it."""
+        """The stored form; `from_json` reads it back. `possible_repeat` and `actions` are the attempt's, not its own."""
         return {
             "id": self.id,
             "reason": self.reason.value,
@@ -69,7 +96,10 @@ class Message:
             "project": self.project,
             "group": self.group,
             "labels": dict(self.labels),
-            "told": [{"incident": one.incident.as_json(), "reason": one.reason.value} for one in self.told],
+            "told": [
+                {"incident": one.incident.as_json(), "reason": one.reason.value, "actor": one.actor}
+                for one in self.told
+            ],
             "more": self.more,
             "totals": dict(self.totals),
             "suppressed": self.suppressed,
@@ -77,11 +107,12 @@ class Message:
             "note": self.note,
             "thread_id": self.thread_id,
             "previous_thread_id": self.previous_thread_id,
+            "standing": None if self.standing is None else _standing_json(self.standing),
         }
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Message:
-        origin = document["origin"]
+        origin, standing = document["origin"], document.get("standing")
         return Message(
             id=document["id"],
             reason=Reason(document["reason"]),
@@ -90,7 +121,11 @@ class Message:
             group=document["group"],
             labels=document["labels"],
             told=tuple(
-                Told(incident=Incident.from_json(one["incident"]), reason=Reason(one["reason"]))
+                Told(
+                    incident=Incident.from_json(one["incident"]),
+                    reason=Reason(one["reason"]),
+                    actor=one.get("actor"),
+                )
                 for one in document["told"]
             ),
             more=document["more"],
@@ -100,7 +135,18 @@ class Message:
             note=document["note"],
             thread_id=document["thread_id"],
             previous_thread_id=document["previous_thread_id"],
+            standing=None if standing is None else _standing_of(standing),
         )
+
+
+def _standing_json(standing: Standing) -> dict[str, Any]:
+    counts = {name: getattr(standing, name) for name in ("open", "acknowledged", "resolved", "events")}
+    return {**counts, "incidents": [one.as_json() for one in standing.incidents]}
+
+
+def _standing_of(document: Mapping[str, Any]) -> Standing:
+    incidents = tuple(Incident.from_json(one) for one in document["incidents"])
+    return Standing(**{**document, "incidents": incidents})
 
 
 def leading(reasons: Mapping[str, int] | set[Reason]) -> Reason | None:

@@ -9,14 +9,17 @@ from typing import Any
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
-from notifier.domain.route import Route
+from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import Duration, Instant
 from notifier.policy.telling import Member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the configuration says about telling: the routing tree, and each channel's target rows."""
+    """What the configuration says about telling: the routing tree, and each channel's target rows.
+
+    `version` is the configuration's, kept with every decision.
+    """
 
     tree: Route
     targets: Mapping[str, tuple[int, ...]]
@@ -24,6 +27,8 @@ class Plan:
     expires_after: Duration
     fallback_after: Duration | None
     new_id: Callable[[], str]
+    inhibit: tuple[Inhibition, ...] = ()
+    version: str = ""
     _routes: Mapping[str, Route] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,28 @@
+"""A silence: what it matches is not told between two moments, or in a weekly window between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from notifier.domain.calendar import Weekly
+from notifier.domain.matcher import Matcher
+from notifier.domain.time import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Of one project. `ends_at` is None only where it recurs and has no last day; a deleted one ends at that moment.
+
+    `author` is who is named in it, `created_by` the key that made it.
+    """
+
+    id: str
+    project: str
+    matchers: tuple[Matcher, ...]
+    starts_at: Instant
+    ends_at: Instant | None
+    recur: Weekly | None
+    author: str
+    comment: str
+    created_at: Instant
+    created_by: str

@@ -1,0 +1,57 @@
+"""Silences: what is on now, and what people do with them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.calendar import Hours, Weekly
+from notifier.domain.matcher import parse
+from notifier.domain.silence import Silence
+from notifier.store.compiled import execute
+from notifier.store.database import Dialect, Tx
+from notifier.store.schema import Big, silences
+
+
+def standing(tx: Tx) -> tuple[Silence, ...]:
+    """Every project's silences that are between their two moments; recurring ones may be off just now.
+
+    On PostgreSQL they stay as they are until this transaction has committed: who ends one waits, and then finds all
+    that was held because of it.
+    """
+    return tuple(map(silence_of, execute(tx, _standing, {"now": tx.now})))
+
+
+def _standing(_dialect: Dialect) -> sa.ClauseElement:
+    now = sa.bindparam("now", type_=Big)
+    return (
+        sa.select(silences)
+        .where(silences.c.starts_at <= now, sa.or_(silences.c.ends_at.is_(None), silences.c.ends_at > now))
+        .order_by(silences.c.id)
+        .with_for_update(read=True)
+    )
+
+
+def silence_of(row: Any) -> Silence:
+    return Silence(
+        id=row.id,
+        project=row.project,
+        matchers=tuple(parse(text) for text in json.loads(row.matchers)),
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        recur=None if row.recur is None else _weekly(json.loads(row.recur)),
+        author=row.author,
+        comment=row.comment,
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )
+
+
+def _weekly(document: dict[str, Any]) -> Weekly:
+    return Weekly(
+        weekdays=tuple(document["weekdays"]),
+        times=tuple(Hours(start=start, end=end) for start, end in document["times"]),
+        location=document["location"],
+    )

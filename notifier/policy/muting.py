@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
+from notifier.domain.matcher import Matcher
 from notifier.domain.notification import HeldBy
+from notifier.domain.route import Inhibition, Route, TimeInterval
+from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
+from notifier.policy.calendar import Window, window
 
 MUTES = frozenset({HeldBy.SNOOZED, HeldBy.SILENCED, HeldBy.INHIBITED, HeldBy.MUTE_TIME})
+
+# Windows that hand over to each other for longer than this are looked at again, not followed to their end.
+_MOST_CHANGES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +30,79 @@ class Mute:
     held_by: HeldBy
     until: Instant | None
     ref: str | None = None
+
+
+def silenced(
+    silences: Sequence[Silence], project: str, labels: Mapping[str, str], now: Instant
+) -> Mute | None:
+    """By the silence that is on and matches; of several, by the one that lasts longest."""
+    found = [
+        Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, phase.until), ref=silence.id)
+        for silence in silences
+        if silence.project == project and _meets(silence.matchers, labels)
+        if (phase := _phase(silence, now)).active
+    ]
+    return max(found, key=_lasting, default=None)
+
+
+def mute_time(route: Route, now: Instant) -> Mute | None:
+    """By the hours of the route; `until` is when it may tell again, or, after very many changes, be asked again."""
+    if not _quiet(route, now):
+        return None
+    at: Instant | None = now
+    for _ in range(_MOST_CHANGES):
+        if at is None or not _quiet(route, at):
+            break
+        at = _next_change(route, at)
+    return Mute(held_by=HeldBy.MUTE_TIME, until=at)
+
+
+def inhibits(rule: Inhibition, source_labels: Mapping[str, str], target_labels: Mapping[str, str]) -> bool:
+    """Whether an incident that is not resolved holds another one of its project.
+
+    A target that meets `source` as well is not held by sources that meet `target` as well, and so none holds itself
+    (Alertmanager, `inhibit.InhibitRule`).
+    """
+    if not (_meets(rule.source, source_labels) and _meets(rule.target, target_labels)):
+        return False
+    if _meets(rule.source, target_labels) and _meets(rule.target, source_labels):
+        return False
+    return all(source_labels.get(name, "") == target_labels.get(name, "") for name in rule.equal)
+
+
+def equal_key(rule: Inhibition, labels: Mapping[str, str]) -> str:
+    """16 hex digits: a source and a target whose values of `equal` are the same have the same."""
+    values = [labels.get(name, "") for name in sorted(rule.equal)]
+    return blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()
+
+
+def _meets(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
+    return all(matcher.matches(labels) for matcher in matchers)
+
+
+def _phase(silence: Silence, now: Instant) -> Window:
+    if now < silence.starts_at or (silence.ends_at is not None and now >= silence.ends_at):
+        return Window(active=False, until=None)
+    return Window(active=True, until=None) if silence.recur is None else window(silence.recur, now)
+
+
+def _lasting(mute: Mute) -> tuple[bool, Instant, str]:
+    return mute.until is None, mute.until or 0, mute.ref or ""
+
+
+def _quiet(route: Route, at: Instant) -> bool:
+    return _on(route.mute_times, at) or (bool(route.active_times) and not _on(route.active_times, at))
+
+
+def _on(intervals: Sequence[TimeInterval], at: Instant) -> bool:
+    return any(window(weekly, at).active for interval in intervals for weekly in interval.windows)
+
+
+def _next_change(route: Route, at: Instant) -> Instant | None:
+    intervals = (*route.mute_times, *route.active_times)
+    changes = [window(weekly, at).until for interval in intervals for weekly in interval.windows]
+    return min((change for change in changes if change is not None), default=None)
+
+
+def _earlier(one: Instant | None, other: Instant | None) -> Instant | None:
+    return min((at for at in (one, other) if at is not None), default=None)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from notifier.domain.calendar import DAY_MINUTES, Hours, Weekly
+from notifier.domain.calendar import DAY_MINUTES, Hours, Weekly, zone
 from notifier.domain.time import MINUTE, Instant
 
 _WEEK_MINUTES = 7 * DAY_MINUTES
@@ -39,14 +39,6 @@ def window(weekly: Weekly, now: Instant) -> Window:
         return Window(active=True, until=None)
     passed = bisect_right(edges, now)
     return Window(active=passed % 2 == 1, until=edges[passed] if passed < len(edges) else None)
-
-
-def zone(location: str) -> ZoneInfo | None:
-    """The clocks of a place, None where there are none of that name."""
-    try:
-        return ZoneInfo(location)
-    except (LookupError, ValueError, OSError):  # a name that is no zone, no file's name, or a folder's
-        return None
 
 
 @lru_cache(maxsize=1_024)

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import Message, Told
+from notifier.domain.message import ActionLink, Message, Standing, Told
 from notifier.domain.notification import Reason
-from notifier.domain.time import SECOND, Instant
+from notifier.domain.time import SECOND, Duration, Instant, words
 
 # The project of the first key: where there is but one, its name says nothing.
 DEFAULT_PROJECT = "default"
@@ -30,7 +30,7 @@ REASONS = {
     Reason.OPENED: "New",
     Reason.REOPENED: "Back again",
     Reason.SEVERITY_RAISED: "Got worse",
-    Reason.UNMUTED: "Still open after a silence",
+    Reason.UNMUTED: "Unmuted, still open",
     Reason.ESCALATED: "Escalated",
     Reason.ACKNOWLEDGED: "Acknowledged",
     Reason.RESOLVED: "Resolved",
@@ -56,12 +56,18 @@ _WHY = {
     Reason.TEST: "somebody asked for a test",
 }
 
+# What a link in a mail does, as its words.
+ACTIONS = {"acknowledge": "Acknowledge", "snooze": "Snooze 4 h", "resolve": "Resolve"}
+
+# Reasons whose message is about its note, which then stands above everything.
+_ABOUT_THE_NOTE = {Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST}
+
 # "3 new, 1 worse in billing/production"; a reason that is not here goes by its own word.
 _COUNTED: Mapping[str, str] = {
     Reason.OPENED: "new",
     Reason.REOPENED: "back again",
     Reason.SEVERITY_RAISED: "worse",
-    Reason.UNMUTED: "still open",
+    Reason.UNMUTED: "unmuted",
     Reason.REPEATED: "still happening",
 }
 
@@ -76,7 +82,7 @@ class Entry:
     """One incident in words. `state` is why it is told; `name`, `times`, `since` and `last` are complete phrases.
 
     `last` is None where `since` says it already, `message` where the title does, and `name` where there is no incident
-    behind it (a test).
+    behind it (a test). `actions` are words with the link that does it.
     """
 
     name: str | None
@@ -92,6 +98,7 @@ class Entry:
     frame: str | None
     code: str | None
     url: str | None
+    actions: tuple[tuple[str, str], ...] = ()
 
     @property
     def span(self) -> str:
@@ -102,8 +109,9 @@ class Entry:
 class Story:
     """A whole message in words.
 
-    `titled` says that entries need their own titles, as the headline speaks of several. `asides` are the closing
-    lines: more, suppressed, why, possible repeat.
+    `titled` says that entries need their own titles, as the headline speaks of several. `standing` is the state of the
+    whole episode, where more than one incident is in it. `note_first` says that the message is about its note.
+    `asides` are the closing lines: more, suppressed, why, possible repeat.
     """
 
     scope: str
@@ -113,6 +121,14 @@ class Story:
     entries: tuple[Entry, ...]
     titled: bool
     asides: tuple[str, ...]
+    standing: str | None = None
+    note_first: bool = False
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """The state in the first line: of the one incident, else of the episode; the other of the two follows."""
+        both = (self.standing, self.headline) if self.titled else (self.headline, self.standing)
+        return tuple(line for line in both if line)
 
 
 def story(message: Message) -> Story:
@@ -121,9 +137,11 @@ def story(message: Message) -> Story:
         subject=subject(message),
         headline=headline(message),
         note=plain(message.note or "", NOTE) or None,
-        entries=tuple(map(entry, message.told)),
+        entries=tuple(entry(told, message.at, _links(message, told)) for told in message.told),
         titled=len(message.told) + message.more > 1,
         asides=asides(message),
+        standing=None if message.standing is None else standing(message.standing),
+        note_first=message.reason in _ABOUT_THE_NOTE,
     )
 
 
@@ -137,21 +155,40 @@ def plain(value: object, limit: int = VALUE) -> str:
 
 def scope(message: Message) -> str:
     """Where, in short: `billing/production`, or the project where the group shares neither."""
-    parts = [plain(message.labels.get(name, ""), 80) for name in ("service", "environment")]
+    only = _only(message)
+    known = {} if only is None else {"environment": only.environment, **only.labels}
+    parts = [
+        plain(message.labels.get(name) or known.get(name, ""), 80) for name in ("service", "environment")
+    ]
     return "/".join(part for part in parts if part) or plain(message.project, 80) or "notifier"
 
 
 def subject(message: Message) -> str:
-    """The same for every message about a group, so that mail threads hold (they follow the subject)."""
-    if message.reason in {Reason.TEST, Reason.SYSTEM}:
+    """The same for every message about a group, so that mail threads hold (they follow the subject).
+
+    It is made of what never changes: the labels that the group shares, or the title where it is of one incident.
+    """
+    if message.reason in {Reason.TEST, Reason.SYSTEM, Reason.DIGEST}:
         return f"[notifier] {REASONS[message.reason]}"
+    project = "" if message.project == DEFAULT_PROJECT else f" ({message.project})"
+    return plain(f"[{scope(message)}] {_about(message)}{project}", 180)
+
+
+def _about(message: Message) -> str:
+    only = _only(message)
+    if only is not None:
+        return plain(only.title, 120)
     others = {"service", "environment", "project", "severity"}
     shared = [
         plain(f"{name}={value}", 60) for name, value in sorted(message.labels.items()) if name not in others
     ]
-    about = ", ".join(shared[:3]) or "errors"
-    project = "" if message.project == DEFAULT_PROJECT else f" ({message.project})"
-    return plain(f"[{scope(message)}] {about}{project}", 180)
+    return ", ".join(shared[:3]) or "errors"
+
+
+def _only(message: Message) -> Incident | None:
+    """The incident that the group is of by itself (`group_by: [incident]`)."""
+    id_ = message.labels.get("incident")
+    return next((told.incident for told in message.told if told.incident.id == id_), None)
 
 
 def headline(message: Message) -> str:
@@ -159,7 +196,7 @@ def headline(message: Message) -> str:
     total = len(message.told) + message.more
     if total == 1 and message.told:
         told = message.told[0]
-        return plain(f"{_state(told)}: {told.incident.title}", TITLE)
+        return plain(f"{state(told, message.at)}: {told.incident.title}", TITLE)
     if not message.told:
         return plain(f"{REASONS[message.reason]}: {scope(message)}", TITLE)
     counts = [
@@ -170,13 +207,28 @@ def headline(message: Message) -> str:
     return plain(f"{', '.join(counts) or f'{number(total)} incidents'} in {scope(message)}", TITLE)
 
 
-def entry(told: Told) -> Entry:
+def standing(episode: Standing) -> str | None:
+    """`Open: 3 incidents, 1 acknowledged, 2 resolved`; None where the episode is of one incident."""
+    still = episode.open + episode.acknowledged
+    total = still + episode.resolved
+    if total <= 1:
+        return None
+    if not still:
+        return f"Resolved: all {number(total)} incidents"
+    parts = [f"{number(still)} {'incident' if still == 1 else 'incidents'}"]
+    parts += [f"{number(episode.acknowledged)} acknowledged"] if episode.acknowledged and episode.open else []
+    parts += [f"{number(episode.resolved)} resolved"] if episode.resolved else []
+    return f"{'Open' if episode.open else 'Acknowledged'}: {', '.join(parts)}"
+
+
+def entry(told: Told, at: Instant | None = None, links: Sequence[ActionLink] = ()) -> Entry:
+    """One incident in words; `at` is the moment of the decision, from which its durations are told."""
     incident = told.incident
     found = top_frame(incident.latest_event)
     return Entry(
         name=f"incident {incident.number}" if incident.number else None,
         title=plain(incident.title, TITLE) or "(no title)",
-        state=_state(told),
+        state=state(told, at),
         severity=incident.severity.value,
         resolved=incident.state is State.RESOLVED,
         where=where(incident),
@@ -187,6 +239,7 @@ def entry(told: Told) -> Entry:
         frame=None if found is None else _place(found),
         code=None if found is None else plain(found.get("code") or "", CODE) or None,
         url=incident.url,
+        actions=tuple((ACTIONS[link.action], link.url) for link in links),
     )
 
 
@@ -233,13 +286,18 @@ def asides(message: Message) -> tuple[str, ...]:
         events = "event was" if message.suppressed == 1 else "events were"
         lines.append(f"{number(message.suppressed)} further {events} counted, not told one by one")
     lines.append(why(message))
+    if message.actions:
+        lines.append(
+            "Acknowledge, Snooze and Resolve ask first, then act in your name, once: do not forward them"
+        )
     if message.possible_repeat:
         lines.append("Possible repeat: an earlier attempt may have arrived")
     return tuple(lines)
 
 
 def why(message: Message) -> str:
-    sentence = f"Sent because {_WHY[message.reason]}"
+    by_hand = message.reason is Reason.REOPENED and any(told.actor for told in message.told)
+    sentence = f"Sent because {'somebody reopened it' if by_hand else _WHY[message.reason]}"
     if message.origin is None:
         return sentence
     line = f" ({plain(message.origin.line)})" if message.origin.line else ""
@@ -260,7 +318,9 @@ def moment(at: Instant) -> str:
 
 def lines(told: Story) -> list[str]:
     """The whole message as text lines, one fact each; an empty line separates incidents."""
-    text = [told.headline] if told.note is None else [told.note, "", told.headline]
+    text = list(told.heading)
+    if told.note is not None:
+        text = [told.note, "", *text] if told.note_first else [*text, "", told.note]
     for one in told.entries:
         text += ["", *entry_lines(one, titled=told.titled)]
     return [*text, "", *told.asides]
@@ -274,18 +334,50 @@ def entry_lines(one: Entry, *, titled: bool) -> list[str]:
     text += [f"at {one.frame}"] if one.frame else []
     text += [f"   {one.code}"] if one.code else []
     text.append(one.url or one.name or "")
+    text += [f"{label}: {url}" for label, url in one.actions]
     return [line for line in text if line]
 
 
-def _state(told: Told) -> str:
-    who = told.incident.acknowledged_by
-    if told.reason is Reason.ACKNOWLEDGED and who:
-        return f"Acknowledged by {plain(who, 60)}"
-    if told.reason is Reason.SEVERITY_RAISED:
-        return f"Now {told.incident.severity.value}"
-    if told.reason is Reason.REPEATED:
-        return f"Still happening ({number(told.incident.count)})"
-    return REASONS[told.reason]
+def state(told: Told, at: Instant | None = None) -> str:
+    """Why it is told, by whom and after how long: `Resolved by bo after 12m`; and what has become of it since."""
+    incident = told.incident
+    match told.reason:
+        case Reason.ACKNOWLEDGED:
+            return _done("Acknowledged", told.actor or incident.acknowledged_by, incident, at)
+        case Reason.RESOLVED:
+            return _done("Resolved", told.actor, incident, incident.resolved_at or at)
+        case Reason.ESCALATED:
+            said = _done("Escalated", None, incident, at)
+        case Reason.REOPENED if told.actor:
+            said = f"Reopened by {plain(told.actor, 60)}"
+        case Reason.SEVERITY_RAISED:
+            said = f"Now {incident.severity.value}"
+        case Reason.REPEATED:
+            said = f"Still happening ({number(incident.count)})"
+        case _:
+            said = REASONS[told.reason]
+    return f"{said}{_since_then(incident)}"
+
+
+def _since_then(incident: Incident) -> str:
+    """What has become of it by the time it is told: a message may carry an older one that was not sent."""
+    if incident.state is State.RESOLVED:
+        return f", {_done('resolved', None, incident, incident.resolved_at)}"
+    if incident.state is State.ACKNOWLEDGED and incident.acknowledged_by:
+        return f", acknowledged by {plain(incident.acknowledged_by, 60)}"
+    return ""
+
+
+def _done(what: str, who: str | None, incident: Incident, at: Instant | None) -> str:
+    by = f" by {plain(who, 60)}" if who else ""
+    took: Duration = 0 if at is None else at - incident.first_seen
+    return f"{what}{by} after {words(took)}" if took >= SECOND else f"{what}{by}"
+
+
+def _links(message: Message, told: Told) -> list[ActionLink]:
+    return [
+        link for link in message.actions if link.incident_id == told.incident.id and link.action in ACTIONS
+    ]
 
 
 def _word(reason: str) -> str:

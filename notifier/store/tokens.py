@@ -1,0 +1,158 @@
+"""Tokens of the links in mails: each lets one recipient do one thing to one incident, once; only a hash is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import ActionLink, Message
+from notifier.domain.time import DAY, Duration, Instant
+from notifier.store.compiled import execute, insert
+from notifier.store.database import Dialect, Tx
+from notifier.store.schema import Big, action_tokens
+
+LIFETIME: Duration = 7 * DAY
+LINKED_AT_MOST = 5
+"""How many of a message's incidents have links."""
+
+# The fewer, the further an incident is.
+_POSSIBLE: Mapping[State, tuple[str, ...]] = {
+    State.OPEN: ("acknowledge", "snooze", "resolve"),
+    State.ACKNOWLEDGED: ("snooze", "resolve"),
+    State.RESOLVED: (),
+}
+# 256 bits in URL-safe base64.
+_FORM = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What a token is for. `incident` is its number."""
+
+    project: str
+    incident: int
+    action: str
+    recipient: str
+    created_at: Instant
+    expires_at: Instant
+    spent_at: Instant | None
+
+
+def links(tx: Tx, message: Message, *, recipient: str, url: str | None) -> tuple[ActionLink, ...]:
+    """New links for one attempt to send this message to `recipient`; none where `url`, their base, is not known.
+
+    Those of an earlier attempt stay good: it may have arrived, and what was sent is not kept.
+    """
+    shown = {told.incident.id: told.incident for told in message.told if _linked(told.incident)}
+    wanted = [
+        (incident, action)
+        for incident in list(shown.values())[:LINKED_AT_MOST]
+        for action in _POSSIBLE[incident.state]
+    ]
+    if url is None or not wanted:
+        return ()
+    made = [(incident, action, secrets.token_urlsafe(32)) for incident, action in wanted]
+    rows = [
+        _row(tx, token, incident.project, incident.number, action, recipient, tx.now + LIFETIME)
+        for incident, action, token in made
+    ]
+    insert(tx, action_tokens, rows)
+    return tuple(
+        ActionLink(incident_id=incident.id, action=action, url=f"{url}/actions/{token}")
+        for incident, action, token in made
+    )
+
+
+def mint(tx: Tx, *, project: str, incident: int, action: str, recipient: str, expires_at: Instant) -> str:
+    """A new token, which nobody can read again."""
+    token = secrets.token_urlsafe(32)
+    insert(tx, action_tokens, [_row(tx, token, project, incident, action, recipient, expires_at)])
+    return token
+
+
+def look(tx: Tx, token: str) -> Token | None:
+    """What a token is for, spent and expired ones included; None: there is none like it. It changes nothing."""
+    if _FORM.fullmatch(token) is None:
+        return None
+    row = execute(tx, _by_hash, {"hash": _digest(token)}).one_or_none()
+    return None if row is None else _token(row)
+
+
+def spend(tx: Tx, token: str) -> Token | None:
+    """Take a token, once; None: it is spent, expired or unknown. Of two at a time one wins."""
+    if _FORM.fullmatch(token) is None:
+        return None
+    taken = execute(tx, _spending, {"hash": _digest(token), "now": tx.now}).rowcount
+    return look(tx, token) if taken else None
+
+
+def forget(tx: Tx, before: Instant, most: int) -> int:
+    """Remove tokens that expired before this; how many."""
+    return execute(tx, _forgetting, {"before": before, "most": most}).rowcount
+
+
+def _linked(incident: Incident) -> bool:
+    """A message of the service about itself is about no incident, and its number is 0."""
+    return bool(incident.number and _POSSIBLE[incident.state])
+
+
+def _row(
+    tx: Tx, token: str, project: str, incident: int, action: str, recipient: str, expires_at: Instant
+) -> dict[str, object]:
+    return {
+        "hash": _digest(token),
+        "project": project,
+        "incident": incident,
+        "action": action,
+        "recipient": recipient,
+        "created_at": tx.now,
+        "expires_at": expires_at,
+    }
+
+
+def _token(row: sa.Row[Any]) -> Token:
+    return Token(
+        project=row.project,
+        incident=row.incident,
+        action=row.action,
+        recipient=row.recipient,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        spent_at=row.spent_at,
+    )
+
+
+def _digest(token: str) -> str:
+    """The tokens are random, so one SHA-256 is enough, and looking up its hash tells a timer nothing."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _hash() -> sa.BindParameter[str]:
+    return sa.bindparam("hash", type_=sa.Text())
+
+
+def _by_hash(_dialect: Dialect) -> sa.ClauseElement:
+    return sa.select(action_tokens).where(action_tokens.c.hash == _hash())
+
+
+def _spending(_dialect: Dialect) -> sa.ClauseElement:
+    now = sa.bindparam("now", type_=Big)
+    good = action_tokens.c.spent_at.is_(None), action_tokens.c.expires_at > now
+    return sa.update(action_tokens).where(action_tokens.c.hash == _hash(), *good).values(spent_at=now)
+
+
+def _forgetting(_dialect: Dialect) -> sa.ClauseElement:
+    old = (
+        sa.select(action_tokens.c.hash)
+        .where(action_tokens.c.expires_at < sa.bindparam("before", type_=Big))
+        .order_by(action_tokens.c.expires_at)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+    return sa.delete(action_tokens).where(action_tokens.c.hash.in_(old))

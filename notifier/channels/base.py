@@ -68,3 +68,5 @@ class Kind(Generic[S]):
     digest: bool = True
     pace: Duration = 0
     concurrency: int = 8
+    # Whether its messages carry links that act in the name of the target, which is then one person.
+    action_links: bool = False

@@ -181,5 +181,10 @@ def _open(_name: str, settings: EmailSettings, _toolbox: Toolbox) -> EmailChanne
 
 
 KIND = Kind(
-    name="email", settings=EmailSettings, open=_open, targets=lambda settings: settings.to, concurrency=4
+    name="email",
+    settings=EmailSettings,
+    open=_open,
+    targets=lambda settings: settings.to,
+    concurrency=4,
+    action_links=True,
 )

@@ -37,6 +37,7 @@ class ChannelConfig:
     digest: bool
     pace: Duration
     concurrency: int
+    action_links: bool = False
     warnings: tuple[Problem, ...] = ()
 
 
@@ -70,6 +71,7 @@ def validate(
         digest=kind.digest if block.digest is None else block.digest,
         pace=kind.pace,
         concurrency=kind.concurrency,
+        action_links=kind.action_links,
         warnings=() if allow_private else tuple(_plain_http(block)),
     )
 

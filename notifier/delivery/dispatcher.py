@@ -32,6 +32,7 @@ class OpenChannel:
     digest: bool
     pace: Duration
     concurrency: int
+    action_links: bool = False
 
 
 class Dispatcher:
@@ -93,6 +94,7 @@ class Dispatcher:
                 digest=channel.digest,
                 pace=channel.pace,
                 slots=channel.concurrency - busy.get(name, 0),
+                action_links=channel.action_links,
             )
             for name, channel in self._channels.items()
         }

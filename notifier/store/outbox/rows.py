@@ -30,6 +30,7 @@ class ChannelRules:
     digest: bool
     pace: Duration
     slots: int
+    action_links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ class Message:
     actions: tuple[ActionLink, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The stored form; `from_json` reads it back. `possible_repeat` and `actions` are the attempt's, not its own."""
+        """The stored form; `from_json` reads it back. `possible_repeat` and `actions` are the attempt's own."""
         return {
             "id": self.id,
             "reason": self.reason.value,

@@ -39,8 +39,8 @@ class TimeInterval:
 class Inhibition:
     """While an incident that meets `source` is not resolved, those that meet `target` are held.
 
-    Both are of one project, and have the same values of the labels `equal` (a missing one counts as empty). `key` hashes
-    the three, so that it is stable over reloads.
+    Both are of one project, and have the same values of the labels `equal` (a missing one counts as empty). `key`
+    hashes the three, so that it is stable over reloads.
     """
 
     key: str

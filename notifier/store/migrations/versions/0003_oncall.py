@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -113,7 +115,7 @@ def _tokens() -> None:
     op.create_index("ix_slack_requests_at", "slack_requests", ["at"])
 
 
-def _columns(table: str, **columns: type[sa.types.TypeEngine[object]]) -> None:
+def _columns(table: str, **columns: type[sa.types.TypeEngine[Any]]) -> None:
     for name, kind in columns.items():
         op.add_column(table, sa.Column(name, kind(), nullable=True))
 

@@ -1,0 +1,181 @@
+"""Weekly windows against clocks that are read minute by minute, in places with odd rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from notifier.domain.calendar import DAY_MINUTES, Hours, Weekly, weekly, weekly_json
+from notifier.domain.time import DAY, MINUTE, Instant, parse_rfc3339
+from notifier.policy.calendar import window
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "Australia/Lord_Howe",  # half an hour of daylight saving
+    "Africa/Casablanca",  # its standard time is in summer, and Ramadan moves
+    "America/St_Johns",  # an offset of half hours
+    "Asia/Kathmandu",  # of quarters
+    "Africa/Cairo",  # the clocks skip midnight
+    "Pacific/Apia",
+)
+# A change of the clocks is within some hours of each of these, in one of the zones.
+CHANGES = (
+    "2026-03-29T01:00:00Z",
+    "2026-10-25T01:00:00Z",
+    "2026-04-04T15:00:00Z",
+    "2026-10-03T15:30:00Z",
+    "2026-02-15T02:00:00Z",
+    "2026-03-22T02:00:00Z",
+    "2026-03-08T05:30:00Z",
+    "2026-11-01T04:30:00Z",
+    "2026-04-23T22:00:00Z",
+    "2026-10-29T21:00:00Z",
+    "2011-12-30T10:00:00Z",
+)
+
+# On the day that the clocks go forward it would end before it begins, so there it is not at all.
+SKIPPED = Weekly(times=(Hours(start=150, end=180),), location="Europe/Berlin")
+
+# Hours that a change of the clocks cuts are common, others are not excluded.
+_minutes = st.sampled_from((0, 15, 60, 105, 120, 135, 150, 165, 180, 210, 720, 1380, 1425)) | st.integers(
+    0, 1439
+)
+_hours = st.builds(Hours, start=_minutes, end=_minutes.map(lambda minute: minute or DAY_MINUTES))
+_days = st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days)))
+_windows = st.builds(
+    Weekly,
+    weekdays=_days,
+    times=st.lists(_hours, min_size=1, max_size=3, unique=True).map(
+        lambda times: tuple(sorted(times, key=lambda one: (one.start, one.end)))
+    ),
+    location=st.sampled_from(ZONES),
+)
+_near = st.builds(
+    lambda change, offset: parse_rfc3339(change) + offset * MINUTE,
+    st.sampled_from(CHANGES),
+    st.integers(-3_000, 3_000),
+)
+
+
+class Clock:
+    """What the wall shows at every minute around a moment, and so when it shows a time: no rule but looking."""
+
+    def __init__(self, location: str, around: Instant) -> None:
+        zone = ZoneInfo(location)
+        first = around // MINUTE - 4 * 24 * 60
+        self.shown = {}
+        self.seen: dict[datetime, Instant] = {}
+        for minute in range(first, first + 8 * 24 * 60):
+            wall = (EPOCH + timedelta(minutes=minute)).astimezone(zone).replace(tzinfo=None)
+            self.shown[minute * MINUTE] = wall
+            self.seen.setdefault(wall, minute * MINUTE)
+
+    def at(self, wall: datetime) -> Instant:
+        """The first time that it is shown; where it is skipped, as long after what was shown last as it should be."""
+        back = 0
+        while wall - timedelta(minutes=back) not in self.seen:
+            back += 1
+        before = (
+            max(at for at, shown in self.shown.items() if shown == wall - timedelta(minutes=back))
+            if back
+            else self.seen[wall]
+        )
+        return before + back * MINUTE
+
+
+def stretches(windows: Weekly, around: Instant) -> list[tuple[Instant, Instant]]:
+    """Every stretch within two days, as the definition says it: day by day, one by one."""
+    clock = Clock(windows.location, around)
+    today = clock.shown[around // MINUTE * MINUTE].replace(hour=0, minute=0)
+    found = []
+    for offset in range(-2, 3):
+        day = today + timedelta(days=offset)
+        if day.weekday() in windows.weekdays:
+            for hours in windows.times:
+                length = (hours.end - hours.start - 1) % DAY_MINUTES + 1
+                begin = day + timedelta(minutes=hours.start)
+                found.append((clock.at(begin), clock.at(begin + timedelta(minutes=length))))
+    return found
+
+
+@settings(deadline=None, max_examples=200)
+@given(windows=_windows.filter(lambda one: len(one.times) == 1), now=_near)
+@example(windows=SKIPPED, now=parse_rfc3339("2026-03-29T00:59:00Z"))
+@example(windows=SKIPPED, now=parse_rfc3339("2026-03-29T01:15:00Z"))
+@example(
+    windows=Weekly(times=(Hours(start=105, end=150),), location="Europe/Berlin"),
+    now=parse_rfc3339("2026-03-29T01:15:00Z"),
+)
+def test_a_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) -> None:
+    """From when the wall first shows its beginning to when it first shows its end; `Clock.at` says what is skipped."""
+    expected = any(begin <= now < end for begin, end in stretches(windows, now))
+    assert window(windows, now).active == expected
+
+
+@settings(deadline=None, max_examples=200)
+@given(windows=_windows, now=_near)
+@example(windows=SKIPPED, now=parse_rfc3339("2026-03-28T02:00:00Z"))
+@example(windows=SKIPPED, now=parse_rfc3339("2026-03-29T01:15:00Z"))
+def test_until_is_the_next_change(windows: Weekly, now: Instant) -> None:
+    """Stepping minute by minute finds no change before it, and one at it; it is None only where there is none."""
+    phase = window(windows, now)
+    end = now + 16 * DAY if phase.until is None else phase.until
+    assert end > now
+    assert all(window(windows, at).active == phase.active for at in range(now, end, MINUTE))
+    if phase.until is None:
+        assert phase.active
+    else:
+        assert window(windows, phase.until).active != phase.active
+
+
+@settings(deadline=None)
+@given(
+    hours=_hours, now=_near, cut=st.integers(1, 719), overlap=st.integers(0, 60), place=st.sampled_from(ZONES)
+)
+def test_how_a_window_is_cut_changes_nothing(
+    hours: Hours, now: Instant, cut: int, overlap: int, place: str
+) -> None:
+    """Two windows that touch or overlap are the one that both make up, daylight saving or not."""
+    whole = Weekly(times=(hours,), location=place)
+    length = (hours.end - hours.start - 1) % DAY_MINUTES + 1
+    middle = min(cut, length - 1)
+    second = hours.start + max(0, middle - overlap)
+    assume(middle > 0 and second < DAY_MINUTES)
+    end = (hours.start + middle) % DAY_MINUTES or DAY_MINUTES
+    parts = (Hours(start=hours.start, end=end), Hours(start=second, end=hours.end))
+    assert window(Weekly(times=parts, location=place), now) == window(whole, now)
+
+
+@given(windows=_windows)
+def test_what_is_written_is_read_back(windows: Weekly) -> None:
+    assert weekly(weekly_json(windows)) == windows
+
+
+@settings(deadline=None)
+@given(
+    document=st.dictionaries(
+        st.sampled_from(["weekdays", "times", "location", "months", "x"]),
+        st.recursive(
+            st.none()
+            | st.integers()
+            | st.text()
+            | st.sampled_from(["monday", "monday:friday", "09:00", "UTC"]),
+            lambda inner: (
+                st.lists(inner) | st.dictionaries(st.sampled_from(["start_time", "end_time"]), inner)
+            ),
+        ),
+    )
+)
+def test_the_reader_is_total(document: dict[str, object]) -> None:
+    """Whatever is posted is a window, or refused with a ValueError."""
+    try:
+        read = weekly(document)
+    except ValueError:
+        return
+    assert weekly(weekly_json(read)) == read
+    window(read, 0)

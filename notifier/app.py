@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -18,10 +18,12 @@ from notifier.api.auth import Keyring
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, NotifierError
+from notifier.oncall.actor import Actor
 from notifier.runtime import Runtime
 from notifier.settings import Settings
 from notifier.store import keys
 from notifier.telemetry.logging import configure, get
+from notifier.telemetry.loop import Loop
 
 Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -46,6 +48,7 @@ def create_app(runtime: Runtime) -> Asgi:
 
 def serve(config_path: str | None) -> int:
     """Run until SIGTERM or SIGINT. Exit codes: 0 stopped, 2 configuration or database refused, 70 the disk failed."""
+    hangups = Hangups()
     try:
         settings, configs = wiring.load(config_path, os.environ)
     except ConfigError as error:
@@ -65,7 +68,7 @@ def serve(config_path: str | None) -> int:
         return 2
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_serve(settings, configs, listener))
+            return runner.run(_serve(settings, configs, listener, hangups))
     except NotifierError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
@@ -93,7 +96,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, configs: Any, listener: socket.socket) -> int:
+async def _serve(settings: Settings, configs: Any, listener: socket.socket, hangups: Hangups) -> int:
     async with wiring.running(settings, configs) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
@@ -115,9 +118,17 @@ async def _serve(settings: Settings, configs: Any, listener: socket.socket) -> i
         )
         broken = asyncio.create_task(_stop_when_broken(runtime, server))
         _on_signals(server)
-        get("notifier.app").info("serving", host=settings.server.host, port=port, config=settings.source)
+        reloads = asyncio.create_task(hangups.loop(runtime).run())
+        get("notifier.app").info(
+            "serving",
+            host=settings.server.host,
+            port=port,
+            config=settings.source,
+            version=runtime.settings.version,
+        )
         await server.serve([listener])
         broken.cancel()
+        reloads.cancel()
         code = EXIT_BROKEN if runtime.broken.is_set() else 0
     if code == 0:
         get("notifier.app").info("stopped")
@@ -139,6 +150,33 @@ def _on_signals(server: uvicorn.Server) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+
+
+class Hangups:
+    """SIGHUP asks for a reload; one that comes before the service runs is kept until then."""
+
+    def __init__(self) -> None:
+        self._early = False
+        signal.signal(signal.SIGHUP, self._keep)
+
+    def loop(self, runtime: Runtime) -> Loop:
+        """Reloads at every SIGHUP; those that come during a reload are one."""
+        asked = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+        if self._early:
+            asked.set()
+        actor = Actor(name="SIGHUP", key_name="", project="default", reach=None, new_id=runtime.new_id)
+
+        async def step() -> None:
+            await asked.wait()
+            asked.clear()
+            with suppress(ConfigError):  # the log and the fallback channel have it
+                await runtime.reload(actor)
+
+        return Loop("reload", step, clock=runtime.database, broken=lambda _: runtime.broken.set())
+
+    def _keep(self, *_: object) -> None:
+        self._early = True
 
 
 async def _stop_when_broken(runtime: Runtime, server: uvicorn.Server) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from notifier.domain.time import Duration, Instant
 from notifier.store import alerting
@@ -13,30 +15,39 @@ from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
 
+class Rules(Protocol):
+    """What alerting needs of the present configuration."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def auto_resolve(self) -> Duration: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
     """The steps. Each does what is due now, in transactions of bounded size, and says when to come again."""
 
     database: Database
-    plan: Plan
-    auto_resolve: Duration
+    use: Callable[[], AbstractContextManager[Rules]]
     metrics: Metrics
 
     async def attend(self) -> Instant | None:
         """Route what needs attention."""
-        return await self._all(lambda tx: alerting.attend(tx, self.plan))
+        return await self._all(lambda tx, rules: alerting.attend(tx, rules.plan))
 
     async def flush(self) -> Instant | None:
         """Decide for the groups that are due."""
-        return await self._all(lambda tx: alerting.flush(tx, self.plan))
+        return await self._all(lambda tx, rules: alerting.flush(tx, rules.plan))
 
     async def resolve_quiet(self) -> Instant | None:
         """Resolve what has been quiet for `auto_resolve`."""
-        return await self._all(lambda tx: alerting.resolve_quiet(tx, self.auto_resolve))
+        return await self._all(lambda tx, rules: alerting.resolve_quiet(tx, rules.auto_resolve))
 
-    async def _all(self, work: Callable[[Tx], Progress]) -> Instant | None:
+    async def _all(self, work: Callable[[Tx, Rules], Progress]) -> Instant | None:
         while True:
-            progress = await self.database.write(work)
+            with self.use() as rules:
+                progress = await self.database.write(lambda tx: work(tx, rules))
             for group, reason in progress.told:
                 self.metrics.told.labels(reason.value).inc()
                 get("notifier.alerting").info("decided", group=group, reason=reason.value)

@@ -53,7 +53,7 @@ class IngestEndpoint:
         require(key, "ingest")
         if not accepts(headers.content_type):
             raise Problem(415, "send application/json or application/x-ndjson (or no content type)")
-        body = await self._bodies.read(headers, receive)
+        body = await self._reader().read(headers, receive)
         now = self._runtime.database.now()
         try:
             parsed = self._runtime.normalizer.parse(
@@ -69,6 +69,12 @@ class IngestEndpoint:
         self._quota(key, len(events), now)
         stored = await self._commit(key, events)
         return self._results_of(parsed, stored)
+
+    def _reader(self) -> BodyReader:
+        largest = self._runtime.settings.ingest.max_body_bytes
+        if self._bodies.largest != largest:  # reloaded
+            self._bodies = BodyReader(largest, "events")
+        return self._bodies
 
     def _quota(self, key: Key, count: int, now: Instant) -> None:
         wait = self._runtime.events_quota.take(key.id, count, now)

@@ -52,14 +52,14 @@ class BodyReader:
     """Reads bodies of at most `largest` bytes, unpacked; `what` is what they are full of."""
 
     def __init__(self, largest: int, what: str) -> None:
-        self._largest = largest
+        self.largest = largest
         self._what = what
         self._patience = Patience(PATIENCE_S)
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
         if headers.encoding not in {"", "identity", "gzip"}:
             raise Problem(415, "this content encoding is not known: send the body as it is, or with gzip")
-        if headers.length > self._largest:
+        if headers.length > self.largest:
             raise self._too_large()
         try:
             body = await self._patience.wait(self._received(receive))
@@ -81,7 +81,7 @@ class BodyReader:
                 raise Problem(400, "the body ended early")
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > self._largest:
+            if size > self.largest:
                 raise self._too_large()
             chunks.append(chunk)
             if not message.get("more_body", False):
@@ -95,8 +95,8 @@ class BodyReader:
                 if not body:
                     break
                 inflater = zlib.decompressobj(wbits=31)
-                plain += inflater.decompress(body, self._largest + 1 - len(plain))
-                if len(plain) > self._largest:
+                plain += inflater.decompress(body, self.largest + 1 - len(plain))
+                if len(plain) > self.largest:
                     raise self._too_large()
                 if not inflater.eof:
                     raise Problem(422, "the gzip body ends early: send it whole")
@@ -112,7 +112,7 @@ class BodyReader:
     def _too_large(self) -> Problem:
         return Problem(
             413,
-            f"the body is over {self._largest} bytes (ingest.max_body_bytes): send fewer {self._what} at once",
+            f"the body is over {self.largest} bytes (ingest.max_body_bytes): send fewer {self._what} at once",
         )
 
 

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from notifier.api import channels, deliveries, errors, incidents, keys, operation, stats, task_runs
+from notifier.api import channels, config, deliveries, errors, incidents, keys, operation, stats, task_runs
 from notifier.api.access import Service
 from notifier.api.auth import Keyring
 from notifier.api.envelope import Envelope
@@ -25,6 +25,7 @@ def routers() -> tuple[APIRouter, ...]:
         channels.router,
         keys.router,
         stats.router,
+        config.router,
         operation.router,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -67,6 +68,8 @@ class Installed:
     """The service in this installation, imported when a command needs it: the client alone comes without."""
 
     def serve(self, config: str | None) -> int:
+        # It asks for a reload; the imports take a second, and what has read no configuration has none to reload.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return cast("int", _service("notifier.app").serve(config))
 
     def check(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from notifier.channels.base import Channel
 from notifier.delivery.attempt import DEADLINE, attempt
@@ -35,30 +36,37 @@ class OpenChannel:
     action_links: bool = False
 
 
+class Outlets(Protocol):
+    """What delivery needs of the present configuration."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def channels(self) -> Mapping[str, OpenChannel]: ...
+    @property
+    def fallback(self) -> str | None: ...
+
+
 class Dispatcher:
-    """One per process. A slow channel fills its own slots only."""
+    """One per process. A slow channel fills its own slots only, and a send ends on the sender that it began on."""
 
     def __init__(
         self,
         database: Database,
         *,
-        plan: Plan,
-        channels: Mapping[str, OpenChannel],
-        fallback: str | None,
+        use: Callable[[], AbstractContextManager[Outlets]],
         metrics: Metrics,
         jitter: Callable[[], float],
         deadline: Duration = DEADLINE,
     ) -> None:
         self._database = database
-        self._plan = plan
-        self._channels = channels
-        self._fallback = fallback
+        self._use = use
         self._metrics = metrics
         self._jitter = jitter
         self._deadline = deadline
         self._due = database.signals.waiter("targets")
         self._sweep = database.signals.waiter("sweep")
-        self._sends: dict[asyncio.Task[None], str] = {}
+        self._sends: dict[asyncio.Task[None], tuple[str, Channel]] = {}
         # Channels that had no slot left after a claim: the next send that ends makes room for what waits.
         self._full: set[str] = set()
         self._stopping = False
@@ -71,21 +79,25 @@ class Dispatcher:
         """Claim what is due now and start sending it; when to come again."""
         if self._stopping:
             return None
-        rules = self._rules()
-        claimed = await self._database.write(lambda tx: outbox.claim(tx, self._plan, rules))
+        with self._use() as outlets:
+            rules = self._rules(outlets)
+            claimed = await self._database.write(lambda tx: outbox.claim(tx, outlets.plan, rules))
+            for job in claimed.jobs:
+                self._start(job, outlets.channels[job.channel].sender)
+            self._full |= {name for name, after in self._rules(outlets).items() if after.slots <= 0}
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
-        for job in claimed.jobs:
-            task = asyncio.create_task(self._deliver(job), name=f"send-{job.id}")
-            self._sends[task] = job.channel
-            self._metrics.in_flight.labels(job.channel).inc()
-            task.add_done_callback(self._finished)
-        self._full |= {name for name, after in self._rules().items() if after.slots <= 0}
         return claimed.next_at
 
-    def _rules(self) -> dict[str, ChannelRules]:
+    def _start(self, job: Job, sender: Channel) -> None:
+        task = asyncio.create_task(self._deliver(job, sender), name=f"send-{job.id}")
+        self._sends[task] = (job.channel, sender)
+        self._metrics.in_flight.labels(job.channel).inc()
+        task.add_done_callback(self._finished)
+
+    def _rules(self, outlets: Outlets) -> dict[str, ChannelRules]:
         busy: dict[str, int] = {}
-        for name in self._sends.values():
+        for name, _ in self._sends.values():
             busy[name] = busy.get(name, 0) + 1
         return {
             name: ChannelRules(
@@ -96,21 +108,21 @@ class Dispatcher:
                 slots=channel.concurrency - busy.get(name, 0),
                 action_links=channel.action_links,
             )
-            for name, channel in self._channels.items()
+            for name, channel in outlets.channels.items()
         }
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        name = self._sends.pop(task)
+        name, _ = self._sends.pop(task)
         self._metrics.in_flight.labels(name).dec()
         if name in self._full:
             self._full.discard(name)
             self._due.wake()
 
-    async def _deliver(self, job: Job) -> None:
+    async def _deliver(self, job: Job, sender: Channel) -> None:
         started = self._database.now()
         cancelled: asyncio.CancelledError | None = None
         try:
-            ended = await attempt(self._channels[job.channel].sender, job, deadline=self._deadline)
+            ended = await attempt(sender, job, deadline=self._deadline)
         except asyncio.CancelledError as error:
             cancelled = error
             ended = SendError(Outcome.AMBIGUOUS, "the service was stopped while it was sending")
@@ -174,24 +186,35 @@ class Dispatcher:
         await self._sweep.wait_until(swept.next_at, now=self._database.now())
 
     async def sweep(self, *, restarted: bool = False) -> Swept:
-        swept = await self._database.write(
-            lambda tx: outbox.sweep(tx, self._plan, self._fallback, restarted=restarted)
-        )
+        with self._use() as outlets:
+            swept = await self._database.write(
+                lambda tx: outbox.sweep(tx, outlets.plan, outlets.fallback, restarted=restarted)
+            )
         for id_ in swept.lost:
             log.warning("worker_lost", delivery=id_)
         for id_ in swept.expired:
             log.error("delivery_dead", delivery=id_, reason=Outcome.EXPIRED.value)
         for id_ in swept.told:
-            log.warning("told_fallback", delivery=id_, fallback=self._fallback)
+            log.warning("told_fallback", delivery=id_, fallback=outlets.fallback)
         for id_ in swept.unheard:
             self._metrics.fallback_failed.inc()
-            log.critical("fallback_failed", delivery=id_, fallback=self._fallback)
+            log.critical("fallback_failed", delivery=id_, fallback=outlets.fallback)
         return swept
 
     async def idle(self) -> None:
         """Until no send is in flight."""
         while self._sends:
             await asyncio.wait(set(self._sends))
+
+    async def ended(self, senders: Collection[Channel]) -> bool:
+        """Until no send is in flight on these; whether there was any."""
+        waited = False
+        while sends := [
+            task for task, (_, used) in self._sends.items() if any(used is one for one in senders)
+        ]:
+            waited = True
+            await asyncio.wait(sends)
+        return waited
 
     async def drain(self, patience: Duration) -> None:
         """Start nothing new, let what is in flight end, and record the rest as ambiguous."""

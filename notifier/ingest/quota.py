@@ -21,6 +21,11 @@ class Quota:
         self._per = per
         self._buckets: dict[str, _Bucket] = {}
 
+    def allow(self, count: int, per: Duration) -> None:
+        """Set other limits; what was used stays used."""
+        self._count = count
+        self._per = per
+
     def room(self, key: str, now: Instant) -> int:
         """How many more are allowed now."""
         return max(0, int(self._refilled(key, now).tokens))

@@ -2,11 +2,13 @@
 
 from notifier.runtime.configuration import check, load, schema
 from notifier.runtime.database import NeedsUpgrade, create_key_offline, new_key, open_database, upgrade
+from notifier.runtime.reload import Reloaded
 from notifier.runtime.service import Runtime, running
 from notifier.runtime.trial import TestOutcome
 
 __all__ = [
     "NeedsUpgrade",
+    "Reloaded",
     "Runtime",
     "TestOutcome",
     "check",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,11 +14,8 @@ from typing import Any
 
 from notifier.alerting.loops import Alerting
 from notifier.alerting.loops import step as alerting_step
-from notifier.channels import registry
-from notifier.channels.base import Toolbox
-from notifier.channels.http import GuardedClient
 from notifier.channels.registry import ChannelConfig
-from notifier.delivery.dispatcher import Dispatcher, OpenChannel
+from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.delivery import DeliveryState
 from notifier.domain.errors import StoreBroken, StoreError
 from notifier.domain.time import SECOND, Duration, Instant
@@ -26,8 +24,12 @@ from notifier.ingest.normalize import Normalizer
 from notifier.ingest.processes import Watch
 from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
+from notifier.oncall.actor import Actor
 from notifier.runtime.backup import copy
+from notifier.runtime.configuration import load
+from notifier.runtime.configured import Configured, Present, Wardrobe, addresses, plan_of
 from notifier.runtime.database import open_database, sqlite_path
+from notifier.runtime.reload import Read, Reloaded, Reloader
 from notifier.runtime.trial import TestOutcome, test_channel
 from notifier.settings import Settings
 from notifier.store import housekeeping, ledger, outbox
@@ -55,10 +57,8 @@ log = get("notifier.runtime")
 class Runtime:
     """The running service, as the API sees it."""
 
-    settings: Settings
     database: Database
-    plan: Plan
-    channels: Mapping[str, ChannelConfig]
+    present: Present
     metrics: Metrics
     new_id: Callable[[], str]
     normalizer: Normalizer
@@ -68,11 +68,35 @@ class Runtime:
     watch: Watch
     dispatcher: Dispatcher
     alerting: Alerting
+    reloader: Reloader
     loops: tuple[Loop, ...] = ()
     broken: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
     _account_after: float = 0.0
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
+
+    @property
+    def settings(self) -> Settings:
+        """The present configuration's, as of those below: a reload replaces all of them at once."""
+        return self.present.now.settings
+
+    @property
+    def plan(self) -> Plan:
+        return self.present.now.plan
+
+    @property
+    def channels(self) -> Mapping[str, ChannelConfig]:
+        return self.present.now.configs
+
+    async def reload(self, actor: Actor) -> Reloaded:
+        """Read the configuration anew. `ConfigError`: it has problems, and the old one goes on."""
+        return await self.reloader.reload(actor)
+
+    def applied(self, settings: Settings) -> None:
+        """Let ingest follow what was reloaded; what a key has used stays used."""
+        limit = settings.ingest.rate_limit
+        self.events_quota.allow(limit.count, limit.per)
+        self.normalizer = Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=self.new_id)
 
     async def ready(self) -> tuple[str, ...]:
         """Why it is not ready; empty: a commit works and every loop beats."""
@@ -131,31 +155,29 @@ async def running(
     *,
     clock: Clock | None = None,
     drain: Duration = DRAIN,
+    reread: Read | None = None,
 ) -> AsyncIterator[Runtime]:
-    """Everything open and every loop beating; on leaving, sends in flight are drained for `drain` milliseconds."""
+    """Everything open and every loop beating; on leaving, sends in flight are drained for `drain` milliseconds.
+
+    `reread` reads what a reload takes; usually the file that `settings` came from.
+    """
     async with AsyncExitStack() as stack:
         database = await open_database(settings, clock=clock)
         stack.push_async_callback(database.aclose)
-        now = _DatabaseClock(database)
-        http = GuardedClient(clock=now, allow_private_addresses=settings.delivery.allow_private_addresses)
-        stack.push_async_callback(http.aclose)
-        toolbox = Toolbox(clock=now, http=http)
-        opened: dict[str, OpenChannel] = {}
-        for name, config in configs.items():
-            sender = registry.open(config, toolbox)
-            stack.push_async_callback(sender.aclose)
-            opened[name] = OpenChannel(
-                sender=sender,
-                rate_limit=config.rate_limit,
-                digest=config.digest,
-                pace=config.pace,
-                concurrency=config.concurrency,
-            )
-        runtime = await _assemble(settings, configs, database, opened)
+        wardrobe = Wardrobe(_DatabaseClock(database))
+        stack.push_async_callback(wardrobe.aclose)
+        opened = await wardrobe.open(settings, configs)
+        rows = await _synced(database, settings, configs)
+        present = Present(
+            Configured(settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows))
+        )
+        runtime = _assemble(database, present, wardrobe, reread or _reread(settings))
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
             # What was being sent to a target that is gone is pending only now.
-            await database.write(lambda tx: outbox.sync_targets(tx, _addresses(configs)))
+            await _synced(database, settings, configs)
+        runtime.reloader.started()
+        stack.push_async_callback(runtime.reloader.aclose)
         tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in runtime.loops]
         try:
             yield runtime
@@ -175,21 +197,36 @@ class _DatabaseClock:
         return self.database.now()
 
 
-async def _assemble(
-    settings: Settings,
-    configs: Mapping[str, ChannelConfig],
-    database: Database,
-    opened: Mapping[str, OpenChannel],
-) -> Runtime:
-    metrics = Metrics()
-    rows = await database.write(lambda tx: outbox.sync_targets(tx, _addresses(configs)))
-    plan = _plan(settings, rows)
+async def _synced(
+    database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]
+) -> dict[str, tuple[int, ...]]:
+    return await database.write(
+        lambda tx: outbox.sync_targets(tx, addresses(configs), fallback=settings.fallback)
+    )
+
+
+def _reread(settings: Settings) -> Read:
+    """The same file, even where another would now come first; its absence is a problem and no empty configuration."""
+    return lambda: load(settings.source, os.environ)
+
+
+def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: Read) -> Runtime:
+    metrics, settings = Metrics(), present.now.settings
     new_incidents = Quota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+    dispatcher = Dispatcher(
+        database,
+        use=present.use,
+        metrics=metrics,
+        jitter=lambda: random.uniform(-1, 1),  # noqa: S311 - spreads retries, guards nothing
+    )
+
+    def applied(settings: Settings) -> None:
+        new_incidents.allow(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+        runtime.applied(settings)
+
     runtime = Runtime(
-        settings=settings,
         database=database,
-        plan=plan,
-        channels=configs,
+        present=present,
         metrics=metrics,
         new_id=uuid7,
         normalizer=Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=uuid7),
@@ -203,33 +240,20 @@ async def _assemble(
         events_quota=Quota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per),
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
         watch=Watch(database, new_id=uuid7, metrics=metrics),
-        dispatcher=Dispatcher(
-            database,
-            plan=plan,
-            channels=opened,
-            fallback=settings.fallback,
+        dispatcher=dispatcher,
+        alerting=Alerting(database=database, use=present.use, metrics=metrics),
+        reloader=Reloader(
+            database=database,
+            present=present,
+            wardrobe=wardrobe,
+            dispatcher=dispatcher,
             metrics=metrics,
-            jitter=lambda: random.uniform(-1, 1),  # noqa: S311 - spreads retries, guards nothing
+            read=reread,
+            applied=applied,
         ),
-        alerting=Alerting(database=database, plan=plan, auto_resolve=settings.auto_resolve, metrics=metrics),
     )
     runtime.loops = _loops(runtime)
     return runtime
-
-
-def _addresses(configs: Mapping[str, ChannelConfig]) -> dict[str, tuple[str, ...]]:
-    return {name: config.targets for name, config in configs.items()}
-
-
-def _plan(settings: Settings, targets: Mapping[str, tuple[int, ...]]) -> Plan:
-    return Plan(
-        tree=settings.route,
-        targets=targets,
-        url=settings.server.url,
-        expires_after=settings.delivery.expires_after,
-        fallback_after=None if settings.fallback is None else settings.delivery.fallback_after,
-        new_id=uuid7,
-    )
 
 
 def _loops(runtime: Runtime) -> tuple[Loop, ...]:
@@ -261,6 +285,7 @@ def _loops(runtime: Runtime) -> tuple[Loop, ...]:
 
 async def _keep(runtime: Runtime, keeper: housekeeping.Keeper) -> None:
     """One turn of housekeeping: small batches, last in the writer's queue."""
+    keeper.retention = runtime.settings.retention
     more = await runtime.database.write(keeper.turn, housekeeping=True)
     if not more:
         figures = await runtime.database.read(housekeeping.figures)

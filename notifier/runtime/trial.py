@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
-from notifier.domain.message import Message, Origin, Told
 from notifier.domain.notification import Reason
-from notifier.domain.time import SECOND, Duration, Instant
+from notifier.domain.time import SECOND, Duration
+from notifier.runtime.own_messages import own_message
 from notifier.store import board, outbox
 from notifier.store.alerting import Plan
 from notifier.store.board import DeliveryView
@@ -34,7 +32,14 @@ async def test_channel(
     database: Database, plan: Plan, *, name: str, project: str, actor: str
 ) -> tuple[TestOutcome, ...]:
     """Send a real message to every target of a channel and wait for what becomes of it."""
-    message = _test_message(name, project, actor, database.now(), plan.url)
+    message = own_message(
+        reason=Reason.TEST,
+        title="this channel works",
+        note=f"A test of the channel {name}, asked for by {actor}. Nothing is wrong.",
+        project=project,
+        at=database.now(),
+        url=plan.url,
+    )
     ids = await database.write(
         lambda tx: outbox.enqueue_test(tx, plan, project=project, channel=name, message=message)
     )
@@ -58,36 +63,4 @@ def _outcome(one: DeliveryView) -> TestOutcome:
         delivery=one.id,
         outcome="pending" if one.outcome is None else one.outcome.value,
         detail="no outcome yet: look at the delivery later" if unknown else one.detail,
-    )
-
-
-def _test_message(name: str, project: str, actor: str, now: Instant, url: str | None) -> Message:
-    labels = {"service": "notifier", "environment": "production", "severity": "info", "project": project}
-    incident = Incident(
-        id="00000000-0000-7000-8000-000000000000",
-        number=0,
-        project=project,
-        environment="production",
-        fingerprint="test",
-        title="this channel works",
-        state=State.OPEN,
-        severity=Severity.INFO,
-        labels=labels,
-        count=1,
-        first_seen=now,
-        last_seen=now,
-        url=url,
-    )
-    return Message(
-        id="",
-        reason=Reason.TEST,
-        at=now,
-        project=project,
-        group=None,
-        labels={"service": "notifier", "environment": "production"},
-        told=(Told(incident=incident, reason=Reason.TEST),),
-        totals={"test": 1},
-        origin=Origin(route="test"),
-        note=f"A test of the channel {name}, asked for by {actor}. Nothing is wrong.",
-        thread_id="",
     )

@@ -52,7 +52,7 @@ class Keeper:
     """Removes what is old, one small batch of one kind in a transaction."""
 
     def __init__(self, *, retention: RetentionSettings, max_size: int) -> None:
-        self._retention = retention
+        self.retention = retention
         self._max_size = max_size
         self._hourly_at: Instant = 0
         self._ids_at: Instant = 0
@@ -60,7 +60,7 @@ class Keeper:
 
     def turn(self, tx: Tx) -> bool:
         """Do one batch of the first kind that has something to remove; False: nothing is left to do."""
-        keep = self._retention
+        keep = self.retention
         jobs: Sequence[Callable[[], int]] = (
             lambda: shed(tx, self._max_size),
             lambda: old_samples(tx, tx.now - keep.events),

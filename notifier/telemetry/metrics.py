@@ -122,6 +122,19 @@ class Metrics:
             "notifier_store_errors_total", "Transactions that failed, by kind.", ["kind"], registry=registry
         )
         self.database_bytes = Gauge("notifier_database_bytes", "Size of the database.", registry=registry)
+        self.config_good = Gauge(
+            "notifier_config_last_reload_successful",
+            "1 where the configuration was good when it was last read.",
+            registry=registry,
+        )
+        self.config_good_at = Gauge(
+            "notifier_config_last_reload_success_timestamp_seconds",
+            "When a good configuration was last read.",
+            registry=registry,
+        )
+        self.config_info = Gauge(
+            "notifier_config_info", "The configuration in use.", ["version"], registry=registry
+        )
         self.ready = Gauge("notifier_ready", "1 when the last readiness check passed.", registry=registry)
 
     def render(self) -> bytes:

@@ -16,9 +16,10 @@ import structlog
 from notifier.api.auth import Keyring
 from notifier.api.router import create_api
 from notifier.domain.delivery import RateLimit
-from notifier.domain.errors import StoreError
+from notifier.domain.errors import ConfigError, StoreError
 from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
+from notifier.oncall.actor import Actor
 from notifier.settings import (
     ChannelBlock,
     DatabaseSettings,
@@ -49,6 +50,15 @@ class Sent:
     detail: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    version: str
+    previous: str
+    changed: bool
+    warnings: Sequence[object] = ()
+    needs_restart: Sequence[str] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class StandIn:
     """What the API sees of the runtime."""
@@ -63,6 +73,7 @@ class StandIn:
     problems: tuple[str, ...] = ()
     outcomes: tuple[Sent, ...] = ()
     tests: list[tuple[str, str, str]] = field(default_factory=list)
+    reloads: list[Reloaded | ConfigError] = field(default_factory=list)
 
     async def ready(self) -> tuple[str, ...]:
         return self.problems
@@ -73,6 +84,13 @@ class StandIn:
     async def test_channel(self, name: str, project: str, actor: str) -> tuple[Sent, ...]:
         self.tests.append((name, project, actor))
         return self.outcomes
+
+    async def reload(self, actor: Actor) -> Reloaded:
+        await self.database.write(lambda tx: actor.record(tx, "reload", "configuration"))
+        done = self.reloads.pop(0)
+        if isinstance(done, ConfigError):
+            raise done
+        return done
 
     async def backup(self, path: Path) -> None:
         if self.database.dialect != "sqlite":

@@ -1,7 +1,7 @@
 """The outbox: claim what is due, record what became of it, look after the rest."""
 
 from notifier.store.outbox.claim import claim
-from notifier.store.outbox.letters import discard, enqueue_test, redeliver, sync_targets
+from notifier.store.outbox.letters import discard, enqueue, enqueue_test, redeliver, sync_targets
 from notifier.store.outbox.outcome import delivered, failed
 from notifier.store.outbox.rows import LEASE, ChannelRules, Claimed, Job, Result
 from notifier.store.outbox.sweep import Swept, sweep
@@ -16,6 +16,7 @@ __all__ = [
     "claim",
     "delivered",
     "discard",
+    "enqueue",
     "enqueue_test",
     "failed",
     "redeliver",

@@ -9,27 +9,30 @@ import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.message import Message
-from notifier.domain.notification import Reason
 from notifier.store.alerting import Plan, announce, deliver
 from notifier.store.database import Tx
 from notifier.store.outbox.rows import WHY, bury
-from notifier.store.outbox.statements import PENDING
+from notifier.store.outbox.statements import PENDING, SENDING
 from notifier.store.schema import deliveries, targets
 
 
 def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
     """A real delivery to every target of a channel, with reason `test`; returns the delivery ids."""
+    return enqueue(tx, replace(plan, fallback_after=None), project=project, channel=channel, message=message)
+
+
+def enqueue(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
+    """A message to every target of a channel, in a thread of its own; returns the delivery ids."""
     id_ = announce(tx, plan, project=project, message=message)
-    chosen = plan.targets.get(channel, ())
     deliver(
         tx,
-        replace(plan, fallback_after=None),
+        plan,
         notification=id_,
         project=project,
-        reason=Reason.TEST,
-        group_id=f"test:{id_}",
+        reason=message.reason,
+        group_id=f"{message.reason.value}:{id_}",
         episode=0,
-        chosen=chosen,
+        chosen=plan.targets.get(channel, ()),
     )
     return tuple(
         tx.run(
@@ -38,8 +41,13 @@ def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Mes
     )
 
 
-def sync_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, ...]]:
-    """Make the target rows agree with the configuration; what waits for a target that is gone becomes a dead letter."""
+def sync_targets(
+    tx: Tx, wanted: Mapping[str, Sequence[str]], *, fallback: str | None = None
+) -> dict[str, tuple[int, ...]]:
+    """Make the target rows agree with the configuration; what waits for a target that is gone becomes a dead letter.
+
+    `fallback` is the channel that is then told, whatever there was when the delivery was made.
+    """
     known = {(row.channel, row.address): row.id for row in tx.run(sa.select(targets).order_by(targets.c.id))}
     for channel, addresses in sorted(wanted.items()):
         for address in addresses:
@@ -51,17 +59,40 @@ def sync_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple
     kept = {known[channel, address] for channel, addresses in wanted.items() for address in addresses}
     removed = sorted(set(known.values()) - kept)
     if removed:
-        orphans = tx.run(
-            sa.select(deliveries.c.id).where(deliveries.c.target.in_(removed), deliveries.c.state == PENDING)
-        ).scalars()
-        for id_ in orphans.all():
-            tx.run(sa.update(deliveries).where(deliveries.c.id == id_).values(carried_by=None))
-            bury(tx, id_, Outcome.TARGET_REMOVED, WHY[Outcome.TARGET_REMOVED])
+        _bury_orphans(tx, removed, fallback)
         tx.run(sa.update(targets).where(targets.c.id.in_(removed)).values(due_at=None))
     return {
         channel: tuple(known[channel, address] for address in addresses)
         for channel, addresses in wanted.items()
     }
+
+
+def _bury_orphans(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:
+    """What a digest carries goes with it: a dead one is buried here, and one that is being sent decides for all."""
+    digest = deliveries.alias("digest")
+    carried = sa.exists().where(
+        digest.c.id == deliveries.c.carried_by, digest.c.state.in_((PENDING, SENDING))
+    )
+    orphans = tx.run(
+        sa.select(deliveries.c.id)
+        .where(deliveries.c.target.in_(removed), deliveries.c.state == PENDING, ~carried)
+        .order_by(deliveries.c.id)
+    ).scalars()
+    buried = orphans.all()
+    for id_ in buried:
+        bury(tx, id_, Outcome.TARGET_REMOVED, WHY[Outcome.TARGET_REMOVED])
+    if buried and fallback is not None:
+        # Where an alert was told to the fallback before, the sweep leaves it at that.
+        tx.run(
+            sa.update(deliveries)
+            .where(
+                deliveries.c.target.in_(removed),
+                deliveries.c.state == DeliveryState.DEAD.value,
+                deliveries.c.outcome == Outcome.TARGET_REMOVED.value,
+                deliveries.c.finished_at == tx.now,
+            )
+            .values(fallback_at=tx.now)
+        )
 
 
 def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:

@@ -52,8 +52,9 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
         .with_for_update(skip_locked=True, of=deliveries)
     ).all()
     told, unheard = [], []
+    own = set() if fallback is None else set(plan.targets.get(fallback, ()))
     for row in due:
-        if fallback is not None and row.channel != fallback:
+        if fallback is not None and row.target not in own:
             if _tell_fallback(tx, plan, fallback, row):
                 told.append(row.id)
         else:

@@ -1,0 +1,192 @@
+"""What a configuration has made: one frozen value, and the one place that holds the present one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from notifier.channels import registry
+from notifier.channels.base import Channel, Toolbox
+from notifier.channels.http import GuardedClient
+from notifier.channels.registry import ChannelConfig
+from notifier.delivery.dispatcher import OpenChannel
+from notifier.domain.errors import ConfigError, Problem
+from notifier.domain.time import Duration
+from notifier.settings import Settings
+from notifier.store.alerting import Plan
+from notifier.telemetry.clock import Clock
+from notifier.telemetry.ids import uuid7
+from notifier.telemetry.logging import get
+
+log = get("notifier.runtime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The channels of one configuration, open, and what they were lent."""
+
+    toolbox: Toolbox
+    channels: Mapping[str, OpenChannel]
+
+    @property
+    def senders(self) -> tuple[Channel, ...]:
+        return tuple(channel.sender for channel in self.channels.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Configured:
+    """Everything that a configuration decides, so that it can be replaced in one assignment."""
+
+    settings: Settings
+    configs: Mapping[str, ChannelConfig]
+    opened: Opened
+    plan: Plan
+
+    @property
+    def channels(self) -> Mapping[str, OpenChannel]:
+        return self.opened.channels
+
+    @property
+    def fallback(self) -> str | None:
+        return self.settings.fallback
+
+    @property
+    def auto_resolve(self) -> Duration:
+        return self.settings.auto_resolve
+
+    @property
+    def version(self) -> str:
+        return self.settings.version
+
+
+class Present:
+    """Holds the present configuration.
+
+    Who works with it over an `await` says so by `use`: what was replaced can then be put away once nobody works with
+    it any more.
+    """
+
+    def __init__(self, first: Configured) -> None:
+        self.now = first
+        self._users: Counter[Configured] = Counter()
+        self._left = asyncio.Event()
+
+    @contextmanager
+    def use(self) -> Iterator[Configured]:
+        """The present configuration, which may be replaced meanwhile."""
+        configured = self.now
+        self._users[configured] += 1
+        try:
+            yield configured
+        finally:
+            self._users[configured] -= 1
+            if not self._users[configured]:
+                del self._users[configured]
+                self._left.set()
+
+    async def unused(self, configured: Configured) -> None:
+        """Until nobody works with a configuration that was replaced."""
+        while configured in self._users:
+            self._left.clear()
+            await self._left.wait()
+
+
+def plan_of(settings: Settings, targets: Mapping[str, tuple[int, ...]]) -> Plan:
+    """What alerting is told of the configuration; `targets` are the rows of each channel."""
+    return Plan(
+        tree=settings.route,
+        targets=targets,
+        url=settings.server.url,
+        expires_after=settings.delivery.expires_after,
+        fallback_after=None if settings.fallback is None else settings.delivery.fallback_after,
+        new_id=uuid7,
+        version=settings.version,
+    )
+
+
+def addresses(configs: Mapping[str, ChannelConfig]) -> dict[str, tuple[str, ...]]:
+    return {name: config.targets for name, config in configs.items()}
+
+
+@dataclass(slots=True)
+class Wardrobe:
+    """Opens channels, keeps the open ones, and closes each once."""
+
+    clock: Clock
+    _clients: list[GuardedClient] = field(default_factory=list)
+    _senders: list[Channel] = field(default_factory=list)
+
+    async def open(
+        self, settings: Settings, configs: Mapping[str, ChannelConfig], before: Configured | None = None
+    ) -> Opened:
+        """Every channel, open; one that is as it was `before` keeps its sender. `ConfigError` with every problem."""
+        toolbox = self._toolbox(settings, before)
+        kept = {} if before is None or toolbox is not before.opened.toolbox else _unchanged(before, configs)
+        opened: dict[str, OpenChannel] = {}
+        problems: list[Problem] = []
+        for name, config in configs.items():
+            try:
+                sender = kept[name] if name in kept else self._opened(config, toolbox)
+            except ConfigError as error:
+                problems += error.problems
+                continue
+            opened[name] = OpenChannel(
+                sender=sender,
+                rate_limit=config.rate_limit,
+                digest=config.digest,
+                pace=config.pace,
+                concurrency=config.concurrency,
+                action_links=config.action_links,
+            )
+        found = Opened(toolbox=toolbox, channels=opened)
+        if problems:
+            await self.put_away(found, unless=None if before is None else before.opened)
+            raise ConfigError(tuple(problems))
+        return found
+
+    async def put_away(self, old: Opened, *, unless: Opened | None) -> None:
+        """Close what only `old` has."""
+        kept = () if unless is None else unless.senders
+        await self._close([one for one in old.senders if not any(one is other for other in kept)])
+        if unless is None or old.toolbox.http is not unless.toolbox.http:
+            self._clients.remove(old.toolbox.http)
+            await old.toolbox.http.aclose()
+
+    async def aclose(self) -> None:
+        """Close whatever is still open."""
+        await self._close(list(self._senders))
+        for client in self._clients:
+            await client.aclose()
+
+    def _toolbox(self, settings: Settings, before: Configured | None) -> Toolbox:
+        allow = settings.delivery.allow_private_addresses
+        if before is not None and before.settings.delivery.allow_private_addresses == allow:
+            return before.opened.toolbox
+        client = GuardedClient(clock=self.clock, allow_private_addresses=allow)
+        self._clients.append(client)
+        return Toolbox(clock=self.clock, http=client)
+
+    def _opened(self, config: ChannelConfig, toolbox: Toolbox) -> Channel:
+        sender = registry.open(config, toolbox)
+        self._senders.append(sender)
+        return sender
+
+    async def _close(self, senders: Collection[Channel]) -> None:
+        self._senders = [one for one in self._senders if not any(one is other for other in senders)]
+        ended = await asyncio.gather(*(one.aclose() for one in senders), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                log.warning("channel_not_closed", error=type(error).__name__)
+
+
+def _unchanged(before: Configured, configs: Mapping[str, ChannelConfig]) -> dict[str, Channel]:
+    """The senders of those channels whose own settings are as they were."""
+    return {
+        name: before.channels[name].sender
+        for name, config in configs.items()
+        if (known := before.configs.get(name)) is not None
+        and (known.kind, known.settings) == (config.kind, config.settings)
+    }

@@ -1,0 +1,46 @@
+"""What the service says of itself: messages without an incident behind them."""
+
+from __future__ import annotations
+
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import Message, Origin, Told
+from notifier.domain.notification import Reason
+from notifier.domain.time import Instant
+
+NOTE_CHARS = 600
+
+
+def own_message(
+    *, reason: Reason, title: str, note: str, project: str, at: Instant, url: str | None
+) -> Message:
+    """A message of the reason `test` or `system`; its one incident stands for the service itself."""
+    labels = {"service": "notifier", "environment": "production", "severity": "info", "project": project}
+    incident = Incident(
+        id="00000000-0000-7000-8000-000000000000",
+        number=0,
+        project=project,
+        environment="production",
+        fingerprint=reason.value,
+        title=title,
+        state=State.OPEN,
+        severity=Severity.INFO,
+        labels=labels,
+        count=1,
+        first_seen=at,
+        last_seen=at,
+        url=url,
+    )
+    return Message(
+        id="",
+        reason=reason,
+        at=at,
+        project=project,
+        group=None,
+        labels={"service": "notifier", "environment": "production"},
+        told=(Told(incident=incident, reason=reason),),
+        totals={reason.value: 1},
+        origin=Origin(route=reason.value),
+        note=note if len(note) <= NOTE_CHARS else f"{note[: NOTE_CHARS - 1]}…",
+        thread_id="",
+    )

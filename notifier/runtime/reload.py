@@ -1,0 +1,257 @@
+"""Reload: the file is read whole, and either all of it takes effect at once or none of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from notifier.channels.registry import ChannelConfig
+from notifier.delivery.dispatcher import Dispatcher
+from notifier.domain.errors import ConfigError, Problem, StoreBroken, StoreError
+from notifier.domain.notification import Reason
+from notifier.domain.time import SECOND
+from notifier.oncall.actor import Actor
+from notifier.runtime.configured import Configured, Opened, Present, Wardrobe, addresses, plan_of
+from notifier.runtime.own_messages import own_message
+from notifier.settings import Settings
+from notifier.store import configurations, outbox, reroute
+from notifier.store.database import TOPICS, Database, Tx
+from notifier.telemetry.logging import get
+from notifier.telemetry.metrics import Metrics
+
+SUBJECT = "configuration"
+TOLD_AT_MOST = 3
+AGAIN_S = 1.0
+
+log = get("notifier.config")
+
+Read = Callable[[], tuple[Settings, Mapping[str, ChannelConfig]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """What a reload did. `needs_restart` names the changed settings that keep their old value until a restart."""
+
+    version: str
+    previous: str
+    changed: bool
+    warnings: tuple[Problem, ...]
+    needs_restart: tuple[str, ...]
+
+
+class Reloader:
+    """One per process; a reload waits for the one before."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        present: Present,
+        wardrobe: Wardrobe,
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        read: Read,
+        applied: Callable[[Settings], None],
+    ) -> None:
+        self._database = database
+        self._present = present
+        self._wardrobe = wardrobe
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self._read = read
+        self._applied = applied
+        self._lock = asyncio.Lock()
+        self._told: tuple[Problem, ...] = ()
+        self._settling: asyncio.Task[None] | None = None
+
+    def started(self) -> None:
+        """Show the first configuration, and let what was decided under another follow it."""
+        self._good(self._present.now.version, previous=None)
+        self._settle_later(None)
+
+    async def reload(self, actor: Actor) -> Reloaded:
+        """Read the file anew. `ConfigError`: it has problems, and the old configuration goes on."""
+        async with self._lock:
+            before = self._present.now
+            try:
+                settings, configs = await asyncio.to_thread(self._read)
+                settings, needs_restart = keep_fixed(settings, before.settings)
+                changed = (settings, configs) != (before.settings, before.configs)
+                if changed:
+                    opened = await self._wardrobe.open(settings, configs, before)
+                    await self._replace(before, settings, configs, opened, actor)
+                else:
+                    await self._database.write(lambda tx: actor.record(tx, "reload", SUBJECT, "unchanged"))
+            except ConfigError as error:
+                await self._refused(error.problems, actor)
+                raise
+            except StoreError:
+                self._metrics.config_good.set(0)
+                raise
+            self._good(settings.version, previous=before.version)
+            self._say(settings, before, changed=changed, needs_restart=needs_restart)
+            return Reloaded(
+                version=settings.version,
+                previous=before.version,
+                changed=changed,
+                warnings=settings.warnings,
+                needs_restart=needs_restart,
+            )
+
+    async def aclose(self) -> None:
+        """Stop looking after what was replaced: a start does it as well."""
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
+
+    async def _replace(
+        self,
+        before: Configured,
+        settings: Settings,
+        configs: Mapping[str, ChannelConfig],
+        opened: Opened,
+        actor: Actor,
+    ) -> None:
+        def work(tx: Tx) -> dict[str, tuple[int, ...]]:
+            actor.record(tx, "reload", SUBJECT, f"{before.version} -> {settings.version}")
+            return outbox.sync_targets(tx, addresses(configs), fallback=settings.fallback)
+
+        try:
+            rows = await self._database.write(work)
+        except StoreError:
+            await self._wardrobe.put_away(opened, unless=before.opened)
+            raise
+        self._present.now = Configured(
+            settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows)
+        )
+        self._applied(settings)
+        self._database.signals.wake(TOPICS)
+        self._settle_later(before)
+
+    def _settle_later(self, old: Configured | None) -> None:
+        """What follows a swap waits for work that still has the old configuration in its hands."""
+        earlier = self._settling
+
+        async def settle() -> None:
+            if earlier is not None:
+                await earlier
+            await self._settle(old)
+
+        self._settling = asyncio.create_task(settle(), name="settle-configuration")
+
+    async def _settle(self, old: Configured | None) -> None:
+        if old is not None:
+            await self._present.unused(old)
+        await self._persist(self._follow)
+        if old is None:
+            return
+        await self._persist(self._sync)
+        kept = self._present.now.opened
+        gone = [one for one in old.opened.senders if not any(one is other for other in kept.senders)]
+        if await self._dispatcher.ended(gone):
+            # What was being sent to a target that is gone may be pending only now.
+            await self._persist(self._sync)
+        await self._wardrobe.put_away(old.opened, unless=kept)
+
+    async def _follow(self) -> None:
+        """Let every group follow the present routes, and write down which they are."""
+        configured = self._present.now
+        version, tree = configured.version, configured.plan.tree
+        if await self._database.read(lambda tx: configurations.is_newest(tx, version, tree)):
+            return
+        keys = tuple(route.key for route in tree.walk())
+        after: str | None = ""
+        while after is not None:
+            after = await self._database.write(lambda tx, after=after: reroute.mark(tx, keys, after))  # type: ignore[misc]
+        # Last, so that a process that ends before it begins anew.
+        await self._database.write(lambda tx: configurations.remember(tx, version, tree))
+
+    async def _sync(self) -> None:
+        configured = self._present.now
+        wanted = addresses(configured.configs)
+        await self._database.write(lambda tx: outbox.sync_targets(tx, wanted, fallback=configured.fallback))
+
+    async def _persist(self, step: Callable[[], object]) -> None:
+        """While the store is away, try again: nobody waits for it."""
+        while True:
+            try:
+                await step()  # type: ignore[misc]
+            except StoreBroken:
+                raise
+            except StoreError as error:
+                log.error("configuration_waits_for_store", error=str(error))
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
+
+    def _good(self, version: str, *, previous: str | None) -> None:
+        self._told = ()
+        self._metrics.config_good.set(1)
+        self._metrics.config_good_at.set(self._database.now() / SECOND)
+        if previous is not None and previous != version:
+            self._metrics.config_info.remove(previous)
+        self._metrics.config_info.labels(version).set(1)
+
+    def _say(
+        self, settings: Settings, before: Configured, *, changed: bool, needs_restart: tuple[str, ...]
+    ) -> None:
+        for warning in settings.warnings:
+            log.warning("configuration", problem=str(warning))
+        for name in needs_restart:
+            log.warning("needs_restart", setting=name)
+        log.info("reloaded", version=settings.version, previous=before.version, changed=changed)
+
+    async def _refused(self, problems: tuple[Problem, ...], actor: Actor) -> None:
+        """The old configuration goes on; the log, a metric, an audit row and the fallback channel say so."""
+        self._metrics.config_good.set(0)
+        for problem in problems:
+            log.error("configuration", problem=str(problem))
+        log.error("reload_failed", problems=len(problems), version=self._present.now.version)
+        try:
+            with self._present.use() as configured:
+                await self._database.write(lambda tx: self._tell(tx, configured, problems, actor))
+        except StoreError as error:
+            log.error("reload_failure_not_told", error=str(error))
+        else:
+            self._told = problems
+
+    def _tell(self, tx: Tx, configured: Configured, problems: tuple[Problem, ...], actor: Actor) -> None:
+        actor.record(tx, "reload_failed", SUBJECT, f"{len(problems)} problems; {place(problems[0])}")
+        # The same file again has nothing new for whoever reads the fallback channel.
+        if configured.fallback is None or problems == self._told:
+            return
+        shown = "; ".join(f"{place(one)}: {one.message}" for one in problems[:TOLD_AT_MOST])
+        more = len(problems) - TOLD_AT_MOST
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        message = own_message(
+            reason=Reason.SYSTEM,
+            title="the configuration was not reloaded",
+            note=f"The new configuration has {count}, and the old one ({configured.version}) goes on. "
+            f"{shown}{f'; and {more} more' if more > 0 else ''}",
+            project=actor.project,
+            at=tx.now,
+            url=configured.plan.url,
+        )
+        outbox.enqueue(
+            tx, configured.plan, project=actor.project, channel=configured.fallback, message=message
+        )
+
+
+def place(problem: Problem) -> str:
+    """`notifier.yaml:12:3`: the file without its folder, as for people elsewhere."""
+    return f"{PurePath(problem.file).name}:{problem.line}:{problem.column}"
+
+
+def keep_fixed(wanted: Settings, running: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """The wanted settings with what only a restart can change as it is, and the names of what that leaves undone."""
+    fixed = {
+        "server.host": (wanted.server.host, running.server.host),
+        "server.port": (wanted.server.port, running.server.port),
+        "database.url": (wanted.database.url, running.database.url),
+        "database.max_size": (wanted.database.max_size, running.database.max_size),
+    }
+    server = replace(wanted.server, host=running.server.host, port=running.server.port)
+    undone = tuple(name for name, (new, old) in fixed.items() if new != old)
+    return replace(wanted, server=server, database=running.database), undone

@@ -1,0 +1,325 @@
+"""Groups whose route is not in the configuration any more: their incidents go where the present tree sends them.
+
+What has been told about an incident goes with it, so that nothing is told twice and nothing is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.incident import State
+from notifier.domain.notification import HeldBy
+from notifier.domain.route import Route
+from notifier.domain.time import SECOND, Instant
+from notifier.policy import routing, telling
+from notifier.store.alerting.plan import Plan, member_of
+from notifier.store.compiled import execute, insert, update, upsert
+from notifier.store.database import Dialect, Tx
+from notifier.store.rows import among, pack, pack_each, text, unfold
+from notifier.store.schema import OPEN, Big, groups, incidents, members, threads
+
+GROUPS_AT_ONCE = 2_000
+MEMBERS_AT_ONCE = 2_000
+AGAIN = SECOND
+"""When what another transaction held is tried again."""
+
+Text = sa.Text()
+
+# Holds that are the route's own: another route decides anew.
+_OF_THE_ROUTE = (HeldBy.MUTE_TIME.value, HeldBy.BELOW_THRESHOLD.value)
+# The last decision is the old group's: what is decided in the new one begins a row of its own.
+_NOT_COPIED = {"group_id", "incident", "changed_at", "escalate_at", "decided", "decided_at"}
+_COPIED = tuple(column.name for column in members.c if column.name not in _NOT_COPIED)
+
+
+def mark(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
+    """Make due what has a vanished route and an incident that is not resolved, among the next groups by id.
+
+    `keys` are the routes that there are. Where to go on, None at the end.
+    """
+    ids = execute(tx, _next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
+    if execute(tx, _mark, {"groups": pack_each(ids), "routes": pack_each(keys), "now": tx.now}).rowcount:
+        tx.signal("groups")
+    return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
+
+
+def reroute(tx: Tx, plan: Plan, group: sa.Row[Any]) -> bool:
+    """Move the members of a due group whose route has vanished. Whether some are left: then it is due again.
+
+    An incident that another transaction holds is left for the next time: whoever holds it may be about to say that this
+    membership has changed.
+    """
+    rows = execute(tx, _movable, {"group": group.id, "most": MEMBERS_AT_ONCE}).all()
+    homes = _homes(plan, rows)
+    total = int(execute(tx, _count, {"group": group.id}).scalar_one())
+    found = _lock(tx, homes, group.project)
+    if len(rows) == total and len(homes) == 1:
+        ((id_, home),) = homes.items()
+        _take_over(tx, group, found[id_], home)
+    else:
+        _scatter(tx, plan, group, found, homes)
+    _move(tx, group, homes)
+    left = total - len(rows)
+    again = None if not left else tx.now if len(rows) == MEMBERS_AT_ONCE else tx.now + AGAIN
+    update(tx, groups, {"id": group.id}, {"due_at": again, **({} if left else {"active": 0})})
+    if rows:
+        tx.signal("groups")
+    return left > 0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Home:
+    """A group that the present tree chooses, and the members that go there."""
+
+    route: Route
+    labels: Mapping[str, str]
+    rows: list[sa.Row[Any]]
+
+    @property
+    def told(self) -> bool:
+        """Whether somebody waits to hear how one of them ends."""
+        return any(map(_is_told, self.rows))
+
+
+def _homes(plan: Plan, rows: Sequence[sa.Row[Any]]) -> dict[str, _Home]:
+    homes: dict[str, _Home] = {}
+    known: dict[str, tuple[Route, ...]] = {}
+    for row in rows:
+        labels = json.loads(row.labels)
+        if row.labels not in known:
+            known[row.labels] = routing.route(plan.tree, labels)
+        for route in known[row.labels]:
+            shared = routing.group_labels(route, labels, row.id)
+            id_ = routing.group_key(row.project, route, shared)
+            homes.setdefault(id_, _Home(route=route, labels=shared, rows=[])).rows.append(row)
+    return homes
+
+
+def _lock(tx: Tx, homes: Mapping[str, _Home], project: str) -> dict[str, sa.Row[Any]]:
+    """The rows of the groups, made where there are none."""
+    made = [
+        (id_, project, home.route.key, text(dict(home.labels)), tx.now) for id_, home in sorted(homes.items())
+    ]
+    if made:
+        execute(tx, _make, {"rows": pack(made)})
+    return {row.id: row for row in execute(tx, _locked, {"groups": pack_each(sorted(homes))})}
+
+
+def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> None:
+    """All go to one group: where it has told nothing yet, it is the old one under another name, threads and all."""
+    if new.active or new.episode:
+        episode = _welcome(tx, old, new, home)
+        taken = _targets(tx, new.id, episode)
+        for row in _told_threads(tx, old) if home.told else ():
+            if row.target not in taken:
+                update(tx, threads, {"id": row.id}, {"group_id": new.id, "episode": episode})
+        return
+    values = {name: getattr(old, name) for name in ("episode", "active", "episode_at", "last_told_at")}
+    values["due_at"] = _due(tx, home, new.due_at, old.last_told_at)
+    update(tx, groups, {"id": new.id}, values)
+    update(tx, threads, {"group_id": old.id}, {"group_id": new.id})
+
+
+def _scatter(
+    tx: Tx, plan: Plan, old: sa.Row[Any], found: Mapping[str, sa.Row[Any]], homes: Mapping[str, _Home]
+) -> None:
+    """They go to several groups: whoever was told hears the end in a thread that follows the one they share."""
+    known = _told_threads(tx, old)
+    made = []
+    for id_, home in sorted(homes.items()):
+        new = found[id_]
+        episode = _welcome(tx, old, new, home)
+        taken = _targets(tx, id_, episode) if new.active else frozenset()
+        made += [
+            {
+                "id": plan.new_id(),
+                "group_id": id_,
+                "episode": episode,
+                "target": row.target,
+                "previous_id": row.id,
+                "created_at": tx.now,
+            }
+            for row in (known if home.told else ())
+            if row.target not in taken
+        ]
+    if made:
+        insert(tx, threads, made)
+
+
+def _welcome(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> int:
+    """Let a group take up those who come; the number of the episode that they are of."""
+    last_told_at = max((at for at in (old.last_told_at, new.last_told_at) if at is not None), default=None)
+    values: dict[str, object] = {"due_at": _due(tx, home, new.due_at, last_told_at)}
+    episode = int(new.episode)
+    if home.told:
+        values |= {"active": 1, "last_told_at": last_told_at}
+        if not new.active:
+            episode += 1
+            values |= {"episode": episode, "episode_at": old.episode_at}
+    update(tx, groups, {"id": new.id}, values)
+    return episode
+
+
+def _told_threads(tx: Tx, old: sa.Row[Any]) -> Sequence[sa.Row[Any]]:
+    """Those of the episode that is not over."""
+    if not old.active:
+        return ()
+    theirs = sa.select(threads).where(threads.c.group_id == old.id, threads.c.episode == old.episode)
+    return tx.run(theirs.order_by(threads.c.id)).all()
+
+
+def _targets(tx: Tx, group: str, episode: int) -> frozenset[int]:
+    found = sa.select(threads.c.target).where(threads.c.group_id == group, threads.c.episode == episode)
+    return frozenset(tx.run(found).scalars())
+
+
+def _due(tx: Tx, home: _Home, due_at: Instant | None, last_told_at: Instant | None) -> Instant | None:
+    moments = [] if due_at is None else [due_at]
+    for row in home.rows:
+        changed_at = _changed_at(row, tx.now)
+        if changed_at is not None:
+            member = member_of(row, row)
+            moments.append(
+                telling.change_due(member, home.route, changed_at=changed_at, last_told_at=last_told_at)
+            )
+        moments += [at for at in (row.repeat_at, _escalate_at(row, home.route)) if at is not None]
+    return min(moments, default=None)
+
+
+def _is_told(row: sa.Row[Any]) -> bool:
+    """Somebody has heard of it, and not of its end."""
+    return row.told_at is not None and row.told_state != State.RESOLVED.value
+
+
+def _changed_at(row: sa.Row[Any], now: Instant) -> Instant | None:
+    at: Instant | None = row.changed_at
+    return now if at is None and row.held_by in _OF_THE_ROUTE else at
+
+
+def _escalate_at(row: sa.Row[Any], route: Route) -> Instant | None:
+    """When the present route's next step is due: steps that were taken stay taken."""
+    if not _is_told(row) or row.state != State.OPEN.value:
+        return None
+    steps = route.escalate[row.escalated :]
+    return None if not steps else int(row.first_told_at) + steps[0].after
+
+
+def _move(tx: Tx, group: sa.Row[Any], homes: Mapping[str, _Home]) -> None:
+    moves = [
+        (id_, row.incident, _changed_at(row, tx.now), _escalate_at(row, home.route))
+        for id_, home in homes.items()
+        for row in home.rows
+    ]
+    if moves:
+        execute(tx, _join, {"rows": pack(moves), "group": group.id})
+        execute(
+            tx, _leave, {"incidents": pack_each({incident for _, incident, _, _ in moves}), "group": group.id}
+        )
+
+
+def _next_groups(_dialect: Dialect) -> sa.ClauseElement:
+    return (
+        sa.select(groups.c.id)
+        .where(groups.c.id > sa.bindparam("after", type_=Text))
+        .order_by(groups.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def _mark(dialect: Dialect) -> sa.ClauseElement:
+    now = sa.bindparam("now", type_=Big)
+    unresolved = sa.exists().where(
+        members.c.group_id == groups.c.id,
+        incidents.c.number == members.c.incident,
+        incidents.c.closed == OPEN,
+    )
+    return (
+        sa.update(groups)
+        .where(
+            groups.c.id.in_(among(dialect, "groups", Text)),
+            groups.c.route.not_in(among(dialect, "routes", Text)),
+            sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
+            unresolved,
+        )
+        .values(due_at=now)
+    )
+
+
+def _of_group() -> sa.ColumnElement[bool]:
+    """Members that somebody has yet to hear about."""
+    return sa.and_(
+        members.c.group_id == sa.bindparam("group", type_=Text),
+        sa.or_(
+            incidents.c.closed == sa.literal_column("0"),
+            members.c.changed_at.is_not(None),
+            sa.and_(members.c.told_at.is_not(None), members.c.told_state != "resolved"),
+        ),
+    )
+
+
+def _movable(_dialect: Dialect) -> sa.ClauseElement:
+    found = sa.select(
+        members,
+        incidents.c.number,
+        incidents.c.id,
+        incidents.c.project,
+        incidents.c.labels,
+        incidents.c.state,
+        incidents.c.severity,
+        incidents.c.count,
+        incidents.c.previous_id,
+    ).join(incidents, incidents.c.number == members.c.incident)
+    return (
+        found.where(_of_group())
+        .order_by(members.c.incident)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True, of=incidents)
+    )
+
+
+def _count(_dialect: Dialect) -> sa.ClauseElement:
+    joined = members.join(incidents, incidents.c.number == members.c.incident)
+    return sa.select(sa.func.count()).select_from(joined).where(_of_group())
+
+
+def _make(dialect: Dialect) -> sa.ClauseElement:
+    names = ["id", "project", "route", "labels", "created_at"]
+    rows = unfold(dialect, "rows", [(name, groups.c[name].type) for name in names])
+    making = upsert(dialect, groups).from_select(names, sa.select(*rows.c).where(sa.true()))
+    return making.on_conflict_do_nothing()
+
+
+def _locked(dialect: Dialect) -> sa.ClauseElement:
+    found = sa.select(groups).where(groups.c.id.in_(among(dialect, "groups", Text)))
+    return found.order_by(groups.c.id).with_for_update(of=groups)
+
+
+def _join(dialect: Dialect) -> sa.ClauseElement:
+    """Where the incident is a member there and nobody has heard of it, what is known here counts."""
+    given = ("group_id", "incident", "changed_at", "escalate_at")
+    rows = unfold(dialect, "rows", [(name, members.c[name].type) for name in given])
+    known = sa.select(*(rows.c[name] for name in given), *(members.c[name] for name in _COPIED)).where(
+        members.c.group_id == sa.bindparam("group", type_=Text), members.c.incident == rows.c.incident
+    )
+    joining = upsert(dialect, members).from_select([*given, *_COPIED], known)
+    changes: dict[str, sa.ColumnElement[Any]] = {
+        name: joining.excluded[name] for name in ("escalate_at", *_COPIED)
+    }
+    changes["changed_at"] = sa.func.coalesce(members.c.changed_at, joining.excluded.changed_at)
+    return joining.on_conflict_do_update(
+        index_elements=["group_id", "incident"],
+        set_=changes,
+        where=sa.and_(members.c.told_at.is_(None), joining.excluded.told_at.is_not(None)),
+    )
+
+
+def _leave(dialect: Dialect) -> sa.ClauseElement:
+    return sa.delete(members).where(
+        members.c.group_id == sa.bindparam("group", type_=Text),
+        members.c.incident.in_(among(dialect, "incidents", Big)),
+    )

@@ -29,7 +29,7 @@ CSV = b"name,amount\nada,12\nbo,30\n"
 # What each printed line ends in.
 TOLD = (
     ("slack", "New: ValueError: item 3 is odd"),
-    ("slack", "Resolved: ConnectionError: the upstream is too busy"),
+    ("slack", "Resolved after"),
     ("slack", "Back again: ConnectionError: the upstream is too busy"),
     ("slack", "there is no account for user -"),
     ("webhook", "a long report is ready"),
@@ -195,7 +195,8 @@ def test_a_flaky_call_is_tried_again(demo: Demo, app: httpx.Client) -> None:
     run = ended(app, accepted(app.post("/process-data"))["status_url"])
     assert (run["status"], run["attempt"], run["result"]) == ("completed", 3, {"processed": 42})
     demo.wait_message("slack", "New: ConnectionError: the upstream is too busy to answer")
-    demo.wait_message("slack", "Resolved: ConnectionError: the upstream is too busy to answer")
+    over = demo.wait_message("slack", "Resolved after")
+    assert "ConnectionError: the upstream is too busy to answer" in str(over)
     run = ended(app, accepted(app.post("/process-data", params={"fail": True}))["status_url"])
     assert (run["status"], run["attempt"], run["error"]["type"]) == ("failed", 4, "ConnectionError")
     demo.wait_message("slack", "Back again: ConnectionError: the upstream is too busy to answer")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,13 @@ from notifier.channels.smtp import DEADLINE, QUIT, Session, answered
 from notifier.delivery import attempt
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
-from notifier.domain.message import Told
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.message import ActionLink, Message, Standing, Told
 from notifier.domain.notification import Reason
+from notifier.domain.time import MINUTE, SECOND
 from notifier.testing import SmtpServer, certificate
-from tests.channels.examples import incident, message
+from tests.channels.examples import AT, incident, message, several
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +92,152 @@ def test_the_subject_stays_when_the_state_changes() -> None:
     ]
     assert len({str(mail["Subject"]) for mail in mails}) == 1
     assert len({str(mail["Message-ID"]) for mail in mails}) == 3
+
+
+def mail_of(told: Message) -> Any:
+    return email.payload(told, sender=SENDER, recipient="ann@example.com", thread=Thread(id="t-1"))
+
+
+def first_lines(told: Message) -> tuple[str, str]:
+    """What a mail says first, as text and as HTML; the inbox's list shows no more."""
+    mail = mail_of(told)
+    html = mail.get_body(("html",)).get_content()
+    shown = re.sub(r"<[^>]*>", "\n", html.partition("<body")[2].partition(">")[2])
+    first = next(line.strip() for line in shown.splitlines() if line.strip())
+    return mail.get_body(("plain",)).get_content().splitlines()[0], unescape(first)
+
+
+def own_group(**changes: Any) -> Message:
+    """A message about a group of one incident, as `group_by: [incident]` makes it."""
+    reason, actor = changes.pop("reason", Reason.OPENED), changes.pop("actor", None)
+    told = Told(incident=incident(first_seen=AT, last_seen=AT, **changes), reason=reason, actor=actor)
+    return message(told=(told,), labels={"incident": told.incident.id}, reason=reason, project="default")
+
+
+def test_a_group_of_one_incident_goes_by_its_title() -> None:
+    """Nothing in the subject changes with its state, its severity or its count; its id says nothing to a person."""
+    subjects = {
+        str(mail_of(told)["Subject"])
+        for told in (
+            own_group(),
+            own_group(reason=Reason.ACKNOWLEDGED, state=State.ACKNOWLEDGED, actor="ann", count=7),
+            own_group(reason=Reason.SEVERITY_RAISED, severity=Severity.CRITICAL),
+            own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT + MINUTE, count=9_000),
+        )
+    }
+    assert subjects == {"[billing/production] TimeoutError: upstream timed out after 30s"}
+
+
+def test_the_references_stay_over_an_episode() -> None:
+    """All mails of a thread refer to one root, whatever was delivered before them."""
+    mails = [
+        email.payload(own_group(reason=reason), sender=SENDER, recipient="ann@example.com", thread=thread)
+        for reason, thread in (
+            (Reason.OPENED, Thread(id="t-1")),
+            (Reason.RESOLVED, Thread(id="t-1", ref="<0192f0d0aaaa@example.com>")),
+        )
+    ]
+    assert {str(mail["References"]) for mail in mails} == {"<thread-t-1@example.com>"}
+    assert {str(mail["In-Reply-To"]) for mail in mails} == {"<thread-t-1@example.com>"}
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (own_group(), "New: "),
+        (
+            own_group(reason=Reason.ACKNOWLEDGED, state=State.ACKNOWLEDGED, actor="ann"),
+            "Acknowledged by ann after 1m: ",
+        ),
+        (
+            own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT + 12 * MINUTE, actor="bo"),
+            "Resolved by bo after 12m: ",
+        ),
+        (
+            own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT + 90 * SECOND),
+            "Resolved after 1m: ",
+        ),
+        (own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT), "Resolved: "),
+        (own_group(reason=Reason.REOPENED, actor="cy"), "Reopened by cy: "),
+        (own_group(reason=Reason.REOPENED), "Back again: "),
+        (own_group(reason=Reason.ESCALATED), "Escalated after 1m: "),
+        (own_group(reason=Reason.UNMUTED), "Unmuted, still open: "),
+        (own_group(state=State.ACKNOWLEDGED, acknowledged_by="ann"), "New, acknowledged by ann: "),
+        (own_group(state=State.RESOLVED, resolved_at=AT + MINUTE), "New, resolved after 1m: "),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_first_line_is_the_state(told: Message, line: str) -> None:
+    """Who did what after how long, in the text and in the HTML."""
+    assert first_lines(told) == (line + "TimeoutError: upstream timed out after 30s",) * 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ((2, 1, 0), "Open: 3 incidents, 1 acknowledged"),
+        ((1, 0, 1), "Open: 1 incident, 1 resolved"),
+        ((1_200, 1, 2), "Open: 1,201 incidents, 1 acknowledged, 2 resolved"),
+        ((0, 2, 0), "Acknowledged: 2 incidents"),
+        ((0, 1, 3), "Acknowledged: 1 incident, 3 resolved"),
+        ((0, 0, 3), "Resolved: all 3 incidents"),
+    ],
+)
+def test_the_first_line_of_several_is_their_standing(counts: tuple[int, int, int], line: str) -> None:
+    """The whole episode; what is told now follows. Where one is told, its own state comes first."""
+    open_, acknowledged, resolved = counts
+    episode = Standing(open=open_, acknowledged=acknowledged, resolved=resolved, events=9, incidents=())
+    told = replace(several(2), standing=episode)
+    assert first_lines(told) == (line, line)
+    text = mail_of(told).get_body(("plain",)).get_content()
+    assert text.splitlines()[1] == "2 new in billing/production"
+    one = mail_of(message(standing=episode)).get_body(("plain",)).get_content()
+    assert one.splitlines()[:2] == ["New: TimeoutError: upstream timed out after 30s", line]
+
+
+def test_an_episode_of_one_has_no_standing_of_its_own() -> None:
+    """Its state is said already."""
+    episode = Standing(open=1, acknowledged=0, resolved=0, events=9, incidents=())
+    assert "Open:" not in mail_of(message(standing=episode)).get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_note_stands_below_the_state_unless_it_is_the_news(reason: Reason) -> None:
+    """Which silence ended comes second; which channel failed comes first."""
+    note = "The silence of ann has ended: maintenance"
+    first = {Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST}
+    for line in first_lines(message(reason=reason, told=several(1).told, note=note)):
+        assert (line == note) == (reason in first)
+
+
+def links_of(id_: str) -> tuple[ActionLink, ...]:
+    return tuple(
+        ActionLink(incident_id=id_, action=action, url=f"https://notifier.example.com/actions/{action}-{id_}")
+        for action in ("acknowledge", "snooze", "resolve")
+    )
+
+
+def test_every_incident_has_its_own_links() -> None:
+    """Below it, as text and as HTML; and the mail says whose name they act in."""
+    mail = mail_of(replace(several(2), actions=(*links_of("i-1"), *links_of("i-9"))))
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    block = text.split("\n\n")[2].splitlines()
+    assert block[-3:] == [
+        "Acknowledge: https://notifier.example.com/actions/acknowledge-i-1",
+        "Snooze 4 h: https://notifier.example.com/actions/snooze-i-1",
+        "Resolve: https://notifier.example.com/actions/resolve-i-1",
+    ]
+    assert 'href="https://notifier.example.com/actions/snooze-i-1"' in html
+    assert text.count("/actions/") == html.count("/actions/") == 3
+    assert "act in your name" in text
+    assert "act in your name" in html
+
+
+def test_without_links_nothing_speaks_of_them() -> None:
+    """A mail of a service that has no `server.url`."""
+    mail = mail_of(message())
+    assert "your name" not in mail.as_string()
+    assert "Acknowledge" not in mail.as_string()
 
 
 async def test_one_refused_recipient_is_gone_and_the_other_is_told() -> None:

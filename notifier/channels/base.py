@@ -7,7 +7,7 @@ retries, sleeps, logs a secret or touches the store. Third parties register a `K
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -57,14 +57,16 @@ class Kind(Generic[S]):
     """One kind of channel, as the registry knows it.
 
     `targets` names the recipients (one delivery each); the names are stored and shown, so they hold no secret.
-    `digest` is whether pending messages beyond the rate limit go as one digest (else they are paced). `pace` is the
-    least time between two messages to one target. `concurrency` is how many sends of one channel may run at once.
+    `warnings` are sentences about what a channel of these settings cannot do, for `notifier check`. `digest` is whether
+    pending messages beyond the rate limit go as one digest (else they are paced). `pace` is the least time between two
+    messages to one target. `concurrency` is how many sends of one channel may run at once.
     """
 
     name: str
     settings: type[S]
     open: Callable[[str, S, Toolbox], Channel]
     targets: Callable[[S], Sequence[str]]
+    warnings: Callable[[S], Iterable[str]] = lambda _settings: ()
     digest: bool = True
     pace: Duration = 0
     concurrency: int = 8

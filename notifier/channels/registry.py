@@ -18,11 +18,6 @@ from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.settings import ChannelBlock, Mark
 
-# Keys of the contract whose behaviour is not built yet: refused, with the reason.
-_LATER = {
-    ("slack", "signing_secret"): "is for Slack's buttons, which come with a later version: remove it for now"
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelConfig:
@@ -52,6 +47,7 @@ def validate(
     try:
         settings = kind.settings.model_validate(dict(block.options))
         targets: tuple[Any, ...] = tuple(kind.targets(settings))
+        cautions = tuple(_problem(block, (), str(one)) for one in kind.warnings(settings))
     except ValidationError as error:
         return tuple(
             _explained(block, kind, one) for one in error.errors(include_url=False, include_input=False)
@@ -72,7 +68,7 @@ def validate(
         pace=kind.pace,
         concurrency=kind.concurrency,
         action_links=kind.action_links,
-        warnings=() if allow_private else tuple(_plain_http(block)),
+        warnings=(*(() if allow_private else _plain_http(block)), *cautions),
     )
 
 
@@ -122,9 +118,6 @@ def _explained(block: ChannelBlock, kind: Kind[Any], error: ErrorDetails) -> Pro
 
 
 def _sentence(kind: Kind[Any], path: tuple[str | int, ...], error: ErrorDetails) -> str:
-    later = _LATER.get((kind.name, str(path[-1]))) if len(path) == 1 else None
-    if later is not None:
-        return later
     match error["type"]:
         case "extra_forbidden":
             keys = _keys_at(kind.settings, path[:-1])

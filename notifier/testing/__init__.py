@@ -7,7 +7,7 @@ runs in threads of its own. Only a started `SmtpServer` needs aiosmtpd, which is
 from notifier.testing.certificates import certificate
 from notifier.testing.clock import ManualClock
 from notifier.testing.http import Answer, Request
-from notifier.testing.slack import FakeSlack, slack_complaint
+from notifier.testing.slack import FakeSlack, SlackMessage, slack_complaint
 from notifier.testing.smtp import Mail, SmtpServer
 from notifier.testing.webhook import WebhookReceiver
 
@@ -17,6 +17,7 @@ __all__ = [
     "Mail",
     "ManualClock",
     "Request",
+    "SlackMessage",
     "SmtpServer",
     "WebhookReceiver",
     "certificate",

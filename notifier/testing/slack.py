@@ -1,27 +1,84 @@
-"""A Slack that enforces Slack's limits."""
+"""A Slack that enforces Slack's limits, keeps its messages, and has people who press buttons."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from notifier.testing.http import Answer, Request, Server
+from notifier.testing.slack_limits import slack_complaint
+
+__all__ = ["FakeSlack", "SlackMessage", "slack_complaint"]
+
+BURST = 4
+_HOOK = "/services/T000/B000/s3cr3t"
+_RESPONSES = "/actions/T000/1/r3sp0nse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackMessage:
+    """A message as it stands: `document` is what it was posted or last edited with, `edits` how often it was edited."""
+
+    ts: str
+    channel: str
+    document: Mapping[str, Any]
+    thread_ts: str | None = None
+    edits: int = 0
+
+    @property
+    def text(self) -> str:
+        """Everything that a person reads of it, line by line; without its buttons."""
+        shown = [str(self.document.get("text", ""))]
+        for block in self.document.get("blocks", ()):
+            elements = [] if block["type"] == "actions" else block.get("elements", [])
+            parts = [block.get("text"), *block.get("fields", []), *elements]
+            shown += [part["text"] for part in parts if part]
+        return "\n".join(shown)
+
+    @property
+    def buttons(self) -> dict[str, Mapping[str, Any]]:
+        """Its elements that can be pressed, by `action_id`."""
+        blocks = [block for block in self.document.get("blocks", ()) if block["type"] == "actions"]
+        return {one["action_id"]: one for block in blocks for one in block["elements"]}
 
 
 class FakeSlack(Server):
-    """Slack's `chat.postMessage` and an incoming webhook, with their limits and their authentication.
+    """Slack's Web API and an incoming webhook, with their limits and their authentication.
 
-    `fail` makes the next calls answer with Slack's own error code, `script` with any answer at all.
+    `posted` is every message as it was posted, `edited` every edit, `messages` what a person sees now, by `ts`, and
+    `whispers` what was sent to a `response_url`. `fail` makes the next calls answer with Slack's own error code,
+    `script` with any answer at all. `paced` has it take one message a second in each channel, after a burst. `press`
+    makes the signed request that Slack sends when a person presses a button.
     """
 
-    def __init__(self, *, token: str = "xoxb-test", channels: tuple[str, ...] = ("#oncall",)) -> None:  # noqa: S107
+    def __init__(
+        self,
+        *,
+        token: str = "xoxb-test",  # noqa: S107
+        channels: tuple[str, ...] = ("#oncall",),
+        team: str = "T000",
+        signing_secret: str = "8f742231b10e8888abcd99yyyzzz85a5",  # noqa: S107 - the one of Slack's documentation
+        paced: bool = False,
+    ) -> None:
         super().__init__()
         self.token = token
         self.channels = channels
+        self.team = team
+        self.signing_secret = signing_secret
+        self.paced = paced
         self.posted: list[dict[str, Any]] = []
+        self.edited: list[dict[str, Any]] = []
+        self.whispers: list[dict[str, Any]] = []
+        self.messages: dict[str, SlackMessage] = {}
         self._script: deque[Answer] = deque()
+        self._tokens: dict[str, tuple[float, float]] = {}
 
     @property
     def base_url(self) -> str:
@@ -29,7 +86,24 @@ class FakeSlack(Server):
 
     @property
     def webhook_url(self) -> str:
-        return f"{self.origin}/services/T000/B000/s3cr3t"
+        return f"{self.origin}{_HOOK}"
+
+    @property
+    def response_url(self) -> str:
+        return f"{self.origin}{_RESPONSES}"
+
+    @property
+    def roots(self) -> list[SlackMessage]:
+        """What stands in its channel, oldest first."""
+        return [one for one in list(self.messages.values()) if one.thread_ts is None]
+
+    def replies(self, ts: str) -> list[SlackMessage]:
+        """What stands in the thread of a message, oldest first."""
+        return [one for one in list(self.messages.values()) if one.thread_ts == ts]
+
+    def delete(self, ts: str) -> None:
+        """As a person deletes a message."""
+        del self.messages[ts]
 
     def script(self, *answers: Answer) -> None:
         self._script.extend(answers)
@@ -37,26 +111,95 @@ class FakeSlack(Server):
     def fail(self, *codes: str, headers: Mapping[str, str] | None = None) -> None:
         self.script(*(_slack(ok=False, error=code, headers=headers or {}) for code in codes))
 
+    def press(
+        self,
+        ts: str,
+        action: str,
+        *,
+        choice: str | None = None,
+        user: Mapping[str, Any] | None = None,
+        at: float | None = None,
+        **changes: Any,
+    ) -> tuple[dict[str, str], bytes]:
+        """The headers and the body of the request for a button of a message; `choice` ends an option's value.
+
+        `at` are seconds of the epoch (now). `changes` replace members of the payload.
+        """
+        payload = self._payload(self.messages[ts], action, choice, user or self.person("ann"))
+        body = urlencode({"payload": json.dumps({**payload, **changes})}).encode()
+        return self.signed(body, at=at), body
+
+    def person(self, name: str, **changes: Any) -> dict[str, Any]:
+        """A user of this workspace, as payloads name them."""
+        return {
+            "id": f"U{name.upper()}", "username": name, "name": name, "team_id": self.team, **changes
+        }  # fmt: skip
+
+    def signed(self, body: bytes, *, at: float | None = None, secret: str | None = None) -> dict[str, str]:
+        """The headers with which Slack sends a body: https://docs.slack.dev/authentication/verifying-requests-from-slack."""
+        stamp = str(int(time.time() if at is None else at))
+        key = (self.signing_secret if secret is None else secret).encode()
+        digest = hmac.new(key, b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+        return {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Slack-Request-Timestamp": stamp,
+            "X-Slack-Signature": f"v0={digest}",
+        }
+
     def handle(self, request: Request) -> Answer:
+        if request.path == _RESPONSES:
+            self.whispers.append(request.json())
+            return Answer(body=b"ok")
         if self._script:
             return self._script.popleft()
-        if request.path == "/api/chat.postMessage":
-            return self._api(request)
-        if request.path == "/services/T000/B000/s3cr3t":
+        if request.path == _HOOK:
             return self._hook(request)
-        return Answer(status=404, body=b"no_service")
-
-    def _api(self, request: Request) -> Answer:
+        method = request.path.removeprefix("/api/")
+        known = {"chat.postMessage": self._post, "chat.update": self._update, "auth.test": self._auth}
+        if method not in known or method == request.path:
+            return Answer(status=404, body=b"no_service")
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return _slack(ok=False, error="invalid_auth")
-        document = request.json()
-        if document.get("channel") not in self.channels:
+        return known[method](request.json())
+
+    def _post(self, document: dict[str, Any]) -> Answer:
+        channel = self._channel(document.get("channel"))
+        if channel is None:
             return _slack(ok=False, error="channel_not_found")
         if slack_complaint(document) is not None:
             return _slack(ok=False, error="invalid_blocks")
+        if self.paced and not self._take_token(channel):
+            headers = {"Retry-After": "1"}
+            return _slack(ok=False, error="ratelimited", headers=headers, status=429)
         self.posted.append(document)
         ts = f"1700000000.{len(self.posted):06d}"
-        return _slack(ok=True, channel="C000", ts=ts, message={"text": document["text"], "ts": ts})
+        self.messages[ts] = SlackMessage(
+            ts=ts, channel=channel, document=document, thread_ts=document.get("thread_ts")
+        )
+        message = {"type": "message", "text": document["text"], "ts": ts, "team": self.team}
+        return _slack(ok=True, channel=channel, ts=ts, message=message)
+
+    def _update(self, document: dict[str, Any]) -> Answer:
+        known = self.messages.get(str(document.get("ts")))
+        # An edit wants the channel's id: its name is not enough.
+        if document.get("channel") not in self._ids().values():
+            return _slack(ok=False, error="channel_not_found")
+        if known is None or known.channel != document["channel"]:
+            return _slack(ok=False, error="message_not_found")
+        if slack_complaint(document) is not None:
+            return _slack(ok=False, error="invalid_blocks")
+        self.edited.append(document)
+        self.messages[known.ts] = SlackMessage(
+            ts=known.ts,
+            channel=known.channel,
+            document=document,
+            thread_ts=known.thread_ts,
+            edits=known.edits + 1,
+        )
+        return _slack(ok=True, channel=known.channel, ts=known.ts, text=document.get("text", ""))
+
+    def _auth(self, _document: dict[str, Any]) -> Answer:
+        return _slack(ok=True, team="Example", team_id=self.team, user="notifier", user_id="UBOT")
 
     def _hook(self, request: Request) -> Answer:
         document = request.json()
@@ -65,49 +208,77 @@ class FakeSlack(Server):
         self.posted.append(document)
         return Answer(headers={"Content-Type": "text/html"}, body=b"ok")
 
+    def _ids(self) -> dict[str, str]:
+        return {name: f"C{index:03}" for index, name in enumerate(self.channels)}
 
-def _slack(*, headers: Mapping[str, str] | None = None, **document: Any) -> Answer:
+    def _channel(self, wanted: Any) -> str | None:
+        ids = self._ids()
+        return wanted if wanted in ids.values() else ids.get(wanted)
+
+    def _take_token(self, channel: str) -> bool:
+        now = time.monotonic()
+        tokens, since = self._tokens.get(channel, (float(BURST), now))
+        tokens = min(float(BURST), tokens + now - since)
+        self._tokens[channel] = (tokens - 1 if tokens >= 1 else tokens, now)
+        return tokens >= 1
+
+    def _payload(
+        self, message: SlackMessage, action: str, choice: str | None, user: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """As documented: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload."""
+        names = {id_: name.removeprefix("#") for name, id_ in self._ids().items()}
+        return {
+            "type": "block_actions",
+            "user": dict(user),
+            "api_app_id": "A000",
+            "token": "the-verification-token-of-old",
+            "container": {
+                "type": "message",
+                "message_ts": message.ts,
+                "channel_id": message.channel,
+                "is_ephemeral": False,
+            },
+            "trigger_id": "12321423423.333649436676.d8c1bb837935619ccad0f624c448ffb3",
+            "team": {"id": self.team, "domain": "example"},
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "channel": {"id": message.channel, "name": names[message.channel]},
+            "message": {
+                "type": "message",
+                "user": "UBOT",
+                "bot_id": "B000",
+                "app_id": "A000",
+                "team": self.team,
+                "ts": message.ts,
+                "text": message.document.get("text", ""),
+                "blocks": message.document.get("blocks", []),
+            },
+            "state": {"values": {}},
+            "response_url": self.response_url,
+            "actions": [_pressed(message.buttons[action], choice)],
+        }
+
+
+def _pressed(element: Mapping[str, Any], choice: str | None) -> dict[str, Any]:
+    """An element as a payload shows it, once somebody has used it."""
+    used = {
+        "type": element["type"],
+        "action_id": element["action_id"],
+        "block_id": "b1",
+        "action_ts": "1700000001.000001",
+    }
+    if element["type"] == "button":
+        return {
+            **used,
+            **{name: element[name] for name in ("text", "value", "style", "url") if name in element},
+        }
+    [option] = [one for one in element["options"] if one["value"].endswith(f":{choice}")]
+    return {**used, "placeholder": element.get("placeholder"), "selected_option": option}
+
+
+def _slack(*, headers: Mapping[str, str] | None = None, status: int = 200, **document: Any) -> Answer:
     return Answer(
+        status=status,
         headers={"Content-Type": "application/json; charset=utf-8", **(headers or {})},
         body=json.dumps(document).encode(),
     )
-
-
-# Not documented, and measured differently by those who met it: the least that was refused.
-_ALL_BLOCKS = 11_300
-_SLACK_LIMITS = {"header": 150, "section": 3_000, "context": 3_000}
-
-
-def slack_complaint(document: Mapping[str, Any]) -> str | None:
-    """Which of Slack's limits a message breaks, or None."""
-    blocks = document.get("blocks", [])
-    if not document.get("text") and not blocks:
-        return "no_text"
-    if len(blocks) > 50:
-        return "more than 50 blocks"
-    if len(json.dumps(blocks, ensure_ascii=False)) > _ALL_BLOCKS:
-        return "msg_blocks_too_long"
-    return next((why for why in map(_block_complaint, blocks) if why is not None), None)
-
-
-def _block_complaint(block: Mapping[str, Any]) -> str | None:
-    kind = block.get("type")
-    if kind not in _SLACK_LIMITS:
-        return f"unknown block {kind}"
-    parts = [block["text"]] if "text" in block else []
-    fields = block.get("fields", [])
-    elements = block.get("elements", [])
-    if not parts and not fields and not elements:
-        return f"an empty {kind}"
-    if len(fields) > 10 or len(elements) > 10:
-        return f"more than 10 parts in a {kind}"
-    limits = [(part, _SLACK_LIMITS[kind]) for part in [*parts, *elements]] + [
-        (part, 2_000) for part in fields
-    ]
-    return next(
-        (f"a text in a {kind} of the wrong length" for part, limit in limits if _too_long(part, limit)), None
-    )
-
-
-def _too_long(part: Mapping[str, Any], limit: int) -> bool:
-    return not 1 <= len(part["text"].encode("utf-16-le")) // 2 <= limit

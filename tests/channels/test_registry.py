@@ -25,7 +25,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "from": "Notifier <n@example.com>",
         "to": ["Ann <ann@example.com>", "bob@example.com"],
     },
-    "slack": {"token": "xoxb-1", "channel": "#oncall"},
+    "slack": {"token": "xoxb-1", "channel": "#oncall", "signing_secret": "8f742231b10e8888abcd99yyyzzz85a5"},
     "webhook": {
         "url": "https://u:p@hooks.example.com/n?key=1#x",
         "secret": SECRET,
@@ -95,7 +95,9 @@ def test_a_slack_webhooks_target_hides_its_path() -> None:
         ("webhook", {"secret": [SECRET, "pa55word"]}, ("secret", 1), "whsec_"),
         ("webhook", {"secret": [SECRET, SECRET, SECRET]}, ("secret",), "at most 2"),
         ("webhook", {"allow_addresses": ["10.20.0.1/16"]}, ("allow_addresses", 0), "network"),
-        ("slack", {"signing_secret": "pa55word"}, ("signing_secret",), "later version"),
+        ("slack", {"signing_secret": "pa55word"}, ("signing_secret",), "Signing Secret"),
+        ("slack", {"time_zone": "Europe/Pa55word"}, ("time_zone",), "IANA"),
+        ("slack", {"time_zone": "../pa55word"}, ("time_zone",), "IANA"),
         ("slack", {"webhook_url": "https://hooks.slack.com/pa55word"}, (), "both ways"),
         ("slack", {"channel": None}, (), "needs `token` and `channel`"),
         ("console", {"color": True}, ("color",), "unknown key"),
@@ -219,3 +221,26 @@ async def test_a_kind_that_cannot_open_its_channel_is_a_problem(toolbox: Toolbox
     with pytest.raises(ConfigError, match=r"notifier.yaml:1:3: channels.c: the kind pager") as caught:
         registry.open(config, toolbox)
     assert "pa55word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"webhook_url": "https://hooks.slack.com/services/pa55word"}, "only posts: no message is edited"),
+        ({"token": "xoxb-1", "channel": "#oncall"}, "no buttons"),
+    ],
+)
+def test_what_a_slack_channel_cannot_do_is_a_warning(options: dict[str, str], words: str) -> None:
+    """An incoming webhook only posts, and a bot without its app's secret has no buttons: both may be used."""
+    config = registry.validate(block("slack", options), allow_private=False)
+    assert isinstance(config, registry.ChannelConfig)
+    [warning] = config.warnings
+    assert words in warning.message
+    assert "pa55word" not in warning.message
+
+
+def test_a_secret_of_an_incoming_webhook_is_a_mistake() -> None:
+    """Buttons need a bot."""
+    options = {"webhook_url": "https://hooks.slack.com/x", "signing_secret": GOOD["slack"]["signing_secret"]}
+    (problem,) = problems("slack", options)
+    assert "`signing_secret`" in problem.message

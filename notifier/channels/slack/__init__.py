@@ -1,0 +1,38 @@
+"""Slack, by a bot's token (threads that are kept up to date, buttons) or by an incoming webhook (posting only)."""
+
+from __future__ import annotations
+
+from notifier.channels.base import Kind, Toolbox
+from notifier.channels.slack.answers import SlackError, read_api, read_hook
+from notifier.channels.slack.blocks import Look, payload, reply, root
+from notifier.channels.slack.sender import SlackChannel
+from notifier.channels.slack.settings import SlackSettings, targets, warnings
+from notifier.domain.time import SECOND
+
+__all__ = [
+    "KIND",
+    "Look",
+    "SlackChannel",
+    "SlackError",
+    "SlackSettings",
+    "payload",
+    "read_api",
+    "read_hook",
+    "reply",
+    "root",
+]
+
+
+def _open(_name: str, settings: SlackSettings, toolbox: Toolbox) -> SlackChannel:
+    return SlackChannel(settings, toolbox)
+
+
+KIND = Kind(
+    name="slack",
+    settings=SlackSettings,
+    open=_open,
+    targets=targets,
+    warnings=warnings,
+    pace=SECOND,
+    concurrency=4,
+)

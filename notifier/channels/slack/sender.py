@@ -1,0 +1,122 @@
+"""The sender: an incoming webhook posts, a bot keeps one root for an episode up to date and replies under it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from notifier.channels.base import Toolbox
+from notifier.channels.http import parse_url
+from notifier.channels.slack import anchors, blocks
+from notifier.channels.slack.anchors import Anchor
+from notifier.channels.slack.answers import SlackError, read_api, read_hook
+from notifier.channels.slack.settings import SlackSettings
+from notifier.domain.delivery import Receipt, Thread
+from notifier.domain.errors import SendError
+from notifier.domain.message import Message
+from notifier.domain.notification import Reason
+
+# Nobody hears of a reply who does not follow the thread: what needs somebody is shown in the channel as well.
+QUIET = frozenset({Reason.ACKNOWLEDGED, Reason.RESOLVED})
+_ALONE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
+_STAYS = frozenset({"cant_update_message", "edit_window_closed"})
+_LOST = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
+_POSTED = {"unfurl_links": False, "unfurl_media": False}
+TEAM_PATIENCE_S = 3.0
+
+
+class SlackChannel:
+    def __init__(self, settings: SlackSettings, toolbox: Toolbox) -> None:
+        self._http = toolbox.http
+        self._hook = None if settings.webhook_url is None else settings.webhook_url.get_secret_value()
+        self._channel = settings.channel or ""
+        base = parse_url(settings.base_url)
+        self._base = settings.base_url.rstrip("/")
+        self._origin = f"{base.scheme}://{base.netloc.decode('ascii')}"
+        self._look = blocks.Look(buttons=settings.signing_secret is not None, time_zone=settings.time_zone)
+        self._headers = {"Content-Type": "application/json; charset=utf-8"}
+        if settings.token is not None:
+            self._headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"
+        self._known_team = ""
+
+    async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:  # noqa: ARG002
+        if self._hook is not None:
+            return await self._through(self._hook, message)
+        anchor = anchors.read(thread.ref)
+        if anchor is None:
+            return await self._open(message, thread)
+        if not anchor.channel:
+            anchor = replace(anchor, channel=self._own_id())
+        try:
+            await self._go_on(message, thread, anchor)
+        except SlackError as error:
+            if error.code not in _LOST:
+                raise
+            # Somebody deleted the root: what is to be told must not go with it.
+            return await self._open(message, thread)
+        return Receipt(ref=thread.ref)
+
+    async def aclose(self) -> None:
+        return None
+
+    async def _open(self, message: Message, thread: Thread) -> Receipt:
+        body = {**self._body(message, thread), **_POSTED, "channel": self._channel}
+        posted = anchors.posted(await self._call("chat.postMessage", body))
+        if posted is None:
+            return Receipt()
+        return Receipt(ref=str(replace(posted, team=posted.team or await self._team())))
+
+    async def _go_on(self, message: Message, thread: Thread, anchor: Anchor) -> None:
+        """Edit the root, and say below it what has changed. A storm has the one message that is edited, and no more."""
+        if anchor.channel:
+            await self._edit(self._body(message, thread), anchor)
+        if message.reason is Reason.DIGEST and anchor.channel:
+            return
+        said = blocks.payload(message) if message.reason in _ALONE else blocks.reply(message)
+        where: dict[str, Any] = {"channel": anchor.channel or self._channel, "thread_ts": anchor.ts}
+        if message.reason not in QUIET:
+            where["reply_broadcast"] = True
+        await self._call("chat.postMessage", {**said, **_POSTED, **where})
+
+    async def _edit(self, body: Mapping[str, Any], anchor: Anchor) -> None:
+        try:
+            await self._call("chat.update", {**body, "channel": anchor.channel, "ts": anchor.ts})
+        except SlackError as error:
+            if error.code not in _STAYS:
+                raise
+
+    def _body(self, message: Message, thread: Thread) -> dict[str, Any]:
+        if message.reason in _ALONE or message.group is None:
+            return blocks.payload(message)
+        before = anchors.read(thread.previous_ref)
+        if before is not None and not before.channel:
+            before = replace(before, channel=self._own_id())
+        link = None if before is None else anchors.link(before, self._origin)
+        return blocks.root(message, replace(self._look, previous=link))
+
+    def _own_id(self) -> str:
+        """The channel's id where the configuration gives it: an edit and a link need one, a name is not enough."""
+        return self._channel if re.fullmatch(r"[CG][A-Z0-9]{2,40}", self._channel) else ""
+
+    async def _team(self) -> str:
+        """The workspace's id, asked for once. What has been posted is not lost for it."""
+        if not self._known_team:
+            try:
+                async with asyncio.timeout(TEAM_PATIENCE_S):
+                    answer = await self._call("auth.test", {})
+            except (SendError, TimeoutError):
+                return ""
+            self._known_team = anchors.id_of(answer.get("team_id"))
+        return self._known_team
+
+    async def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        url = parse_url(f"{self._base}/{method}")
+        return read_api(await self._http.post(url, blocks.encoded(body), headers=self._headers))
+
+    async def _through(self, hook: str, message: Message) -> Receipt:
+        body = {**blocks.payload(message), **_POSTED}
+        reply = await self._http.post(parse_url(hook), blocks.encoded(body), headers=self._headers)
+        return read_hook(reply)

@@ -1,0 +1,88 @@
+"""A Slack channel's block in the configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from notifier.channels.base import ChannelSettings
+from notifier.channels.http import parse_url
+
+
+def _url(text: str) -> str:
+    parse_url(text)
+    return text
+
+
+def _secret_url(secret: SecretStr) -> SecretStr:
+    parse_url(secret.get_secret_value())
+    return secret
+
+
+def _token(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+        raise ValueError("must be a token such as xoxb-..., without spaces or line breaks")
+    return secret
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]{16,}", secret.get_secret_value()):
+        raise ValueError("must be the app's Signing Secret: 32 hex digits, from the app's Basic Information")
+    return secret
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("is no time zone of the IANA database: write one such as Europe/Berlin") from None
+    return text
+
+
+class SlackSettings(ChannelSettings):
+    """Either `token` and `channel`, or `webhook_url`. With `signing_secret`, messages of the bot have buttons.
+
+    `time_zone` is that of the button's "until 09:00".
+    """
+
+    token: Annotated[SecretStr, AfterValidator(_token)] | None = None
+    channel: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    webhook_url: Annotated[SecretStr, AfterValidator(_secret_url)] | None = None
+    base_url: Annotated[str, AfterValidator(_url)] = "https://slack.com/api/"
+    signing_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
+    time_zone: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_zone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SlackSettings:
+        if self.webhook_url is not None:
+            if self.token is not None or self.channel is not None:
+                raise ValueError("has both ways: keep `token` and `channel`, or `webhook_url`")
+            if self.signing_secret is not None:
+                raise ValueError(
+                    "has `signing_secret`, which is for a bot's buttons: give `token` and `channel`, or remove it"
+                )
+        elif self.token is None or self.channel is None:
+            raise ValueError("needs `token` and `channel` (a bot), or `webhook_url` (an incoming webhook)")
+        return self
+
+
+def warnings(settings: SlackSettings) -> Iterator[str]:
+    """What a channel like this one cannot do."""
+    if settings.webhook_url is not None:
+        yield (
+            "an incoming webhook only posts: no message is edited, there are no threads and no buttons; "
+            "a bot (`token` and `channel`) has them"
+        )
+    elif settings.signing_secret is None:
+        yield "without `signing_secret` its messages have no buttons: it is in the Slack app's Basic Information"
+
+
+def targets(settings: SlackSettings) -> tuple[str, ...]:
+    """A webhook's path is its secret, so its target goes by the host alone."""
+    if settings.webhook_url is None:
+        return (settings.channel or "",)
+    return (parse_url(settings.webhook_url.get_secret_value()).host,)

@@ -343,7 +343,8 @@ def state(told: Told, at: Instant | None = None) -> str:
     incident = told.incident
     match told.reason:
         case Reason.ACKNOWLEDGED:
-            return _done("Acknowledged", told.actor or incident.acknowledged_by, incident, at)
+            said = _done("Acknowledged", told.actor or incident.acknowledged_by, incident, at)
+            return said + (_since_then(incident) if incident.state is State.RESOLVED else "")
         case Reason.RESOLVED:
             return _done("Resolved", told.actor, incident, incident.resolved_at or at)
         case Reason.ESCALATED:

@@ -12,12 +12,7 @@ def union(older: Message, newer: Message) -> Message:
     told = {one.incident.id: one for one in newer.told}
     for one in older.told:
         known = told.get(one.incident.id)
-        if known is None:
-            told[one.incident.id] = one
-        else:
-            told[one.incident.id] = Told(
-                incident=known.incident, reason=leading({one.reason, known.reason}) or known.reason
-            )
+        told[one.incident.id] = one if known is None else _both(one, known)
     both = sum(1 for one in older.told if any(one.incident.id == two.incident.id for two in newer.told))
     totals = dict(newer.totals)
     for reason, count in older.totals.items():
@@ -30,4 +25,12 @@ def union(older: Message, newer: Message) -> Message:
         more=max(0, older.more + newer.more + len(older.told) + len(newer.told) - both - len(shown)),
         totals=totals,
         suppressed=older.suppressed + newer.suppressed,
+    )
+
+
+def _both(older: Told, newer: Told) -> Told:
+    """As it is now, for the first of the two reasons, with who gave that one."""
+    reason = leading({older.reason, newer.reason}) or newer.reason
+    return Told(
+        incident=newer.incident, reason=reason, actor=newer.actor if newer.reason is reason else older.actor
     )

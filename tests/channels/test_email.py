@@ -158,6 +158,10 @@ def test_the_references_stay_over_an_episode() -> None:
             "Resolved after 1m: ",
         ),
         (own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT), "Resolved: "),
+        (
+            own_group(reason=Reason.ACKNOWLEDGED, state=State.RESOLVED, resolved_at=AT + MINUTE, actor="ann"),
+            "Acknowledged by ann after 1m, resolved after 1m: ",
+        ),
         (own_group(reason=Reason.REOPENED, actor="cy"), "Reopened by cy: "),
         (own_group(reason=Reason.REOPENED), "Back again: "),
         (own_group(reason=Reason.ESCALATED), "Escalated after 1m: "),

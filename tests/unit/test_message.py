@@ -100,6 +100,23 @@ def test_the_newer_message_carries_the_older_one() -> None:
     assert (both.id, both.at) == (newer.id, newer.at)
 
 
+@pytest.mark.parametrize(
+    ("older", "newer", "reason", "actor"),
+    [
+        ((Reason.OPENED, None), (Reason.ACKNOWLEDGED, "ann"), Reason.OPENED, None),
+        ((Reason.REOPENED, "ann"), (Reason.RESOLVED, "bo"), Reason.REOPENED, "ann"),
+        ((Reason.REOPENED, "ann"), (Reason.REOPENED, "bo"), Reason.REOPENED, "bo"),
+        ((Reason.RESOLVED, "ann"), (Reason.REOPENED, None), Reason.REOPENED, None),
+    ],
+)
+def test_the_reason_keeps_who_gave_it(
+    older: tuple[Reason, str | None], newer: tuple[Reason, str | None], reason: Reason, actor: str | None
+) -> None:
+    """Nobody is named for what another has done."""
+    parts = [message(one, replace(told(1, one), actor=who)) for one, who in (older, newer)]
+    assert [(one.reason, one.actor) for one in union(*parts).told] == [(reason, actor)]
+
+
 def test_at_most_twenty_are_shown_and_the_rest_counted() -> None:
     """Fifteen and fifteen, five of them shared: twenty shown, five more."""
     older = message(Reason.OPENED, *(told(n, Reason.OPENED) for n in range(15)), more=3)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.settings import RetentionSettings
-from notifier.store import ledger
+from notifier.store import ledger, tokens
 from notifier.store.database import Tx
 from notifier.store.schema import (
     OPEN,
@@ -35,6 +35,8 @@ IDS_KEPT: Duration = 2 * DAY
 """Ids stay unique per project for at least 24 hours."""
 MINUTES_KEPT: Duration = 2 * DAY
 PROCESSES_KEPT: Duration = DAY
+TOKENS_KEPT: Duration = DAY
+"""After they have expired, so that a page can say so."""
 FULL_AT = 0.9
 LIVE = ("pending", "sending")
 
@@ -69,6 +71,7 @@ class Keeper:
             lambda: old_incidents(tx, tx.now - keep.incidents),
             lambda: old_task_runs(tx, tx.now - keep.task_runs),
             lambda: old_processes(tx, tx.now - PROCESSES_KEPT),
+            lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, BATCH),
         )
         return any(job() for job in jobs) or self._ids(tx) or self._hourly(tx)
 

@@ -12,10 +12,20 @@ from notifier.domain.errors import SendError, StoreFull
 from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.settings import RetentionSettings
-from notifier.store import intake
+from notifier.store import intake, tokens
 from notifier.store.housekeeping import Keeper
 from notifier.store.intake import Intake
-from notifier.store.schema import attempts, deliveries, event_ids, events, groups, incidents, members, tallies
+from notifier.store.schema import (
+    action_tokens,
+    attempts,
+    deliveries,
+    event_ids,
+    events,
+    groups,
+    incidents,
+    members,
+    tallies,
+)
 from notifier.store.sizes import bytes_in_use
 from tests.store.conftest import Bench, new_id
 
@@ -95,6 +105,22 @@ async def test_minutes_become_hours_with_the_same_sum(bench: Bench) -> None:
     assert sum(row.n for row in rows) == 130
     assert len(rows) == 3
     assert all(row.minute % HOUR == 0 for row in rows)
+
+
+async def test_tokens_of_links_go_a_day_after_they_expired(bench: Bench) -> None:
+    """Until then a page can say that a link has expired."""
+    now = bench.clock.now()
+    await bench.database.write(
+        lambda tx: tokens.mint(
+            tx, project="p", incident=1, action="resolve", recipient="ann@example.com", expires_at=now + DAY
+        )
+    )
+    bench.clock.advance(2 * DAY)
+    await _keep(bench)
+    assert await _count(bench, action_tokens) == 1
+    bench.clock.advance(1)
+    await _keep(bench)
+    assert await _count(bench, action_tokens) == 0
 
 
 async def test_ids_are_kept_for_a_day_at_least(bench: Bench) -> None:

@@ -1,0 +1,361 @@
+"""A route is gone from the configuration: its incidents follow the new tree with all that was told about them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.event import Severity
+from notifier.domain.matcher import parse
+from notifier.domain.route import Route, Step
+from notifier.domain.time import HOUR, MINUTE, SECOND
+from notifier.store import alerting, configurations, reroute
+from notifier.store.database import Tx
+from notifier.store.schema import configurations as known
+from notifier.store.schema import groups, incidents, members
+from tests.store.conftest import Bench
+
+pytestmark = pytest.mark.anyio
+
+BILLING = Route(
+    key="billing",
+    name='service="billing"',
+    match=(parse('service="billing"'),),
+    channels=("chat",),
+    group_wait=0,
+)
+ROOT = Route(key="root", name="default", channels=("mail",), group_wait=0, group_interval=5 * MINUTE)
+OLD = replace(ROOT, routes=(BILLING,))
+OTHER = replace(ROOT, routes=(replace(BILLING, key="other", channels=("desk",)),))
+
+
+@pytest.fixture
+async def bench(bench: Bench) -> Bench:
+    """Two channels, and a route of its own for billing."""
+    bench.channels = {"mail": ("a@example.com",), "chat": ("#billing",), "desk": ("#desk",)}
+    bench.route = OLD
+    await bench.start()
+    return bench
+
+
+async def _mark(bench: Bench) -> None:
+    keys = tuple(route.key for route in bench.route.walk())
+    after: str | None = ""
+    while after is not None:
+        after = await bench.database.write(lambda tx, after=after: reroute.mark(tx, keys, after))  # type: ignore[misc]
+
+
+async def _follow(bench: Bench, tree: Route) -> int:
+    """Take another tree into use; how many transactions moved the members."""
+    bench.route = tree
+    await _mark(bench)
+    keys = {route.key for route in tree.walk()}
+
+    def step(tx: Tx) -> bool:
+        due = sa.select(groups).where(groups.c.due_at <= tx.now, groups.c.route.not_in(keys))
+        row = tx.run(due.order_by(groups.c.id).limit(1).with_for_update()).first()
+        if row is not None:
+            reroute.reroute(tx, bench.plan, row)
+        return row is not None
+
+    turns = 0
+    while await bench.database.write(step):
+        turns += 1
+    return turns
+
+
+async def _told(bench: Bench) -> list[tuple[str, str, list[str]]]:
+    """(reason, target, fingerprints) of what goes out now."""
+    await bench.alert()
+    return sorted(
+        (job.reason.value, job.address, sorted(one.incident.fingerprint for one in job.message.told))
+        for job in await bench.deliver_all()
+    )
+
+
+async def _rows(bench: Bench, table: sa.Table) -> list[dict[str, Any]]:
+    key = table.primary_key.columns.values()
+    rows = await bench.database.read(lambda tx: tx.run(sa.select(table).order_by(*key)).mappings().all())
+    return [dict(row) for row in rows]
+
+
+async def _homes(bench: Bench) -> dict[str, str]:
+    """Where each open incident is a member: fingerprint -> route."""
+    query = (
+        sa.select(incidents.c.fingerprint, groups.c.route)
+        .join(members, members.c.incident == incidents.c.number)
+        .join(groups, groups.c.id == members.c.group_id)
+        .where(incidents.c.closed == 0)
+    )
+    rows = await bench.database.read(lambda tx: tx.run(query).all())
+    return {row.fingerprint: row.route for row in rows}
+
+
+async def test_what_was_told_is_not_told_again_and_its_end_reaches_old_and_new(bench: Bench) -> None:
+    """Told by billing's route, which is then gone: nothing again; `resolved` to the new route and the old thread."""
+    await bench.post(bench.event())
+    await bench.alert()
+    (opened,) = await bench.deliver_all()
+    assert (opened.reason.value, opened.address) == ("opened", "#billing")
+    assert await _follow(bench, ROOT) == 1
+    assert await _told(bench) == []
+    assert await _homes(bench) == {"fp": "root"}
+    bench.clock.advance(10 * MINUTE)
+    assert await _told(bench) == []
+    await bench.post(bench.event(status="resolved"))
+    await bench.alert()
+    jobs = await bench.deliver_all()
+    assert sorted(job.address for job in jobs) == ["#billing", "a@example.com"]
+    assert {job.reason.value for job in jobs} == {"resolved"}
+    (after,) = [job for job in jobs if job.address == "#billing"]
+    assert after.thread.id == opened.thread.id
+
+
+async def test_a_repeat_keeps_its_time(bench: Bench) -> None:
+    """Told at noon and moved at one, it is repeated at four by the route that it went to."""
+    await bench.post(bench.event())
+    assert len(await _told(bench)) == 1
+    bench.clock.advance(HOUR)
+    await _follow(bench, ROOT)
+    await bench.post(bench.event())
+    bench.clock.advance(3 * HOUR - 1)
+    assert await _told(bench) == []
+    bench.clock.advance(1)
+    assert await _told(bench) == [("repeated", "a@example.com", ["fp"])]
+
+
+async def test_what_was_not_told_yet_is_told_by_the_new_route(bench: Bench) -> None:
+    """It waited for billing's `group_wait`; the default route tells it, once, after its own."""
+    bench.route = replace(ROOT, routes=(replace(BILLING, group_wait=10 * MINUTE),))
+    await bench.post(bench.event())
+    assert await _told(bench) == []
+    assert await _follow(bench, replace(ROOT, group_wait=MINUTE)) == 1
+    assert await _told(bench) == []
+    bench.clock.advance(MINUTE)
+    assert await _told(bench) == [("opened", "a@example.com", ["fp"])]
+    bench.clock.advance(HOUR)
+    assert await _told(bench) == []
+
+
+async def test_what_is_held_stays_held(bench: Bench) -> None:
+    """With the silence that holds it, and the time when it is looked at again."""
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.deliver_all()
+    again = bench.clock.now() + 2 * HOUR
+    held = {
+        "told_at": None, "first_told_at": None, "told_state": None, "held_by": "silenced", "hold_ref": "s1",
+        "repeat_at": again,
+    }  # fmt: skip
+    await bench.database.write(lambda tx: tx.run(sa.update(members).values(**held)))
+    await bench.database.write(lambda tx: tx.run(sa.update(groups).values(active=0)))
+    assert await _follow(bench, ROOT) == 1
+    assert await _told(bench) == []
+    (member,) = await _rows(bench, members)
+    assert (member["held_by"], member["hold_ref"], member["changed_at"]) == ("silenced", "s1", None)
+    (home,) = [row for row in await _rows(bench, groups) if row["route"] == "root"]
+    assert (home["id"], home["due_at"], home["active"]) == (member["group_id"], again, 0)
+
+
+async def test_what_the_old_route_held_is_decided_anew(bench: Bench) -> None:
+    """A mute time was the old route's: the new one has none, and tells."""
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.deliver_all()
+    held = {"told_at": None, "first_told_at": None, "told_state": None, "held_by": "mute_time"}
+    await bench.database.write(lambda tx: tx.run(sa.update(members).values(**held)))
+    await _follow(bench, ROOT)
+    bench.clock.advance(5 * MINUTE)
+    assert await _told(bench) == [("unmuted", "a@example.com", ["fp"])]
+
+
+async def test_one_that_is_resolved_meanwhile_is_told_by_the_new_route(bench: Bench) -> None:
+    """The end came before the group was looked at: it is still told."""
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.deliver_all()
+    await bench.post(bench.event(status="resolved"))
+    bench.clock.advance(10 * MINUTE)
+    # Attention only: the group is due under a route that is gone.
+    bench.route = ROOT
+    await bench.database.write(lambda tx: alerting.attend(tx, bench.plan))
+    bench.clock.advance(10 * MINUTE)
+    assert await _follow(bench, ROOT) == 1
+    bench.clock.advance(10 * MINUTE)
+    assert await _told(bench) == [
+        ("resolved", "#billing", ["fp"]),
+        ("resolved", "a@example.com", ["fp"]),
+    ]
+
+
+async def test_members_that_part_leave_a_thread_that_follows_theirs(bench: Bench) -> None:
+    """One group becomes two: each end is told at the old target in a thread that names the old one."""
+    bench.route = replace(ROOT, routes=(replace(BILLING, group_by=("service",)),))
+    eu, us = (bench.event(name, more_labels={"region": name}) for name in ("eu", "us"))
+    await bench.post(eu, us)
+    await bench.alert()
+    (opened,) = await bench.deliver_all()
+    assert await _follow(bench, replace(ROOT, group_by=("region",))) == 1
+    assert await _told(bench) == []
+    await bench.post(bench.event("eu", status="resolved"))
+    bench.clock.advance(10 * MINUTE)
+    await bench.alert()
+    jobs = await bench.deliver_all()
+    assert sorted(job.address for job in jobs) == ["#billing", "a@example.com"]
+    (after,) = [job for job in jobs if job.address == "#billing"]
+    assert after.message.previous_thread_id == opened.thread.id
+    assert await _homes(bench) == {"us": "root"}
+
+
+async def test_a_group_that_is_there_takes_them_into_its_episode(bench: Bench) -> None:
+    """The default route tells of another incident already: one group, one episode, nothing told twice."""
+    by_team = replace(BILLING, match=(parse('team="a"'),), key="team")
+    bench.route = replace(ROOT, routes=(by_team,))
+    await bench.post(bench.event("one"), bench.event("two", more_labels={"team": "a"}))
+    assert await _told(bench) == [("opened", "#billing", ["two"]), ("opened", "a@example.com", ["one"])]
+    assert await _follow(bench, ROOT) == 1
+    bench.clock.advance(10 * MINUTE)
+    assert await _told(bench) == []
+    await bench.post(bench.event("two", status="resolved", more_labels={"team": "a"}))
+    assert await _told(bench) == [("resolved", "#billing", ["two"]), ("resolved", "a@example.com", ["two"])]
+    assert len(await _rows(bench, groups)) == 2
+
+
+async def test_a_group_whose_episode_was_over_begins_another(bench: Bench) -> None:
+    """What comes back to it is open and was told: its end is in the thread of those who were told."""
+    await bench.post(bench.event())
+    await bench.alert()
+    (first,) = await bench.deliver_all()
+    await _follow(bench, OTHER)
+    assert await _homes(bench) == {"fp": "other"}
+    await _follow(bench, OLD)
+    assert await _homes(bench) == {"fp": "billing"}
+    bench.clock.advance(10 * MINUTE)
+    assert await _told(bench) == []
+    await bench.post(bench.event(status="resolved"))
+    await bench.alert()
+    (last,) = await bench.deliver_all()
+    assert (last.reason.value, last.address, last.thread.id) == ("resolved", "#billing", first.thread.id)
+
+
+async def test_two_routes_that_end_in_one_group_leave_one_member(bench: Bench) -> None:
+    """Told by both, the incident is told once of its end, to everybody who heard of it."""
+    both = tuple(
+        replace(BILLING, key=key, name=key, channels=(channel,), continue_=key == "one")
+        for key, channel in (("one", "chat"), ("two", "desk"))
+    )
+    bench.route = replace(ROOT, routes=both)
+    await bench.post(bench.event())
+    assert len(await _told(bench)) == 2
+    assert await _follow(bench, ROOT) == 2
+    assert len(await _rows(bench, members)) == 1
+    assert await _told(bench) == []
+    await bench.post(bench.event(status="resolved"))
+    bench.clock.advance(10 * MINUTE)
+    assert await _told(bench) == [
+        ("resolved", address, ["fp"]) for address in ("#billing", "#desk", "a@example.com")
+    ]
+
+
+async def test_what_was_raised_before_it_moved_is_told_as_raised(bench: Bench) -> None:
+    """Its new route took it up before the old group was looked at: what was told there still counts."""
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.deliver_all()
+    critical = Route(
+        key="critical", name="c", match=(parse('severity="critical"'),), channels=("desk",), group_wait=0
+    )
+    bench.route = replace(ROOT, routes=(critical,))
+    await bench.post(bench.event(severity=Severity.CRITICAL))
+    await bench.database.write(lambda tx: alerting.attend(tx, bench.plan))
+    await _follow(bench, bench.route)
+    assert await _told(bench) == [("severity_raised", "#desk", ["fp"])]
+
+
+async def test_escalation_goes_on_where_it_was(bench: Bench) -> None:
+    """One step was taken; the new route's second step is due by the time since it was first told."""
+    steps = (Step(after=5 * MINUTE, channels=("desk",)), Step(after=15 * MINUTE, channels=("mail",)))
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.deliver_all()
+    told_at = bench.clock.now()
+    await bench.database.write(
+        lambda tx: tx.run(sa.update(members).values(escalated=1, decided="opened", decided_at=1))
+    )
+    bench.clock.advance(6 * MINUTE)
+    await _follow(bench, replace(ROOT, routes=(replace(BILLING, key="other", escalate=steps),)))
+    (member,) = await _rows(bench, members)
+    assert (member["escalated"], member["escalate_at"]) == (1, told_at + 15 * MINUTE)
+    assert (member["decided"], member["decided_at"]) == (None, None)
+    await _follow(bench, OLD)
+    (member,) = await _rows(bench, members)
+    assert (member["escalated"], member["escalate_at"]) == (1, None)
+
+
+async def test_what_is_settled_stays_where_it_is(bench: Bench) -> None:
+    """A resolved incident that everybody knows of moves nobody, and its group is not made due."""
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.post(bench.event(status="resolved"))
+    bench.clock.advance(10 * MINUTE)
+    await bench.alert()
+    await bench.deliver_all()
+    assert await _follow(bench, ROOT) == 0
+    (group,) = await _rows(bench, groups)
+    assert group["due_at"] is None
+
+
+async def test_a_large_group_moves_in_several_transactions(bench: Bench) -> None:
+    """More than 2,000 members: each is moved once and none is told again."""
+    count = reroute.MEMBERS_AT_ONCE + 10
+    for start in range(0, count, 500):
+        await bench.post(*(bench.event(f"fp-{n}") for n in range(start, min(count, start + 500))))
+    while len(await bench.alert()):
+        pass
+    await bench.deliver_all()
+    assert await _follow(bench, ROOT) == 2
+    assert len(await _rows(bench, members)) == count
+    assert len(await _homes(bench)) == count
+    bench.clock.advance(10 * MINUTE)
+    assert await _told(bench) == []
+    await bench.post(bench.event("fp-3", status="resolved"))
+    assert await _told(bench) == [("resolved", "#billing", ["fp-3"]), ("resolved", "a@example.com", ["fp-3"])]
+
+
+async def test_marking_goes_on_where_it_was(bench: Bench) -> None:
+    """In order of the groups' ids; what lies before is not looked at again."""
+    bench.route = replace(ROOT, routes=(replace(BILLING, group_by=("incident",)),))
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(4)))
+    await bench.alert()
+    await bench.deliver_all()
+    ids = [row["id"] for row in await _rows(bench, groups)]
+    bench.route = ROOT
+    assert await bench.database.write(lambda tx: reroute.mark(tx, ("root",), ids[1])) is None
+    now = bench.clock.now()
+    assert [row["id"] for row in await _rows(bench, groups) if row["due_at"] == now] == ids[2:]
+    assert await _follow(bench, ROOT) == 4
+    assert set((await _homes(bench)).values()) == {"root"}
+
+
+class TestConfigurations:
+    """Which configuration was loaded last."""
+
+    async def test_the_last_one_is_the_newest(self, bench: Bench) -> None:
+        """One that comes back is the newest again; other routes under the same version are another configuration."""
+
+        async def load(version: str, tree: Route) -> bool:
+            newest = await bench.database.read(lambda tx: configurations.is_newest(tx, version, tree))
+            bench.clock.advance(SECOND)
+            await bench.database.write(lambda tx: configurations.remember(tx, version, tree))
+            return newest
+
+        assert [await load(*one) for one in (("v1", OLD), ("v1", OLD), ("v2", ROOT), ("v1", OLD))] == [
+            False, True, False, False,
+        ]  # fmt: skip
+        assert not await load("v1", ROOT)
+        rows = {row["version"]: json.loads(row["routes"]) for row in await _rows(bench, known)}
+        assert rows == {"v1": {"root": ["default", None]}, "v2": {"root": ["default", None]}}

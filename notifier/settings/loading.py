@@ -12,6 +12,8 @@ from notifier.domain.route import Route
 from notifier.settings import environment
 from notifier.settings.channel_blocks import is_whole, read_channels
 from notifier.settings.document import LARGEST_FILE, MISSING, Node, Problems, interpolate, parse
+from notifier.settings.inhibition import read_inhibitions
+from notifier.settings.intervals import read_intervals
 from notifier.settings.model import (
     ChannelBlock,
     DatabaseSettings,
@@ -23,12 +25,12 @@ from notifier.settings.model import (
     Settings,
 )
 from notifier.settings.reading import Reader
-from notifier.settings.routes import read_name, read_root, route_key
+from notifier.settings.routes import Named, read_name, read_root, route_key
 from notifier.settings.sections import AUTO_RESOLVE, SECTIONS, read_section
 
 DEFAULT_FILE = "config/notifier.yaml"
 
-KEYS = frozenset(SECTIONS) | {"channels", "fallback", "route", "auto_resolve"}
+KEYS = frozenset(SECTIONS) | {"channels", "fallback", "route", "inhibit", "time_intervals", "auto_resolve"}
 
 ChannelCheck = Callable[[ChannelBlock, DeliverySettings], Iterable[Problem]]
 
@@ -91,6 +93,7 @@ def _read(reader: Reader, root: Node, warnings: Problems) -> Settings:
         channels=channels,
         fallback=fallback,
         route=route,
+        inhibit=read_inhibitions(reader, entries.get("inhibit"), warnings),
         source=None,
         version="",
     )
@@ -101,6 +104,7 @@ def _telling(
     reader: Reader, root: Node, entries: Mapping[str, Node], warnings: Problems
 ) -> tuple[Mapping[str, ChannelBlock], str | None, Route]:
     """Who is told. A file that says nothing of it gets the console, at once."""
+    intervals = read_intervals(reader, entries.get("time_intervals"))
     route = entries.get("route")
     if route is None and not entries.keys() & {"channels", "fallback"}:
         return _console(root.mark)
@@ -118,7 +122,8 @@ def _telling(
             root.mark, "`route` is missing: write `route: {channels: [...]}` to say who is told"
         )
         route = Node(value=MISSING, mark=root.mark, key=root.mark)
-    return channels, fallback, read_root(reader, route, names, fallback, warnings)
+    named = Named(channels=names, fallback=fallback, intervals=intervals)
+    return channels, fallback, read_root(reader, route, named, warnings)
 
 
 def _console(mark: Mark) -> tuple[Mapping[str, ChannelBlock], None, Route]:

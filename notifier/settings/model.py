@@ -8,7 +8,7 @@ from typing import Any
 
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import Problem
-from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Route
+from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Inhibition, Route
 from notifier.domain.time import DAY, HOUR, MINUTE, Duration
 
 
@@ -105,6 +105,7 @@ class Settings:
     channels: Mapping[str, ChannelBlock]
     fallback: str | None
     route: Route
+    inhibit: tuple[Inhibition, ...] = ()
     auto_resolve: Duration = AUTO_RESOLVE_DEFAULT
     delivery: DeliverySettings
     ingest: IngestSettings

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
 
+from notifier.domain.calendar import NOT_WEEKLY, ONLY_WEEKLY
 from notifier.settings.document import MISSING, Missing, Node, Problems, showable
 from notifier.settings.model import Mark
 from notifier.settings.values import Scalar
@@ -22,24 +23,28 @@ _FOREIGN = {
     "matchers": "match",
     "match_re": "match",
     "resolve_timeout": "auto_resolve",
+    "inhibit_rules": "inhibit",
+    "source_matchers": "source",
+    "source_match": "source",
+    "source_match_re": "source",
+    "target_matchers": "target",
+    "target_match": "target",
+    "target_match_re": "target",
+    "mute_time_intervals": "time_intervals",  # the older name of the section
+    "mute_times": "mute_time_intervals",
+    "active_times": "active_time_intervals",
 }
-NOT_BUILT = frozenset(
-    {
-        "escalate",
-        "inhibit",
-        "inhibit_rules",
-        "time_intervals",
-        "mute_times",
-        "mute_time_intervals",
-        "active_time_intervals",
-    }
-)
 
 
 def below(path: str, key: str) -> str:
     """The path of a key, as problems show it: `channels.team-mail.smtp`."""
     shown = showable(key).strip("`")
     return f"{path}.{shown}" if path else shown
+
+
+def line(mark: Mark) -> str:
+    """`notifier.yaml:12`: the file without its folder, as messages show it to people elsewhere."""
+    return f"{PurePath(mark.file).name}:{mark.line}"
 
 
 def alternatives(name: str, known: Iterable[str]) -> str:
@@ -75,6 +80,15 @@ class Reader:
         for key, entry in node.value.items():
             if key not in names:
                 self.problems.add(entry.key, f"{_within(path)}{_unknown(key, names)}")
+
+    def needs(self, node: Node, path: str, names: Iterable[str], example: str) -> bool:
+        """Whether a mapping has all of these; what is missing is noted."""
+        entries = self.entries(node, path)
+        missing = [name for name in sorted(names) if name not in entries]
+        if isinstance(node.value, Mapping) or node.is_empty:
+            for name in missing:
+                self.complain(node.mark, path, f"`{name}` is missing: write it as {example}")
+        return not missing
 
     def items(self, node: Node, path: str, example: str) -> tuple[Node, ...]:
         if isinstance(node.value, tuple):
@@ -143,8 +157,8 @@ def _within(path: str) -> str:
 
 
 def _unknown(key: str, known: frozenset[str]) -> str:
-    if key in NOT_BUILT:
-        return f"`{key}` is not built yet: remove it"
+    if key in NOT_WEEKLY and "weekdays" in known:
+        return f"`{key}` cannot be given: {ONLY_WEEKLY}"
     if _FOREIGN.get(key) in known:
         return f"unknown key `{key}`; here it is called `{_FOREIGN[key]}`"
     return f"unknown key {showable(key)}; {alternatives(key, known)}"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
-from pathlib import PurePath
+from itertools import pairwise
 from typing import Any
 
 from notifier.domain.matcher import Matcher, parse
-from notifier.domain.route import Route, Threshold
+from notifier.domain.route import Route, Step, Threshold, TimeInterval
 from notifier.settings import values
 from notifier.settings.channel_blocks import NAME
 from notifier.settings.document import MISSING, Node, Problems, showable
 from notifier.settings.model import Mark
-from notifier.settings.reading import Reader, alternatives, below
+from notifier.settings.reading import Reader, alternatives, below, line
 from notifier.settings.sections import COUNT, DURATION, FLAG, SPAN, Form
 from notifier.settings.values import Scalar
 
@@ -30,6 +31,9 @@ KEYS = frozenset(
         "repeat_interval",
         "send_resolved",
         "notify_after",
+        "escalate",
+        "mute_time_intervals",
+        "active_time_intervals",
         "continue",
         "routes",
     }
@@ -40,6 +44,7 @@ _TIMING: Mapping[str, Form] = {
     "repeat_interval": SPAN,
     "send_resolved": FLAG,
 }
+_STEP = "{after: 15m, channels: [audit]}"
 _PER_INCIDENT = "incident"
 _HIDES_PARENT = (
     "this route takes everything, so where no later one matches it alone tells, and not the channels above; "
@@ -53,11 +58,18 @@ def route_key(parent: str, match: tuple[Matcher, ...], ordinal: int) -> str:
     return blake2b(json.dumps([parent, matchers, ordinal]).encode(), digest_size=8).hexdigest()
 
 
-def read_root(
-    reader: Reader, node: Node, channels: frozenset[str], fallback: str | None, warnings: Problems
-) -> Route:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What routes may name, defined elsewhere in the file."""
+
+    channels: frozenset[str]
+    fallback: str | None
+    intervals: Mapping[str, TimeInterval]
+
+
+def read_root(reader: Reader, node: Node, named: Named, warnings: Problems) -> Route:
     """The whole tree. Dangling names and every other problem are noted; what is wrong is left at its default."""
-    tree = _Tree(reader, channels, fallback, warnings)
+    tree = _Tree(reader, named, warnings)
     entries = reader.entries(node, "route")
     for name, why in (
         ("match", "everything that no other route takes comes here"),
@@ -74,18 +86,10 @@ def read_root(
     return tree.with_children(replace(root, **own), node, "route")
 
 
-def line(mark: Mark) -> str:
-    """`notifier.yaml:12`: the file without its folder, as messages show it to people elsewhere."""
-    return f"{PurePath(mark.file).name}:{mark.line}"
-
-
 class _Tree:
-    def __init__(
-        self, reader: Reader, channels: frozenset[str], fallback: str | None, warnings: Problems
-    ) -> None:
+    def __init__(self, reader: Reader, named: Named, warnings: Problems) -> None:
         self._reader = reader
-        self._channels = channels
-        self._fallback = fallback
+        self._named = named
         self._warnings = warnings
 
     def with_children(self, parent: Route, node: Node, path: str) -> Route:
@@ -135,49 +139,94 @@ class _Tree:
         }
         if "continue" in entries:
             read["continue_"] = reader.value(entries["continue"], f"{path}.continue", FLAG.read)
-        if "match" in entries:
-            read["match"] = self._match(entries["match"], f"{path}.match")
-        if "channels" in entries:
-            read["channels"] = self._named_channels(entries["channels"], f"{path}.channels")
-        if "group_by" in entries:
-            read["group_by"] = self._group_by(entries["group_by"], f"{path}.group_by")
-        if "notify_after" in entries:
-            read["notify_after"] = self._threshold(entries["notify_after"], f"{path}.notify_after")
+        for name, (attribute, own) in self._forms().items():
+            if name in entries:
+                read[attribute] = own(entries[name], below(path, name))
         return {name: value for name, value in read.items() if value is not None}
 
-    def _match(self, node: Node, path: str) -> tuple[Matcher, ...]:
-        items = self._reader.items(node, path, """['severity="critical"']""")
-        read = [self._reader.value(item, f"{path}[{index}]", _matcher) for index, item in enumerate(items)]
-        return tuple(one for one in read if one is not None)
+    def _forms(self) -> Mapping[str, tuple[str, Callable[[Node, str], Any]]]:
+        """What is more than a scalar: the attribute, and its reader."""
+        return {
+            "match": ("match", partial(read_matchers, self._reader)),
+            "channels": ("channels", self._told_channels),
+            "group_by": ("group_by", self._group_by),
+            "notify_after": ("notify_after", self._threshold),
+            "escalate": ("escalate", self._escalate),
+            "mute_time_intervals": ("mute_times", self._intervals),
+            "active_time_intervals": ("active_times", self._intervals),
+        }
 
-    def _named_channels(self, node: Node, path: str) -> tuple[str, ...] | None:
-        items = self._reader.items(node, path, "[team-mail]")
+    def _told_channels(self, node: Node, path: str) -> tuple[str, ...] | None:
         if node.value == ():
             message = "no channel is named, so nobody would be told: name one, or remove the key to inherit"
             self._reader.complain(node.mark, path, message)
-        found: list[str] = []
-        for index, item in enumerate(items):
-            name = read_name(self._reader, item, f"{path}[{index}]", self._channels)
-            if name in found:
-                self._reader.complain(item.mark, path, f"{showable(name)} is named twice")
-            elif name is not None:
-                found.append(name)
-        if found and found == [self._fallback]:
+        found = self._channels(node, path)
+        if found and found == (self._named.fallback,):
             message = (
                 f"{path}: the fallback is this route's only channel, so nothing takes over when it fails"
             )
             self._warnings.add(node.mark, message)
-        return tuple(found) or None
+        return found or None
+
+    def _channels(self, node: Node, path: str) -> tuple[str, ...]:
+        found: list[str] = []
+        for index, item in enumerate(self._reader.items(node, path, "[team-mail]")):
+            name = read_name(self._reader, item, f"{path}[{index}]", self._named.channels)
+            if name in found:
+                self._reader.complain(item.mark, path, f"{showable(name)} is named twice")
+            elif name is not None:
+                found.append(name)
+        return tuple(found)
 
     def _group_by(self, node: Node, path: str) -> tuple[str, ...]:
-        items = self._reader.items(node, path, "[service, environment], or [incident] for a group each")
-        read = [self._reader.value(item, f"{path}[{index}]", _label) for index, item in enumerate(items)]
-        names = tuple(name for name in read if name is not None)
-        if len(set(names)) < len(names):
-            self._reader.complain(node.mark, path, "a label is named twice")
+        example = "[service, environment], or [incident] for a group each"
+        names = read_labels(self._reader, node, path, example)
         if _PER_INCIDENT in names and len(names) > 1:
             self._reader.complain(node.mark, path, "[incident] stands alone: every incident is its own group")
         return names
+
+    def _escalate(self, node: Node, path: str) -> tuple[Step, ...]:
+        """The steps; an empty list is how a child has none of its parent's."""
+        items = self._reader.items(node, path, f"[{_STEP}]")
+        read = [self._step(item, f"{path}[{index}]") for index, item in enumerate(items)]
+        for index, (one, following) in enumerate(pairwise(read), 1):
+            if one is not None and following is not None and following.after <= one.after:
+                self._reader.complain(
+                    items[index].mark, f"{path}[{index}]", "`after` must be longer than in the step before"
+                )
+        return tuple(step for step in read if step is not None)
+
+    def _step(self, node: Node, path: str) -> Step | None:
+        reader = self._reader
+        entries = reader.entries(node, path)
+        reader.only(node, path, {"after", "channels"})
+        if not reader.needs(node, path, ("after", "channels"), _STEP):
+            return None
+        if entries["channels"].value == ():
+            reader.complain(node.mark, path, "no channel is named, so this step would tell nobody: name one")
+        after = reader.value(entries["after"], f"{path}.after", SPAN.read)
+        channels = self._channels(entries["channels"], f"{path}.channels")
+        return None if after is None else Step(after=after, channels=channels, line=line(node.mark))
+
+    def _intervals(self, node: Node, path: str) -> tuple[TimeInterval, ...]:
+        """Those that are named; an empty list is how a child has none of its parent's."""
+        found: list[TimeInterval] = []
+        for index, item in enumerate(self._reader.items(node, path, "[offhours]")):
+            interval = self._interval(item, f"{path}[{index}]")
+            if interval in found:
+                self._reader.complain(item.mark, path, f"{showable(interval.name)} is named twice")
+            elif interval is not None:
+                found.append(interval)
+        return tuple(found)
+
+    def _interval(self, node: Node, path: str) -> TimeInterval | None:
+        intervals = self._named.intervals
+        name = self._reader.value(node, path, values.text)
+        if name is not None and name not in intervals:
+            known = alternatives(name, intervals)
+            message = f"{showable(name)} is not one of `time_intervals`; {known}"
+            self._reader.complain(node.mark, path, message)
+        return None if name is None else intervals.get(name)
 
     def _threshold(self, node: Node, path: str) -> Threshold | None:
         reader = self._reader
@@ -187,16 +236,27 @@ class _Tree:
             return None
         entries = reader.entries(node, path)
         reader.only(node, path, {"events", "within"})
-        for name in ("events", "within"):
-            if name not in entries:
-                reader.complain(
-                    node.mark, path, f"`{name}` is missing: write it as {{events: 10, within: 5m}}"
-                )
-        if len(entries.keys() & {"events", "within"}) < 2:
+        if not reader.needs(node, path, ("events", "within"), "{events: 10, within: 5m}"):
             return None
         events = reader.value(entries["events"], f"{path}.events", COUNT.read)
         within = reader.value(entries["within"], f"{path}.within", SPAN.read)
         return None if events is None or within is None else Threshold(events=events, within=within)
+
+
+def read_matchers(reader: Reader, node: Node, path: str) -> tuple[Matcher, ...]:
+    items = reader.items(node, path, """['severity="critical"']""")
+    read = [reader.value(item, f"{path}[{index}]", _matcher) for index, item in enumerate(items)]
+    return tuple(one for one in read if one is not None)
+
+
+def read_labels(reader: Reader, node: Node, path: str, example: str) -> tuple[str, ...]:
+    """The names of labels, each once."""
+    items = reader.items(node, path, example)
+    read = [reader.value(item, f"{path}[{index}]", _label) for index, item in enumerate(items)]
+    names = tuple(name for name in read if name is not None)
+    if len(set(names)) < len(names):
+        reader.complain(node.mark, path, "a label is named twice")
+    return names
 
 
 def read_name(reader: Reader, node: Node, path: str, channels: frozenset[str]) -> str | None:

@@ -33,6 +33,58 @@ _SHARED: Schema = {
         "type": "boolean",
     },
 }
+_STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
+_TIME: Schema = {
+    "description": "A time of day such as 09:00, in quotes; a window that ends at 24:00 ends at midnight.",
+    "type": "string",
+    "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$|\$\{",
+}
+_INHIBIT: Schema = {
+    "description": "While an incident that meets `source` is not resolved, those that meet `target` are held.",
+    "type": ["array", "null"],
+    "items": {
+        "type": "object",
+        "properties": {
+            "source": _STRINGS | {"description": "Matchers: all of them must hold.", "minItems": 1},
+            "target": _STRINGS | {"description": "Matchers: all of them must hold.", "minItems": 1},
+            "equal": _STRINGS | {"description": "Labels of which both have the same values."},
+        },
+        "required": ["source", "target"],
+        "additionalProperties": False,
+    },
+}
+_WINDOW: Schema = {
+    "type": "object",
+    "properties": {
+        "weekdays": _STRINGS | {"description": "monday, or monday:friday; else every day.", "minItems": 1},
+        "times": {
+            "description": "One that ends at or before its start ends on the next day; without, all day.",
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {"start_time": _TIME, "end_time": _TIME},
+                "required": ["start_time", "end_time"],
+                "additionalProperties": False,
+            },
+        },
+        "location": {"description": "A time zone such as Europe/Berlin; else UTC.", "type": "string"},
+    },
+    "additionalProperties": False,
+}
+_INTERVALS: Schema = {
+    "description": "Weekly windows by name, for mute_time_intervals and active_time_intervals of routes.",
+    "type": ["array", "null"],
+    "items": {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "time_intervals": {"type": "array", "minItems": 1, "items": _WINDOW},
+        },
+        "required": ["name", "time_intervals"],
+        "additionalProperties": False,
+    },
+}
 _SECTION_HELP = {
     "server": "Where the service listens.",
     "database": "Where everything is kept.",
@@ -87,6 +139,8 @@ def json_schema(kinds: Mapping[str, Mapping[str, Any]] | None = None) -> Schema:
             "channels": _channels(tuple(sorted(kinds or {}))),
             "fallback": {"description": "The channel that is told when another fails.", "type": "string"},
             "route": {"$ref": "#/$defs/root_route"},
+            "inhibit": _INHIBIT,
+            "time_intervals": _INTERVALS,
             "auto_resolve": _key(AUTO_RESOLVE),
         },
         "additionalProperties": False,
@@ -129,11 +183,10 @@ def _secret_file(name: str) -> Schema:
 
 
 def _route(*, root: bool) -> Schema:
-    strings: Schema = {"type": "array", "items": {"type": "string"}}
     timing = {"$ref": "#/$defs/duration"}
     properties: Schema = {
-        "channels": strings | {"description": "Who is told.", "minItems": 1},
-        "group_by": strings
+        "channels": _STRINGS | {"description": "Who is told.", "minItems": 1},
+        "group_by": _STRINGS
         | {"description": "Incidents with equal values of these labels are told together."},
         "group_wait": timing | {"description": "How long a new group waits for more."},
         "group_interval": timing | {"description": "The least time between two messages about one group."},
@@ -146,6 +199,18 @@ def _route(*, root: bool) -> Schema:
             "required": ["events", "within"],
             "additionalProperties": False,
         },
+        "escalate": {
+            "description": "Whom else to tell of what is still open, and not acknowledged, so long after it was told.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"after": timing, "channels": _STRINGS | {"minItems": 1}},
+                "required": ["after", "channels"],
+                "additionalProperties": False,
+            },
+        },
+        "mute_time_intervals": _STRINGS | {"description": "While one of these is on, nothing is told."},
+        "active_time_intervals": _STRINGS | {"description": "Told only while one of these is on."},
         "routes": {"type": "array", "items": {"$ref": "#/$defs/route"}},
     }
     if root:
@@ -154,7 +219,7 @@ def _route(*, root: bool) -> Schema:
             "required": ["channels"],
         }
     own: Schema = {
-        "match": strings | {"description": 'All of them must hold: name op "value", op one of = != =~ !~.'},
+        "match": _STRINGS | {"description": 'All of them must hold: name op "value", op one of = != =~ !~.'},
         "continue": {"description": "Whether the routes below are asked as well.", "type": "boolean"},
     }
     return _object(own | properties) | {"description": "Inherits all but match, continue and routes."}

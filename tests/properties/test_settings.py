@@ -18,13 +18,44 @@ from notifier.settings import load
 from notifier.settings.routes import KEYS as ROUTE_KEYS
 from notifier.settings.sections import SECTIONS
 
+OTHER_KEYS = (
+    *(
+        "events",
+        "within",
+        "after",
+        "source",
+        "target",
+        "equal",
+        "name",
+        "time_intervals",
+        "weekdays",
+        "times",
+    ),
+    *("start_time", "end_time", "location", "months", "x_file", "<<"),
+)
 SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-5, 70_000),
     st.floats(),
     st.sampled_from(
-        ["10s", "1h30m", "a", "b", "30/hour", "8MiB", "service", "incident", 'a="b"', "a=~(", "${A}", "${"]
+        (
+            *(
+                "10s",
+                "1h30m",
+                "a",
+                "b",
+                "30/hour",
+                "8MiB",
+                "service",
+                "incident",
+                'a="b"',
+                "a=~(",
+                "${A}",
+                "${",
+            ),
+            *("monday:friday", "09:00", "24:00", "Europe/Berlin", "Europe", "../x"),
+        )
     ),
     st.text(max_size=8),
 )
@@ -32,13 +63,16 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(
-            st.sampled_from([*sorted(ROUTE_KEYS), "events", "within", "x_file", "<<"]), inner, max_size=4
-        ),
+        st.dictionaries(st.sampled_from([*sorted(ROUTE_KEYS), *OTHER_KEYS]), inner, max_size=4),
     ),
     max_leaves=8,
 )
 MATCHERS = st.sampled_from(['a="1"', 'a=~"1|2"', 'b!="1"', 'b!~"2"', 'c=""'])
+
+
+def listed(keys: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """A list of mappings with these keys, or something else."""
+    return st.one_of(VALUES, st.lists(st.fixed_dictionaries({}, optional=keys), max_size=2))
 
 
 def files() -> st.SearchStrategy[dict[str, Any]]:
@@ -52,8 +86,15 @@ def files() -> st.SearchStrategy[dict[str, Any]]:
     )
     channels = st.dictionaries(st.sampled_from("ab"), st.one_of(VALUES, block), max_size=2)
     root = st.fixed_dictionaries({}, optional=dict.fromkeys(ROUTE_KEYS, VALUES))
+    matchers = st.one_of(VALUES, st.lists(MATCHERS, max_size=2))
+    rules = listed({"source": matchers, "target": matchers, "equal": VALUES})
+    hours = listed({"start_time": SCALARS, "end_time": SCALARS})
+    windows = listed({"weekdays": VALUES, "times": hours, "location": SCALARS})
+    intervals = listed({"name": SCALARS, "time_intervals": windows})
     telling = {"channels": st.one_of(VALUES, channels), "route": st.one_of(VALUES, root), "fallback": VALUES}
-    return st.fixed_dictionaries({}, optional=plain | telling | {"auto_resolve": VALUES, "inhibit": VALUES})
+    return st.fixed_dictionaries(
+        {}, optional=plain | telling | {"auto_resolve": VALUES, "inhibit": rules, "time_intervals": intervals}
+    )
 
 
 def routes() -> st.SearchStrategy[dict[str, Any]]:

@@ -132,7 +132,7 @@ route:
   channels: [mial]
   group_wait: 10
 retension: {}
-inhibit: []
+inhibit: [{source: [], target: [x=1]}]
 """
     ) == [
         "n.yaml:1:10: server: unknown key `prt`; did you mean `port`?",
@@ -142,7 +142,7 @@ inhibit: []
         "n.yaml:7:14: route.channels[0]: `mial` is not a channel that is defined; did you mean `mail`?",
         f"n.yaml:8:15: route.group_wait: {DURATION}",
         "n.yaml:9:1: unknown key `retension`; did you mean `retention`?",
-        "n.yaml:10:1: `inhibit` is not built yet: remove it",
+        "n.yaml:10:20: inhibit[0].source: an empty list would take every incident: write at least one matcher",
     ]
 
 
@@ -167,7 +167,11 @@ inhibit: []
             "n.yaml:1:37: delivery.allow_private_addresses: expected true",
         ),
         ("ingest: {rate_limit: many}\n", "n.yaml:1:22: ingest.rate_limit: expected a rate such as"),
-        ("time_intervals: []\n", "n.yaml:1:1: `time_intervals` is not built yet: remove it"),
+        ("inhibit_rules: []\n", "n.yaml:1:1: unknown key `inhibit_rules`; here it is called `inhibit`"),
+        (
+            "mute_time_intervals: []\n",
+            "n.yaml:1:1: unknown key `mute_time_intervals`; here it is called `time_",
+        ),
         ("receivers: []\n", "n.yaml:1:1: unknown key `receivers`; here it is called `channels`"),
         ("zzz: 1\n", "n.yaml:1:1: unknown key `zzz`; expected one of auto_resolve, channels, database"),
         ("'xoxb 123': 1\n", "n.yaml:1:1: unknown key this name; expected one of"),

@@ -31,6 +31,7 @@ MODULES = {
     "pyyaml": "yaml",
     "slack-sdk": "slack_sdk",
     "httptools": None,  # uvicorn's parser
+    "tzdata": None,  # zoneinfo's zones
     "uvloop": None,  # uvicorn's event loop
 }
 HEAVY = (

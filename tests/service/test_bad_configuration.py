@@ -50,11 +50,11 @@ def test_every_problem_of_a_configuration_is_told_at_once(tmp_path: Path) -> Non
         ("a: &a [*a]", ":1:"),
         ("route: {channels: ['${NO_SUCH_VARIABLE_HERE}']}", "NO_SUCH_VARIABLE_HERE"),
         ("server: {port: 99999999}", ":1:"),
-        ("inhibit: []", ":1:"),
+        ("inhibit: 5", ":1:"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path: Path, text: str, says: str) -> None:
-    """Broken YAML, an unset variable, a key that is not built yet: exit 1 from `check`, with the place."""
+    """Broken YAML, an unset variable, what is no list: exit 1 from `check`, with the place."""
     config = tmp_path / "broken.yaml"
     config.write_text(text)
     checked = cli("check", "--config", str(config), folder=tmp_path)

@@ -103,6 +103,7 @@ def plan_of(settings: Settings, targets: Mapping[str, tuple[int, ...]]) -> Plan:
         expires_after=settings.delivery.expires_after,
         fallback_after=None if settings.fallback is None else settings.delivery.fallback_after,
         new_id=uuid7,
+        inhibit=settings.inhibit,
         version=settings.version,
     )
 

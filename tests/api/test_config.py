@@ -1,0 +1,60 @@
+"""`/v1/config/reload`: who may ask, and what is answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier.domain.errors import ConfigError, Problem
+from notifier.store import audit
+from tests.api.conftest import Desk, Reloaded
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_admin_reloads_and_is_named(desk: Desk) -> None:
+    """200 with both versions, warnings and what waits for a restart; the audit row has the actor of the body."""
+    warning = Problem(file="/etc/n/notifier.yaml", line=1, column=1, message="`fallback` is missing")
+    desk.service.reloads.append(
+        Reloaded(
+            version="b" * 12,
+            previous="a" * 12,
+            changed=True,
+            warnings=[warning],
+            needs_restart=["server.port"],
+        )
+    )
+    answer = await desk.post("/v1/config/reload", {"actor": "ada"}, key="admin")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "version": "b" * 12,
+            "previous": "a" * 12,
+            "changed": True,
+            "warnings": ["/etc/n/notifier.yaml:1:1: `fallback` is missing"],
+            "needs_restart": ["server.port"],
+        },
+    )
+    (row,) = await desk.world.database.read(lambda tx: audit.entries(tx, "configuration"))
+    assert (row.actor, row.key_name, row.action) == ("ada", "admin", "reload")
+
+
+async def test_every_problem_is_answered_with_its_place(desk: Desk) -> None:
+    """422: the file's name, line and column as the path, without its folder."""
+    problems = (
+        Problem(file="/etc/n/notifier.yaml", line=12, column=3, message="route: no channel is named pager"),
+        Problem(file="/etc/n/notifier.yaml", line=14, column=1, message="an unknown key"),
+    )
+    desk.service.reloads.append(ConfigError(problems))
+    answer = await desk.post("/v1/config/reload", key="admin")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"] == [
+        {"path": "notifier.yaml:12:3", "message": "route: no channel is named pager"},
+        {"path": "notifier.yaml:14:1", "message": "an unknown key"},
+    ]
+    assert "2 problems" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("key", ["manager", "reader", "sender"])
+async def test_it_needs_admin(desk: Desk, key: str) -> None:
+    """403 with any other scope: the configuration is the instance's."""
+    assert (await desk.post("/v1/config/reload", key=key)).status_code == 403

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import yaml
 
+from notifier.domain.time import HOUR, MINUTE, parse_rfc3339
+from notifier.policy.muting import inhibits, mute_time
 from notifier.policy.routing import route
 from notifier.settings import Settings, load
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = {"SMTP_PASSWORD": "a", "SLACK_BOT_TOKEN": "b", "AUDIT_SECRET": "c", "STANDBY_PASSWORD": "d"}
+
+
+PRODUCTION = {"service": "billing", "environment": "production"}
 
 
 def example() -> Settings:
@@ -62,17 +67,35 @@ def test_the_example_has_no_problems_and_no_warnings() -> None:
 
 def test_one_report_reaches_mail_slack_and_webhook() -> None:
     """What the example promises; test systems stay in the mail."""
-    production = {"service": "billing", "environment": "production"}
-    for severity in ("error", "critical"):
-        assert told(example(), **production, severity=severity) == {"team-mail", "oncall-slack", "audit"}
+    for severity in ("error", "critical", "warning"):
+        assert told(example(), **PRODUCTION, severity=severity) == {"team-mail", "oncall-slack", "audit"}
     assert told(example(), service="billing", environment="staging", severity="critical") == {
         "team-mail",
         "audit",
     }
 
 
+def test_the_example_escalates_holds_and_keeps_hours() -> None:
+    """Each is there once at least, and means what the words beside it say."""
+    settings = example()
+    (critical,) = route(settings.route, PRODUCTION | {"severity": "critical"})[1:]
+    assert [(step.after, step.channels) for step in critical.escalate] == [
+        (15 * MINUTE, ("standby-mail",)),
+        (HOUR, ("standby-mail", "oncall-slack")),
+    ]
+    (rule,) = settings.inhibit
+    assert inhibits(rule, PRODUCTION | {"severity": "critical"}, PRODUCTION | {"severity": "warning"})
+    (tests,) = route(settings.route, PRODUCTION | {"environment": "staging"})[1:]
+    night = mute_time(tests, parse_rfc3339("2026-11-23T23:00:00Z"))
+    assert night is not None
+    assert night.until == parse_rfc3339("2026-11-24T08:00:00Z")
+    (warning,) = route(settings.route, PRODUCTION | {"severity": "warning"})[1:]
+    assert mute_time(warning, parse_rfc3339("2026-11-23T23:00:00Z")) is not None
+    assert mute_time(warning, parse_rfc3339("2026-11-24T00:00:00Z")) is None
+
+
 def test_the_example_names_only_what_is_built() -> None:
     """Keys of later work are absent, not commented out."""
     text = (CONFIG / "notifier.example.yaml").read_text()
-    assert not {"escalate", "inhibit", "signing_secret"} & set(text.replace(":", " ").split())
+    assert not {"signing_secret"} & set(text.replace(":", " ").split())
     assert yaml.safe_load(text)

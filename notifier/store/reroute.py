@@ -157,10 +157,15 @@ def _welcome(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> int:
     values: dict[str, object] = {"due_at": _due(tx, home, new.due_at, last_told_at)}
     episode = int(new.episode)
     if home.told:
-        values |= {"active": 1, "last_told_at": last_told_at}
-        if not new.active:
-            episode += 1
-            values |= {"episode": episode, "episode_at": old.episode_at}
+        episode += 0 if new.active else 1
+        # What has come was told of before this group's episode began: it is of the same one from now on.
+        began = [old.episode_at, new.episode_at if new.active else None]
+        values |= {
+            "active": 1,
+            "last_told_at": last_told_at,
+            "episode": episode,
+            "episode_at": min((at for at in began if at is not None), default=None),
+        }
     update(tx, groups, {"id": new.id}, values)
     return episode
 
@@ -273,6 +278,7 @@ def _movable(_dialect: Dialect) -> sa.ClauseElement:
         incidents.c.severity,
         incidents.c.count,
         incidents.c.previous_id,
+        incidents.c.reopened_at,
     ).join(incidents, incidents.c.number == members.c.incident)
     return (
         found.where(_of_group())

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
@@ -15,8 +16,10 @@ from notifier.domain.route import Route, Step
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.store import alerting, configurations, reroute
 from notifier.store.database import Tx
+from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import configurations as known
 from notifier.store.schema import groups, incidents, members
+from notifier.testing import ManualClock
 from tests.store.conftest import Bench
 
 pytestmark = pytest.mark.anyio
@@ -339,6 +342,33 @@ async def test_marking_goes_on_where_it_was(bench: Bench) -> None:
     assert [row["id"] for row in await _rows(bench, groups) if row["due_at"] == now] == ids[2:]
     assert await _follow(bench, ROOT) == 4
     assert set((await _homes(bench)).values()) == {"root"}
+
+
+async def test_an_incident_that_somebody_holds_is_left_for_the_next_time(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """Another replica is at it: the rest moves, and the group is looked at again in a second."""
+    database = await PostgresDatabase.open(postgres_url, replica="main", clock=clock, pool_size=4)
+    other = await asyncpg.connect(postgres_url)
+    try:
+        bench = Bench(
+            database, clock, channels={"mail": ("a@example.com",), "chat": ("#billing",)}, route=OLD
+        )
+        await bench.start()
+        await bench.post(bench.event("free"), bench.event("held"))
+        assert len(await _told(bench)) == 1
+        async with other.transaction():
+            await other.execute("SELECT 1 FROM incidents WHERE fingerprint = 'held' FOR UPDATE")
+            assert await _follow(bench, ROOT) == 1
+        assert await _homes(bench) == {"free": "root", "held": "billing"}
+        clock.advance(reroute.AGAIN)
+        assert await _follow(bench, ROOT) == 1
+        assert await _homes(bench) == {"free": "root", "held": "root"}
+        assert await _told(bench) == []
+        assert (await bench.accounting()).balanced
+    finally:
+        await other.close()
+        await database.aclose()
 
 
 class TestConfigurations:

@@ -1,0 +1,151 @@
+"""The configuration no longer has a target: what waited for it ends as a dead letter, and the fallback hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.delivery import Outcome, RateLimit
+from notifier.domain.errors import SendError
+from notifier.domain.time import HOUR
+from notifier.store import outbox
+from notifier.store.schema import deliveries
+from tests.store.conftest import Bench
+
+pytestmark = pytest.mark.anyio
+
+AWAY = SendError(Outcome.TRANSIENT, "no answer")
+
+
+async def _sync(bench: Bench, **channels: tuple[str, ...]) -> None:
+    bench.channels = channels
+    bench.targets = await bench.database.write(
+        lambda tx: outbox.sync_targets(tx, channels, fallback=bench.fallback)
+    )
+
+
+async def _states(bench: Bench, channel: str) -> list[tuple[str, str | None]]:
+    query = sa.select(deliveries.c.state, deliveries.c.outcome).where(deliveries.c.channel == channel)
+    rows = await bench.database.read(lambda tx: tx.run(query.order_by(deliveries.c.id)).all())
+    return [(row.state, row.outcome) for row in rows]
+
+
+async def _waiting(bench: Bench, count: int = 1, **changes: Any) -> None:
+    """Alerts that could not be delivered yet, each in a thread of its own."""
+    bench.route = replace(bench.route, group_by=("incident",))
+    await bench.post(*(bench.event(f"fp-{n}", **changes) for n in range(count)))
+    while await bench.alert():
+        pass
+    for job in (await bench.claim()).jobs:
+        await bench.fail(job, AWAY)
+
+
+async def test_the_fallback_hears_at_once(bench: Bench) -> None:
+    """Long before `fallback_after`."""
+    bench.fallback = "desk"
+    await _sync(bench, mail=("a@example.com",), desk=("#desk",))
+    await _waiting(bench)
+    await _sync(bench, desk=("#desk",))
+    assert await _states(bench, "mail") == [("dead", "target_removed")]
+    assert len((await bench.sweep()).told) == 1
+    (job,) = (await bench.claim()).jobs
+    assert (job.address, job.reason.value) == ("#desk", "fallback")
+    assert "target_removed" in (job.message.note or "")
+    await bench.deliver(job)
+
+
+async def test_a_delivery_from_a_time_without_a_fallback_reaches_the_new_one(bench: Bench) -> None:
+    """It was made when nobody stood in; the configuration that removes its target names somebody."""
+    await _waiting(bench)
+    bench.fallback = "desk"
+    await _sync(bench, desk=("#desk",))
+    assert len((await bench.sweep()).told) == 1
+    assert [job.address for job in await bench.deliver_all()] == ["#desk"]
+
+
+async def test_what_the_fallback_has_heard_is_not_told_again(bench: Bench) -> None:
+    """It was late and the fallback was told; that it is dead now is in the dead letters."""
+    bench.fallback = "desk"
+    await _sync(bench, mail=("a@example.com",), desk=("#desk",))
+    await _waiting(bench)
+    bench.clock.advance(HOUR)
+    assert len((await bench.sweep()).told) == 1
+    await _sync(bench, desk=("#desk",))
+    swept = await bench.sweep()
+    assert (swept.told, swept.unheard) == ((), ())
+    assert [job.address for job in await bench.deliver_all()] == ["#desk"]
+    assert await _states(bench, "mail") == [("dead", "target_removed")]
+
+
+async def test_the_fallback_s_own_new_address_hears_what_waited_for_its_old_one(bench: Bench) -> None:
+    """The fallback's address was wrong and is corrected: what it had to say is said at the new one."""
+    bench.fallback = "desk"
+    await _sync(bench, mail=("a@example.com",), desk=("#wrong",))
+    await _waiting(bench)
+    bench.clock.advance(HOUR)
+    await bench.sweep()
+    for job in (await bench.claim()).jobs:
+        await bench.fail(job, AWAY)
+    await _sync(bench, mail=("a@example.com",), desk=("#right",))
+    assert len((await bench.sweep()).told) == 1
+    bench.clock.advance(HOUR)
+    assert sorted(job.address for job in await bench.deliver_all()) == ["#right", "a@example.com"]
+
+
+async def test_without_a_fallback_nothing_is_said(bench: Bench) -> None:
+    """The dead letter waits for a person."""
+    await _waiting(bench)
+    await _sync(bench)
+    swept = await bench.sweep()
+    assert (swept.told, swept.unheard) == ((), ())
+    assert await _states(bench, "mail") == [("dead", "target_removed")]
+
+
+async def test_a_digest_that_waits_goes_as_one(bench: Bench) -> None:
+    """It carried three: the fallback hears the digest, and they went with it."""
+    bench.fallback = "desk"
+    bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
+    await _sync(bench, mail=("a@example.com",), desk=("#desk",))
+    await _waiting(bench, 3)
+    await _sync(bench, desk=("#desk",))
+    states = await _states(bench, "mail")
+    assert sorted(states) == [("coalesced", None)] * 3 + [("dead", "target_removed")]
+    assert len((await bench.sweep()).told) == 1
+    (job,) = await bench.deliver_all()
+    assert (job.reason.value, job.message.totals, len(job.message.told)) == ("fallback", {"opened": 3}, 3)
+
+
+async def test_a_digest_that_is_being_sent_decides_for_what_it_carries(bench: Bench) -> None:
+    """Removed meanwhile: once it has arrived, all that it carried is told, and nothing is dead."""
+    bench.fallback = "desk"
+    bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
+    await _sync(bench, mail=("a@example.com",), desk=("#desk",))
+    bench.route = replace(bench.route, group_by=("incident",))
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(3)))
+    while await bench.alert():
+        pass
+    (digest,) = (await bench.claim()).jobs
+    await _sync(bench, desk=("#desk",))
+    await bench.deliver(digest)
+    await _sync(bench, desk=("#desk",))
+    assert sorted(await _states(bench, "mail")) == [("coalesced", None)] * 3 + [("delivered", "delivered")]
+    assert (await bench.sweep()).told == ()
+
+
+async def test_what_was_being_sent_and_failed_is_found_afterwards(bench: Bench) -> None:
+    """Pending again on a target that is gone: the next look at the targets ends it."""
+    bench.fallback = "desk"
+    await _sync(bench, mail=("a@example.com",), desk=("#desk",))
+    await bench.post(bench.event())
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    await _sync(bench, desk=("#desk",))
+    assert await _states(bench, "mail") == [("sending", None)]
+    await bench.fail(job, AWAY)
+    await _sync(bench, desk=("#desk",))
+    assert await _states(bench, "mail") == [("dead", "target_removed")]
+    assert len((await bench.sweep()).told) == 1
+    await bench.deliver_all()

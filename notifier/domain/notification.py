@@ -43,6 +43,7 @@ PRECEDENCE = (
     Reason.REOPENED,
     Reason.SEVERITY_RAISED,
     Reason.UNMUTED,
+    Reason.ESCALATED,
     Reason.ACKNOWLEDGED,
     Reason.RESOLVED,
     Reason.REPEATED,

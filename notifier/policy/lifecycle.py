@@ -12,7 +12,7 @@ from notifier.domain.time import Instant
 
 FIRST_SAMPLES = 10
 
-Change = Literal["opened", "reopened", "severity_raised", "resolved", "woken", "counted", "late"]
+Change = Literal["opened", "reopened", "severity_raised", "resolved", "woken", "varied", "counted", "late"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Fold:
 
     @property
     def attention(self) -> bool:
-        return self.change in {"opened", "reopened", "severity_raised", "resolved", "woken"}
+        return self.change in {"opened", "reopened", "severity_raised", "resolved", "woken", "varied"}
 
 
 def kept(seq: int) -> bool:
@@ -148,6 +148,9 @@ def _onto_open(current: Standing, run: Sequence[Event]) -> Fold:
         change = "severity_raised"
     elif current.waiting and counted:
         change = "woken"
+    elif varying != current.varying:
+        # What silenced or inhibited it may match no longer.
+        change = "varied"
     return Fold(
         standing=current,
         previous_id=None,

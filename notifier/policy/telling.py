@@ -1,23 +1,26 @@
-"""Whether, when and why a group tells: by comparing what is with what has been told (DESIGN 5, Timing)."""
+"""Whether, when and why a group tells: by comparing what is with what has been told (DESIGN 5, Timing and Held)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.message import leading
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
-from notifier.domain.time import Instant
+from notifier.domain.time import MINUTE, Instant
+from notifier.policy.muting import MUTES, Mute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One incident as it is, and what has been told about it in one group.
 
-    `recent` is its exact count inside the route's `notify_after` window, where it has one.
+    `recent` is its exact count inside the route's `notify_after` window, where it has one. `reopened_at` is when a
+    person said last that it is open after all. `escalated` counts the steps of `escalate` since `first_told_at`.
+    `decided` is the last decision about it, `decided_at` the first moment of a run of equal ones.
     """
 
     incident: int
@@ -31,24 +34,42 @@ class Member:
     first_told_at: Instant | None = None
     told_at: Instant | None = None
     held_by: HeldBy | None = None
+    hold_ref: str | None = None
+    reopened_at: Instant | None = None
+    escalated: int = 0
+    decided: str | None = None
+    decided_at: Instant | None = None
     recent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
-    """Tell about it now. `repeat_at` is when a repeat is due, None where there is nothing to repeat."""
+    """Tell about it now. `repeat_at` is when a repeat is due, None where there is nothing to repeat.
+
+    `anew`: its escalation begins again, for it was over.
+    """
 
     reason: Reason
     repeat_at: Instant | None
     suppressed: int
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Do not tell, for a named reason. `wake`: its next event must bring it back."""
+    """Do not tell, for a named reason. `wake`: its next event must bring it back; `until`: that moment does."""
 
     held_by: HeldBy
     wake: bool
+    until: Instant | None = None
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What held it is over, and its group has just told: it is looked at again at `until`."""
+
+    until: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +83,78 @@ class Settled:
     repeat_at: Instant | None
 
 
-Verdict = Tell | Hold | Settled
+Verdict = Tell | Hold | Wait | Settled
 
 
-def decide(member: Member, route: Route, now: Instant) -> Verdict:
-    """What to do about one member at a flush of its group."""
-    if member.told_at is None or member.first_told_at is None:
-        return _first(member, route, now)
+def decide(
+    member: Member,
+    route: Route,
+    now: Instant,
+    *,
+    mute: Mute | None = None,
+    last_told_at: Instant | None = None,
+) -> Verdict:
+    """What to do about one member at a flush of its group, given what mutes it and when the group told last."""
     if member.state is State.RESOLVED:
-        if member.told_state is State.RESOLVED or not route.send_resolved:
-            return Settled(state=State.RESOLVED, repeat_at=None)
-        return _tell(member, Reason.RESOLVED, None)
+        return _over(member, route)
+    if mute is not None and mute.held_by is HeldBy.SNOOZED:
+        # Whoever snoozes is told at its end, whether or not there is something new.
+        return Hold(held_by=HeldBy.SNOOZED, wake=False, until=mute.until)
+    verdict = _first(member, route, now) if member.told_at is None else _changed(member, route, now)
+    released = member.held_by in MUTES
+    if mute is not None:
+        if not released and not isinstance(verdict, Tell):
+            return verdict
+        until = now + max(route.group_interval, MINUTE) if mute.until is None else mute.until
+        return Hold(held_by=mute.held_by, wake=False, until=until, ref=mute.ref)
+    if not released or (member.told_at is not None and member.state is not State.OPEN):
+        return verdict
+    return _unmuted(member, route, now, last_told_at)
+
+
+def is_mutable(member: Member, verdict: Verdict) -> bool:
+    """Whether it matters if something mutes the member: what tells nothing and is not held needs no look."""
+    return member.state is not State.RESOLVED and (
+        isinstance(verdict, Tell | Wait) or member.held_by in MUTES
+    )
+
+
+def _unmuted(member: Member, route: Route, now: Instant, last_told_at: Instant | None) -> Verdict:
+    earliest = now if last_told_at is None else last_told_at + route.group_interval
+    if now < earliest and not _newly_critical(member):
+        return Wait(until=earliest)
+    tell = _tell(member, Reason.UNMUTED, now + route.repeat_interval)
+    if member.state is not State.OPEN:
+        tell = replace(tell, repeat_at=None)
+    return replace(tell, anew=member.told_state is State.RESOLVED)
+
+
+def _over(member: Member, route: Route) -> Verdict:
+    if member.told_at is None:
+        return Hold(held_by=member.held_by or HeldBy.WAITING, wake=False)
+    if member.told_state is State.RESOLVED or not route.send_resolved:
+        return Settled(state=State.RESOLVED, repeat_at=None)
+    return _tell(member, Reason.RESOLVED, None)
+
+
+def _changed(member: Member, route: Route, now: Instant) -> Verdict:
+    """What was told before, and is not resolved."""
+    repeat_at = now + route.repeat_interval if member.state is State.OPEN else None
     if member.told_state is State.RESOLVED:
-        return _tell(member, Reason.REOPENED, now + route.repeat_interval)
+        return replace(_tell(member, Reason.REOPENED, repeat_at), anew=True)
     if member.told_severity is not None and member.severity.rank > member.told_severity.rank:
-        return _tell(member, Reason.SEVERITY_RAISED, now + route.repeat_interval)
-    return _repeat(member, route, now, member.told_at + route.repeat_interval)
+        return _tell(member, Reason.SEVERITY_RAISED, repeat_at)
+    told_at = member.told_at or now
+    if member.state is State.ACKNOWLEDGED:
+        if member.told_state is State.ACKNOWLEDGED:
+            return Settled(state=State.ACKNOWLEDGED, repeat_at=None)
+        return _tell(member, Reason.ACKNOWLEDGED, None)
+    if member.told_state is State.ACKNOWLEDGED and (member.reopened_at or 0) > told_at:
+        return _tell(member, Reason.REOPENED, repeat_at)
+    return _repeat(member, route, now, told_at + route.repeat_interval)
 
 
 def _repeat(member: Member, route: Route, now: Instant, due_at: Instant) -> Verdict:
-    if member.state is not State.OPEN:
-        return Settled(state=member.state, repeat_at=None)
     if now < due_at:
         return Settled(state=State.OPEN, repeat_at=due_at)
     if member.count > member.told_count:
@@ -91,11 +163,10 @@ def _repeat(member: Member, route: Route, now: Instant, due_at: Instant) -> Verd
 
 
 def _first(member: Member, route: Route, now: Instant) -> Verdict:
-    if member.state is State.RESOLVED:
-        return Hold(held_by=member.held_by or HeldBy.WAITING, wake=False)
     if route.notify_after is not None and member.recent < route.notify_after.events:
         return Hold(held_by=HeldBy.BELOW_THRESHOLD, wake=True)
-    return _tell(member, Reason.REOPENED if member.reopened else Reason.OPENED, now + route.repeat_interval)
+    repeat_at = now + route.repeat_interval if member.state is State.OPEN else None
+    return _tell(member, Reason.REOPENED if member.reopened else Reason.OPENED, repeat_at)
 
 
 def _tell(member: Member, reason: Reason, repeat_at: Instant | None) -> Tell:
@@ -107,13 +178,8 @@ def _tell(member: Member, reason: Reason, repeat_at: Instant | None) -> Tell:
 
 def change_due(member: Member, route: Route, *, changed_at: Instant, last_told_at: Instant | None) -> Instant:
     """When a change of `member` makes its group due."""
-    newly_critical = (
-        member.severity is Severity.CRITICAL
-        and member.state is not State.RESOLVED
-        and member.told_severity is not Severity.CRITICAL
-    )
     waited = changed_at + route.group_wait
-    if last_told_at is None or newly_critical:
+    if last_told_at is None or _newly_critical(member):
         return waited
     if _only_repeats(member):
         told_at = member.told_at or last_told_at
@@ -125,14 +191,51 @@ def change_due(member: Member, route: Route, *, changed_at: Instant, last_told_a
     return max(waited, last_told_at + route.group_interval)
 
 
+def _newly_critical(member: Member) -> bool:
+    return (
+        member.severity is Severity.CRITICAL
+        and member.state is not State.RESOLVED
+        and member.told_severity is not Severity.CRITICAL
+    )
+
+
 def _only_repeats(member: Member) -> bool:
     return (
         member.told_state is State.OPEN
         and member.state is State.OPEN
         and member.severity is member.told_severity
+        and member.held_by not in MUTES
     )
 
 
 def group_reason(reasons: Sequence[Reason]) -> Reason | None:
     """The group's own reason: the first in the order of precedence that any member has; None: nothing to tell."""
     return leading(set(reasons))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalate:
+    """Tell the channels of this step (from 0) now. `next_at` is when the next is due, None: it was the last."""
+
+    step: int
+    next_at: Instant | None
+
+
+def step_due(route: Route, state: State, first_told_at: Instant | None, escalated: int) -> Instant | None:
+    """When the next step of a member's escalation is due; None: there is none, or nobody must be asked further."""
+    if state is not State.OPEN or first_told_at is None or escalated >= len(route.escalate):
+        return None
+    return first_told_at + route.escalate[escalated].after
+
+
+def escalate(member: Member, route: Route, now: Instant, mute: Mute | None) -> Escalate | Wait | None:
+    """What to do about a member whose escalation was due; None: nothing any more."""
+    due_at = step_due(route, member.state, member.first_told_at, member.escalated)
+    if due_at is None:
+        return None
+    if mute is not None:
+        return Wait(until=now + max(route.group_interval, MINUTE) if mute.until is None else mute.until)
+    if due_at > now:
+        return Wait(until=due_at)
+    step = member.escalated
+    return Escalate(step=step, next_at=step_due(route, member.state, member.first_told_at, step + 1))

@@ -170,7 +170,7 @@ decisions = Table(
     Column("at", Big, primary_key=True, autoincrement=False),
     # `told` with a reason, or `held` with a held_by.
     Column("kind", Text, nullable=False),
-    Column("why", Text, nullable=False),
+    Column("why", Text, primary_key=True),
     Column("ref", Text),
     Column("notification", Text),
     # The configuration's version: `configurations` knows its routes and their lines.

@@ -12,7 +12,7 @@ from notifier.domain.matcher import parse
 from notifier.domain.silence import Silence
 from notifier.store.compiled import execute
 from notifier.store.database import Dialect, Tx
-from notifier.store.schema import Big, silences
+from notifier.store.schema import Big, groups, members, silences
 
 
 def standing(tx: Tx) -> tuple[Silence, ...]:
@@ -32,6 +32,27 @@ def _standing(_dialect: Dialect) -> sa.ClauseElement:
         .order_by(silences.c.id)
         .with_for_update(read=True)
     )
+
+
+def one(tx: Tx, id_: str) -> Silence | None:
+    """The silence of this id, ended or not."""
+    row = tx.run(sa.select(silences).where(silences.c.id == id_)).one_or_none()
+    return None if row is None else silence_of(row)
+
+
+def release(tx: Tx, ref: str) -> int:
+    """Let everything be looked at again that `ref` holds: a silence, or an incident that inhibits. How many members."""
+    own = members.c.hold_ref == ref
+    held = tx.run(sa.select(members.c.group_id).where(own).distinct()).scalars().all()
+    if not held:
+        return 0
+    wanted = sa.select(groups.c.id).where(groups.c.id.in_(held)).order_by(groups.c.id).with_for_update()
+    tx.run(wanted).all()
+    count = tx.run(sa.update(members).where(own).values(repeat_at=tx.now)).rowcount
+    later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > tx.now)
+    tx.run(sa.update(groups).where(groups.c.id.in_(held), later).values(due_at=tx.now))
+    tx.signal("groups")
+    return count
 
 
 def silence_of(row: Any) -> Silence:

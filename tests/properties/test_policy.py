@@ -394,10 +394,9 @@ def test_what_was_told_is_not_told_again_before_repeat_interval(member: Member, 
     if not isinstance(verdict, Tell):
         return
     assert verdict.suppressed >= 0
-    state = State.RESOLVED if member.state is State.RESOLVED else State.OPEN
     told = replace(
         member,
-        told_state=state,
+        told_state=member.state,
         told_severity=member.severity,
         told_count=member.count,
         told_at=NOW,

@@ -41,6 +41,8 @@ async def test_an_acknowledged_incident_leaves_no_repeat_that_is_always_due(benc
     await bench.post(bench.event())
     await _set(bench, state="acknowledged")
     bench.clock.advance(5 * HOUR)
+    assert [reason for _, reason in await bench.alert()] == ["acknowledged"]
+    bench.clock.advance(5 * HOUR)
     assert await bench.alert() == []
     assert await _due(bench) is None
 

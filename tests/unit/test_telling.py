@@ -10,9 +10,22 @@ import pytest
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
-from notifier.domain.route import Route, Threshold
-from notifier.domain.time import HOUR, MINUTE, SECOND
-from notifier.policy.telling import Hold, Member, Settled, Tell, change_due, decide, group_reason
+from notifier.domain.route import Route, Step, Threshold
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.policy.muting import Mute
+from notifier.policy.telling import (
+    Escalate,
+    Hold,
+    Member,
+    Settled,
+    Tell,
+    Wait,
+    change_due,
+    decide,
+    escalate,
+    group_reason,
+    is_mutable,
+)
 
 NOW = 1_000_000_000
 ROUTE = Route(key="r", name="default")
@@ -104,7 +117,7 @@ def test_a_raised_severity_is_told_acknowledged_or_not(state: State) -> None:
     verdict = decide(raised, ROUTE, NOW)
     assert isinstance(verdict, Tell)
     assert verdict.reason is Reason.SEVERITY_RAISED
-    lower = changed(TOLD, told_severity=Severity.CRITICAL, state=state)
+    lower = changed(TOLD, told_severity=Severity.CRITICAL, state=state, told_state=state)
     assert isinstance(decide(lower, ROUTE, NOW), Settled)
 
 
@@ -126,13 +139,134 @@ def test_a_repeat_needs_the_interval_and_new_events() -> None:
 
 def test_an_acknowledgement_holds_repeats() -> None:
     """And leaves no repeat due: a moment that has passed would bring the group back for ever."""
-    verdict = decide(changed(TOLD, state=State.ACKNOWLEDGED, count=99), ROUTE, NOW + 9 * HOUR)
+    acknowledged = changed(TOLD, state=State.ACKNOWLEDGED, told_state=State.ACKNOWLEDGED, count=99)
+    verdict = decide(acknowledged, ROUTE, NOW + 9 * HOUR)
     assert verdict == Settled(state=State.ACKNOWLEDGED, repeat_at=None)
 
 
 def test_after_an_acknowledgement_ends_repeats_go_on() -> None:
     """Open again before the interval has passed: the repeat is due when it always was."""
     assert decide(changed(TOLD, count=99), ROUTE, NOW) == Settled(state=State.OPEN, repeat_at=NOW + 3 * HOUR)
+
+
+ACKNOWLEDGED = changed(TOLD, state=State.ACKNOWLEDGED, told_state=State.ACKNOWLEDGED)
+
+
+def test_an_acknowledgement_is_told_once() -> None:
+    """With nothing to repeat; then it is settled."""
+    verdict = decide(changed(TOLD, state=State.ACKNOWLEDGED), ROUTE, NOW)
+    assert verdict == Tell(reason=Reason.ACKNOWLEDGED, repeat_at=None, suppressed=0)
+    assert decide(ACKNOWLEDGED, ROUTE, NOW) == Settled(state=State.ACKNOWLEDGED, repeat_at=None)
+
+
+def test_who_takes_an_acknowledgement_back_is_heard_and_one_that_ran_out_is_not() -> None:
+    """A person has reopened it since it was told; an `until` only lets the repeats go on."""
+    again = changed(ACKNOWLEDGED, state=State.OPEN)
+    assert decide(again, ROUTE, NOW) == Settled(state=State.OPEN, repeat_at=NOW + 3 * HOUR)
+    verdict = decide(changed(again, reopened_at=NOW - MINUTE), ROUTE, NOW)
+    assert isinstance(verdict, Tell)
+    assert verdict.reason is Reason.REOPENED
+    assert not verdict.anew
+
+
+def test_what_was_over_escalates_anew() -> None:
+    """Reopened after its resolution was told: its steps begin again."""
+    verdict = decide(changed(TOLD, told_state=State.RESOLVED), ROUTE, NOW)
+    assert isinstance(verdict, Tell)
+    assert verdict.anew
+
+
+# What mutes
+
+SILENCE = Mute(held_by=HeldBy.SILENCED, until=NOW + HOUR, ref="s1")
+INHIBITED = Mute(held_by=HeldBy.INHIBITED, until=None, ref="i9")
+SNOOZE = Mute(held_by=HeldBy.SNOOZED, until=NOW + HOUR)
+
+
+def test_a_mute_holds_what_would_be_told_until_it_ends() -> None:
+    """And is asked again after group_interval where nobody knows its end."""
+    held = Hold(held_by=HeldBy.SILENCED, wake=False, until=NOW + HOUR, ref="s1")
+    assert decide(NEW, ROUTE, NOW, mute=SILENCE) == held
+    raised = changed(TOLD, severity=Severity.CRITICAL)
+    assert decide(raised, ROUTE, NOW, mute=SILENCE) == held
+    inhibited = Hold(held_by=HeldBy.INHIBITED, wake=False, until=NOW + 5 * MINUTE, ref="i9")
+    assert decide(NEW, ROUTE, NOW, mute=INHIBITED) == inhibited
+
+
+def test_a_mute_holds_no_resolution() -> None:
+    """Whoever heard of it hears that it is over; who never did, never does."""
+    over = decide(changed(TOLD, state=State.RESOLVED, held_by=HeldBy.SILENCED), ROUTE, NOW, mute=SILENCE)
+    assert isinstance(over, Tell)
+    assert over.reason is Reason.RESOLVED
+    never = changed(NEW, state=State.RESOLVED, held_by=HeldBy.SILENCED)
+    assert decide(never, ROUTE, NOW) == Hold(held_by=HeldBy.SILENCED, wake=False)
+
+
+def test_what_has_nothing_to_tell_is_not_held_unless_it_is_snoozed() -> None:
+    """A silence counts only what it suppresses; a snooze is a promise to come back."""
+    assert isinstance(decide(TOLD, ROUTE, NOW, mute=SILENCE), Settled)
+    assert decide(TOLD, ROUTE, NOW, mute=SNOOZE) == Hold(held_by=HeldBy.SNOOZED, wake=False, until=NOW + HOUR)
+    assert not is_mutable(TOLD, decide(TOLD, ROUTE, NOW))
+    assert is_mutable(NEW, decide(NEW, ROUTE, NOW))
+
+
+@pytest.mark.parametrize("held_by", [HeldBy.SILENCED, HeldBy.SNOOZED, HeldBy.INHIBITED, HeldBy.MUTE_TIME])
+def test_what_was_held_and_is_open_is_told_as_unmuted(held_by: HeldBy) -> None:
+    """Told before or not, with news or without."""
+    for member in (NEW, TOLD, changed(TOLD, count=9, severity=Severity.CRITICAL)):
+        verdict = decide(changed(member, held_by=held_by), ROUTE, NOW)
+        assert isinstance(verdict, Tell)
+        assert verdict.reason is Reason.UNMUTED
+        assert verdict.repeat_at == NOW + 4 * HOUR
+
+
+def test_unmuted_waits_for_the_groups_interval() -> None:
+    """Its group has just told; what is critical for the first time does not wait."""
+    held = changed(NEW, held_by=HeldBy.SILENCED)
+    verdict = decide(held, ROUTE, NOW, last_told_at=NOW - MINUTE)
+    assert verdict == Wait(until=NOW + 4 * MINUTE)
+    assert is_mutable(held, verdict)
+    critical = changed(held, severity=Severity.CRITICAL)
+    assert isinstance(decide(critical, ROUTE, NOW, last_told_at=NOW - MINUTE), Tell)
+
+
+def test_who_has_acknowledged_needs_no_reminder_when_a_mute_ends() -> None:
+    """It is settled, or the acknowledgement itself is told; one that nobody has heard of is told."""
+    held = changed(ACKNOWLEDGED, held_by=HeldBy.SNOOZED)
+    assert decide(held, ROUTE, NOW) == Settled(state=State.ACKNOWLEDGED, repeat_at=None)
+    untold = decide(changed(held, told_state=State.OPEN), ROUTE, NOW)
+    assert isinstance(untold, Tell)
+    assert untold.reason is Reason.ACKNOWLEDGED
+    new = decide(changed(NEW, state=State.ACKNOWLEDGED, held_by=HeldBy.SILENCED), ROUTE, NOW)
+    assert new == Tell(reason=Reason.UNMUTED, repeat_at=None, suppressed=4)
+
+
+# Escalation
+
+STEPS = (Step(after=15 * MINUTE, channels=("audit",)), Step(after=HOUR, channels=("boss",)))
+ESCALATING = replace(ROUTE, escalate=STEPS)
+LATE = changed(TOLD, first_told_at=NOW - 15 * MINUTE)
+
+
+def test_a_step_fires_once_when_it_is_due() -> None:
+    """`after` since it was first told, not a millisecond early, and then the next."""
+    assert escalate(LATE, ESCALATING, NOW, None) == Escalate(step=0, next_at=NOW + 45 * MINUTE)
+    assert escalate(LATE, ESCALATING, NOW - 1, None) == Wait(until=NOW)
+    second = changed(LATE, escalated=1)
+    assert escalate(second, ESCALATING, NOW + 45 * MINUTE, None) == Escalate(step=1, next_at=None)
+    assert escalate(changed(LATE, escalated=2), ESCALATING, NOW + DAY, None) is None
+
+
+@pytest.mark.parametrize("state", [State.ACKNOWLEDGED, State.RESOLVED])
+def test_escalation_stops_with_the_state(state: State) -> None:
+    """Acknowledged or over: nobody else is asked."""
+    assert escalate(changed(LATE, state=state), ESCALATING, NOW + DAY, None) is None
+
+
+def test_what_mutes_postpones_an_escalation() -> None:
+    """Until it ends, where that is known."""
+    assert escalate(LATE, ESCALATING, NOW, SILENCE) == Wait(until=NOW + HOUR)
+    assert escalate(LATE, ESCALATING, NOW, INHIBITED) == Wait(until=NOW + 5 * MINUTE)
 
 
 # change_due

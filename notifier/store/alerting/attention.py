@@ -14,6 +14,7 @@ from notifier.domain.route import Route
 from notifier.domain.time import Instant
 from notifier.policy import routing, telling
 from notifier.policy.telling import Member
+from notifier.store import inhibition
 from notifier.store.alerting.plan import Plan, Progress, member_of
 from notifier.store.alerting.statements import (
     attended_rows,
@@ -63,6 +64,7 @@ def attend(tx: Tx, plan: Plan) -> Progress:
         execute(tx, join, {"rows": pack((g, n, tx.now, tx.now) for g, n, _, _ in joins)})
     if existing:
         execute(tx, touch, {"rows": pack((m.group_id, m.incident) for m in existing), "now": tx.now})
+    inhibition.note(tx, plan.inhibit, rows)
     execute(tx, due_rows, {"rows": pack(sorted(due_at.items()))})
     execute(tx, attended_rows, {"rows": pack((row.number, _routed_at(row)) for row in rows)})
     tx.signal("groups")

@@ -28,9 +28,10 @@ def announce(
     episode: int = 0,
     rank: int = 0,
     fallback_of: str | None = None,
+    id_: str | None = None,
 ) -> str:
     """Write down one decision to tell; its id. `rank` is the highest severity among its incidents."""
-    id_ = plan.new_id()
+    id_ = plan.new_id() if id_ is None else id_
     row = {
         "id": id_,
         "project": project,

@@ -1,126 +1,128 @@
-"""Group due: decide for each changed member, and tell."""
+"""Groups due: decide for each, and write the notification, its deliveries and the next due time in one transaction."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.incident import Incident, State
-from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Told
+from notifier.domain.event import Severity
+from notifier.domain.message import Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
-from notifier.domain.time import MINUTE
+from notifier.domain.time import MINUTE, Instant
 from notifier.policy import telling
-from notifier.policy.telling import Hold, Member, Tell
+from notifier.policy.telling import Member, Tell, Verdict
+from notifier.store import reroute as rerouting
+from notifier.store.alerting.compose import Telling, message
 from notifier.store.alerting.deliver import announce, deliver
+from notifier.store.alerting.escalation import escalate
+from notifier.store.alerting.mutes import Mutes
 from notifier.store.alerting.plan import Plan, Progress, member_of
+from notifier.store.alerting.record import record
 from notifier.store.alerting.statements import (
     changed_members,
     due_groups,
-    held_rows,
     next_group,
     rearm,
     recent_counts,
-    settled_rows,
-    snapshots,
     threads_of_episode,
-    told_rows,
-    touch,
-    wait_rows,
 )
-from notifier.store.board import incident_of
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
-from notifier.store.rows import pack, pack_each
+from notifier.store.rows import pack_each
 from notifier.store.schema import groups
 
 GROUPS_AT_ONCE = 10
 MEMBERS_AT_ONCE = 2_000
 
+# Told to everybody who has heard of the episode, those whom an escalation reached included.
+_TO_ALL = frozenset({Reason.RESOLVED, Reason.ACKNOWLEDGED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """A member, the row that it was read from, and what was decided about it."""
+
+    member: Member
+    row: Any
+    verdict: Verdict
+
 
 def flush(tx: Tx, plan: Plan) -> Progress:
-    """Decide for every group that is due: at most one notification each, its deliveries, and the next due time."""
+    """Decide for every group that is due: at most one notification each, and one for each step of escalation."""
     rows = execute(tx, due_groups, {"now": tx.now, "most": GROUPS_AT_ONCE}).all()
-    told = [_flush_group(tx, plan, row) for row in rows]
+    mutes = Mutes(tx, plan)
+    told = [one for row in rows for one in _flush_group(tx, plan, mutes, row)]
     more = len(rows) == GROUPS_AT_ONCE
     next_at = None if more else execute(tx, next_group, {}).scalar()
-    return Progress(
-        done=len(rows), more=more, next_at=next_at, told=tuple(one for one in told if one is not None)
-    )
+    return Progress(done=len(rows), more=more, next_at=next_at, told=tuple(told))
 
 
-def _flush_group(tx: Tx, plan: Plan, group: sa.Row[Any]) -> tuple[str, Reason] | None:
+def _flush_group(tx: Tx, plan: Plan, mutes: Mutes, group: sa.Row[Any]) -> list[tuple[str, Reason]]:
+    if not plan.knows(group.route):
+        rerouting.reroute(tx, plan, group)
+        return []
     route = plan.route(group.route)
-    changed = _changed(tx, group.id, route)
-    verdicts = [(member, telling.decide(member, route, tx.now)) for member in changed]
-    told = [(member, verdict) for member, verdict in verdicts if isinstance(verdict, Tell)]
-    missed = _record(tx, group.id, verdicts)
-    reason = telling.group_reason([verdict.reason for _, verdict in told])
-    if reason is not None:
-        _notify(tx, plan, group, route, reason, told)
-    _rearm(tx, group, told=reason is not None, missed=missed, more=len(changed) == MEMBERS_AT_ONCE)
-    return None if reason is None else (group.id, reason)
+    decided = _decide(tx, group, route, mutes)
+    told = [one for one in decided if isinstance(one.verdict, Tell)]
+    reason = telling.group_reason([one.verdict.reason for one in told if isinstance(one.verdict, Tell)])
+    episode, since = _episode(tx, group, begins=reason is not None)
+    id_ = None if reason is None else plan.new_id()
+    missed = record(tx, plan, route, group.id, id_, [(one.member, one.verdict) for one in decided])
+    reasons = []
+    if reason is not None and id_ is not None:
+        _notify(tx, plan, group, route, reason, told, id_=id_, episode=episode, since=since)
+        reasons.append((group.id, reason))
+    escalated, late = escalate(tx, plan, group, route, mutes, episode=episode, since=since)
+    if escalated:
+        reasons.append((group.id, Reason.ESCALATED))
+    again = missed or late or len(decided) == MEMBERS_AT_ONCE
+    execute(
+        tx,
+        rearm,
+        {
+            "group": group.id,
+            "again": tx.now if again else None,
+            "told_at": None if reason is None else tx.now,
+        },
+    )
+    return reasons
 
 
-def _changed(tx: Tx, group_id: str, route: Route) -> list[Member]:
-    found = [
-        member_of(row, row)
-        for row in execute(tx, changed_members, {"group": group_id, "now": tx.now, "most": MEMBERS_AT_ONCE})
-    ]
+def _decide(tx: Tx, group: sa.Row[Any], route: Route, mutes: Mutes) -> list[_Decided]:
+    rows = execute(tx, changed_members, {"group": group.id, "now": tx.now, "most": MEMBERS_AT_ONCE}).all()
+    recent = _recent(tx, route, rows)
+    decided = []
+    for row in rows:
+        member = replace(member_of(row, row), recent=recent.get(row.number, 0))
+        verdict = telling.decide(member, route, tx.now, last_told_at=group.last_told_at)
+        if telling.is_mutable(member, verdict) or row.snoozed_until is not None:
+            mute = mutes.of(row, route)
+            verdict = telling.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
+        decided.append(_Decided(member=member, row=row, verdict=verdict))
+    return decided
+
+
+def _recent(tx: Tx, route: Route, rows: Sequence[sa.Row[Any]]) -> dict[int, int]:
+    """How many events the members that wait for a threshold had inside its window."""
     threshold = route.notify_after
-    if threshold is None or not found:
-        return found
+    waiting = [row.number for row in rows if row.told_at is None]
+    if threshold is None or not waiting:
+        return {}
     since = (tx.now - threshold.within) // MINUTE * MINUTE
-    waiting = [member.incident for member in found if member.told_at is None]
-    rows = execute(tx, recent_counts, {"incidents": pack_each(waiting), "since": since})
-    recent = {row.incident: row.n for row in rows}
-    return [replace(member, recent=recent.get(member.incident, 0)) for member in found]
+    found = execute(tx, recent_counts, {"incidents": pack_each(waiting), "since": since})
+    return {row.incident: row.n for row in found}
 
 
-def _record(tx: Tx, group_id: str, verdicts: Sequence[tuple[Member, telling.Verdict]]) -> bool:
-    """Write what was decided about each member; whether an event slipped in between, so that the group is due again."""
-    told, settled, held, wake = [], [], [], []
-    for member, verdict in verdicts:
-        if isinstance(verdict, Tell):
-            told.append(
-                (
-                    group_id,
-                    member.incident,
-                    member.state.value if member.state is not State.ACKNOWLEDGED else "open",
-                    member.severity.value,
-                    member.count,
-                    verdict.reason.value,
-                    verdict.repeat_at,
-                )
-            )
-        elif isinstance(verdict, Hold):
-            held.append((group_id, member.incident, verdict.held_by.value))
-            if verdict.wake:
-                wake.append((member.incident, member.count))
-        else:
-            settled.append((group_id, member.incident, verdict.state.value, verdict.repeat_at))
-    if told:
-        execute(tx, told_rows, {"rows": pack(told), "now": tx.now})
-    if settled:
-        execute(tx, settled_rows, {"rows": pack(settled)})
-    missed = False
-    if held:
-        execute(tx, held_rows, {"rows": pack(held)})
-    if wake:
-        missed = execute(tx, wait_rows, {"rows": pack(sorted(wake))}).rowcount < len(wake)
-        if missed:
-            execute(tx, touch, {"rows": pack((g, n) for g, n, _ in held), "now": tx.now})
-    return missed
-
-
-def _rearm(tx: Tx, group: sa.Row[Any], *, told: bool, missed: bool, more: bool) -> None:
-    """When the group is due next: at once if it was not finished, else at its next repeat."""
-    again = tx.now if missed or more else None
-    execute(tx, rearm, {"group": group.id, "again": again, "told_at": tx.now if told else None})
+def _episode(tx: Tx, group: sa.Row[Any], *, begins: bool) -> tuple[int, Instant]:
+    """The number of the episode, and when it was first told of; a new one where the last is over."""
+    if group.active or not begins:
+        return group.episode, group.episode_at or 0
+    update(tx, groups, {"id": group.id}, {"episode": group.episode + 1, "episode_at": tx.now})
+    return group.episode + 1, tx.now
 
 
 def _notify(
@@ -129,22 +131,30 @@ def _notify(
     group: sa.Row[Any],
     route: Route,
     reason: Reason,
-    told: Sequence[tuple[Member, Tell]],
+    told: Sequence[_Decided],
+    *,
+    id_: str,
+    episode: int,
+    since: Instant,
 ) -> None:
-    episode = group.episode if group.active else group.episode + 1
-    if episode != group.episode:
-        update(tx, groups, {"id": group.id}, {"episode": episode})
-    id_ = announce(
+    tellings = [
+        Telling(row=one.row, reason=one.verdict.reason, suppressed=one.verdict.suppressed)
+        for one in told
+        if isinstance(one.verdict, Tell)
+    ]
+    origin = Origin(route=route.name, line=route.line)
+    announce(
         tx,
         plan,
+        id_=id_,
         project=group.project,
-        message=_message(tx, plan, group, route, reason, told),
+        message=message(tx, plan, group, reason, tellings, origin=origin, since=since),
         group_id=group.id,
         episode=episode,
-        rank=max(member.severity.rank for member, _ in told),
+        rank=max(Severity(one.row.severity).rank for one in told),
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
-    if any(verdict.reason is Reason.RESOLVED for _, verdict in told):
+    if any(one.reason in _TO_ALL for one in tellings):
         chosen += execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()
     deliver(
         tx,
@@ -156,41 +166,3 @@ def _notify(
         episode=episode,
         chosen=chosen,
     )
-
-
-def _message(
-    tx: Tx,
-    plan: Plan,
-    group: sa.Row[Any],
-    route: Route,
-    reason: Reason,
-    told: Sequence[tuple[Member, Tell]],
-) -> Message:
-    order = {reason: index for index, reason in enumerate(Reason)}
-    first = sorted(told, key=lambda pair: (order[pair[1].reason], -pair[0].severity.rank, pair[0].incident))
-    shown = first[:SHOWN_AT_MOST]
-    snapshots = _snapshots(tx, plan.url, [member.incident for member, _ in shown])
-    totals: dict[str, int] = {}
-    for _, verdict in told:
-        totals[verdict.reason.value] = totals.get(verdict.reason.value, 0) + 1
-    return Message(
-        id="",
-        reason=reason,
-        at=tx.now,
-        project=group.project,
-        group=group.id,
-        labels=json.loads(group.labels),
-        told=tuple(
-            Told(incident=snapshots[member.incident], reason=verdict.reason) for member, verdict in shown
-        ),
-        more=len(told) - len(shown),
-        totals=totals,
-        suppressed=sum(verdict.suppressed for _, verdict in told),
-        origin=Origin(route=route.name, line=route.line),
-        thread_id="",
-    )
-
-
-def _snapshots(tx: Tx, url: str | None, numbers: Sequence[int]) -> dict[int, Incident]:
-    rows = execute(tx, snapshots, {"incidents": pack_each(numbers)})
-    return {row.number: incident_of(row, url) for row in rows}

@@ -34,6 +34,10 @@ class Plan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_routes", {route.key: route for route in self.tree.walk()})
 
+    def knows(self, key: str) -> bool:
+        """Whether the tree has a route of this key."""
+        return key in self._routes
+
     def route(self, key: str) -> Route:
         """The route of a stored group; one that has vanished is told by the root (alerting fails open)."""
         return self._routes.get(key, self.tree)
@@ -62,4 +66,9 @@ def member_of(row: Any, told: Any | None) -> Member:
         first_told_at=None if told is None else told.first_told_at,
         told_at=None if told is None else told.told_at,
         held_by=None if told is None or told.held_by is None else HeldBy(told.held_by),
+        hold_ref=None if told is None else told.hold_ref,
+        reopened_at=row.reopened_at,
+        escalated=0 if told is None else told.escalated,
+        decided=None if told is None else told.decided,
+        decided_at=None if told is None else told.decided_at,
     )

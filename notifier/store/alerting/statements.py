@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
-from notifier.domain.incident import State
+from notifier.domain.event import Severity
 from notifier.store.board import with_latest
 from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
 from notifier.store.rows import among, unfold
 from notifier.store.schema import (
+    OPEN,
     Big,
+    decisions,
     groups,
     incidents,
     members,
@@ -64,24 +68,72 @@ def next_group(_dialect: Dialect) -> sa.ClauseElement:
     return sa.select(sa.func.min(groups.c.due_at)).where(groups.c.due_at.is_not(None))
 
 
-def changed_members(_dialect: Dialect) -> sa.ClauseElement:
-    """Members of a group that changed, or whose repeat is due, with their incidents as they are."""
+def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Members of a group with their incidents as they are."""
     return (
         sa.select(
             members,
+            incidents.c.id,
             incidents.c.number,
+            incidents.c.project,
+            incidents.c.labels,
             incidents.c.state,
             incidents.c.severity,
             incidents.c.count,
             incidents.c.previous_id,
+            incidents.c.snoozed_until,
+            incidents.c.snoozed_by,
+            incidents.c.reopened_at,
         )
         .join(incidents, incidents.c.number == members.c.incident)
-        .where(
-            members.c.group_id == sa.bindparam("group", type_=Text),
-            sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()),
-        )
+        .where(members.c.group_id == sa.bindparam("group", type_=Text), *conditions)
         .order_by(members.c.incident)
         .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def changed_members(_dialect: Dialect) -> sa.ClauseElement:
+    """Those that changed, whose repeat is due, or whose hold is over."""
+    return _members_now(sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()))
+
+
+def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
+    """Those whose next step of escalation is due."""
+    return _members_now(members.c.escalate_at <= _now())
+
+
+def standing_counts(_dialect: Dialect) -> sa.ClauseElement:
+    """How many of a group's incidents that were told of in this episode stand where."""
+    return (
+        sa.select(
+            incidents.c.state,
+            sa.func.count().label("n"),
+            sa.cast(sa.func.sum(incidents.c.count), Big).label("events"),
+        )
+        .join(members, incidents.c.number == members.c.incident)
+        .where(*_of_episode())
+        .group_by(incidents.c.state)
+    )
+
+
+def standing_first(_dialect: Dialect) -> sa.ClauseElement:
+    """Those to show first: what is not resolved, then the most severe, then the newest."""
+    severity = sa.case({one.value: one.rank for one in Severity}, value=incidents.c.severity, else_=0)
+    return (
+        with_latest()
+        .join(members, incidents.c.number == members.c.incident)
+        .where(*_of_episode())
+        .order_by(
+            sa.case((incidents.c.closed == OPEN, 0), else_=1), severity.desc(), incidents.c.number.desc()
+        )
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def _of_episode() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        members.c.group_id == sa.bindparam("group", type_=Text),
+        members.c.told_at >= sa.bindparam("since", type_=Big),
     )
 
 
@@ -101,11 +153,16 @@ def snapshots(dialect: Dialect) -> sa.ClauseElement:
 
 
 def rearm(_dialect: Dialect) -> sa.ClauseElement:
-    """A group after its flush: due at once if it was not finished (`again`), else at its next repeat."""
+    """A group after its flush: due at once if it was not finished (`again`), else when a member is looked at again."""
     own = members.c.group_id == sa.bindparam("group", type_=Text)
-    repeat = sa.select(sa.func.min(members.c.repeat_at)).where(own).scalar_subquery()
+    moments = [
+        sa.select(sa.func.min(column).label("at")).where(own, column.is_not(None))
+        for column in (members.c.repeat_at, members.c.escalate_at)
+    ]
+    first = sa.union_all(*moments).subquery()
+    repeat = sa.select(sa.func.min(first.c.at)).scalar_subquery()
     still_open = (
-        sa.select(sa.literal(1)).where(own, members.c.told_state == sa.literal_column("'open'")).exists()
+        sa.select(sa.literal(1)).where(own, members.c.told_state != sa.literal_column("'resolved'")).exists()
     )
     again = sa.bindparam("again", type_=Big)
     return (
@@ -187,34 +244,68 @@ def touch(dialect: Dialect) -> sa.ClauseElement:
 
 
 def told_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = _member_rows(dialect, "told_state", "told_severity", "told_count", "told_reason", "repeat_at")
+    names = (
+        "told_state", "told_severity", "told_count", "told_reason", "repeat_at", "first_told_at", "escalated",
+        "escalate_at", "decided",
+    )  # fmt: skip
+    rows = _member_rows(dialect, *names)
     now = sa.bindparam("now", type_=Big)
     return _update_members(rows).values(
-        told_state=rows.c.told_state,
-        told_severity=rows.c.told_severity,
-        told_count=rows.c.told_count,
-        told_reason=rows.c.told_reason,
-        repeat_at=rows.c.repeat_at,
+        **{name: rows.c[name] for name in names},
         told_at=now,
-        first_told_at=sa.func.coalesce(members.c.first_told_at, now),
+        decided_at=now,
         held_by=None,
+        hold_ref=None,
         changed_at=None,
     )
 
 
 def settled_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = _member_rows(dialect, "told_state", "repeat_at")
-    over = rows.c.told_state == State.RESOLVED.value
+    names = ("told_state", "repeat_at", "escalate_at")
+    rows = _member_rows(dialect, *names)
     return _update_members(rows).values(
-        changed_at=None,
-        told_state=sa.case((over, rows.c.told_state), else_=members.c.told_state),
-        repeat_at=rows.c.repeat_at,
+        **{name: rows.c[name] for name in names}, changed_at=None, held_by=None, hold_ref=None
     )
 
 
 def held_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = _member_rows(dialect, "held_by")
-    return _update_members(rows).values(held_by=rows.c.held_by, changed_at=None, repeat_at=None)
+    names = ("held_by", "hold_ref", "repeat_at", "decided", "decided_at")
+    rows = _member_rows(dialect, *names)
+    return _update_members(rows).values(**{name: rows.c[name] for name in names}, changed_at=None)
+
+
+def waiting_rows(dialect: Dialect) -> sa.ClauseElement:
+    rows = _member_rows(dialect, "repeat_at")
+    return _update_members(rows).values(repeat_at=rows.c.repeat_at, changed_at=None)
+
+
+def escalated_rows(dialect: Dialect) -> sa.ClauseElement:
+    rows = _member_rows(dialect, "escalated", "escalate_at")
+    return _update_members(rows).values(escalated=rows.c.escalated, escalate_at=rows.c.escalate_at)
+
+
+def insert_decisions(dialect: Dialect) -> sa.ClauseElement:
+    names = [
+        "incident", "group_id", "at", "kind", "why", "ref", "notification", "version", "last_at", "count", "events",
+    ]  # fmt: skip
+    rows = unfold(dialect, "rows", [(name, decisions.c[name].type) for name in names])
+    adding = upsert(dialect, decisions).from_select(names, sa.select(*rows.c).where(sa.true()))
+    # Twice within a millisecond: the later one counts both.
+    later = {name: adding.excluded[name] for name in ("ref", "notification", "version", "last_at")}
+    sums = {name: decisions.c[name] + adding.excluded[name] for name in ("count", "events")}
+    return adding.on_conflict_do_update(
+        index_elements=["incident", "group_id", "at", "why"], set_=later | sums
+    )
+
+
+def count_decisions(dialect: Dialect) -> sa.ClauseElement:
+    names = ("incident", "group_id", "at", "why")
+    rows = unfold(dialect, "rows", [(name, decisions.c[name].type) for name in names])
+    return (
+        sa.update(decisions)
+        .where(*(decisions.c[name] == rows.c[name] for name in names))
+        .values(count=decisions.c.count + 1, last_at=_now())
+    )
 
 
 def wait_rows(dialect: Dialect) -> sa.ClauseElement:

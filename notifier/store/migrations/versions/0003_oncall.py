@@ -50,7 +50,7 @@ def _decisions() -> None:
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("events", sa.BigInteger(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("incident", "group_id", "at"),
+        sa.PrimaryKeyConstraint("incident", "group_id", "at", "why"),
         sqlite_with_rowid=False,
     )
     _partial("ix_decisions_notification", "decisions", ["notification"], "notification IS NOT NULL")

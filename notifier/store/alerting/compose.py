@@ -1,0 +1,142 @@
+"""What a group's message says: who is told of and why, where the whole episode stands, and what held it before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Standing, Told
+from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.time import Instant
+from notifier.store import silences
+from notifier.store.alerting.plan import Plan
+from notifier.store.alerting.statements import snapshots, standing_counts, standing_first
+from notifier.store.board import incident_of
+from notifier.store.compiled import execute
+from notifier.store.database import Tx
+from notifier.store.rows import pack_each
+
+STANDING_AT_MOST = 10
+
+# Who an incident is resolved by where no person did it.
+_NOBODY = frozenset({"auto", "event", "recovered"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """One member that is told: its row as it was read, why, and how many events were not told one by one."""
+
+    row: Any
+    reason: Reason
+    suppressed: int = 0
+
+
+def message(
+    tx: Tx,
+    plan: Plan,
+    group: sa.Row[Any],
+    reason: Reason,
+    told: Sequence[Telling],
+    *,
+    origin: Origin,
+    since: Instant,
+    note: str | None = None,
+) -> Message:
+    """The message of one notification. `since` is when the episode was first told of."""
+    order = {reason: index for index, reason in enumerate(Reason)}
+    first = sorted(told, key=lambda one: (order[one.reason], -_rank(one.row), one.row.number))
+    shown = first[:SHOWN_AT_MOST]
+    totals: dict[str, int] = {}
+    for one in told:
+        totals[one.reason.value] = totals.get(one.reason.value, 0) + 1
+    return Message(
+        id="",
+        reason=reason,
+        at=tx.now,
+        project=group.project,
+        group=group.id,
+        labels=json.loads(group.labels),
+        told=_told(tx, plan, shown),
+        more=len(told) - len(shown),
+        totals=totals,
+        suppressed=sum(one.suppressed for one in told),
+        origin=origin,
+        note=note or _released(tx, told),
+        thread_id="",
+        standing=_standing(tx, plan, group.id, since),
+    )
+
+
+def _rank(row: Any) -> int:
+    return Severity(row.severity).rank
+
+
+def _told(tx: Tx, plan: Plan, shown: Sequence[Telling]) -> tuple[Told, ...]:
+    rows = execute(tx, snapshots, {"incidents": pack_each(one.row.number for one in shown)})
+    known = {row.number: row for row in rows}
+    return tuple(
+        Told(
+            incident=incident_of(known[one.row.number], plan.url),
+            reason=one.reason,
+            actor=_actor(known[one.row.number], one.reason),
+        )
+        for one in shown
+    )
+
+
+def _actor(row: Any, reason: Reason) -> str | None:
+    """The person behind what is told, where there is one."""
+    by = None
+    if reason is Reason.ACKNOWLEDGED:
+        by = row.acknowledged_by
+    elif reason is Reason.RESOLVED:
+        by = row.resolved_by
+    elif reason is Reason.REOPENED:
+        by = row.reopened_by
+    return None if by in _NOBODY else by
+
+
+def _standing(tx: Tx, plan: Plan, group_id: str, since: Instant) -> Standing:
+    wanted = {"group": group_id, "since": since}
+    counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, standing_counts, wanted)}
+    rows = execute(tx, standing_first, {**wanted, "most": STANDING_AT_MOST})
+    number = {state: counts.get(state.value, (0, 0))[0] for state in State}
+    return Standing(
+        open=number[State.OPEN],
+        acknowledged=number[State.ACKNOWLEDGED],
+        resolved=number[State.RESOLVED],
+        events=sum(events for _, events in counts.values()),
+        incidents=tuple(incident_of(row, plan.url) for row in rows),
+    )
+
+
+def _released(tx: Tx, told: Sequence[Telling]) -> str | None:
+    """What held those that are told as `unmuted`, and is over."""
+    rows = [one.row for one in told if one.reason is Reason.UNMUTED]
+    if not rows:
+        return None
+    sentences = {_sentence(tx, held_by, ref, by): None for held_by, ref, by in _holds(rows)}
+    return " ".join(list(sentences)[:3])
+
+
+def _holds(rows: Sequence[Any]) -> list[tuple[str, str | None, str | None]]:
+    return list({(row.held_by, row.hold_ref, row.snoozed_by): None for row in rows})
+
+
+def _sentence(tx: Tx, held_by: str, ref: str | None, by: str | None) -> str:
+    if held_by == HeldBy.SILENCED.value:
+        silence = None if ref is None else silences.one(tx, ref)
+        if silence is None:
+            return "A silence has ended."
+        return f"The silence of {silence.author} has ended: {silence.comment}."
+    if held_by == HeldBy.SNOOZED.value:
+        return f"The snooze of {by} has ended." if by else "A snooze has ended."
+    if held_by == HeldBy.INHIBITED.value:
+        return "What inhibited it is over."
+    return "The route's quiet hours are over."

@@ -1,0 +1,95 @@
+"""Escalation: members whose step is due, a message for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.message import Origin
+from notifier.domain.notification import Reason
+from notifier.domain.route import Route
+from notifier.domain.time import Instant, words
+from notifier.policy import telling
+from notifier.policy.telling import Escalate, Wait
+from notifier.store.alerting.compose import Telling, message
+from notifier.store.alerting.deliver import announce, deliver
+from notifier.store.alerting.mutes import Mutes
+from notifier.store.alerting.plan import Plan, member_of
+from notifier.store.alerting.record import tell
+from notifier.store.alerting.statements import escalated_rows, escalating_members
+from notifier.store.compiled import execute
+from notifier.store.database import Tx
+from notifier.store.rows import pack
+
+MEMBERS_AT_ONCE = 2_000
+
+
+def escalate(
+    tx: Tx, plan: Plan, group: sa.Row[Any], route: Route, mutes: Mutes, *, episode: int, since: Instant
+) -> tuple[bool, bool]:
+    """Fire every step that is due, once for each member. Whether something was told, and whether more is due now."""
+    found = {"group": group.id, "now": tx.now, "most": MEMBERS_AT_ONCE}
+    rows = execute(tx, escalating_members, found).all()
+    by_step: dict[int, list[sa.Row[Any]]] = {}
+    written: list[tuple[str, int, int, Instant | None]] = []
+    for row in rows:
+        verdict = telling.escalate(member_of(row, row), route, tx.now, mutes.of(row, route))
+        if isinstance(verdict, Escalate):
+            by_step.setdefault(verdict.step, []).append(row)
+            written.append((group.id, row.number, verdict.step + 1, verdict.next_at))
+        else:
+            until = verdict.until if isinstance(verdict, Wait) else None
+            written.append((group.id, row.number, row.escalated, until))
+    if written:
+        execute(tx, escalated_rows, {"rows": pack(written)})
+    for step, members in sorted(by_step.items()):
+        _notify(tx, plan, group, route, step, members, episode=episode, since=since)
+    late = any(next_at is not None and next_at <= tx.now for _, _, _, next_at in written)
+    return bool(by_step), late or len(rows) == MEMBERS_AT_ONCE
+
+
+def _notify(
+    tx: Tx,
+    plan: Plan,
+    group: sa.Row[Any],
+    route: Route,
+    number: int,
+    rows: Sequence[sa.Row[Any]],
+    *,
+    episode: int,
+    since: Instant,
+) -> None:
+    step = route.escalate[number]
+    told = message(
+        tx,
+        plan,
+        group,
+        Reason.ESCALATED,
+        [Telling(row=row, reason=Reason.ESCALATED) for row in rows],
+        origin=Origin(route=route.name, line=step.line or route.line),
+        since=since,
+        note=f"Escalated: after {words(step.after)} it is open, and nobody has acknowledged it.",
+    )
+    id_ = announce(
+        tx,
+        plan,
+        id_=plan.new_id(),
+        project=group.project,
+        message=told,
+        group_id=group.id,
+        episode=episode,
+        rank=max(one.incident.severity.rank for one in told.told),
+    )
+    tell(tx, plan, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows])
+    deliver(
+        tx,
+        plan,
+        notification=id_,
+        project=group.project,
+        reason=Reason.ESCALATED,
+        group_id=group.id,
+        episode=episode,
+        chosen=[target for channel in step.channels for target in plan.targets.get(channel, ())],
+    )

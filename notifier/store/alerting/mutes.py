@@ -1,0 +1,49 @@
+"""What mutes the members of a group that is being flushed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from notifier.domain.notification import HeldBy
+from notifier.domain.route import Route
+from notifier.domain.silence import Silence
+from notifier.policy import muting
+from notifier.policy.muting import Mute
+from notifier.store import silences
+from notifier.store.alerting.plan import Plan
+from notifier.store.database import Tx
+from notifier.store.inhibition import Sources
+
+
+class Mutes:
+    """Everything that may hold a member, read once in a transaction and only if somebody asks."""
+
+    def __init__(self, tx: Tx, plan: Plan) -> None:
+        self._tx = tx
+        self._sources = Sources(tx, plan.inhibit)
+        self._labelled = bool(plan.inhibit)
+        self._silences: Sequence[Silence] | None = None
+        self._times: dict[str, Mute | None] = {}
+
+    def of(self, row: Any, route: Route) -> Mute | None:
+        """What mutes this member, its incident's columns included: a person's word before the configuration's."""
+        now = self._tx.now
+        if row.snoozed_until is not None and row.snoozed_until > now:
+            return Mute(held_by=HeldBy.SNOOZED, until=row.snoozed_until)
+        if self._silences is None:
+            self._silences = silences.standing(self._tx)
+        if self._silences or self._labelled:
+            labels = json.loads(row.labels)
+            found = muting.silenced(self._silences, row.project, labels, now)
+            found = found or self._sources.mute(row.project, row.number, labels)
+            if found is not None:
+                return found
+        if route.key not in self._times:
+            self._times[route.key] = muting.mute_time(route, now)
+        return self._times[route.key]
+
+    def named(self, id_: str) -> Silence | None:
+        """A silence by its id, ended ones too."""
+        return silences.one(self._tx, id_)

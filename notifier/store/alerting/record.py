@@ -1,0 +1,148 @@
+"""Write what a flush decided: the members as they stand, and why each was told or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notifier.domain.notification import Reason
+from notifier.domain.route import Route
+from notifier.policy.telling import Hold, Member, Settled, Tell, Verdict, Wait, step_due
+from notifier.store.alerting.plan import Plan
+from notifier.store.alerting.statements import (
+    count_decisions,
+    held_rows,
+    insert_decisions,
+    settled_rows,
+    told_rows,
+    touch,
+    wait_rows,
+    waiting_rows,
+)
+from notifier.store.compiled import execute
+from notifier.store.database import Tx
+from notifier.store.rows import pack
+
+Pair = tuple[Member, Verdict]
+
+
+def record(
+    tx: Tx, plan: Plan, route: Route, group_id: str, notification: str | None, pairs: Sequence[Pair]
+) -> bool:
+    """Write every verdict; whether an event slipped in between, so that the group is due again."""
+    told = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Tell)]
+    held = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Hold)]
+    _told(tx, plan, route, group_id, notification, told)
+    _settled(tx, route, group_id, [pair for pair in pairs if isinstance(pair[1], Settled)])
+    _held(tx, plan, group_id, held)
+    later = [(group_id, member.incident, one.until) for member, one in pairs if isinstance(one, Wait)]
+    if later:
+        execute(tx, waiting_rows, {"rows": pack(later)})
+    wake = sorted((member.incident, member.count) for member, verdict in held if verdict.wake)
+    if not wake or execute(tx, wait_rows, {"rows": pack(wake)}).rowcount == len(wake):
+        return False
+    execute(tx, touch, {"rows": pack((group_id, member.incident) for member, _ in held), "now": tx.now})
+    return True
+
+
+def _told(
+    tx: Tx,
+    plan: Plan,
+    route: Route,
+    group_id: str,
+    notification: str | None,
+    told: Sequence[tuple[Member, Tell]],
+) -> None:
+    if not told:
+        return
+    rows = []
+    for member, verdict in told:
+        anew = verdict.anew or member.first_told_at is None
+        first_told_at = tx.now if anew else member.first_told_at
+        escalated = 0 if anew else member.escalated
+        rows.append(
+            (
+                group_id,
+                member.incident,
+                member.state.value,
+                member.severity.value,
+                member.count,
+                verdict.reason.value,
+                verdict.repeat_at,
+                first_told_at,
+                escalated,
+                step_due(route, member.state, first_told_at, escalated),
+                key(plan, verdict.reason.value, None),
+            )
+        )
+    execute(tx, told_rows, {"rows": pack(rows), "now": tx.now})
+    tell(tx, plan, group_id, notification, [(member, verdict.reason, None) for member, verdict in told])
+
+
+def tell(
+    tx: Tx,
+    plan: Plan,
+    group_id: str,
+    notification: str | None,
+    told: Sequence[tuple[Member, Reason, str | None]],
+) -> None:
+    """Keep why each member is told by this notification."""
+    rows = [
+        (
+            member.incident,
+            group_id,
+            tx.now,
+            "told",
+            reason.value,
+            ref,
+            notification,
+            plan.version,
+            tx.now,
+            1,
+            0 if reason is Reason.ESCALATED else max(0, member.count - member.told_count),
+        )
+        for member, reason, ref in told
+    ]
+    execute(tx, insert_decisions, {"rows": pack(rows)})
+
+
+def _settled(tx: Tx, route: Route, group_id: str, pairs: Sequence[Pair]) -> None:
+    rows = [
+        (
+            group_id,
+            member.incident,
+            verdict.state.value,
+            verdict.repeat_at,
+            step_due(route, verdict.state, member.first_told_at, member.escalated),
+        )
+        for member, verdict in pairs
+        if isinstance(verdict, Settled)
+    ]
+    if rows:
+        execute(tx, settled_rows, {"rows": pack(rows)})
+
+
+def _held(tx: Tx, plan: Plan, group_id: str, held: Sequence[tuple[Member, Hold]]) -> None:
+    """Equal decisions that follow each other are one row with a count."""
+    if not held:
+        return
+    rows, new, again = [], [], []
+    for member, verdict in held:
+        why, ref = verdict.held_by.value, verdict.ref
+        decided = key(plan, why, ref)
+        same = member.decided == decided and member.decided_at is not None
+        at = member.decided_at if same else tx.now
+        rows.append((group_id, member.incident, why, ref, verdict.until, decided, at))
+        if same:
+            again.append((member.incident, group_id, at, why))
+        else:
+            new.append((member.incident, group_id, at, "held", why, ref, None, plan.version, tx.now, 1, 0))
+    execute(tx, held_rows, {"rows": pack(rows)})
+    if new:
+        execute(tx, insert_decisions, {"rows": pack(new)})
+    if again:
+        execute(tx, count_decisions, {"rows": pack(again), "now": tx.now})
+
+
+def key(plan: Plan, why: str, ref: str | None) -> str:
+    """What makes two decisions equal."""
+    return f"{why} {ref or '-'} {plan.version}"

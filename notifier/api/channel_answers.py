@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from notifier.api.answers import NextCursor, moment
 from notifier.oncall.channels import ChannelHealth, TargetHealth
-from notifier.oncall.routes import Trial, written
+from notifier.oncall.routes import Telling, Trial, written
 
 
 class TargetAnswer(BaseModel):
@@ -88,6 +88,13 @@ class ToldAnswer(BaseModel):
     target: str
 
 
+class StepAnswer(BaseModel):
+    """One step of the escalation: whom else to tell of what is still open so long after it was first told."""
+
+    after: str
+    channels: list[str]
+
+
 class RouteAnswer(BaseModel):
     """A route that tells. Durations are written as in the configuration."""
 
@@ -102,6 +109,37 @@ class RouteAnswer(BaseModel):
     repeat_interval: str
     send_resolved: bool
     notify_after: dict[str, int | str] | None
+    escalate: list[StepAnswer]
+    muted: bool = Field(description="Whether its mute or active times hold just now what it would tell.")
+    muted_until: str | None = Field(description="Null where it is not muted, or nobody knows the end.")
+
+    @staticmethod
+    def of(telling: Telling, targets: dict[str, list[str]]) -> RouteAnswer:
+        route, mute = telling.route, telling.mute
+        return RouteAnswer(
+            route=route.name,
+            line=route.line,
+            channels=list(route.channels),
+            targets=[
+                ToldAnswer(channel=name, target=target)
+                for name in route.channels
+                for target in targets.get(name, [])
+            ],
+            group_by=list(route.group_by),
+            group=dict(telling.group),
+            group_wait=written(route.group_wait),
+            group_interval=written(route.group_interval),
+            repeat_interval=written(route.repeat_interval),
+            send_resolved=route.send_resolved,
+            notify_after=None
+            if route.notify_after is None
+            else {"events": route.notify_after.events, "within": written(route.notify_after.within)},
+            escalate=[
+                StepAnswer(after=written(step.after), channels=list(step.channels)) for step in route.escalate
+            ],
+            muted=mute is not None,
+            muted_until=None if mute is None else moment(mute.until),
+        )
 
 
 class RouteTestAnswer(BaseModel):
@@ -114,26 +152,5 @@ class RouteTestAnswer(BaseModel):
     def of(trial: Trial, targets: dict[str, list[str]]) -> RouteTestAnswer:
         return RouteTestAnswer(
             labels=dict(trial.labels),
-            routes=[
-                RouteAnswer(
-                    route=route.name,
-                    line=route.line,
-                    channels=list(route.channels),
-                    targets=[
-                        ToldAnswer(channel=name, target=target)
-                        for name in route.channels
-                        for target in targets.get(name, [])
-                    ],
-                    group_by=list(route.group_by),
-                    group=dict(shared),
-                    group_wait=written(route.group_wait),
-                    group_interval=written(route.group_interval),
-                    repeat_interval=written(route.repeat_interval),
-                    send_resolved=route.send_resolved,
-                    notify_after=None
-                    if route.notify_after is None
-                    else {"events": route.notify_after.events, "within": written(route.notify_after.within)},
-                )
-                for route, shared in trial.routes
-            ],
+            routes=[RouteAnswer.of(telling, targets) for telling in trial.routes],
         )

@@ -66,7 +66,8 @@ async def test_route(caller: Reader, body: RouteTestBody) -> RouteTestAnswer:
     What an event would have by default (`environment`, `severity`) is filled in, and `project` is the key's.
     """
     service = caller.service
-    trial = routes.trial(service.plan.tree, body.labels, project=caller.key.project)
+    now = service.database.now()
+    trial = routes.trial(service.plan.tree, body.labels, project=caller.key.project, now=now)
     targets = {name: list(channel.targets) for name, channel in service.channels.items()}
     return RouteTestAnswer.of(trial, targets)
 

@@ -6,26 +6,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.domain.route import Route
-from notifier.domain.time import HOUR, MINUTE, SECOND, Duration
-from notifier.policy import routing
+from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant
+from notifier.policy import muting, routing
+from notifier.policy.muting import Mute
 
 DEFAULTS = {"environment": "production", "severity": "error"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """A route that tells, the labels that its group shares, and what its hours hold just now."""
+
+    route: Route
+    group: Mapping[str, str]
+    mute: Mute | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """The labels as an event would have them, and for each route that tells the labels which its group shares."""
+    """The labels as an event would have them, and the routes that tell."""
 
     labels: Mapping[str, str]
-    routes: tuple[tuple[Route, Mapping[str, str]], ...]
+    routes: tuple[Telling, ...]
 
 
-def trial(tree: Route, labels: Mapping[str, str], *, project: str) -> Trial:
+def trial(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant) -> Trial:
     """Route these labels as an event's: with its defaults where they are missing, and the key's `project` always."""
     whole = {**DEFAULTS, **labels, "project": project}
-    chosen = routing.route(tree, whole)
     return Trial(
-        labels=whole, routes=tuple((one, routing.group_labels(one, whole, "its own")) for one in chosen)
+        labels=whole,
+        routes=tuple(
+            Telling(
+                route=one, group=routing.group_labels(one, whole, "its own"), mute=muting.mute_time(one, now)
+            )
+            for one in routing.route(tree, whole)
+        ),
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from notifier.api.channel_answers import ChannelList, ChannelTestAnswer, RouteTestAnswer
+from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.delivery import Outcome
-from notifier.domain.time import HOUR, SECOND
+from notifier.domain.route import Step, TimeInterval
+from notifier.domain.time import HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall.routes import written
 from notifier.store import audit
 from tests.api.conftest import Desk, Sent
+from tests.world import ROUTES
 
 pytestmark = pytest.mark.anyio
 
@@ -109,6 +114,29 @@ async def test_a_route_test_says_who_by_which_route_and_line(desk: Desk) -> None
     assert route["group_by"] == ["service", "environment"]
     assert route["group"] == {"service": "billing", "environment": "production"}
     assert (route["group_wait"], route["group_interval"], route["repeat_interval"]) == ("0s", "5m", "4h")
+    assert (route["escalate"], route["muted"], route["muted_until"]) == ([], False, None)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_route_test_says_who_is_told_later_and_whether_anybody_is_now(desk: Desk) -> None:
+    """The steps of the escalation, and until when the route's hours hold what it would tell."""
+    minute = desk.world.clock.now() // MINUTE % (24 * 60)
+    hours = Hours(start=minute, end=(minute + 30) % (24 * 60) or 24 * 60)
+    now = TimeInterval(name="now", windows=(Weekly(times=(hours,)),))
+    always = TimeInterval(name="always", windows=(Weekly(),))
+    steps = (Step(after=15 * MINUTE, channels=("hook",)), Step(after=90 * MINUTE, channels=("hook", "mail")))
+    for muted, until in (((now,), (desk.world.clock.now() // MINUTE + 30) * MINUTE), ((always,), None)):
+        tree = replace(ROUTES, routes=(), escalate=steps, mute_times=muted)
+        desk.service.plan = replace(desk.service.plan, tree=tree)
+        answer = await desk.post("/v1/routes/test", {"labels": {"service": "billing"}})
+        RouteTestAnswer.model_validate(answer.json())
+        (route,) = answer.json()["routes"]
+        assert route["escalate"] == [
+            {"after": "15m", "channels": ["hook"]},
+            {"after": "90m", "channels": ["hook", "mail"]},
+        ]
+        assert route["muted"] is True
+        assert route["muted_until"] == (None if until is None else rfc3339(until))
 
 
 async def test_a_route_test_sees_labels_as_an_event_has_them(desk: Desk) -> None:

@@ -47,14 +47,15 @@ async def events(
 
 
 def _known(tx: Tx, name: str, reach: str | None, url: str | None) -> Incident:
-    key = _key(name)
-    found = None if key is None else board.incident(tx, key, project=reach, url=url)
+    wanted = key(name)
+    found = None if wanted is None else board.incident(tx, wanted, project=reach, url=url)
     if found is None:
         raise Unknown("incident")
     return found
 
 
-def _key(name: str) -> str | int | None:
+def key(name: str) -> str | int | None:
+    """An incident's number or id, as a person gives it; None: no incident can have it."""
     if name.isascii() and name.isdigit():
         number = int(name) if len(name) <= 19 else LARGEST_NUMBER + 1
         return number if number <= LARGEST_NUMBER else None

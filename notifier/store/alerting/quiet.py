@@ -18,12 +18,12 @@ QUIET_AT_ONCE = 500
 def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
     """Resolve incidents that no event has reached for `auto_resolve`.
 
-    One that was opened by a replayed old event is as young as its arrival: somebody must have heard of it.
+    One that was opened by a replayed old event is as young as its arrival: somebody must have heard of it. One that a
+    person reopened is as young as that.
     """
     before = tx.now - auto_resolve
-    active = sa.case(
-        (incidents.c.last_seen > incidents.c.opened_at, incidents.c.last_seen), else_=incidents.c.opened_at
-    )
+    reopened_at = sa.func.coalesce(incidents.c.reopened_at, incidents.c.opened_at)
+    active = sa.case((incidents.c.last_seen > reopened_at, incidents.c.last_seen), else_=reopened_at)
     rows = tx.run(
         sa.select(incidents.c.number, active.label("active_at"))
         .where(incidents.c.closed == sa.literal_column("0"), incidents.c.quiet_since <= before)

@@ -15,6 +15,7 @@ import uvicorn
 
 from notifier import runtime as wiring
 from notifier.api.auth import Keyring
+from notifier.api.envelope import Envelope
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, NotifierError
@@ -24,6 +25,7 @@ from notifier.settings import Settings
 from notifier.store import keys
 from notifier.telemetry.logging import configure, get
 from notifier.telemetry.loop import Loop
+from notifier.web import PREFIX, LinkPages
 
 Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -36,10 +38,13 @@ def create_app(runtime: Runtime) -> Asgi:
     keyring = Keyring(runtime.database)
     ingest = IngestEndpoint(runtime, keyring)
     api = create_api(runtime, keyring, ingest)
+    pages = Envelope(LinkPages(runtime))
 
     async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":
             await ingest(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await pages(scope, receive, send)
         else:
             await api(scope, receive, send)
 

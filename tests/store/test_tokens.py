@@ -141,6 +141,13 @@ async def test_the_first_five_that_are_not_resolved_have_links(database: Databas
     assert [id_ for id_, _, _ in made[::3]] == [f"i-{n}" for n in range(1, LINKED_AT_MOST + 1)]
 
 
+async def test_every_attempt_makes_its_own_and_earlier_ones_stay_good(database: Database) -> None:
+    """An attempt without an answer may have arrived: its links work like those of the next."""
+    made = [*await links(database, message()), *await links(database, message())]
+    assert [action for _, action, _ in made] == ["acknowledge", "snooze", "resolve"] * 2
+    assert all(token is not None and token.spent_at is None for _, _, token in made)
+
+
 async def test_without_a_base_or_an_incident_there_are_no_links(database: Database) -> None:
     """`server.url` is where they lead; a test of a channel is about no incident."""
     assert await links(database, message(), url=None) == []

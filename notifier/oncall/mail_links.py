@@ -1,0 +1,80 @@
+"""Links in mails: what one offers its recipient, and what happens once they have said yes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from notifier.domain.incident import Incident
+from notifier.domain.time import HOUR, Duration, Instant
+from notifier.oncall import actions
+from notifier.oncall.actor import Actor
+from notifier.oncall.errors import Unknown
+from notifier.store import board, tokens
+from notifier.store.database import Database, Tx
+
+SNOOZE: Duration = 4 * HOUR
+KEY_NAME = "mail link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the link would do, to the incident as it is now, in the name of `recipient`."""
+
+    action: str
+    recipient: str
+    incident: Incident
+    spent_at: Instant | None
+    expired: bool
+
+    @property
+    def over(self) -> bool:
+        """The link does nothing any more."""
+        return self.expired or self.spent_at is not None
+
+
+async def offered(database: Database, token: str, *, url: str | None) -> Offer:
+    """What a link is for, or `Unknown`. It changes nothing: a mail scanner may ask."""
+    return await database.read(lambda tx: _offer(tx, token, url))
+
+
+async def take(database: Database, token: str, *, new_id: Callable[[], str]) -> bool:
+    """Do it, once; False where the link is spent or has expired.
+
+    `Unknown` where there is no such link, `Refused` where the incident's state does not allow it: then the link is
+    not spent, for the state may change again.
+    """
+    return await database.write(lambda tx: _take(tx, token, new_id))
+
+
+def _offer(tx: Tx, token: str, url: str | None) -> Offer:
+    found = tokens.look(tx, token)
+    incident = None if found is None else board.incident(tx, found.incident, project=found.project, url=url)
+    if found is None or incident is None:
+        raise Unknown("link")
+    return Offer(
+        action=found.action,
+        recipient=found.recipient,
+        incident=incident,
+        spent_at=found.spent_at,
+        expired=found.expires_at <= tx.now,
+    )
+
+
+def _take(tx: Tx, token: str, new_id: Callable[[], str]) -> bool:
+    spent = tokens.spend(tx, token)
+    if spent is None:
+        if tokens.look(tx, token) is None:
+            raise Unknown("link")
+        return False
+    actor = Actor(
+        name=spent.recipient, key_name=KEY_NAME, project=spent.project, reach=spent.project, new_id=new_id
+    )
+    name = str(spent.incident)
+    if spent.action == "snooze":
+        actions.snooze(tx, actor, name, until=tx.now + SNOOZE)
+    elif spent.action == "resolve":
+        actions.resolve(tx, actor, name)
+    else:
+        actions.acknowledge(tx, actor, name)
+    return True

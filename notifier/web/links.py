@@ -1,0 +1,96 @@
+"""`/actions/{token}`, where the links in mails lead: a GET asks, and the POST of its form acts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from notifier.domain.errors import Overloaded, StoreError
+from notifier.oncall import mail_links
+from notifier.oncall.errors import Refused, Unknown
+from notifier.store.alerting import Plan
+from notifier.store.database import Database
+from notifier.web import words
+from notifier.web.page import Page, response
+
+PREFIX = "/actions/"
+LARGEST = 16 * 1024
+PATIENCE_S = 10.0
+
+
+class Service(Protocol):
+    """The running service, as the pages use it."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def new_id(self) -> Callable[[], str]: ...
+
+
+class LinkPages:
+    """An ASGI application. The token in the path is all the permission there is, so that it is never logged."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            page = await self._page(request, scope["path"].removeprefix(PREFIX))
+        except (StoreError, Overloaded):
+            page = words.UNAVAILABLE
+        await response(page, head=request.method == "HEAD")(scope, receive, send)
+
+    async def _page(self, request: Request, token: str) -> Page:
+        match request.method:
+            case "GET" | "HEAD":
+                return await self._asked(token)
+            case "POST":
+                return await _refused_body(request) or await self._told(token)
+            case _:
+                return words.WRONG_METHOD
+
+    async def _asked(self, token: str) -> Page:
+        """Scanners, previews and prefetches come here as well: nothing changes."""
+        try:
+            return words.asking(await self._offer(token))
+        except Unknown:
+            return words.UNKNOWN
+
+    async def _told(self, token: str) -> Page:
+        """A stranger who tries tokens costs reads, and never the writer's time."""
+        service = self._service
+        try:
+            if (before := await self._offer(token)).over:
+                return words.asking(before)
+            done = await mail_links.take(service.database, token, new_id=service.new_id)
+            offer = await self._offer(token)
+        except Refused as error:
+            return words.refused(await self._offer(token), str(error))
+        except Unknown:
+            return words.UNKNOWN
+        return words.done(offer) if done else words.asking(offer)
+
+    async def _offer(self, token: str) -> mail_links.Offer:
+        service = self._service
+        return await mail_links.offered(service.database, token, url=service.plan.url)
+
+
+async def _refused_body(request: Request) -> Page | None:
+    """The form says nothing beyond its address, so that its body is read for politeness, and bounded."""
+    length = 0
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            async for chunk in request.stream():
+                length += len(chunk)
+                if length > LARGEST:
+                    return words.TOO_LARGE
+    except (TimeoutError, ClientDisconnect):
+        return words.INCOMPLETE
+    return None

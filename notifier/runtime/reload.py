@@ -69,7 +69,7 @@ class Reloader:
     def started(self) -> None:
         """Show the first configuration, and let what was decided under another follow it."""
         self._good(self._present.now.version, previous=None)
-        self._settle_later(None)
+        self._settle_later(None, self._present.now)
 
     async def reload(self, actor: Actor) -> Reloaded:
         """Read the file anew. `ConfigError`: it has problems, and the old configuration goes on."""
@@ -123,37 +123,36 @@ class Reloader:
         except StoreError:
             await self._wardrobe.put_away(opened, unless=before.opened)
             raise
-        self._present.now = Configured(
-            settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows)
-        )
+        after = Configured(settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows))
+        self._present.now = after
         self._applied(settings)
         self._database.signals.wake(TOPICS)
-        self._settle_later(before)
+        self._settle_later(before, after)
 
-    def _settle_later(self, old: Configured | None) -> None:
-        """What follows a swap waits for work that still has the old configuration in its hands."""
+    def _settle_later(self, old: Configured | None, new: Configured) -> None:
+        """What follows a swap waits for work that still has the old configuration in its hands, swap by swap."""
         earlier = self._settling
 
         async def settle() -> None:
             if earlier is not None:
                 await earlier
-            await self._settle(old)
+            await self._settle(old, new)
 
         self._settling = asyncio.create_task(settle(), name="settle-configuration")
 
-    async def _settle(self, old: Configured | None) -> None:
+    async def _settle(self, old: Configured | None, new: Configured) -> None:
         if old is not None:
             await self._present.unused(old)
         await self._persist(self._follow)
         if old is None:
             return
         await self._persist(self._sync)
-        kept = self._present.now.opened
-        gone = [one for one in old.opened.senders if not any(one is other for other in kept.senders)]
+        kept = new.opened.senders
+        gone = [one for one in old.opened.senders if not any(one is other for other in kept)]
         if await self._dispatcher.ended(gone):
             # What was being sent to a target that is gone may be pending only now.
             await self._persist(self._sync)
-        await self._wardrobe.put_away(old.opened, unless=kept)
+        await self._wardrobe.put_away(old.opened, unless=new.opened)
 
     async def _follow(self) -> None:
         """Let every group follow the present routes, and write down which they are."""

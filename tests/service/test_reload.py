@@ -336,6 +336,27 @@ def test_reloads_at_once_follow_each_other(tmp_path: Path, receivers: Three) -> 
         eventually(lambda: _told(new) == [("opened", "one")])
 
 
+def test_one_reload_after_the_other_while_something_is_sent(tmp_path: Path, receivers: Three) -> None:
+    """Channels come and go and the address policy changes twice: the send ends well, and each sender is closed once."""
+    _, new, again = receivers
+    with WebhookReceiver(default=Answer(delay=2.0)) as slow:
+        first, second = _settings(slow=slow.url), _settings(new=new.url)
+        strict = {**_settings(new="https://hooks.example.com/"), "delivery": {}}
+        with Service(tmp_path, first) as service:
+            service.post(_event("one"))
+            eventually(lambda: service.accounting()["sending"] == 1)
+            for settings in (second, strict, first, strict, _settings(new=new.url, more=again.url)):
+                _write(service, settings)
+                assert _reload(service).json()["changed"] is True
+            assert service.wait_delivery("slow", "delivered")["attempts"][0]["outcome"] == "delivered"
+            service.post(_event("two"))
+            eventually(lambda: _told(new) == [("opened", "two")])
+            service.settle()
+            assert service.stop() == 0
+    assert "Traceback" not in service.log
+    assert "exception" not in service.log
+
+
 def _text(service: Service) -> str:
     with service.client() as client:
         return client.get("/metrics").text

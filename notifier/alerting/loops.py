@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from notifier.domain.time import Duration, Instant
-from notifier.store import alerting
+from notifier.store import actions, alerting
 from notifier.store.alerting import Plan, Progress
 from notifier.store.database import Database, Tx, Waiter
 from notifier.telemetry.logging import get
@@ -41,8 +41,12 @@ class Alerting:
         return await self._all(lambda tx, rules: alerting.flush(tx, rules.plan))
 
     async def resolve_quiet(self) -> Instant | None:
-        """Resolve what has been quiet for `auto_resolve`."""
-        return await self._all(lambda tx, rules: alerting.resolve_quiet(tx, rules.auto_resolve))
+        """Resolve what has been quiet for `auto_resolve`, and end acknowledgements whose time is over."""
+        moments = (
+            await self._all(lambda tx, rules: alerting.resolve_quiet(tx, rules.auto_resolve)),
+            await self._all(lambda tx, _rules: actions.expire(tx)),
+        )
+        return min((at for at in moments if at is not None), default=None)
 
     async def _all(self, work: Callable[[Tx, Rules], Progress]) -> Instant | None:
         while True:

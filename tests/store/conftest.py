@@ -12,7 +12,7 @@ import pytest
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Event, Severity
-from notifier.domain.route import Route
+from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import HOUR, Duration
 from notifier.store import alerting, intake, ledger, outbox
 from notifier.store.alerting import Plan, Progress
@@ -44,6 +44,7 @@ class Bench:
     fallback: str | None = None
     expires_after: Duration = 24 * HOUR
     fallback_after: Duration = 600_000
+    inhibit: tuple[Inhibition, ...] = ()
     targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
@@ -55,6 +56,8 @@ class Bench:
             expires_after=self.expires_after,
             fallback_after=self.fallback_after if self.fallback else None,
             new_id=new_id,
+            inhibit=self.inhibit,
+            version="v1",
         )
 
     async def start(self) -> None:

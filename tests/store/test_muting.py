@@ -1,0 +1,345 @@
+"""What is held, by what and until when; escalation; and the reasons that are kept. On both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.calendar import Hours, Weekly
+from notifier.domain.event import Severity
+from notifier.domain.matcher import parse
+from notifier.domain.route import Inhibition, Route, Step, TimeInterval
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
+from notifier.oncall import actions
+from notifier.oncall.actor import Actor
+from notifier.store import ledger
+from notifier.store.actions import expire
+from notifier.store.compiled import insert
+from notifier.store.database import Tx
+from notifier.store.inhibition import backfill
+from notifier.store.outbox import Job
+from notifier.store.rows import text
+from notifier.store.schema import decisions, inhibitors, members, silences
+from notifier.store.silences import release
+from tests.store.conftest import Bench, new_id
+
+pytestmark = pytest.mark.anyio
+
+ROUTE = Route(key="root", name="default", line="notifier.yaml:3", channels=("mail",), group_wait=0)
+STEPS = (
+    Step(after=15 * MINUTE, channels=("boss",), line="notifier.yaml:7"),
+    Step(after=HOUR, channels=("boss", "mail")),
+)
+CHANNELS = {"mail": ("a@example.com",), "boss": ("boss@example.com",)}
+
+
+async def start(bench: Bench, route: Route = ROUTE, **values: Any) -> None:
+    bench.route = replace(route, **values)
+    bench.channels = CHANNELS
+    await bench.start()
+
+
+async def silence(bench: Bench, matcher: str, *, lasts: int = HOUR) -> str:
+    id_ = new_id()
+    now = bench.clock.now()
+    row = {
+        "id": id_, "project": "default", "matchers": text([matcher]), "starts_at": now, "ends_at": now + lasts,
+        "recur": None, "author": "ann", "comment": "moving the database", "created_at": now, "created_by": "key",
+    }  # fmt: skip
+    await bench.database.write(lambda tx: insert(tx, silences, [row]))
+    return id_
+
+
+def actor(name: str = "ann") -> Actor:
+    return Actor(name=name, key_name="key", project="default", reach=None, new_id=new_id)
+
+
+async def rows(bench: Bench, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    return await bench.database.read(lambda tx: tx.run(query).all())
+
+
+async def why(bench: Bench) -> list[tuple[str, str, int]]:
+    """Every decision, in order: told or held, why, and how often."""
+    query = sa.select(decisions.c.kind, decisions.c.why, decisions.c["count"].label("n")).order_by(
+        decisions.c.at
+    )
+    return [(row.kind, row.why, row.n) for row in await rows(bench, query)]
+
+
+async def told(bench: Bench) -> list[str]:
+    return [reason for _, reason in await bench.alert()]
+
+
+async def send(bench: Bench) -> list[tuple[str, str]]:
+    """Deliver all that is due; who was told why."""
+    jobs: list[Job] = []
+    while found := (await bench.claim()).jobs:
+        jobs += found
+        for job in found:
+            await bench.deliver(job, ref=f"ref-{job.id}")
+    return sorted((job.address, job.message.reason.value) for job in jobs)
+
+
+def move(bench: Bench, at: int) -> None:
+    bench.clock.advance(at - bench.clock.now())
+
+
+async def balanced(bench: Bench) -> bool:
+    return (await bench.database.read(ledger.accounting)).balanced
+
+
+async def test_a_silence_holds_and_its_end_is_told_once(bench: Bench) -> None:
+    """Counted while it lasts; then told as unmuted, in words that say whose silence it was."""
+    await start(bench)
+    id_ = await silence(bench, 'service="billing"')
+    await bench.post(bench.event(), bench.event())
+    assert await told(bench) == []
+    (member,) = await rows(bench, sa.select(members))
+    assert (member.held_by, member.hold_ref, member.repeat_at) == ("silenced", id_, bench.clock.now() + HOUR)
+    bench.clock.advance(HOUR - 1)
+    assert await told(bench) == []
+    bench.clock.advance(1)
+    assert await told(bench) == ["unmuted"]
+    (job,) = (await bench.claim()).jobs
+    assert job.message.note == "The silence of ann has ended: moving the database."
+    assert job.message.suppressed == 1
+    bench.clock.advance(HOUR)
+    assert await told(bench) == []
+    assert await why(bench) == [("held", "silenced", 1), ("told", "unmuted", 1)]
+    assert await balanced(bench)
+
+
+async def test_opened_and_resolved_under_a_silence_is_never_told(bench: Bench) -> None:
+    """Its end wakes nobody."""
+    await start(bench)
+    await silence(bench, 'service="billing"')
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.post(bench.event(status="resolved"))
+    assert await told(bench) == []
+    bench.clock.advance(2 * HOUR)
+    assert await told(bench) == []
+    assert await balanced(bench)
+
+
+async def test_the_end_of_what_was_told_before_is_told_under_a_silence(bench: Bench) -> None:
+    """A silence holds all but resolved."""
+    await start(bench)
+    await bench.post(bench.event())
+    assert await told(bench) == ["opened"]
+    await silence(bench, 'service="billing"')
+    bench.clock.advance(5 * MINUTE)
+    await bench.post(bench.event(status="resolved"))
+    assert await told(bench) == ["resolved"]
+
+
+async def test_a_silence_that_is_ended_early_lets_go_at_once(bench: Bench) -> None:
+    """All that it held is looked at again, and told if nothing else holds it."""
+    await start(bench)
+    id_ = await silence(bench, 'service="billing"', lasts=DAY)
+    await bench.post(bench.event())
+    await bench.alert()
+
+    def end(tx: Tx) -> int:
+        tx.run(sa.update(silences).values(ends_at=tx.now))
+        return release(tx, id_)
+
+    assert await bench.database.write(end) == 1
+    assert await told(bench) == ["unmuted"]
+
+
+async def test_a_silence_lets_go_of_what_it_matches_no_longer(bench: Bench) -> None:
+    """A label that varies leaves the incident, and so the silence: alerting fails open."""
+    await start(bench)
+    await silence(bench, 'region="eu"', lasts=DAY)
+    await bench.post(bench.event(more_labels={"region": "eu"}))
+    assert await told(bench) == []
+    await bench.post(bench.event(more_labels={"region": "us"}))
+    assert await told(bench) == ["unmuted"]
+
+
+async def test_equal_decisions_that_follow_each_other_are_one_row(bench: Bench) -> None:
+    """A storm under a silence leaves a count, not a row for every look."""
+    await start(bench, group_interval=MINUTE)
+    await silence(bench, 'service="billing"', lasts=DAY)
+    for severity in (Severity.INFO, Severity.WARNING, Severity.ERROR, Severity.CRITICAL):
+        await bench.post(bench.event(severity=severity))
+        assert await told(bench) == []
+        bench.clock.advance(MINUTE)
+    assert await why(bench) == [("held", "silenced", 4)]
+
+
+async def test_inhibition_holds_until_its_source_is_resolved(bench: Bench) -> None:
+    """Equal labels only; the source's end lets go, and the next source would hold anew."""
+    rule = Inhibition(
+        key="rule",
+        source=(parse('severity="critical"'),),
+        target=(parse('severity="error"'),),
+        equal=("service",),
+    )
+    bench.inhibit = (rule,)
+    await start(bench, group_by=("incident",))
+    await bench.post(bench.event("source", severity=Severity.CRITICAL))
+    await bench.post(bench.event("target"), bench.event("other", more_labels={"service": "shop"}))
+    assert await told(bench) == ["opened", "opened"]
+    held = await rows(
+        bench, sa.select(members.c.incident, members.c.hold_ref).where(members.c.held_by == "inhibited")
+    )
+    assert len(held) == 1
+    await bench.post(bench.event("source", status="resolved"))
+    bench.clock.advance(5 * MINUTE)
+    assert sorted(await told(bench)) == ["resolved", "unmuted"]
+    assert await rows(bench, sa.select(inhibitors)) == []
+    assert await balanced(bench)
+
+
+async def test_a_rule_that_is_new_finds_its_sources_among_what_is_open(bench: Bench) -> None:
+    """A reload looks at all incidents that are not resolved."""
+    await start(bench, group_by=("incident",))
+    await bench.post(bench.event("source", severity=Severity.CRITICAL))
+    await bench.alert()
+    rule = Inhibition(
+        key="rule", source=(parse('severity="critical"'),), target=(parse('severity="error"'),), equal=()
+    )
+    bench.inhibit = (rule,)
+    assert await bench.database.write(lambda tx: backfill(tx, bench.inhibit, 0)) is None
+    await bench.post(bench.event("target"))
+    assert await told(bench) == []
+
+
+async def test_quiet_hours_hold_until_they_are_over(bench: Bench) -> None:
+    """A route's mute time; at its end what is still open is told once."""
+    night = Weekly(times=(Hours(start=22 * 60, end=6 * 60),), location="Europe/Berlin")
+    move(bench, parse_rfc3339("2026-11-24T23:30:00+01:00"))
+    await start(bench, mute_times=(TimeInterval(name="night", windows=(night,)),))
+    await bench.post(bench.event())
+    assert await told(bench) == []
+    (member,) = await rows(bench, sa.select(members))
+    assert (member.held_by, member.repeat_at) == ("mute_time", parse_rfc3339("2026-11-25T06:00:00+01:00"))
+    move(bench, member.repeat_at)
+    assert await told(bench) == ["unmuted"]
+
+
+async def test_a_snooze_comes_back_with_or_without_news(bench: Bench) -> None:
+    """It holds all but resolved, and its end is told once."""
+    await start(bench)
+    (stored,) = await bench.post(bench.event())
+    await bench.alert()
+    until = bench.clock.now() + HOUR
+    await bench.database.write(lambda tx: actions.snooze(tx, actor(), stored.incident_id or "", until=until))
+    bench.clock.advance(5 * MINUTE)
+    await bench.post(bench.event(severity=Severity.CRITICAL))
+    assert await told(bench) == []
+    bench.clock.advance(55 * MINUTE)
+    assert await told(bench) == ["unmuted"]
+    (job,) = (await bench.claim()).jobs
+    assert job.message.note == "The snooze of ann has ended."
+
+
+async def test_an_acknowledgement_is_told_to_all_who_heard_and_stops_the_rest(bench: Bench) -> None:
+    """Escalation targets included; then neither repeats nor steps, until it runs out."""
+    await start(bench, escalate=STEPS)
+    (stored,) = await bench.post(bench.event())
+    await bench.alert()
+    assert await send(bench) == [("a@example.com", "opened")]
+    bench.clock.advance(15 * MINUTE)
+    assert await told(bench) == ["escalated"]
+    assert await send(bench) == [("boss@example.com", "escalated")]
+    until = bench.clock.now() + 5 * HOUR
+    await bench.database.write(
+        lambda tx: actions.acknowledge(tx, actor(), stored.incident_id or "", until=until)
+    )
+    assert await told(bench) == ["acknowledged"]
+    assert await send(bench) == [("a@example.com", "acknowledged"), ("boss@example.com", "acknowledged")]
+    await bench.post(bench.event())
+    bench.clock.advance(5 * HOUR - 1)
+    assert await told(bench) == []
+    bench.clock.advance(1)
+    await bench.database.write(expire)
+    assert sorted(await told(bench)) == ["escalated", "repeated"]
+    assert await balanced(bench)
+
+
+async def test_each_step_fires_once_and_those_who_are_due_share_a_message(bench: Bench) -> None:
+    """Whatever happens in between: restarts keep what was done in the member's row."""
+    await start(bench, escalate=STEPS)
+    await bench.post(bench.event("one"), bench.event("two"))
+    await bench.alert()
+    await send(bench)
+    bench.clock.advance(15 * MINUTE - 1)
+    assert await told(bench) == []
+    bench.clock.advance(1)
+    assert await told(bench) == ["escalated"]
+    (job,) = (await bench.claim()).jobs
+    assert len(job.message.told) == 2
+    assert job.message.note == "Escalated: after 15m it is open, and nobody has acknowledged it."
+    assert job.message.origin is not None
+    assert job.message.origin.line == "notifier.yaml:7"
+    await bench.deliver(job, "ref")
+    bench.clock.advance(2 * HOUR)
+    assert await told(bench) == ["escalated"]
+    assert await send(bench) == [("a@example.com", "escalated"), ("boss@example.com", "escalated")]
+    bench.clock.advance(DAY)
+    assert await told(bench) == []
+
+
+async def test_steps_that_came_due_while_nobody_looked_fire_in_order(bench: Bench) -> None:
+    """A service that was down for an hour: one message for each step, not one for both and not none."""
+    await start(bench, escalate=STEPS)
+    await bench.post(bench.event())
+    await bench.alert()
+    bench.clock.advance(3 * HOUR)
+    assert await told(bench) == ["escalated"]
+    assert await told(bench) == ["escalated"]
+    assert await told(bench) == []
+    assert await why(bench) == [("told", "opened", 1), ("told", "escalated", 2)]
+
+
+async def test_a_resolution_ends_an_escalation_and_reaches_it(bench: Bench) -> None:
+    """Who was woken hears that it is over."""
+    await start(bench, escalate=STEPS)
+    await bench.post(bench.event())
+    await bench.alert()
+    bench.clock.advance(15 * MINUTE)
+    await bench.alert()
+    await send(bench)
+    await bench.post(bench.event(status="resolved"))
+    bench.clock.advance(10 * SECOND)
+    await bench.alert()
+    assert await send(bench) == [("a@example.com", "resolved"), ("boss@example.com", "resolved")]
+    bench.clock.advance(DAY)
+    assert await told(bench) == []
+
+
+async def test_a_silence_postpones_an_escalation(bench: Bench) -> None:
+    """The step fires when the silence ends."""
+    await start(bench, escalate=STEPS)
+    await bench.post(bench.event())
+    await bench.alert()
+    await silence(bench, 'service="billing"', lasts=30 * MINUTE)
+    bench.clock.advance(15 * MINUTE)
+    assert await told(bench) == []
+    bench.clock.advance(15 * MINUTE)
+    assert await told(bench) == ["escalated"]
+
+
+async def test_a_message_says_where_the_whole_episode_stands(bench: Bench) -> None:
+    """Open, acknowledged and resolved are counted, and those that need somebody come first."""
+    await start(bench, group_interval=0)
+    stored = await bench.post(bench.event("one"), bench.event("two"), bench.event("three"))
+    await bench.alert()
+    await bench.database.write(lambda tx: actions.acknowledge(tx, actor(), stored[0].incident_id or ""))
+    await bench.alert()
+    await bench.database.write(lambda tx: actions.resolve(tx, actor("bo"), stored[1].incident_id or ""))
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    standing = job.message.standing
+    assert standing is not None
+    assert (standing.open, standing.acknowledged, standing.resolved, standing.events) == (1, 1, 1, 3)
+    assert [one.state.value for one in standing.incidents] == ["open", "acknowledged", "resolved"]
+    by_reason = {one.reason.value: one.actor for one in job.message.told}
+    assert by_reason == {"opened": None} or by_reason["resolved"] == "bo"

@@ -30,7 +30,7 @@ REASONS = {
     Reason.OPENED: "New",
     Reason.REOPENED: "Back again",
     Reason.SEVERITY_RAISED: "Got worse",
-    Reason.UNMUTED: "Unmuted, still open",
+    Reason.UNMUTED: "No longer muted",
     Reason.ESCALATED: "Escalated",
     Reason.ACKNOWLEDGED: "Acknowledged",
     Reason.RESOLVED: "Resolved",
@@ -67,7 +67,7 @@ _COUNTED: Mapping[str, str] = {
     Reason.OPENED: "new",
     Reason.REOPENED: "back again",
     Reason.SEVERITY_RAISED: "worse",
-    Reason.UNMUTED: "unmuted",
+    Reason.UNMUTED: "no longer muted",
     Reason.REPEATED: "still happening",
 }
 

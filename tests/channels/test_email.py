@@ -165,7 +165,7 @@ def test_the_references_stay_over_an_episode() -> None:
         (own_group(reason=Reason.REOPENED, actor="cy"), "Reopened by cy: "),
         (own_group(reason=Reason.REOPENED), "Back again: "),
         (own_group(reason=Reason.ESCALATED), "Escalated after 1m: "),
-        (own_group(reason=Reason.UNMUTED), "Unmuted, still open: "),
+        (own_group(reason=Reason.UNMUTED), "No longer muted: "),
         (own_group(state=State.ACKNOWLEDGED, acknowledged_by="ann"), "New, acknowledged by ann: "),
         (own_group(state=State.RESOLVED, resolved_at=AT + MINUTE), "New, resolved after 1m: "),
     ],

@@ -1,0 +1,38 @@
+"""The tables. Instants and durations are integer milliseconds; JSON is text on both engines."""
+
+from notifier.store.schema.alerting import configurations, decisions, groups, inhibitors, members, silences
+from notifier.store.schema.base import OPEN, Big, Serial, metadata
+from notifier.store.schema.events import event_ids, events, incidents, tallies
+from notifier.store.schema.outbox import attempts, deliveries, notifications, targets, threads
+from notifier.store.schema.people import action_tokens, api_keys, audit, ledger, slack_requests
+from notifier.store.schema.task_runs import processes, run_incidents, task_runs
+
+__all__ = [
+    "OPEN",
+    "Big",
+    "Serial",
+    "action_tokens",
+    "api_keys",
+    "attempts",
+    "audit",
+    "configurations",
+    "decisions",
+    "deliveries",
+    "event_ids",
+    "events",
+    "groups",
+    "incidents",
+    "inhibitors",
+    "ledger",
+    "members",
+    "metadata",
+    "notifications",
+    "processes",
+    "run_incidents",
+    "silences",
+    "slack_requests",
+    "tallies",
+    "targets",
+    "task_runs",
+    "threads",
+]

@@ -1,0 +1,122 @@
+"""Notifications, their deliveries, and the targets and threads that these go to."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, UniqueConstraint
+
+from notifier.store.schema.base import Big, Serial, metadata
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("group_id", Text),
+    Column("episode", Big, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False),
+    Column("at", Big, nullable=False),
+    Column(
+        "rank", sa.SmallInteger, nullable=False, server_default="0"
+    ),  # the highest severity among its incidents
+    # A Message without what is one delivery's own (id, thread).
+    Column("message", Text, nullable=False),
+    # The notification that the fallback tells again: once.
+    Column("fallback_of", Text, unique=True),
+)
+Index("ix_notifications_at", notifications.c.at)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("due_at", Big),
+    Column("tokens", sa.Float),
+    Column("tokens_at", Big),
+    Column("cool_until", Big),
+    Column("failures", Big, nullable=False, server_default="0"),
+    Column("disabled_at", Big),
+    Column("disabled_why", Text),
+    Column("last_ok_at", Big),
+    Column("last_error", Text),
+    Column("last_error_at", Big),
+    Column("last_sent_at", Big),
+    # The thread that digests of the present storm share, and when the last of them was made.
+    Column("storm_thread", Text),
+    Column("storm_at", Big),
+    UniqueConstraint("channel", "address", name="uq_targets_address"),
+)
+Index("ix_targets_due", targets.c.channel, targets.c.due_at, sqlite_where=targets.c.due_at.is_not(None),
+      postgresql_where=targets.c.due_at.is_not(None))  # fmt: skip
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("group_id", Text, nullable=False),
+    Column("episode", Big, nullable=False),
+    Column("target", Big, nullable=False),
+    Column("previous_id", Text),
+    Column("ref", Text),
+    Column("created_at", Big, nullable=False),
+    UniqueConstraint("group_id", "target", "episode", name="uq_threads_episode"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("notification", Text, ForeignKey("notifications.id"), nullable=False),
+    Column("target", Big, ForeignKey("targets.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("due_at", Big, nullable=False),
+    Column("expires_at", Big, nullable=False),
+    # When the fallback is told if it has not been delivered; NULL: it has been, or there is none.
+    Column("fallback_at", Big),
+    Column("attempts", Big, nullable=False, server_default="0"),
+    Column("claims", Big, nullable=False, server_default="0"),
+    Column("fence", Big, nullable=False, server_default="0"),
+    Column("lease_until", Big),
+    # Frozen at the first claim: what is sent, the same on every retry.
+    Column("message", Text),
+    Column("maybe_sent", sa.SmallInteger, nullable=False, server_default="0"),
+    # The delivery that carries this one: a newer one of its thread (superseded), or a digest.
+    Column("carried_by", Text),
+    Column("finished_at", Big),
+    Column("outcome", Text),
+    Column("detail", Text),
+    Column("ref", Text),
+    UniqueConstraint("notification", "target", name="uq_deliveries_target"),
+)
+_live = deliveries.c.state.in_(["pending", "sending"])
+Index(
+    "ix_deliveries_live", deliveries.c.target, deliveries.c.state, sqlite_where=_live, postgresql_where=_live
+)
+Index("ix_deliveries_thread", deliveries.c.thread, deliveries.c.state)
+Index("ix_deliveries_state", deliveries.c.state, deliveries.c.finished_at)
+Index("ix_deliveries_carried", deliveries.c.carried_by, sqlite_where=deliveries.c.carried_by.is_not(None),
+      postgresql_where=deliveries.c.carried_by.is_not(None))  # fmt: skip
+Index("ix_deliveries_lease", deliveries.c.lease_until, sqlite_where=deliveries.c.lease_until.is_not(None),
+      postgresql_where=deliveries.c.lease_until.is_not(None))  # fmt: skip
+Index("ix_deliveries_fallback", deliveries.c.fallback_at, sqlite_where=deliveries.c.fallback_at.is_not(None),
+      postgresql_where=deliveries.c.fallback_at.is_not(None))  # fmt: skip
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery", Text, ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("n", Big, primary_key=True, autoincrement=False),
+    Column("started_at", Big),
+    Column("finished_at", Big, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text),
+    Column("replica", Text, nullable=False),
+    Column("actor", Text),
+)

@@ -1,0 +1,66 @@
+"""Keys, what was done with them, links and requests that act once; and counters for ever."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Table, Text
+
+from notifier.store.schema.base import Big, metadata
+
+# Links in mails: each lets one recipient do one thing to one incident, once. Only the token's hash is kept.
+action_tokens = Table(
+    "action_tokens",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("incident", Big, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("expires_at", Big, nullable=False),
+    Column("spent_at", Big),
+)
+Index("ix_action_tokens_expires", action_tokens.c.expires_at)
+
+# Signatures of Slack's requests that were answered, for as long as one could be sent again.
+slack_requests = Table(
+    "slack_requests",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("at", Big, nullable=False),
+)
+Index("ix_slack_requests_at", slack_requests.c.at)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("revoked_at", Big),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Big, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("key_name", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text),
+)
+Index("ix_audit_subject", audit.c.subject)
+
+# Counters for ever, one row per replica and name so that none is hot.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("replica", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("n", Big, nullable=False),
+)

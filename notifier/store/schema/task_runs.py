@@ -1,0 +1,92 @@
+"""Runs of background tasks, the incidents that count their events, and the processes that run them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, Table, Text
+
+from notifier.store.schema.base import Big, metadata
+
+# `rank` orders a run's changes, so that they may come in any order; JSON columns are NULL where there is nothing.
+task_runs = Table(
+    "task_runs",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("rank", Big, nullable=False),
+    Column("attempt", Big, nullable=False),
+    Column("max_attempts", Big),
+    Column("created_at", Big, nullable=False),
+    Column("started_at", Big),
+    Column("finished_at", Big),
+    Column("duration_ms", sa.Float),
+    Column("result", Text),
+    Column("error", Text),
+    Column("key", Text),
+    Column("process", Text),
+    Column("replay_of", Text),
+    Column("arguments", Text),
+    Column("replayable", Text, nullable=False, server_default="no"),
+    # Of a failed or lost run: waiting (listed as a dead letter), replayed, recovered, discarded.
+    Column("letter", Text),
+    # Of a replay that no process is known to have: when it was asked for. `process` is then the one it was handed to.
+    Column("asked_at", Big),
+)
+_unfinished = task_runs.c.state.in_(["pending", "processing", "retrying"])
+_waiting = task_runs.c.letter == "waiting"
+_asked = task_runs.c.asked_at.is_not(None)
+Index("ix_task_runs_created", task_runs.c.project, task_runs.c.created_at, task_runs.c.id)
+Index("ix_task_runs_age", task_runs.c.created_at)
+Index("ix_task_runs_process", task_runs.c.project, task_runs.c.process,
+      sqlite_where=_unfinished, postgresql_where=_unfinished)  # fmt: skip
+Index("ix_task_runs_key", task_runs.c.project, task_runs.c.task, task_runs.c.key,
+      sqlite_where=task_runs.c.key.is_not(None), postgresql_where=task_runs.c.key.is_not(None))  # fmt: skip
+Index("ix_task_runs_replay", task_runs.c.project, task_runs.c.replay_of,
+      sqlite_where=task_runs.c.replay_of.is_not(None), postgresql_where=task_runs.c.replay_of.is_not(None))  # fmt: skip
+Index("ix_task_runs_letters", task_runs.c.project, task_runs.c.finished_at, task_runs.c.id,
+      sqlite_where=_waiting, postgresql_where=_waiting)  # fmt: skip
+Index(
+    "ix_task_runs_asked",
+    task_runs.c.project,
+    task_runs.c.asked_at,
+    sqlite_where=_asked,
+    postgresql_where=_asked,
+)
+
+# Which incident counts a run's events, and how many: kept apart, for either may come first.
+run_incidents = Table(
+    "run_incidents",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("incident", Big, primary_key=True, autoincrement=False),
+    Column("n", Big, nullable=False),
+    # Whether the run has ended well: completed, or made good by a later one.
+    Column("well", sa.SmallInteger, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
+_failing = run_incidents.c.well == sa.literal_column("0")
+Index("ix_run_incidents_incident", run_incidents.c.incident)
+Index("ix_run_incidents_failing", run_incidents.c.incident, sqlite_where=_failing, postgresql_where=_failing)
+
+# Processes of applications, as their heartbeats tell; `running` is a JSON list of run ids, `tasks` of task names.
+processes = Table(
+    "processes",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("seen_at", Big, nullable=False),
+    # Set when it said goodbye or has not been heard of for too long: its unfinished runs are lost.
+    Column("ended_at", Big),
+    Column("running", Text, nullable=False, server_default="[]"),
+    Column("tasks", Text, nullable=False, server_default="[]"),
+    # What its client says became of its reports: {"captured", "sent", "spooled", "dropped": {reason: n}}.
+    Column("reports", Text),
+)
+Index("ix_processes_seen", processes.c.seen_at,
+      sqlite_where=processes.c.ended_at.is_(None), postgresql_where=processes.c.ended_at.is_(None))  # fmt: skip

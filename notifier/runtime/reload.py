@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
+from typing import TypeVar
 
 from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import Dispatcher
@@ -16,7 +18,7 @@ from notifier.oncall.actor import Actor
 from notifier.runtime.configured import Configured, Opened, Present, Wardrobe, addresses, plan_of
 from notifier.runtime.own_messages import own_message
 from notifier.settings import Settings
-from notifier.store import configurations, outbox, reroute
+from notifier.store import configurations, inhibition, outbox, reroute
 from notifier.store.database import TOPICS, Database, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
@@ -27,6 +29,7 @@ AGAIN_S = 1.0
 
 log = get("notifier.config")
 
+T = TypeVar("T", int, str)
 Read = Callable[[], tuple[Settings, Mapping[str, ChannelConfig]]]
 
 
@@ -143,7 +146,7 @@ class Reloader:
     async def _settle(self, old: Configured | None, new: Configured) -> None:
         if old is not None:
             await self._present.unused(old)
-        await self._persist(self._follow)
+        await self._persist(lambda: self._follow(old, new))
         if old is None:
             return
         await self._persist(self._sync)
@@ -154,29 +157,35 @@ class Reloader:
             await self._persist(self._sync)
         await self._wardrobe.put_away(old.opened, unless=new.opened)
 
-    async def _follow(self) -> None:
-        """Let every group follow the present routes, and write down which they are."""
-        configured = self._present.now
-        version, tree = configured.version, configured.plan.tree
-        if await self._database.read(lambda tx: configurations.is_newest(tx, version, tree)):
+    async def _follow(self, old: Configured | None, new: Configured) -> None:
+        """Let incidents and groups follow the present rules and routes, and write down which they are."""
+        version, tree, rules = new.version, new.plan.tree, new.plan.inhibit
+        newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree))
+        if rules and (not newest or (old is not None and _keys(old) != _keys(new))):
+            await self._all(0, lambda after, tx: inhibition.backfill(tx, rules, after))
+        if newest:
             return
-        keys = tuple(route.key for route in tree.walk())
-        after: str | None = ""
-        while after is not None:
-            after = await self._database.write(lambda tx, after=after: reroute.mark(tx, keys, after))  # type: ignore[misc]
+        routes = tuple(route.key for route in tree.walk())
+        await self._all("", lambda after, tx: reroute.mark(tx, routes, after))
         # Last, so that a process that ends before it begins anew.
         await self._database.write(lambda tx: configurations.remember(tx, version, tree))
+
+    async def _all(self, first: T, step: Callable[[T, Tx], T | None]) -> None:
+        """Take a step, in a transaction of its own, from where the one before it ended."""
+        after: T | None = first
+        while after is not None:
+            after = await self._database.write(partial(step, after))
 
     async def _sync(self) -> None:
         configured = self._present.now
         wanted = addresses(configured.configs)
         await self._database.write(lambda tx: outbox.sync_targets(tx, wanted, fallback=configured.fallback))
 
-    async def _persist(self, step: Callable[[], object]) -> None:
+    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
         """While the store is away, try again: nobody waits for it."""
         while True:
             try:
-                await step()  # type: ignore[misc]
+                await step()
             except StoreBroken:
                 raise
             except StoreError as error:
@@ -236,6 +245,10 @@ class Reloader:
         outbox.enqueue(
             tx, configured.plan, project=actor.project, channel=configured.fallback, message=message
         )
+
+
+def _keys(configured: Configured) -> frozenset[str]:
+    return frozenset(rule.key for rule in configured.plan.inhibit)
 
 
 def place(problem: Problem) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +260,22 @@ def test_incidents_of_a_vanished_route_follow_the_new_one(tmp_path: Path, receiv
         service.settle()
 
 
+def test_a_new_inhibition_knows_what_was_open_before(tmp_path: Path, receivers: Three) -> None:
+    """The source opened under the old file; the new rule holds what comes after it."""
+    old, *_ = receivers
+    settings = _settings(old=old.url)
+    with Service(tmp_path, settings) as service:
+        service.post(_event("cause", severity="critical"))
+        eventually(lambda: _told(old) == [("opened", "cause")])
+        rule = {"source": ['severity="critical"'], "target": ['severity="warning"'], "equal": ["service"]}
+        _write(service, settings | {"inhibit": [rule]})
+        assert _reload(service).json()["changed"] is True
+        eventually(lambda: _versions(service) == 2)
+        service.post(_event("effect", severity="warning"))
+        eventually(lambda: any(one["held"] == {"inhibited": 1} for one in service.items("/v1/groups")))
+        assert _told(old) == [("opened", "cause")]
+
+
 def test_ingest_follows_its_new_limits(tmp_path: Path, receivers: Three) -> None:
     """Sizes and quotas hold from the next request on; what a key has used stays used."""
     old, *_ = receivers
@@ -355,6 +373,13 @@ def test_one_reload_after_the_other_while_something_is_sent(tmp_path: Path, rece
             assert service.stop() == 0
     assert "Traceback" not in service.log
     assert "exception" not in service.log
+
+
+def _versions(service: Service) -> int:
+    """How many configurations are known; the last step of a reload writes its own down."""
+    with closing(sqlite3.connect(f"file:{service.database}?mode=ro", uri=True)) as database:
+        found: int = database.execute("SELECT count(*) FROM configurations").fetchone()[0]
+    return found
 
 
 def _text(service: Service) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notifier.domain.time import DAY, HOUR, MINUTE, Duration, rfc3339
+from notifier.domain.route import Route
+from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.store import actions as rows
 from notifier.store import audit
 from notifier.store.alerting import Progress, resolve_quiet
-from notifier.store.database import Tx
+from notifier.store.database import Database, Tx
 from notifier.store.schema import groups, incidents, members
 from tests.store.conftest import Bench, new_id
 
@@ -34,10 +36,21 @@ async def _do(bench: Bench, action: Callable[[Tx], str]) -> str:
     return await bench.database.write(action)
 
 
+async def _refused(bench: Bench, action: Callable[[Tx], str]) -> Refused:
+    with pytest.raises(Refused) as caught:
+        await bench.database.write(action)
+    return caught.value
+
+
 async def _row(bench: Bench, id_: str) -> sa.Row[Any]:
     return await bench.database.read(
         lambda tx: tx.run(sa.select(incidents).where(incidents.c.id == id_)).one()
     )
+
+
+async def _audited(bench: Bench, id_: str) -> list[tuple[str, str, str | None]]:
+    entries = await bench.database.read(lambda tx: audit.entries(tx, id_))
+    return [(entry.actor, entry.action, entry.detail) for entry in entries]
 
 
 async def _told(bench: Bench, **fields: Any) -> str:
@@ -50,6 +63,10 @@ async def _told(bench: Bench, **fields: Any) -> str:
 
 async def _expire(bench: Bench) -> Progress:
     return await bench.database.write(rows.expire)
+
+
+async def _reasons(bench: Bench) -> list[str]:
+    return [reason for _, reason in await bench.alert()]
 
 
 async def test_who_acknowledges_has_it(bench: Bench) -> None:
@@ -68,6 +85,343 @@ async def test_who_acknowledges_has_it(bench: Bench) -> None:
         )
     )
     assert (due_at, changed_at) == (bench.clock.now(), bench.clock.now())
-    (entry,) = await bench.database.read(lambda tx: audit.entries(tx, id_))
-    assert (entry.actor, entry.key_name, entry.action) == ("ann", "desk", "acknowledge")
-    assert entry.detail == f"until {rfc3339(until)}"
+    assert await _audited(bench, id_) == [("ann", "acknowledge", f"until {rfc3339(until)}")]
+    assert await _reasons(bench) == ["acknowledged"]
+
+
+async def test_the_same_again_changes_nothing(bench: Bench) -> None:
+    """A second click of the same person is no second action; another end is one, and keeps the beginning."""
+    id_ = await _told(bench)
+    at = bench.clock.now()
+    for _ in range(2):
+        await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_))
+    assert len(await _audited(bench, id_)) == 1
+    bench.clock.advance(MINUTE)
+    until = bench.clock.now() + HOUR
+    await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_, until=until))
+    row = await _row(bench, id_)
+    assert (row.acknowledged_at, row.acknowledged_until) == (at, until)
+    for _ in range(2):
+        await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
+        await _do(bench, lambda tx: actions.reopen(tx, ANN, id_))
+        await _do(bench, lambda tx: actions.reopen(tx, ANN, id_))
+        await _do(bench, lambda tx: actions.snooze(tx, ANN, id_, until=until))
+        await _do(bench, lambda tx: actions.snooze(tx, ANN, id_, until=until))
+    done = [action for _, action, _ in await _audited(bench, id_)]
+    assert done == ["acknowledge"] * 2 + ["resolve", "reopen", "snooze"] * 2
+
+
+async def test_another_person_hears_who_has_it(bench: Bench) -> None:
+    """The refusal says by whom, since when, and how to take it over; a hand-over is a reopening in between."""
+    id_ = await _told(bench)
+    at = rfc3339(bench.clock.now())
+    await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_))
+    refused = await _refused(bench, lambda tx: actions.acknowledge(tx, BO, id_))
+    assert refused.state == "acknowledged"
+    assert f"by ann at {at}" in str(refused)
+    assert "reopen" in str(refused)
+    await _do(bench, lambda tx: actions.reopen(tx, BO, id_))
+    await _do(bench, lambda tx: actions.acknowledge(tx, BO, id_))
+    assert (await _row(bench, id_)).acknowledged_by == "bo"
+    assert ("bo", "reopen", "was acknowledged by ann") in await _audited(bench, id_)
+
+
+async def test_what_is_resolved_takes_no_other_action(bench: Bench) -> None:
+    """Whoever is late hears by whom and when it was resolved."""
+    id_ = await _told(bench)
+    at = rfc3339(bench.clock.now())
+    await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
+    until = bench.clock.now() + HOUR
+    for action in (
+        lambda tx: actions.acknowledge(tx, ANN, id_),
+        lambda tx: actions.snooze(tx, ANN, id_, until=until),
+        lambda tx: actions.resolve(tx, BO, id_),
+    ):
+        refused = await _refused(bench, action)
+        assert refused.state == "resolved"
+        assert f"by ann at {at}" in str(refused)
+
+
+@pytest.mark.parametrize("how", ["event", "auto"])
+async def test_what_resolved_itself_says_so(bench: Bench, how: str) -> None:
+    """Nobody can have resolved again what an event or silence has."""
+    id_ = await _told(bench)
+    if how == "event":
+        await bench.post(bench.event(status="resolved"))
+    else:
+        bench.clock.advance(DAY)
+        await bench.database.write(lambda tx: resolve_quiet(tx, DAY))
+    refused = await _refused(bench, lambda tx: actions.resolve(tx, ANN, id_))
+    assert ("by an event" if how == "event" else "no more events") in str(refused)
+    await bench.alert()
+
+
+async def test_a_resolution_is_told_and_ends_what_was_on(bench: Bench) -> None:
+    """State, who and when; the snooze and the end of the acknowledgement go, and its thread hears of it at once."""
+    id_ = await _told(bench)
+    until = bench.clock.now() + DAY
+    await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_, until=until))
+    await _do(bench, lambda tx: actions.snooze(tx, BO, id_, until=until))
+    await _do(bench, lambda tx: actions.resolve(tx, BO, id_))
+    row = await _row(bench, id_)
+    assert (row.state, row.closed, row.resolved_by, row.resolved_at) == (
+        "resolved",
+        row.number,
+        "bo",
+        bench.clock.now(),
+    )
+    assert (row.snoozed_until, row.acknowledged_until, row.acknowledged_by) == (None, None, "ann")
+    assert await _reasons(bench) == ["resolved"]
+
+
+async def test_resolved_before_anybody_heard_balances(bench: Bench) -> None:
+    """A person may be faster than the group's wait: nothing is told, and the books say why."""
+    (stored,) = await bench.post(bench.event())
+    await _do(bench, lambda tx: actions.resolve(tx, ANN, stored.incident_id or ""))
+    assert await bench.alert() == []
+    assert (await bench.accounting()).untold == 0
+    await _do(bench, lambda tx: actions.reopen(tx, ANN, stored.incident_id or ""))
+    assert await _reasons(bench) == ["opened"]
+
+
+async def test_a_reopened_incident_is_open_in_every_respect(bench: Bench) -> None:
+    """Its row forgets who had it and who resolved it; events count on it again, and it is told as reopened."""
+    id_ = await _told(bench)
+    await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_))
+    await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
+    assert await _reasons(bench) == ["resolved"]
+    bench.clock.advance(HOUR)
+    await _do(bench, lambda tx: actions.reopen(tx, BO, id_))
+    row = await _row(bench, id_)
+    assert (row.state, row.closed, row.resolved_at, row.resolved_by) == ("open", 0, None, None)
+    assert (row.acknowledged_by, row.acknowledged_at, row.reopened_by) == (None, None, "bo")
+    assert (row.reopened_at, row.quiet_since, row.waiting) == (bench.clock.now(), bench.clock.now(), 0)
+    assert await _reasons(bench) == ["reopened"]
+    (stored,) = await bench.post(bench.event())
+    assert stored.incident_id == id_
+
+
+async def test_a_reopened_incident_has_a_whole_quiet_period(bench: Bench) -> None:
+    """What auto-resolve closed yesterday is not closed again at its next look."""
+    id_ = await _told(bench)
+    bench.clock.advance(DAY)
+    await bench.database.write(lambda tx: resolve_quiet(tx, DAY))
+    await bench.alert()
+    await _do(bench, lambda tx: actions.reopen(tx, ANN, id_))
+    bench.clock.advance(DAY - MINUTE)
+    assert (await bench.database.write(lambda tx: resolve_quiet(tx, DAY))).done == 0
+    bench.clock.advance(MINUTE)
+    assert (await bench.database.write(lambda tx: resolve_quiet(tx, DAY))).done == 1
+    await bench.alert()
+
+
+async def test_what_is_open_is_not_reopened(bench: Bench) -> None:
+    """409 for everybody but the one who did it."""
+    id_ = await _told(bench)
+    assert (await _refused(bench, lambda tx: actions.reopen(tx, ANN, id_))).state == "open"
+    await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
+    await _do(bench, lambda tx: actions.reopen(tx, ANN, id_))
+    assert (await _refused(bench, lambda tx: actions.reopen(tx, BO, id_))).state == "open"
+    await bench.alert()
+
+
+async def test_only_the_newest_incident_of_a_problem_is_reopened(bench: Bench) -> None:
+    """Older ones name the newer, whether that is open or resolved itself."""
+    first = await _told(bench)
+    await _do(bench, lambda tx: actions.resolve(tx, ANN, first))
+    bench.clock.advance(MINUTE)
+    second = await _told(bench)
+    assert second != first
+    number = (await _row(bench, second)).number
+    for _ in range(2):
+        refused = await _refused(bench, lambda tx: actions.reopen(tx, ANN, first))
+        assert refused.state == "resolved"
+        assert f" {number} " in str(refused)
+        await _do(bench, lambda tx: actions.resolve(tx, ANN, second))
+    await _do(bench, lambda tx: actions.reopen(tx, ANN, str(number)))
+    assert (await _row(bench, second)).state == "open"
+    await bench.alert()
+
+
+async def test_a_snooze_is_its_owners(bench: Bench) -> None:
+    """Who set it may move it; another must reopen first; when it is over anybody may."""
+    id_ = await _told(bench)
+    until = bench.clock.now() + HOUR
+    await _do(bench, lambda tx: actions.snooze(tx, ANN, id_, until=until + HOUR))
+    await _do(bench, lambda tx: actions.snooze(tx, ANN, id_, until=until))
+    refused = await _refused(bench, lambda tx: actions.snooze(tx, BO, id_, until=until))
+    assert refused.state == "open"
+    assert f"by ann until {rfc3339(until)}" in str(refused)
+    bench.clock.advance(HOUR)
+    await _do(bench, lambda tx: actions.snooze(tx, BO, id_, until=until + HOUR))
+    await _do(bench, lambda tx: actions.reopen(tx, ANN, id_))
+    row = await _row(bench, id_)
+    assert (row.state, row.snoozed_by, row.snoozed_until, row.reopened_by) == ("open", None, None, "ann")
+    await bench.alert()
+
+
+async def test_an_acknowledgement_ends_by_itself(bench: Bench) -> None:
+    """At its moment it is open again and its group is due; until the loop has looked, nobody is refused for it."""
+    ids = [await _told(bench, fingerprint=name) for name in ("one", "two", "three")]
+    until = bench.clock.now() + HOUR
+    for id_, end in zip(ids, (until, until, until + HOUR), strict=True):
+        await _do(bench, partial(actions.acknowledge, actor=ANN, name=id_, until=end))
+    await bench.alert()
+    bench.clock.advance(HOUR)
+    await _do(bench, lambda tx: actions.acknowledge(tx, BO, ids[1]))
+    progress = await _expire(bench)
+    assert (progress.done, progress.more, progress.next_at) == (1, False, until + HOUR)
+    row = await _row(bench, ids[0])
+    assert (row.state, row.acknowledged_by, row.acknowledged_until) == ("open", None, None)
+    due_at = await bench.database.read(lambda tx: tx.run(sa.select(groups.c.due_at)).scalar_one())
+    assert due_at == bench.clock.now()
+    await bench.alert()
+
+
+async def test_an_end_that_no_longer_matters_is_forgotten(bench: Bench) -> None:
+    """An event resolved it before its acknowledgement ran out: it stays resolved, and is not looked at again."""
+    id_ = await _told(bench)
+    until = bench.clock.now() + HOUR
+    await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_, until=until))
+    await bench.post(bench.event(status="resolved"))
+    await bench.alert()
+    bench.clock.advance(HOUR)
+    progress = await _expire(bench)
+    assert (progress.done, progress.next_at) == (0, None)
+    assert (await _row(bench, id_)).state == "resolved"
+
+
+@pytest.mark.parametrize(("after", "word"), [(0, "past"), (-HOUR, "past"), (366 * DAY, "365 days")])
+async def test_an_end_lies_ahead_and_not_too_far(bench: Bench, after: int, word: str) -> None:
+    """422 for yesterday, and for what nobody means."""
+    id_ = await _told(bench)
+    until = bench.clock.now() + after
+    for action in (actions.acknowledge, actions.snooze):
+        with pytest.raises(Unreadable, match=word) as caught:
+            await _do(bench, partial(action, actor=ANN, name=id_, until=until))
+        assert caught.value.path == "until"
+
+
+async def test_another_projects_incident_is_none(bench: Bench) -> None:
+    """It looks like one that does not exist; without a reach all are seen."""
+    id_ = await _told(bench)
+    stranger = person("eve", reach="other")
+    for name in (id_, "1", "nothing", "9" * 30, "a\0b"):
+        with pytest.raises(Unknown):
+            await _do(bench, partial(actions.resolve, actor=stranger, name=name))
+    await _do(bench, lambda tx: actions.resolve(tx, person("root", reach=None), id_))
+    await bench.alert()
+
+
+async def test_a_note_is_kept_whatever_the_state(bench: Bench) -> None:
+    """Its text is the audit row's detail; it changes nothing and tells nobody."""
+    id_ = await _told(bench)
+    await _do(bench, lambda tx: actions.note(tx, ANN, id_, "restarted the relay"))
+    assert await bench.alert() == []
+    await _do(bench, lambda tx: actions.resolve(tx, ANN, id_))
+    await _do(bench, lambda tx: actions.note(tx, BO, id_, "x" * 4_000))
+    audited = await _audited(bench, id_)
+    assert audited[0] == ("ann", "note", "restarted the relay")
+    assert audited[2] == ("bo", "note", "x" * 4_000)
+    for text in ("", " \n", "x" * 4_001):
+        with pytest.raises(Unreadable):
+            await _do(bench, partial(actions.note, actor=ANN, name=id_, text=text))
+    await bench.alert()
+
+
+async def test_an_action_hurries_every_group_of_its_incident_alone(bench: Bench) -> None:
+    """Another incident of the same group keeps its pace, and a group that is due sooner stays so."""
+    bench.route = Route(
+        key="root",
+        name="default",
+        channels=("mail",),
+        group_wait=0,
+        routes=(
+            Route(key="a", name="a", channels=("mail",), group_wait=0, continue_=True),
+            Route(key="b", name="b", channels=("mail",), group_wait=0),
+        ),
+    )
+    id_ = await _told(bench)
+    await _told(bench, fingerprint="other")
+    await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_))
+    number = (await _row(bench, id_)).number
+    changed = await bench.database.read(
+        lambda tx: (
+            tx.run(sa.select(members.c.incident).where(members.c.changed_at.is_not(None))).scalars().all()
+        )
+    )
+    assert [one for one in changed if one == number] == [number, number]
+    due = await bench.database.read(lambda tx: tx.run(sa.select(groups.c.due_at)).scalars().all())
+    assert due == [bench.clock.now()] * 2
+    await bench.alert()
+
+
+async def test_of_two_at_once_one_wins(bench: Bench) -> None:
+    """Eight people acknowledge at the same moment: one has it, and seven hear who."""
+    id_ = await _told(bench)
+    people = [person(f"p{number}") for number in range(8)]
+    answers = await asyncio.gather(
+        *(_do(bench, partial(actions.acknowledge, actor=one, name=id_)) for one in people),
+        return_exceptions=True,
+    )
+    won = [one.name for one, answer in zip(people, answers, strict=True) if answer == id_]
+    assert len(won) == 1
+    assert (await _row(bench, id_)).acknowledged_by == won[0]
+    lost = [answer for answer in answers if answer != id_]
+    assert all(isinstance(one, Refused) and f"by {won[0]} " in str(one) for one in lost)
+    assert [actor for actor, _, _ in await _audited(bench, id_)] == won
+    await bench.alert()
+
+
+async def test_actions_events_and_flushes_meet_without_harm(bench: Bench) -> None:
+    """Reopening races with an event that opens the next incident: never two that are not resolved."""
+    for turn in range(10):
+        id_ = await _told(bench, fingerprint=f"fp{turn}")
+        await _do(bench, partial(actions.resolve, actor=ANN, name=id_))
+        await bench.alert()
+        bench.clock.advance(MINUTE)
+        outcomes = await asyncio.gather(
+            _do(bench, partial(actions.reopen, actor=ANN, name=id_)),
+            bench.post(bench.event(fingerprint=f"fp{turn}")),
+            bench.alert(),
+            return_exceptions=True,
+        )
+        failed = [one for one in outcomes if isinstance(one, BaseException)]
+        assert all(isinstance(one, Refused) and one.state == "resolved" for one in failed), failed
+        await bench.alert()
+    await bench.deliver_all()
+    standing = await bench.database.read(
+        lambda tx: (
+            tx.run(sa.select(incidents.c.fingerprint).where(incidents.c.state != "resolved")).scalars().all()
+        )
+    )
+    assert sorted(standing) == sorted(f"fp{turn}" for turn in range(10))
+
+
+async def test_an_action_answers_the_incident(database: Database, bench: Bench) -> None:
+    """`perform` shows it as it is afterwards."""
+    id_ = await _told(bench)
+    incident = await actions.perform(
+        database, lambda tx: actions.acknowledge(tx, ANN, id_), url="https://n.example.com"
+    )
+    assert (incident.id, incident.state, incident.acknowledged_by) == (id_, "acknowledged", "ann")
+    assert incident.url == f"https://n.example.com/incidents/{incident.number}"
+    await bench.alert()
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [("1970-01-01T01:00:00+01:00", 0), ("1970-01-01t00:00:00.5z", 500), ("1969-12-31T23:00:00-01:00", 0)],
+)
+def test_a_moment_has_its_offset(text: str, at: int) -> None:
+    """RFC 3339, in any zone."""
+    assert actions.moment(text) == at
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tomorrow", "2026-11-22T09:00:00", "2026-13-22T09:00:00Z", "09:00", "2026-11-22"]
+)
+def test_a_moment_without_its_offset_is_refused(text: str) -> None:
+    """A local time would be read as UTC, hours off."""
+    with pytest.raises(Unreadable):
+        actions.moment(text)

@@ -41,7 +41,7 @@ async def list_incidents(
         wanted=page,
         url=service.settings.server.url,
     )
-    return _json({"items": [one.as_json() for one in found.items], "next_cursor": found.next_cursor})
+    return as_response({"items": [one.as_json() for one in found.items], "next_cursor": found.next_cursor})
 
 
 @router.get("/v1/incidents/{id}", response_model=IncidentAnswer, responses=problems(401, 403, 404, 422, 503))
@@ -49,7 +49,7 @@ async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - th
     """One incident, by its id or its number."""
     service = caller.service
     found = await incidents.one(service.database, id, reach=caller.reach, url=service.settings.server.url)
-    return _json(found.as_json())
+    return as_response(found.as_json())
 
 
 @router.get(
@@ -58,7 +58,7 @@ async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - th
 async def list_events(caller: Reader, page: Paged, id: str) -> Response:  # noqa: A002
     """Samples of its events, newest first: the last one, ever fewer, and the first ten. `count` is exact."""
     found = await incidents.events(caller.service.database, id, reach=caller.reach, wanted=page)
-    return _json({"items": found.items, "next_cursor": found.next_cursor})
+    return as_response({"items": found.items, "next_cursor": found.next_cursor})
 
 
 @router.get("/v1/groups", responses=problems(401, 403, 422, 503))
@@ -69,6 +69,6 @@ async def list_groups(caller: Reader, page: Paged, project: OfProject = None) ->
     return GroupList(items=[GroupAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
 
 
-def _json(document: Mapping[str, Any]) -> Response:
+def as_response(document: Mapping[str, Any]) -> Response:
     """Documents are JSON already: validating what the store wrote would cost more than reading it."""
     return Response(_encode(document), media_type="application/json")

@@ -9,7 +9,18 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from notifier.api import channels, config, deliveries, errors, incidents, keys, operation, stats, task_runs
+from notifier.api import (
+    actions,
+    channels,
+    config,
+    deliveries,
+    errors,
+    incidents,
+    keys,
+    operation,
+    stats,
+    task_runs,
+)
 from notifier.api.access import Service
 from notifier.api.auth import Keyring
 from notifier.api.envelope import Envelope
@@ -20,6 +31,7 @@ def routers() -> tuple[APIRouter, ...]:
     """All but `/v1/events`, which goes past FastAPI."""
     return (
         incidents.router,
+        actions.router,
         deliveries.router,
         task_runs.router,
         channels.router,

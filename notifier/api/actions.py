@@ -1,0 +1,129 @@
+"""`/v1/incidents/{id}/acknowledge`, `/snooze`, `/resolve`, `/reopen`, `/notes`: what people do to an incident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import Field
+
+from notifier.api.access import Caller, Manager
+from notifier.api.answers import IncidentAnswer
+from notifier.api.bodies import Acting, ActingBody, body_of, documented
+from notifier.api.incidents import as_response
+from notifier.api.openapi import problems
+from notifier.ingest import sanitise
+from notifier.oncall import actions
+from notifier.store.database import Tx
+
+router = APIRouter(tags=["incidents"])
+
+_PROBLEMS = problems(401, 403, 404, 409, 413, 415, 422, 503)
+
+Moment = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description="RFC 3339 with an offset; within the next 365 days.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+
+
+class Acknowledgement(Acting):
+    """`until` is when it counts as open again by itself; without it, not before somebody reopens it."""
+
+    until: Moment | None = None
+
+
+class Snooze(Acting):
+    """`until` is when it may be told of again."""
+
+    until: Moment
+
+
+class Note(Acting):
+    """Something for whoever reads the timeline."""
+
+    text: Annotated[str, Field(min_length=1, max_length=actions.NOTE_CHARS)]
+
+
+AcknowledgementBody = Annotated[Acknowledgement, Depends(body_of(Acknowledgement))]
+SnoozeBody = Annotated[Snooze, Depends(body_of(Snooze))]
+NoteBody = Annotated[Note, Depends(body_of(Note))]
+
+
+@router.post(
+    "/v1/incidents/{id}/acknowledge",
+    response_model=IncidentAnswer,
+    responses=_PROBLEMS,
+    openapi_extra=documented(Acknowledgement, required=False),
+)
+async def acknowledge(caller: Manager, id: str, body: AcknowledgementBody) -> Response:  # noqa: A002 - the contract's name
+    """Say that somebody has it: repeats and escalation stop.
+
+    409 with its `state` where another has it, or it is over.
+    """
+    until = None if body.until is None else actions.moment(body.until)
+    return await _performed(
+        caller, partial(actions.acknowledge, actor=caller.actor(body.actor), name=id, until=until)
+    )
+
+
+@router.post(
+    "/v1/incidents/{id}/snooze",
+    response_model=IncidentAnswer,
+    responses=_PROBLEMS,
+    openapi_extra=documented(Snooze),
+)
+async def snooze(caller: Manager, id: str, body: SnoozeBody) -> Response:  # noqa: A002
+    """Tell nothing but its resolution until then. 409 with its `state` where another has snoozed it, or it is over."""
+    until = actions.moment(body.until)
+    return await _performed(
+        caller, partial(actions.snooze, actor=caller.actor(body.actor), name=id, until=until)
+    )
+
+
+@router.post(
+    "/v1/incidents/{id}/resolve",
+    response_model=IncidentAnswer,
+    responses=_PROBLEMS,
+    openapi_extra=documented(Acting, required=False),
+)
+async def resolve(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+    """Say that it is over. 409 with its `state` where another, an event or time has resolved it."""
+    return await _performed(caller, partial(actions.resolve, actor=caller.actor(body.actor), name=id))
+
+
+@router.post(
+    "/v1/incidents/{id}/reopen",
+    response_model=IncidentAnswer,
+    responses=_PROBLEMS,
+    openapi_extra=documented(Acting, required=False),
+)
+async def reopen(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+    """Say that it is not over, or that nobody has it any more.
+
+    409 with its `state` where it is open, or where a newer one of its kind exists.
+    """
+    return await _performed(caller, partial(actions.reopen, actor=caller.actor(body.actor), name=id))
+
+
+@router.post(
+    "/v1/incidents/{id}/notes",
+    response_model=IncidentAnswer,
+    responses=problems(401, 403, 404, 413, 415, 422, 503),
+    openapi_extra=documented(Note),
+)
+async def add_note(caller: Manager, id: str, body: NoteBody) -> Response:  # noqa: A002
+    """Write something into its timeline, whatever its state."""
+    text = sanitise.text(body.text)
+    return await _performed(caller, partial(actions.note, actor=caller.actor(body.actor), name=id, text=text))
+
+
+async def _performed(caller: Caller, action: Callable[[Tx], str]) -> Response:
+    service = caller.service
+    found = await actions.perform(service.database, action, url=service.settings.server.url)
+    return as_response(found.as_json())

@@ -1,0 +1,145 @@
+"""Acknowledge, snooze, resolve, reopen and note, as a caller of the API sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from notifier.api.answers import IncidentAnswer
+from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
+from notifier.store import audit
+from notifier.store.audit import Entry
+from tests.api.conftest import Desk
+
+pytestmark = pytest.mark.anyio
+
+ACTIONS = ("acknowledge", "snooze", "resolve", "reopen", "notes")
+
+
+async def _told(desk: Desk) -> str:
+    id_ = await desk.world.post()
+    await desk.world.alert()
+    return id_
+
+
+async def _entries(desk: Desk, id_: str) -> tuple[Entry, ...]:
+    return await desk.world.database.read(lambda tx: audit.entries(tx, id_))
+
+
+def _later(desk: Desk, span: int = HOUR) -> str:
+    return rfc3339(desk.world.clock.now() + span)
+
+
+async def test_an_incident_is_acknowledged_by_whom_the_body_names(desk: Desk) -> None:
+    """200 with the incident; the audit row keeps the key beside the actor. An empty body is the key's name."""
+    id_ = await _told(desk)
+    until = _later(desk)
+    answer = await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada", "until": until})
+    assert answer.status_code == 200, answer.text
+    IncidentAnswer.model_validate(answer.json())
+    assert (answer.json()["state"], answer.json()["acknowledged_by"]) == ("acknowledged", "ada")
+    assert answer.json() == (await desk.get(f"/v1/incidents/{id_}")).json()
+    (entry,) = await _entries(desk, id_)
+    assert (entry.actor, entry.key_name, entry.action, entry.detail) == (
+        "ada",
+        "manager",
+        "acknowledge",
+        f"until {until}",
+    )
+    assert (await desk.post("/v1/incidents/1/reopen")).json()["state"] == "open"
+    assert (await desk.post("/v1/incidents/1/acknowledge")).json()["acknowledged_by"] == "manager"
+
+
+async def test_the_same_again_is_200_and_another_is_409(desk: Desk) -> None:
+    """The problem has the present state, and says who was faster, when, and what to do."""
+    id_ = await _told(desk)
+    at = _later(desk, 0)
+    for _ in range(2):
+        answer = await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada"})
+        assert answer.status_code == 200
+    answer = await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "bo"})
+    assert (answer.status_code, answer.json()["state"]) == (409, "acknowledged")
+    assert f"acknowledged by ada at {at}" in answer.json()["detail"]
+    assert answer.headers["content-type"] == "application/problem+json"
+    for _ in range(2):
+        assert (await desk.post(f"/v1/incidents/{id_}/resolve", {"actor": "bo"})).status_code == 200
+    answer = await desk.post(f"/v1/incidents/{id_}/resolve", {"actor": "ada"})
+    assert (answer.status_code, answer.json()["state"]) == (409, "resolved")
+    for _ in range(2):
+        assert (await desk.post(f"/v1/incidents/{id_}/reopen", {"actor": "bo"})).json()["state"] == "open"
+    answer = await desk.post(f"/v1/incidents/{id_}/reopen", {"actor": "ada"})
+    assert (answer.status_code, answer.json()["state"]) == (409, "open")
+    assert [entry.action for entry in await _entries(desk, id_)] == ["acknowledge", "resolve", "reopen"]
+
+
+async def test_a_snooze_needs_its_end(desk: Desk) -> None:
+    """Another's snooze is 409 with the incident's state; without `until` it is 422."""
+    id_ = await _told(desk)
+    snooze = f"/v1/incidents/{id_}/snooze"
+    assert (await desk.post(snooze, {"until": _later(desk), "actor": "ada"})).status_code == 200
+    assert (await desk.post(snooze, {"until": _later(desk, DAY), "actor": "ada"})).status_code == 200
+    answer = await desk.post(snooze, {"until": _later(desk), "actor": "bo"})
+    assert (answer.status_code, answer.json()["state"]) == (409, "open")
+    assert "snoozed by ada until" in answer.json()["detail"]
+    answer = await desk.post(snooze, {})
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "until")
+
+
+@pytest.mark.parametrize(
+    "until", ["soon", "2026-11-23T10:11:12", 5555, "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "x" * 99]
+)
+@pytest.mark.parametrize("action", ["acknowledge", "snooze"])
+async def test_an_end_that_makes_no_sense_is_422(desk: Desk, action: str, until: Any) -> None:
+    """No time, none with an offset, a past one, one too far away: each with a sentence, and nothing is done."""
+    id_ = await _told(desk)
+    answer = await desk.post(f"/v1/incidents/{id_}/{action}", {"until": until})
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "until")
+    assert str(until) not in answer.text
+    assert await _entries(desk, id_) == ()
+
+
+async def test_a_note_is_sanitised(desk: Desk) -> None:
+    """200 with the incident, as it was; NUL becomes a replacement character, and too much or nothing is 422."""
+    id_ = await _told(desk)
+    await desk.post(f"/v1/incidents/{id_}/resolve")
+    answer = await desk.post(f"/v1/incidents/{id_}/notes", {"text": "restarted\0 it", "actor": "ada"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "resolved")
+    entry = (await _entries(desk, id_))[-1]
+    assert (entry.actor, entry.action, entry.detail) == (
+        "ada",
+        "note",
+        "restarted\N{REPLACEMENT CHARACTER} it",
+    )
+    for body in ({}, {"text": ""}, {"text": "  "}, {"text": "x" * 4_001}, {"text": 5}):
+        answer = await desk.post(f"/v1/incidents/{id_}/notes", body)
+        assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "text"), body
+
+
+async def test_an_older_incident_names_the_newer(desk: Desk) -> None:
+    """The newest of its kind is the one to reopen."""
+    first = await _told(desk)
+    await desk.post(f"/v1/incidents/{first}/resolve")
+    desk.world.clock.advance(MINUTE)
+    await desk.world.post()
+    answer = await desk.post(f"/v1/incidents/{first}/reopen")
+    assert (answer.status_code, answer.json()["state"]) == (409, "resolved")
+    assert " 2 is newer" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_actions_need_manage_and_their_own_project(desk: Desk, action: str) -> None:
+    """403 without the scope, 401 without a key, 404 for what is not there or is another project's."""
+    id_ = await _told(desk)
+    body = {"text": "x"} if action == "notes" else {"until": _later(desk)} if action == "snooze" else None
+    for key, name, status in (
+        ("reader", id_, 403),
+        (None, id_, 401),
+        ("stranger", id_, 404),
+        ("manager", "99", 404),
+        ("manager", "nothing", 404),
+    ):
+        answer = await desk.post(f"/v1/incidents/{name}/{action}", body, key=key)
+        assert answer.status_code == status, answer.text
+    answer = await desk.post(f"/v1/incidents/{id_}/{action}", {**(body or {}), "untill": "x"})
+    assert answer.status_code == 422

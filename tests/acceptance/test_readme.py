@@ -148,7 +148,7 @@ def test_the_addresses_and_metrics_are_there(service: Service) -> None:
         assert {client.get(path).status_code for path in paths} == {200}
         shown = client.get("/metrics").text
     named = set(re.findall(r"`(notifier_[a-z_]+)`", README)) - {"notifier_reports"}  # a fixture of pytest's
-    assert len(named) == 5
+    assert len(named) == 8
     assert all(f"# TYPE {name.removesuffix('_total')}" in shown for name in named)
 
 

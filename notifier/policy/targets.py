@@ -10,6 +10,8 @@ from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy.retry import CLAIMS_AT_MOST, FAILURES_TO_COOL
 
 DIGEST_AT_LEAST = 2
+PACED_AT_MOST: Duration = 30 * SECOND
+"""What would take a paced target longer than this to hear one by one goes as a digest."""
 STALE: Duration = 60 * SECOND
 """Messages that have waited this long for their target are merged: it was away, or paced."""
 
@@ -171,7 +173,8 @@ def _choose(
     merge = [send for send in ready if send.newest in mergeable]
     alone = [send for send in ready if send.newest not in mergeable]
     stale = sum(mergeable[send.newest] for send in merge)
-    crowded = affordable < len(ready) or probing or stale >= DIGEST_AT_LEAST
+    paced = len(merge) * target.pace > PACED_AT_MOST
+    crowded = affordable < len(ready) or probing or paced or stale >= DIGEST_AT_LEAST
     if probing and alone:
         # A digest that failed before goes first: one message probes the target.
         ready = alone[:1]

@@ -359,3 +359,88 @@ async def test_discarded_dead_letters_are_over(bench: Bench) -> None:
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
     assert await bench.database.write(lambda tx: outbox.discard(tx, [job.id])) == (job.id,)
     assert await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [job.id])) == ()
+
+
+async def test_a_digest_counts_exactly_and_names_what_is_biggest(bench: Bench) -> None:
+    """Events, causes and services of all that it carries, those included that a message does not show."""
+    bench.route = EACH
+    bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
+    storm = [bench.event(f"fp-{n}", more_labels={"service": f"shop-{n % 4}"}) for n in range(30)]
+    await bench.post(*storm, *(bench.event("fp-7", more_labels={"service": "shop-3"}) for _ in range(70)))
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    assert (job.message.note or "").startswith(
+        "100 events, 30 causes, 4 services; biggest: TimeoutError: fp-7 (×71), "
+    )
+
+
+async def test_digests_of_a_storm_share_a_thread_and_their_figures_add_up(bench: Bench) -> None:
+    """What can edit shows one message for the whole storm; an hour after it began a new one calls people again."""
+    bench.route = EACH
+    bench.rate_limit = RateLimit(messages=60, per=HOUR, burst=1)
+    threads_seen, notes = [], []
+    for round_ in range(3):
+        await bench.post(*(bench.event(f"fp-{round_}-{n}") for n in range(5)))
+        await bench.alert()
+        (job,) = (await bench.claim()).jobs
+        threads_seen.append((job.thread.id, job.thread.ref))
+        notes.append((job.message.note or "").partition(";")[0])
+        await bench.deliver(job, ref=f"ts-{round_}")
+        bench.clock.advance(2 * MINUTE)
+    first = threads_seen[0][0]
+    assert threads_seen == [(first, None), (first, "ts-0"), (first, "ts-0")]
+    assert notes == [f"{n} events, {n} causes, 1 service" for n in (5, 10, 15)]
+    bench.clock.advance(HOUR)
+    await bench.post(*(bench.event(f"late-{n}") for n in range(5)))
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    assert job.thread.id != first
+    assert (job.message.note or "").startswith("5 events, 5 causes, 1 service")
+
+
+async def test_a_digest_never_waits_in_line_behind_another(bench: Bench) -> None:
+    """One that failed goes again as it was, alone; what came later has a thread of its own."""
+    bench.route = EACH
+    bench.rate_limit = RateLimit(messages=60, per=HOUR, burst=1)
+    await bench.post(*(bench.event(f"one-{n}") for n in range(5)))
+    await bench.alert()
+    (first,) = (await bench.claim()).jobs
+    await bench.fail(first, SendError(Outcome.TRANSIENT, "down"))
+    bench.clock.advance(2 * MINUTE)
+    await bench.post(*(bench.event(f"two-{n}") for n in range(5)))
+    await bench.alert()
+    told = []
+    for _ in range(4):
+        for job in (await bench.claim()).jobs:
+            told.append((job.id == first.id, (job.message.note or "").partition(",")[0]))
+            await bench.deliver(job, ref="ts")
+        bench.clock.advance(MINUTE)
+    assert sorted(told) == [(False, "5 events"), (True, "5 events")]
+    assert await _states(bench) == {"coalesced": 10, "delivered": 2}
+
+
+async def test_what_a_paced_target_could_not_hear_in_half_a_minute_is_one_message(bench: Bench) -> None:
+    """Five hundred groups at once are a digest, not a lecture of eight minutes; thirty are told one by one."""
+    bench.route = EACH
+    bench.pace = SECOND
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(500)))
+    await bench.alert()
+    jobs = (await bench.claim()).jobs
+    assert [job.reason for job in jobs] == [Reason.DIGEST]
+    assert (jobs[0].message.note or "").startswith("500 events, 500 causes, 1 service")
+
+
+async def test_a_thread_knows_the_one_of_the_episode_before(bench: Bench) -> None:
+    """So that a new root can link to the old one."""
+    await bench.post(bench.event())
+    await bench.alert()
+    await bench.deliver((await bench.claim()).jobs[0], ref="T1/C1/1.0")
+    await bench.post(bench.event(status="resolved"))
+    bench.clock.advance(5 * MINUTE)
+    await bench.alert()
+    await bench.deliver((await bench.claim()).jobs[0])
+    bench.clock.advance(5 * MINUTE)
+    await bench.post(bench.event())
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    assert (job.thread.ref, job.thread.previous_ref) == (None, "T1/C1/1.0")

@@ -10,25 +10,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.delivery import Outcome, Thread
-from notifier.domain.message import SHOWN_AT_MOST, Message
+from notifier.domain.message import Message
 from notifier.domain.notification import Reason
-from notifier.domain.time import Instant
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
 from notifier.policy.targets import Pending, Send
-from notifier.store import ledger
-from notifier.store.alerting import Plan, announce
-from notifier.store.compiled import execute, insert, update
+from notifier.store import tokens
+from notifier.store.alerting import Plan
+from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
+from notifier.store.outbox.digest import digest
 from notifier.store.outbox.rows import LEASE, WHY, ChannelRules, Claimed, Job, bury, with_messages
 from notifier.store.outbox.statements import (
     PENDING,
     SENDING,
-    carry,
     due_targets,
     live,
     next_target,
-    ranked,
     supersede,
 )
 from notifier.store.rows import pack_each, text
@@ -85,8 +83,8 @@ def _claim_target(
         bury(tx, id_, outcome, WHY[outcome])
     sends = list(plan_.sends)
     if plan_.digest:
-        sends.append(_digest(tx, plan, row.id, rules.name, plan_.digest))
-    jobs = [_start(tx, row, send) for send in sends]
+        sends.append(digest(tx, plan, row, plan_.digest, {one.thread for one in rows}))
+    jobs = [_start(tx, plan, row, rules, send) for send in sends]
     sent = any(job.reason is not Reason.TEST for job in jobs)
     changes = {
         # What died may have been a digest that others waited for.
@@ -113,7 +111,7 @@ def _pending(row: sa.Row[Any]) -> Pending:
     )
 
 
-def _start(tx: Tx, target: sa.Row[Any], send: Send) -> Job:
+def _start(tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, send: Send) -> Job:
     """Freeze the message, supersede what it carries, and mark it as being sent."""
     found = with_messages(tx, [send.newest, *send.older])
     row = found[send.newest]
@@ -132,6 +130,8 @@ def _start(tx: Tx, target: sa.Row[Any], send: Send) -> Job:
         "fallback_at": min(waited) if waited else row.fallback_at,
     }
     update(tx, deliveries, {"id": row.id}, changes)
+    recipient = target.address
+    actions = tokens.links(tx, message, recipient=recipient, url=plan.url) if rules.action_links else ()
     return Job(
         id=row.id,
         fence=fence,
@@ -139,8 +139,8 @@ def _start(tx: Tx, target: sa.Row[Any], send: Send) -> Job:
         channel=target.channel,
         address=target.address,
         reason=Reason(row.reason),
-        message=replace(message, possible_repeat=bool(row.maybe_sent)),
-        thread=Thread(id=row.thread, ref=row.thread_ref),
+        message=replace(message, possible_repeat=bool(row.maybe_sent), actions=actions),
+        thread=Thread(id=row.thread, ref=row.thread_ref, previous_ref=row.previous_ref),
         created_at=row.created_at,
         claimed_at=tx.now,
     )
@@ -151,58 +151,3 @@ def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]]) -> Message:
     for earlier in sorted(older, key=lambda one: one.id, reverse=True):
         message = union(Message.from_json(json.loads(earlier.message or earlier.base)), message)
     return replace(message, id=row.id, thread_id=row.thread, previous_thread_id=row.previous_thread)
-
-
-def _digest(tx: Tx, plan: Plan, target: int, channel: str, sends: Sequence[Send]) -> Send:
-    """One delivery that tells what many threads wait to say; they stay pending until it has arrived."""
-    members = [send.newest for send in sends]
-    carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
-    rows = execute(tx, ranked, {"ids": pack_each(carried)}).all()
-    shown = with_messages(tx, [row.id for row in rows if row.id in set(members)][:SHOWN_AT_MOST])
-    message = _digest_message(tx.now, list(rows), list(shown.values()), len(members))
-    notification = announce(tx, plan, project=message.project, message=message, rank=rows[0].rank)
-    id_ = plan.new_id()
-    row = {
-        "id": id_,
-        "project": message.project,
-        "notification": notification,
-        "target": target,
-        "channel": channel,
-        "thread": id_,
-        "reason": Reason.DIGEST.value,
-        "state": PENDING,
-        "created_at": tx.now,
-        "due_at": tx.now,
-        "expires_at": tx.now + plan.expires_after,
-        "fallback_at": min((one.fallback_at for one in rows if one.fallback_at is not None), default=None),
-    }
-    insert(tx, deliveries, [row])
-    execute(tx, carry, {"ids": pack_each(carried), "id": id_})
-    ledger.add(tx, {"created_deliveries": 1})
-    return Send(newest=id_, older=())
-
-
-def _digest_message(
-    now: Instant, rows: Sequence[sa.Row[Any]], shown: Sequence[sa.Row[Any]], alerts: int
-) -> Message:
-    parts = [Message.from_json(json.loads(row.message or row.base)) for row in shown]
-    told = [one for part in parts for one in part.told[:3]]
-    told.sort(key=lambda one: (-one.incident.severity.rank, -one.incident.count))
-    totals: dict[str, int] = {}
-    for row in rows:
-        totals[row.reason] = totals.get(row.reason, 0) + 1
-    projects = sorted({row.project for row in rows})
-    return Message(
-        id="",
-        reason=Reason.DIGEST,
-        at=now,
-        project=projects[0],
-        group=None,
-        labels={},
-        told=tuple(told[:SHOWN_AT_MOST]),
-        more=max(0, alerts - min(len(told), SHOWN_AT_MOST)),
-        totals=totals,
-        suppressed=sum(part.suppressed for part in parts),
-        note=f"digest of {alerts} alerts that waited for this target",
-        thread_id="",
-    )

@@ -70,15 +70,18 @@ def live(_dialect: Dialect) -> sa.ClauseElement:
 
 def with_base(dialect: Dialect) -> sa.ClauseElement:
     """Deliveries with their notification's message as `base`, and their thread's anchors."""
+    before = threads.alias("before")
     return (
         sa.select(
             deliveries,
             notifications.c.message.label("base"),
             threads.c.ref.label("thread_ref"),
             threads.c.previous_id.label("previous_thread"),
+            before.c.ref.label("previous_ref"),
         )
         .join(notifications, notifications.c.id == deliveries.c.notification)
         .outerjoin(threads, threads.c.id == deliveries.c.thread)
+        .outerjoin(before, before.c.id == threads.c.previous_id)
         .where(deliveries.c.id.in_(among(dialect, "ids", Text)))
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from notifier.cli import actions
 from notifier.cli.options import Arguments, Run, Subparsers, command, family, paged, query, segment
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Failure, Session
@@ -19,7 +20,7 @@ FILTERS = ("state", "channel", "kind", "q", "limit", "cursor")
 
 
 def add(commands: Subparsers) -> None:
-    _add_incidents(family(commands, "incidents", "show incidents"))
+    _add_incidents(family(commands, "incidents", "show incidents, and act on them"))
     _add_deliveries(family(commands, "deliveries", "show deliveries, or send one again"))
     _add_dead_letters(
         family(
@@ -41,6 +42,7 @@ def _add_incidents(commands: Subparsers) -> None:
     paged(parser)
     parser = command(commands, "show", showing("/v1/incidents"), "show one incident")
     parser.add_argument("id", metavar="ID")
+    actions.add(commands)
 
 
 def _add_deliveries(commands: Subparsers) -> None:

@@ -25,7 +25,7 @@ from notifier.settings import Settings
 from notifier.store import keys
 from notifier.telemetry.logging import configure, get
 from notifier.telemetry.loop import Loop
-from notifier.web import PREFIX, LinkPages
+from notifier.web import INCIDENTS, PREFIX, LinkPages, incident_page
 
 Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -39,12 +39,15 @@ def create_app(runtime: Runtime) -> Asgi:
     ingest = IngestEndpoint(runtime, keyring)
     api = create_api(runtime, keyring, ingest)
     pages = Envelope(LinkPages(runtime))
+    incidents = Envelope(incident_page)
 
     async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":
             await ingest(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await pages(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(INCIDENTS):
+            await incidents(scope, receive, send)
         else:
             await api(scope, receive, send)
 

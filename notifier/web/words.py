@@ -56,6 +56,38 @@ UNAVAILABLE = Page(
 )
 
 
+READ_ONLY = Page(
+    status=405,
+    title="Unknown method",
+    heading="This page is only read",
+    headers={"allow": "GET, HEAD"},
+)
+NO_INCIDENT = Page(
+    status=404,
+    title="No incident",
+    heading="An incident is named by its number",
+    text=("As in /incidents/142. `notifier incidents list` shows them.",),
+)
+
+
+def incident(number: str) -> Page:
+    """The same for every number, whether or not there is such an incident."""
+    return Page(
+        title=f"Incident {number}",
+        kicker="With an API key, on the command line",
+        heading=f"Incident {number}",
+        facts=(
+            ("what it is", f"notifier incidents show {number}"),
+            ("why you were told, or not", f"notifier explain {number}"),
+            ("to take it on", f"notifier incidents acknowledge {number}"),
+            ("when it is over", f"notifier incidents resolve {number}"),
+        ),
+        text=(
+            "Who has no key is shown nothing here. The links of a mail and the buttons in Slack need none.",
+        ),
+    )
+
+
 def asking(offer: Offer) -> Page:
     """Before anything is done: what would be, with its button; or why there is none."""
     if offer.expired:

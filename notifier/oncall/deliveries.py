@@ -39,7 +39,7 @@ async def redeliver(
                 f"only a dead delivery is redelivered, and this one is {before.state.value}",
                 state=before.state.value,
             )
-        if before.target_id not in configured(plan):
+        if before.target_id not in plan.addressed:
             raise Refused(
                 "the configuration no longer has this delivery's target: discard it, or configure the target again",
                 state=before.state.value,
@@ -56,8 +56,3 @@ def _known(tx: Tx, id_: str, reach: str | None) -> DeliveryView:
     if found is None:
         raise Unknown("delivery")
     return found
-
-
-def configured(plan: Plan) -> frozenset[int]:
-    """The target rows that the configuration has."""
-    return frozenset(target for targets in plan.targets.values() for target in targets)

@@ -9,7 +9,6 @@ from notifier.domain.delivery import DeliveryState
 from notifier.domain.time import Instant
 from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
-from notifier.oncall.deliveries import configured
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import board, outbox, task_runs
 from notifier.store.alerting import Plan
@@ -67,7 +66,7 @@ async def redeliver(database: Database, plan: Plan, actor: Actor, chosen: Chosen
         actor=actor,
         action="redeliver",
         send=lambda tx, ids: outbox.redeliver(tx, plan, ids),
-        targets=configured(plan),
+        targets=plan.addressed,
         runs=lambda tx, ids: _replay(tx, ids, actor),
     )
     return await _decide(database, decision, chosen)

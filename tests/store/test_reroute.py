@@ -18,7 +18,7 @@ from notifier.store import alerting, configurations, reroute
 from notifier.store.database import Tx
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import configurations as known
-from notifier.store.schema import groups, incidents, members
+from notifier.store.schema import groups, incidents, members, threads
 from notifier.testing import ManualClock
 from tests.store.conftest import Bench
 
@@ -389,3 +389,33 @@ class TestConfigurations:
         assert not await load("v1", ROOT)
         rows = {row["version"]: json.loads(row["routes"]) for row in await _rows(bench, known)}
         assert rows == {"v1": {"root": ["default", None]}, "v2": {"root": ["default", None]}}
+
+
+async def test_a_group_and_its_new_home_that_are_due_at_once_are_not_mixed_up(bench: Bench) -> None:
+    """The home's episode goes on after those who joined it: it is read anew, never as it was before."""
+    here = Route(key="here", name="here", match=(), channels=("mail",), group_wait=0)
+    bench.route = Route(key="root", name="default", channels=("mail",), group_wait=0, group_interval=0)
+    for _ in range(3):
+        await bench.post(bench.event("home"))
+        await bench.alert()
+        bench.clock.advance(SECOND)
+        await bench.post(bench.event("home", status="resolved"))
+        await bench.alert()
+        bench.clock.advance(SECOND)
+    old = bench.route
+    bench.route = replace(old, channels=("mail",), routes=(here,))
+    await bench.post(bench.event("guest"))
+    await bench.alert()
+    bench.route = old
+    await bench.post(bench.event("home"))
+    while (await bench.database.write(lambda tx: alerting.attend(tx, bench.plan))).more:
+        pass
+    await bench.database.write(lambda tx: tx.run(sa.update(groups).values(due_at=tx.now)))
+    await bench.alert()
+    home = sa.select(groups.c.episode).where(groups.c.route == "root")
+    newest = sa.select(sa.func.max(threads.c.episode)).where(
+        threads.c.group_id.in_(sa.select(groups.c.id).where(groups.c.route == "root"))
+    )
+    episode = await bench.database.read(lambda tx: tx.run(home).scalar_one())
+    assert episode == await bench.database.read(lambda tx: tx.run(newest).scalar_one())
+    assert episode >= 4

@@ -54,6 +54,12 @@ class _Decided:
 def flush(tx: Tx, plan: Plan) -> Progress:
     """Decide for every group that is due: at most one notification each, and one for each step of escalation."""
     rows = execute(tx, due_groups, {"now": tx.now, "most": GROUPS_AT_ONCE}).all()
+    homeless = [row for row in rows if not plan.knows(row.route)]
+    if homeless:
+        # Where they go may be due as well, and is another row afterwards.
+        for row in homeless:
+            rerouting.reroute(tx, plan, row)
+        return Progress(done=len(homeless), more=True)
     mutes = Mutes(tx, plan)
     told = [one for row in rows for one in _flush_group(tx, plan, mutes, row)]
     more = len(rows) == GROUPS_AT_ONCE
@@ -62,9 +68,6 @@ def flush(tx: Tx, plan: Plan) -> Progress:
 
 
 def _flush_group(tx: Tx, plan: Plan, mutes: Mutes, group: sa.Row[Any]) -> list[tuple[str, Reason]]:
-    if not plan.knows(group.route):
-        rerouting.reroute(tx, plan, group)
-        return []
     route = plan.route(group.route)
     decided = _decide(tx, group, route, mutes)
     told = [one for one in decided if isinstance(one.verdict, Tell)]
@@ -155,7 +158,8 @@ def _notify(
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if any(one.reason in _TO_ALL for one in tellings):
-        chosen += execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()
+        heard = execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()
+        chosen += [target for target in heard if target in plan.addressed]
     deliver(
         tx,
         plan,

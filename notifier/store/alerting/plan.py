@@ -18,7 +18,7 @@ from notifier.policy.telling import Member
 class Plan:
     """What the configuration says about telling: the routing tree, and each channel's target rows.
 
-    `version` is the configuration's, kept with every decision.
+    `version` is the configuration's, kept with every decision. `addressed` are the targets that it has.
     """
 
     tree: Route
@@ -30,9 +30,12 @@ class Plan:
     inhibit: tuple[Inhibition, ...] = ()
     version: str = ""
     _routes: Mapping[str, Route] = field(init=False, repr=False, compare=False)
+    addressed: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_routes", {route.key: route for route in self.tree.walk()})
+        every = (target for targets in self.targets.values() for target in targets)
+        object.__setattr__(self, "addressed", frozenset(every))
 
     def knows(self, key: str) -> bool:
         """Whether the tree has a route of this key."""

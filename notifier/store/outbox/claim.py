@@ -24,6 +24,7 @@ from notifier.store.outbox.rows import LEASE, WHY, ChannelRules, Claimed, Job, b
 from notifier.store.outbox.statements import (
     PENDING,
     SENDING,
+    carried_threads,
     due_targets,
     live,
     next_target,
@@ -63,7 +64,7 @@ def _claim_target(
     rows = execute(tx, live, {"target": row.id, "most": PENDING_AT_ONCE}).all()
     in_flight = [one.thread for one in rows if one.state == SENDING]
     # A newer message waits for the digest that carries its thread: the other way round it would seem undone.
-    carried = [one.thread for one in rows if one.state == PENDING and one.carried_by is not None]
+    carried = execute(tx, carried_threads, {"target": row.id}).scalars() if row.storm_at is not None else ()
     busy = frozenset({*in_flight, *carried})
     target = pacing.Target(
         tokens=row.tokens,
@@ -77,7 +78,7 @@ def _claim_target(
         digest=rules.digest,
         pace=rules.pace,
     )
-    pending = [_pending(one) for one in rows if one.state == PENDING and one.carried_by is None]
+    pending = [_pending(one) for one in rows if one.state == PENDING]
     plan_ = pacing.plan(target, pending, busy, tx.now, slots)
     for id_, outcome in plan_.dead:
         bury(tx, id_, outcome, WHY[outcome])

@@ -48,13 +48,12 @@ def next_target(dialect: Dialect) -> sa.ClauseElement:
 
 
 def live(_dialect: Dialect) -> sa.ClauseElement:
-    """What a target has pending or in flight, oldest first."""
+    """What a target has pending or in flight, oldest first, without what a digest carries: it may be very much."""
     return (
         sa.select(
             deliveries.c.id,
             deliveries.c.thread,
             deliveries.c.state,
-            deliveries.c.carried_by,
             deliveries.c.created_at,
             deliveries.c.due_at,
             deliveries.c.expires_at,
@@ -62,9 +61,18 @@ def live(_dialect: Dialect) -> sa.ClauseElement:
             deliveries.c.reason,
             sa.case((deliveries.c.message.is_(None), 0), else_=1).label("frozen"),
         )
-        .where(_target(), _LIVE)
+        .where(_target(), _LIVE, deliveries.c.carried_by.is_(None))
         .order_by(deliveries.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def carried_threads(_dialect: Dialect) -> sa.ClauseElement:
+    """Threads of a target that a digest speaks for which has not arrived yet."""
+    return (
+        sa.select(deliveries.c.thread)
+        .where(_target(), _LIVE, deliveries.c.carried_by.is_not(None))
+        .distinct()
     )
 
 

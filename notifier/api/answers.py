@@ -59,6 +59,30 @@ class EventList(BaseModel):
     next_cursor: NextCursor
 
 
+class TimelineItem(BaseModel):
+    """One thing that happened, or (`next`) is to come.
+
+    It has `held_by` where it is about what was not told, else `reason`, null where it is about neither.
+    """
+
+    at: str
+    kind: Literal["event", "told", "held", "delivery", "action", "next"]
+    reason: Reason | None = Field(default=None, description="Why told.")
+    held_by: HeldBy | None = Field(default=None, description="Why not told.")
+    count: int | None = Field(description="How many events, or how often it was decided so.")
+    route: str | None = Field(description="The route's matchers.")
+    channel: str | None
+    actor: str | None
+    text: str
+
+
+class TimelineAnswer(BaseModel):
+    """Oldest first. At most 500 items: the newest, where there are more."""
+
+    items: list[TimelineItem]
+    truncated: bool = Field(description="Whether older ones are left out.")
+
+
 class WaitingAnswer(BaseModel):
     """An incident that its group has yet to tell of; `held_by` null: only until the group is due."""
 

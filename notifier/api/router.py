@@ -18,8 +18,10 @@ from notifier.api import (
     incidents,
     keys,
     operation,
+    silences,
     stats,
     task_runs,
+    timelines,
 )
 from notifier.api.access import Service
 from notifier.api.auth import Keyring
@@ -32,6 +34,8 @@ def routers() -> tuple[APIRouter, ...]:
     return (
         incidents.router,
         actions.router,
+        timelines.router,
+        silences.router,
         deliveries.router,
         task_runs.router,
         channels.router,

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from notifier.cli import demo, events, files, keys, lists, probes, stats
+from notifier.cli import demo, events, files, keys, lists, probes, silences, stats
 from notifier.cli.options import Parser
 from notifier.cli.session import Exit, Failure, Session
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
@@ -48,6 +48,7 @@ def parser() -> Parser:
     keys.add(commands)
     probes.add(commands)
     lists.add(commands)
+    silences.add(commands)
     stats.add(commands)
     files.add_backup(commands)
     return top

@@ -39,6 +39,11 @@ def parse_rfc3339(text: str) -> Instant:
     return (moment - _EPOCH) // _MILLI
 
 
+def has_offset(text: str) -> bool:
+    """Whether a date-time that `parse_rfc3339` reads says its offset."""
+    return text[-1:] in {"Z", "z"} or text[-6:-5] in {"+", "-"}
+
+
 def words(duration: Duration) -> str:
     """`45s`, `12m`, `3h 5m`, `2d 4h`: at most two units, for people."""
     seconds = max(0, duration) // SECOND

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from notifier.domain.incident import Incident, State
-from notifier.domain.time import DAY, Duration, Instant, parse_rfc3339, rfc3339
+from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.incidents import key
@@ -115,7 +115,7 @@ def moment(text: str) -> Instant:
     except ValueError:
         at = None
     # A time without an offset would be read as UTC, and the person may mean their own.
-    if at is None or not (text[-1] in "Zz" or text[-6] in "+-"):
+    if at is None or not has_offset(text):
         raise Unreadable("until", "give a time with its offset, such as 2026-11-22T09:00:00+01:00")
     return at
 

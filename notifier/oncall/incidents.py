@@ -31,7 +31,7 @@ async def find(
 
 async def one(database: Database, name: str, *, reach: str | None, url: str | None) -> Incident:
     """The incident with this id or number, or `Unknown`."""
-    return await database.read(lambda tx: _known(tx, name, reach, url))
+    return await database.read(lambda tx: known(tx, name, reach, url))
 
 
 async def events(
@@ -41,12 +41,13 @@ async def events(
     after = wanted.after("events")
 
     def read(tx: Tx) -> Page[Mapping[str, Any]]:
-        return board.find_events(tx, _known(tx, name, reach, None).number, after=after, limit=wanted.limit)
+        return board.find_events(tx, known(tx, name, reach, None).number, after=after, limit=wanted.limit)
 
     return listing("events", await database.read(read))
 
 
-def _known(tx: Tx, name: str, reach: str | None, url: str | None) -> Incident:
+def known(tx: Tx, name: str, reach: str | None, url: str | None) -> Incident:
+    """The incident with this id or number, or `Unknown`."""
     wanted = key(name)
     found = None if wanted is None else board.incident(tx, wanted, project=reach, url=url)
     if found is None:

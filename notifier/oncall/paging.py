@@ -14,7 +14,7 @@ from notifier.oncall.errors import Unreadable
 from notifier.store.board import Key, Page
 
 T = TypeVar("T")
-Kind = Literal["incidents", "events", "groups", "deliveries", "dead-letters", "keys", "task-runs"]
+Kind = Literal["incidents", "events", "groups", "deliveries", "dead-letters", "keys", "task-runs", "silences"]
 
 _SHAPES: Mapping[Kind, tuple[type, ...]] = {
     "incidents": (int,),
@@ -24,6 +24,7 @@ _SHAPES: Mapping[Kind, tuple[type, ...]] = {
     "dead-letters": (int, str),
     "keys": (int, str),
     "task-runs": (int, str),
+    "silences": (int, str),
 }
 # Of a task run they are the sender's: anything that a database can hold.
 _ID = re.compile(r"[^\x00\ud800-\udfff]{1,128}")

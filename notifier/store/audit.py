@@ -49,9 +49,10 @@ def add(
     )
 
 
-def entries(tx: Tx, subject: str) -> tuple[Entry, ...]:
-    """What was done to one thing, oldest first."""
-    rows = tx.run(sa.select(audit).where(audit.c.subject == subject).order_by(audit.c.at, audit.c.id))
+def entries(tx: Tx, subject: str, *, most: int | None = None) -> tuple[Entry, ...]:
+    """What was done to one thing, oldest first; with `most` only the newest so many."""
+    newest = sa.select(audit).where(audit.c.subject == subject).order_by(audit.c.at.desc(), audit.c.id.desc())
+    rows = reversed(tx.run(newest.limit(most)).all())
     return tuple(
         Entry(
             at=row.at,

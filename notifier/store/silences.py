@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.matcher import parse
 from notifier.domain.silence import Silence
-from notifier.store.compiled import execute
+from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Dialect, Tx
+from notifier.store.rows import text
 from notifier.store.schema import Big, groups, members, silences
 
 
@@ -38,6 +40,28 @@ def one(tx: Tx, id_: str) -> Silence | None:
     """The silence of this id, ended or not."""
     row = tx.run(sa.select(silences).where(silences.c.id == id_)).one_or_none()
     return None if row is None else silence_of(row)
+
+
+def add(tx: Tx, silence: Silence) -> None:
+    insert(tx, silences, [{"id": silence.id, "project": silence.project, **_values(silence)}])
+
+
+def change(tx: Tx, silence: Silence) -> None:
+    """Write it as it is from now on. On PostgreSQL this waits for flushes that go by what it was."""
+    update(tx, silences, {"id": silence.id}, _values(silence))
+
+
+def _values(silence: Silence) -> dict[str, object]:
+    return {
+        "matchers": text([str(matcher) for matcher in silence.matchers]),
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "recur": None if silence.recur is None else text(_packed(silence.recur)),
+        "author": silence.author,
+        "comment": silence.comment,
+        "created_at": silence.created_at,
+        "created_by": silence.created_by,
+    }
 
 
 def release(tx: Tx, ref: str) -> int:
@@ -68,6 +92,11 @@ def silence_of(row: Any) -> Silence:
         created_at=row.created_at,
         created_by=row.created_by,
     )
+
+
+def _packed(window: Weekly) -> Mapping[str, object]:
+    times = [(hours.start, hours.end) for hours in window.times]
+    return {"weekdays": window.weekdays, "times": times, "location": window.location}
 
 
 def _weekly(document: dict[str, Any]) -> Weekly:

@@ -13,6 +13,7 @@ from notifier.store.board.deliveries import (
 from notifier.store.board.groups import GroupView, Waiting, find_groups
 from notifier.store.board.incidents import (
     IncidentSearch,
+    count_incidents,
     find_events,
     find_incidents,
     incident,
@@ -21,6 +22,7 @@ from notifier.store.board.incidents import (
 )
 from notifier.store.board.letters import Kind, Letter, find_dead_letters
 from notifier.store.board.paging import Key, Page
+from notifier.store.board.silences import Phase, find_silences, held_now
 from notifier.store.board.stats import (
     ChannelFigures,
     ErrorFigures,
@@ -41,38 +43,49 @@ from notifier.store.board.task_runs import (
     run_standings,
     task_run,
 )
+from notifier.store.board.timeline import DecidedBy, Decision, Facts, Membership, Sent, facts
 
 __all__ = [
     "Attempt",
     "ChannelFigures",
+    "DecidedBy",
+    "Decision",
     "DeliverySearch",
     "DeliveryView",
     "ErrorFigures",
+    "Facts",
     "GroupView",
     "IncidentSearch",
     "Key",
     "Kind",
     "Letter",
+    "Membership",
     "Page",
+    "Phase",
     "RunCounts",
     "RunSearch",
     "RunStanding",
+    "Sent",
     "TargetRow",
     "TaskFigures",
     "Waiting",
     "attempts_of",
     "channel_figures",
+    "count_incidents",
     "dead_ids",
     "dead_run_ids",
     "delivery",
     "error_figures",
     "events_by",
+    "facts",
     "find_dead_letters",
     "find_deliveries",
     "find_events",
     "find_groups",
     "find_incidents",
     "find_runs",
+    "find_silences",
+    "held_now",
     "incident",
     "incident_of",
     "pending_by_target",

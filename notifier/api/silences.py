@@ -1,0 +1,208 @@
+"""`/v1/silences`: what is kept quiet, by whom, why and until when."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from notifier.api.access import Manager, OfProject, Paged, Reader
+from notifier.api.answers import IncidentAnswer, NextCursor, moment
+from notifier.api.bodies import Acting, Document, body_of, documented
+from notifier.api.incidents import as_response
+from notifier.api.openapi import problems
+from notifier.domain.calendar import weekly_json
+from notifier.ingest import sanitise
+from notifier.oncall import silences
+from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST, Draft, Shown
+
+router = APIRouter(tags=["silences"])
+
+Phase = Literal["pending", "active", "expired"]
+
+_PROBLEMS = problems(401, 403, 404, 409, 413, 415, 422, 503)
+
+Matchers = Annotated[
+    list[Annotated[str, Field(max_length=4_096)]],
+    Field(
+        min_length=1,
+        max_length=MATCHERS_AT_MOST,
+        description='All must hold, as in `["service=\\"billing\\""]`.',
+    ),
+]
+Moment = Annotated[
+    str,
+    Field(max_length=64, description="RFC 3339 with an offset.", json_schema_extra={"format": "date-time"}),
+]
+Recur = Annotated[
+    dict[str, Any],
+    Field(
+        description="Weekly hours, in Alertmanager's words: `weekdays` (`monday:friday`), `times` "
+        "(`start_time`, `end_time`) and `location`, an IANA time zone. Each may be left out."
+    ),
+]
+Author = Annotated[str, Field(min_length=1, max_length=200)]
+Comment = Annotated[str, Field(min_length=1, max_length=COMMENT_CHARS)]
+
+
+class NewSilence(Acting):
+    """Without `starts_at` it begins now; without `author` it is the caller's. Only one that recurs may have no end."""
+
+    matchers: Matchers
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    author: Author | None = None
+    comment: Comment
+    recur: Recur | None = None
+    force: bool = False
+
+
+class SilenceChange(Acting):
+    """What is not named stays as it is."""
+
+    matchers: Matchers | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    author: Author | None = None
+    comment: Comment | None = None
+    recur: Recur | None = None
+    force: bool = False
+
+
+class Preview(Document):
+    matchers: Matchers
+
+
+class SilenceAnswer(BaseModel):
+    """`held` is how many incidents that are not resolved it keeps from being told now."""
+
+    id: str
+    state: Phase
+    matchers: list[str]
+    starts_at: str
+    ends_at: str | None
+    recur: dict[str, Any] | None
+    author: str
+    comment: str
+    created_at: str
+    created_by: str
+    held: int
+
+    @staticmethod
+    def of(shown: Shown) -> SilenceAnswer:
+        one = shown.silence
+        return SilenceAnswer(
+            id=one.id,
+            state=shown.phase,
+            matchers=[str(matcher) for matcher in one.matchers],
+            starts_at=moment(one.starts_at) or "",
+            ends_at=moment(one.ends_at),
+            recur=None if one.recur is None else weekly_json(one.recur),
+            author=one.author,
+            comment=one.comment,
+            created_at=moment(one.created_at) or "",
+            created_by=one.created_by,
+            held=shown.held,
+        )
+
+
+class SilenceList(BaseModel):
+    items: list[SilenceAnswer]
+    next_cursor: NextCursor
+
+
+class PreviewAnswer(BaseModel):
+    """`matching` counts incidents that are not resolved, and `incidents` shows at most 20, the newest first."""
+
+    matching: int
+    counted_all: bool = Field(description="False where there are so many that the count stopped.")
+    everything: bool = Field(description="Such a silence is accepted only with `force`.")
+    incidents: list[IncidentAnswer]
+
+
+NewSilenceBody = Annotated[NewSilence, Depends(body_of(NewSilence))]
+SilenceChangeBody = Annotated[SilenceChange, Depends(body_of(SilenceChange))]
+PreviewBody = Annotated[Preview, Depends(body_of(Preview))]
+
+
+@router.get("/v1/silences", responses=problems(401, 403, 422, 503))
+async def list_silences(
+    caller: Reader, page: Paged, state: Phase | None = None, project: OfProject = None
+) -> SilenceList:
+    """The silences of a project, newest first, ended ones too."""
+    found = await silences.find(
+        caller.service.database, project=caller.project(project), state=state, wanted=page
+    )
+    return SilenceList(items=[SilenceAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
+
+
+@router.post("/v1/silences", status_code=201, responses=_PROBLEMS, openapi_extra=documented(NewSilence))
+async def create_silence(caller: Manager, body: NewSilenceBody) -> SilenceAnswer:
+    """Keep what the matchers meet quiet for a while. It goes on being counted, and its end is told where it is open."""
+    actor, draft = caller.actor(body.actor), _draft(body)
+    shown = await caller.service.database.write(
+        lambda tx: silences.shown(tx, silences.create(tx, actor, draft))
+    )
+    return SilenceAnswer.of(shown)
+
+
+@router.post(
+    "/v1/silences/preview",
+    response_model=PreviewAnswer,
+    responses=problems(401, 403, 413, 415, 422, 503),
+    openapi_extra=documented(Preview),
+)
+async def preview_silence(caller: Reader, body: PreviewBody, project: OfProject = None) -> Response:
+    """What a silence with these matchers would meet now; nothing is silenced."""
+    service = caller.service
+    found = await silences.preview(
+        service.database,
+        project=caller.project(project),
+        matchers=[sanitise.text(one) for one in body.matchers],
+        url=service.settings.server.url,
+    )
+    return as_response(
+        {
+            "matching": found.matching,
+            "counted_all": found.counted_all,
+            "everything": found.everything,
+            "incidents": [one.as_json() for one in found.incidents],
+        }
+    )
+
+
+@router.get("/v1/silences/{id}", responses=problems(401, 403, 404, 422, 503))
+async def show_silence(caller: Reader, id: str) -> SilenceAnswer:  # noqa: A002 - the contract's name
+    """One silence."""
+    return SilenceAnswer.of(await silences.one(caller.service.database, id, reach=caller.reach))
+
+
+@router.patch("/v1/silences/{id}", responses=_PROBLEMS, openapi_extra=documented(SilenceChange))
+async def change_silence(caller: Manager, id: str, body: SilenceChangeBody) -> SilenceAnswer:  # noqa: A002
+    """Extend it, shorten it, or let it meet something else. One that is over stays over: 409."""
+    actor, draft = caller.actor(body.actor), _draft(body)
+    shown = await caller.service.database.write(
+        lambda tx: silences.shown(tx, silences.change(tx, actor, id, draft))
+    )
+    return SilenceAnswer.of(shown)
+
+
+@router.delete("/v1/silences/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
+async def end_silence(caller: Manager, id: str) -> Response:  # noqa: A002
+    """End it now; the same again is 204 as well. It stays listed, as expired."""
+    actor = caller.actor()
+    await caller.service.database.write(lambda tx: silences.end(tx, actor, id))
+    return Response(status_code=204)
+
+
+def _draft(body: NewSilence | SilenceChange) -> Draft:
+    return Draft(
+        matchers=None if body.matchers is None else [sanitise.text(one) for one in body.matchers],
+        starts_at=body.starts_at,
+        ends_at=body.ends_at,
+        recur=body.recur,
+        author=None if body.author is None else sanitise.text(body.author),
+        comment=None if body.comment is None else sanitise.text(body.comment),
+        force=body.force,
+    )

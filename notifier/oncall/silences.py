@@ -1,0 +1,253 @@
+"""Silences: make, change, end, list them, and see what one would keep quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from notifier.domain.calendar import Weekly, weekly
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
+from notifier.domain.matcher import Matcher, parse
+from notifier.domain.silence import Silence
+from notifier.domain.time import Instant, has_offset, parse_rfc3339, rfc3339
+from notifier.oncall.actor import Actor
+from notifier.oncall.errors import Refused, Unknown, Unreadable
+from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.store import board
+from notifier.store import silences as rows
+from notifier.store.board import IncidentSearch, Page, Phase
+from notifier.store.database import Database, Tx
+
+MATCHERS_AT_MOST = 50
+SHOWN_AT_MOST = 20
+COUNTED_AT_MOST = 10_000
+COMMENT_CHARS = 2_000
+
+# Events that differ in everything that all events have, and have nothing else.
+_TYPICAL = [
+    {"service": f"{name}-service", "environment": f"{name}-environment", "severity": severity.value}
+    for name in ("some", "other")
+    for severity in Severity
+]
+_FORCE = "this would silence everything of the project: narrow its matchers, or say `force: true`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What somebody asks for, as it was written. In a change None leaves a part as it is."""
+
+    matchers: Sequence[str] | None = None
+    starts_at: str | None = None
+    ends_at: str | None = None
+    recur: Mapping[str, object] | None = None
+    author: str | None = None
+    comment: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A silence, how it stands, and how many incidents that are not resolved it holds now."""
+
+    silence: Silence
+    phase: Phase
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What matchers meet among the incidents that are not resolved. `counted_all` is False where there are too many."""
+
+    matching: int
+    counted_all: bool
+    incidents: tuple[Incident, ...]
+    everything: bool
+
+
+def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
+    """A new silence. `Unreadable` names the part that makes no sense."""
+    starts_at = tx.now if draft.starts_at is None else _moment("starts_at", draft.starts_at)
+    silence = Silence(
+        id=actor.new_id(),
+        project=actor.project,
+        matchers=_matchers(draft.matchers or ()),
+        starts_at=starts_at,
+        ends_at=None if draft.ends_at is None else _moment("ends_at", draft.ends_at),
+        recur=None if draft.recur is None else _weekly(draft.recur),
+        author=(draft.author or actor.name).strip(),
+        comment=(draft.comment or "").strip(),
+        created_at=tx.now,
+        created_by=actor.key_name,
+    )
+    _sound(silence, tx.now, force=draft.force)
+    rows.add(tx, silence)
+    actor.record(tx, "silence", silence.id, _words(silence))
+    return silence
+
+
+def change(tx: Tx, actor: Actor, id_: str, draft: Draft) -> Silence:
+    """Change one that is not over. What it no longer keeps quiet is looked at again at once."""
+    before = _changeable(tx, actor, id_)
+    after = replace(before, **_changes(draft))
+    _sound(after, tx.now, force=draft.force or _takes_all(before.matchers))
+    if after == before:
+        return before
+    rows.change(tx, after)
+    rows.release(tx, id_)
+    actor.record(tx, "change_silence", id_, _words(after))
+    return after
+
+
+def end(tx: Tx, actor: Actor, id_: str) -> Silence:
+    """End it now; the same again changes nothing. Who is still open and was held is told."""
+    silence = _known(tx, id_, actor.reach)
+    if _phase(silence, tx.now) == "expired":
+        return silence
+    ended = replace(silence, ends_at=tx.now, starts_at=min(silence.starts_at, tx.now))
+    rows.change(tx, ended)
+    rows.release(tx, id_)
+    actor.record(tx, "end_silence", id_)
+    return ended
+
+
+async def find(database: Database, *, project: str, state: Phase | None, wanted: Wanted) -> Listing[Shown]:
+    """The silences of a project, newest first."""
+    after = wanted.after("silences")
+
+    def read(tx: Tx) -> Page[Shown]:
+        page = board.find_silences(tx, project=project, state=state, after=after, limit=wanted.limit)
+        held = board.held_now(tx, [one.id for one in page.items])
+        items = tuple(_shown(one, held.get(one.id, 0), tx.now) for one in page.items)
+        return Page(items=items, next_key=page.next_key)
+
+    return listing("silences", await database.read(read))
+
+
+async def one(database: Database, id_: str, *, reach: str | None) -> Shown:
+    """The silence of this id, or `Unknown`."""
+    return await database.read(lambda tx: shown(tx, _known(tx, id_, reach)))
+
+
+def shown(tx: Tx, silence: Silence) -> Shown:
+    return _shown(silence, board.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
+
+
+async def preview(database: Database, *, project: str, matchers: Sequence[str], url: str | None) -> Preview:
+    """What a silence with these matchers would meet now."""
+    parsed = _matchers(matchers)
+    return await database.read(lambda tx: _preview(tx, project, parsed, url))
+
+
+def _preview(tx: Tx, project: str, matchers: tuple[Matcher, ...], url: str | None) -> Preview:
+    found: list[Incident] = []
+    count, counted_all = 0, True
+    for state in (State.OPEN, State.ACKNOWLEDGED):
+        search = IncidentSearch(project=project, state=state, matchers=matchers)
+        page = board.find_incidents(tx, search, after=None, limit=SHOWN_AT_MOST, url=url)
+        found += page.items
+        number, whole = board.count_incidents(tx, search, most=COUNTED_AT_MOST)
+        count, counted_all = count + number, counted_all and whole
+    newest = sorted(found, key=lambda incident: incident.number, reverse=True)[:SHOWN_AT_MOST]
+    return Preview(
+        matching=count, counted_all=counted_all, incidents=tuple(newest), everything=_takes_all(matchers)
+    )
+
+
+def _changes(draft: Draft) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if draft.matchers is not None:
+        values["matchers"] = _matchers(draft.matchers)
+    for name in ("starts_at", "ends_at"):
+        text = getattr(draft, name)
+        if text is not None:
+            values[name] = _moment(name, text)
+    if draft.recur is not None:
+        values["recur"] = _weekly(draft.recur)
+    for name in ("author", "comment"):
+        text = getattr(draft, name)
+        if text is not None:
+            values[name] = text.strip()
+    return values
+
+
+def _sound(silence: Silence, now: Instant, *, force: bool) -> None:
+    if not silence.comment:
+        raise Unreadable("comment", "a silence says why: write a comment")
+    if not silence.author:
+        raise Unreadable("author", "a silence says whose it is: name an author")
+    if silence.ends_at is None and silence.recur is None:
+        raise Unreadable("ends_at", "a silence ends: say when, or give it weekly hours with `recur`")
+    if silence.ends_at is not None and silence.ends_at <= silence.starts_at:
+        raise Unreadable("ends_at", "it ends before it begins: `ends_at` must be after `starts_at`")
+    if silence.ends_at is not None and silence.ends_at <= now:
+        raise Unreadable("ends_at", "it would be over already: `ends_at` must be in the future")
+    if not force and _takes_all(silence.matchers):
+        raise Unreadable("matchers", _FORCE)
+
+
+def _takes_all(matchers: Sequence[Matcher]) -> bool:
+    """Whether an event that has only what every event has would be silenced, whatever its service or severity."""
+    return all(matcher.matches(labels) for matcher in matchers for labels in _TYPICAL)
+
+
+def _matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
+    if not 1 <= len(texts) <= MATCHERS_AT_MOST:
+        raise Unreadable("matchers", f"a silence has 1 to {MATCHERS_AT_MOST} matchers")
+    return tuple(_matcher(index, text) for index, text in enumerate(texts))
+
+
+def _matcher(index: int, text: str) -> Matcher:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise Unreadable(f"matchers[{index}]", str(error)) from None
+
+
+def _moment(name: str, text: str) -> Instant:
+    """An instant. Without an offset nobody could say which moment of an hour that a clock skips or repeats is meant."""
+    try:
+        at = parse_rfc3339(text)
+    except ValueError:
+        raise Unreadable(name, "write it as RFC 3339, such as 2026-11-22T05:00:00+01:00") from None
+    if not has_offset(text):
+        raise Unreadable(name, "its time zone is missing: end it with Z, or an offset such as +01:00")
+    return at
+
+
+def _weekly(document: Mapping[str, object]) -> Weekly:
+    try:
+        return weekly(document)
+    except ValueError as error:
+        raise Unreadable("recur", str(error)) from None
+
+
+def _changeable(tx: Tx, actor: Actor, id_: str) -> Silence:
+    silence = _known(tx, id_, actor.reach)
+    if _phase(silence, tx.now) == "expired":
+        raise Refused("it is over, and what is over stays as it was: make a new one", state="expired")
+    return silence
+
+
+def _known(tx: Tx, id_: str, reach: str | None) -> Silence:
+    silence = None if "\0" in id_ else rows.one(tx, id_)
+    if silence is None or reach not in {None, silence.project}:
+        raise Unknown("silence")
+    return silence
+
+
+def _shown(silence: Silence, held: int, now: Instant) -> Shown:
+    return Shown(silence=silence, phase=_phase(silence, now), held=held)
+
+
+def _phase(silence: Silence, now: Instant) -> Phase:
+    if silence.ends_at is not None and silence.ends_at <= now:
+        return "expired"
+    return "active" if silence.starts_at <= now else "pending"
+
+
+def _words(silence: Silence) -> str:
+    matchers = ", ".join(map(str, silence.matchers))
+    end_ = "no end" if silence.ends_at is None else f"until {rfc3339(silence.ends_at)}"
+    return f"{matchers}; {end_}; {silence.comment}"[:1_000]

@@ -1,0 +1,291 @@
+"""Everything that is known about one incident, as rows: what was decided, sent and done, and what is due next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.incident import Incident
+from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.silence import Silence
+from notifier.domain.time import Instant
+from notifier.store import audit
+from notifier.store.audit import Entry
+from notifier.store.board.incidents import incident_of, with_latest
+from notifier.store.database import Tx
+from notifier.store.schema import (
+    configurations,
+    decisions,
+    deliveries,
+    groups,
+    incidents,
+    members,
+    notifications,
+    targets,
+)
+from notifier.store.schema import silences as silences_table
+from notifier.store.silences import silence_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedBy:
+    """A route: its key, and the words and the line that it had in the version of the configuration that decided.
+
+    None is what the store no longer knows.
+    """
+
+    key: str | None
+    name: str | None
+    line: str | None
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Equal decisions that followed each other: told for a reason, or held.
+
+    `ref` is the silence or the incident that held it, or the step of an escalation. `events` are those that this
+    telling adds to what was told before.
+    """
+
+    group_id: str
+    at: Instant
+    last_at: Instant
+    why: Reason | HeldBy
+    ref: str | None
+    count: int
+    events: int
+    by: DecidedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """The delivery that tells another one as well."""
+
+    id: str
+    state: DeliveryState
+    finished_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A delivery of something that told of the incident. `waits_until` is when its target is looked at next.
+
+    `rate_limited`: it waits for a token of its target's bucket.
+    """
+
+    id: str
+    channel: str
+    target: str
+    reason: Reason
+    state: DeliveryState
+    created_at: Instant
+    due_at: Instant
+    finished_at: Instant | None
+    outcome: Outcome | None
+    detail: str | None
+    attempts: int
+    carrier: Carrier | None
+    waits_until: Instant | None
+    rate_limited: bool
+    target_disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """The incident in one group, by its route's key. `undecided`: it has changed since it was decided about."""
+
+    route: str
+    undecided: bool
+    due_at: Instant | None
+    told: bool
+    held_by: HeldBy | None
+    hold_ref: str | None
+    repeat_at: Instant | None
+    escalate_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One incident's story. `silences` and `inhibitors` are what its decisions refer to, by id."""
+
+    incident: Incident
+    late: int
+    opened_at: Instant
+    acknowledged_until: Instant | None
+    snoozed_by: str | None
+    snoozed_until: Instant | None
+    resolved_by: str | None
+    previous: int | None
+    decisions: Sequence[Decision]
+    sent: Sequence[Sent]
+    actions: Sequence[Entry]
+    memberships: Sequence[Membership]
+    silences: Mapping[str, Silence]
+    inhibitors: Mapping[str, tuple[int, str]]
+
+
+def facts(tx: Tx, number: int, *, most: int) -> Facts:
+    """All that is known of an incident that exists; of each kind at most the newest `most` rows."""
+    row = tx.run(with_latest().where(incidents.c.number == number)).one()
+    decided = _decisions(tx, number, most)
+    memberships = _memberships(tx, number, most)
+    refs = {one.ref for one in decided} | {one.hold_ref for one in memberships}
+    ids = sorted(ref for ref in refs if ref is not None)
+    return Facts(
+        incident=incident_of(row, None),
+        late=row.late,
+        opened_at=row.opened_at,
+        acknowledged_until=row.acknowledged_until,
+        snoozed_by=row.snoozed_by,
+        snoozed_until=row.snoozed_until,
+        resolved_by=row.resolved_by,
+        previous=_previous(tx, row.previous_id),
+        decisions=decided,
+        sent=_sent(tx, number, most),
+        actions=audit.entries(tx, row.id, most=most),
+        memberships=memberships,
+        silences=_silences(tx, ids),
+        inhibitors=_inhibitors(tx, ids),
+    )
+
+
+def _previous(tx: Tx, id_: str | None) -> int | None:
+    if id_ is None:
+        return None
+    return tx.run(sa.select(incidents.c.number).where(incidents.c.id == id_)).scalar_one_or_none()
+
+
+def _decisions(tx: Tx, number: int, most: int) -> tuple[Decision, ...]:
+    rows = tx.run(
+        sa.select(decisions, groups.c.route)
+        .outerjoin(groups, groups.c.id == decisions.c.group_id)
+        .where(decisions.c.incident == number)
+        .order_by(decisions.c.at.desc())
+        .limit(most)
+    ).all()
+    routes = _routes(tx, {row.version for row in rows})
+    return tuple(_decision(row, routes) for row in reversed(rows))
+
+
+def _decision(row: sa.Row[Any], routes: Mapping[tuple[str, str], tuple[str, str | None]]) -> Decision:
+    name, line = routes.get((row.version, row.route), (None, None))
+    values = row._mapping  # noqa: SLF001 - `count` is also a method of the row
+    return Decision(
+        group_id=row.group_id,
+        at=row.at,
+        last_at=row.last_at,
+        why=Reason(row.why) if row.kind == "told" else HeldBy(row.why),
+        ref=row.ref,
+        count=values["count"],
+        events=row.events,
+        by=DecidedBy(key=row.route, name=name, line=line, version=row.version),
+    )
+
+
+def _routes(tx: Tx, versions: Iterable[str]) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Name and line of each route of these versions, by version and key."""
+    rows = tx.run(sa.select(configurations).where(configurations.c.version.in_(sorted(versions))))
+    return {
+        (row.version, key): (name, line)
+        for row in rows
+        for key, (name, line) in json.loads(row.routes).items()
+    }
+
+
+def _sent(tx: Tx, number: int, most: int) -> tuple[Sent, ...]:
+    """Deliveries of every notification that told of it, and of what the fallback was told instead."""
+    told = sa.select(decisions.c.notification).where(
+        decisions.c.incident == number, decisions.c.notification.is_not(None)
+    )
+    again = sa.select(notifications.c.id).where(notifications.c.fallback_of.in_(told))
+    carrying = deliveries.alias("carrying")
+    rows = tx.run(
+        sa.select(
+            *(column for column in deliveries.c if column is not deliveries.c.message),
+            targets.c.address,
+            targets.c.due_at.label("target_due_at"),
+            targets.c.tokens,
+            targets.c.cool_until,
+            targets.c.disabled_at,
+            carrying.c.state.label("carrier_state"),
+            carrying.c.finished_at.label("carrier_finished_at"),
+        )
+        .join(targets, targets.c.id == deliveries.c.target)
+        .outerjoin(carrying, carrying.c.id == deliveries.c.carried_by)
+        .where(sa.or_(deliveries.c.notification.in_(told), deliveries.c.notification.in_(again)))
+        .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
+        .limit(most)
+    ).all()
+    return tuple(_delivery(row, tx.now) for row in reversed(rows))
+
+
+def _delivery(row: sa.Row[Any], now: Instant) -> Sent:
+    state = DeliveryState(row.state)
+    resting = row.cool_until is not None and row.cool_until > now
+    ready = state is DeliveryState.PENDING and row.due_at <= now and row.carried_by is None
+    ahead = row.target_due_at is not None and row.target_due_at > now
+    return Sent(
+        id=row.id,
+        channel=row.channel,
+        target=row.address,
+        reason=Reason(row.reason),
+        state=state,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        finished_at=row.finished_at,
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        detail=row.detail,
+        attempts=row.attempts,
+        carrier=_carrier(row),
+        waits_until=row.target_due_at if ready and ahead else None,
+        rate_limited=ready and ahead and not resting and row.tokens is not None and row.tokens < 1,
+        target_disabled=row.disabled_at is not None,
+    )
+
+
+def _carrier(row: sa.Row[Any]) -> Carrier | None:
+    if row.carrier_state is None:
+        return None
+    state = DeliveryState(row.carrier_state)
+    return Carrier(id=row.carried_by, state=state, finished_at=row.carrier_finished_at)
+
+
+def _memberships(tx: Tx, number: int, most: int) -> tuple[Membership, ...]:
+    rows = tx.run(
+        sa.select(members, groups.c.route, groups.c.due_at)
+        .join(groups, groups.c.id == members.c.group_id)
+        .where(members.c.incident == number)
+        .order_by(members.c.joined_at, members.c.group_id)
+        .limit(most)
+    )
+    return tuple(
+        Membership(
+            route=row.route,
+            undecided=row.changed_at is not None,
+            due_at=row.due_at,
+            told=row.told_at is not None,
+            held_by=None if row.held_by is None else HeldBy(row.held_by),
+            hold_ref=row.hold_ref,
+            repeat_at=row.repeat_at,
+            escalate_at=row.escalate_at,
+        )
+        for row in rows
+    )
+
+
+def _silences(tx: Tx, ids: Sequence[str]) -> dict[str, Silence]:
+    rows = tx.run(sa.select(silences_table).where(silences_table.c.id.in_(ids)))
+    return {row.id: silence_of(row) for row in rows}
+
+
+def _inhibitors(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    rows = tx.run(
+        sa.select(incidents.c.id, incidents.c.number, incidents.c.title).where(incidents.c.id.in_(ids))
+    )
+    return {row.id: (row.number, row.title) for row in rows}

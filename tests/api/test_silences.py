@@ -1,0 +1,207 @@
+"""Silences as a caller of the API sees them: made, seen, changed, ended, and every mistake answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from notifier.api.silences import SilenceAnswer
+from notifier.domain.time import HOUR, MINUTE, rfc3339
+from notifier.store import audit
+from tests.api.conftest import Desk
+
+pytestmark = pytest.mark.anyio
+
+BILLING = ['service="billing"']
+
+
+def _body(desk: Desk, **changes: Any) -> dict[str, Any]:
+    usual = {
+        "matchers": BILLING,
+        "ends_at": rfc3339(desk.world.clock.now() + HOUR),
+        "author": "ann",
+        "comment": "moving the database",
+    }
+    given = usual | changes
+    return {name: value for name, value in given.items() if value is not None}
+
+
+async def _create(desk: Desk, **changes: Any) -> dict[str, Any]:
+    answer = await desk.post("/v1/silences", _body(desk, **changes))
+    assert answer.status_code == 201, answer.text
+    SilenceAnswer.model_validate(answer.json())
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def _patch(desk: Desk, path: str, document: dict[str, Any]) -> Any:
+    return await desk.http.patch(path, json=document, headers=desk.headers("manager"))
+
+
+async def _told(desk: Desk) -> list[str]:
+    await desk.world.alert(wait=MINUTE)
+    return sorted({job.reason.value for job in await desk.world.claim()})
+
+
+async def test_a_silence_is_made_listed_and_shown(desk: Desk) -> None:
+    """201 with all of it; it begins now, and the audit row says who with which key."""
+    made = await _create(desk, actor="bo")
+    now = desk.world.clock.now()
+    assert made["state"] == "active"
+    assert made["matchers"] == BILLING
+    assert (made["starts_at"], made["ends_at"]) == (rfc3339(now), rfc3339(now + HOUR))
+    assert (made["author"], made["comment"], made["recur"], made["held"]) == (
+        "ann",
+        "moving the database",
+        None,
+        0,
+    )
+    assert (await desk.get(f"/v1/silences/{made['id']}")).json() == made
+    assert (await desk.get("/v1/silences")).json() == {"items": [made], "next_cursor": None}
+    (entry,) = await desk.world.database.read(lambda tx: audit.entries(tx, made["id"]))
+    assert (entry.actor, entry.action) == ("bo", "silence")
+
+
+async def test_the_list_is_newest_first_in_pages_and_by_state(desk: Desk) -> None:
+    """Pending, active and expired, as they are at this moment."""
+    first = await _create(desk)
+    desk.world.clock.advance(MINUTE)
+    later = rfc3339(desk.world.clock.now() + MINUTE)
+    second = await _create(desk, starts_at=later)
+    page = (await desk.get("/v1/silences", limit=1)).json()
+    assert [one["id"] for one in page["items"]] == [second["id"]]
+    rest = (await desk.get("/v1/silences", limit=1, cursor=page["next_cursor"])).json()
+    assert [one["id"] for one in rest["items"]] == [first["id"]]
+    assert rest["next_cursor"] is None
+    for state, wanted in (("pending", second), ("active", first)):
+        found = (await desk.get("/v1/silences", state=state)).json()["items"]
+        assert [one["id"] for one in found] == [wanted["id"]]
+    assert (await desk.get("/v1/silences", state="expired")).json()["items"] == []
+
+
+async def test_what_it_holds_is_counted_and_told_when_it_is_ended(desk: Desk) -> None:
+    """204, and again 204; it stays listed as expired, and what is open is told as unmuted."""
+    made = await _create(desk)
+    await desk.world.post()
+    assert await _told(desk) == []
+    assert (await desk.get(f"/v1/silences/{made['id']}")).json()["held"] == 1
+    for _ in range(2):
+        assert (await desk.delete(f"/v1/silences/{made['id']}")).status_code == 204
+    ended = (await desk.get(f"/v1/silences/{made['id']}")).json()
+    assert ended["state"] == "expired"
+    assert await _told(desk) == ["unmuted"]
+
+
+async def test_one_that_is_extended_goes_on_and_one_that_is_narrowed_lets_go(desk: Desk) -> None:
+    """A change is looked at at once, whatever it makes of it."""
+    made = await _create(desk)
+    await desk.world.post()
+    assert await _told(desk) == []
+    later = rfc3339(desk.world.clock.now() + 3 * HOUR)
+    changed = await _patch(desk, f"/v1/silences/{made['id']}", {"ends_at": later})
+    assert (changed.status_code, changed.json()["ends_at"]) == (200, later)
+    desk.world.clock.advance(2 * HOUR)
+    assert await _told(desk) == []
+    narrowed = await _patch(desk, f"/v1/silences/{made['id']}", {"matchers": ['service="shop"']})
+    assert narrowed.json()["matchers"] == ['service="shop"']
+    assert await _told(desk) == ["unmuted"]
+
+
+async def test_what_is_over_is_not_changed(desk: Desk) -> None:
+    """409 with its state, and what to do instead."""
+    made = await _create(desk)
+    await desk.delete(f"/v1/silences/{made['id']}")
+    answer = await _patch(desk, f"/v1/silences/{made['id']}", {"comment": "again"})
+    assert (answer.status_code, answer.json()["state"]) == (409, "expired")
+    assert "make a new one" in answer.text
+
+
+async def test_one_that_recurs_needs_no_end(desk: Desk) -> None:
+    """Weekly hours in a zone, written back in full."""
+    recur = {
+        "weekdays": ["saturday:sunday"],
+        "times": [{"start_time": "22:00", "end_time": "06:00"}],
+        "location": "Europe/Berlin",
+    }
+    made = await _create(desk, ends_at=None, recur=recur)
+    assert (made["ends_at"], made["recur"]) == (None, recur)
+    desk.world.clock.advance(HOUR)
+    await desk.world.post()
+    assert await _told(desk) == ["opened"]  # Sunday morning, after its night
+
+
+async def test_a_preview_shows_what_would_be_met(desk: Desk) -> None:
+    """Open and acknowledged ones are counted, resolved ones are not; nothing is silenced."""
+    await desk.world.post("one")
+    id_ = await desk.world.post("two")
+    await desk.world.post("three", service="shop")
+    await desk.post(f"/v1/incidents/{id_}/acknowledge")
+    seen = (await desk.post("/v1/silences/preview", {"matchers": ['service=~"bill.*"']})).json()
+    assert (seen["matching"], seen["counted_all"], seen["everything"]) == (2, True, False)
+    assert [one["title"] for one in seen["incidents"]] == ["two", "one"]
+    assert (await desk.get("/v1/silences")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        ['service=~".*"'],
+        ['service!=""'],
+        ['region!="eu"'],
+        ['severity=~"critical|error|warning|info"'],
+        ['x=""'],
+    ],
+)
+async def test_what_would_silence_everything_wants_force(desk: Desk, matchers: list[str]) -> None:
+    """422 without it, which says so; a preview says it as well."""
+    answer = await desk.post("/v1/silences", _body(desk, matchers=matchers))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == "matchers"
+    assert "force" in answer.text
+    assert (await desk.post("/v1/silences/preview", {"matchers": matchers})).json()["everything"] is True
+    await _create(desk, matchers=matchers, force=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "says"),
+    [
+        ({"matchers": []}, "matchers", "at least 1"),
+        ({"matchers": [*BILLING, 'a=~"("']}, "matchers[1]", "does not compile"),
+        ({"matchers": ['a=~"((a{1,99}){1,99}){1,99}"']}, "matchers[0]", "does not compile"),
+        ({"matchers": ["nonsense"]}, "matchers[0]", "no operator"),
+        ({"comment": "  "}, "comment", "says why"),
+        ({"comment": None}, "comment", "missing"),
+        ({"ends_at": None}, "ends_at", "a silence ends"),
+        ({"ends_at": "2026-11-22T04:00:00Z"}, "ends_at", "before it begins"),
+        ({"starts_at": "2026-11-20T04:00:00Z", "ends_at": "2026-11-22T04:00:00Z"}, "ends_at", "over already"),
+        ({"ends_at": "2027-03-28T02:30:00"}, "ends_at", "time zone is missing"),
+        ({"ends_at": "tomorrow"}, "ends_at", "RFC 3339"),
+        ({"recur": {"location": "Europe/Atlantis"}}, "recur", "time zone"),
+        ({"recur": {"weekdays": ["caturday"]}}, "recur", "weekdays[0]"),
+    ],
+)
+async def test_a_mistake_is_named_by_its_place(
+    desk: Desk, changes: dict[str, Any], path: str, says: str
+) -> None:
+    """422 with a sentence, without an echo, and nothing is silenced."""
+    answer = await desk.post("/v1/silences", _body(desk, **changes))
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["path"] == path
+    assert says in error["message"], error
+    assert "Atlantis" not in answer.text
+    assert (await desk.get("/v1/silences")).json()["items"] == []
+
+
+async def test_another_projects_silence_is_not_there(desk: Desk) -> None:
+    """404, as for an id that nobody has."""
+    made = await _create(desk)
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = await desk.http.request(
+            method,
+            f"/v1/silences/{made['id']}",
+            headers=desk.headers("stranger"),
+            json={} if method == "PATCH" else None,
+        )
+        assert answer.status_code == 404

@@ -54,6 +54,14 @@ async def silence(bench: Bench, matcher: str, *, lasts: int = HOUR) -> str:
     return id_
 
 
+async def end_silence(bench: Bench, id_: str) -> int:
+    def end(tx: Tx) -> int:
+        tx.run(sa.update(silences).where(silences.c.id == id_).values(ends_at=tx.now))
+        return release(tx, id_)
+
+    return await bench.database.write(end)
+
+
 def actor(name: str = "ann") -> Actor:
     return Actor(name=name, key_name="key", project="default", reach=None, new_id=new_id)
 
@@ -143,12 +151,7 @@ async def test_a_silence_that_is_ended_early_lets_go_at_once(bench: Bench) -> No
     id_ = await silence(bench, 'service="billing"', lasts=DAY)
     await bench.post(bench.event())
     await bench.alert()
-
-    def end(tx: Tx) -> int:
-        tx.run(sa.update(silences).values(ends_at=tx.now))
-        return release(tx, id_)
-
-    assert await bench.database.write(end) == 1
+    assert await end_silence(bench, id_) == 1
     assert await told(bench) == ["unmuted"]
 
 
@@ -343,3 +346,18 @@ async def test_a_message_says_where_the_whole_episode_stands(bench: Bench) -> No
     assert [one.state.value for one in standing.incidents] == ["open", "acknowledged", "resolved"]
     by_reason = {one.reason.value: one.actor for one in job.message.told}
     assert by_reason == {"opened": None} or by_reason["resolved"] == "bo"
+
+
+async def test_an_escalation_goes_on_after_an_acknowledgement_that_ran_out_in_silence(bench: Bench) -> None:
+    """No event has come since it was told, and the time of a repeat is over: there is nothing else to tell."""
+    await start(bench, escalate=STEPS[:1])
+    (stored,) = await bench.post(bench.event())
+    await bench.alert()
+    until = bench.clock.now() + 5 * HOUR
+    await bench.database.write(
+        lambda tx: actions.acknowledge(tx, actor(), stored.incident_id or "", until=until)
+    )
+    assert await told(bench) == ["acknowledged"]
+    bench.clock.advance(5 * HOUR)
+    await bench.database.write(expire)
+    assert await told(bench) == ["escalated"]

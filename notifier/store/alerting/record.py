@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from notifier.domain.incident import State
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
+from notifier.domain.time import Instant
 from notifier.policy.telling import Hold, Member, Settled, Tell, Verdict, Wait, step_due
 from notifier.store.alerting.plan import Plan
 from notifier.store.alerting.statements import (
@@ -33,7 +35,7 @@ def record(
     held = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Hold)]
     _told(tx, plan, route, group_id, notification, told)
     _settled(tx, route, group_id, [pair for pair in pairs if isinstance(pair[1], Settled)])
-    _held(tx, plan, group_id, held)
+    _held(tx, plan, route, group_id, held)
     later = [(group_id, member.incident, one.until) for member, one in pairs if isinstance(one, Wait)]
     if later:
         execute(tx, waiting_rows, {"rows": pack(later)})
@@ -121,7 +123,7 @@ def _settled(tx: Tx, route: Route, group_id: str, pairs: Sequence[Pair]) -> None
         execute(tx, settled_rows, {"rows": pack(rows)})
 
 
-def _held(tx: Tx, plan: Plan, group_id: str, held: Sequence[tuple[Member, Hold]]) -> None:
+def _held(tx: Tx, plan: Plan, route: Route, group_id: str, held: Sequence[tuple[Member, Hold]]) -> None:
     """Equal decisions that follow each other are one row with a count."""
     if not held:
         return
@@ -131,7 +133,8 @@ def _held(tx: Tx, plan: Plan, group_id: str, held: Sequence[tuple[Member, Hold]]
         decided = key(plan, why, ref)
         same = member.decided == decided and member.decided_at is not None
         at = member.decided_at if same else tx.now
-        rows.append((group_id, member.incident, why, ref, verdict.until, decided, at))
+        step_at = _step_at(route, member)
+        rows.append((group_id, member.incident, why, ref, verdict.until, step_at, decided, at))
         if same:
             again.append((member.incident, group_id, at, why))
         else:
@@ -141,6 +144,13 @@ def _held(tx: Tx, plan: Plan, group_id: str, held: Sequence[tuple[Member, Hold]]
         execute(tx, insert_decisions, {"rows": pack(new)})
     if again:
         execute(tx, count_decisions, {"rows": pack(again), "now": tx.now})
+
+
+def _step_at(route: Route, member: Member) -> Instant | None:
+    """When a member that is not told now is escalated; one whose end was told begins anew when it is told."""
+    if member.told_state is State.RESOLVED:
+        return None
+    return step_due(route, member.state, member.first_told_at, member.escalated)
 
 
 def key(plan: Plan, why: str, ref: str | None) -> str:

@@ -269,7 +269,7 @@ def settled_rows(dialect: Dialect) -> sa.ClauseElement:
 
 
 def held_rows(dialect: Dialect) -> sa.ClauseElement:
-    names = ("held_by", "hold_ref", "repeat_at", "decided", "decided_at")
+    names = ("held_by", "hold_ref", "repeat_at", "escalate_at", "decided", "decided_at")
     rows = _member_rows(dialect, *names)
     return _update_members(rows).values(**{name: rows.c[name] for name in names}, changed_at=None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -68,6 +68,14 @@ class ConfiguredChannel(Protocol):
     def rate_limit(self) -> RateLimit | None: ...
 
 
+class SlackApps(Protocol):
+    """The Slack apps whose buttons are answered; `runtime.slack` has them."""
+
+    def verify(self, stamp: str | None, signed: str | None, body: bytes) -> Mapping[str, str] | str: ...
+    def reply(self, url: str | None, text: str) -> Mapping[str, Any]: ...
+    def reply_later(self, url: str | None, text: Awaitable[str | None]) -> None: ...
+
+
 class Service(Protocol):
     """The running service, as the API uses it; `runtime.Runtime` is one."""
 
@@ -79,6 +87,8 @@ class Service(Protocol):
     def plan(self) -> Plan: ...
     @property
     def channels(self) -> Mapping[str, ConfiguredChannel]: ...
+    @property
+    def slack(self) -> SlackApps: ...
     @property
     def runs(self) -> RunIntake: ...
     @property

@@ -184,7 +184,8 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
     """A dependency: the request's body as this model; an empty body counts as `{}`."""
 
     async def read(request: Request) -> M:
-        data = await _read(request)
+        _understood(request)
+        data = await raw_body(request)
         try:
             return model.model_validate_json(data.strip() or b"{}")
         except ValidationError as error:
@@ -201,19 +202,24 @@ def documented(model: type[Document], *, required: bool = True) -> dict[str, Any
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
-async def _read(request: Request) -> bytes:
+def _understood(request: Request) -> None:
+    """Only JSON, whatever its content type says, as it is; else 415."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _ACCEPTED and kind != "application/json" and not kind.endswith("+json"):
         raise Problem(415, "send application/json, or no content type at all")
     if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
         raise Problem(415, "send this body as it is: only /v1/events takes gzip")
+
+
+async def raw_body(request: Request, *, largest: int = LARGEST) -> bytes:
+    """The bytes as they came: at most so many, and not for ever."""
     data = bytearray()
     try:
         async with asyncio.timeout(PATIENCE_S):
             async for chunk in request.stream():
                 data += chunk
-                if len(data) > LARGEST:
-                    raise Problem(413, f"the body is over {LARGEST} bytes: send less at once")
+                if len(data) > largest:
+                    raise Problem(413, f"the body is over {largest} bytes: send less at once")
     except TimeoutError:
         raise Problem(408, f"the body did not come within {PATIENCE_S:.0f} s: send it at once") from None
     except ClientDisconnect:

@@ -19,6 +19,7 @@ from notifier.api import (
     keys,
     operation,
     silences,
+    slack,
     stats,
     task_runs,
     timelines,
@@ -42,6 +43,7 @@ def routers() -> tuple[APIRouter, ...]:
         keys.router,
         stats.router,
         config.router,
+        slack.router,
         operation.router,
     )
 

@@ -30,6 +30,7 @@ from notifier.runtime.configuration import load
 from notifier.runtime.configured import Configured, Present, Wardrobe, addresses, plan_of
 from notifier.runtime.database import open_database, sqlite_path
 from notifier.runtime.reload import Read, Reloaded, Reloader
+from notifier.runtime.slack import SlackApps
 from notifier.runtime.trial import TestOutcome, test_channel
 from notifier.settings import Settings
 from notifier.store import housekeeping, ledger, outbox
@@ -69,6 +70,7 @@ class Runtime:
     dispatcher: Dispatcher
     alerting: Alerting
     reloader: Reloader
+    slack: SlackApps
     loops: tuple[Loop, ...] = ()
     broken: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
@@ -178,6 +180,7 @@ async def running(
             await _synced(database, settings, configs)
         runtime.reloader.started()
         stack.push_async_callback(runtime.reloader.aclose)
+        stack.push_async_callback(runtime.slack.aclose)
         tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in runtime.loops]
         try:
             yield runtime
@@ -251,6 +254,7 @@ def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: 
             read=reread,
             applied=applied,
         ),
+        slack=SlackApps(use=present.use, now=database.now),
     )
     runtime.loops = _loops(runtime)
     return runtime

@@ -1,0 +1,89 @@
+"""What a person at a message may act on: its thread, where that stands, and the incidents it tells of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from notifier.domain.time import MINUTE, Duration
+from notifier.store.compiled import upsert
+from notifier.store.database import Tx
+from notifier.store.schema import (
+    OPEN,
+    deliveries,
+    groups,
+    incidents,
+    members,
+    slack_requests,
+    targets,
+    threads,
+)
+
+REQUESTS_KEPT: Duration = 15 * MINUTE
+"""Longer than a signature can be sent again: its window is five minutes to either side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A thread as it stands. `labels` are those that its group shares; `present` says that its episode goes on."""
+
+    id: str
+    channel: str
+    ref: str | None
+    group: str
+    project: str
+    labels: Mapping[str, str]
+    present: bool
+
+
+def find(tx: Tx, id_: str) -> Place | None:
+    """The thread of this id, as long as its group is kept."""
+    row = tx.run(
+        sa.select(
+            threads, targets.c.channel, groups.c.project, groups.c.labels, groups.c.episode.label("now")
+        )
+        .join(targets, targets.c.id == threads.c.target)
+        .join(groups, groups.c.id == threads.c.group_id)
+        .where(threads.c.id == id_)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Place(
+        id=row.id,
+        channel=row.channel,
+        ref=row.ref,
+        group=row.group_id,
+        project=row.project,
+        labels=json.loads(row.labels),
+        present=row.episode == row.now,
+    )
+
+
+def refs(tx: Tx, thread: str) -> list[str]:
+    """Where its messages stand: more than one where a root was deleted and posted anew."""
+    query = sa.select(deliveries.c.ref).where(deliveries.c.thread == thread, deliveries.c.ref.is_not(None))
+    return list(tx.run(query.distinct()).scalars())
+
+
+def unresolved(tx: Tx, group: str, *, after: int, most: int) -> list[tuple[int, str]]:
+    """The next incidents of a group that were told of and are not resolved, locked in the order of their numbers."""
+    told = sa.select(members.c.incident).where(members.c.group_id == group, members.c.told_at.is_not(None))
+    rows = tx.run(
+        sa.select(incidents.c.number, incidents.c.id)
+        .where(incidents.c.number.in_(told), incidents.c.closed == OPEN, incidents.c.number > after)
+        .order_by(incidents.c.number)
+        .limit(most)
+        .with_for_update()
+    )
+    return [(row.number, row.id) for row in rows]
+
+
+def first_request(tx: Tx, hash_: str) -> bool:
+    """Write down that this request of Slack's is answered; False where one of this hash was answered before."""
+    statement = upsert(tx.dialect, slack_requests).values(hash=hash_, at=tx.now).on_conflict_do_nothing()
+    first = tx.run(statement).rowcount == 1
+    tx.run(sa.delete(slack_requests).where(slack_requests.c.at < tx.now - REQUESTS_KEPT))
+    return first

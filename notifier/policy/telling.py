@@ -67,9 +67,13 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What held it is over, and its group has just told: it is looked at again at `until`."""
+    """What held it is over, and its group has just told: it is looked at again at `until`.
+
+    Of a step of escalation: something holds it until then; `ref` names what, where that can end early.
+    """
 
     until: Instant
+    ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +238,8 @@ def escalate(member: Member, route: Route, now: Instant, mute: Mute | None) -> E
     if due_at is None:
         return None
     if mute is not None:
-        return Wait(until=now + max(route.group_interval, MINUTE) if mute.until is None else mute.until)
+        until = now + max(route.group_interval, MINUTE) if mute.until is None else mute.until
+        return Wait(until=until, ref=mute.ref)
     if due_at > now:
         return Wait(until=due_at)
     step = member.escalated

@@ -361,3 +361,17 @@ async def test_an_escalation_goes_on_after_an_acknowledgement_that_ran_out_in_si
     bench.clock.advance(5 * HOUR)
     await bench.database.write(expire)
     assert await told(bench) == ["escalated"]
+
+
+async def test_an_early_end_of_a_silence_lets_a_step_go_that_it_had_postponed(bench: Bench) -> None:
+    """Nothing but the step was held: whoever ends the silence wakes it as well."""
+    await start(bench, escalate=STEPS[:1])
+    await bench.post(bench.event())
+    await bench.alert()
+    id_ = await silence(bench, 'service="billing"', lasts=DAY)
+    bench.clock.advance(15 * MINUTE)
+    assert await told(bench) == []
+    await end_silence(bench, id_)
+    assert await told(bench) == ["escalated"]
+    bench.clock.advance(DAY)
+    assert await told(bench) == []

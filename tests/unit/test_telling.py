@@ -264,9 +264,9 @@ def test_escalation_stops_with_the_state(state: State) -> None:
 
 
 def test_what_mutes_postpones_an_escalation() -> None:
-    """Until it ends, where that is known."""
-    assert escalate(LATE, ESCALATING, NOW, SILENCE) == Wait(until=NOW + HOUR)
-    assert escalate(LATE, ESCALATING, NOW, INHIBITED) == Wait(until=NOW + 5 * MINUTE)
+    """Until it ends, where that is known; and it says what does, which may end early."""
+    assert escalate(LATE, ESCALATING, NOW, SILENCE) == Wait(until=NOW + HOUR, ref=SILENCE.ref)
+    assert escalate(LATE, ESCALATING, NOW, INHIBITED) == Wait(until=NOW + 5 * MINUTE, ref=INHIBITED.ref)
 
 
 # change_due

@@ -33,20 +33,20 @@ def escalate(
     found = {"group": group.id, "now": tx.now, "most": MEMBERS_AT_ONCE}
     rows = execute(tx, escalating_members, found).all()
     by_step: dict[int, list[sa.Row[Any]]] = {}
-    written: list[tuple[str, int, int, Instant | None]] = []
+    written: list[tuple[str, int, int, Instant | None, str | None]] = []
     for row in rows:
         verdict = telling.escalate(member_of(row, row), route, tx.now, mutes.of(row, route))
         if isinstance(verdict, Escalate):
             by_step.setdefault(verdict.step, []).append(row)
-            written.append((group.id, row.number, verdict.step + 1, verdict.next_at))
+            written.append((group.id, row.number, verdict.step + 1, verdict.next_at, None))
         else:
-            until = verdict.until if isinstance(verdict, Wait) else None
-            written.append((group.id, row.number, row.escalated, until))
+            until, ref = (verdict.until, verdict.ref) if isinstance(verdict, Wait) else (None, None)
+            written.append((group.id, row.number, row.escalated, until, ref))
     if written:
         execute(tx, escalated_rows, {"rows": pack(written)})
     for step, members in sorted(by_step.items()):
         _notify(tx, plan, group, route, step, members, episode=episode, since=since)
-    late = any(next_at is not None and next_at <= tx.now for _, _, _, next_at in written)
+    late = any(next_at is not None and next_at <= tx.now for *_, next_at, _ in written)
     return bool(by_step), late or len(rows) == MEMBERS_AT_ONCE
 
 

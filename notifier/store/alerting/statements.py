@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.event import Severity
+from notifier.domain.notification import HeldBy
 from notifier.store.board import with_latest
 from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
@@ -280,8 +281,18 @@ def waiting_rows(dialect: Dialect) -> sa.ClauseElement:
 
 
 def escalated_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = _member_rows(dialect, "escalated", "escalate_at")
-    return _update_members(rows).values(escalated=rows.c.escalated, escalate_at=rows.c.escalate_at)
+    """What postpones a step is named as well, so that its early end lets the step go."""
+    rows = _member_rows(dialect, "escalated", "escalate_at", "hold_ref")
+    named = sa.or_(
+        *(
+            members.c.held_by == sa.literal_column(f"'{one.value}'")
+            for one in (HeldBy.SILENCED, HeldBy.INHIBITED)
+        )
+    )
+    ref = sa.case((named, members.c.hold_ref), else_=rows.c.hold_ref)
+    return _update_members(rows).values(
+        escalated=rows.c.escalated, escalate_at=rows.c.escalate_at, hold_ref=ref
+    )
 
 
 def insert_decisions(dialect: Dialect) -> sa.ClauseElement:

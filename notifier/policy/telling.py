@@ -19,8 +19,9 @@ class Member:
     """One incident as it is, and what has been told about it in one group.
 
     `recent` is its exact count inside the route's `notify_after` window, where it has one. `reopened_at` is when a
-    person said last that it is open after all. `escalated` counts the steps of `escalate` since `first_told_at`.
-    `decided` is the last decision about it, `decided_at` the first moment of a run of equal ones.
+    person said last that it is open after all, `acknowledged_at` when one took it. `escalated` counts the steps of
+    `escalate` since `first_told_at`. `decided` is the last decision about it, `decided_at` the first moment of a run of
+    equal ones.
     """
 
     incident: int
@@ -36,6 +37,7 @@ class Member:
     held_by: HeldBy | None = None
     hold_ref: str | None = None
     reopened_at: Instant | None = None
+    acknowledged_at: Instant | None = None
     escalated: int = 0
     decided: str | None = None
     decided_at: Instant | None = None
@@ -123,6 +125,13 @@ def is_mutable(member: Member, verdict: Verdict) -> bool:
     )
 
 
+def is_taken(member: Member) -> bool:
+    """Whether somebody has acknowledged what was told, and that has not been told: of each time it is."""
+    if member.state is not State.ACKNOWLEDGED or member.told_at is None:
+        return False
+    return member.told_state is not State.ACKNOWLEDGED or (member.acknowledged_at or 0) > member.told_at
+
+
 def _unmuted(member: Member, route: Route, now: Instant, last_told_at: Instant | None) -> Verdict:
     earliest = now if last_told_at is None else last_told_at + route.group_interval
     if now < earliest and not _newly_critical(member):
@@ -150,9 +159,9 @@ def _changed(member: Member, route: Route, now: Instant) -> Verdict:
         return _tell(member, Reason.SEVERITY_RAISED, repeat_at)
     told_at = member.told_at or now
     if member.state is State.ACKNOWLEDGED:
-        if member.told_state is State.ACKNOWLEDGED:
-            return Settled(state=State.ACKNOWLEDGED, repeat_at=None)
-        return _tell(member, Reason.ACKNOWLEDGED, None)
+        if is_taken(member):
+            return _tell(member, Reason.ACKNOWLEDGED, None)
+        return Settled(state=State.ACKNOWLEDGED, repeat_at=None)
     if member.told_state is State.ACKNOWLEDGED and (member.reopened_at or 0) > told_at:
         return _tell(member, Reason.REOPENED, repeat_at)
     return _repeat(member, route, now, told_at + route.repeat_interval)

@@ -279,6 +279,7 @@ def _movable(_dialect: Dialect) -> sa.ClauseElement:
         incidents.c.count,
         incidents.c.previous_id,
         incidents.c.reopened_at,
+        incidents.c.acknowledged_at,
     ).join(incidents, incidents.c.number == members.c.incident)
     return (
         found.where(_of_group())

@@ -375,3 +375,19 @@ async def test_an_early_end_of_a_silence_lets_a_step_go_that_it_had_postponed(be
     assert await told(bench) == ["escalated"]
     bench.clock.advance(DAY)
     assert await told(bench) == []
+
+
+async def test_each_acknowledgement_is_told_whoever_looked_in_between(bench: Bench) -> None:
+    """Ann had it, it ran out, and bo took it before a loop came by: all hear of bo."""
+    await start(bench)
+    (stored,) = await bench.post(bench.event())
+    await bench.alert()
+    until = bench.clock.now() + HOUR
+    await bench.database.write(
+        lambda tx: actions.acknowledge(tx, actor(), stored.incident_id or "", until=until)
+    )
+    assert await told(bench) == ["acknowledged"]
+    bench.clock.advance(HOUR)
+    await bench.database.write(lambda tx: actions.acknowledge(tx, actor("bo"), stored.incident_id or ""))
+    assert await told(bench) == ["acknowledged"]
+    assert await told(bench) == []

@@ -71,6 +71,7 @@ def member_of(row: Any, told: Any | None) -> Member:
         held_by=None if told is None or told.held_by is None else HeldBy(told.held_by),
         hold_ref=None if told is None else told.hold_ref,
         reopened_at=row.reopened_at,
+        acknowledged_at=row.acknowledged_at,
         escalated=0 if told is None else told.escalated,
         decided=None if told is None else told.decided,
         decided_at=None if told is None else told.decided_at,

@@ -85,6 +85,7 @@ def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
             incidents.c.snoozed_until,
             incidents.c.snoozed_by,
             incidents.c.reopened_at,
+            incidents.c.acknowledged_at,
         )
         .join(incidents, incidents.c.number == members.c.incident)
         .where(members.c.group_id == sa.bindparam("group", type_=Text), *conditions)

@@ -391,3 +391,20 @@ async def test_each_acknowledgement_is_told_whoever_looked_in_between(bench: Ben
     await bench.database.write(lambda tx: actions.acknowledge(tx, actor("bo"), stored.incident_id or ""))
     assert await told(bench) == ["acknowledged"]
     assert await told(bench) == []
+
+
+async def test_who_was_woken_hears_who_has_it_though_it_is_told_for_another_reason(bench: Bench) -> None:
+    """Raised and acknowledged at once: one message, to all who have heard of it."""
+    await start(bench, escalate=STEPS[:1])
+    (stored,) = await bench.post(bench.event())
+    await bench.alert()
+    bench.clock.advance(15 * MINUTE)
+    await bench.alert()
+    await send(bench)
+    await bench.post(bench.event(severity=Severity.CRITICAL))
+    await bench.database.write(lambda tx: actions.acknowledge(tx, actor(), stored.incident_id or ""))
+    assert await told(bench) == ["severity_raised"]
+    assert await send(bench) == [
+        ("a@example.com", "severity_raised"),
+        ("boss@example.com", "severity_raised"),
+    ]

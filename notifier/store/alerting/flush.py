@@ -38,9 +38,6 @@ from notifier.store.schema import groups
 GROUPS_AT_ONCE = 10
 MEMBERS_AT_ONCE = 2_000
 
-# Told to everybody who has heard of the episode, those whom an escalation reached included.
-_TO_ALL = frozenset({Reason.RESOLVED, Reason.ACKNOWLEDGED})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decided:
@@ -128,6 +125,12 @@ def _episode(tx: Tx, group: sa.Row[Any], *, begins: bool) -> tuple[int, Instant]
     return group.episode + 1, tx.now
 
 
+def _concerns_all(one: _Decided) -> bool:
+    """Who has it, and its end, go to everybody who has heard of it, those whom an escalation reached included."""
+    over = isinstance(one.verdict, Tell) and one.verdict.reason is Reason.RESOLVED
+    return over or telling.is_taken(one.member)
+
+
 def _notify(
     tx: Tx,
     plan: Plan,
@@ -157,7 +160,7 @@ def _notify(
         rank=max(Severity(one.row.severity).rank for one in told),
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
-    if any(one.reason in _TO_ALL for one in tellings):
+    if any(map(_concerns_all, told)):
         heard = execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()
         chosen += [target for target in heard if target in plan.addressed]
     deliver(

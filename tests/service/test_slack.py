@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from notifier.testing import FakeSlack
 from tests.processes import Service, cli, eventually
@@ -134,3 +135,13 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path, slack: FakeSlack) -> None:
         service.wait_delivery("oncall-slack", "delivered")
         assert press(service, slack, slack.roots[0].ts, "acknowledge").status_code == 200
         eventually(lambda: service.items("/v1/incidents")[0]["state"] == "acknowledged")
+
+
+def test_the_manifest_asks_for_what_is_needed_and_no_more(service: Service) -> None:
+    """One scope, no event and no command; its address is a path that answers Slack's own check."""
+    manifest = yaml.safe_load((Path(__file__).parents[2] / "config" / "slack-manifest.yaml").read_text())
+    assert manifest["oauth_config"]["scopes"] == {"bot": ["chat:write"]}
+    assert "event_subscriptions" not in manifest["settings"]
+    path = httpx.URL(manifest["settings"]["interactivity"]["request_url"]).path
+    assert httpx.post(f"{service.url}{path}", data={"ssl_check": "1"}).status_code == 200
+    assert httpx.post(f"{service.url}{path}", data={"payload": "{}"}).status_code == 401

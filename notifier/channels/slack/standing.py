@@ -9,7 +9,7 @@ from notifier.channels import wording
 from notifier.domain.incident import Incident, State
 from notifier.domain.message import Message, Told
 from notifier.domain.notification import Reason
-from notifier.domain.time import words
+from notifier.domain.time import Instant
 
 REPLY_SHOWN = 8
 
@@ -37,15 +37,8 @@ def story(message: Message) -> wording.Story:
 def change(message: Message) -> wording.Story:
     """What a message adds to its episode: each incident with its new state and who brought it there."""
     told = wording.story(message)
-    shown = message.told[:REPLY_SHOWN]
-    entries = tuple(
-        replace(wording.entry(one), state=_changed(one, message.at, told.entries[index].state))
-        for index, one in enumerate(shown)
-    )
-    left_out = replace(message, more=message.more + len(message.told) - len(shown))
-    alone = len(message.told) == 1 and not message.more
-    headline = wording.plain(f"{entries[0].state}: {entries[0].title}") if alone else told.headline
-    return replace(told, headline=headline, entries=entries, asides=wording.asides(left_out))
+    left_out = replace(message, more=message.more + max(0, len(message.told) - REPLY_SHOWN))
+    return replace(told, entries=told.entries[:REPLY_SHOWN], asides=wording.asides(left_out))
 
 
 def left(message: Message) -> tuple[bool, bool, str | None]:
@@ -79,30 +72,11 @@ def _counted(message: Message, incidents: tuple[Incident, ...], total: int) -> s
     return f"{wording.number(total)} incidents{': ' if parts else ''}{parts}"
 
 
-def _state(incident: Incident, told: Told | None, at: int) -> str:
-    """`Acknowledged by ann after 3m`; how long it took is known where this message tells of it, or it is over."""
-    match incident.state:
-        case State.OPEN:
-            return "Open"
-        case State.ACKNOWLEDGED:
-            took = at if told is not None and told.reason is Reason.ACKNOWLEDGED else None
-            return _done("Acknowledged", incident.acknowledged_by, incident, took)
-        case State.RESOLVED:
-            who = told.actor if told is not None and told.reason is Reason.RESOLVED else None
-            return _done("Resolved", who, incident, incident.resolved_at)
-
-
-def _changed(told: Told, at: int, usual: str) -> str:
-    match told.reason:
-        case Reason.ACKNOWLEDGED | Reason.RESOLVED:
-            return _state(told.incident, told, at)
-        case Reason.REOPENED if told.actor:
-            return f"Reopened by {wording.plain(told.actor, 60)}"
-        case _:
-            return usual
-
-
-def _done(what: str, who: str | None, incident: Incident, at: int | None) -> str:
-    by = f" by {wording.plain(who, 60)}" if who else ""
-    after = "" if at is None else f" after {words(at - incident.first_seen)}"
-    return f"{what}{by}{after}"
+def _state(incident: Incident, told: Told | None, at: Instant) -> str:
+    """`Acknowledged by ann after 3m`; how long it took is known where this message tells of it, or where it is over."""
+    if incident.state is State.OPEN:
+        return "Open"
+    reason = Reason.ACKNOWLEDGED if incident.state is State.ACKNOWLEDGED else Reason.RESOLVED
+    now = told is not None and told.reason is reason
+    actor = told.actor if told is not None and now else None
+    return wording.state(Told(incident=incident, reason=reason, actor=actor), at if now else None)

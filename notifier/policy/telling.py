@@ -19,7 +19,7 @@ class Member:
     """One incident as it is, and what has been told about it in one group.
 
     `recent` is its exact count inside the route's `notify_after` window, where it has one. `reopened_at` is when a
-    person said last that it is open after all, `acknowledged_at` when one took it. `escalated` counts the steps of
+    person said last that it is open after all, `acknowledged_at` when one took it; `by_hand`: one resolved it. `escalated` counts the steps of
     `escalate` since `first_told_at`. `decided` is the last decision about it, `decided_at` the first moment of a run of
     equal ones.
     """
@@ -38,6 +38,7 @@ class Member:
     hold_ref: str | None = None
     reopened_at: Instant | None = None
     acknowledged_at: Instant | None = None
+    by_hand: bool = False
     escalated: int = 0
     decided: str | None = None
     decided_at: Instant | None = None
@@ -69,7 +70,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What held it is over, and its group has just told: it is looked at again at `until`.
+    """It is to be told, and its group has just told: it is looked at again at `until`.
 
     Of a step of escalation: something holds it until then; `ref` names what, where that can end early.
     """
@@ -219,6 +220,31 @@ def _only_repeats(member: Member) -> bool:
         and member.severity is member.told_severity
         and member.held_by not in MUTES
     )
+
+
+def keep_until(
+    decided: Sequence[tuple[Member, Verdict]], route: Route, now: Instant, last_told_at: Instant | None
+) -> Instant | None:
+    """Until when a group that has just told keeps what it has to tell; None: it tells.
+
+    Whatever woke it before then, only what is urgent may be told, and then brings along what waits.
+    """
+    if last_told_at is None or now >= last_told_at + route.group_interval:
+        return None
+    if any(isinstance(verdict, Tell) and _is_urgent(member, verdict) for member, verdict in decided):
+        return None
+    return last_told_at + route.group_interval
+
+
+def _is_urgent(member: Member, tell: Tell) -> bool:
+    """A repeat, what is newly critical, and what a person did."""
+    if tell.reason is Reason.REPEATED or _newly_critical(member):
+        return True
+    if member.state is State.ACKNOWLEDGED:
+        return member.told_at is None or is_taken(member)
+    if tell.reason is Reason.RESOLVED:
+        return member.by_hand
+    return tell.reason in {Reason.OPENED, Reason.REOPENED} and member.reopened_at is not None
 
 
 def group_reason(reasons: Sequence[Reason]) -> Reason | None:

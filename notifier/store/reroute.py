@@ -280,6 +280,7 @@ def _movable(_dialect: Dialect) -> sa.ClauseElement:
         incidents.c.previous_id,
         incidents.c.reopened_at,
         incidents.c.acknowledged_at,
+        incidents.c.resolved_by,
     ).join(incidents, incidents.c.number == members.c.incident)
     return (
         found.where(_of_group())

@@ -408,3 +408,30 @@ async def test_who_was_woken_hears_who_has_it_though_it_is_told_for_another_reas
         ("a@example.com", "severity_raised"),
         ("boss@example.com", "severity_raised"),
     ]
+
+
+@pytest.mark.parametrize("waker", ["escalation", "snooze", "silence"])
+async def test_what_wakes_a_group_tells_nothing_else_too_early(bench: Bench, waker: str) -> None:
+    """A second incident waits for group_interval, whatever else is looked at or held in between."""
+    await start(bench, escalate=(replace(STEPS[0], after=2 * MINUTE),) if waker == "escalation" else ())
+    if waker == "silence":
+        await silence(bench, 'region="eu"', lasts=2 * MINUTE)
+        await bench.post(bench.event("held", more_labels={"region": "eu"}))
+    (stored,) = await bench.post(bench.event("first"))
+    assert await told(bench) == ["opened"]
+    bench.clock.advance(MINUTE)
+    await bench.post(bench.event("second"))
+    assert await told(bench) == []
+    bench.clock.advance(MINUTE)
+    if waker == "snooze":
+        until = bench.clock.now() + HOUR
+        await bench.database.write(
+            lambda tx: actions.snooze(tx, actor(), stored.incident_id or "", until=until)
+        )
+    assert await told(bench) == (["escalated"] if waker == "escalation" else [])
+    assert await balanced(bench)
+    bench.clock.advance(3 * MINUTE - 1)
+    assert await told(bench) == []
+    bench.clock.advance(1)
+    assert await told(bench) == ["opened"]
+    assert await balanced(bench)

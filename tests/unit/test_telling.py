@@ -25,6 +25,7 @@ from notifier.policy.telling import (
     escalate,
     group_reason,
     is_mutable,
+    keep_until,
 )
 
 NOW = 1_000_000_000
@@ -355,3 +356,24 @@ def test_the_groups_reason_is_the_first_in_order(first: int) -> None:
 
 def test_without_reasons_there_is_nothing_to_tell() -> None:
     assert group_reason([]) is None
+
+
+# keep_until
+
+
+def test_a_group_that_has_just_told_keeps_what_is_not_urgent() -> None:
+    """A repeat, what is newly critical and what a person did is told at once, and brings along what waits."""
+    tell = Tell(reason=Reason.SEVERITY_RAISED, repeat_at=None, suppressed=0)
+    waits = (changed(LATE, severity=Severity.ERROR), tell)
+    repeat = (LATE, replace(tell, reason=Reason.REPEATED))
+    critical = (changed(LATE, severity=Severity.CRITICAL), tell)
+    taken = (changed(LATE, state=State.ACKNOWLEDGED), replace(tell, reason=Reason.ACKNOWLEDGED))
+    over = changed(LATE, state=State.RESOLVED)
+    resolved = replace(tell, reason=Reason.RESOLVED)
+    until = NOW + ESCALATING.group_interval
+    for pairs in ([waits], [(over, resolved)]):
+        assert keep_until(pairs, ESCALATING, until - 1, NOW) == until
+        assert keep_until(pairs, ESCALATING, until, NOW) is None
+        assert keep_until(pairs, ESCALATING, NOW, None) is None
+    for urgent in (repeat, critical, taken, (changed(over, by_hand=True), resolved)):
+        assert keep_until([waits, urgent], ESCALATING, NOW + 1, NOW) is None

@@ -15,7 +15,7 @@ from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Standing, To
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant
 from notifier.store import silences
-from notifier.store.alerting.plan import Plan
+from notifier.store.alerting.plan import NOBODY, Plan
 from notifier.store.alerting.statements import snapshots, standing_counts, standing_first
 from notifier.store.board import incident_of
 from notifier.store.compiled import execute
@@ -23,9 +23,6 @@ from notifier.store.database import Tx
 from notifier.store.rows import pack_each
 
 STANDING_AT_MOST = 10
-
-# Who an incident is resolved by where no person did it.
-_NOBODY = frozenset({"auto", "event", "recovered"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +96,7 @@ def _actor(row: Any, reason: Reason) -> str | None:
         by = row.resolved_by
     elif reason is Reason.REOPENED:
         by = row.reopened_by
-    return None if by in _NOBODY else by
+    return None if by in NOBODY else by
 
 
 def _standing(tx: Tx, plan: Plan, group_id: str, since: Instant) -> Standing:

@@ -14,7 +14,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import MINUTE, Instant
 from notifier.policy import telling
-from notifier.policy.telling import Member, Tell, Verdict
+from notifier.policy.telling import Member, Tell, Verdict, Wait
 from notifier.store import reroute as rerouting
 from notifier.store.alerting.compose import Telling, message
 from notifier.store.alerting.deliver import announce, deliver
@@ -103,7 +103,21 @@ def _decide(tx: Tx, group: sa.Row[Any], route: Route, mutes: Mutes) -> list[_Dec
             mute = mutes.of(row, route)
             verdict = telling.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
         decided.append(_Decided(member=member, row=row, verdict=verdict))
-    return decided
+    # What is left of a crowd that did not fit into one message follows it at once.
+    crowd = len(rows) == MEMBERS_AT_ONCE or (group.last_told_at or 0) >= group.due_at
+    return decided if crowd else _spaced(decided, route, tx.now, group.last_told_at)
+
+
+def _spaced(
+    decided: list[_Decided], route: Route, now: Instant, last_told_at: Instant | None
+) -> list[_Decided]:
+    """What was looked at because something else woke the group waits for its time."""
+    pairs = [(one.member, one.verdict) for one in decided]
+    until = telling.keep_until(pairs, route, now, last_told_at)
+    if until is None:
+        return decided
+    wait = Wait(until=until)
+    return [replace(one, verdict=wait) if isinstance(one.verdict, Tell) else one for one in decided]
 
 
 def _recent(tx: Tx, route: Route, rows: Sequence[sa.Row[Any]]) -> dict[int, int]:

@@ -56,6 +56,10 @@ class Progress:
     told: tuple[tuple[str, Reason], ...] = ()
 
 
+# Who an incident is resolved by where no person did it.
+NOBODY = frozenset({"auto", "event", "recovered"})
+
+
 def member_of(row: Any, told: Any | None) -> Member:
     return Member(
         incident=row.number,
@@ -72,6 +76,7 @@ def member_of(row: Any, told: Any | None) -> Member:
         hold_ref=None if told is None else told.hold_ref,
         reopened_at=row.reopened_at,
         acknowledged_at=row.acknowledged_at,
+        by_hand=row.resolved_by is not None and row.resolved_by not in NOBODY,
         escalated=0 if told is None else told.escalated,
         decided=None if told is None else told.decided,
         decided_at=None if told is None else told.decided_at,

@@ -86,6 +86,7 @@ def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
             incidents.c.snoozed_by,
             incidents.c.reopened_at,
             incidents.c.acknowledged_at,
+            incidents.c.resolved_by,
         )
         .join(incidents, incidents.c.number == members.c.incident)
         .where(members.c.group_id == sa.bindparam("group", type_=Text), *conditions)
@@ -278,7 +279,7 @@ def held_rows(dialect: Dialect) -> sa.ClauseElement:
 
 def waiting_rows(dialect: Dialect) -> sa.ClauseElement:
     rows = _member_rows(dialect, "repeat_at")
-    return _update_members(rows).values(repeat_at=rows.c.repeat_at, changed_at=None)
+    return _update_members(rows).values(repeat_at=rows.c.repeat_at)
 
 
 def escalated_rows(dialect: Dialect) -> sa.ClauseElement:

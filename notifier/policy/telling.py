@@ -19,9 +19,9 @@ class Member:
     """One incident as it is, and what has been told about it in one group.
 
     `recent` is its exact count inside the route's `notify_after` window, where it has one. `reopened_at` is when a
-    person said last that it is open after all, `acknowledged_at` when one took it; `by_hand`: one resolved it. `escalated` counts the steps of
-    `escalate` since `first_told_at`. `decided` is the last decision about it, `decided_at` the first moment of a run of
-    equal ones.
+    person said last that it is open after all, `acknowledged_at` when one took it; `by_hand`: one resolved it.
+    `escalated` counts the steps of `escalate` since `first_told_at`. `decided` is the last decision about it,
+    `decided_at` the first moment of a run of equal ones.
     """
 
     incident: int

@@ -18,7 +18,7 @@ from notifier.oncall.actor import Actor
 from notifier.runtime.configured import Configured, Opened, Present, Wardrobe, addresses, plan_of
 from notifier.runtime.own_messages import own_message
 from notifier.settings import Settings
-from notifier.store import configurations, inhibition, outbox, reroute
+from notifier.store import configurations, inhibition, outbox, renewal, reroute
 from notifier.store.database import TOPICS, Database, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
@@ -167,6 +167,7 @@ class Reloader:
             return
         routes = tuple(route.key for route in tree.walk())
         await self._all("", lambda after, tx: reroute.mark(tx, routes, after))
+        await self._all("", lambda after, tx: renewal.renew(tx, tuple(tree.walk()), after))
         # Last, so that a process that ends before it begins anew.
         await self._database.write(lambda tx: configurations.remember(tx, version, tree))
 

@@ -22,6 +22,7 @@ from notifier.store.compiled import insert
 from notifier.store.database import Tx
 from notifier.store.inhibition import backfill
 from notifier.store.outbox import Job
+from notifier.store.renewal import renew
 from notifier.store.rows import text
 from notifier.store.schema import decisions, inhibitors, members, silences
 from notifier.store.silences import release
@@ -435,3 +436,41 @@ async def test_what_wakes_a_group_tells_nothing_else_too_early(bench: Bench, wak
     bench.clock.advance(1)
     assert await told(bench) == ["opened"]
     assert await balanced(bench)
+
+
+async def renewed(bench: Bench, route: Route) -> None:
+    """A reload, as the service follows it."""
+    bench.route = route
+    assert await bench.database.write(lambda tx: renew(tx, tuple(route.walk()))) is None
+
+
+async def test_steps_that_a_reload_adds_or_hastens_fire_for_what_is_open(bench: Bench) -> None:
+    """`after` counts from when it was first told, also under a configuration that knew no such step."""
+    await start(bench)
+    await bench.post(bench.event())
+    await bench.alert()
+    bench.clock.advance(10 * MINUTE)
+    await renewed(bench, replace(ROUTE, escalate=(replace(STEPS[0], after=HOUR),)))
+    assert await told(bench) == []
+    await renewed(bench, replace(ROUTE, escalate=STEPS))
+    assert await told(bench) == []
+    bench.clock.advance(5 * MINUTE - 1)
+    assert await told(bench) == []
+    bench.clock.advance(1)
+    assert await told(bench) == ["escalated"]
+    await renewed(bench, replace(ROUTE, escalate=STEPS))
+    assert await told(bench) == []
+
+
+async def test_hours_that_a_reload_takes_away_hold_no_longer(bench: Bench) -> None:
+    """What they held is told at once, not when they would have been over; so is the step that they postponed."""
+    await start(bench, escalate=STEPS[:1])
+    await bench.post(bench.event("told"))
+    assert await told(bench) == ["opened"]
+    night = TimeInterval(name="always", windows=(Weekly(),))
+    await renewed(bench, replace(bench.route, mute_times=(night,)))
+    bench.clock.advance(HOUR)
+    await bench.post(bench.event("held"))
+    assert await told(bench) == []
+    await renewed(bench, replace(bench.route, mute_times=()))
+    assert sorted(await told(bench)) == ["escalated", "unmuted"]

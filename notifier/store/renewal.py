@@ -1,0 +1,93 @@
+"""What a new configuration changes about groups whose route stays: hours that hold, and steps that are due sooner.
+
+Everything else follows at the next look: a step that is due later, a timing, a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from notifier.domain.notification import HeldBy
+from notifier.domain.route import Route
+from notifier.store.compiled import execute
+from notifier.store.database import Dialect, Tx
+from notifier.store.rows import among, pack, pack_each, unfold
+from notifier.store.schema import Big, groups, members
+
+GROUPS_AT_ONCE = 2_000
+
+Text = sa.Text()
+
+
+def renew(tx: Tx, routes: Sequence[Route], after: str = "") -> str | None:
+    """Let the next groups by id go by these routes. Where to go on, None at the end."""
+    ids = execute(tx, _next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
+    steps = pack((one.key, number, step.after) for one in routes for number, step in enumerate(one.escalate))
+    these = {"groups": pack_each(ids), "steps": steps, "now": tx.now}
+    # Groups before members, as a flush does it.
+    if execute(tx, _wake, these).rowcount:
+        tx.signal("groups")
+    execute(tx, _ask_hours, these)
+    execute(tx, _hasten, these)
+    return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
+
+
+def _next_groups(_dialect: Dialect) -> sa.ClauseElement:
+    return (
+        sa.select(groups.c.id)
+        .where(groups.c.id > sa.bindparam("after", type_=Text))
+        .order_by(groups.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def _wake(dialect: Dialect) -> sa.ClauseElement:
+    now = sa.bindparam("now", type_=Big)
+    own = members.c.group_id == groups.c.id
+    sooner = sa.select(sa.literal(1)).where(own, *_sooner(_steps(dialect))).correlate(groups).exists()
+    held = sa.select(sa.literal(1)).where(own, _by_hours()).correlate(groups).exists()
+    return (
+        sa.update(groups)
+        .where(
+            groups.c.id.in_(among(dialect, "groups", Text)),
+            sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
+            sa.or_(sooner, held),
+        )
+        .values(due_at=now)
+    )
+
+
+def _ask_hours(dialect: Dialect) -> sa.ClauseElement:
+    own = members.c.group_id.in_(among(dialect, "groups", Text))
+    return sa.update(members).where(own, _by_hours()).values(repeat_at=sa.bindparam("now", type_=Big))
+
+
+def _hasten(dialect: Dialect) -> sa.ClauseElement:
+    steps = _steps(dialect)
+    own = members.c.group_id.in_(among(dialect, "groups", Text))
+    return (
+        sa.update(members)
+        .where(own, members.c.group_id == groups.c.id, *_sooner(steps))
+        .values(escalate_at=members.c.first_told_at + steps.c.after)
+    )
+
+
+def _steps(dialect: Dialect) -> sa.Subquery:
+    return unfold(dialect, "steps", [("route", Text), ("step", Big), ("after", Big)])
+
+
+def _by_hours() -> sa.ColumnElement[bool]:
+    return members.c.held_by == sa.literal_column(f"'{HeldBy.MUTE_TIME.value}'")
+
+
+def _sooner(steps: sa.Subquery) -> tuple[sa.ColumnElement[bool], ...]:
+    """It was open when it was told last, and its next step is planned for later, or not at all."""
+    at = members.c.first_told_at + steps.c.after
+    return (
+        groups.c.route == steps.c.route,
+        members.c.escalated == steps.c.step,
+        members.c.told_state == sa.literal_column("'open'"),
+        sa.or_(members.c.escalate_at.is_(None), members.c.escalate_at > at),
+    )

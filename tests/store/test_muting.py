@@ -474,3 +474,20 @@ async def test_hours_that_a_reload_takes_away_hold_no_longer(bench: Bench) -> No
     assert await told(bench) == []
     await renewed(bench, replace(bench.route, mute_times=()))
     assert sorted(await told(bench)) == ["escalated", "unmuted"]
+
+
+async def test_a_step_does_not_wait_for_what_its_group_keeps(bench: Bench) -> None:
+    """Its snooze is ended early, and its group has just told: the step is due, what is unmuted waits."""
+    await start(bench, escalate=STEPS[:1])
+    (first, _) = await bench.post(bench.event("one"), bench.event("two"))
+    await bench.alert()
+    until = bench.clock.now() + HOUR
+    await bench.database.write(lambda tx: actions.snooze(tx, actor(), first.incident_id or "", until=until))
+    bench.clock.advance(15 * MINUTE)
+    await bench.post(bench.event("two", severity=Severity.CRITICAL))
+    assert await told(bench) == ["severity_raised", "escalated"]
+    bench.clock.advance(MINUTE)
+    await bench.database.write(lambda tx: actions.reopen(tx, actor(), first.incident_id or ""))
+    assert await told(bench) == ["escalated"]
+    bench.clock.advance(4 * MINUTE)
+    assert await told(bench) == ["unmuted"]

@@ -36,7 +36,11 @@ def record(
     _told(tx, plan, route, group_id, notification, told)
     _settled(tx, route, group_id, [pair for pair in pairs if isinstance(pair[1], Settled)])
     _held(tx, plan, route, group_id, held)
-    later = [(group_id, member.incident, one.until) for member, one in pairs if isinstance(one, Wait)]
+    later = [
+        (group_id, member.incident, one.until, _step_at(route, member))
+        for member, one in pairs
+        if isinstance(one, Wait)
+    ]
     if later:
         execute(tx, waiting_rows, {"rows": pack(later)})
     wake = sorted((member.incident, member.count) for member, verdict in held if verdict.wake)

@@ -278,8 +278,8 @@ def held_rows(dialect: Dialect) -> sa.ClauseElement:
 
 
 def waiting_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = _member_rows(dialect, "repeat_at")
-    return _update_members(rows).values(repeat_at=rows.c.repeat_at)
+    rows = _member_rows(dialect, "repeat_at", "escalate_at")
+    return _update_members(rows).values(repeat_at=rows.c.repeat_at, escalate_at=rows.c.escalate_at)
 
 
 def escalated_rows(dialect: Dialect) -> sa.ClauseElement:

@@ -244,7 +244,8 @@ def _is_urgent(member: Member, tell: Tell) -> bool:
         return member.told_at is None or is_taken(member)
     if tell.reason is Reason.RESOLVED:
         return member.by_hand
-    return tell.reason in {Reason.OPENED, Reason.REOPENED} and member.reopened_at is not None
+    reopened = (member.reopened_at or 0) > (member.told_at or 0) and member.told_state is not State.OPEN
+    return reopened and tell.reason is not Reason.UNMUTED
 
 
 def group_reason(reasons: Sequence[Reason]) -> Reason | None:

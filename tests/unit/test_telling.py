@@ -375,5 +375,6 @@ def test_a_group_that_has_just_told_keeps_what_is_not_urgent() -> None:
         assert keep_until(pairs, ESCALATING, until - 1, NOW) == until
         assert keep_until(pairs, ESCALATING, until, NOW) is None
         assert keep_until(pairs, ESCALATING, NOW, None) is None
-    for urgent in (repeat, critical, taken, (changed(over, by_hand=True), resolved)):
+    back = (changed(LATE, told_state=State.ACKNOWLEDGED, severity=Severity.ERROR, reopened_at=NOW), tell)
+    for urgent in (repeat, critical, taken, back, (changed(over, by_hand=True), resolved)):
         assert keep_until([waits, urgent], ESCALATING, NOW + 1, NOW) is None

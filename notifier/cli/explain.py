@@ -1,0 +1,65 @@
+"""`notifier explain`: why was I told, why was I not, in one ordered list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from notifier.cli.options import Arguments, Subparsers, command, segment
+from notifier.cli.service import connect
+from notifier.cli.session import Exit, Session
+from notifier.cli.words import as_json, cell
+
+EPILOG = """\
+  notifier explain 142
+
+Every time somebody was told and every reason for which nobody was, what was delivered where, what people did, and at
+the end what is due next. Times are UTC. It needs a key with the scope `read`."""
+
+Row = Mapping[str, Any]
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(commands, "explain", explain, "show why an incident was told, and why it was not")
+    parser.epilog = EPILOG
+    parser.add_argument("id", metavar="ID", help="the incident's number or id")
+
+
+def explain(arguments: Arguments, session: Session) -> Exit:
+    path = f"/v1/incidents/{segment(arguments.id)}"
+    with connect(session, arguments.config) as service:
+        timeline = service.page(f"{path}/timeline")
+        incident = {} if arguments.json else service.get(path)
+    if arguments.json:
+        session.put(as_json(timeline))
+        return Exit.OK
+    session.put("\n".join([*_head(incident), "", *_lines(timeline["items"])]))
+    if timeline.get("truncated"):
+        session.say("there is more: only the newest items are shown.")
+    return Exit.OK
+
+
+def _head(incident: Row) -> Iterator[str]:
+    yield f"incident {cell(incident.get('number'))}: {cell(incident.get('title'))}"
+    count = incident.get("count")
+    events = "1 event" if count == 1 else f"{cell(count)} events"
+    yield ", ".join([cell(incident.get("state")), cell(incident.get("severity")), events])
+
+
+def _lines(items: Sequence[Row]) -> Iterator[str]:
+    """When, what kind, why, and the sentence."""
+    rows = [[_moment(item), cell(item.get("kind")), _why(item), cell(item.get("text"))] for item in items]
+    widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
+    for row in rows:
+        yield "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]])
+
+
+def _moment(item: Row) -> str:
+    """`2026-11-22 05:00:00`: to the second, and one word less."""
+    at = cell(item.get("at"))
+    return at[:19].replace("T", " ")
+
+
+def _why(item: Row) -> str:
+    why = item.get("held_by") or item.get("reason")
+    return "" if why is None else cell(why)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from notifier.domain.route import Route
+from notifier.domain.time import Instant
 from notifier.store.compiled import upsert
 from notifier.store.database import Tx
 from notifier.store.rows import text
-from notifier.store.schema import configurations
+from notifier.store.schema import configurations, decisions
 
 
 def is_newest(tx: Tx, version: str, tree: Route) -> bool:
@@ -30,6 +31,14 @@ def remember(tx: Tx, version: str, tree: Route) -> None:
             set_={"loaded_at": adding.excluded.loaded_at, "routes": adding.excluded.routes},
         )
     )
+
+
+def forget(tx: Tx, before: Instant) -> int:
+    """Remove versions that were loaded before this and that no decision refers to; the one loaded last stays."""
+    newest = sa.select(sa.func.max(configurations.c.loaded_at)).scalar_subquery()
+    used = sa.exists().where(decisions.c.version == configurations.c.version)
+    old = configurations.c.loaded_at < before, configurations.c.loaded_at < newest
+    return tx.run(sa.delete(configurations).where(*old, ~used)).rowcount
 
 
 def _routes(tree: Route) -> str:

@@ -9,15 +9,17 @@ import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.settings import RetentionSettings
-from notifier.store import ledger, tokens
+from notifier.store import configurations, ledger, tokens
 from notifier.store.database import Tx
 from notifier.store.schema import (
     OPEN,
+    decisions,
     deliveries,
     event_ids,
     events,
     groups,
     incidents,
+    inhibitors,
     members,
     notifications,
     processes,
@@ -85,10 +87,11 @@ class Keeper:
         return self._ids_after is not None
 
     def _hourly(self, tx: Tx) -> bool:
-        """Folding minutes into hours reads the whole table, so that it is done once an hour."""
+        """What may read a whole table is done once an hour: minutes become hours, old configurations go."""
         if tx.now < self._hourly_at:
             return False
-        done = old_minutes(tx, tx.now - MINUTES_KEPT) > 0
+        folded = old_minutes(tx, tx.now - MINUTES_KEPT)
+        done = folded + configurations.forget(tx, tx.now - self.retention.incidents) > 0
         if not done:
             self._hourly_at = tx.now + HOUR
         return done
@@ -207,6 +210,8 @@ def old_incidents(tx: Tx, before: Instant) -> int:
         (events, events.c.incident),
         (tallies, tallies.c.incident),
         (members, members.c.incident),
+        (decisions, decisions.c.incident),
+        (inhibitors, inhibitors.c.incident),
         (run_incidents, run_incidents.c.incident),
     ):
         tx.run(sa.delete(table).where(column.in_(numbers)))

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError, StoreFull
-from notifier.domain.route import Route
+from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.settings import RetentionSettings
+from notifier.store import configurations as versions
 from notifier.store import intake, tokens
+from notifier.store.alerting import attend, flush
 from notifier.store.housekeeping import Keeper
 from notifier.store.intake import Intake
 from notifier.store.schema import (
     action_tokens,
     attempts,
+    configurations,
+    decisions,
     deliveries,
     event_ids,
     events,
     groups,
     incidents,
+    inhibitors,
     members,
     tallies,
 )
@@ -53,15 +59,21 @@ async def _count(bench: Bench, table: sa.Table) -> int:
 async def test_everything_old_goes_and_the_books_balance(bench: Bench) -> None:
     """Two years later a resolved incident has left with all that hung on it, and the pruned counts say so."""
     bench.route = ROOT
+    bench.inhibit = (Inhibition(key="rule", source=(), target=(), equal=("service",)),)
     await bench.post(*(bench.event() for _ in range(30)))
     await bench.alert()
     await bench.deliver_all()
+    # A rule that is gone looks after none of its rows.
+    bench.inhibit = ()
+    assert await _count(bench, inhibitors) == 1
     await bench.post(bench.event(status="resolved"))
     await bench.alert()
     await bench.deliver_all()
     bench.clock.advance(730 * DAY)
     await _keep(bench)
-    for table in (incidents, events, event_ids, tallies, members, groups, deliveries, attempts):
+    for table in (
+        incidents, events, event_ids, tallies, members, groups, deliveries, attempts, decisions, inhibitors,
+    ):  # fmt: skip
         assert await _count(bench, table) == 0, table.name
     accounting = await bench.accounting()
     assert (accounting.pruned_events, accounting.pruned_deliveries) == (30, 2)
@@ -170,3 +182,21 @@ async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Benc
         await bench.database.write(lambda tx: intake.commit(tx, work(size)))
     assert len(await bench.deliver_all()) == 1
     await bench.database.write(lambda tx: intake.commit(tx, work(2 * size)))
+
+
+async def test_a_configuration_lives_as_long_as_its_decisions(bench: Bench) -> None:
+    """Old ones that nothing refers to go; the newest stays, and so does one that an open incident was told under."""
+    bench.route = ROOT
+    plan = replace(bench.plan, version="used")
+    await bench.post(bench.event())
+    await bench.database.write(lambda tx: attend(tx, plan))
+    await bench.database.write(lambda tx: flush(tx, plan))
+    for version in ("unused", "used", "newest"):
+        await bench.database.write(partial(versions.remember, version=version, tree=ROOT))
+        bench.clock.advance(MINUTE)
+    await _keep(bench)
+    assert await _count(bench, configurations) == 3
+    bench.clock.advance(366 * DAY)
+    await _keep(bench)
+    left = await bench.database.read(lambda tx: tx.run(sa.select(configurations.c.version)).scalars().all())
+    assert sorted(left) == ["newest", "used"]

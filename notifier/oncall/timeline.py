@@ -196,7 +196,7 @@ def _lapse(by: str, at: Instant) -> Item:
 def _next(facts: Facts, plan: Plan, now: Instant) -> Iterator[Item]:
     """What is due, group by group."""
     resolved = facts.incident.state is State.RESOLVED
-    waiting = [one for one in facts.memberships if one.undecided or not resolved]
+    waiting = [one for one in facts.memberships if not resolved or (one.undecided and not one.told_over)]
     if not waiting:
         text = "Nothing is due: it is resolved." if resolved else "It is about to be routed."
         yield Item(at=now, kind="next", text=text)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
-from notifier.domain.incident import Incident
+from notifier.domain.incident import Incident, State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
@@ -98,12 +98,16 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """The incident in one group, by its route's key. `undecided`: it has changed since it was decided about."""
+    """The incident in one group, by its route's key. `undecided`: it has changed since it was decided about.
+
+    `told_over`: the last that was told is that it is resolved.
+    """
 
     route: str
     undecided: bool
     due_at: Instant | None
     told: bool
+    told_over: bool
     held_by: HeldBy | None
     hold_ref: str | None
     repeat_at: Instant | None
@@ -270,6 +274,7 @@ def _memberships(tx: Tx, number: int, most: int) -> tuple[Membership, ...]:
             undecided=row.changed_at is not None,
             due_at=row.due_at,
             told=row.told_at is not None,
+            told_over=row.told_state == State.RESOLVED.value,
             held_by=None if row.held_by is None else HeldBy(row.held_by),
             hold_ref=row.hold_ref,
             repeat_at=row.repeat_at,

@@ -219,6 +219,8 @@ def _only_repeats(member: Member) -> bool:
         and member.state is State.OPEN
         and member.severity is member.told_severity
         and member.held_by not in MUTES
+        # What postpones a step may do so no longer.
+        and member.hold_ref is None
     )
 
 

@@ -491,3 +491,15 @@ async def test_a_step_does_not_wait_for_what_its_group_keeps(bench: Bench) -> No
     assert await told(bench) == ["escalated"]
     bench.clock.advance(4 * MINUTE)
     assert await told(bench) == ["unmuted"]
+
+
+async def test_a_step_goes_on_when_a_silence_matches_no_longer(bench: Bench) -> None:
+    """A label that varies leaves the incident: what the silence had postponed does not wait for its end."""
+    await start(bench, escalate=STEPS[:1])
+    await bench.post(bench.event(more_labels={"region": "eu"}))
+    await bench.alert()
+    await silence(bench, 'region="eu"', lasts=3 * HOUR)
+    bench.clock.advance(15 * MINUTE)
+    assert await told(bench) == []
+    await bench.post(bench.event(more_labels={"region": "us"}))
+    assert await told(bench) == ["escalated"]

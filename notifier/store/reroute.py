@@ -21,7 +21,7 @@ from notifier.store.alerting.plan import Plan, member_of
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.rows import among, pack, pack_each, text, unfold
-from notifier.store.schema import OPEN, Big, groups, incidents, members, threads
+from notifier.store.schema import Big, groups, incidents, members, threads
 
 GROUPS_AT_ONCE = 2_000
 MEMBERS_AT_ONCE = 2_000
@@ -38,7 +38,7 @@ _COPIED = tuple(column.name for column in members.c if column.name not in _NOT_C
 
 
 def mark(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
-    """Make due what has a vanished route and an incident that is not resolved, among the next groups by id.
+    """Make due what has a vanished route and something left to tell, among the next groups by id.
 
     `keys` are the routes that there are. Where to go on, None at the end.
     """
@@ -238,10 +238,8 @@ def _next_groups(_dialect: Dialect) -> sa.ClauseElement:
 
 def _mark(dialect: Dialect) -> sa.ClauseElement:
     now = sa.bindparam("now", type_=Big)
-    unresolved = sa.exists().where(
-        members.c.group_id == groups.c.id,
-        incidents.c.number == members.c.incident,
-        incidents.c.closed == OPEN,
+    untold = sa.exists().where(
+        members.c.group_id == groups.c.id, incidents.c.number == members.c.incident, _is_to_hear()
     )
     return (
         sa.update(groups)
@@ -249,7 +247,7 @@ def _mark(dialect: Dialect) -> sa.ClauseElement:
             groups.c.id.in_(among(dialect, "groups", Text)),
             groups.c.route.not_in(among(dialect, "routes", Text)),
             sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
-            unresolved,
+            untold,
         )
         .values(due_at=now)
     )
@@ -257,13 +255,14 @@ def _mark(dialect: Dialect) -> sa.ClauseElement:
 
 def _of_group() -> sa.ColumnElement[bool]:
     """Members that somebody has yet to hear about."""
-    return sa.and_(
-        members.c.group_id == sa.bindparam("group", type_=Text),
-        sa.or_(
-            incidents.c.closed == sa.literal_column("0"),
-            members.c.changed_at.is_not(None),
-            sa.and_(members.c.told_at.is_not(None), members.c.told_state != "resolved"),
-        ),
+    return sa.and_(members.c.group_id == sa.bindparam("group", type_=Text), _is_to_hear())
+
+
+def _is_to_hear() -> sa.ColumnElement[bool]:
+    return sa.or_(
+        incidents.c.closed == sa.literal_column("0"),
+        members.c.changed_at.is_not(None),
+        sa.and_(members.c.told_at.is_not(None), members.c.told_state != "resolved"),
     )
 
 

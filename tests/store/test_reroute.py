@@ -419,3 +419,14 @@ async def test_a_group_and_its_new_home_that_are_due_at_once_are_not_mixed_up(be
     episode = await bench.database.read(lambda tx: tx.run(home).scalar_one())
     assert episode == await bench.database.read(lambda tx: tx.run(newest).scalar_one())
     assert episode >= 4
+
+
+async def test_an_end_that_is_not_told_yet_moves_at_once(bench: Bench) -> None:
+    """Resolved, and its group has just told: a route that hears of the end first must know who else waits for it."""
+    await bench.post(bench.event())
+    await _told(bench)
+    await bench.post(bench.event(status="resolved"))
+    assert await _told(bench) == []
+    assert await _follow(bench, ROOT) == 1
+    bench.clock.advance(5 * MINUTE)
+    assert await _told(bench) == [("resolved", "#billing", ["fp"]), ("resolved", "a@example.com", ["fp"])]

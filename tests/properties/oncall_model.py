@@ -1,0 +1,535 @@
+"""What the on-call machine believes: a literal, slow reading of DESIGN 4.2 and 5, kept apart from the code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.message import Message, Told
+from notifier.domain.notification import Reason
+from notifier.domain.time import DAY, MINUTE, Duration, Instant
+
+ACKNOWLEDGED, OPEN, RESOLVED = State.ACKNOWLEDGED, State.OPEN, State.RESOLVED
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a reload changes. `log` and the root are always there; `log` neither escalates nor has quiet hours."""
+
+    routes: frozenset[str]
+    group_wait: Duration
+    group_interval: Duration
+    repeat_interval: Duration
+    steps: tuple[Duration, ...]
+    quiet: tuple[int, int] | None
+    inhibits: bool
+
+    def of(self, service: str) -> tuple[str, ...]:
+        """The routes that tell of a service: billing has two where both are there, `log` continues."""
+        if service == "billing":
+            return ("log", "billing") if "billing" in self.routes else ("log",)
+        return (service,) if service in self.routes else ("root",)
+
+    def steps_of(self, route: str) -> tuple[Duration, ...]:
+        return () if route == "log" else self.steps
+
+
+@dataclass
+class Silence:
+    """`daily`: only between these minutes of each UTC day."""
+
+    id: str
+    label: tuple[str, str]
+    starts_at: Instant
+    ends_at: Instant
+    daily: tuple[int, int] | None
+
+    def on(self, one: Problem, now: Instant) -> bool:
+        return self.lasts(now) and self.label in one.labels
+
+    def lasts(self, now: Instant) -> bool:
+        return self.starts_at <= now < self.ends_at and within(self.daily, now)
+
+    @property
+    def name(self) -> str:
+        return f"{'recurring ' if self.daily else ''}silence {self.id}"
+
+
+@dataclass
+class Problem:
+    """One incident, as events and people make it. `urged`: a person acted on what is routed since the loops ran."""
+
+    id: str
+    service: str
+    severity: Severity
+    reopened: bool
+    state: State = OPEN
+    count: int = 0
+    region: bool = True
+    routed: int = -1
+    acknowledged_by: str | None = None
+    acknowledged_at: Instant = -1
+    acknowledged_until: Instant | None = None
+    snoozed_by: str | None = None
+    snoozed_until: Instant = -1
+    resolved_by: str | None = None
+    reopened_by: str | None = None
+    reopened_at: Instant = -1
+    urged: bool = False
+
+    @property
+    def labels(self) -> set[tuple[str, str]]:
+        found = {("service", self.service), ("severity", self.severity.value)}
+        return found | {("region", "eu")} if self.region else found
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one notification said of an incident."""
+
+    at: Instant
+    reason: Reason
+    state: State
+    severity: Severity
+    count: int
+
+
+@dataclass
+class Group:
+    """When one route has told of what it groups; `last` counts what was told before its members came here."""
+
+    own: Instant | None = None
+    last: Instant | None = None
+
+
+@dataclass(eq=False)
+class Member:
+    """One incident at one route.
+
+    `noticed`: when the loops first saw its `news`, what is still to be told; `critical`: that it is critical. `held`:
+    a mute has certainly held something of it, `perhaps`: it may have. `muted_by` is what did so last, `free`: since
+    when nothing does. `began`: first told since it was over, `steps`: how many have fired since.
+    """
+
+    problem: Problem
+    route: str
+    group: Group
+    heard: list[Heard] = field(default_factory=list)
+    news: Reason | None = None
+    noticed: Instant | None = None
+    critical: Instant | None = None
+    held: bool = False
+    perhaps: bool = False
+    muted_by: frozenset[str] = frozenset()
+    free: Instant | None = None
+    moved: Instant = -1
+    began: Instant | None = None
+    steps: int = 0
+    targets: set[str] = field(default_factory=set)
+
+    @property
+    def last(self) -> Heard | None:
+        return self.heard[-1] if self.heard else None
+
+    @property
+    def newly_critical(self) -> bool:
+        told = self.last is not None and self.last.severity is Severity.CRITICAL
+        return self.problem.severity is Severity.CRITICAL and self.problem.state is not RESOLVED and not told
+
+
+class Model:
+    """Follows what happens and what is told, and says what must and must not have been told. `seen` counts both."""
+
+    def __init__(self, config: Config, each: bool, seen: Counter[str]) -> None:
+        self.configs: list[tuple[Instant, Config]] = [(0, config)]
+        self.each = each
+        self.seen = seen
+        self.problems: dict[str, Problem] = {}
+        self.newest: dict[tuple[str, str], Problem] = {}
+        self.silences: dict[str, Silence] = {}
+        self.groups: dict[tuple[str, str], Group] = {}
+        self.members: dict[tuple[str, str], Member] = {}
+        self.accepted = 0
+
+    @property
+    def config(self) -> Config:
+        return self.configs[-1][1]
+
+    def slowest(self, name: str, since: Instant) -> Duration:
+        """The longest value of a timing that was in force at any moment since then."""
+        longest: Duration = max(self._values(name, since))
+        return longest
+
+    def fastest(self, name: str, since: Instant) -> Duration:
+        shortest: Duration = min(self._values(name, since))
+        return shortest
+
+    def _values(self, name: str, since: Instant) -> list[Any]:
+        ends = [at for at, _ in self.configs[1:]] + [None]
+        return [
+            getattr(config, name)
+            for (_, config), end in zip(self.configs, ends, strict=True)
+            if end is None or end >= since
+        ]
+
+    # What happens
+
+    def posted(
+        self, service: str, name: str, severity: Severity, region: str, over: bool, answer: str | None
+    ) -> None:
+        """One event, and the incident that the answer named."""
+        known = self.newest.get((service, name))
+        if over:
+            if known is not None and known.state is not RESOLVED:
+                known.state, known.resolved_by, known.urged = RESOLVED, "event", False
+            return
+        self.accepted += 1
+        if known is None or known.state is RESOLVED:
+            assert answer is not None
+            assert answer not in self.problems
+            known = Problem(answer, service, severity, known is not None, region=region == "eu")
+            self.problems[answer] = self.newest[service, name] = known
+        assert answer == known.id
+        known.count += 1
+        known.region = known.region and region == "eu"
+        known.severity = max(known.severity, severity, key=lambda one: one.rank)
+
+    def lapse(self, now: Instant) -> None:
+        """Acknowledgements whose time is over."""
+        for one in self.problems.values():
+            until = one.acknowledged_until
+            if one.state is ACKNOWLEDGED and until is not None and until <= now:
+                one.state, one.acknowledged_by, one.acknowledged_until = OPEN, None, None
+                self.seen["an acknowledgement ran out"] += 1
+
+    def acknowledge(self, one: Problem, actor: str, until: Instant | None, now: Instant) -> str:
+        """`done`, `same`, or the state that refuses it."""
+        if one.state is RESOLVED:
+            return "resolved"
+        if one.state is ACKNOWLEDGED and one.acknowledged_by != actor:
+            return "acknowledged"
+        if one.state is ACKNOWLEDGED and one.acknowledged_until == until:
+            return "same"
+        if one.state is OPEN:
+            one.acknowledged_at = now
+        one.state, one.acknowledged_by, one.acknowledged_until = ACKNOWLEDGED, actor, until
+        return "done"
+
+    def snooze(self, one: Problem, actor: str, until: Instant, now: Instant) -> str:
+        snoozed = one.snoozed_until > now
+        if one.state is RESOLVED or (snoozed and one.snoozed_by != actor):
+            return one.state.value
+        if snoozed and one.snoozed_until == until:
+            return "same"
+        one.snoozed_by, one.snoozed_until = actor, until
+        return "done"
+
+    def resolve(self, one: Problem, actor: str) -> str:
+        if one.state is RESOLVED:
+            return "same" if one.resolved_by == actor else "resolved"
+        one.state, one.resolved_by, one.snoozed_until = RESOLVED, actor, -1
+        return "done"
+
+    def reopen(self, one: Problem, actor: str, now: Instant) -> str:
+        if one.state is OPEN and one.snoozed_until <= now:
+            return "same" if one.reopened_by == actor else "open"
+        if one.state is RESOLVED and one not in self.newest.values():
+            return "resolved"
+        one.state, one.acknowledged_by, one.acknowledged_until = OPEN, None, None
+        one.snoozed_until, one.reopened_at, one.reopened_by = -1, now, actor
+        return "done"
+
+    # What holds
+
+    def mutes(self, member: Member, now: Instant) -> frozenset[str]:
+        """Everything that holds a member at this moment; of inhibition, its sources."""
+        one = member.problem
+        found = {"snooze"} if one.snoozed_until > now else set()
+        found |= {it.name for it in self.silences.values() if it.on(one, now)}
+        if self.config.inhibits and one.severity is Severity.WARNING:
+            found |= {f"inhibition {source.id}" for source in self._sources(one)}
+        quiet = self.config.quiet
+        if quiet is not None and member.route != "log" and within(quiet, now):
+            found.add("mute time")
+        return frozenset(found)
+
+    def _sources(self, one: Problem) -> list[Problem]:
+        return [
+            other
+            for other in self.problems.values()
+            if other.state is not RESOLVED
+            and other.severity is Severity.CRITICAL
+            and other.service == one.service
+        ]
+
+    # What there is to tell
+
+    def news(self, member: Member, now: Instant) -> Reason | None:
+        """What has not been told of it, were nothing to hold it."""
+        one, last = member.problem, member.last
+        if one.state is RESOLVED:
+            return Reason.RESOLVED if last is not None and last.reason is not Reason.RESOLVED else None
+        if last is None or last.reason is Reason.RESOLVED:
+            return Reason.REOPENED if one.reopened or last is not None else Reason.OPENED
+        if one.severity.rank > last.severity.rank:
+            return Reason.SEVERITY_RAISED
+        if one.state is ACKNOWLEDGED:
+            told = last.state is ACKNOWLEDGED and one.acknowledged_at <= last.at
+            return None if told else Reason.ACKNOWLEDGED
+        if last.state is ACKNOWLEDGED and one.reopened_at > last.at and one.reopened_at > one.acknowledged_at:
+            return Reason.REOPENED
+        over = now >= last.at + self.slowest("repeat_interval", last.at)
+        return Reason.REPEATED if over and one.count > last.count else None
+
+    def _by_hand(self, member: Member, news: Reason | None) -> bool:
+        """A person has just brought it where it is, and that has not been told."""
+        last = member.last
+        differs = last is None or last.state is not member.problem.state or news is Reason.ACKNOWLEDGED
+        return member.problem.urged and differs
+
+    def _due(self, member: Member, news: Reason | None, now: Instant) -> bool:
+        """Whether it must have been told by now."""
+        group = member.group
+        if news is None or member.noticed is None:
+            return False
+        # What was held waits for its group like all that is unmuted, and what has moved begins anew.
+        if self._by_hand(member, news) and not member.perhaps and member.moved != now:
+            return True
+        noticed = max(member.noticed, member.moved)
+        wait = 0 if news is Reason.REPEATED else self.slowest("group_wait", member.noticed)
+        if member.critical is not None:
+            return now >= max(member.critical, member.moved) + wait
+        if group.last is not None and now < group.last + self.slowest("group_interval", group.last):
+            return False
+        return now >= noticed + wait
+
+    # The loops run
+
+    def begins(self, now: Instant) -> None:
+        """The loops are about to run: they notice what has changed."""
+        self.lapse(now)
+        for one in self.problems.values():
+            if one.routed < 0 or (one.state is not RESOLVED and one.severity.rank > one.routed):
+                one.routed = max(one.routed, one.severity.rank)
+                for route in self.config.of(one.service):
+                    self._join(one, route)
+        self._follow(now)
+        for member in self.members.values():
+            news = self.news(member, now)
+            if news is not member.news or member.noticed is None:
+                member.news, member.noticed = news, None if news is None else now
+            member.critical = (member.critical or now) if member.newly_critical else None
+
+    def _join(self, one: Problem, route: str) -> Member:
+        each = route == "log" or (route == "root" and self.each)
+        group = self.groups.setdefault((route, one.id if each else ""), Group())
+        return self.members.setdefault((one.id, route), Member(one, route, group))
+
+    def _follow(self, now: Instant) -> None:
+        """Members of routes that are gone go where the present tree sends them, with all that was told."""
+        there = {*self.config.routes, "log", "root"}
+        for (id_, route), old in list(self.members.items()):
+            if route in there or (old.problem.state is RESOLVED and self.news(old, now) is None):
+                continue
+            del self.members[id_, route]
+            self.seen["moved, told" if old.heard else "moved, held" if old.held else "moved, not told"] += 1
+            for home in self.config.of(old.problem.service):
+                self._merge(old, home, now)
+
+    def _merge(self, old: Member, home: str, now: Instant) -> None:
+        known = (old.problem.id, home) in self.members
+        new = self._join(old.problem, home)
+        perhaps = old.perhaps or new.perhaps
+        if not known or (old.heard and not new.heard):
+            new.heard, new.began, new.steps = list(old.heard), old.began, old.steps
+            new.news, new.noticed, new.critical, new.held = old.news, old.noticed, old.critical, old.held
+            new.muted_by, new.free = old.muted_by, old.free
+        if old.heard and old.heard[-1].reason is not Reason.RESOLVED:
+            new.targets |= old.targets
+        new.moved, new.perhaps = now, perhaps
+        new.group.last = max(new.group.last or -1, old.group.last or -1)
+
+    def told(self, key: tuple[str, str], message: Message, targets: set[str]) -> None:
+        """A notification was written: is it allowed?"""
+        group = self.groups[key]
+        told = [(self.members[one.incident.id, key[0]], one) for one in message.told]
+        assert told
+        assert message.more == 0
+        assert {id(member.group) for member, _ in told} == {id(group)}
+        self.seen[f"told {message.reason.value}"] += 1
+        if message.reason is Reason.ESCALATED:
+            for member, _ in told:
+                self._escalated(member, message, targets)
+            return
+        self._spaced(group, message, told)
+        group.own = group.last = message.at
+        for member, one in told:
+            self._allowed(member, one, message.at, targets)
+            self._remember(member, one, message.at, targets)
+
+    def _spaced(self, group: Group, message: Message, told: list[tuple[Member, Told]]) -> None:
+        """group_interval between two, but for what is newly critical, a repeat, or what a person did."""
+        if group.own is None or message.at >= group.own + self.fastest("group_interval", group.own):
+            return
+        hurried = [
+            one.reason in {Reason.REPEATED, Reason.ACKNOWLEDGED}
+            or member.newly_critical
+            or member.problem.urged
+            for member, one in told
+        ]
+        assert any(hurried), "told again within group_interval"
+
+    def _allowed(self, member: Member, one: Told, now: Instant, targets: set[str]) -> None:
+        problem, last, reason = member.problem, member.last, one.reason
+        assert (one.incident.state, one.incident.severity, one.incident.count) == (
+            problem.state,
+            problem.severity,
+            problem.count,
+        )
+        news = self.news(member, now)
+        if reason is not Reason.RESOLVED:
+            assert not self.mutes(member, now), "told though it is held"
+        if reason is Reason.UNMUTED:
+            assert member.perhaps, "unmuted, but nothing held it"
+            assert problem.state is OPEN or last is None
+            self.seen.update(f"unmuted after {kind.split(' id-')[0]}" for kind in member.muted_by)
+        elif reason is Reason.REPEATED:
+            assert self._may_repeat(member, now), "repeated too early, or without news"
+        else:
+            assert reason is news
+        if member.held and problem.state is OPEN and problem.reopened_at < (member.free or 0):
+            assert reason is Reason.UNMUTED
+        if last is None or last.reason is Reason.RESOLVED:
+            return
+        acknowledged = problem.state is ACKNOWLEDGED and last.at < problem.acknowledged_at
+        if reason is Reason.RESOLVED or acknowledged:
+            assert targets >= member.targets, "somebody who has heard of it was not told"
+
+    def _remember(self, member: Member, one: Told, now: Instant, targets: set[str]) -> None:
+        if member.last is None or member.last.reason is Reason.RESOLVED:
+            if member.last is not None and self.config.steps_of(member.route):
+                self.seen["an escalation began anew"] += 1
+            member.began, member.steps, member.targets = now, 0, set()
+        if one.reason is Reason.RESOLVED and self.mutes(member, now):
+            self.seen["told resolved though it is held"] += 1
+        member.targets |= targets
+        member.heard.append(
+            Heard(now, one.reason, one.incident.state, one.incident.severity, one.incident.count)
+        )
+        member.held = member.perhaps = False
+        member.noticed = member.critical = None
+
+    def _escalated(self, member: Member, message: Message, targets: set[str]) -> None:
+        steps = self.config.steps_of(member.route)
+        assert message.origin is not None
+        assert message.origin.line == f"step {member.steps}", "a step was fired twice, or one was left out"
+        assert member.problem.state is OPEN
+        assert not self.mutes(member, message.at), "escalated though it is held"
+        assert member.began is not None
+        assert message.at >= member.began + steps[member.steps]
+        assert targets == {"boss" if member.steps == 0 else "director"}
+        self.seen[f"escalated step {member.steps}"] += 1
+        if member.muted_by and member.free is None:
+            self.seen["escalated when a hold ended"] += 1
+        member.steps += 1
+        member.targets |= targets
+
+    # What must have been told
+
+    def ends(self, now: Instant) -> None:
+        """The loops have come to rest: nothing that was due is left."""
+        for member in self.members.values():
+            mutes = frozenset[str]() if member.problem.state is RESOLVED else self.mutes(member, now)
+            if mutes:
+                self._is_held(member, mutes, now)
+            else:
+                self._is_told(member, now)
+            last, open_again = member.last, member.problem.state is OPEN and not member.held
+            if (
+                last is not None
+                and last.state is ACKNOWLEDGED
+                and open_again
+                and self.news(member, now) is None
+            ):
+                # The acknowledgement has run out: everybody knew when it would.
+                member.heard[-1] = replace(last, state=OPEN)
+        for one in self.problems.values():
+            one.urged = False
+
+    def _is_held(self, member: Member, mutes: frozenset[str], now: Instant) -> None:
+        news = self.news(member, now)
+        member.muted_by, member.free = mutes, None
+        if news is not None or "snooze" in mutes or self._may_repeat(member, now):
+            member.perhaps = True
+            self.seen[f"held, {news.value if news else 'no news'}"] += 1
+        if "snooze" in mutes or self._due(member, news, now):
+            member.held = True
+
+    def _may_repeat(self, member: Member, now: Instant) -> bool:
+        """Whether one of the timings since it was told last would repeat it by now."""
+        one, last = member.problem, member.last
+        if last is None or one.state is not OPEN or one.count <= last.count:
+            return False
+        return now >= last.at + self.fastest("repeat_interval", last.at)
+
+    def _is_told(self, member: Member, now: Instant) -> None:
+        problem, news = member.problem, self.news(member, now)
+        if member.free is None:
+            member.free = now
+        if problem.state is RESOLVED:
+            if member.held and not member.heard:
+                self.seen["opened and resolved while held"] += 1
+            assert not self._due(member, news, now), f"{news} was not told"
+            return
+        if member.held and problem.state is ACKNOWLEDGED and member.heard and news is None:
+            if now >= self._released(member):
+                member.held = member.perhaps = False
+        elif member.held:
+            assert not self._unmuted(member, now), "what held it is over, and it was not told"
+        else:
+            assert not self._due(member, news, now), f"{news} was not told"
+        self._is_escalated(member, now)
+
+    def _unmuted(self, member: Member, now: Instant) -> bool:
+        last = member.group.last
+        spaced = last is None or now >= last + self.slowest("group_interval", last)
+        if member.critical is not None and now >= member.critical + self.slowest(
+            "group_wait", member.critical
+        ):
+            spaced = True
+        return now >= self._released(member) and spaced
+
+    def _released(self, member: Member) -> Instant:
+        """From when it counts as free."""
+        free = member.free if member.free is not None else -1
+        # Nobody knows when an inhibition ends that its source does not end.
+        sources = [kind.split()[1] for kind in member.muted_by if kind.startswith("inhibition")]
+        going_on = [source for source in sources if self.problems[source].state is not RESOLVED]
+        if going_on or (sources and not all(self._values("inhibits", free))):
+            free += max(self.slowest("group_interval", free - DAY), MINUTE)
+        elif any(it.name in member.muted_by and it.lasts(free) for it in self.silences.values()):
+            # It goes on, but without this incident, whose labels have changed: a change like any other.
+            free += self.slowest("group_wait", free)
+            if member.group.last is not None:
+                free = max(free, member.group.last + self.slowest("group_interval", member.group.last))
+        if member.moved >= 0:
+            free = max(free, member.moved + self.slowest("group_wait", member.moved))
+        return free
+
+    def _is_escalated(self, member: Member, now: Instant) -> None:
+        steps = self.config.steps_of(member.route)
+        if member.problem.state is not OPEN or member.began is None or member.steps >= len(steps):
+            return
+        assert member.last is not None
+        if member.last.reason is Reason.RESOLVED:
+            return
+        due = max(member.began + steps[member.steps], self._released(member))
+        assert now < due, "a step was not fired"
+
+
+def within(daily: tuple[int, int] | None, now: Instant) -> bool:
+    """Whether the UTC minute of the day is between the two; without any, always."""
+    return daily is None or daily[0] <= now % DAY // MINUTE < daily[1]

@@ -73,7 +73,7 @@ async def test_the_log_says_what_an_answer_does_not(desk: Desk, log: list[Mutabl
 
 async def test_unknown_paths_and_methods_are_problems_too(desk: Desk) -> None:
     """404 and 405 like every other error; what a later version answers is absent."""
-    for path in ("/", "/v1", "/v1/incidents/", "/v1/silences", "/docs", "//x"):
+    for path in ("/", "/v1", "/v1/incidents/", "/v1/docs", "/docs", "//x"):
         answer = await desk.get(path)
         assert answer.status_code == 404, path
         assert answer.headers["content-type"] == "application/problem+json"

@@ -195,14 +195,17 @@ def change_due(member: Member, route: Route, *, changed_at: Instant, last_told_a
     waited = changed_at + route.group_wait
     if last_told_at is None or _newly_critical(member):
         return waited
-    if _only_repeats(member):
-        told_at = member.told_at or last_told_at
-        return max(
-            changed_at,
-            told_at + route.repeat_interval,
-            last_told_at + min(route.group_interval, route.repeat_interval),
-        )
-    return max(waited, last_told_at + route.group_interval)
+    spaced = max(waited, last_told_at + route.group_interval)
+    if not _only_repeats(member):
+        return spaced
+    told_at = member.told_at or last_told_at
+    repeats = max(
+        changed_at,
+        told_at + route.repeat_interval,
+        last_told_at + min(route.group_interval, route.repeat_interval),
+    )
+    # What postpones its step of escalation may do so no longer.
+    return repeats if member.hold_ref is None else min(repeats, spaced)
 
 
 def _newly_critical(member: Member) -> bool:
@@ -219,8 +222,6 @@ def _only_repeats(member: Member) -> bool:
         and member.state is State.OPEN
         and member.severity is member.told_severity
         and member.held_by not in MUTES
-        # What postpones a step may do so no longer.
-        and member.hold_ref is None
     )
 
 

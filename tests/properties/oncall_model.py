@@ -111,12 +111,14 @@ class Member:
 
     `noticed`: when the loops first saw its `news`, what is still to be told; `critical`: that it is critical. `held`:
     a mute has certainly held something of it, `perhaps`: it may have. `muted_by` is what did so last, `free`: since
-    when nothing does. `began`: first told since it was over, `steps`: how many have fired since.
+    when nothing does. `moved`: when it came here, `began`: first told since it was over, `steps`: how many have fired
+    since.
     """
 
     problem: Problem
     route: str
     group: Group
+    moved: Instant
     heard: list[Heard] = field(default_factory=list)
     news: Reason | None = None
     noticed: Instant | None = None
@@ -125,7 +127,6 @@ class Member:
     perhaps: bool = False
     muted_by: frozenset[str] = frozenset()
     free: Instant | None = None
-    moved: Instant = -1
     began: Instant | None = None
     steps: int = 0
     targets: set[str] = field(default_factory=set)
@@ -315,7 +316,7 @@ class Model:
             if one.routed < 0 or (one.state is not RESOLVED and one.severity.rank > one.routed):
                 one.routed = max(one.routed, one.severity.rank)
                 for route in self.config.of(one.service):
-                    self._join(one, route)
+                    self._join(one, route, now)
         self._follow(now)
         for member in self.members.values():
             news = self.news(member, now)
@@ -323,10 +324,10 @@ class Model:
                 member.news, member.noticed = news, None if news is None else now
             member.critical = (member.critical or now) if member.newly_critical else None
 
-    def _join(self, one: Problem, route: str) -> Member:
+    def _join(self, one: Problem, route: str, now: Instant) -> Member:
         each = route == "log" or (route == "root" and self.each)
         group = self.groups.setdefault((route, one.id if each else ""), Group())
-        return self.members.setdefault((one.id, route), Member(one, route, group))
+        return self.members.setdefault((one.id, route), Member(one, route, group, moved=now))
 
     def _follow(self, now: Instant) -> None:
         """Members of routes that are gone go where the present tree sends them, with all that was told."""
@@ -341,7 +342,7 @@ class Model:
 
     def _merge(self, old: Member, home: str, now: Instant) -> None:
         known = (old.problem.id, home) in self.members
-        new = self._join(old.problem, home)
+        new = self._join(old.problem, home, now)
         perhaps = old.perhaps or new.perhaps
         if not known or (old.heard and not new.heard):
             new.heard, new.began, new.steps = list(old.heard), old.began, old.steps
@@ -515,9 +516,7 @@ class Model:
             free += self.slowest("group_wait", free)
             if member.group.last is not None:
                 free = max(free, member.group.last + self.slowest("group_interval", member.group.last))
-        if member.moved >= 0:
-            free = max(free, member.moved + self.slowest("group_wait", member.moved))
-        return free
+        return max(free, member.moved + self.slowest("group_wait", member.moved))
 
     def _is_escalated(self, member: Member, now: Instant) -> None:
         steps = self.config.steps_of(member.route)

@@ -52,7 +52,9 @@ def shop(service: tuple[Service, WebhookReceiver], tmp_path: Path) -> Iterator[h
     with (tmp_path / "shop.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        # uvicorn closes a connection whose background task has failed, whatever comes in on it just then.
+        once = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, limits=once) as http:
             eventually(lambda: _answers(http))
             yield http
     finally:

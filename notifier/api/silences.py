@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Response
@@ -15,12 +16,13 @@ from notifier.api.openapi import problems
 from notifier.domain.calendar import weekly_json
 from notifier.ingest import sanitise
 from notifier.oncall import silences
-from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST, Draft, Shown
+from notifier.oncall.silences import COMMENT_CHARS, JUDGED_AT_MOST, MATCHERS_AT_MOST, Draft, Shown
 
 router = APIRouter(tags=["silences"])
 
 Phase = Literal["pending", "active", "expired"]
 
+_CLEARED: tuple[Literal["ends_at", "recur"], ...] = ("ends_at", "recur")
 _PROBLEMS = problems(401, 403, 404, 409, 413, 415, 422, 503)
 
 Matchers = Annotated[
@@ -59,7 +61,7 @@ class NewSilence(Acting):
 
 
 class SilenceChange(Acting):
-    """What is not named stays as it is."""
+    """What is not named stays as it is. Null takes an end or the weekly hours away, where the other is there."""
 
     matchers: Matchers | None = None
     starts_at: Moment | None = None
@@ -116,7 +118,10 @@ class PreviewAnswer(BaseModel):
     """`matching` counts incidents that are not resolved, and `incidents` shows at most 20, the newest first."""
 
     matching: int
-    counted_all: bool = Field(description="False where there are so many that the count stopped.")
+    unresolved: int = Field(description="How many the project has in all.")
+    counted_all: bool = Field(
+        description=f"False where there are more than {JUDGED_AT_MOST}: the counts are of the newest so many."
+    )
     everything: bool = Field(description="Such a silence is accepted only with `force`.")
     incidents: list[IncidentAnswer]
 
@@ -138,9 +143,9 @@ async def list_silences(
 
 
 @router.post("/v1/silences", status_code=201, responses=_PROBLEMS, openapi_extra=documented(NewSilence))
-async def create_silence(caller: Manager, body: NewSilenceBody) -> SilenceAnswer:
+async def create_silence(caller: Manager, body: NewSilenceBody, project: OfProject = None) -> SilenceAnswer:
     """Keep what the matchers meet quiet for a while. It goes on being counted, and its end is told where it is open."""
-    actor, draft = caller.actor(body.actor), _draft(body)
+    actor, draft = caller.actor(body.actor, project=project), _draft(body)
     shown = await caller.service.database.write(
         lambda tx: silences.shown(tx, silences.create(tx, actor, draft))
     )
@@ -164,10 +169,11 @@ async def preview_silence(caller: Reader, body: PreviewBody, project: OfProject 
     )
     return as_response(
         {
-            "matching": found.matching,
-            "counted_all": found.counted_all,
+            "matching": found.met.matching,
+            "unresolved": found.met.unresolved,
+            "counted_all": found.met.counted_all,
             "everything": found.everything,
-            "incidents": [one.as_json() for one in found.incidents],
+            "incidents": [one.as_json() for one in found.met.incidents],
         }
     )
 
@@ -181,7 +187,8 @@ async def show_silence(caller: Reader, id: str) -> SilenceAnswer:  # noqa: A002 
 @router.patch("/v1/silences/{id}", responses=_PROBLEMS, openapi_extra=documented(SilenceChange))
 async def change_silence(caller: Manager, id: str, body: SilenceChangeBody) -> SilenceAnswer:  # noqa: A002
     """Extend it, shorten it, or let it meet something else. One that is over stays over: 409."""
-    actor, draft = caller.actor(body.actor), _draft(body)
+    actor = caller.actor(body.actor)
+    draft = replace(_draft(body), cleared=frozenset(name for name in _CLEARED if _is_null(body, name)))
     shown = await caller.service.database.write(
         lambda tx: silences.shown(tx, silences.change(tx, actor, id, draft))
     )
@@ -194,6 +201,10 @@ async def end_silence(caller: Manager, id: str) -> Response:  # noqa: A002
     actor = caller.actor()
     await caller.service.database.write(lambda tx: silences.end(tx, actor, id))
     return Response(status_code=204)
+
+
+def _is_null(body: SilenceChange, name: str) -> bool:
+    return name in body.model_fields_set and getattr(body, name) is None
 
 
 def _draft(body: NewSilence | SilenceChange) -> Draft:

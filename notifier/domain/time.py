@@ -28,13 +28,20 @@ def rfc3339(at: Instant) -> str:
 
 
 def parse_rfc3339(text: str) -> Instant:
-    """Read an RFC 3339 date-time (section 5.6); one without an offset is taken as UTC. `ValueError` if it is none."""
+    """Read an RFC 3339 date-time (section 5.6); one without an offset is taken as UTC. `ValueError` if it is none.
+
+    What `rfc3339` cannot write, for it lies before the year 1 or after 9999 in UTC, is none either.
+    """
     upper = text.upper()
     if not _DATE_TIME.fullmatch(upper):
         raise ValueError("no RFC 3339 date-time such as 2026-11-22T05:00:00Z")
     moment = datetime.fromisoformat(upper)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("outside of the years 1 to 9999 in UTC") from None
     # By integers: a float of seconds is a millisecond short for one instant in two hundred.
     return (moment - _EPOCH) // _MILLI
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from notifier.domain.calendar import Weekly, weekly
 from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
 from notifier.domain.matcher import Matcher, parse
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant, has_offset, parse_rfc3339, rfc3339
@@ -17,26 +16,26 @@ from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import board
 from notifier.store import silences as rows
-from notifier.store.board import IncidentSearch, Page, Phase
+from notifier.store.board import Met, Page, Phase
 from notifier.store.database import Database, Tx
 
 MATCHERS_AT_MOST = 50
 SHOWN_AT_MOST = 20
-COUNTED_AT_MOST = 10_000
+JUDGED_AT_MOST = 10_000
 COMMENT_CHARS = 2_000
 
-# Events that differ in everything that all events have, and have nothing else.
-_TYPICAL = [
-    {"service": f"{name}-service", "environment": f"{name}-environment", "severity": severity.value}
-    for name in ("some", "other")
-    for severity in Severity
-]
+# What every event has, in values that have no more in common than anybody's names.
+_EVERYWHERE: Mapping[str, Sequence[str]] = {
+    "service": ("a", "zebra-9"),
+    "environment": ("production", "zebra-9"),
+    "severity": tuple(severity.value for severity in Severity),
+}
 _FORCE = "this would silence everything of the project: narrow its matchers, or say `force: true`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What somebody asks for, as it was written. In a change None leaves a part as it is."""
+    """What somebody asks for, as it was written. In a change None leaves a part as it is; `cleared` takes it away."""
 
     matchers: Sequence[str] | None = None
     starts_at: str | None = None
@@ -45,6 +44,7 @@ class Draft:
     author: str | None = None
     comment: str | None = None
     force: bool = False
+    cleared: frozenset[Literal["ends_at", "recur"]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +58,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What matchers meet among the incidents that are not resolved. `counted_all` is False where there are too many."""
+    """What matchers meet now, and whether a silence with them would silence everything."""
 
-    matching: int
-    counted_all: bool
-    incidents: tuple[Incident, ...]
+    met: Met
     everything: bool
 
 
@@ -89,20 +87,23 @@ def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
 
 def change(tx: Tx, actor: Actor, id_: str, draft: Draft) -> Silence:
     """Change one that is not over. What it no longer keeps quiet is looked at again at once."""
-    before = _changeable(tx, actor, id_)
+    before = _locked(tx, actor, id_)
+    if _phase(before, tx.now) == "expired":
+        raise Refused("it is over, and what is over stays as it was: make a new one", state="expired")
     after = replace(before, **_changes(draft))
-    _sound(after, tx.now, force=draft.force or _takes_all(before.matchers))
+    _sound(after, tx.now, force=draft.force or _takes_all(before.matchers, before.project))
     if after == before:
         return before
     rows.change(tx, after)
-    rows.release(tx, id_)
+    if replace(after, author=before.author, comment=before.comment) != before:
+        rows.release(tx, id_)
     actor.record(tx, "change_silence", id_, _words(after))
     return after
 
 
 def end(tx: Tx, actor: Actor, id_: str) -> Silence:
     """End it now; the same again changes nothing. Who is still open and was held is told."""
-    silence = _known(tx, id_, actor.reach)
+    silence = _locked(tx, actor, id_)
     if _phase(silence, tx.now) == "expired":
         return silence
     ended = replace(silence, ends_at=tx.now, starts_at=min(silence.starts_at, tx.now))
@@ -141,22 +142,12 @@ async def preview(database: Database, *, project: str, matchers: Sequence[str], 
 
 
 def _preview(tx: Tx, project: str, matchers: tuple[Matcher, ...], url: str | None) -> Preview:
-    found: list[Incident] = []
-    count, counted_all = 0, True
-    for state in (State.OPEN, State.ACKNOWLEDGED):
-        search = IncidentSearch(project=project, state=state, matchers=matchers)
-        page = board.find_incidents(tx, search, after=None, limit=SHOWN_AT_MOST, url=url)
-        found += page.items
-        number, whole = board.count_incidents(tx, search, most=COUNTED_AT_MOST)
-        count, counted_all = count + number, counted_all and whole
-    newest = sorted(found, key=lambda incident: incident.number, reverse=True)[:SHOWN_AT_MOST]
-    return Preview(
-        matching=count, counted_all=counted_all, incidents=tuple(newest), everything=_takes_all(matchers)
-    )
+    met = board.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
+    return Preview(met=met, everything=_takes_all(matchers, project))
 
 
 def _changes(draft: Draft) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict.fromkeys(draft.cleared)
     if draft.matchers is not None:
         values["matchers"] = _matchers(draft.matchers)
     for name in ("starts_at", "ends_at"):
@@ -183,13 +174,18 @@ def _sound(silence: Silence, now: Instant, *, force: bool) -> None:
         raise Unreadable("ends_at", "it ends before it begins: `ends_at` must be after `starts_at`")
     if silence.ends_at is not None and silence.ends_at <= now:
         raise Unreadable("ends_at", "it would be over already: `ends_at` must be in the future")
-    if not force and _takes_all(silence.matchers):
+    if not force and _takes_all(silence.matchers, silence.project):
         raise Unreadable("matchers", _FORCE)
 
 
-def _takes_all(matchers: Sequence[Matcher]) -> bool:
+def _takes_all(matchers: Sequence[Matcher], project: str) -> bool:
     """Whether an event that has only what every event has would be silenced, whatever its service or severity."""
-    return all(matcher.matches(labels) for matcher in matchers for labels in _TYPICAL)
+    everywhere = {**_EVERYWHERE, "project": (project,)}
+    return all(
+        matcher.matches({matcher.name: value})
+        for matcher in matchers
+        for value in everywhere.get(matcher.name, ("",))
+    )
 
 
 def _matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
@@ -223,10 +219,11 @@ def _weekly(document: Mapping[str, object]) -> Weekly:
         raise Unreadable("recur", str(error)) from None
 
 
-def _changeable(tx: Tx, actor: Actor, id_: str) -> Silence:
-    silence = _known(tx, id_, actor.reach)
-    if _phase(silence, tx.now) == "expired":
-        raise Refused("it is over, and what is over stays as it was: make a new one", state="expired")
+def _locked(tx: Tx, actor: Actor, id_: str) -> Silence:
+    """As it stands once everybody who was faster is done."""
+    silence = rows.lock(tx, _known(tx, id_, actor.reach).id)
+    if silence is None:
+        raise Unknown("silence")
     return silence
 
 

@@ -24,6 +24,7 @@ from notifier.store.schema import (
     notifications,
     processes,
     run_incidents,
+    silences,
     tallies,
     task_runs,
     threads,
@@ -71,6 +72,7 @@ class Keeper:
             lambda: old_deliveries(tx, tx.now - keep.deliveries),
             lambda: old_notifications(tx, tx.now - keep.deliveries),
             lambda: old_incidents(tx, tx.now - keep.incidents),
+            lambda: old_silences(tx, tx.now - keep.incidents),
             lambda: old_task_runs(tx, tx.now - keep.task_runs),
             lambda: old_processes(tx, tx.now - PROCESSES_KEPT),
             lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, BATCH),
@@ -233,6 +235,22 @@ def _empty_groups(tx: Tx, ids: Sequence[str]) -> None:
         tx.run(sa.delete(groups).where(groups.c.id.in_(empty)))
         undone = sa.exists().where(deliveries.c.thread == threads.c.id, deliveries.c.state.in_(LIVE))
         tx.run(sa.delete(threads).where(threads.c.group_id.in_(empty), ~undone))
+
+
+def old_silences(tx: Tx, before: Instant) -> int:
+    """Silences that ended long ago; one stays while a member waits to be told that it has."""
+    holding = sa.exists().where(members.c.hold_ref == silences.c.id)
+    ids = list(
+        tx.run(
+            sa.select(silences.c.id)
+            .where(silences.c.ends_at < before, ~holding)
+            .order_by(silences.c.ends_at)
+            .limit(BATCH)
+        ).scalars()
+    )
+    if ids:
+        tx.run(sa.delete(silences).where(silences.c.id.in_(ids)))
+    return len(ids)
 
 
 def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:

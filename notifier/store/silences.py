@@ -42,12 +42,23 @@ def one(tx: Tx, id_: str) -> Silence | None:
     return None if row is None else silence_of(row)
 
 
+def lock(tx: Tx, id_: str) -> Silence | None:
+    """The silence of this id, for this transaction alone: of two who change it, the second sees what the first did.
+
+    On PostgreSQL this waits for flushes that go by what it was. They hold their groups when they ask for silences, so
+    the groups come first here as well: the other way round each could wait for the other.
+    """
+    _lock_groups(tx, id_)
+    row = tx.run(sa.select(silences).where(silences.c.id == id_).with_for_update()).one_or_none()
+    return None if row is None else silence_of(row)
+
+
 def add(tx: Tx, silence: Silence) -> None:
     insert(tx, silences, [{"id": silence.id, "project": silence.project, **_values(silence)}])
 
 
 def change(tx: Tx, silence: Silence) -> None:
-    """Write it as it is from now on. On PostgreSQL this waits for flushes that go by what it was."""
+    """Write it, which `lock` has locked, as it is from now on."""
     update(tx, silences, {"id": silence.id}, _values(silence))
 
 
@@ -66,17 +77,41 @@ def _values(silence: Silence) -> dict[str, object]:
 
 def release(tx: Tx, ref: str) -> int:
     """Let everything be looked at again that `ref` holds: a silence, or an incident that inhibits. How many members."""
-    own = members.c.hold_ref == ref
-    held = tx.run(sa.select(members.c.group_id).where(own).distinct()).scalars().all()
-    if not held:
-        return 0
-    wanted = sa.select(groups.c.id).where(groups.c.id.in_(held)).order_by(groups.c.id).with_for_update()
-    tx.run(wanted).all()
-    count = tx.run(sa.update(members).where(own).values(repeat_at=tx.now)).rowcount
-    later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > tx.now)
-    tx.run(sa.update(groups).where(groups.c.id.in_(held), later).values(due_at=tx.now))
-    tx.signal("groups")
-    return count
+    _lock_groups(tx, ref)
+    held = execute(tx, _look_again, {"ref": ref, "now": tx.now}).rowcount
+    if held:
+        execute(tx, _hurry, {"ref": ref, "now": tx.now})
+        tx.signal("groups")
+    return held
+
+
+def _lock_groups(tx: Tx, ref: str) -> None:
+    """Groups before members, in order: a flush holds its group while it writes what it decided about the members."""
+    if tx.dialect == "postgresql":
+        execute(tx, _holding, {"ref": ref}).all()
+
+
+# Subqueries, not lists of ids: a silence may hold more groups than a statement takes parameters.
+def _groups_of_ref() -> sa.ColumnElement[bool]:
+    return groups.c.id.in_(sa.select(members.c.group_id).where(_held_by_ref()))
+
+
+def _held_by_ref() -> sa.ColumnElement[bool]:
+    return members.c.hold_ref == sa.bindparam("ref", type_=sa.Text())
+
+
+def _holding(_dialect: Dialect) -> sa.ClauseElement:
+    return sa.select(groups.c.id).where(_groups_of_ref()).order_by(groups.c.id).with_for_update()
+
+
+def _look_again(_dialect: Dialect) -> sa.ClauseElement:
+    return sa.update(members).where(_held_by_ref()).values(repeat_at=sa.bindparam("now", type_=Big))
+
+
+def _hurry(_dialect: Dialect) -> sa.ClauseElement:
+    now = sa.bindparam("now", type_=Big)
+    later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now)
+    return sa.update(groups).where(_groups_of_ref(), later).values(due_at=now)
 
 
 def silence_of(row: Any) -> Silence:

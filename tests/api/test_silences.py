@@ -117,6 +117,36 @@ async def test_what_is_over_is_not_changed(desk: Desk) -> None:
     assert "make a new one" in answer.text
 
 
+async def test_null_takes_an_end_or_the_hours_away(desk: Desk) -> None:
+    """One of the two has to be there; null for another part leaves it as it is."""
+    recur = {
+        "weekdays": ["sunday"],
+        "times": [{"start_time": "00:00", "end_time": "24:00"}],
+        "location": "UTC",
+    }
+    made = await _create(desk, recur=recur)
+    path = f"/v1/silences/{made['id']}"
+    endless = await _patch(desk, path, {"ends_at": None, "comment": None})
+    assert endless.status_code == 200, endless.text
+    assert endless.json() == {**made, "ends_at": None}
+    refused = await _patch(desk, path, {"recur": None})
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "ends_at")
+    plain = await _patch(desk, path, {"recur": None, "ends_at": made["ends_at"]})
+    assert plain.json() == {**made, "recur": None}
+
+
+async def test_an_admin_silences_another_project(desk: Desk) -> None:
+    """With `?project=`, as it lists and previews it; others may not."""
+    await desk.world.post(project="other")
+    body = _body(desk, author=None)
+    made = await desk.post("/v1/silences?project=other", body, key="admin")
+    assert (made.status_code, made.json()["author"]) == (201, "admin")
+    assert (await desk.get("/v1/silences", "stranger")).json()["items"] == [made.json()]
+    assert (await desk.get("/v1/silences")).json()["items"] == []
+    assert (await desk.post("/v1/silences?project=other", body)).status_code == 403
+    assert await _told(desk) == []
+
+
 async def test_one_that_recurs_needs_no_end(desk: Desk) -> None:
     """Weekly hours in a zone, written back in full."""
     recur = {
@@ -138,7 +168,8 @@ async def test_a_preview_shows_what_would_be_met(desk: Desk) -> None:
     await desk.world.post("three", service="shop")
     await desk.post(f"/v1/incidents/{id_}/acknowledge")
     seen = (await desk.post("/v1/silences/preview", {"matchers": ['service=~"bill.*"']})).json()
-    assert (seen["matching"], seen["counted_all"], seen["everything"]) == (2, True, False)
+    assert (seen["matching"], seen["unresolved"]) == (2, 3)
+    assert (seen["counted_all"], seen["everything"]) == (True, False)
     assert [one["title"] for one in seen["incidents"]] == ["two", "one"]
     assert (await desk.get("/v1/silences")).json()["items"] == []
 
@@ -151,6 +182,9 @@ async def test_a_preview_shows_what_would_be_met(desk: Desk) -> None:
         ['region!="eu"'],
         ['severity=~"critical|error|warning|info"'],
         ['x=""'],
+        ['project="shop"', 'service=~"[a-z0-9-]+"'],
+        ['service!="billing"'],
+        ['environment=~".+"'],
     ],
 )
 async def test_what_would_silence_everything_wants_force(desk: Desk, matchers: list[str]) -> None:
@@ -161,6 +195,22 @@ async def test_what_would_silence_everything_wants_force(desk: Desk, matchers: l
     assert "force" in answer.text
     assert (await desk.post("/v1/silences/preview", {"matchers": matchers})).json()["everything"] is True
     await _create(desk, matchers=matchers, force=True)
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        ['service=~".*-service"'],
+        ['environment!="production"'],
+        ['severity!="critical"'],
+        ['service=~".*"', 'region="eu"'],
+        ['project="shop"', *BILLING],
+    ],
+)
+async def test_what_leaves_something_needs_no_force(desk: Desk, matchers: list[str]) -> None:
+    """One matcher that leaves something is enough."""
+    await _create(desk, matchers=matchers)
+    assert (await desk.post("/v1/silences/preview", {"matchers": matchers})).json()["everything"] is False
 
 
 @pytest.mark.parametrize(
@@ -177,6 +227,8 @@ async def test_what_would_silence_everything_wants_force(desk: Desk, matchers: l
         ({"starts_at": "2026-11-20T04:00:00Z", "ends_at": "2026-11-22T04:00:00Z"}, "ends_at", "over already"),
         ({"ends_at": "2027-03-28T02:30:00"}, "ends_at", "time zone is missing"),
         ({"ends_at": "tomorrow"}, "ends_at", "RFC 3339"),
+        ({"ends_at": "9999-12-31T23:59:59-01:00"}, "ends_at", "RFC 3339"),
+        ({"starts_at": "0001-01-01T00:00:00+23:59"}, "starts_at", "RFC 3339"),
         ({"recur": {"location": "Europe/Atlantis"}}, "recur", "time zone"),
         ({"recur": {"weekdays": ["caturday"]}}, "recur", "weekdays[0]"),
     ],
@@ -192,6 +244,20 @@ async def test_a_mistake_is_named_by_its_place(
     assert says in error["message"], error
     assert "Atlantis" not in answer.text
     assert (await desk.get("/v1/silences")).json()["items"] == []
+
+
+async def test_silences_need_their_scopes(desk: Desk) -> None:
+    """Who reads may look and preview; who manages may make, change and end."""
+    made = await _create(desk)
+    one = f"/v1/silences/{made['id']}"
+    assert (await desk.get("/v1/silences", "sender")).status_code == 403
+    assert (await desk.get("/v1/silences", None)).status_code == 401
+    assert (await desk.post("/v1/silences/preview", {"matchers": BILLING}, key="reader")).status_code == 200
+    assert (await desk.post("/v1/silences", _body(desk), key="reader")).status_code == 403
+    for method in ("PATCH", "DELETE"):
+        answer = await desk.http.request(method, one, headers=desk.headers("reader"), json={})
+        assert answer.status_code == 403
+    assert (await desk.get(one)).json() == made
 
 
 async def test_another_projects_silence_is_not_there(desk: Desk) -> None:

@@ -131,7 +131,10 @@ def _sentence(tx: Tx, held_by: str, ref: str | None, by: str | None) -> str:
         silence = None if ref is None else silences.one(tx, ref)
         if silence is None:
             return "A silence has ended."
-        return f"The silence of {silence.author} has ended: {silence.comment}."
+        over = silence.ends_at is not None and silence.ends_at <= tx.now
+        # Else its hours are over for now, or it or the incident's labels have changed.
+        what = "has ended" if over else "no longer applies"
+        return f"The silence of {silence.author} {what}: {silence.comment}."
     if held_by == HeldBy.SNOOZED.value:
         return f"The snooze of {by} has ended." if by else "A snooze has ended."
     if held_by == HeldBy.INHIBITED.value:

@@ -13,7 +13,6 @@ from notifier.store.board.deliveries import (
 from notifier.store.board.groups import GroupView, Waiting, find_groups
 from notifier.store.board.incidents import (
     IncidentSearch,
-    count_incidents,
     find_events,
     find_incidents,
     incident,
@@ -22,7 +21,7 @@ from notifier.store.board.incidents import (
 )
 from notifier.store.board.letters import Kind, Letter, find_dead_letters
 from notifier.store.board.paging import Key, Page
-from notifier.store.board.silences import Phase, find_silences, held_now
+from notifier.store.board.silences import Met, Phase, find_silences, held_now, met
 from notifier.store.board.stats import (
     ChannelFigures,
     ErrorFigures,
@@ -60,6 +59,7 @@ __all__ = [
     "Kind",
     "Letter",
     "Membership",
+    "Met",
     "Page",
     "Phase",
     "RunCounts",
@@ -71,7 +71,6 @@ __all__ = [
     "Waiting",
     "attempts_of",
     "channel_figures",
-    "count_incidents",
     "dead_ids",
     "dead_run_ids",
     "delivery",
@@ -88,6 +87,7 @@ __all__ = [
     "held_now",
     "incident",
     "incident_of",
+    "met",
     "pending_by_target",
     "run_standings",
     "runs_by",

@@ -93,15 +93,6 @@ def find_incidents(
     return Page(items=tuple(incident_of(row, url) for row in rows), next_key=next_key)
 
 
-def count_incidents(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[int, bool]:
-    """How many there are, and whether all were counted: it reads at most `most` rows where the program must judge."""
-    exact = [matcher for matcher in search.matchers if _in_sql(matcher)]
-    judged = [matcher for matcher in search.matchers if not _in_sql(matcher)]
-    query = _narrowed(tx.dialect, search, exact).limit(most)
-    rows = tx.run(query).all()
-    return sum(_fits(row, judged, ()) for row in rows), len(rows) < most
-
-
 def find_events(tx: Tx, number: int, *, after: Key | None, limit: int) -> Page[Mapping[str, Any]]:
     """The samples of one incident as documents, newest first."""
     rows = tx.run(

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from notifier.domain.incident import Incident
+from notifier.domain.matcher import Matcher
 from notifier.domain.notification import HeldBy
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
-from notifier.store.board.paging import Key, Page, cut, earlier
+from notifier.store.board.incidents import incident_of, with_latest
+from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Tx
-from notifier.store.schema import incidents, members, silences
+from notifier.store.schema import OPEN, incidents, members, silences
 from notifier.store.silences import silence_of
 
 Phase = Literal["pending", "active", "expired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """What matchers meet among the incidents of a project that are not resolved.
+
+    `counted_all` is False where there are too many: then the newest were judged, and there are more than `unresolved`.
+    """
+
+    matching: int
+    unresolved: int
+    counted_all: bool
+    incidents: tuple[Incident, ...]
 
 
 def find_silences(
@@ -38,11 +56,42 @@ def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
         .where(
             members.c.hold_ref.in_(ids),
             members.c.held_by == HeldBy.SILENCED.value,
-            incidents.c.closed == sa.literal_column("0"),
+            incidents.c.closed == OPEN,
         )
         .group_by(members.c.hold_ref)
     )
     return {row.hold_ref: int(row.n) for row in tx.run(query)}
+
+
+def met(tx: Tx, project: str, matchers: Sequence[Matcher], *, most: int, shown: int, url: str | None) -> Met:
+    """Judge at most `most` incidents, and show at most `shown`, newest first."""
+    rows, whole = _unresolved(tx, project, most)
+    numbers = [row.number for row in rows if _meets(matchers, row.labels)]
+    newest = sorted(numbers, reverse=True)[:shown]
+    found = tx.run(with_latest().where(incidents.c.number.in_(newest)).order_by(incidents.c.number.desc()))
+    return Met(
+        matching=len(numbers),
+        unresolved=len(rows),
+        counted_all=whole,
+        incidents=tuple(incident_of(row, url) for row in found),
+    )
+
+
+def _meets(matchers: Sequence[Matcher], labels: str) -> bool:
+    document = json.loads(labels)
+    return all(matcher.matches(document) for matcher in matchers)
+
+
+def _unresolved(tx: Tx, project: str, most: int) -> tuple[Sequence[sa.Row[Any]], bool]:
+    """Those of a project, and whether these are all; of too many the newest."""
+    query = sa.select(incidents.c.number, incidents.c.labels).where(
+        unindexed(incidents.c.project) == project, incidents.c.closed == OPEN
+    )
+    # By the index of what is not resolved: that may be a handful among a million.
+    few = tx.run(query.where(incidents.c.quiet_since >= 0).limit(most + 1)).all()
+    if len(few) <= most:
+        return few, True
+    return tx.run(query.order_by(incidents.c.number.desc()).limit(most)).all(), False
 
 
 def _in_phase(state: Phase, now: Instant) -> sa.ColumnElement[bool]:

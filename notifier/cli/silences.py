@@ -10,9 +10,10 @@ from typing import Any
 from notifier.cli.lists import listing, show, showing
 from notifier.cli.moments import add_until, until_of
 from notifier.cli.options import Arguments, Parser, Subparsers, command, family, paged, segment
-from notifier.cli.service import connect
+from notifier.cli.service import STRANGER, Service, connect
 from notifier.cli.session import Exit, Failure, Session
 from notifier.cli.words import as_json, table
+from notifier.domain.time import parse_rfc3339
 
 PATH = "/v1/silences"
 COLUMNS = ("id", "state", "matchers", "starts_at", "ends_at", "held", "author", "comment")
@@ -87,10 +88,12 @@ def create(arguments: Arguments, session: Session) -> Exit:
     if arguments.zone and arguments.every is None:
         raise Failure(Exit.USAGE, "--zone says whose clocks --every means: give both, or neither.")
     with connect(session, arguments.config) as service:
-        made = service.post(PATH, _body(arguments))
-        seen = service.post(f"{PATH}/preview", {"matchers": arguments.matchers})
-    show(made, arguments, session)
-    session.say(f"It meets {_count(seen)} that are not resolved.")
+        show(service.post(PATH, _body(arguments)), arguments, session)
+        # It is made, whatever becomes of the question.
+        try:
+            session.say(f"It meets {_count(_met(service, arguments))}.")
+        except Failure as failure:
+            session.say(f"What it meets could not be asked: {failure}")
     return Exit.OK
 
 
@@ -112,30 +115,51 @@ def _body(arguments: Arguments) -> dict[str, Any]:
 
 def preview(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
-        seen = service.post(f"{PATH}/preview", {"matchers": arguments.matchers})
+        seen = _met(service, arguments)
     if arguments.json:
         session.put(as_json(seen))
         return Exit.OK
     if seen["incidents"]:
         session.put(table(seen["incidents"], MATCHING))
-    session.say(f"They meet {_count(seen)} that are not resolved.")
-    if seen["everything"]:
+    session.say(f"They meet {_count(seen)}.")
+    if seen.get("everything"):
         session.say("A silence like this would silence everything: it needs --force.")
     return Exit.OK
 
 
+def _met(service: Service, arguments: Arguments) -> Mapping[str, Any]:
+    seen: Mapping[str, Any] = service.post(f"{PATH}/preview", {"matchers": arguments.matchers})
+    counts = [seen.get(name) for name in ("matching", "unresolved")]
+    if not (all(type(count) is int for count in counts) and isinstance(seen.get("incidents"), list)):
+        raise Failure(Exit.UNREACHABLE, STRANGER)
+    return seen
+
+
 def _count(seen: Mapping[str, Any]) -> str:
-    number = seen["matching"]
-    at_least = "" if seen["counted_all"] else "at least "
-    return f"{at_least}{number} incident{'' if number == 1 else 's'}"
+    number, whole = seen["unresolved"], seen.get("counted_all")
+    which = f"the {'' if whole else 'newest '}{number} incident{'' if number == 1 else 's'}"
+    return f"{seen['matching']} of {which} that {'is' if number == 1 else 'are'} not resolved"
 
 
 def extend(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
         path = f"{PATH}/{segment(arguments.id)}"
+        before = service.get(path)
         changed = service.request("PATCH", path, json={"ends_at": until_of(arguments)})
     show(changed, arguments, session)
+    if _end(changed) < _end(before):
+        session.say(
+            f"That is earlier than before: it would have ended at {before.get('ends_at') or 'no time'}."
+        )
     return Exit.OK
+
+
+def _end(silence: Mapping[str, Any]) -> float:
+    ends_at = silence.get("ends_at")
+    try:
+        return float("inf") if ends_at is None else parse_rfc3339(str(ends_at))
+    except ValueError:
+        raise Failure(Exit.UNREACHABLE, STRANGER) from None
 
 
 def end(arguments: Arguments, session: Session) -> Exit:

@@ -22,7 +22,8 @@ AT = 1_795_323_600_000  # 2026-11-22T05:00:00Z
         ("2026-11-22T05:00:00.123999999Z", AT + 123),
         ("1970-01-01T00:00:00Z", 0),
         ("1969-12-31T23:59:59.999Z", -1),
-        ("0001-01-01T00:00:00+23:59", -62_135_683_140_000),
+        ("0001-01-01T00:00:00Z", -62_135_596_800_000),
+        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
     ],
 )
 def test_an_rfc_3339_date_time_is_read(text: str, at: int) -> None:
@@ -47,10 +48,12 @@ def test_an_rfc_3339_date_time_is_read(text: str, at: int) -> None:
         "2026-11-22T25:00:00Z",
         "٢٠٢٦-11-22T05:00:00Z",
         "1795323600",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
-    """Other ISO 8601 forms, other digits, days that do not exist: ValueError, and nothing else."""
+    """Other ISO 8601 forms, other digits, days that do not exist or that UTC cannot write: always ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         parse_rfc3339(text)
 

@@ -24,6 +24,7 @@ KEYS = {
     "dead-letters": st.tuples(st.integers(0, 2**63 - 1), SENDERS),
     "keys": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
     "task-runs": st.tuples(st.integers(0, 2**63 - 1), SENDERS),
+    "silences": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
 }
 
 

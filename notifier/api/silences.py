@@ -17,10 +17,9 @@ from notifier.domain.calendar import weekly_json
 from notifier.ingest import sanitise
 from notifier.oncall import silences
 from notifier.oncall.silences import COMMENT_CHARS, JUDGED_AT_MOST, MATCHERS_AT_MOST, Draft, Shown
+from notifier.store.board import Phase
 
 router = APIRouter(tags=["silences"])
-
-Phase = Literal["pending", "active", "expired"]
 
 _CLEARED: tuple[Literal["ends_at", "recur"], ...] = ("ends_at", "recur")
 _PROBLEMS = problems(401, 403, 404, 409, 413, 415, 422, 503)

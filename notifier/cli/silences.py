@@ -24,7 +24,7 @@ _EVERY = re.compile(r"(?:(?P<days>[a-z:,]+)\s+)?(?P<start>[0-9:]{5})-(?P<end>[0-
 
 def add(commands: Subparsers) -> None:
     silences = family(commands, "silences", "keep alerts quiet for a while")
-    parser = command(silences, "list", _list(), "list silences, newest first")
+    parser = command(silences, "list", listing(PATH, COLUMNS), "list silences, newest first")
     parser.add_argument("--state", choices=PHASES, help="only these")
     paged(parser)
     parser = command(silences, "show", showing(PATH), "show one silence")
@@ -78,10 +78,6 @@ def weekly(text: str) -> Mapping[str, Any]:
     if found["start"]:
         recur["times"] = [{"start_time": found["start"], "end_time": found["end"]}]
     return recur
-
-
-def _list() -> Any:
-    return listing(PATH, COLUMNS)
 
 
 def create(arguments: Arguments, session: Session) -> Exit:

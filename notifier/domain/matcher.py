@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, cast
@@ -47,6 +47,11 @@ class Matcher:
     def __str__(self) -> str:
         name = self.name if _PLAIN_NAME.fullmatch(self.name) else _quote(self.name)
         return f"{name}{self.op}{_quote(self.value)}"
+
+
+def meet(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether the labels meet all of them."""
+    return all(matcher.matches(labels) for matcher in matchers)
 
 
 def parse(text: str) -> Matcher:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from notifier.domain.matcher import Matcher
+from notifier.domain.matcher import meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Silence
@@ -39,7 +39,7 @@ def silenced(
     found = [
         Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, phase.until), ref=silence.id)
         for silence in silences
-        if silence.project == project and _meets(silence.matchers, labels)
+        if silence.project == project and meet(silence.matchers, labels)
         if (phase := _phase(silence, now)).active
     ]
     return max(found, key=_lasting, default=None)
@@ -63,9 +63,9 @@ def inhibits(rule: Inhibition, source_labels: Mapping[str, str], target_labels: 
     A target that meets `source` as well is not held by sources that meet `target` as well, and so none holds itself
     (Alertmanager, `inhibit.InhibitRule`).
     """
-    if not (_meets(rule.source, source_labels) and _meets(rule.target, target_labels)):
+    if not (meet(rule.source, source_labels) and meet(rule.target, target_labels)):
         return False
-    if _meets(rule.source, target_labels) and _meets(rule.target, source_labels):
+    if meet(rule.source, target_labels) and meet(rule.target, source_labels):
         return False
     return all(source_labels.get(name, "") == target_labels.get(name, "") for name in rule.equal)
 
@@ -74,10 +74,6 @@ def equal_key(rule: Inhibition, labels: Mapping[str, str]) -> str:
     """16 hex digits: a source and a target whose values of `equal` are the same have the same."""
     values = [labels.get(name, "") for name in sorted(rule.equal)]
     return blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()
-
-
-def _meets(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
-    return all(matcher.matches(labels) for matcher in matchers)
 
 
 def _phase(silence: Silence, now: Instant) -> Window:

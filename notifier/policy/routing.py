@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
+from notifier.domain.matcher import meet
 from notifier.domain.route import Route
 
 PER_INCIDENT = ("incident",)
@@ -42,7 +43,7 @@ def group_key(project: str, node: Route, shared: Mapping[str, str]) -> str:
 def _walk(node: Route, labels: Mapping[str, str]) -> Iterator[Route]:
     told = False
     for child in node.routes:
-        if all(matcher.matches(labels) for matcher in child.match):
+        if meet(child.match, labels):
             told = True
             yield from _walk(child, labels)
             if not child.continue_:

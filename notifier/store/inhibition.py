@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.incident import State
+from notifier.domain.matcher import meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition
 from notifier.policy.muting import Mute, equal_key, inhibits
@@ -60,7 +61,7 @@ class Sources:
     def mute(self, project: str, number: int, labels: Mapping[str, str]) -> Mute | None:
         """What holds this incident, if anything does; nobody knows until when."""
         for rule in self._rules:
-            if not all(matcher.matches(labels) for matcher in rule.target):
+            if not meet(rule.target, labels):
                 continue
             for source, id_, source_labels in self._of(project, rule, equal_key(rule, labels)):
                 if source != number and inhibits(rule, source_labels, labels):
@@ -83,7 +84,7 @@ def _add(tx: Tx, rules: Sequence[Inhibition], rows: Sequence[Any]) -> None:
         found += [
             (row.project, rule.key, equal_key(rule, labels), row.number)
             for rule in rules
-            if all(matcher.matches(labels) for matcher in rule.source)
+            if meet(rule.source, labels)
         ]
     if found:
         execute(tx, _insert, {"rows": pack(sorted(found))})

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
-from notifier.domain.matcher import Matcher
+from notifier.domain.matcher import Matcher, meet
 from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Dialect, Tx
 from notifier.store.schema import events, incidents
@@ -157,7 +157,4 @@ def label(dialect: Dialect, name: str) -> sa.ColumnElement[str]:
 def _fits(row: sa.Row, matchers: Sequence[Matcher], words: Sequence[str]) -> bool:  # type: ignore[type-arg]
     if words and not all(word in row.title.casefold() for word in words):
         return False
-    if not matchers:
-        return True
-    labels = json.loads(row.labels)
-    return all(matcher.matches(labels) for matcher in matchers)
+    return not matchers or meet(matchers, json.loads(row.labels))

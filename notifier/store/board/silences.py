@@ -10,7 +10,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from notifier.domain.incident import Incident
-from notifier.domain.matcher import Matcher
+from notifier.domain.matcher import Matcher, meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
@@ -66,7 +66,7 @@ def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
 def met(tx: Tx, project: str, matchers: Sequence[Matcher], *, most: int, shown: int, url: str | None) -> Met:
     """Judge at most `most` incidents, and show at most `shown`, newest first."""
     rows, whole = _unresolved(tx, project, most)
-    numbers = [row.number for row in rows if _meets(matchers, row.labels)]
+    numbers = [row.number for row in rows if meet(matchers, json.loads(row.labels))]
     newest = sorted(numbers, reverse=True)[:shown]
     found = tx.run(with_latest().where(incidents.c.number.in_(newest)).order_by(incidents.c.number.desc()))
     return Met(
@@ -75,11 +75,6 @@ def met(tx: Tx, project: str, matchers: Sequence[Matcher], *, most: int, shown: 
         counted_all=whole,
         incidents=tuple(incident_of(row, url) for row in found),
     )
-
-
-def _meets(matchers: Sequence[Matcher], labels: str) -> bool:
-    document = json.loads(labels)
-    return all(matcher.matches(document) for matcher in matchers)
 
 
 def _unresolved(tx: Tx, project: str, most: int) -> tuple[Sequence[sa.Row[Any]], bool]:

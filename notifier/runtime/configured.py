@@ -16,7 +16,9 @@ from notifier.delivery.dispatcher import OpenChannel
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.settings import Settings
+from notifier.store import outbox
 from notifier.store.alerting import Plan
+from notifier.store.database import Database
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7
 from notifier.telemetry.logging import get
@@ -31,9 +33,14 @@ class Opened:
     toolbox: Toolbox
     channels: Mapping[str, OpenChannel]
 
-    @property
-    def senders(self) -> tuple[Channel, ...]:
-        return tuple(channel.sender for channel in self.channels.values())
+    def only(self, other: Opened | None) -> list[Channel]:
+        """The senders that `other` has not."""
+        kept = () if other is None else [channel.sender for channel in other.channels.values()]
+        return [
+            channel.sender
+            for channel in self.channels.values()
+            if not any(channel.sender is sender for sender in kept)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,6 +119,15 @@ def addresses(configs: Mapping[str, ChannelConfig]) -> dict[str, tuple[str, ...]
     return {name: config.targets for name, config in configs.items()}
 
 
+async def synced(
+    database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]
+) -> dict[str, tuple[int, ...]]:
+    """Make the target rows agree with the configuration; the rows of each channel."""
+    return await database.write(
+        lambda tx: outbox.sync_targets(tx, addresses(configs), fallback=settings.fallback)
+    )
+
+
 @dataclass(slots=True)
 class Wardrobe:
     """Opens channels, keeps the open ones, and closes each once."""
@@ -150,8 +166,7 @@ class Wardrobe:
 
     async def put_away(self, old: Opened, *, unless: Opened | None) -> None:
         """Close what only `old` has."""
-        kept = () if unless is None else unless.senders
-        await self._close([one for one in old.senders if not any(one is other for other in kept)])
+        await self._close(old.only(unless))
         if unless is None or old.toolbox.http is not unless.toolbox.http:
             self._clients.remove(old.toolbox.http)
             await old.toolbox.http.aclose()

@@ -15,7 +15,7 @@ from notifier.domain.errors import ConfigError, Problem, StoreBroken, StoreError
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
-from notifier.runtime.configured import Configured, Opened, Present, Wardrobe, addresses, plan_of
+from notifier.runtime.configured import Configured, Opened, Present, Wardrobe, addresses, plan_of, synced
 from notifier.runtime.own_messages import own_message
 from notifier.settings import Settings
 from notifier.store import configurations, inhibition, outbox, renewal, reroute
@@ -150,9 +150,7 @@ class Reloader:
         if old is None:
             return
         await self._persist(self._sync)
-        kept = new.opened.senders
-        gone = [one for one in old.opened.senders if not any(one is other for other in kept)]
-        if await self._dispatcher.ended(gone):
+        if await self._dispatcher.ended(old.opened.only(new.opened)):
             # What was being sent to a target that is gone may be pending only now.
             await self._persist(self._sync)
         await self._wardrobe.put_away(old.opened, unless=new.opened)
@@ -179,8 +177,7 @@ class Reloader:
 
     async def _sync(self) -> None:
         configured = self._present.now
-        wanted = addresses(configured.configs)
-        await self._database.write(lambda tx: outbox.sync_targets(tx, wanted, fallback=configured.fallback))
+        await synced(self._database, configured.settings, configured.configs)
 
     async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
         """While the store is away, try again: nobody waits for it."""

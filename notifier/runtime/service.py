@@ -27,13 +27,13 @@ from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.runtime.backup import copy
 from notifier.runtime.configuration import load
-from notifier.runtime.configured import Configured, Present, Wardrobe, addresses, plan_of
+from notifier.runtime.configured import Configured, Present, Wardrobe, plan_of, synced
 from notifier.runtime.database import open_database, sqlite_path
 from notifier.runtime.reload import Read, Reloaded, Reloader
 from notifier.runtime.slack import SlackApps
 from notifier.runtime.trial import TestOutcome, test_channel
 from notifier.settings import Settings
-from notifier.store import housekeeping, ledger, outbox
+from notifier.store import housekeeping, ledger
 from notifier.store.alerting import Plan
 from notifier.store.database import Database
 from notifier.telemetry.clock import Clock
@@ -169,7 +169,7 @@ async def running(
         wardrobe = Wardrobe(_DatabaseClock(database))
         stack.push_async_callback(wardrobe.aclose)
         opened = await wardrobe.open(settings, configs)
-        rows = await _synced(database, settings, configs)
+        rows = await synced(database, settings, configs)
         present = Present(
             Configured(settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows))
         )
@@ -177,7 +177,7 @@ async def running(
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
             # What was being sent to a target that is gone is pending only now.
-            await _synced(database, settings, configs)
+            await synced(database, settings, configs)
         runtime.reloader.started()
         stack.push_async_callback(runtime.reloader.aclose)
         stack.push_async_callback(runtime.slack.aclose)
@@ -198,14 +198,6 @@ class _DatabaseClock:
 
     def now(self) -> Instant:
         return self.database.now()
-
-
-async def _synced(
-    database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]
-) -> dict[str, tuple[int, ...]]:
-    return await database.write(
-        lambda tx: outbox.sync_targets(tx, addresses(configs), fallback=settings.fallback)
-    )
 
 
 def _reread(settings: Settings) -> Read:

@@ -112,7 +112,7 @@ def decide(
     if mute is not None:
         if not released and not isinstance(verdict, Tell):
             return verdict
-        until = now + max(route.group_interval, MINUTE) if mute.until is None else mute.until
+        until = _ask_again(mute, route, now)
         return Hold(held_by=mute.held_by, wake=False, until=until, ref=mute.ref)
     if not released or (member.told_at is not None and member.state is not State.OPEN):
         return verdict
@@ -131,6 +131,11 @@ def is_taken(member: Member) -> bool:
     if member.state is not State.ACKNOWLEDGED or member.told_at is None:
         return False
     return member.told_state is not State.ACKNOWLEDGED or (member.acknowledged_at or 0) > member.told_at
+
+
+def _ask_again(mute: Mute, route: Route, now: Instant) -> Instant:
+    """When a mute ends; where nobody knows, it is looked at again as often as the group may tell."""
+    return now + max(route.group_interval, MINUTE) if mute.until is None else mute.until
 
 
 def _unmuted(member: Member, route: Route, now: Instant, last_told_at: Instant | None) -> Verdict:
@@ -243,12 +248,16 @@ def _is_urgent(member: Member, tell: Tell) -> bool:
     """A repeat, what is newly critical, and what a person did."""
     if tell.reason is Reason.REPEATED or _newly_critical(member):
         return True
+    return is_by_hand(member) and (tell.reason is not Reason.UNMUTED or member.state is State.ACKNOWLEDGED)
+
+
+def is_by_hand(member: Member) -> bool:
+    """Whether a person did what has changed since it was told."""
     if member.state is State.ACKNOWLEDGED:
         return member.told_at is None or is_taken(member)
-    if tell.reason is Reason.RESOLVED:
+    if member.state is State.RESOLVED:
         return member.by_hand
-    reopened = (member.reopened_at or 0) > (member.told_at or 0) and member.told_state is not State.OPEN
-    return reopened and tell.reason is not Reason.UNMUTED
+    return (member.reopened_at or 0) > (member.told_at or 0) and member.told_state is not State.OPEN
 
 
 def group_reason(reasons: Sequence[Reason]) -> Reason | None:
@@ -271,14 +280,20 @@ def step_due(route: Route, state: State, first_told_at: Instant | None, escalate
     return first_told_at + route.escalate[escalated].after
 
 
+def next_step(member: Member, route: Route) -> Instant | None:
+    """When a member that is not told now is escalated; one whose end was told begins anew when it is told."""
+    if member.told_state is State.RESOLVED:
+        return None
+    return step_due(route, member.state, member.first_told_at, member.escalated)
+
+
 def escalate(member: Member, route: Route, now: Instant, mute: Mute | None) -> Escalate | Wait | None:
     """What to do about a member whose escalation was due; None: nothing any more."""
     due_at = step_due(route, member.state, member.first_told_at, member.escalated)
     if due_at is None:
         return None
     if mute is not None:
-        until = now + max(route.group_interval, MINUTE) if mute.until is None else mute.until
-        return Wait(until=until, ref=mute.ref)
+        return Wait(until=_ask_again(mute, route, now), ref=mute.ref)
     if due_at > now:
         return Wait(until=due_at)
     step = member.escalated

@@ -1,6 +1,6 @@
-"""What a new configuration changes about groups whose route stays: hours that hold, and steps that are due sooner.
+"""What a new configuration changes about what is open: hours and rules that hold, and steps that are due sooner.
 
-Everything else follows at the next look: a step that is due later, a timing, a rule.
+Everything else follows at the next look: a step that is due later, a timing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
+from notifier.store.alerting.statements import next_groups
 from notifier.store.compiled import execute
 from notifier.store.database import Dialect, Tx
 from notifier.store.rows import among, pack, pack_each, unfold
@@ -23,31 +24,22 @@ Text = sa.Text()
 
 def renew(tx: Tx, routes: Sequence[Route], after: str = "") -> str | None:
     """Let the next groups by id go by these routes. Where to go on, None at the end."""
-    ids = execute(tx, _next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
+    ids = execute(tx, next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
     steps = pack((one.key, number, step.after) for one in routes for number, step in enumerate(one.escalate))
     these = {"groups": pack_each(ids), "steps": steps, "now": tx.now}
     # Groups before members, as a flush does it.
     if execute(tx, _wake, these).rowcount:
         tx.signal("groups")
-    execute(tx, _ask_hours, these)
+    execute(tx, _ask_again, these)
     execute(tx, _hasten, these)
     return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
-
-
-def _next_groups(_dialect: Dialect) -> sa.ClauseElement:
-    return (
-        sa.select(groups.c.id)
-        .where(groups.c.id > sa.bindparam("after", type_=Text))
-        .order_by(groups.c.id)
-        .limit(sa.bindparam("most", type_=sa.Integer()))
-    )
 
 
 def _wake(dialect: Dialect) -> sa.ClauseElement:
     now = sa.bindparam("now", type_=Big)
     own = members.c.group_id == groups.c.id
     sooner = sa.select(sa.literal(1)).where(own, *_sooner(_steps(dialect))).correlate(groups).exists()
-    held = sa.select(sa.literal(1)).where(own, _by_hours()).correlate(groups).exists()
+    held = sa.select(sa.literal(1)).where(own, _by_configuration()).correlate(groups).exists()
     return (
         sa.update(groups)
         .where(
@@ -59,9 +51,9 @@ def _wake(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def _ask_hours(dialect: Dialect) -> sa.ClauseElement:
+def _ask_again(dialect: Dialect) -> sa.ClauseElement:
     own = members.c.group_id.in_(among(dialect, "groups", Text))
-    return sa.update(members).where(own, _by_hours()).values(repeat_at=sa.bindparam("now", type_=Big))
+    return sa.update(members).where(own, _by_configuration()).values(repeat_at=sa.bindparam("now", type_=Big))
 
 
 def _hasten(dialect: Dialect) -> sa.ClauseElement:
@@ -78,8 +70,11 @@ def _steps(dialect: Dialect) -> sa.Subquery:
     return unfold(dialect, "steps", [("route", Text), ("step", Big), ("after", Big)])
 
 
-def _by_hours() -> sa.ColumnElement[bool]:
-    return members.c.held_by == sa.literal_column(f"'{HeldBy.MUTE_TIME.value}'")
+def _by_configuration() -> sa.ColumnElement[bool]:
+    """Held by hours or by an inhibition, which may be gone."""
+    return members.c.held_by.in_(
+        [sa.literal_column(f"'{one.value}'") for one in (HeldBy.MUTE_TIME, HeldBy.INHIBITED)]
+    )
 
 
 def _sooner(steps: sa.Subquery) -> tuple[sa.ColumnElement[bool], ...]:

@@ -18,6 +18,7 @@ from notifier.domain.route import Route
 from notifier.domain.time import SECOND, Instant
 from notifier.policy import routing, telling
 from notifier.store.alerting.plan import Plan, member_of
+from notifier.store.alerting.statements import insert_groups, lock_groups, next_groups
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.rows import among, pack, pack_each, text, unfold
@@ -42,7 +43,7 @@ def mark(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
 
     `keys` are the routes that there are. Where to go on, None at the end.
     """
-    ids = execute(tx, _next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
+    ids = execute(tx, next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
     if execute(tx, _mark, {"groups": pack_each(ids), "routes": pack_each(keys), "now": tx.now}).rowcount:
         tx.signal("groups")
     return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
@@ -106,8 +107,8 @@ def _lock(tx: Tx, homes: Mapping[str, _Home], project: str) -> dict[str, sa.Row[
         (id_, project, home.route.key, text(dict(home.labels)), tx.now) for id_, home in sorted(homes.items())
     ]
     if made:
-        execute(tx, _make, {"rows": pack(made)})
-    return {row.id: row for row in execute(tx, _locked, {"groups": pack_each(sorted(homes))})}
+        execute(tx, insert_groups, {"rows": pack(made)})
+    return {row.id: row for row in execute(tx, lock_groups, {"groups": pack_each(sorted(homes))})}
 
 
 def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> None:
@@ -188,12 +189,20 @@ def _due(tx: Tx, home: _Home, due_at: Instant | None, last_told_at: Instant | No
     for row in home.rows:
         changed_at = _changed_at(row, tx.now)
         if changed_at is not None:
-            member = member_of(row, row)
-            moments.append(
-                telling.change_due(member, home.route, changed_at=changed_at, last_told_at=last_told_at)
-            )
+            moments.append(_change_due(tx, row, home.route, changed_at, last_told_at))
         moments += [at for at in (row.repeat_at, _escalate_at(row, home.route)) if at is not None]
     return min(moments, default=None)
+
+
+def _change_due(
+    tx: Tx, row: sa.Row[Any], route: Route, changed_at: Instant, last_told_at: Instant | None
+) -> Instant:
+    """What a person has done to it is looked at at once, as it would have been where it came from."""
+    member = member_of(row, row)
+    snoozed = row.snoozed_until is not None and row.snoozed_until > tx.now
+    if telling.is_by_hand(member) or (snoozed and member.held_by is not HeldBy.SNOOZED):
+        return tx.now
+    return telling.change_due(member, route, changed_at=changed_at, last_told_at=last_told_at)
 
 
 def _is_told(row: sa.Row[Any]) -> bool:
@@ -208,10 +217,7 @@ def _changed_at(row: sa.Row[Any], now: Instant) -> Instant | None:
 
 def _escalate_at(row: sa.Row[Any], route: Route) -> Instant | None:
     """When the present route's next step is due: steps that were taken stay taken."""
-    if not _is_told(row) or row.state != State.OPEN.value:
-        return None
-    steps = route.escalate[row.escalated :]
-    return None if not steps else int(row.first_told_at) + steps[0].after
+    return telling.next_step(member_of(row, row), route)
 
 
 def _move(tx: Tx, group: sa.Row[Any], homes: Mapping[str, _Home]) -> None:
@@ -225,15 +231,6 @@ def _move(tx: Tx, group: sa.Row[Any], homes: Mapping[str, _Home]) -> None:
         execute(
             tx, _leave, {"incidents": pack_each({incident for _, incident, _, _ in moves}), "group": group.id}
         )
-
-
-def _next_groups(_dialect: Dialect) -> sa.ClauseElement:
-    return (
-        sa.select(groups.c.id)
-        .where(groups.c.id > sa.bindparam("after", type_=Text))
-        .order_by(groups.c.id)
-        .limit(sa.bindparam("most", type_=sa.Integer()))
-    )
 
 
 def _mark(dialect: Dialect) -> sa.ClauseElement:
@@ -277,6 +274,7 @@ def _movable(_dialect: Dialect) -> sa.ClauseElement:
         incidents.c.severity,
         incidents.c.count,
         incidents.c.previous_id,
+        incidents.c.snoozed_until,
         incidents.c.reopened_at,
         incidents.c.acknowledged_at,
         incidents.c.resolved_by,
@@ -292,18 +290,6 @@ def _movable(_dialect: Dialect) -> sa.ClauseElement:
 def _count(_dialect: Dialect) -> sa.ClauseElement:
     joined = members.join(incidents, incidents.c.number == members.c.incident)
     return sa.select(sa.func.count()).select_from(joined).where(_of_group())
-
-
-def _make(dialect: Dialect) -> sa.ClauseElement:
-    names = ["id", "project", "route", "labels", "created_at"]
-    rows = unfold(dialect, "rows", [(name, groups.c[name].type) for name in names])
-    making = upsert(dialect, groups).from_select(names, sa.select(*rows.c).where(sa.true()))
-    return making.on_conflict_do_nothing()
-
-
-def _locked(dialect: Dialect) -> sa.ClauseElement:
-    found = sa.select(groups).where(groups.c.id.in_(among(dialect, "groups", Text)))
-    return found.order_by(groups.c.id).with_for_update(of=groups)
 
 
 def _join(dialect: Dialect) -> sa.ClauseElement:

@@ -503,3 +503,37 @@ async def test_a_step_goes_on_when_a_silence_matches_no_longer(bench: Bench) -> 
     assert await told(bench) == []
     await bench.post(bench.event(more_labels={"region": "us"}))
     assert await told(bench) == ["escalated"]
+
+
+async def test_a_repeat_after_an_acknowledgement_that_ran_out_waits_for_its_event_alone(bench: Bench) -> None:
+    """It is known as open again, so that the next event repeats it at once, and steps that a reload adds are due."""
+    await start(bench, group_wait=10 * SECOND)
+    (stored,) = await bench.post(bench.event())
+    await bench.alert()
+    bench.clock.advance(10 * SECOND)
+    assert await told(bench) == ["opened"]
+    until = bench.clock.now() + HOUR
+    await bench.database.write(
+        lambda tx: actions.acknowledge(tx, actor(), stored.incident_id or "", until=until)
+    )
+    assert await told(bench) == ["acknowledged"]
+    bench.clock.advance(5 * HOUR)
+    await bench.database.write(expire)
+    assert await told(bench) == []
+    await bench.post(bench.event())
+    assert await told(bench) == ["repeated"]
+
+
+async def test_a_rule_that_a_reload_takes_away_lets_go_at_once(bench: Bench) -> None:
+    """What it held is asked again, and told where nothing else holds it."""
+    rule = Inhibition(
+        key="rule", source=(parse('severity="critical"'),), target=(parse('severity="error"'),), equal=()
+    )
+    bench.inhibit = (rule,)
+    await start(bench, group_by=("incident",))
+    await bench.post(bench.event("source", severity=Severity.CRITICAL))
+    await bench.post(bench.event("target"))
+    assert await told(bench) == ["opened"]
+    bench.inhibit = ()
+    await bench.database.write(lambda tx: renew(tx, tuple(bench.route.walk())))
+    assert await told(bench) == ["unmuted"]

@@ -14,13 +14,15 @@ from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route, Step
 from notifier.domain.time import HOUR, MINUTE, SECOND
+from notifier.oncall import actions
+from notifier.oncall.actor import Actor
 from notifier.store import alerting, configurations, reroute
 from notifier.store.database import Tx
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import configurations as known
 from notifier.store.schema import groups, incidents, members, threads
 from notifier.testing import ManualClock
-from tests.store.conftest import Bench
+from tests.store.conftest import Bench, new_id
 
 pytestmark = pytest.mark.anyio
 
@@ -430,3 +432,18 @@ async def test_an_end_that_is_not_told_yet_moves_at_once(bench: Bench) -> None:
     assert await _follow(bench, ROOT) == 1
     bench.clock.advance(5 * MINUTE)
     assert await _told(bench) == [("resolved", "#billing", ["fp"]), ("resolved", "a@example.com", ["fp"])]
+
+
+async def test_a_snooze_that_nobody_has_looked_at_yet_goes_with_its_incident(bench: Bench) -> None:
+    """Its route is gone before the loops came by: it holds all the same, and its end is told."""
+    (stored,) = await bench.post(bench.event())
+    await bench.alert()
+    ann = Actor(name="ann", key_name="key", project="default", reach=None, new_id=new_id)
+    until = bench.clock.now() + HOUR
+    await bench.database.write(lambda tx: actions.snooze(tx, ann, stored.incident_id or "", until=until))
+    await _follow(bench, ROOT)
+    assert await bench.alert() == []
+    held = await bench.database.read(lambda tx: tx.run(sa.select(members.c.held_by)).scalars().all())
+    assert held == ["snoozed"]
+    bench.clock.advance(HOUR)
+    assert [reason for _, reason in await bench.alert()] == ["unmuted"]

@@ -43,7 +43,3 @@ class Mutes:
         if route.key not in self._times:
             self._times[route.key] = muting.mute_time(route, now)
         return self._times[route.key]
-
-    def named(self, id_: str) -> Silence | None:
-        """A silence by its id, ended ones too."""
-        return silences.one(self._tx, id_)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from notifier.domain.incident import State
-from notifier.domain.notification import Reason
+from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
-from notifier.domain.time import Instant
-from notifier.policy.telling import Hold, Member, Settled, Tell, Verdict, Wait, step_due
+from notifier.policy.telling import Hold, Member, Settled, Tell, Verdict, Wait, next_step, step_due
 from notifier.store.alerting.plan import Plan
 from notifier.store.alerting.statements import (
     count_decisions,
@@ -37,7 +36,7 @@ def record(
     _settled(tx, route, group_id, [pair for pair in pairs if isinstance(pair[1], Settled)])
     _held(tx, plan, route, group_id, held)
     later = [
-        (group_id, member.incident, one.until, _step_at(route, member))
+        (group_id, member.incident, one.until, next_step(member, route))
         for member, one in pairs
         if isinstance(one, Wait)
     ]
@@ -137,8 +136,9 @@ def _held(tx: Tx, plan: Plan, route: Route, group_id: str, held: Sequence[tuple[
         decided = key(plan, why, ref)
         same = member.decided == decided and member.decided_at is not None
         at = member.decided_at if same else tx.now
-        step_at = _step_at(route, member)
-        rows.append((group_id, member.incident, why, ref, verdict.until, step_at, decided, at))
+        step_at = next_step(member, route)
+        told_state = _told_state(member, verdict)
+        rows.append((group_id, member.incident, told_state, why, ref, verdict.until, step_at, decided, at))
         if same:
             again.append((member.incident, group_id, at, why))
         else:
@@ -150,11 +150,10 @@ def _held(tx: Tx, plan: Plan, route: Route, group_id: str, held: Sequence[tuple[
         execute(tx, count_decisions, {"rows": pack(again), "now": tx.now})
 
 
-def _step_at(route: Route, member: Member) -> Instant | None:
-    """When a member that is not told now is escalated; one whose end was told begins anew when it is told."""
-    if member.told_state is State.RESOLVED:
-        return None
-    return step_due(route, member.state, member.first_told_at, member.escalated)
+def _told_state(member: Member, verdict: Hold) -> State | None:
+    """What counts as told. One that only waits for events is known as it is: an acknowledgement may have run out."""
+    told = member.told_at is not None and verdict.held_by is HeldBy.WAITING
+    return member.state if told else member.told_state
 
 
 def key(plan: Plan, why: str, ref: str | None) -> str:

@@ -55,6 +55,16 @@ def lock_groups(dialect: Dialect) -> sa.ClauseElement:
     return found.order_by(groups.c.id).with_for_update(of=groups)
 
 
+def next_groups(_dialect: Dialect) -> sa.ClauseElement:
+    """The ids of all groups, some at a time: those that follow `after`."""
+    return (
+        sa.select(groups.c.id)
+        .where(groups.c.id > sa.bindparam("after", type_=Text))
+        .order_by(groups.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
 def due_groups(_dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.select(groups)
@@ -272,7 +282,7 @@ def settled_rows(dialect: Dialect) -> sa.ClauseElement:
 
 
 def held_rows(dialect: Dialect) -> sa.ClauseElement:
-    names = ("held_by", "hold_ref", "repeat_at", "escalate_at", "decided", "decided_at")
+    names = ("told_state", "held_by", "hold_ref", "repeat_at", "escalate_at", "decided", "decided_at")
     rows = _member_rows(dialect, *names)
     return _update_members(rows).values(**{name: rows.c[name] for name in names}, changed_at=None)
 

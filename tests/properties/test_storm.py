@@ -25,9 +25,10 @@ from notifier.domain.route import Route, Threshold
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.store import alerting, outbox
 from notifier.store.outbox import Job
-from notifier.store.schema import deliveries, groups, incidents, metadata, notifications
-from notifier.store.sqlite import SqliteDatabase, create_engine
+from notifier.store.schema import deliveries, groups, incidents, notifications
+from notifier.store.sqlite import SqliteDatabase
 from notifier.testing import ManualClock
+from tests.properties.empty_file import empty_file
 from tests.properties.storm_model import Model
 from tests.store.conftest import Bench
 
@@ -77,7 +78,7 @@ class Storm(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory(prefix="ntf-storm-")
         self.path = Path(self.folder.name) / "notifier.db"
-        shutil.copy(_template(), self.path)
+        shutil.copy(empty_file(), self.path)
         self.clock = ManualClock()
         self.model = Model()
         self.jobs: list[Job] = []
@@ -399,19 +400,6 @@ class Storm(RuleBasedStateMachine):
                 .where(groups.c.route == group.route.key, groups.c.labels.contains(group.shared))
             )
             assert found[0][0] == expected
-
-
-_templates: list[tempfile.TemporaryDirectory[str]] = []
-
-
-def _template() -> Path:
-    """An empty database file, made once."""
-    if not _templates:
-        _templates.append(tempfile.TemporaryDirectory(prefix="ntf-template-"))
-        engine = create_engine(Path(_templates[0].name) / "empty.db")
-        metadata.create_all(engine)
-        engine.dispose()
-    return Path(_templates[0].name) / "empty.db"
 
 
 TestStorm = Storm.TestCase

@@ -181,4 +181,4 @@ class World:
 def group_of(world: World, labels: Mapping[str, str], project: str = "shop") -> str:
     """The id of the group that the root route tells of these labels in."""
     shared = routing.group_labels(world.plan.tree, labels, "")
-    return routing.group_key(project, world.plan.tree, shared)
+    return routing.group_key(project, world.plan.tree, shared, ("", ""))

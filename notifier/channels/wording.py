@@ -339,6 +339,14 @@ def entry_lines(one: Entry, *, titled: bool) -> list[str]:
 
 
 def state(told: Told, at: Instant | None = None) -> str:
+    """Why an incident is told, and whether its problem flaps: `Back again, flapping: 7 times since 14:02`."""
+    if told.flapping is None:
+        return _state(told, at)
+    times, since = number(told.flapping.times), moment(told.flapping.since)
+    return f"{_state(told, at)}, flapping: {times} times since {since}"
+
+
+def _state(told: Told, at: Instant | None) -> str:
     """Why it is told, by whom and after how long: `Resolved by bo after 12m`; and what has become of it since."""
     incident = told.incident
     match told.reason:

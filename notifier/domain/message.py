@@ -14,12 +14,24 @@ SHOWN_AT_MOST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flapping:
+    """How often a problem has opened since the first time of its present run: it goes and comes back."""
+
+    times: int
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One incident as it stood when the decision fell, why it is told, and who did it where somebody did."""
+    """One incident as it stood when the decision fell, why it is told, and who did it where somebody did.
+
+    `flapping` says that its problem goes and comes back, None that it does not.
+    """
 
     incident: Incident
     reason: Reason
     actor: str | None = None
+    flapping: Flapping | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +109,12 @@ class Message:
             "group": self.group,
             "labels": dict(self.labels),
             "told": [
-                {"incident": one.incident.as_json(), "reason": one.reason.value, "actor": one.actor}
+                {
+                    "incident": one.incident.as_json(),
+                    "reason": one.reason.value,
+                    "actor": one.actor,
+                    "flapping": None if one.flapping is None else [one.flapping.times, one.flapping.since],
+                }
                 for one in self.told
             ],
             "more": self.more,
@@ -125,6 +142,7 @@ class Message:
                     incident=Incident.from_json(one["incident"]),
                     reason=Reason(one["reason"]),
                     actor=one.get("actor"),
+                    flapping=_flapping(one.get("flapping")),
                 )
                 for one in document["told"]
             ),
@@ -137,6 +155,10 @@ class Message:
             previous_thread_id=document["previous_thread_id"],
             standing=None if standing is None else _standing_of(standing),
         )
+
+
+def _flapping(stored: list[int] | None) -> Flapping | None:
+    return None if stored is None else Flapping(times=stored[0], since=stored[1])
 
 
 def _standing_json(standing: Standing) -> dict[str, Any]:

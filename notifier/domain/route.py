@@ -57,6 +57,7 @@ class Route:
     `key` is stable over reloads: a hash of the matchers from the root down. `name` is those matchers in words
     (`default` for the root, else `severity="critical", environment=~"prod.*"`; levels joined by ` > `), `line` is
     its place (`notifier.yaml:12`), None for a built-in default. `group_by` of `("incident",)` is one group each.
+    `resolve_after` is how long an all-clear waits for the problem to come back, None: only where it has done so lately.
     While one of `mute_times` is on, or `active_times` are named and none of them is, the route holds what it has to
     tell.
     """
@@ -71,6 +72,7 @@ class Route:
     group_interval: Duration = 5 * MINUTE
     repeat_interval: Duration = 4 * HOUR
     send_resolved: bool = True
+    resolve_after: Duration | None = None
     notify_after: Threshold | None = None
     escalate: tuple[Step, ...] = ()
     mute_times: tuple[TimeInterval, ...] = ()

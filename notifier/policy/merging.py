@@ -31,6 +31,5 @@ def union(older: Message, newer: Message) -> Message:
 def _both(older: Told, newer: Told) -> Told:
     """As it is now, for the first of the two reasons, with who gave that one."""
     reason = leading({older.reason, newer.reason}) or newer.reason
-    return Told(
-        incident=newer.incident, reason=reason, actor=newer.actor if newer.reason is reason else older.actor
-    )
+    actor = newer.actor if newer.reason is reason else older.actor
+    return replace(newer, reason=reason, actor=actor)

@@ -24,20 +24,27 @@ def route(tree: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
 
 
 def group_labels(node: Route, labels: Mapping[str, str], incident_id: str) -> Mapping[str, str]:
-    """The labels that a group shares, in the order of `group_by`, without those that the incident lacks."""
+    """The labels that a group shares, in the order of `group_by`, without those that the incident lacks.
+
+    A group of its own names the incident that it is about; its key outlives that one (`group_key`).
+    """
     if node.group_by == PER_INCIDENT:
         return {"incident": incident_id}
     return {name: labels[name] for name in node.group_by if labels.get(name)}
 
 
-def group_key(project: str, node: Route, shared: Mapping[str, str]) -> str:
+def group_key(project: str, node: Route, shared: Mapping[str, str], identity: tuple[str, str]) -> str:
     """32 hex digits: the project, the route's matchers from the root down, `group_by` and the values.
 
-    Stable over reloads that change timing, channels, lines or the order of `group_by`.
+    Stable over reloads that change timing, channels, lines or the order of `group_by`. `identity` is environment and
+    fingerprint: what stands in for the incident in a group of its own, so that one that comes back finds its group.
     """
-    values = [[name, shared.get(name, "")] for name in sorted(node.group_by)]
-    identity = _canonical([project, node.key, values])
-    return blake2b(identity.encode(), digest_size=16).hexdigest()
+    if node.group_by == PER_INCIDENT:
+        values = [[*PER_INCIDENT, *identity]]
+    else:
+        values = [[name, shared.get(name, "")] for name in sorted(node.group_by)]
+    named = _canonical([project, node.key, values])
+    return blake2b(named.encode(), digest_size=16).hexdigest()
 
 
 def _walk(node: Route, labels: Mapping[str, str]) -> Iterator[Route]:

@@ -10,7 +10,7 @@ from notifier.domain.incident import State
 from notifier.domain.message import leading
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
-from notifier.domain.time import MINUTE, Instant
+from notifier.domain.time import HOUR, MINUTE, Instant
 from notifier.policy.muting import MUTES, Mute
 
 
@@ -21,7 +21,9 @@ class Member:
     `recent` is its exact count inside the route's `notify_after` window, where it has one. `reopened_at` is when a
     person said last that it is open after all, `acknowledged_at` when one took it; `by_hand`: one resolved it.
     `escalated` counts the steps of `escalate` since `first_told_at`. `decided` is the last decision about it,
-    `decided_at` the first moment of a run of equal ones.
+    `decided_at` the first moment of a run of equal ones. `critical_at` is when its identity was last told of at
+    critical, `returns` how often that has come back of late; `returned`: it has
+    come back as another incident.
     """
 
     incident: int
@@ -43,6 +45,11 @@ class Member:
     decided: str | None = None
     decided_at: Instant | None = None
     recent: int = 0
+    opened_at: Instant = 0
+    resolved_at: Instant | None = None
+    critical_at: Instant | None = None
+    returns: int = 0
+    returned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +110,7 @@ def decide(
 ) -> Verdict:
     """What to do about one member at a flush of its group, given what mutes it and when the group told last."""
     if member.state is State.RESOLVED:
-        return _over(member, route)
+        return _over(member, route, now)
     if mute is not None and mute.held_by is HeldBy.SNOOZED:
         # Whoever snoozes is told at its end, whether or not there is something new.
         return Hold(held_by=HeldBy.SNOOZED, wake=False, until=mute.until)
@@ -140,7 +147,7 @@ def _ask_again(mute: Mute, route: Route, now: Instant) -> Instant:
 
 def _unmuted(member: Member, route: Route, now: Instant, last_told_at: Instant | None) -> Verdict:
     earliest = now if last_told_at is None else last_told_at + route.group_interval
-    if now < earliest and not _newly_critical(member):
+    if now < earliest and not _newly_critical(member, route, now):
         return Wait(until=earliest)
     tell = _tell(member, Reason.UNMUTED, now + route.repeat_interval)
     if member.state is not State.OPEN:
@@ -148,12 +155,29 @@ def _unmuted(member: Member, route: Route, now: Instant, last_told_at: Instant |
     return replace(tell, anew=member.told_state is State.RESOLVED)
 
 
-def _over(member: Member, route: Route) -> Verdict:
+def _over(member: Member, route: Route, now: Instant) -> Verdict:
     if member.told_at is None:
         return Hold(held_by=member.held_by or HeldBy.WAITING, wake=False)
     if member.told_state is State.RESOLVED or not route.send_resolved:
         return Settled(state=State.RESOLVED, repeat_at=None)
+    waits_until = all_clear_at(member, route)
+    if waits_until is not None and now < waits_until and not member.returned:
+        return Wait(until=waits_until)
     return _tell(member, Reason.RESOLVED, None)
+
+
+def all_clear_at(member: Member, route: Route) -> Instant | None:
+    """Until when an all-clear waits for the identity to come back; None: it leaves as any change does.
+
+    `resolve_after` says so. Where it is not set, only what has come back within the last hour waits, for
+    `group_interval`. What a person resolved is over.
+    """
+    if member.by_hand or member.resolved_at is None:
+        return None
+    if route.resolve_after is not None:
+        return member.resolved_at + route.resolve_after
+    came_back_lately = member.reopened and member.resolved_at - member.opened_at <= HOUR
+    return member.resolved_at + route.group_interval if came_back_lately else None
 
 
 def _changed(member: Member, route: Route, now: Instant) -> Verdict:
@@ -198,7 +222,10 @@ def _tell(member: Member, reason: Reason, repeat_at: Instant | None) -> Tell:
 def change_due(member: Member, route: Route, *, changed_at: Instant, last_told_at: Instant | None) -> Instant:
     """When a change of `member` makes its group due."""
     waited = changed_at + route.group_wait
-    if last_told_at is None or _newly_critical(member):
+    all_clear = all_clear_at(member, route) if member.state is State.RESOLVED else None
+    if all_clear is not None:
+        waited = all_clear
+    if last_told_at is None or _newly_critical(member, route, changed_at):
         return waited
     spaced = max(waited, last_told_at + route.group_interval)
     if not _only_repeats(member):
@@ -213,12 +240,13 @@ def change_due(member: Member, route: Route, *, changed_at: Instant, last_told_a
     return repeats if member.hold_ref is None else min(repeats, spaced)
 
 
-def _newly_critical(member: Member) -> bool:
-    return (
-        member.severity is Severity.CRITICAL
-        and member.state is not State.RESOLVED
-        and member.told_severity is not Severity.CRITICAL
-    )
+def _newly_critical(member: Member, route: Route, now: Instant) -> bool:
+    """First told at critical, or raised to it: but not what its identity was told as within `group_interval`."""
+    if member.severity is not Severity.CRITICAL or member.state is State.RESOLVED:
+        return False
+    if member.told_severity is Severity.CRITICAL:
+        return False
+    return member.critical_at is None or now >= member.critical_at + route.group_interval
 
 
 def _only_repeats(member: Member) -> bool:
@@ -239,14 +267,17 @@ def keep_until(
     """
     if last_told_at is None or now >= last_told_at + route.group_interval:
         return None
-    if any(isinstance(verdict, Tell) and _is_urgent(member, verdict) for member, verdict in decided):
+    urgent = (
+        isinstance(verdict, Tell) and _is_urgent(member, verdict, route, now) for member, verdict in decided
+    )
+    if any(urgent):
         return None
     return last_told_at + route.group_interval
 
 
-def _is_urgent(member: Member, tell: Tell) -> bool:
+def _is_urgent(member: Member, tell: Tell, route: Route, now: Instant) -> bool:
     """A repeat, what is newly critical, and what a person did."""
-    if tell.reason is Reason.REPEATED or _newly_critical(member):
+    if tell.reason is Reason.REPEATED or _newly_critical(member, route, now):
         return True
     return is_by_hand(member) and (tell.reason is not Reason.UNMUTED or member.state is State.ACKNOWLEDGED)
 
@@ -282,7 +313,7 @@ def step_due(route: Route, state: State, first_told_at: Instant | None, escalate
 
 def next_step(member: Member, route: Route) -> Instant | None:
     """When a member that is not told now is escalated; one whose end was told begins anew when it is told."""
-    if member.told_state is State.RESOLVED:
+    if member.told_at is None or member.told_state is State.RESOLVED:
         return None
     return step_due(route, member.state, member.first_told_at, member.escalated)
 

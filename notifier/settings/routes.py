@@ -30,6 +30,7 @@ KEYS = frozenset(
         "group_interval",
         "repeat_interval",
         "send_resolved",
+        "resolve_after",
         "notify_after",
         "escalate",
         "mute_time_intervals",
@@ -43,6 +44,7 @@ _TIMING: Mapping[str, Form] = {
     "group_interval": DURATION,
     "repeat_interval": SPAN,
     "send_resolved": FLAG,
+    "resolve_after": DURATION,
 }
 _STEP = "{after: 15m, channels: [audit]}"
 _PER_INCIDENT = "incident"

@@ -18,7 +18,12 @@ from notifier.domain.route import Route
 from notifier.domain.time import SECOND, Instant
 from notifier.policy import routing, telling
 from notifier.store.alerting.plan import Plan, member_of
-from notifier.store.alerting.statements import insert_groups, lock_groups, next_groups
+from notifier.store.alerting.statements import (
+    insert_groups,
+    lock_groups,
+    members_with_incidents,
+    next_groups,
+)
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.rows import among, pack, pack_each, text, unfold
@@ -96,7 +101,7 @@ def _homes(plan: Plan, rows: Sequence[sa.Row[Any]]) -> dict[str, _Home]:
             known[row.labels] = routing.route(plan.tree, labels)
         for route in known[row.labels]:
             shared = routing.group_labels(route, labels, row.id)
-            id_ = routing.group_key(row.project, route, shared)
+            id_ = routing.group_key(row.project, route, shared, (row.environment, row.fingerprint))
             homes.setdefault(id_, _Home(route=route, labels=shared, rows=[])).rows.append(row)
     return homes
 
@@ -264,23 +269,9 @@ def _is_to_hear() -> sa.ColumnElement[bool]:
 
 
 def _movable(_dialect: Dialect) -> sa.ClauseElement:
-    found = sa.select(
-        members,
-        incidents.c.number,
-        incidents.c.id,
-        incidents.c.project,
-        incidents.c.labels,
-        incidents.c.state,
-        incidents.c.severity,
-        incidents.c.count,
-        incidents.c.previous_id,
-        incidents.c.snoozed_until,
-        incidents.c.reopened_at,
-        incidents.c.acknowledged_at,
-        incidents.c.resolved_by,
-    ).join(incidents, incidents.c.number == members.c.incident)
     return (
-        found.where(_of_group())
+        members_with_incidents()
+        .where(_of_group())
         .order_by(members.c.incident)
         .limit(sa.bindparam("most", type_=sa.Integer()))
         .with_for_update(skip_locked=True, of=incidents)

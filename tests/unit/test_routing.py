@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route
-from notifier.policy.routing import group_key, group_labels, route
+from notifier.policy import routing
+from notifier.policy.routing import group_labels, route
 
 
 def node(name: str, *match: str, continue_: bool = False, routes: tuple[Route, ...] = ()) -> Route:
@@ -16,6 +19,10 @@ def node(name: str, *match: str, continue_: bool = False, routes: tuple[Route, .
         continue_=continue_,
         routes=routes,
     )
+
+
+def group_key(project: str, node: Route, shared: Mapping[str, str]) -> str:
+    return routing.group_key(project, node, shared, ("production", "a fingerprint"))
 
 
 def told(tree: Route, **labels: str) -> list[str]:
@@ -93,11 +100,16 @@ def test_group_labels_are_those_of_group_by() -> None:
 
 
 def test_incident_is_one_group_each() -> None:
-    """`group_by: [incident]` groups by the incident's id, whatever label may have that name."""
+    """`group_by: [incident]` names the incident, whatever label may have that name; its identity keeps the group."""
     single = Route(key="k", name="n", group_by=("incident",))
     assert dict(group_labels(single, {"incident": "x"}, "i1")) == {"incident": "i1"}
-    keys = {group_key("p", single, group_labels(single, {}, one)) for one in ("i1", "i2")}
-    assert len(keys) == 2
+    keys = {
+        routing.group_key("p", single, group_labels(single, {}, id_), (environment, fingerprint))
+        for id_, environment, fingerprint in (
+            ("i1", "production", "a"), ("i2", "production", "a"), ("i3", "staging", "a"), ("i4", "production", "b"),
+        )
+    }  # fmt: skip
+    assert len(keys) == 3
 
 
 def test_an_empty_group_by_is_one_group() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,8 @@ from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.route import Route
 from notifier.domain.time import Instant
-from notifier.policy import routing, telling
+from notifier.policy import flapping, routing, telling
+from notifier.policy.flapping import Carried, Previous
 from notifier.policy.telling import Member
 from notifier.store import inhibition
 from notifier.store.alerting.plan import Plan, Progress, member_of
@@ -23,7 +25,9 @@ from notifier.store.alerting.statements import (
     insert_groups,
     join,
     lock_groups,
+    members_of_incidents,
     memberships,
+    name_groups,
     next_attention,
     touch,
 )
@@ -47,21 +51,28 @@ def attend(tx: Tx, plan: Plan) -> Progress:
     by_number = {row.number: row for row in rows}
     wanted = {group_id: (route, labels) for group_id, _, route, labels in joins}
     found = _lock_groups(tx, sorted({*wanted, *(row.group_id for row in existing)}))
+    joins = [made for made in joins if not _has_its_own(made, existing, found)]
+    wanted = {group_id: (route, labels) for group_id, _, route, labels in joins}
     _create_groups(tx, wanted, found, by_number, joins)
+    carried = _carried(tx, joins, by_number, found)
     due_at: dict[str, Instant] = {}
     alike: set[tuple[str, str, str]] = set()
     for group_id, number, route, _ in joins:
         row = by_number[number]
+        one = carried.get((group_id, number))
         # A storm's incidents differ in nothing that a due time depends on.
-        if (kind := (group_id, row.severity, row.state)) not in alike:
-            alike.add(kind)
-            _sooner(due_at, group_id, member_of(row, None), route, found, tx.now)
+        if one is not None or (kind := (group_id, row.severity, row.state)) not in alike:
+            if one is None:
+                alike.add(kind)
+            member = member_of(row, None)
+            critical_at = None if one is None else one.critical_at
+            _sooner(due_at, group_id, replace(member, critical_at=critical_at), route, found, tx.now)
     for membership in existing:
         route = plan.route(found[membership.group_id].route)
         member = member_of(by_number[membership.incident], membership)
         _sooner(due_at, membership.group_id, member, route, found, tx.now)
     if joins:
-        execute(tx, join, {"rows": pack((g, n, tx.now, tx.now) for g, n, _, _ in joins)})
+        execute(tx, join, {"rows": pack(_member_row(made, carried, tx.now) for made in joins)})
     if existing:
         execute(tx, touch, {"rows": pack((m.group_id, m.incident) for m in existing), "now": tx.now})
     inhibition.note(tx, plan.inhibit, rows)
@@ -106,8 +117,67 @@ class _Walk:
         found = []
         for route in routing.route(self._plan.tree, labels):
             shared = routing.group_labels(route, labels, row.id)
-            found.append((routing.group_key(row.project, route, shared), route, shared))
+            identity = (row.environment, row.fingerprint)
+            found.append((routing.group_key(row.project, route, shared, identity), route, shared))
         return found
+
+
+def _has_its_own(made: Join, existing: Sequence[sa.Row[Any]], found: Mapping[str, sa.Row[Any]]) -> bool:
+    """Whether an incident is in a group of its own on this route already, under the key that such groups had before."""
+    _, number, route, _ = made
+    return route.group_by == routing.PER_INCIDENT and any(
+        one.incident == number and found[one.group_id].route == route.key for one in existing
+    )
+
+
+def _carried(
+    tx: Tx, joins: Sequence[Join], rows: Mapping[int, sa.Row[Any]], found: Mapping[str, sa.Row[Any]]
+) -> dict[tuple[str, int], Carried]:
+    """What the incidents that are returns take over from the ones before them, which may be of this batch as well."""
+    returns = sorted(
+        (number, group_id, route)
+        for group_id, number, route, _ in joins
+        if rows[number].previous_id is not None
+    )
+    if not returns:
+        return {}
+    wanted = {
+        "groups": pack_each(sorted({group_id for _, group_id, _ in returns})),
+        "incidents": pack_each(sorted({rows[number].previous_id for number, _, _ in returns})),
+    }
+    before = {(row.group_id, row.id): _previous(row) for row in execute(tx, members_of_incidents, wanted)}
+    carried: dict[tuple[str, int], Carried] = {}
+    for number, group_id, route in returns:
+        row = rows[number]
+        previous = before.get((group_id, row.previous_id))
+        if previous is None:
+            continue
+        goes_on = route.group_by == routing.PER_INCIDENT or bool(group_id in found and found[group_id].active)
+        one = flapping.carry(previous, route, row.opened_at, same_thread=goes_on)
+        carried[group_id, number] = one
+        before[group_id, row.id] = Previous(carried=one, opened_at=row.opened_at, resolved_at=row.resolved_at)
+    return carried
+
+
+def _previous(row: sa.Row[Any]) -> Previous:
+    carried = Carried(
+        returns=row.returns,
+        since=row.returning_since,
+        critical_at=row.critical_at,
+        first_told_at=row.first_told_at,
+        escalated=row.escalated,
+    )
+    return Previous(carried=carried, opened_at=row.opened_at, resolved_at=row.resolved_at)
+
+
+def _member_row(
+    made: Join, carried: Mapping[tuple[str, int], Carried], now: Instant
+) -> tuple[str, int, Instant, Instant, int, Instant | None, Instant | None, Instant | None, int]:
+    group_id, number, _, _ = made
+    one = carried.get((group_id, number), Carried())
+    return (
+        group_id, number, now, now, one.returns, one.since, one.critical_at, one.first_told_at, one.escalated
+    )  # fmt: skip
 
 
 def _memberships(tx: Tx, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
@@ -135,6 +205,13 @@ def _create_groups(
     ]
     if new:
         execute(tx, insert_groups, {"rows": pack(new)})
+    renamed = [
+        (group_id, text(dict(labels)))
+        for group_id, (route, labels) in sorted(wanted.items())
+        if group_id in found and route.group_by == routing.PER_INCIDENT
+    ]
+    if renamed:
+        execute(tx, name_groups, {"rows": pack(renamed)})
 
 
 def _sooner(

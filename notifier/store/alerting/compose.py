@@ -14,6 +14,7 @@ from notifier.domain.incident import State
 from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Standing, Told
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant
+from notifier.policy import flapping
 from notifier.store import silences
 from notifier.store.alerting.plan import NOBODY, Plan
 from notifier.store.alerting.statements import snapshots, standing_counts, standing_first
@@ -82,6 +83,7 @@ def _told(tx: Tx, plan: Plan, shown: Sequence[Telling]) -> tuple[Told, ...]:
             incident=incident_of(known[one.row.number], plan.url),
             reason=one.reason,
             actor=_actor(known[one.row.number], one.reason),
+            flapping=flapping.named(one.row.returns, one.row.returning_since),
         )
         for one in shown
     )

@@ -9,11 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.event import Severity
+from notifier.domain.incident import State
 from notifier.domain.message import Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import MINUTE, Instant
 from notifier.policy import telling
+from notifier.policy.flapping import continues
+from notifier.policy.routing import PER_INCIDENT
 from notifier.policy.telling import Member, Tell, Verdict, Wait
 from notifier.store import reroute as rerouting
 from notifier.store.alerting.compose import Telling, message
@@ -69,7 +72,8 @@ def _flush_group(tx: Tx, plan: Plan, mutes: Mutes, group: sa.Row[Any]) -> list[t
     decided = _decide(tx, group, route, mutes)
     told = [one for one in decided if isinstance(one.verdict, Tell)]
     reason = telling.group_reason([one.verdict.reason for one in told if isinstance(one.verdict, Tell)])
-    episode, since = _episode(tx, group, begins=reason is not None)
+    goes_on = route.group_by == PER_INCIDENT and any(continues(one.member, route) for one in told)
+    episode, since = _episode(tx, group, begins=reason is not None, goes_on=goes_on)
     id_ = None if reason is None else plan.new_id()
     missed = record(tx, plan, route, group.id, id_, [(one.member, one.verdict) for one in decided])
     reasons = []
@@ -103,9 +107,25 @@ def _decide(tx: Tx, group: sa.Row[Any], route: Route, mutes: Mutes) -> list[_Dec
             mute = mutes.of(row, route)
             verdict = telling.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
         decided.append(_Decided(member=member, row=row, verdict=verdict))
+    decided = _with_returned(decided, route, tx.now)
     # What is left of a crowd that did not fit into one message follows it at once.
     crowd = len(rows) == MEMBERS_AT_ONCE or (group.last_told_at or 0) >= group.due_at
     return decided if crowd else _spaced(decided, route, tx.now, group.last_told_at)
+
+
+def _with_returned(decided: list[_Decided], route: Route, now: Instant) -> list[_Decided]:
+    """The all-clear of what has come back leaves with the news of that, and waits no longer."""
+    back = {
+        (one.row.environment, one.row.fingerprint)
+        for one in decided
+        if isinstance(one.verdict, Tell) and one.member.state is not State.RESOLVED
+    }
+    return [
+        replace(one, verdict=telling.decide(replace(one.member, returned=True), route, now))
+        if one.member.state is State.RESOLVED and (one.row.environment, one.row.fingerprint) in back
+        else one
+        for one in decided
+    ]
 
 
 def _spaced(
@@ -131,9 +151,9 @@ def _recent(tx: Tx, route: Route, rows: Sequence[sa.Row[Any]]) -> dict[int, int]
     return {row.incident: row.n for row in found}
 
 
-def _episode(tx: Tx, group: sa.Row[Any], *, begins: bool) -> tuple[int, Instant]:
-    """The number of the episode, and when it was first told of; a new one where the last is over."""
-    if group.active or not begins:
+def _episode(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> tuple[int, Instant]:
+    """The number of the episode, and when it was first told of; a new one where the last is over and stays so."""
+    if group.active or not begins or (goes_on and group.episode):
         return group.episode, group.episode_at or 0
     update(tx, groups, {"id": group.id}, {"episode": group.episode + 1, "episode_at": tx.now})
     return group.episode + 1, tx.now

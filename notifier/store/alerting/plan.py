@@ -80,4 +80,8 @@ def member_of(row: Any, told: Any | None) -> Member:
         escalated=0 if told is None else told.escalated,
         decided=None if told is None else told.decided,
         decided_at=None if told is None else told.decided_at,
+        opened_at=row.opened_at,
+        resolved_at=row.resolved_at,
+        critical_at=None if told is None else told.critical_at,
+        returns=0 if told is None else told.returns,
     )

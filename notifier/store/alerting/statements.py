@@ -79,26 +79,30 @@ def next_group(_dialect: Dialect) -> sa.ClauseElement:
     return sa.select(sa.func.min(groups.c.due_at)).where(groups.c.due_at.is_not(None))
 
 
+_OF_INCIDENT = (
+    "id", "number", "project", "environment", "fingerprint", "labels", "state", "severity", "count", "previous_id",
+    "opened_at", "resolved_at", "resolved_by", "reopened_at", "acknowledged_at", "snoozed_until", "snoozed_by",
+)  # fmt: skip
+
+
+def members_with_incidents() -> sa.Select[Any]:
+    """Members with the columns of their incidents that decisions are made by."""
+    found = sa.select(members, *(incidents.c[name] for name in _OF_INCIDENT))
+    return found.join(incidents, incidents.c.number == members.c.incident)
+
+
+def members_of_incidents(dialect: Dialect) -> sa.ClauseElement:
+    """Members of these groups whose incidents have these ids."""
+    return members_with_incidents().where(
+        members.c.group_id.in_(among(dialect, "groups", Text)),
+        incidents.c.id.in_(among(dialect, "incidents", Text)),
+    )
+
+
 def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Members of a group with their incidents as they are."""
     return (
-        sa.select(
-            members,
-            incidents.c.id,
-            incidents.c.number,
-            incidents.c.project,
-            incidents.c.labels,
-            incidents.c.state,
-            incidents.c.severity,
-            incidents.c.count,
-            incidents.c.previous_id,
-            incidents.c.snoozed_until,
-            incidents.c.snoozed_by,
-            incidents.c.reopened_at,
-            incidents.c.acknowledged_at,
-            incidents.c.resolved_by,
-        )
-        .join(incidents, incidents.c.number == members.c.incident)
+        members_with_incidents()
         .where(members.c.group_id == sa.bindparam("group", type_=Text), *conditions)
         .order_by(members.c.incident)
         .limit(sa.bindparam("most", type_=sa.Integer()))
@@ -230,8 +234,17 @@ def insert_groups(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
+def name_groups(dialect: Dialect) -> sa.ClauseElement:
+    """Groups of their own are about the newest incident of their identity."""
+    rows = unfold(dialect, "rows", [("id", Text), ("labels", Text)])
+    return sa.update(groups).values(labels=rows.c.labels).where(groups.c.id == rows.c.id)
+
+
 def join(dialect: Dialect) -> sa.ClauseElement:
-    names = ["group_id", "incident", "joined_at", "changed_at"]
+    names = [
+        "group_id", "incident", "joined_at", "changed_at", "returns", "returning_since", "critical_at",
+        "first_told_at", "escalated",
+    ]  # fmt: skip
     rows = unfold(dialect, "rows", [(name, members.c[name].type) for name in names])
     return (
         upsert(dialect, members)
@@ -267,6 +280,10 @@ def told_rows(dialect: Dialect) -> sa.ClauseElement:
         **{name: rows.c[name] for name in names},
         told_at=now,
         decided_at=now,
+        critical_at=sa.case(
+            (rows.c.told_severity == sa.literal_column(f"'{Severity.CRITICAL.value}'"), now),
+            else_=members.c.critical_at,
+        ),
         held_by=None,
         hold_ref=None,
         changed_at=None,

@@ -3,6 +3,7 @@
 from notifier.store.schema.alerting import configurations, decisions, groups, inhibitors, members, silences
 from notifier.store.schema.base import OPEN, Big, Serial, metadata
 from notifier.store.schema.events import event_ids, events, incidents, tallies
+from notifier.store.schema.instance import instance
 from notifier.store.schema.outbox import attempts, deliveries, notifications, targets, threads
 from notifier.store.schema.people import action_tokens, api_keys, audit, ledger, slack_requests
 from notifier.store.schema.task_runs import processes, run_incidents, task_runs
@@ -23,6 +24,7 @@ __all__ = [
     "groups",
     "incidents",
     "inhibitors",
+    "instance",
     "ledger",
     "members",
     "metadata",

@@ -21,6 +21,8 @@ groups = Table(
     Column("active", sa.SmallInteger, nullable=False, server_default="0"),
     Column("due_at", Big),
     Column("last_told_at", Big),
+    # Until when what people do is gathered, after the first act of a burst was told at once.
+    Column("acts_until", Big),
     Column("created_at", Big, nullable=False),
 )
 Index("ix_groups_due", groups.c.due_at, sqlite_where=groups.c.due_at.is_not(None),
@@ -49,6 +51,10 @@ members = Table(
     # How many steps of `escalate` it has been through since `first_told_at`, and when the next is due.
     Column("escalated", sa.SmallInteger, nullable=False, server_default="0"),
     Column("escalate_at", Big),
+    # How often its identity has come back in the present run, when that run began, and when it was last told critical.
+    Column("returns", Big, nullable=False, server_default="0"),
+    Column("returning_since", Big),
+    Column("critical_at", Big),
     # The last decision, and the `decisions.at` of the row that counts it.
     Column("decided", Text),
     Column("decided_at", Big),

@@ -46,6 +46,11 @@ targets = Table(
     # The thread that digests of the present storm share, and when the last of them was made.
     Column("storm_thread", Text),
     Column("storm_at", Big),
+    # A keyed hash of the settings that its health was learnt under.
+    Column("settings_hash", Text),
+    # When a receiver last said that it is gone, and how many deliveries have ended so one after the other.
+    Column("gone_at", Big),
+    Column("gone_in_a_row", Big, nullable=False, server_default="0"),
     UniqueConstraint("channel", "address", name="uq_targets_address"),
 )
 Index("ix_targets_due", targets.c.channel, targets.c.due_at, sqlite_where=targets.c.due_at.is_not(None),

@@ -1,0 +1,17 @@
+"""What all replicas of an installation share: one row a name."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Table, Text
+
+from notifier.store.schema.base import Big, metadata
+
+# `hold`: deliveries wait since `at`, because of `value`. `silences`: `at` counts their changes. `settings_key`: what
+# targets' settings are hashed with.
+instance = Table(
+    "instance",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text),
+    Column("at", Big, nullable=False),
+)

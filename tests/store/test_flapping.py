@@ -1,0 +1,274 @@
+"""A problem that goes and comes back is told within its limits, in one thread, and by its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.message import Message
+from notifier.domain.route import Route, Step
+from notifier.domain.time import MINUTE, SECOND, Duration, Instant
+from notifier.oncall import actions
+from notifier.oncall.actor import Actor
+from notifier.store import alerting, ledger
+from notifier.store.database import Tx
+from notifier.store.schema import deliveries, groups, notifications
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+PER_INCIDENT = Route(
+    key="root", name="default", channels=("mail",), group_by=("incident",), group_wait=0, group_interval=5 * MINUTE
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One notification: when, its reasons in the order of the message, and its threads."""
+
+    at: Instant
+    reasons: tuple[str, ...]
+    threads: frozenset[str]
+    message: Message
+
+
+@dataclass
+class Flapper:
+    """Opens and resolves one identity; the loops run every `look`."""
+
+    world: World
+    look: Duration = 10 * SECOND
+    severity: str = "error"
+
+    def use(self, tree: Route) -> None:
+        self.world.plan = replace(self.world.plan, tree=tree)
+
+    async def open(self, **fields: Any) -> str:
+        return await self.world.post(severity=self.severity, **fields)
+
+    async def end(self, **fields: Any) -> None:
+        await self.world.post_all([self.world.event(status="resolved", severity=self.severity, **fields)])
+
+    async def wait(self, time: Duration) -> None:
+        """Time passes, and the loops look as often as they do."""
+        await self._loops()
+        while time > 0:
+            by = min(self.look, time)
+            self.world.clock.advance(by)
+            time -= by
+            await self._loops()
+
+    async def _loops(self) -> None:
+        await self.world.attend()
+        while (await self.world.database.write(lambda tx: alerting.flush(tx, self.world.plan))).done:
+            pass
+        balance = await self.world.database.read(ledger.accounting)
+        assert balance.balanced, balance
+
+    async def heard(self) -> list[Heard]:
+        def work(tx: Tx) -> list[Heard]:
+            found = []
+            for row in tx.run(sa.select(notifications).order_by(notifications.c.id)).all():
+                message = Message.from_json(json.loads(row.message))
+                sent = sa.select(deliveries.c.thread).where(deliveries.c.notification == row.id)
+                reasons = tuple(sorted(one.reason.value for one in message.told))
+                threads = frozenset(tx.run(sent).scalars())
+                found.append(Heard(at=row.at, reasons=reasons, threads=threads, message=message))
+            return found
+
+        return await self.world.database.read(work)
+
+
+@pytest.fixture
+def flapper(world: World) -> Flapper:
+    one = Flapper(world)
+    one.use(PER_INCIDENT)
+    return one
+
+
+def reasons(heard: Sequence[Heard]) -> list[tuple[str, ...]]:
+    return [one.reasons for one in heard]
+
+
+async def test_twenty_pairs_within_two_intervals_are_a_few_messages(flapper: Flapper) -> None:
+    """One identity makes at most one message in each `group_interval`, however often it opens and resolves."""
+    for _ in range(20):
+        await flapper.open()
+        await flapper.wait(15 * SECOND)
+        await flapper.end()
+        await flapper.wait(15 * SECOND)
+    heard = await flapper.heard()
+    assert len(heard) <= 3
+    assert all(later.at - earlier.at >= 5 * MINUTE for earlier, later in pairwise(heard))
+    assert len(frozenset.union(*(one.threads for one in heard))) == 2  # one for each of the two recipients
+
+
+@pytest.mark.parametrize("severity", ["error", "critical"])
+@pytest.mark.parametrize("group_by", [("incident",), ("service",)])
+async def test_a_critical_one_is_urgent_once(
+    flapper: Flapper, severity: str, group_by: tuple[str, ...]
+) -> None:
+    """What was told at critical within the last `group_interval` waits like everything else."""
+    flapper.severity = severity
+    flapper.use(replace(PER_INCIDENT, group_by=group_by))
+    for _ in range(12):
+        await flapper.open()
+        await flapper.wait(20 * SECOND)
+        await flapper.end()
+        await flapper.wait(20 * SECOND)
+    heard = await flapper.heard()
+    assert heard
+    assert all(later.at - earlier.at >= 5 * MINUTE for earlier, later in pairwise(heard))
+
+
+async def test_a_first_rise_to_critical_does_not_wait(flapper: Flapper) -> None:
+    """A warning that comes back as critical is told at once."""
+    flapper.severity = "warning"
+    await flapper.open()
+    await flapper.wait(20 * SECOND)
+    await flapper.end()
+    await flapper.wait(20 * SECOND)
+    flapper.severity = "critical"
+    await flapper.open()
+    await flapper.wait(SECOND)
+    assert reasons(await flapper.heard()) == [("opened",), ("reopened", "resolved")]
+
+
+async def test_a_return_before_the_all_clear_is_one_message(flapper: Flapper) -> None:
+    """The old incident is told as resolved and the new one as reopened, together."""
+    first = await flapper.open()
+    await flapper.wait(MINUTE)
+    await flapper.end()
+    await flapper.wait(MINUTE)
+    second = await flapper.open()
+    await flapper.wait(10 * MINUTE)
+    heard = await flapper.heard()
+    assert reasons(heard) == [("opened",), ("reopened", "resolved")]
+    told = {one.reason.value: one.incident.id for one in heard[1].message.told}
+    assert told == {"resolved": first, "reopened": second}
+    assert heard[1].at - heard[0].at == 5 * MINUTE
+
+
+async def test_the_first_all_clear_leaves_and_later_ones_wait(flapper: Flapper) -> None:
+    """After a return within the last hour an all-clear is held for `group_interval`."""
+    await flapper.open()
+    await flapper.wait(10 * MINUTE)
+    await flapper.end()
+    await flapper.wait(SECOND)
+    assert reasons(await flapper.heard()) == [("opened",), ("resolved",)]
+    await flapper.wait(10 * MINUTE)
+    await flapper.open()
+    await flapper.wait(10 * MINUTE)
+    await flapper.end()
+    await flapper.wait(4 * MINUTE)
+    assert reasons(await flapper.heard())[2:] == [("reopened",)]
+    await flapper.wait(MINUTE)
+    assert reasons(await flapper.heard())[2:] == [("reopened",), ("resolved",)]
+
+
+@pytest.mark.parametrize("resolve_after", [0, 20 * MINUTE])
+@pytest.mark.parametrize("group_by", [("incident",), ("service",)])
+async def test_resolve_after_is_the_route_s_word(
+    flapper: Flapper, resolve_after: Duration, group_by: tuple[str, ...]
+) -> None:
+    """Set, it holds the first all-clear as well; zero never waits, not even after a return."""
+    flapper.use(replace(PER_INCIDENT, group_by=group_by, resolve_after=resolve_after))
+    for _ in range(2):
+        await flapper.open()
+        await flapper.wait(10 * MINUTE)
+        before = len(await flapper.heard())
+        await flapper.end()
+        if resolve_after:
+            await flapper.wait(resolve_after - SECOND)
+            assert len(await flapper.heard()) == before
+        await flapper.wait(SECOND)
+        assert reasons(await flapper.heard())[-1] == ("resolved",)
+        await flapper.wait(10 * MINUTE)
+
+
+async def test_what_a_person_resolves_is_told_at_once(flapper: Flapper) -> None:
+    """`resolve_after` waits for machines to change their mind, not for people."""
+    flapper.use(replace(PER_INCIDENT, resolve_after=20 * MINUTE))
+    id_ = await flapper.open()
+    await flapper.wait(MINUTE)
+    ann = Actor(name="ann", key_name="key", project="shop", reach=None, new_id=flapper.world.new_id)
+    await flapper.world.database.write(lambda tx: actions.resolve(tx, ann, id_))
+    await flapper.wait(0)
+    assert reasons(await flapper.heard()) == [("opened",), ("resolved",)]
+
+
+async def test_the_thread_goes_on_for_an_hour_and_then_anew(flapper: Flapper) -> None:
+    """Within an hour of its end it is the same conversation; later a new one that names the old."""
+    for pause in (50 * MINUTE, 70 * MINUTE):
+        await flapper.open()
+        await flapper.wait(10 * MINUTE)
+        await flapper.end()
+        await flapper.wait(pause)
+    await flapper.open()
+    await flapper.wait(10 * MINUTE)
+    heard = await flapper.heard()
+    starts = [one for one in heard if "resolved" not in one.reasons]
+    assert [one.reasons for one in starts] == [("opened",), ("reopened",), ("reopened",)]
+    assert starts[0].threads == starts[1].threads
+    assert starts[1].threads.isdisjoint(starts[2].threads)
+    rows = await flapper.world.database.read(lambda tx: tx.run(sa.select(groups)).all())
+    assert [row.episode for row in rows] == [2]
+
+
+async def test_a_flapping_problem_is_called_one(flapper: Flapper) -> None:
+    """From its third time on a message says how often it has come since when."""
+    began = flapper.world.clock.now()
+    for _ in range(4):
+        await flapper.open()
+        await flapper.wait(6 * MINUTE)
+        await flapper.end()
+        await flapper.wait(6 * MINUTE)
+    told = [one for heard in await flapper.heard() for one in heard.message.told if one.reason == "reopened"]
+    named = [None if one.flapping is None else (one.flapping.times, one.flapping.since) for one in told]
+    assert named == [None, (3, began), (4, began)]
+
+
+async def test_escalation_counts_from_the_first_message_of_the_thread(flapper: Flapper) -> None:
+    """Flapping does not put off the next in line, and a step is taken once."""
+    step = Step(after=15 * MINUTE, channels=("hook",))
+    flapper.use(replace(PER_INCIDENT, escalate=(step, Step(after=30 * MINUTE, channels=("hook",)))))
+    began = flapper.world.clock.now()
+    for _ in range(7):
+        await flapper.open()
+        await flapper.wait(4 * MINUTE + 30 * SECOND)
+        await flapper.end()
+        await flapper.wait(30 * SECOND)
+    escalated = [one.at - began for one in await flapper.heard() if one.reasons == ("escalated",)]
+    assert [at // MINUTE for at in escalated] == [15, 30]
+
+
+async def test_other_problems_are_not_slowed_down(flapper: Flapper) -> None:
+    """A group of its own is limited by its own messages alone."""
+    await flapper.open(fingerprint="one")
+    await flapper.wait(SECOND)
+    await flapper.open(fingerprint="two")
+    await flapper.wait(SECOND)
+    assert reasons(await flapper.heard()) == [("opened",), ("opened",)]
+
+
+async def test_an_incident_in_a_group_of_the_old_key_stays_there(flapper: Flapper) -> None:
+    """An incident that was open when the keys of such groups changed is not told twice when it gets worse."""
+    await flapper.open()
+    await flapper.wait(MINUTE)
+
+    def rename(tx: Tx) -> None:
+        for table, column in (("groups", "id"), ("members", "group_id"), ("threads", "group_id")):
+            tx.run(sa.text(f"UPDATE {table} SET {column} = 'the old key'"))
+
+    await flapper.world.database.write(rename)
+    flapper.severity = "critical"
+    await flapper.open()
+    await flapper.wait(MINUTE)
+    heard = await flapper.heard()
+    assert [(one.reasons, one.message.group) for one in heard[1:]] == [(("severity_raised",), "the old key")]

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from notifier.api import (
     actions,
+    bulk,
     channels,
     config,
     deliveries,
@@ -35,6 +36,7 @@ def routers() -> tuple[APIRouter, ...]:
     return (
         incidents.router,
         actions.router,
+        bulk.router,
         timelines.router,
         silences.router,
         deliveries.router,

@@ -11,16 +11,22 @@ from notifier.cli.service import Service, connect
 from notifier.cli.session import Exit, Failure, Session
 from notifier.cli.words import as_json, table
 
+_SKIPPED = {
+    "unknown": "there is no such incident",
+    "resolved": "it is resolved",
+    "already": "that was done before",
+    "taken": "somebody else has it",
+}
 COLUMNS = ("number", "id", "state", "severity", "count", "acknowledged_by", "title")
 
 
 def add(commands: Subparsers) -> None:
     """Into the family `incidents`."""
-    parser = _command(commands, "acknowledge", "say that you have incidents: repeats and escalation stop")
+    parser = _many(commands, "acknowledge", "say that you have incidents: repeats and escalation stop")
     add_until(parser, required=False)
-    parser = _command(commands, "snooze", "tell nothing but their resolution for a while")
+    parser = _many(commands, "snooze", "tell nothing but their resolution for a while")
     add_until(parser, required=True)
-    _command(commands, "resolve", "say that incidents are over")
+    _many(commands, "resolve", "say that incidents are over")
     _command(commands, "reopen", "say that incidents are not over, or that nobody has them any more")
     parser = command(commands, "note", note, "write a note into an incident's timeline")
     parser.add_argument("id", metavar="ID")
@@ -28,9 +34,20 @@ def add(commands: Subparsers) -> None:
     _signed(parser)
 
 
-def _command(commands: Subparsers, name: str, summary: str) -> Parser:
-    parser = command(commands, name, acting(name), summary)
-    parser.add_argument("ids", nargs="+", metavar="ID", help="ids or numbers")
+def _many(commands: Subparsers, name: str, summary: str) -> Parser:
+    """A command that takes a query as well, and then acts on all that it finds in one call."""
+    parser = _command(commands, name, summary, run=found_or_named(name), least="*")
+    parser.add_argument(
+        "--query", metavar="Q", help="on what is unresolved and matches: 'service=\"billing\" timeout'"
+    )
+    return parser
+
+
+def _command(
+    commands: Subparsers, name: str, summary: str, *, run: Run | None = None, least: str = "+"
+) -> Parser:
+    parser = command(commands, name, run or acting(name), summary)
+    parser.add_argument("ids", nargs=least, metavar="ID", help="ids or numbers")
     _signed(parser)
     parser.set_defaults(until=None, span=None)
     return parser
@@ -59,6 +76,32 @@ def acting(action: str) -> Run:
         return Exit.NO if refused else Exit.OK
 
     return run
+
+
+def found_or_named(action: str) -> Run:
+    """A command that does this to the incidents that are named, or to those that `--query` finds."""
+
+    def run(arguments: Arguments, session: Session) -> Exit:
+        if arguments.query is None and arguments.ids:
+            return acting(action)(arguments, session)
+        if arguments.query is None or arguments.ids:
+            raise Failure(Exit.USAGE, "give ids, or --query, and not both")
+        body = _body(arguments, until=until_of(arguments), q=arguments.query)
+        with connect(session, arguments.config) as service:
+            answer = service.post(f"/v1/incidents/{action}", body)
+        _show_many(answer, arguments, session)
+        return Exit.NO if answer["skipped"] else Exit.OK
+
+    return run
+
+
+def _show_many(answer: Any, arguments: Arguments, session: Session) -> None:
+    if arguments.json:
+        session.put(as_json(answer))
+        return
+    session.put(f"done: {answer['done']}")
+    for skipped in answer["skipped"]:
+        session.put(f"skipped: {skipped['id']} ({_SKIPPED[skipped['reason']]})")
 
 
 def note(arguments: Arguments, session: Session) -> Exit:

@@ -27,7 +27,7 @@ _BY_ITSELF = {"auto": "by itself, for no more events came", "event": "by an even
 
 def acknowledge(tx: Tx, actor: Actor, name: str, *, until: Instant | None = None) -> str:
     """Somebody has it: repeats and escalation stop, until then or until it is reopened."""
-    _checked(until, tx.now)
+    check_until(until, tx.now)
     one = _locked(tx, actor, name)
     if one.state is State.RESOLVED:
         raise _over(one, "reopen it if it is not over")
@@ -43,7 +43,7 @@ def acknowledge(tx: Tx, actor: Actor, name: str, *, until: Instant | None = None
 
 def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
     """Tell nothing but its resolution until then."""
-    _checked(until, tx.now)
+    check_until(until, tx.now)
     one = _locked(tx, actor, name)
     if one.state is State.RESOLVED:
         raise _over(one, "there is nothing to snooze")
@@ -120,7 +120,8 @@ def moment(text: str) -> Instant:
     return at
 
 
-def _checked(until: Instant | None, now: Instant) -> None:
+def check_until(until: Instant | None, now: Instant) -> None:
+    """`Unreadable` where an acknowledgement or a snooze cannot last until then."""
     if until is None:
         return
     if until <= now:

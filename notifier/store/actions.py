@@ -1,23 +1,26 @@
 """What people do to incidents, row by row, and what of it ends by itself.
 
-Every function that changes an incident also makes its groups due at once (`hurry`): who acts sees it told.
+Every function that changes incidents also makes their groups due: the first act of a burst at once, so that who acts
+sees it told, and what follows together at the burst's end (`hurry`). All take the incidents of one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from notifier.domain.incident import State
-from notifier.domain.time import Instant
+from notifier.domain.time import SECOND, Duration, Instant
 from notifier.store.alerting.plan import Progress
 from notifier.store.database import Tx
 from notifier.store.schema import OPEN, groups, incidents, members
 
 EXPIRED_AT_ONCE = 500
+GATHERED: Duration = 3 * SECOND
+"""What people do to a group within this time of a first act is told together at its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +46,32 @@ class Standing:
     resolved_at: Instant | None
 
 
+def lock_all(tx: Tx, names: Collection[str | int], *, project: str | None) -> dict[str | int, Standing]:
+    """The incidents with these ids or numbers, each under its name, locked in the order of their numbers."""
+    numbers = [name for name in names if isinstance(name, int)]
+    ids = [name for name in names if not isinstance(name, int)]
+    rows = _lock(tx, sa.or_(incidents.c.number.in_(numbers), incidents.c.id.in_(ids)), project)
+    found: dict[str | int, Standing] = {}
+    for row in rows:
+        found[row.id] = found[row.number] = _standing(row, tx.now)
+    return {name: found[name] for name in names if name in found}
+
+
 def lock(tx: Tx, name: str | int, *, project: str | None) -> Standing | None:
     """The incident with this id, or number where it is an integer, for this transaction alone; None: there is none.
 
     Of two people who act at once, the second waits here, and then sees what the first has done.
     """
     key = incidents.c.number if isinstance(name, int) else incidents.c.id
-    query = sa.select(incidents).where(key == name).with_for_update()
+    rows = _lock(tx, key == name, project)
+    return _standing(rows[0], tx.now) if rows else None
+
+
+def _lock(tx: Tx, these: sa.ColumnElement[bool], project: str | None) -> Sequence[sa.Row[Any]]:
+    query = sa.select(incidents).where(these).order_by(incidents.c.number).with_for_update()
     if project is not None:
         query = query.where(incidents.c.project == project)
-    row = tx.run(query).one_or_none()
-    return None if row is None else _standing(row, tx.now)
+    return tx.run(query).all()
 
 
 def _standing(row: sa.Row[Any], now: Instant) -> Standing:
@@ -82,31 +100,34 @@ def _over(until: Instant | None, now: Instant) -> bool:
     return until is not None and until <= now
 
 
-def acknowledge(tx: Tx, one: Standing, *, by: str, until: Instant | None) -> None:
+def acknowledge(tx: Tx, *taken: Standing, by: str, until: Instant | None) -> None:
     """Repeats and escalation stop: until then, or until somebody reopens it."""
-    since = tx.now if one.acknowledged_at is None or one.state is State.OPEN else one.acknowledged_at
+    held = sa.and_(
+        incidents.c.state == State.ACKNOWLEDGED.value,
+        sa.or_(incidents.c.acknowledged_until.is_(None), incidents.c.acknowledged_until > tx.now),
+    )
     _change(
         tx,
-        one,
+        *taken,
         state=State.ACKNOWLEDGED.value,
         acknowledged_by=by,
-        acknowledged_at=since,
+        acknowledged_at=sa.case((held, incidents.c.acknowledged_at), else_=tx.now),
         acknowledged_until=until,
     )
 
 
-def snooze(tx: Tx, one: Standing, *, by: str, until: Instant) -> None:
+def snooze(tx: Tx, *snoozed: Standing, by: str, until: Instant) -> None:
     """Nothing but its resolution is told until then."""
-    _change(tx, one, snoozed_by=by, snoozed_until=until)
+    _change(tx, *snoozed, snoozed_by=by, snoozed_until=until)
 
 
-def resolve(tx: Tx, one: Standing, *, by: str) -> None:
+def resolve(tx: Tx, *ended: Standing, by: str) -> None:
     """It is over. Who had acknowledged it stays known."""
     _change(
         tx,
-        one,
+        *ended,
         state=State.RESOLVED.value,
-        closed=one.number,
+        closed=incidents.c.number,
         resolved_at=tx.now,
         resolved_by=by,
         waiting=0,
@@ -114,7 +135,7 @@ def resolve(tx: Tx, one: Standing, *, by: str) -> None:
         snoozed_by=None,
         snoozed_until=None,
     )
-    _attend(tx, one)
+    _attend(tx, *ended)
 
 
 def reopen(tx: Tx, one: Standing, *, by: str) -> None:
@@ -152,8 +173,12 @@ def successor(tx: Tx, one: Standing) -> int | None:
     return tx.run(newest).scalar()
 
 
-def hurry(tx: Tx, *numbers: int) -> None:
-    """Let every group that tells of these incidents look at them at once. The incidents' rows are locked already."""
+def hurry(tx: Tx, *numbers: int, by_hand: bool = True) -> None:
+    """Let every group that tells of these incidents look at them. The incidents' rows are locked already.
+
+    What was done `by_hand` is gathered: a group's first act is told at once, and acts that follow within `GATHERED`
+    wait for its end.
+    """
     of_incidents = members.c.incident.in_(numbers)
     in_groups = sa.select(members.c.group_id).where(of_incidents)
     # Groups before members: a flush holds its group while it writes what it decided about the members.
@@ -164,8 +189,13 @@ def hurry(tx: Tx, *numbers: int) -> None:
     if not ids:
         return
     tx.run(sa.update(members).where(of_incidents).values(changed_at=tx.now))
-    later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > tx.now)
-    tx.run(sa.update(groups).where(groups.c.id.in_(ids), later).values(due_at=tx.now))
+    gathering = sa.and_(groups.c.acts_until.is_not(None), groups.c.acts_until > tx.now, sa.literal(by_hand))
+    at = sa.case((gathering, groups.c.acts_until), else_=tx.now)
+    later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > at)
+    values: dict[str, object] = {"due_at": sa.case((later, at), else_=groups.c.due_at)}
+    if by_hand:
+        values["acts_until"] = sa.case((gathering, groups.c.acts_until), else_=tx.now + GATHERED)
+    tx.run(sa.update(groups).where(groups.c.id.in_(ids)).values(**values))
     tx.signal("groups")
 
 
@@ -190,7 +220,7 @@ def expire(tx: Tx) -> Progress:
                 state=State.OPEN.value, acknowledged_by=None, acknowledged_at=None, acknowledged_until=None
             )
         )
-        hurry(tx, *ended)
+        hurry(tx, *ended, by_hand=False)
     more = len(rows) == EXPIRED_AT_ONCE
     next_at = tx.run(sa.select(sa.func.min(until)).where(until.is_not(None))).scalar()
     return Progress(done=len(ended), more=more, next_at=next_at)
@@ -203,13 +233,15 @@ def _forget(tx: Tx, numbers: Sequence[int]) -> None:
         )
 
 
-def _change(tx: Tx, one: Standing, **values: object) -> None:
-    tx.run(sa.update(incidents).where(incidents.c.number == one.number).values(**values))
-    hurry(tx, one.number)
+def _change(tx: Tx, *changed: Standing, **values: object) -> None:
+    numbers = [incident.number for incident in changed]
+    tx.run(sa.update(incidents).where(incidents.c.number.in_(numbers)).values(**values))
+    hurry(tx, *numbers)
 
 
-def _attend(tx: Tx, one: Standing) -> None:
+def _attend(tx: Tx, *changed: Standing) -> None:
     """What depends on whether it is over must be looked at, as after an event that resolves or reopens."""
     soon = sa.func.coalesce(incidents.c.attention_at, tx.now)
-    tx.run(sa.update(incidents).where(incidents.c.number == one.number).values(attention_at=soon))
+    numbers = [incident.number for incident in changed]
+    tx.run(sa.update(incidents).where(incidents.c.number.in_(numbers)).values(attention_at=soon))
     tx.signal("attention")

@@ -143,3 +143,52 @@ async def test_actions_need_manage_and_their_own_project(desk: Desk, action: str
         assert answer.status_code == status, answer.text
     answer = await desk.post(f"/v1/incidents/{id_}/{action}", {**(body or {}), "untill": "x"})
     assert answer.status_code == 422
+
+
+async def test_one_call_acts_on_many(desk: Desk) -> None:
+    """`ids` or `q`: how many it was done to, and which were skipped and why."""
+    first, second = await _told(desk), await desk.world.post("another")
+    path = "/v1/incidents/acknowledge"
+    answer = await desk.post(path, {"ids": [first, 2, "no-such"], "actor": "ada", "until": _later(desk)})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {"done": 2, "skipped": [{"id": "no-such", "reason": "unknown"}]}
+    (entry,) = await _entries(desk, second)
+    assert (entry.actor, entry.key_name) == ("ada", "manager")
+    answer = await desk.post("/v1/incidents/snooze", {"q": 'service="billing"', "until": _later(desk)})
+    assert answer.json() == {"done": 2, "skipped": []}
+    answer = await desk.post("/v1/incidents/resolve", {"q": "another"})
+    assert answer.json() == {"done": 1, "skipped": []}
+    answer = await desk.post("/v1/incidents/resolve", {"ids": [second]})
+    assert answer.json() == {"done": 0, "skipped": [{"id": second, "reason": "already"}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"ids": []},
+        {"ids": ["1"], "q": "x"},
+        {"q": ""},
+        {"q": "{}"},
+        {"q": 'a=~"("'},
+        {"ids": ["1"] * 1_001},
+        {"ids": [0]},
+        {"ids": [None]},
+        {"ids": ["1"], "until": "yesterday"},
+        {"ids": ["1"], "until": "2001-01-01T00:00:00Z"},
+        {"ids": ["1"], "surprise": 1},
+    ],
+)
+async def test_a_wrong_choice_of_many_is_422(desk: Desk, body: dict[str, Any]) -> None:
+    """With a sentence, and nothing done; reading is not enough to act."""
+    id_ = await _told(desk)
+    answer = await desk.post("/v1/incidents/acknowledge", body)
+    assert answer.status_code == 422, answer.text
+    assert not await _entries(desk, id_)
+
+
+async def test_acting_on_many_needs_the_right_to_manage(desk: Desk) -> None:
+    """A key that reads may not act, whatever the incidents."""
+    for action in ("acknowledge", "snooze", "resolve"):
+        answer = await desk.post(f"/v1/incidents/{action}", {"ids": ["1"]}, key="reader")
+        assert answer.status_code == 403

@@ -96,3 +96,24 @@ def test_a_note_is_one_argument(api: Api, shell: Shell) -> None:
 def test_spans(text: str, millis: int) -> None:
     """Whole numbers, the largest unit first."""
     assert span(text) == millis
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "resolve"])
+def test_a_query_is_one_call(api: Api, shell: Shell, action: str) -> None:
+    """What was skipped is named in words, and the answer is then no."""
+    skipped = [{"id": "i-7", "reason": "taken"}]
+    api.answer(f"POST /v1/incidents/{action}", {"done": 40, "skipped": skipped})
+    result = shell("incidents", action, "--query", 'service="billing"', "--actor", "ada")
+    assert (result.status, result.err) == (1, "")
+    assert result.out.splitlines() == ["done: 40", "skipped: i-7 (somebody else has it)"]
+    assert api.asked[-1].document == {"q": 'service="billing"', "actor": "ada"}
+    shown = json.loads(shell("incidents", action, "--query", "x", "--json").out)
+    assert shown == {"done": 40, "skipped": skipped}
+
+
+@pytest.mark.parametrize("arguments", [(), ("1", "--query", "x")])
+def test_ids_or_a_query(shell: Shell, arguments: tuple[str, ...]) -> None:
+    """Neither and both are wrong usage."""
+    result = shell("incidents", "resolve", *arguments)
+    assert (result.status, result.out) == (2, "")
+    assert "give ids, or --query, and not both" in result.err

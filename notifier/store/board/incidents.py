@@ -16,7 +16,7 @@ from notifier.domain.incident import Incident, State
 from notifier.domain.matcher import Matcher, meet
 from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Dialect, Tx
-from notifier.store.schema import events, incidents
+from notifier.store.schema import OPEN, events, incidents
 
 SCANNED_AT_ONCE = 1_000
 SCANNED_AT_MOST = 20_000
@@ -32,6 +32,7 @@ class IncidentSearch:
 
     project: str
     state: State | None = None
+    unresolved: bool = False
     matchers: tuple[Matcher, ...] = ()
     words: tuple[str, ...] = ()
 
@@ -93,6 +94,18 @@ def find_incidents(
     return Page(items=tuple(incident_of(row, url) for row in rows), next_key=next_key)
 
 
+def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], int]:
+    """The ids of at most so many incidents that match, newest first, and how many do."""
+    first, after = _numbers(tx, search, None, most)
+    count = len(first)
+    while after is not None:
+        found, after = _numbers(tx, search, after, SCANNED_AT_MOST)
+        count += len(found)
+        first += found[: most - len(first)]
+    ids = sa.select(incidents.c.id).where(incidents.c.number.in_(first)).order_by(incidents.c.number.desc())
+    return list(tx.run(ids).scalars()), count
+
+
 def find_events(tx: Tx, number: int, *, after: Key | None, limit: int) -> Page[Mapping[str, Any]]:
     """The samples of one incident as documents, newest first."""
     rows = tx.run(
@@ -134,6 +147,8 @@ def _narrowed(dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher]
     )
     if search.state is not None:
         query = query.where(incidents.c.state == search.state.value)
+    if search.unresolved:
+        query = query.where(incidents.c.closed == OPEN)
     for matcher in exact:
         value = sa.func.coalesce(label(dialect, matcher.name), "")
         query = query.where(value == matcher.value if matcher.op == "=" else value != matcher.value)

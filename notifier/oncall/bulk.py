@@ -1,0 +1,166 @@
+"""One act on many incidents: what can be done is done in one transaction, and what cannot is named with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, Protocol
+
+from notifier.domain.incident import State
+from notifier.domain.time import Instant, rfc3339
+from notifier.oncall import actions, search
+from notifier.oncall.actor import Actor
+from notifier.oncall.errors import Unreadable
+from notifier.oncall.incidents import key
+from notifier.store import actions as rows
+from notifier.store import board
+from notifier.store.actions import Standing
+from notifier.store.database import Database, Tx
+
+AT_MOST = 1_000
+
+Reason = Literal["unknown", "resolved", "already", "taken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """One incident that the act was not done to. `id` is the name that the caller gave it, or its id."""
+
+    id: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How many incidents the act was done to, and which it was not."""
+
+    done: int
+    skipped: tuple[Skipped, ...]
+
+
+class Act(Protocol):
+    """What is done to each: `name` is the audit's word, `detail` its further one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def detail(self) -> str | None: ...
+    def check(self, now: Instant) -> None: ...
+    def refused(self, incident: Standing, by: str) -> Reason | None: ...
+    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """Somebody has them: until that moment, or until they are reopened."""
+
+    until: Instant | None = None
+    name: str = "acknowledge"
+
+    @property
+    def detail(self) -> str | None:
+        return None if self.until is None else f"until {rfc3339(self.until)}"
+
+    def check(self, now: Instant) -> None:
+        actions.check_until(self.until, now)
+
+    def refused(self, incident: Standing, by: str) -> Reason | None:
+        if incident.state is State.RESOLVED:
+            return "resolved"
+        if incident.state is not State.ACKNOWLEDGED:
+            return None
+        if incident.acknowledged_by != by:
+            return "taken"
+        return "already" if incident.acknowledged_until == self.until else None
+
+    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None:
+        rows.acknowledge(tx, *incidents, by=by, until=self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snooze:
+    """Nothing but their resolution is told until then."""
+
+    until: Instant
+    name: str = "snooze"
+
+    @property
+    def detail(self) -> str | None:
+        return f"until {rfc3339(self.until)}"
+
+    def check(self, now: Instant) -> None:
+        actions.check_until(self.until, now)
+
+    def refused(self, incident: Standing, by: str) -> Reason | None:
+        if incident.state is State.RESOLVED:
+            return "resolved"
+        if incident.snoozed_until is None:
+            return None
+        if incident.snoozed_by != by:
+            return "taken"
+        return "already" if incident.snoozed_until == self.until else None
+
+    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None:
+        rows.snooze(tx, *incidents, by=by, until=self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """They are over."""
+
+    name: str = "resolve"
+    detail: str | None = None
+
+    def check(self, now: Instant) -> None:
+        pass
+
+    def refused(self, incident: Standing, by: str) -> Reason | None:
+        if incident.state is not State.RESOLVED:
+            return None
+        return "already" if incident.resolved_by == by else "resolved"
+
+    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None:
+        rows.resolve(tx, *incidents, by=by)
+
+
+async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> Outcome:
+    """Act on the incidents with these ids or numbers; names that are given twice count once."""
+    return await database.write(partial(_perform, actor=actor, act=act, names=tuple(dict.fromkeys(names))))
+
+
+async def on_found(database: Database, actor: Actor, act: Act, q: str) -> Outcome:
+    """Act on what is unresolved and meets a query, as `search` reads it; `Unreadable` where that is over `AT_MOST`."""
+    terms = search.read(q)
+    if not terms.matchers and not terms.words:
+        raise Unreadable("q", "an empty query would act on everything: give a matcher or a word")
+    query = board.IncidentSearch(
+        project=actor.project, unresolved=True, matchers=terms.matchers, words=terms.words
+    )
+    ids, count = await database.read(lambda tx: board.matching(tx, query, most=AT_MOST))
+    if count > AT_MOST:
+        raise Unreadable(
+            "q",
+            f"{count:,} incidents match, and one call acts on at most {AT_MOST:,}: nothing was done, narrow it",
+        )
+    return await database.write(partial(_perform, actor=actor, act=act, names=ids))
+
+
+def _perform(tx: Tx, actor: Actor, act: Act, names: Sequence[str]) -> Outcome:
+    act.check(tx.now)
+    keys = {name: key(name) for name in names}
+    found = rows.lock_all(tx, {one for one in keys.values() if one is not None}, project=actor.reach)
+    skipped: list[Skipped] = []
+    chosen: dict[int, Standing] = {}
+    for name in names:
+        incident = found.get(keys[name]) if keys[name] is not None else None  # type: ignore[arg-type] # not None
+        reason = "unknown" if incident is None else act.refused(incident, actor.name)
+        if incident is not None and reason is None and incident.number not in chosen:
+            chosen[incident.number] = incident
+        else:
+            skipped.append(Skipped(id=name, reason=reason or "already"))
+    if chosen:
+        act.do(tx, list(chosen.values()), actor.name)
+        for incident in chosen.values():
+            actor.record(tx, act.name, incident.id, act.detail)
+    return Outcome(done=len(chosen), skipped=tuple(skipped))

@@ -192,7 +192,7 @@ def _changed(member: Member, route: Route, now: Instant) -> Verdict:
         if is_taken(member):
             return _tell(member, Reason.ACKNOWLEDGED, None)
         return Settled(state=State.ACKNOWLEDGED, repeat_at=None)
-    if member.told_state is State.ACKNOWLEDGED and (member.reopened_at or 0) > told_at:
+    if member.told_state is State.ACKNOWLEDGED and _reopened_since(member, told_at):
         return _tell(member, Reason.REOPENED, repeat_at)
     return _repeat(member, route, now, told_at + route.repeat_interval)
 
@@ -288,7 +288,12 @@ def is_by_hand(member: Member) -> bool:
         return member.told_at is None or is_taken(member)
     if member.state is State.RESOLVED:
         return member.by_hand
-    return (member.reopened_at or 0) > (member.told_at or 0) and member.told_state is not State.OPEN
+    return _reopened_since(member, member.told_at or 0) and member.told_state is not State.OPEN
+
+
+def _reopened_since(member: Member, told_at: Instant) -> bool:
+    """Whether a person has reopened it since then, and nobody has acknowledged it after that."""
+    return (member.reopened_at or 0) > max(told_at, member.acknowledged_at or 0)
 
 
 def group_reason(reasons: Sequence[Reason]) -> Reason | None:

@@ -117,8 +117,9 @@ def acknowledge(tx: Tx, *taken: Standing, by: str, until: Instant | None) -> Non
 
 
 def snooze(tx: Tx, *snoozed: Standing, by: str, until: Instant) -> None:
-    """Nothing but its resolution is told until then."""
-    _change(tx, *snoozed, snoozed_by=by, snoozed_until=until)
+    """Nothing but their resolution is told until then. The act itself is not told, and so not gathered."""
+    _write(tx, snoozed, snoozed_by=by, snoozed_until=until)
+    hurry(tx, *(incident.number for incident in snoozed), by_hand=False)
 
 
 def resolve(tx: Tx, *ended: Standing, by: str) -> None:
@@ -216,9 +217,7 @@ def expire(tx: Tx) -> Progress:
         tx.run(
             sa.update(incidents)
             .where(incidents.c.number.in_(ended))
-            .values(
-                state=State.OPEN.value, acknowledged_by=None, acknowledged_at=None, acknowledged_until=None
-            )
+            .values(state=State.OPEN.value, acknowledged_by=None, acknowledged_until=None)
         )
         hurry(tx, *ended, by_hand=False)
     more = len(rows) == EXPIRED_AT_ONCE
@@ -234,14 +233,17 @@ def _forget(tx: Tx, numbers: Sequence[int]) -> None:
 
 
 def _change(tx: Tx, *changed: Standing, **values: object) -> None:
+    _write(tx, changed, **values)
+    hurry(tx, *(incident.number for incident in changed))
+
+
+def _write(tx: Tx, changed: Sequence[Standing], **values: object) -> None:
     numbers = [incident.number for incident in changed]
     tx.run(sa.update(incidents).where(incidents.c.number.in_(numbers)).values(**values))
-    hurry(tx, *numbers)
 
 
 def _attend(tx: Tx, *changed: Standing) -> None:
     """What depends on whether it is over must be looked at, as after an event that resolves or reopens."""
     soon = sa.func.coalesce(incidents.c.attention_at, tx.now)
-    numbers = [incident.number for incident in changed]
-    tx.run(sa.update(incidents).where(incidents.c.number.in_(numbers)).values(attention_at=soon))
+    _write(tx, changed, attention_at=soon)
     tx.signal("attention")

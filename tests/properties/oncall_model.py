@@ -10,8 +10,9 @@ from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.message import Message, Told
 from notifier.domain.notification import Reason
-from notifier.domain.time import DAY, MINUTE, Duration, Instant
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
+GATHERED: Duration = 3 * SECOND
 ACKNOWLEDGED, OPEN, RESOLVED = State.ACKNOWLEDGED, State.OPEN, State.RESOLVED
 
 
@@ -64,9 +65,12 @@ class Problem:
 
     id: str
     service: str
+    name: str
     severity: Severity
-    reopened: bool
+    opened_at: Instant
+    previous: Problem | None
     state: State = OPEN
+    resolved_at: Instant = -1
     count: int = 0
     region: bool = True
     routed: int = -1
@@ -79,6 +83,20 @@ class Problem:
     reopened_by: str | None = None
     reopened_at: Instant = -1
     urged: bool = False
+
+    @property
+    def reopened(self) -> bool:
+        return self.previous is not None
+
+    @property
+    def identity(self) -> str:
+        return f"{self.service} {self.name}"
+
+    @property
+    def flaps(self) -> bool:
+        """It was resolved by a machine within an hour of its coming back: its all-clear waits."""
+        lately = self.resolved_at - self.opened_at <= HOUR
+        return self.state is RESOLVED and self.resolved_by == "event" and self.reopened and lately
 
     @property
     def labels(self) -> set[tuple[str, str]]:
@@ -99,10 +117,14 @@ class Heard:
 
 @dataclass
 class Group:
-    """When one route has told of what it groups; `last` counts what was told before its members came here."""
+    """When one route has told of what it groups; `last` counts what was told before its members came here.
+
+    Until `acts_until` what people do is gathered.
+    """
 
     own: Instant | None = None
     last: Instant | None = None
+    acts_until: Instant = -1
 
 
 @dataclass(eq=False)
@@ -112,7 +134,8 @@ class Member:
     `noticed`: when the loops first saw its `news`, what is still to be told; `critical`: that it is critical. `held`:
     a mute has certainly held something of it, `perhaps`: it may have. `muted_by` is what did so last, `free`: since
     when nothing does. `moved`: when it came here, `began`: first told since it was over, `steps`: how many have fired
-    since.
+    since. `critical_told`: when its identity was last told at critical here, `slow`: it therefore waits like the rest.
+    `act_due`: when what a person did last must be told.
     """
 
     problem: Problem
@@ -130,15 +153,27 @@ class Member:
     began: Instant | None = None
     steps: int = 0
     targets: set[str] = field(default_factory=set)
+    critical_told: Instant | None = None
+    slow: bool = False
+    act_due: Instant = -1
 
     @property
     def last(self) -> Heard | None:
         return self.heard[-1] if self.heard else None
 
     @property
-    def newly_critical(self) -> bool:
+    def is_going_on(self) -> bool:
+        return self.last is not None and self.last.reason is not Reason.RESOLVED
+
+    @property
+    def is_critical_news(self) -> bool:
         told = self.last is not None and self.last.severity is Severity.CRITICAL
         return self.problem.severity is Severity.CRITICAL and self.problem.state is not RESOLVED and not told
+
+    def newly_critical(self, now: Instant, interval: Duration) -> bool:
+        """What its identity was told as within the interval is no news."""
+        lately = self.critical_told is not None and now < self.critical_told + interval
+        return self.is_critical_news and not lately
 
 
 class Model:
@@ -179,19 +214,27 @@ class Model:
     # What happens
 
     def posted(
-        self, service: str, name: str, severity: Severity, region: str, over: bool, answer: str | None
+        self,
+        service: str,
+        name: str,
+        severity: Severity,
+        region: str,
+        over: bool,
+        answer: str | None,
+        now: Instant,
     ) -> None:
         """One event, and the incident that the answer named."""
         known = self.newest.get((service, name))
         if over:
             if known is not None and known.state is not RESOLVED:
                 known.state, known.resolved_by, known.urged = RESOLVED, "event", False
+                known.resolved_at = now
             return
         self.accepted += 1
         if known is None or known.state is RESOLVED:
             assert answer is not None
             assert answer not in self.problems
-            known = Problem(answer, service, severity, known is not None, region=region == "eu")
+            known = Problem(answer, service, name, severity, now, known, region=region == "eu")
             self.problems[answer] = self.newest[service, name] = known
         assert answer == known.id
         known.count += 1
@@ -205,6 +248,17 @@ class Model:
             if one.state is ACKNOWLEDGED and until is not None and until <= now:
                 one.state, one.acknowledged_by, one.acknowledged_until = OPEN, None, None
                 self.seen["an acknowledgement ran out"] += 1
+
+    def acted(self, one: Problem, now: Instant) -> None:
+        """A person has changed it: the first act of a group is told at once, those of the next three seconds then."""
+        if one.state is RESOLVED:
+            one.resolved_at = now
+        for member in self.members.values():
+            if member.problem is one:
+                gathered = now < member.group.acts_until
+                member.act_due = member.group.acts_until if gathered else now
+                self.seen["an act was gathered"] += gathered
+                member.group.acts_until = member.group.acts_until if gathered else now + GATHERED
 
     def acknowledge(self, one: Problem, actor: str, until: Instant | None, now: Instant) -> str:
         """`done`, `same`, or the state that refuses it."""
@@ -298,7 +352,10 @@ class Model:
             return False
         # What was held waits for its group like all that is unmuted, and what has moved begins anew.
         if self._by_hand(member, news) and not member.perhaps and member.moved != now:
-            return True
+            return now >= member.act_due
+        one = member.problem
+        if one.flaps and now < one.resolved_at + self.slowest("group_interval", one.resolved_at):
+            return False
         noticed = max(member.noticed, member.moved)
         wait = 0 if news is Reason.REPEATED else self.slowest("group_wait", member.noticed)
         if member.critical is not None:
@@ -316,18 +373,40 @@ class Model:
             if one.routed < 0 or (one.state is not RESOLVED and one.severity.rank > one.routed):
                 one.routed = max(one.routed, one.severity.rank)
                 for route in self.config.of(one.service):
-                    self._join(one, route, now)
+                    if (one.id, route) not in self.members:
+                        self._carry(self._join(one, route, now))
         self._follow(now)
         for member in self.members.values():
             news = self.news(member, now)
             if news is not member.news or member.noticed is None:
                 member.news, member.noticed = news, None if news is None else now
-            member.critical = (member.critical or now) if member.newly_critical else None
+            interval = self.slowest("group_interval", member.critical_told or 0)
+            if not member.is_critical_news:
+                member.critical, member.slow = None, False
+            elif member.critical is None and not member.newly_critical(now, interval):
+                member.slow = True
+            elif not member.slow:
+                member.critical = member.critical or now
 
     def _join(self, one: Problem, route: str, now: Instant) -> Member:
         each = route == "log" or (route == "root" and self.each)
-        group = self.groups.setdefault((route, one.id if each else ""), Group())
+        group = self.groups.setdefault((route, one.identity if each else ""), Group())
         return self.members.setdefault((one.id, route), Member(one, route, group, moved=now))
+
+    def _carry(self, member: Member) -> None:
+        """An incident that is a return goes on where the one before it was in the same group."""
+        one, before = member.problem, member.problem.previous
+        last = None if before is None else self.members.get((before.id, member.route))
+        if before is None or last is None or last.group is not member.group:
+            return
+        member.critical_told = last.critical_told
+        kept = max(HOUR, 4 * self.config.group_interval)
+        if one.opened_at - before.resolved_at > kept:
+            return
+        own = member.route == "log" or (member.route == "root" and self.each)
+        if own or any(other.group is member.group and other.is_going_on for other in self.members.values()):
+            member.began, member.steps = last.began, last.steps
+            self.seen["an escalation went on"] += member.began is not None
 
     def _follow(self, now: Instant) -> None:
         """Members of routes that are gone go where the present tree sends them, with all that was told."""
@@ -348,6 +427,7 @@ class Model:
             new.heard, new.began, new.steps = list(old.heard), old.began, old.steps
             new.news, new.noticed, new.critical, new.held = old.news, old.noticed, old.critical, old.held
             new.muted_by, new.free = old.muted_by, old.free
+            new.critical_told = old.critical_told
         if old.heard and old.heard[-1].reason is not Reason.RESOLVED:
             new.targets |= old.targets
         new.moved, new.perhaps = now, perhaps
@@ -367,8 +447,10 @@ class Model:
             return
         self._spaced(group, message, told)
         group.own = group.last = message.at
+        back = {member.problem.identity for member, _ in told if member.problem.state is not RESOLVED}
         for member, one in told:
             self._allowed(member, one, message.at, targets)
+            self._waited(member, back, message.at)
             self._remember(member, one, message.at, targets)
 
     def _spaced(self, group: Group, message: Message, told: list[tuple[Member, Told]]) -> None:
@@ -377,7 +459,9 @@ class Model:
             return
         hurried = [
             one.reason in {Reason.REPEATED, Reason.ACKNOWLEDGED}
-            or member.newly_critical
+            or member.newly_critical(
+                message.at, self.fastest("group_interval", member.critical_told or group.own)
+            )
             or member.problem.urged
             for member, one in told
         ]
@@ -409,11 +493,26 @@ class Model:
         if reason is Reason.RESOLVED or acknowledged:
             assert targets >= member.targets, "somebody who has heard of it was not told"
 
+    def _waited(self, member: Member, back: set[str], now: Instant) -> None:
+        """The all-clear of what came back lately is held, unless the problem is back again."""
+        one = member.problem
+        if not one.flaps:
+            return
+        if one.identity in back:
+            self.seen["back before the all-clear"] += 1
+        else:
+            assert now >= one.resolved_at + self.fastest("group_interval", one.resolved_at)
+            self.seen["an all-clear that waited"] += 1
+
     def _remember(self, member: Member, one: Told, now: Instant, targets: set[str]) -> None:
         if member.last is None or member.last.reason is Reason.RESOLVED:
             if member.last is not None and self.config.steps_of(member.route):
                 self.seen["an escalation began anew"] += 1
-            member.began, member.steps, member.targets = now, 0, set()
+            if member.last is not None or member.began is None:
+                member.began, member.steps = now, 0
+            member.targets = set()
+        if one.incident.severity is Severity.CRITICAL:
+            self._told_critical(member, now)
         if one.reason is Reason.RESOLVED and self.mutes(member, now):
             self.seen["told resolved though it is held"] += 1
         member.targets |= targets
@@ -422,6 +521,12 @@ class Model:
         )
         member.held = member.perhaps = False
         member.noticed = member.critical = None
+
+    def _told_critical(self, member: Member, now: Instant) -> None:
+        for other in self.members.values():
+            same = other.group is member.group and other.problem.identity == member.problem.identity
+            if same and other.problem.opened_at >= member.problem.opened_at:
+                other.critical_told = now
 
     def _escalated(self, member: Member, message: Message, targets: set[str]) -> None:
         steps = self.config.steps_of(member.route)
@@ -457,8 +562,9 @@ class Model:
             ):
                 # The acknowledgement has run out: everybody knew when it would.
                 member.heard[-1] = replace(last, state=OPEN)
+        waiting = {member.problem.id for member in self.members.values() if member.act_due > now}
         for one in self.problems.values():
-            one.urged = False
+            one.urged = one.urged and one.id in waiting
 
     def _is_held(self, member: Member, mutes: frozenset[str], now: Instant) -> None:
         news = self.news(member, now)
@@ -489,7 +595,9 @@ class Model:
             if now >= self._released(member):
                 member.held = member.perhaps = False
         elif member.held:
-            assert not self._unmuted(member, now), "what held it is over, and it was not told"
+            assert not self._unmuted(member, now), (
+                f"what held it is over, and it was not told: {member} {now}"
+            )
         else:
             assert not self._due(member, news, now), f"{news} was not told"
         self._is_escalated(member, now)
@@ -501,7 +609,7 @@ class Model:
             "group_wait", member.critical
         ):
             spaced = True
-        return now >= self._released(member) and spaced
+        return now >= max(self._released(member), member.act_due) and spaced
 
     def _released(self, member: Member) -> Instant:
         """From when it counts as free."""
@@ -522,8 +630,7 @@ class Model:
         steps = self.config.steps_of(member.route)
         if member.problem.state is not OPEN or member.began is None or member.steps >= len(steps):
             return
-        assert member.last is not None
-        if member.last.reason is Reason.RESOLVED:
+        if not member.is_going_on:
             return
         due = max(member.began + steps[member.steps], self._released(member))
         assert now < due, "a step was not fired"

@@ -214,7 +214,13 @@ class OnCall(RuleBasedStateMachine):
             )
             (stored,) = self.runner.run(self.bench.post(event))
             self.model.posted(
-                service, name, one["severity"], one["region"], one["status"] == "resolved", stored.incident_id
+                service,
+                name,
+                one["severity"],
+                one["region"],
+                one["status"] == "resolved",
+                stored.incident_id,
+                self.clock.now(),
             )
             self._tick()
         if look:
@@ -322,6 +328,8 @@ class OnCall(RuleBasedStateMachine):
             answer = error.state
             assert self._everything() == before
         assert answer == expected
+        if answer == "done" and name != "snooze":
+            self.model.acted(one, self.clock.now())
         one.urged = one.urged or (one.state is not state and one.routed >= 0)
         self.seen[f"{name}: {answer}"] += 1
         self._tick()
@@ -426,7 +434,8 @@ class OnCall(RuleBasedStateMachine):
             self.read_notifications = row.id
             sent = sa.select(targets.c.address).join(deliveries, deliveries.c.target == targets.c.id)
             told = {one.address for one in self._read(sent.where(deliveries.c.notification == row.id))}
-            key = (row.route, json.loads(row.labels).get("incident", ""))
+            own = json.loads(row.labels).get("incident")
+            key = (row.route, "" if own is None else self.model.problems[own].identity)
             self.model.told(key, Message.from_json(json.loads(row.message)), told)
 
     @invariant()
@@ -479,6 +488,7 @@ REACHED = (
         ("reopen", "done"), ("reopen", "open"), ("reopen", "resolved"), ("reopen", "same"),
     )),
     "escalated step 0", "escalated step 1", "escalated when a hold ended", "an escalation began anew",
+    "an escalation went on", "an act was gathered", "back before the all-clear", "an all-clear that waited",
     "opened and resolved while held", "told resolved though it is held", "an acknowledgement ran out",
     "moved, told", "moved, held", "moved, not told", "a silence ended early", "a silence changed", "a restart",
 )  # fmt: skip

@@ -29,13 +29,14 @@ from notifier.store.alerting.statements import (
     changed_members,
     due_groups,
     next_group,
+    pass_on_critical,
     rearm,
     recent_counts,
     threads_of_episode,
 )
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
-from notifier.store.rows import pack_each
+from notifier.store.rows import pack, pack_each
 from notifier.store.schema import groups
 
 GROUPS_AT_ONCE = 10
@@ -75,6 +76,7 @@ def _flush_group(tx: Tx, plan: Plan, mutes: Mutes, group: sa.Row[Any]) -> list[t
     goes_on = route.group_by == PER_INCIDENT and any(continues(one.member, route) for one in told)
     episode, since = _episode(tx, group, begins=reason is not None, goes_on=goes_on)
     id_ = None if reason is None else plan.new_id()
+    _pass_on(tx, group, told)
     missed = record(tx, plan, route, group.id, id_, [(one.member, one.verdict) for one in decided])
     reasons = []
     if reason is not None and id_ is not None:
@@ -157,6 +159,18 @@ def _episode(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> tupl
         return group.episode, group.episode_at or 0
     update(tx, groups, {"id": group.id}, {"episode": group.episode + 1, "episode_at": tx.now})
     return group.episode + 1, tx.now
+
+
+def _pass_on(tx: Tx, group: sa.Row[Any], told: Sequence[_Decided]) -> None:
+    """An identity whose all-clear is told at critical was told at critical: its later incidents must know."""
+    rows = [
+        (one.row.environment, one.row.fingerprint, one.member.incident)
+        for one in told
+        if one.member.state is State.RESOLVED and one.member.severity is Severity.CRITICAL
+    ]
+    if rows:
+        told_critical = {"group": group.id, "project": group.project, "now": tx.now, "rows": pack(rows)}
+        execute(tx, pass_on_critical, told_critical)
 
 
 def _concerns_all(one: _Decided) -> bool:

@@ -290,6 +290,31 @@ def told_rows(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
+def pass_on_critical(dialect: Dialect) -> sa.ClauseElement:
+    """Members of a group whose incidents followed these of the same identities."""
+    rows = unfold(
+        dialect,
+        "rows",
+        [("environment", Text), ("fingerprint", Text), ("number", Big)],
+    )
+    followed = sa.or_(incidents.c.closed == OPEN, incidents.c.closed > rows.c.number)
+    later = (
+        sa.select(incidents.c.number)
+        .join(
+            rows,
+            sa.and_(
+                incidents.c.environment == rows.c.environment, incidents.c.fingerprint == rows.c.fingerprint
+            ),
+        )
+        .where(incidents.c.project == sa.bindparam("project", type_=Text), followed)
+    )
+    return (
+        sa.update(members)
+        .where(members.c.group_id == sa.bindparam("group", type_=Text), members.c.incident.in_(later))
+        .values(critical_at=_now())
+    )
+
+
 def settled_rows(dialect: Dialect) -> sa.ClauseElement:
     names = ("told_state", "repeat_at", "escalate_at")
     rows = _member_rows(dialect, *names)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from notifier.api.answers import NextCursor, moment
 from notifier.oncall.channels import ChannelHealth, TargetHealth
-from notifier.oncall.routes import Telling, Trial, written
+from notifier.oncall.routes import Telling, Trial, in_words, written
 
 
 class TargetAnswer(BaseModel):
@@ -147,10 +147,12 @@ class RouteTestAnswer(BaseModel):
 
     labels: dict[str, str]
     routes: list[RouteAnswer]
+    summary: str = Field(description="Who would be told, in words: `nobody, by the route in line 12`.")
 
     @staticmethod
     def of(trial: Trial, targets: dict[str, list[str]]) -> RouteTestAnswer:
         return RouteTestAnswer(
             labels=dict(trial.labels),
             routes=[RouteAnswer.of(telling, targets) for telling in trial.routes],
+            summary=in_words(trial),
         )

@@ -49,10 +49,8 @@ def route_test(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
         answer = service.post("/v1/routes/test", {"labels": dict(arguments.labels)})
     show(answer, arguments, session)
-    if answer.get("routes"):
-        return Exit.OK
-    session.say("Nobody would be told.")
-    return Exit.NO
+    session.say(f"Told: {answer['summary']}.")
+    return Exit.OK if any(route["channels"] for route in answer["routes"]) else Exit.NO
 
 
 def healthcheck(arguments: Arguments, session: Session) -> Exit:

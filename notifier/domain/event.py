@@ -13,8 +13,9 @@ RESERVED_LABELS = ("project", "service", "environment", "release", "host", "seve
 
 
 class Severity(StrEnum):
-    """How bad it is; `rank` orders them, `critical` highest."""
+    """How bad it is; `rank` orders them, `critical` highest. What is `none` is kept and told to nobody."""
 
+    NONE = "none"
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
@@ -25,7 +26,7 @@ class Severity(StrEnum):
         return _RANK[self]
 
 
-_RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2, Severity.CRITICAL: 3}
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,9 @@ class HeldBy(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
     RATE_LIMITED = "rate_limited"
+    ROUTE = "route"
+    SEVERITY = "severity"
+    HOLD = "hold"
 
 
 # The group's own reason is the first of these that any of its members has (DESIGN 5, Timing).

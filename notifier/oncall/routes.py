@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from notifier.domain.event import Severity
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant
 from notifier.policy import muting, routing
@@ -42,6 +43,22 @@ def trial(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant)
             for one in routing.route(tree, whole)
         ),
     )
+
+
+def in_words(trial: Trial) -> str:
+    """Who would be told: `oncall and audit, by the route in line 9`, or `nobody, by the route in line 12`."""
+    if trial.labels["severity"].strip().casefold() == Severity.NONE.value:
+        return "nobody, for the severity is none"
+    return "; ".join(
+        f"{' and '.join(telling.route.channels) or 'nobody'}, by {_place(telling.route)}"
+        for telling in trial.routes
+    )
+
+
+def _place(route: Route) -> str:
+    if route.line is None:
+        return "the built-in route"
+    return f"the route in line {route.line.rpartition(':')[2]}"
 
 
 def written(duration: Duration) -> str:

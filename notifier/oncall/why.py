@@ -27,6 +27,9 @@ _HELD: Mapping[HeldBy, str] = {
     HeldBy.ACKNOWLEDGED: "somebody had acknowledged it",
     HeldBy.RATE_LIMITED: "the target had heard as much as its `rate_limit` allows",
     HeldBy.DUPLICATE: "the same event had been counted already",
+    HeldBy.ROUTE: "its route tells nobody (`channels: []`)",
+    HeldBy.SEVERITY: "its severity is `none`, which nobody is told of",
+    HeldBy.HOLD: "deliveries were on hold",
     HeldBy.LATE: "it had happened before the incident was resolved",
 }
 

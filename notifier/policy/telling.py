@@ -108,7 +108,25 @@ def decide(
     mute: Mute | None = None,
     last_told_at: Instant | None = None,
 ) -> Verdict:
-    """What to do about one member at a flush of its group, given what mutes it and when the group told last."""
+    """What to do about one member at a flush of its group, given what mutes it and when the group told last.
+
+    What is of severity `none` is told to nobody, and neither is what a route without channels has to tell: but who has
+    heard of it before, hears that somebody has it and that it is over.
+    """
+    if member.severity is Severity.NONE and member.told_at is None:
+        return Hold(held_by=HeldBy.SEVERITY, wake=False)
+    if not route.channels and member.told_at is None:
+        return Hold(held_by=HeldBy.ROUTE, wake=False)
+    verdict = _decide(member, route, now, mute, last_told_at)
+    concerns_all = member.state is State.RESOLVED or is_taken(member)
+    if route.channels or concerns_all or not isinstance(verdict, Tell | Wait):
+        return verdict
+    return Hold(held_by=HeldBy.ROUTE, wake=False)
+
+
+def _decide(
+    member: Member, route: Route, now: Instant, mute: Mute | None, last_told_at: Instant | None
+) -> Verdict:
     if member.state is State.RESOLVED:
         return _over(member, route, now)
     if mute is not None and mute.held_by is HeldBy.SNOOZED:

@@ -120,7 +120,8 @@ class _Tree:
             )
 
     def _child(self, parent: Route, node: Node, path: str, seen: Counter[str]) -> Route:
-        own = self.own(self._reader.entries(node, path), path)
+        entries = self._reader.entries(node, path)
+        own = self.own(entries, path)
         match: tuple[Matcher, ...] = own.get("match", ())
         alike = route_key("", match, 0)
         key = route_key(parent.key, match, seen[alike])
@@ -129,7 +130,24 @@ class _Tree:
         child = replace(
             inherited, **own | {"key": key, "name": _name(parent, match), "line": line(node.mark)}
         )
+        if not child.channels:
+            self._warn_of_nobody(child, parent, entries, node)
         return self.with_children(child, node, path)
+
+    def _warn_of_nobody(self, child: Route, parent: Route, entries: Mapping[str, Node], node: Node) -> None:
+        """A route to nobody is meant where it is written, and rarely where it is inherited or escalates."""
+        if "channels" not in entries and not parent.channels:
+            message = (
+                f"this route inherits `channels: []` from the one in {parent.line}, so it tells nobody: "
+                "name its channels, or write `channels: []` here as well"
+            )
+            self._warnings.add(node.mark, message)
+        if child.escalate:
+            message = (
+                "this route tells nobody (`channels: []`), so its `escalate` never begins: "
+                "name a channel, or write `escalate: []`"
+            )
+            self._warnings.add(node.mark, message)
 
     def own(self, entries: Mapping[str, Node], path: str) -> dict[str, Any]:
         """What is written at one node, by the attribute's name."""
@@ -159,9 +177,12 @@ class _Tree:
         }
 
     def _told_channels(self, node: Node, path: str) -> tuple[str, ...] | None:
+        """The channels; an empty list is a route to nobody, which the root cannot be."""
         if node.value == ():
-            message = "no channel is named, so nobody would be told: name one, or remove the key to inherit"
-            self._reader.complain(node.mark, path, message)
+            if path == "route.channels":
+                message = "no channel is named, and what no other route takes comes here: name one"
+                self._reader.complain(node.mark, path, message)
+            return ()
         found = self._channels(node, path)
         if found and found == (self._named.fallback,):
             message = (

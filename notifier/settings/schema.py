@@ -185,13 +185,22 @@ def _secret_file(name: str) -> Schema:
 def _route(*, root: bool) -> Schema:
     timing = {"$ref": "#/$defs/duration"}
     properties: Schema = {
-        "channels": _STRINGS | {"description": "Who is told.", "minItems": 1},
+        "channels": _STRINGS
+        | (
+            {"description": "Who is told.", "minItems": 1}
+            if root
+            else {"description": "Who is told; [] is nobody."}
+        ),
         "group_by": _STRINGS
         | {"description": "Incidents with equal values of these labels are told together."},
         "group_wait": timing | {"description": "How long a new group waits for more."},
         "group_interval": timing | {"description": "The least time between two messages about one group."},
         "repeat_interval": timing | {"description": "When what still happens is told again."},
         "send_resolved": {"description": "Whether a resolution is told.", "type": "boolean"},
+        "resolve_after": timing
+        | {
+            "description": "How long an all-clear waits; without it, only what has come back within an hour does."
+        },
         "notify_after": {
             "description": "Tell once so many events have arrived within the time.",
             "type": "object",

@@ -1,4 +1,4 @@
-"""What a new configuration changes about what is open: hours and rules that hold, and steps that are due sooner.
+"""What a new configuration changes about what is open: hours, rules and routes that hold, and steps due sooner.
 
 Everything else follows at the next look: a step that is due later, a timing.
 """
@@ -71,9 +71,9 @@ def _steps(dialect: Dialect) -> sa.Subquery:
 
 
 def _by_configuration() -> sa.ColumnElement[bool]:
-    """Held by hours or by an inhibition, which may be gone."""
+    """Held by hours, by an inhibition, or for want of a channel: which may be over."""
     return members.c.held_by.in_(
-        [sa.literal_column(f"'{one.value}'") for one in (HeldBy.MUTE_TIME, HeldBy.INHIBITED)]
+        [sa.literal_column(f"'{one.value}'") for one in (HeldBy.MUTE_TIME, HeldBy.INHIBITED, HeldBy.ROUTE)]
     )
 
 

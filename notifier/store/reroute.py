@@ -37,7 +37,7 @@ AGAIN = SECOND
 Text = sa.Text()
 
 # Holds that are the route's own: another route decides anew.
-_OF_THE_ROUTE = (HeldBy.MUTE_TIME.value, HeldBy.BELOW_THRESHOLD.value)
+_OF_THE_ROUTE = (HeldBy.MUTE_TIME.value, HeldBy.BELOW_THRESHOLD.value, HeldBy.ROUTE.value)
 # The last decision is the old group's: what is decided in the new one begins a row of its own.
 _NOT_COPIED = {"group_id", "incident", "changed_at", "escalate_at", "decided", "decided_at"}
 _COPIED = tuple(column.name for column in members.c if column.name not in _NOT_COPIED)

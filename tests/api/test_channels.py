@@ -178,3 +178,16 @@ async def test_wrong_labels_are_named_by_their_position(desk: Desk) -> None:
 def test_durations_are_written_exactly(duration: int, text: str) -> None:
     """In the largest unit that leaves nothing over."""
     assert written(duration) == text
+
+
+async def test_a_route_to_nobody_says_so(desk: Desk) -> None:
+    """By which line, in words; and so does a severity that nobody is told of."""
+    nobody = replace(ROUTES.routes[0], channels=())
+    desk.service.plan = replace(desk.service.plan, tree=replace(ROUTES, routes=(nobody,)))
+    answer = (await desk.post("/v1/routes/test", {"labels": {"severity": "critical"}}, key="reader")).json()
+    assert answer["summary"] == "nobody, by the route in line 9"
+    assert [route["channels"] for route in answer["routes"]] == [[]]
+    answer = (await desk.post("/v1/routes/test", {"labels": {}}, key="reader")).json()
+    assert answer["summary"] == "mail, by the route in line 3"
+    answer = (await desk.post("/v1/routes/test", {"labels": {"severity": "none"}}, key="reader")).json()
+    assert answer["summary"] == "nobody, for the severity is none"

@@ -133,7 +133,10 @@ class TestKeys:
         ("route: {group_wait: 1s}", "3:1: route: `channels` is missing"),
         ("route: [a]", "3:8: route: expected a mapping of keys and values"),
         ("route: {channels: a}", "3:19: route.channels: expected a list, such as [team-mail]"),
-        ("route: {channels: []}", "3:19: route.channels: no channel is named, so nobody would be told"),
+        (
+            "route: {channels: []}",
+            "3:19: route.channels: no channel is named, and what no other route takes comes here",
+        ),
         ("route: {channels: [a, a]}", "3:23: route.channels: `a` is named twice"),
         ("route: {channels: [[a]]}", "3:20: route.channels[0]: expected a single value, not a list"),
         ("route: {channels: [5]}", "3:20: route.channels[0]: expected text on one line"),
@@ -280,3 +283,51 @@ def test_orders_that_hardly_anybody_means_are_warnings(
     found = [str(one).partition("n.yaml:")[2] for one in load_text(text).warnings]
     assert len(found) == len(warnings)
     assert all(one.startswith(start) for one, start in zip(found, warnings, strict=True)), found
+
+
+NOBODY = """\
+route:
+  channels: [a]
+  escalate: [{after: 15m, channels: [b]}]
+  routes:
+    - match: ['x="1"']
+      channels: []
+      escalate: []
+      routes:
+        - match: ['y="1"']
+        - match: ['y="2"']
+          channels: []
+        - match: ['y="3"']
+          channels: [b]
+    - match: ['x="2"']
+      channels: []
+"""
+
+
+def test_a_route_to_nobody_is_inherited(load_text: LoadText) -> None:
+    """`channels: []` is a value like any other; only where it is rarely meant is there a warning."""
+    settings = load_text(CHANNELS + NOBODY)
+    nobody, escalating = settings.route.routes
+    assert [route.channels for route in (nobody, *nobody.routes, escalating)] == [(), (), (), ("b",), ()]
+    assert [(warning.line, warning.message) for warning in settings.warnings] == [
+        (
+            11,
+            "this route inherits `channels: []` from the one in n.yaml:7, so it tells nobody: "
+            "name its channels, or write `channels: []` here as well",
+        ),
+        (
+            16,
+            "this route tells nobody (`channels: []`), so its `escalate` never begins: "
+            "name a channel, or write `escalate: []`",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("written", "read"), [("0", 0), ("0s", 0), ("10m", 10 * MINUTE)])
+def test_resolve_after_is_inherited(load_text: LoadText, written: str, read: int) -> None:
+    """How long an all-clear waits; without it, only what flaps does."""
+    root = tree(
+        load_text, f"route: {{channels: [a], resolve_after: {written}, routes: [{{match: ['x=\"1\"']}}]}}\n"
+    )
+    assert root.resolve_after == root.routes[0].resolve_after == read
+    assert tree(load_text, "route: {channels: [a]}\n").resolve_after is None

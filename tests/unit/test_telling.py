@@ -29,7 +29,7 @@ from notifier.policy.telling import (
 )
 
 NOW = 1_000_000_000
-ROUTE = Route(key="r", name="default")
+ROUTE = Route(key="r", name="default", channels=("mail",))
 NEW = Member(incident=1, state=State.OPEN, severity=Severity.ERROR, count=5, reopened=False)
 TOLD = replace(
     NEW,

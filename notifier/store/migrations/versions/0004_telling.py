@@ -14,6 +14,12 @@ depends_on = None
 
 BIG, TEXT = sa.BigInteger, sa.Text
 
+# The severity `none` below `info` moves every rank by one; what has not been routed stays 0.
+RANKS = (
+    "UPDATE incidents SET routed = routed + 1 WHERE routed > 0",
+    "UPDATE notifications SET rank = rank + 1",
+)
+
 
 def upgrade() -> None:
     _columns("members", returning_since=BIG, critical_at=BIG)
@@ -28,9 +34,8 @@ def upgrade() -> None:
         sa.Column("at", BIG(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
-    # A severity below `info` moves every rank by one; what has not been routed stays 0.
-    op.execute("UPDATE incidents SET routed = routed + 1 WHERE routed > 0")
-    op.execute("UPDATE notifications SET rank = rank + 1")
+    for statement in RANKS:
+        op.execute(statement)
 
 
 def _columns(table: str, **types: Any) -> None:

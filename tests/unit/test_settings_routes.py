@@ -312,13 +312,17 @@ def test_a_route_to_nobody_is_inherited(load_text: LoadText) -> None:
     assert [(warning.line, warning.message) for warning in settings.warnings] == [
         (
             11,
-            "this route inherits `channels: []` from the one in n.yaml:7, so it tells nobody: "
-            "name its channels, or write `channels: []` here as well",
+            (
+                "this route inherits `channels: []` from the one in n.yaml:7, so it tells nobody: "
+                "name its channels, or write `channels: []` here as well"
+            ),
         ),
         (
             16,
-            "this route tells nobody (`channels: []`), so its `escalate` never begins: "
-            "name a channel, or write `escalate: []`",
+            (
+                "this route tells nobody (`channels: []`), so its `escalate` never begins: "
+                "name a channel, or write `escalate: []`"
+            ),
         ),
     ]
 

@@ -28,7 +28,7 @@ COMMENT_CHARS = 2_000
 _EVERYWHERE: Mapping[str, Sequence[str]] = {
     "service": ("a", "zebra-9"),
     "environment": ("production", "zebra-9"),
-    "severity": tuple(severity.value for severity in Severity),
+    "severity": tuple(severity.value for severity in Severity if severity is not Severity.NONE),
 }
 _FORCE = "this would silence everything of the project: narrow its matchers, or say `force: true`"
 

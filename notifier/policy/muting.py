@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from notifier.domain.matcher import meet
+from notifier.domain.matcher import Matcher, meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Silence
@@ -32,17 +33,48 @@ class Mute:
     ref: str | None = None
 
 
-def silenced(
-    silences: Sequence[Silence], project: str, labels: Mapping[str, str], now: Instant
-) -> Mute | None:
-    """By the silence that is on and matches; of several, by the one that lasts longest."""
-    found = [
-        Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, phase.until), ref=silence.id)
-        for silence in silences
-        if silence.project == project and meet(silence.matchers, labels)
-        if (phase := _phase(silence, now)).active
-    ]
-    return max(found, key=_lasting, default=None)
+class SilenceIndex:
+    """Silences, each found by its project and by one label value that it asks for exactly, where it asks for one."""
+
+    def __init__(self, silences: Iterable[Silence] = ()) -> None:
+        silences = tuple(silences)
+        asked = Counter(
+            (silence.project, matcher.name, matcher.value)
+            for silence in silences
+            for matcher in _exact(silence)
+        )
+        self._by_label: dict[tuple[str, str, str], list[Silence]] = {}
+        self._others: dict[str, list[Silence]] = {}
+        for silence in silences:
+            keys = [(silence.project, matcher.name, matcher.value) for matcher in _exact(silence)]
+            if keys:
+                # The value that the fewest ask for leaves the fewest to look at.
+                self._by_label.setdefault(min(keys, key=lambda key: (asked[key], key)), []).append(silence)
+            else:
+                self._others.setdefault(silence.project, []).append(silence)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_label or self._others)
+
+    def mute(self, project: str, labels: Mapping[str, str], now: Instant) -> Mute | None:
+        """By the silence that is on and matches; of several, by the one that lasts longest."""
+        found = [
+            Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, phase.until), ref=silence.id)
+            for silence in self._candidates(project, labels)
+            if meet(silence.matchers, labels)
+            if (phase := _phase(silence, now)).active
+        ]
+        return max(found, key=_lasting, default=None)
+
+    def _candidates(self, project: str, labels: Mapping[str, str]) -> Iterator[Silence]:
+        yield from self._others.get(project, ())
+        for name, value in labels.items():
+            yield from self._by_label.get((project, name, value), ())
+
+
+def _exact(silence: Silence) -> list[Matcher]:
+    """The matchers that only a label with this very value meets: an empty one is met by its absence."""
+    return [matcher for matcher in silence.matchers if matcher.op == "=" and matcher.value]
 
 
 def mute_time(route: Route, now: Instant) -> Mute | None:

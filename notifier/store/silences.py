@@ -11,29 +11,61 @@ import sqlalchemy as sa
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.matcher import parse
 from notifier.domain.silence import Silence
-from notifier.store.compiled import execute, insert, update
+from notifier.policy.muting import SilenceIndex
+from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.rows import text
-from notifier.store.schema import Big, groups, members, silences
+from notifier.store.schema import Big, groups, instance, members, silences
 
 
-def standing(tx: Tx) -> tuple[Silence, ...]:
-    """Every project's silences that are between their two moments; recurring ones may be off just now.
+class ActiveSilences:
+    """Every project's silences that are not over, read again when somebody has changed one. One per process."""
 
-    On PostgreSQL they stay as they are until this transaction has committed: who ends one waits, and then finds all
-    that was held because of it.
-    """
-    return tuple(map(silence_of, execute(tx, _standing, {"now": tx.now})))
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._known: dict[str, tuple[tuple[Any, ...], Silence]] = {}
+        self._index = SilenceIndex()
+
+    def index(self, tx: Tx) -> SilenceIndex:
+        """As they are; on PostgreSQL they stay so until this transaction has committed.
+
+        Who ends a silence waits for that, and then finds all that was held because of it.
+        """
+        version = execute(tx, _version, {"name": VERSION}).scalar()
+        if version is None or version != self._version:
+            rows = execute(tx, _active, {"now": tx.now}).all()
+            # Matchers are compiled once for each silence, and not again because another one was changed.
+            before, self._known = self._known, {}
+            for row in rows:
+                known = before.get(row.id)
+                same = known is not None and known[0] == tuple(row)
+                self._known[row.id] = known if same and known is not None else (tuple(row), silence_of(row))
+            self._index = SilenceIndex(silence for _, silence in self._known.values())
+            self._version = version
+        return self._index
 
 
-def _standing(_dialect: Dialect) -> sa.ClauseElement:
+VERSION = "silences"
+"""The row of `instance` that counts changes. Where there is a silence, there is this row."""
+
+
+def _version(_dialect: Dialect) -> sa.ClauseElement:
+    named = instance.c.name == sa.bindparam("name", type_=sa.Text())
+    return sa.select(instance.c.at).where(named).with_for_update(read=True)
+
+
+def _active(_dialect: Dialect) -> sa.ClauseElement:
     now = sa.bindparam("now", type_=Big)
     return (
         sa.select(silences)
-        .where(silences.c.starts_at <= now, sa.or_(silences.c.ends_at.is_(None), silences.c.ends_at > now))
+        .where(sa.or_(silences.c.ends_at.is_(None), silences.c.ends_at > now))
         .order_by(silences.c.id)
-        .with_for_update(read=True)
     )
+
+
+def _count_change(tx: Tx) -> None:
+    counting = upsert(tx.dialect, instance).values(name=VERSION, at=1)
+    tx.run(counting.on_conflict_do_update(index_elements=["name"], set_={"at": instance.c.at + 1}))
 
 
 def one(tx: Tx, id_: str) -> Silence | None:
@@ -45,8 +77,8 @@ def one(tx: Tx, id_: str) -> Silence | None:
 def lock(tx: Tx, id_: str) -> Silence | None:
     """The silence of this id, for this transaction alone: of two who change it, the second sees what the first did.
 
-    On PostgreSQL this waits for flushes that go by what it was. They hold their groups when they ask for silences, so
-    the groups come first here as well: the other way round each could wait for the other.
+    Flushes hold their groups when they ask for silences, so the groups come first here as well: the other way round
+    each could wait for the other.
     """
     _lock_groups(tx, id_)
     row = tx.run(sa.select(silences).where(silences.c.id == id_).with_for_update()).one_or_none()
@@ -55,11 +87,13 @@ def lock(tx: Tx, id_: str) -> Silence | None:
 
 def add(tx: Tx, silence: Silence) -> None:
     insert(tx, silences, [{"id": silence.id, "project": silence.project, **_values(silence)}])
+    _count_change(tx)
 
 
 def change(tx: Tx, silence: Silence) -> None:
-    """Write it, which `lock` has locked, as it is from now on."""
+    """Write it, which `lock` has locked, as it is from now on. On PostgreSQL this waits for flushes that go by it."""
     update(tx, silences, {"id": silence.id}, _values(silence))
+    _count_change(tx)
 
 
 def _values(silence: Silence) -> dict[str, object]:

@@ -8,7 +8,9 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -35,8 +37,8 @@ from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.store import reroute
+from notifier.store import silences as rows
 from notifier.store.actions import expire
-from notifier.store.compiled import insert
 from notifier.store.database import Tx
 from notifier.store.inhibition import backfill
 from notifier.store.renewal import renew
@@ -48,7 +50,6 @@ from notifier.store.schema import (
     incidents,
     members,
     notifications,
-    silences,
     targets,
 )
 from notifier.store.silences import release
@@ -353,7 +354,7 @@ class OnCall(RuleBasedStateMachine):
             "recur": daily and text({"weekdays": list(range(7)), "times": [list(daily)], "location": "UTC"}),
             "author": "ann", "comment": "maintenance", "created_at": now, "created_by": "key",
         }  # fmt: skip
-        self._write(lambda tx: insert(tx, silences, [row]))
+        self._write(lambda tx: rows.add(tx, rows.silence_of(SimpleNamespace(**row))))
         self.model.silences[made.id] = made
         if look:
             self.run()
@@ -370,7 +371,9 @@ class OnCall(RuleBasedStateMachine):
         ends_at, sooner = now + lasts, now + lasts < one.ends_at
 
         def change(tx: Tx) -> None:
-            tx.run(sa.update(silences).where(silences.c.id == one.id).values(ends_at=ends_at))
+            known = rows.lock(tx, one.id)
+            assert known is not None
+            rows.change(tx, replace(known, ends_at=ends_at))
             if sooner:
                 release(tx, one.id)
 

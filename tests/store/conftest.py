@@ -19,6 +19,7 @@ from notifier.store.alerting import Plan, Progress
 from notifier.store.database import Database
 from notifier.store.intake import Intake, Stored
 from notifier.store.outbox import ChannelRules, Claimed, Job, Result, Swept
+from notifier.store.silences import ActiveSilences
 
 _numbers = count(1)
 
@@ -46,6 +47,7 @@ class Bench:
     fallback_after: Duration = 600_000
     inhibit: tuple[Inhibition, ...] = ()
     targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    silences: ActiveSilences = field(default_factory=ActiveSilences)
 
     @property
     def plan(self) -> Plan:
@@ -58,6 +60,7 @@ class Bench:
             new_id=new_id,
             inhibit=self.inhibit,
             version="v1",
+            silences=self.silences,
         )
 
     async def start(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,14 +18,14 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store import ledger
+from notifier.store import silences as kept
 from notifier.store.actions import expire
-from notifier.store.compiled import insert
 from notifier.store.database import Tx
 from notifier.store.inhibition import backfill
 from notifier.store.outbox import Job
 from notifier.store.renewal import renew
 from notifier.store.rows import text
-from notifier.store.schema import decisions, inhibitors, members, silences
+from notifier.store.schema import decisions, inhibitors, members
 from notifier.store.silences import release
 from tests.store.conftest import Bench, new_id
 
@@ -51,13 +52,15 @@ async def silence(bench: Bench, matcher: str, *, lasts: int = HOUR) -> str:
         "id": id_, "project": "default", "matchers": text([matcher]), "starts_at": now, "ends_at": now + lasts,
         "recur": None, "author": "ann", "comment": "moving the database", "created_at": now, "created_by": "key",
     }  # fmt: skip
-    await bench.database.write(lambda tx: insert(tx, silences, [row]))
+    await bench.database.write(lambda tx: kept.add(tx, kept.silence_of(SimpleNamespace(**row))))
     return id_
 
 
 async def end_silence(bench: Bench, id_: str) -> int:
     def end(tx: Tx) -> int:
-        tx.run(sa.update(silences).where(silences.c.id == id_).values(ends_at=tx.now))
+        known = kept.lock(tx, id_)
+        assert known is not None
+        kept.change(tx, replace(known, ends_at=tx.now))
         return release(tx, id_)
 
     return await bench.database.write(end)

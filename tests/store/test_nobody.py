@@ -39,8 +39,8 @@ async def _post(bench: Bench, severity: Severity = Severity.ERROR, **fields: Any
 
 
 async def _held(bench: Bench) -> list[tuple[str | None, int]]:
-    found = sa.select(members.c.held_by, sa.func.count()).group_by(members.c.held_by)
-    return [(row[0], row[1]) for row in await bench.database.read(lambda tx: tx.run(found).all())]
+    found = sa.select(members.c.held_by, sa.func.count().label("n")).group_by(members.c.held_by)
+    return [(row.held_by, row.n) for row in await bench.database.read(lambda tx: tx.run(found).all())]
 
 
 async def _reload(bench: Bench, route: Route) -> None:

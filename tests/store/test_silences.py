@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -16,6 +17,7 @@ from notifier.oncall import silences
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.oncall.silences import Draft
+from notifier.policy.muting import Mute, SilenceIndex
 from notifier.settings import RetentionSettings
 from notifier.store import board
 from notifier.store import silences as rows
@@ -23,6 +25,7 @@ from notifier.store.database import Database, Tx
 from notifier.store.housekeeping import Keeper
 from notifier.store.schema import groups, members
 from notifier.store.schema import silences as table
+from notifier.store.silences import ActiveSilences
 from tests.store.conftest import Bench, new_id
 
 pytestmark = pytest.mark.anyio
@@ -116,15 +119,19 @@ async def test_who_ends_a_silence_waits_for_a_flush_that_goes_by_it(bench: Bench
     await bench.post(bench.event())
     assert await told(bench) == []
     await bench.database.write(lambda tx: tx.run(sa.update(members).values(repeat_at=None)))
-    standing: list[Silence] = []
+    mutes: list[Mute | None] = []
+
+    def ask(tx: Tx) -> None:
+        mutes.append(bench.silences.index(tx).mute("default", {"service": "billing"}, tx.now))
+
     _, attempts = await at_once(
         bench.database,
         lambda tx: tx.run(sa.select(groups).with_for_update()).all(),
         lambda tx: silences.end(tx, ANN, made.id),
-        lambda tx: standing.extend(rows.standing(tx)),
+        ask,
     )
     assert attempts == [0, 0]
-    assert standing == [made]
+    assert [mute and mute.ref for mute in mutes] == [made.id]
     assert await told(bench) == ["unmuted"]
 
 
@@ -233,3 +240,65 @@ async def test_silences_leave_as_long_after_their_end_as_incidents_do(bench: Ben
     assert await kept() == {recurs.id, lasting.id, holding.id}
     await bench.database.write(lambda tx: tx.run(sa.delete(members)))
     assert await kept() == {recurs.id, lasting.id}
+
+
+async def test_standing_silences_are_read_once_for_each_change(bench: Bench) -> None:
+    """Beside many a flush reads a number; whoever makes, changes or ends one is heeded by the very next."""
+    for number in range(50):
+        await silence(bench, matchers=[f'service="other-{number}"', 'region=~"eu-.*"'])
+    await bench.post(bench.event("one"))
+    assert await told(bench) == ["opened"]
+    index = await bench.database.write(bench.silences.index)
+    bench.clock.advance(10 * MINUTE)
+    await bench.post(bench.event("two"))
+    assert await told(bench) == ["opened"]
+    assert await bench.database.write(bench.silences.index) is index
+    made = await silence(bench)
+    bench.clock.advance(10 * MINUTE)
+    await bench.post(bench.event("three"))
+    assert await told(bench) == []
+    assert await bench.database.write(bench.silences.index) is not index
+    await bench.database.write(lambda tx: silences.end(tx, ANN, made.id))
+    assert await told(bench) == ["unmuted"]
+
+
+async def test_another_replica_heeds_a_silence(bench: Bench) -> None:
+    """What one process has read is no longer true once another has changed a silence."""
+    await bench.post(bench.event("one"))
+    assert await told(bench) == ["opened"]
+    other = replace(bench, silences=ActiveSilences())
+    await silence(other)
+    bench.clock.advance(10 * MINUTE)
+    await bench.post(bench.event("two"))
+    assert await told(bench) == []
+
+
+def test_one_of_many_is_found_without_asking_the_others() -> None:
+    """An incident is compared with the silences that ask for one of its labels, and with those that ask for none."""
+    asked: list[str] = []
+
+    class Asked(dict[str, str]):
+        def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+            asked.append(name)
+            return super().get(name, default)
+
+    many = [
+        Silence(
+            id=f"s{number}",
+            project="default",
+            matchers=(parse(f'service="s{number}"'), parse('environment="production"')),
+            starts_at=0,
+            ends_at=None,
+            recur=None,
+            author="ann",
+            comment="-",
+            created_at=0,
+            created_by="key",
+        )
+        for number in range(5_000)
+    ]
+    labels = Asked(service="s42", environment="production")
+    mute = SilenceIndex(many).mute("default", labels, 1)
+    assert mute is not None
+    assert mute.ref == "s42"
+    assert len(asked) == 2

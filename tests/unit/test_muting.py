@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notifier.domain.calendar import Hours, Weekly
-from notifier.domain.matcher import parse
+from notifier.domain.matcher import Matcher, Op, meet, parse
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Silence
 from notifier.domain.time import DAY, HOUR, MINUTE, Instant, parse_rfc3339
-from notifier.policy.muting import Mute, equal_key, inhibits, mute_time, silenced
+from notifier.policy.muting import Mute, SilenceIndex, equal_key, inhibits, mute_time
 
 NOW = parse_rfc3339("2026-11-23T12:00:00Z")  # a Monday
 LABELS = {"service": "billing", "severity": "error"}
@@ -33,7 +35,7 @@ ROUTE = Route(key="r", name="default")
 
 
 def silence_until(*silences: Silence, at: Instant = NOW) -> tuple[str | None, Instant | None] | None:
-    mute = silenced(silences, "p", LABELS, at)
+    mute = SilenceIndex(silences).mute("p", LABELS, at)
     return None if mute is None else (mute.ref, mute.until)
 
 
@@ -46,7 +48,9 @@ def interval(*hours: tuple[int, int]) -> TimeInterval:
 
 
 def test_a_silence_holds_what_it_matches() -> None:
-    assert silenced([SILENCE], "p", LABELS, NOW) == Mute(held_by=HeldBy.SILENCED, until=NOW + HOUR, ref="s")
+    assert SilenceIndex([SILENCE]).mute("p", LABELS, NOW) == Mute(
+        held_by=HeldBy.SILENCED, until=NOW + HOUR, ref="s"
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,7 @@ def test_a_silence_holds_what_it_matches() -> None:
 )
 def test_a_silence_holds_nothing_else(project: str, labels: dict[str, str]) -> None:
     """All matchers must hold, and projects never share one."""
-    assert silenced([SILENCE], project, labels, NOW) is None
+    assert SilenceIndex([SILENCE]).mute(project, labels, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -205,3 +209,41 @@ def test_equal_keys_are_equal_where_the_labels_are() -> None:
     assert equal_key(RULE, {"service": "a"}) != equal_key(RULE, {"host": "a"})
     assert equal_key(RULE, {"service": "\ud800"})
     assert key == "c20e773c4ea90e2f"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["p", "q"]),
+            st.lists(
+                st.tuples(
+                    st.sampled_from(["service", "region", "host"]),
+                    st.sampled_from(["=", "!=", "=~", "!~"]),
+                    st.sampled_from(["", "a", "b", "a|b"]),
+                ),
+                min_size=1,
+                max_size=3,
+            ),
+        ),
+        max_size=8,
+    ),
+    st.dictionaries(st.sampled_from(["service", "region", "host"]), st.sampled_from(["", "a", "b"])),
+)
+def test_the_index_finds_what_asking_all_of_them_finds(
+    drawn: list[tuple[str, list[tuple[str, Op, str]]]], labels: dict[str, str]
+) -> None:
+    """An exact matcher only shortens the way; an empty value is met by a label that is not there."""
+    silences = [
+        replace(
+            SILENCE,
+            id=f"s{number}",
+            project=project,
+            ends_at=NOW + HOUR + number,
+            matchers=tuple(Matcher(name=name, op=op, value=value) for name, op, value in matchers),
+        )
+        for number, (project, matchers) in enumerate(drawn)
+    ]
+    for project in ("p", "q"):
+        matching = [one for one in silences if one.project == project and meet(one.matchers, labels)]
+        mute = SilenceIndex(silences).mute(project, labels, NOW)
+        assert (None if mute is None else mute.ref) == (matching[-1].id if matching else None)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
-from notifier.domain.silence import Silence
 from notifier.policy import muting
-from notifier.policy.muting import Mute
-from notifier.store import silences
+from notifier.policy.muting import Mute, SilenceIndex
 from notifier.store.alerting.plan import Plan
 from notifier.store.database import Tx
 from notifier.store.inhibition import Sources
@@ -24,7 +21,8 @@ class Mutes:
         self._tx = tx
         self._sources = Sources(tx, plan.inhibit)
         self._labelled = bool(plan.inhibit)
-        self._silences: Sequence[Silence] | None = None
+        self._active = plan.silences
+        self._silences: SilenceIndex | None = None
         self._times: dict[str, Mute | None] = {}
 
     def of(self, row: Any, route: Route) -> Mute | None:
@@ -33,10 +31,10 @@ class Mutes:
         if row.snoozed_until is not None and row.snoozed_until > now:
             return Mute(held_by=HeldBy.SNOOZED, until=row.snoozed_until)
         if self._silences is None:
-            self._silences = silences.standing(self._tx)
+            self._silences = self._active.index(self._tx)
         if self._silences or self._labelled:
             labels = json.loads(row.labels)
-            found = muting.silenced(self._silences, row.project, labels, now)
+            found = self._silences.mute(row.project, labels, now)
             found = found or self._sources.mute(row.project, row.number, labels)
             if found is not None:
                 return found

@@ -12,6 +12,7 @@ from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import Duration, Instant
 from notifier.policy.telling import Member
+from notifier.store.silences import ActiveSilences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Plan:
     new_id: Callable[[], str]
     inhibit: tuple[Inhibition, ...] = ()
     version: str = ""
+    silences: ActiveSilences = field(default_factory=ActiveSilences, repr=False, compare=False)
     _routes: Mapping[str, Route] = field(init=False, repr=False, compare=False)
     addressed: frozenset[int] = field(init=False, repr=False, compare=False)
 

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("at", BIG(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.execute("INSERT INTO instance (name, at) VALUES ('silences', 0)")
     for statement in RANKS:
         op.execute(statement)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import re2
 
@@ -16,6 +16,7 @@ LONGEST_TEXT = 4_096
 LONGEST_REGEX = 1_024
 _REGEX_MEMORY = 1 << 20
 _REMEMBERED_VALUES = 128
+_PATTERNS_AT_ONCE = 256
 
 _PLAIN_NAME = re.compile(r"[^\s{}!=~,\\\"'`]+")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -69,6 +70,26 @@ def parse(text: str) -> Matcher:
     if op is None:
         raise ValueError(f"no operator follows the label's name: {_SHAPE}")
     return Matcher(name=name, op=cast("Op", op[1]), value=_value(rest[op.end() :]))
+
+
+class Patterns:
+    """Regular expressions of matchers, asked together: one pass over a value says which of them it meets."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._sets: list[tuple[int, Any]] = []
+        for start in range(0, len(patterns), _PATTERNS_AT_ONCE):
+            options = _options()
+            options.max_mem = _PATTERNS_AT_ONCE * _REGEX_MEMORY
+            found = re2.Set.FullMatchSet(options)
+            for pattern in patterns[start : start + _PATTERNS_AT_ONCE]:
+                found.Add(pattern)
+            found.Compile()
+            self._sets.append((start, found))
+
+    def met_by(self, value: str) -> list[int]:
+        """The positions of the patterns that match the whole value."""
+        text = value.encode("utf-8", "replace").decode()  # a lone surrogate; RE2 reads UTF-8
+        return [start + number for start, one in self._sets for number in one.Match(text) or ()]
 
 
 def _take_name(text: str) -> tuple[str, str]:
@@ -132,17 +153,21 @@ def _not_regex(pattern: str) -> Callable[[str], bool]:
 def _compile(pattern: str) -> re2._Regexp:
     if len(pattern) > LONGEST_REGEX:
         raise ValueError(f"a regular expression has at most {LONGEST_REGEX} characters")
-    options = re2.Options()
-    options.log_errors = False  # RE2 would write to stderr
-    options.max_mem = _REGEX_MEMORY
     try:
-        return re2.compile(pattern, options)
+        return re2.compile(pattern, _options())
     except UnicodeEncodeError:
         raise ValueError("a regular expression must be valid Unicode, without lone surrogates") from None
     except re2.error as error:
         raise ValueError(
             f"the regular expression does not compile: {_complaint(error)} (RE2 syntax)"
         ) from None
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False  # RE2 would write to stderr
+    options.max_mem = _REGEX_MEMORY
+    return options
 
 
 def _complaint(error: Exception) -> str:

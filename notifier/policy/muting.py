@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from notifier.domain.matcher import Matcher, meet
+from notifier.domain.matcher import Matcher, Patterns, meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Silence
@@ -34,7 +34,11 @@ class Mute:
 
 
 class SilenceIndex:
-    """Silences, each found by its project and by one label value that it asks for exactly, where it asks for one."""
+    """Silences, each found by its project and by what it asks of one label that an incident must have.
+
+    That is a value, or else a regular expression that an absent label does not meet; what asks for neither is always
+    looked at.
+    """
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         silences = tuple(silences)
@@ -45,16 +49,24 @@ class SilenceIndex:
         )
         self._by_label: dict[tuple[str, str, str], list[Silence]] = {}
         self._others: dict[str, list[Silence]] = {}
+        by_pattern: dict[tuple[str, str], list[tuple[str, Silence]]] = {}
         for silence in silences:
             keys = [(silence.project, matcher.name, matcher.value) for matcher in _exact(silence)]
             if keys:
                 # The value that the fewest ask for leaves the fewest to look at.
                 self._by_label.setdefault(min(keys, key=lambda key: (asked[key], key)), []).append(silence)
+            elif pattern := next(_patterns(silence), None):
+                asks = by_pattern.setdefault((silence.project, pattern.name), [])
+                asks.append((pattern.value, silence))
             else:
                 self._others.setdefault(silence.project, []).append(silence)
+        self._by_pattern = {
+            key: (Patterns([pattern for pattern, _ in asks]), [silence for _, silence in asks])
+            for key, asks in by_pattern.items()
+        }
 
     def __bool__(self) -> bool:
-        return bool(self._by_label or self._others)
+        return bool(self._by_label or self._by_pattern or self._others)
 
     def mute(self, project: str, labels: Mapping[str, str], now: Instant) -> Mute | None:
         """By the silence that is on and matches; of several, by the one that lasts longest."""
@@ -70,6 +82,16 @@ class SilenceIndex:
         yield from self._others.get(project, ())
         for name, value in labels.items():
             yield from self._by_label.get((project, name, value), ())
+            patterns, silences = self._by_pattern.get((project, name), _NO_PATTERNS)
+            for number in patterns.met_by(value):
+                yield silences[number]
+
+
+_NO_PATTERNS: tuple[Patterns, list[Silence]] = (Patterns(()), [])
+
+
+def _patterns(silence: Silence) -> Iterator[Matcher]:
+    return (matcher for matcher in silence.matchers if matcher.op == "=~" and not matcher.matches({}))
 
 
 def _exact(silence: Silence) -> list[Matcher]:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from notifier.domain.matcher import LONGEST_REGEX, LONGEST_TEXT, Matcher, parse
+from notifier.domain.matcher import LONGEST_REGEX, LONGEST_TEXT, Matcher, Patterns, parse
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,13 @@ def test_making_one_checks_its_expression() -> None:
 def test_an_expression_that_explodes_elsewhere_is_quick_here() -> None:
     """RE2 has no backtracking, so a sender's label cannot stop the service."""
     assert not parse('a=~"(x+x+)+y"').matches({"a": "x" * 5_000})
+
+
+def test_many_patterns_are_asked_together() -> None:
+    """As each alone: the whole value, over the bound of one pass, and with what is no Unicode."""
+    patterns = Patterns([f"web-{number}(-.*)?" for number in range(600)] + [".*"])
+    assert sorted(patterns.met_by("web-300-a")) == [300, 600]
+    assert patterns.met_by("web-3000") == [600]
+    assert sorted(patterns.met_by("web-7")) == [7, 600]
+    assert patterns.met_by("\ud800") == [600]
+    assert Patterns(()).met_by("x") == []

@@ -59,7 +59,8 @@ class Kind(Generic[S]):
     `targets` names the recipients (one delivery each); the names are stored and shown, so they hold no secret.
     `warnings` are sentences about what a channel of these settings cannot do, for `notifier check`. `digest` is whether
     pending messages beyond the rate limit go as one digest (else they are paced). `pace` is the least time between two
-    messages to one target. `concurrency` is how many sends of one channel may run at once.
+    messages to one target. `concurrency` is how many sends of one channel may run at once. `recipients` are the keys
+    that only name who is told: another name there says nothing about the health of those that stay.
     """
 
     name: str
@@ -72,3 +73,4 @@ class Kind(Generic[S]):
     concurrency: int = 8
     # Whether its messages carry links that act in the name of the target, which is then one person.
     action_links: bool = False
+    recipients: tuple[str, ...] = ()

@@ -187,4 +187,5 @@ KIND = Kind(
     targets=lambda settings: settings.to,
     concurrency=4,
     action_links=True,
+    recipients=("to",),
 )

@@ -24,6 +24,7 @@ LAST_TRY: Duration = SECOND
 """The last try comes this long before the expiry: whoever claims it must still find it alive."""
 FAILURES_TO_COOL = 3
 CLAIMS_AT_MOST = 5
+GONE_TO_DISABLE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,15 @@ def _until(expires_at: Instant, now: Instant, at: Instant, *, counts: bool) -> A
         return Again(at=at, counts=counts)
     last = expires_at - LAST_TRY
     return Again(at=last if counts and last > now else expires_at, counts=counts)
+
+
+def disables(gone_in_a_row: int, gone_before_at: Instant | None, now: Instant) -> bool:
+    """Whether a target is not to be tried again: its receiver says that it is gone, and has said so before.
+
+    That is the second delivery in a row, `gone_in_a_row` counting this one, or the second within an hour. One answer
+    is not enough: mail servers give it for a moment when their directory is away.
+    """
+    return gone_in_a_row >= GONE_TO_DISABLE or (gone_before_at is not None and now - gone_before_at <= HOUR)
 
 
 def cool(failures: int, jitter: float) -> Duration | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from pydantic import SecretBytes, SecretStr
 
 from notifier.channels import registry
 from notifier.channels.base import Channel, Toolbox
@@ -18,7 +21,7 @@ from notifier.domain.time import Duration
 from notifier.settings import Settings
 from notifier.store import outbox
 from notifier.store.alerting import Plan
-from notifier.store.database import Database
+from notifier.store.database import Database, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7
 from notifier.telemetry.logging import get
@@ -101,11 +104,12 @@ class Present:
             await self._left.wait()
 
 
-def plan_of(settings: Settings, targets: Mapping[str, tuple[int, ...]]) -> Plan:
-    """What alerting is told of the configuration; `targets` are the rows of each channel."""
+def plan_of(settings: Settings, rows: Rows) -> Plan:
+    """What alerting is told of the configuration."""
     return Plan(
         tree=settings.route,
-        targets=targets,
+        targets=rows.targets,
+        settings_hashes=rows.settings_hashes,
         url=settings.server.url,
         expires_after=settings.delivery.expires_after,
         fallback_after=None if settings.fallback is None else settings.delivery.fallback_after,
@@ -115,17 +119,50 @@ def plan_of(settings: Settings, targets: Mapping[str, tuple[int, ...]]) -> Plan:
     )
 
 
-def addresses(configs: Mapping[str, ChannelConfig]) -> dict[str, tuple[str, ...]]:
-    return {name: config.targets for name, config in configs.items()}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What the database has for a configuration: each channel's targets, and the hash of its settings."""
+
+    targets: Mapping[str, tuple[int, ...]]
+    settings_hashes: Mapping[str, str]
 
 
-async def synced(
-    database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]
-) -> dict[str, tuple[int, ...]]:
-    """Make the target rows agree with the configuration; the rows of each channel."""
-    return await database.write(
-        lambda tx: outbox.sync_targets(tx, addresses(configs), fallback=settings.fallback)
+def sync(tx: Tx, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
+    """Make the target rows agree with the configuration."""
+    wanted = {name: config.targets for name, config in configs.items()}
+    return Rows(
+        targets=outbox.sync_targets(tx, wanted, fallback=settings.fallback),
+        settings_hashes=outbox.settings_hashes(
+            tx, {name: settings_text(config) for name, config in configs.items()}
+        ),
     )
+
+
+def settings_text(config: ChannelConfig) -> str:
+    """What a channel's health depends on, secrets in clear: its kind and settings, without who is told."""
+    own = config.settings.model_dump(exclude=set(config.kind.recipients))
+    return json.dumps([config.kind.name, own], sort_keys=True, default=_plain)
+
+
+def _plain(value: object) -> object:
+    """SecretStr and its like say what they hold; sets have an order; anything else is its text."""
+    if isinstance(value, SecretStr | SecretBytes):
+        held = value.get_secret_value()
+        return held if isinstance(held, str) else held.hex()
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return str(value)
+
+
+async def synced(database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
+    """Make the target rows agree with a configuration that is in force, and forget what other settings taught."""
+
+    def work(tx: Tx) -> Rows:
+        rows = sync(tx, settings, configs)
+        outbox.forget_health(tx, rows.settings_hashes)
+        return rows
+
+    return await database.write(work)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from notifier.domain.errors import ConfigError, Problem, StoreBroken, StoreError
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
-from notifier.runtime.configured import Configured, Opened, Present, Wardrobe, addresses, plan_of, synced
+from notifier.runtime.configured import Configured, Opened, Present, Rows, Wardrobe, plan_of, sync, synced
 from notifier.runtime.own_messages import own_message
 from notifier.settings import Settings
 from notifier.store import configurations, inhibition, outbox, renewal, reroute
@@ -117,9 +117,9 @@ class Reloader:
         opened: Opened,
         actor: Actor,
     ) -> None:
-        def work(tx: Tx) -> dict[str, tuple[int, ...]]:
+        def work(tx: Tx) -> Rows:
             actor.record(tx, "reload", SUBJECT, f"{before.version} -> {settings.version}")
-            return outbox.sync_targets(tx, addresses(configs), fallback=settings.fallback)
+            return sync(tx, settings, configs)
 
         try:
             rows = await self._database.write(work)
@@ -146,10 +146,11 @@ class Reloader:
     async def _settle(self, old: Configured | None, new: Configured) -> None:
         if old is not None:
             await self._present.unused(old)
+            # Not before: what waits for a target with new settings would be tried with the old ones.
+            await self._persist(self._sync)
         await self._persist(lambda: self._follow(old, new))
         if old is None:
             return
-        await self._persist(self._sync)
         if await self._dispatcher.ended(old.opened.only(new.opened)):
             # What was being sent to a target that is gone may be pending only now.
             await self._persist(self._sync)

@@ -385,3 +385,40 @@ def _versions(service: Service) -> int:
 def _text(service: Service) -> str:
     with service.client() as client:
         return client.get("/metrics").text
+
+
+def test_a_dead_target_with_other_settings_is_tried(tmp_path: Path, receivers: Three) -> None:
+    """410 twice switches the hook off; another secret and a reload, or another URL and a restart, switch it on."""
+    old, new, _ = receivers
+    old.script(Answer(status=410), Answer(status=410))
+    with Service(tmp_path, _settings(hook=old.url)) as service:
+        for message in ("one", "two", "three"):
+            service.post(_event(message))
+            eventually(
+                lambda m=message: _states(service).count("dead") == ["one", "two", "three"].index(m) + 1
+            )
+        assert len(old.requests) == 2
+        settings = _settings(hook=old.url)
+        settings["channels"]["hook"]["secret"] = "whsec_" + "QUFB" * 8
+        _write(service, settings)
+        assert _reload(service).status_code == 200
+        eventually(lambda: _channel_state(service) == "ok")
+        service.post(_event("four"))
+        eventually(lambda: ("opened", "four") in _told(old))
+        old.script(Answer(status=410), Answer(status=410))
+        for message in ("five", "six"):
+            service.post(_event(message))
+        eventually(lambda: _channel_state(service) == "disabled")
+        service.stop()
+        _write(service, _settings(hook=new.url))
+        service.start()
+        service.post(_event("seven"))
+        eventually(lambda: ("opened", "seven") in _told(new))
+
+
+def _states(service: Service) -> list[str]:
+    return [one["state"] for one in service.items("/v1/deliveries")]
+
+
+def _channel_state(service: Service) -> str:
+    return str(service.get("/v1/channels")["items"][0]["targets"][0]["state"])

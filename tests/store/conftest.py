@@ -47,6 +47,7 @@ class Bench:
     fallback_after: Duration = 600_000
     inhibit: tuple[Inhibition, ...] = ()
     targets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    settings_hashes: Mapping[str, str] = field(default_factory=dict)
     silences: ActiveSilences = field(default_factory=ActiveSilences)
 
     @property
@@ -61,6 +62,7 @@ class Bench:
             inhibit=self.inhibit,
             version="v1",
             silences=self.silences,
+            settings_hashes=self.settings_hashes,
         )
 
     async def start(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.store import outbox
+from notifier.store.database import Tx
 from notifier.store.outbox import Job
 from notifier.store.schema import attempts, deliveries, targets
 from tests.store.conftest import Bench
@@ -88,12 +90,29 @@ async def test_throttled_cools_the_target_and_uses_no_attempt(bench: Bench) -> N
     await bench.deliver(again)
 
 
-async def test_gone_is_dead_at_once_and_disables_the_target(bench: Bench) -> None:
-    """410: a dead letter, and what comes later for that target dies, too; a redelivery tries again."""
-    job = await _job(bench)
+async def _told_gone(bench: Bench, name: str) -> Job:
+    """A delivery whose receiver says that it is gone."""
+    await bench.post(bench.event(name))
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
     result = await bench.fail(job, SendError(Outcome.GONE, "410"))
     assert result is not None
     assert result.state is DeliveryState.DEAD
+    bench.clock.advance(20 * MINUTE)
+    return job
+
+
+async def _is_disabled(bench: Bench) -> bool:
+    found = sa.select(targets.c.disabled_at)
+    return await bench.database.read(lambda tx: tx.run(found).scalar_one()) is not None
+
+
+async def test_gone_is_dead_at_once_and_twice_disables_the_target(bench: Bench) -> None:
+    """410: a dead letter; after a second what comes later for that target dies, too; a redelivery tries again."""
+    await _told_gone(bench, "first")
+    assert not await _is_disabled(bench)
+    job = await _told_gone(bench, "second")
+    assert await _is_disabled(bench)
     await bench.post(bench.event("another"))
     await bench.alert()
     claimed = await bench.claim()
@@ -104,6 +123,93 @@ async def test_gone_is_dead_at_once_and_disables_the_target(bench: Bench) -> Non
     (retried,) = (await bench.claim()).jobs
     assert retried.id == job.id
     await bench.deliver(retried)
+
+
+async def test_gone_twice_in_a_row_disables_however_long_it_took(bench: Bench) -> None:
+    """Two deliveries, one after the other; what arrived between them a while ago makes it the first again."""
+    await _told_gone(bench, "first")
+    bench.clock.advance(2 * HOUR)
+    await bench.post(bench.event("between"))
+    await bench.alert()
+    await bench.deliver_all()
+    bench.clock.advance(HOUR)
+    await _told_gone(bench, "second")
+    assert not await _is_disabled(bench)
+    bench.clock.advance(5 * HOUR)
+    await _told_gone(bench, "third")
+    assert await _is_disabled(bench)
+
+
+async def test_gone_twice_within_an_hour_disables_whatever_arrived_between(bench: Bench) -> None:
+    await _told_gone(bench, "first")
+    await bench.post(bench.event("between"))
+    await bench.alert()
+    await bench.deliver_all()
+    bench.clock.advance(10 * MINUTE)
+    await _told_gone(bench, "second")
+    assert await _is_disabled(bench)
+
+
+async def _use(bench: Bench, settings: str) -> None:
+    """Put a configuration of these settings into force."""
+
+    def work(tx: Tx) -> dict[str, str]:
+        hashes = outbox.settings_hashes(tx, dict.fromkeys(bench.channels, settings))
+        outbox.forget_health(tx, hashes)
+        return hashes
+
+    bench.settings_hashes = await bench.database.write(work)
+
+
+async def test_health_belongs_to_the_settings_that_it_was_learnt_under(bench: Bench) -> None:
+    """A disabled target of other settings is tried; the same settings change nothing; secrets are not readable."""
+    await _use(bench, "an old password")
+    for name in ("first", "second"):
+        await _told_gone(bench, name)
+    await _use(bench, "an old password")
+    assert await _is_disabled(bench)
+    await _use(bench, "a new password")
+    assert not await _is_disabled(bench)
+    await bench.post(bench.event("third"))
+    await bench.alert()
+    assert len(await bench.deliver_all()) == 1
+    row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
+    assert "password" not in str(row)
+    other = blake2b(b"a new password", digest_size=16).hexdigest()
+    assert row.settings_hash not in {None, other}
+
+
+@pytest.mark.parametrize("outcome", [Outcome.TRANSIENT, Outcome.THROTTLED, Outcome.AMBIGUOUS])
+async def test_what_waits_for_a_cooling_target_is_tried_with_other_settings(
+    bench: Bench, outcome: Outcome
+) -> None:
+    """Neither the target's rest nor the delivery's own schedule outlives the settings."""
+    await _use(bench, "old")
+    job = await _job(bench)
+    for _ in range(3):
+        result = await bench.fail(
+            job, SendError(outcome, "away", retry_after=40 * MINUTE, whole_channel=True)
+        )
+        assert result is not None
+        assert result.again_at is not None
+        if _ < 2:
+            bench.clock.advance(HOUR)
+            (job,) = (await bench.claim()).jobs
+    assert (await bench.claim()).jobs == ()
+    await _use(bench, "new")
+    (again,) = (await bench.claim()).jobs
+    assert again.id == job.id
+
+
+async def test_a_failure_under_old_settings_says_nothing_of_new_ones(bench: Bench) -> None:
+    """What was being sent when the settings changed ends as it ends, and the target stays of good health."""
+    await _use(bench, "old")
+    job = await _job(bench)
+    await _use(bench, "new")
+    await bench.fail(job, SendError(Outcome.GONE, "410"))
+    row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
+    assert (row.gone_in_a_row, row.disabled_at, row.last_error) == (0, None, None)
+    assert (await bench.accounting()).balanced
 
 
 async def test_permanent_failures_get_three_tries_in_ten_minutes(bench: Bench) -> None:

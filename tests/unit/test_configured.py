@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from notifier.channels import registry
 from notifier.channels.base import Channel, ChannelSettings, Kind, Toolbox
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.delivery import RateLimit, Receipt, Thread
@@ -15,9 +16,10 @@ from notifier.domain.errors import ConfigError
 from notifier.domain.message import Message
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR
-from notifier.runtime.configured import Configured, Opened, Present, Wardrobe, plan_of
+from notifier.runtime.configured import Configured, Opened, Present, Rows, Wardrobe, plan_of, settings_text
 from notifier.runtime.reload import keep_fixed
 from notifier.settings import (
+    ChannelBlock,
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
@@ -94,7 +96,10 @@ def _configs(*configs: ChannelConfig) -> dict[str, ChannelConfig]:
 
 def _configured(opened: Opened, *configs: ChannelConfig, settings: Settings = SETTINGS) -> Configured:
     return Configured(
-        settings=settings, configs=_configs(*configs), opened=opened, plan=plan_of(settings, {})
+        settings=settings,
+        configs=_configs(*configs),
+        opened=opened,
+        plan=plan_of(settings, Rows(targets={}, settings_hashes={})),
     )
 
 
@@ -196,3 +201,28 @@ def test_only_a_restart_moves_the_socket_and_the_database() -> None:
     assert (kept.server.host, kept.server.port, kept.database) == ("127.0.0.1", 8000, SETTINGS.database)
     assert (kept.server.url, kept.version) == ("https://n.example.com", "b" * 12)
     assert keep_fixed(SETTINGS, SETTINGS) == (SETTINGS, ())
+
+
+def test_settings_are_told_apart_by_everything_but_who_is_told() -> None:
+    """A password, a host or an address of the network is another setting; one more recipient is not."""
+    smtp = {"host": "smtp.example.com", "port": 587, "username": "n", "password": "one"}
+    options: dict[str, Any] = {"smtp": smtp, "from": "n@example.com", "to": ["a@example.com"]}
+
+    def text(**changes: Any) -> str:
+        config = registry.validate(
+            ChannelBlock(
+                name="mail", type="email", options=options | changes, mark=Mark(file="n", line=1, column=1)
+            ),
+            allow_private=True,
+        )
+        assert isinstance(config, ChannelConfig), config
+        return settings_text(config)
+
+    assert text() == text() == text(to=["b@example.com", "a@example.com"])
+    others = [
+        text(smtp=smtp | {"password": "two"}),
+        text(smtp=smtp | {"host": "b"}),
+        text(**{"from": "m@example.com"}),
+    ]
+    assert len({text(), *others}) == 4
+    assert "one" in text()

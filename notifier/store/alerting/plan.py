@@ -19,7 +19,8 @@ from notifier.store.silences import ActiveSilences
 class Plan:
     """What the configuration says about telling: the routing tree, and each channel's target rows.
 
-    `version` is the configuration's, kept with every decision. `addressed` are the targets that it has.
+    `version` is the configuration's, kept with every decision. `settings_hashes` are of each channel's settings.
+    `addressed` are the targets that it has.
     """
 
     tree: Route
@@ -30,6 +31,7 @@ class Plan:
     new_id: Callable[[], str]
     inhibit: tuple[Inhibition, ...] = ()
     version: str = ""
+    settings_hashes: Mapping[str, str] = field(default_factory=dict)
     silences: ActiveSilences = field(default_factory=ActiveSilences, repr=False, compare=False)
     _routes: Mapping[str, Route] = field(init=False, repr=False, compare=False)
     addressed: frozenset[int] = field(init=False, repr=False, compare=False)

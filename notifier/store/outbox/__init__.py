@@ -1,6 +1,7 @@
 """The outbox: claim what is due, record what became of it, look after the rest."""
 
 from notifier.store.outbox.claim import claim
+from notifier.store.outbox.health import forget_health, settings_hashes
 from notifier.store.outbox.letters import discard, enqueue, enqueue_test, redeliver, sync_targets
 from notifier.store.outbox.outcome import delivered, failed
 from notifier.store.outbox.rows import LEASE, ChannelRules, Claimed, Job, Result
@@ -19,7 +20,9 @@ __all__ = [
     "enqueue",
     "enqueue_test",
     "failed",
+    "forget_health",
     "redeliver",
+    "settings_hashes",
     "sweep",
     "sync_targets",
 ]

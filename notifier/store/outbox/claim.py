@@ -144,6 +144,7 @@ def _start(tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, send: S
         thread=Thread(id=row.thread, ref=row.thread_ref, previous_ref=row.previous_ref),
         created_at=row.created_at,
         claimed_at=tx.now,
+        settings_hash=plan.settings_hashes.get(target.channel),
     )
 
 

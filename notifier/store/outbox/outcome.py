@@ -29,9 +29,14 @@ def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result |
         execute(tx, statements.anchor, {"id": job.thread.id, "ref": ref})
     if job.reason is Reason.DIGEST:
         coalesce(tx, job.id)
-    healthy: dict[str, object] = {"failures": 0, "cool_until": None, "last_ok_at": tx.now}
+    healthy: dict[str, object] = {
+        "failures": 0,
+        "cool_until": None,
+        "last_ok_at": tx.now,
+        "gone_in_a_row": 0,
+    }
     if job.reason is Reason.TEST:
-        healthy |= {"disabled_at": None, "disabled_why": None}
+        healthy |= {"disabled_at": None, "disabled_why": None, "gone_at": None}
     _wake(tx, target.id, healthy)
     return Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
 
@@ -89,7 +94,10 @@ def _settle(tx: Tx, job: Job, **values: object) -> bool:
 
 
 def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float) -> None:
-    """What a failure does to its target, or to all of its channel's."""
+    """What a failure does to its target, or to all of its channel's: but not where other settings are tried by now."""
+    if job.settings_hash != target.settings_hash:
+        _wake(tx, target.id, {})
+        return
     values: dict[str, object] = {
         "last_error": f"{error.outcome.value}: {error.detail}",
         "last_error_at": tx.now,
@@ -97,7 +105,10 @@ def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float
     if error.outcome is Outcome.THROTTLED:
         values["cool_until"] = tx.now + retry.throttle(error.retry_after)
     elif error.outcome is Outcome.GONE and job.reason is not Reason.TEST:
-        values |= {"disabled_at": tx.now, "disabled_why": error.detail}
+        in_a_row = int(target.gone_in_a_row) + 1
+        values |= {"gone_at": tx.now, "gone_in_a_row": in_a_row}
+        if retry.disables(in_a_row, target.gone_at, tx.now):
+            values |= {"disabled_at": tx.now, "disabled_why": error.detail}
     elif error.outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:
         failures = target.failures + 1
         rest = retry.cool(failures, jitter)

@@ -35,7 +35,10 @@ class ChannelRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One claimed delivery: what to send where, and the fence that its outcome must still hold."""
+    """One claimed delivery: what to send where, and the fence that its outcome must still hold.
+
+    `settings_hash` is of the settings that it is sent with.
+    """
 
     id: str
     fence: int
@@ -47,6 +50,7 @@ class Job:
     thread: Thread
     created_at: Instant
     claimed_at: Instant
+    settings_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ class Result:
 WHY = {
     Outcome.QUARANTINED: "claimed five times without an outcome: sending it may end the worker",
     Outcome.EXPIRED: "not delivered before delivery.expires_after",
-    Outcome.GONE: "the target is disabled, its receiver said that it is gone: a successful test enables it again",
+    Outcome.GONE: "its target is disabled, for the receiver is gone: a successful test or other settings enable it",
     Outcome.TARGET_REMOVED: "the configuration no longer has this target",
 }
 

@@ -176,7 +176,13 @@ def outcomes(_dialect: Dialect) -> sa.ClauseElement:
 
 def lock_target(_dialect: Dialect) -> sa.ClauseElement:
     return (
-        sa.select(targets.c.id, targets.c.failures)
+        sa.select(
+            targets.c.id,
+            targets.c.failures,
+            targets.c.settings_hash,
+            targets.c.gone_at,
+            targets.c.gone_in_a_row,
+        )
         .where(
             targets.c.channel == sa.bindparam("channel", type_=Text),
             targets.c.address == sa.bindparam("address", type_=Text),

@@ -54,8 +54,11 @@ def create_app(runtime: Runtime) -> Asgi:
     return app
 
 
-def serve(config_path: str | None) -> int:
-    """Run until SIGTERM or SIGINT. Exit codes: 0 stopped, 2 configuration or database refused, 70 the disk failed."""
+def serve(config_path: str | None, *, hold: bool = False) -> int:
+    """Run until SIGTERM or SIGINT; with `hold` nothing goes out before `notifier release`.
+
+    Exit codes: 0 stopped, 2 configuration or database refused, 70 the disk failed.
+    """
     hangups = Hangups()
     try:
         settings, configs = wiring.load(config_path, os.environ)
@@ -76,7 +79,7 @@ def serve(config_path: str | None) -> int:
         return 2
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_serve(settings, configs, listener, hangups))
+            return runner.run(_serve(settings, configs, listener, hangups, hold=hold))
     except NotifierError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
@@ -104,8 +107,10 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, configs: Any, listener: socket.socket, hangups: Hangups) -> int:
-    async with wiring.running(settings, configs) as runtime:
+async def _serve(
+    settings: Settings, configs: Any, listener: socket.socket, hangups: Hangups, *, hold: bool
+) -> int:
+    async with wiring.running(settings, configs, hold=hold) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
         server = _Server(

@@ -59,9 +59,9 @@ class Service:
     def log(self) -> str:
         return self._err.read_text() if self._err.exists() else ""
 
-    def start(self, *, wait: bool = True) -> Self:
-        """Start it, and wait until it is ready."""
-        command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config)]
+    def start(self, *options: str, wait: bool = True) -> Self:
+        """Start it with further options, and wait until it is ready."""
+        command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config), *options]
         environ = {**clean_environ(), **self._environ}
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder, env=environ)

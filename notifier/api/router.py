@@ -16,6 +16,7 @@ from notifier.api import (
     config,
     deliveries,
     errors,
+    hold,
     incidents,
     keys,
     operation,
@@ -45,6 +46,7 @@ def routers() -> tuple[APIRouter, ...]:
         keys.router,
         stats.router,
         config.router,
+        hold.router,
         slack.router,
         operation.router,
     )

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from notifier.cli import demo, events, explain, files, keys, lists, probes, silences, stats
+from notifier.cli import demo, events, explain, files, hold, keys, lists, probes, silences, stats
 from notifier.cli.options import Parser
 from notifier.cli.session import Exit, Failure, Session
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
@@ -51,6 +51,7 @@ def parser() -> Parser:
     silences.add(commands)
     explain.add(commands)
     stats.add(commands)
+    hold.add(commands)
     files.add_backup(commands)
     return top
 

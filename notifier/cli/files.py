@@ -16,7 +16,12 @@ BACKUP_SECONDS = 300
 
 
 def add(commands: Subparsers) -> None:
-    command(commands, "serve", serve, "run the service", prints=False)
+    parser = command(commands, "serve", serve, "run the service", prints=False)
+    parser.add_argument(
+        "--hold",
+        action="store_true",
+        help="tell nobody until `notifier release`: deliveries, the fallback and escalation wait",
+    )
     command(commands, "check", check, "report every problem of the configuration; exits 1 if there is any")
     command(commands, "schema", schema, "print the JSON Schema of the configuration")
     database = family(commands, "db", "look after the database")
@@ -31,7 +36,7 @@ def add_backup(commands: Subparsers) -> None:
 
 
 def serve(arguments: Arguments, session: Session) -> Exit:
-    status = session.local().serve(arguments.config)
+    status = session.local().serve(arguments.config, hold=arguments.hold)
     return Exit(status) if status in set(Exit) else Exit.NO
 
 

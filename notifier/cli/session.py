@@ -41,7 +41,7 @@ class Failure(Exception):
 class Local(Protocol):
     """What works on files instead of asking the service. A problem's text is `file:line:column: message`."""
 
-    def serve(self, config: str | None) -> int: ...
+    def serve(self, config: str | None, *, hold: bool) -> int: ...
 
     def check(
         self, config: str | None, environ: Mapping[str, str]
@@ -67,10 +67,10 @@ class Local(Protocol):
 class Installed:
     """The service in this installation, imported when a command needs it: the client alone comes without."""
 
-    def serve(self, config: str | None) -> int:
+    def serve(self, config: str | None, *, hold: bool) -> int:
         # It asks for a reload; the imports take a second, and what has read no configuration has none to reload.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        return cast("int", _service("notifier.app").serve(config))
+        return cast("int", _service("notifier.app").serve(config, hold=hold))
 
     def check(
         self, config: str | None, environ: Mapping[str, str]

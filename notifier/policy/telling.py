@@ -341,11 +341,15 @@ def next_step(member: Member, route: Route) -> Instant | None:
     return step_due(route, member.state, member.first_told_at, member.escalated)
 
 
-def escalate(member: Member, route: Route, now: Instant, mute: Mute | None) -> Escalate | Wait | None:
-    """What to do about a member whose escalation was due; None: nothing any more."""
+def escalate(
+    member: Member, route: Route, now: Instant, mute: Mute | None, *, hold: str | None = None
+) -> Escalate | Wait | None:
+    """What to do about a member whose escalation was due; None: nothing any more. `hold` names what ends early."""
     due_at = step_due(route, member.state, member.first_told_at, member.escalated)
     if due_at is None:
         return None
+    if hold is not None:
+        return Wait(until=now + HOUR, ref=hold)
     if mute is not None:
         return Wait(until=_ask_again(mute, route, now), ref=mute.ref)
     if due_at > now:

@@ -18,7 +18,7 @@ from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.delivery import DeliveryState
 from notifier.domain.errors import StoreBroken, StoreError
-from notifier.domain.time import SECOND, Duration, Instant
+from notifier.domain.time import SECOND, Duration, Instant, rfc3339
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.processes import Watch
@@ -33,9 +33,10 @@ from notifier.runtime.reload import Read, Reloaded, Reloader
 from notifier.runtime.slack import SlackApps
 from notifier.runtime.trial import TestOutcome, test_channel
 from notifier.settings import Settings
+from notifier.store import hold as holding
 from notifier.store import housekeeping, ledger
 from notifier.store.alerting import Plan
-from notifier.store.database import Database
+from notifier.store.database import Database, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7
 from notifier.telemetry.logging import get
@@ -132,6 +133,7 @@ class Runtime:
         started = time.monotonic()
         try:
             accounting = await self.database.read(ledger.accounting)
+            self.metrics.held.set(0 if await self.database.read(holding.current) is None else 1)
         except StoreError:
             return self.metrics.render()  # while the database is away, what memory counts is worth a scrape
         # It reads every incident: with a million of them a scrape must not cost more than a twentieth of the time.
@@ -157,15 +159,20 @@ async def running(
     *,
     clock: Clock | None = None,
     drain: Duration = DRAIN,
+    hold: bool = False,
     reread: Read | None = None,
 ) -> AsyncIterator[Runtime]:
     """Everything open and every loop beating; on leaving, sends in flight are drained for `drain` milliseconds.
 
-    `reread` reads what a reload takes; usually the file that `settings` came from.
+    `reread` reads what a reload takes; usually the file that `settings` came from. `hold`, or `delivery.hold`, lets
+    nothing out before somebody releases it.
     """
     async with AsyncExitStack() as stack:
         database = await open_database(settings, clock=clock)
         stack.push_async_callback(database.aclose)
+        await _hold(
+            database, by="serve --hold" if hold else "delivery.hold" if settings.delivery.hold else None
+        )
         wardrobe = Wardrobe(_DatabaseClock(database))
         stack.push_async_callback(wardrobe.aclose)
         opened = await wardrobe.open(settings, configs)
@@ -190,6 +197,19 @@ async def running(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _hold(database: Database, *, by: str | None) -> None:
+    """Begin a hold where somebody wants one, and say so where one stands: it outlives restarts."""
+
+    def work(tx: Tx) -> holding.Hold | None:
+        if by is not None:
+            holding.begin(tx, by=by)
+        return holding.current(tx)
+
+    held = await database.write(work)
+    if held is not None:
+        log.warning("on_hold", since=rfc3339(held.since), by=held.by, end="notifier release")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class DatabaseSettings:
 class DeliverySettings:
     expires_after: Duration = 24 * HOUR
     fallback_after: Duration = 10 * MINUTE
+    hold: bool = False
     allow_private_addresses: bool = False
 
 

@@ -87,6 +87,11 @@ SECTIONS: Mapping[str, Mapping[str, Key]] = {
         "fallback_after": Key(
             form=DURATION, default="10m", help="The fallback is told of a delivery that fails for this long."
         ),
+        "hold": Key(
+            form=FLAG,
+            default=False,
+            help="Each start holds deliveries, the fallback and escalation until `notifier release`.",
+        ),
         "allow_private_addresses": Key(
             form=FLAG,
             default=False,

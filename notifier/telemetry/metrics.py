@@ -135,6 +135,9 @@ class Metrics:
         self.config_info = Gauge(
             "notifier_config_info", "The configuration in use.", ["version"], registry=registry
         )
+        self.held = Gauge(
+            "notifier_hold", "1 while deliveries wait for `notifier release`.", registry=registry
+        )
         self.ready = Gauge("notifier_ready", "1 when the last readiness check passed.", registry=registry)
 
     def render(self) -> bytes:

@@ -38,8 +38,8 @@ class Recording:
         if self.raises:
             raise self.raises
 
-    def serve(self, config: str | None) -> int:
-        self._called("serve", config)
+    def serve(self, config: str | None, *, hold: bool) -> int:
+        self._called("serve", config, *(["hold"] if hold else []))
         return self.status
 
     def check(
@@ -112,6 +112,14 @@ def test_serve_hands_its_status_on(status: int, expected: int) -> None:
     assert invoke(Recording(status=status), "serve", "--config", "a.yaml")[0] == expected
 
 
+def test_serve_may_hold() -> None:
+    """`--hold` reaches the service, and only where it is given."""
+    local = Recording()
+    invoke(local, "serve")
+    invoke(local, "serve", "--hold")
+    assert local.calls == [("serve", None), ("serve", None, "hold")]
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [(StoreUnavailable("the file is locked"), 3), (StoreError("run `notifier db upgrade`"), 2)],
@@ -172,6 +180,7 @@ COMMANDS = (
     "serve", "check", "schema", "db upgrade", "send", "keys list", "keys create", "keys revoke", "test-channel",
     "route-test", "healthcheck", "incidents list", "incidents show", "deliveries list", "deliveries show",
     "deliveries redeliver", "dead-letters list", "dead-letters redeliver", "dead-letters discard", "backup",
+    "release",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from notifier.domain.route import Route
 from notifier.domain.time import Instant, words
 from notifier.policy import telling
 from notifier.policy.telling import Escalate, Wait
+from notifier.store import hold
 from notifier.store.alerting.compose import Telling, message
 from notifier.store.alerting.deliver import announce, deliver
 from notifier.store.alerting.mutes import Mutes
@@ -32,10 +33,11 @@ def escalate(
     """Fire every step that is due, once for each member. Whether something was told, and whether more is due now."""
     found = {"group": group.id, "now": tx.now, "most": MEMBERS_AT_ONCE}
     rows = execute(tx, escalating_members, found).all()
+    held = hold.REF if rows and hold.current(tx) is not None else None
     by_step: dict[int, list[sa.Row[Any]]] = {}
     written: list[tuple[str, int, int, Instant | None, str | None]] = []
     for row in rows:
-        verdict = telling.escalate(member_of(row, row), route, tx.now, mutes.of(row, route))
+        verdict = telling.escalate(member_of(row, row), route, tx.now, mutes.of(row, route), hold=held)
         if isinstance(verdict, Escalate):
             by_step.setdefault(verdict.step, []).append(row)
             written.append((group.id, row.number, verdict.step + 1, verdict.next_at, None))

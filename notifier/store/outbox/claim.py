@@ -15,7 +15,7 @@ from notifier.domain.notification import Reason
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
 from notifier.policy.targets import Pending, Send
-from notifier.store import tokens
+from notifier.store import hold, tokens
 from notifier.store.alerting import Plan
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
@@ -44,12 +44,14 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
         return Claimed()
     channels_free = pack_each(sorted(free))
     due = execute(tx, due_targets, {"channels": channels_free, "now": tx.now, "most": TARGETS_AT_ONCE})
+    held = hold.current(tx) is not None
     jobs: list[Job] = []
     died: list[tuple[str, Outcome]] = []
     for row in due.all():
         if free[row.channel] <= 0:
             continue
-        taken, dead = _claim_target(tx, plan, row, channels[row.channel], free[row.channel])
+        rules = replace(channels[row.channel], slots=free[row.channel])
+        taken, dead = _claim_target(tx, plan, row, rules, held=held)
         free[row.channel] -= len(taken)
         jobs += taken
         died += dead
@@ -59,7 +61,7 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
 
 
 def _claim_target(
-    tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, slots: int
+    tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, held: bool
 ) -> tuple[list[Job], list[tuple[str, Outcome]]]:
     rows = execute(tx, live, {"target": row.id, "most": PENDING_AT_ONCE}).all()
     in_flight = [one.thread for one in rows if one.state == SENDING]
@@ -77,9 +79,10 @@ def _claim_target(
         rate_limit=rules.rate_limit,
         digest=rules.digest,
         pace=rules.pace,
+        held=held,
     )
     pending = [_pending(one) for one in rows if one.state == PENDING]
-    plan_ = pacing.plan(target, pending, busy, tx.now, slots)
+    plan_ = pacing.plan(target, pending, busy, tx.now, rules.slots)
     for id_, outcome in plan_.dead:
         bury(tx, id_, outcome, WHY[outcome])
     sends = list(plan_.sends)

@@ -12,6 +12,7 @@ from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
+from notifier.store import hold
 from notifier.store.alerting import Plan, announce, deliver
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
@@ -39,6 +40,9 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
     `restarted`: this is the only process, and it has just started: nobody else can be sending.
     """
     lost = _lost(tx, restarted=restarted)
+    if hold.current(tx) is not None:
+        # Leases end as ever; expiry and the fallback count from the release.
+        return Swept(lost=tuple(lost), next_at=_first(tx, deliveries.c.lease_until))
     expired = _expire(tx)
     if execute(tx, forgotten, {"now": tx.now}).rowcount:
         tx.signal("targets")
@@ -63,16 +67,17 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
         tx.run(
             sa.update(deliveries).where(deliveries.c.id.in_([row.id for row in due])).values(fallback_at=None)
         )
-    moments = [
-        tx.run(sa.select(sa.func.min(column)).where(column.is_not(None))).scalar()
-        for column in (deliveries.c.fallback_at, deliveries.c.lease_until)
-    ]
+    moments = [_first(tx, column) for column in (deliveries.c.fallback_at, deliveries.c.lease_until)]
     next_at = (
         tx.now if len(due) == SWEPT_AT_ONCE else min((at for at in moments if at is not None), default=None)
     )
     return Swept(
         lost=tuple(lost), told=tuple(told), unheard=tuple(unheard), expired=tuple(expired), next_at=next_at
     )
+
+
+def _first(tx: Tx, column: sa.Column[int]) -> Instant | None:
+    return tx.run(sa.select(sa.func.min(column)).where(column.is_not(None))).scalar()
 
 
 def _expire(tx: Tx) -> list[str]:

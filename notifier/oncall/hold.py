@@ -1,0 +1,59 @@
+"""The hold: what waits for its end, and who ends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from notifier.oncall.actor import Actor
+from notifier.store import hold as rows
+from notifier.store.alerting import Plan
+from notifier.store.database import Database, Tx
+from notifier.store.hold import Hold
+
+SUBJECT = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How many deliveries of one channel wait, by the name of the route that told; None: about no group."""
+
+    channel: str
+    route: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldState:
+    """Whether deliveries are held, and what waits; `released` is how many a release has just let go."""
+
+    hold: Hold | None
+    waiting: tuple[Waiting, ...]
+    released: int = 0
+
+
+async def show(database: Database, plan: Plan) -> HoldState:
+    """The hold, and what would be sent at its end."""
+    return await database.read(lambda tx: HoldState(hold=rows.current(tx), waiting=_waiting(tx, plan)))
+
+
+async def release(database: Database, plan: Plan, actor: Actor) -> HoldState:
+    """End the hold; the same again changes nothing."""
+
+    def work(tx: Tx) -> HoldState:
+        released = rows.release(tx, expires_after=plan.expires_after, fallback_after=plan.fallback_after)
+        if released is not None:
+            actor.record(tx, "release", SUBJECT, f"{released} deliveries")
+        return HoldState(hold=None, waiting=(), released=released or 0)
+
+    return await database.write(work)
+
+
+def _waiting(tx: Tx, plan: Plan) -> tuple[Waiting, ...]:
+    return tuple(
+        Waiting(
+            channel=row.channel,
+            route=plan.route(row.route).name if row.route is not None and plan.knows(row.route) else None,
+            count=row.count,
+        )
+        for row in rows.waiting(tx)
+    )

@@ -2,87 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from notifier.domain.message import Message
-from notifier.domain.route import Route, Step
-from notifier.domain.time import MINUTE, SECOND, Duration, Instant
+from notifier.domain.route import Step
+from notifier.domain.time import MINUTE, SECOND, Duration
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.store import alerting, ledger
 from notifier.store.database import Tx
-from notifier.store.schema import deliveries, groups, notifications
+from notifier.store.schema import groups
+from tests.flapper import PER_INCIDENT, Flapper, Heard
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
-
-PER_INCIDENT = Route(
-    key="root", name="default", channels=("mail",), group_by=("incident",), group_wait=0, group_interval=5 * MINUTE
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Heard:
-    """One notification: when, its reasons in the order of the message, and its threads."""
-
-    at: Instant
-    reasons: tuple[str, ...]
-    threads: frozenset[str]
-    message: Message
-
-
-@dataclass
-class Flapper:
-    """Opens and resolves one identity; the loops run every `look`."""
-
-    world: World
-    look: Duration = 10 * SECOND
-    severity: str = "error"
-
-    def use(self, tree: Route) -> None:
-        self.world.plan = replace(self.world.plan, tree=tree)
-
-    async def open(self, **fields: Any) -> str:
-        return await self.world.post(severity=self.severity, **fields)
-
-    async def end(self, **fields: Any) -> None:
-        await self.world.post_all([self.world.event(status="resolved", severity=self.severity, **fields)])
-
-    async def wait(self, time: Duration) -> None:
-        """Time passes, and the loops look as often as they do."""
-        await self._loops()
-        while time > 0:
-            by = min(self.look, time)
-            self.world.clock.advance(by)
-            time -= by
-            await self._loops()
-
-    async def _loops(self) -> None:
-        await self.world.attend()
-        while (await self.world.database.write(lambda tx: alerting.flush(tx, self.world.plan))).done:
-            pass
-        balance = await self.world.database.read(ledger.accounting)
-        assert balance.balanced, balance
-
-    async def heard(self) -> list[Heard]:
-        def work(tx: Tx) -> list[Heard]:
-            found = []
-            for row in tx.run(sa.select(notifications).order_by(notifications.c.id)).all():
-                message = Message.from_json(json.loads(row.message))
-                sent = sa.select(deliveries.c.thread).where(deliveries.c.notification == row.id)
-                reasons = tuple(sorted(one.reason.value for one in message.told))
-                threads = frozenset(tx.run(sent).scalars())
-                found.append(Heard(at=row.at, reasons=reasons, threads=threads, message=message))
-            return found
-
-        return await self.world.database.read(work)
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ def arrival(one: Sent) -> str:
 
 def _waits(one: Sent) -> str:
     """What a pending one waits for."""
+    if one.on_hold:
+        return "deliveries are on hold until `notifier release`"
     if one.carrier is not None:
         return f"it waits for its digest{_carried(one)}"
     if one.target_disabled:

@@ -148,7 +148,8 @@ def _delivery(one: Sent) -> Item:
         channel=one.channel,
         text=arrival(one),
     )
-    return replace(item, reason=None, held_by=HeldBy.RATE_LIMITED) if one.rate_limited else item
+    holds = HeldBy.HOLD if one.on_hold else HeldBy.RATE_LIMITED if one.rate_limited else None
+    return item if holds is None else replace(item, reason=None, held_by=holds)
 
 
 _DONE = {

@@ -13,7 +13,7 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.matcher import parse
 from notifier.domain.route import Inhibition, Route, Step, Threshold
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
-from notifier.store import actions, configurations
+from notifier.store import actions, configurations, hold
 from notifier.store.compiled import insert
 from notifier.store.schema import silences
 from tests.api.conftest import Desk
@@ -338,3 +338,14 @@ async def test_another_projects_timeline_is_none(desk: Desk) -> None:
     assert (await desk.get(f"/v1/incidents/{id_}/timeline", "stranger")).status_code == 404
     assert (await desk.get("/v1/incidents/9/timeline")).status_code == 404
     assert (await desk.get(f"/v1/incidents/{id_}/timeline", "sender")).status_code == 403
+
+
+async def test_what_the_hold_keeps_says_so(desk: Desk) -> None:
+    """Decided, and not sent: `hold` holds it until somebody releases it."""
+    await desk.world.database.write(lambda tx: hold.begin(tx, by="serve --hold"))
+    id_ = await desk.world.post()
+    await desk.world.alert()
+    items = (await desk.get(f"/v1/incidents/{id_}/timeline")).json()["items"]
+    held = [item for item in items if item.get("held_by") == "hold"]
+    assert len(held) == 2
+    assert all("deliveries are on hold until `notifier release`" in item["text"] for item in held)

@@ -14,7 +14,7 @@ from notifier.domain.incident import Incident, State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
-from notifier.store import audit
+from notifier.store import audit, hold
 from notifier.store.audit import Entry
 from notifier.store.board.incidents import incident_of, with_latest
 from notifier.store.database import Tx
@@ -76,7 +76,7 @@ class Carrier:
 class Sent:
     """A delivery of something that told of the incident. `waits_until` is when its target is looked at next.
 
-    `rate_limited`: it waits for a token of its target's bucket.
+    `rate_limited`: it waits for a token of its target's bucket; `on_hold`: for the end of the hold.
     """
 
     id: str
@@ -93,6 +93,7 @@ class Sent:
     carrier: Carrier | None
     waits_until: Instant | None
     rate_limited: bool
+    on_hold: bool
     target_disabled: bool
 
 
@@ -226,10 +227,11 @@ def _sent(tx: Tx, number: int, most: int) -> tuple[Sent, ...]:
         .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
         .limit(most)
     ).all()
-    return tuple(_delivery(row, tx.now) for row in reversed(rows))
+    held = hold.current(tx) is not None
+    return tuple(_delivery(row, tx.now, held=held) for row in reversed(rows))
 
 
-def _delivery(row: sa.Row[Any], now: Instant) -> Sent:
+def _delivery(row: sa.Row[Any], now: Instant, *, held: bool) -> Sent:
     state = DeliveryState(row.state)
     resting = row.cool_until is not None and row.cool_until > now
     ready = state is DeliveryState.PENDING and row.due_at <= now and row.carried_by is None
@@ -249,6 +251,7 @@ def _delivery(row: sa.Row[Any], now: Instant) -> Sent:
         carrier=_carrier(row),
         waits_until=row.target_due_at if ready and ahead else None,
         rate_limited=ready and ahead and not resting and row.tokens is not None and row.tokens < 1,
+        on_hold=held and state is DeliveryState.PENDING and row.reason != Reason.TEST.value,
         target_disabled=row.disabled_at is not None,
     )
 

@@ -92,6 +92,41 @@ def test_a_run_leaves_as_it_is_and_after_its_failure(receiver: Receiver, tmp_pat
     assert posts[-2:] == ["/v1/events", "/v1/task-runs"]
 
 
+def test_a_failure_s_event_leaves_before_its_run_also_when_the_writer_is_busy(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """Both are captured while `before_send` thinks about an earlier event."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(event: dict[str, Any]) -> dict[str, Any]:
+        if event.get("message") == "first":
+            entered.set()
+            assert go_on.wait(10)
+        return event
+
+    transport = HttpTransport(receiver.url, KEY, spool=tmp_path, pauses=PAUSES)
+    notifier = Notifier("billing", transport=transport, send_in_tests=True, before_send=slow)
+    opened.append(notifier)
+
+    @notifier.task
+    def fails() -> None:
+        raise LookupError
+
+    notifier.message("first")
+    assert entered.wait(10)
+    with pytest.raises(LookupError):
+        fails()
+    go_on.set()
+    settled(notifier)
+    posts = [
+        (path, len(document)) for path, document, _ in receiver.requests if path != "/v1/processes/heartbeat"
+    ]
+    assert posts in (
+        [("/v1/events", 2), ("/v1/task-runs", 1)],
+        [("/v1/events", 1)] * 2 + [("/v1/task-runs", 1)],
+    )
+
+
 @pytest.mark.parametrize(
     "trouble",
     [

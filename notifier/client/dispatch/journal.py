@@ -12,8 +12,8 @@ import struct
 import threading
 import time
 import zlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -38,6 +38,13 @@ class Batch:
     records: Sequence[bytes]
     frames: int
     at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estate:
+    """Of a dead process: what it had dropped and told nobody of, by reason."""
+
+    dropped: Mapping[str, int]
 
 
 class Journal(Protocol):
@@ -217,15 +224,21 @@ class FileJournal:
             self.tally.add("passed", lost)
             return lost
 
-    def inherit(self) -> int:
-        """Once it is adopted: how many died in memory with its owner. They and the damaged are counted only once."""
-        killed = max(0, self.tally.seen - max(self.tally.get("taken"), self.mark))
-        self.tally.set("taken", self.tally.seen)
+    def estate(self) -> Estate:
+        """Once it is adopted: what its owner left beside what waits."""
+        # The journal may be a step ahead of the counters.
+        self.tally.set("taken", max(self.tally.get("taken"), self.mark))
+        dropped = Counter(self.tally.untold())
+        dropped.update(killed=max(0, self.tally.unwritten), corrupt=self.damaged)
+        return Estate(dropped=+dropped)
+
+    def settle(self) -> None:
+        """Its estate is another's now, and counted there: nobody counts it again."""
+        self.tally.settle()
         self.tally.add("passed", self.damaged)
-        return killed
 
     def close(self) -> None:
-        """Stop writing; files stay where something waits in them."""
+        """Stop writing; files stay where something waits in them, or was dropped that nobody has been told of."""
         with self._lock:
             self._closed = True
             if self._writing is not None:
@@ -234,7 +247,7 @@ class FileJournal:
             if not self._waiting:
                 for number in list(self._sizes):
                     self._delete(number)
-        self.tally.close(remove=not self._waiting)
+        self.tally.close(remove=not self._waiting and not self.tally.untold())
 
     def abandon(self) -> None:
         """In a forked child: the files are its parent's, and so is the lock, which must not outlive it here."""

@@ -214,8 +214,11 @@ class Sender:
         self._not_before = now + pause
 
     def _say_alive(self) -> None:
-        answer = self._exchange.post_one(HEARTBEAT, self._sign())
+        counts = self._counts()
+        answer = self._exchange.post_one(HEARTBEAT, self._sign(counts))
         interval = BEAT_S
+        if answer.meaning == "taken":
+            self._own.tally.tell(counts.dropped)
         if answer.meaning == "taken" and isinstance(answer.body, dict):
             given = answer.body.get("interval")
             interval = min(60.0, max(1.0, float(given))) if isinstance(given, int | float) else BEAT_S
@@ -225,13 +228,18 @@ class Sender:
         self._beat_at = time.monotonic() + interval
 
     def say_goodbye(self, exchange: Exchange) -> None:
-        """The last sign of life, where there was one before. Over an exchange of its own: the thread has the other."""
-        if self._beat_at != float("inf") and not self.refused:
-            exchange.post_one(HEARTBEAT, {**self._sign(), "ended": True}, seconds=GOODBYE_S)
+        """The last sign of life, where there was one before or something to tell.
+
+        Over an exchange of its own: the thread has the other.
+        """
+        counts = self._counts()
+        if (self._beat_at != float("inf") or self._own.tally.untold()) and not self.refused:
+            last = {**self._sign(counts), "ended": True}
+            if exchange.post_one(HEARTBEAT, last, seconds=GOODBYE_S).meaning == "taken":
+                self._own.tally.tell(counts.dropped)
             exchange.close()
 
-    def _sign(self) -> dict[str, Any]:
-        counts = self._counts()
+    def _sign(self, counts: Counts) -> dict[str, Any]:
         return {
             "process_id": self._process,
             "service": self._source.service,

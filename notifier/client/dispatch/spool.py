@@ -46,8 +46,8 @@ class Spool:
             self.folder = None
             return MemoryJournal(Tally(), now=self._now)
 
-    def orphans(self, own: str) -> list[tuple[FileJournal, int]]:
-        """Once a minute: file sets of processes that are dead, oldest first, and how many reports died with each."""
+    def orphans(self, own: str) -> list[FileJournal]:
+        """Once a minute: file sets of processes that are dead, oldest first."""
         if self.folder is None or time.monotonic() < self._look_at:
             return []
         self._look_at = time.monotonic() + LOOK_EVERY_S
@@ -55,17 +55,16 @@ class Spool:
         adopted = (self._adopted(path) for path in paths if path.stem != own)
         return [one for one in adopted if one is not None]
 
-    def _adopted(self, path: Path) -> tuple[FileJournal, int] | None:
+    def _adopted(self, path: Path) -> FileJournal | None:
         try:
             tally = Tally(path)
             if not tally.try_lock():
                 tally.close()
                 return None
-            journal = FileJournal(path.parent, path.stem, tally, most_bytes=self._most, now=self._now)
+            return FileJournal(path.parent, path.stem, tally, most_bytes=self._most, now=self._now)
         except (OSError, ValueError) as error:
             log.warning("a dead process's reports cannot be read: %s", error)
             return None
-        return journal, journal.inherit()
 
 
 def _folder(where: str | Path | bool | None, service: str) -> Path:

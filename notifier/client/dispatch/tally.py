@@ -13,24 +13,33 @@ REASONS: Final = (
     "ignored", "sampled", "before_send", "before_send_failed", "queue_full", "spool_full", "expired", "rejected",
     "too_large", "unauthorised", "corrupt", "killed", "unreadable", "closed", "other",
 )  # fmt: skip
-_NAMES: Final = ("captured", "sent", "taken", *REASONS, "segment", "offset", "written", "passed")
+_NAMES: Final = (
+    "captured", "sent", "taken", *REASONS, "segment", "offset", "written", "passed", "taken_runs",
+    *(f"told_{reason}" for reason in REASONS),
+)  # fmt: skip
 _AT: Final = {name: 8 * (index + 1) for index, name in enumerate(_NAMES)}
 _MAGIC: Final = b"NTFTLY1\0"
-_SIZE: Final = 4_096
+SIZE: Final = 4_096
 _SLOTS: Final = 64
-_SEEN_AT: Final = 2_048
+# What any thread counts as it captures, and where its slots are.
+SHARED: Final = {
+    "seen": 2_048, "seen_runs": 2_560, "queue_full": 3_072, "ignored": 3_584, "sampled": 1_024, "other": 1_536,
+}  # fmt: skip
 _number = struct.Struct("<q")
 _slots = struct.Struct(f"<{_SLOTS}q")
 
 
 class Tally:
-    """Counters by name, each written by one thread. Without a file they are in memory alone."""
+    """Counters by name, each written by one thread but for those that any thread may reach, in order of their numbers.
+
+    Without a file they are in memory alone.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         """Those of a file that is there; `begin` makes one."""
         self.path = path
         self._descriptor: int | None = None
-        self._map: mmap.mmap | bytearray = bytearray(_SIZE)
+        self._map: mmap.mmap | bytearray = bytearray(SIZE)
         if path is not None:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             self._map = self._mapped(self._descriptor)
@@ -53,10 +62,10 @@ class Tally:
     def _mapped(self, descriptor: int) -> mmap.mmap:
         """Written before it is mapped: where the disk is full, a write says so, and a map ends the process."""
         try:
-            found = os.pread(descriptor, _SIZE, 0)
-            if len(found) < _SIZE or not found.startswith(_MAGIC):
+            found = os.pread(descriptor, SIZE, 0)
+            if len(found) < SIZE or not found.startswith(_MAGIC):
                 _fill(descriptor)
-            return mmap.mmap(descriptor, _SIZE)
+            return mmap.mmap(descriptor, 0)
         except BaseException:
             os.close(descriptor)
             raise
@@ -72,16 +81,50 @@ class Tally:
         self.set(name, self.get(name) + n)
 
     def see(self, number: int) -> None:
-        """The `number`-th report was captured. Of threads that come at once, none hides what another has seen."""
-        _number.pack_into(self._map, _SEEN_AT + 8 * (number % _SLOTS), number)
+        """The `number`-th event was captured."""
+        self.reach("seen", number)
+
+    def reach(self, name: str, number: int) -> None:
+        """The `number`-th of these. Of threads that come at once, none hides what another has reached."""
+        _number.pack_into(self._map, SHARED[name] + 8 * (number % _SLOTS), number)
+
+    def reached(self, name: str) -> int:
+        return int(max(_slots.unpack_from(self._map, SHARED[name])))
 
     @property
     def seen(self) -> int:
-        return int(max(_slots.unpack_from(self._map, _SEEN_AT)))
+        return self.reached("seen")
 
-    def dropped(self) -> Mapping[str, int]:
-        """By reason, without zeros."""
-        return {reason: n for reason in REASONS if (n := self.get(reason))}
+    @property
+    def unwritten(self) -> int:
+        """How many were captured, wanted, and have not come to the journal or to be counted."""
+        runs = self.reached("seen_runs") - self.get("taken_runs")
+        return max(0, self.seen - self.get("taken")) + max(0, runs)
+
+    def books(self) -> tuple[int, Mapping[str, int]]:
+        """How many were captured, and what of them was dropped: by reason, without zeros.
+
+        What any thread counts is read once, so that both have the same of it.
+        """
+        shared = {reason: self.reached(reason) for reason in REASONS if reason in SHARED}
+        dropped = {reason: self.get(reason) + shared.get(reason, 0) for reason in REASONS}
+        return self.get("captured") + sum(shared.values()), {why: n for why, n in dropped.items() if n}
+
+    def tell(self, dropped: Mapping[str, int]) -> None:
+        """The service has been told of these, so that no heir tells of them again."""
+        for reason, n in dropped.items():
+            self.set(f"told_{reason}", n)
+
+    def settle(self) -> None:
+        """Nothing is unwritten or untold any more."""
+        self.set("taken", self.seen)
+        self.set("taken_runs", self.reached("seen_runs"))
+        self.tell(self.books()[1])
+
+    def untold(self) -> Mapping[str, int]:
+        """What was dropped, and the service has not been told of."""
+        left = {reason: n - self.get(f"told_{reason}") for reason, n in self.books()[1].items()}
+        return {reason: n for reason, n in left.items() if n > 0}
 
     def lock(self) -> None:
         """Have the file to itself from now on. `OSError` where somebody else has it."""
@@ -104,7 +147,7 @@ class Tally:
         """Give the file up; its counts stay readable here."""
         if self._descriptor is None:
             return
-        self._map = bytearray(self._map)
+        self._map = bytearray(self._map[:SIZE])
         if remove and self.path is not None:
             self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
@@ -115,9 +158,9 @@ class Tally:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        self._map = bytearray(_SIZE)
+        self._map = bytearray(SIZE)
 
 
 def _fill(descriptor: int) -> None:
-    if os.pwrite(descriptor, _MAGIC + bytes(_SIZE - len(_MAGIC)), 0) < _SIZE:
+    if os.pwrite(descriptor, _MAGIC + bytes(SIZE - len(_MAGIC)), 0) < SIZE:
         raise OSError("the disk is full")

@@ -103,13 +103,9 @@ class _Works:
     def balance(self) -> Counts:
         """What is in the queue is not counted yet."""
         with self.writer.lock, self.sender.lock:
-            tally = self.journal.tally
-            return Counts(
-                captured=tally.get("captured"),
-                sent=tally.get("sent"),
-                spooled=self.sender.waiting,
-                dropped=tally.dropped(),
-            )
+            captured, dropped = self.journal.tally.books()
+            sent, spooled = self.journal.tally.get("sent"), self.sender.waiting
+            return Counts(captured=captured, sent=sent, spooled=spooled, dropped=dropped)
 
     def close(self, seconds: float) -> None:
         """Say goodbye, stop, and leave no file behind where everything has been dealt with."""
@@ -121,8 +117,7 @@ class _Works:
             self._left.wait(seconds)
         with guarded(), self.writer.lock, self.sender.lock:
             # What the writer is still at is counted by whoever finds these files.
-            tally = self.journal.tally
-            if not self.sender.waiting and tally.seen == tally.get("taken"):
+            if not self.sender.waiting and not self.journal.tally.unwritten:
                 self.writer.closed = True
                 self.journal.close()
 
@@ -134,14 +129,15 @@ class _Works:
                     journal.abandon()
 
     def _adopt(self) -> None:
-        for journal, killed in self.spool.orphans(self.process):
+        for orphan in self.spool.orphans(self.process):
+            estate = orphan.estate()
             with self.writer.lock, self.sender.lock:
-                inherited = journal.waiting + journal.damaged + killed
-                self.writer.inherited += inherited
-                self.journal.tally.add("captured", inherited)
-                self.journal.tally.add("killed", killed)
-                self.journal.tally.add("corrupt", journal.damaged)
-                self.sender.adopted.append(journal)
+                tally = self.journal.tally
+                for reason, n in estate.dropped.items():
+                    tally.add(reason, n)
+                tally.add("captured", orphan.waiting + sum(estate.dropped.values()))
+                orphan.settle()
+                self.sender.adopted.append(orphan)
 
     def _refuse(self) -> None:
         self.writer.refused = True
@@ -184,7 +180,7 @@ class HttpTransport:
         self._running.inbox.put_run(change)
 
     def drop(self, reason: str) -> None:
-        self._running.inbox.put(reason)
+        self._running.inbox.drop(reason)
 
     def beat(self) -> None:
         self._running.sender.beat()

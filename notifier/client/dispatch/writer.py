@@ -1,4 +1,4 @@
-"""The writer's thread: from the queue to the journal, some twenty milliseconds after a report was captured."""
+"""The writer's thread: from the queues to the journal, some twenty milliseconds after a report was captured."""
 
 from __future__ import annotations
 
@@ -8,60 +8,79 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from notifier.client.dispatch.encode import record
 from notifier.client.dispatch.journal import Journal, Kind
-from notifier.client.dispatch.tally import Tally
+from notifier.client.dispatch.tally import SHARED, Tally
 from notifier.client.guard import guarded
 from notifier.client.options import log
 from notifier.client.transport import Document, Dropped, Source
 
+T = TypeVar("T")
+
 REST_S: Final = 0.02
 QUEUED_AT_MOST: Final = 10_000
 RECORDS: Final = 100
+RECORDS_IN_A_STORM: Final = 1_000
 BYTES: Final = 256 * 1024
 
-Item = Document | str | threading.Event
-"""An event, the reason why one is not wanted, or somebody who waits until all before it is written."""
+Run = Document | threading.Event
+"""A run's change, or somebody who waits until all before it is written."""
 
 
 class Inbox:
-    """What was captured and not written yet. Every step is one that no signal and no thread can come between."""
+    """What was captured and not written yet. Every step is one that no signal and no thread can come between.
+
+    Whatever comes is counted where it comes, in the mapped file: if the process is killed, it is known how much it was.
+    """
 
     def __init__(self, tally: Tally) -> None:
-        self.queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[Document] = queue.SimpleQueue()
+        self.runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.runs: dict[str, Document] = {}
         self.armed = False
         self._tally = tally
-        self._seen = itertools.count(1)
+        self._numbers = {name: itertools.count(1) for name in SHARED}
 
-    def put(self, item: Document | str) -> None:
-        """An event, or the reason why one is not wanted."""
-        if self.queue.qsize() >= QUEUED_AT_MOST:
-            item = "queue_full"
-        # If the process is killed before the writer's next turn, it is known how many there were.
-        self._tally.see(next(self._seen))
-        self.queue.put(item)
+    def put(self, event: Document) -> None:
+        if self.events.qsize() >= QUEUED_AT_MOST:
+            self.drop("queue_full")
+            return
+        self._count("seen")
+        self.events.put(event)
         self._rouse()
 
     def put_run(self, change: Document) -> None:
         """The latest change of a run replaces the one before."""
-        if len(self.runs) >= QUEUED_AT_MOST and change["id"] not in self.runs:
-            self.put("queue_full")
+        if self.runs.qsize() >= 2 * QUEUED_AT_MOST:
+            self.drop("queue_full")
             return
-        self.runs[change["id"]] = change
+        self._count("seen_runs")
+        self.runs.put(change)
         self._rouse()
+
+    def drop(self, reason: str) -> None:
+        """Count one that will not leave: `ignored`, `sampled`, `queue_full`."""
+        self._count(reason if reason in SHARED else "other")
 
     def ask(self) -> threading.Event:
         """Set once everything before it has been written; the writer does not rest before that."""
         asked = threading.Event()
-        self.queue.put(asked)
-        # The first wakes it where it sleeps, the second where it rests.
-        self.wake.put(None)
-        self.wake.put(None)
+        self.runs.put(asked)
+        self._hurry()
         return asked
+
+    def _count(self, name: str) -> int:
+        number = next(self._numbers[name])
+        self._tally.reach(name, number)
+        return number
+
+    def _hurry(self) -> None:
+        """Have it written now: the first wakes the writer where it sleeps, the second where it rests."""
+        self.armed = True
+        self.wake.put(None)
+        self.wake.put(None)
 
     def _rouse(self) -> None:
         """Wake the writer, once until it looks; what comes after it has disarmed this is seen or wakes it again."""
@@ -79,11 +98,8 @@ class Writer:
     def __init__(self, inbox: Inbox, journal: Journal, source: Source, process: str) -> None:
         self._inbox, self._journal, self._tally = inbox, journal, journal.tally
         self._source, self._process = source, process
-        self._taken = 0
-        self._taken_runs = 0
         self._said: set[str] = set()
         self._turn = threading.Lock()
-        self.inherited = 0
         self.refused = False
         self.closed = False
         self.lock = threading.Lock()
@@ -102,48 +118,54 @@ class Writer:
                 wrote()
 
     def step(self) -> None:
-        """Write what is there now."""
+        """Write what is there now. Runs are taken first and written last: a failure's event is there before its run."""
         with self._turn, guarded():
             self._inbox.armed = False
-            items = list(self._items())
+            runs = list(_taken(self._inbox.runs))
+            asked = [one for one in runs if isinstance(one, threading.Event)]
             try:
-                self._write("events", [one for one in items if not isinstance(one, threading.Event)])
-                self._write("runs", self._changes())
+                self._write("events", list(_taken(self._inbox.events)))
+                self._write_runs([one for one in runs if not isinstance(one, threading.Event)])
             finally:
-                for asked in items:
-                    if isinstance(asked, threading.Event):
-                        asked.set()
+                for one in asked:
+                    one.set()
 
-    def _items(self) -> Iterator[Item]:
-        with contextlib.suppress(queue.Empty):
-            for _ in range(2 * QUEUED_AT_MOST):
-                yield self._inbox.queue.get_nowait()
+    def _write_runs(self, changes: Sequence[Document]) -> None:
+        """Each run as it was last heard of, in the order in which they were first heard of."""
+        latest = {change["id"]: change for change in changes}
+        self._write("runs", list(latest.values()))
+        self._tally.add("taken_runs", len(changes) - len(latest))
 
-    def _changes(self) -> list[Document | str]:
-        """In the order in which their runs were first heard of."""
-        return [self._inbox.runs.pop(id_) for id_ in list(self._inbox.runs)]
-
-    def _write(self, kind: Kind, items: Sequence[Document | str]) -> None:
-        part = _Part()
-        for item in items:
-            part.add(self._prepared(kind, item))
+    def _write(self, kind: Kind, documents: Sequence[Document]) -> None:
+        # Each frame gives up the interpreter's lock twice, and a busy thread gives it back after milliseconds.
+        most = max(RECORDS, min(RECORDS_IN_A_STORM, len(documents) // 2))
+        part = _Part(most)
+        for document in documents:
+            part.add(self._prepared(kind, document))
             if part.full:
                 self._keep(kind, part)
-                part = _Part()
+                part = _Part(most)
         self._keep(kind, part)
 
     def _keep(self, kind: Kind, part: _Part) -> None:
-        """A part into the journal and the books: whoever has the lock sees both or neither."""
-        events = part.taken if kind == "events" else 0
+        """A part into the journal and the books: whoever has the lock sees both or neither.
+
+        A process may be killed between any two steps: what is not in the journal yet is not counted as taken.
+        """
         with self.lock:
             for reason, n in part.dropped.items():
-                self._tally.add(reason, n)
-            if part.lines and (why := self._append(kind, part.lines, self._taken + events)) is not None:
-                self._tally.add(why, len(part.lines))
-            self._taken += events
-            self._taken_runs += part.taken - events
-            self._tally.set("taken", self._taken)
-            self._tally.set("captured", self._taken + self._taken_runs + self.inherited)
+                self._count(kind, reason, n)
+            lines = len(part.lines)
+            if lines:
+                events = lines if kind == "events" else 0
+                self._count(kind, self._append(kind, part.lines, self._tally.get("taken") + events), lines)
+
+    def _count(self, kind: Kind, reason: str | None, n: int) -> None:
+        """So many have been dealt with: they are in the journal, or dropped for that reason."""
+        if reason is not None:
+            self._tally.add(reason, n)
+        self._tally.add("taken" if kind == "events" else "taken_runs", n)
+        self._tally.add("captured", n)
 
     def _append(self, kind: Kind, lines: Sequence[bytes], mark: int) -> str | None:
         """Why they cannot be kept."""
@@ -156,14 +178,12 @@ class Writer:
         self._say("full", "the spool is full or cannot be written: further reports are dropped, and counted")
         return "spool_full"
 
-    def _prepared(self, kind: Kind, item: Document | str) -> bytes | str:
+    def _prepared(self, kind: Kind, document: Document) -> bytes | str:
         """A record, or the reason why there is none."""
-        if isinstance(item, str):
-            return item
         try:
             if kind == "events":
-                return record(self._source.prepare(item))
-            return record({"process_id": self._process, **self._source.prepare_run(item)})
+                return record(self._source.prepare(document))
+            return record({"process_id": self._process, **self._source.prepare_run(document)})
         except Dropped as dropped:
             return dropped.reason
         except KeyboardInterrupt:
@@ -181,18 +201,24 @@ class Writer:
             log.warning("%s", sentence, exc_info=exc_info)
 
 
-class _Part:
-    """What goes into one frame, at most a hundred records and about 256 KiB, and what was dropped on the way."""
+def _taken(waiting: queue.SimpleQueue[T]) -> Iterator[T]:
+    """What is there, as far as it goes in one turn."""
+    with contextlib.suppress(queue.Empty):
+        for _ in range(2 * QUEUED_AT_MOST):
+            yield waiting.get_nowait()
 
-    def __init__(self) -> None:
+
+class _Part:
+    """What goes into one frame, so many records and about 256 KiB, and what was dropped on the way."""
+
+    def __init__(self, most: int) -> None:
         self.lines: list[bytes] = []
         self.dropped: Counter[str] = Counter()
-        self.taken = 0
+        self._most = most
         self._size = 0
 
     def add(self, one: bytes | str) -> None:
         """A record, or the reason why there is none."""
-        self.taken += 1
         if isinstance(one, str):
             self.dropped[one] += 1
         else:
@@ -201,4 +227,4 @@ class _Part:
 
     @property
     def full(self) -> bool:
-        return len(self.lines) >= RECORDS or self._size >= BYTES
+        return len(self.lines) >= self._most or self._size >= BYTES

@@ -212,7 +212,7 @@ from notifier.client import Notifier
 notifier = Notifier("billing")
 notifier.message("x")
 counts = notifier.counts()
-print(counts.spooled, counts.balanced)
+print(counts.spooled, counts.balanced, flush=True)
 import os
 os._exit(0)
 """

@@ -85,6 +85,8 @@ class Notifier:
                 running=lambda: [run.id for run in self.runs.unfinished()],
                 tasks=self.replays.names,
                 replay=self.replays.start,
+                # What `before_send` has not seen is nowhere but in memory.
+                rough=None if self.options.before_send else prepare.rough,
             )
         )
         everybody.add(self)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from notifier.client import events
 from notifier.client.options import BeforeSend, log
 from notifier.client.scrub import scrub
 from notifier.client.transport import Dropped
+
+NAMES: Final = ("id", "timestamp", "service", "task")
+"""What the service knows an event by: a secret's shape in it is none."""
 
 
 def event(document: dict[str, Any], before_send: BeforeSend | None) -> dict[str, Any]:
@@ -23,6 +26,11 @@ def event(document: dict[str, Any], before_send: BeforeSend | None) -> dict[str,
     if changed is None:
         raise Dropped("before_send")
     return changed
+
+
+def rough(document: dict[str, Any]) -> dict[str, Any]:
+    """The event without its secrets, and without what takes time; `event` completes it as it does any other."""
+    return {**scrub(document), **{name: document[name] for name in NAMES if name in document}}
 
 
 def run(change: dict[str, Any]) -> dict[str, Any]:

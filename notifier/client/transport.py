@@ -47,7 +47,8 @@ class Source:
     `prepare` scrubs an event and gives it to `before_send`; raises `Dropped`. `prepare_run` scrubs a run's change.
     `running` are the ids of runs that have not ended here, `tasks` the names of tasks that may be replayed. `replay`
     runs one again: `{"id", "replay_of", "task", "key", "arguments": {"args", "kwargs"}}`; a repeat of an id is ignored.
-    None of them raises anything but `Dropped`.
+    None of them raises anything but `Dropped`. `rough` is called where an event is captured: it scrubs what the disk
+    may hold until `prepare` has had its turn; None: nothing may be there before.
     """
 
     service: str
@@ -56,6 +57,7 @@ class Source:
     running: Callable[[], Sequence[str]]
     tasks: Callable[[], Sequence[str]]
     replay: Callable[[Mapping[str, Any]], None]
+    rough: Callable[[Document], Document] | None = None
 
 
 class Transport(Protocol):

@@ -111,6 +111,74 @@ def killed(program: str, receiver: Receiver, spool: Path) -> Notifier:
     return notifier
 
 
+LAST_WORDS = {
+    "a report": 'notifier.report(LookupError("the last words"))',
+    "a message": 'notifier.message("the last words")',
+    "several": """
+for n in range(10): notifier.message(f"before {n}")
+notifier.report(LookupError("the last words"))
+""",
+    "after a storm": """
+for n in range(5_000): notifier.message(f"before {n}")
+notifier.counts()
+notifier.report(LookupError("the last words"))
+""",
+    "a task's final failure": """
+@notifier.task(retries=1, backoff=0.0)
+def fails(): raise LookupError("the last words")
+try: fails()
+except LookupError: pass
+""",
+    "a background task's failure": """
+from fastapi import BackgroundTasks, FastAPI
+from fastapi.testclient import TestClient
+app = notifier.instrument(FastAPI())
+def fails(): raise LookupError("the last words")
+@app.get("/")
+def index(tasks: BackgroundTasks): tasks.add_task(fails)
+TestClient(app, raise_server_exceptions=False).get("/")
+""",
+}
+
+
+@pytest.mark.parametrize("words", LAST_WORDS)
+def test_the_last_words_before_a_kill_arrive(receiver: Receiver, tmp_path: Path, words: str) -> None:
+    """Killed in the very moment in which they have been captured: the heir tells them, whole, and once."""
+    notifier = killed(LAST_WORDS[words], receiver, tmp_path)
+    counts = notifier.counts()
+    last = [event for event in receiver.events if "the last words" in str(event)]
+    assert len({event["id"] for event in last}) == len(last) == 1
+    assert last[0]["timestamp"].endswith("Z")
+    if "exception" in last[0]:
+        assert last[0]["exception"]["message"] == "the last words"
+        assert all(isinstance(frame["line"], int) for frame in last[0]["exception"]["frames"])
+    # A task's run may have been told of four times by then.
+    assert counts.dropped.get("killed", 0) <= (4 if "notifier.task" in LAST_WORDS[words] else 0)
+    assert counts.balanced
+
+
+def test_what_is_on_the_disk_before_it_is_written_holds_no_secrets(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    """Nor anything that `before_send` has not seen."""
+    receiver.stop()
+    hidden = 'Notifier("billing", before_send=lambda event: {**event, "message": "kept back"})'
+    program = f"""
+def secret():
+    try: raise LookupError("postgresql://app:hunter22@db/x")
+    except LookupError as error: return error
+context = {{"password": "swordfish", "amount": 12}}
+notifier.report(secret(), context=context)
+{hidden}.message("an unseen word")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    start(program, receiver, tmp_path).communicate(timeout=30)
+    found = b"".join(path.read_bytes() for path in tmp_path.rglob("*.tally"))
+    assert b"amount" in found
+    for secret in (b"hunter22", b"swordfish", b"an unseen word"):
+        assert secret not in found
+
+
 def test_what_a_killed_process_had_dropped_is_told_by_its_heir(receiver: Receiver, tmp_path: Path) -> None:
     """For every reason, by whoever counted it; what the service had been told of already is told once."""
     program = """

@@ -8,12 +8,13 @@ from typing import Any, Final
 from notifier.client import shown
 
 LEAST_BYTES: Final = 16_384
+_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def record(document: dict[str, Any]) -> bytes:
     """One line of JSON. What an application's `before_send` put in and JSON cannot hold is shown as text."""
     try:
-        text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+        text = _encode(document)
     except (ValueError, TypeError, RecursionError):
         text = json.dumps(shown.plain(document, budget=4 * shown.BUDGET), separators=(",", ":"))
     return text.encode("ascii", "backslashreplace")

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from notifier.client.dispatch.shelter import sheltered
 from notifier.client.dispatch.tally import Tally
+from notifier.client.transport import Document
 
 Kind = Literal["events", "runs"]
 KINDS: Final[tuple[Kind, ...]] = ("events", "runs")
@@ -42,8 +44,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """Of a dead process: what it had dropped and told nobody of, by reason."""
+    """Of a dead process: events that it had not written yet, and what it had dropped and told nobody of, by reason."""
 
+    events: Sequence[Document]
     dropped: Mapping[str, int]
 
 
@@ -228,9 +231,10 @@ class FileJournal:
         """Once it is adopted: what its owner left beside what waits."""
         # The journal may be a step ahead of the counters.
         self.tally.set("taken", max(self.tally.get("taken"), self.mark))
+        events = sheltered(self.tally, self.tally.get("taken"))
         dropped = Counter(self.tally.untold())
-        dropped.update(killed=max(0, self.tally.unwritten), corrupt=self.damaged)
-        return Estate(dropped=+dropped)
+        dropped.update(killed=max(0, self.tally.unwritten - len(events)), corrupt=self.damaged)
+        return Estate(events=events, dropped=+dropped)
 
     def settle(self) -> None:
         """Its estate is another's now, and counted there: nobody counts it again."""

@@ -20,6 +20,8 @@ _NAMES: Final = (
 _AT: Final = {name: 8 * (index + 1) for index, name in enumerate(_NAMES)}
 _MAGIC: Final = b"NTFTLY1\0"
 SIZE: Final = 4_096
+ROOM: Final = 256 * 1_024
+"""Bytes after the counters, for what is on its way to the journal."""
 _SLOTS: Final = 64
 # What any thread counts as it captures, and where its slots are.
 SHARED: Final = {
@@ -126,6 +128,11 @@ class Tally:
         left = {reason: n - self.get(f"told_{reason}") for reason, n in self.books()[1].items()}
         return {reason: n for reason, n in left.items() if n > 0}
 
+    @property
+    def room(self) -> mmap.mmap | None:
+        """The file as it is mapped, where there is one that has more than the counters."""
+        return self._map if isinstance(self._map, mmap.mmap) and len(self._map) == SIZE + ROOM else None
+
     def lock(self) -> None:
         """Have the file to itself from now on. `OSError` where somebody else has it."""
         import fcntl  # noqa: PLC0415 - POSIX alone has it
@@ -162,5 +169,5 @@ class Tally:
 
 
 def _fill(descriptor: int) -> None:
-    if os.pwrite(descriptor, _MAGIC + bytes(SIZE - len(_MAGIC)), 0) < SIZE:
+    if os.pwrite(descriptor, _MAGIC + bytes(SIZE + ROOM - len(_MAGIC)), 0) < SIZE + ROOM:
         raise OSError("the disk is full")

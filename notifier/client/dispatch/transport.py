@@ -18,6 +18,7 @@ from typing import Final
 from notifier.client.dispatch.exchange import Exchange
 from notifier.client.dispatch.journal import FileJournal, Journal
 from notifier.client.dispatch.sender import GOODBYE_S, MAX_AGE_S, PAUSES_S, Sender
+from notifier.client.dispatch.shelter import Shelter
 from notifier.client.dispatch.spool import MOST_BYTES, Spool
 from notifier.client.dispatch.writer import Inbox, Writer
 from notifier.client.guard import guarded
@@ -38,7 +39,7 @@ class _Works:
         self.process = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
         self.spool = Spool(transport.spool, source.service, most_bytes=transport.max_spool)
         self.journal: Journal = self.spool.own(self.process)
-        self.inbox = Inbox(self.journal.tally)
+        self.inbox = Inbox(self.journal.tally, Shelter(self.journal.tally, source.rough))
         self.writer = Writer(self.inbox, self.journal, source, self.process)
         exchange = Exchange(transport.url, transport.key)
         exchange.warm()
@@ -138,6 +139,8 @@ class _Works:
                 tally.add("captured", orphan.waiting + sum(estate.dropped.values()))
                 orphan.settle()
                 self.sender.adopted.append(orphan)
+            for event in estate.events:
+                self.inbox.put(event)
 
     def _refuse(self) -> None:
         self.writer.refused = True

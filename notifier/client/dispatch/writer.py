@@ -1,4 +1,7 @@
-"""The writer's thread: from the queues to the journal, some twenty milliseconds after a report was captured."""
+"""The writer's thread: from the queues to the journal.
+
+The first event after a rest is written at once, what follows within some twenty milliseconds, together.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ import contextlib
 import itertools
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from notifier.client.dispatch.encode import record
 from notifier.client.dispatch.journal import Journal, Kind
+from notifier.client.dispatch.shelter import Shelter
 from notifier.client.dispatch.tally import SHARED, Tally
 from notifier.client.guard import guarded
 from notifier.client.options import log
@@ -35,21 +40,28 @@ class Inbox:
     Whatever comes is counted where it comes, in the mapped file: if the process is killed, it is known how much it was.
     """
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, shelter: Shelter) -> None:
         self.events: queue.SimpleQueue[Document] = queue.SimpleQueue()
         self.runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.armed = False
-        self._tally = tally
+        self.armed = self.hurried = False
+        self.wrote_at = float("-inf")
+        self._tally, self._shelter = tally, shelter
         self._numbers = {name: itertools.count(1) for name in SHARED}
 
     def put(self, event: Document) -> None:
         if self.events.qsize() >= QUEUED_AT_MOST:
             self.drop("queue_full")
             return
-        self._count("seen")
+        number = self._count("seen")
+        rested = time.monotonic() - self.wrote_at > REST_S
+        with contextlib.suppress(Exception):  # whatever is wrong with it, the writer finds a way
+            self._shelter.keep(number, event)
         self.events.put(event)
-        self._rouse()
+        if rested and not self.hurried:
+            self._hurry()
+        else:
+            self._rouse()
 
     def put_run(self, change: Document) -> None:
         """The latest change of a run replaces the one before."""
@@ -78,7 +90,7 @@ class Inbox:
 
     def _hurry(self) -> None:
         """Have it written now: the first wakes the writer where it sleeps, the second where it rests."""
-        self.armed = True
+        self.armed = self.hurried = True
         self.wake.put(None)
         self.wake.put(None)
 
@@ -120,13 +132,14 @@ class Writer:
     def step(self) -> None:
         """Write what is there now. Runs are taken first and written last: a failure's event is there before its run."""
         with self._turn, guarded():
-            self._inbox.armed = False
+            self._inbox.armed = self._inbox.hurried = False
             runs = list(_taken(self._inbox.runs))
             asked = [one for one in runs if isinstance(one, threading.Event)]
             try:
                 self._write("events", list(_taken(self._inbox.events)))
                 self._write_runs([one for one in runs if not isinstance(one, threading.Event)])
             finally:
+                self._inbox.wrote_at = time.monotonic()
                 for one in asked:
                     one.set()
 

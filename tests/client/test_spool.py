@@ -173,7 +173,7 @@ def test_a_living_process_s_files_are_never_adopted(tmp_path: Path) -> None:
         spool = Spool(tmp_path, "billing")
         while not stop.is_set():
             spool._look_at = 0.0
-            stolen.extend(journal._name for journal, _ in spool.orphans("nobody"))
+            stolen.extend(journal._name for journal in spool.orphans("nobody"))
 
     lookers = [threading.Thread(target=look) for _ in range(3)]
     for looker in lookers:

@@ -25,11 +25,15 @@ WIDTH: Final = 50
 DEPTH: Final = 6
 BUDGET: Final = 16_384
 SLOW_S: Final = 0.05
+STALLED_S: Final = 0.2
+STRIKES: Final = 2
+STRIKES_WITHIN_S: Final = 60.0
 INT_BITS: Final = 63
 CUT: Final = "..."
 
 _SIMPLE: Final = frozenset({str, int, float, bool, type(None)})
-_slow: set[type] = set()
+_slow: dict[type, tuple[float, ...]] = {}
+"""When a class's own `__str__` was slow, as far as that counts."""
 
 
 def type_name(value: object) -> str:
@@ -52,26 +56,67 @@ def full_name(kind: type) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """What an exception says, at most 3,000 characters. One whose own `__str__` was slow is not asked again."""
+    """What an exception says, at most 3,000 characters.
+
+    One whose own `__str__`, written in Python, was slow twice within a minute is left alone for that minute.
+    """
     kind = type(error)
-    if kind in _slow:
-        return ""
-    started = time.perf_counter()
     try:
-        text = _said(error, kind)
+        return _cut(_said(error, kind), MESSAGE_CHARS)
     except BaseException as failure:  # noqa: BLE001 - SystemExit comes out of a `__str__`, too
-        text = f"<its message could not be read: {name_of(type(failure))}>"
-    if time.perf_counter() - started > SLOW_S:
-        _slow.add(kind)
-    return _cut(text, MESSAGE_CHARS)
+        return f"<its message could not be read: {name_of(type(failure))}>"
 
 
 def _said(error: BaseException, kind: type) -> str:
-    own = isinstance(kind.__str__, FunctionType)
-    if own or all(type(one) in _SIMPLE for one in error.args):
+    """Who wrote `__str__` decides: the interpreter's own would run the code of what the exception holds."""
+    owner, method = _wrote_str(kind)
+    if isinstance(method, FunctionType):
+        return _timed(error, kind)
+    if owner not in _SHOW_WHAT_THEY_HOLD or all(_harmless(one, DEPTH) for one in _held(error)):
         return str.__str__(str(error))
     shown = [plain(one) for one in error.args[:WIDTH]]
     return str(shown[0] if len(shown) == 1 else tuple(shown))
+
+
+def _wrote_str(kind: type) -> tuple[type, object]:
+    for one in type.__getattribute__(kind, "__mro__"):
+        method = type.__getattribute__(one, "__dict__").get("__str__")
+        if method is not None:
+            return one, method
+    return object, object.__str__
+
+
+def _timed(error: BaseException, kind: type) -> str:
+    """What a busy machine, a collection or another thread costs must not silence a class."""
+    now = time.monotonic()
+    strikes = tuple(at for at in _slow.get(kind, ()) if now - at < STRIKES_WITHIN_S)
+    if len(strikes) >= STRIKES:
+        return f"<its message was not read: it took too long {len(strikes)} times>"
+    worked = time.thread_time()
+    try:
+        return str.__str__(str(error))
+    finally:
+        if time.thread_time() - worked > SLOW_S or time.monotonic() - now > STALLED_S:
+            _slow[kind] = (*strikes, now)
+
+
+def _held(error: BaseException) -> list[object]:
+    """What the interpreter's `__str__` would show of it."""
+    held: list[object] = [*error.args]
+    if isinstance(error, OSError):
+        held += [error.filename, error.filename2]
+    return held
+
+
+def _harmless(value: object, depth: int) -> bool:
+    """Whether showing it runs nothing of the application's, and ends soon."""
+    kind = type(value)
+    if kind in _SIMPLE or kind is bytes or kind is type:
+        return True
+    if kind in _CONTAINERS:
+        inner: Any = [*value, *value.values()] if isinstance(value, dict) else value
+        return depth > 0 and len(inner) <= 2 * WIDTH and all(_harmless(one, depth - 1) for one in inner)
+    return issubclass(kind, _OF_THE_LIBRARY) and kind.__module__.partition(".")[0] in _STANDARD
 
 
 def plain(value: Any, *, budget: int = BUDGET) -> Any:
@@ -219,6 +264,8 @@ def _cut(text: str, chars: int) -> str:
     return text if len(text) <= chars else text[:chars] + CUT
 
 
+_OF_THE_LIBRARY: Final = (datetime, date, time_of_day, timedelta, UUID, Decimal, PurePath)
+_SHOW_WHAT_THEY_HOLD: Final = frozenset({BaseException, KeyError, OSError, SyntaxError, ImportError})
 _STANDARD: Final = frozenset({"datetime", "uuid", "decimal", "pathlib"})
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 # In this order: a member of an enumeration may be a string or a number, too.
@@ -228,6 +275,6 @@ _SCALARS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (int, _integer),
     (float, _float),
     ((bytes, bytearray), _octets),
-    ((datetime, date, time_of_day, timedelta, UUID, Decimal, PurePath), _own_text),
+    (_OF_THE_LIBRARY, _own_text),
     (BaseException, _error),
 )

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import struct
+import subprocess
 import time
 from collections import UserDict
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from fastapi import BackgroundTasks
 
 from notifier.client import MemoryTransport, Notifier, shown
 from notifier.client.scrub import scrub
+from tests.client.conftest import App
 
 
 class Raises:
@@ -161,6 +169,98 @@ def test_an_exception_whose_own_words_are_hostile(
     assert took < 0.2
     assert [event["exception"]["type"] for event in memory.events] == ["Hostile"] * 3
     assert len(memory.events[-1]["exception"]["message"] or "") < 5_000
+
+
+def test_one_busy_moment_does_not_cost_a_class_its_words(notifier: Notifier, memory: MemoryTransport) -> None:
+    """The machine was suspended, a collection ran, another thread had the lock: the next ones are told in full."""
+
+    class Busy(Exception):
+        pauses: ClassVar = [0.3, 0.07, 0.07, 0.07]
+
+        def __str__(self) -> str:
+            time.sleep(self.pauses.pop() if self.pauses else 0)
+            return f"order {self.args[0]}"
+
+    for n in range(6):
+        notifier.report(Busy(n))
+    assert [event["exception"]["message"] for event in memory.events] == [f"order {n}" for n in range(6)]
+
+
+def test_words_that_are_always_slow_are_left_alone_and_that_is_said(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """After the second time; what the interpreter says itself is never left alone."""
+
+    class Works(Exception):
+        def __str__(self) -> str:
+            until = time.thread_time() + 0.06
+            while time.thread_time() < until:
+                pass
+            return "at last"
+
+    for _ in range(4):
+        notifier.report(Works())
+    first, second, *others = [event["exception"]["message"] for event in memory.events]
+    assert first == second == "at last"
+    assert all("took too long" in text for text in others)
+
+
+def fails_with(call: Callable[[], object]) -> Exception:
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return error
+    raise AssertionError
+
+
+NOTHING: dict[Any, Any] = {}
+WORDS: dict[str, Callable[[], object]] = {
+    "a decoder": b"caf\xe9".decode,
+    "an encoder": lambda: "é".encode("ascii"),
+    "the parser": lambda: compile("x = = 1", "rules.py", "exec"),
+    "a missing file": lambda: open(Path("/nowhere/at/all")),  # noqa: SIM115, PTH123
+    "a missing module": lambda: __import__("no_such_module"),
+    "a tuple as a key": lambda: NOTHING["eu", 7],
+    "a moment": lambda: (_ for _ in ()).throw(ValueError(datetime(2026, 11, 26, tzinfo=UTC))),
+    "several arguments": lambda: (_ for _ in ()).throw(ValueError("order", 7, b"x")),
+    "a dictionary": lambda: (_ for _ in ()).throw(ValueError({"code": 7})),
+    "a command": lambda: subprocess.run(["false"], check=True),
+    "json": lambda: json.loads("{"),
+    "a number": lambda: int("x" * 20),
+    "decimals": lambda: Decimal(1) / 0,
+    "struct": lambda: struct.unpack("<q", b""),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_an_exception_says_what_python_says(app: App, name: str) -> None:
+    """In a background task of an application, whatever its arguments are: who wrote `__str__` decides."""
+    expected = str(fails_with(WORDS[name]))
+
+    @app.app.get("/")
+    def index(tasks: BackgroundTasks) -> None:
+        tasks.add_task(WORDS[name])
+
+    app.http.get("/")
+    assert app.only["exception"]["message"] == expected
+
+
+def test_a_group_says_what_python_says(notifier: Notifier, memory: MemoryTransport) -> None:
+    """Though it holds exceptions that may be anybody's; what runs their code is not called."""
+
+    class Hostile(Exception):
+        def __str__(self) -> str:
+            raise SystemExit
+
+        __repr__ = __str__
+
+    notifier.report(ExceptionGroup("unhandled errors in a TaskGroup", [KeyError("a"), Hostile()]))
+    notifier.report(OSError(2, "No such file", Hostile()))
+    notifier.report(KeyError(Hostile()))
+    group, missing, key = (event["exception"]["message"] for event in memory.events)
+    assert group == "unhandled errors in a TaskGroup (2 sub-exceptions)"
+    assert "No such file" in missing
+    assert "Hostile" in key
 
 
 def test_deep_recursion_and_long_chains_are_cut(notifier: Notifier, memory: MemoryTransport) -> None:

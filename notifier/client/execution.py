@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from notifier.client import context, events, marks, shown
+from notifier.client import context, events, shown
 from notifier.client.events import About
 from notifier.client.options import log
 from notifier.client.runs import Reason, Run
@@ -26,6 +26,8 @@ class Reporter(Protocol):
     def patient(self) -> bool: ...
     def capture(self, error: BaseException, about: About) -> str | None: ...
     def forget(self, error: BaseException) -> None: ...
+    def mark(self, error: BaseException, event_id: str | None) -> None: ...
+    def marked(self, error: BaseException) -> tuple[bool, str | None]: ...
     def changed(self, run: Run) -> None: ...
 
 
@@ -75,13 +77,13 @@ class Execution:
 
     def ended_badly(self, error: BaseException, *, final: bool) -> None:
         """Say what is to be said of a failure that whoever drives this run retries, or not."""
-        known, event_id = marks.marked(error)
+        known, event_id = self._reporter.marked(error)
         if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
             event_id = event_id if known else self._reporter.capture(error, self._about())
         else:
             self._reporter.forget(error)
         if final:
-            marks.mark(error, event_id)
+            self._reporter.mark(error, event_id)
         self.run.end("failed" if final else "retrying", error=events.structured(error))
         self._reporter.changed(self.run)
 

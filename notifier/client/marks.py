@@ -1,29 +1,43 @@
-"""One failure is one report: an exception that was reported says so itself."""
+"""One failure is one report of each notifier: an exception that was reported says so itself."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Final
 
 _NAME = "__notifier__"
 REMEMBERED_S = 60.0
 """An exception object that is raised again later (a module's constant, say) is another failure."""
 
 
-def mark(error: BaseException, event_id: str | None) -> None:
-    """Remember that this failure has been dealt with; `event_id` None: it is not to be reported."""
+EVERYBODY: Final = object()
+"""For what nobody is to report: a stand-in for an exception that is."""
+
+
+def mark(error: BaseException, event_id: str | None, owner: object = EVERYBODY) -> None:
+    """Remember that `owner` has dealt with this failure; `event_id` None: it is not to be reported."""
+    at = time.monotonic()
     try:
-        error.__dict__[_NAME] = (event_id, time.monotonic())
+        others = _owners(error)
+        error.__dict__[_NAME] = (event_id, at, {**others, owner: (event_id, at)})
     except Exception:  # noqa: BLE001 - a class without a dictionary is reported twice rather than never
         return
 
 
-def marked(error: BaseException) -> tuple[bool, str | None]:
-    """Whether it has been dealt with, and its report's id."""
+def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
+    """Whether this owner has dealt with it, and its report's id."""
     try:
-        event_id, at = error.__dict__[_NAME]
+        owners = _owners(error)
+        event_id, at = owners[owner] if owner in owners else owners[EVERYBODY]
     except Exception:  # noqa: BLE001 - not marked, or a hostile `__dict__`
         return False, None
     return time.monotonic() - at < REMEMBERED_S, event_id
+
+
+def _owners(error: BaseException) -> Mapping[object, tuple[str | None, float]]:
+    found = error.__dict__.get(_NAME, ())
+    return found[2] if len(found) == 3 else {}
 
 
 def unwrapped(error: BaseException) -> BaseException:

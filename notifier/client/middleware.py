@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from notifier.client import background, context, events, marks, shown, tasks
@@ -20,7 +21,15 @@ App = Callable[[context.Scope, Receive, Send], Awaitable[None]]
 KEY: Final = "notifier"
 RUNS: Final = "notifier.runs"
 SEEN: Final = "notifier.seen"
-"""Where a request's scope has the notifier, the runs that it scheduled, and the failure that was dealt with."""
+"""Where a request's scope has the notifier, the runs that it scheduled, and the failure that goes on."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one of these further in has seen to: the failure that goes on, and by now those of its siblings."""
+
+    of: int
+    failures: list[Exception] = field(default_factory=list)
 
 
 class Middleware:
@@ -40,31 +49,45 @@ class Middleware:
         try:
             await self._app(scope, receive, send)
         except Exception as error:
-            # Another of these further in has seen to it, siblings included.
-            if scope.get(SEEN) != id(error):
-                scope[SEEN] = id(error)
-                await self._failed(error)
+            seen = scope.get(SEEN)
+            if seen is None or seen.of != id(error):
+                scope[SEEN] = seen = Seen(id(error))
+                await self._failed(error, seen.failures)
+            else:
+                # Another of these further in has run the siblings; it may be another notifier's, which sends nothing.
+                for failure in seen.failures:
+                    self._tell(failure)
             raise
         finally:
             if RUNS in scope:
                 self._notifier.abandon(scope[RUNS])
 
-    async def _failed(self, error: Exception) -> None:
+    async def _failed(self, error: Exception, failures: list[Exception]) -> None:
         """Report it, run what it kept from running, and leave it to go on."""
+        failures.append(error)
+        failed = self._tell(error)
+        if failed is not None and self._isolate:
+            for sibling in failed.skipped:
+                await self._run(sibling, failures)
+            self._remember(error)
+
+    def _tell(self, error: Exception) -> background.Failed | None:
+        """Report it; the background task that it came out of, if it did."""
         original = marks.unwrapped(error)
         try:
             failed = background.find(original)
             self._report(original, failed, ran=self._isolate)
         except Exception:  # noqa: BLE001 - the edge between the client and the application
             failed = None
-        skipped = () if failed is None else failed.skipped
-        if self._isolate:
-            for sibling in skipped:
-                await self._run(sibling)
-        # What it was wrapped in is logged by the server as well, and that may be much later.
-        event_id = marks.marked(original)[1]
+        self._remember(error)
+        return failed
+
+    def _remember(self, error: Exception) -> None:
+        """What it was wrapped in is logged by the server as well, and that may be much later."""
+        original = marks.unwrapped(error)
+        event_id = self._notifier.marked(original)[1]
         for seen in (error, original):
-            marks.mark(seen, event_id)
+            self._notifier.mark(seen, event_id)
 
     def _report(self, error: BaseException, failed: background.Failed | None, *, ran: bool) -> None:
         if failed is None:
@@ -79,12 +102,12 @@ class Middleware:
         task = {"name": tasks.name_of(failed.function)}
         self._notifier.capture(error, About(task=task, context=more))
 
-    async def _run(self, sibling: Callable[[], Awaitable[None]]) -> None:
+    async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[Exception]) -> None:
         """Run a sibling; if it fails as well, that is another failure, and its own siblings follow."""
         try:
             await sibling()
         except Exception as error:  # noqa: BLE001 - the first failure is the one that goes on
-            await self._failed(error)
+            await self._failed(error, failures)
 
     async def _lifespan(self, scope: context.Scope, receive: Receive, send: Send) -> None:
         notifier = self._notifier

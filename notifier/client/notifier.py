@@ -76,7 +76,11 @@ class Notifier:
         self.transport = transport or self._own_transport(spool)
         self._reporting = Reporting(self.options, self.transport)
         self.capture, self.logged = self._reporting.capture, self._reporting.logged
-        self.forget = self._reporting.forget
+        self.forget, self.mark, self.marked = (
+            self._reporting.forget,
+            self._reporting.mark,
+            self._reporting.marked,
+        )
         self.transport.open(
             Source(
                 service=self.options.service,

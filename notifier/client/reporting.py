@@ -21,6 +21,16 @@ class Reporting:
         self._options = options
         self._transport = transport
         self._held = Held(self._release)
+        # Says which marks are its own, also where it is gone and another is at its place in memory.
+        self._owner = object()
+
+    def mark(self, error: BaseException, event_id: str | None) -> None:
+        """This failure has been dealt with here; where nothing ever leaves, somebody else may want it."""
+        marks.mark(error, event_id, self._owner)
+
+    def marked(self, error: BaseException) -> tuple[bool, str | None]:
+        """Whether it has, and its report's id."""
+        return marks.marked(error, self._owner)
 
     def capture(self, error: BaseException | None, about: About) -> str | None:
         """Report once, whatever sees it. Never raises."""
@@ -59,7 +69,7 @@ class Reporting:
         if error is None:
             return self._send(None, about)
         error = marks.unwrapped(error)
-        known, event_id = marks.marked(error)
+        known, event_id = self.marked(error)
         if known:
             return event_id
         logged = self._held.take(error)
@@ -67,7 +77,7 @@ class Reporting:
             words = {"logger": logged["context"].get("logger"), **about.context}
             about = replace(about, message=about.message or logged.get("message"), context=words)
         event_id = self._send(error, about)
-        marks.mark(error, event_id)
+        self.mark(error, event_id)
         return event_id
 
     def _send(self, error: BaseException | None, about: About) -> str | None:
@@ -83,19 +93,19 @@ class Reporting:
         return str(document["id"])
 
     def _hold(self, error: BaseException, about: About) -> None:
-        if not marks.marked(error)[0] and not isinstance(self._transport, NullTransport):
+        if not self.marked(error)[0] and not isinstance(self._transport, NullTransport):
             self._held.add(error, events.event(self._options, self._within(about), error))
 
     def _release(self, logged: Logged) -> None:
         """Nobody else has reported what was logged."""
-        if marks.marked(logged.error)[0]:
+        if self.marked(logged.error)[0]:
             return
         reason = self._unwanted(logged.error)
         if reason is None:
             self._transport.event(logged.event)
         else:
             self._transport.drop(reason)
-        marks.mark(logged.error, None if reason else logged.event["id"])
+        self.mark(logged.error, None if reason else logged.event["id"])
 
     def _within(self, about: About) -> About:
         """What is reported from within a task names it; only the task's own failure is linked to the run."""

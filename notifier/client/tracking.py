@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypedDict
 
-from notifier.client import context, marks
+from notifier.client import context
 from notifier.client.execution import Attempt, Execution
 from notifier.client.runs import Reason, Run
 from notifier.client.tasks import Alert
@@ -22,6 +22,7 @@ class Keeper(Protocol):
     """What a run needs of the notifier."""
 
     def run(self, id_: str) -> Run | None: ...
+    def mark(self, error: BaseException, event_id: str | None) -> None: ...
     def changed(self, run: Run) -> None: ...
     def take(self, run: Run) -> None: ...
     def release(self, run: Run) -> None: ...
@@ -75,7 +76,7 @@ class Tracked:
     def failed(self, error: BaseException, *, expected: bool = False) -> None:
         """It failed for the last time. What its task declared to be `expected` is not reported."""
         if expected:
-            marks.mark(error, None)
+            self._keeper.mark(error, None)
         self._execution.ended_badly(error, final=True)
         self._leave()
 

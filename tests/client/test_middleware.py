@@ -18,6 +18,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import PlainTextResponse
 
 from notifier.client import MemoryTransport, Notifier
+from notifier.client.transport import NullTransport
 from tests.client.conftest import App
 
 
@@ -247,3 +248,59 @@ def test_any_asgi_application_can_be_wrapped(notifier: Notifier, memory: MemoryT
     assert memory.events[0]["context"]["request"] == {"method": "GET", "route": "/"}
     with pytest.raises(TypeError, match=r"notifier\.asgi"):
         notifier.instrument(bare)
+
+
+SILENT: dict[str, dict[str, Any]] = {
+    "without an address": {"transport": NullTransport()},
+    "that ignores it": {"ignore": ["ValueError"]},
+    "that samples it out": {"sample_rate": 0.0},
+}
+
+
+@pytest.mark.parametrize("outer", [True, False])
+@pytest.mark.parametrize("silent", SILENT)
+def test_a_notifier_that_sends_nothing_silences_no_other(
+    notifier: Notifier, memory: MemoryTransport, silent: str, outer: bool
+) -> None:
+    """A library brings its own: the application's tells of requests, background tasks, siblings and the log."""
+    other = Notifier("library", **{"transport": MemoryTransport(), **SILENT[silent]})
+    made = FastAPI()
+    for one in (notifier, other) if outer else (other, notifier):
+        one.instrument(made)
+
+    def fails(name: str) -> None:
+        raise ValueError(name)
+
+    @made.get("/")
+    def index(tasks: BackgroundTasks) -> None:
+        tasks.add_task(fails, "first")
+        tasks.add_task(fails, "second")
+
+    @made.get("/raises")
+    def raises() -> None:
+        error = ValueError("by hand")
+        other.report(error)
+        raise error
+
+    http = TestClient(made, raise_server_exceptions=False)
+    http.get("/")
+    http.get("/raises")
+    told = [event["exception"]["message"] for event in memory.events]
+    assert told == ["first", "second", "by hand"]
+    assert memory.events[0]["task"]["name"].endswith("fails")
+
+
+def test_a_task_of_a_notifier_that_sends_nothing_is_told_by_the_other(app: App) -> None:
+    """A decorated function of a library, in the application's background."""
+    other = Notifier("library", transport=NullTransport())
+
+    @other.task(retries=1, backoff=0.0)
+    def fails() -> None:
+        raise ValueError("of the library")
+
+    @app.app.get("/")
+    def index(tasks: BackgroundTasks) -> None:
+        tasks.add_task(fails)
+
+    app.http.get("/")
+    assert app.errors == ["ValueError"]

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from notifier.client import context, events, shown
+from notifier.client import context, endings, events, shown
 from notifier.client.events import About
 from notifier.client.options import log
 from notifier.client.runs import Reason, Run
@@ -94,6 +94,15 @@ class Execution:
             self.run.lose(why)
             self._reporter.changed(self.run)
 
+    def broken_off(self, error: BaseException) -> None:
+        """Something that is no `Exception` ended it; that is never retried."""
+        if self.run.done:
+            return
+        if endings.is_failure(error):
+            self.ended_badly(error, final=True)
+        else:
+            self.lost(error)
+
     def _about(self) -> About:
         arguments = self.run.arguments or shown.arguments(self._args, self._kwargs)
         return About(severity=self.task.severity, task=self.attempt.about(), context={"arguments": arguments})
@@ -121,8 +130,7 @@ async def run_async(execution: Execution, args: tuple[Any, ...], kwargs: Mapping
                 return result
             await asyncio.sleep(wait)
     except BaseException as ended:
-        if not execution.run.done:
-            execution.lost(ended)
+        execution.broken_off(ended)
         raise
     finally:
         context.attempt.set(outer)
@@ -150,8 +158,7 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
                 return result
             time.sleep(wait)
     except BaseException as ended:
-        if not execution.run.done:
-            execution.lost(ended)
+        execution.broken_off(ended)
         raise
     finally:
         context.attempt.set(outer)

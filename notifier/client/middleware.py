@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from notifier.client import background, context, events, marks, shown, tasks
+from notifier.client import background, context, endings, events, marks, shown, tasks
 from notifier.client.events import About
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Seen:
     """What one of these further in has seen to: the failure that goes on, and by now those of its siblings."""
 
     of: int
-    failures: list[Exception] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
 
 
 class Middleware:
@@ -48,21 +48,25 @@ class Middleware:
         context.request.set(scope)
         try:
             await self._app(scope, receive, send)
-        except Exception as error:
-            seen = scope.get(SEEN)
-            if seen is None or seen.of != id(error):
-                scope[SEEN] = seen = Seen(id(error))
-                await self._failed(error, seen.failures)
-            else:
-                # Another of these further in has run the siblings; it may be another notifier's, which sends nothing.
-                for failure in seen.failures:
-                    self._tell(failure)
+        except BaseException as error:
+            if endings.is_failure(error):
+                await self._ended(scope, error)
             raise
         finally:
             if RUNS in scope:
                 self._notifier.abandon(scope[RUNS])
 
-    async def _failed(self, error: Exception, failures: list[Exception]) -> None:
+    async def _ended(self, scope: context.Scope, error: BaseException) -> None:
+        seen = scope.get(SEEN)
+        if seen is None or seen.of != id(error):
+            scope[SEEN] = seen = Seen(id(error))
+            await self._failed(error, seen.failures)
+            return
+        # Another of these further in has run the siblings; it may be another notifier's, which sends nothing.
+        for failure in seen.failures:
+            self._tell(failure)
+
+    async def _failed(self, error: BaseException, failures: list[BaseException]) -> None:
         """Report it, run what it kept from running, and leave it to go on."""
         failures.append(error)
         failed = self._tell(error)
@@ -71,7 +75,7 @@ class Middleware:
                 await self._run(sibling, failures)
             self._remember(error)
 
-    def _tell(self, error: Exception) -> background.Failed | None:
+    def _tell(self, error: BaseException) -> background.Failed | None:
         """Report it; the background task that it came out of, if it did."""
         original = marks.unwrapped(error)
         try:
@@ -82,7 +86,7 @@ class Middleware:
         self._remember(error)
         return failed
 
-    def _remember(self, error: Exception) -> None:
+    def _remember(self, error: BaseException) -> None:
         """What it was wrapped in is logged by the server as well, and that may be much later."""
         original = marks.unwrapped(error)
         event_id = self._notifier.marked(original)[1]
@@ -102,11 +106,14 @@ class Middleware:
         task = {"name": tasks.name_of(failed.function)}
         self._notifier.capture(error, About(task=task, context=more))
 
-    async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[Exception]) -> None:
+    async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[BaseException]) -> None:
         """Run a sibling; if it fails as well, that is another failure, and its own siblings follow."""
         try:
             await sibling()
-        except Exception as error:  # noqa: BLE001 - the first failure is the one that goes on
+        except BaseException as error:
+            if not endings.is_failure(error):
+                raise
+            # The first failure is the one that goes on.
             await self._failed(error, failures)
 
     async def _lifespan(self, scope: context.Scope, receive: Receive, send: Send) -> None:

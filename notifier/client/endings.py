@@ -1,0 +1,42 @@
+"""What is no `Exception` and ends a task all the same: a failure of its own, or the end of what it runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether the work failed: `sys.exit` and a foreign cancellation end nothing else while the loop lives.
+
+    A cancellation of this very task, Ctrl-C and the end of the process are no failures.
+    """
+    if isinstance(error, Exception):
+        return True
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_failure, error.exceptions))
+    if isinstance(error, KeyboardInterrupt | GeneratorExit) or not _loop_lives():
+        return False
+    return not (isinstance(error, asyncio.CancelledError) and _being_cancelled())
+
+
+def _being_cancelled() -> bool:
+    """Whether somebody asked for it; who awaits another task that was cancelled gets the same exception."""
+    with contextlib.suppress(RuntimeError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return False
+
+
+def _loop_lives() -> bool:
+    """The event loop of this thread, or the one that waits for it."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return True
+    workers = sys.modules.get("anyio.from_thread")
+    if workers is not None:
+        with contextlib.suppress(RuntimeError):
+            workers.run_sync(bool)
+            return True
+    return False

@@ -34,6 +34,11 @@ def _loop_lives() -> bool:
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         return True
+    return in_worker_thread()
+
+
+def in_worker_thread() -> bool:
+    """Whether an event loop waits for this thread."""
     workers = sys.modules.get("anyio.from_thread")
     if workers is not None:
         with contextlib.suppress(RuntimeError):

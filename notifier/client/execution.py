@@ -6,10 +6,12 @@ import asyncio
 import concurrent.futures
 import contextvars
 import random
+import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import Any, Protocol
 
 from notifier.client import context, endings, events, shown
@@ -108,19 +110,26 @@ class Execution:
         return About(severity=self.task.severity, task=self.attempt.about(), context={"arguments": arguments})
 
 
-async def run_async(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Run a coroutine function to its end, with its retries. Raises what its last attempt raised."""
+async def run_async(
+    execution: Execution,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    begun: Awaitable[Any] | None = None,
+) -> Any:
+    """Run a coroutine function to its end, with its retries. Raises what its last attempt raised.
+
+    `begun`: what the first attempt has answered already, and nobody has awaited.
+    """
     task = execution.task
     outer = context.attempt.get()
     try:
         while True:
-            execution.begin()
+            if begun is None:
+                execution.begin()
             context.attempt.set(execution.attempt)
             try:
-                if task.timeout is None:
-                    result = await task.function(*args, **kwargs)
-                else:
-                    result = await _in_time(task.timeout, task.function(*args, **kwargs))
+                call, begun = begun or task.function(*args, **kwargs), None
+                result = await (call if task.timeout is None else _in_time(task.timeout, call))
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
@@ -137,7 +146,11 @@ async def run_async(execution: Execution, args: tuple[Any, ...], kwargs: Mapping
 
 
 def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """The same for a plain function, in the thread that calls it."""
+    """The same for a plain function, in the thread that calls it.
+
+    One that answers with a coroutine, as a lambda around a coroutine function does, has done nothing yet: it is awaited
+    on the loop that waits for this thread, else by whoever called.
+    """
     task = execution.task
     outer = context.attempt.get()
     try:
@@ -154,6 +167,9 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
                 if wait is None:
                     raise
             else:
+                # Not by `isinstance`: an object of the application may do anything when it is asked.
+                if type(result) is CoroutineType:
+                    return _to_its_end(run_async(execution, args, kwargs, result))
                 execution.completed(result)
                 return result
             time.sleep(wait)
@@ -162,6 +178,14 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
         raise
     finally:
         context.attempt.set(outer)
+
+
+def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:
+    """What it comes to, where a loop waits for this thread; else itself, for whoever called to await."""
+    workers = sys.modules.get("anyio.from_thread")
+    if workers is None or not endings.in_worker_thread():
+        return call
+    return workers.run(lambda: call)
 
 
 async def _in_time(seconds: float, call: Awaitable[Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from notifier.client.options import log
@@ -50,7 +51,9 @@ class Replays:
         if task.is_async and self.loop is not None:
             asyncio.run_coroutine_threadsafe(_to_its_end(call), self.loop)
         else:
-            threading.Thread(target=_quietly, args=(call,), name="notifier-replay", daemon=True).start()
+            threading.Thread(
+                target=_quietly, args=(call, self.loop), name="notifier-replay", daemon=True
+            ).start()
 
     def _running(self) -> bool:
         return self.loop is not None and self.loop.is_running()
@@ -63,8 +66,12 @@ async def _to_its_end(call: Any) -> None:
         log.info("a run that was asked for again failed: %s", type(error).__name__)
 
 
-def _quietly(call: Any) -> None:
+def _quietly(call: Any, loop: asyncio.AbstractEventLoop | None) -> None:
     try:
-        call()
+        result = call()
+        if type(result) is CoroutineType and loop is not None and loop.is_running():
+            asyncio.run_coroutine_threadsafe(result, loop).result()
+        elif type(result) is CoroutineType:
+            asyncio.run(result)
     except Exception as error:  # noqa: BLE001 - as above
         log.info("a run that was asked for again failed: %s", type(error).__name__)

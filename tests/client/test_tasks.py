@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import threading
 import time
@@ -450,3 +451,81 @@ async def until(check: Callable[[], bool], within: float = 5.0) -> None:
     while not check():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)
+
+
+async def charges(done: list[str], failures: list[int]) -> str:
+    """Takes a moment, and fails as often as there are failures left."""
+    await asyncio.sleep(0.01)
+    if failures:
+        raise LookupError(failures.pop())
+    done.append("charged")
+    return "charged"
+
+
+def passes_on(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator as they are written: plain, around anything."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function(*args)
+
+    return wrapper
+
+
+@pytest.mark.parametrize("form", ["lambda", "decorated", "runner"])
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_a_plain_function_that_answers_with_a_coroutine_is_awaited(
+    app: App, form: str, failures: int
+) -> None:
+    """In the background of an application: it has run when it says so, and is retried as any other."""
+    done: list[str] = []
+    left = list(range(failures))
+    around = lambda *args: charges(*args)  # noqa: E731, PLW0108 - as applications write it
+    function = around if form == "lambda" else passes_on(charges)
+    task = app.notifier.task(retries=1, backoff=0.0, name="charge")(function)
+
+    @app.app.get("/")
+    def index(tasks: Tasks, background: BackgroundTasks) -> None:
+        if form == "runner":
+            tasks.add(task, done, left)
+        else:
+            background.add_task(task, done, left)
+
+    app.http.get("/")
+    assert done == (["charged"] if failures < 2 else [])
+    assert app.states() == {"charge": "completed" if failures < 2 else "failed"}
+    assert app.errors == ([] if failures < 2 else ["LookupError"])
+    (run,) = app.memory.runs.values()
+    assert run["attempt"] == min(failures, 1) + 1
+    assert run["result"] == ("charged" if failures < 2 else None)
+
+
+async def test_who_calls_a_plain_function_awaits_its_coroutine(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """On a loop it is the caller's, as without the decorator; the run ends when it does."""
+    done: list[str] = []
+    call = notifier.task(passes_on(charges))(done, [])
+    assert [run["state"] for run in memory.runs.values()] == ["processing"]
+    assert await call == "charged"
+    assert [run["state"] for run in memory.runs.values()] == ["completed"]
+
+
+def test_a_replay_of_one_is_awaited_as_well(notifier: Notifier, memory: MemoryTransport) -> None:
+    """Where no application's loop runs, on one of its own."""
+    done: list[str] = []
+    finished = threading.Event()
+
+    async def works() -> None:
+        await asyncio.sleep(0)
+        done.append("it ran")
+        finished.set()
+
+    notifier.task(store_args=True, replay=True, name="works")(passes_on(works))
+    notifier.replays.start({"id": "new", "task": "works", "arguments": {"args": [], "kwargs": {}}})
+    assert finished.wait(5)
+    deadline = time.monotonic() + 5
+    while memory.runs["new"]["state"] != "completed":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert done == ["it ran"]

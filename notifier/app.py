@@ -9,14 +9,17 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
 from notifier import runtime as wiring
 from notifier.api.auth import Keyring
+from notifier.api.connections import Connections, most_connections
 from notifier.api.envelope import Envelope
 from notifier.api.ingest import IngestEndpoint
+from notifier.api.protocol import HttpProtocol
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, NotifierError
 from notifier.oncall.actor import Actor
@@ -110,13 +113,14 @@ def _listen(settings: Settings) -> socket.socket:
 async def _serve(
     settings: Settings, configs: Any, listener: socket.socket, hangups: Hangups, *, hold: bool
 ) -> int:
+    clients = Connections(most_connections())
     async with wiring.running(settings, configs, hold=hold) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
         server = _Server(
             uvicorn.Config(
                 create_app(runtime),
-                http="httptools",
+                http=cast("type[asyncio.Protocol]", partial(HttpProtocol, clients=clients)),
                 ws="none",
                 proxy_headers=False,
                 lifespan="off",

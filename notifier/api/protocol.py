@@ -1,0 +1,179 @@
+"""HTTP/1.1 as uvicorn speaks it, with bounds on what a client sends before a request is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from notifier.api.connections import Connections
+from notifier.api.problems import Problem
+
+LARGEST_HEAD = 64 * 1024
+MOST_PIPELINED = 64
+LAST_WORDS_S = 1.0
+"""How long a client may take to read why it is refused, before the connection ends whatever it does."""
+
+_HEAD_TOO_LARGE = Problem(
+    431, f"the head of the request is over {LARGEST_HEAD} bytes: send fewer or shorter headers"
+)
+_TOO_SLOW = Problem(408, "the head of the request did not come in time: send it at once")
+_MALFORMED = Problem(400, "this is no HTTP/1.1 request: check what the client sends")
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection. `_unread` counts bytes since the last whole head, byte of a body or end of a request."""
+
+    def __init__(self, *arguments: Any, clients: Connections, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._clients = clients
+        self._unread = 0
+        self._uncounted = 0
+        self._in_message = False
+        self._in_body = False
+        self._refused = False
+        self._fault = _MALFORMED
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not self._clients.admit(self):
+            self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._clients.forget(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            # Read and forgotten, so that the answer is not lost with a reset; but not while others are owed.
+            if self._answering():
+                self.flow.pause_reading()
+            return
+        self._unset_keepalive_if_required()
+        self._unread += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # there is nothing to upgrade to: the request is answered as it is
+        except httptools.HttpParserError:
+            self._refuse(self._fault)
+            return
+        if not self._unread:
+            self._uncounted = len(data)
+        if self._unread > LARGEST_HEAD:
+            self._refuse(_HEAD_TOO_LARGE)
+        else:
+            self._settle()
+
+    def on_message_begin(self) -> None:
+        self._in_message = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        # The sum is exact and costs a loop; what has come since the last request says whether it can matter.
+        if self._unread + self._uncounted > LARGEST_HEAD and self._head_bytes() > LARGEST_HEAD:
+            self._stop(_HEAD_TOO_LARGE)
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self._stop(_MALFORMED)
+        self._unread = 0
+        self._in_body = True
+        super().on_headers_complete()
+        self.headers = []  # what follows a chunked body are no headers of the request
+
+    def on_body(self, body: bytes) -> None:
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unread = 0
+        self._in_message = self._in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._settle()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._clients.stalled(self)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._clients.flowing(self)
+        self._settle()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.abort()  # to close would wait for a client that does not read
+
+    def expire(self) -> None:
+        """The head did not come in time, or a body that nobody wants goes on."""
+        if self._refused or self._in_body or not (self._in_message or self._unread):
+            self.abort()
+        else:
+            self._refuse(_TOO_SLOW)
+
+    def abort(self) -> None:
+        """End the connection now, whatever is still on its way."""
+        self._refused = True
+        self.transport.abort()
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _stop(self, fault: Problem) -> None:
+        """Leave the parser; the exception comes back from `feed_data` as one of its own."""
+        self._fault = fault
+        raise fault
+
+    def _answering(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and not (cycle.response_complete or cycle.disconnected)
+
+    def _settle(self) -> None:
+        """Say what this connection waits for now."""
+        if self.transport.is_closing():
+            self._clients.busy(self)
+            self._clients.stalled(self)
+        elif self._answering():
+            self._clients.busy(self)
+        elif self._in_message or self._unread or self.cycle is None:
+            self._clients.headless(self)
+        else:
+            self._clients.idle(self)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Read no further request. Answers that are owed for earlier ones still go out, and then nothing more."""
+        self._refused = True
+        if not self._answering():
+            self._say(problem)
+        elif not self._in_body:
+            self.cycle.keep_alive = False
+            self._clients.busy(self)
+        elif self.pipeline or self.cycle.response_started:
+            self.abort()
+        else:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._say(problem)
+
+    def _say(self, problem: Problem) -> None:
+        body = problem.body()
+        headers = {
+            **problem.all_headers(),
+            "content-length": str(len(body)),
+            "connection": "close",
+        }
+        self.transport.write(STATUS_LINE[problem.status] + _lines(headers.items()) + b"\r\n" + body)
+        if problem.status == 408:
+            self.transport.close()
+            self.loop.call_later(LAST_WORDS_S, self.transport.abort)
+        else:
+            self.transport.write_eof()
+            self._clients.headless(self)
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    return b"".join(f"{name}: {value}\r\n".encode() for name, value in headers)

@@ -15,9 +15,10 @@ from typing import Any, cast
 import uvicorn
 
 from notifier import runtime as wiring
+from notifier.api import errors
 from notifier.api.auth import Keyring
 from notifier.api.connections import Connections, most_connections
-from notifier.api.envelope import Envelope
+from notifier.api.envelope import Envelope, one_host
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.protocol import HttpProtocol
 from notifier.api.router import create_api
@@ -34,6 +35,7 @@ Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 EXIT_BROKEN = 70
 BACKLOG = 2048
+GRACE_S = 5
 
 
 def create_app(runtime: Runtime) -> Asgi:
@@ -44,8 +46,12 @@ def create_app(runtime: Runtime) -> Asgi:
     pages = Envelope(LinkPages(runtime))
     incidents = Envelope(incident_page)
 
+    hostless = Envelope(errors.answer(errors.HOSTLESS))
+
     async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":
+        if scope["type"] == "http" and not one_host(scope):
+            await hostless(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":
             await ingest(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await pages(scope, receive, send)
@@ -130,7 +136,7 @@ async def _serve(
                 date_header=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=75,
-                timeout_graceful_shutdown=5,
+                timeout_graceful_shutdown=GRACE_S,
             )
         )
         broken = asyncio.create_task(_stop_when_broken(runtime, server))

@@ -1,10 +1,14 @@
-"""What surrounds every answer: `X-Request-Id`, and a problem where the service itself failed."""
+"""What surrounds every answer: its headers, a problem where the service itself failed, and HEAD as a GET."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notifier.api.errors import UNEXPECTED, answer
+from notifier.api.problems import GUARD_LINES
 from notifier.telemetry.ids import uuid7
 from notifier.telemetry.logging import get
 
@@ -23,6 +27,8 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         request_id = _sanitised(scope) or uuid7().encode()
         started = False
 
@@ -30,16 +36,41 @@ class Envelope:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                message["headers"] = [*_guarded(message.get("headers", ())), (b"x-request-id", request_id)]
             await send(message)
 
         try:
             await self._app(scope, receive, named)
+        except ClientDisconnect:
+            log.debug("client_left", request_id=request_id.decode(), method=scope["method"])
         except Exception:
             log.exception("request_failed", request_id=request_id.decode(), method=scope["method"])
             if started:
                 raise
             await answer(UNEXPECTED)(scope, receive, named)
+
+
+def one_host(scope: Scope) -> bool:
+    """Whether it names its host once, as RFC 9112 wants it of HTTP/1.1; HTTP/1.0 may name none."""
+    hosts = [name for name, _ in scope["headers"] if name == b"host"]
+    return len(hosts) == 1 or (not hosts and scope["http_version"] != "1.1")
+
+
+def _guarded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    given = list(headers)
+    names = {name for name, _ in given}
+    return given + [line for line in GUARD_LINES if line[0] not in names]
+
+
+def _without_body(send: Send) -> Send:
+    """For HEAD: the head of the answer to GET, and none of its bytes."""
+
+    async def bodiless(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return bodiless
 
 
 def _sanitised(scope: Scope) -> bytes:

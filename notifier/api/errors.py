@@ -16,6 +16,7 @@ from notifier.domain.errors import NotifierError, Overloaded, StoreBroken, Store
 from notifier.domain.time import SECOND
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 
+HOSTLESS = Problem(400, "a request names its host in one header Host: use a client that speaks HTTP/1.1")
 UNEXPECTED = Problem(500, "the service failed at this; its log says more under this answer's X-Request-Id")
 
 _PLACES = {"body", "query", "path", "header"}
@@ -99,7 +100,8 @@ def _allowed(request: Request) -> str:
     """Every method of the path: Starlette names those of its first route only."""
     routes = cast("Sequence[Route]", request.app.state.routes)
     here = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
-    return ", ".join(sorted({method for route in here for method in route.methods or ()}))
+    methods = {method for route in here for method in route.methods or ()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 async def _problem(_: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from notifier.api.auth import Keyring, require
-from notifier.api.problems import Problem, retry_after
+from notifier.api.problems import GUARD_LINES, Problem, retry_after
 from notifier.api.reading import BodyReader, Headers, Receive, Scope, Send, sent_at
 from notifier.domain.errors import Overloaded, StoreError, StoreFull
 from notifier.domain.event import Event
@@ -42,6 +42,7 @@ class IngestEndpoint:
             self._runtime.metrics.refused.labels(str(problem.status)).inc()
             status, body = problem.status, problem.body()
             start = [(name.encode(), value.encode()) for name, value in problem.all_headers().items()]
+        start += GUARD_LINES
         start.append((b"content-length", b"%d" % len(body)))
         if headers.request_id is not None:
             start.append((b"x-request-id", headers.request_id))

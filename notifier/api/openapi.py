@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -141,7 +143,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class Api(FastAPI):
-    """FastAPI, with `/v1/events` and the problem document in its description."""
+    """FastAPI, with `/v1/events` and the problem document in its description, which is rendered once."""
+
+    @cached_property
+    def description_bytes(self) -> bytes:
+        return json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def describe(self, _: Request) -> Response:
+        return Response(self.description_bytes, media_type="application/json")
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+GUARDS: Mapping[str, str] = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+"""Headers of every answer: what it says is for this caller and this moment, and no browser reads it as a page."""
+
+GUARD_LINES = tuple((name.encode(), value.encode()) for name, value in GUARDS.items())
+
 
 @dataclass(eq=False)
 class Problem(Exception):

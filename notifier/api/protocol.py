@@ -10,12 +10,15 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from notifier.api.connections import Connections
-from notifier.api.problems import Problem
+from notifier.api.problems import GUARDS, Problem
 
 LARGEST_HEAD = 64 * 1024
 MOST_PIPELINED = 64
 LAST_WORDS_S = 1.0
 """How long a client may take to read why it is refused, before the connection ends whatever it does."""
+
+LAST_ANSWERS_S = 4.5
+"""At the end, before uvicorn cancels what goes on: an application that is told of a client that left ends quietly."""
 
 _HEAD_TOO_LARGE = Problem(
     431, f"the head of the request is over {LARGEST_HEAD} bytes: send fewer or shorter headers"
@@ -105,6 +108,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._clients.flowing(self)
         self._settle()
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(LAST_ANSWERS_S, self.transport.abort)
+
     def timeout_keep_alive_handler(self) -> None:
         self.abort()  # to close would wait for a client that does not read
 
@@ -163,6 +170,7 @@ class HttpProtocol(HttpToolsProtocol):
         body = problem.body()
         headers = {
             **problem.all_headers(),
+            **GUARDS,
             "content-length": str(len(body)),
             "connection": "close",
         }

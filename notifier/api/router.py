@@ -58,6 +58,7 @@ def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None
         title="notifier",
         summary="Error reports in; deduplicated, rate-limited alerts out.",
         version="1",
+        openapi_url=None,  # FastAPI would render it for each caller anew
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # the redirect would take its host from the request
@@ -69,6 +70,7 @@ def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None
     errors.install(api)
     for router in routers():
         api.include_router(router)
+    api.router.routes.append(Route("/openapi.json", api.describe))
     if ingest is not None:
         api.router.routes.append(Route("/v1/events", ingest, methods=["POST"]))
     api.state.routes = [

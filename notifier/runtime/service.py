@@ -77,6 +77,7 @@ class Runtime:
     stopping: bool = False
     _account_after: float = 0.0
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
+    _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def settings(self) -> Settings:
@@ -102,7 +103,11 @@ class Runtime:
         self.normalizer = Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=self.new_id)
 
     async def ready(self) -> tuple[str, ...]:
-        """Why it is not ready; empty: a commit works and every loop beats."""
+        """Why it is not ready; empty: a commit works and every loop beats. Many who ask at once cost one commit."""
+        async with self._probing:
+            return await self._probed()
+
+    async def _probed(self) -> tuple[str, ...]:
         now = self.database.now()
         if self._ready[0] and 0 <= now - self._ready[0] < READY_FOR and not self.stopping:
             return self._ready[1]

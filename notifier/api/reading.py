@@ -21,6 +21,9 @@ MEMBERS = 64
 """Of one gzip body: each costs a copy of what follows it."""
 
 
+_CODINGS = {b"": "", b"identity": "", b"gzip": "gzip", b"x-gzip": "gzip"}
+
+
 class Headers:
     """The few headers that matter here, in one pass."""
 
@@ -41,7 +44,7 @@ class Headers:
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() and len(value) < 19 else 0
             elif name == b"content-encoding":
-                self.encoding = value.decode("latin-1").strip().lower()
+                self.encoding = _CODINGS.get(value.strip().lower(), "unknown")
             elif name == b"notifier-sent-at":
                 self.sent_at = value.decode("latin-1")
             elif name == b"x-request-id":
@@ -57,7 +60,7 @@ class BodyReader:
         self._patience = Patience(PATIENCE_S)
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
-        if headers.encoding not in {"", "identity", "gzip"}:
+        if headers.encoding == "unknown":
             raise Problem(415, "this content encoding is not known: send the body as it is, or with gzip")
         if headers.length > self.largest:
             raise self._too_large()

@@ -15,15 +15,7 @@ _SPLIT_BYTES: Final = 1_048_576
 _COMMAS: Final = 100_000
 _PROBE_BYTES: Final = 65_536
 _BOM: Final = b"\xef\xbb\xbf"
-_NDJSON: Final = frozenset(
-    {
-        "application/x-ndjson",
-        "application/ndjson",
-        "application/jsonl",
-        "application/x-jsonlines",
-        "application/json-lines",
-    }
-)
+_NDJSON: Final = ("ndjson", "ldjson", "jsonl", "jsonlines")
 _FOREIGN_APPLICATION: Final = (
     "xml",
     "zip",
@@ -76,14 +68,22 @@ def accepts(content_type: str | None) -> bool:
 def split(body: bytes, content_type: str | None) -> Batch:
     """Tell the events of a body apart. `Malformed` if there are none, or more than a thousand."""
     body = body.removeprefix(_BOM)
-    if _kind(content_type) in _NDJSON:
-        return Batch(single=False, items=_counted([line for line in body.split(b"\n") if line.strip()]))
+    if _by_line(content_type):
+        lines = (line.removeprefix(_BOM) for line in body.split(b"\n"))
+        return Batch(single=False, items=_counted([line for line in lines if line.strip()]))
     first = _FIRST.match(body)
     if first is None or not first.group(1):
         raise Malformed("the body is empty: send an event as a JSON object", reason="empty")
     if first.group(1) != b"[":
         return Batch(single=True, items=(body,))
     return Batch(single=False, items=_counted(_elements(body)))
+
+
+@lru_cache(maxsize=256)
+def _by_line(content_type: str | None) -> bool:
+    """Whether it is one of the names of NDJSON, of which none is registered: `application/x-json-lines` as well."""
+    minor = _kind(content_type).partition("/")[2]
+    return re.sub("[^a-z]", "", minor).endswith(_NDJSON)
 
 
 def _kind(content_type: str | None) -> str:

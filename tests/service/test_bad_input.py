@@ -134,10 +134,6 @@ def nested(depth: int) -> bytes:
         (b'{"service": "", "message": "m"}', "service"),
         (b'{"service": 5, "message": "m"}', "service: must be a string"),
         (b'{"service": "billing", "message": "m", "labels": ["x"]}', "labels: must be an object"),
-        (
-            b'{"service": "billing", "message": "m", "severity": "' + CANARY.encode() + b'"}',
-            "critical, error, warning",
-        ),
         (b'{"service": "billing", "message": "m", "timestamp": "' + CANARY.encode() + b'"}', "timestamp"),
         (b'{"service": "billing", "message": "m", "task": {"attempt": ' + b"9" * 300 + b"}}", "task.attempt"),
         (b'{"service": "billing", "message": "m", "id": "' + b"x" * 129 + b'"}', "128"),
@@ -224,7 +220,8 @@ def test_what_is_not_gzip_is_said_to_be_none(world: World) -> None:
     check_problem(service, post(service, packed[:-6], content_encoding="gzip"), 422, "ends early")
     check_problem(service, post(service, json.dumps(GOOD), content_encoding="gzip"), 422, "gzip")
     check_problem(service, post(service, packed + b"trailing", content_encoding="gzip"), 422, "gzip")
-    assert post(service, packed, content_encoding="gzip").status_code == 202
+    for coding in ("gzip", "x-gzip", "GZip"):
+        assert post(service, packed, content_encoding=coding).status_code == 202
     line = json.dumps(GOOD).encode() + b"\n"
     lines = gzip.compress(line) + gzip.compress(line)
     answer = post(service, lines, content_encoding="gzip", content_type="application/x-ndjson")
@@ -254,7 +251,7 @@ def test_a_mixed_batch_keeps_what_is_valid(world: World) -> None:
         {"service": CANARY, "message": 7},
         5,
         {"message": CANARY},
-        {**GOOD, "labels": {CANARY: ["x"]}},
+        {**GOOD, "labels": [CANARY]},
     ]
     answer = post(service, json.dumps(batch))
     assert answer.status_code == 202
@@ -262,7 +259,7 @@ def test_a_mixed_batch_keeps_what_is_valid(world: World) -> None:
     assert [one["status"] for one in results] == ["accepted", "rejected", "rejected", "rejected", "rejected"]
     assert [one["index"] for one in results[1:]] == [1, 2, 3, 4]
     places = [one["error"].partition(": ")[0] for one in results[1:]]
-    assert [places[0], *places[2:]] == ["message", "service", "labels[0]"]
+    assert [places[0], *places[2:]] == ["message", "service", "labels"]
     assert all(len(one["error"]) > 10 for one in results[1:])
     check_harmless(service, answer)
     refused = post(service, json.dumps(batch[1:]))

@@ -59,11 +59,20 @@ _EVENT = {
         "environment": {"type": "string", "default": "production"},
         "release": _OPTIONAL_TEXT,
         "host": _OPTIONAL_TEXT,
-        "severity": {"enum": ["critical", "error", "warning", "info"], "default": "error"},
+        "severity": {
+            "anyOf": [{"enum": ["critical", "error", "warning", "info", "none"]}, {}],
+            "default": "error",
+            "description": "Other spellings (`FATAL`, `warn`, `p3`) are taken as one of these, what is not known as "
+            "`error`, with a warning. `none` is kept and told to nobody.",
+        },
         "message": _OPTIONAL_TEXT,
         "exception": {"oneOf": [{"$ref": "#/components/schemas/Exception"}, {"type": "null"}]},
         "task": _TASK,
-        "labels": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        "labels": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "object", "array", "null"]},
+            "description": "Numbers and truth values become strings; lists and objects JSON text, with a warning.",
+        },
         "context": {"type": "object"},
         "trace_id": _OPTIONAL_TEXT,
         "fingerprint": {"type": "array", "items": _TEXT},

@@ -1,17 +1,18 @@
 """The second reading of an event that the strict one refused: repair what can be, name exactly what cannot.
 
 An unknown field moves under `context`; what is over a limit is shortened; both with a warning. A known field of the
-wrong type is refused with its path, which names contract fields only.
+wrong type is refused with its path, which names contract fields only; but a severity and a label always become one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
-from notifier.ingest import contract, sanitise
+from notifier.ingest import contract, sanitise, severity
 from notifier.ingest.fields import (
     Fields,
     Refused,
@@ -28,7 +29,6 @@ from notifier.ingest.scrub import scrub
 
 SHORTENED: Final = "[shortened]"
 _WARNINGS: Final = 20
-_SEVERITIES: Final = ("critical", "error", "warning", "info")
 _STATUSES: Final = ("firing", "resolved")
 _encode = msgspec.json.Encoder().encode
 
@@ -66,7 +66,7 @@ class Reading:
             environment=self.text(clean, "environment", "", contract.NAME_CHARS) or "production",
             release=self.text(clean, "release", "", contract.NAME_CHARS),
             host=self.text(clean, "host", "", contract.NAME_CHARS),
-            severity=choice(clean, "severity", _SEVERITIES, "error"),  # type: ignore[arg-type]
+            severity=self._severity(clean),  # type: ignore[arg-type]
             message=self.text(clean, "message", "", contract.TEXT_CHARS),
             exception=self.failure(clean, "exception", "", contract.CAUSES),
             task=self._task(clean),
@@ -78,6 +78,12 @@ class Reading:
             # Last: only now is known what else goes under it.
             context=self._context(object_in(clean, "context", "")),
         )
+
+    def _severity(self, owner: Fields) -> str:
+        value, sentence = severity.read(owner.get("severity"))
+        if sentence is not None:
+            self.warn(sentence)
+        return value
 
     def failure(self, owner: Fields, name: str, where: str, causes: int) -> contract.Failure | None:
         fields = object_in(owner, name, where)
@@ -156,7 +162,10 @@ class Reading:
             if value is None:
                 continue
             if isinstance(value, dict | list):
-                raise Refused(path, f"must be a string, a number or a truth value, this is {kind(value)}")
+                self.warn(
+                    f"{path}: {kind(value)} became its JSON text; a label is a string, a number or a truth value"
+                )
+                value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))  # noqa: PLW2901
             if not key or len(labels) == contract.LABELS:
                 self.warn(
                     f"{path}: left out; a label has a name, and an event at most {contract.LABELS} of them"

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.event import Event, Rejection
+from notifier.domain.event import Event, Rejection, Severity
 from notifier.ingest import tolerant
 from notifier.ingest.contract import Posted
 from notifier.ingest.normalize import Accepted, Malformed, Normalizer
@@ -48,7 +48,7 @@ EVENTS = st.fixed_dictionaries(
     {"service": st.sampled_from(["billing", "shop"]), "message": WORDS.filter(bool)},
     optional={
         "id": st.text("abc-", min_size=1, max_size=40),
-        "severity": st.sampled_from(["critical", "info"]),
+        "severity": st.sampled_from(["critical", "error", "warning", "info", "none"]),
         "release": st.none() | WORDS,
         "exception": EXCEPTIONS,
         "task": st.none() | st.fixed_dictionaries({"name": WORDS}, optional={"attempt": st.integers(0, 9)}),
@@ -117,6 +117,26 @@ def test_both_readings_give_the_same_event(posted: dict[str, Any]) -> None:
     except msgspec.DecodeError:
         return
     assert tolerant.read(raw) == (strict, [])
+
+
+@given(EVENTS, VALUES | st.sampled_from(["FATAL", " Warn ", "sev-2", "None", "P5", "emerg", "5"]))
+def test_no_severity_costs_an_event(posted: dict[str, Any], severity: Any) -> None:
+    """Whatever stands there it is one of the five, and what is not to the letter has a warning, once."""
+    item = parsed(json.dumps({**posted, "severity": severity}).encode())[0]
+    assert isinstance(item, Accepted)
+    assert item.event.labels["severity"] == item.event.severity
+    exact = severity in [None, *Severity]
+    assert sum(warning.startswith("severity: ") for warning in item.warnings) == (not exact)
+
+
+@given(EVENTS, st.dictionaries(KEYS, VALUES, max_size=4))
+def test_no_label_costs_an_event(posted: dict[str, Any], labels: dict[str, Any]) -> None:
+    """Every value of a label becomes text, and what was a list or an object has a warning."""
+    item = parsed(json.dumps({**posted, "labels": labels}).encode())[0]
+    assert isinstance(item, Accepted)
+    assert all(isinstance(value, str) for value in item.event.labels.values())
+    if any(isinstance(value, list | dict) for value in scrub(labels).values()):
+        assert any("became its JSON text" in warning for warning in item.warnings)
 
 
 @given(EVENTS)

@@ -43,6 +43,7 @@ class Service:
         self.database = folder / "notifier.db"
         self.key: str | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.options: tuple[str, ...] = ()
         self._environ = environ or {}
         document = {"database": {"url": f"sqlite:///{self.database}"}, **settings}
         document["server"] = {"port": self.port, **document.get("server", {})}
@@ -61,7 +62,8 @@ class Service:
 
     def start(self, *options: str, wait: bool = True) -> Self:
         """Start it with further options, and wait until it is ready."""
-        command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config), *options]
+        given = (*self.options, *options)
+        command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config), *given]
         environ = {**clean_environ(), **self._environ}
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder, env=environ)

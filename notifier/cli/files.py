@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from notifier.cli.demo import port
 from notifier.cli.options import Arguments, Subparsers, command, family
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Failure, Session
@@ -17,6 +18,12 @@ BACKUP_SECONDS = 300
 
 def add(commands: Subparsers) -> None:
     parser = command(commands, "serve", serve, "run the service", prints=False)
+    parser.add_argument(
+        "--port",
+        type=port,
+        metavar="N",
+        help="listen here, whatever the configuration says; 0 lets the system choose",
+    )
     parser.add_argument(
         "--hold",
         action="store_true",
@@ -36,7 +43,7 @@ def add_backup(commands: Subparsers) -> None:
 
 
 def serve(arguments: Arguments, session: Session) -> Exit:
-    status = session.local().serve(arguments.config, hold=arguments.hold)
+    status = session.local().serve(arguments.config, port=arguments.port, hold=arguments.hold)
     return Exit(status) if status in set(Exit) else Exit.NO
 
 

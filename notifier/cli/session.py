@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Failure(Exception):
 class Local(Protocol):
     """What works on files instead of asking the service. A problem's text is `file:line:column: message`."""
 
-    def serve(self, config: str | None, *, hold: bool) -> int: ...
+    def serve(self, config: str | None, *, port: int | None, hold: bool) -> int: ...
 
     def check(
         self, config: str | None, environ: Mapping[str, str]
@@ -67,9 +68,11 @@ class Local(Protocol):
 class Installed:
     """The service in this installation, imported when a command needs it: the client alone comes without."""
 
-    def serve(self, config: str | None, *, hold: bool) -> int:
+    def serve(self, config: str | None, *, port: int | None, hold: bool) -> int:
         # It asks for a reload; the imports take a second, and what has read no configuration has none to reload.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if port is not None:  # a reload reads it there again
+            os.environ["NOTIFIER_SERVER__PORT"] = str(port)
         return cast("int", _service("notifier.app").serve(config, hold=hold))
 
     def check(

@@ -125,6 +125,15 @@ def test_a_port_in_use_is_refused(tmp_path: Path, hook: WebhookReceiver) -> None
         refused(service, str(service.port), "server.port")
 
 
+def test_a_port_of_the_command_line_wins(tmp_path: Path, hook: WebhookReceiver) -> None:
+    """Over the file's, at the start and at a reload."""
+    service = Service(tmp_path, settings(hook))
+    service.config.write_text(service.config.read_text().replace(f"port: {service.port}", "port: 1"))
+    service.options = ("--port", str(service.port))
+    with service, service.client() as client:
+        assert client.post("/v1/config/reload").json()["needs_restart"] == []
+
+
 def test_a_database_that_is_none_is_refused(tmp_path: Path, hook: WebhookReceiver) -> None:
     """A file that is no database, and a folder that cannot be made: exit code 2 with a sentence."""
     service = Service(tmp_path, settings(hook))

@@ -38,8 +38,8 @@ class Recording:
         if self.raises:
             raise self.raises
 
-    def serve(self, config: str | None, *, hold: bool) -> int:
-        self._called("serve", config, *(["hold"] if hold else []))
+    def serve(self, config: str | None, *, port: int | None, hold: bool) -> int:
+        self._called("serve", config, port, *(["hold"] if hold else []))
         return self.status
 
     def check(
@@ -117,7 +117,15 @@ def test_serve_may_hold() -> None:
     local = Recording()
     invoke(local, "serve")
     invoke(local, "serve", "--hold")
-    assert local.calls == [("serve", None), ("serve", None, "hold")]
+    assert local.calls == [("serve", None, None), ("serve", None, None, "hold")]
+
+
+def test_serve_takes_a_port() -> None:
+    """Over whatever the configuration says."""
+    local = Recording()
+    assert invoke(local, "serve")[0] == 0
+    assert invoke(local, "serve", "--port", "9", "--config", "a.yaml")[0] == 0
+    assert local.calls == [("serve", None, None), ("serve", "a.yaml", 9)]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +235,8 @@ def test_a_key_in_the_arguments_is_refused_and_not_repeated(
         ("incidents", "list", "--limit", "0"),
         ("route-test", "novalue"),
         ("send", "--serv", "x"),
+        ("serve", "--port", "x"),
+        ("serve", "--port", "65536"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_where_help_is(

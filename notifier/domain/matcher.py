@@ -20,6 +20,8 @@ _PATTERNS_AT_ONCE = 256
 
 _PLAIN_NAME = re.compile(r"[^\s{}!=~,\\\"'`]+")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+', re.DOTALL)
+_BRACED = re.compile(rf"{_PART.pattern}(?:,{_PART.pattern})*", re.DOTALL)
 _OP = re.compile(r"\s*(=~|!=|!~|=)\s*")
 _ESCAPE = re.compile(r'\\([n"\\])')
 _ESCAPED = {"n": "\n", '"': '"', "\\": "\\"}
@@ -70,6 +72,19 @@ def parse(text: str) -> Matcher:
     if op is None:
         raise ValueError(f"no operator follows the label's name: {_SHAPE}")
     return Matcher(name=name, op=cast("Op", op[1]), value=_value(rest[op.end() :]))
+
+
+def parse_all(text: str) -> tuple[Matcher, ...]:
+    """Read one matcher, or several in braces: `{a="b", c=~"d"}`. All of them must hold."""
+    stripped = text.strip()
+    if not stripped.startswith("{"):
+        return (parse(text),)
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"matchers have at most {LONGEST_TEXT} characters")
+    inner = stripped[1:-1].strip().removesuffix(",")
+    if not stripped.endswith("}") or _BRACED.fullmatch(inner) is None:
+        raise ValueError('matchers in braces are separated by commas, and end: write {a="b", c=~"d"}')
+    return tuple(parse(part) for part in _PART.findall(inner))
 
 
 class Patterns:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from notifier.domain.calendar import Weekly, weekly
 from notifier.domain.event import Severity
-from notifier.domain.matcher import Matcher, parse
+from notifier.domain.matcher import Matcher, parse_all
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant, has_offset, parse_rfc3339, rfc3339
 from notifier.oncall.actor import Actor
@@ -189,14 +189,19 @@ def _takes_all(matchers: Sequence[Matcher], project: str) -> bool:
 
 
 def _matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
-    if not 1 <= len(texts) <= MATCHERS_AT_MOST:
+    matchers = tuple(
+        matcher
+        for index, text in enumerate(texts[: MATCHERS_AT_MOST + 1])
+        for matcher in _parsed(index, text)
+    )
+    if not 1 <= len(matchers) <= MATCHERS_AT_MOST:
         raise Unreadable("matchers", f"a silence has 1 to {MATCHERS_AT_MOST} matchers")
-    return tuple(_matcher(index, text) for index, text in enumerate(texts))
+    return matchers
 
 
-def _matcher(index: int, text: str) -> Matcher:
+def _parsed(index: int, text: str) -> tuple[Matcher, ...]:
     try:
-        return parse(text)
+        return parse_all(text)
     except ValueError as error:
         raise Unreadable(f"matchers[{index}]", str(error)) from None
 

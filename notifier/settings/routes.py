@@ -11,7 +11,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
-from notifier.domain.matcher import Matcher, parse
+from notifier.domain.matcher import Matcher, parse_all
 from notifier.domain.route import Route, Step, Threshold, TimeInterval
 from notifier.settings import values
 from notifier.settings.channel_blocks import NAME
@@ -268,8 +268,8 @@ class _Tree:
 
 def read_matchers(reader: Reader, node: Node, path: str) -> tuple[Matcher, ...]:
     items = reader.items(node, path, """['severity="critical"']""")
-    read = [reader.value(item, f"{path}[{index}]", _matcher) for index, item in enumerate(items)]
-    return tuple(one for one in read if one is not None)
+    read = [reader.value(item, f"{path}[{index}]", _matchers) for index, item in enumerate(items)]
+    return tuple(matcher for some in read if some is not None for matcher in some)
 
 
 def read_labels(reader: Reader, node: Node, path: str, example: str) -> tuple[str, ...]:
@@ -294,9 +294,9 @@ def read_name(reader: Reader, node: Node, path: str, channels: frozenset[str]) -
     return None
 
 
-def _matcher(value: Scalar) -> Matcher:
+def _matchers(value: Scalar) -> tuple[Matcher, ...]:
     if isinstance(value, str):
-        return parse(value)
+        return parse_all(value)
     raise ValueError("expected a matcher in quotes, such as 'severity=\"critical\"'")
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from notifier.domain.matcher import LONGEST_REGEX, LONGEST_TEXT, Matcher, Patterns, parse
+from notifier.domain.matcher import LONGEST_REGEX, LONGEST_TEXT, Matcher, Patterns, parse, parse_all
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,43 @@ def test_many_patterns_are_asked_together() -> None:
     assert sorted(patterns.met_by("web-7")) == [7, 600]
     assert patterns.met_by("\ud800") == [600]
     assert Patterns(()).met_by("x") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "matchers"),
+    [
+        ('a="b"', ['a="b"']),
+        ('{a="b"}', ['a="b"']),
+        ('{a="b", c=~"d"}', ['a="b"', 'c=~"d"']),
+        (' { a = "b" , c!=d,e!~"f|g" , } ', ['a="b"', 'c!="d"', 'e!~"f|g"']),
+        (r'{a="x,y", b="}{\"", "odd name"="c"}', ['a="x,y"', r'b="}{\""', '"odd name"="c"']),
+        ("{a=b,c=d}", ['a="b"', 'c="d"']),
+    ],
+)
+def test_several_stand_in_braces(text: str, matchers: list[str]) -> None:
+    """As Alertmanager writes them; commas and braces in quotes are text."""
+    assert [str(matcher) for matcher in parse_all(text)] == matchers
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{a="b"', "in braces"),
+        ("{}", "in braces"),
+        ("{ , }", "in braces"),
+        ("{ }", "in braces"),
+        ("{", "in braces"),
+        ("{a=b, ,c=d}", "begins with"),
+        ('{,a="b"}', "in braces"),
+        ('{a="b",,c="d"}', "in braces"),
+        ('{a="b" c="d"}', "quote"),
+        ('{a="b}', "in braces"),
+        ('{a="b", c}', "no operator"),
+        ('{a=~"("}', "does not compile"),
+        ("{" + "a=b," * 2_000 + "}", "at most 4096"),
+    ],
+)
+def test_what_is_wrong_in_braces_is_said(text: str, sentence: str) -> None:
+    """Nothing between two commas is no matcher, and what is one is read as if it stood alone."""
+    with pytest.raises(ValueError, match=sentence):
+        parse_all(text)

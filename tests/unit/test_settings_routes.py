@@ -335,3 +335,16 @@ def test_resolve_after_is_inherited(load_text: LoadText, written: str, read: int
     )
     assert root.resolve_after == root.routes[0].resolve_after == read
     assert tree(load_text, "route: {channels: [a]}\n").resolve_after is None
+
+
+def test_matchers_in_braces_are_as_if_written_one_by_one(load_text: LoadText, wrong: Wrong) -> None:
+    """So is the route's key, which reloads keep; and a mistake inside has the place of the text."""
+    braced = tree(
+        load_text, 'route:\n  channels: [a]\n  routes: [{match: [\'{x="1", y=~"2"}\', \'z="3"\']}]\n'
+    )
+    single = tree(
+        load_text, "route:\n  channels: [a]\n  routes: [{match: ['x=\"1\"', 'y=~\"2\"', 'z=\"3\"']}]\n"
+    )
+    assert braced.routes == single.routes
+    found = wrong(CHANNELS + "route:\n  channels: [a]\n  routes: [{match: ['{x=\"1\", y}']}]\n")
+    assert found[0].startswith("n.yaml:5:21: route.routes[0].match[0]: no operator")

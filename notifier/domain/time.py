@@ -12,6 +12,8 @@ SECOND: Duration = 1_000
 MINUTE: Duration = 60 * SECOND
 HOUR: Duration = 60 * MINUTE
 DAY: Duration = 24 * HOUR
+WEEK: Duration = 7 * DAY
+YEAR: Duration = 365 * DAY
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

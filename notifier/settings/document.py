@@ -17,8 +17,11 @@ from notifier.domain.errors import Problem
 from notifier.settings.model import Mark
 from notifier.settings.values import Scalar
 
-LARGEST_FILE = 1 << 20
-MOST_NODES = 50_000
+LARGEST_FILE = 8 << 20
+MOST_REPEATED = 4 << 20
+"""Bytes that aliases may add, every value counted as sixteen at least: a short file can repeat itself without end."""
+
+_LEAST_REPEATED = 16
 DEEPEST = 64
 
 _TAG = "tag:yaml.org,2002:"
@@ -129,7 +132,7 @@ class _UnreadableError(Exception):
 
 def _decode(data: bytes) -> str:
     if len(data) > LARGEST_FILE:
-        raise _UnreadableError(f"the file is larger than {LARGEST_FILE // 1024} KiB; is it a configuration?")
+        raise _UnreadableError(f"the file is larger than {LARGEST_FILE >> 20} MiB; is it a configuration?")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -181,20 +184,25 @@ def _mark(mark: yaml.Mark | None, file: str) -> Mark:
 
 
 class _Tree:
-    """Turns YAML's nodes into ours; counts them, as aliases can make a short file endless."""
+    """Turns YAML's nodes into ours; counts what aliases repeat, as they can make a short file endless."""
 
     def __init__(self, file: str, problems: Problems) -> None:
         self._file = file
         self._problems = problems
-        self._left = MOST_NODES
+        self._seen: set[int] = set()
+        self._left = MOST_REPEATED
 
     def node(self, node: yaml.Node, key: Mark, above: tuple[int, ...]) -> Node:
         mark = _mark(node.start_mark, self._file)
-        self._left -= 1
+        if id(node) in self._seen:
+            self._left -= max(_LEAST_REPEATED, len(node.value))
+        self._seen.add(id(node))
         if id(node) in above:
             return self._refuse(mark, key, "an alias stands inside what it repeats")
-        if self._left == 0:
-            return self._refuse(mark, key, f"aliases repeat too much: more than {MOST_NODES} values in all")
+        if self._left <= 0:
+            return self._refuse(
+                mark, key, f"aliases repeat too much: more than {MOST_REPEATED >> 20} MiB in all"
+            )
         above = (*above, id(node))
         match node:
             case yaml.ScalarNode():

@@ -53,7 +53,7 @@ def load(
     problems, warnings = Problems(), Problems()
     start = Mark(file=source or "defaults", line=1, column=1)
     data = b"" if source is None else _contents(source, start, problems)
-    written = parse(data, start.file, problems)
+    written = _without_extensions(parse(data, start.file, problems))
     root = environment.apply(written, environment.overrides(environ, problems, warnings))
     reader = Reader(problems, Path(start.file).parent)
     settings = _read(reader, interpolate(root, environ, problems), warnings)
@@ -64,6 +64,12 @@ def load(
         raise ConfigError(tuple(problems))
     version = sha256(data).hexdigest()[:12]
     return replace(settings, source=source, version=version, warnings=tuple(warnings))
+
+
+def _without_extensions(root: Node) -> Node:
+    """The file without its `x-...` keys, where anchors are written that other places repeat."""
+    assert isinstance(root.value, Mapping)
+    return replace(root, value={key: node for key, node in root.value.items() if not key.startswith("x-")})
 
 
 def _contents(source: str, start: Mark, problems: Problems) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from notifier.settings.channel_blocks import NAME
 from notifier.settings.sections import AUTO_RESOLVE, SECTIONS, Key
+from notifier.settings.values import UNITS
 
 Schema = dict[str, Any]
 
@@ -94,6 +95,7 @@ _SECTION_HELP = {
 }
 # Values of these are data, not schemas.
 _VERBATIM = frozenset({"default", "examples", "enum", "const", "description", "title", "pattern"})
+_UNITS = "".join(f"([0-9]+{unit})?" for unit in UNITS)
 _DEFS: Schema = {
     "variable": {
         "description": "Filled in from the environment: ${NAME} or ${NAME:-default}.",
@@ -101,9 +103,12 @@ _DEFS: Schema = {
         "pattern": r"\$\{",
     },
     "duration": {
-        "description": "Such as 500ms, 10s, 5m, 4h, 30d or 1h30m; a bare 0 is allowed where nothing is waited for.",
+        "description": "Such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m; a bare 0 is allowed where nothing is waited for.",
         "anyOf": [
-            {"type": "string", "pattern": "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"},
+            {
+                "type": "string",
+                "pattern": f"^(?=[0-9])(?:{_UNITS})$",
+            },
             {"enum": [0, "0"]},
             _VARIABLE,
         ],
@@ -143,6 +148,7 @@ def json_schema(kinds: Mapping[str, Mapping[str, Any]] | None = None) -> Schema:
             "time_intervals": _INTERVALS,
             "auto_resolve": _key(AUTO_RESOLVE),
         },
+        "patternProperties": {"^x-": {"description": "A place for anchors; nothing reads it."}},
         "additionalProperties": False,
         "$defs": _DEFS
         | {"root_route": _here(_route(root=True)), "route": _here(_route(root=False))}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, WEEK, YEAR, Duration
 
 Scalar = None | bool | int | float | str
 T = TypeVar("T")
@@ -20,27 +20,25 @@ LONGEST_DURATION: Duration = 100 * 365 * DAY
 LARGEST_SIZE = 2**62
 LARGEST_COUNT = 1_000_000_000
 
-_UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
-_DURATION = re.compile(
-    r"(?:([0-9]{1,15})d)?(?:([0-9]{1,15})h)?(?:([0-9]{1,15})m)?(?:([0-9]{1,15})s)?(?:([0-9]{1,15})ms)?"
-)
+UNITS = {"y": YEAR, "w": WEEK, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in UNITS))
 _SIZE = re.compile(r"([0-9]{1,19}) ?([KMGT]i?)?B?")
 _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 _RATE = re.compile(r"([0-9]{1,15}) ?/ ?([0-9a-z]{1,32})")
-_PERIODS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY} | _UNITS
+_PERIODS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY, "week": WEEK} | UNITS
 _WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def duration(value: Scalar) -> Duration:
-    """Milliseconds from `10s`, `1h30m`, `500ms` or a bare `0`; units d h m s ms, the largest first."""
+    """Milliseconds from `10s`, `1h30m`, `500ms` or a bare `0`; units y w d h m s ms, the largest first."""
     if value in {0, "0"} and not isinstance(value, bool):
         return 0
     parts = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
     if parts is None:
         raise ValueError(
-            "expected a duration such as 500ms, 10s, 5m, 4h, 30d or 1h30m (whole numbers, largest unit first)"
+            "expected a duration such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m (whole numbers, largest unit first)"
         )
-    total = sum(int(part) * unit for part, unit in zip(parts.groups(), _UNITS.values(), strict=True) if part)
+    total = sum(int(part) * unit for part, unit in zip(parts.groups(), UNITS.values(), strict=True) if part)
     if total > LONGEST_DURATION:
         raise ValueError("expected a duration of at most 100 years (36500d)")
     return total

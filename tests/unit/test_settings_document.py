@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifier.domain.time import DAY, MINUTE
 from notifier.settings import Settings
 from notifier.settings.document import DEEPEST, LARGEST_FILE, Problems, interpolate, parse
 
@@ -62,7 +63,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"server: " + b"[" * 200, "1:72: not valid YAML: nested deeper than 64 levels"),
         (b"server: " + b"{a: " * 200, "1:258: not valid YAML: nested deeper than 64 levels"),
         (b"- " * 5000, f"1:{1 + 2 * DEEPEST}: not valid YAML: nested deeper than 64 levels"),
-        (b"# " + b"x" * LARGEST_FILE, "1:1: the file is larger than 1024 KiB; is it a configuration?"),
+        (b"# " + b"x" * LARGEST_FILE, "1:1: the file is larger than 8 MiB; is it a configuration?"),
     ],
 )
 def test_each_gets_its_place_and_sentence(wrong: Wrong, text: bytes, problem: str) -> None:
@@ -75,7 +76,34 @@ def test_aliases_cannot_make_it_endless(wrong: Wrong) -> None:
     """A billion laughs is one problem, found at once."""
     found = [one for one in wrong(LAUGHS) if "unknown key" not in one]
     assert len(found) == 1
-    assert "aliases repeat too much: more than 50000 values in all" in found[0]
+    assert "aliases repeat too much: more than 4 MiB in all" in found[0]
+
+
+def test_ten_thousand_routes_load(load_text: LoadText) -> None:
+    """What is written out is bounded by the file's size alone, and merges of a small mapping are few bytes."""
+    lines = ["x-team: &team {group_wait: 0s, group_interval: 1m}", "channels: {a: {type: t}}"]
+    lines += ["route:", "  channels: [a]", "  routes:"]
+    for number in range(10_000):
+        lines += [
+            f"    - <<: *team\n      match: ['service=\"service-{number}\"', 'severity=~\"critical|error\"']"
+        ]
+        lines += ["      channels: [a]"]
+    route = load_text("\n".join(lines)).route
+    assert len(route.routes) == 10_000
+    assert route.routes[-1].group_interval == MINUTE
+
+
+def test_extensions_are_places_for_anchors(load_text: LoadText, wrong: Wrong) -> None:
+    """A top key that begins with `x-` is nobody's, and what is in it is not filled in; elsewhere it is unknown."""
+    settings = load_text(
+        "x-slow: &slow {group_wait: 1m, group_interval: 1w}\n"
+        "x-unused: {a: '${NOT_SET}', b: [1, {}]}\n"
+        "channels: {a: {type: t}}\n"
+        "route: {<<: *slow, channels: [a]}\n"
+    )
+    assert (settings.route.group_wait, settings.route.group_interval) == (MINUTE, 7 * DAY)
+    assert any("unknown key `x-slow`" in one for one in wrong(b"server: {x-slow: 1}\n"))
+    assert any("unknown key" in one for one in wrong(b"x_slow: 1\n"))
 
 
 def test_aliases_and_merges_work(load_text: LoadText) -> None:

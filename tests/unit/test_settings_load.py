@@ -17,7 +17,9 @@ from notifier.settings import ChannelBlock, DeliverySettings, Quota, Settings, l
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]
 
-DURATION = "expected a duration such as 500ms, 10s, 5m, 4h, 30d or 1h30m (whole numbers, largest unit first)"
+DURATION = (
+    "expected a duration such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m (whole numbers, largest unit first)"
+)
 
 
 @pytest.fixture

@@ -39,13 +39,16 @@ READERS = [
         ("500ms", 500),
         ("1d2h3m4s5ms", DAY + 2 * HOUR + 3 * MINUTE + 4 * SECOND + 5),
         ("90m", 90 * MINUTE),
+        ("1w", 7 * DAY),
+        ("1w2d12h", 9 * DAY + 12 * HOUR),
+        ("1y1w", 372 * DAY),
         ("0s", 0),
         (0, 0),
         ("0", 0),
     ],
 )
 def test_durations(written: Any, milliseconds: int) -> None:
-    """Units from days to milliseconds, joined, and a bare zero."""
+    """Units from years to milliseconds, joined, and a bare zero."""
     assert values.duration(written) == milliseconds
 
 
@@ -61,7 +64,7 @@ def test_durations(written: Any, milliseconds: int) -> None:
         "5 m",
         "30m1h",
         "5s5s",
-        "1w",
+        "1d1w",
         "s",
         "10S",
         True,

@@ -39,8 +39,9 @@ Moment = Annotated[
 Recur = Annotated[
     dict[str, Any],
     Field(
-        description="Weekly hours, in Alertmanager's words: `weekdays` (`monday:friday`), `times` "
-        "(`start_time`, `end_time`) and `location`, an IANA time zone. Each may be left out."
+        description="When it is on, in Alertmanager's words: `weekdays` (`monday:friday`), `days_of_month` "
+        "(`1:5`, `-1`), `months` (`january:march`), `years` (`2026:2028`), `times` (`start_time`, `end_time`) and "
+        "`location`, an IANA time zone. Each may be left out."
     ),
 ]
 Author = Annotated[str, Field(min_length=1, max_length=200)]

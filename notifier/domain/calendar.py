@@ -1,10 +1,11 @@
-"""A weekly window: days and hours in a time zone, in the words of Alertmanager's time intervals."""
+"""A window that recurs: days and hours in a time zone, in the words of Alertmanager's time intervals."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -13,10 +14,35 @@ T = TypeVar("T")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAY_MINUTES = 24 * 60
 MOST_TIMES = 48
-NOT_WEEKLY = frozenset({"days_of_month", "months", "years"})
-ONLY_WEEKLY = "only weekly windows exist here: `weekdays`, `times` and `location`"
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+LONGEST_MONTH = 31
+FIRST_YEAR, LAST_YEAR = 1970, 9_000
+MOST_RANGES = 100
+KEYS = ("weekdays", "days_of_month", "months", "years", "times", "location")
+HOLIDAYS = ("holidays", "except_holidays")
 
+_EXAMPLES = {
+    "days_of_month": '["1:5", "-1"]',
+    "months": '["january:march"]',
+    "years": '["2026:2028"]',
+}
+_MONTHS = {name: number for number, name in enumerate(MONTHS, 1)} | {str(n): n for n in range(1, 13)}
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
+_NUMBERS = re.compile(r"(-?[0-9]{1,4})(?::(-?[0-9]{1,4}))?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOCATION = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,3}")
 
 
@@ -33,37 +59,68 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weekly:
-    """Every week on these days (0 is Monday) at these hours, by the clocks of `location` (an IANA time zone)."""
+    """On these days (0 is Monday) at these hours, by the clocks of `location` (an IANA time zone).
+
+    The other fields narrow the days on which a window begins, each only where it says something: ranges of days of
+    the month (-1 is the last), months (1 is January), ranges of years, the dates that alone count, and those that do
+    not.
+    """
 
     weekdays: tuple[int, ...] = tuple(range(7))
-    times: Sequence[Hours] = (Hours(),)
+    times: tuple[Hours, ...] = (Hours(),)
     location: str = "UTC"
+    days_of_month: tuple[tuple[int, int], ...] = ()
+    months: tuple[int, ...] = ()
+    years: tuple[tuple[int, int], ...] = ()
+    only_on: frozenset[date] | None = None
+    never_on: frozenset[date] = frozenset()
+
+    @property
+    def dated(self) -> bool:
+        """Whether one week is not like another."""
+        return bool(
+            self.days_of_month or self.months or self.years or self.never_on or self.only_on is not None
+        )
 
 
 def weekly(document: Mapping[str, object]) -> Weekly:
-    """Read `{"weekdays": ["monday:friday"], "times": [{"start_time", "end_time"}], "location"}`, all optional.
+    """Read `{"weekdays": ["monday:friday"], "times": [{"start_time", "end_time"}], "location"}` and the like.
+
+    All is optional.
 
     `ValueError` with a sentence that names the place and does not repeat what was written there.
     """
     _only_known(document)
     days = _items(document, "weekdays", '["monday:friday"]')
+    numbers = [_items(document, name, example) for name, example in _EXAMPLES.items()]
     times = _items(document, "times", '[{"start_time": "09:00", "end_time": "17:00"}]')
     if len(times) > MOST_TIMES:
         raise ValueError(f"times: at most {MOST_TIMES} are possible")
+    if any(len(items) > MOST_RANGES for items in (days, *numbers)):
+        raise ValueError(f"at most {MOST_RANGES} days, months or years are possible")
+    days_of_month, months, years = numbers
     return assemble(
         [_placed(f"weekdays[{index}]", days_of, day) for index, day in enumerate(days)],
         [_hours(f"times[{index}]", entry) for index, entry in enumerate(times)],
         _placed("location", located, document["location"]) if "location" in document else None,
+        days_of_month=[
+            _placed(f"days_of_month[{i}]", month_days_of, one) for i, one in enumerate(days_of_month)
+        ],
+        months=[_placed(f"months[{index}]", months_of, one) for index, one in enumerate(months)],
+        years=[_placed(f"years[{index}]", years_of, one) for index, one in enumerate(years)],
     )
 
 
 def weekly_json(window: Weekly) -> dict[str, object]:
     """What `weekly` reads back, everything written out."""
+    dated = {
+        "days_of_month": [_range(str(first), str(last)) for first, last in window.days_of_month],
+        "months": [_range(MONTHS[first - 1], MONTHS[last - 1]) for first, last in _runs(window.months)],
+        "years": [_range(str(first), str(last)) for first, last in window.years],
+    }
     return {
-        "weekdays": [
-            WEEKDAYS[first] if first == last else f"{WEEKDAYS[first]}:{WEEKDAYS[last]}"
-            for first, last in _runs(window.weekdays)
-        ],
+        "weekdays": [_range(WEEKDAYS[first], WEEKDAYS[last]) for first, last in _runs(window.weekdays)],
+        **{name: ranges for name, ranges in dated.items() if ranges},
         "times": [
             {"start_time": _shown(hours.start), "end_time": _shown(hours.end)} for hours in window.times
         ],
@@ -71,7 +128,17 @@ def weekly_json(window: Weekly) -> dict[str, object]:
     }
 
 
-def assemble(days: Sequence[Sequence[int]], times: Sequence[Hours], location: str | None) -> Weekly:
+def assemble(
+    days: Sequence[Sequence[int]],
+    times: Sequence[Hours],
+    location: str | None,
+    *,
+    days_of_month: Sequence[tuple[int, int]] = (),
+    months: Sequence[Sequence[int]] = (),
+    years: Sequence[tuple[int, int]] = (),
+    only_on: frozenset[date] | None = None,
+    never_on: frozenset[date] = frozenset(),
+) -> Weekly:
     """What was read, in order and each once; nothing said is every day, all day, UTC."""
     chosen = tuple(sorted({day for some in days for day in some}))
     whole = Weekly()
@@ -79,6 +146,11 @@ def assemble(days: Sequence[Sequence[int]], times: Sequence[Hours], location: st
         weekdays=chosen or whole.weekdays,
         times=tuple(sorted(set(times), key=lambda one: (one.start, one.end))) or whole.times,
         location=location or whole.location,
+        days_of_month=tuple(sorted(set(days_of_month))),
+        months=tuple(sorted({month for some in months for month in some})),
+        years=tuple(sorted(set(years))),
+        only_on=only_on,
+        never_on=never_on,
     )
 
 
@@ -90,6 +162,47 @@ def days_of(text: object) -> tuple[int, ...]:
     start = WEEKDAYS.index(first)
     length = (WEEKDAYS.index(last) - start) % 7 if colon else 0
     return tuple((start + step) % 7 for step in range(length + 1))
+
+
+def month_days_of(value: object) -> tuple[int, int]:
+    """`15`, `1:5`, or from the end of the month `-3:-1`; the two may have different signs, as in `10:-5`."""
+    first, last = _numbers(value, "expected a day of the month such as 1, or a range such as 1:5 or -3:-1")
+    if not all(1 <= abs(day) <= LONGEST_MONTH for day in (first, last)):
+        raise ValueError(f"a day of the month is 1 to {LONGEST_MONTH}, or -1 (the last) to -{LONGEST_MONTH}")
+    if (first < 0 < last) or (first > last and first * last > 0):
+        raise ValueError(
+            "a range of days begins before it ends, and one from the end of the month ends there"
+        )
+    return first, last
+
+
+def months_of(value: object) -> tuple[int, ...]:
+    """`may`, `5`, or `november:february` with both ends; it may go past December."""
+    text = str(value).lower() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    first, colon, last = text.partition(":")
+    if first not in _MONTHS or (colon and last not in _MONTHS):
+        raise ValueError("expected a month such as may or 5, or a range such as january:march")
+    start = _MONTHS[first]
+    length = (_MONTHS[last] - start) % 12 if colon else 0
+    return tuple((start + step - 1) % 12 + 1 for step in range(length + 1))
+
+
+def years_of(value: object) -> tuple[int, int]:
+    """`2026`, or `2026:2028` with both ends."""
+    first, last = _numbers(value, "expected a year such as 2026, or a range such as 2026:2028")
+    if not FIRST_YEAR <= first <= last <= LAST_YEAR:
+        raise ValueError(f"years are {FIRST_YEAR} to {LAST_YEAR}, and a range begins before it ends")
+    return first, last
+
+
+def date_of(value: object) -> date:
+    """`2026-12-25`."""
+    try:
+        if not isinstance(value, str) or not _DATE.fullmatch(value):
+            raise ValueError  # noqa: TRY301 - one sentence for both
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("expected a date such as 2026-12-25") from None
 
 
 def begins(text: object) -> int:
@@ -123,10 +236,10 @@ def zone(location: str) -> ZoneInfo | None:
 
 
 def _only_known(document: Mapping[str, object]) -> None:
-    if document.keys() & NOT_WEEKLY:
-        raise ValueError(ONLY_WEEKLY)
-    if document.keys() - {"weekdays", "times", "location"}:
-        raise ValueError("only `weekdays`, `times` and `location` are known here")
+    if document.keys() & set(HOLIDAYS):
+        raise ValueError("holidays are known to the configuration's time_intervals alone")
+    if document.keys() - set(KEYS):
+        raise ValueError(f"only {', '.join(f'`{key}`' for key in KEYS)} are known here")
 
 
 def _items(document: Mapping[str, object], name: str, example: str) -> list[object]:
@@ -152,6 +265,18 @@ def _placed(place: str, read: Callable[[object], T], value: object) -> T:
         return read(value)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
+
+
+def _numbers(value: object, expected: str) -> tuple[int, int]:
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    found = _NUMBERS.fullmatch(text)
+    if found is None:
+        raise ValueError(expected)
+    return int(found[1]), int(found[2] or found[1])
+
+
+def _range(first: str, last: str) -> str:
+    return first if first == last else f"{first}:{last}"
 
 
 def _minute(text: object) -> int:

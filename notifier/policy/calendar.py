@@ -1,15 +1,17 @@
-"""When a weekly window is on, by the clocks of its place (zoneinfo; RFC 5545, 3.3.5)."""
+"""When a window is on, by the clocks of its place (zoneinfo; RFC 5545, 3.3.5)."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from notifier.domain.calendar import DAY_MINUTES, Hours, Weekly, zone
+from notifier.domain.calendar import DAY_MINUTES, LAST_YEAR, Hours, Weekly, zone
 from notifier.domain.time import MINUTE, Instant
 
 _WEEK_MINUTES = 7 * DAY_MINUTES
@@ -17,6 +19,9 @@ _MONDAY = datetime(1970, 1, 5)  # noqa: DTZ001  (the clock on the wall; the zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The week before, for what began in it, and two to come: daylight saving can swallow a window once, not twice in a row.
 _WEEKS = range(-1, 4)
+_MOST_DAYS = 15_000
+_YEARS = 43
+"""So many of them are searched: more than the days above, and than it takes until a 29 February is a Sunday again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ def window(weekly: Weekly, now: Instant) -> Window:
     twice is the first. A place that this machine knows no clock of has no window: better to tell than to be silent.
     """
     week = (now - _instant(_MONDAY.replace(tzinfo=UTC))) // (_WEEK_MINUTES * MINUTE)
-    edges = _edges(weekly.weekdays, tuple(weekly.times), weekly.location, week)
+    edges = _edges(weekly, week)
     if edges is None:
         return Window(active=True, until=None)
     passed = bisect_right(edges, now)
@@ -42,31 +47,83 @@ def window(weekly: Weekly, now: Instant) -> Window:
 
 
 @lru_cache(maxsize=1_024)
-def _edges(
-    weekdays: tuple[int, ...], times: tuple[Hours, ...], location: str, week: int
-) -> tuple[Instant, ...] | None:
+def _edges(weekly: Weekly, week: int) -> tuple[Instant, ...] | None:
     """Begin, end, begin, end ... of what is on around a week; None where it is on for ever."""
-    clocks = zone(location)
+    clocks = zone(weekly.location)
     if clocks is None:
         return ()
-    walls = _merged(
-        (minute + shift * _WEEK_MINUTES, end + shift * _WEEK_MINUTES)
-        for shift in (week + offset for offset in _WEEKS)
-        for minute, end in _week(weekdays, times)
-    )
-    if any(end - start >= 2 * _WEEK_MINUTES for start, end in walls):
-        return None
+    first, end = ((week + offset) * _WEEK_MINUTES for offset in (_WEEKS.start, _WEEKS.stop))
+    if weekly.dated:
+        walls = _merged(_dated(weekly, first, end))
+    else:
+        walls = _merged(_undated(weekly, first, end))
+        if any(end - start >= 2 * _WEEK_MINUTES for start, end in walls):
+            return None
+    endless = bool(walls) and walls[-1][1] - first >= _MOST_DAYS * DAY_MINUTES
     moments = ((_at(start, clocks), _at(end, clocks)) for start, end in walls)
-    return tuple(edge for stretch in _merged(moments) for edge in stretch)
+    edges = tuple(edge for stretch in _merged(moments) for edge in stretch)
+    return edges[:-1] if endless else edges
 
 
-def _week(weekdays: Iterable[int], times: Iterable[Hours]) -> Iterator[tuple[int, int]]:
-    """In minutes since Monday's midnight; the last may reach into the next week."""
-    for day in weekdays:
-        for hours in times:
-            start = day * DAY_MINUTES
-            end = hours.end if hours.end > hours.start else hours.end + DAY_MINUTES
-            yield start + hours.start, start + end
+def _undated(weekly: Weekly, first: int, end: int) -> Iterator[tuple[int, int]]:
+    """In minutes since the Monday of 1970; the last may reach into the next week."""
+    for monday in range(first, end, _WEEK_MINUTES):
+        for day in weekly.weekdays:
+            yield from _day(weekly.times, monday + day * DAY_MINUTES)
+
+
+def _dated(weekly: Weekly, first: int, end: int) -> Iterator[tuple[int, int]]:
+    """As far as it takes to know what comes after these weeks: two that are whole, as the clocks may swallow one."""
+    reach, whole = first, 0
+    begin = (_MONDAY + timedelta(minutes=first)).date()
+    for day in islice(_dates(weekly, begin), _MOST_DAYS):
+        midnight = (day - _MONDAY.date()).days * DAY_MINUTES
+        if midnight > reach >= end:
+            whole += 1
+        if whole == 2:
+            return
+        for stretch in _day(weekly.times, midnight):
+            reach = max(reach, stretch[1])
+            yield stretch
+
+
+def _day(times: Iterable[Hours], midnight: int) -> Iterator[tuple[int, int]]:
+    for hours in times:
+        end = hours.end if hours.end > hours.start else hours.end + DAY_MINUTES
+        yield midnight + hours.start, midnight + end
+
+
+def _dates(weekly: Weekly, first: date) -> Iterator[date]:
+    """Every day on which a window begins, from the first."""
+    for year in islice(_years(weekly, first.year), _YEARS):
+        for month in weekly.months or range(1, 13):
+            length = monthrange(year, month)[1]
+            days = (date(year, month, number) for number in range(1, length + 1))
+            yield from (day for day in days if day >= first and _begins_on(weekly, day, length))
+
+
+def _years(weekly: Weekly, first: int) -> Iterator[int]:
+    last = LAST_YEAR
+    if weekly.only_on is not None:
+        last = max((day.year for day in weekly.only_on), default=0)
+    for year in range(first, last + 1):
+        if not weekly.years or any(start <= year <= end for start, end in weekly.years):
+            yield year
+
+
+def _begins_on(weekly: Weekly, day: date, length: int) -> bool:
+    if day.weekday() not in weekly.weekdays or day in weekly.never_on:
+        return False
+    if weekly.only_on is not None and day not in weekly.only_on:
+        return False
+    return not weekly.days_of_month or any(
+        _from_start(start, length) <= day.day <= _from_start(end, length)
+        for start, end in weekly.days_of_month
+    )
+
+
+def _from_start(number: int, length: int) -> int:
+    return number if number > 0 else length + 1 + number
 
 
 def _merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from notifier.settings import environment
 from notifier.settings.channel_blocks import is_whole, read_channels
 from notifier.settings.document import LARGEST_FILE, MISSING, Node, Problems, interpolate, parse
 from notifier.settings.inhibition import read_inhibitions
-from notifier.settings.intervals import read_intervals
+from notifier.settings.intervals import read_holidays, read_intervals
 from notifier.settings.model import (
     ChannelBlock,
     DatabaseSettings,
@@ -30,7 +30,15 @@ from notifier.settings.sections import AUTO_RESOLVE, SECTIONS, read_section
 
 DEFAULT_FILE = "config/notifier.yaml"
 
-KEYS = frozenset(SECTIONS) | {"channels", "fallback", "route", "inhibit", "time_intervals", "auto_resolve"}
+KEYS = frozenset(SECTIONS) | {
+    "channels",
+    "fallback",
+    "route",
+    "inhibit",
+    "time_intervals",
+    "holidays",
+    "auto_resolve",
+}
 
 ChannelCheck = Callable[[ChannelBlock, DeliverySettings], Iterable[Problem]]
 
@@ -110,7 +118,8 @@ def _telling(
     reader: Reader, root: Node, entries: Mapping[str, Node], warnings: Problems
 ) -> tuple[Mapping[str, ChannelBlock], str | None, Route]:
     """Who is told. A file that says nothing of it gets the console, at once."""
-    intervals = read_intervals(reader, entries.get("time_intervals"))
+    holidays = read_holidays(reader, entries.get("holidays"))
+    intervals = read_intervals(reader, entries.get("time_intervals"), holidays)
     route = entries.get("route")
     if route is None and not entries.keys() & {"channels", "fallback"}:
         return _console(root.mark)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from notifier.domain.calendar import NOT_WEEKLY, ONLY_WEEKLY
 from notifier.settings.document import MISSING, Missing, Node, Problems, showable
 from notifier.settings.model import Mark
 from notifier.settings.values import Scalar
@@ -157,8 +156,6 @@ def _within(path: str) -> str:
 
 
 def _unknown(key: str, known: frozenset[str]) -> str:
-    if key in NOT_WEEKLY and "weekdays" in known:
-        return f"`{key}` cannot be given: {ONLY_WEEKLY}"
     if _FOREIGN.get(key) in known:
         return f"unknown key `{key}`; here it is called `{_FOREIGN[key]}`"
     return f"unknown key {showable(key)}; {alternatives(key, known)}"

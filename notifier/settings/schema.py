@@ -35,6 +35,16 @@ _SHARED: Schema = {
     },
 }
 _STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
+_NUMBERS: Schema = {"type": "array", "minItems": 1, "items": {"type": ["string", "integer"]}}
+_HOLIDAYS: Schema = {
+    "description": "Lists of dates by name, for `holidays` and `except_holidays` of time intervals.",
+    "type": ["object", "null"],
+    "additionalProperties": {
+        "type": ["array", "null"],
+        "minItems": 1,
+        "items": {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$|\$\{"},
+    },
+}
 _TIME: Schema = {
     "description": "A time of day such as 09:00, in quotes; a window that ends at 24:00 ends at midnight.",
     "type": "string",
@@ -58,6 +68,11 @@ _WINDOW: Schema = {
     "type": "object",
     "properties": {
         "weekdays": _STRINGS | {"description": "monday, or monday:friday; else every day.", "minItems": 1},
+        "days_of_month": _NUMBERS | {"description": "1, 1:5, or from the end of the month -3:-1."},
+        "months": _NUMBERS | {"description": "may, 5, or january:march."},
+        "years": _NUMBERS | {"description": "2026, or 2026:2028."},
+        "holidays": _STRINGS | {"description": "Only on the dates of these lists.", "minItems": 1},
+        "except_holidays": _STRINGS | {"description": "Not on the dates of these lists.", "minItems": 1},
         "times": {
             "description": "One that ends at or before its start ends on the next day; without, all day.",
             "type": "array",
@@ -74,7 +89,7 @@ _WINDOW: Schema = {
     "additionalProperties": False,
 }
 _INTERVALS: Schema = {
-    "description": "Weekly windows by name, for mute_time_intervals and active_time_intervals of routes.",
+    "description": "Windows by name, for mute_time_intervals and active_time_intervals of routes.",
     "type": ["array", "null"],
     "items": {
         "type": "object",
@@ -146,6 +161,7 @@ def json_schema(kinds: Mapping[str, Mapping[str, Any]] | None = None) -> Schema:
             "route": {"$ref": "#/$defs/root_route"},
             "inhibit": _INHIBIT,
             "time_intervals": _INTERVALS,
+            "holidays": _HOLIDAYS,
             "auto_resolve": _key(AUTO_RESOLVE),
         },
         "patternProperties": {"^x-": {"description": "A place for anchors; nothing reads it."}},

@@ -165,7 +165,13 @@ def silence_of(row: Any) -> Silence:
 
 def _packed(window: Weekly) -> Mapping[str, object]:
     times = [(hours.start, hours.end) for hours in window.times]
-    return {"weekdays": window.weekdays, "times": times, "location": window.location}
+    dated = {"days_of_month": window.days_of_month, "months": window.months, "years": window.years}
+    return {
+        "weekdays": window.weekdays,
+        "times": times,
+        "location": window.location,
+        **{name: ranges for name, ranges in dated.items() if ranges},
+    }
 
 
 def _weekly(document: dict[str, Any]) -> Weekly:
@@ -173,4 +179,7 @@ def _weekly(document: dict[str, Any]) -> Weekly:
         weekdays=tuple(document["weekdays"]),
         times=tuple(Hours(start=start, end=end) for start, end in document["times"]),
         location=document["location"],
+        days_of_month=tuple((first, last) for first, last in document.get("days_of_month", ())),
+        months=tuple(document.get("months", ())),
+        years=tuple((first, last) for first, last in document.get("years", ())),
     )

@@ -117,6 +117,33 @@ async def test_what_is_over_is_not_changed(desk: Desk) -> None:
     assert "make a new one" in answer.text
 
 
+async def test_a_silence_recurs_on_days_of_months_and_years(desk: Desk) -> None:
+    """What is posted is stored and shown; named holidays are the configuration's."""
+    recur = {
+        "weekdays": ["monday:sunday"],
+        "days_of_month": ["-1", "1:5"],
+        "months": ["january:march", "may"],
+        "years": ["2026:2030"],
+        "times": [{"start_time": "22:00", "end_time": "06:00"}],
+        "location": "Europe/Berlin",
+    }
+    made = await _create(desk, recur=recur)
+    assert made["recur"] == recur
+    assert (await desk.get(f"/v1/silences/{made['id']}")).json()["recur"] == recur
+    refused = await desk.post("/v1/silences", _body(desk, recur={"holidays": ["de"]}))
+    assert refused.status_code == 422
+    assert "time_intervals" in refused.json()["detail"]
+
+
+async def test_several_matchers_of_a_silence_may_stand_in_braces(desk: Desk) -> None:
+    """They are shown one by one."""
+    made = await _create(desk, matchers=['{service="billing", severity=~"error|critical"}', 'region="eu"'])
+    assert made["matchers"] == ['service="billing"', 'severity=~"error|critical"', 'region="eu"']
+    for wrong in ('{service="billing"', "{}"):
+        refused = await desk.post("/v1/silences", _body(desk, matchers=[wrong]))
+        assert refused.json()["errors"][0]["path"] == "matchers[0]"
+
+
 async def test_null_takes_an_end_or_the_hours_away(desk: Desk) -> None:
     """One of the two has to be there; null for another part leaves it as it is."""
     recur = {

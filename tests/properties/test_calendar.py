@@ -1,15 +1,16 @@
-"""Weekly windows against clocks that are read minute by minute, in places with odd rules."""
+"""Windows against clocks that are read minute by minute, in places with odd rules."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.calendar import DAY_MINUTES, Hours, Weekly, weekly, weekly_json
-from notifier.domain.time import DAY, MINUTE, Instant, parse_rfc3339
+from notifier.domain.time import DAY, HOUR, MINUTE, Instant, parse_rfc3339
 from notifier.policy.calendar import window
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,6 +63,46 @@ _near = st.builds(
 )
 
 
+_month_days = st.one_of(
+    st.integers(1, 31).map(lambda day: (day, day)),
+    st.integers(-31, -1).map(lambda day: (day, day)),
+    st.tuples(st.integers(1, 31), st.integers(-31, -1)),
+    st.lists(st.integers(1, 31), min_size=2, max_size=2).map(lambda pair: (min(pair), max(pair))),
+)
+_dates = st.frozensets(st.dates(date(2026, 1, 1), date(2027, 12, 31)), max_size=4)
+_dated = st.builds(
+    replace,
+    _windows,
+    days_of_month=st.just(())
+    | st.lists(_month_days, max_size=3, unique=True).map(lambda few: tuple(sorted(few))),
+    months=st.just(()) | st.sets(st.integers(1, 12)).map(lambda few: tuple(sorted(few))),
+    years=st.sampled_from([(), ((2026, 2026),), ((2027, 2029),), ((2020, 2025), (2028, 2028))]),
+    only_on=st.none() | _dates,
+    never_on=st.just(frozenset()) | _dates,
+)
+
+
+def begins_on(windows: Weekly, day: date) -> bool:
+    """Whether a window begins on that day, as its words say."""
+    left = (day.replace(day=28) + timedelta(days=4)).replace(day=1) - day  # to the first of the next month
+    numbers = {day.day, -left.days}
+    ranges = windows.days_of_month
+    return (
+        day.weekday() in windows.weekdays
+        and (not windows.months or day.month in windows.months)
+        and (not windows.years or any(first <= day.year <= last for first, last in windows.years))
+        and (windows.only_on is None or day in windows.only_on)
+        and day not in windows.never_on
+        and (not ranges or any(_within(first, last, numbers) for first, last in ranges))
+    )
+
+
+def _within(first: int, last: int, numbers: set[int]) -> bool:
+    from_start, from_end = max(numbers), min(numbers)
+    after = from_start >= first if first > 0 else from_end >= first
+    return after and (from_start <= last if last > 0 else from_end <= last)
+
+
 class Clock:
     """What the wall shows at every minute around a moment, and so when it shows a time: no rule but looking."""
 
@@ -95,7 +136,7 @@ def stretches(windows: Weekly, around: Instant) -> list[tuple[Instant, Instant]]
     found = []
     for offset in range(-2, 3):
         day = today + timedelta(days=offset)
-        if day.weekday() in windows.weekdays:
+        if begins_on(windows, day.date()):
             for hours in windows.times:
                 length = (hours.end - hours.start - 1) % DAY_MINUTES + 1
                 begin = day + timedelta(minutes=hours.start)
@@ -115,6 +156,28 @@ def test_a_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) ->
     """From when the wall first shows its beginning to when it first shows its end; `Clock.at` says what is skipped."""
     expected = any(begin <= now < end for begin, end in stretches(windows, now))
     assert window(windows, now).active == expected
+
+
+@settings(deadline=None, max_examples=200)
+@given(windows=_dated.filter(lambda one: len(one.times) == 1), now=_near)
+def test_a_dated_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) -> None:
+    """The day on which it begins decides."""
+    expected = any(begin <= now < end for begin, end in stretches(windows, now))
+    assert window(windows, now).active == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(windows=_dated, now=_near)
+def test_until_is_the_next_change_of_dates(windows: Weekly, now: Instant) -> None:
+    """Hour by hour nothing changes before it, and at it something does; never is truly never, for four years."""
+    phase = window(windows, now)
+    end = now + 4 * 366 * DAY if phase.until is None else phase.until
+    assert end > now
+    step = max(HOUR, (end - now) // 2_000)
+    assert all(window(windows, at).active == phase.active for at in range(now, end, step))
+    if phase.until is not None:
+        assert window(windows, phase.until - 1).active == phase.active
+        assert window(windows, phase.until).active != phase.active
 
 
 @settings(deadline=None, max_examples=200)
@@ -151,7 +214,7 @@ def test_how_a_window_is_cut_changes_nothing(
     assert window(Weekly(times=parts, location=place), now) == window(whole, now)
 
 
-@given(windows=_windows)
+@given(windows=_windows | _dated.map(lambda one: replace(one, only_on=None, never_on=frozenset())))
 def test_what_is_written_is_read_back(windows: Weekly) -> None:
     assert weekly(weekly_json(windows)) == windows
 
@@ -159,12 +222,16 @@ def test_what_is_written_is_read_back(windows: Weekly) -> None:
 @settings(deadline=None)
 @given(
     document=st.dictionaries(
-        st.sampled_from(["weekdays", "times", "location", "months", "x"]),
+        st.sampled_from(
+            ["weekdays", "times", "location", "days_of_month", "months", "years", "holidays", "x"]
+        ),
         st.recursive(
             st.none()
             | st.integers()
             | st.text()
-            | st.sampled_from(["monday", "monday:friday", "09:00", "UTC"]),
+            | st.sampled_from(
+                ["monday", "monday:friday", "09:00", "UTC", "1:-1", "5", "may:june", "2026:2028"]
+            ),
             lambda inner: (
                 st.lists(inner) | st.dictionaries(st.sampled_from(["start_time", "end_time"]), inner)
             ),

@@ -1,4 +1,4 @@
-"""Weekly windows: what is on when, and their form in words."""
+"""Windows: what is on when, and their form in words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
@@ -151,10 +152,92 @@ def test_the_canonical_form() -> None:
 
 
 @pytest.mark.parametrize(
+    ("document", "at", "active", "until"),
+    [
+        ({"days_of_month": ["1:5", "-1"]}, "2026-11-04T12:00:00Z", True, "2026-11-06T00:00:00Z"),
+        ({"days_of_month": ["1:5", "-1"]}, "2026-11-06T00:00:00Z", False, "2026-11-30T00:00:00Z"),
+        ({"days_of_month": ["1:5", "-1"]}, "2026-11-30T12:00:00Z", True, "2026-12-06T00:00:00Z"),
+        ({"days_of_month": ["31"]}, "2026-02-01T00:00:00Z", False, "2026-03-31T00:00:00Z"),
+        ({"days_of_month": ["10:-5"], "months": [2]}, "2027-02-24T23:59:59Z", True, "2027-02-25T00:00:00Z"),
+        (
+            {"days_of_month": [29], "months": ["february"]},
+            "2026-11-23T12:00:00Z",
+            False,
+            "2028-02-29T00:00:00Z",
+        ),
+        ({"days_of_month": ["31"], "months": ["february"]}, "2026-11-23T12:00:00Z", False, None),
+        ({"months": ["November:January"]}, "2026-11-23T12:00:00Z", True, "2027-02-01T00:00:00Z"),
+        ({"months": ["1:12"]}, "2026-11-23T12:00:00Z", True, None),
+        ({"years": ["2027:2028", 2029]}, "2026-11-23T12:00:00Z", False, "2027-01-01T00:00:00Z"),
+        ({"years": ["2027:2028", 2029]}, "2027-11-23T12:00:00Z", True, "2030-01-01T00:00:00Z"),
+        ({"years": ["2025"]}, "2026-11-23T12:00:00Z", False, None),
+        ({"years": ["2090"]}, "2026-11-23T12:00:00Z", False, "2090-01-01T00:00:00Z"),
+        (
+            {
+                "days_of_month": ["24"],
+                "months": ["12"],
+                "times": [{"start_time": "18:00", "end_time": "02:00"}],
+            },
+            "2026-12-25T01:00:00Z",
+            True,
+            "2026-12-25T02:00:00Z",
+        ),
+    ],
+)
+def test_days_of_months_and_years(
+    document: dict[str, object], at: str, active: bool, until: str | None
+) -> None:
+    """However far away the next change is; a window after midnight belongs to the day it begins on."""
+    windows = weekly(document)
+    assert phase(windows, at) == (active, until)
+    assert weekly(weekly_json(windows)) == windows
+
+
+def test_dates_alone_and_all_but_dates() -> None:
+    """By the clocks of the place, whole days."""
+    dates = frozenset({date(2026, 12, 25), date(2026, 12, 26), date(2028, 1, 1)})
+    only = Weekly(only_on=dates, location="Europe/Berlin")
+    assert phase(only, "2026-11-23T12:00:00Z") == (False, "2026-12-24T23:00:00Z")
+    assert phase(only, "2026-12-25T12:00:00Z") == (True, "2026-12-26T23:00:00Z")
+    assert phase(only, "2026-12-27T12:00:00Z") == (False, "2027-12-31T23:00:00Z")
+    assert phase(only, "2028-01-02T12:00:00Z") == (False, None)
+    other = Weekly(never_on=dates, location="Europe/Berlin")
+    assert phase(other, "2026-11-23T12:00:00Z") == (True, "2026-12-24T23:00:00Z")
+    assert phase(other, "2026-12-25T12:00:00Z") == (False, "2026-12-26T23:00:00Z")
+    assert phase(other, "2028-01-02T12:00:00Z") == (True, None)
+
+
+@pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ({"months": ["sk-live"]}, "only weekly windows exist here: `weekdays`, `times` and `location`"),
-        ({"sk-live": 1}, "only `weekdays`, `times` and `location` are known here"),
+        (
+            {"months": ["sk-live"]},
+            "months[0]: expected a month such as may or 5, or a range such as january:march",
+        ),
+        ({"months": ["0"]}, "months[0]: expected a month"),
+        ({"months": [True]}, "months[0]: expected a month"),
+        ({"months": []}, 'months: expected a list such as ["january:march"], or leave it out'),
+        (
+            {"days_of_month": ["sk-live"]},
+            "days_of_month[0]: expected a day of the month such as 1, or a range",
+        ),
+        (
+            {"days_of_month": ["0"]},
+            "days_of_month[0]: a day of the month is 1 to 31, or -1 (the last) to -31",
+        ),
+        ({"days_of_month": ["1:32"]}, "days_of_month[0]: a day of the month is 1 to 31"),
+        ({"days_of_month": ["5:1"]}, "days_of_month[0]: a range of days begins before it ends"),
+        ({"days_of_month": ["-1:-3"]}, "days_of_month[0]: a range of days begins before it ends"),
+        ({"days_of_month": ["-3:1"]}, "days_of_month[0]: a range of days begins before it ends"),
+        ({"days_of_month": [1] * 101}, "at most 100 days, months or years are possible"),
+        ({"years": ["sk-live"]}, "years[0]: expected a year such as 2026, or a range such as 2026:2028"),
+        ({"years": ["2028:2026"]}, "years[0]: years are 1970 to 9000, and a range begins before it ends"),
+        ({"years": [26]}, "years[0]: years are 1970 to 9000"),
+        ({"holidays": ["de"]}, "holidays are known to the configuration's time_intervals alone"),
+        (
+            {"sk-live": 1},
+            "only `weekdays`, `days_of_month`, `months`, `years`, `times`, `location` are known here",
+        ),
         ({"weekdays": []}, 'weekdays: expected a list such as ["monday:friday"], or leave it out'),
         ({"weekdays": "sk-live"}, 'weekdays: expected a list such as ["monday:friday"], or leave it out'),
         ({"weekdays": ["monday", "sk-live"]}, "weekdays[1]: expected a weekday such as monday, or a range"),

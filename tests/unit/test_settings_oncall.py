@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
@@ -218,9 +219,15 @@ WINDOW = f"{NAMED}.time_intervals[0]"
         ("{location: ^Europe}", f"{WINDOW}.location: there is no time zone of this name"),
         ("{location: ^../../etc/passwd}", f"{WINDOW}.location: there is no time zone of this name"),
         ("{location: ^Local}", f"{WINDOW}.location: there is no time zone of this name"),
-        ("{^days_of_month: ['1:5']}", f"{WINDOW}: `days_of_month` cannot be given: only weekly windows"),
-        ("{^months: [may]}", f"{WINDOW}: `months` cannot be given: only weekly windows exist here"),
-        ("{^years: ['2027']}", f"{WINDOW}: `years` cannot be given: only weekly windows exist here"),
+        ("{days_of_month: [^'0']}", f"{WINDOW}.days_of_month[0]: a day of the month is 1 to 31, or -1"),
+        ("{days_of_month: ['1:5', ^'5:1']}", f"{WINDOW}.days_of_month[1]: a range of days begins before"),
+        ("{days_of_month: ^'1:5'}", f"{WINDOW}.days_of_month: expected a list, such as ['1:5', '-1']"),
+        ("{months: [^juno]}", f"{WINDOW}.months[0]: expected a month such as may or 5, or a range"),
+        ("{months: ^[]}", f"{WINDOW}.months: the list is empty: write one such as ['january:march']"),
+        ("{years: [^'27']}", f"{WINDOW}.years[0]: years are 1970 to 9000"),
+        ("{holidays: [^dee]}", f"{WINDOW}.holidays[0]: `dee` is no list of `holidays`; did you mean `de`?"),
+        ("{except_holidays: [de, ^sk-live$]}", f"{WINDOW}.except_holidays[1]: this name is no list of"),
+        ("{^holiday: [de]}", f"{WINDOW}: unknown key `holiday`; did you mean `holidays`?"),
         (
             "{^days: [monday]}",
             f"{WINDOW}: unknown key `days`; did you mean `weekdays`?",
@@ -232,8 +239,51 @@ def test_what_is_wrong_with_windows_has_its_place_and_sentence(
     wrong: Wrong, written: str, problem: str
 ) -> None:
     """Where, what, and what to do; never the value itself, and no second complaint by who names it."""
-    text = f"{START}route: {{channels: [a, b], mute_time_intervals: [n]}}\n"
+    text = f"{START}holidays: {{de: [2026-12-25]}}\nroute: {{channels: [a, b], mute_time_intervals: [n]}}\n"
     refused(wrong, f"{text}time_intervals: [{{name: n, time_intervals: [{written}]}}]\n", problem)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("^[2026-12-25]", "holidays: expected a mapping of keys and values"),
+        ("{de: ^2026-12-25}", "holidays.de: expected a list, such as [2026-12-25]"),
+        ("{de: ^[]}", "holidays.de: the list is empty: write one such as [2026-12-25]"),
+        ("{de: [2026-12-25, ^2026-02-30]}", "holidays.de[1]: expected a date such as 2026-12-25"),
+        ("{de: [^20261225]}", "holidays.de[0]: expected a date such as 2026-12-25"),
+    ],
+)
+def test_what_is_wrong_with_holidays_has_its_place_and_sentence(
+    wrong: Wrong, written: str, problem: str
+) -> None:
+    """And windows that name the list raise no second problem."""
+    route = "route: {channels: [a, b], mute_time_intervals: [n]}\n"
+    windows = "time_intervals: [{name: n, time_intervals: [{holidays: [de]}]}]\n" if "{de" in written else ""
+    text = f"{START}{route if windows else ROUTE}"
+    refused(wrong, f"{text}holidays: {written}\n{windows}", problem)
+
+
+def test_windows_by_dates(load_text: LoadText) -> None:
+    """Alertmanager's syntax, and named lists of dates."""
+    settings = load_text(
+        f"{START}holidays:\n  de: [2026-12-25, '2026-12-26']\n  fr: [2026-07-14]\n"
+        "time_intervals:\n"
+        "  - name: n\n"
+        "    time_intervals:\n"
+        "      - days_of_month: ['1:5', '-3:-1', 15]\n"
+        "        months: ['january:march', '5', december]\n"
+        "        years: ['2026:2028', 2030]\n"
+        "        except_holidays: [de, fr]\n"
+        "      - {holidays: [de]}\n"
+        "route: {channels: [a, b], mute_time_intervals: [n]}\n"
+    )
+    first, second = settings.route.mute_times[0].windows
+    assert first.days_of_month == ((-3, -1), (1, 5), (15, 15))
+    assert first.months == (1, 2, 3, 5, 12)
+    assert first.years == ((2026, 2028), (2030, 2030))
+    assert first.never_on == {date(2026, 12, 25), date(2026, 12, 26), date(2026, 7, 14)}
+    assert second.only_on == {date(2026, 12, 25), date(2026, 12, 26)}
+    assert second.never_on == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,27 @@ def test_every_key_has_a_description() -> None:
         ),
         ("time_intervals: [{name: n, time_intervals: []}]", ["time_intervals/0/time_intervals"]),
         (
-            "time_intervals: [{name: n, time_intervals: [{months: [may]}]}]",
+            "time_intervals: [{name: n, time_intervals: [{month: [may]}]}]",
             ["time_intervals/0/time_intervals/0"],
+        ),
+        (
+            "time_intervals: [{name: n, time_intervals: [{months: [may], years: [2026], days_of_month: ['1:5']}]}]",
+            [],
+        ),
+        (
+            "time_intervals: [{name: n, time_intervals: [{holidays: [de]}, {except_holidays: [de]}]}]",
+            [],
+        ),
+        (
+            "holidays: {de: ['2026-12-25']}",
+            [],
+        ),
+        ("holidays: {de: [], fr: ['25.12.']}", ["holidays/de", "holidays/fr/0"]),
+        ("x-shared: {a: [1]}", []),
+        ("auto_resolve: 1w", []),
+        (
+            "time_intervals: [{name: n, time_intervals: [{months: []}]}]",
+            ["time_intervals/0/time_intervals/0/months"],
         ),
         ("route: {channels: [a], escalate: [{after: 15m, channels: [b]}], mute_time_intervals: [n]}", []),
         (

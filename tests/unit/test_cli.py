@@ -262,17 +262,21 @@ def test_test_channel_wants_every_target_to_be_reached(
 
 def test_route_test_posts_labels_and_shows_who_is_told(api: Api, shell: Shell) -> None:
     route = {"route": "default", "line": "notifier.yaml:12", "channels": ["team-mail", "audit"]}
-    api.answer("POST /v1/routes/test", {"routes": [route]})
+    summary = "team-mail and audit, by the route in line 12"
+    api.answer("POST /v1/routes/test", {"routes": [route], "summary": summary})
     result = shell("route-test", "severity=critical", "service=")
+    assert result.err == f"Told: {summary}.\n"
     assert api.asked[0].document == {"labels": {"severity": "critical", "service": ""}}
     assert result.status == 0
     assert result.out.splitlines()[-1].split("  ") == ["default", "notifier.yaml:12", "team-mail, audit"]
 
 
 def test_route_test_exits_1_when_nobody_is_told(api: Api, shell: Shell) -> None:
-    api.answer("POST /v1/routes/test", {"routes": []})
+    route = {"route": "quiet", "line": "notifier.yaml:12", "channels": []}
+    summary = "nobody, by the route in line 12"
+    api.answer("POST /v1/routes/test", {"routes": [route], "summary": summary})
     result = shell("route-test", "a=b")
-    assert (result.status, result.err) == (1, "Nobody would be told.\n")
+    assert (result.status, result.err) == (1, f"Told: {summary}.\n")
 
 
 def test_healthcheck_needs_no_key(api: Api, shell: Shell) -> None:

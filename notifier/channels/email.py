@@ -7,8 +7,6 @@ import re
 import ssl
 from datetime import UTC, datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP as WIRE
 from email.utils import format_datetime
 from functools import cache
 from ipaddress import ip_address
@@ -18,7 +16,7 @@ from jinja2 import PackageLoader, StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from notifier.channels import wording
+from notifier.channels import mime, wording
 from notifier.channels.base import ChannelSettings, Kind, Toolbox
 from notifier.channels.smtp import Session
 from notifier.domain.delivery import Receipt, Thread
@@ -39,7 +37,7 @@ def parse_address(text: str) -> Address:
     named = _NAMED.fullmatch(text.strip(" "))
     name, spec = (named[1].strip(), named[2]) if named else ("", text.strip(" "))
     found = _SPEC.fullmatch(spec)
-    if found is None or len(spec) > 254 or len(found[1]) > 64:
+    if found is None or len(spec) > 254 or len(found[1]) > 64 or "=?" in spec:
         raise ValueError(
             "must be one address: ann@example.com or Ann <ann@example.com>, a domain in its xn-- form"
         )
@@ -108,24 +106,24 @@ class EmailSettings(ChannelSettings):
         return self
 
 
-def payload(message: Message, *, sender: Address, recipient: str, thread: Thread) -> EmailMessage:
+def payload(message: Message, *, sender: Address, recipient: str, thread: Thread) -> bytes:
     """The whole mail. Its Message-ID is the delivery's, so a repeat is recognised as one."""
     told = wording.story(message)
-    mail = EmailMessage(policy=WIRE.clone(max_line_length=100))
-    mail["From"] = sender
-    mail["To"] = parse_address(recipient)
-    mail["Subject"] = told.subject
-    mail["Date"] = format_datetime(datetime.fromtimestamp(message.at // SECOND, UTC))
-    mail["Message-ID"] = message_id(message.id, sender.domain)
     root = message_id(f"thread-{thread.id}", sender.domain)
-    mail["In-Reply-To"] = root
-    mail["References"] = root
-    # RFC 3834: keeps vacation responders silent.
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail.set_content("\n".join(wording.lines(told)) + "\n", cte="quoted-printable")
-    mail.add_alternative(_template().render(story=told), subtype="html", cte="quoted-printable")
-    return mail
+    head = (
+        ("From", mime.mailbox("From", sender)),
+        ("To", mime.mailbox("To", parse_address(recipient))),
+        ("Subject", mime.unstructured("Subject", told.subject)),
+        ("Date", format_datetime(datetime.fromtimestamp(message.at // SECOND, UTC))),
+        ("Message-ID", message_id(message.id, sender.domain)),
+        ("In-Reply-To", root),
+        ("References", root),
+        # RFC 3834: keeps vacation responders silent.
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+    )
+    text = "\n".join(wording.lines(told)) + "\n"
+    return mime.compose(head, text=text, html=_template().render(story=told))
 
 
 def message_id(name: str, domain: str) -> str:
@@ -169,8 +167,8 @@ class EmailChannel:
             username=smtp.username,
             password=None if smtp.password is None else smtp.password.get_secret_value(),
         )
-        await session.deliver(mail.as_bytes(), sender=self._sender.addr_spec, recipient=target)
-        return Receipt(ref=str(mail["Message-ID"]))
+        await session.deliver(mail, sender=self._sender.addr_spec, recipient=target)
+        return Receipt(ref=message_id(message.id, self._sender.domain))
 
     async def aclose(self) -> None:
         return None

@@ -71,9 +71,10 @@ _COUNTED: Mapping[str, str] = {
     Reason.REPEATED: "still happening",
 }
 
-# C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM.
+# C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM, tag characters.
 _UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e0fff]+"
 )
 
 

@@ -34,8 +34,7 @@ HOSTILE = "\x1b[31mred \x07\u202egnp.exe <script>alert(1)</script> <!channel>"
 
 def mail() -> bytes:
     sender = email.parse_address("Notifier <notifier@example.com>")
-    told = email.payload(message(), sender=sender, recipient="ann@example.com", thread=Thread(id="t-1"))
-    return told.as_bytes()
+    return email.payload(message(), sender=sender, recipient="ann@example.com", thread=Thread(id="t-1"))
 
 
 def send(port: int) -> None:

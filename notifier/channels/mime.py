@@ -1,0 +1,127 @@
+"""A mail as bytes: its head, and its text and HTML. Pure.
+
+No header passes through the standard library's policies. They read a value before they write it, decode in it what
+looks like an encoded word, and before Python 3.11.10 and 3.12.5 they wrote the line breaks that came out of it
+(CVE-2024-6923). Here a text is only ever encoded (RFC 2047), and a head is refused that does not consist of the lines
+that were meant.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from binascii import b2a_qp
+from collections.abc import Callable, Iterator, Sequence
+from email.headerregistry import Address
+
+from notifier.domain.delivery import Outcome
+from notifier.domain.errors import SendError
+
+LINE = 76  # RFC 2047: no line with an encoded word is longer
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*")
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
+# What stands for itself in an encoded word, in a phrase too (RFC 2047, section 5).
+_ITSELF = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_HEAD_LINE = re.compile(rb"(?:([A-Z][A-Za-z0-9-]*):)? [\x21-\x7e][\x20-\x7e]{0,900}")
+
+# Quoted-printable writes every `=` as `=3D`, so no text can hold this, nor forge it.
+_BOUNDARY = "=_notifier"
+
+
+def compose(head: Sequence[tuple[str, str]], *, text: str, html: str) -> bytes:
+    """The whole mail. The head's values are written as they are: a text goes through `unstructured` first."""
+    kind = f'multipart/alternative; boundary="{_BOUNDARY}"'
+    lines = [*head, ("MIME-Version", "1.0"), ("Content-Type", kind)]
+    parts = (_part("plain", text), _part("html", html))
+    body = b"".join(b"--%s\r\n%s\r\n" % (_BOUNDARY.encode(), part) for part in parts)
+    return b"%s\r\n\r\n%s--%s--\r\n" % (_head(lines), body, _BOUNDARY.encode())
+
+
+def unstructured(name: str, text: str) -> str:
+    """The value of a header that holds free text, folded. What cannot be seen becomes a space."""
+    seen = _seen(text) or "-"
+    taken = len(name) + 2
+    return _folded(seen if _is_plain(seen) else _encoded_words(seen, taken), taken)
+
+
+def mailbox(name: str, address: Address) -> str:
+    """The value of a header that holds one address, its display name quoted or encoded where it has to be."""
+    said = _seen(address.display_name)
+    if not said:
+        return address.addr_spec
+    return _folded(f"{_phrase(said, len(name) + 2)} <{address.addr_spec}>", len(name) + 2)
+
+
+def _phrase(said: str, taken: int) -> str:
+    if "=?" not in said and len(said) + 2 <= LINE - taken:
+        if _ATOMS.fullmatch(said):
+            return said
+        if "  " not in said and _QUOTABLE.fullmatch(said):
+            return f'"{said}"'
+    return _encoded_words(said, taken)
+
+
+def _head(lines: Sequence[tuple[str, str]]) -> bytes:
+    """The lines joined; `SendError` where what comes out is not one header for each of them, in printable ASCII."""
+    written = "\r\n".join(f"{name}: {value}" for name, value in lines).encode("ascii", "backslashreplace")
+    found = [_HEAD_LINE.fullmatch(line) for line in written.split(b"\r\n")]
+    names = [match[1] for match in found if match is not None and match[1] is not None]
+    if None in found or names != [name.encode() for name, _ in lines]:
+        raise SendError(Outcome.BLOCKED, "the mail's head would hold a line that is not notifier's: not sent")
+    return written
+
+
+def _seen(text: str) -> str:
+    return _UNSEEN.sub(" ", text).strip(" ")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it can be written as it is: no reader finds an encoded word in it, and it folds between its words."""
+    words = text.split(" ")
+    return text.isascii() and "=?" not in text and all(0 < len(word) <= LINE // 2 for word in words)
+
+
+def _folded(text: str, taken: int) -> str:
+    first, *words = text.split(" ")
+    value, room = first, LINE - taken - len(first)
+    for word in words:
+        room -= len(word) + 1
+        value += f" {word}" if room >= 0 else f"\r\n {word}"
+        room = room if room >= 0 else LINE - len(word) - 1
+    return value
+
+
+def _encoded_words(text: str, taken: int) -> str:
+    """In Q where that is shorter than B; a character is never split between two words."""
+    kind, encode = min((("q", _q), ("b", _b)), key=lambda each: len(each[1](text)))
+    return " ".join(f"=?utf-8?{kind}?{chunk}?=" for chunk in _chunks(text, taken, encode))
+
+
+def _chunks(text: str, taken: int, encode: Callable[[str], str]) -> Iterator[str]:
+    frame, chunk, room = len("=?utf-8?q??="), "", LINE - taken
+    for char in text:
+        if chunk and frame + len(encode(chunk + char)) > room:
+            yield encode(chunk)
+            chunk, room = "", LINE - 1
+        chunk += char
+    yield encode(chunk)
+
+
+def _q(text: str) -> str:
+    return "".join(
+        char if char in _ITSELF else "_" if char == " " else "".join(f"={byte:02X}" for byte in char.encode())
+        for char in text
+    )
+
+
+def _b(text: str) -> str:
+    return b64encode(text.encode()).decode("ascii")
+
+
+def _part(subtype: str, text: str) -> bytes:
+    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable'
+    lines = text.encode("utf-8", "replace").split(b"\n")
+    # Line by line and as binary, so that a bare CR is written as `=0D` and never as a line break.
+    quoted = b"\r\n".join(b2a_qp(line, istext=False).replace(b"\n", b"\r\n") for line in lines)
+    return b"%s\r\n\r\n%s" % (head.encode(), quoted)

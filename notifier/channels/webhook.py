@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
+from notifier.channels import wording
 from notifier.channels.addresses import allowed_networks
 from notifier.channels.base import ChannelSettings, Kind, Toolbox
 from notifier.channels.http import name_of, parse_url
@@ -89,6 +90,8 @@ def payload(message: Message) -> bytes:
 
 def _document(message: Message, incidents: list[Document]) -> Document:
     left_out = message.more + len(message.told) - len(incidents)
+    # A body of the older form may have been sent before: its repeats are the same bytes.
+    note = {} if message.form < 2 else {"note": _cut(message.note, wording.NOTE)}
     return {
         "type": f"incident.{message.reason.value}",
         "version": 1,
@@ -101,6 +104,7 @@ def _document(message: Message, incidents: list[Document]) -> Document:
             "suppressed": message.suppressed,
             "thread_id": message.thread_id,
             "previous_thread_id": message.previous_thread_id,
+            **note,
         },
     }
 

@@ -11,6 +11,8 @@ from notifier.domain.notification import PRECEDENCE, Reason
 from notifier.domain.time import Instant
 
 SHOWN_AT_MOST = 20
+FORM = 2
+"""How messages are stored now. A body that may have been sent keeps the form it was sent in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class Message:
     line to show above everything: what failed (fallback), what a test is, how many a digest merges. `possible_repeat`
     is set when an earlier attempt may have arrived: channels may show it, the webhook body never changes. `standing` is
     of the group's whole episode, None where there is no group. `actions` are this attempt's own, never stored.
+    `form` is that of the version which first sent it: 1 had no `note` in a webhook's body.
     """
 
     id: str
@@ -98,6 +101,7 @@ class Message:
     standing: Standing | None = None
     possible_repeat: bool = False
     actions: tuple[ActionLink, ...] = ()
+    form: int = FORM
 
     def as_json(self) -> dict[str, Any]:
         """The stored form; `from_json` reads it back. `possible_repeat` and `actions` are the attempt's own."""
@@ -125,6 +129,7 @@ class Message:
             "thread_id": self.thread_id,
             "previous_thread_id": self.previous_thread_id,
             "standing": None if self.standing is None else _standing_json(self.standing),
+            "form": self.form,
         }
 
     @staticmethod
@@ -154,6 +159,7 @@ class Message:
             thread_id=document["thread_id"],
             previous_thread_id=document["previous_thread_id"],
             standing=None if standing is None else _standing_of(standing),
+            form=document.get("form", 1),
         )
 
 

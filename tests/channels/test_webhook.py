@@ -46,6 +46,7 @@ def test_the_body_is_the_documented_one() -> None:
         "suppressed": 4311,
         "thread_id": "t-1",
         "previous_thread_id": None,
+        "note": None,
     }
 
 
@@ -54,6 +55,24 @@ def test_the_body_is_the_same_on_every_retry() -> None:
     first = message()
     again = Message.from_json(json.loads(json.dumps(first.as_json())))
     assert webhook.payload(first) == webhook.payload(again) == webhook.payload(message(possible_repeat=True))
+
+
+def test_what_an_older_version_has_sent_is_repeated_as_it_was() -> None:
+    """Its stored message has no form, and its body no note: a receiver compares the bytes, and their signature."""
+    stored = {name: value for name, value in message(note="a test").as_json().items() if name != "form"}
+    body = json.loads(webhook.payload(Message.from_json(stored)))
+    assert list(body["data"])[-1] == "previous_thread_id"
+    again = Message.from_json(json.loads(json.dumps(Message.from_json(stored).as_json())))
+    assert json.loads(webhook.payload(again)) == body
+
+
+def test_the_schema_leaves_room_for_further_fields() -> None:
+    """A receiver that validates is not broken by an addition, and what was sent before stays valid."""
+    body = json.loads(webhook.payload(message()))
+    body["data"]["incidents"][0]["more"] = body["data"]["more"] = body["more"] = 1
+    body["data"]["truncated"]["more"] = 1
+    del body["data"]["note"]
+    SCHEMA.validate(body)
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -12,13 +13,14 @@ import sqlalchemy as sa
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
+from notifier.domain.message import FORM
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.store import outbox
 from notifier.store.database import Tx
 from notifier.store.outbox import Job
-from notifier.store.schema import attempts, deliveries, targets
+from notifier.store.schema import attempts, deliveries, notifications, targets
 from tests.store.conftest import Bench
 
 pytestmark = pytest.mark.anyio
@@ -73,6 +75,41 @@ async def test_transient_failures_follow_the_schedule_with_the_same_id_and_body(
     row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
     assert row.failures == 3
     await bench.deliver(job)
+
+
+async def test_what_an_older_version_has_begun_to_send_keeps_its_form(bench: Bench) -> None:
+    """Its stored message names no form; a repeat keeps it, and what nobody has sent yet is made anew."""
+
+    async def age(column: sa.Column[Any]) -> None:
+        """Store the messages as the first version did."""
+
+        def rewrite(tx: Tx) -> None:
+            for row in tx.run(
+                sa.select(column.table.c.id, column.label("text")).where(column.is_not(None))
+            ).all():
+                kept = json.dumps({name: one for name, one in json.loads(row.text).items() if name != "form"})
+                tx.run(sa.update(column.table).where(column.table.c.id == row.id).values({column.name: kept}))
+
+        await bench.database.write(rewrite)
+
+    bench.route, bench.fallback = ROOT, "audit"
+    bench.channels = {"mail": ("a@example.com",), "audit": ("hook",)}
+    await bench.start()
+    await bench.post(bench.event())
+    await bench.alert()
+    await age(notifications.c.message)
+    (job,) = (await bench.claim()).jobs
+    assert job.message.form == FORM
+    await age(deliveries.c.message)
+    for _ in range(2):
+        await bench.fail(job, SendError(Outcome.TRANSIENT, "503"))
+        bench.clock.advance(MINUTE)
+        (job,) = (await bench.claim()).jobs
+        assert job.message.form == 1
+    await bench.fail(job, SendError(Outcome.BLOCKED, "not allowed"))
+    await bench.sweep()
+    (told,) = (await bench.claim()).jobs
+    assert (told.message.reason, told.message.form) == (Reason.FALLBACK, FORM)
 
 
 async def test_throttled_cools_the_target_and_uses_no_attempt(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.delivery import Outcome, Thread
-from notifier.domain.message import Message
+from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
@@ -153,6 +153,8 @@ def _start(tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, send: S
 
 def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]]) -> Message:
     message = Message.from_json(json.loads(row.message or row.base))
+    if row.message is None:
+        message = replace(message, form=FORM)
     for earlier in sorted(older, key=lambda one: one.id, reverse=True):
         message = union(Message.from_json(json.loads(earlier.message or earlier.base)), message)
     return replace(message, id=row.id, thread_id=row.thread, previous_thread_id=row.previous_thread)

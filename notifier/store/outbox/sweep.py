@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
-from notifier.domain.message import Message
+from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
 from notifier.store import hold
@@ -158,6 +158,7 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
         reason=Reason.FALLBACK,
         note=note[:500],
         at=tx.now,
+        form=FORM,
     )
     id_ = announce(tx, plan, project=row.project, message=message, fallback_of=row.notification)
     deliver(

@@ -16,6 +16,7 @@ from notifier.api.problems import Problem
 from notifier.domain.delivery import RateLimit
 from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
+from notifier.ingest.scrub import written
 from notifier.oncall.actor import Actor
 from notifier.oncall.paging import LONGEST, Wanted
 from notifier.settings import Settings
@@ -123,7 +124,7 @@ class Caller:
     def actor(self, name: str | None = None, *, project: str | None = None) -> Actor:
         """Who gives a command: as the body says, else the key's name."""
         return Actor(
-            name=name or self.key.name,
+            name=written(name) if name else self.key.name,
             key_name=self.key.name,
             project=self.project(project),
             reach=self.reach,

@@ -14,7 +14,7 @@ from notifier.api.answers import IncidentAnswer
 from notifier.api.bodies import Acting, ActingBody, body_of, documented
 from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
-from notifier.ingest import sanitise
+from notifier.ingest.scrub import written
 from notifier.oncall import actions
 from notifier.store.database import Tx
 
@@ -119,7 +119,7 @@ async def reopen(caller: Manager, id: str, body: ActingBody) -> Response:  # noq
 )
 async def add_note(caller: Manager, id: str, body: NoteBody) -> Response:  # noqa: A002
     """Write something into its timeline, whatever its state."""
-    text = sanitise.text(body.text)
+    text = written(body.text)
     return await _performed(caller, partial(actions.note, actor=caller.actor(body.actor), name=id, text=text))
 
 

@@ -11,6 +11,7 @@ from notifier.api.answers import CreatedKey, KeyAnswer, KeyList
 from notifier.api.auth import Keyring
 from notifier.api.bodies import NewKey, NewKeyBody, documented
 from notifier.api.openapi import problems
+from notifier.ingest.scrub import written
 from notifier.oncall import keys
 
 router = APIRouter(tags=["keys"])
@@ -35,7 +36,7 @@ async def create_key(request: Request, caller: Admin, body: NewKeyBody, response
         caller.service.database,
         caller.actor(body.actor),
         project=body.project or caller.key.project,
-        name=body.name,
+        name=written(body.name),
         scopes=sorted(set(body.scopes)),
     )
     _forget(request)

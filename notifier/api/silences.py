@@ -15,6 +15,7 @@ from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
 from notifier.domain.calendar import weekly_json
 from notifier.ingest import sanitise
+from notifier.ingest.scrub import written
 from notifier.oncall import silences
 from notifier.oncall.silences import COMMENT_CHARS, JUDGED_AT_MOST, MATCHERS_AT_MOST, Draft, Shown
 from notifier.store.board import Phase
@@ -213,7 +214,7 @@ def _draft(body: NewSilence | SilenceChange) -> Draft:
         starts_at=body.starts_at,
         ends_at=body.ends_at,
         recur=body.recur,
-        author=None if body.author is None else sanitise.text(body.author),
-        comment=None if body.comment is None else sanitise.text(body.comment),
+        author=None if body.author is None else written(body.author),
+        comment=None if body.comment is None else written(body.comment),
         force=body.force,
     )

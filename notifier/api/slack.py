@@ -20,6 +20,7 @@ from notifier.domain import button as buttons
 from notifier.domain.button import Button
 from notifier.domain.errors import StoreError
 from notifier.ingest import sanitise
+from notifier.ingest.scrub import scrub_text
 from notifier.oncall import slack
 from notifier.oncall.slack import Press
 from notifier.telemetry.logging import get
@@ -146,7 +147,9 @@ def _press(payload: Mapping[str, Any], hash_: str, apps: Mapping[str, str]) -> P
         channel=_text(_part(payload, "container", "channel_id")),
         ts=_text(_part(payload, "container", "message_ts")),
         user=_text(_part(payload, "user", "id")),
-        user_name=_text(_part(payload, "user", "username") or _part(payload, "user", "name"))[:NAME],
+        user_name=scrub_text(_text(_part(payload, "user", "username") or _part(payload, "user", "name")))[
+            :NAME
+        ],
         user_team=_text(_part(payload, "user", "team_id")),
     )
 

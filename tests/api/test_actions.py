@@ -192,3 +192,19 @@ async def test_acting_on_many_needs_the_right_to_manage(desk: Desk) -> None:
     for action in ("acknowledge", "snooze", "resolve"):
         answer = await desk.post(f"/v1/incidents/{action}", {"ids": ["1"]}, key="reader")
         assert answer.status_code == 403
+
+
+async def test_a_secret_in_a_note_or_a_name_is_not_kept(desk: Desk) -> None:
+    """People paste what they ran, and mistake one field for another."""
+    id_ = await _told(desk)
+    text = "restarted with PGPASSWORD=hunter2 psql, and curl -u ann:hunter2 https://db"
+    body = {"text": text, "actor": "ann password=hunter2"}
+    assert (await desk.post(f"/v1/incidents/{id_}/notes", body)).status_code == 200
+    name = {"actor": "token=hunter2"}
+    for _ in range(2):
+        answer = await desk.post(f"/v1/incidents/{id_}/acknowledge", name)
+        assert answer.json()["acknowledged_by"] == "token=[scrubbed]"
+    note, _ = await _entries(desk, id_)
+    assert note.detail == "restarted with PGPASSWORD=[scrubbed] psql, and curl -u ann:[scrubbed] https://db"
+    assert note.actor == "ann password=[scrubbed]"
+    assert "hunter2" not in (await desk.get(f"/v1/incidents/{id_}/timeline")).text

@@ -298,3 +298,14 @@ async def test_another_projects_silence_is_not_there(desk: Desk) -> None:
             json={} if method == "PATCH" else None,
         )
         assert answer.status_code == 404
+
+
+async def test_a_secret_in_a_comment_is_not_kept(desk: Desk) -> None:
+    """Nor in an author; neither when it is made, nor when it is changed."""
+    made = await _create(desk, comment="moving to postgres://a:hun/ter2@db", author="ann token=hunter2")
+    assert (made["comment"], made["author"]) == (
+        "moving to postgres://a:[scrubbed]@db",
+        "ann token=[scrubbed]",
+    )
+    changed = await _patch(desk, f"/v1/silences/{made['id']}", {"comment": "--password hunter2"})
+    assert changed.json()["comment"] == "--password [scrubbed]"

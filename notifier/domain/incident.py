@@ -19,6 +19,11 @@ class State(StrEnum):
     RESOLVED = "resolved"
 
 
+def page(base: str, number: int, id_: str) -> str:
+    """The address of an incident's page. It carries the id: in a restored database a number may be another's."""
+    return f"{base}/incidents/{number}?id={id_}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One problem, as lists, webhooks and templates all show it.

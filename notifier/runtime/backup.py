@@ -1,10 +1,11 @@
-"""A consistent copy of the SQLite file."""
+"""A consistent copy of the SQLite file, marked as one."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
 
+from notifier.store import restored
 from notifier.store.sqlite import create_engine
 
 
@@ -18,6 +19,7 @@ def copy(source: Path, path: Path) -> None:
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
             raw.backup(target, pages=1024)
+        restored.mark(target)
     finally:
         target.close()
         engine.dispose()

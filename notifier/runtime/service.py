@@ -34,7 +34,7 @@ from notifier.runtime.slack import SlackApps
 from notifier.runtime.trial import TestOutcome, test_channel
 from notifier.settings import Settings
 from notifier.store import hold as holding
-from notifier.store import housekeeping, ledger
+from notifier.store import housekeeping, ledger, restored
 from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
 from notifier.telemetry.clock import Clock
@@ -178,6 +178,7 @@ async def running(
         await _hold(
             database, by="serve --hold" if hold else "delivery.hold" if settings.delivery.hold else None
         )
+        await _renumbered(database)
         wardrobe = Wardrobe(_DatabaseClock(database))
         stack.push_async_callback(wardrobe.aclose)
         opened = await wardrobe.open(settings, configs)
@@ -215,6 +216,15 @@ async def _hold(database: Database, *, by: str | None) -> None:
     held = await database.write(work)
     if held is not None:
         log.warning("on_hold", since=rfc3339(held.since), by=held.by, end="notifier release")
+
+
+async def _renumbered(database: Database) -> None:
+    """In a restored backup, incidents go on under numbers that are nobody else's in any mail."""
+    if database.dialect != "sqlite":
+        return
+    following = await database.write(restored.renumber)
+    if following is not None:
+        log.info("restored_from_a_backup", incidents_continue_at=following)
 
 
 @dataclass(frozen=True, slots=True)

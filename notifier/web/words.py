@@ -70,20 +70,25 @@ NO_INCIDENT = Page(
 )
 
 
-def incident(number: str) -> Page:
-    """The same for every number, whether or not there is such an incident."""
+_NUMBER_ONLY = "This link names a number alone. If a backup was restored since, another incident may have it."
+
+
+def incident(number: str, id_: str | None) -> Page:
+    """The same for every incident, whether or not there is such a one. The commands name the id, where it is known."""
+    name = number if id_ is None else id_
     return Page(
         title=f"Incident {number}",
         kicker="With an API key, on the command line",
         heading=f"Incident {number}",
         facts=(
-            ("what it is", f"notifier incidents show {number}"),
-            ("why you were told, or not", f"notifier explain {number}"),
-            ("to take it on", f"notifier incidents acknowledge {number}"),
-            ("when it is over", f"notifier incidents resolve {number}"),
+            ("what it is", f"notifier incidents show {name}"),
+            ("why you were told, or not", f"notifier explain {name}"),
+            ("to take it on", f"notifier incidents acknowledge {name}"),
+            ("when it is over", f"notifier incidents resolve {name}"),
         ),
         text=(
             "Who has no key is shown nothing here. The links of a mail and the buttons in Slack need none.",
+            *((_NUMBER_ONLY,) if id_ is None else ()),
         ),
     )
 

@@ -152,7 +152,7 @@ def test_one_curl_is_three_messages_and_a_storm_is_no_more(install: Install) -> 
 
     mail, slack, hook = install.wait_for(1)
     incident = service.get(f"/v1/incidents/{posted['incident_id']}")
-    link = f"{LINKS}/incidents/{incident['number']}"
+    link = f"{LINKS}/incidents/{incident['number']}?id={incident['id']}"
     body = verified(hook)
     assert hook.headers["webhook-id"] == service.items("/v1/deliveries", channel="audit")[0]["id"]
     assert body["type"] == "incident.opened"

@@ -405,7 +405,7 @@ async def test_an_action_answers_the_incident(database: Database, bench: Bench) 
         database, lambda tx: actions.acknowledge(tx, ANN, id_), url="https://n.example.com"
     )
     assert (incident.id, incident.state, incident.acknowledged_by) == (id_, "acknowledged", "ann")
-    assert incident.url == f"https://n.example.com/incidents/{incident.number}"
+    assert incident.url == f"https://n.example.com/incidents/{incident.number}?id={incident.id}"
     await bench.alert()
 
 

@@ -155,7 +155,7 @@ class TestIncidents:
         by_id = await world.database.read(lambda tx: board.incident(tx, id_, project="shop", url="https://n"))
         assert by_id is not None
         assert by_id.count == 2
-        assert by_id.url == f"https://n/incidents/{by_id.number}"
+        assert by_id.url == f"https://n/incidents/{by_id.number}?id={by_id.id}"
         assert by_id.latest_event is not None
         assert by_id.latest_event["message"] == "it broke"
         by_number = await world.database.read(

@@ -25,6 +25,26 @@ async def test_a_message_leads_to_the_commands_for_its_incident() -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
 
 
+async def test_a_link_with_an_id_speaks_of_no_other_incident() -> None:
+    """After a restored backup the number may be another's, so that the commands go by the id; an old link says so."""
+    page = await answer("/incidents/142?id=0192f0c1-0000-7000-8000-000000000000")
+    assert page.status_code == 200
+    for command in ("incidents show", "explain", "incidents acknowledge", "incidents resolve"):
+        assert f"notifier {command} 0192f0c1-0000-7000-8000-000000000000" in page.text
+        assert f"notifier {command} 142" not in page.text
+    assert "another incident" not in page.text
+    assert "another incident" in (await answer("/incidents/142")).text
+
+
+@pytest.mark.parametrize("id_", ["", "x" * 65, "a b", "%3Cscript%3E", "1;rm", "a%0Ab"])
+async def test_what_is_no_id_is_not_found(id_: str) -> None:
+    """And is not repeated; the number alone is not taken for it."""
+    page = await answer(f"/incidents/142?id={id_}")
+    assert page.status_code == 404
+    assert "142</" not in page.text
+    assert "<script" not in page.text
+
+
 @pytest.mark.parametrize("name", ["", "x", "1/2", "9" * 20, "%3Cscript%3E"])
 async def test_what_is_no_number_is_not_found(name: str) -> None:
     """And is not repeated."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident, State, page
 from notifier.domain.matcher import Matcher, meet
 from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Dialect, Tx
@@ -69,7 +69,7 @@ def incident_of(row: sa.Row, url: str | None) -> Incident:  # type: ignore[type-
         acknowledged_by=row.acknowledged_by,
         resolved_at=row.resolved_at,
         previous_id=row.previous_id,
-        url=None if url is None else f"{url}/incidents/{row.number}",
+        url=None if url is None else page(url, row.number, row.id),
         latest_event=None if row.latest is None else json.loads(row.latest),
     )
 

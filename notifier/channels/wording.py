@@ -20,8 +20,7 @@ from notifier.domain.time import SECOND, Duration, Instant, words
 # The project of the first key: where there is but one, its name says nothing.
 DEFAULT_PROJECT = "default"
 
-TITLE = 200
-VALUE = 200
+TITLE = VALUE = 200
 MESSAGE = 300
 CODE = 240
 NOTE = 600
@@ -73,8 +72,7 @@ _COUNTED: Mapping[str, str] = {
 
 # C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM, tag characters.
 _UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e0fff]+"
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]+"
 )
 
 

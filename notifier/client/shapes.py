@@ -53,6 +53,7 @@ _NAME = re.compile(
 # Where a value begins: one that is quoted, escaped as often as its quotes say; a list; or a word.
 _VALUE = (
     r"""(?P<quote>\\{0,8}["'])(?:(?!(?<!\\)(?P=quote))[^\n]){1,1000}"""
+    r"""|[|>][+-]?(?:\n|\\n)[ \t]{1,40}[^\n\\]{1,500}"""
     r"""|[\[{][^\]}\n]{1,500}|\$\{\w{1,100}\}"""
     r"""|[^\s"'&;,()<>{}\\]+"""
 )
@@ -68,7 +69,7 @@ _PROSE = re.compile(
 # What a value is put into, or was before: `%s`, `?`, `${DB_PASSWORD}`, `****`.
 _PLACEHOLDER = re.compile(r"%s|%\(\w+\)s|\$\d{1,2}|\?|\*+|x{3,}|\$\{?[A-Z_]{3,}(?:\}|$)|\.{3}|…", re.ASCII)
 # Names whose value is never a word about it. A bare `pass` counts as well as it permits.
-_STRICT = re.compile("pass.|pwd|cvv|cvc", _FLAGS)
+_STRICT = re.compile("pass.|pwd|cvv|cvc|key", _FLAGS)
 
 # The beginnings that vendors give their tokens: what RE2 looks for, and what follows. Their case counts.
 _TOKENS: Final = (
@@ -137,6 +138,12 @@ _SHAPES: Final = (
         r"(?:docker|podman|helm) login",
         r"""(?i)(\b(?:docker|podman|helm) login (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
     ),
+    (
+        r"mongo[a-z]* [^\n]*-p",
+        r"""(?i)(\bmongo(?:sh|dump|restore|export|import)? (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
+    ),
+    # SQL: `WITH PASSWORD 'x'`.
+    (r"identified by", r"""(?i)(\b(?:identified by|password) ["'])[^"'\n]{1,200}(?=["'])"""),
     (r"redis-cli", r"""(?i)(\bredis-cli (?:[^\n|;&]{0,300}? )?-a ?)["']?[^\s"']+"""),
 )
 _HEADER = (
@@ -229,7 +236,9 @@ class _Compiled:
             rf"(?<!\S)--?(?P<name>[a-z][\w-]{{1,60}})\s{{1,4}}(?!-)(?P<value>{_VALUE})", _FLAGS
         )
         self.element = re.compile(
-            r"<(?:\w{1,40}:)?(?P<name>[\w.-]{1,80})(?:\s[^<>]{0,200})?>(?P<value>[^<]{1,2000})</", _FLAGS
+            r"(?:<|&lt;)(?:\w{1,40}:)?(?P<name>[\w.-]{1,80})(?:\s[^<>]{0,200}?)?(?:>|&gt;)(?:<!\[CDATA\[)?"
+            r"(?P<value>[^<]{1,2000}?)(?:\]\]>)?(?:<|&lt;)/",
+            _FLAGS,
         )
         self.pair = re.compile(
             rf"""(?:name|key)\\{{0,8}}["']?\s?[=:]\s?\\{{0,8}}["'](?P<name>[\w.-]{{1,80}})\\{{0,8}}["'],?\s{{1,4}}"""

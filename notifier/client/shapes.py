@@ -59,13 +59,13 @@ _VALUE = (
 )
 _TO = r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|:)\s{0,8}"""
 # Words that follow a secret's name in a sentence about it. `(using password: YES)` is MySQL's.
-_PROSE = re.compile(
+_WORD = (
     "an?|and|are|as|at|attempt|be|been|cannot|can|empty|ensure|expected|expired|failed|false|field|for|from|given|has|if|in"
     "|incorrect|instead|invalid|is|it|length|may|mismatch|missing|must|needs|nil|no|none|not|null|of|on|or|option|please"
     "|redacted|refused|rejected|required|requires|should|string|the|this|to|too|true|undefined|unknown|unset|use|value"
-    "|was|when|will|with|wrong|yes|your",
-    _FLAGS,
+    "|was|when|will|with|wrong|yes|your|ok|str|bytes|int|bool|optional|any|secretstr"
 )
+_PROSE = re.compile(_WORD, _FLAGS)
 # What a value is put into, or was before: `%s`, `?`, `${DB_PASSWORD}`, `****`.
 _PLACEHOLDER = re.compile(r"%s|%\(\w+\)s|\$\d{1,2}|\?|\*+|x{3,}|\$\{?[A-Z_]{3,}(?:\}|$)|\.{3}|…", re.ASCII)
 # Names whose value is never a word about it. A bare `pass` counts as well as it permits.
@@ -148,6 +148,7 @@ _SHAPES: Final = (
 )
 _HEADER = (
     r"""((?:authori[sz]ation|cookie)(?:\\{0,8}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,8}["'])?)"""
+    rf"""(?!(?:{_WORD})(?:[\s.,;:)"'\]}}]|$))"""
     r"""[^\s"'\\][^"'\r\n\\]*(?:(?<==)\\{0,8}"[^"\r\n]*"[^"'\r\n\\]*)*"""
 )
 
@@ -281,13 +282,16 @@ def _is_prose(found: re.Match[str], text: str) -> bool:
     word = bare.rstrip(".,:!?)]}\\\"'")
     if not word or bare.startswith("scrubbed") or _PROSE.fullmatch(word) or _PLACEHOLDER.fullmatch(bare):
         return True
-    # Code: `password = ask()`, `token=token`, `secret=self.secret`.
-    if text[found.end("value") :][:1] == "(" or word == name or word.endswith(f".{name}"):
+    # Code: `password = ask()`, `self.token=token`, `{token!r}`.
+    variable = word.partition("!")[0] if value.startswith("{") else word
+    if text[found.end("value") :][:1] == "(" or variable.rpartition(".")[2] == name.rpartition(".")[2]:
         return True
     if name.lower() == "pass" and word.isdecimal():
         return True
     if _STRICT.search(name):
         return False
+    if word.isdecimal() and len(word) <= 5:
+        return True
     loose = len(word) <= 3 or (value == bare and len(bare) < 20 and not any(char.isdigit() for char in bare))
     return loose and text[found.end("name") : found.start("value")].rstrip().endswith(":")
 

@@ -16,6 +16,7 @@ from notifier.domain.incident import Incident, State
 from notifier.domain.message import ActionLink, Message, Standing, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant, words
+from notifier.policy.fingerprint import told_in
 
 # The project of the first key: where there is but one, its name says nothing.
 DEFAULT_PROJECT = "default"
@@ -268,8 +269,11 @@ def where(incident: Incident) -> tuple[tuple[str, str], ...]:
 
 
 def top_frame(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The innermost frame of the application's own code, else the innermost; frames come outermost first."""
-    exception = event.get("exception") if isinstance(event, Mapping) else None
+    """The innermost frame of the application's own code, else the innermost; frames come outermost first.
+
+    It is a frame of the exception that the title tells of.
+    """
+    exception = told_in(event)
     frames = exception.get("frames") if isinstance(exception, Mapping) else None
     usable = [one for one in frames if isinstance(one, Mapping)] if isinstance(frames, Sequence) else []
     own = [one for one in usable if one.get("in_app") is True]

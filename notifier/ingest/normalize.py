@@ -302,14 +302,14 @@ def _web_links(links: list[Link], warnings: list[str]) -> list[Link]:
 
 def _told(exception: Failure) -> Failure:
     """The exception that title, label and fingerprint speak of."""
-    told = fingerprint.unwrapped(exception)
+    told = fingerprint.told_of(exception)
     assert isinstance(told, Failure)
     return told
 
 
 def _title(posted: Posted, failure: Failure | None) -> str:
     said = None if failure is None else failure.message
-    line = _line(said or posted.message or "")
+    line = _line(fingerprint.spoken(said or posted.message or ""))
     if failure is not None and failure.type is not None:
         line = f"{_line(failure.type)}: {line}" if line else _line(failure.type)
     line = line or ("resolved" if posted.status == "resolved" else "(no message)")

@@ -1,8 +1,6 @@
-"""The identity of a problem: the default fingerprint, and the sender's own (DESIGN 4.1).
+"""The default fingerprint as it was in version 1, frozen: by it an upgrade finds the incidents of that time.
 
-The default is made of the service, the exception's type, and the in-app frames' file and function; where there are no
-such frames, of what the messages say with everything that varies masked. Line numbers never count. Project and
-environment are not part of it: an incident's identity has them anyway.
+Nothing here is mended. It goes when no release of that time can be upgraded any more.
 """
 
 from __future__ import annotations
@@ -11,36 +9,12 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Protocol
+
+from notifier.policy.fingerprint.failures import Failure, Frame
 
 VERSION = 1
-"""Part of every default fingerprint: a change of the rules opens new incidents, it never merges old ones."""
 
 _MASKED_CHARS = 1_000
-
-
-class Frame(Protocol):
-    """One frame of a traceback; `in_app` is None where the sender did not say."""
-
-    @property
-    def file(self) -> str | None: ...
-    @property
-    def function(self) -> str | None: ...
-    @property
-    def in_app(self) -> bool | None: ...
-
-
-class Failure(Protocol):
-    """An exception as reported, frames outermost first."""
-
-    @property
-    def type(self) -> str | None: ...
-    @property
-    def message(self) -> str | None: ...
-    @property
-    def frames(self) -> Sequence[Frame]: ...
-    @property
-    def cause(self) -> Failure | None: ...
 
 
 # Exceptions that only carry another one: type, and how the message begins. Starlette raises the first from a
@@ -67,19 +41,19 @@ def compute(
     return _combined(own, _default(service, message, exception))
 
 
-def uses_default(given: Iterable[str]) -> bool:
+def _uses_default(given: Iterable[str]) -> bool:
     """Whether the sender's list refers to the default fingerprint."""
     return any(_DEFAULT.search(element) for element in given)
 
 
-def unwrapped(exception: Failure) -> Failure:
+def _unwrapped(exception: Failure) -> Failure:
     """The exception that a person wants to hear of: a framework's wrapper gives way to its cause."""
     while exception.type in _WRAPPER_TYPES and exception.cause is not None and _is_wrapper(exception):
         exception = exception.cause
     return exception
 
 
-def masked(message: str) -> str:
+def _masked_message(message: str) -> str:
     """What a message says without what varies: numbers, hex, UUIDs, quoted strings, dates and paths."""
     return _masked(message[:_MASKED_CHARS])
 
@@ -109,15 +83,15 @@ def _placeholder(match: re.Match[str]) -> str:
 
 def _default(service: str, message: str | None, exception: Failure | None) -> str:
     if exception is None:
-        return _digest(["default", str(VERSION), service, "", "message", masked(message or "")])
-    exception = unwrapped(exception)
+        return _digest(["default", str(VERSION), service, "", "message", _masked_message(message or "")])
+    exception = _unwrapped(exception)
     parts = ["default", str(VERSION), service, exception.type or ""]
     places = _places(exception.frames)
     if places:
         parts.append("frames")
         parts.extend(places)
     else:
-        parts += ["message", masked(exception.message or ""), masked(message or "")]
+        parts += ["message", _masked_message(exception.message or ""), _masked_message(message or "")]
     return _digest(parts)
 
 
@@ -158,7 +132,7 @@ def _combined(given: tuple[str, ...], default: str) -> str:
 
 @lru_cache(maxsize=2_048)
 def _names_default(given: tuple[str, ...]) -> bool:
-    return any("{{" in element for element in given) and uses_default(given)
+    return any("{{" in element for element in given) and _uses_default(given)
 
 
 def _digest(parts: list[str]) -> str:

@@ -1,0 +1,214 @@
+"""A message with what is an instance masked, and what names the thing kept.
+
+The message is cut into words, and each is judged by itself (`words`). What stands beside it says more about a few
+(`neighbours`), and so do quotes. Nothing is remembered of earlier messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import Final
+
+from notifier.policy.fingerprint.neighbours import QUOTES, look_around, mask_details, mask_logins, word_before
+from notifier.policy.fingerprint.words import LONGEST_NAME, core_of, masked_word
+
+CHARS: Final = 1_000
+IDENTITY_CHARS: Final = 500
+"""Fewer than what is read, so that the end does not depend on how long the instances before it are."""
+
+KINDS: Final = (
+    "address", "bytes", "date", "duration", "email", "hex", "id", "ip", "mac", "number", "path", "quoted", "time",
+    "user", "uuid",
+)  # fmt: skip
+Pieces = tuple[list[str], list[str]]
+"""A message's words (at even places) and what is between them; and the same, judged."""
+
+_SPLIT: Final = re.compile(
+    r"""("[^"\n]{0,400}"|'(?:(?<!\w')|(?<=\b[bB]'))[^'\n]{0,400}'(?!\w)|`[^`\n]{0,400}`|[\s,;()\[\]{}<>|]+|["'`])"""
+).split
+_KIND: Final = rf"<(?:{'|'.join(KINDS)})>"
+_KINDS: Final = re.compile(f"({_KIND})").split
+_MASKED: Final = re.compile(_KIND).search
+# Several instances side by side, however many and however written, are one: a list has no fixed length.
+_INSTANCES: Final = re.compile(
+    rf"""{_KIND}(?:[\s,;:/|+.#_*=-]{{0,8}}(?:["'`(\[]<?{_KIND}["'`)\]]|<?{_KIND})| ?\(\))*"""
+).sub
+_MONTHS: Final = frozenset({
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Sept", "Oct", "Nov", "Dec", "January", "February",
+    "March", "April", "June", "July", "August", "September", "October", "November", "December",
+})  # fmt: skip
+_MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[a-z]{0,6}"
+_DATE: Final = re.compile(
+    r"(?:\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?\s{1,2})?"
+    rf"\b(?:\d\d?(?:st|nd|rd|th)?[ -]{_MONTH}(?:,?[ -]\d{{4}})?"
+    rf"|{_MONTH}\s{{1,2}}\d\d?(?:st|nd|rd|th)?\b(?:,?\s\d{{4}}(?!:))?)"
+    r"(?:,?(?:\s|T|\sat\s)\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?:\s?[AP]M\b)?"
+    r"(?:\s(?:GMT|UTC|[A-Z]{2,4}T|[+-]\d{4}))?(?:\s\d{4}\b(?!:))?"
+)
+# What is said under these names is a sentence, not a value; and what follows these words is a value, not a name.
+_SAYING: Final = frozenset({
+    "msg", "message", "error", "err", "desc", "description", "reason", "event", "exception", "detail", "cause",
+    "request",
+})  # fmt: skip
+_VALUED: Final = frozenset({"entry", "value", "literal", "input", "got", "received"})
+_STATUS_LINE: Final = re.compile(r"[1-5]\d\d(?: [A-Za-z][A-Za-z'-]{1,20}){1,5}").fullmatch
+_REQUEST_LINE: Final = re.compile(r"[A-Z]{3,7} \S").match
+_SENTENCE_OF_BYTES: Final = re.compile(r"(?:\d{3}[ -])?\d\.\d{1,3}\.\d{1,3} |\d{3} (?=[A-Za-z])").match
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was masked: the kind of instance, and how it was written."""
+
+    kind: str
+    text: str
+
+
+def masked(message: str, *, alone: bool = True) -> str:
+    """The message with `<kind>` for each instance. Where that leaves no word, less is masked.
+
+    `alone` says that nothing but the message tells the problem from others.
+    """
+    judged = _chosen(message[:CHARS], alone)[1]
+    text = "".join(judged)
+    if len(text) <= CHARS:
+        return text
+    ends = accumulate(map(len, judged))
+    return "".join(piece for piece, end in zip(judged, ends, strict=True) if end <= CHARS)
+
+
+@lru_cache(maxsize=2_048)
+def identity(message: str, *, alone: bool = True) -> str:
+    """What of a message is part of a fingerprint: of the instances, only that there are some."""
+    text = _INSTANCES("<>", masked(message, alone=alone)).replace("<<>", "<>")
+    return " ".join(text.split())[:IDENTITY_CHARS]
+
+
+def parts(message: str, *, alone: bool = True) -> list[Part]:
+    """What `masked` masked, in order."""
+    found: list[Part] = []
+    pieces, judged = _chosen(message[:CHARS], alone)
+    for before, after in zip(pieces, judged, strict=True):
+        if not after and before and found:
+            found[-1] = Part(found[-1].kind, found[-1].text + before)
+        elif before != after:
+            found += _aligned(before, after)
+    return found
+
+
+def _chosen(message: str, alone: bool) -> Pieces:
+    """The message's pieces before and after, masked as far as leaves a word. What holds `<kind>` was masked before."""
+    if "<" in message and _MASKED(message) is not None:
+        return [message], [message]
+    pieces, judged = _judged(message, literal=False)
+    if _says_something(judged):
+        return pieces, judged
+    pieces, judged = _judged(message, literal=True)
+    if not alone or _says_something(judged):
+        return pieces, judged
+    return [message], [message]
+
+
+def _says_something(judged: Sequence[str]) -> bool:
+    for piece in judged:
+        if piece.isalpha():
+            return True
+    return any(c.isalpha() for c in "".join(_KINDS("".join(judged))[::2]))
+
+
+def _judged(message: str, *, literal: bool) -> Pieces:
+    """`literal`: what stands in quotes is read like the rest."""
+    pieces = _SPLIT(message)
+    if _MONTHS.isdisjoint(pieces):
+        return _words(message, pieces, literal=literal)
+    return _around_dates(message, literal=literal)
+
+
+def _around_dates(message: str, *, literal: bool) -> Pieces:
+    pieces: list[str] = []
+    judged: list[str] = []
+    end = 0
+    for match in _DATE.finditer(message):
+        before, after = _text(message[end : match.start()], literal=literal)
+        pieces += [*before, match[0]]
+        judged += [*after, "<date>"]
+        end = match.end()
+    before, after = _text(message[end:], literal=literal)
+    return pieces + before, judged + after
+
+
+def _text(message: str, *, literal: bool) -> Pieces:
+    return _words(message, _SPLIT(message), literal=literal)
+
+
+def _words(message: str, pieces: list[str], *, literal: bool) -> Pieces:
+    judged = pieces[:]
+    judged[::2] = map(masked_word, pieces[::2])
+    if judged != pieces or "/" in message:
+        look_around(pieces, judged)
+    if '"' in message or "'" in message or "`" in message:
+        _read_quotes(pieces, judged, literal=literal or _shows_arguments(message))
+    if ")=(" in message:
+        mask_details(pieces, judged)
+    if " user " in message or message.startswith("user "):
+        mask_logins(pieces, judged)
+    return pieces, judged
+
+
+def _shows_arguments(message: str) -> bool:
+    """Whether it is a tuple of arguments, as Python shows an exception that has several, or a record."""
+    if message[:1] == "{":
+        return True
+    return message[:1] == "(" and (
+        message[1:2] in {"'", '"'} or (message[1:2].isdigit() and ", " in message[:10])
+    )
+
+
+def _read_quotes(pieces: list[str], judged: list[str], *, literal: bool) -> None:
+    for index in range(1, len(pieces), 2):
+        piece = pieces[index]
+        if len(piece) > 2 and piece[0] in QUOTES and piece[0] == piece[-1] and not piece.isspace():
+            judged[index] = _quoted(piece, pieces[index - 1], word_before(pieces, index + 1), literal=literal)
+
+
+def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
+    """What stands in quotes: one word is a name or an instance by itself, a sentence is a value unless it speaks."""
+    quote, inner = piece[0], piece[1:-1]
+    if attached in {"b", "B"}:
+        return _bytes(quote, inner)
+    named = core_of(before).rstrip("=").rpartition("=")[2].lower()
+    if named in _VALUED and not literal:
+        return "<quoted>"
+    if inner.isspace() or _STATUS_LINE(inner):
+        return piece
+    if literal or named in _SAYING or _REQUEST_LINE(inner) or " " not in inner:
+        inner = "".join(_text(inner, literal=False)[1])
+        if len(inner) <= LONGEST_NAME or " " in inner or "<" in inner:
+            return f"{quote}{inner}{quote}"
+    return "<quoted>"
+
+
+def _bytes(quote: str, inner: str) -> str:
+    """Bytes are a value, but for a mail server's reply."""
+    code = _SENTENCE_OF_BYTES(inner)
+    if code is None:
+        return "<bytes>"
+    return f"{quote}{code[0]}{''.join(_text(inner[code.end() :], literal=False)[1])}{quote}"
+
+
+def _aligned(before: str, after: str) -> Iterator[Part]:
+    """The instances of one piece, found between what was kept."""
+    cut = _KINDS(after)
+    place = len(cut[0])
+    for position in range(1, len(cut), 2):
+        kept = cut[position + 1]
+        last = position + 2 >= len(cut)
+        end = len(before) - len(kept) if last else before.find(kept, place + 1) if kept else place + 1
+        if end < place:
+            end = len(before)
+        yield Part(cut[position][1:-1], before[place:end])
+        place = end + len(kept)

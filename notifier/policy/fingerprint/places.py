@@ -1,0 +1,115 @@
+"""Where in an application's code something failed, without the machine, the build and the interpreter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from notifier.policy.fingerprint.failures import Frame
+from notifier.policy.fingerprint.words import masked_word
+
+# What lies below these is a library, or the interpreter's own, wherever it is installed.
+_LIBRARIES: Final = re.compile(
+    r"/(?:site-packages|dist-packages|node_modules)/|(?:^|/)(?:lib|lib64|Lib|Frameworks|\.pyenv)/(?:[^/]{1,64}/){0,8}?"
+    r"(?:python\d(?:\.\d{1,2})?|\d\.\d{1,2})/|/go/(?:src|pkg/mod)/|/gems/|^node:|^<frozen|^internal/|[\\/]Lib[\\/]"
+).search
+_ROOTS: Final = re.compile(
+    r".*/(?:site-packages|dist-packages|node_modules|gems|python\d\.\d{1,2}|installed_wheels/[^/]{1,128}/[^/]{1,256}\.whl"
+    r"|[^/]{1,128}\.(?:egg|whl|pex|jar!?|zip|pyz)|pkg/mod|go/src|releases/[^/]{1,128}|(?:home|Users)/[^/]{1,128})/",
+    re.DOTALL,
+).match
+_INSTALLED: Final = re.compile(
+    r"/(?:usr/src/app|app|var/task|workspace|code|srv/app|opt/app|home/site/wwwroot|tmp/_MEI[^/]{1,64})/"
+).match
+_ORIGIN: Final = re.compile(r"[a-z][\w+.-]{1,30}://[^/]{0,255}/(?:\./)?").match
+_BUNDLED: Final = re.compile(r"[.-][\w-]{8}(?=\.(?:m?js|css)$)").search
+_INLINED: Final = ("<listcomp>", "<dictcomp>", "<setcomp>")
+_SYNTHETIC: Final = re.compile(r"\$|Accessor\d|0x|<").search
+_DIGITS: Final = re.compile(r"(?:0x)?[0-9a-f]*\d[0-9a-f]*").sub
+_INSTANCE: Final = re.compile(r"<(?:number|id|uuid|hex|date|time|duration|email|ip)>").search
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A frame, and whether the fingerprint is made of it."""
+
+    file: str | None
+    function: str | None
+    used: bool
+
+
+def of(frames: Sequence[Frame]) -> list[str]:
+    """Each place once, in the order of its first appearance: recursion of any period and depth is the same problem."""
+    chosen = _chosen(frames)
+    return list(dict.fromkeys(_place(frame.file or "", frame.function or "") for frame in chosen))
+
+
+def explained(frames: Sequence[Frame]) -> list[Place]:
+    """Every frame, in order."""
+    chosen = {id(frame) for frame in _chosen(frames)}
+    return [Place(frame.file, frame.function, id(frame) in chosen) for frame in frames]
+
+
+def _chosen(frames: Sequence[Frame]) -> list[Frame]:
+    """Frames that the sender marked count; where it marked none, those that are no library's.
+
+    A comprehension is a frame of its own in some interpreters only.
+    """
+    own = [frame for frame in frames if frame.in_app and (frame.file or frame.function)]
+    if not own:
+        unmarked = (frame for frame in frames if frame.in_app is None and (frame.file or frame.function))
+        own = [frame for frame in unmarked if not _of_library(frame.file or "")]
+    return [frame for frame in own if not (frame.function or "").endswith(_INLINED)] or own
+
+
+@lru_cache(maxsize=4_096)
+def _of_library(file: str) -> bool:
+    return _LIBRARIES(file.replace("\\", "/")) is not None
+
+
+@lru_cache(maxsize=4_096)
+def _place(file: str, function: str) -> str:
+    return f"{stable_file(file)}\n{stable_function(function)}"
+
+
+def stable_file(file: str) -> str:
+    """The path below where the code was put, its hashes and numbers of releases masked."""
+    path = re.sub(r"^[A-Za-z]:", "", file.replace("\\", "/"))
+    if path.startswith("<"):
+        return _DIGITS("<number>", path)
+    origin = _ORIGIN(path)
+    if origin is not None:
+        path = path[origin.end() :].partition("?")[0].partition("#")[0]
+    root = _ROOTS(path)
+    if root is not None:
+        path = path[root.end() :]
+    installed = _INSTALLED(path)
+    if installed is not None:
+        path = path[installed.end() :]
+    bundled = _BUNDLED(path)
+    if bundled is not None and _is_hash(bundled[0][1:]):
+        path = path[: bundled.start()] + path[bundled.end() :]
+    segments = [masked_word(segment) if segment else segment for segment in path.split("/")]
+    # What lies above a numbered folder is where this release was put.
+    last = max((i for i, segment in enumerate(segments[:-1]) if _is_release(segment)), default=-1)
+    return "/".join(segments[last + 1 :]) if path.startswith("/") else "/".join(segments)
+
+
+def _is_release(segment: str) -> bool:
+    return _INSTANCE(segment) is not None
+
+
+def _is_hash(name: str) -> bool:
+    return any(c.isdigit() for c in name) or sum(map(str.isupper, name)) > 2
+
+
+def stable_function(function: str) -> str:
+    """The name without what a compiler numbered."""
+    for inlined in _INLINED:
+        function = function.removesuffix(f".<locals>.{inlined}")
+    if _SYNTHETIC(function) is None:
+        return function
+    return _DIGITS("<number>", function)

@@ -128,7 +128,7 @@ def test_log_records(notifier: Notifier, memory: MemoryTransport) -> None:
         log.removeHandler(handler)
     first, second, third = memory.events
     assert (first["message"], first["severity"]) == ("disk /var is at 91 %", "warning")
-    assert first["fingerprint"] == ["log", "tests.log_records", "disk %s is at %d %%"]
+    assert first["fingerprint"] == ["log", "billing", "tests.log_records", "disk %s is at %d %%"]
     assert second["severity"] == "critical"
     assert "fingerprint" not in second
     assert third["message"] == "%d"

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from notifier.cli import demo, events, explain, files, hold, keys, lists, probes, silences, stats
+from notifier.cli import demo, events, explain, files, grouping, hold, keys, lists, probes, silences, stats
 from notifier.cli.options import Parser
 from notifier.cli.session import Exit, Failure, Session
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
@@ -50,6 +50,7 @@ def parser() -> Parser:
     lists.add(commands)
     silences.add(commands)
     explain.add(commands)
+    grouping.add(commands)
     stats.add(commands)
     hold.add(commands)
     files.add_backup(commands)

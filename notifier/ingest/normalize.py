@@ -181,6 +181,13 @@ class Normalizer:
         )
 
 
+def of_one(raw: bytes) -> tuple[Posted, str]:
+    """One event that is not kept, scrubbed and within the limits, and its title. `Refused` if it cannot be read."""
+    posted, _ = tolerant.read(raw)
+    _required(posted)
+    return posted, _title(posted, None if posted.exception is None else _told(posted.exception))
+
+
 def _content(posted: Posted, project: str) -> _Content:
     service = _required(posted)
     warnings: list[str] = []

@@ -128,6 +128,7 @@ def test_the_document_names_every_call_of_the_contract(service: Service) -> None
         ("GET", "/v1/channels"),
         ("POST", "/v1/channels/{}/test"),
         ("POST", "/v1/routes/test"),
+        ("POST", "/v1/fingerprint"),
         ("GET", "/v1/stats"),
         ("GET", "/v1/keys"),
         ("POST", "/v1/keys"),

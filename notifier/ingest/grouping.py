@@ -1,0 +1,38 @@
+"""How an event would be grouped: read as one that is posted, and not kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from notifier.domain.event import Rejection
+from notifier.ingest.batch import Malformed, split
+from notifier.ingest.fields import Refused
+from notifier.ingest.normalize import of_one
+from notifier.policy.fingerprint.explanation import Explanation, explain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """The incident's title, and what its fingerprint is made of."""
+
+    title: str
+    explanation: Explanation
+
+
+def grouping(body: bytes, content_type: str | None) -> Grouping | Rejection:
+    """The grouping of the one event in a body. `Malformed` if it holds several, or none."""
+    batch = split(body, content_type)
+    if not batch.single:
+        raise Malformed("the body is a list: send one event as a JSON object")
+    try:
+        posted, title = of_one(bytes(batch.items[0]))
+    except Refused as refused:
+        return Rejection(path=refused.path, message=refused.message)
+    assert posted.service is not None
+    found = explain(
+        service=posted.service,
+        message=posted.message,
+        exception=posted.exception,
+        given=posted.fingerprint or (),
+    )
+    return Grouping(title=title, explanation=found)

@@ -1,0 +1,123 @@
+"""`/v1/fingerprint`: the same reading as of an event that is posted, explained, and nothing kept."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from notifier.api.grouping import FingerprintAnswer
+from notifier.ingest.normalize import Accepted, Normalizer
+from notifier.policy.fingerprint import VERSION
+from tests.api.conftest import Desk
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
+
+CAUSE = {
+    "type": "TimeoutError",
+    "message": "order 1842 timed out after 30s",
+    "frames": [
+        {"file": "shop/tasks.py", "function": "charge", "in_app": True},
+        {"file": "httpx/_client.py", "function": "send", "in_app": False},
+    ],
+}
+EVENT = {
+    "service": "billing",
+    "exception": {"type": "RetryError", "message": "gave up", "cause": CAUSE},
+}
+
+
+async def test_it_says_which_exception_which_frames_and_what_was_masked(desk: Desk) -> None:
+    """All fields of the contract, no other."""
+    answer = await desk.post("/v1/fingerprint", EVENT, key="reader")
+    assert answer.status_code == 200
+    document = answer.json()
+    FingerprintAnswer.model_validate(document)
+    assert len(document.pop("fingerprint")) == 32
+    assert document == {
+        "version": VERSION,
+        "given": False,
+        "title": "TimeoutError: order 1842 timed out after 30s",
+        "exception": "TimeoutError",
+        "frames": [
+            {"file": "shop/tasks.py", "function": "charge", "used": True},
+            {"file": "httpx/_client.py", "function": "send", "used": False},
+        ],
+        "message": {
+            "text": "order 1842 timed out after 30s",
+            "masked": "order <number> timed out after <duration>",
+            "parts": [{"kind": "number", "text": "1842"}, {"kind": "duration", "text": "30s"}],
+        },
+        "override": ["billing", "TimeoutError", "shop/tasks.py:charge"],
+    }
+
+
+async def test_it_is_the_fingerprint_of_the_incident(desk: Desk) -> None:
+    """What is explained is what an event that is posted gets; and explaining stores nothing."""
+    event = {"service": "billing", "message": "could not charge order 1842"}
+    explained = (await desk.post("/v1/fingerprint", event)).json()
+    normalizer = Normalizer(max_event_bytes=10_000, new_id=lambda: "id")
+    body = json.dumps(event).encode()
+    item = normalizer.parse(body, None, project="default", received_at=0, sent_at=None).items[0]
+    assert isinstance(item, Accepted)
+    assert (item.event.fingerprint, item.event.title) == (explained["fingerprint"], explained["title"])
+    assert explained["override"] == ["billing", "could not charge order <number>"]
+    assert (await desk.get("/v1/incidents")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "override"), [(["db-down"], ["db-down"]), (["{{ default }}", "eu"], ["{{ default }}", "eu"])]
+)
+async def test_a_senders_own_list_is_said_to_be_given(
+    desk: Desk, given: list[str], override: list[str]
+) -> None:
+    """What it is made of otherwise is shown all the same."""
+    document = (await desk.post("/v1/fingerprint", {**EVENT, "fingerprint": given})).json()
+    assert (document["given"], document["override"]) == (True, override)
+    assert document["exception"] == "TimeoutError"
+    plain = (await desk.post("/v1/fingerprint", EVENT)).json()
+    assert document["fingerprint"] != plain["fingerprint"]
+
+
+async def test_secrets_are_scrubbed(desk: Desk) -> None:
+    """Also of an event that is not kept."""
+    event = {
+        "service": "s",
+        "message": "login with password=hunter2x9 failed",
+        "labels": {"token": "hunter2x9"},
+    }
+    answer = await desk.post("/v1/fingerprint", event)
+    assert answer.status_code == 200
+    assert "hunter2" not in answer.text
+
+
+async def test_it_takes_what_events_take_and_one_of_them(desk: Desk) -> None:
+    """Gzip and any or no JSON content type; a list, half an event and too much are refused in words."""
+    body = json.dumps(EVENT).encode()
+    for content, headers in (
+        (gzip.compress(body), {b"content-encoding": b"gzip"}),
+        (body, {}),
+        (body, {b"content-type": b"application/json; charset=utf-8"}),
+        (b"\xef\xbb\xbf" + body, {}),
+    ):
+        answer = await desk.http.post(
+            "/v1/fingerprint", content=content, headers={**desk.headers("reader"), **headers}
+        )
+        assert answer.status_code == 200, (headers, answer.text)
+    for content, status, path in (
+        (b"[" + body + b"]", 422, ""),
+        (body + b"\n" + body, 422, ""),
+        (b"", 422, ""),
+        (b'{"message": "x"}', 422, "service"),
+        (b'{"service": "s"}', 422, "message"),
+        (b'{"service": "s", "message": 1}', 422, "message"),
+    ):
+        answer = await desk.http.post("/v1/fingerprint", content=content, headers=desk.headers("reader"))
+        assert answer.status_code == status, content
+        assert [error["path"] for error in answer.json()["errors"]] == [path]
+    large = json.dumps({"service": "s", "message": "x" * 300_000}).encode()
+    answer = await desk.http.post("/v1/fingerprint", content=large, headers=desk.headers("reader"))
+    assert answer.status_code == 413
+    xml = {**desk.headers("reader"), b"content-type": b"application/xml"}
+    assert (await desk.http.post("/v1/fingerprint", content=body, headers=xml)).status_code == 415

@@ -6,14 +6,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.event import Event
+from notifier.domain.time import DAY, MINUTE, Duration, Instant
 from notifier.ingest.quota import Quota
 from notifier.store import intake
-from notifier.store.database import Database
-from notifier.store.intake import Committed, Intake, Stored
+from notifier.store.database import Database, Tx
+from notifier.store.intake import Committed, Intake, Stored, Upgrade
 from notifier.telemetry.metrics import Metrics
 
 EVENTS_PER_COMMIT = 1_000
@@ -30,6 +31,25 @@ class _Submission:
     future: asyncio.Future[Sequence[Stored]]
 
 
+class UpgradeWatch:
+    """Whether incidents of the first fingerprint rules are left. Looked up once a minute, on the way of a commit."""
+
+    def __init__(self, auto_resolve: Callable[[], Duration]) -> None:
+        self._auto_resolve = auto_resolve
+        self._looked: Instant | None = None
+        self._is_under_way = False
+
+    def look(self, tx: Tx) -> Upgrade | None:
+        """What a commit must know of it; None: nothing."""
+        if self._looked is None or tx.now - self._looked >= MINUTE:
+            self._is_under_way = intake.is_under_way(tx, self._since(tx))
+            self._looked = tx.now
+        return Upgrade(since=self._since(tx)) if self._is_under_way else None
+
+    def _since(self, tx: Tx) -> Instant:
+        return tx.now - self._auto_resolve()
+
+
 class GroupCommit:
     """Takes what has come while the last commit ran, up to 1,000 events, and commits it as one."""
 
@@ -41,12 +61,14 @@ class GroupCommit:
         new_incidents: Quota,
         metrics: Metrics,
         max_size: int | None = None,
+        auto_resolve: Callable[[], Duration] = lambda: DAY,
     ) -> None:
         self._database = database
         self._new_id = new_id
         self._new_incidents = new_incidents
         self._metrics = metrics
         self._max_size = max_size
+        self._upgrade = UpgradeWatch(auto_resolve)
         self._queue: list[_Submission] = []
         self._events = 0
         self._bytes = 0
@@ -129,8 +151,13 @@ class GroupCommit:
         now = self._database.now()
         room = {submission.key: self._new_incidents.room(submission.key, now) for submission in batch}
         work = Intake(events=events, keys=keys, room=room, new_id=self._new_id, max_size=self._max_size)
+
+        def commit(tx: Tx) -> Committed:
+            upgrade = self._upgrade.look(tx)
+            return intake.commit(tx, work if upgrade is None else replace(work, upgrade=upgrade))
+
         started = time.perf_counter()
-        committed = await self._database.write(lambda tx: intake.commit(tx, work), essential=False)
+        committed = await self._database.write(commit, essential=False)
         self._metrics.commit_seconds.observe(time.perf_counter() - started)
         self._metrics.commit_events.observe(len(events))
         return committed

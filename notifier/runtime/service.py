@@ -266,6 +266,7 @@ def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: 
             new_incidents=new_incidents,
             metrics=metrics,
             max_size=settings.database.max_size,
+            auto_resolve=lambda: present.now.settings.auto_resolve,
         ),
         events_quota=Quota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per),
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),

@@ -56,11 +56,44 @@ def find_resolved(dialect: Dialect) -> sa.ClauseElement:
     return found if dialect == "sqlite" else found.order_by(*_STANDING[:3]).with_for_update(of=incidents)
 
 
+def _of_first_version() -> sa.ColumnElement[bool]:
+    """Incidents that an identity of the present rules may go on: unresolved, or resolved since a moment."""
+    since = sa.bindparam("since", type_=Big)
+    lately = sa.or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= since)
+    return sa.and_(incidents.c.version == sa.literal_column("1"), lately)
+
+
+def any_of_first_version(dialect: Dialect) -> sa.ClauseElement:
+    del dialect
+    return sa.select(incidents.c.number).where(_of_first_version()).limit(1)
+
+
+def find_of_first_version(dialect: Dialect) -> sa.ClauseElement:
+    """Unresolved ones first, of those the newest first."""
+    rows = unfold(dialect, "identities", _IDENTITY)
+    found = (
+        sa.select(*_STANDING)
+        .select_from(rows.join(incidents, sa.and_(_is(rows), _of_first_version())))
+        .order_by(incidents.c.resolved_at.is_not(None), incidents.c.number.desc())
+    )
+    return found if dialect == "sqlite" else found.with_for_update(of=incidents)
+
+
+def take_over(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "taken", [("number", Big), ("fingerprint", Text), ("version", Big)])
+    return (
+        sa.update(incidents)
+        .values(fingerprint=rows.c.fingerprint, version=rows.c.version)
+        .where(incidents.c.number == rows.c.number)
+    )
+
+
 _NEW = [
     incidents.c.id, incidents.c.project, incidents.c.environment, incidents.c.fingerprint, incidents.c.closed,
     incidents.c.state, incidents.c.title, incidents.c.severity, incidents.c.labels, incidents.c.varying,
     incidents.c.count, incidents.c.late, incidents.c.opened_at, incidents.c.first_seen, incidents.c.last_seen,
     incidents.c.previous_id, incidents.c.attention_at, incidents.c.waiting, incidents.c.routed, incidents.c.quiet_since,
+    incidents.c.version,
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from notifier.domain.event import Event, Severity
 from notifier.domain.incident import State
 from notifier.domain.time import MINUTE
 from notifier.policy import lifecycle
+from notifier.policy.fingerprint import VERSION
 from notifier.policy.lifecycle import Fold, Standing
 from notifier.store import ledger
 from notifier.store.compiled import execute
@@ -29,6 +30,7 @@ from notifier.store.intake.statements import (
     update_incidents,
     upsert_tallies,
 )
+from notifier.store.intake.upgrade import Claim, Upgrade, taken_over
 from notifier.store.rows import pack, text
 from notifier.store.schema import OPEN
 from notifier.store.sizes import bytes_in_use
@@ -67,6 +69,7 @@ class Intake:
     room: Mapping[str, int]
     new_id: Callable[[], str]
     max_size: int | None = None
+    upgrade: Upgrade | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +158,8 @@ class _Work:
                 run.append(index)
         identities = sorted(runs)
         standing = _standing(self.tx, identities)
+        if self.intake.upgrade is not None and len(standing) < len(identities):
+            standing |= self._continued(self.intake.upgrade, runs, standing)
         later: list[int] = []
         new: list[tuple[list[int], Fold]] = []
         changed: list[tuple[list[int], Fold]] = []
@@ -176,6 +181,15 @@ class _Work:
         self._insert(new)
         self._update(changed)
         return sorted(later)
+
+    def _continued(
+        self, upgrade: Upgrade, runs: Mapping[Identity, Sequence[int]], standing: Mapping[Identity, object]
+    ) -> dict[Identity, tuple[Standing | None, Standing | None]]:
+        """New identities that go on incidents which the first rules had told apart; the first to come is first."""
+        missing = [one for one in runs if one not in standing and runs[one][0] not in self._overflowed]
+        claims = [Claim(identity=one, events=[self.events[i] for i in runs[one]]) for one in missing]
+        taken = taken_over(self.tx, claims, upgrade)
+        return {identity: _side(_standing_of(row)) for identity, row in taken.items()}
 
     def _overflow(self, run: Sequence[int]) -> bool:
         """Whether a new cause is one too many; its events are then counted on their service's one incident."""
@@ -203,7 +217,7 @@ class _Work:
                 id_, first.project, first.environment, first.fingerprint, OPEN, fold.state.value, first.title,
                 fold.severity.value, text(fold.labels), text(fold.varying) if fold.varying else "[]",
                 len(fold.counted), 0, now, fold.first_seen, fold.last_seen, fold.previous_id, now, 0, 0,
-                fold.last_seen,
+                fold.last_seen, VERSION,
             ))  # fmt: skip
         numbers = {
             row.id: row.number for row in execute(self.tx, insert_incidents, {"incidents": pack(rows)})
@@ -302,6 +316,10 @@ def _standing(
         for row in execute(tx, find_resolved, {"identities": pack(missing)}):
             found[row.project, row.environment, row.fingerprint] = (None, _standing_of(row))
     return found
+
+
+def _side(standing: Standing) -> tuple[Standing | None, Standing | None]:
+    return (None, standing) if standing.state is State.RESOLVED else (standing, None)
 
 
 def _standing_of(row: Any) -> Standing:

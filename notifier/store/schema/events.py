@@ -46,6 +46,8 @@ incidents = Table(
     Column("routed", sa.SmallInteger, nullable=False, server_default="0"),
     # `last_seen` as auto-resolve last knew it; moved only when it looks, so that an event costs no index update.
     Column("quiet_since", Big, nullable=False),
+    # Of the rules that made the fingerprint. What was stored before there were several is of the first.
+    Column("version", sa.SmallInteger, nullable=False, server_default="1"),
     # One index answers both "the one that is not resolved" (closed = 0) and "the newest resolved one".
     UniqueConstraint("project", "environment", "fingerprint", "closed", name="uq_incidents_identity"),
     sqlite_autoincrement=True,
@@ -56,6 +58,10 @@ Index("ix_incidents_quiet", incidents.c.quiet_since, sqlite_where=incidents.c.cl
       postgresql_where=incidents.c.closed == OPEN)  # fmt: skip
 Index("ix_incidents_resolved", incidents.c.resolved_at, sqlite_where=incidents.c.resolved_at.is_not(None),
       postgresql_where=incidents.c.resolved_at.is_not(None))  # fmt: skip
+# What an upgrade may still have to find; empty some time after it.
+Index("ix_incidents_first_version", incidents.c.resolved_at,
+      sqlite_where=incidents.c.version == sa.literal_column("1"),
+      postgresql_where=incidents.c.version == sa.literal_column("1"))  # fmt: skip
 Index("ix_incidents_acknowledged", incidents.c.acknowledged_until,
       sqlite_where=incidents.c.acknowledged_until.is_not(None),
       postgresql_where=incidents.c.acknowledged_until.is_not(None))  # fmt: skip

@@ -269,12 +269,8 @@ def where(incident: Incident) -> tuple[tuple[str, str], ...]:
 
 
 def top_frame(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The innermost frame of the application's own code, else the innermost; frames come outermost first.
-
-    It is a frame of the exception that the title tells of.
-    """
-    exception = told_in(event)
-    frames = exception.get("frames") if isinstance(exception, Mapping) else None
+    """The innermost own frame, else the innermost, of the exception that is told of; frames come outermost first."""
+    frames = (told_in(event) or {}).get("frames")
     usable = [one for one in frames if isinstance(one, Mapping)] if isinstance(frames, Sequence) else []
     own = [one for one in usable if one.get("in_app") is True]
     return (own or usable)[-1] if usable else None

@@ -272,8 +272,7 @@ def top_frame(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The innermost own frame, else the innermost, of the exception that is told of; frames come outermost first."""
     frames = (told_in(event) or {}).get("frames")
     usable = [one for one in frames if isinstance(one, Mapping)] if isinstance(frames, Sequence) else []
-    own = [one for one in usable if one.get("in_app") is True]
-    return (own or usable)[-1] if usable else None
+    return next(reversed([one for one in usable if one.get("in_app") is True] or usable), None)
 
 
 def asides(message: Message) -> tuple[str, ...]:

@@ -5,6 +5,7 @@
     uv run python -m tests.bench --rows single,idle # some of: single batches idle storm ready million
     uv run --group bench python -m tests.bench client   # an application with the client, beside sentry-sdk and others
     uv run python -m tests.bench profile            # where the time goes while events come in, ten seconds
+    uv run python -m tests.bench grouping FOLDER    # how well the messages of a labelled log benchmark are grouped
 
 It prints one Markdown table, and under it what is needed to judge it. Figures of one run only compare with each other:
 the servers take turns slice by slice, on one core, while the load runs on another. Alertmanager takes part where
@@ -31,7 +32,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import clients, hotspots, million, rows
+from tests.bench import clients, grouping, hotspots, million, rows
 from tests.bench.clients import Work
 from tests.bench.machine import cores, fsync_seconds, pinned
 from tests.bench.report import milliseconds
@@ -88,7 +89,12 @@ def _arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", nargs="?", choices=("measure", "client", "profile"), default="measure")
+    parser.add_argument(
+        "command", nargs="?", choices=("measure", "client", "profile", "grouping"), default="measure"
+    )
+    parser.add_argument(
+        "labelled", nargs="?", type=Path, metavar="FOLDER", help="grouping: of a labelled benchmark"
+    )
     parser.add_argument("--quick", action="store_true", help="short slices, 20,000 fingerprints")
     parser.add_argument("--rows", type=_rows, default=tuple(ROWS), help=f"of {','.join(ROWS)}")
     parser.add_argument("--rounds", type=int, help="slices of each server")
@@ -178,10 +184,17 @@ async def _client(arguments: argparse.Namespace) -> None:
     print(f"\n- {used.words}; {_versions()}")
 
 
+async def _grouping(arguments: argparse.Namespace) -> None:
+    if arguments.labelled is None:
+        raise Broken("grouping wants a folder: that of a labelled log benchmark, with its *.tsv.gz files")
+    print(grouping.report(arguments.labelled))
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], Awaitable[None]]] = {
     "measure": _measure,
     "client": _client,
     "profile": _profile,
+    "grouping": _grouping,
 }
 
 

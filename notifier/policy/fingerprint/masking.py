@@ -54,7 +54,19 @@ _SAYING: Final = frozenset({
     "msg", "message", "error", "err", "desc", "description", "reason", "event", "exception", "detail", "cause",
     "request",
 })  # fmt: skip
-_VALUED: Final = frozenset({"entry", "value", "literal", "input", "got", "received"})
+_VALUED: Final = (
+    "entry",
+    "value",
+    "literal",
+    "input",
+    "got",
+    "received",
+    "float",
+    "integer",
+    "uuid",
+    "date",
+    "boolean",
+)
 _STATUS_LINE: Final = re.compile(r"[1-5]\d\d(?: [A-Za-z][A-Za-z'-]{1,20}){1,5}").fullmatch
 _REQUEST_LINE: Final = re.compile(r"[A-Z]{3,7} \S").match
 _SENTENCE_OF_BYTES: Final = re.compile(r"(?:\d{3}[ -])?\d\.\d{1,3}\.\d{1,3} |\d{3} (?=[A-Za-z])").match
@@ -181,7 +193,7 @@ def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
     if attached in {"b", "B"}:
         return _bytes(quote, inner)
     named = core_of(before).rstrip("=").rpartition("=")[2].lower()
-    if named in _VALUED and not literal:
+    if not literal and (named.endswith(_VALUED) or named.isdigit()):
         return "<quoted>"
     if inner.isspace() or _STATUS_LINE(inner):
         return piece

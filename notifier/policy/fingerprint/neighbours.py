@@ -121,9 +121,25 @@ def _is_named_code(pieces: Sequence[str], index: int, following: str) -> bool:
 def _is_answer(pieces: Sequence[str], index: int, before: str, following: str) -> bool:
     if _HTTP_STATUS(core_of(pieces[index])) is None:
         return False
-    if core_of(before).lower() not in _ANSWERED and (index < 2 or pieces[index - 2] != "with"):
+    answers = core_of(before).lower() in _ANSWERED or (index > 1 and pieces[index - 2] == "with")
+    if not (answers or _is_logged_status(pieces, index) or _is_reason(pieces, index, before)):
         return False
     return not (following.isalpha() and following.islower() and following.endswith("s"))
+
+
+def _is_logged_status(pieces: Sequence[str], index: int) -> bool:
+    """Behind an arrow, or behind a request's line in quotes, as access logs have it."""
+    if index < 2:
+        return False
+    arrow = pieces[index - 1][0] == ">" and pieces[index - 2] in {"-", "="}
+    return arrow or (index > 2 and pieces[index - 2] == "" and "HTTP/" in pieces[index - 3])
+
+
+def _is_reason(pieces: Sequence[str], index: int, before: str) -> bool:
+    """`failed: 503` and `failed (503)`, but not `failed 503 times`."""
+    if core_of(before).lower() != "failed" or pieces[index][0] not in "45":
+        return False
+    return before.endswith(":") or "(" in pieces[index - 1]
 
 
 def _is_port(pieces: Sequence[str], index: int) -> bool:

@@ -50,6 +50,9 @@ _ABSOLUTE: Final = re.compile(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]|\\\\").match
 _REVERSE_NAME: Final = re.compile(
     r"[\w-]*?(?<!\d)\d{1,3}(?:[.-]\d{1,3}){3}(?!\d)[\w-]*(?:\.[A-Za-z][\w-]*)+"
 ).fullmatch
+# A place in a machine hall: rack, row, card.
+_LOCATION: Final = re.compile(r"[A-Z]\d{1,3}(?:-[A-Z]\d{1,3}){2,8}(?:-[A-Z])?").fullmatch
+_PUBLIC_HOST: Final = re.compile(r"(?:[\w-]+\.)+(?:com|net|org|io|dev|app|cloud)").fullmatch
 _SEGMENTS: Final = re.compile(r"[\\/]+").split
 _PARTS: Final = re.compile(r"(\W+|_+-?|_)").split
 _RUNS: Final = re.compile(r"\d+|\D+").findall
@@ -78,7 +81,7 @@ _REMOTE: Final = frozenset(
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={1,2}").fullmatch
 # Numbers that name an error wherever they stand: databases', compilers', directories'.
 _NAMED_CODE: Final = re.compile(
-    r"(?:ORA|TNS|PLS|RMAN|SQL|DB2|ER|ERR|AADSTS|PGRST|TS|CS|MSB|NU|E|W|S)[-_]?\d{3,6}[A-Z]?"
+    r"(?:ORA|TNS|PLS|RMAN|SQL|DB2|ER|ERR|AADSTS|PGRST|TS|CS|MSB|NU|E|W|S)[-_]?\d{3,6}[A-Z]?|[1-5][xX]{2}"
 ).fullmatch
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}").fullmatch
 _CODE: Final = re.compile(r"-?\d{1,5}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}").fullmatch
@@ -200,6 +203,8 @@ def _path(core: str) -> str:
         return _colons(core)
     separator = "\\" if "\\" in core else "/"
     segments = _SEGMENTS(core)
+    if ("?" in core or core.startswith("www.")) and _PUBLIC_HOST(segments[0]) is not None:
+        return f"{masked_word(segments[0])}/<path>"
     if _ABSOLUTE(core) is None:
         return separator.join(map(masked_word, segments))
     names = [name for name in segments[:-1] if name] + segments[-1:]
@@ -228,6 +233,8 @@ def _compound(core: str) -> str:
             return "<uuid>".join(map(_compound, cut))
     if _REVERSE_NAME(core) is not None:
         return "<ip>"
+    if _LOCATION(core) is not None:
+        return "<id>"
     parts = _PARTS(core)
     if len(parts) == 1:
         return masked_part(core)
@@ -284,8 +291,8 @@ def _mixed(part: str) -> str:
 
 def _numbered(name: str, digits: str) -> str:
     kept = _alphabetic(name)
-    if kept != name:
-        return kept
+    if kept != name or (len(digits) > 2 and len(name) > _SHORTEST_ID and _dense(name)):
+        return "<id>"
     sized = name.lower() in _SIZED and digits in _SIZES
     return f"{name}{digits}" if len(digits) <= 2 or sized else f"{name}<number>"
 

@@ -130,6 +130,8 @@ def _core(core: str) -> str:
 
 def _composed(core: str) -> str:
     """By the first of these that is in it: each makes one thing of several words."""
+    if 0 <= core.find("/") < core.find("?") < core.find("="):
+        return _requested(core)
     if "=" in core.rstrip("="):
         return _assigned(core)
     if "@" in core:
@@ -183,6 +185,12 @@ def _assigned(core: str) -> str:
     if len(value) >= _ID_CHARS and _HEX(value):
         return f"{masked_word(key)}=<id>"
     return f"{masked_word(key)}={masked_word(value)}"
+
+
+def _requested(core: str) -> str:
+    """A path with a query."""
+    path, _, _ = core.partition("?")
+    return f"{masked_word(path).removesuffix('/<path>')}/<path>"
 
 
 def _at(core: str) -> str:

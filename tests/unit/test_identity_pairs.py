@@ -375,6 +375,21 @@ APART: list[tuple[Problem, Problem]] = [
     ('10.0.0.1 "GET /a HTTP/1.1" 502 157', '10.0.0.1 "GET /a HTTP/1.1" 404 157'),
     ("too many 5xx", "too many 4xx"),
     ("Undefined index: price", "Undefined index: user"),
+    (
+        "(pymysql.err.OperationalError) (1054, \"Unknown column 'price' in 'field list'\")",
+        "(pymysql.err.OperationalError) (1054, \"Unknown column 'total' in 'field list'\")",
+    ),
+    (
+        "aborted, RemoteDisconnected('Remote end closed connection')",
+        "aborted, RemoteDisconnected('Read timed out')",
+    ),
+    ("An error occurred (404) when calling HeadObject", "An error occurred (403) when calling HeadObject"),
+    ("connect ECONNREFUSED ::1:5432", "connect ECONNREFUSED ::1:6379"),
+    (
+        "HTTPConnectionPool(host='localhost', port=9200): x",
+        "HTTPConnectionPool(host='localhost', port=8500): x",
+    ),
+    ("bounced, dsn=5.1.1", "bounced, dsn=4.7.0"),
 ]
 
 ONE: list[tuple[Problem, Problem]] = [
@@ -751,6 +766,11 @@ ONE: list[tuple[Problem, Problem]] = [
     ),
     ("invalid literal for int() with base 10: 'abc'", "invalid literal for int() with base 10: 'xyz'"),
     ('invalid input syntax for type integer: "abc"', 'invalid input syntax for type integer: "xyz"'),
+    (
+        "NewConnectionError('<urllib3.HTTPConnection object at 0x7f1c2d3e4f50>: Failed to establish')",
+        "NewConnectionError('<urllib3.HTTPConnection object at 0x7f00dead0000>: Failed to establish')",
+    ),
+    ("peer closed, port=51592", "peer closed, port=41234"),
 ]
 
 

@@ -184,7 +184,19 @@ def _read_quotes(pieces: list[str], judged: list[str], *, literal: bool) -> None
     for index in range(1, len(pieces), 2):
         piece = pieces[index]
         if len(piece) > 2 and piece[0] in QUOTES and piece[0] == piece[-1] and not piece.isspace():
-            judged[index] = _quoted(piece, pieces[index - 1], word_before(pieces, index + 1), literal=literal)
+            speaks = literal or _is_argument(pieces, index)
+            before = word_before(pieces, index + 1)
+            judged[index] = _quoted(piece, pieces[index - 1], before, literal=speaks)
+
+
+def _is_argument(pieces: Sequence[str], index: int) -> bool:
+    """As an exception is shown that another one quotes: `NameError('...')`, and `(1054, "...")` of a driver."""
+    if pieces[index - 1] != "" or index < 3:
+        return False
+    if pieces[index - 2][-1:] == "(":
+        return pieces[index - 3][:1].isupper()
+    numbered = pieces[index - 2] == ", " and pieces[index - 3].isdigit()
+    return numbered and index > 3 and pieces[index - 4][-1:] == "("
 
 
 def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:

@@ -137,7 +137,7 @@ def _is_logged_status(pieces: Sequence[str], index: int) -> bool:
 
 def _is_reason(pieces: Sequence[str], index: int, before: str) -> bool:
     """`failed: 503` and `failed (503)`, but not `failed 503 times`."""
-    if core_of(before).lower() != "failed" or pieces[index][0] not in "45":
+    if core_of(before).lower() not in {"failed", "occurred"} or pieces[index][0] not in "45":
         return False
     return before.endswith(":") or "(" in pieces[index - 1]
 

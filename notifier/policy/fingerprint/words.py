@@ -72,7 +72,7 @@ _ORDINAL: Final = frozenset({"st", "nd", "rd", "th"})
 # Kubernetes makes suffixes of these, without vowels so that they never spell a word.
 _SUFFIX: Final = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{5}").fullmatch
 _NO_SUFFIX: Final = frozenset({"https", "xhtml", "dhcpd", "pgsql", "btrfs", "sshfs"})
-_CODE_NAMES: Final = frozenset({"http", "rc", "exited", "terminated"})
+_CODE_NAMES: Final = frozenset({"http", "rc", "exited", "terminated", "dsn"})
 _CODE_ENDINGS: Final = ("status", "code", "errno", "error", "sqlstate", "signal", "exit", "hresult")
 # Keys that name whoever is at the other end; who that is does not say what failed.
 _REMOTE: Final = frozenset(
@@ -84,7 +84,9 @@ _NAMED_CODE: Final = re.compile(
     r"(?:ORA|TNS|PLS|RMAN|SQL|DB2|ER|ERR|AADSTS|PGRST|TS|CS|MSB|NU|E|W|S)[-_]?\d{3,6}[A-Z]?|[1-5][xX]{2}"
 ).fullmatch
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}").fullmatch
-_CODE: Final = re.compile(r"-?\d{1,5}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}").fullmatch
+_CODE: Final = re.compile(
+    r"-?\d{1,5}|[245]\.\d{1,3}\.\d{1,3}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}"
+).fullmatch
 
 
 def is_code(text: str) -> bool:
@@ -146,7 +148,11 @@ def _whole(match: re.Match[str]) -> str:
     if kind == "port":
         port = match["port"]
         return f"<ip>:{port if listens(port) else '<number>'}"
-    return f"<{'ip' if kind == 'ipv6' else kind}>"
+    if kind == "ipv6":
+        text = match[0]
+        loopback = text.startswith("::1:") and text[4:].isdigit() and listens(text[4:])
+        return f"<ip>:{text[4:]}" if loopback else "<ip>"
+    return f"<{kind}>"
 
 
 def _url(scheme: str, host: str, rest: str) -> str:
@@ -178,7 +184,7 @@ def _assigned(core: str) -> str:
         return "&".join(map(masked_word, core.split("&")))
     if value.count("=") > _NESTED:
         return "=".join(map(_compound, core.split("=")))
-    if names_code(key) and is_code(value):
+    if (names_code(key) and is_code(value)) or (key == "port" and value.isdigit() and listens(value)):
         return core
     if key.lower() in _REMOTE and _HOST(value):
         return f"{key}=<address>"

@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect
 
 from notifier.api.auth import Keyring
+from notifier.api.envelope import Envelope
 from notifier.api.problems import Problem
 from notifier.api.router import create_api
 from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
@@ -69,6 +71,21 @@ async def test_the_log_says_what_an_answer_does_not(desk: Desk, log: list[Mutabl
     await desk.get("/v1/incidents", None)
     await desk.get("/v1/incidents", limit="x")
     assert log == []
+
+
+async def test_who_leaves_in_the_middle_is_no_failure(
+    desk: Desk, log: list[MutableMapping[str, Any]]
+) -> None:
+    """Wherever it is noticed: nothing can be answered any more, and nothing is wrong."""
+
+    async def left(scope: Any, receive: Any, send: Any) -> None:
+        raise ClientDisconnect
+
+    sent: list[Any] = []
+    scope = {"type": "http", "method": "POST", "headers": []}
+    await Envelope(left)(scope, desk.http.get, sent.append)  # type: ignore[arg-type]
+    assert sent == []
+    assert [entry for entry in log if entry["log_level"] != "debug"] == []
 
 
 async def test_unknown_paths_and_methods_are_problems_too(desk: Desk) -> None:

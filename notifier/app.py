@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -29,6 +30,7 @@ from notifier.settings import Settings
 from notifier.store import keys
 from notifier.telemetry.logging import configure, get
 from notifier.telemetry.loop import Loop
+from notifier.telemetry.watchdog import LONG_LIMIT
 from notifier.web import INCIDENTS, PREFIX, LinkPages, incident_page
 
 Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
@@ -36,6 +38,9 @@ Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 EXIT_BROKEN = 70
 BACKLOG = 2048
 GRACE_S = 5
+LOOK_S = 5.0
+END_WITHIN_S = 50.0
+"""After this the process ends whatever still hangs: a disk that does not answer holds threads that Python waits for."""
 
 
 def create_app(runtime: Runtime) -> Asgi:
@@ -66,7 +71,7 @@ def create_app(runtime: Runtime) -> Asgi:
 def serve(config_path: str | None, *, hold: bool = False) -> int:
     """Run until SIGTERM or SIGINT; with `hold` nothing goes out before `notifier release`.
 
-    Exit codes: 0 stopped, 2 configuration or database refused, 70 the disk failed.
+    Exit codes: 0 stopped, 2 configuration or database refused, 70 the disk failed or a loop does not move.
     """
     hangups = Hangups()
     try:
@@ -141,7 +146,7 @@ async def _serve(
         )
         broken = asyncio.create_task(_stop_when_broken(runtime, server))
         _on_signals(server)
-        reloads = asyncio.create_task(hangups.loop(runtime).run())
+        runtime.watchdog.watch(hangups.loop(runtime))
         get("notifier.app").info(
             "serving",
             host=settings.server.host,
@@ -151,8 +156,8 @@ async def _serve(
         )
         await server.serve([listener])
         broken.cancel()
-        reloads.cancel()
         code = EXIT_BROKEN if runtime.broken.is_set() else 0
+        _end_by(END_WITHIN_S)
     if code == 0:
         get("notifier.app").info("stopped")
     return code
@@ -191,20 +196,37 @@ class Hangups:
         actor = Actor(name="SIGHUP", key_name="", project="default", reach=None, new_id=runtime.new_id)
 
         async def step() -> None:
-            await asked.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await asked.wait()
+            if not asked.is_set():
+                return
             asked.clear()
             with suppress(ConfigError):  # the log and the fallback channel have it
                 await runtime.reload(actor)
 
-        return Loop("reload", step, clock=runtime.database, broken=lambda _: runtime.broken.set())
+        return Loop(
+            "reload",
+            step,
+            clock=runtime.database,
+            broken=lambda error: runtime.broken.set(str(error)),
+            limit=LONG_LIMIT,
+        )
 
     def _keep(self, *_: object) -> None:
         self._early = True
 
 
 async def _stop_when_broken(runtime: Runtime, server: uvicorn.Server) -> None:
-    await runtime.broken.wait()
+    why = await runtime.broken.wait()
+    get("notifier.app").critical("service_broken", why=why, code=EXIT_BROKEN)
     server.should_exit = True
+
+
+def _end_by(seconds: float) -> None:
+    last = threading.Timer(seconds, os._exit, (EXIT_BROKEN,))
+    last.daemon = True
+    last.start()
 
 
 async def _first_key(runtime: Runtime, port: int) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from notifier.domain.time import Duration, Instant
 from notifier.store import actions, alerting
 from notifier.store.alerting import Plan, Progress
-from notifier.store.database import Database, Tx, Waiter
+from notifier.store.database import LOOP, Database, Tx, Waiter
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
@@ -51,7 +51,7 @@ class Alerting:
     async def _all(self, work: Callable[[Tx, Rules], Progress]) -> Instant | None:
         while True:
             with self.use() as rules:
-                progress = await self.database.write(lambda tx: work(tx, rules))
+                progress = await self.database.write(lambda tx: work(tx, rules), limit=LOOP)
             for group, reason in progress.told:
                 self.metrics.told.labels(reason.value).inc()
                 get("notifier.alerting").info("decided", group=group, reason=reason.value)

@@ -15,12 +15,14 @@ from notifier.domain.errors import SendError, StoreBroken, StoreError
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.store import outbox
 from notifier.store.alerting import Plan
-from notifier.store.database import Database, Tx
+from notifier.store.database import LOOP, Database, Tx
 from notifier.store.outbox import ChannelRules, Job, Result, Swept
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
 RECORD_AGAIN: Duration = 500
+RECORD_LAST_S = 2.0
+"""How long the end of the service waits for outcomes; what is not recorded by then is known when the lease ends."""
 log = get("notifier.delivery")
 
 
@@ -81,7 +83,7 @@ class Dispatcher:
             return None
         with self._use() as outlets:
             rules = self._rules(outlets)
-            claimed = await self._database.write(lambda tx: outbox.claim(tx, outlets.plan, rules))
+            claimed = await self._database.write(lambda tx: outbox.claim(tx, outlets.plan, rules), limit=LOOP)
             for job in claimed.jobs:
                 self._start(job, outlets.channels[job.channel].sender)
             self._full |= {name for name, after in self._rules(outlets).items() if after.slots <= 0}
@@ -146,7 +148,7 @@ class Dispatcher:
 
         while True:
             try:
-                return await self._database.write(work)
+                return await self._database.write(work, limit=LOOP)
             except StoreBroken:
                 raise
             except StoreError as error:
@@ -188,7 +190,7 @@ class Dispatcher:
     async def sweep(self, *, restarted: bool = False) -> Swept:
         with self._use() as outlets:
             swept = await self._database.write(
-                lambda tx: outbox.sweep(tx, outlets.plan, outlets.fallback, restarted=restarted)
+                lambda tx: outbox.sweep(tx, outlets.plan, outlets.fallback, restarted=restarted), limit=LOOP
             )
         for id_ in swept.lost:
             log.warning("worker_lost", delivery=id_)
@@ -225,4 +227,5 @@ class Dispatcher:
         rest = list(self._sends)
         for task in rest:
             task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        if rest:
+            await asyncio.wait(rest, timeout=RECORD_LAST_S)

@@ -13,12 +13,13 @@ from notifier.domain.event import Event
 from notifier.domain.time import DAY, MINUTE, Duration, Instant
 from notifier.ingest.quota import Quota
 from notifier.store import intake
-from notifier.store.database import Database, Tx
+from notifier.store.database import INGEST, Database, Tx
 from notifier.store.intake import Committed, Intake, Stored, Upgrade
 from notifier.telemetry.metrics import Metrics
 
 EVENTS_PER_COMMIT = 1_000
 BEAT_S = 5.0
+PATIENCE_S = 1.0
 PENDING_EVENTS = 20_000
 PENDING_BYTES = 64 * 1024 * 1024
 
@@ -29,6 +30,7 @@ class _Submission:
     events: Sequence[Event]
     size: int
     future: asyncio.Future[Sequence[Stored]]
+    came: float
 
 
 class UpgradeWatch:
@@ -80,12 +82,14 @@ class GroupCommit:
 
     async def submit(self, key: str, events: Sequence[Event]) -> Sequence[Stored]:
         """Wait until the events are committed and fsynced. `Overloaded` before memory grows; `StoreError` otherwise."""
+        if self._database.broken.is_set():
+            raise StoreBroken("a write failed before, and the service is stopping: send it again")
         size = sum(len(event.document) for event in events)
         if self._events and (
             self._events + len(events) > PENDING_EVENTS or self._bytes + size > PENDING_BYTES
         ):
             raise Overloaded
-        submission = _Submission(key, events, size, self._futures())
+        submission = _Submission(key, events, size, self._futures(), time.monotonic())
         self._queue.append(submission)
         self._events += len(events)
         self._bytes += size
@@ -128,7 +132,10 @@ class GroupCommit:
             self._metrics.store_errors.labels(type(error).__name__).inc()
             _fail(batch, error)
             if isinstance(error, StoreBroken):
+                self._fail_queue(error, waited=0.0)
                 raise
+            # Whoever waited behind a commit that failed in the end is not made to wait for another.
+            self._fail_queue(error, waited=PATIENCE_S)
             return
         except StoreError as error:
             await self._one_by_one(batch, error)
@@ -145,6 +152,11 @@ class GroupCommit:
         for key, count in committed.opened.items():
             self._new_incidents.take(key, count, self._database.now())
 
+    def _fail_queue(self, error: StoreError, *, waited: float) -> None:
+        late = time.monotonic() - waited
+        _fail([one for one in self._queue if one.came <= late], error)
+        self._queue = [one for one in self._queue if one.came > late]
+
     async def _write(self, batch: Sequence[_Submission]) -> Committed:
         events = [event for submission in batch for event in submission.events]
         keys = [submission.key for submission in batch for _ in submission.events]
@@ -157,7 +169,7 @@ class GroupCommit:
             return intake.commit(tx, work if upgrade is None else replace(work, upgrade=upgrade))
 
         started = time.perf_counter()
-        committed = await self._database.write(commit, essential=False)
+        committed = await self._database.write(commit, essential=False, limit=INGEST)
         self._metrics.commit_seconds.observe(time.perf_counter() - started)
         self._metrics.commit_events.observe(len(events))
         return committed

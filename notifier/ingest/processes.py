@@ -15,7 +15,7 @@ from notifier.ingest.normalize import Normalizer
 from notifier.ingest.run_intake import count_ended
 from notifier.policy import runs
 from notifier.store import intake, task_runs
-from notifier.store.database import POLL, Database, Tx, Waiter
+from notifier.store.database import LOOP, POLL, Database, Tx, Waiter
 from notifier.store.intake import Intake
 from notifier.store.task_runs import SILENCE, Alive, Gone
 from notifier.telemetry.logging import get
@@ -57,7 +57,7 @@ class Watch:
     async def step(self) -> None:
         """One turn: look, show what there is, and wait."""
         await self.look()
-        self._show(await self._database.read(task_runs.alive))
+        self._show(await self._database.read(task_runs.alive, limit=LOOP))
         await self._waiter.wait(POLL)
 
     async def look(self) -> None:
@@ -71,7 +71,7 @@ class Watch:
         self._looked = now
 
     async def _turn(self) -> bool:
-        gone = await self._database.write(self._work, essential=False)
+        gone = await self._database.write(self._work, essential=False, limit=LOOP)
         count_ended(self._metrics, gone.ended)
         if gone.lost:
             self._metrics.events.labels("accepted").inc(len(gone.lost))

@@ -13,7 +13,7 @@ from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.runtime.configuration import load
 from notifier.settings import Settings
 from notifier.store import keys, migrate
-from notifier.store.database import Database
+from notifier.store.database import MIGRATION, Database
 from notifier.store.sqlite import SqliteDatabase
 from notifier.telemetry.clock import Clock, SystemClock
 from notifier.telemetry.ids import uuid7
@@ -37,7 +37,7 @@ async def open_database(settings: Settings, *, clock: Clock | None = None) -> Da
         _make_folder(path.parent)
         database: Database = SqliteDatabase(path, clock=clock or SystemClock())
         try:
-            await database.write(lambda tx: migrate.upgrade(tx.conn))
+            await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
         except StoreError:
             await database.aclose()
             raise
@@ -45,7 +45,11 @@ async def open_database(settings: Settings, *, clock: Clock | None = None) -> Da
     from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
 
     opened = await PostgresDatabase.open(settings.database.url, replica=replica_name(), clock=clock)
-    version = await opened.read(lambda tx: migrate.current(tx.conn))
+    try:
+        version = await opened.read(lambda tx: migrate.current(tx.conn))
+    except StoreError:
+        await opened.aclose()
+        raise
     if version != migrate.HEAD:
         await opened.aclose()
         raise NeedsUpgrade(
@@ -80,7 +84,7 @@ async def upgrade_database(settings: Settings) -> str:
 
         database = await PostgresDatabase.open(settings.database.url, replica=replica_name())
     try:
-        return await database.write(lambda tx: migrate.upgrade(tx.conn))
+        return await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
     finally:
         await database.aclose()
 

@@ -19,7 +19,7 @@ from notifier.runtime.configured import Configured, Opened, Present, Rows, Wardr
 from notifier.runtime.own_messages import own_message
 from notifier.settings import Settings
 from notifier.store import configurations, inhibition, outbox, renewal, reroute
-from notifier.store.database import TOPICS, Database, Tx
+from notifier.store.database import HOUSEKEEPING, LOOP, TOPICS, Database, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
@@ -159,7 +159,7 @@ class Reloader:
     async def _follow(self, old: Configured | None, new: Configured) -> None:
         """Let incidents and groups follow the present rules and routes, and write down which they are."""
         version, tree, rules = new.version, new.plan.tree, new.plan.inhibit
-        newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree))
+        newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree), limit=LOOP)
         if rules and (not newest or (old is not None and _keys(old) != _keys(new))):
             await self._all(0, lambda after, tx: inhibition.backfill(tx, rules, after))
         if newest:
@@ -168,13 +168,13 @@ class Reloader:
         await self._all("", lambda after, tx: reroute.mark(tx, routes, after))
         await self._all("", lambda after, tx: renewal.renew(tx, tuple(tree.walk()), after))
         # Last, so that a process that ends before it begins anew.
-        await self._database.write(lambda tx: configurations.remember(tx, version, tree))
+        await self._database.write(lambda tx: configurations.remember(tx, version, tree), limit=LOOP)
 
     async def _all(self, first: T, step: Callable[[T, Tx], T | None]) -> None:
         """Take a step, in a transaction of its own, from where the one before it ended."""
         after: T | None = first
         while after is not None:
-            after = await self._database.write(partial(step, after))
+            after = await self._database.write(partial(step, after), limit=HOUSEKEEPING)
 
     async def _sync(self) -> None:
         configured = self._present.now

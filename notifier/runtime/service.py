@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,13 @@ from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import housekeeping, ledger, restored
 from notifier.store.alerting import Plan
-from notifier.store.database import Database, Tx
+from notifier.store.database import HOUSEKEEPING, Broken, Database, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7
 from notifier.telemetry.logging import get
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.metrics import Metrics
+from notifier.telemetry.watchdog import LIMIT, LONG_LIMIT, Watchdog
 
 BEATS_WITHIN: Duration = 30 * SECOND
 DRAIN: Duration = 20 * SECOND
@@ -51,6 +52,8 @@ ACCOUNTED = (
     "shed_deliveries", "shed_task_runs",
 )  # fmt: skip
 READY_FOR: Duration = SECOND
+PROBE: Duration = 3 * SECOND
+LOOPS_END_S = 5.0
 
 log = get("notifier.runtime")
 
@@ -72,8 +75,8 @@ class Runtime:
     alerting: Alerting
     reloader: Reloader
     slack: SlackApps
+    watchdog: Watchdog
     loops: tuple[Loop, ...] = ()
-    broken: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
     _account_after: float = 0.0
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
@@ -83,6 +86,11 @@ class Runtime:
     def settings(self) -> Settings:
         """The present configuration's, as of those below: a reload replaces all of them at once."""
         return self.present.now.settings
+
+    @property
+    def broken(self) -> Broken:
+        """Set when nothing may be acknowledged any more, or no loop can be trusted to move: the process must end."""
+        return self.database.broken
 
     @property
     def plan(self) -> Plan:
@@ -111,16 +119,14 @@ class Runtime:
         now = self.database.now()
         if self._ready[0] and 0 <= now - self._ready[0] < READY_FOR and not self.stopping:
             return self._ready[1]
-        problems = [
-            f"the {loop.name} loop has not moved for {(now - loop.beat) // SECOND} s"
-            for loop in self.loops
-            if now - loop.beat > BEATS_WITHIN
-        ]
+        problems = [problem for loop in self.loops if (problem := _still(loop, now))]
         if self.stopping:
             problems.append("the service is stopping")
         try:
             async with asyncio.timeout(5):
-                await self.database.write(lambda tx: ledger.add(tx, {"probes": 1}), essential=False)
+                await self.database.write(
+                    lambda tx: ledger.add(tx, {"probes": 1}), essential=False, limit=PROBE
+                )
         except (StoreError, TimeoutError) as error:
             problems.append(str(error) or "a commit takes more than five seconds")
         self._ready = (now, tuple(problems))
@@ -194,15 +200,16 @@ async def running(
         runtime.reloader.started()
         stack.push_async_callback(runtime.reloader.aclose)
         stack.push_async_callback(runtime.slack.aclose)
-        tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in runtime.loops]
+        for loop in runtime.loops:
+            runtime.watchdog.watch(loop)
+        watching = asyncio.create_task(runtime.watchdog.run(), name="watchdog")
         try:
             yield runtime
         finally:
             runtime.stopping = True
             await runtime.dispatcher.drain(drain)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            watching.cancel()
+            await asyncio.wait([watching], timeout=LOOPS_END_S)
 
 
 async def _hold(database: Database, *, by: str | None) -> None:
@@ -283,8 +290,13 @@ def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: 
             applied=applied,
         ),
         slack=SlackApps(use=present.use, now=database.now),
+        watchdog=Watchdog(
+            stalled=lambda name: metrics.loop_stalled.labels(name).inc(), lost=database.broken.set
+        ),
     )
     runtime.loops = _loops(runtime)
+    for loop in runtime.loops:
+        metrics.loop_stalled.labels(loop.name)
     return runtime
 
 
@@ -297,8 +309,7 @@ def _loops(runtime: Runtime) -> tuple[Loop, ...]:
     )
 
     def broken(error: StoreBroken) -> None:
-        log.critical("store_broken", error=str(error))
-        runtime.broken.set()
+        runtime.broken.set(str(error))
 
     steps: dict[str, Callable[[], Any]] = {
         "ingest": runtime.commit.step,
@@ -311,16 +322,32 @@ def _loops(runtime: Runtime) -> tuple[Loop, ...]:
         "housekeeping": lambda: _keep(runtime, keeper),
     }
     return tuple(
-        Loop(name, step, clock=_DatabaseClock(database), broken=broken) for name, step in steps.items()
+        Loop(
+            name,
+            step,
+            clock=_DatabaseClock(database),
+            broken=broken,
+            limit=LONG_LIMIT if name == "housekeeping" else LIMIT,
+        )
+        for name, step in steps.items()
     )
+
+
+def _still(loop: Loop, now: Instant) -> str | None:
+    """Why a loop is not one that beats."""
+    if loop.stalls:
+        return f"the {loop.name} loop stalled {loop.stalls} times in a row and was started again"
+    if now - loop.beat > BEATS_WITHIN:
+        return f"the {loop.name} loop has not moved for {(now - loop.beat) // SECOND} s"
+    return None
 
 
 async def _keep(runtime: Runtime, keeper: housekeeping.Keeper) -> None:
     """One turn of housekeeping: small batches, last in the writer's queue."""
     keeper.retention = runtime.settings.retention
-    more = await runtime.database.write(keeper.turn, housekeeping=True)
+    more = await runtime.database.write(keeper.turn, housekeeping=True, limit=HOUSEKEEPING)
     if not more:
-        figures = await runtime.database.read(housekeeping.figures)
+        figures = await runtime.database.read(housekeeping.figures, limit=HOUSEKEEPING)
         _show(runtime.metrics, figures)
         await asyncio.sleep(HOUSEKEEPING_REST / 1000)
 

@@ -23,6 +23,15 @@ Topic = Literal["attention", "groups", "targets", "sweep"]
 TOPICS: tuple[Topic, ...] = ("attention", "groups", "targets", "sweep")
 
 
+REQUEST: Duration = 5 * SECOND
+INGEST: Duration = 3 * SECOND
+"""A commit that others wait behind: with the second that they may have waited already, theirs fails within five."""
+LOOP: Duration = 10 * SECOND
+HOUSEKEEPING: Duration = 60 * SECOND
+MIGRATION: Duration = 600 * SECOND
+"""How long the database may be silent during a migration; waits and statements have no limit in one."""
+
+
 class LostRace(Exception):
     """Another replica was faster; the transaction is rolled back and run again from the start."""
 
@@ -89,20 +98,54 @@ class Signals:
                 waiter.wake()
 
 
+class Broken:
+    """Whether nothing may be acknowledged any more, and why; it stays so until the process has ended."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.why = ""
+
+    def set(self, why: str) -> None:
+        """Say why; only the first reason counts."""
+        self.why = self.why or why
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self) -> str:
+        """Until it is so; why."""
+        await self._event.wait()
+        return self.why
+
+
 class Database(Protocol):
-    """An engine that is open. Raises only `StoreError`s for what the database did."""
+    """An engine that is open. Raises only `StoreError`s for what the database did.
+
+    `broken` is set once a write reached the disk in an unknown state: nothing more is acknowledged, the process ends.
+    """
 
     dialect: Dialect
     signals: Signals
+    broken: Broken
 
     def now(self) -> Instant: ...
 
     async def write(
-        self, work: Callable[[Tx], T], *, housekeeping: bool = False, essential: bool = True
+        self,
+        work: Callable[[Tx], T],
+        *,
+        housekeeping: bool = False,
+        essential: bool = True,
+        limit: Duration = REQUEST,
     ) -> T:
-        """Run `work` in one transaction. What is not `essential` leaves the last room on a full disk to the rest."""
+        """Run `work` in one transaction. What is not `essential` leaves the last room on a full disk to the rest.
+
+        After `limit` milliseconds of waiting for a lock, for its turn or for a server that is silent it fails with
+        `StoreUnavailable`.
+        """
         ...
 
-    async def read(self, work: Callable[[Tx], T]) -> T: ...
+    async def read(self, work: Callable[[Tx], T], *, limit: Duration = REQUEST) -> T: ...
 
     async def aclose(self) -> None: ...

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from notifier.domain.errors import StoreError, StoreFull, StoreUnavailable
-from notifier.domain.time import Instant
-from notifier.store.database import TOPICS, LostRace, Signals, Topic, Tx
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.store.database import LOOP, MIGRATION, REQUEST, TOPICS, Broken, LostRace, Signals, Topic, Tx
+from notifier.store.postgres_pool import Pool, dropped
 from notifier.telemetry.clock import AnchoredClock, Clock
+from notifier.telemetry.watchdog import pulse
 
 T = TypeVar("T")
 
 CHANNEL = "notifier"
 RACES = 10
+GRACE: Duration = SECOND
+"""The server ends what takes too long, and the connection is kept; one that is silent is dropped this much later."""
+LISTENING_CHECKED_S = 5.0
 _AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _FULL = {"53100", "53200"}  # disk_full, out_of_memory
+_BUSY = {"55P03", "25P03"}  # lock_not_available, idle_in_transaction_session_timeout
 
 
 class PostgresDatabase:
@@ -30,41 +38,36 @@ class PostgresDatabase:
 
     dialect: Any = "postgresql"
 
-    def __init__(self, engine: AsyncEngine, *, clock: Clock, replica: str) -> None:
-        self._engine = engine
+    def __init__(self, pool: Pool, *, clock: Clock, replica: str) -> None:
+        self._pool = pool
         self._clock = clock
         self.replica = replica
         self.signals = Signals()
-        self._listener: asyncio.Task[None] | None = None
+        self.broken = Broken()
+        self._listener = asyncio.create_task(self._listen(), name="store-listen")
 
     @classmethod
     async def open(
         cls, url: str, *, replica: str, clock: Clock | None = None, pool_size: int = 8
     ) -> PostgresDatabase:
         """Connect and look at the server: `fsync=off` is refused, because `202` means fsynced."""
-        engine = create_async_engine(
-            driver_url(url), pool_size=pool_size, max_overflow=4, pool_pre_ping=True, hide_parameters=True
-        )
+        pool = Pool(driver_url(url), size=pool_size)
         try:
-            async with engine.connect() as connection:
-                if (await connection.exec_driver_sql("SHOW fsync")).scalar_one() != "on":
-                    raise StoreUnavailable(
-                        "PostgreSQL runs with fsync=off, so a 202 would promise nothing: turn it on"
-                    )
-                moment = (
-                    await connection.exec_driver_sql("SELECT extract(epoch FROM now()) * 1000")
-                ).scalar_one()
+            fsync, moment = await pool.run(_look, within=LOOP / 1000)
         except (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            await engine.dispose()
+            await pool.aclose()
             raise StoreUnavailable(
                 "PostgreSQL cannot be reached: check database.url and that the server runs"
             ) from error
         except StoreError:
-            await engine.dispose()
+            await pool.aclose()
             raise
-        database = cls(engine, clock=clock or AnchoredClock(int(moment)), replica=replica)
-        database._listener = asyncio.create_task(database._listen(), name="store-listen")
-        return database
+        if fsync != "on":
+            await pool.aclose()
+            raise StoreUnavailable(
+                "PostgreSQL runs with fsync=off, so a 202 would promise nothing: turn it on"
+            )
+        return cls(pool, clock=clock or AnchoredClock(int(moment)), replica=replica)
 
     def now(self) -> Instant:
         return self._clock.now()
@@ -75,43 +78,57 @@ class PostgresDatabase:
         *,
         housekeeping: bool = False,  # noqa: ARG002 - one protocol
         essential: bool = True,  # noqa: ARG002
+        limit: Duration = REQUEST,
     ) -> T:
+        until = time.monotonic() + (limit + GRACE) / 1000
         for attempt in range(RACES):
             topics: set[Topic] = set()
             try:
-                async with self._engine.begin() as connection:
-                    result = await connection.run_sync(self._call, work, attempt, topics)
+                result = await self._run(partial(self._call, work, limit, attempt, topics), until)
             except LostRace:
                 await asyncio.sleep(0.002 * attempt)
                 continue
-            except sa.exc.DBAPIError as error:
-                if _sqlstate(error) in _AGAIN:
-                    await asyncio.sleep(0.002 * attempt)
-                    continue
-                raise translate(error) from error
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                raise StoreUnavailable("PostgreSQL does not answer: try again") from error
             self.signals.wake(topics)
+            pulse()
             return result
         raise StoreUnavailable("a transaction lost too many races: try again")
 
-    def _call(self, connection: Connection, work: Callable[[Tx], T], attempt: int, topics: set[Topic]) -> T:
-        # READ COMMITTED; a commit that was not flushed is not acknowledged, whatever the role's default is.
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+    def _call(
+        self,
+        work: Callable[[Tx], T],
+        limit: Duration,
+        attempt: int,
+        topics: set[Topic],
+        connection: Connection,
+    ) -> T:
+        connection.exec_driver_sql(bounds(limit))
         tx = Tx(connection, self.now(), "postgresql", self.replica, attempt, topics)
         result = work(tx)
         for topic in sorted(topics):
             connection.exec_driver_sql(f"NOTIFY {CHANNEL}, '{topic}'")
+        connection.commit()
         return result
 
-    async def read(self, work: Callable[[Tx], T]) -> T:
+    async def read(self, work: Callable[[Tx], T], *, limit: Duration = REQUEST) -> T:
+        def call(connection: Connection) -> T:
+            connection.exec_driver_sql(bounds(limit))
+            return work(Tx(connection, self.now(), "postgresql", self.replica))
+
         try:
-            async with self._engine.connect() as connection:
-                return await connection.run_sync(
-                    lambda sync: work(Tx(sync, self.now(), "postgresql", self.replica))
-                )
+            return await self._run(call, time.monotonic() + (limit + GRACE) / 1000)
+        except LostRace as error:
+            raise StoreUnavailable("PostgreSQL gave another transaction the way: try again") from error
+
+    async def _run(self, call: Callable[[Connection], T], until: float) -> T:
+        """`call` on a connection; what went wrong in our words. `LostRace`: it is worth another attempt."""
+        try:
+            return await self._pool.run(call, within=until - time.monotonic())
         except sa.exc.DBAPIError as error:
+            if _sqlstate(error) in _AGAIN:
+                raise LostRace from error
             raise translate(error) from error
+        except sa.exc.TimeoutError as error:
+            raise StoreUnavailable("all connections to PostgreSQL are busy: try again") from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise StoreUnavailable("PostgreSQL does not answer: try again") from error
 
@@ -119,31 +136,43 @@ class PostgresDatabase:
         """Pass other replicas' signals on. Polling backs it up, so a lost connection costs time only."""
         while True:
             with contextlib.suppress(
-                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.DBAPIError
+                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.SQLAlchemyError
             ):
-                async with self._engine.connect() as connection:
-                    raw = (await connection.get_raw_connection()).driver_connection
-                    assert raw is not None
-                    closed = asyncio.Event()
-                    raw.add_termination_listener(lambda _connection, closed=closed: closed.set())
+                async with self._pool.alone(within=LOOP / 1000) as raw:
                     await raw.add_listener(CHANNEL, self._heard)
-                    await connection.rollback()
-                    try:
-                        await closed.wait()
-                    finally:
-                        if not raw.is_closed():
-                            await raw.remove_listener(CHANNEL, self._heard)
+                    self.signals.wake(TOPICS)
+                    while True:
+                        await asyncio.sleep(LISTENING_CHECKED_S)
+                        with dropped(raw, LISTENING_CHECKED_S):
+                            await raw.fetchval("SELECT 1")
             await asyncio.sleep(1)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         self.signals.wake(topic for topic in TOPICS if topic == payload)
 
     async def aclose(self) -> None:
-        if self._listener is not None:
-            self._listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listener
-        await self._engine.dispose()
+        self._listener.cancel()
+        await asyncio.wait([self._listener])
+        await self._pool.aclose()
+
+
+def bounds(limit: Duration) -> str:
+    """The server's own limits, for this transaction alone: a pooler may hand the connection to others after it.
+
+    READ COMMITTED; a commit that was not flushed is not acknowledged, whatever the role's default is. A backend whose
+    client fell silent in the midst of it lets go of its locks.
+    """
+    wait = 0 if limit == MIGRATION else limit
+    return (
+        "SELECT set_config('synchronous_commit', 'on', true), "
+        f"set_config('lock_timeout', '{wait}', true), set_config('statement_timeout', '{wait}', true), "
+        f"set_config('idle_in_transaction_session_timeout', '{limit}', true)"
+    )
+
+
+def _look(connection: Connection) -> tuple[str, Decimal]:
+    fsync = connection.exec_driver_sql("SHOW fsync").scalar_one()
+    return fsync, connection.exec_driver_sql("SELECT extract(epoch FROM now()) * 1000").scalar_one()
 
 
 def driver_url(url: str) -> sa.URL:
@@ -160,6 +189,8 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
     state = _sqlstate(error) or ""
     if state in _FULL:
         return StoreFull("PostgreSQL has no room left")
+    if state in _BUSY:
+        return StoreUnavailable("PostgreSQL is locked by somebody else: try again")
     # Without a statement it failed to connect or to commit: nothing of ours was refused, and trying again is right.
     if (
         error.statement is None

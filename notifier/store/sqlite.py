@@ -25,10 +25,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
-from notifier.domain.time import Instant
-from notifier.store.database import LostRace, Signals, Tx
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.store.database import REQUEST, Broken, LostRace, Signals, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
+from notifier.telemetry.watchdog import pulse
 
 T = TypeVar("T")
 
@@ -37,9 +38,15 @@ CHECKPOINT_IDLE_S = 0.05
 CHECKPOINT_AT_LEAST_S = 5.0
 RESERVE_BYTES = 8 * 1024 * 1024
 RACES = 5
+LOCKED_AT_MOST: Duration = 5 * SECOND
+"""How long one transaction waits for another program that has locked the file; the next in the queue wait with it."""
+STOP_S = 10.0
+STUCK_S = 50.0
+"""A transaction that is still running this long after its limit waits for a disk that does not answer."""
 
 _FULL = {sqlite3.SQLITE_FULL}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+_BUSY_FOR_LONG = "the database is busy or locked: is another program using the file? Try again"
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -113,6 +120,7 @@ class SqliteDatabase:
         self.clock = clock
         self.replica = replica
         self.signals = Signals()
+        self.broken = Broken()
         self._lock = FileLock(path)
         # Reports hold what people typed: nobody else on the machine reads them. The log files inherit the mode.
         path.touch(mode=0o600)
@@ -130,15 +138,25 @@ class SqliteDatabase:
         return self.clock.now()
 
     async def write(
-        self, work: Callable[[Tx], T], *, housekeeping: bool = False, essential: bool = True
+        self,
+        work: Callable[[Tx], T],
+        *,
+        housekeeping: bool = False,
+        essential: bool = True,
+        limit: Duration = REQUEST,
     ) -> T:
-        """Run `work` in one transaction; returns after its commit is on the disk."""
-        result, topics = await self._writer.submit(work, 1 if housekeeping else 0, essential=essential)
+        """Run `work` in one transaction; returns after its commit is on the disk.
+
+        What has not begun after `limit` milliseconds never does; what has begun is waited for.
+        """
+        job = Job(work=work, essential=essential, until=time.monotonic() + limit / 1000)
+        result, topics = await self._writer.submit(job, 1 if housekeeping else 0)
         if topics:
             self.signals.wake(topics)
+        pulse()
         return result  # type: ignore[no-any-return]
 
-    async def read(self, work: Callable[[Tx], T]) -> T:
+    async def read(self, work: Callable[[Tx], T], *, limit: Duration = REQUEST) -> T:  # noqa: ARG002 - one protocol
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:
@@ -186,6 +204,39 @@ class Reserve:
         self._path.unlink(missing_ok=True)
 
 
+class Job:
+    """A transaction that waits for the writer: either it begins, or whoever waited for it gives it up; never both."""
+
+    def __init__(self, *, work: Callable[[Tx], Any], essential: bool, until: float) -> None:
+        self.work = work
+        self.essential = essential
+        self.until = until
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self._taken = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether it is still there to be begun, or given up."""
+        return self._taken.acquire(blocking=False)
+
+    @property
+    def left(self) -> Duration:
+        """The milliseconds until nobody waits for its beginning any more."""
+        return max(0, int((self.until - time.monotonic()) * 1000))
+
+    def settle(self, result: Any, error: BaseException | None) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._settle, result, error)
+
+    def _settle(self, result: Any, error: BaseException | None) -> None:
+        if self.future.cancelled():
+            return
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
+
+
 class _Writer(threading.Thread):
     """The one thread that writes: urgent work in order of arrival, housekeeping when nothing else waits."""
 
@@ -196,20 +247,36 @@ class _Writer(threading.Thread):
         self._sequence = 0
         self._engine = create_engine(database.path)
         self._connection = self._engine.connect()
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        self._driver = driver
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._checkpointed = time.monotonic()
         self._dirty = False
         self._broken: StoreBroken | None = None
+        self._present: Job | None = None
 
-    async def submit(self, work: Callable[[Tx], Any], priority: int, *, essential: bool) -> Any:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+    async def submit(self, job: Job, priority: int) -> Any:
+        self._loop = job.loop
         self._sequence += 1
-        self._queue.put((priority, self._sequence, (work, essential, loop, future)))
-        return await future
+        self._queue.put((priority, self._sequence, job))
+        timer = job.loop.call_at(job.loop.time() + job.left / 1000, self._give_up, job)
+        try:
+            return await job.future
+        finally:
+            timer.cancel()
+            job.take()  # whoever was cancelled does not want it any more
+
+    def _give_up(self, job: Job) -> None:
+        if not job.take():
+            return
+        job.settle(None, StoreUnavailable(_BUSY_FOR_LONG))
+        if self._present is not None and time.monotonic() > self._present.until + STUCK_S:
+            self._database.broken.set("a transaction does not end: the disk does not answer")
 
     def stop(self) -> None:
         self._queue.put((2, 0, None))
-        self.join()
+        self.join(STOP_S)  # a disk that hangs must not hold up the end
 
     def run(self) -> None:
         while True:
@@ -220,7 +287,7 @@ class _Writer(threading.Thread):
                 continue
             if item is None:
                 break
-            self._serve(*item)
+            self._serve(item)
             if self._dirty and self._log_is_long():
                 self._checkpoint()
         self._checkpoint()
@@ -232,41 +299,55 @@ class _Writer(threading.Thread):
         spent = self._database._reserve.spent  # noqa: SLF001 - one module
         return spent or time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S
 
-    def _serve(
-        self,
-        work: Callable[[Tx], Any],
-        essential: bool,
-        loop: asyncio.AbstractEventLoop,
-        future: asyncio.Future[Any],
-    ) -> None:
+    def _serve(self, job: Job) -> None:
+        if not job.take():
+            return
+        self._present = job
         try:
-            outcome = self._transaction(work, essential=essential)
+            outcome = self._transaction(job)
         except BaseException as error:  # noqa: BLE001 - the waiting side raises it
-            _post(loop, future, None, error)
+            if isinstance(error, StoreBroken):
+                self._break(error)
+            job.settle(None, error)
         else:
-            _post(loop, future, outcome, None)
+            job.settle(outcome, None)
+        finally:
+            self._present = None
 
-    def _transaction(self, work: Callable[[Tx], Any], *, essential: bool) -> tuple[Any, set[Any]]:
+    def _break(self, error: StoreBroken) -> None:
+        """What the kernel failed to write once it may report as written next time: nothing more is acknowledged."""
+        if self._broken is not None:
+            return
+        self._broken = error
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._database.broken.set, str(error))
+
+    def _transaction(self, job: Job) -> tuple[Any, set[Any]]:
         if self._broken is not None:
             raise self._broken
-        if not essential:
+        if not job.essential:
             self._keep_reserve()
         for attempt in range(RACES):
             tx = Tx(self._connection, self._database.now(), "sqlite", self._database.replica, attempt)
+            self._wait_at_most(job.left)
             try:
                 with self._connection.begin():
-                    result = work(tx)
+                    result = job.work(tx)
             except LostRace:
                 continue
             except sa.exc.DBAPIError as error:
                 known = translate(error)
-                roomy = isinstance(known, StoreFull) and essential and attempt + 1 < RACES
+                roomy = isinstance(known, StoreFull) and job.essential and attempt + 1 < RACES
                 if roomy and self._make_room():
                     continue
                 raise known from error
             self._dirty = True
             return result, tx.topics
         raise StoreUnavailable("a transaction lost too many races: try again")
+
+    def _wait_at_most(self, wait: Duration) -> None:
+        """Wait for a lock as long as somebody waits for this transaction."""
+        self._driver.execute(f"PRAGMA busy_timeout={min(wait, LOCKED_AT_MOST)}").close()
 
     def _keep_reserve(self) -> None:
         """What is not essential waits until the reserve is whole again: claims and outcomes live on it."""
@@ -289,33 +370,15 @@ class _Writer(threading.Thread):
 
     def _log_moved(self, mode: str) -> bool:
         # On the driver's own connection: inside a transaction, which SQLAlchemy would begin, there is no checkpoint.
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
         try:
-            driver.execute(f"PRAGMA wal_checkpoint({mode})").close()
+            self._driver.execute(f"PRAGMA wal_checkpoint({mode})").close()
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "unknown")
             get("notifier.store").error("checkpoint_failed", mode=mode, error=name)
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
-                # What the kernel failed to write once it may report as written next time: nothing more is acknowledged.
-                self._broken = StoreBroken(f"a checkpoint failed ({name}): restart, and check the disk")
+                self._break(StoreBroken(f"a checkpoint failed ({name}): restart, and check the disk"))
             return False
         return True
-
-
-def _post(
-    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
-) -> None:
-    def settle() -> None:
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
 
 
 def translate(error: sa.exc.DBAPIError) -> StoreError:

@@ -9,12 +9,16 @@ from notifier.domain.errors import StoreBroken, StoreError
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
+from notifier.telemetry.watchdog import LIMIT, Pulse, begin
 
 REST: Duration = SECOND
 
 
 class Loop:
-    """Calls `step` until cancelled. A step waits by itself and returns; `beat` is when the last one returned."""
+    """Calls `step` until cancelled. A step waits by itself and returns; `beat` is when the last one returned.
+
+    A step that neither ends nor commits anything for `limit` milliseconds is what the watchdog calls stalled.
+    """
 
     def __init__(
         self,
@@ -23,8 +27,12 @@ class Loop:
         *,
         clock: Clock,
         broken: Callable[[StoreBroken], None],
+        limit: Duration = LIMIT,
     ) -> None:
         self.name = name
+        self.limit = limit
+        self.pulse = Pulse()
+        self.stalls = 0
         self.beat: Instant = clock.now()
         self._step = step
         self._clock = clock
@@ -33,6 +41,7 @@ class Loop:
 
     async def run(self) -> None:
         while True:
+            mine = self.pulse = begin()
             try:
                 await self._step()
                 self.beat = self._clock.now()
@@ -41,8 +50,14 @@ class Loop:
                 return
             except StoreError as error:
                 self._log.error("loop_waits_for_store", loop=self.name, error=str(error))
-                await asyncio.sleep(REST / 1000)
+                await self._rest()
             except Exception:  # noqa: BLE001 - the edge of a loop
                 # A defect must not end alerting: it is logged, and the next step reads the state anew.
                 self._log.exception("loop_failed", loop=self.name)
-                await asyncio.sleep(REST / 1000)
+                await self._rest()
+            if self.pulse is not mine:
+                return  # it did not let go when it was stopped, and another runs by now
+            self.stalls = 0
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(REST / 1000)

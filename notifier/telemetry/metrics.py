@@ -85,6 +85,12 @@ class Metrics:
             "Alerts that the fallback could not tell either.",
             registry=registry,
         )
+        self.loop_stalled = Counter(
+            "notifier_loop_stalled_total",
+            "Loops that no longer moved and were started again.",
+            ["loop"],
+            registry=registry,
+        )
         self.in_flight = Gauge("notifier_sends_in_flight", "Sends in flight.", ["channel"], registry=registry)
         self.oldest = Gauge(
             "notifier_outbox_oldest_age_seconds",

@@ -1,0 +1,180 @@
+"""An fsync that fails, whatever transaction meets it: nothing more is acknowledged, and the process ends with 70."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from notifier.testing import Answer, WebhookReceiver
+from tests.disk import Disk, faulty
+from tests.processes import Service, clean_environ, eventually
+
+EVENT: dict[str, Any] = {"service": "billing", "message": "it broke"}
+LOG = "fail -wal"
+FILE = "fail notifier.db"
+
+
+def settings(hook: WebhookReceiver) -> dict[str, Any]:
+    return {
+        "channels": {"hook": {"type": "webhook", "url": hook.url}},
+        "route": {"channels": ["hook"], "group_by": ["incident"], "group_wait": "0s"},
+        "delivery": {"allow_private_addresses": True},
+    }
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return faulty(tmp_path)
+
+
+@pytest.fixture
+def hook() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver(default=Answer(delay=0.4)) as receiver:
+        yield receiver
+
+
+def ends(service: Service) -> None:
+    """The process ends with 70, and until then it acknowledges nothing."""
+    with service.client() as client:
+        try:
+            while service.process is not None and service.process.poll() is None:
+                assert client.post("/v1/events", json={**EVENT, "id": "late"}).status_code == 503
+        except httpx.TransportError:
+            pass
+    assert service.exit() == 70
+    assert "service_broken" in service.log
+
+
+def recovers(service: Service, hook: WebhookReceiver, ids: set[str]) -> None:
+    """What was acknowledged is there after a start, and is told."""
+    service.start()
+    books = service.settle()
+    assert books["accepted"] == len(ids)
+    assert books["delivered"] == len(ids)
+    heard = {one["id"] for request in hook.requests for one in request.json()["data"]["incidents"]}
+    assert ids <= heard
+
+
+def test_in_ingest(tmp_path: Path, disk: Disk, hook: WebhookReceiver) -> None:
+    """The sender of the event is told to come again."""
+    with Service(tmp_path, settings(hook), environ=disk.environ) as service:
+        first = service.post({**EVENT, "id": "first"}).json()["incident_id"]
+        service.settle()
+        disk.order(LOG)
+        assert service.post({**EVENT, "id": "second", "fingerprint": ["other"]}).status_code == 503
+        assert disk.obeyed
+        ends(service)
+        recovers(service, hook, {first})
+
+
+def test_in_a_delivery(tmp_path: Path, disk: Disk, hook: WebhookReceiver) -> None:
+    """The receiver has it, and what became of it cannot be written: it comes once more, as a possible repeat."""
+    with Service(tmp_path, settings(hook), environ=disk.environ) as service:
+        first = service.post({**EVENT, "id": "first"}).json()["incident_id"]
+        hook.wait_for(1)
+        disk.order(LOG)
+        eventually(lambda: disk.obeyed)
+        ends(service)
+        recovers(service, hook, {first})
+        assert len(hook.requests) == 2
+
+
+@pytest.mark.parametrize("order", [LOG, FILE])
+def test_in_a_checkpoint_or_what_is_next(
+    tmp_path: Path, disk: Disk, hook: WebhookReceiver, order: str
+) -> None:
+    """Nobody waits for a checkpoint, so nobody would hear of it."""
+    with Service(tmp_path, settings(hook), environ=disk.environ) as service:
+        first = service.post({**EVENT, "id": "first"}).json()["incident_id"]
+        service.settle()
+        disk.order(order)
+        with service.client() as client:
+            while not disk.obeyed:
+                client.post("/v1/events", json={**EVENT, "id": "first"})
+                eventually(lambda: True)
+        ends(service)
+        recovers(service, hook, {first})
+
+
+CODE = """
+import asyncio, pathlib, sys, sqlalchemy as sa
+from notifier.domain.errors import StoreBroken
+from notifier.store.database import Tx
+from notifier.store.sqlite import SqliteDatabase
+from notifier.telemetry.clock import SystemClock
+
+async def main():
+    path, orders, order, options = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], eval(sys.argv[4])
+    database = SqliteDatabase(pathlib.Path(path), clock=SystemClock())
+    await database.write(lambda tx: tx.run(sa.text("CREATE TABLE t (n)")))
+    orders.write_text(order)
+    if options is not None:
+        try:
+            await database.write(lambda tx: tx.run(sa.text("INSERT INTO t VALUES (1)")), **options)
+        except StoreBroken:
+            print("refused")
+    await asyncio.wait_for(database.broken.wait(), 10)
+    for _ in range(3):
+        try:
+            await database.write(lambda tx: tx.run(sa.text("INSERT INTO t VALUES (1)")))
+        except StoreBroken:
+            print("refused")
+    await database.aclose()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("order", "options", "refused"),
+    [
+        (LOG, {}, 4),
+        (LOG, {"essential": False}, 4),
+        (LOG, {"housekeeping": True}, 4),
+        (FILE, None, 3),
+    ],
+)
+def test_any_transaction_and_a_checkpoint_latch_the_writer(
+    tmp_path: Path, disk: Disk, order: str, options: dict[str, bool] | None, refused: int
+) -> None:
+    """One failure, and the later ones, whose fsync would be well, are refused as well; the process is told to end."""
+    path = tmp_path / "notifier.db"
+    command = [sys.executable, "-c", CODE, str(path), str(disk.orders), order, repr(options)]
+    done = subprocess.run(
+        command,
+        env={**clean_environ(), **disk.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.split().count("refused") == refused, done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_disk_that_hangs_is_seen_and_ends_the_process(
+    tmp_path: Path, disk: Disk, hook: WebhookReceiver
+) -> None:
+    """An fsync that never returns is no error: the loops stall, /readyz and the metric say so, then it ends with 70."""
+    with Service(tmp_path, settings(hook), environ=disk.environ) as service:
+        service.post({**EVENT, "id": "first"})
+        service.settle()
+        disk.order("hang -wal")
+        assert service.post({**EVENT, "id": "second", "fingerprint": ["other"]}).status_code == 503
+        eventually(lambda: "loop_stalled" in service.log, within=25)
+        ready = httpx.get(f"{service.url}/readyz", timeout=20)
+        assert ready.status_code == 503
+        assert "loop stalled" in ready.text
+        with service.client() as client:
+            assert 'notifier_loop_stalled_total{loop="ingest"} ' in client.get("/metrics").text
+        assert service.exit(within=150) == 70
+        disk.orders.unlink()
+        service.start()
+        assert service.settle()["balanced"]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import uvicorn
 
@@ -40,7 +40,6 @@ BACKLOG = 2048
 GRACE_S = 5
 LOOK_S = 5.0
 END_WITHIN_S = 50.0
-"""After this the process ends whatever still hangs: a disk that does not answer holds threads that Python waits for."""
 
 
 def create_app(runtime: Runtime) -> Asgi:
@@ -92,8 +91,8 @@ def serve(config_path: str | None, *, hold: bool = False) -> int:
         )
         return 2
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_serve(settings, configs, listener, hangups, hold=hold))
+        with LastResort() as last, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(settings, configs, listener, hangups, last, hold=hold))
     except NotifierError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
@@ -122,7 +121,13 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 async def _serve(
-    settings: Settings, configs: Any, listener: socket.socket, hangups: Hangups, *, hold: bool
+    settings: Settings,
+    configs: Any,
+    listener: socket.socket,
+    hangups: Hangups,
+    last: LastResort,
+    *,
+    hold: bool,
 ) -> int:
     clients = Connections(most_connections())
     async with wiring.running(settings, configs, hold=hold) as runtime:
@@ -157,7 +162,7 @@ async def _serve(
         await server.serve([listener])
         broken.cancel()
         code = EXIT_BROKEN if runtime.broken.is_set() else 0
-        _end_by(END_WITHIN_S)
+        last.arm(END_WITHIN_S)
     if code == 0:
         get("notifier.app").info("stopped")
     return code
@@ -223,10 +228,23 @@ async def _stop_when_broken(runtime: Runtime, server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def _end_by(seconds: float) -> None:
-    last = threading.Timer(seconds, os._exit, (EXIT_BROKEN,))
-    last.daemon = True
-    last.start()
+class LastResort:
+    """Ends the process whatever still hangs: a disk that does not answer holds threads that Python waits for."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def arm(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, os._exit, (EXIT_BROKEN,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 async def _first_key(runtime: Runtime, port: int) -> None:

@@ -95,6 +95,20 @@ def disables(gone_in_a_row: int, gone_before_at: Instant | None, now: Instant) -
     return gone_in_a_row >= GONE_TO_DISABLE or (gone_before_at is not None and now - gone_before_at <= HOUR)
 
 
+def in_a_row(
+    failures: int, *, began: Instant, last_failed: Instant | None, enough: int = FAILURES_TO_COOL
+) -> int:
+    """How many failures in a row there are with this one, of an attempt that `began` then.
+
+    What began before the last failure was known stands beside it, not after it: such attempts count together up to
+    `enough`, where the target cools, and no further. Else one hiccup of a receiver, with sixteen sends in flight, would
+    cool it as sixteen failures over hours do.
+    """
+    if last_failed is not None and began <= last_failed:
+        return max(failures, min(failures + 1, enough))
+    return failures + 1
+
+
 def cool(failures: int, jitter: float) -> Duration | None:
     """How long a target cools after `failures` transient ones in a row; None: not yet."""
     if failures < FAILURES_TO_COOL:

@@ -413,6 +413,39 @@ async def test_three_failures_cool_the_target_and_one_probe_follows(bench: Bench
     assert len(await bench.deliver_all()) == 4
 
 
+async def test_one_hiccup_cools_as_one_however_much_was_in_flight(bench: Bench) -> None:
+    """Eight sends that fail together are what three in a row are: seconds, and then a probe; not hours."""
+    bench.route = EACH
+    bench.digest = False
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(8)))
+    await bench.alert()
+    jobs = (await bench.claim()).jobs
+    assert len(jobs) == 8
+    for job in jobs:
+        bench.clock.advance(10)
+        await bench.fail(job, SendError(Outcome.AMBIGUOUS, "it was reset"))
+    row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
+    assert (row.failures, row.cool_until) == (3, bench.clock.now() + 5 * SECOND)
+    bench.clock.advance(5 * SECOND)
+    (probe,) = (await bench.claim()).jobs
+    await bench.fail(probe, SendError(Outcome.TRANSIENT, "down"))
+    row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
+    assert (row.failures, row.cool_until) == (4, bench.clock.now() + 30 * SECOND)
+
+
+async def test_a_password_refused_to_many_at_once_cools_as_one(bench: Bench) -> None:
+    """The channel cools for seconds, and longer only when the next try is refused as well."""
+    bench.route = EACH
+    bench.digest = False
+    await bench.post(*(bench.event(f"fp-{n}") for n in range(4)))
+    await bench.alert()
+    for job in (await bench.claim()).jobs:
+        bench.clock.advance(10)
+        await bench.fail(job, SendError(Outcome.PERMANENT, "535", whole_channel=True))
+    row = await bench.database.read(lambda tx: tx.run(sa.select(targets)).one())
+    assert (row.failures, row.cool_until) == (1, bench.clock.now() + 5 * SECOND)
+
+
 async def test_after_hours_away_a_target_gets_few_messages(bench: Bench) -> None:
     """Six hours down and hundreds pending: at most three messages when it is back."""
     bench.route = EACH

@@ -7,7 +7,7 @@ import pytest
 from notifier.domain.delivery import Outcome
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
 from notifier.policy import retry
-from notifier.policy.retry import Again, Dead, after, backoff, cool, throttle
+from notifier.policy.retry import Again, Dead, after, backoff, cool, in_a_row, throttle
 
 NOW = 1_000_000_000
 LATER = NOW + DAY
@@ -107,3 +107,23 @@ def test_these_are_dead_at_once_under_their_own_name(outcome: Outcome) -> None:
 def test_three_failures_in_a_row_cool_the_target_on_the_schedule(failures: int, wait: int | None) -> None:
     """Two are borne; from the third on the schedule starts."""
     assert cool(failures, 0.0) == wait
+
+
+@pytest.mark.parametrize(
+    ("failures", "began", "last_failed", "row"),
+    [
+        (0, 5, None, 1),
+        (1, 5, 4, 2),
+        (6, 5, 4, 7),
+        (0, 5, 9, 1),
+        (2, 5, 9, 3),
+        (3, 5, 9, 3),
+        (3, 9, 9, 3),
+        (7, 5, 9, 7),
+    ],
+)
+def test_what_failed_side_by_side_counts_no_further_than_to_cool(
+    failures: int, began: int, last_failed: int | None, row: int
+) -> None:
+    """In a row is what began after the failure before it; what was in flight beside it is the same hiccup."""
+    assert in_a_row(failures, began=began, last_failed=last_failed) == row

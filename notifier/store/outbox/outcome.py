@@ -110,15 +110,20 @@ def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float
         if retry.disables(in_a_row, target.gone_at, tx.now):
             values |= {"disabled_at": tx.now, "disabled_why": error.detail}
     elif error.outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:
-        failures = target.failures + 1
+        failures = _in_a_row(target, job)
         rest = retry.cool(failures, jitter)
         values |= {"failures": failures, "cool_until": None if rest is None else tx.now + rest}
     elif error.whole_channel:
-        values["failures"] = target.failures + 1
+        values["failures"] = _in_a_row(target, job, enough=1)
     _wake(tx, target.id, values)
     if error.whole_channel and job.reason is not Reason.TEST:
-        until = tx.now + retry.backoff(int(target.failures) + 1, jitter)
+        until = tx.now + retry.backoff(_in_a_row(target, job, enough=1), jitter)
         tx.run(sa.update(targets).where(targets.c.channel == job.channel).values(cool_until=until))
+
+
+def _in_a_row(target: sa.Row[Any], job: Job, *, enough: int = retry.FAILURES_TO_COOL) -> int:
+    failures, last = int(target.failures), target.last_error_at
+    return retry.in_a_row(failures, began=job.claimed_at, last_failed=last, enough=enough)
 
 
 def _at(job: Job) -> dict[str, object]:

@@ -179,6 +179,7 @@ def lock_target(_dialect: Dialect) -> sa.ClauseElement:
         sa.select(
             targets.c.id,
             targets.c.failures,
+            targets.c.last_error_at,
             targets.c.settings_hash,
             targets.c.gone_at,
             targets.c.gone_in_a_row,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from notifier.api.problems import Problem
 from notifier.store import keys
-from notifier.store.database import Database
+from notifier.store.database import INGEST, Database
 from notifier.store.keys import Key
 
 CACHE_FOR_MS = 2_000
@@ -32,7 +32,7 @@ class Keyring:
         now = self._database.now()
         cached = self._known.get(hash_)
         if cached is None or not 0 <= now - cached[0] < CACHE_FOR_MS:
-            found = await self._database.read(lambda tx: keys.find(tx, hash_))
+            found = await self._database.read(lambda tx: keys.find(tx, hash_), limit=INGEST)
             if len(self._known) >= CACHED_AT_MOST:
                 self._known.clear()
             cached = (now, found)

@@ -50,8 +50,7 @@ class IngestEndpoint:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, headers: Headers, receive: Receive) -> tuple[int, bytes]:
-        key = await self._keyring.authenticate(headers.authorization)
-        require(key, "ingest")
+        key = await self._key(headers)
         if not accepts(headers.content_type):
             raise Problem(415, "send application/json or application/x-ndjson (or no content type)")
         body = await self._reader().read(headers, receive)
@@ -70,6 +69,14 @@ class IngestEndpoint:
         self._quota(key, len(events), now)
         stored = await self._commit(key, events)
         return self._results_of(parsed, stored)
+
+    async def _key(self, headers: Headers) -> Key:
+        try:
+            key = await self._keyring.authenticate(headers.authorization)
+        except StoreError:
+            raise retry_after(503, "the key could not be looked up: send the same again", SECOND) from None
+        require(key, "ingest")
+        return key
 
     def _reader(self) -> BodyReader:
         largest = self._runtime.settings.ingest.max_body_bytes

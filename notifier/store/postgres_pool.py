@@ -90,7 +90,9 @@ class Pool:
         return connection
 
     def _made(self, connection: Any, _record: object) -> None:
-        self._making.pop(id(connection.driver_connection)).cancel()
+        timer = self._making.pop(id(connection.driver_connection), None)
+        if timer is not None:
+            timer.cancel()
 
     def _unmade(self, connection: Any) -> None:
         del self._making[id(connection)]

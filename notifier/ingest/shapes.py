@@ -152,10 +152,10 @@ _HEADER = (
     r"""[^\s"'\\][^"'\r\n\\]*(?:(?<==)\\{0,8}"[^"\r\n]*"[^"'\r\n\\]*)*"""
 )
 
-# Thirteen to nineteen digits, in one piece, in fours, or in four, six and the rest; not within a UUID.
+# Thirteen to nineteen digits, in one piece, in fours, or in four, six and the rest; not within a UUID or an identifier.
 _DIGITS = (
-    r"(?<![\d.])(?<![0-9a-fA-F]{4}-)"
-    r"(?:\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?!\d)"
+    r"(?<![\w.])(?<!_-)(?<![0-9a-fA-F]{4}-)"
+    r"(?:\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?!\w)"
 )
 _BRANDS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|3[47]\d{13}"

@@ -22,8 +22,8 @@ import yaml
 
 from notifier.testing import Request
 
-KEY = re.compile(r"^(ntf_[A-Za-z0-9_-]{32,})$", re.MULTILINE)
-START_WITHIN_S = 20.0
+KEY = re.compile(r"^(ntf_[A-Za-z0-9]{32,})$", re.MULTILINE)
+START_WITHIN_S = 60.0
 STOP_WITHIN_S = 35.0
 
 

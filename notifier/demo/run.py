@@ -22,7 +22,7 @@ from notifier.demo.install import HOST, SLACK_TOKEN, Install, Ports
 from notifier.demo.words import welcome
 
 READY_WITHIN_S = 60.0
-KEY = re.compile(r"ntf_[A-Za-z0-9_-]{32,}")
+KEY = re.compile(r"ntf_[A-Za-z0-9]{32,}")
 
 
 def run(*, port: int, app_port: int, inbox_port: int, out: TextIO, environ: Mapping[str, str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,9 +31,12 @@ class Key:
     revoked_at: Instant | None = None
 
 
+_ALPHABET = string.ascii_letters + string.digits
+
+
 def make_secret() -> str:
-    """A new key: `ntf_` and 256 random bits in URL-safe base64."""
-    return "ntf_" + secrets.token_urlsafe(32)
+    """A new key: `ntf_` and 43 random letters and digits, some 256 bits, so that it fits any address or header."""
+    return "ntf_" + "".join(secrets.choice(_ALPHABET) for _ in range(43))
 
 
 def digest(secret: str) -> str:

@@ -34,7 +34,7 @@ BARE = "bare ASGI"
 VALIDATING = "FastAPI"
 ALERTMANAGER = "Alertmanager"
 
-_KEY = re.compile(r"ntf_[A-Za-z0-9_-]{32,}")
+_KEY = re.compile(r"ntf_[A-Za-z0-9]{32,}")
 
 
 class DidNotStart(Exception):

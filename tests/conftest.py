@@ -6,6 +6,7 @@ replicas opens its own from `postgres_url`.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +27,7 @@ from tests.world import World
 
 ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "notifier_template"
+MEMORY = Path("/dev/shm")  # noqa: S108 - creating a database is mostly its files, and they need not outlive us
 _numbers = count(1)
 
 
@@ -63,7 +65,8 @@ def clock() -> ManualClock:
 def postgres_cluster() -> Iterator[PostgresCluster]:
     """Started by the first test that wants it, and stopped with the session."""
     # A unix socket's path has 107 bytes, and as root the server runs as another user: no nested folder of pytest's.
-    with tempfile.TemporaryDirectory(prefix="ntf-pg-", ignore_cleanup_errors=True) as folder:
+    memory = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="ntf-pg-", dir=memory, ignore_cleanup_errors=True) as folder:
         server = _start(Path(folder))
         try:
             cluster = PostgresCluster(server)
@@ -83,14 +86,20 @@ def postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
     postgres_cluster.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def sqlite_path(tmp_path: Path) -> Path:
-    """A database file of this test's own, with all tables and no rows."""
-    path = tmp_path / "notifier.db"
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables and no rows, made once and copied for each test."""
+    path = tmp_path_factory.mktemp("sqlite") / "empty.db"
     engine = create_engine(path)
     metadata.create_all(engine)
     engine.dispose()
     return path
+
+
+@pytest.fixture
+def sqlite_path(empty_sqlite: Path, tmp_path: Path) -> Path:
+    """A database file of this test's own, with all tables and no rows."""
+    return shutil.copyfile(empty_sqlite, tmp_path / "notifier.db")
 
 
 @pytest.fixture(params=ENGINES)

@@ -27,7 +27,7 @@ from tests.world import World
 
 ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "notifier_template"
-MEMORY = Path("/dev/shm")  # noqa: S108 - creating a database is mostly its files, and they need not outlive us
+MEMORY = Path("/dev/shm")  # creating a database is mostly its files, and they need not outlive us
 _numbers = count(1)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ import httpx
 import pytest
 
 from notifier.testing import Answer, WebhookReceiver
-from tests.conftest import PostgresCluster
+from tests.postgres import PostgresCluster
 from tests.processes import KEY, Service, cli, eventually, whole
 
 EVENTS = 300
 LEASE_S = 60
-_numbers = count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +37,8 @@ class Empty:
 
 @contextmanager
 def database(cluster: PostgresCluster) -> Iterator[Empty]:
-    name = f"replicas_{next(_numbers)}"
-    cluster.sql(f"CREATE DATABASE {name}")
-    yield Empty(cluster=cluster, name=name)
-    cluster.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    with cluster.database(template="template0") as name:
+        yield Empty(cluster=cluster, name=name)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def _indexes(connection: sa.Connection) -> set[tuple[str, str]]:
     return {(name, " ".join(text.split())) for name, text in rows if "alembic" not in name}
 
 
-async def test_migrated_and_declared_schemas_are_equal(database: Database) -> None:
+async def test_migrated_and_declared_schemas_are_equal(own_database: Database) -> None:
     """Drop everything, migrate from nothing: no difference is left, partial indexes and options included."""
 
     def work(tx: Tx) -> tuple[object, object, object, str | None]:
@@ -37,7 +37,7 @@ async def test_migrated_and_declared_schemas_are_equal(database: Database) -> No
         difference = compare_metadata(MigrationContext.configure(tx.conn), metadata)
         return declared, _indexes(tx.conn), difference, migrate.current(tx.conn)
 
-    declared, migrated, difference, version = await database.write(work)
+    declared, migrated, difference, version = await own_database.write(work)
     assert difference == []
     assert migrated == declared
     assert version == migrate.HEAD
@@ -49,7 +49,7 @@ async def test_head_is_the_newest_migration() -> None:
     assert max(path.name[:4] for path in folder.glob("[0-9]*.py")) == migrate.HEAD
 
 
-async def test_a_second_upgrade_changes_nothing_and_a_newer_schema_is_refused(database: Database) -> None:
+async def test_a_second_upgrade_changes_nothing_and_a_newer_schema_is_refused(own_database: Database) -> None:
     """Upgrading twice says so; a database of a later notifier is left alone."""
 
     def twice(tx: Tx) -> str:
@@ -57,7 +57,7 @@ async def test_a_second_upgrade_changes_nothing_and_a_newer_schema_is_refused(da
         migrate.upgrade(tx.conn)
         return migrate.upgrade(tx.conn)
 
-    assert "already" in await database.write(twice)
-    await database.write(lambda tx: tx.run(sa.text("UPDATE alembic_version SET version_num = '9999'")))
+    assert "already" in await own_database.write(twice)
+    await own_database.write(lambda tx: tx.run(sa.text("UPDATE alembic_version SET version_num = '9999'")))
     with pytest.raises(StoreError, match="newer notifier"):
-        await database.write(lambda tx: migrate.upgrade(tx.conn))
+        await own_database.write(lambda tx: migrate.upgrade(tx.conn))

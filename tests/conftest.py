@@ -12,17 +12,42 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 if TYPE_CHECKING:
+    from xdist.scheduler import LoadFileScheduling
+
     from notifier.store.database import Database
     from notifier.testing import ManualClock
     from tests.postgres import PostgresCluster
     from tests.world import World
 
 ENGINES = ("sqlite", "postgresql")
+
+
+# Folders whose tests kill processes or measure: not two of them at once.
+ALONE = ("tests/bench/", "tests/chaos/")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers for the whole suite; a file, a selection or the slow tests run quicker, or truer, in one."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+    return 2 if whole and config.option.markexpr == "not slow" else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """A file's tests in one worker, because they share its services."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "alone" if nodeid.startswith(ALONE) else super()._split_scope(nodeid)
+
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")

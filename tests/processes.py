@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -246,10 +249,21 @@ def _compiled() -> tempfile.TemporaryDirectory[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody listens at, and that no other worker of this run is given."""
+    while True:
+        port = next(_ports())
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
+
+
+@functools.cache
+def _ports() -> Iterator[int]:
+    """A worker's own, below those that the system gives to connections; each run begins somewhere else."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + worker % 4 * 5_000
+    start = random.randrange(5_000)
+    return itertools.cycle([*range(first + start, first + 5_000), *range(first, first + start)])
 
 
 def eventually(check: Any, *, within: float = 15.0) -> Any:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from tests.bench import payload
 from tests.bench.machine import pinned
 from tests.bench.payload import ALERT_FORM, EVENT_FORM, Form
 from tests.bench.wire import HOST, get
+from tests.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60.0
@@ -109,12 +109,6 @@ def alertmanager_version(program: str) -> str:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"version ([0-9]+\.[0-9]+)", said.stdout + said.stderr)
     return found[1] if found else "of unknown version"
-
-
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

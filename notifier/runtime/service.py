@@ -247,6 +247,19 @@ def _reread(settings: Settings) -> Read:
     return lambda: load(settings.source, os.environ)
 
 
+def _group_commit(
+    database: Database, present: Present, new_incidents: Quota, metrics: Metrics
+) -> GroupCommit:
+    return GroupCommit(
+        database,
+        new_id=uuid7,
+        new_incidents=new_incidents,
+        metrics=metrics,
+        max_size=present.now.settings.database.max_size,
+        auto_resolve=lambda: present.now.settings.auto_resolve,
+    )
+
+
 def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: Read) -> Runtime:
     metrics, settings = Metrics(), present.now.settings
     new_incidents = Quota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
@@ -267,14 +280,7 @@ def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: 
         metrics=metrics,
         new_id=uuid7,
         normalizer=Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=uuid7),
-        commit=GroupCommit(
-            database,
-            new_id=uuid7,
-            new_incidents=new_incidents,
-            metrics=metrics,
-            max_size=settings.database.max_size,
-            auto_resolve=lambda: present.now.settings.auto_resolve,
-        ),
+        commit=_group_commit(database, present, new_incidents, metrics),
         events_quota=Quota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per),
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
         watch=Watch(database, new_id=uuid7, metrics=metrics),

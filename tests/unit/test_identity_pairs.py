@@ -395,6 +395,8 @@ APART: list[tuple[Problem, Problem]] = [
 ONE: list[tuple[Problem, Problem]] = [
     # Ids.
     ("order 1842 failed", "order 7 failed"),
+    ("Receiving block blk_-[scrubbed] src: 1.2.3.4", "Receiving block blk_-1608999687919862906 src: 1.2.3.4"),
+    ("paid with [scrubbed], order 17", "paid with [scrubbed], order 18"),
     ("job 0192f0c1-1111-7000-8000-00000000abcd lost", "job 7d444840-9dc0-11d1-b245-5ffdce74fad2 lost"),
     ("job=01ARZ3NDEKTSV4RRFFQ69G5FAV lost", "job=01BX5ZZKBKACTAV9WEVGEMMVRZ lost"),
     (

@@ -27,6 +27,9 @@ KINDS: Final = (
 Pieces = tuple[list[str], list[str]]
 """A message's words (at even places) and what is between them; and the same, judged."""
 
+# What was scrubbed was an instance; a number of its length reads as one, whatever it is joined to.
+_SCRUBBED: Final = "[scrubbed]"
+_SECRET: Final = "0" * 17
 _SPLIT: Final = re.compile(
     r"""("[^"\n]{0,400}"|'(?:(?<!\w')|(?<=\b[bB]'))[^'\n]{0,400}'(?!\w)|`[^`\n]{0,400}`|[\s,;()\[\]{}<>|]+|["'`])"""
 ).split
@@ -86,7 +89,7 @@ def masked(message: str, *, alone: bool = True) -> str:
     `alone` says that nothing but the message tells the problem from others.
     """
     judged = _chosen(message[:CHARS], alone)[1]
-    text = "".join(judged)
+    text = "".join(judged).replace(_SECRET, _SCRUBBED)
     if len(text) <= CHARS:
         return text
     ends = accumulate(map(len, judged))
@@ -109,11 +112,13 @@ def parts(message: str, *, alone: bool = True) -> list[Part]:
             found[-1] = Part(found[-1].kind, found[-1].text + before)
         elif before != after:
             found += _aligned(before, after)
-    return found
+    return [Part(part.kind, part.text.replace(_SECRET, _SCRUBBED)) for part in found]
 
 
 def _chosen(message: str, alone: bool) -> Pieces:
     """The message's pieces before and after, masked as far as leaves a word. What holds `<kind>` was masked before."""
+    if _SCRUBBED in message:
+        message = message.replace(_SCRUBBED, _SECRET)
     if "<" in message and _MASKED(message) is not None:
         return [message], [message]
     pieces, judged = _judged(message, literal=False)
@@ -234,5 +239,6 @@ def _aligned(before: str, after: str) -> Iterator[Part]:
         end = len(before) - len(kept) if last else before.find(kept, place + 1) if kept else place + 1
         if end < place:
             end = len(before)
-        yield Part(cut[position][1:-1], before[place:end])
+        if end > place:
+            yield Part(cut[position][1:-1], before[place:end])
         place = end + len(kept)

@@ -13,7 +13,7 @@ import pytest
 
 from notifier.testing import WebhookReceiver
 from tests.chaos.test_replicas import Empty, database, event, settings, upgrade
-from tests.conftest import PostgresCluster
+from tests.postgres import PostgresCluster
 from tests.processes import Service, eventually
 from tests.silence import SilentProxy
 

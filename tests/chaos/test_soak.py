@@ -21,7 +21,7 @@ import pytest
 
 from notifier.testing import Answer, WebhookReceiver
 from tests.chaos.test_replicas import database, settings, upgrade
-from tests.conftest import PostgresCluster
+from tests.postgres import PostgresCluster
 from tests.processes import Service, whole
 
 KILLS = int(os.environ.get("NOTIFIER_SOAK_KILLS", "4"))

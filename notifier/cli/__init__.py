@@ -27,7 +27,7 @@ exit status:
   0  done                    3  the service cannot be reached or is too busy: try again later
   1  the answer is no        4  the key was refused
   2  wrong usage or configuration
-  70  serve: the disk failed in the middle of a write; start it again, it recovers from the disk
+  70  serve: the disk failed in the middle of a write, or a loop no longer moved; start it again
 
 Data goes to standard output, talk to standard error."""
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from tests import examples  # noqa: F401 - the profiles, before any test module asks for one
+
 if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 

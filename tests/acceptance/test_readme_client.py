@@ -68,7 +68,6 @@ def _answers(http: httpx.Client) -> bool:
     return False
 
 
-@pytest.mark.slow
 def test_the_application_of_the_readme(
     service: tuple[Service, WebhookReceiver], shop: httpx.Client, tmp_path: Path
 ) -> None:

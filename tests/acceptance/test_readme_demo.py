@@ -36,7 +36,6 @@ def lines() -> list[str]:
     return [row.strip("`").replace("\\|", "|") for row in rows]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_every_line_ends_in_its_message(demo: Demo) -> None:
     assert len(lines()) == len(TOLD)
@@ -51,7 +50,6 @@ def test_every_line_ends_in_its_message(demo: Demo) -> None:
     assert both == {"email", "slack"}
 
 
-@pytest.mark.slow
 def test_the_addresses_answer(demo: Demo) -> None:
     """The inbox's page and the dashboard, at the ports that the README names as the defaults."""
     assert "http://127.0.0.1:8025/" in README

@@ -22,10 +22,7 @@ from notifier.testing import WebhookReceiver
 from tests.processes import Service, eventually, free_port
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = 6
 LOST_WITHIN_S = 75.0
-
-pytestmark = pytest.mark.slow
 
 
 class Shop:
@@ -103,22 +100,25 @@ def service(tmp_path: Path) -> Iterator[Service]:
             yield running
 
 
-def test_nothing_is_lost_uncounted_and_every_run_is_told_truly(service: Service, tmp_path: Path) -> None:
-    """Six rounds of work, with the application or the service killed in the middle of each."""
+@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.slow)])
+def test_nothing_is_lost_uncounted_and_every_run_is_told_truly(
+    service: Service, tmp_path: Path, rounds: int
+) -> None:
+    """Rounds of work, with the application or the service, in turn, killed in the middle of each."""
     seed = random.randrange(10_000)
     with Shop(tmp_path, service) as shop:
-        work(shop, service, random.Random(seed))
+        work(shop, service, random.Random(seed), rounds)
         deadline = time.monotonic() + LOST_WITHIN_S
         while (waiting := [*unfinished(service), *spooled(service)]) and time.monotonic() < deadline:
             time.sleep(0.5)
         assert not waiting, (seed, waiting[:3])
     books = service.settle()
-    check_reports(shop, service, books, seed)
-    check_runs(shop, service, seed)
+    check_reports(shop, service, books, seed, rounds)
+    check_runs(shop, service, seed, rounds)
 
 
-def work(shop: Shop, service: Service, dice: random.Random) -> None:
-    for number in range(60 * ROUNDS):
+def work(shop: Shop, service: Service, dice: random.Random, rounds: int) -> None:
+    for number in range(60 * rounds):
         shop.post(f"/work/{number}")
         shop.post(f"/report/{number}")
         if number % 60 < 59:
@@ -146,18 +146,18 @@ def spooled(service: Service) -> list[str]:
     return [line for line in found if float(line.split()[-1])]
 
 
-def check_reports(shop: Shop, service: Service, books: dict[str, float], seed: int) -> None:
+def check_reports(shop: Shop, service: Service, books: dict[str, float], seed: int, rounds: int) -> None:
     """As many as were captured are on the incident, but for those that are counted as killed."""
     captured = len({line[0] for line in shop.written("captured")})
     incidents = [one for one in service.items("/v1/incidents") if "report number" in one["title"]]
     assert len(incidents) == 1, seed
     missing = captured - incidents[0]["count"]
     # A kill between the line and the report is one line too many; what died in the queue is at most 25 ms of work.
-    assert 0 <= missing <= 3 * 30, (seed, missing)
+    assert 0 <= missing <= rounds / 2 * 30, (seed, missing)
     assert books["balanced"] == 1
 
 
-def check_runs(shop: Shop, service: Service, seed: int) -> None:
+def check_runs(shop: Shop, service: Service, seed: int, rounds: int) -> None:
     """Completed: its effect is there. Failed: it is one that fails. Lost: its process was killed first."""
     runs = {run["id"]: run for run in service.items("/v1/task-runs")}
     done = Counter(int(line[0]) for line in shop.written("done"))
@@ -181,6 +181,6 @@ def check_runs(shop: Shop, service: Service, seed: int) -> None:
                 assert state == "lost", (seed, run)
                 assert run["error"]["reason"] == "killed"
                 assert run["incident_id"] is not None, (seed, run)
-    assert unknown <= 3 * 30, seed
-    assert counts["completed"] > 200, (seed, counts)
-    assert counts["failed"] > 30, (seed, counts)
+    assert unknown <= rounds / 2 * 30, seed
+    assert counts["completed"] > 33 * rounds, (seed, counts)
+    assert counts["failed"] > 5 * rounds, (seed, counts)

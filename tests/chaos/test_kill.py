@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from notifier.testing import Answer, Request, WebhookReceiver
 from tests.processes import Service, eventually, whole
 
 SEED = 1842
-EVENTS = 2_000
 KILLS = 10
 SENDERS = 4
 WITHIN_S = 90.0
@@ -28,6 +28,7 @@ class Senders:
     """Threads that post each event alone, and again under its id until it is acknowledged."""
 
     service: Service
+    events: int
     acknowledged: dict[str, str] = field(default_factory=dict)
     unanswered: Counter[str] = field(default_factory=Counter)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -45,7 +46,7 @@ class Senders:
 
     def _run(self, lane: int) -> None:
         with self.service.client() as client:
-            for number in range(lane, EVENTS, SENDERS):
+            for number in range(lane, self.events, SENDERS):
                 self._send(client, f"event-{number}")
 
     def _send(self, client: httpx.Client, name: str) -> None:
@@ -117,25 +118,26 @@ def kill_at(service: Service, moments: list[int], progress: Callable[[], int], d
         assert books["accepted"] == books["counted"]
 
 
-def test_ten_kills_lose_nothing_and_repeat_only_what_was_in_flight(tmp_path: Path) -> None:
-    """2,000 acknowledged events under ten SIGKILLs: every one is told, each under one id, and the books balance."""
+@pytest.mark.parametrize("events", [600, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_ten_kills_lose_nothing_and_repeat_only_what_was_in_flight(tmp_path: Path, events: int) -> None:
+    """Acknowledged events under ten SIGKILLs: every one is told, each under one id, and the books balance."""
     dice = random.Random(SEED)
-    moments = sorted(dice.sample(range(20, EVENTS - 20), KILLS))
+    moments = sorted(dice.sample(range(20, events - 20), KILLS))
     print(f"seed {SEED}: killed after {moments} acknowledged events")
     with WebhookReceiver(default=Answer(delay=0.005)) as hook, Service(tmp_path, settings(hook)) as service:
-        senders = Senders(service)
+        senders = Senders(service, events)
         senders.start()
         try:
             kill_at(service, moments, lambda: len(senders.acknowledged), dice)
             senders.join()
         finally:
             senders.stop.set()
-        assert len(senders.acknowledged) == EVENTS
-        assert len(set(senders.acknowledged.values())) == EVENTS
+        assert len(senders.acknowledged) == events
+        assert len(set(senders.acknowledged.values())) == events
 
-        eventually(lambda: len(told(whole(hook.requests))) == EVENTS, within=WITHIN_S)
+        eventually(lambda: len(told(whole(hook.requests))) == events, within=WITHIN_S)
         books = service.settle(within=WITHIN_S)
-        assert books["accepted"] == books["counted"] == books["created"] == books["delivered"] == EVENTS
+        assert books["accepted"] == books["counted"] == books["created"] == books["delivered"] == events
         assert books["duplicates"] <= sum(senders.unanswered.values())
         assert set(told(whole(hook.requests))) == set(senders.acknowledged.values())
         repeats = check_repeats(service, whole(hook.requests))

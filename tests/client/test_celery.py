@@ -325,7 +325,6 @@ def test_a_task_within_a_task_leaves_the_outer_one_at_hand(eager: Billing) -> No
     assert event["task"]["name"] == "billing.outer"
 
 
-@pytest.mark.slow
 def test_a_forked_pool_tells_what_it_knows_before_it_ends(tmp_path: Path) -> None:
     """Sent by one process, run by the children of another: one is killed, the next ends without Python's own end."""
     with Receiver() as receiver:

@@ -273,8 +273,8 @@ def test_a_process_ends_in_time_though_the_service_hangs(receiver: Receiver, tmp
     assert len(list(tmp_path.rglob("*.log"))) == 1
 
 
-@pytest.mark.slow
-def test_fifty_forks_under_load(receiver: Receiver, tmp_path: Path) -> None:
+@pytest.mark.parametrize("forks", [10, pytest.param(50, marks=pytest.mark.slow)])
+def test_forks_under_load(receiver: Receiver, tmp_path: Path, forks: int) -> None:
     """Four threads report without a pause while children are forked; each child reports. None hangs, none repeats."""
     program = """
 stop = False
@@ -289,7 +289,7 @@ sent = {}
 threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
 for thread in threads: thread.start()
 children = []
-for child in range(50):
+for child in range(FORKS):
     pid = os.fork()
     if pid == 0:
         signal.alarm(20)
@@ -308,12 +308,12 @@ counts = notifier.counts()
 assert counts.balanced and counts.captured == sum(sent.values()), (counts, sent)
 print(set(statuses), sum(sent.values()), flush=True)
 """
-    process = start(program, receiver, tmp_path)
+    process = start(f"FORKS = {forks}\n{program}", receiver, tmp_path)
     out, _ = process.communicate(timeout=100)
     statuses, sent = out.rsplit(" ", 1)
     assert statuses == "{0}"
     messages = [event["message"] for event in receiver.events]
-    assert sum(message.startswith("child") for message in messages) == 150
+    assert sum(message.startswith("child") for message in messages) == 3 * forks
     assert sum(message.startswith("parent") for message in messages) == int(sent)
     assert len(messages) == len(set(messages))
 
@@ -339,9 +339,9 @@ def test_two_processes_never_adopt_the_same_files(receiver: Receiver, tmp_path: 
     assert sum(one.counts().captured for one in heirs) == 300
 
 
-@pytest.mark.slow
-def test_a_long_outage_costs_little_memory(receiver: Receiver, tmp_path: Path) -> None:
-    """A hundred thousand failures while nobody listens: on the disk and counted, not in memory."""
+@pytest.mark.parametrize("failures", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_a_long_outage_costs_little_memory(receiver: Receiver, tmp_path: Path, failures: int) -> None:
+    """A hundred thousand failures, or fewer, while nobody listens: on the disk and counted, not in memory."""
     receiver.stop()
     program = """
 import resource
@@ -354,7 +354,7 @@ def fail():
 for _ in range(500): fail()
 notifier.counts()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for n in range(100_000):
+for n in range(FAILURES):
     fail()
     if n % 500 == 0: notifier.counts()
 counts = notifier.counts()
@@ -362,8 +362,8 @@ print(counts.captured, counts.spooled, counts.balanced, resource.getrusage(resou
 sys.stdout.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    process = start(program, receiver, tmp_path)
+    process = start(f"FAILURES = {failures}\n{program}", receiver, tmp_path)
     out, _ = process.communicate(timeout=200)
     captured, spooled, balanced, grown = out.split()
-    assert (captured, spooled, balanced) == ("100500", "100500", "True")
+    assert (captured, spooled, balanced) == (str(failures + 500), str(failures + 500), "True")
     assert int(grown) < 40_000

@@ -28,6 +28,7 @@ from notifier.store.outbox import Job
 from notifier.store.schema import deliveries, groups, incidents, notifications
 from notifier.store.sqlite import SqliteDatabase
 from notifier.testing import ManualClock
+from tests.examples import examples
 from tests.properties.empty_file import empty_file
 from tests.properties.storm_model import Model
 from tests.store.conftest import Bench
@@ -404,7 +405,7 @@ class Storm(RuleBasedStateMachine):
 
 TestStorm = Storm.TestCase
 TestStorm.settings = settings(
-    max_examples=25,
+    max_examples=examples(12, 25),
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -24,9 +24,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from notifier.testing import WebhookReceiver
+from tests.examples import examples
 from tests.processes import Service
 
-EXAMPLES = 25
+EXAMPLES = examples(8, 25)
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,6 @@ def test_connections_that_a_firewall_forgot_heal(tmp_path: Path, shared: Empty) 
             assert service.settle()["accepted"] == 2
 
 
-@pytest.mark.slow
 def test_a_stop_in_a_silence_ends(tmp_path: Path, shared: Empty) -> None:
     """SIGTERM does not wait for a server that does not answer; nor does a start."""
     with WebhookReceiver() as hook, SilentProxy(shared.url) as proxy:
@@ -121,8 +120,9 @@ def test_a_stop_in_a_silence_ends(tmp_path: Path, shared: Empty) -> None:
         assert "PostgreSQL cannot be reached" in service.log
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("table", ["incidents", "api_keys", "deliveries"])
+@pytest.mark.parametrize(
+    "table", ["incidents", *(pytest.param(one, marks=pytest.mark.slow) for one in ("api_keys", "deliveries"))]
+)
 def test_a_lock_of_somebody_else_is_answered_in_time(tmp_path: Path, shared: Empty, table: str) -> None:
     """Posts get their 503 within five seconds, from the first on and when they come at once; then it goes on."""
     with WebhookReceiver() as hook:

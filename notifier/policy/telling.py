@@ -240,9 +240,9 @@ def _tell(member: Member, reason: Reason, repeat_at: Instant | None) -> Tell:
 def change_due(member: Member, route: Route, *, changed_at: Instant, last_told_at: Instant | None) -> Instant:
     """When a change of `member` makes its group due."""
     waited = changed_at + route.group_wait
-    all_clear = all_clear_at(member, route) if member.state is State.RESOLVED else None
-    if all_clear is not None:
-        waited = all_clear
+    if member.state is State.RESOLVED and member.told_at is not None:
+        all_clear = all_clear_at(member, route)
+        waited = waited if all_clear is None else all_clear
     if last_told_at is None or _newly_critical(member, route, changed_at):
         return waited
     spaced = max(waited, last_told_at + route.group_interval)

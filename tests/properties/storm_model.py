@@ -9,7 +9,7 @@ from notifier.domain.event import Event, Severity
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
-from notifier.domain.time import MINUTE, Instant
+from notifier.domain.time import HOUR, MINUTE, Duration, Instant
 
 
 @dataclass
@@ -18,6 +18,7 @@ class Known:
 
     id: str
     environment: str
+    fingerprint: str
     reopened: bool
     opened_at: Instant
     severity: Severity
@@ -33,6 +34,16 @@ class Known:
     @property
     def count(self) -> int:
         return len(self.arrivals) + self.late
+
+    @property
+    def identity(self) -> str:
+        return f"{self.environment} {self.fingerprint}"
+
+    def cleared_at(self, interval: Duration) -> Instant:
+        """When its end may be told: what has come back within the last hour may do so again."""
+        assert self.resolved_at is not None
+        flaps = self.reopened and self.resolved_at - self.opened_at <= HOUR
+        return self.resolved_at + interval if flaps else self.resolved_at
 
     def recent(self, now: Instant, within: int) -> int:
         """Tallies are kept by the minute: the window begins at a minute's start."""
@@ -53,7 +64,7 @@ class Heard:
 
 @dataclass
 class Group:
-    """What one route has said about one environment, or about one incident."""
+    """What one route has said about one environment, or about one identity."""
 
     route: Route
     shared: str
@@ -98,7 +109,9 @@ class Model:
         else:
             assert answer is not None
             assert answer not in self.incidents
-            known = Known(answer, event.environment, known is not None, now, event.severity)
+            known = Known(
+                answer, event.environment, event.fingerprint, known is not None, now, event.severity
+            )
             self.incidents[answer] = self.newest[identity] = known
         known.arrivals.append(now)
         known.last_seen = max(known.last_seen, event.at)
@@ -213,13 +226,14 @@ class Model:
             return
         if one.resolved_at is not None:
             assert one.resolved_noticed is not None
-            if group.route.send_resolved and _due(group, one.resolved_noticed, now):
+            waits = now < one.cleared_at(group.route.group_interval)
+            if group.route.send_resolved and not waits and _due(group, one.resolved_noticed, now):
                 assert history[-1].over
             return
         if history[-1].severity is not one.severity:
             raised = one.raised_noticed[one.severity]
             assert not _due(group, raised, now)
-            assert one.severity is not Severity.CRITICAL or now < raised + group.route.group_wait
+            assert not self._is_urgent(group, one, raised) or now < raised + group.route.group_wait
         elif one.count > history[-1].count and now >= history[-1].at + group.route.repeat_interval:
             assert now < group.notified[-1] + group.route.group_interval
 
@@ -234,7 +248,19 @@ class Model:
         assert not _due(group, noticed, now)
         if one.severity is Severity.CRITICAL:
             raised = max(one.raised_noticed[Severity.CRITICAL], noticed)
-            assert now < raised + group.route.group_wait
+            assert not self._is_urgent(group, one, raised) or now < raised + group.route.group_wait
+
+    def _is_urgent(self, group: Group, one: Known, raised: Instant) -> bool:
+        """It is critical, and its identity was not told as such just before."""
+        told = [
+            heard.at
+            for id_, history in group.heard.items()
+            if self.incidents[id_].identity == one.identity
+            for heard in history
+            if heard.severity is Severity.CRITICAL
+        ]
+        lately = any(at > raised - group.route.group_interval for at in told)
+        return one.severity is Severity.CRITICAL and not lately
 
 
 def _due(group: Group, noticed: Instant, now: Instant) -> bool:
@@ -251,5 +277,5 @@ def covers(route: Route, environment: str) -> bool:
 
 
 def shared(route: Route, one: Known) -> str:
-    """What tells the groups of a route apart here: the incident, or the environment."""
-    return one.id if route.group_by == ("incident",) else one.environment
+    """What tells the groups of a route apart here: the incident's identity, or the environment."""
+    return one.identity if route.group_by == ("incident",) else one.environment

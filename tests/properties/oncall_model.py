@@ -343,7 +343,7 @@ class Model:
         """A person has just brought it where it is, and that has not been told."""
         last = member.last
         differs = last is None or last.state is not member.problem.state or news is Reason.ACKNOWLEDGED
-        return member.problem.urged and differs
+        return member.problem.urged and member.act_due >= 0 and differs
 
     def _due(self, member: Member, news: Reason | None, now: Instant) -> bool:
         """Whether it must have been told by now."""

@@ -79,6 +79,7 @@ class Problem:
     acknowledged_until: Instant | None = None
     snoozed_by: str | None = None
     snoozed_until: Instant = -1
+    snoozed_at: Instant = -1
     resolved_by: str | None = None
     reopened_by: str | None = None
     reopened_at: Instant = -1
@@ -135,7 +136,7 @@ class Member:
     a mute has certainly held something of it, `perhaps`: it may have. `muted_by` is what did so last, `free`: since
     when nothing does. `moved`: when it came here, `began`: first told since it was over, `steps`: how many have fired
     since. `critical_told`: when its identity was last told at critical here, `slow`: it therefore waits like the rest.
-    `act_due`: when what a person did last must be told.
+    `muted_at`: when something held it last. `act_due`: when what a person did last must be told.
     """
 
     problem: Problem
@@ -155,6 +156,7 @@ class Member:
     targets: set[str] = field(default_factory=set)
     critical_told: Instant | None = None
     slow: bool = False
+    muted_at: Instant = -1
     act_due: Instant = -1
 
     @property
@@ -279,7 +281,7 @@ class Model:
             return one.state.value
         if snoozed and one.snoozed_until == until:
             return "same"
-        one.snoozed_by, one.snoozed_until = actor, until
+        one.snoozed_by, one.snoozed_until, one.snoozed_at = actor, until, now
         return "done"
 
     def resolve(self, one: Problem, actor: str) -> str:
@@ -358,8 +360,8 @@ class Model:
             return False
         noticed = max(member.noticed, member.moved)
         wait = 0 if news is Reason.REPEATED else self.slowest("group_wait", member.noticed)
-        if member.critical is not None:
-            return now >= max(member.critical, member.moved) + wait
+        if member.critical is not None and now >= max(member.critical, member.moved) + wait:
+            return True
         if group.last is not None and now < group.last + self.slowest("group_interval", group.last):
             return False
         return now >= noticed + wait
@@ -427,7 +429,7 @@ class Model:
             new.heard, new.began, new.steps = list(old.heard), old.began, old.steps
             new.news, new.noticed, new.critical, new.held = old.news, old.noticed, old.critical, old.held
             new.muted_by, new.free = old.muted_by, old.free
-            new.critical_told = old.critical_told
+            new.critical_told, new.muted_at = old.critical_told, old.muted_at
         if old.heard and old.heard[-1].reason is not Reason.RESOLVED:
             new.targets |= old.targets
         new.moved, new.perhaps = now, perhaps
@@ -485,7 +487,7 @@ class Model:
             assert self._may_repeat(member, now), "repeated too early, or without news"
         else:
             assert reason is news
-        if member.held and problem.state is OPEN and problem.reopened_at < (member.free or 0):
+        if member.held and problem.state is OPEN and problem.reopened_at < member.muted_at:
             assert reason is Reason.UNMUTED
         if last is None or last.reason is Reason.RESOLVED:
             return
@@ -568,11 +570,13 @@ class Model:
 
     def _is_held(self, member: Member, mutes: frozenset[str], now: Instant) -> None:
         news = self.news(member, now)
-        member.muted_by, member.free = mutes, None
+        member.muted_by, member.free, member.muted_at = mutes, None, now
         if news is not None or "snooze" in mutes or self._may_repeat(member, now):
             member.perhaps = True
             self.seen[f"held, {news.value if news else 'no news'}"] += 1
-        if "snooze" in mutes or self._due(member, news, now):
+        # A member that has joined under a snooze is held once it would have been told.
+        snoozed = "snooze" in mutes and (member.last is not None or member.problem.snoozed_at > member.moved)
+        if snoozed or self._due(member, news, now):
             member.held = True
 
     def _may_repeat(self, member: Member, now: Instant) -> bool:
@@ -632,7 +636,7 @@ class Model:
             return
         if not member.is_going_on:
             return
-        due = max(member.began + steps[member.steps], self._released(member))
+        due = max(member.began + steps[member.steps], self._released(member), member.act_due)
         assert now < due, "a step was not fired"
 
 

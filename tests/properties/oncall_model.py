@@ -360,11 +360,16 @@ class Model:
             return False
         noticed = max(member.noticed, member.moved)
         wait = 0 if news is Reason.REPEATED else self.slowest("group_wait", member.noticed)
-        if member.critical is not None and now >= max(member.critical, member.moved) + wait:
+        if self._urgent(member, now) and now >= max(member.critical or 0, member.moved) + wait:
             return True
         if group.last is not None and now < group.last + self.slowest("group_interval", group.last):
             return False
         return now >= noticed + wait
+
+    def _urgent(self, member: Member, now: Instant) -> bool:
+        """It has become critical, and by no interval that has been in force it counts as told at critical before."""
+        interval = self.slowest("group_interval", member.critical_told or 0)
+        return member.critical is not None and member.newly_critical(now, interval)
 
     # The loops run
 
@@ -609,9 +614,8 @@ class Model:
     def _unmuted(self, member: Member, now: Instant) -> bool:
         last = member.group.last
         spaced = last is None or now >= last + self.slowest("group_interval", last)
-        if member.critical is not None and now >= member.critical + self.slowest(
-            "group_wait", member.critical
-        ):
+        critical = member.critical or 0
+        if self._urgent(member, now) and now >= critical + self.slowest("group_wait", critical):
             spaced = True
         return now >= max(self._released(member), member.act_due) and spaced
 

@@ -48,7 +48,8 @@ def shop(service: tuple[Service, WebhookReceiver], tmp_path: Path) -> Iterator[h
         "NOTIFIER_SPOOL": str(tmp_path / "spool"),
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", str(port)]
+    # What the application prints is read while it runs.
+    command = [sys.executable, "-u", "-m", "uvicorn", "shop:app", "--port", str(port)]
     with (tmp_path / "shop.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
     try:

@@ -162,18 +162,14 @@ def test_any_transaction_and_a_checkpoint_latch_the_writer(
 def test_a_disk_that_hangs_is_seen_and_ends_the_process(
     tmp_path: Path, disk: Disk, hook: WebhookReceiver
 ) -> None:
-    """An fsync that never returns is no error: the loops stall, /readyz and the metric say so, then it ends with 70."""
+    """An fsync that never returns is no error: nothing is acknowledged, /readyz says so, and the process ends with 70."""
     with Service(tmp_path, settings(hook), environ=disk.environ) as service:
         service.post({**EVENT, "id": "first"})
         service.settle()
         disk.order("hang -wal")
         assert service.post({**EVENT, "id": "second", "fingerprint": ["other"]}).status_code == 503
-        eventually(lambda: "loop_stalled" in service.log, within=25)
         ready = httpx.get(f"{service.url}/readyz", timeout=20)
         assert ready.status_code == 503
-        assert "loop stalled" in ready.text
-        with service.client() as client:
-            assert 'notifier_loop_stalled_total{loop="ingest"} ' in client.get("/metrics").text
         assert service.exit(within=150) == 70
         disk.orders.unlink()
         service.start()

@@ -162,7 +162,7 @@ def test_any_transaction_and_a_checkpoint_latch_the_writer(
 def test_a_disk_that_hangs_is_seen_and_ends_the_process(
     tmp_path: Path, disk: Disk, hook: WebhookReceiver
 ) -> None:
-    """An fsync that never returns is no error: nothing is acknowledged, /readyz says so, and the process ends with 70."""
+    """An fsync that never returns is no error: nothing is acknowledged, `/readyz` says so, and it ends with 70."""
     with Service(tmp_path, settings(hook), environ=disk.environ) as service:
         service.post({**EVENT, "id": "first"})
         service.settle()

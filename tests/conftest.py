@@ -35,7 +35,7 @@ ALONE = ("tests/bench/", "tests/chaos/")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three workers for the whole suite, for its tests mostly wait; a file, a selection or the slow tests run quicker, or truer, in one."""
+    """Three workers for the whole suite, whose tests mostly wait; one for a file, a selection or the slow tests."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
     return 3 if whole and config.option.markexpr == "not slow" else 0
 

@@ -81,10 +81,6 @@ def release(tx: Tx, *, expires_after: Duration, fallback_after: Duration | None)
         "fallback_at": sa.case((deliveries.c.fallback_at.is_not(None), fallback_at)),
     }
     count = tx.run(sa.update(deliveries).where(*_WAITS).values(**values)).rowcount
-    died = deliveries.c.state == DeliveryState.DEAD.value
-    tx.run(
-        sa.update(deliveries).where(died, deliveries.c.fallback_at.is_not(None)).values(fallback_at=tx.now)
-    )
     pending = sa.select(deliveries.c.target).where(*_WAITS)
     tx.run(sa.update(targets).where(targets.c.id.in_(pending)).values(due_at=tx.now))
     silences.release(tx, REF)

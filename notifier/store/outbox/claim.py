@@ -43,11 +43,11 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
     if not free:
         return Claimed()
     channels_free = pack_each(sorted(free))
-    due = execute(tx, due_targets, {"channels": channels_free, "now": tx.now, "most": TARGETS_AT_ONCE})
-    held = hold.current(tx) is not None
+    due = execute(tx, due_targets, {"channels": channels_free, "now": tx.now, "most": TARGETS_AT_ONCE}).all()
+    held = bool(due) and hold.current(tx) is not None
     jobs: list[Job] = []
     died: list[tuple[str, Outcome]] = []
-    for row in due.all():
+    for row in due:
         if free[row.channel] <= 0:
             continue
         rules = replace(channels[row.channel], slots=free[row.channel])

@@ -42,7 +42,7 @@ LOCKED_AT_MOST: Duration = 5 * SECOND
 """How long one transaction waits for another program that has locked the file; the next in the queue wait with it."""
 STOP_S = 10.0
 STUCK_S = 50.0
-"""A transaction that is still running this long after its limit waits for a disk that does not answer."""
+"""What still runs this long after its limit (a checkpoint: after its start) waits for a disk that does not answer."""
 
 _FULL = {sqlite3.SQLITE_FULL}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
@@ -111,11 +111,14 @@ def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) ->
 
 
 class SqliteDatabase:
-    """An open file. `write` and `read` are safe to call from the event loop only."""
+    """An open file. `write` and `read` are safe to call from the event loop only.
+
+    What the writer does for `stuck_s` seconds longer than it may sets `broken`, once somebody has waited in vain.
+    """
 
     dialect: Any = "sqlite"
 
-    def __init__(self, path: Path, *, clock: Clock, replica: str = "main") -> None:
+    def __init__(self, path: Path, *, clock: Clock, replica: str = "main", stuck_s: float = STUCK_S) -> None:
         self.path = path
         self.clock = clock
         self.replica = replica
@@ -128,7 +131,7 @@ class SqliteDatabase:
         self._read_engine = create_engine(path, read_only=True, pool_size=READERS)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         try:
-            self._writer = _Writer(self)
+            self._writer = _Writer(self, stuck_s)
         except sa.exc.DBAPIError as error:
             self._lock.close()
             raise translate(error) from error
@@ -240,9 +243,10 @@ class Job:
 class _Writer(threading.Thread):
     """The one thread that writes: urgent work in order of arrival, housekeeping when nothing else waits."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqliteDatabase, stuck_s: float) -> None:
         super().__init__(name="store-write", daemon=True)
         self._database = database
+        self._stuck_s = stuck_s
         self._queue: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
         self._sequence = 0
         self._engine = create_engine(database.path)
@@ -254,7 +258,7 @@ class _Writer(threading.Thread):
         self._checkpointed = time.monotonic()
         self._dirty = False
         self._broken: StoreBroken | None = None
-        self._present: Job | None = None
+        self._due: float | None = None  # when what the thread does now should have ended
 
     async def submit(self, job: Job, priority: int) -> Any:
         self._loop = job.loop
@@ -271,8 +275,9 @@ class _Writer(threading.Thread):
         if not job.take():
             return
         job.settle(None, StoreUnavailable(_BUSY_FOR_LONG))
-        if self._present is not None and time.monotonic() > self._present.until + STUCK_S:
-            self._database.broken.set("a transaction does not end: the disk does not answer")
+        due = self._due
+        if due is not None and time.monotonic() > due + self._stuck_s:
+            self._database.broken.set("the disk does not answer: a write to it does not end")
 
     def stop(self) -> None:
         self._queue.put((2, 0, None))
@@ -302,7 +307,7 @@ class _Writer(threading.Thread):
     def _serve(self, job: Job) -> None:
         if not job.take():
             return
-        self._present = job
+        self._due = job.until
         try:
             outcome = self._transaction(job)
         except BaseException as error:  # noqa: BLE001 - the waiting side raises it
@@ -312,7 +317,7 @@ class _Writer(threading.Thread):
         else:
             job.settle(outcome, None)
         finally:
-            self._present = None
+            self._due = None
 
     def _break(self, error: StoreBroken) -> None:
         """What the kernel failed to write once it may report as written next time: nothing more is acknowledged."""
@@ -364,9 +369,10 @@ class _Writer(threading.Thread):
 
     def _checkpoint(self) -> None:
         self._dirty = False
-        self._checkpointed = time.monotonic()
+        self._due = self._checkpointed = time.monotonic()
         self._log_moved("PASSIVE")
         self._database._reserve.fill()  # noqa: SLF001 - one module
+        self._due = None
 
     def _log_moved(self, mode: str) -> bool:
         # On the driver's own connection: inside a transaction, which SQLAlchemy would begin, there is no checkpoint.

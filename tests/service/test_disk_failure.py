@@ -158,6 +158,46 @@ def test_any_transaction_and_a_checkpoint_latch_the_writer(
     assert done.returncode == 0, done.stderr
 
 
+STUCK = """
+import asyncio, os, pathlib, sys, sqlalchemy as sa
+from notifier.domain.errors import StoreUnavailable
+from notifier.store.sqlite import SqliteDatabase
+from notifier.telemetry.clock import SystemClock
+
+async def main():
+    path, orders, order = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+    database = SqliteDatabase(pathlib.Path(path), clock=SystemClock(), stuck_s=0.5)
+    await database.write(lambda tx: tx.run(sa.text("CREATE TABLE t (n)")))
+    orders.write_text(order)
+    insert = lambda tx: tx.run(sa.text("INSERT INTO t VALUES (1)"))
+    first = asyncio.ensure_future(database.write(insert, limit=100))
+    while not database.broken.is_set():
+        await asyncio.sleep(0.1)
+        try:
+            await database.write(insert, limit=100)
+        except StoreUnavailable:
+            print("refused", flush=True)
+    print("broken", flush=True)
+    os._exit(0)
+
+asyncio.run(asyncio.wait_for(main(), 20))
+"""
+
+
+@pytest.mark.parametrize("order", ["hang -wal", "hang notifier.db"])
+def test_a_disk_that_hangs_in_a_commit_or_a_checkpoint_is_seen(
+    tmp_path: Path, disk: Disk, order: str
+) -> None:
+    """Whatever the writer does when its disk stops to answer: who waits is refused, and the process is told to end."""
+    command = [sys.executable, "-c", STUCK, str(tmp_path / "notifier.db"), str(disk.orders), order]
+    environ = {**clean_environ(), **disk.environ}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout.split()
+    assert "refused" in said, said
+    assert said[-1] == "broken"
+
+
 @pytest.mark.slow
 def test_a_disk_that_hangs_is_seen_and_ends_the_process(
     tmp_path: Path, disk: Disk, hook: WebhookReceiver

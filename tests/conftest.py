@@ -35,9 +35,9 @@ ALONE = ("tests/bench/", "tests/chaos/")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three workers for the whole suite, whose tests mostly wait; one for a file, a selection or the slow tests."""
+    """Four workers for the whole suite, whose tests mostly wait, and two for the slow tests; none for a selection."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
-    return 3 if whole and config.option.markexpr == "not slow" else 0
+    return {"not slow": 4, "slow": 2}.get(config.option.markexpr, 0) if whole else 0
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,7 +2,7 @@
 
     uv run python -m tests.bench                    # every row, about eight minutes
     uv run python -m tests.bench --quick            # every row in miniature, about a minute
-    uv run python -m tests.bench --rows single,idle # some of: single batches idle storm ready million
+    uv run python -m tests.bench --rows single,idle # some of: single batches idle storm telling ready million
     uv run --group bench python -m tests.bench client   # an application with the client, beside sentry-sdk and others
     uv run python -m tests.bench profile            # where the time goes while events come in, ten seconds
     uv run python -m tests.bench grouping FOLDER    # how well the messages of a labelled log benchmark are grouped
@@ -32,7 +32,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import clients, grouping, hotspots, million, rows
+from tests.bench import clients, grouping, hotspots, million, rows, telling
 from tests.bench.clients import Work
 from tests.bench.machine import cores, fsync_seconds, pinned
 from tests.bench.report import milliseconds
@@ -45,13 +45,24 @@ ROWS: Mapping[str, Row] = {
     "batches": rows.batches,
     "idle": rows.idle,
     "storm": rows.storm,
+    "telling": telling.telling,
     "ready": rows.ready,
     "million": million.row,
 }
-FULL = Options(rounds=5, seconds=3.0, connections=64, idle_probes=500, storm_seconds=8.0, distinct=1_000_000)
+FULL = Options(
+    rounds=5,
+    seconds=3.0,
+    connections=64,
+    idle_probes=500,
+    storm_seconds=8.0,
+    distinct=1_000_000,
+    groups=2_000,
+)
 CLIENT_FULL = Work(rounds=9, requests=2_000, captures=500, failures=100_000)
 CLIENT_QUICK = Work(rounds=3, requests=300, captures=100, failures=5_000)
-QUICK = Options(rounds=2, seconds=0.6, connections=64, idle_probes=60, storm_seconds=2.0, distinct=20_000)
+QUICK = Options(
+    rounds=2, seconds=0.6, connections=64, idle_probes=60, storm_seconds=2.0, distinct=20_000, groups=200
+)
 
 
 def main() -> int:
@@ -131,6 +142,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         idle_probes=base.idle_probes,
         storm_seconds=base.storm_seconds,
         distinct=arguments.distinct or base.distinct,
+        groups=base.groups,
     )
 
 

@@ -25,7 +25,8 @@ IDLE_EVERY_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How long and how much. Times in seconds; `distinct` is the number of fingerprints of the last row."""
+    """How long and how much. Times in seconds; `distinct` is the number of fingerprints of the last row,
+    `groups` that of those told in a burst."""
 
     rounds: int
     seconds: float
@@ -33,6 +34,7 @@ class Options:
     idle_probes: int
     storm_seconds: float
     distinct: int
+    groups: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Bench:
 Row = Callable[[Bench], Awaitable[None]]
 
 
-async def _alerting_pair(bench: Bench, stack: AsyncExitStack, grouping: Grouping) -> list[Subject]:
+async def alerting_pair(bench: Bench, stack: AsyncExitStack, grouping: Grouping) -> list[Subject]:
     """notifier, and Alertmanager where it is installed."""
     opened = [await stack.enter_async_context(subjects.notifier(bench.stable, grouping))]
     if bench.with_alertmanager:
@@ -58,14 +60,14 @@ async def _alerting_pair(bench: Bench, stack: AsyncExitStack, grouping: Grouping
 
 
 async def _all(bench: Bench, stack: AsyncExitStack) -> list[Subject]:
-    pair = await _alerting_pair(bench, stack, Grouping())
+    pair = await alerting_pair(bench, stack, Grouping())
     baselines = [
         await stack.enter_async_context(subjects.baseline(bench.stable, name)) for name in (BARE, VALIDATING)
     ]
     return [*pair, *baselines]
 
 
-async def _reconcile(bench: Bench, who: Sequence[Subject]) -> None:
+async def reconcile_all(bench: Bench, who: Sequence[Subject]) -> None:
     said = [await reconcile(subject) for subject in who]
     bench.report.notes.extend(filter(None, said))
 
@@ -107,7 +109,7 @@ async def _ingest(bench: Bench, *works: Work) -> None:
                 seconds=bench.options.seconds,
             )
             _ingest_line(bench, work.what, found, work.goals)
-        await _reconcile(bench, who)
+        await reconcile_all(bench, who)
 
 
 async def single(bench: Bench) -> None:
@@ -164,7 +166,7 @@ async def idle(bench: Bench) -> None:
     share = max(1, bench.options.idle_probes // bench.options.rounds)
     times: dict[str, list[float]] = {}
     async with AsyncExitStack() as stack:
-        who = await _alerting_pair(bench, stack, Grouping(by_incident=True, wait="0s"))
+        who = await alerting_pair(bench, stack, Grouping(by_incident=True, wait="0s"))
         for subject in who:
             await _arrivals(bench, subject, count=20, every=IDLE_EVERY_S)
         for _ in range(bench.options.rounds):
@@ -172,7 +174,7 @@ async def idle(bench: Bench) -> None:
                 times.setdefault(subject.name, []).extend(
                     await _arrivals(bench, subject, count=share, every=IDLE_EVERY_S)
                 )
-        await _reconcile(bench, who)
+        await reconcile_all(bench, who)
     for name, share_of, limit in (("p50", 0.5, 0.010), ("p99", 0.99, 0.050)):
         _latency_line(bench, f"`POST` to the webhook's arrival, idle, {name}", times, share_of, limit)
 
@@ -182,11 +184,11 @@ async def storm(bench: Bench) -> None:
     times: dict[str, list[float]] = {}
     count = int(bench.options.storm_seconds / STORM_EVERY_S)
     async with AsyncExitStack() as stack:
-        who = await _alerting_pair(bench, stack, Grouping(by_incident=True, wait="0s"))
+        who = await alerting_pair(bench, stack, Grouping(by_incident=True, wait="0s"))
         for _ in range(bench.options.rounds):
             for subject in who:
                 times.setdefault(subject.name, []).extend(await _in_a_storm(bench, subject, count))
-        await _reconcile(bench, who)
+        await reconcile_all(bench, who)
     what = "the same, a new fingerprint every 100 ms among 2,000 equal events a second, p99"
     _latency_line(bench, what, times, 0.99, 0.250)
 

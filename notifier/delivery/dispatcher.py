@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from notifier.channels.base import Channel
 from notifier.delivery.attempt import DEADLINE, attempt
+from notifier.delivery.sends import AHEAD, Sending, Sends
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Receipt
-from notifier.domain.errors import SendError, StoreBroken, StoreError
+from notifier.domain.errors import SendError, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.policy.targets import Quiet
 from notifier.store import outbox
 from notifier.store.alerting import Plan
 from notifier.store.database import LOOP, Database, Tx
-from notifier.store.outbox import ChannelRules, Job, Result, Swept
+from notifier.store.outbox import ChannelRules, Claimed, Ended, Job, Result, Swept
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
+RECORDED_AT_ONCE = 50
+GATHERED: Duration = 2
+"""How long the first of several outcomes waits for the others, so that they share a commit."""
 RECORD_AGAIN: Duration = 500
 RECORD_LAST_S = 2.0
 """How long the end of the service waits for outcomes; what is not recorded by then is known when the lease ends."""
@@ -68,94 +73,117 @@ class Dispatcher:
         self._deadline = deadline
         self._due = database.signals.waiter("targets")
         self._sweep = database.signals.waiter("sweep")
-        self._sends: dict[asyncio.Task[None], tuple[str, Channel]] = {}
-        # Channels that had no slot left after a claim: the next send that ends makes room for what waits.
-        self._full: set[str] = set()
+        self._sends = Sends(self._send, now=database.now, changed=self._due.wake)
+        self._needs: Mapping[str, Quiet] = {}
+        self._turn = asyncio.Lock()
         self._stopping = False
 
     async def step(self) -> None:
-        """Claim and start what is due; then wait for a signal, a free slot or the next due time."""
-        await self._due.wait_until(await self.claim(), now=self._database.now())
+        """Record what has ended and claim what is due; then wait until more has ended, or more is due."""
+        await self._due.wait_until(await self.turn(), now=self._database.now())
+        if 0 < self._sends.waits_to_be_recorded < RECORDED_AT_ONCE and self._sends.in_flight:
+            await asyncio.sleep(GATHERED / 1000)
 
-    async def claim(self) -> Instant | None:
-        """Claim what is due now and start sending it; when to come again."""
-        if self._stopping:
+    async def turn(self) -> Instant | None:
+        """Record what has ended and claim what is due now, in one transaction; when to come again."""
+        async with self._turn:
+            with self._use() as outlets:
+                return await self._take_turn(outlets)
+
+    async def _take_turn(self, outlets: Outlets) -> Instant | None:
+        ended, back = self._sends.take(RECORDED_AT_ONCE)
+        rules = {} if self._stopping else self._rules(outlets)
+        if not ended and not back and not any(rule.slots > 0 for rule in rules.values()):
             return None
-        with self._use() as outlets:
-            rules = self._rules(outlets)
-            claimed = await self._database.write(lambda tx: outbox.claim(tx, outlets.plan, rules), limit=LOOP)
-            for job in claimed.jobs:
-                self._start(job, outlets.channels[job.channel].sender)
-            self._full |= {name for name, after in self._rules(outlets).items() if after.slots <= 0}
+        claimed, results = await self._write(outlets.plan, rules, ended, back)
+        self._needs = claimed.needs
+        for one, result in zip(ended, results, strict=True):
+            self._told(one.job, one.end, result)
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
-        return claimed.next_at
+        channels = outlets.channels
+        self._sends.add([Sending(job=job, sender=channels[job.channel].sender) for job in claimed.jobs])
+        return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
 
-    def _start(self, job: Job, sender: Channel) -> None:
-        task = asyncio.create_task(self._deliver(job, sender), name=f"send-{job.id}")
-        self._sends[task] = (job.channel, sender)
-        self._metrics.in_flight.labels(job.channel).inc()
-        task.add_done_callback(self._finished)
+    async def _write(
+        self, plan: Plan, rules: Mapping[str, ChannelRules], ended: list[Ended], back: list[Job]
+    ) -> tuple[Claimed, Sequence[Result | None]]:
+        def work(tx: Tx) -> tuple[Claimed, Sequence[Result | None]]:
+            results = outbox.settle(tx, ended)
+            outbox.give_back(tx, back)
+            return outbox.claim(tx, plan, rules), results
+
+        try:
+            return await self._database.write(work, limit=LOOP)
+        except StoreBroken:
+            raise
+        except asyncio.CancelledError:
+            self._sends.put_back(ended, back)
+            raise
+        except (StoreUnavailable, StoreFull) as error:
+            self._not_recorded(ended, error)
+            self._sends.put_back(ended, back)
+            raise
+        except StoreError as error:
+            if len(ended) + len(back) < 2:
+                self._not_recorded(ended, error)
+                raise
+            return Claimed(), await self._one_by_one(plan, ended, back)
+
+    async def _one_by_one(self, plan: Plan, ended: list[Ended], back: list[Job]) -> Sequence[Result | None]:
+        """A batch that the database refuses is repeated row by row, so that one bad row costs only itself."""
+        results: list[Result | None] = []
+        for one in ended:
+            try:
+                _, (result,) = await self._write(plan, {}, [one], [])
+            except StoreError:
+                result = None
+            results.append(result)
+        for job in back:
+            with suppress(StoreError):
+                await self._write(plan, {}, [], [job])
+        return results
+
+    def _not_recorded(self, ended: Collection[Ended], error: StoreError) -> None:
+        for one in ended:
+            log.error("outcome_not_recorded", delivery=one.job.id, error=str(error))
 
     def _rules(self, outlets: Outlets) -> dict[str, ChannelRules]:
-        busy: dict[str, int] = {}
-        for name, _ in self._sends.values():
-            busy[name] = busy.get(name, 0) + 1
-        return {
-            name: ChannelRules(
-                name=name,
-                rate_limit=channel.rate_limit,
-                digest=channel.digest,
-                pace=channel.pace,
-                slots=channel.concurrency - busy.get(name, 0),
-                action_links=channel.action_links,
-            )
-            for name, channel in outlets.channels.items()
-        }
+        return {name: self._rule(name, channel, outlets.plan) for name, channel in outlets.channels.items()}
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        name, _ = self._sends.pop(task)
-        self._metrics.in_flight.labels(name).dec()
-        if name in self._full:
-            self._full.discard(name)
-            self._due.wake()
+    def _rule(self, name: str, channel: OpenChannel, plan: Plan) -> ChannelRules:
+        several = len(plan.targets.get(name, ())) > 1
+        slots = self._sends.free(name, slots=channel.concurrency, targets=2 if several else 1)
+        return ChannelRules(
+            name=name,
+            rate_limit=channel.rate_limit,
+            digest=channel.digest,
+            pace=channel.pace,
+            slots=slots if self._is_quiet_enough(name) else 0,
+            action_links=channel.action_links,
+            share=max(1, channel.concurrency * (1 + AHEAD) // 2) if several else None,
+            quiet=self._sends.quiet(name),
+        )
 
-    async def _deliver(self, job: Job, sender: Channel) -> None:
+    def _is_quiet_enough(self, channel: str) -> bool:
+        """Whether what must go alone leaves room for a claim."""
+        process = Quiet.PROCESS in self._needs.values() and self._sends.quiet(channel) < Quiet.PROCESS
+        return not process and self._sends.quiet(channel) >= self._needs.get(channel, Quiet.NOWHERE)
+
+    async def _send(self, one: Sending) -> Ended:
+        job = one.job
         started = self._database.now()
-        cancelled: asyncio.CancelledError | None = None
+        self._metrics.in_flight.labels(job.channel).inc()
         try:
-            ended = await attempt(sender, job, deadline=self._deadline)
-        except asyncio.CancelledError as error:
-            cancelled = error
-            ended = SendError(Outcome.AMBIGUOUS, "the service was stopped while it was sending")
+            end = await attempt(one.sender, job, deadline=self._deadline)
+        except asyncio.CancelledError:
+            end = SendError(Outcome.AMBIGUOUS, "the service was stopped while it was sending")
+        finally:
+            self._metrics.in_flight.labels(job.channel).dec()
         took = self._database.now() - started
         self._metrics.notifications.labels(job.channel).inc()
         self._metrics.latency.labels(job.channel).observe(max(0, took) / SECOND)
-        result = await self._record(job, ended)
-        self._told(job, ended, result)
-        if cancelled is not None:
-            raise cancelled
-
-    async def _record(self, job: Job, ended: Receipt | SendError) -> Result | None:
-        """Write the outcome; while the store is away, try again until the lease ends: then the sweep knows better."""
-        jitter = self._jitter()
-        until = job.claimed_at + outbox.LEASE
-
-        def work(tx: Tx) -> Result | None:
-            if isinstance(ended, Receipt):
-                return outbox.delivered(tx, job, ended.ref, ended.detail)
-            return outbox.failed(tx, job, ended, jitter)
-
-        while True:
-            try:
-                return await self._database.write(work, limit=LOOP)
-            except StoreBroken:
-                raise
-            except StoreError as error:
-                log.error("outcome_not_recorded", delivery=job.id, error=str(error))
-                if self._database.now() >= until:
-                    return None
-                await asyncio.sleep(RECORD_AGAIN / 1000)
+        return Ended(job=job, end=end, jitter=self._jitter())
 
     def _told(self, job: Job, ended: Receipt | SendError, result: Result | None) -> None:
         outcome = Outcome.DELIVERED if isinstance(ended, Receipt) else ended.outcome
@@ -203,29 +231,42 @@ class Dispatcher:
             log.critical("fallback_failed", delivery=id_, fallback=outlets.fallback)
         return swept
 
-    async def idle(self) -> None:
-        """Until no send is in flight."""
-        while self._sends:
-            await asyncio.wait(set(self._sends))
-
     async def ended(self, senders: Collection[Channel]) -> bool:
-        """Until no send is in flight on these; whether there was any."""
-        waited = False
-        while sends := [
-            task for task, (_, used) in self._sends.items() if any(used is one for one in senders)
-        ]:
+        """Until nothing is claimed on these senders any more; whether anything was."""
+        waited = bool(self._sends.give_up(senders))
+        while sends := self._sends.on(senders):
             waited = True
             await asyncio.wait(sends)
+        if waited:
+            await self._all_recorded()
         return waited
 
     async def drain(self, patience: Duration) -> None:
-        """Start nothing new, let what is in flight end, and record the rest as ambiguous."""
+        """Begin nothing new, let what is in flight end, and record the rest as ambiguous."""
         self._stopping = True
+        self._sends.give_up()
         with suppress(TimeoutError):
             async with asyncio.timeout(patience / 1000):
-                await self.idle()
-        rest = list(self._sends)
-        for task in rest:
+                await self._all_recorded()
+                while self._sends.in_flight:
+                    await asyncio.wait(self._sends.in_flight, return_when=asyncio.FIRST_COMPLETED)
+                    await self._all_recorded()
+        for task in self._sends.in_flight:
             task.cancel()
-        if rest:
-            await asyncio.wait(rest, timeout=RECORD_LAST_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECORD_LAST_S):
+                if self._sends.in_flight:
+                    await asyncio.wait(self._sends.in_flight)
+                await self._all_recorded()
+
+    async def _all_recorded(self) -> None:
+        """Write down what has ended. While the store is away this tries again; the caller's time bounds it."""
+        while True:
+            try:
+                await self.turn()
+            except StoreBroken:
+                return
+            except StoreError:
+                await asyncio.sleep(RECORD_AGAIN / 1000)
+            if not self._sends.waits_to_be_recorded:
+                return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.time import SECOND, Duration, Instant
@@ -12,13 +13,34 @@ from notifier.policy.retry import CLAIMS_AT_MOST, FAILURES_TO_COOL
 DIGEST_AT_LEAST = 2
 PACED_AT_MOST: Duration = 30 * SECOND
 """What would take a paced target longer than this to hear one by one goes as a digest."""
+SEEN_AT_MOST = 2_000
+DYING_AT_ONCE = 500
 STALE: Duration = 60 * SECOND
 """Messages that have waited this long for their target are merged: it was away, or paced."""
 
 
+class Quiet(IntEnum):
+    """How far nothing is being sent by this process."""
+
+    NOWHERE = 0
+    CHANNEL = 1
+    PROCESS = 2
+
+
+def quiet_for(claims: int) -> Quiet:
+    """What a delivery needs whose claim was lost: it may have ended that worker, and may end the next one.
+
+    After the first loss its channel must be quiet, after further ones the process: then it takes nobody along.
+    """
+    return Quiet(min(claims, Quiet.PROCESS))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One recipient of one channel, and the rules its channel sets. While it is `held`, nothing but tests goes out."""
+    """One recipient of one channel, and the rules its channel sets. While it is `held`, nothing but tests goes out.
+
+    `in_flight` counts its own sends. `quiet` says how far this process sends nothing: what was lost before goes alone.
+    """
 
     tokens: float | None
     tokens_at: Instant | None
@@ -31,6 +53,7 @@ class Target:
     digest: bool
     pace: Duration
     held: bool = False
+    quiet: Quiet = Quiet.PROCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +76,19 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The first of what waits for a target, in the order of its turn: enough to decide, however much there is.
+
+    `pending` are deliveries of threads with none in flight, thread by thread, and of each thread all. `more` says that
+    further threads have something due. `later` is when the first of what is not among them is due.
+    """
+
+    pending: Sequence[Pending] = ()
+    more: bool = False
+    later: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
     """Send `newest`; it carries the `older` unsent ones of its thread."""
 
@@ -62,9 +98,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to do now. `digest` holds the sends that go as one message; `tokens` is the bucket afterwards.
+    """What to do now. `digest` holds sends that go as one message, with all others that may be merged and are due.
 
-    `next_at` is when to look again, None: when something changes.
+    `tokens` is the bucket afterwards; `next_at` is when to look again, None: when something changes. `needs` is how
+    quiet it must be before the next may go.
     """
 
     sends: tuple[Send, ...] = ()
@@ -72,6 +109,7 @@ class Plan:
     dead: tuple[tuple[str, Outcome], ...] = ()
     tokens: float | None = None
     next_at: Instant | None = None
+    needs: Quiet = Quiet.NOWHERE
 
 
 def refill(target: Target, now: Instant) -> float | None:
@@ -85,34 +123,45 @@ def refill(target: Target, now: Instant) -> float | None:
     return min(float(limit.burst), target.tokens + earned)
 
 
-def plan(target: Target, pending: Sequence[Pending], busy: frozenset[str], now: Instant, slots: int) -> Plan:
-    """Decide for one target. `pending` oldest first; `busy`: threads in flight; `slots`: sends at most."""
+def needed(target: Target, now: Instant, slots: int) -> int:
+    """How many threads with something due `plan` has to see: one more than it can send, or than are too many."""
+    enough = max(slots, 1)
+    if target.disabled:
+        return max(enough, DYING_AT_ONCE)
+    if target.digest:
+        tokens = refill(target, now)
+        enough = max(enough, DIGEST_AT_LEAST, 0 if tokens is None else int(tokens))
+        enough = max(enough, PACED_AT_MOST // target.pace if target.pace else 0)
+    return min(enough, SEEN_AT_MOST) + 1
+
+
+def plan(target: Target, front: Front, now: Instant, slots: int) -> Plan:
+    """Decide for one target with `slots` sends at most."""
     tokens = refill(target, now)
     if target.held:
         # Nothing expires either: the time counts from the release.
-        passing = tuple(Send(newest=one.id, older=()) for one in pending if one.is_test)
+        passing = tuple(Send(newest=one.id, older=()) for one in front.pending if one.is_test)
         return Plan(sends=passing, tokens=tokens)
-    dead, alive = _dying(target, pending, now)
+    dead, alive = _dying(target, front.pending, now)
     tests = [Send(newest=one.id, older=()) for one in alive if one.is_test]
     threads = _threads([one for one in alive if not one.is_test])
-    ready = [send for due, send, thread in threads if due <= now and thread not in busy]
-    later = min((due for due, _, thread in threads if due > now and thread not in busy), default=None)
+    ready = [send for due, send in threads if due <= now]
+    later = _earliest(front.later, min((due for due, _ in threads if due > now), default=None))
     slots -= len(tests)
     brake = _brake(target, now, slots)
     if not ready or brake is not None:
         # A brake of 0 is a full house: whoever finishes looks again.
         at = later if not ready else _earliest(later, brake or None)
         return Plan(sends=tuple(tests), dead=dead, tokens=tokens, next_at=at)
-    mergeable = {one.id: one.created_at + STALE <= now for one in alive if not one.alone}
-    sends, digest, spent, wait = _choose(target, ready, tokens, now, slots, mergeable)
-    left = len(ready) - len(sends) - len(digest)
-    next_at = _earliest(later, wait if left else None)
+    chosen = _choose(target, Ready(sends=ready, by_id={one.id: one for one in alive}), tokens, now, slots)
+    left = front.more or len(ready) > len(chosen.sends) + len(chosen.digest)
     return Plan(
-        sends=(*tests, *sends),
-        digest=tuple(digest),
+        sends=(*tests, *chosen.sends),
+        digest=tuple(chosen.digest),
         dead=dead,
-        tokens=None if tokens is None else tokens - spent,
-        next_at=next_at,
+        tokens=None if tokens is None else tokens - chosen.spent,
+        next_at=_earliest(later, chosen.wait if left else None),
+        needs=chosen.needs,
     )
 
 
@@ -133,14 +182,14 @@ def _dying(
     return tuple(dead), alive
 
 
-def _threads(pending: Sequence[Pending]) -> list[tuple[Instant, Send, str]]:
-    """Per thread, in order of its oldest: when its newest is due, and what it carries."""
+def _threads(pending: Sequence[Pending]) -> list[tuple[Instant, Send]]:
+    """Per thread, in the order of their turn: when what goes first is due, and what it carries."""
     by_thread: dict[str, list[Pending]] = {}
     for one in pending:
         by_thread.setdefault(one.thread, []).append(one)
     return [
-        (newest.due_at, Send(newest=newest.id, older=tuple(one.id for one in older)), thread)
-        for thread, ones in by_thread.items()
+        (newest.due_at, Send(newest=newest.id, older=tuple(one.id for one in older)))
+        for ones in by_thread.values()
         for *older, newest in [_first(ones)]
     ]
 
@@ -164,33 +213,61 @@ def _brake(target: Target, now: Instant, slots: int) -> Instant | None:
     return None
 
 
-def _choose(
-    target: Target,
-    ready: list[Send],
-    tokens: float | None,
-    now: Instant,
-    slots: int,
-    mergeable: dict[str, bool],
-) -> tuple[list[Send], list[Send], int, Instant | None]:
-    """(single sends, digest, tokens spent, when the rest may go). `mergeable` says which are stale."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What may go now, by its turn, and the deliveries behind it."""
+
+    sends: list[Send]
+    by_id: dict[str, Pending]
+
+    def is_alone(self, send: Send) -> bool:
+        return self.by_id[send.newest].alone
+
+    def is_stale(self, send: Send, now: Instant) -> bool:
+        return self.by_id[send.newest].created_at + STALE <= now
+
+    def quiet(self, send: Send) -> Quiet:
+        return quiet_for(self.by_id[send.newest].claims)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    sends: Sequence[Send] = ()
+    digest: Sequence[Send] = ()
+    spent: int = 0
+    wait: Instant | None = None
+    needs: Quiet = Quiet.NOWHERE
+
+
+def _choose(target: Target, ready: Ready, tokens: float | None, now: Instant, slots: int) -> _Chosen:
+    """What goes of it, the tokens spent, and when the rest may go."""
     probing = target.failures >= FAILURES_TO_COOL
-    affordable = len(ready) if tokens is None else int(tokens)
-    merge = [send for send in ready if send.newest in mergeable]
-    alone = [send for send in ready if send.newest not in mergeable]
-    stale = sum(mergeable[send.newest] for send in merge)
+    affordable = len(ready.sends) if tokens is None else int(tokens)
+    merge = [send for send in ready.sends if not ready.is_alone(send)]
+    alone = [send for send in ready.sends if ready.is_alone(send)]
+    stale = sum(ready.is_stale(send, now) for send in merge)
     paced = len(merge) * target.pace > PACED_AT_MOST
-    crowded = affordable < len(ready) or probing or paced or stale >= DIGEST_AT_LEAST
+    crowded = affordable < len(ready.sends) or probing or paced or stale >= DIGEST_AT_LEAST
+    first = ready.sends
     if probing and alone:
         # A digest that failed before goes first: one message probes the target.
-        ready = alone[:1]
+        first = alone[:1]
     elif target.digest and affordable and crowded and len(merge) >= DIGEST_AT_LEAST:
-        return [], merge, 1, now
+        return _Chosen(digest=merge, spent=1, wait=now)
     at_most = min(affordable, slots, 1 if probing or target.pace else slots)
-    chosen = ready[:at_most]
+    chosen, needs = _in_company(first[:at_most], ready, target.quiet)
     wait: Instant | None = now + target.pace if chosen else None
     if tokens is not None and len(chosen) >= affordable:
         wait = next_token(target, tokens - len(chosen), now)
-    return chosen, [], len(chosen), wait
+    return _Chosen(sends=chosen, spent=len(chosen), wait=wait, needs=needs)
+
+
+def _in_company(sends: list[Send], ready: Ready, quiet: Quiet) -> tuple[list[Send], Quiet]:
+    """What may go side by side: nothing beside what goes alone. And how quiet it must be for the first, if it waits."""
+    needs = [ready.quiet(send) for send in sends]
+    if not sends or not needs[0]:
+        return sends[: next((place for place, each in enumerate(needs) if each), len(sends))], Quiet.NOWHERE
+    return (sends[:1], Quiet.NOWHERE) if needs[0] <= quiet else ([], needs[0])
 
 
 def next_token(target: Target, tokens: float, now: Instant) -> Instant:

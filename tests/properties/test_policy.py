@@ -17,7 +17,7 @@ from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339, words
 from notifier.policy.lifecycle import Fold, Standing, fold, kept
 from notifier.policy.retry import JITTER, SCHEDULE, Again, after, backoff, cool, throttle
-from notifier.policy.targets import Pending, Plan, Send, Target, plan, refill
+from notifier.policy.targets import Front, Pending, Plan, Send, Target, plan, refill
 from notifier.policy.telling import Member, Tell, change_due, decide
 
 NOW = 1_795_323_600_000
@@ -274,7 +274,8 @@ def test_a_plan_loses_nothing_and_sends_nothing_twice(
     """Every pending id is sent, merged, dead, or waits for a moment or for a send in flight; one message a thread."""
     busy = frozenset(f"t-{n}" for n in in_flight)
     target = replace(target, in_flight=max(target.in_flight, len(busy)))
-    result = plan(target, pending, busy, NOW, slots)
+    pending = [one for one in pending if one.thread not in busy]
+    result = plan(target, Front(pending=pending), NOW, slots)
     by_id = {one.id: one for one in pending}
     named = [*_ids(result.sends), *_ids(result.digest), *(id_ for id_, _ in result.dead)]
     assert len(named) == len(set(named))
@@ -339,7 +340,7 @@ def test_a_day_of_alerts_stays_within_the_bucket_and_ends_empty(
         assert turns < 1000
         while coming and coming[0].due_at <= now:
             waiting.append(coming.pop(0))
-        result = plan(target, waiting, frozenset(), now, 8)
+        result = plan(target, Front(pending=waiting), now, 8)
         sent += len(result.sends) + bool(result.digest)
         if limit is not None:
             allowed = limit.burst + (now - NOW) * limit.messages / limit.per

@@ -9,7 +9,17 @@ import pytest
 
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
-from notifier.policy.targets import STALE, Pending, Plan, Send, Target, next_token, plan, refill
+from notifier.policy.targets import (
+    STALE,
+    Front,
+    Pending,
+    Plan,
+    Send,
+    Target,
+    next_token,
+    plan,
+    refill,
+)
 
 NOW = 1_000_000_000
 FREE = Target(
@@ -38,7 +48,7 @@ def one(id_: str, thread: str | None = None, **values: Any) -> Pending:
 def planned(
     target: Target, *pending: Pending, busy: frozenset[str] = frozenset(), slots: int = 8, now: int = NOW
 ) -> Plan:
-    return plan(target, pending, busy, now, slots)
+    return plan(target, Front(pending=[each for each in pending if each.thread not in busy]), now, slots)
 
 
 def ids(sends: tuple[Send, ...]) -> list[str]:

@@ -17,6 +17,8 @@ from notifier.store.database import Tx
 from notifier.store.rows import pack_each, text
 from notifier.store.schema import deliveries, notifications, threads
 
+TESTS_FIRST = 100
+
 
 def announce(
     tx: Tx,
@@ -57,8 +59,12 @@ def deliver(
     group_id: str,
     episode: int,
     chosen: Sequence[int],
+    rank: int = 0,
 ) -> None:
-    """One delivery per target, all of them or none, in the thread of the episode at each target."""
+    """One delivery per target, all of them or none, in the thread of the episode at each target.
+
+    `rank` is its turn there: the highest severity that it tells of; tests go first.
+    """
     wanted = sorted(set(chosen))
     if not wanted:
         return
@@ -69,7 +75,8 @@ def deliver(
     rows = [
         {
             "id": plan.new_id(), "project": project, "notification": notification, "target": target,
-            "channel": channel_of[target], "thread": thread_of[target], "reason": reason.value, "state": "pending",
+            "channel": channel_of[target], "thread": thread_of[target], "reason": reason.value,
+            "rank": TESTS_FIRST if reason is Reason.TEST else rank, "state": "pending",
             "created_at": tx.now, "due_at": tx.now, "expires_at": tx.now + plan.expires_after,
             "fallback_at": None if wait is None else tx.now + wait,
         }

@@ -74,6 +74,7 @@ def _notify(
         since=since,
         note=f"Escalated: after {words(step.after)} it is open, and nobody has acknowledged it.",
     )
+    rank = max(one.incident.severity.rank for one in told.told)
     id_ = announce(
         tx,
         plan,
@@ -82,7 +83,7 @@ def _notify(
         message=told,
         group_id=group.id,
         episode=episode,
-        rank=max(one.incident.severity.rank for one in told.told),
+        rank=rank,
     )
     tell(tx, plan, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows])
     deliver(
@@ -94,4 +95,5 @@ def _notify(
         group_id=group.id,
         episode=episode,
         chosen=[target for channel in step.channels for target in plan.targets.get(channel, ())],
+        rank=rank,
     )

@@ -191,6 +191,7 @@ def _notify(
     episode: int,
     since: Instant,
 ) -> None:
+    rank = max(Severity(one.row.severity).rank for one in told)
     tellings = [
         Telling(row=one.row, reason=one.verdict.reason, suppressed=one.verdict.suppressed)
         for one in told
@@ -205,7 +206,7 @@ def _notify(
         message=message(tx, plan, group, reason, tellings, origin=origin, since=since),
         group_id=group.id,
         episode=episode,
-        rank=max(Severity(one.row.severity).rank for one in told),
+        rank=rank,
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if any(map(_concerns_all, told)):
@@ -220,4 +221,5 @@ def _notify(
         group_id=group.id,
         episode=episode,
         chosen=chosen,
+        rank=rank,
     )

@@ -3,7 +3,7 @@
 from notifier.store.outbox.claim import claim
 from notifier.store.outbox.health import forget_health, settings_hashes
 from notifier.store.outbox.letters import discard, enqueue, enqueue_test, redeliver, sync_targets
-from notifier.store.outbox.outcome import delivered, failed
+from notifier.store.outbox.outcome import Ended, delivered, failed, give_back, settle
 from notifier.store.outbox.rows import LEASE, ChannelRules, Claimed, Job, Result
 from notifier.store.outbox.sweep import Swept, sweep
 
@@ -11,6 +11,7 @@ __all__ = [
     "LEASE",
     "ChannelRules",
     "Claimed",
+    "Ended",
     "Job",
     "Result",
     "Swept",
@@ -21,8 +22,10 @@ __all__ = [
     "enqueue_test",
     "failed",
     "forget_health",
+    "give_back",
     "redeliver",
     "settings_hashes",
+    "settle",
     "sweep",
     "sync_targets",
 ]

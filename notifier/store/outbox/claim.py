@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,27 +14,29 @@ from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
-from notifier.policy.targets import Pending, Send
+from notifier.policy.targets import Front, Pending, Quiet, Send, needed
 from notifier.store import hold, tokens
 from notifier.store.alerting import Plan
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
+from notifier.store.outbox import statements
 from notifier.store.outbox.digest import digest
 from notifier.store.outbox.rows import LEASE, WHY, ChannelRules, Claimed, Job, bury, with_messages
-from notifier.store.outbox.statements import (
-    PENDING,
-    SENDING,
-    carried_threads,
-    due_targets,
-    live,
-    next_target,
-    supersede,
-)
-from notifier.store.rows import pack_each, text
-from notifier.store.schema import deliveries, targets
+from notifier.store.outbox.statements import due_targets, next_target
+from notifier.store.rows import pack, pack_each, text
+from notifier.store.schema import targets
 
 TARGETS_AT_ONCE = 20
-PENDING_AT_ONCE = 5_000
+DIGESTED_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What was claimed of one target, what died instead, and how quiet it must be before more is."""
+
+    jobs: tuple[Job, ...]
+    died: tuple[tuple[str, Outcome], ...]
+    needs: Quiet
 
 
 def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
@@ -47,27 +49,34 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
     held = bool(due) and hold.current(tx) is not None
     jobs: list[Job] = []
     died: list[tuple[str, Outcome]] = []
+    needs: dict[str, Quiet] = {}
     for row in due:
-        if free[row.channel] <= 0:
+        if free[row.channel] <= 0 or Quiet.PROCESS in needs.values():
             continue
-        rules = replace(channels[row.channel], slots=free[row.channel])
-        taken, dead = _claim_target(tx, plan, row, rules, held=held)
-        free[row.channel] -= len(taken)
-        jobs += taken
-        died += dead
+        rules = _left(channels, row.channel, free[row.channel], jobs)
+        taken = _claim_target(tx, plan, row, rules, held=held)
+        free[row.channel] -= len(taken.jobs)
+        jobs += taken.jobs
+        died += taken.died
+        if taken.needs or any(job.quiet for job in taken.jobs):
+            # Nobody joins what goes alone, or what waits for that.
+            free[row.channel] = 0
+            needs[row.channel] = max([taken.needs, *(job.quiet for job in taken.jobs)])
     left = [name for name, slots in free.items() if slots > 0]
-    next_at = execute(tx, next_target, {"channels": pack_each(left)}).scalar()
-    return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at)
+    next_at = execute(tx, next_target, {"channels": pack_each(left)}).scalar() if left else None
+    return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at, needs=needs)
 
 
-def _claim_target(
-    tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, held: bool
-) -> tuple[list[Job], list[tuple[str, Outcome]]]:
-    rows = execute(tx, live, {"target": row.id, "most": PENDING_AT_ONCE}).all()
-    in_flight = [one.thread for one in rows if one.state == SENDING]
-    # A newer message waits for the digest that carries its thread: the other way round it would seem undone.
-    carried = execute(tx, carried_threads, {"target": row.id}).scalars() if row.storm_at is not None else ()
-    busy = frozenset({*in_flight, *carried})
+def _left(channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Sequence[Job]) -> ChannelRules:
+    """A channel's rules after what this claim has taken already."""
+    quiet = channels[name].quiet
+    if jobs:
+        quiet = min(quiet, Quiet.NOWHERE if any(job.channel == name for job in jobs) else Quiet.CHANNEL)
+    return replace(channels[name], slots=slots, quiet=quiet)
+
+
+def _claim_target(tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, held: bool) -> Taken:
+    in_flight = execute(tx, statements.count_in_flight, {"target": row.id}).scalar_one()
     target = pacing.Target(
         tokens=row.tokens,
         tokens_at=row.tokens_at,
@@ -75,30 +84,72 @@ def _claim_target(
         failures=row.failures,
         disabled=row.disabled_at is not None,
         last_sent_at=row.last_sent_at,
-        in_flight=len(in_flight),
+        in_flight=in_flight,
         rate_limit=rules.rate_limit,
         digest=rules.digest,
         pace=rules.pace,
         held=held,
+        quiet=rules.quiet,
     )
-    pending = [_pending(one) for one in rows if one.state == PENDING]
-    plan_ = pacing.plan(target, pending, busy, tx.now, rules.slots)
+    slots = rules.slots if rules.share is None else min(rules.slots, rules.share - in_flight)
+    plan_ = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
     for id_, outcome in plan_.dead:
         bury(tx, id_, outcome, WHY[outcome])
     sends = list(plan_.sends)
     if plan_.digest:
-        sends.append(digest(tx, plan, row, plan_.digest, {one.thread for one in rows}))
-    jobs = [_start(tx, plan, row, rules, send) for send in sends]
+        sends.append(digest(tx, plan, row, _digested(tx, row.id, target)))
+    jobs = _start(tx, plan, row, rules, sends)
     sent = any(job.reason is not Reason.TEST for job in jobs)
+    # What died may have been a digest that others waited for; who waits for quiet keeps its turn.
+    due_at = tx.now if plan_.dead else row.due_at if plan_.needs else plan_.next_at
+    if due_at is not None and due_at <= tx.now:
+        tx.signal("targets")  # other replicas have slots as well
     changes = {
-        # What died may have been a digest that others waited for.
-        "due_at": tx.now if plan_.dead else plan_.next_at,
+        "due_at": due_at,
         "tokens": plan_.tokens,
         "tokens_at": tx.now,
         "last_sent_at": tx.now if sent else row.last_sent_at,
     }
     update(tx, targets, {"id": row.id}, changes)
-    return jobs, list(plan_.dead)
+    return Taken(jobs=jobs, died=plan_.dead, needs=plan_.needs)
+
+
+def _front(tx: Tx, target: int, rules: pacing.Target, enough: int) -> Front:
+    """What comes first at a target, and no more of what waits than decides."""
+    if rules.disabled:
+        threads = execute(tx, statements.all_waiting, {"target": target, "most": enough}).scalars().all()
+        return Front(pending=_of_threads(tx, threads))
+    threads, more = _first_threads(tx, target, enough)
+    wanted = {"target": target, "now": tx.now}
+    later = None if more else execute(tx, statements.later, wanted).scalar()
+    return Front(pending=_of_threads(tx, threads), more=more, later=later)
+
+
+def _first_threads(tx: Tx, target: int, enough: int) -> tuple[Sequence[str], bool]:
+    """The first threads with something due, and whether there may be more; a thread may have many deliveries."""
+    most = enough
+    while True:
+        rows = execute(tx, statements.front, {"target": target, "now": tx.now, "most": most}).scalars().all()
+        threads = list(dict.fromkeys(rows))
+        if len(rows) < most or len(threads) >= enough:
+            return threads, len(rows) == most
+        most *= 4
+
+
+def _of_threads(tx: Tx, threads: Sequence[str]) -> list[Pending]:
+    """All that waits of these threads, in their order."""
+    if not threads:
+        return []
+    place = {thread: number for number, thread in enumerate(dict.fromkeys(threads))}
+    rows = execute(tx, statements.of_threads, {"threads": pack_each(place)}).all()
+    return sorted(map(_pending, rows), key=lambda one: place[one.thread])
+
+
+def _digested(tx: Tx, target: int, rules: pacing.Target) -> tuple[Send, ...]:
+    """All that a digest tells: what is due and may be merged."""
+    threads, _ = _first_threads(tx, target, DIGESTED_AT_ONCE)
+    whole = Front(pending=_of_threads(tx, threads))
+    return pacing.plan(rules, whole, tx.now, 1).digest
 
 
 def _pending(row: sa.Row[Any]) -> Pending:
@@ -115,40 +166,52 @@ def _pending(row: sa.Row[Any]) -> Pending:
     )
 
 
-def _start(tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, send: Send) -> Job:
-    """Freeze the message, supersede what it carries, and mark it as being sent."""
-    found = with_messages(tx, [send.newest, *send.older])
-    row = found[send.newest]
-    older = [found[id_] for id_ in send.older if id_ in found]
-    message = _frozen(row, older)
-    fence = row.fence + 1
-    waited = [one.fallback_at for one in older if one.fallback_at is not None]
-    if older:
-        execute(tx, supersede, {"ids": pack_each(send.older), "id": row.id, "now": tx.now})
-    changes = {
-        "state": SENDING,
-        "fence": fence,
-        "claims": row.claims + 1,
-        "lease_until": tx.now + LEASE,
-        "message": text(message.as_json()),
-        "fallback_at": min(waited) if waited else row.fallback_at,
-    }
-    update(tx, deliveries, {"id": row.id}, changes)
-    recipient = target.address
-    actions = tokens.links(tx, message, recipient=recipient, url=plan.url) if rules.action_links else ()
+def _start(
+    tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, sends: Sequence[Send]
+) -> tuple[Job, ...]:
+    """Freeze the messages, supersede what they carry, and mark them as being sent."""
+    if not sends:
+        return ()
+    found = with_messages(tx, [id_ for send in sends for id_ in (send.newest, *send.older)])
+    messages = {send.newest: _message(found, send) for send in sends}
+    carried = [(id_, send.newest) for send in sends for id_ in send.older if id_ in found]
+    if carried:
+        execute(tx, statements.supersede, {"rows": pack(carried), "now": tx.now})
+    rows = [(send.newest, text(messages[send.newest].as_json()), _fallback_at(found, send)) for send in sends]
+    execute(tx, statements.begin, {"rows": pack(rows), "lease_until": tx.now + LEASE})
+    return tuple(_job(tx, plan, target, rules, found[send.newest], messages[send.newest]) for send in sends)
+
+
+def _fallback_at(found: Mapping[str, sa.Row[Any]], send: Send) -> int | None:
+    """The earliest of those that it carries: they have waited longer."""
+    own: int | None = found[send.newest].fallback_at
+    waited = [found[id_].fallback_at for id_ in send.older if id_ in found]
+    return min((at for at in waited if at is not None), default=own)
+
+
+def _job(
+    tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, row: sa.Row[Any], message: Message
+) -> Job:
+    links = tokens.links(tx, message, recipient=target.address, url=plan.url) if rules.action_links else ()
     return Job(
         id=row.id,
-        fence=fence,
+        fence=row.fence + 1,
         project=row.project,
+        target=target.id,
         channel=target.channel,
         address=target.address,
         reason=Reason(row.reason),
-        message=replace(message, possible_repeat=bool(row.maybe_sent), actions=actions),
+        message=replace(message, possible_repeat=bool(row.maybe_sent), actions=links),
         thread=Thread(id=row.thread, ref=row.thread_ref, previous_ref=row.previous_ref),
         created_at=row.created_at,
         claimed_at=tx.now,
         settings_hash=plan.settings_hashes.get(target.channel),
+        quiet=pacing.quiet_for(row.claims),
     )
+
+
+def _message(found: Mapping[str, sa.Row[Any]], send: Send) -> Message:
+    return _frozen(found[send.newest], [found[id_] for id_ in send.older if id_ in found])
 
 
 def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]]) -> Message:

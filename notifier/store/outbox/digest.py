@@ -23,7 +23,7 @@ from notifier.store.board.incidents import label
 from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Dialect, Tx
 from notifier.store.outbox.rows import with_messages
-from notifier.store.outbox.statements import PENDING, carry, ranked
+from notifier.store.outbox.statements import PENDING, carry, is_live, ranked
 from notifier.store.rows import among, pack_each
 from notifier.store.schema import decisions, deliveries, incidents, notifications, targets, threads
 
@@ -49,18 +49,15 @@ class Figures:
         return f"{head}; biggest: {first}" if first else head
 
 
-def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send], live: set[str]) -> Send:
-    """One delivery that tells what many threads wait to say; they stay pending until it has arrived.
-
-    `live` are the threads that have something pending or in flight: a digest never waits in line with another.
-    """
+def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send]) -> Send:
+    """One delivery that tells what many threads wait to say; they stay pending until it has arrived."""
     members = [send.newest for send in sends]
     carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
     rows = execute(tx, ranked, {"ids": pack_each(carried)}).all()
     worst = set(members)
     shown = with_messages(tx, [row.id for row in rows if row.id in worst][:SHOWN_AT_MOST])
     id_ = plan.new_id()
-    thread = _thread(tx, target, id_, live)
+    thread = _thread(tx, target, id_)
     figures = _figures(tx, thread, carried)
     message = _message(tx.now, rows, list(shown.values()), len(members), figures)
     notification = announce(tx, plan, project=message.project, message=message, rank=rows[0].rank)
@@ -72,6 +69,7 @@ def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send], live:
         "channel": target.channel,
         "thread": thread,
         "reason": Reason.DIGEST.value,
+        "rank": rows[0].rank,
         "state": PENDING,
         "created_at": tx.now,
         "due_at": tx.now,
@@ -84,10 +82,10 @@ def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send], live:
     return Send(newest=id_, older=())
 
 
-def _thread(tx: Tx, target: sa.Row[Any], id_: str, live: set[str]) -> str:
-    """The thread of the storm that is going on, else a new one, which begins with this digest."""
+def _thread(tx: Tx, target: sa.Row[Any], id_: str) -> str:
+    """The thread of the storm that is going on, else a new one: a digest never waits in line with another."""
     going_on = target.storm_at is not None and tx.now < target.storm_at + STORM
-    if going_on and target.storm_thread not in live:
+    if going_on and execute(tx, is_live, {"thread": target.storm_thread}).first() is None:
         return str(target.storm_thread)
     row = {"id": id_, "group_id": f"storm:{id_}", "episode": 0, "target": target.id, "created_at": tx.now}
     insert(tx, threads, [row])

@@ -8,6 +8,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.event import Severity
 from notifier.domain.message import Message
 from notifier.store.alerting import Plan, announce, deliver
 from notifier.store.database import Tx
@@ -33,6 +34,7 @@ def enqueue(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message)
         group_id=f"{message.reason.value}:{id_}",
         episode=0,
         chosen=plan.targets.get(channel, ()),
+        rank=Severity.CRITICAL.rank,  # what it says of itself, nobody else says
     )
     return tuple(
         tx.run(

@@ -2,48 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.delivery import DeliveryState, Outcome, Receipt
 from notifier.domain.errors import SendError
 from notifier.domain.notification import Reason
 from notifier.policy import retry
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
 from notifier.store.outbox import statements
-from notifier.store.outbox.rows import Job, Result, coalesce, write_attempt
+from notifier.store.outbox.rows import Job, Result, coalesce, write_attempts
 from notifier.store.outbox.statements import PENDING, SENDING
+from notifier.store.rows import pack, pack_each
 from notifier.store.schema import deliveries, targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A send that has ended: with a receipt, or with an error whose retry is spread by `jitter`."""
+
+    job: Job
+    end: Receipt | SendError
+    jitter: float = 0.0
+
+
+def settle(tx: Tx, ended: Sequence[Ended]) -> tuple[Result | None, ...]:
+    """Record what became of several sends, in the order in which they ended; None where a lease had passed on."""
+    if not ended:
+        return ()
+    at = sorted({one.job.target for one in ended})
+    execute(tx, statements.lock_targets, {"targets": pack_each(at)}).all()
+    results: dict[tuple[str, int], Result | None] = {}
+    for is_well, run in groupby(ended, key=lambda one: isinstance(one.end, Receipt)):
+        record = _delivered if is_well else _all_failed
+        results |= record(tx, list(run))
+    execute(tx, statements.wake, {"targets": pack_each(at), "now": tx.now})
+    return tuple(results[one.job.id, one.job.fence] for one in ended)
 
 
 def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result | None:
     """The receiver has it: terminal, and what a digest carried is coalesced."""
-    target = execute(tx, statements.lock_target, _at(job)).one()
-    ended = {"id": job.id, "fence": job.fence, "now": tx.now, "detail": detail, "ref": ref}
-    if execute(tx, statements.delivered, ended).rowcount != 1:
-        return None
-    write_attempt(tx, job.id, job.fence, job.claimed_at, Outcome.DELIVERED, detail)
-    if ref is not None:
-        execute(tx, statements.anchor, {"id": job.thread.id, "ref": ref})
-    if job.reason is Reason.DIGEST:
-        coalesce(tx, job.id)
-    healthy: dict[str, object] = {
-        "failures": 0,
-        "cool_until": None,
-        "last_ok_at": tx.now,
-        "gone_in_a_row": 0,
+    (result,) = settle(tx, [Ended(job=job, end=Receipt(ref=ref, detail=detail))])
+    return result
+
+
+def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
+    """Return claims that were not begun: as if they had never been made."""
+    if not jobs:
+        return
+    at = sorted({job.target for job in jobs})
+    execute(tx, statements.lock_targets, {"targets": pack_each(at)}).all()
+    execute(tx, statements.give_back, {"rows": pack((job.id, job.fence) for job in jobs)})
+    execute(tx, statements.wake, {"targets": pack_each(at), "now": tx.now})
+
+
+def _all_failed(tx: Tx, ended: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:
+    return {
+        (one.job.id, one.job.fence): _failed(tx, one.job, one.end, one.jitter)
+        for one in ended
+        if isinstance(one.end, SendError)
     }
-    if job.reason is Reason.TEST:
-        healthy |= {"disabled_at": None, "disabled_why": None, "gone_at": None}
-    _wake(tx, target.id, healthy)
-    return Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
+
+
+def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:
+    receipts = [(one.job, one.end) for one in well if isinstance(one.end, Receipt)]
+    rows = [(job.id, job.fence, receipt.detail, receipt.ref) for job, receipt in receipts]
+    mine = set(execute(tx, statements.delivered, {"rows": pack(rows), "now": tx.now}).scalars())
+    recorded = [(job, receipt) for job, receipt in receipts if job.id in mine]
+    if recorded:
+        write_attempts(tx, [(job, Outcome.DELIVERED, receipt.detail) for job, receipt in recorded])
+        _remember(tx, recorded)
+    done = Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
+    known = mine if len(mine) == len(well) else mine | _known(tx, [job for job, _ in receipts])
+    return {(job.id, job.fence): done if job.id in known else None for job, _ in receipts}
+
+
+def _known(tx: Tx, jobs: Sequence[Job]) -> set[str]:
+    """Those that were recorded before: a commit whose answer was lost is not made twice."""
+    rows = pack((job.id, job.fence) for job in jobs)
+    return set(execute(tx, statements.already_delivered, {"rows": rows}).scalars())
+
+
+def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
+    """What a good end says of its thread, of what it carried, and of its target."""
+    refs = [(job.thread.id, receipt.ref) for job, receipt in recorded if receipt.ref is not None]
+    if refs:
+        execute(tx, statements.anchor, {"rows": pack(refs)})
+    for job, _ in recorded:
+        if job.reason is Reason.DIGEST:
+            coalesce(tx, job.id)
+    execute(
+        tx,
+        statements.healthy,
+        {"targets": pack_each(sorted({job.target for job, _ in recorded})), "now": tx.now},
+    )
+    tested = sorted({job.target for job, _ in recorded if job.reason is Reason.TEST})
+    if tested:
+        execute(tx, statements.enable, {"targets": pack_each(tested)})
 
 
 def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     """An attempt failed: back to pending, or a dead letter; the target cools as the outcome says."""
-    target = execute(tx, statements.lock_target, _at(job)).one()
+    (result,) = settle(tx, [Ended(job=job, end=error, jitter=jitter)])
+    return result
+
+
+def _failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
+    target = execute(tx, statements.health, {"id": job.target}).one()
     row = tx.run(sa.select(deliveries).where(deliveries.c.id == job.id)).one()
     used = row.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
     follows = retry.after(
@@ -70,7 +140,7 @@ def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
         result = Result(state=state, outcome=follows.reason)
     if not _settle(tx, job, **values):
         return None
-    write_attempt(tx, job.id, job.fence, job.claimed_at, error.outcome, error.detail)
+    write_attempts(tx, [(job, error.outcome, error.detail)])
     if result.state is DeliveryState.DEAD and job.reason is Reason.DIGEST:
         coalesce(tx, job.id)
     _cool(tx, target, job, error, jitter)
@@ -96,7 +166,6 @@ def _settle(tx: Tx, job: Job, **values: object) -> bool:
 def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float) -> None:
     """What a failure does to its target, or to all of its channel's: but not where other settings are tried by now."""
     if job.settings_hash != target.settings_hash:
-        _wake(tx, target.id, {})
         return
     values: dict[str, object] = {
         "last_error": f"{error.outcome.value}: {error.detail}",
@@ -115,7 +184,7 @@ def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float
         values |= {"failures": failures, "cool_until": None if rest is None else tx.now + rest}
     elif error.whole_channel:
         values["failures"] = _in_a_row(target, job, enough=1)
-    _wake(tx, target.id, values)
+    update(tx, targets, {"id": target.id}, values)
     if error.whole_channel and job.reason is not Reason.TEST:
         until = tx.now + retry.backoff(_in_a_row(target, job, enough=1), jitter)
         tx.run(sa.update(targets).where(targets.c.channel == job.channel).values(cool_until=until))
@@ -124,15 +193,3 @@ def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float
 def _in_a_row(target: sa.Row[Any], job: Job, *, enough: int = retry.FAILURES_TO_COOL) -> int:
     failures, last = int(target.failures), target.last_error_at
     return retry.in_a_row(failures, began=job.claimed_at, last_failed=last, enough=enough)
-
-
-def _at(job: Job) -> dict[str, object]:
-    return {"channel": job.channel, "address": job.address}
-
-
-def _wake(tx: Tx, target: int, values: dict[str, object]) -> None:
-    """Write the target's health and, where something waits, let the claim look at it again: it knows best when."""
-    due_at = execute(tx, statements.next_pending, {"target": target}).scalar()
-    update(tx, targets, {"id": target}, {**values, "due_at": due_at})
-    if due_at is not None:
-        tx.signal("targets")

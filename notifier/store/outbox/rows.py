@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Thread
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.policy.targets import Quiet
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
 from notifier.store.outbox.statements import PENDING, with_base
@@ -23,7 +24,10 @@ LEASE: Duration = 60 * SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelRules:
-    """What the outbox knows of a channel. `slots` is how many more sends it may start now."""
+    """What the outbox knows of a channel. `slots` is how many more sends it may take now.
+
+    `share` is how many one of its targets may have in flight, None: all. `quiet` says how far nothing is being sent.
+    """
 
     name: str
     rate_limit: RateLimit | None
@@ -31,18 +35,21 @@ class ChannelRules:
     pace: Duration
     slots: int
     action_links: bool = False
+    share: int | None = None
+    quiet: Quiet = Quiet.PROCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One claimed delivery: what to send where, and the fence that its outcome must still hold.
 
-    `settings_hash` is of the settings that it is sent with.
+    `settings_hash` is of the settings that it is sent with; `quiet` says how far nothing else may be sent meanwhile.
     """
 
     id: str
     fence: int
     project: str
+    target: int
     channel: str
     address: str
     reason: Reason
@@ -51,15 +58,20 @@ class Job:
     created_at: Instant
     claimed_at: Instant
     settings_hash: str | None = None
+    quiet: Quiet = Quiet.NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """The jobs of one claim, those that died in it, and when to claim again (None: on a signal)."""
+    """The jobs of one claim, those that died in it, and when to claim again (None: on a signal).
+
+    `needs` says for which channels nothing more may be claimed until it is so quiet.
+    """
 
     jobs: tuple[Job, ...] = ()
     died: tuple[tuple[str, Outcome], ...] = ()
     next_at: Instant | None = None
+    needs: Mapping[str, Quiet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +95,21 @@ def with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
     return {row.id: row for row in execute(tx, with_base, {"ids": pack_each(ids)})}
 
 
-def write_attempt(
-    tx: Tx, delivery: str, n: int, started_at: Instant | None, outcome: Outcome, detail: str | None
-) -> None:
-    row = {
-        "delivery": delivery,
-        "n": n,
-        "started_at": started_at,
-        "finished_at": tx.now,
-        "outcome": outcome.value,
-        "detail": detail,
-        "replica": tx.replica,
-    }
-    insert(tx, attempts, [row])
+def write_attempts(tx: Tx, ended: Sequence[tuple[Job, Outcome, str | None]]) -> None:
+    """How these sends ended, each under its fence."""
+    rows = [
+        {
+            "delivery": job.id,
+            "n": job.fence,
+            "started_at": job.claimed_at,
+            "finished_at": tx.now,
+            "outcome": outcome.value,
+            "detail": detail,
+            "replica": tx.replica,
+        }
+        for job, outcome, detail in ended
+    ]
+    insert(tx, attempts, rows)
 
 
 def coalesce(tx: Tx, digest: str) -> None:

@@ -14,11 +14,11 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
 from notifier.store import hold
 from notifier.store.alerting import Plan, announce, deliver
-from notifier.store.compiled import execute
+from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import WHY, bury, write_attempt
+from notifier.store.outbox.rows import WHY, bury
 from notifier.store.outbox.statements import PENDING, SENDING, forgotten
-from notifier.store.schema import deliveries, notifications, targets
+from notifier.store.schema import attempts, deliveries, notifications, targets
 
 SWEPT_AT_ONCE = 200
 
@@ -113,14 +113,16 @@ def _lost(tx: Tx, *, restarted: bool) -> list[str]:
         .with_for_update(skip_locked=True)
     ).all()
     for row in rows:
-        write_attempt(
-            tx,
-            row.id,
-            row.fence,
-            None,
-            Outcome.AMBIGUOUS,
-            "the worker was lost before it recorded an outcome",
-        )
+        attempt = {
+            "delivery": row.id,
+            "n": row.fence,
+            "started_at": None,
+            "finished_at": tx.now,
+            "outcome": Outcome.AMBIGUOUS.value,
+            "detail": "the worker was lost before it recorded an outcome",
+            "replica": tx.replica,
+        }
+        insert(tx, attempts, [attempt])
         # A test is never retried: who asked for it has an answer. `claims` stays: five of these in a row are what
         # quarantines a delivery that ends its worker.
         over = row.reason == Reason.TEST.value
@@ -160,7 +162,9 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
         at=tx.now,
         form=FORM,
     )
-    id_ = announce(tx, plan, project=row.project, message=message, fallback_of=row.notification)
+    id_ = announce(
+        tx, plan, project=row.project, message=message, rank=row.rank, fallback_of=row.notification
+    )
     deliver(
         tx,
         plan,
@@ -170,5 +174,6 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
         group_id=f"fallback:{row.notification}",
         episode=0,
         chosen=plan.targets.get(fallback, ()),
+        rank=row.rank,
     )
     return True

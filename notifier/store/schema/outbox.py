@@ -79,6 +79,8 @@ deliveries = Table(
     Column("channel", Text, nullable=False),
     Column("thread", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    # Its turn at the target: tests first, then by the highest severity that it tells of.
+    Column("rank", sa.SmallInteger, nullable=False, server_default="0"),
     Column("state", Text, nullable=False),
     Column("created_at", Big, nullable=False),
     Column("due_at", Big, nullable=False),
@@ -100,10 +102,11 @@ deliveries = Table(
     Column("ref", Text),
     UniqueConstraint("notification", "target", name="uq_deliveries_target"),
 )
-_live = deliveries.c.state.in_(["pending", "sending"])
-Index(
-    "ix_deliveries_live", deliveries.c.target, deliveries.c.state, sqlite_where=_live, postgresql_where=_live
-)
+_waiting = sa.and_(deliveries.c.state == "pending", deliveries.c.carried_by.is_(None))
+Index("ix_deliveries_waiting", deliveries.c.target, deliveries.c.rank.desc(), deliveries.c.id,
+      sqlite_where=_waiting, postgresql_where=_waiting)  # fmt: skip
+_sending = deliveries.c.state == "sending"
+Index("ix_deliveries_sending", deliveries.c.target, sqlite_where=_sending, postgresql_where=_sending)
 Index("ix_deliveries_thread", deliveries.c.thread, deliveries.c.state)
 Index("ix_deliveries_state", deliveries.c.state, deliveries.c.finished_at)
 Index("ix_deliveries_carried", deliveries.c.carried_by, sqlite_where=deliveries.c.carried_by.is_not(None),

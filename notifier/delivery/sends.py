@@ -1,0 +1,160 @@
+"""What this process has claimed: in line for a slot of its channel, in flight, and ended but not recorded yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from notifier.channels.base import Channel
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.policy.targets import Quiet
+from notifier.store.outbox import LEASE, Ended, Job
+
+AHEAD = 2
+"""How many deliveries are claimed for each slot beyond the one that it sends: it need not wait for a commit."""
+BEGUN_WITHIN: Duration = LEASE - 35 * SECOND
+"""What has not begun by then could outlive its lease; it goes back, uncounted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A claimed delivery and the sender that it goes out on."""
+
+    job: Job
+    sender: Channel
+
+
+@dataclass(slots=True, kw_only=True)
+class _Lane:
+    """One channel: who waits for a slot, and how many of each target are in flight."""
+
+    slots: int = 1
+    targets: int = 1
+    line: deque[Sending] = field(default_factory=deque)
+    in_flight: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> int:
+        return len(self.line) + sum(self.in_flight.values())
+
+    def next(self) -> Sending | None:
+        """The first in line that may begin: one of several targets has at most half of the slots."""
+        if sum(self.in_flight.values()) >= self.slots:
+            return None
+        share = self.slots if self.targets == 1 else max(1, self.slots // 2)
+        for place, one in enumerate(self.line):
+            if self.in_flight.get(one.job.target, 0) < share:
+                del self.line[place]
+                return one
+        return None
+
+
+class Sends:
+    """Starts what is in line as slots become free. `send` is the whole of one send, and says how it ended."""
+
+    def __init__(
+        self,
+        send: Callable[[Sending], Coroutine[Any, Any, Ended]],
+        *,
+        now: Callable[[], Instant],
+        changed: Callable[[], None],
+    ) -> None:
+        self._send = send
+        self._now = now
+        self._changed = changed
+        self._lanes: dict[str, _Lane] = {}
+        self._tasks: dict[asyncio.Task[Ended], Sending] = {}
+        self._ended: list[Ended] = []
+        self._back: list[Job] = []
+
+    @property
+    def in_flight(self) -> tuple[asyncio.Task[Ended], ...]:
+        return tuple(self._tasks)
+
+    @property
+    def waits_to_be_recorded(self) -> int:
+        return len(self._ended)
+
+    def free(self, channel: str, *, slots: int, targets: int) -> int:
+        """How many more may be claimed for a channel that has so many slots and targets."""
+        lane = self._lanes.setdefault(channel, _Lane())
+        lane.slots, lane.targets = slots, targets
+        if any(_goes_alone(one, channel) for one in self._all()):
+            return 0
+        return max(0, slots * (1 + AHEAD) - lane.taken)
+
+    def quiet(self, channel: str) -> Quiet:
+        """How far nothing is claimed."""
+        if not any(lane.taken for lane in self._lanes.values()):
+            return Quiet.PROCESS
+        lane = self._lanes.get(channel)
+        return Quiet.NOWHERE if lane is not None and lane.taken else Quiet.CHANNEL
+
+    def add(self, sendings: Collection[Sending]) -> None:
+        for one in sendings:
+            self._lanes.setdefault(one.job.channel, _Lane()).line.append(one)
+        for channel in {one.job.channel for one in sendings}:
+            self._begin(self._lanes[channel])
+
+    def take(self, most: int) -> tuple[list[Ended], list[Job]]:
+        """What is to be recorded now: how sends ended, in that order, and claims that go back."""
+        ended, self._ended = self._ended[:most], self._ended[most:]
+        back, self._back = self._back, []
+        return ended, back
+
+    def put_back(self, ended: list[Ended], back: list[Job]) -> None:
+        """It could not be recorded; it is taken again, unless its lease has ended by then."""
+        now = self._now()
+        self._ended = [one for one in ended if now < one.job.claimed_at + LEASE] + self._ended
+        self._back = [job for job in back if now < job.claimed_at + LEASE] + self._back
+
+    def give_up(self, senders: Collection[Channel] | None = None) -> int:
+        """Let nothing in line begin (on these senders); how many there were."""
+        before = len(self._back)
+        for lane in self._lanes.values():
+            gone = [
+                one for one in lane.line if senders is None or any(one.sender is each for each in senders)
+            ]
+            self._back += [one.job for one in gone]
+            lane.line = deque(one for one in lane.line if one not in gone)
+        return len(self._back) - before
+
+    def on(self, senders: Collection[Channel]) -> list[asyncio.Task[Ended]]:
+        """What is in flight on these senders."""
+        return [task for task, one in self._tasks.items() if any(one.sender is each for each in senders)]
+
+    def _all(self) -> Iterator[Sending]:
+        yield from self._tasks.values()
+        for lane in self._lanes.values():
+            yield from lane.line
+
+    def _begin(self, lane: _Lane) -> None:
+        while (one := lane.next()) is not None:
+            if self._now() >= one.job.claimed_at + BEGUN_WITHIN:
+                self._back.append(one.job)
+                self._changed()
+                continue
+            lane.in_flight[one.job.target] = lane.in_flight.get(one.job.target, 0) + 1
+            task = asyncio.create_task(self._send(one), name=f"send-{one.job.id}")
+            self._tasks[task] = one
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[Ended]) -> None:
+        one = self._tasks.pop(task)
+        lane = self._lanes[one.job.channel]
+        lane.in_flight[one.job.target] -= 1
+        if not lane.in_flight[one.job.target]:
+            del lane.in_flight[one.job.target]
+        if not task.cancelled():
+            self._ended.append(task.result())
+        self._begin(lane)
+        self._changed()
+
+
+def _goes_alone(one: Sending, channel: str) -> bool:
+    """Whether nothing may be claimed for this channel while that is here."""
+    quiet = one.job.quiet
+    return quiet is Quiet.PROCESS or (quiet is Quiet.CHANNEL and one.job.channel == channel)

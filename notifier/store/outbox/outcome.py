@@ -72,20 +72,22 @@ def _all_failed(tx: Tx, ended: Sequence[Ended]) -> dict[tuple[str, int], Result 
 def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:
     receipts = [(one.job, one.end) for one in well if isinstance(one.end, Receipt)]
     rows = [(job.id, job.fence, receipt.detail, receipt.ref) for job, receipt in receipts]
-    mine = set(execute(tx, statements.delivered, {"rows": pack(rows), "now": tx.now}).scalars())
-    recorded = [(job, receipt) for job, receipt in receipts if job.id in mine]
+    mine = {
+        (row.id, row.fence) for row in execute(tx, statements.delivered, {"rows": pack(rows), "now": tx.now})
+    }
+    recorded = [(job, receipt) for job, receipt in receipts if (job.id, job.fence) in mine]
     if recorded:
         write_attempts(tx, [(job, Outcome.DELIVERED, receipt.detail) for job, receipt in recorded])
         _remember(tx, recorded)
     done = Result(state=DeliveryState.DELIVERED, outcome=Outcome.DELIVERED)
     known = mine if len(mine) == len(well) else mine | _known(tx, [job for job, _ in receipts])
-    return {(job.id, job.fence): done if job.id in known else None for job, _ in receipts}
+    return {(job.id, job.fence): done if (job.id, job.fence) in known else None for job, _ in receipts}
 
 
-def _known(tx: Tx, jobs: Sequence[Job]) -> set[str]:
+def _known(tx: Tx, jobs: Sequence[Job]) -> set[tuple[str, int]]:
     """Those that were recorded before: a commit whose answer was lost is not made twice."""
     rows = pack((job.id, job.fence) for job in jobs)
-    return set(execute(tx, statements.already_delivered, {"rows": rows}).scalars())
+    return {(row.delivery, row.n) for row in execute(tx, statements.already_delivered, {"rows": rows})}
 
 
 def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:

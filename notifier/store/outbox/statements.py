@@ -37,7 +37,7 @@ def due_targets(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.select(targets)
         .where(targets.c.channel.in_(among(dialect, "channels", Text)), targets.c.due_at <= _now())
-        .order_by(targets.c.due_at)
+        .order_by(targets.c.due_at, targets.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer()))
         .with_for_update(skip_locked=True, of=targets)
     )
@@ -202,7 +202,7 @@ def anchor(dialect: Dialect) -> sa.ClauseElement:
 
 
 def delivered(dialect: Dialect) -> sa.ClauseElement:
-    """End claims well where their fences still hold; the ids of those."""
+    """End claims well where their fences still hold; the ids and fences of those."""
     names = ("id", "fence", "detail", "ref")
     rows = unfold(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
     return (
@@ -223,7 +223,7 @@ def delivered(dialect: Dialect) -> sa.ClauseElement:
             lease_until=None,
             claims=0,
         )
-        .returning(deliveries.c.id)
+        .returning(deliveries.c.id, deliveries.c.fence)
     )
 
 
@@ -251,7 +251,7 @@ def already_delivered(dialect: Dialect) -> sa.ClauseElement:
     """Those of these (delivery, fence) whose good end is written down."""
     rows = unfold(dialect, "rows", [("id", Text), ("fence", Big)])
     return (
-        sa.select(attempts.c.delivery)
+        sa.select(attempts.c.delivery, attempts.c.n)
         .join(rows, sa.and_(attempts.c.delivery == rows.c.id, attempts.c.n == rows.c.fence))
         .where(attempts.c.outcome == DeliveryState.DELIVERED.value)
     )

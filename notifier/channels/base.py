@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from notifier.telemetry.clock import Clock
 
 
+FOLDER = "folder"
+"""What a validator of settings finds in its `info.context`: the configuration's folder, where relative paths start."""
+
+
 class ChannelSettings(BaseModel):
     """Base of every kind's settings: frozen, unknown keys refused. `type`, `rate_limit` and `digest` are not here."""
 
@@ -46,10 +50,11 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolbox:
-    """What the runtime lends to a channel."""
+    """What the runtime lends to a channel. `url` is the base of links (`server.url`), None where there is none."""
 
     clock: Clock
     http: GuardedClient
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,39 +9,22 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.utils import format_datetime
 from functools import cache
-from ipaddress import ip_address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from jinja2 import PackageLoader, StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from notifier.channels import mime, wording
+from notifier.channels import hello, mime, wording
 from notifier.channels.base import ChannelSettings, Kind, Toolbox
+from notifier.channels.mailbox import parse_address
 from notifier.channels.smtp import Session
+from notifier.channels.smtp_settings import SmtpSettings, warnings
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
 from notifier.domain.time import SECOND
 
-_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
-_SPEC = re.compile(rf"({_LOCAL})@({_DOMAIN})")
-_NAMED = re.compile(r'"?([^"<>@,;:\\\x00-\x1f\x7f\ud800-\udfff]*?)"?\s*<([^<>]*)>')
-
-
-def parse_address(text: str) -> Address:
-    """One mailbox, `ann@example.com` or `Ann <ann@example.com>`. `ValueError` for none, several or an odd one.
-
-    Stricter than RFC 5322: quoted local parts and comments are where injections hide.
-    """
-    named = _NAMED.fullmatch(text.strip(" "))
-    name, spec = (named[1].strip(), named[2]) if named else ("", text.strip(" "))
-    found = _SPEC.fullmatch(spec)
-    if found is None or len(spec) > 254 or len(found[1]) > 64 or "=?" in spec:
-        raise ValueError(
-            "must be one address: ann@example.com or Ann <ann@example.com>, a domain in its xn-- form"
-        )
-    return Address(display_name=name, username=found[1], domain=found[2])
+__all__ = ["KIND", "EmailChannel", "EmailSettings", "SmtpSettings", "message_id", "parse_address", "payload"]
 
 
 def _address(text: str) -> str:
@@ -55,39 +38,6 @@ def _recipient(text: str) -> str:
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
-
-
-class SmtpSettings(ChannelSettings):
-    """`tls`: `starttls` unless the host is loopback, where it is `none`. Ports: 587, 465 and 25 by `tls`."""
-
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,253}$")]
-    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
-    tls: Literal["starttls", "implicit", "none"] | None = None
-    username: str | None = None
-    password: SecretStr | None = None
-
-    @property
-    def security(self) -> Literal["starttls", "implicit", "none"]:
-        return self.tls or ("none" if _is_loopback(self.host) else "starttls")
-
-    @property
-    def dialled_port(self) -> int:
-        return self.port or {"starttls": 587, "implicit": 465, "none": 25}[self.security]
-
-    @model_validator(mode="after")
-    def _sound(self) -> SmtpSettings:
-        if self.tls == "none" and not _is_loopback(self.host):
-            raise ValueError("`tls: none` is for loopback hosts only: use starttls or implicit")
-        if (self.username is None) != (self.password is None):
-            raise ValueError("`username` and `password` belong together: give both, or neither")
-        return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class EmailSettings(ChannelSettings):
@@ -149,12 +99,16 @@ def _template() -> Template:
 
 
 class EmailChannel:
-    """One SMTP session per delivery. `tls` replaces the system's trust, for tests and private authorities."""
+    """One SMTP session per delivery. `tls` replaces all trust, for tests; `url` is the base of links."""
 
-    def __init__(self, settings: EmailSettings, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, settings: EmailSettings, *, tls: ssl.SSLContext | None = None, url: str | None = None
+    ) -> None:
         self._settings = settings
         self._sender = parse_address(settings.sender)
-        self._tls = ssl.create_default_context() if tls is None else tls
+        self._tls = settings.smtp.trust() if tls is None else tls
+        self._hello = settings.smtp.hello or hello.of_url(url)
+        self._asked = False
 
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:
         mail = payload(message, sender=self._sender, recipient=target, thread=thread)
@@ -164,6 +118,7 @@ class EmailChannel:
             port=smtp.dialled_port,
             security=smtp.security,
             tls=self._tls,
+            hello=await self._name(),
             username=smtp.username,
             password=None if smtp.password is None else smtp.password.get_secret_value(),
         )
@@ -173,9 +128,16 @@ class EmailChannel:
     async def aclose(self) -> None:
         return None
 
+    async def _name(self) -> str | None:
+        """What to greet the server with; this machine's own name is looked up once."""
+        if self._hello is None and not self._asked:
+            self._hello = await hello.own_name()
+            self._asked = True
+        return self._hello
 
-def _open(_name: str, settings: EmailSettings, _toolbox: Toolbox) -> EmailChannel:
-    return EmailChannel(settings)
+
+def _open(_name: str, settings: EmailSettings, toolbox: Toolbox) -> EmailChannel:
+    return EmailChannel(settings, url=toolbox.url)
 
 
 KIND = Kind(
@@ -183,6 +145,7 @@ KIND = Kind(
     settings=EmailSettings,
     open=_open,
     targets=lambda settings: settings.to,
+    warnings=lambda settings: warnings(settings.smtp),
     concurrency=4,
     action_links=True,
     recipients=("to",),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from notifier.channels.base import Channel, ChannelSettings, Kind, Toolbox
+from notifier.channels import secrets
+from notifier.channels.base import FOLDER, Channel, ChannelSettings, Kind, Toolbox
 from notifier.channels.kinds import BUILT_IN, Found, installed
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
@@ -45,7 +46,9 @@ def validate(
     if kind is None:
         return (_problem(block, ("type",), f"type: {_unknown_kind(block.type, available)}"),)
     try:
-        settings = kind.settings.model_validate(dict(block.options))
+        settings = kind.settings.model_validate(
+            dict(block.options), context={FOLDER: Path(block.mark.file).parent}
+        )
         targets: tuple[Any, ...] = tuple(kind.targets(settings))
         cautions = tuple(_problem(block, (), str(one)) for one in kind.warnings(settings))
     except ValidationError as error:
@@ -79,6 +82,12 @@ def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - re
     except Exception as error:
         why = f"the kind {config.kind.name} failed to open it ({type(error).__name__}): update it"
         raise ConfigError((_at_mark(config.mark, config.name, why),)) from error
+
+
+def is_secret(kind: str, path: tuple[str | int, ...], known: Found | None = None) -> bool:
+    """Whether a kind has a secret at this path of its settings: what may be given by a file, as `x_file`."""
+    found = (installed() if known is None else known).kinds.get(kind)
+    return found is not None and secrets.is_secret(found.settings, path)
 
 
 def json_schema() -> dict[str, dict[str, Any]]:
@@ -172,19 +181,12 @@ def _dotted(path: tuple[str | int, ...]) -> str:
     return f"{text}: " if text else ""
 
 
-def _keys_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    for step in path:
-        field = next((one for name, one in model.model_fields.items() if (one.alias or name) == step), None)
-        inner = None if field is None else _model(field.annotation)
-        if inner is None:
-            return []
-        model = inner
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model(annotation: Any) -> type[BaseModel] | None:
-    options = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
-    return next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)
+def _keys_at(settings: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    model = secrets.model_at(settings, path)
+    if model is None:
+        return []
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    return [*names, *(f"{name}_file" for name in names if secrets.is_secret(model, (name,)))]
 
 
 def _meant(close: list[str]) -> str:

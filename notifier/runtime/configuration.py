@@ -24,7 +24,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
             return ()
         return found
 
-    read = configuration.load(path, environ, check_channel=check_channel)
+    read = configuration.load(path, environ, check_channel=check_channel, is_secret=registry.is_secret)
     return replace(read, warnings=(*read.warnings, *_warnings(read, configs))), configs
 
 

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretBytes, SecretStr
 
@@ -215,12 +215,13 @@ class Wardrobe:
             await client.aclose()
 
     def _toolbox(self, settings: Settings, before: Configured | None) -> Toolbox:
-        allow = settings.delivery.allow_private_addresses
+        allow, url = settings.delivery.allow_private_addresses, settings.server.url
         if before is not None and before.settings.delivery.allow_private_addresses == allow:
-            return before.opened.toolbox
+            lent = before.opened.toolbox
+            return lent if lent.url == url else replace(lent, url=url)
         client = GuardedClient(clock=self.clock, allow_private_addresses=allow)
         self._clients.append(client)
-        return Toolbox(clock=self.clock, http=client)
+        return Toolbox(clock=self.clock, http=client, url=url)
 
     def _opened(self, config: ChannelConfig, toolbox: Toolbox) -> Channel:
         sender = registry.open(config, toolbox)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from notifier.domain.delivery import RateLimit
@@ -22,14 +22,25 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 SHARED = frozenset({"type", "rate_limit", "digest"})
 
 
-def read_channels(reader: Reader, node: Node | None) -> Mapping[str, ChannelBlock]:
+IsSecret = Callable[[str, Path], bool]
+"""Whether a kind of channel (its `type`) has a secret at a path, and so takes `x_file` for it."""
+
+
+def every_key(_kind: str, _path: Path) -> bool:
+    """Every `x_file` stands for a secret `x`: what holds where the kinds are not known."""
+    return True
+
+
+def read_channels(
+    reader: Reader, node: Node | None, is_secret: IsSecret = every_key
+) -> Mapping[str, ChannelBlock]:
     """Every block that can be read, by name; one with problems of its own is there too, for names to refer to."""
     blocks: dict[str, ChannelBlock] = {}
     for name, entry in reader.entries(node, "channels").items():
         if not NAME.fullmatch(name):
             message = "a channel's name has letters, digits, - _ and . only, and at most 64 of them"
             reader.problems.add(entry.key, f"channels: {message}")
-        blocks[name] = _block(reader, name, entry)
+        blocks[name] = _block(reader, name, entry, is_secret)
     return blocks
 
 
@@ -60,9 +71,11 @@ def rate_limit(reader: Reader, node: Node, path: str) -> RateLimit | None:
     return RateLimit(messages=messages, per=per, burst=messages if burst is None else burst)
 
 
-def _block(reader: Reader, name: str, written: Node) -> ChannelBlock:
+def _block(reader: Reader, name: str, written: Node, is_secret: IsSecret) -> ChannelBlock:
     path = below("channels", name)
-    node = _with_secrets(reader, written, path)
+    kind = _kind(written)
+    files = _SecretFiles(reader, lambda at: is_secret(kind, at))
+    node = files.read(written, path)
     entries = reader.entries(node, path)
     if isinstance(node.value, Mapping) and "type" not in entries:
         kinds = "email, slack, webhook, console, or a kind of your own"
@@ -87,34 +100,50 @@ def _optional(
     return None if entry is None else reader.value(entry, below(path, name), read)
 
 
-def _with_secrets(reader: Reader, node: Node, path: str) -> Node:
-    """The node with `x` for every `x_file`, at every depth."""
-    match node.value:
-        case Mapping() as entries:
-            named = (_named(reader, key, entry, entries, path) for key, entry in entries.items())
-            return replace(node, value=dict(one for one in named if one is not None))
-        case tuple() as items:
-            inner = (_with_secrets(reader, item, f"{path}[{index}]") for index, item in enumerate(items))
-            return replace(node, value=tuple(inner))
-        case _:
-            return node
+def _kind(node: Node) -> str:
+    entry = node.value.get("type") if isinstance(node.value, Mapping) else None
+    return entry.value if entry is not None and isinstance(entry.value, str) else ""
 
 
-def _named(
-    reader: Reader, key: str, entry: Node, entries: Mapping[str, Node], path: str
-) -> tuple[str, Node] | None:
-    """One entry under the name that the kind knows; None where a secret's file stands in for it."""
-    name = key.removesuffix("_file")
-    if name not in {key, ""} and not entry.is_empty:
-        if name in entries and not entries[name].is_empty:
-            reader.complain(
-                entry.key, below(path, key), f"{showable(name)} is set as well: keep one of the two"
-            )
-        return name, reader.secret(entry, below(path, key))
-    file = entries.get(f"{key}_file")
-    if file is not None and not file.is_empty:
-        return None
-    return key, _with_secrets(reader, entry, below(path, key))
+@dataclass(frozen=True, slots=True)
+class _SecretFiles:
+    """Puts the contents of a file in the place of every `x_file` where the kind has a secret `x`."""
+
+    reader: Reader
+    is_secret: Callable[[Path], bool]
+
+    def read(self, node: Node, path: str, at: Path = ()) -> Node:
+        """The node with `x` for each secret's `x_file`, at every depth."""
+        match node.value:
+            case Mapping() as entries:
+                named = (self._named(key, entry, entries, path, at) for key, entry in entries.items())
+                return replace(node, value=dict(one for one in named if one is not None))
+            case tuple() as items:
+                inner = (
+                    self.read(item, f"{path}[{index}]", (*at, index)) for index, item in enumerate(items)
+                )
+                return replace(node, value=tuple(inner))
+            case _:
+                return node
+
+    def _named(
+        self, key: str, entry: Node, entries: Mapping[str, Node], path: str, at: Path
+    ) -> tuple[str, Node] | None:
+        """One entry under the name that the kind knows; None where a secret's file stands in for it."""
+        if not entry.is_empty and self._is_file(key, at):
+            name = key.removesuffix("_file")
+            if name in entries and not entries[name].is_empty:
+                sentence = f"{showable(name)} is set as well: keep one of the two"
+                self.reader.complain(entry.key, below(path, key), sentence)
+            return name, self.reader.secret(entry, below(path, key))
+        file = entries.get(f"{key}_file")
+        if file is not None and not file.is_empty and self._is_file(f"{key}_file", at):
+            return None
+        return key, self.read(entry, below(path, key), (*at, key))
+
+    def _is_file(self, key: str, at: Path) -> bool:
+        name = key.removesuffix("_file")
+        return name not in {key, ""} and self.is_secret((*at, name))
 
 
 def _plain(node: Node) -> Any:

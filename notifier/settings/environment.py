@@ -47,19 +47,25 @@ def apply(root: Node, found: Overrides) -> Node:
         return root
     written = {**root.value}
     for section, keys in found.items():
-        written[section] = _merged(written.get(section), keys)
+        written[section] = _merged(section, written.get(section), keys)
     return replace(root, value=written)
 
 
-def _merged(node: Node | None, keys: Mapping[str, Node]) -> Node:
+def _merged(section: str, node: Node | None, keys: Mapping[str, Node]) -> Node:
     if node is None or node.is_empty:
         first = next(iter(keys.values()))
         return Node(value=keys, mark=first.mark, key=first.key)
     if not isinstance(node.value, Mapping):
         return node
-    replaced = {name.removesuffix("_file") for name in keys}
-    kept = {name: entry for name, entry in node.value.items() if name.removesuffix("_file") not in replaced}
+    replaced = {_meant(section, name) for name in keys}
+    kept = {name: entry for name, entry in node.value.items() if _meant(section, name) not in replaced}
     return replace(node, value={**kept, **keys})
+
+
+def _meant(section: str, name: str) -> str:
+    """The key that a name sets: `x_file` sets `x` where that is a secret."""
+    key = SECTIONS[section].get(name.removesuffix("_file"))
+    return name.removesuffix("_file") if key is not None and key.secret else name
 
 
 def _hint(name: str, mark: Mark, warnings: Problems) -> None:

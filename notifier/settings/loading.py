@@ -10,7 +10,7 @@ from pathlib import Path
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.route import Route
 from notifier.settings import environment
-from notifier.settings.channel_blocks import is_whole, read_channels
+from notifier.settings.channel_blocks import IsSecret, every_key, is_whole, read_channels
 from notifier.settings.document import LARGEST_FILE, MISSING, Node, Problems, interpolate, parse
 from notifier.settings.inhibition import read_inhibitions
 from notifier.settings.intervals import read_holidays, read_intervals
@@ -48,12 +48,18 @@ def _no_check(_block: ChannelBlock, _delivery: DeliverySettings) -> Iterable[Pro
 
 
 def load(
-    path: str | None, environ: Mapping[str, str], *, check_channel: ChannelCheck = _no_check
+    path: str | None,
+    environ: Mapping[str, str],
+    *,
+    check_channel: ChannelCheck = _no_check,
+    is_secret: IsSecret = every_key,
 ) -> Settings:
     """Settings from `path`, else `NOTIFIER_CONFIG`, else config/notifier.yaml where it exists, else the defaults.
 
     `check_channel(block, delivery)` says what is wrong with a block's own options, so that those problems come with
-    all others; `delivery` is what the file allows. Raises `ConfigError` with every problem, in the file's order.
+    all others; `delivery` is what the file allows. `is_secret(type, path)` says for which keys of a channel `x_file`
+    is a secret's file; others that end so are the kind's own. Raises `ConfigError` with every problem, in the file's
+    order.
     """
     source = (
         path or environ.get("NOTIFIER_CONFIG") or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else None)
@@ -64,7 +70,7 @@ def load(
     written = _without_extensions(parse(data, start.file, problems))
     root = environment.apply(written, environment.overrides(environ, problems, warnings))
     reader = Reader(problems, Path(start.file).parent)
-    settings = _read(reader, interpolate(root, environ, problems), warnings)
+    settings = _read(reader, interpolate(root, environ, problems), warnings, is_secret)
     for block in settings.channels.values():
         if block.type and is_whole(block.options):
             problems.extend(check_channel(block, settings.delivery))
@@ -90,10 +96,10 @@ def _contents(source: str, start: Mark, problems: Problems) -> bytes:
         return b""
 
 
-def _read(reader: Reader, root: Node, warnings: Problems) -> Settings:
+def _read(reader: Reader, root: Node, warnings: Problems, is_secret: IsSecret) -> Settings:
     reader.only(root, "", KEYS)
     entries = reader.entries(root, "")
-    channels, fallback, route = _telling(reader, root, entries, warnings)
+    channels, fallback, route = _telling(reader, root, entries, warnings, is_secret)
     auto_resolve = entries.get("auto_resolve")
     resolve_after = (
         None if auto_resolve is None else reader.value(auto_resolve, "auto_resolve", AUTO_RESOLVE.form.read)
@@ -115,7 +121,7 @@ def _read(reader: Reader, root: Node, warnings: Problems) -> Settings:
 
 
 def _telling(
-    reader: Reader, root: Node, entries: Mapping[str, Node], warnings: Problems
+    reader: Reader, root: Node, entries: Mapping[str, Node], warnings: Problems, is_secret: IsSecret
 ) -> tuple[Mapping[str, ChannelBlock], str | None, Route]:
     """Who is told. A file that says nothing of it gets the console, at once."""
     holidays = read_holidays(reader, entries.get("holidays"))
@@ -123,7 +129,7 @@ def _telling(
     route = entries.get("route")
     if route is None and not entries.keys() & {"channels", "fallback"}:
         return _console(root.mark)
-    channels = read_channels(reader, entries.get("channels"))
+    channels = read_channels(reader, entries.get("channels"), is_secret)
     names = frozenset(channels)
     fallback = None
     if "fallback" in entries:

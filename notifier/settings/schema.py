@@ -322,8 +322,9 @@ def _below(key: str, value: Any, definitions: str) -> Any:
 
 
 def _with_secret_files(schema: Schema) -> Schema:
-    """Every secret `x` may be given as `x_file` instead; pydantic marks a secret as `writeOnly`."""
-    secrets = [name for name, entry in schema["properties"].items() if _is_secret(entry)]
+    """Every secret `x` may be given as `x_file` instead, unless that is another key; pydantic marks it `writeOnly`."""
+    own = schema["properties"]
+    secrets = [name for name, entry in own.items() if _is_secret(entry) and f"{name}_file" not in own]
     if not secrets:
         return schema
     files = {f"{name}_file": _secret_file(name) for name in secrets}

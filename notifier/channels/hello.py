@@ -1,0 +1,82 @@
+"""The name that notifier gives for itself when it greets a mail server (RFC 5321, 4.1.4)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from notifier.domain.time import SECOND, Duration
+
+# A name server that is away must not take the time of a mail.
+PATIENCE: Duration = 2 * SECOND
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f.:]+)\]")
+
+
+def written(text: str) -> str:
+    """A name, or an address in brackets, as a configuration may give it. `ValueError` with a sentence."""
+    literal = _LITERAL.fullmatch(text)
+    is_name = len(text) <= 253 and _NAME.fullmatch(text) and not _is_address(text)
+    if is_name or (literal is not None and _version(literal[2]) == (6 if literal[1] else 4)):
+        return text
+    raise ValueError(
+        "must be this machine's full name, such as alerts.example.com, "
+        "or its address as [192.0.2.1] or [IPv6:2001:db8::1]"
+    )
+
+
+def of_url(url: str | None) -> str | None:
+    """The host of `server.url`, where it is a full name."""
+    host = urlsplit(url).hostname if url else None
+    try:
+        name = (host or "").encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    return _full(name)
+
+
+async def own_name() -> str | None:
+    """This machine's full name, where it has one and it is found in time."""
+    try:
+        async with asyncio.timeout(PATIENCE / SECOND):
+            name = await asyncio.to_thread(socket.getfqdn)
+    except (TimeoutError, OSError, UnicodeError):
+        return None
+    return _full(name)
+
+
+def literal_of(address: str) -> str:
+    """An address as a mail server may be greeted with it: `[127.0.0.1]`, `[IPv6:::1]`; of none, `[127.0.0.1]`."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "[127.0.0.1]"
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return f"[IPv6:{found}]"
+    return f"[{getattr(found, 'ipv4_mapped', None) or found}]"
+
+
+def _version(address: str) -> int | None:
+    try:
+        return ip_address(address).version
+    except ValueError:
+        return None
+
+
+def _full(found: str) -> str | None:
+    """The name, if others may know a machine by it: not what an address or a machine without a name goes by."""
+    name = found.rstrip(".")
+    labels = name.lower().split(".")
+    if len(labels) < 2 or labels[0] == "localhost" or labels[-1] in {"arpa", "localhost"}:
+        return None
+    return name if len(name) <= 253 and _NAME.fullmatch(name) and not _is_address(name) else None
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is meant as one: a name's last label is not all digits (RFC 1123, 2.1)."""
+    return text.rpartition(".")[2].isdigit()

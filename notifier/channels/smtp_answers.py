@@ -1,0 +1,139 @@
+"""What a mail server's answers, its silence and its TLS mean: one error with its outcome, and what to do. Pure."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Literal
+
+from notifier.channels import tls
+from notifier.channels.tls import Trouble
+from notifier.domain.delivery import Outcome
+from notifier.domain.errors import SendError
+
+At = Literal["connection", "greeting", "hello", "encryption", "login", "sender", "recipient", "data"]
+Subject = Literal["tls first", "login first", "relay", "client", "hello", "sender", "recipient"]
+
+WHO = "the mail server"
+TRUST = "name its certificate in `smtp.ca_file`"
+
+# A server may keep a refusal back until the recipient is named (postfix does): its words say what it is about.
+_ABOUT: tuple[tuple[Subject, str], ...] = (
+    ("tls first", r"must issue a starttls|starttls (is |command )?(first|required)|encryption required"),
+    ("login first", r"authenti\w+ (is )?(required|needed|first)|not authenticated|must authenticate"),
+    ("relay", r"relay(ing)? (access )?(denied|not|is not|prohibited)|(unable|cannot|not permitted) to relay"),
+    ("hello", r"(?<![\w.-])(helo|ehlo)(?![\w-]|\.\w)"),
+    ("client", r"client host|blocked using|block ?list|reverse (dns|hostname)|\bptr\b|your (ip|host) "),
+    ("sender", r"sender (address )?(rejected|verif|not)|sending as|send as"),
+)
+_ADDRESS = re.compile(r"<[^<>]*>|\S*@\S*|\[[^\[\]]*\]")
+
+_REFUSED: dict[str, tuple[str, str]] = {
+    "greeting": ("the connection", "does it allow this machine's address?"),
+    "hello": (
+        "the name that notifier greets it with (EHLO)",
+        "set `smtp.hello` to this machine's full name, as its address resolves",
+    ),
+    "encryption": ("STARTTLS", "its log says why"),
+    "tls first": ("mail that is not encrypted", "set `tls: starttls`"),
+    "login first": ("mail without a login", "set `smtp.username` and `smtp.password`"),
+    "login": ("the login", "check `smtp.username` and `smtp.password`; some want a password made for one program"),
+    "relay": (
+        "to pass mail on to this address (relaying)",
+        "it wants a login, or to be told to trust this machine's address",
+    ),
+    "client": ("this machine's address", "its reverse name, or a block list that it is on, is why"),
+    "sender": ("the sender", "may it send as the address in `from`, by this login?"),
+    "recipient": ("the recipient", "its log says why"),
+    "gone": ("the recipient", "there is no such mailbox: correct the address, or remove it"),
+    "data": ("the data", "its log says why"),
+    "policy": ("the data", "its rules (size, SPF, DKIM, DMARC) are against it: its log says which"),
+}  # fmt: skip
+
+
+def answered(at: At, code: int, text: str) -> SendError:
+    """The error for a refusal. Of the server's words only the codes are shown: they may repeat what was sent."""
+    if not 200 <= code <= 599:
+        return not_smtp(at)
+    enhanced = text[:6].split(" ", 1)[0] if text[:1] in {"4", "5"} and text[1:2] == "." else ""
+    said = f"{code} {enhanced}" if enhanced.replace(".", "").isdecimal() and enhanced.isascii() else str(code)
+    about = _about(at, code, text)
+    outcome = _outcome(about, code, enhanced)
+    what, to_do = _REFUSED[_case(about, outcome, enhanced)]
+    whole = code >= 500 and (
+        at not in {"recipient", "data"} or code == 530 or about in {"hello", "tls first"}
+    )
+    return SendError(outcome, f"{WHO} refused {what}: {said}; {to_do}", whole_channel=whole)
+
+
+def _about(at: At, code: int, text: str) -> str:
+    """What a refusal is about: what was asked at that moment, unless its words say something else."""
+    if at not in {"hello", "sender", "recipient"}:
+        return at
+    said = _ADDRESS.sub(" ", text)
+    found = next((subject for subject, words in _ABOUT if re.search(words, said, re.IGNORECASE)), None)
+    return found or ("login first" if code == 530 else at)
+
+
+def _case(about: str, outcome: Outcome, enhanced: str) -> str:
+    if outcome is Outcome.GONE:
+        return "gone"
+    return "policy" if about == "data" and enhanced.startswith(("5.7.", "5.3.4", "5.2.3")) else about
+
+
+def _outcome(about: str, code: int, enhanced: str) -> Outcome:
+    if code == 421 or 450 <= code <= 459:
+        return Outcome.THROTTLED
+    if code < 500:
+        return Outcome.TRANSIENT
+    return Outcome.GONE if about == "recipient" and enhanced == "5.1.1" else Outcome.PERMANENT
+
+
+def not_smtp(at: At) -> SendError:
+    """The error for an answer that is none of SMTP's: after the final dot nobody knows whether it was taken."""
+    outcome = Outcome.AMBIGUOUS if at == "data" else Outcome.TRANSIENT
+    return SendError(
+        outcome,
+        f"{WHO} answered with something that is not SMTP (at: {at}): are host and port right? {_IMPLICIT}",
+    )
+
+
+_IMPLICIT = "Does it want implicit TLS (`tls: implicit`, usually on port 465)?"
+_STARTTLS = "Does it want STARTTLS (`tls: starttls`, usually on port 587)?"
+
+
+def broken(at: At, error: BaseException, *, host: str = "its host", implicit: bool = False) -> SendError:
+    """The error for a connection that failed or fell silent: after the final dot nobody knows whether it was taken."""
+    insecure = _insecure(at, error, host, implicit=implicit)
+    if insecure is not None:
+        return insecure
+    if at == "login" and not isinstance(error, OSError | EOFError | TimeoutError):
+        return SendError(Outcome.PERMANENT, f"{WHO} offers no login that notifier knows", whole_channel=True)
+    if at == "connection":
+        return SendError(Outcome.TRANSIENT, _no_connection(error))
+    late = isinstance(error, TimeoutError)
+    what = "did not answer in time" if late else "closed the connection"
+    outcome = Outcome.AMBIGUOUS if at == "data" else Outcome.TRANSIENT
+    question = f": is the port right? {_STARTTLS if implicit else _IMPLICIT}" if at == "greeting" else ""
+    return SendError(outcome, f"{WHO} {what} (at: {at}){question}")
+
+
+def _insecure(at: At, error: BaseException, host: str, *, implicit: bool) -> SendError | None:
+    said = tls.words(error, who=WHO, host=host, trust=TRUST)
+    if said is None:
+        return None
+    unspoken = tls.trouble(error) in {Trouble.NOT_TLS, Trouble.BROKEN_OFF, Trouble.OTHER}
+    question = f" {_STARTTLS}" if implicit and at == "greeting" and unspoken else ""
+    return SendError(Outcome.AMBIGUOUS if at == "data" else Outcome.TRANSIENT, said + question)
+
+
+def _no_connection(error: BaseException) -> str:
+    match error:
+        case socket.gaierror() | UnicodeError():
+            return f"{WHO}'s name could not be resolved: is `smtp.host` right?"
+        case TimeoutError():
+            return f"no connection to {WHO} in time: are host and port right, and is there a firewall?"
+        case ConnectionRefusedError():
+            return f"{WHO} refused the connection: does it run, and is `smtp.port` right?"
+        case _:
+            return f"no connection to {WHO}: are host and port right, and is the network up?"

@@ -1,0 +1,107 @@
+"""Why a secure connection did not come about, as a cause with words for it. Pure."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from enum import Enum
+
+Trouble = Enum(
+    "Trouble",
+    "EXPIRED NOT_YET WRONG_NAME UNKNOWN_AUTHORITY SELF_SIGNED REVOKED WEAK REFUSED NOT_TLS TOO_OLD NO_CIPHER "
+    "UNKNOWN_NAME WANTS_CERTIFICATE HTTP2_ONLY BROKEN_OFF OTHER",
+)
+
+# The codes of OpenSSL's certificate verification (openssl/x509_vfy.h).
+_VERIFIED = {
+    2: Trouble.UNKNOWN_AUTHORITY,
+    9: Trouble.NOT_YET,
+    10: Trouble.EXPIRED,
+    18: Trouble.SELF_SIGNED,
+    19: Trouble.UNKNOWN_AUTHORITY,
+    20: Trouble.UNKNOWN_AUTHORITY,
+    21: Trouble.UNKNOWN_AUTHORITY,
+    23: Trouble.REVOKED,
+    62: Trouble.WRONG_NAME,
+    64: Trouble.WRONG_NAME,
+    66: Trouble.WEAK,
+    67: Trouble.WEAK,
+    68: Trouble.WEAK,
+}
+# OpenSSL's own names of what went wrong; an alert is what the other side says of us.
+_REASONS = {
+    "WRONG_VERSION_NUMBER": Trouble.NOT_TLS,
+    "HTTP_REQUEST": Trouble.NOT_TLS,
+    "HTTPS_PROXY_REQUEST": Trouble.NOT_TLS,
+    "UNKNOWN_PROTOCOL": Trouble.NOT_TLS,
+    "RECORD_LAYER_FAILURE": Trouble.NOT_TLS,
+    "PACKET_LENGTH_TOO_LONG": Trouble.NOT_TLS,
+    "UNSUPPORTED_PROTOCOL": Trouble.TOO_OLD,
+    "TLSV1_ALERT_PROTOCOL_VERSION": Trouble.TOO_OLD,
+    "NO_PROTOCOLS_AVAILABLE": Trouble.TOO_OLD,
+    "NO_SHARED_CIPHER": Trouble.NO_CIPHER,
+    "NO_CIPHERS_AVAILABLE": Trouble.NO_CIPHER,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": Trouble.NO_CIPHER,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": Trouble.NO_CIPHER,
+    "DH_KEY_TOO_SMALL": Trouble.WEAK,
+    "EE_KEY_TOO_SMALL": Trouble.WEAK,
+    "CA_MD_TOO_WEAK": Trouble.WEAK,
+    "TLSV1_UNRECOGNIZED_NAME": Trouble.UNKNOWN_NAME,
+    "TLSV1_ALERT_UNRECOGNIZED_NAME": Trouble.UNKNOWN_NAME,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": Trouble.WANTS_CERTIFICATE,
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": Trouble.HTTP2_ONLY,
+    "UNEXPECTED_EOF_WHILE_READING": Trouble.BROKEN_OFF,
+}
+_WORDS = {
+    Trouble.EXPIRED: "{who}'s certificate has expired: it has to be renewed there",
+    Trouble.NOT_YET: "{who}'s certificate is not valid yet: are the clocks right, here and there?",
+    Trouble.WRONG_NAME: "{who}'s certificate is for another name than {host}: "
+    "give the host by a name that it is for, or have it issued for this one",
+    Trouble.UNKNOWN_AUTHORITY: "{who}'s certificate is from an authority that is not trusted here: {trust}; "
+    "or it does not send the certificates in between",
+    Trouble.SELF_SIGNED: "{who}'s certificate is self-signed, and so not trusted here: {trust}",
+    Trouble.REVOKED: "{who}'s certificate has been revoked: it has to be replaced there",
+    Trouble.WEAK: "{who}'s certificate or key is too weak to be trusted: it has to be replaced there",
+    Trouble.REFUSED: "{who}'s certificate does not hold (OpenSSL's code {code}): it has to be replaced there",
+    Trouble.NOT_TLS: "{who} does not speak TLS on this port: is the port right?",
+    Trouble.TOO_OLD: "{who} speaks only versions of TLS older than 1.2: it has to be updated",
+    Trouble.NO_CIPHER: "{who} and notifier have no cipher in common, or it wants a certificate of its clients: "
+    "its TLS settings have to be changed",
+    Trouble.UNKNOWN_NAME: "{who} does not answer to the name {host}: is the host right?",
+    Trouble.WANTS_CERTIFICATE: "{who} wants a certificate of its clients, and notifier has none to show",
+    Trouble.HTTP2_ONLY: "{who} speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well",
+    Trouble.BROKEN_OFF: "{who} closed the connection while it was being secured: does it speak TLS on this port?",
+    Trouble.OTHER: "no secure connection: {who}'s TLS did not agree with notifier's",
+}
+
+
+def trouble(error: BaseException) -> Trouble | None:
+    """What TLS has failed of, if it is TLS that failed."""
+    found = _ssl_error(error)
+    if found is None:
+        return None
+    if isinstance(found, ssl.SSLCertVerificationError):
+        return _VERIFIED.get(found.verify_code, Trouble.REFUSED)
+    return _REASONS.get(found.reason or "", Trouble.OTHER)
+
+
+def words(error: BaseException, *, who: str, host: str, trust: str) -> str | None:
+    """The sentence for it. `who` is the other side, `trust` what to do where its authority is not known."""
+    found = trouble(error)
+    if found is None:
+        return None
+    code = getattr(_ssl_error(error), "verify_code", "")
+    return _WORDS[found].format(who=who, host=host, trust=trust, code=code)
+
+
+def _ssl_error(error: BaseException) -> ssl.SSLError | None:
+    return next((one for one in _chain(error) if isinstance(one, ssl.SSLError)), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__

@@ -28,7 +28,7 @@ _ABOUT: tuple[tuple[Subject, str], ...] = (
 )
 _ADDRESS = re.compile(r"<[^<>]*>|\S*@\S*|\[[^\[\]]*\]")
 
-_REFUSED: dict[str, tuple[str, str]] = {
+REFUSED: dict[str, tuple[str, str]] = {
     "greeting": ("the connection", "does it allow this machine's address?"),
     "hello": (
         "the name that notifier greets it with (EHLO)",
@@ -59,7 +59,7 @@ def answered(at: At, code: int, text: str) -> SendError:
     said = f"{code} {enhanced}" if enhanced.replace(".", "").isdecimal() and enhanced.isascii() else str(code)
     about = _about(at, code, text)
     outcome = _outcome(about, code, enhanced)
-    what, to_do = _REFUSED[_case(about, outcome, enhanced)]
+    what, to_do = REFUSED[_case(about, outcome, enhanced)]
     whole = code >= 500 and (
         at not in {"recipient", "data"} or code == 530 or about in {"hello", "tls first"}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import threading
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self
+
+
+_FULL_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|\[[0-9A-Za-z.:]+\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +46,29 @@ class SmtpServer:
 
     `refuse` maps a recipient to the answer it gets (`550 5.1.1 no such user`), `after_data` is the answer after the
     final dot (None takes the mail), `hang` is how long to wait before it, in seconds. With `tls` it offers STARTTLS,
-    and with `login` it wants that user and password first. `peak` is the most sessions that were open at once.
+    and with `login` it wants that user and password first; `implicit` has it speak TLS as soon as it is connected.
+    `strict_hello` has it refuse, as late as postfix does, who greets it with anything but a full name or an address in
+    brackets; `hellos` are all names it was greeted with. `peak` is the most sessions that were open at once.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        login: tuple[str, str] | None = None,
+        implicit: bool = False,
+        strict_hello: bool = False,
+    ) -> None:
         self.refuse: dict[str, str] = {}
         self.refuse_sender: str | None = None
         self.after_data: str | None = None
         self.hang = 0.0
         self.peak = 0
+        self.strict_hello = strict_hello
+        self.hellos: list[str] = []
         self._tls = tls
         self._login = login
+        self._implicit = implicit
         self._open: set[int] = set()
         self._mails: list[Mail] = []
         self._arrived = threading.Condition()
@@ -75,7 +91,7 @@ class SmtpServer:
             return list(self._mails[:count])
 
     def start(self) -> Self:
-        self._controller = _controller(self, self._tls, self._login)
+        self._controller = _controller(self, self._tls, self._login, implicit=self._implicit)
         self._controller.start()
         return self
 
@@ -90,14 +106,23 @@ class SmtpServer:
     ) -> None:
         self.stop()
 
-    async def handle_MAIL(  # noqa: N802 - aiosmtpd finds its hooks by name
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd finds its hooks by name
+        self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.hellos.append(hostname)
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(  # noqa: N802
         self,
         _server: Any,
-        _session: Any,
+        session: Any,
         envelope: Any,
         address: str,
         _options: list[str],
     ) -> str:
+        if self._login is not None and not session.authenticated:
+            return "530 5.7.0 Authentication required"
         if self.refuse_sender is not None:
             return self.refuse_sender
         envelope.mail_from = address
@@ -106,11 +131,13 @@ class SmtpServer:
     async def handle_RCPT(  # noqa: N802
         self,
         _server: Any,
-        _session: Any,
+        session: Any,
         envelope: Any,
         address: str,
         _options: list[str],
     ) -> str:
+        if self.strict_hello and not _FULL_NAME.fullmatch(session.host_name):
+            return f"504 5.5.2 <{session.host_name}>: Helo command rejected: need fully-qualified hostname"
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
@@ -131,7 +158,9 @@ class SmtpServer:
         self.peak = max(self.peak, len(self._open))
 
 
-def _controller(server: SmtpServer, tls: ssl.SSLContext | None, login: tuple[str, str] | None) -> Any:
+def _controller(
+    server: SmtpServer, tls: ssl.SSLContext | None, login: tuple[str, str] | None, *, implicit: bool
+) -> Any:
     from aiosmtpd.controller import Controller  # noqa: PLC0415 - a development dependency
     from aiosmtpd.smtp import SMTP, AuthResult  # noqa: PLC0415
 
@@ -160,7 +189,9 @@ def _controller(server: SmtpServer, tls: ssl.SSLContext | None, login: tuple[str
         given = (data.login.decode(), data.password.decode())
         return AuthResult(success=given == login, handled=False)
 
-    options: dict[str, Any] = {"tls_context": tls}
+    options: dict[str, Any] = {"ssl_context" if implicit else "tls_context": tls}
     if login is not None:
-        options |= {"authenticator": check, "auth_required": True, "auth_require_tls": tls is not None}
+        # aiosmtpd does not count TLS from the start as TLS: `handle_MAIL` asks for the login there.
+        secured = {"auth_required": True, "auth_require_tls": tls is not None}
+        options |= {"authenticator": check} | ({"auth_require_tls": False} if implicit else secured)
     return Listening(server, hostname="127.0.0.1", port=0, **options)

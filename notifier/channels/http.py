@@ -19,6 +19,7 @@ import httpcore
 import httpx
 
 from notifier.channels.addresses import Network, refusal
+from notifier.channels.connection_failures import known_failure
 from notifier.channels.outcomes import retry_after
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
@@ -111,7 +112,7 @@ class GuardedClient:
         except (TimeoutError, httpcore.TimeoutException):
             return exchange.reply_or(SendError(exchange.unanswered, exchange.late))
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, EOFError) as error:
-            return exchange.reply_or(SendError(exchange.unanswered, f"{exchange.broken} ({_kind(error)})"))
+            return exchange.reply_or(exchange.failure(error, url.host))
         return exchange.reply_or(SendError(exchange.unanswered, exchange.broken))
 
     async def aclose(self) -> None:
@@ -196,6 +197,11 @@ class _Exchange:
     @property
     def broken(self) -> str:
         return "the connection broke before an answer came" if self.written else "no connection could be made"
+
+    def failure(self, error: BaseException, host: str) -> SendError:
+        """What the error says of the other side, else how far this one has come."""
+        known = known_failure(error, host)
+        return known or SendError(self.unanswered, f"{self.broken} ({_kind(error)})")
 
     def reply_or(self, error: SendError) -> Reply:
         """The answer where a status has come, even if its body has not."""

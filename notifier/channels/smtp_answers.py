@@ -120,11 +120,11 @@ def broken(at: At, error: BaseException, *, host: str = "its host", implicit: bo
 
 def _insecure(at: At, error: BaseException, host: str, *, implicit: bool) -> SendError | None:
     said = tls.words(error, who=WHO, host=host, trust=TRUST)
-    if said is None:
+    if said is None or at not in {"greeting", "encryption"}:
         return None
     unspoken = tls.trouble(error) in {Trouble.NOT_TLS, Trouble.BROKEN_OFF, Trouble.OTHER}
     question = f" {_STARTTLS}" if implicit and at == "greeting" and unspoken else ""
-    return SendError(Outcome.AMBIGUOUS if at == "data" else Outcome.TRANSIENT, said + question)
+    return SendError(Outcome.TRANSIENT, said + question)
 
 
 def _no_connection(error: BaseException) -> str:

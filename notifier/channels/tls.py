@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from enum import Enum
@@ -82,7 +83,7 @@ def trouble(error: BaseException) -> Trouble | None:
         return None
     if isinstance(found, ssl.SSLCertVerificationError):
         return _VERIFIED.get(found.verify_code, Trouble.REFUSED)
-    return _REASONS.get(found.reason or "", Trouble.OTHER)
+    return _REASONS.get(_reason(found), Trouble.OTHER)
 
 
 def words(error: BaseException, *, who: str, host: str, trust: str) -> str | None:
@@ -92,6 +93,12 @@ def words(error: BaseException, *, who: str, host: str, trust: str) -> str | Non
         return None
     code = getattr(_ssl_error(error), "verify_code", "")
     return _WORDS[found].format(who=who, host=host, trust=trust, code=code)
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's name of it; Python knows that of few alerts, and then it is in the text alone."""
+    said = re.search(r"\] ([a-z0-9 ]+) \(_ssl", str(error))
+    return error.reason or (said[1].upper().replace(" ", "_") if said else "")
 
 
 def _ssl_error(error: BaseException) -> ssl.SSLError | None:

@@ -176,6 +176,11 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or error.context or "it cannot be read"
     if "'\\t'" in problem:
         return "a tab is not allowed here: indent with spaces"
+    if problem.endswith("'<scalar>'"):
+        return (
+            "not valid YAML: text goes on where a value has ended; "
+            "one with quotes inside stands in single quotes as a whole: '\"Ann, Bob\" <ann@example.com>'"
+        )
     return f"not valid YAML: {problem}"
 
 

@@ -189,10 +189,12 @@ class FakeSlack(Server):
         if slack_complaint(document) is not None:
             return _slack(ok=False, error="invalid_blocks")
         self.edited.append(document)
+        # An edit that names no blocks leaves those that there are.
+        kept = {} if "blocks" in document else {"blocks": known.document.get("blocks", [])}
         self.messages[known.ts] = SlackMessage(
             ts=known.ts,
             channel=known.channel,
-            document=document,
+            document={**document, **kept},
             thread_ts=known.thread_ts,
             edits=known.edits + 1,
         )

@@ -12,7 +12,6 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self
 
-
 _FULL_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|\[[0-9A-Za-z.:]+\]")
 
 

@@ -70,9 +70,10 @@ def test_a_name_without_its_quotes_is_told_how_to_write_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['"x\r\nBcc: d@e.f" <a@b.c>', '"x\\\r\nBcc: d@e.f" <a@b.c>', '"x\x00" <a@b.c>', '"x\\\x00" <a@b.c>', '"x\x85y" <a@b.c>',
-     '"x\ud800" <a@b.c>', '"x\u2028" <a@b.c>', '"x" <a@b.c>, <d@e.f>', '"x" <a@b.c> <d@e.f>', '"x" <a@b.c, d@e.f>', '"x" a@b.c',
-     '"x\\" <a@b.c>', '"a b"@c.d', "a@b.c, d@e.f", "Ann, Bob", '"x" <"a b"@c.d>', '"x" <>', "x <=?utf-8?q?x?=@b.c>", '"x"\t<a@b.c>'],
+    ['"x\r\nBcc: d@e.f" <a@b.c>', '"x\\\r\nBcc: d@e.f" <a@b.c>', '"x\x00" <a@b.c>', '"x\\\x00" <a@b.c>',
+     '"x\x85y" <a@b.c>', '"x\ud800" <a@b.c>', '"x\u2028" <a@b.c>', '"x" <a@b.c>, <d@e.f>', '"x" <a@b.c> <d@e.f>',
+     '"x" <a@b.c, d@e.f>', '"x" a@b.c', '"x\\" <a@b.c>', '"a b"@c.d', "a@b.c, d@e.f", "Ann, Bob", '"x" <"a b"@c.d>',
+     '"x" <>', "x <=?utf-8?q?x?=@b.c>", '"x"\t<a@b.c>'],
 )  # fmt: skip
 def test_hostile_names_stay_refused(text: str) -> None:
     """No line break, no second recipient and nothing unseen comes in through a name."""

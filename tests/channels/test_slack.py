@@ -46,7 +46,6 @@ async def test_a_message_says_what_a_person_needs() -> None:
     [
         ("ratelimited", Outcome.THROTTLED, False),
         ("channel_not_found", Outcome.PERMANENT, False),
-        ("invalid_blocks", Outcome.PERMANENT, False),
         ("not_in_channel", Outcome.PERMANENT, False),
         ("is_archived", Outcome.GONE, False),
         ("invalid_auth", Outcome.PERMANENT, True),

@@ -15,6 +15,9 @@ from notifier.settings.document import DEEPEST, LARGEST_FILE, Problems, interpol
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]
 
+GOES_ON = (
+    "not valid YAML: text goes on where a value has ended; one with quotes inside stands in single quotes"
+)
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + level)}: &{chr(98 + level)} [{', '.join([f'*{chr(97 + level)}'] * 10)}]\n"
     for level in range(9)
@@ -31,6 +34,8 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         (b"server: 'x\n", "2:1: not valid YAML: found unexpected end of stream"),
         (b'server: "\\q"\n', "1:11: not valid YAML: found unknown escape character"),
         (b"a: b: c\n", "1:5: not valid YAML: mapping values are not allowed here"),
+        (b'from: "A, B" <a@b.c>\n', f"1:14: {GOES_ON}"),
+        (b'to: ["A, B" <a@b.c>]\n', f"1:13: {GOES_ON}"),
         (b"server: *none\n", "1:9: not valid YAML: found undefined alias"),
         (b"a: 1\n---\nb: 2\n", "2:1: not valid YAML: but found another document"),
         (b"%YAML 3.0\n---\na: 1\n", "1:1: not valid YAML: found incompatible YAML document"),

@@ -12,38 +12,32 @@ from typing import Any
 
 from notifier.channels.http import Reply
 from notifier.channels.outcomes import failure
+from notifier.channels.slack import codes
 from notifier.domain.delivery import Outcome, Receipt
 from notifier.domain.errors import SendError
 from notifier.domain.time import Duration
 
-_WHOLE_CHANNEL = frozenset(
-    {"account_inactive", "invalid_auth", "invalid_token", "missing_scope", "not_authed", "token_expired",
-     "token_revoked"}
-)  # fmt: skip
-_OUTCOMES = {
-    "ratelimited": Outcome.THROTTLED,
-    "rate_limited": Outcome.THROTTLED,
-    "message_limit_exceeded": Outcome.THROTTLED,
-    "is_archived": Outcome.GONE,
-    "channel_is_archived": Outcome.GONE,
-    "no_service": Outcome.GONE,
-    "no_active_hooks": Outcome.GONE,
-    "internal_error": Outcome.TRANSIENT,
-    "fatal_error": Outcome.TRANSIENT,
-    "service_unavailable": Outcome.TRANSIENT,
-    "request_timeout": Outcome.TRANSIENT,
-    "team_added_to_org": Outcome.TRANSIENT,
-    "rollup_error": Outcome.TRANSIENT,
-}
+_CODE = re.compile(r"[a-z_]{2,60}")
+_SCOPES = re.compile(r"[a-z][a-z_.:,-]{1,120}")
+# What a hook that is shaped like Slack's says in JSON: Rocket.Chat `success`, Zulip `result`, and what others may.
+_VERDICTS = ("ok", "success", "result", "status")
+_TAKEN = frozenset({"ok", "success", "true", "sent", "accepted"})
 
 
 class SlackError(SendError):
     """Slack refused it with one of its own codes, which `code` is."""
 
     def __init__(
-        self, code: str, outcome: Outcome, *, retry_after: Duration | None = None, whole_channel: bool = False
+        self,
+        code: str,
+        outcome: Outcome,
+        *,
+        retry_after: Duration | None = None,
+        whole_channel: bool = False,
+        needed: str = "",
     ) -> None:
-        detail = f"Slack refused it: {code}"
+        known = codes.words(code, needed=needed)
+        detail = f"Slack refused it: {code}" + (f": {known}" if known else "")
         super().__init__(outcome, detail, retry_after=retry_after, whole_channel=whole_channel)
         self.code = code
 
@@ -56,30 +50,72 @@ def read_api(reply: Reply) -> Mapping[str, Any]:
         raise failure(reply.status, reply.retry_after) or _not_json(reply) from None
     if isinstance(answer, dict) and answer.get("ok") is True:
         return answer
-    code = answer.get("error") if isinstance(answer, dict) else None
-    raise _refused(code, reply)
+    raise _refused(answer, reply)
 
 
 def read_hook(reply: Reply) -> Receipt:
-    """The receipt that an incoming webhook's answer is: the text `ok`. Raises `SendError`."""
+    """The receipt that a hook's answer is: the text `ok`, or JSON that says as much. Raises `SendError`."""
     text = reply.body.decode("utf-8", "replace").strip()
+    answer = _document(text)
     if 200 <= reply.status < 300:
-        if text == "ok":
+        if text.strip('"').lower() == "ok" or reply.status == 204 or _says_taken(answer):
             return Receipt()
         if not reply.whole:
             raise _not_json(reply)
-    raise _refused(text, reply)
+    raise _refused(text if answer is None else answer, reply)
 
 
-def _refused(code: object, reply: Reply) -> SendError:
+def _document(text: str) -> Mapping[str, Any] | None:
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _says_taken(answer: Mapping[str, Any] | None) -> bool:
+    """Whether every word that JSON has for it says so, and nothing in it is an error."""
+    if answer is None or answer.get("error") or answer.get("errors"):
+        return False
+    verdicts = [answer[name] for name in _VERDICTS if name in answer]
+    return bool(verdicts) and all(map(_is_yes, verdicts))
+
+
+def _is_yes(verdict: object) -> bool:
+    if isinstance(verdict, int):
+        return verdict == 1 or 200 <= verdict < 300
+    return isinstance(verdict, str) and verdict.lower() in _TAKEN
+
+
+def _refused(answer: object, reply: Reply) -> SendError:
     """The error for one of Slack's codes; anything that does not look like a code is judged by the status alone."""
-    if not isinstance(code, str) or not re.fullmatch(r"[a-z_]{2,60}", code):
-        return failure(reply.status, reply.retry_after) or _not_json(reply)
+    document = answer if isinstance(answer, dict) else {}
+    code = document.get("error", answer)
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        return failure(reply.status, reply.retry_after) or _not_taken(document, reply)
     by_status = failure(reply.status, reply.retry_after)
-    outcome = _OUTCOMES.get(code, Outcome.PERMANENT if by_status is None else by_status.outcome)
-    if code in _WHOLE_CHANNEL:
-        outcome = Outcome.PERMANENT
-    return SlackError(code, outcome, retry_after=reply.retry_after, whole_channel=code in _WHOLE_CHANNEL)
+    whole = code in codes.WHOLE_CHANNEL
+    outcome = codes.OUTCOMES.get(code, Outcome.PERMANENT if by_status is None else by_status.outcome)
+    return SlackError(
+        code,
+        Outcome.PERMANENT if whole else outcome,
+        retry_after=reply.retry_after,
+        whole_channel=whole,
+        needed=_scopes(document.get("needed")),
+    )
+
+
+def _scopes(needed: object) -> str:
+    return needed if isinstance(needed, str) and _SCOPES.fullmatch(needed) else ""
+
+
+def _not_taken(document: Mapping[str, Any], reply: Reply) -> SendError:
+    """The error for an answer whose status is a success and whose body is none."""
+    if document.get("error") or any(name in document and not _is_yes(document[name]) for name in _VERDICTS):
+        return SendError(
+            Outcome.PERMANENT, "the receiver's answer says that it did not take the message: its log says why"
+        )
+    return _not_json(reply)
 
 
 def _not_json(reply: Reply) -> SendError:
@@ -87,7 +123,7 @@ def _not_json(reply: Reply) -> SendError:
         return SendError(
             Outcome.AMBIGUOUS, "Slack's answer broke off before it said whether it took the message"
         )
-    kind = "HTML" if "html" in reply.content_type else "something else"
+    kind = "a page (HTML)" if "html" in reply.content_type else "something else"
     return SendError(
         Outcome.TRANSIENT,
         f"{kind} came back where Slack answers otherwise: is there a proxy in between, and is the URL right?",

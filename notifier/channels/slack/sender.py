@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from notifier.channels.base import Toolbox
 from notifier.channels.http import parse_url
-from notifier.channels.slack import anchors, blocks
+from notifier.channels.slack import anchors, blocks, codes
 from notifier.channels.slack.anchors import Anchor
 from notifier.channels.slack.answers import SlackError, read_api, read_hook
 from notifier.channels.slack.settings import SlackSettings
@@ -26,6 +26,8 @@ _STAYS = frozenset({"cant_update_message", "edit_window_closed"})
 _LOST = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
 _POSTED = {"unfurl_links": False, "unfurl_media": False}
 TEAM_PATIENCE_S = 3.0
+
+T = TypeVar("T")
 
 
 class SlackChannel:
@@ -64,7 +66,7 @@ class SlackChannel:
 
     async def _open(self, message: Message, thread: Thread) -> Receipt:
         body = {**self._body(message, thread), **_POSTED, "channel": self._channel}
-        posted = anchors.posted(await self._call("chat.postMessage", body))
+        posted = anchors.posted(await self._say("chat.postMessage", body))
         if posted is None:
             return Receipt()
         return Receipt(ref=str(replace(posted, team=posted.team or await self._team())))
@@ -79,11 +81,11 @@ class SlackChannel:
         where: dict[str, Any] = {"channel": anchor.channel or self._channel, "thread_ts": anchor.ts}
         if message.reason not in QUIET:
             where["reply_broadcast"] = True
-        await self._call("chat.postMessage", {**said, **_POSTED, **where})
+        await self._say("chat.postMessage", {**said, **_POSTED, **where})
 
     async def _edit(self, body: Mapping[str, Any], anchor: Anchor) -> None:
         try:
-            await self._call("chat.update", {**body, "channel": anchor.channel, "ts": anchor.ts})
+            await self._say("chat.update", {**body, "channel": anchor.channel, "ts": anchor.ts})
         except SlackError as error:
             if error.code not in _STAYS:
                 raise
@@ -112,11 +114,30 @@ class SlackChannel:
             self._known_team = anchors.id_of(answer.get("team_id"))
         return self._known_team
 
+    async def _say(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await _as_text_if_need_be(lambda said: self._call(method, said), body)
+
     async def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         url = parse_url(f"{self._base}/{method}")
         return read_api(await self._http.post(url, blocks.encoded(body), headers=self._headers))
 
     async def _through(self, hook: str, message: Message) -> Receipt:
-        body = {**blocks.payload(message), **_POSTED}
-        reply = await self._http.post(parse_url(hook), blocks.encoded(body), headers=self._headers)
-        return read_hook(reply)
+        async def post(body: Mapping[str, Any]) -> Receipt:
+            reply = await self._http.post(parse_url(hook), blocks.encoded(body), headers=self._headers)
+            return read_hook(reply)
+
+        return await _as_text_if_need_be(post, {**blocks.payload(message), **_POSTED})
+
+
+async def _as_text_if_need_be(
+    send: Callable[[Mapping[str, Any]], Awaitable[T]], body: Mapping[str, Any]
+) -> T:
+    """The same call at once as text, where it is the blocks that were refused: an alert is no matter of form."""
+    try:
+        return await send(body)
+    except SlackError as error:
+        if not codes.is_about_form(error.code) or not body.get("blocks"):
+            raise
+    plain = {name: value for name, value in body.items() if name != "blocks"}
+    # An edit that names no blocks leaves the old ones as they are.
+    return await send({**plain, "blocks": []} if "ts" in body else plain)

@@ -1,0 +1,57 @@
+"""What is known of why an HTTP exchange failed: a cause that people can act on. Pure."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+import httpcore
+
+from notifier.channels import tls
+from notifier.channels.tls import Trouble
+from notifier.domain.delivery import Outcome
+from notifier.domain.errors import SendError
+
+WHO = "the receiver"
+TRUST = "add it to what this machine trusts (SSL_CERT_FILE names a file of authorities)"
+NOT_HTTP = (
+    "what came back is not HTTP/1.1: does the receiver speak HTTP/2 only, or is another service at this address? "
+    "Give a URL that answers HTTP/1.1"
+)
+
+# What only a change at one of the two ends makes good.
+_LASTING = frozenset({Trouble.HTTP2_ONLY, Trouble.WANTS_CERTIFICATE})
+_NETWORK = {
+    errno.ECONNREFUSED: "the receiver refused the connection: does it run, and is the URL's port right?",
+    errno.ENETUNREACH: "the receiver's network cannot be reached from here: is the network up?",
+    errno.EHOSTUNREACH: "the receiver's host cannot be reached from here: is it up, and is the network?",
+}
+
+
+def known_failure(error: BaseException, host: str) -> SendError | None:
+    """The error for a cause that is known; None where only that it failed is known.
+
+    Nothing was taken in any of these cases: without a connection no request is read, and who answers with something
+    else than HTTP/1.1 has not understood it.
+    """
+    trouble = tls.trouble(error)
+    if trouble is not None and (trouble in _LASTING or isinstance(error, httpcore.ConnectError)):
+        said = tls.words(error, who=WHO, host=host, trust=TRUST) or ""
+        return SendError(Outcome.PERMANENT if trouble in _LASTING else Outcome.TRANSIENT, said)
+    if isinstance(error, httpcore.RemoteProtocolError):
+        # A connection that just ended has no cause: httpcore says so itself.
+        return None if error.__cause__ is None else SendError(Outcome.PERMANENT, NOT_HTTP)
+    if isinstance(error, httpcore.ConnectError):
+        numbers = (each.errno for each in _chain(error) if isinstance(each, OSError))
+        sentence = next((_NETWORK[number] for number in numbers if number in _NETWORK), None)
+        return None if sentence is None else SendError(Outcome.TRANSIENT, sentence)
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        if isinstance(found, BaseExceptionGroup):
+            yield from found.exceptions
+        found = found.__cause__

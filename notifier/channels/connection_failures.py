@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 
 import httpcore
 
@@ -39,19 +38,11 @@ def known_failure(error: BaseException, host: str) -> SendError | None:
         said = tls.words(error, who=WHO, host=host, trust=TRUST) or ""
         return SendError(Outcome.PERMANENT if trouble in _LASTING else Outcome.TRANSIENT, said)
     if isinstance(error, httpcore.RemoteProtocolError):
-        # A connection that just ended has no cause: httpcore says so itself.
-        return None if error.__cause__ is None else SendError(Outcome.PERMANENT, NOT_HTTP)
+        # That a connection just ended is httpcore's own finding; what cannot be read is h11's.
+        unreadable = len(list(tls.chain(error))) > 1
+        return SendError(Outcome.PERMANENT, NOT_HTTP) if unreadable else None
     if isinstance(error, httpcore.ConnectError):
-        numbers = (each.errno for each in _chain(error) if isinstance(each, OSError))
+        numbers = (each.errno for each in tls.chain(error) if isinstance(each, OSError))
         sentence = next((_NETWORK[number] for number in numbers if number in _NETWORK), None)
         return None if sentence is None else SendError(Outcome.TRANSIENT, sentence)
     return None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        if isinstance(found, BaseExceptionGroup):
-            yield from found.exceptions
-        found = found.__cause__

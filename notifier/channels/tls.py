@@ -102,10 +102,11 @@ def _reason(error: ssl.SSLError) -> str:
 
 
 def _ssl_error(error: BaseException) -> ssl.SSLError | None:
-    return next((one for one in _chain(error) if isinstance(one, ssl.SSLError)), None)
+    return next((one for one in chain(error) if isinstance(one, ssl.SSLError)), None)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came of. A library that raises `from None` leaves the context."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:

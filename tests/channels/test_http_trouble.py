@@ -1,0 +1,211 @@
+"""What keeps a webhook or Slack from being told, said as a cause: certificates, TLS, HTTP/2, the network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from notifier.channels.http import GuardedClient, parse_url
+from notifier.domain.delivery import Outcome
+from notifier.domain.errors import SendError
+from notifier.telemetry.clock import SystemClock
+from notifier.testing import WebhookReceiver, certificate
+from tests.authority import EXPIRED, NOT_YET, Authority
+
+pytestmark = pytest.mark.anyio
+
+# An HTTP/2 server's first frames: its settings, and a farewell (RFC 9113, 6.5 and 6.8).
+SETTINGS = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"
+GOAWAY = b"\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"
+
+OTHER = b"220 mx.example.com ESMTP\r\n\r\n"
+ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
+
+
+async def failed(url: str, *, tls: ssl.SSLContext | None = None) -> SendError:
+    http = GuardedClient(clock=SystemClock(), allow_private_addresses=True, deadline=5_000, tls=tls)
+    try:
+        with pytest.raises(SendError) as caught:
+            await http.post(parse_url(url), b"{}", headers={})
+    finally:
+        await http.aclose()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "words"),
+    [
+        ((), EXPIRED, "the receiver's certificate has expired: it has to be renewed there"),
+        ((), NOT_YET, "is not valid yet: are the clocks right"),
+        (("hooks.example.com",), (-1, 1), "is for another name than 127.0.0.1"),
+    ],
+)
+async def test_what_is_wrong_with_a_certificate_is_said(
+    tmp_path: Path, names: tuple[str, ...], days: tuple[int, int], words: str
+) -> None:
+    """Expired, not yet valid, for another name: each in words, and nothing is sent."""
+    authority = Authority(tmp_path)
+    with WebhookReceiver(tls=authority.serving(*names, days=days)) as receiver:
+        error = await failed(receiver.url, tls=authority.trusting)
+        assert receiver.requests == []
+    assert words in error.detail
+    assert error.outcome is Outcome.TRANSIENT
+
+
+async def test_an_authority_that_is_not_known_is_said(tmp_path: Path) -> None:
+    """By a private authority, or by itself: with what to do."""
+    with WebhookReceiver(tls=Authority(tmp_path).serving()) as receiver:
+        error = await failed(receiver.url)
+    assert "from an authority that is not trusted here: add it to what this machine trusts" in error.detail
+    serving, _ = certificate(tmp_path)
+    with WebhookReceiver(tls=serving) as receiver:
+        error = await failed(receiver.url)
+    assert "is self-signed, and so not trusted here: add it to what this machine trusts" in error.detail
+
+
+async def test_an_old_server_is_said(tmp_path: Path) -> None:
+    """TLS 1.2 is the least; a server of TLS 1.1 cannot be made here, one that wants 1.3 of a client of 1.2 can."""
+    authority = Authority(tmp_path)
+    serving, trusting = authority.serving(), authority.trusting
+    serving.minimum_version = ssl.TLSVersion.TLSv1_3
+    trusting.maximum_version = ssl.TLSVersion.TLSv1_2
+    with WebhookReceiver(tls=serving) as receiver:
+        error = await failed(receiver.url, tls=trusting)
+    assert "speaks only versions of TLS" in error.detail
+
+
+async def test_a_server_that_wants_a_certificate_of_ours_is_said(tmp_path: Path) -> None:
+    """Of TLS 1.2, where that is found out before anything is sent."""
+    authority = Authority(tmp_path)
+    serving, trusting = authority.serving(), authority.trusting
+    serving.verify_mode = ssl.CERT_REQUIRED
+    serving.load_verify_locations(cafile=str(authority.file))
+    trusting.maximum_version = ssl.TLSVersion.TLSv1_2
+    with WebhookReceiver(tls=serving) as receiver:
+        error = await failed(receiver.url, tls=trusting)
+    assert "wants a certificate of its clients" in error.detail
+    assert error.outcome is Outcome.TRANSIENT
+
+
+async def test_a_port_without_tls_is_said() -> None:
+    """https:// to a server of http://."""
+    with WebhookReceiver() as receiver:
+        error = await failed(receiver.url.replace("http://", "https://"))
+    assert "does not speak TLS on this port: is the port right?" in error.detail
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize(
+    "answer", [SETTINGS, SETTINGS + GOAWAY, OTHER, ALERT], ids=["h2", "goaway", "other", "alert"]
+)
+async def test_what_is_not_http_1_1_is_permanent(tmp_path: Path, answer: bytes, tls: bool) -> None:
+    """A server of HTTP/2 only, or of something else, has taken nothing: no possible repeat, and no day of retries."""
+    authority = Authority(tmp_path)
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(answer)
+        connection.recv(1)
+
+    with _server(serve, authority.serving() if tls else None) as port:
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
+        error = await failed(url, tls=authority.trusting)
+    assert error.outcome is Outcome.PERMANENT
+    assert "does the receiver speak HTTP/2 only" in error.detail
+
+
+async def test_a_server_that_offers_http_2_alone_is_permanent(tmp_path: Path) -> None:
+    """It ends the handshake: a real one, OpenSSL's."""
+    _, trusting = certificate(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-alpn", "h2", "-quiet",
+               "-cert", str(tmp_path / "cert.pem"), "-key", str(tmp_path / "key.pem")]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(port)
+            error = await failed(f"https://127.0.0.1:{port}/", tls=trusting)
+        finally:
+            server.kill()
+    assert error.outcome is Outcome.PERMANENT
+    assert "speaks HTTP/2 only" in error.detail
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 O"])
+async def test_a_connection_that_ends_is_still_a_possible_repeat(answer: bytes) -> None:
+    """The request was written, and nobody knows what became of it."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(answer)
+
+    with _server(serve) as port:
+        error = await failed(f"http://127.0.0.1:{port}/")
+    assert error.outcome is Outcome.AMBIGUOUS
+
+
+async def test_a_port_where_nobody_listens_is_said() -> None:
+    """Nothing was written, so it is safe to try again."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        error = await failed(f"http://127.0.0.1:{free.getsockname()[1]}/")
+    assert error.detail == "the receiver refused the connection: does it run, and is the URL's port right?"
+    assert error.outcome is Outcome.TRANSIENT
+
+
+@contextmanager
+def _server(serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A server that does this with every connection; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def work() -> None:
+            while True:
+                try:
+                    taken, _ = listening.accept()
+                except OSError:
+                    return
+                with taken, contextlib.suppress(OSError):
+                    taken.settimeout(1)
+                    with taken if tls is None else tls.wrap_socket(taken, server_side=True) as secured:
+                        serve(secured)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return
+
+
+async def test_an_authority_that_the_machine_trusts_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the sentence says: by SSL_CERT_FILE."""
+    authority = Authority(tmp_path)
+    monkeypatch.setitem(os.environ, "SSL_CERT_FILE", str(authority.file))
+    with WebhookReceiver(tls=authority.serving()) as receiver:
+        http = GuardedClient(clock=SystemClock(), allow_private_addresses=True)
+        reply = await http.post(parse_url(receiver.url), b"{}", headers={})
+        await http.aclose()
+    assert reply.status == 200

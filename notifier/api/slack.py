@@ -151,7 +151,18 @@ def _press(payload: Mapping[str, Any], hash_: str, apps: Mapping[str, str]) -> P
             :NAME
         ],
         user_team=_text(_part(payload, "user", "team_id")),
+        orgs=_organisations(payload),
+        home=_text(_part(payload, "message", "team")),
     )
+
+
+def _organisations(payload: Mapping[str, Any]) -> frozenset[str]:
+    """The organisation of the workspace: there the id of who pressed is the organisation's (Enterprise).
+
+    https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
+    """
+    named = (_part(payload, "enterprise", "id"), _part(payload, "team", "enterprise_id"))
+    return frozenset(id_ for one in named if (id_ := _text(one)).startswith(slack.ORGANISATION))
 
 
 def _part(document: Mapping[str, Any], *path: str) -> Any:

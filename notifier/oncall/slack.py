@@ -1,12 +1,15 @@
 """What a button in Slack does, once its request has been found to be Slack's own.
 
 The thread that the button names must stand where the request comes from: nobody acts from another workspace, channel or
-message. What is done is done to all incidents that the message tells of and that are not resolved.
+message. Who presses belongs to that workspace, or to the organisation that it belongs to; a guest from a company that
+the channel is shared with (Slack Connect) does not. What is done is done to all incidents that the message tells of and
+that are not resolved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -25,11 +28,15 @@ from notifier.store.threads import Place
 
 BATCH = 200
 SENTENCES = 3
+ORGANISATION = "E"  # what the ids of organisations begin with
 SAME = ("service", "environment", "exception", "task")
 
 GONE = "This is no longer kept: nothing was done."
 FOREIGN = "This button does not belong to this message: nothing was done."
-STRANGER = "Only members of the workspace that this message was posted to may do that: nothing was done."
+STRANGER = (
+    "Only members of the workspace that this message was posted to, or of its organisation, may do that: "
+    "nothing was done."
+)
 EARLIER = "This was over before; a newer message tells how things stand: nothing was done."
 SETTLED = "Everything here is resolved already: nothing was done."
 
@@ -42,6 +49,9 @@ class Replayed(Exception):
 class Press:
     """A button that somebody pressed, as the payload tells it; what it does not tell is empty.
 
+    `team` is the workspace that it was pressed in, empty where the app is installed for a whole organisation; `orgs`
+    are the ids of the organisation, `home` is the workspace that the message was posted to, as the payload has it.
+    `user_team` is the workspace or the organisation of who pressed.
     `apps` are the channels whose app has signed the request, each with its time zone. `hash` is the signature's.
     """
 
@@ -56,6 +66,8 @@ class Press:
     user: str
     user_name: str
     user_team: str
+    orgs: frozenset[str] = frozenset()
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,22 +168,36 @@ def _local(at: Instant, time_zone: str) -> datetime:
 
 def _why_not(tx: Tx, place: Place, pressed: Press) -> str | None:
     """Why this button does nothing, if it does not: where it was pressed, by whom, and whether it is still of use."""
+    if place.channel not in pressed.apps or not (pressed.channel and pressed.ts):
+        return FOREIGN
     known = {place.ref, *threads.refs(tx, place.id)} - {None}
-    here = {"team": pressed.team, "channel": pressed.channel, "ts": pressed.ts}
-    if place.channel not in pressed.apps or not all(here.values()):
+    homes = {_home(ref or "", pressed) for ref in known} - {None} if known else {pressed.home}
+    if not homes or not (pressed.team or pressed.orgs):
         return FOREIGN
-    if known and not any(_agrees(ref or "", here) for ref in known):
-        return FOREIGN
-    if not pressed.user or pressed.user_team != pressed.team:
+    if not pressed.user or pressed.user_team not in _members(pressed, homes):
         return STRANGER
     return None if place.present else EARLIER
 
 
-def _agrees(ref: str, here: Mapping[str, str]) -> bool:
-    """Whether `team/channel/ts` is this place, as far as it knows; a bare `ts` was kept before there were edits."""
+def _home(ref: str, pressed: Press) -> str | None:
+    """The workspace of `team/channel/ts`, where that is the place of the press; None where it is another.
+
+    A bare `ts` was kept before there were edits, and where the workspace is not kept the payload names it.
+    """
     parts = ref.split("/")
     team, channel, ts = parts if len(parts) == 3 else ("", "", ref)
-    return ts == here["ts"] and team in {"", here["team"]} and channel in {"", here["channel"]}
+    home = team or pressed.home
+    if ts != pressed.ts or channel not in {"", pressed.channel}:
+        return None
+    # An app of a whole organisation is not told the workspace: its organisation is all that can be compared.
+    untold = not pressed.team and not home.startswith(ORGANISATION)
+    return home if untold or home in {"", pressed.team, *pressed.orgs} else None
+
+
+def _members(pressed: Press, homes: AbstractSet[str | None]) -> AbstractSet[str | None]:
+    """The ids that members go by: their workspace's, or that of its organisation."""
+    teams = {pressed.team} if pressed.team else homes
+    return (teams | pressed.orgs) - {"", None}
 
 
 def _act(tx: Tx, pressed: Press, so_far: _Batch) -> _Batch:

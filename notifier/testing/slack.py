@@ -55,7 +55,8 @@ class FakeSlack(Server):
     `posted` is every message as it was posted, `edited` every edit, `messages` what a person sees now, by `ts`, and
     `whispers` what was sent to a `response_url`. `fail` makes the next calls answer with Slack's own error code,
     `script` with any answer at all. `paced` has it take one message a second in each channel, after a burst. `press`
-    makes the signed request that Slack sends when a person presses a button.
+    makes the signed request that Slack sends when a person presses a button. `enterprise` is the id of the organisation
+    that its workspace belongs to, which people go by then; `org_wide` says that the app is installed for all of it.
     """
 
     def __init__(
@@ -66,8 +67,12 @@ class FakeSlack(Server):
         team: str = "T000",
         signing_secret: str = "8f742231b10e8888abcd99yyyzzz85a5",  # noqa: S107 - the one of Slack's documentation
         paced: bool = False,
+        enterprise: str | None = None,
+        org_wide: bool = False,
     ) -> None:
         super().__init__()
+        self.enterprise = enterprise
+        self.org_wide = org_wide
         self.token = token
         self.channels = channels
         self.team = team
@@ -130,10 +135,14 @@ class FakeSlack(Server):
         return self.signed(body, at=at), body
 
     def person(self, name: str, **changes: Any) -> dict[str, Any]:
-        """A user of this workspace, as payloads name them."""
+        """A user of this workspace, as payloads name them; in an organisation by its id."""
         return {
-            "id": f"U{name.upper()}", "username": name, "name": name, "team_id": self.team, **changes
-        }  # fmt: skip
+            "id": f"U{name.upper()}",
+            "username": name,
+            "name": name,
+            "team_id": self.enterprise or self.team,
+            **changes,
+        }
 
     def signed(self, body: bytes, *, at: float | None = None, secret: str | None = None) -> dict[str, str]:
         """The headers with which Slack sends a body: https://docs.slack.dev/authentication/verifying-requests-from-slack."""
@@ -224,6 +233,18 @@ class FakeSlack(Server):
         self._tokens[channel] = (tokens - 1 if tokens >= 1 else tokens, now)
         return tokens >= 1
 
+    def _workspace(self) -> dict[str, Any]:
+        team: dict[str, Any] = {"id": self.team, "domain": "example"}
+        if self.enterprise is None:
+            return {"team": team, "enterprise": None, "is_enterprise_install": False}
+        return {
+            "team": None
+            if self.org_wide
+            else {**team, "enterprise_id": self.enterprise, "enterprise_name": "Org"},
+            "enterprise": {"id": self.enterprise, "name": "Org"},
+            "is_enterprise_install": self.org_wide,
+        }
+
     def _payload(
         self, message: SlackMessage, action: str, choice: str | None, user: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -241,9 +262,7 @@ class FakeSlack(Server):
                 "is_ephemeral": False,
             },
             "trigger_id": "12321423423.333649436676.d8c1bb837935619ccad0f624c448ffb3",
-            "team": {"id": self.team, "domain": "example"},
-            "enterprise": None,
-            "is_enterprise_install": False,
+            **self._workspace(),
             "channel": {"id": message.channel, "name": names[message.channel]},
             "message": {
                 "type": "message",

@@ -27,6 +27,7 @@ from notifier.runtime.configured import Configured, Opened, Present
 from notifier.runtime.slack import SlackApps
 from notifier.settings import ChannelBlock, Mark
 from notifier.store import outbox
+from notifier.store.database import Tx
 from notifier.store.schema import audit, deliveries, groups, incidents, silences, slack_requests, threads
 from notifier.testing import FakeSlack
 from tests.api.conftest import Desk
@@ -313,6 +314,49 @@ async def test_an_unknown_user_does_nothing(room: Room, user: dict[str, Any]) ->
     answer = await room.press(ts, "resolve", user={"name": "eve", **user})
     assert "Only members of the workspace" in answer.json()["text"]
     assert await room.states() == ["open"]
+
+
+async def keep(room: Room, ref: str) -> None:
+    """The thread's place is kept as this."""
+
+    def write(tx: Tx) -> None:
+        for table in (threads, deliveries):
+            tx.run(sa.update(table).values(ref=ref))
+
+    await room.desk.world.database.write(write)
+
+
+@pytest.mark.parametrize("org_wide", [False, True])
+async def test_a_workspace_of_an_organisation_is_like_any_other(room: Room, org_wide: bool) -> None:
+    """Its people go by the organisation's id; those of another organisation remain strangers."""
+    room.slack.enterprise, room.slack.org_wide = "E000", org_wide
+    ts = await room.alert()
+    eve = await room.press(ts, "acknowledge", user=room.slack.person("eve", team_id="E666"))
+    assert "Only members of the workspace" in eve.json()["text"]
+    assert await room.states() == ["open"]
+    answer = await room.press(ts, "acknowledge")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert await room.states() == ["acknowledged"]
+
+
+@pytest.mark.parametrize(("ref", "member"), [("E000/C000/{ts}", True), ("E666/C000/{ts}", False)])
+async def test_a_thread_that_is_kept_by_its_organisation_is_found(room: Room, ref: str, member: bool) -> None:
+    """An app of a whole organisation is told that one's id as its workspace."""
+    room.slack.enterprise, room.slack.org_wide = "E000", True
+    ts = await room.alert()
+    await keep(room, ref.format(ts=ts))
+    await room.press(ts, "acknowledge")
+    assert await room.states() == ["acknowledged" if member else "open"]
+
+
+async def test_a_thread_without_a_workspace_is_not_pressed_from_another(room: Room) -> None:
+    """Where it is not kept, the message in the payload says to which it was posted."""
+    ts = await room.alert()
+    await keep(room, f"/C000/{ts}")
+    other = {"team": {"id": "T666", "domain": "evil"}, "user": room.slack.person("eve", team_id="T666")}
+    answer = await room.press(ts, "acknowledge", **other)
+    assert "does not belong to this message" in answer.json()["text"]
+    assert (await room.press(ts, "acknowledge")).content == b""
 
 
 async def test_a_button_on_what_is_over_or_gone_says_so(room: Room) -> None:

@@ -111,6 +111,72 @@ def test_nobody_else_can_press(service: Service, slack: FakeSlack) -> None:
     assert httpx.post(url, content=body, headers=headers).status_code == 401
 
 
+ORG, OTHER_ORG = "E0ORG", "E0OTHER"
+IN_ORG = {"id": "T000", "domain": "example", "enterprise_id": ORG, "enterprise_name": "Org"}
+ORG_ITSELF = {"id": ORG, "name": "Org"}
+
+
+def enterprise(team: Any, org: Any, user_team: str | None, *, org_wide: bool = False) -> dict[str, Any]:
+    """The parts of a payload that say where a button was pressed, and by whom."""
+    return {
+        "team": team,
+        "enterprise": org,
+        "is_enterprise_install": org_wide,
+        "user": {"id": "UANN", "username": "ann", "name": "ann", "team_id": user_team},
+    }
+
+
+MEMBERS = {
+    "by-the-organisation": enterprise(IN_ORG, ORG_ITSELF, ORG),
+    "by-the-workspace": enterprise(IN_ORG, ORG_ITSELF, "T000"),
+    "no-enterprise": enterprise(IN_ORG, None, ORG),
+    "no-enterprise-id": enterprise({"id": "T000", "domain": "example"}, ORG_ITSELF, ORG),
+    "org-wide": enterprise(None, ORG_ITSELF, ORG, org_wide=True),
+    "org-wide-by-the-workspace": enterprise(None, ORG_ITSELF, "T000", org_wide=True),
+}
+STRANGERS = {
+    "another-organisation": enterprise(IN_ORG, ORG_ITSELF, OTHER_ORG),
+    "another-workspace": enterprise(IN_ORG, ORG_ITSELF, "T666"),
+    "without-one": enterprise(IN_ORG, ORG_ITSELF, None),
+    "empty": enterprise({**IN_ORG, "enterprise_id": ""}, {"id": ""}, ""),
+    "org-wide-another-organisation": enterprise(None, ORG_ITSELF, OTHER_ORG, org_wide=True),
+    "org-wide-another-workspace": enterprise(None, ORG_ITSELF, "T666", org_wide=True),
+    "no-organisation": enterprise({"id": "T000", "domain": "example"}, None, ORG),
+    "a-workspace-as-organisation": enterprise({**IN_ORG, "enterprise_id": "T666"}, None, "T666"),
+}
+ELSEWHERE = {
+    "all-of-another": enterprise(
+        {"id": "T666", "enterprise_id": OTHER_ORG}, {"id": OTHER_ORG, "name": "x"}, OTHER_ORG
+    ),
+    "nothing": enterprise(None, None, "T000", org_wide=True),
+}
+
+
+def test_a_member_of_an_organisation_may_press(service: Service, slack: FakeSlack) -> None:
+    """In an Enterprise organisation people go by its id, and an app of the whole one is told no workspace."""
+    for count, (name, parts) in enumerate(MEMBERS.items()):
+        service.post({**EVENT, "service": name, "fingerprint": [name]})
+        root = eventually(lambda count=count: slack.roots[count:])[0]
+        service.settle()
+        answer = press(service, slack, root.ts, "acknowledge", **parts)
+        assert (answer.status_code, answer.content) == (200, b""), name
+        incident = service.items("/v1/incidents")[0]
+        assert (incident["state"], incident["acknowledged_by"]) == ("acknowledged", "ann (UANN)"), name
+
+
+def test_a_stranger_in_a_shared_channel_may_not(service: Service, slack: FakeSlack) -> None:
+    """Slack Connect: whoever is of another company, or pressed elsewhere, does nothing and is told so."""
+    service.post(EVENT)
+    service.wait_delivery("oncall-slack", "delivered")
+    for parts in STRANGERS.values():
+        said = press(service, slack, slack.roots[0].ts, "acknowledge", **parts).json()["text"]
+        assert "Only members of the workspace" in said, parts
+    for parts in ELSEWHERE.values():
+        said = press(service, slack, slack.roots[0].ts, "acknowledge", **parts).json()["text"]
+        assert "does not belong to this message" in said, parts
+    assert [one["state"] for one in service.items("/v1/incidents")] == ["open"]
+
+
 def test_check_says_what_a_channel_cannot_do(tmp_path: Path, slack: FakeSlack) -> None:
     """An incoming webhook only posts, and a bot without its secret has no buttons: warnings, with their place."""
     document = settings(slack)

@@ -154,14 +154,14 @@ ELSEWHERE = {
 
 def test_a_member_of_an_organisation_may_press(service: Service, slack: FakeSlack) -> None:
     """In an Enterprise organisation people go by its id, and an app of the whole one is told no workspace."""
-    for count, (name, parts) in enumerate(MEMBERS.items()):
+    for name in MEMBERS:
         service.post({**EVENT, "service": name, "fingerprint": [name]})
-        root = eventually(lambda count=count: slack.roots[count:])[0]
-        service.settle()
-        answer = press(service, slack, root.ts, "acknowledge", **parts)
+    eventually(lambda: len(slack.roots) == len(MEMBERS))
+    for root in slack.roots:
+        name = next(one for one in MEMBERS if f"[{one}/" in root.text)
+        answer = press(service, slack, root.ts, "acknowledge", **MEMBERS[name])
         assert (answer.status_code, answer.content) == (200, b""), name
-        incident = service.items("/v1/incidents")[0]
-        assert (incident["state"], incident["acknowledged_by"]) == ("acknowledged", "ann (UANN)"), name
+    assert {one["acknowledged_by"] for one in service.items("/v1/incidents")} == {"ann (UANN)"}
 
 
 def test_a_stranger_in_a_shared_channel_may_not(service: Service, slack: FakeSlack) -> None:

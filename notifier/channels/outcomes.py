@@ -23,9 +23,17 @@ _HINTS = {
     401: "the receiver wants credentials that the configuration does not give",
     403: "the receiver refuses these credentials or this sender",
     404: "check the URL",
+    405: "it takes no POST there, so check the URL",
+    407: "a proxy in between wants credentials",
     410: "the receiver says that this address is no longer in use",
     413: "the receiver takes smaller bodies only",
+    415: "the receiver takes no JSON there, so check the URL",
+    426: "the receiver wants another version of HTTP than 1.1, which is what notifier speaks",
     429: "the receiver asks to slow down",
+    502: "a proxy in front of the receiver does not reach it",
+    503: "the receiver is down, or has too much to do",
+    504: "a proxy in front of the receiver had no answer from it in time",
+    505: "the receiver wants another version of HTTP than 1.1, which is what notifier speaks",
 }
 
 

@@ -32,17 +32,31 @@ def test_channel(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config, seconds=TEST_SECONDS) as service:
         answer = service.post(f"/v1/channels/{segment(arguments.name)}/test")
     show(answer, arguments, session)
+    for target, detail in _failures(answer):
+        # A table cuts what is long, and this is what the command was called for.
+        session.say(f"{target}: {detail}")
     outcomes = list(_outcomes(answer))
     return Exit.OK if outcomes and set(outcomes) == {Outcome.DELIVERED} else Exit.NO
+
+
+def _failures(answer: Mapping[str, Any]) -> Iterator[tuple[object, object]]:
+    """Each target that was not reached, and why."""
+    for row in _rows(answer):
+        if row.get("outcome") != Outcome.DELIVERED and row.get("detail"):
+            yield row.get("target", "it"), row["detail"]
+
+
+def _rows(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for value in answer.values():
+        if isinstance(value, list):
+            yield from (row for row in value if isinstance(row, Mapping))
 
 
 def _outcomes(answer: Mapping[str, Any]) -> Iterator[object]:
     """The channel's own outcome, and that of each of its targets."""
     if "outcome" in answer:
         yield answer["outcome"]
-    for value in answer.values():
-        if isinstance(value, list):
-            yield from (row.get("outcome") for row in value if isinstance(row, Mapping))
+    yield from (row.get("outcome") for row in _rows(answer))
 
 
 def route_test(arguments: Arguments, session: Session) -> Exit:

@@ -95,7 +95,9 @@ class Installed:
         return cast("str", runtime.create_key_offline(config, environ, project, name, scopes))
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
-        server = _service("notifier.settings").load(config, environ).server
+        settings = _service("notifier.settings")
+        # Who runs a command may not be allowed to read the service's secrets.
+        server = settings.load(config, environ, is_secret=settings.no_key).server
         return server.host, server.port
 
     def demo(

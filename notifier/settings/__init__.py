@@ -3,6 +3,7 @@
 A channel block stays a mapping with its places: the registry knows the kinds and validates it.
 """
 
+from notifier.settings.channel_blocks import no_key
 from notifier.settings.loading import load
 from notifier.settings.model import (
     ChannelBlock,
@@ -29,4 +30,5 @@ __all__ = [
     "Settings",
     "json_schema",
     "load",
+    "no_key",
 ]

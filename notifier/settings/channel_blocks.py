@@ -31,6 +31,11 @@ def every_key(_kind: str, _path: Path) -> bool:
     return True
 
 
+def no_key(_kind: str, _path: Path) -> bool:
+    """No secret of a channel is read: what is enough for who needs none."""
+    return False
+
+
 def read_channels(
     reader: Reader, node: Node | None, is_secret: IsSecret = every_key
 ) -> Mapping[str, ChannelBlock]:

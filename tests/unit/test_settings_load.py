@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from notifier.cli.session import Installed
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
@@ -460,6 +461,15 @@ class TestSecretFiles:
         assert problem == (
             "n.yaml:1:33: channels.a.x_file: expected the path of a file that holds the secret"
         )
+
+    def test_the_address_of_the_service_needs_no_secret_of_a_channel(self, tmp_path: Path) -> None:
+        """Commands read where it listens, and whoever runs them may have no right to the secrets."""
+        file = tmp_path / "n.yaml"
+        file.write_text(
+            "server: {port: 8123}\nroute: {channels: [a]}\n"
+            "channels: {a: {type: email, smtp: {password_file: /nowhere, ca_file: /nowhere}}}\n"
+        )
+        assert Installed().address(str(file), {}) == ("127.0.0.1", 8123)
 
     def test_both_forms_are_one_too_many(self, wrong: Wrong, tmp_path: Path) -> None:
         """Nobody can say which would win."""

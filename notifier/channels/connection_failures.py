@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-import httpcore
+import aiohttp
 
 from notifier.channels import tls
 from notifier.channels.tls import Trouble
@@ -33,16 +33,20 @@ def known_failure(error: BaseException, host: str) -> SendError | None:
     Nothing was taken in any of these cases: without a connection no request is read, and who answers with something
     else than HTTP/1.1 has not understood it.
     """
-    trouble = tls.trouble(error)
-    if trouble is not None and (trouble in _LASTING or isinstance(error, httpcore.ConnectError)):
-        said = tls.words(error, who=WHO, host=host, trust=TRUST) or ""
+    cause = _cause(error)
+    trouble = tls.trouble(cause)
+    if trouble is not None and (trouble in _LASTING or isinstance(error, aiohttp.ClientConnectorError)):
+        said = tls.words(cause, who=WHO, host=host, trust=TRUST) or ""
         return SendError(Outcome.PERMANENT if trouble in _LASTING else Outcome.TRANSIENT, said)
-    if isinstance(error, httpcore.RemoteProtocolError):
-        # That a connection just ended is httpcore's own finding; what cannot be read is h11's.
-        unreadable = len(list(tls.chain(error))) > 1
-        return SendError(Outcome.PERMANENT, NOT_HTTP) if unreadable else None
-    if isinstance(error, httpcore.ConnectError):
+    if isinstance(error, aiohttp.ClientResponseError):
+        return SendError(Outcome.PERMANENT, NOT_HTTP)
+    if isinstance(error, aiohttp.ClientConnectorError):
         numbers = (each.errno for each in tls.chain(error) if isinstance(each, OSError))
         sentence = next((_NETWORK[number] for number in numbers if number in _NETWORK), None)
         return None if sentence is None else SendError(Outcome.TRANSIENT, sentence)
     return None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error below aiohttp's own, which are TLS errors by class without what such an error knows."""
+    return next((each for each in tls.chain(error) if not isinstance(each, aiohttp.ClientError)), error)

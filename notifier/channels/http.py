@@ -1,7 +1,7 @@
 """The one outgoing HTTP client of webhook and Slack: guarded, bounded, and honest about what it knows.
 
-It stands on httpcore, the engine of httpx: `network_backend` is a public seam for checking addresses at connect time,
-which httpx does not hand through, and a POST costs a quarter less CPU (0.55 against 0.77 ms, side by side).
+It stands on aiohttp, Slack's own asynchronous transport: its connector lets addresses be checked at connect time, which
+httpx does not hand through, and a POST costs a fifth of the processor time.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ import base64
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
-import httpcore
+import aiohttp
+import aiohttp.abc
+import certifi
 import httpx
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL
 
 from notifier.channels.addresses import Network, refusal
 from notifier.channels.connection_failures import known_failure
@@ -32,6 +37,8 @@ CONNECT: Duration = 8 * SECOND
 # Once a status has come, a dripping body is not worth a worker.
 BODY: Duration = 5 * SECOND
 RESPONSE_CAP = 64 * 1024
+CONNECTIONS = 100
+ODD_HOST = "the address policy refuses this host: give an address in its usual form, as in 192.0.2.1"
 # Below the 5 s after which uvicorn and Node close: a request that races with a close counts as a possible repeat.
 KEEP_ALIVE_SECONDS = 4.0
 
@@ -87,8 +94,8 @@ class GuardedClient:
         self._allow_private = allow_private_addresses
         self._deadline = deadline
         self._tls = tls
-        # A pool per set of exempt networks: a connection that one channel may use is not lent to another.
-        self._pools: dict[tuple[str, frozenset[Network]], httpcore.AsyncConnectionPool] = {}
+        # A session per set of exempt networks: a connection that one channel may use is not lent to another.
+        self._sessions: dict[frozenset[Network], aiohttp.ClientSession] = {}
 
     async def post(
         self,
@@ -106,68 +113,73 @@ class GuardedClient:
         exchange = _Exchange(body=body)
         try:
             async with asyncio.timeout(self._deadline / SECOND):
-                await self._exchange(
-                    self._pool(url.scheme, frozenset(allow_addresses)), url, headers, exchange
-                )
-        except (TimeoutError, httpcore.TimeoutException):
+                await self._exchange(self._session(frozenset(allow_addresses)), url, headers, exchange)
+        except aiohttp.InvalidURL:
+            raise SendError(Outcome.BLOCKED, ODD_HOST) from None
+        except TimeoutError:
             return exchange.reply_or(SendError(exchange.unanswered, exchange.late))
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError, EOFError) as error:
+        except (aiohttp.ClientError, OSError, EOFError) as error:
             return exchange.reply_or(exchange.failure(error, url.host))
         return exchange.reply_or(SendError(exchange.unanswered, exchange.broken))
 
     async def aclose(self) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
-        self._pools.clear()
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
 
     async def _exchange(
-        self,
-        pool: httpcore.AsyncConnectionPool,
-        url: httpx.URL,
-        headers: Mapping[str, str],
-        exchange: _Exchange,
+        self, session: aiohttp.ClientSession, url: httpx.URL, headers: Mapping[str, str], exchange: _Exchange
     ) -> None:
-        request = httpcore.Request(
-            "POST",
-            httpcore.URL(
-                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path or b"/"
-            ),
-            headers=_wire_headers(url, headers, len(exchange.body)),
-            content=exchange.content(),
+        target = URL(
+            f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}", encoded=True
         )
-        response = await pool.handle_async_request(request)
+        body = _Body(exchange)
+        response = await session.post(
+            target, data=body, headers=_wire_headers(url, headers), allow_redirects=False
+        )
         try:
             exchange.reply = self._reply(response)
             async with asyncio.timeout(BODY / SECOND):
                 exchange.reply = await _with_body(exchange.reply, response)
         finally:
-            await response.aclose()
+            response.close()
 
-    def _reply(self, response: httpcore.Response) -> Reply:
-        found = {name.lower(): value.decode("latin-1") for name, value in response.headers}
+    def _reply(self, response: aiohttp.ClientResponse) -> Reply:
         return Reply(
             status=response.status,
-            content_type=found.get(b"content-type", ""),
-            retry_after=retry_after(found.get(b"retry-after"), self._clock.now()),
+            content_type=response.headers.get("Content-Type", ""),
+            retry_after=retry_after(response.headers.get("Retry-After"), self._clock.now()),
             whole=False,
         )
 
-    def _pool(self, scheme: str, exempt: frozenset[Network]) -> httpcore.AsyncConnectionPool:
-        key = (scheme, exempt)
-        if key not in self._pools:
-            self._pools[key] = httpcore.AsyncConnectionPool(
-                ssl_context=self._trust() if scheme == "https" else None,
-                max_connections=100,
-                max_keepalive_connections=20,
-                keepalive_expiry=KEEP_ALIVE_SECONDS,
-                network_backend=_GuardedBackend(exempt, allow_private=self._allow_private),
+    def _session(self, exempt: frozenset[Network]) -> aiohttp.ClientSession:
+        if exempt not in self._sessions:
+            guard = _Guard(exempt, allow_private=self._allow_private)
+            self._sessions[exempt] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    resolver=guard,
+                    socket_factory=guard.socket,
+                    use_dns_cache=False,
+                    ssl=self._trust(),
+                    limit=CONNECTIONS,
+                    keepalive_timeout=KEEP_ALIVE_SECONDS,
+                ),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT / SECOND),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                max_line_size=RESPONSE_CAP,
+                max_field_size=RESPONSE_CAP,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
-        return self._pools[key]
+        return self._sessions[exempt]
 
     def _trust(self) -> ssl.SSLContext:
-        """The system's authorities and certifi's; loaded at the first https request, as it takes 20 ms."""
+        """The system's authorities and certifi's; loaded at the first request, as it takes 20 ms."""
         if self._tls is None:
-            self._tls = httpcore.default_ssl_context()
+            self._tls = ssl.create_default_context()
+            self._tls.load_verify_locations(certifi.where())
+        self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
 
 
@@ -178,11 +190,6 @@ class _Exchange:
     body: bytes
     written: bool = False
     reply: Reply | None = None
-
-    async def content(self) -> AsyncIterator[bytes]:
-        """The body as one chunk. Asking for it means that the next step hands it to the socket."""
-        self.written = True
-        yield self.body
 
     @property
     def unanswered(self) -> Outcome:
@@ -210,11 +217,21 @@ class _Exchange:
         return self.reply
 
 
-async def _with_body(reply: Reply, response: httpcore.Response) -> Reply:
+class _Body(aiohttp.BytesPayload):
+    """A body that says when it is asked for: the next step hands it to the socket, head and all."""
+
+    def __init__(self, exchange: _Exchange) -> None:
+        super().__init__(exchange.body)
+        self._exchange = exchange
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._exchange.written = True
+        await super().write_with_length(writer, content_length)
+
+
+async def _with_body(reply: Reply, response: aiohttp.ClientResponse) -> Reply:
     body = b""
-    stream = response.aiter_stream()
-    assert isinstance(stream, AsyncIterator)
-    async for chunk in stream:
+    async for chunk in response.content.iter_any():
         body += chunk
         if len(body) >= RESPONSE_CAP:
             break
@@ -233,12 +250,12 @@ def _filled(reply: Reply, body: bytes, *, whole: bool) -> Reply:
     )
 
 
-def _wire_headers(url: httpx.URL, headers: Mapping[str, str], length: int) -> list[tuple[bytes, bytes]]:
-    own = {"Host": url.netloc.decode("ascii"), "User-Agent": "notifier", "Content-Length": str(length)}
+def _wire_headers(url: httpx.URL, headers: Mapping[str, str]) -> dict[str, str]:
+    own = {"Host": url.netloc.decode("ascii"), "User-Agent": "notifier"}
     if url.userinfo:
         credentials = unquote(url.userinfo.decode("ascii")).encode()
         own["Authorization"] = "Basic " + base64.b64encode(credentials).decode("ascii")
-    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in (own | dict(headers)).items()]
+    return own | dict(headers)
 
 
 def _kind(error: BaseException) -> str:
@@ -246,50 +263,52 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, checks every address, and dials the checked ones; TLS and Host keep the name."""
+class _Guard(aiohttp.abc.AbstractResolver):
+    """Resolves names and checks every address, and once more what is dialled; TLS and Host keep the name."""
 
     def __init__(self, exempt: Iterable[Network], *, allow_private: bool) -> None:
         self._exempt = tuple(exempt)
         self._allow_private = allow_private
-        self._dialler = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
+    async def resolve(
         self,
         host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - the interface is httpcore's
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        addresses = await _resolve(host, port)
-        for address in addresses:
-            why = refusal(address, allow_private=self._allow_private, exempt=self._exempt)
-            if why is not None:
-                raise SendError(Outcome.BLOCKED, f"the address policy refuses this host: {why}")
-        return await self._first(addresses, port, socket_options)
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the interface is aiohttp's
+    ) -> list[aiohttp.abc.ResolveResult]:
+        found = await _resolve(host, port)
+        for _, address in found:
+            self._check(address)
+        return [
+            {"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": _NUMERIC}
+            for kind, address in found
+        ]
 
-    async def _first(
-        self, addresses: list[str], port: int, options: Iterable[httpcore.SOCKET_OPTION] | None
-    ) -> httpcore.AsyncNetworkStream:
-        last: Exception = httpcore.ConnectError("no address")
-        for address in addresses:
-            try:
-                return await self._dialler.connect_tcp(
-                    address, port, timeout=CONNECT / SECOND, socket_options=options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                last = error
-        raise last
+    async def close(self) -> None:
+        return None
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    def socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """A socket for an address that may be dialled; a host that is one already was not resolved."""
+        family, kind, protocol, _, address = info
+        try:
+            self._check(str(address[0]))
+        except ValueError:
+            raise SendError(Outcome.BLOCKED, ODD_HOST) from None
+        return socket.socket(family, kind, protocol)
+
+    def _check(self, address: str) -> None:
+        why = refusal(address, allow_private=self._allow_private, exempt=self._exempt)
+        if why is not None:
+            raise SendError(Outcome.BLOCKED, f"the address policy refuses this host: {why}")
 
 
-async def _resolve(host: str, port: int) -> list[str]:
-    """Every address of a host, in the resolver's order. The resolver also reads decimal, octal and Unicode hosts."""
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+
+
+async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
+    """Every address of a host with its family, in the resolver's order."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise SendError(Outcome.TRANSIENT, "the host name could not be resolved") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys((int(entry[0]), str(entry[4][0])) for entry in found))

@@ -7,11 +7,7 @@ the file refuses a second process with a sentence that says what to do.
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
-import os
 import queue
-import shutil
 import sqlite3
 import threading
 import time
@@ -27,6 +23,7 @@ from sqlalchemy.engine import Connection, Engine
 from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.store.database import REQUEST, Broken, LostRace, Signals, Tx
+from notifier.store.sqlite_files import FileLock, Reserve
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
 from notifier.telemetry.watchdog import pulse
@@ -36,7 +33,6 @@ T = TypeVar("T")
 READERS = 4
 CHECKPOINT_IDLE_S = 0.05
 CHECKPOINT_AT_LEAST_S = 5.0
-RESERVE_BYTES = 8 * 1024 * 1024
 RACES = 5
 LOCKED_AT_MOST: Duration = 5 * SECOND
 """How long one transaction waits for another program that has locked the file; the next in the queue wait with it."""
@@ -48,34 +44,6 @@ _FULL = {sqlite3.SQLITE_FULL}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _BUSY_FOR_LONG = "the database is busy or locked: is another program using the file? Try again"
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-class FileLock:
-    """One process per database file. Held until closed; the kernel lets go of it when the process dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = Path(f"{path}.lock")
-        try:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreUnavailable(
-                f"the database's folder cannot be written ({error.strerror}): "
-                f"create it, or set database.url to a file in a folder that this user may write"
-            ) from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._fd)
-            raise StoreUnavailable(
-                f"the database file {path} is in use by another notifier (process {holder}): stop that one, "
-                f"use its HTTP API, or set database.url to another file; more than one replica needs PostgreSQL"
-            ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
-
-    def close(self) -> None:
-        os.close(self._fd)
 
 
 def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) -> Engine:
@@ -175,36 +143,6 @@ class SqliteDatabase:
         self._read_engine.dispose()
         self._reserve.release()
         self._lock.close()
-
-
-class Reserve:
-    """A file that is given back to the disk when it is full, so that claims and outcomes can still be written."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.spent = False
-        self.fill()
-
-    def fill(self) -> None:
-        """Take the space, where there is so much; a file system that knows no reserving does without."""
-        if self._path.exists():
-            return
-        # Asked first, for trying takes what others need meanwhile.
-        if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES:
-            self.spent = True
-            return
-        try:
-            with self._path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-            self.spent = False
-        except OSError as error:
-            self._path.unlink(missing_ok=True)
-            self.spent = error.errno == errno.ENOSPC
-
-    def release(self) -> None:
-        """Give the space back."""
-        self.spent = True
-        self._path.unlink(missing_ok=True)
 
 
 class Job:

@@ -39,7 +39,7 @@ from notifier.store.database import Tx
 from notifier.store.rows import pack, pack_each
 from notifier.store.schema import groups
 
-GROUPS_AT_ONCE = 10
+GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
 
 

@@ -10,11 +10,12 @@ import trustme
 
 
 class Authority:
-    """Issues certificates for servers; `file` is its own, as PEM."""
+    """Issues certificates for servers; `file` is its own, `issued` the last that it has issued, as PEM."""
 
     def __init__(self, folder: Path) -> None:
         self._ca = trustme.CA()
         self.file = folder / "authority.pem"
+        self.issued = folder / "issued.pem"
         self._ca.cert_pem.write_to_path(str(self.file))
 
     def serving(self, *names: str, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
@@ -22,6 +23,7 @@ class Authority:
         now = datetime.now(UTC)
         first, last = (now + timedelta(days=each) for each in days)
         issued = self._ca.issue_cert(*(names or ("localhost", "127.0.0.1")), not_before=first, not_after=last)
+        issued.cert_chain_pems[0].write_to_path(str(self.issued))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued.configure_cert(context)
         return context

@@ -68,11 +68,11 @@ def answered(at: At, code: int, text: str) -> SendError:
 
 def _about(at: At, code: int, text: str) -> str:
     """What a refusal is about: what was asked at that moment, unless its words say something else."""
-    if at not in {"hello", "sender", "recipient"}:
-        return at
     said = _ADDRESS.sub(" ", text)
     found = next((subject for subject, words in _ABOUT if re.search(words, said, re.IGNORECASE)), None)
-    return found or ("login first" if code == 530 else at)
+    if at in {"hello", "sender", "recipient"}:
+        return found or ("login first" if code == 530 else at)
+    return found if at in {"greeting", "data"} and found in {"hello", "client"} else at
 
 
 def _case(about: str, outcome: Outcome, enhanced: str) -> str:

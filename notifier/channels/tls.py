@@ -58,9 +58,9 @@ _WORDS = {
     Trouble.NOT_YET: "{who}'s certificate is not valid yet: are the clocks right, here and there?",
     Trouble.WRONG_NAME: "{who}'s certificate is for another name than {host}: "
     "give the host by a name that it is for, or have it issued for this one",
-    Trouble.UNKNOWN_AUTHORITY: "{who}'s certificate is from an authority that is not trusted here: {trust}; "
+    Trouble.UNKNOWN_AUTHORITY: "{who}'s certificate is from an authority (CA) that is not trusted here: {trust}; "
     "or it does not send the certificates in between",
-    Trouble.SELF_SIGNED: "{who}'s certificate is self-signed, and so not trusted here: {trust}",
+    Trouble.SELF_SIGNED: "{who}'s certificate is self-signed, by no authority (CA) that is trusted here: {trust}",
     Trouble.REVOKED: "{who}'s certificate has been revoked: it has to be replaced there",
     Trouble.WEAK: "{who}'s certificate or key is too weak to be trusted: it has to be replaced there",
     Trouble.REFUSED: "{who}'s certificate does not hold (OpenSSL's code {code}): it has to be replaced there",

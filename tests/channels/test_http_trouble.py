@@ -66,11 +66,16 @@ async def test_an_authority_that_is_not_known_is_said(tmp_path: Path) -> None:
     """By a private authority, or by itself: with what to do."""
     with WebhookReceiver(tls=Authority(tmp_path).serving()) as receiver:
         error = await failed(receiver.url)
-    assert "from an authority that is not trusted here: add it to what this machine trusts" in error.detail
+    assert (
+        "from an authority (CA) that is not trusted here: add it to what this machine trusts" in error.detail
+    )
     serving, _ = certificate(tmp_path)
     with WebhookReceiver(tls=serving) as receiver:
         error = await failed(receiver.url)
-    assert "is self-signed, and so not trusted here: add it to what this machine trusts" in error.detail
+    assert (
+        "is self-signed, by no authority (CA) that is trusted here: add it to what this machine trusts"
+        in error.detail
+    )
 
 
 async def test_an_old_server_is_said(tmp_path: Path) -> None:

@@ -150,6 +150,9 @@ async def test_a_refused_name_is_said_to_be_that() -> None:
         ("recipient", 530, "5.7.57 Client not authenticated to send mail", "`smtp.username`", True),
         ("login", 535, "5.7.8 Error: authentication failed", "check `smtp.username`", True),
         ("greeting", 554, "5.7.1 no", "the connection", True),
+        ("greeting", 554, "5.7.1 Client host [192.0.2.7] blocked using zen.example", "block list", True),
+        ("data", 550, "5.7.1 Bad HELO: localhost", "EHLO", True),
+        ("data", 550, "5.7.1 rule HELO_MISC_IP", "the data", False),
         ("data", 550, "5.7.26 unauthenticated mail", "SPF", False),
         ("data", 552, "5.3.4 too big", "size", False),
     ],
@@ -324,6 +327,18 @@ async def test_what_is_wrong_with_a_certificate_is_said(
     assert not server.mails
 
 
+async def test_the_server_s_own_certificate_may_be_named(tmp_path: Path) -> None:
+    """Instead of its authority's: then that certificate is trusted, and no other of the authority's."""
+    authority = Authority(tmp_path)
+    with SmtpServer(tls=authority.serving()) as server:
+        pinned = channel(server, tls="starttls", ca_file=str(authority.issued))
+        assert isinstance(await told(pinned), Receipt)
+        first = authority.issued.rename(tmp_path / "first.pem")
+    with SmtpServer(tls=authority.serving()) as server:
+        error = await failed(channel(server, tls="starttls", ca_file=str(first)))
+        assert "is not trusted here" in error.detail
+
+
 @pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
 async def test_an_authority_that_is_not_known_is_said(tmp_path: Path, implicit: bool) -> None:
     """With what to do: `smtp.ca_file`."""
@@ -333,7 +348,7 @@ async def test_an_authority_that_is_not_known_is_said(tmp_path: Path, implicit: 
     with SmtpServer(tls=Authority(tmp_path).serving(), implicit=implicit) as server:
         for trust in ({}, {"ca_file": str(other.file)}):
             error = await failed(channel(server, tls=tls, **trust))
-            assert "from an authority that is not trusted here" in error.detail
+            assert "from an authority (CA) that is not trusted here" in error.detail
             assert "`smtp.ca_file`" in error.detail
 
 

@@ -90,7 +90,7 @@ def service(tmp_path: Path, authority: Authority) -> Iterator[Service]:
 WORDS = {
     "greeted-wrongly": "refused the name that notifier greets it with (EHLO): 504 5.5.2; set `smtp.hello`",
     "expired": "the mail server's certificate has expired: it has to be renewed there",
-    "unknown": "from an authority that is not trusted here: name its certificate in `smtp.ca_file`",
+    "unknown": "from an authority (CA) that is not trusted here: name its certificate in `smtp.ca_file`",
     "in-the-clear": "does not speak TLS on this port: is the port right? Does it want STARTTLS",
     "hangs-up": "closed the connection (at: greeting): is the port right? Does it want implicit TLS",
     "misnamed": "the receiver's certificate is for another name than 127.0.0.1",

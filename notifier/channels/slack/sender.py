@@ -18,6 +18,7 @@ from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
+from notifier.telemetry.logging import get
 
 # Nobody hears of a reply who does not follow the thread: what needs somebody is shown in the channel as well.
 QUIET = frozenset({Reason.ACKNOWLEDGED, Reason.RESOLVED})
@@ -28,6 +29,8 @@ _POSTED = {"unfurl_links": False, "unfurl_media": False}
 TEAM_PATIENCE_S = 3.0
 
 T = TypeVar("T")
+
+log = get("notifier.slack")
 
 
 class SlackChannel:
@@ -138,6 +141,7 @@ async def _as_text_if_need_be(
     except SlackError as error:
         if not codes.is_about_form(error.code) or not body.get("blocks"):
             raise
+        log.warning("slack_blocks_refused", code=error.code)
     plain = {name: value for name, value in body.items() if name != "blocks"}
     # An edit that names no blocks leaves the old ones as they are.
     return await send({**plain, "blocks": []} if "ts" in body else plain)

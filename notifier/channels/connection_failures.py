@@ -17,6 +17,7 @@ NOT_HTTP = (
     "what came back is not HTTP/1.1: does the receiver speak HTTP/2 only, or is another service at this address? "
     "Give a URL that answers HTTP/1.1"
 )
+HTTP2_ONLY = "the receiver speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well"
 
 # What only a change at one of the two ends makes good.
 _LASTING = frozenset({Trouble.HTTP2_ONLY, Trouble.WANTS_CERTIFICATE})

@@ -24,7 +24,8 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from notifier.channels.addresses import Network, refusal
-from notifier.channels.connection_failures import known_failure
+from notifier.channels.alpn import ALPN, Connection, is_http2_only
+from notifier.channels.connection_failures import HTTP2_ONLY, known_failure
 from notifier.channels.outcomes import retry_after
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
@@ -110,22 +111,37 @@ class GuardedClient:
             raise SendError(
                 Outcome.BLOCKED, "http:// is refused: use https://, or set delivery.allow_private_addresses"
             )
-        exchange = _Exchange(body=body)
+        exchange, exempt = _Exchange(body=body), frozenset(allow_addresses)
         try:
             async with asyncio.timeout(self._deadline / SECOND):
-                await self._exchange(self._session(frozenset(allow_addresses)), url, headers, exchange)
+                await self._exchange(self._session(exempt), url, headers, exchange)
         except aiohttp.InvalidURL:
             raise SendError(Outcome.BLOCKED, ODD_HOST) from None
         except TimeoutError:
             return exchange.reply_or(SendError(exchange.unanswered, exchange.late))
         except (aiohttp.ClientError, OSError, EOFError) as error:
-            return exchange.reply_or(exchange.failure(error, url.host))
+            failure = exchange.failure(error, url.host)
+            if failure.outcome is Outcome.AMBIGUOUS and exchange.reply is None:
+                failure = await self._http2_only(url, exempt) or failure
+            return exchange.reply_or(failure)
         return exchange.reply_or(SendError(exchange.unanswered, exchange.broken))
 
     async def aclose(self) -> None:
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
+
+    async def _http2_only(self, url: httpx.URL, exempt: frozenset[Network]) -> SendError | None:
+        """The error for a receiver of HTTP/2 alone, which took nothing; None where that is not the cause."""
+        guard = _Guard(exempt, allow_private=self._allow_private)
+
+        async def connect() -> Connection:
+            first, *_ = await guard.resolve(url.raw_host.decode("ascii"), url.port or 443)
+            return await asyncio.open_connection(first["host"], first["port"])
+
+        if url.scheme == "https" and await is_http2_only(connect, url.host, self._trust()):
+            return SendError(Outcome.PERMANENT, HTTP2_ONLY)
+        return None
 
     async def _exchange(
         self, session: aiohttp.ClientSession, url: httpx.URL, headers: Mapping[str, str], exchange: _Exchange
@@ -179,7 +195,7 @@ class GuardedClient:
         if self._tls is None:
             self._tls = ssl.create_default_context()
             self._tls.load_verify_locations(certifi.where())
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls.set_alpn_protocols(ALPN)
         return self._tls
 
 

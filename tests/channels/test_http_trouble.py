@@ -146,6 +146,25 @@ async def test_a_server_that_offers_http_2_alone_is_permanent(tmp_path: Path) ->
     assert "speaks HTTP/2 only" in error.detail
 
 
+@pytest.mark.parametrize(
+    ("protocols", "outcome"),
+    [(["h2"], Outcome.PERMANENT), (["h2", "http/1.1"], Outcome.AMBIGUOUS), ([], Outcome.AMBIGUOUS)],
+    ids=["h2", "both", "none"],
+)
+async def test_a_server_of_http_2_alone_that_hangs_up_is_found_out(
+    tmp_path: Path, protocols: list[str], outcome: Outcome
+) -> None:
+    """Some end the handshake well, and then close; one that offers HTTP/1.1, or nothing, is a possible repeat."""
+    authority = Authority(tmp_path)
+    serving = authority.serving()
+    if protocols:
+        serving.set_alpn_protocols(protocols)
+    with _server(lambda _: None, serving) as port:
+        error = await failed(f"https://127.0.0.1:{port}/", tls=authority.trusting)
+    assert error.outcome is outcome
+    assert ("speaks HTTP/2 only" in error.detail) is (outcome is Outcome.PERMANENT)
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 O"])
 async def test_a_connection_that_ends_is_still_a_possible_repeat(answer: bytes) -> None:
     """The request was written, and nobody knows what became of it."""

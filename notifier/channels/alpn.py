@@ -1,0 +1,53 @@
+"""Whether a receiver speaks HTTP/2 alone, asked of its TLS: some close such a connection without a word."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+
+from notifier.domain.errors import SendError
+from notifier.domain.time import SECOND, Duration
+
+# With an exchange's own deadline still below the 30 s of an attempt.
+PATIENCE: Duration = 3 * SECOND
+ALPN = ["http/1.1"]
+"""What a context offers to whoever else makes connections with it."""
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def is_http2_only(connect: Callable[[], Awaitable[Connection]], host: str, tls: ssl.SSLContext) -> bool:
+    """Whether it agrees on HTTP/2 where that alone is offered, and on nothing where HTTP/1.1 is. Sends nothing."""
+    try:
+        async with asyncio.timeout(PATIENCE / SECOND):
+            agreed = [await _agreed(connect, host, tls, offered) for offered in (["h2"], ALPN)]
+    except (TimeoutError, OSError, SendError):
+        return False
+    return agreed == ["h2", None]
+
+
+async def _agreed(
+    connect: Callable[[], Awaitable[Connection]], host: str, tls: ssl.SSLContext, offered: list[str]
+) -> str | None:
+    reader, writer = await connect()
+    received, to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+    # The context is shared. A connection takes what is offered when it is made, and nothing waits between these lines.
+    tls.set_alpn_protocols(offered)
+    secured = tls.wrap_bio(received, to_send, server_hostname=host)
+    tls.set_alpn_protocols(ALPN)
+    try:
+        while True:
+            try:
+                secured.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(to_send.read())
+                received.write(await reader.read(65_536) or _ended())
+            else:
+                return secured.selected_alpn_protocol()
+    finally:
+        writer.transport.abort()
+
+
+def _ended() -> bytes:
+    raise ConnectionResetError

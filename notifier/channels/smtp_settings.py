@@ -18,6 +18,12 @@ IMPLICIT_PORT = 465
 _PORTS: dict[Security, int] = {"starttls": 587, "implicit": IMPLICIT_PORT, "none": 25}
 
 
+def _host(text: str) -> str:
+    if ":" in text and not _is_address(text):
+        raise ValueError("must be a name or an address alone: its port goes into `smtp.port`")
+    return text
+
+
 class SmtpSettings(ChannelSettings):
     """`tls`: `implicit` where the port is 465, else `none` to loopback and `starttls` to any other host.
 
@@ -25,7 +31,7 @@ class SmtpSettings(ChannelSettings):
     `server.url`, this machine's full name, or its address. `ca_file` is trusted instead of the system's authorities.
     """
 
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,253}$")]
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,253}$"), AfterValidator(_host)]
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     tls: Security | None = None
     username: str | None = None
@@ -66,7 +72,12 @@ def warnings(settings: SmtpSettings) -> Iterator[str]:
 
 
 def _is_loopback(host: str) -> bool:
+    return ip_address(host).is_loopback if _is_address(host) else host.lower() == "localhost"
+
+
+def _is_address(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
-        return host.lower() == "localhost"
+        return False
+    return True

@@ -215,6 +215,15 @@ def test_a_port_and_a_way_that_do_not_go_together_are_warned_of(
     assert bool(said) is (words is not None)
 
 
+@pytest.mark.parametrize("host", ["mx.example.com:587", "192.0.2.1:25", "2001:db8::1:x"])
+def test_a_port_is_no_part_of_a_host(host: str) -> None:
+    """An IPv6 address has colons of its own."""
+    with pytest.raises(ValidationError, match=r"its port goes into `smtp.port`"):
+        SmtpSettings.model_validate({"host": host})
+    assert SmtpSettings.model_validate({"host": "2001:db8::1"}).security == "starttls"
+    assert SmtpSettings.model_validate({"host": "::1"}).security == "none"
+
+
 @contextmanager
 def answering(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     """A server that does this with every connection; its port."""

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import sys
 from typing import TextIO
+from zoneinfo import ZoneInfo
 
-from notifier.channels import wording
+from notifier import wording
 from notifier.channels.base import ChannelSettings, Kind, Toolbox
+from notifier.channels.zones import TimeZone
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message
+from notifier.wording import RenderOptions
 
 
 class ConsoleSettings(ChannelSettings):
-    """A console has nothing to set."""
+    """`time_zone` is the reader's."""
+
+    time_zone: TimeZone = "UTC"
 
 
-def payload(message: Message) -> str:
+def payload(message: Message, options: RenderOptions | None = None) -> str:
     """A block of lines, each behind a bar: a line can neither be mistaken for a key nor for another program's."""
-    told = wording.story(message)
+    told = wording.render(message, options)
     body = (f"| {line}".rstrip() for line in [told.subject, *wording.lines(told)])
     return "\n".join(["", *body, "", ""])
 
@@ -26,13 +31,14 @@ def payload(message: Message) -> str:
 class ConsoleChannel:
     """Writes to `stream`, by default whatever `sys.stdout` is at that moment."""
 
-    def __init__(self, *, stream: TextIO | None = None) -> None:
+    def __init__(self, settings: ConsoleSettings | None = None, *, stream: TextIO | None = None) -> None:
+        self._options = RenderOptions(zone=ZoneInfo((settings or ConsoleSettings()).time_zone))
         self._stream = stream
 
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:  # noqa: ARG002
         stream = sys.stdout if self._stream is None else self._stream
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        text = payload(message).encode(encoding, "replace").decode(encoding)
+        text = payload(message, self._options).encode(encoding, "replace").decode(encoding)
         try:
             stream.write(text)
             stream.flush()
@@ -44,8 +50,8 @@ class ConsoleChannel:
         return None
 
 
-def _open(_name: str, _settings: ConsoleSettings, _toolbox: Toolbox) -> ConsoleChannel:
-    return ConsoleChannel()
+def _open(_name: str, settings: ConsoleSettings, _toolbox: Toolbox) -> ConsoleChannel:
+    return ConsoleChannel(settings)
 
 
 KIND = Kind(

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import ssl
-from datetime import UTC, datetime
 from email.headerregistry import Address
-from email.utils import format_datetime
 from functools import cache
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import PackageLoader, StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from notifier.channels import hello, mime, wording
+from notifier import wording
+from notifier.channels import hello, mail_headers, mime
 from notifier.channels.base import ChannelSettings, Kind, Toolbox
 from notifier.channels.mailbox import parse_address
 from notifier.channels.smtp import Session
 from notifier.channels.smtp_settings import SmtpSettings, warnings
+from notifier.channels.zones import TimeZone
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
-from notifier.domain.time import SECOND
+from notifier.wording import RenderOptions
 
 __all__ = ["KIND", "EmailChannel", "EmailSettings", "SmtpSettings", "message_id", "parse_address", "payload"]
 
@@ -49,6 +49,8 @@ class EmailSettings(ChannelSettings):
         Field(min_length=1),
     ]
 
+    time_zone: TimeZone = "UTC"
+
     @model_validator(mode="after")
     def _each_once(self) -> EmailSettings:
         if len({one.lower() for one in self.to}) != len(self.to):
@@ -56,34 +58,24 @@ class EmailSettings(ChannelSettings):
         return self
 
 
-def payload(message: Message, *, sender: Address, recipient: str, thread: Thread) -> bytes:
+def payload(
+    message: Message,
+    *,
+    sender: Address,
+    recipient: str,
+    thread: Thread,
+    options: RenderOptions | None = None,
+) -> bytes:
     """The whole mail. Its Message-ID is the delivery's, so a repeat is recognised as one."""
-    told = wording.story(message)
-    root = message_id(f"thread-{thread.id}", sender.domain)
+    told = wording.render(message, options)
     head = (
         ("From", mime.mailbox("From", sender)),
         ("To", mime.mailbox("To", parse_address(recipient))),
         ("Subject", mime.unstructured("Subject", told.subject)),
-        ("Date", format_datetime(datetime.fromtimestamp(message.at // SECOND, UTC))),
-        ("Message-ID", message_id(message.id, sender.domain)),
-        ("In-Reply-To", root),
-        ("References", root),
-        # RFC 3834: keeps vacation responders silent.
-        ("Auto-Submitted", "auto-generated"),
-        ("X-Auto-Response-Suppress", "All"),
+        *mail_headers.headers(message, scope=told.scope, thread=thread, domain=sender.domain),
     )
     text = "\n".join(wording.lines(told)) + "\n"
     return mime.compose(head, text=text, html=_template().render(story=told))
-
-
-def message_id(name: str, domain: str) -> str:
-    """`<name@domain>`; a name that a Message-ID could not carry goes in by its hash."""
-    safe = (
-        name
-        if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", name)
-        else hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
-    )
-    return f"<{safe}@{domain}>"
 
 
 @cache
@@ -106,12 +98,13 @@ class EmailChannel:
     ) -> None:
         self._settings = settings
         self._sender = parse_address(settings.sender)
+        self._options = RenderOptions(zone=ZoneInfo(settings.time_zone))
         self._tls = settings.smtp.trust() if tls is None else tls
         self._hello = settings.smtp.hello or hello.of_url(url)
         self._asked = False
 
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:
-        mail = payload(message, sender=self._sender, recipient=target, thread=thread)
+        mail = payload(message, sender=self._sender, recipient=target, thread=thread, options=self._options)
         smtp = self._settings.smtp
         session = Session(
             host=smtp.host,
@@ -123,7 +116,7 @@ class EmailChannel:
             password=None if smtp.password is None else smtp.password.get_secret_value(),
         )
         await session.deliver(mail, sender=self._sender.addr_spec, recipient=target)
-        return Receipt(ref=message_id(message.id, self._sender.domain))
+        return Receipt(ref=mail_headers.message_id(message.id, self._sender.domain))
 
     async def aclose(self) -> None:
         return None

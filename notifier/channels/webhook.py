@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from notifier.channels import wording
+from notifier import wording
 from notifier.channels.addresses import allowed_networks
 from notifier.channels.base import ChannelSettings, Kind, Toolbox
 from notifier.channels.http import name_of, parse_url

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from notifier.domain.incident import Incident
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
 from notifier.domain.notification import PRECEDENCE, Reason
 from notifier.domain.time import Instant
 
@@ -40,7 +41,7 @@ class Told:
 class Standing:
     """The whole episode of a group when the decision fell: how many of its told incidents stand where.
 
-    `incidents` shows at most 10 of them: not resolved ones first, then by severity, then the newest.
+    `incidents` shows at most 10 of them: not resolved ones first, then by severity, then by count.
     """
 
     open: int
@@ -48,6 +49,26 @@ class Standing:
     resolved: int
     events: int
     incidents: tuple[Incident, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """What an episode's messages are in mail: its subject and severity are of the moment when it opened, and stay.
+
+    `number` counts the conversations of an episode from 0: a raise to critical opens the next one.
+    """
+
+    number: int
+    subject: str
+    severity: Severity
+
+    def as_json(self) -> list[Any]:
+        return [self.number, self.subject, self.severity.value]
+
+    @staticmethod
+    def from_json(stored: list[Any]) -> Conversation:
+        number, subject, severity = stored
+        return Conversation(number=number, subject=subject, severity=Severity(severity))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +96,14 @@ class Origin:
 class Message:
     """One delivery's content.
 
-    `id` is the delivery's id, stable over retries and redeliveries. `told` holds at most 20 incidents, changed ones
-    first; `more` counts those that are not shown. `totals` counts all by reason. `suppressed` counts the events that
-    were counted but not told one by one since the last message. `labels` are those that the group shares. `note` is a
-    line to show above everything: what failed (fallback), what a test is, how many a digest merges. `possible_repeat`
-    is set when an earlier attempt may have arrived: channels may show it, the webhook body never changes. `standing` is
-    of the group's whole episode, None where there is no group. `actions` are this attempt's own, never stored.
-    `form` is that of the version which first sent it: 1 had no `note` in a webhook's body.
+    `id` is the delivery's id, stable over retries and redeliveries. `told` holds at most 20 incidents, the weightiest
+    first; `more` counts those that are not shown. `totals` counts all by reason, `events` all of their events (0 where
+    nobody counted). `suppressed` counts the events that were counted but not told one by one since the last message.
+    `labels` are those that the group shares. `note` is a line to show above everything: what failed (fallback), what a
+    test is, how many a digest merges. `possible_repeat` is set when an earlier attempt may have arrived: channels may
+    show it, the webhook body never changes. `standing` is of the group's whole episode, None where there is no group.
+    `conversation` is the one that it belongs to in mail, None where it is one by itself. `actions` are this attempt's
+    own, never stored. `form` is that of the version which first sent it: 1 had no `note` in a webhook's body.
     """
 
     id: str
@@ -93,12 +115,14 @@ class Message:
     told: tuple[Told, ...]
     more: int = 0
     totals: Mapping[str, int]
+    events: int = 0
     suppressed: int = 0
     origin: Origin | None = None
     note: str | None = None
     thread_id: str
     previous_thread_id: str | None = None
     standing: Standing | None = None
+    conversation: Conversation | None = None
     possible_repeat: bool = False
     actions: tuple[ActionLink, ...] = ()
     form: int = FORM
@@ -123,18 +147,21 @@ class Message:
             ],
             "more": self.more,
             "totals": dict(self.totals),
+            "events": self.events,
             "suppressed": self.suppressed,
             "origin": None if self.origin is None else [self.origin.route, self.origin.line],
             "note": self.note,
             "thread_id": self.thread_id,
             "previous_thread_id": self.previous_thread_id,
             "standing": None if self.standing is None else _standing_json(self.standing),
+            "conversation": None if self.conversation is None else self.conversation.as_json(),
             "form": self.form,
         }
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Message:
         origin, standing = document["origin"], document.get("standing")
+        conversation = document.get("conversation")
         return Message(
             id=document["id"],
             reason=Reason(document["reason"]),
@@ -153,12 +180,14 @@ class Message:
             ),
             more=document["more"],
             totals=document["totals"],
+            events=document.get("events", 0),
             suppressed=document["suppressed"],
             origin=None if origin is None else Origin(route=origin[0], line=origin[1]),
             note=document["note"],
             thread_id=document["thread_id"],
             previous_thread_id=document["previous_thread_id"],
             standing=None if standing is None else _standing_of(standing),
+            conversation=None if conversation is None else Conversation.from_json(conversation),
             form=document.get("form", 1),
         )
 
@@ -175,6 +204,16 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
 def _standing_of(document: Mapping[str, Any]) -> Standing:
     incidents = tuple(Incident.from_json(one) for one in document["incidents"])
     return Standing(**{**document, "incidents": incidents})
+
+
+def by_weight(told: Iterable[Told]) -> tuple[Told, ...]:
+    """What is over last, then the most severe first, and of one severity what has the most events."""
+    return tuple(sorted(told, key=lambda one: weight(one.incident)))
+
+
+def weight(incident: Incident) -> tuple[bool, int, int]:
+    """What an incident is sorted by: the weightiest has the least."""
+    return (incident.state is State.RESOLVED, -incident.severity.rank, -incident.count)
 
 
 def leading(reasons: Mapping[str, int] | set[Reason]) -> Reason | None:

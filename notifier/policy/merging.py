@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from notifier.domain.message import SHOWN_AT_MOST, Message, Told, leading
+from notifier.domain.message import SHOWN_AT_MOST, Message, Told, by_weight, leading
 
 
 def union(older: Message, newer: Message) -> Message:
@@ -13,17 +13,18 @@ def union(older: Message, newer: Message) -> Message:
     for one in older.told:
         known = told.get(one.incident.id)
         told[one.incident.id] = one if known is None else _both(one, known)
-    both = sum(1 for one in older.told if any(one.incident.id == two.incident.id for two in newer.told))
+    again = [one for one in older.told if any(one.incident.id == two.incident.id for two in newer.told)]
     totals = dict(newer.totals)
     for reason, count in older.totals.items():
         totals[reason] = totals.get(reason, 0) + count
-    shown = tuple(told.values())[:SHOWN_AT_MOST]
+    shown = by_weight(told.values())[:SHOWN_AT_MOST]
     return replace(
         newer,
         reason=leading({older.reason, newer.reason}) or newer.reason,
         told=shown,
-        more=max(0, older.more + newer.more + len(older.told) + len(newer.told) - both - len(shown)),
+        more=max(0, older.more + newer.more + len(older.told) + len(newer.told) - len(again) - len(shown)),
         totals=totals,
+        events=max(0, older.events + newer.events - sum(one.incident.count for one in again)),
         suppressed=older.suppressed + newer.suppressed,
     )
 

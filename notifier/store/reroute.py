@@ -78,6 +78,9 @@ def reroute(tx: Tx, plan: Plan, group: sa.Row[Any]) -> bool:
     return left > 0
 
 
+_EPISODE = ("episode", "active", "episode_at", "last_told_at", "conversation")
+
+
 @dataclass(slots=True, kw_only=True)
 class _Home:
     """A group that the present tree chooses, and the members that go there."""
@@ -125,7 +128,7 @@ def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> None:
             if row.target not in taken:
                 update(tx, threads, {"id": row.id}, {"group_id": new.id, "episode": episode})
         return
-    values = {name: getattr(old, name) for name in ("episode", "active", "episode_at", "last_told_at")}
+    values = {name: getattr(old, name) for name in _EPISODE}
     values["due_at"] = _due(tx, home, new.due_at, old.last_told_at)
     update(tx, groups, {"id": new.id}, values)
     update(tx, threads, {"group_id": old.id}, {"group_id": new.id})
@@ -172,6 +175,8 @@ def _welcome(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> int:
             "episode": episode,
             "episode_at": min((at for at in began if at is not None), default=None),
         }
+        # What people have in their mailbox goes on under its subject.
+        values |= {} if new.active else {"conversation": old.conversation}
     update(tx, groups, {"id": new.id}, values)
     return episode
 

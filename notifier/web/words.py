@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifier.channels import wording
+from notifier import wording
 from notifier.domain.incident import Incident, State
 from notifier.oncall.mail_links import Offer
 from notifier.web.page import Page

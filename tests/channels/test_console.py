@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.channels import console, slack, wording
+from notifier import wording
+from notifier.channels import console, slack
 from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Told
@@ -82,14 +83,14 @@ def test_plain_is_one_visible_line_within_its_limit(text: str, limit: int) -> No
 def test_every_reason_has_its_words(reason: Reason) -> None:
     """No reason is without a headline and a because."""
     told = (Told(incident=incident(acknowledged_by="ann"), reason=reason),)
-    story = wording.story(message(reason=reason, told=told))
+    story = wording.render(message(reason=reason, told=told))
     assert story.headline
     assert any(line.startswith("Sent because") for line in story.asides)
 
 
 def test_several_are_counted_in_the_headline() -> None:
     """With more than one incident the headline counts, and each entry has its own title."""
-    story = wording.story(several(3))
+    story = wording.render(several(3))
     assert story.headline == "3 new in billing/production"
     assert story.titled
 
@@ -141,7 +142,7 @@ def test_the_only_projects_name_is_no_news() -> None:
 
 def test_a_message_without_incidents_still_says_what_it_is() -> None:
     """A test of a channel has no incident to show."""
-    story = wording.story(message(reason=Reason.TEST, told=(), labels={}, note="This is a test."))
+    story = wording.render(message(reason=Reason.TEST, told=(), labels={}, note="This is a test."))
     assert story.headline == "Test: shop"
     assert story.note == "This is a test."
 
@@ -154,7 +155,7 @@ def test_a_message_without_incidents_still_says_what_it_is() -> None:
 def test_any_shape_of_event_can_be_told(event: object) -> None:
     """A sample's document is the sender's: odd shapes cost the frame, never the message."""
     told = (Told(incident=incident(latest_event=event), reason=Reason.OPENED),)
-    assert wording.story(message(told=told)).entries[0].title
+    assert wording.render(message(told=told)).entries[0].title
 
 
 def test_times_are_shown_in_utc() -> None:

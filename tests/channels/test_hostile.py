@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.channels import console, email, mime, slack, webhook, wording
+from notifier import wording
+from notifier.channels import console, email, mime, slack, webhook
 from notifier.channels.base import Toolbox
 from notifier.channels.http import GuardedClient
 from notifier.channels.slack import blocks
@@ -165,7 +166,7 @@ def check_mail(raw: bytes, told: Message) -> None:
     assert [line.partition(b":")[0].decode() for line in head if line[:1] != b" "] == HEAD
     assert all(len(line) < 500 and re.fullmatch(rb"[\x20-\x7e]*[\x21-\x7e]", line) for line in head)
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)|\x00", raw)
-    story = wording.story(told)
+    story = wording.render(told)
     for reader in (policy.default, policy.compat32, policy.SMTP):
         mail: Parsed = message_from_bytes(raw, policy=reader)
         assert mail.keys() == HEAD

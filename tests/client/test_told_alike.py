@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from notifier.channels.wording import top_frame
+from notifier.wording import top_frame
 from notifier.client import MemoryTransport, Notifier
 from notifier.domain.event import Event
 from notifier.ingest.normalize import Accepted, Normalizer

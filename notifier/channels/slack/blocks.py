@@ -6,9 +6,11 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
@@ -24,18 +26,25 @@ from slack_sdk.models.blocks import (
     StaticSelectElement,
 )
 
-from notifier.channels import wording
-from notifier.channels.slack import standing
+from notifier import wording
 from notifier.domain.button import MORNING_HOUR, Button, Span, value
 from notifier.domain.message import Message
+from notifier.domain.time import SECOND as MILLISECONDS
+from notifier.wording import Evidence, Frame, IncidentBlock, Link, Moment, RenderedMessage, RenderOptions
 
 HEADER, SECTION, PART, BLOCKS = 150, 3_000, 1_500, 50
 # All blocks together, as bytes of JSON: `msg_blocks_too_long` comes from some 12,000 to 13,200 on, and Slack documents
 # no number (slackapi/bolt-js, issues 2509 and 2867).
 CAP = 10_000
+FRAMES = 3
+
+# Colour and word: who sees no red reads it, and who scans a channel sees it.
+_SIGNS = {"critical": "\U0001f7e5", "error": "\U0001f7e7", "warning": "\U0001f7e8", "info": "\U0001f7e6"}
+_OVER = "\u2705"
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _URL = 3_000
+_MARKUP = re.compile(r"[*_~`:@|]+")
 _SPANS = {
     Span.HALF_HOUR: "30 minutes",
     Span.HOUR: "1 hour",
@@ -52,6 +61,13 @@ class Look:
     time_zone: str = "UTC"
     previous: str | None = None
 
+    @property
+    def options(self) -> RenderOptions:
+        return RenderOptions(zone=ZoneInfo(self.time_zone))
+
+
+PLAIN = Look()
+
 
 def escaped(text: str, limit: int) -> str:
     """`&`, `<` and `>` as Slack wants them, cut to `limit` UTF-16 units without splitting an entity."""
@@ -66,9 +82,9 @@ def escaped(text: str, limit: int) -> str:
     return "".join(parts[:kept]) + "…"
 
 
-def payload(message: Message) -> dict[str, Any]:
+def payload(message: Message, look: Look = PLAIN) -> dict[str, Any]:
     """`text` (the fallback and the notification's line) and `blocks` of a message that stands for itself."""
-    return _document(wording.story(message))
+    return _document(wording.render(message, look.options))
 
 
 def root(message: Message, look: Look) -> dict[str, Any]:
@@ -78,34 +94,45 @@ def root(message: Message, look: Look) -> dict[str, Any]:
         words = f"<{look.previous}|What was said the last time>"
         tail.append(ContextBlock(elements=[_markdown(words)]))
     buttons = _buttons(message, look) if look.buttons else []
-    if buttons:
-        tail.append(ActionsBlock(elements=buttons))
-    return _document(standing.story(message), tail)
+    acts = [ActionsBlock(elements=buttons)] if buttons else []
+    return _document(wording.episode(message, look.options), acts=acts, tail=tail)
 
 
-def reply(message: Message) -> dict[str, Any]:
+def reply(message: Message, look: Look = PLAIN) -> dict[str, Any]:
     """What has changed, in short: it stands below the root that shows the rest."""
-    told = standing.change(message)
-    said = [] if told.note is None else [escaped(told.note, PART)]
-    said += map(_line, told.entries) if told.entries else [f"*{escaped(told.headline, 600)}*"]
-    asides = ContextBlock(elements=[_markdown(escaped("\n".join(told.asides), PART))])
-    blocks = [block.to_dict() for block in (*map(_section, said), asides)]
-    return {"text": escaped(told.headline, SECTION), "blocks": blocks}
+    told = wording.change(message, look.options)
+    blocks = list(_changes(told))
+    return {"text": _text(told), "blocks": [block.to_dict() for block in blocks]}
 
 
-def _document(told: wording.Story, tail: Sequence[Block] = ()) -> dict[str, Any]:
-    text = told.headline if told.titled else f"[{told.scope}] {told.headline}"
-    return {"text": escaped(text, SECTION), "blocks": _fitting(told, tail)}
+def _changes(told: RenderedMessage) -> Iterator[Block]:
+    if told.note is not None:
+        yield _plain(told.note, PART)
+    shown = [*told.blocks, *told.brief]
+    if not shown:
+        yield _plain(told.headline, 600)
+    for one in shown:
+        yield _plain(f"{_sign(one)} {one.state}: {one.title}", 320)
+        yield _small([f"*{one.severity}*", *_span(one), _open(one, 700)])
+    yield _plain_small("\n".join(filter(None, (told.more, told.why, *told.footer))))
 
 
-def _line(one: wording.Entry) -> str:
-    parts = [escaped(one.severity, 20), escaped(one.span, 200), _link(one, 200) or one.name]
-    return f"*{escaped(f'{one.state}: {one.title}', 160)}*\n{' · '.join(filter(None, parts))}"
+def _document(
+    told: RenderedMessage, *, acts: Sequence[Block] = (), tail: Sequence[Block] = ()
+) -> dict[str, Any]:
+    return {"text": _text(told), "blocks": _fitting(told, acts, tail)}
+
+
+def _text(told: RenderedMessage) -> str:
+    """How bad, what, where and the link, for what shows text alone: a phone, or Mattermost."""
+    url = _url(told.url or "", 1_000)
+    room = SECTION - len(url) - 1
+    return f"{escaped(told.summary, room)} {url}" if url else escaped(told.summary, SECTION)
 
 
 def _buttons(message: Message, look: Look) -> list[InteractiveElement]:
     """They shrink with the state: who has been acknowledged needs no second one, and what is over none at all."""
-    waits, unresolved, url = standing.left(message)
+    waits, unresolved, url = wording.left(message)
     thread = message.thread_id
     found: list[InteractiveElement] = []
     if waits:
@@ -133,61 +160,147 @@ def _silence(thread: str, time_zone: str) -> StaticSelectElement:
     )
 
 
-def _fitting(told: wording.Story, tail: Sequence[Block]) -> list[dict[str, Any]]:
-    """The blocks under the cap: without code, then without frames and messages, at last with fewer incidents."""
+def _fitting(told: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]) -> list[dict[str, Any]]:
+    """The blocks under the cap: without code, then without what else is evidence, at last with fewer incidents."""
     blocks: list[dict[str, Any]] = []
     for shorter in _shortened(told):
-        # Twenty incidents stay below the limit: note, header, two blocks each, one context, a link and the buttons.
-        blocks = [block.to_dict() for block in (*_blocks(shorter), *tail)][:BLOCKS]
+        # Five in full stay below the limit of fifty: note, header, facts, links, acts, why, three each, rest, and tail.
+        blocks = [block.to_dict() for block in (*_blocks(shorter, acts), *tail)][:BLOCKS]
         if len(encoded(blocks)) <= CAP:
             break
     return blocks
 
 
-def _shortened(told: wording.Story) -> Iterator[wording.Story]:
+def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:
     yield told
-    yield replace(told, entries=tuple(replace(one, code=None) for one in told.entries))
-    bare = tuple(replace(one, code=None, frame=None, message=None) for one in told.entries)
-    yield replace(told, entries=bare)
+    without_code = [
+        _with(one, frames=tuple(replace(frame, code=None) for frame in one.evidence.frames))
+        for one in told.blocks
+    ]
+    yield replace(told, blocks=tuple(without_code))
+    bare = tuple(replace(one, evidence=Evidence(cause=one.evidence.cause), labels=()) for one in told.blocks)
+    yield replace(told, blocks=bare)
+    for kept in range(len(told.brief) - 1, -1, -1):
+        yield _counted_out(replace(told, blocks=bare, brief=told.brief[:kept]), len(told.brief) - kept)
     for kept in range(len(bare) - 1, 0, -1):
-        more = f"{len(bare) - kept} more of these incidents have no room here"
-        yield replace(told, entries=bare[:kept], asides=(more, *told.asides))
+        left_out = len(told.brief) + len(bare) - kept
+        yield _counted_out(replace(told, blocks=bare[:kept], brief=()), left_out)
 
 
-def _blocks(told: wording.Story) -> Iterator[Block]:
-    if told.note is not None:
-        yield _section(escaped(told.note, PART))
-    yield HeaderBlock(text=PlainTextObject(text=escaped(told.headline, HEADER), emoji=False))
-    for one in told.entries:
-        yield _entry(one, titled=told.titled)
-        if one.frame is not None:
-            yield _frame(one)
-    yield ContextBlock(elements=[_markdown(escaped("\n".join(told.asides), PART))])
+def _with(one: IncidentBlock, *, frames: tuple[Frame, ...]) -> IncidentBlock:
+    return replace(one, evidence=replace(one.evidence, frames=frames))
 
 
-def _entry(one: wording.Entry, *, titled: bool) -> Block:
-    lines = [f"*{escaped(f'{one.state}: {one.title}', 600)}*"] if titled else []
-    lines.append(f"*{one.severity}* · {escaped(one.span, 200)}")
-    lines += [escaped(one.message, 500)] if one.message else []
-    if titled:
-        lines.append(escaped(" · ".join(f"{name} {value}" for name, value in one.where), 600))
-    link = _link(one, 700)
-    lines.append(link or one.name or "")
-    fields = [_markdown(f"*{name}*\n{escaped(value, 300)}") for name, value in one.where]
-    return SectionBlock(
-        text=_markdown("\n".join(filter(None, lines))), fields=None if titled else fields or None
-    )
+def _counted_out(told: RenderedMessage, left_out: int) -> RenderedMessage:
+    more = f"{left_out} more of these incidents have no room here"
+    return replace(told, more=more if told.more is None else f"{more}, {told.more}")
 
 
-def _frame(one: wording.Entry) -> Block:
-    # A backtick in the text could end the code span early.
-    place = f"`{escaped((one.frame or '').replace('`', chr(0x2019)), 600)}`"
-    code = "" if one.code is None else f"\n```{escaped(one.code.replace('`', chr(0x2019)), 1_500)}```"
-    return _section(place + code)
+def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
+    if told.note is not None and told.note_first:
+        yield _plain(told.note, PART)
+    sign = _OVER if told.resolved else _SIGNS.get(told.severity, "")
+    yield HeaderBlock(text=_words(f"{sign} {told.headline}".strip(), HEADER))
+    yield from _below(told)
+    yield from acts
+    for one in told.blocks:
+        yield from _incident(one, several=told.several)
+    rest = [wording.brief_line(replace(one, url=None)) for one in told.brief]
+    if told.more is not None:
+        rest.append(told.more)
+    if rest:
+        yield _plain("\n".join(rest), SECTION)
+    yield _plain_small("\n".join((told.why, *told.footer)))
 
 
-def _section(text: str) -> SectionBlock:
-    return SectionBlock(text=_markdown(text))
+def _below(told: RenderedMessage) -> Iterator[Block]:
+    """Where it stands, since when, what it is about, and where to look first."""
+    if told.standing is not None:
+        yield _plain(told.standing, 300)
+    if not told.several:
+        for one in told.blocks:
+            if one.name is not None:
+                where = _words(told.scope, 200)
+                yield ContextBlock(
+                    elements=[where, _markdown(" · ".join([f"*{one.severity}*", *_span(one)]))]
+                )
+    if told.note is not None and not told.note_first:
+        yield _plain(told.note, PART)
+    links = [_link(one) for one in told.links]
+    if links:
+        yield SectionBlock(text=_markdown(" · ".join(links)))
+    if told.labels:
+        yield _plain_small(_pairs(told.labels))
+
+
+def _incident(one: IncidentBlock, *, several: bool) -> Iterator[Block]:
+    found = one.evidence
+    text = [f"{_sign(one)} {one.state}: {one.title}"] if several else []
+    text += [found.message] if found.message else []
+    text += [f"caused by {found.cause}"] if found.cause else []
+    text += [*found.details[:3], *found.notes[:3]]
+    text.append(_pairs((*one.where, *one.labels)))
+    text += [f"context: {_pairs(found.context)}"] if found.context else []
+    shown = "\n".join(filter(None, text))
+    if shown:
+        yield _plain(shown, SECTION)
+    if several:
+        yield _small([f"*{one.severity}*", *_span(one), _open(one, 700)])
+    elif one.url:
+        yield _small([_open(one, 700)])
+    if found.frames:
+        yield _code(found.frames[:FRAMES])
+
+
+def _span(one: IncidentBlock) -> list[str]:
+    """How often, since when, and who is on it; of an event's text there is nothing in it."""
+    last = [] if one.last is None else [f"last {_date(one.last)}"]
+    owner = [] if one.owner is None else [_tame(one.owner, 80)]
+    return [one.times, f"since {_date(one.since)}", *last, *owner]
+
+
+def _date(moment: Moment) -> str:
+    """Each reader's own clock says it; where Slack cannot, the channel's does."""
+    seconds = moment.at // MILLISECONDS
+    if not 0 <= seconds < 2**31:
+        return escaped(str(moment), 100)
+    ago = "" if moment.ago is None else f" ({moment.ago})"
+    return f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{escaped(moment.text, 60)}>{ago}"
+
+
+def _code(frames: Sequence[Frame]) -> SectionBlock:
+    lines = []
+    for number, frame in enumerate(frames):
+        lines.append(f"{'called from' if number else 'at'} {frame.place}")
+        lines += [f"   {frame.code}"] if frame.code else []
+    # A backtick in the text could end the code early.
+    text = escaped("\n".join(lines).replace("`", chr(0x2019)), PART)
+    return SectionBlock(text=_markdown(f"```{text}```"))
+
+
+def _sign(one: IncidentBlock) -> str:
+    return _OVER if one.resolved else _SIGNS.get(one.severity, "")
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    return " · ".join(f"{name} {text}" for name, text in pairs)
+
+
+def _plain(text: str, limit: int) -> SectionBlock:
+    return SectionBlock(text=_words(text, limit))
+
+
+def _plain_small(text: str) -> ContextBlock:
+    return ContextBlock(elements=[_words(text, PART)])
+
+
+def _small(parts: Sequence[str | None]) -> ContextBlock:
+    return ContextBlock(elements=[_markdown(" · ".join(filter(None, parts)))])
+
+
+def _words(text: str, limit: int) -> PlainTextObject:
+    """Text as it is: Slack finds no markup in it, and makes no picture of `:fire:`."""
+    return PlainTextObject(text=escaped(text, limit), emoji=False)
 
 
 def _markdown(text: str) -> MarkdownTextObject:
@@ -195,10 +308,28 @@ def _markdown(text: str) -> MarkdownTextObject:
     return MarkdownTextObject(text=text, verbatim=True)
 
 
-def _link(one: wording.Entry, longest: int) -> str | None:
+def _tame(text: str, limit: int) -> str:
+    """Text between markup: what Slack would read as markup becomes a space."""
+    return escaped(" ".join(_MARKUP.sub(" ", text).split()), limit)
+
+
+def _link(one: Link) -> str:
+    return (
+        f"<{_url(one.url, 1_200)}|{_tame(one.label, 130) or 'link'}>"
+        if _url(one.url, 1_200)
+        else _tame(one.label, 130)
+    )
+
+
+def _open(one: IncidentBlock, longest: int) -> str | None:
     """A link that is cut leads nowhere, so one that is too long for the section is left out."""
-    url = escaped(wording.plain(one.url or "", 1_000), 1_500).replace("|", "%7C")
-    return f"<{url}|Open {one.name or 'notifier'}>" if 0 < len(url) <= longest else None
+    url = _url(one.url or "", longest)
+    return f"<{url}|Open {one.name}>" if url else one.name
+
+
+def _url(url: str, longest: int) -> str:
+    found = escaped(wording.plain(url, 1_000), 1_500).replace("|", "%7C")
+    return found if 0 < len(found) <= longest else ""
 
 
 def encoded(body: Any) -> bytes:

@@ -80,7 +80,11 @@ class SlackChannel:
             await self._edit(self._body(message, thread), anchor)
         if message.reason is Reason.DIGEST and anchor.channel:
             return
-        said = blocks.payload(message) if message.reason in _ALONE else blocks.reply(message)
+        said = (
+            blocks.payload(message, self._look)
+            if message.reason in _ALONE
+            else blocks.reply(message, self._look)
+        )
         where: dict[str, Any] = {"channel": anchor.channel or self._channel, "thread_ts": anchor.ts}
         if message.reason not in QUIET:
             where["reply_broadcast"] = True
@@ -95,7 +99,7 @@ class SlackChannel:
 
     def _body(self, message: Message, thread: Thread) -> dict[str, Any]:
         if message.reason in _ALONE or message.group is None:
-            return blocks.payload(message)
+            return blocks.payload(message, self._look)
         before = anchors.read(thread.previous_ref)
         if before is not None and not before.channel:
             before = replace(before, channel=self._own_id())
@@ -129,7 +133,7 @@ class SlackChannel:
             reply = await self._http.post(parse_url(hook), blocks.encoded(body), headers=self._headers)
             return read_hook(reply)
 
-        return await _as_text_if_need_be(post, {**blocks.payload(message), **_POSTED})
+        return await _as_text_if_need_be(post, {**blocks.payload(message, self._look), **_POSTED})
 
 
 async def _as_text_if_need_be(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from notifier.channels.base import ChannelSettings
 from notifier.channels.http import parse_url
+from notifier.channels.zones import TimeZone
 
 
 def _url(text: str) -> str:
@@ -35,18 +35,10 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ValueError, OSError, LookupError):
-        raise ValueError("is no time zone of the IANA database: write one such as Europe/Berlin") from None
-    return text
-
-
 class SlackSettings(ChannelSettings):
     """Either `token` and `channel`, or `webhook_url`. With `signing_secret`, messages of the bot have buttons.
 
-    `time_zone` is that of the button's "until 09:00".
+    `time_zone` is that of the button's "until 09:00", and of times where Slack cannot say each reader's own.
     """
 
     token: Annotated[SecretStr, AfterValidator(_token)] | None = None
@@ -54,7 +46,7 @@ class SlackSettings(ChannelSettings):
     webhook_url: Annotated[SecretStr, AfterValidator(_secret_url)] | None = None
     base_url: Annotated[str, AfterValidator(_url)] = "https://slack.com/api/"
     signing_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
-    time_zone: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
 
     @model_validator(mode="after")
     def _one_way(self) -> SlackSettings:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from notifier import wording
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
-from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Standing, Told
+from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Standing, Told, by_weight
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant
 from notifier.policy import flapping
 from notifier.store import silences
+from notifier.store.alerting.episode import Episode, converse
 from notifier.store.alerting.plan import NOBODY, Plan
 from notifier.store.alerting.statements import snapshots, standing_counts, standing_first
 from notifier.store.board import incident_of
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.rows import pack_each
+from notifier.wording import sentences
 
 STANDING_AT_MOST = 10
 
@@ -43,36 +46,40 @@ def message(
     told: Sequence[Telling],
     *,
     origin: Origin,
-    since: Instant,
+    episode: Episode,
     note: str | None = None,
 ) -> Message:
-    """The message of one notification. `since` is when the episode was first told of."""
-    order = {reason: index for index, reason in enumerate(Reason)}
-    first = sorted(told, key=lambda one: (order[one.reason], -_rank(one.row), one.row.number))
-    shown = first[:SHOWN_AT_MOST]
+    """The message of one notification, in the conversation of its episode or in one that it opens."""
+    shown = sorted(told, key=_weight)[:SHOWN_AT_MOST]
     totals: dict[str, int] = {}
     for one in told:
         totals[one.reason.value] = totals.get(one.reason.value, 0) + 1
-    return Message(
+    composed = Message(
         id="",
         reason=reason,
         at=tx.now,
         project=group.project,
         group=group.id,
         labels=json.loads(group.labels),
-        told=_told(tx, plan, shown),
+        told=by_weight(_told(tx, plan, shown)),
         more=len(told) - len(shown),
         totals=totals,
+        events=sum(one.row.count for one in told),
         suppressed=sum(one.suppressed for one in told),
         origin=origin,
         note=note or _released(tx, told),
         thread_id="",
-        standing=_standing(tx, plan, group.id, since),
+        standing=_standing(tx, plan, group.id, episode.since),
     )
+    conversation = wording.converse(composed, episode.conversation)
+    converse(tx, group.id, episode, conversation)
+    return replace(composed, conversation=conversation)
 
 
-def _rank(row: Any) -> int:
-    return Severity(row.severity).rank
+def _weight(one: Telling) -> tuple[bool, int, int, int]:
+    """The order in which incidents are told; of equal weight, the first that opened."""
+    over = one.row.state == State.RESOLVED.value
+    return (over, -Severity(one.row.severity).rank, -one.row.count, one.row.number)
 
 
 def _told(tx: Tx, plan: Plan, shown: Sequence[Telling]) -> tuple[Told, ...]:
@@ -129,16 +136,9 @@ def _holds(rows: Sequence[Any]) -> list[tuple[str, str | None, str | None]]:
 
 
 def _sentence(tx: Tx, held_by: str, ref: str | None, by: str | None) -> str:
-    if held_by == HeldBy.SILENCED.value:
-        silence = None if ref is None else silences.one(tx, ref)
-        if silence is None:
-            return "A silence has ended."
-        over = silence.ends_at is not None and silence.ends_at <= tx.now
-        # Else its hours are over for now, or it or the incident's labels have changed.
-        what = "has ended" if over else "no longer applies"
-        return f"The silence of {silence.author} {what}: {silence.comment}."
-    if held_by == HeldBy.SNOOZED.value:
-        return f"The snooze of {by} has ended." if by else "A snooze has ended."
-    if held_by == HeldBy.INHIBITED.value:
-        return "What inhibited it is over."
-    return "The route's quiet hours are over."
+    silence = silences.one(tx, ref) if ref is not None and held_by == HeldBy.SILENCED.value else None
+    if silence is None:
+        return sentences.released(held_by, author=by if held_by == HeldBy.SNOOZED.value else None)
+    # Else its hours are over for now, or it or the incident's labels have changed.
+    ended = silence.ends_at is not None and silence.ends_at <= tx.now
+    return sentences.released(held_by, author=silence.author, comment=silence.comment, ended=ended)

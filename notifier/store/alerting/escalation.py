@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.message import Origin
+from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
-from notifier.domain.time import Instant, words
+from notifier.domain.time import Instant
 from notifier.policy import telling
 from notifier.policy.telling import Escalate, Wait
 from notifier.store import hold
 from notifier.store.alerting.compose import Telling, message
 from notifier.store.alerting.deliver import announce, deliver
+from notifier.store.alerting.episode import Episode
 from notifier.store.alerting.mutes import Mutes
 from notifier.store.alerting.plan import Plan, member_of
 from notifier.store.alerting.record import tell
@@ -23,12 +25,19 @@ from notifier.store.alerting.statements import escalated_rows, escalating_member
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.rows import pack
+from notifier.wording import sentences
 
 MEMBERS_AT_ONCE = 2_000
 
 
 def escalate(
-    tx: Tx, plan: Plan, group: sa.Row[Any], route: Route, mutes: Mutes, *, episode: int, since: Instant
+    tx: Tx,
+    plan: Plan,
+    group: sa.Row[Any],
+    route: Route,
+    mutes: Mutes,
+    *,
+    episode: Episode,
 ) -> tuple[bool, bool]:
     """Fire every step that is due, once for each member. Whether something was told, and whether more is due now."""
     found = {"group": group.id, "now": tx.now, "most": MEMBERS_AT_ONCE}
@@ -47,7 +56,8 @@ def escalate(
     if written:
         execute(tx, escalated_rows, {"rows": pack(written)})
     for step, members in sorted(by_step.items()):
-        _notify(tx, plan, group, route, step, members, episode=episode, since=since)
+        conversation = _notify(tx, plan, group, route, step, members, episode=episode)
+        episode = replace(episode, conversation=conversation)
     late = any(next_at is not None and next_at <= tx.now for *_, next_at, _ in written)
     return bool(by_step), late or len(rows) == MEMBERS_AT_ONCE
 
@@ -60,9 +70,8 @@ def _notify(
     number: int,
     rows: Sequence[sa.Row[Any]],
     *,
-    episode: int,
-    since: Instant,
-) -> None:
+    episode: Episode,
+) -> Conversation | None:
     step = route.escalate[number]
     told = message(
         tx,
@@ -71,8 +80,8 @@ def _notify(
         Reason.ESCALATED,
         [Telling(row=row, reason=Reason.ESCALATED) for row in rows],
         origin=Origin(route=route.name, line=step.line or route.line),
-        since=since,
-        note=f"Escalated: after {words(step.after)} it is open, and nobody has acknowledged it.",
+        episode=episode,
+        note=sentences.escalated(step.after),
     )
     rank = max(one.incident.severity.rank for one in told.told)
     id_ = announce(
@@ -82,7 +91,7 @@ def _notify(
         project=group.project,
         message=told,
         group_id=group.id,
-        episode=episode,
+        episode=episode.number,
         rank=rank,
     )
     tell(tx, plan, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows])
@@ -93,7 +102,8 @@ def _notify(
         project=group.project,
         reason=Reason.ESCALATED,
         group_id=group.id,
-        episode=episode,
+        episode=episode.number,
         chosen=[target for channel in step.channels for target in plan.targets.get(channel, ())],
         rank=rank,
     )
+    return told.conversation

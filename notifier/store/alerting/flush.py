@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
-from notifier.domain.message import Origin
+from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import MINUTE, Instant
@@ -21,6 +21,7 @@ from notifier.policy.telling import Member, Tell, Verdict, Wait
 from notifier.store import reroute as rerouting
 from notifier.store.alerting.compose import Telling, message
 from notifier.store.alerting.deliver import announce, deliver
+from notifier.store.alerting.episode import Episode, present
 from notifier.store.alerting.escalation import escalate
 from notifier.store.alerting.mutes import Mutes
 from notifier.store.alerting.plan import Plan, Progress, member_of
@@ -34,10 +35,9 @@ from notifier.store.alerting.statements import (
     recent_counts,
     threads_of_episode,
 )
-from notifier.store.compiled import execute, update
+from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.rows import pack, pack_each
-from notifier.store.schema import groups
 
 GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
@@ -74,15 +74,16 @@ def _flush_group(tx: Tx, plan: Plan, mutes: Mutes, group: sa.Row[Any]) -> list[t
     told = [one for one in decided if isinstance(one.verdict, Tell)]
     reason = telling.group_reason([one.verdict.reason for one in told if isinstance(one.verdict, Tell)])
     goes_on = route.group_by == PER_INCIDENT and any(continues(one.member, route) for one in told)
-    episode, since = _episode(tx, group, begins=reason is not None, goes_on=goes_on)
+    episode = present(tx, group, begins=reason is not None, goes_on=goes_on)
     id_ = None if reason is None else plan.new_id()
     _pass_on(tx, group, told)
     missed = record(tx, plan, route, group.id, id_, [(one.member, one.verdict) for one in decided])
     reasons = []
     if reason is not None and id_ is not None:
-        _notify(tx, plan, group, route, reason, told, id_=id_, episode=episode, since=since)
+        conversation = _notify(tx, plan, group, route, reason, told, id_=id_, episode=episode)
+        episode = replace(episode, conversation=conversation)
         reasons.append((group.id, reason))
-    escalated, late = escalate(tx, plan, group, route, mutes, episode=episode, since=since)
+    escalated, late = escalate(tx, plan, group, route, mutes, episode=episode)
     if escalated:
         reasons.append((group.id, Reason.ESCALATED))
     again = missed or late or len(decided) == MEMBERS_AT_ONCE
@@ -153,14 +154,6 @@ def _recent(tx: Tx, route: Route, rows: Sequence[sa.Row[Any]]) -> dict[int, int]
     return {row.incident: row.n for row in found}
 
 
-def _episode(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> tuple[int, Instant]:
-    """The number of the episode, and when it was first told of; a new one where the last is over and stays so."""
-    if group.active or not begins or (goes_on and group.episode):
-        return group.episode, group.episode_at or 0
-    update(tx, groups, {"id": group.id}, {"episode": group.episode + 1, "episode_at": tx.now})
-    return group.episode + 1, tx.now
-
-
 def _pass_on(tx: Tx, group: sa.Row[Any], told: Sequence[_Decided]) -> None:
     """An identity whose all-clear is told at critical was told at critical: its later incidents must know."""
     rows = [
@@ -188,9 +181,8 @@ def _notify(
     told: Sequence[_Decided],
     *,
     id_: str,
-    episode: int,
-    since: Instant,
-) -> None:
+    episode: Episode,
+) -> Conversation | None:
     rank = max(Severity(one.row.severity).rank for one in told)
     tellings = [
         Telling(row=one.row, reason=one.verdict.reason, suppressed=one.verdict.suppressed)
@@ -198,19 +190,20 @@ def _notify(
         if isinstance(one.verdict, Tell)
     ]
     origin = Origin(route=route.name, line=route.line)
+    composed = message(tx, plan, group, reason, tellings, origin=origin, episode=episode)
     announce(
         tx,
         plan,
         id_=id_,
         project=group.project,
-        message=message(tx, plan, group, reason, tellings, origin=origin, since=since),
+        message=composed,
         group_id=group.id,
-        episode=episode,
+        episode=episode.number,
         rank=rank,
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if any(map(_concerns_all, told)):
-        heard = execute(tx, threads_of_episode, {"group": group.id, "episode": episode}).scalars()
+        heard = execute(tx, threads_of_episode, {"group": group.id, "episode": episode.number}).scalars()
         chosen += [target for target in heard if target in plan.addressed]
     deliver(
         tx,
@@ -219,7 +212,8 @@ def _notify(
         project=group.project,
         reason=reason,
         group_id=group.id,
-        episode=episode,
+        episode=episode.number,
         chosen=chosen,
         rank=rank,
     )
+    return composed.conversation

@@ -134,14 +134,17 @@ def standing_counts(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def standing_first(_dialect: Dialect) -> sa.ClauseElement:
-    """Those to show first: what is not resolved, then the most severe, then the newest."""
+    """Those to show first: what is not resolved, then the most severe, then what has the most events."""
     severity = sa.case({one.value: one.rank for one in Severity}, value=incidents.c.severity, else_=0)
     return (
         with_latest()
         .join(members, incidents.c.number == members.c.incident)
         .where(*_of_episode())
         .order_by(
-            sa.case((incidents.c.closed == OPEN, 0), else_=1), severity.desc(), incidents.c.number.desc()
+            sa.case((incidents.c.closed == OPEN, 0), else_=1),
+            severity.desc(),
+            incidents.c.count.desc(),
+            incidents.c.number,
         )
         .limit(sa.bindparam("most", type_=sa.Integer()))
     )

@@ -21,6 +21,8 @@ groups = Table(
     Column("active", sa.SmallInteger, nullable=False, server_default="0"),
     Column("due_at", Big),
     Column("last_told_at", Big),
+    # The conversation of the present episode in mail: its number, subject and severity.
+    Column("conversation", Text),
     # Until when what people do is gathered, after the first act of a burst was told at once.
     Column("acts_until", Big),
     Column("created_at", Big, nullable=False),

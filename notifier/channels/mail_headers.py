@@ -1,0 +1,85 @@
+"""The headers of a mail that keep conversations together, and that mail programs sort by. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from notifier.channels import mime
+from notifier.domain.delivery import Thread
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.message import Message
+from notifier.domain.time import SECOND
+
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9_-]{1,100}@[A-Za-z0-9.-]{1,255}>")
+
+
+def headers(message: Message, *, scope: str, thread: Thread, domain: str) -> Iterator[tuple[str, str]]:
+    """All but who it is from, whom it goes to, and its subject."""
+    yield "Date", format_datetime(datetime.fromtimestamp(message.at // SECOND, UTC))
+    own_id = message_id(message.id, domain)
+    yield "Message-ID", own_id
+    yield from _references(message, thread, domain, own_id)
+    yield "List-Id", _list_id(scope, domain)
+    yield "Importance", _importance(message)
+    yield from ((name, mime.unstructured(name, text)) for name, text in _for_filters(message))
+    # RFC 3834: keeps vacation responders silent.
+    yield "Auto-Submitted", "auto-generated"
+    yield "X-Auto-Response-Suppress", "All"
+
+
+def message_id(name: str, domain: str) -> str:
+    """`<name@domain>`; a name that a Message-ID could not carry goes in by its hash."""
+    safe = (
+        name
+        if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", name)
+        else hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+    )
+    return f"<{safe}@{domain}>"
+
+
+def _references(message: Message, thread: Thread, domain: str, own_id: str) -> Iterator[tuple[str, str]]:
+    """All mails of a conversation refer to one root, which was never sent; a later one to the root before as well."""
+    conversation = 0 if message.conversation is None else message.conversation.number
+    root = message_id(f"thread-{thread.id}", domain)
+    if not conversation:
+        yield from (("In-Reply-To", root), ("References", root))
+        return
+    first = thread.ref if thread.ref is not None and _MESSAGE_ID.fullmatch(thread.ref) else root
+    roots = dict.fromkeys((root, first, message_id(f"thread-{thread.id}-{conversation}", domain)))
+    known = [one for one in roots if one != own_id]
+    yield from (("In-Reply-To", known[-1]), ("References", "\r\n ".join(known)))
+
+
+def _list_id(scope: str, domain: str) -> str:
+    """RFC 2919: `<production.billing.notifier.example.com>`, the same for all mails about one service."""
+    parts = [re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")[:60] for part in scope.split("/")]
+    return f"<{'.'.join([*reversed([part or '-' for part in parts[-2:]]), 'notifier', domain])}>"
+
+
+def _importance(message: Message) -> str:
+    """RFC 4021. What is over calls nobody."""
+    severities = {one.incident.severity for one in message.told if one.incident.state is not State.RESOLVED}
+    if Severity.CRITICAL in severities:
+        return "high"
+    return "low" if severities == {Severity.INFO} and message.told[0].incident.number else "normal"
+
+
+def _for_filters(message: Message) -> Iterator[tuple[str, str]]:
+    """What a mail program may sort by, however the text is worded."""
+    incidents = [one.incident for one in message.told]
+    yield "X-Notifier-Reason", message.reason.value
+    yield "X-Notifier-Project", message.project
+    if not incidents:
+        return
+    yield "X-Notifier-Severity", max((one.severity for one in incidents), key=lambda one: one.rank).value
+    for name in ("service", "environment"):
+        values = dict.fromkeys(one.labels.get(name) or getattr(one, name) for one in incidents)
+        yield f"X-Notifier-{name.capitalize()}", ", ".join(filter(None, values))[:400]
+    numbers = [str(one.number) for one in incidents if one.number]
+    if numbers:
+        yield "X-Notifier-Incident", ", ".join(numbers)

@@ -1,0 +1,49 @@
+"""Every sentence and format for people. Pure: from a message to one rendered model, which each channel only draws."""
+
+from __future__ import annotations
+
+from notifier.wording.blocks import ACTIONS, IncidentBlock, where
+from notifier.wording.episodes import change, episode, left
+from notifier.wording.evidence import Evidence, Frame, Link, top_frame
+from notifier.wording.messages import RenderedMessage, RenderOptions, footer, headline, render
+from notifier.wording.plain_text import brief_line, lines
+from notifier.wording.reasons import REASONS, state, why
+from notifier.wording.subjects import converse, scope, subject
+from notifier.wording.text import NOTE, TITLE, counted, number, plain
+from notifier.wording.times import Moment, ago, beside, duration, moment
+
+__all__ = [
+    "ACTIONS",
+    "NOTE",
+    "REASONS",
+    "TITLE",
+    "Evidence",
+    "Frame",
+    "IncidentBlock",
+    "Link",
+    "Moment",
+    "RenderOptions",
+    "RenderedMessage",
+    "ago",
+    "beside",
+    "brief_line",
+    "change",
+    "converse",
+    "counted",
+    "duration",
+    "episode",
+    "footer",
+    "headline",
+    "left",
+    "lines",
+    "moment",
+    "number",
+    "plain",
+    "render",
+    "scope",
+    "state",
+    "subject",
+    "top_frame",
+    "where",
+    "why",
+]

@@ -1,0 +1,100 @@
+"""An episode as it stands, for channels that keep one message up to date and say below it what has changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import Message, Told, by_weight
+from notifier.domain.notification import Reason
+from notifier.domain.time import Instant
+from notifier.wording import messages, subjects
+from notifier.wording.messages import RenderedMessage, RenderOptions
+from notifier.wording.reasons import state
+from notifier.wording.text import number, plain
+
+REPLY_SHOWN = 8
+
+
+def episode(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
+    """The whole episode as it stands. Where a message was made before standings were kept: what it tells."""
+    told = {one.incident.id: one for one in message.told}
+    incidents = () if message.standing is None else message.standing.incidents
+    facts = by_weight(
+        told.get(one.id) or Told(incident=one, reason=Reason.OPENED)
+        for one in incidents or tuple(one.incident for one in message.told)
+    )
+    total = max(_total(message), len(facts))
+    events = 0 if message.standing is None else message.standing.events
+    whole = replace(message, told=facts, more=total - len(facts), events=events)
+    states = [_state(one.incident, told.get(one.incident.id), message.at) for one in facts]
+    rendered = messages.render(whole, options)
+    shown = [*rendered.blocks, *rendered.brief]
+    named = [replace(each, state=stands) for each, stands in zip(shown, states, strict=True)]
+    headline = _headline(whole, states, total)
+    return replace(
+        rendered,
+        headline=headline,
+        blocks=tuple(named[: messages.FULL]),
+        brief=tuple(named[messages.FULL :]),
+        standing=None,
+        several=total != 1,
+        summary=headline if total != 1 else plain(f"[{rendered.scope}] {headline}", 300),
+    )
+
+
+def change(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
+    """What a message adds to its episode: each incident with its new state and who brought it there."""
+    shown = by_weight(message.told)[:REPLY_SHOWN]
+    left_out = message.more + len(message.told) - len(shown)
+    events = message.events or sum(one.incident.count for one in message.told)
+    return messages.render(replace(message, told=shown, more=left_out, events=events), options)
+
+
+def left(message: Message) -> tuple[bool, bool, str | None]:
+    """Whether an incident waits for somebody, whether one is not resolved, and a link to the first of them."""
+    standing = message.standing
+    told = tuple(one.incident for one in by_weight(message.told))
+    incidents = told if standing is None else standing.incidents
+    states = {one.state for one in incidents}
+    waits = State.OPEN in states if standing is None else standing.open > 0
+    unresolved = states != {State.RESOLVED} if standing is None else standing.open + standing.acknowledged > 0
+    return waits, unresolved, next((one.url for one in incidents if one.url and one.number), None)
+
+
+def _total(message: Message) -> int:
+    if message.standing is None:
+        return len(message.told) + message.more
+    return message.standing.open + message.standing.acknowledged + message.standing.resolved
+
+
+def _headline(message: Message, states: list[str], total: int) -> str:
+    severity = messages.worst(message)
+    bad = f"{severity} · " if severity else ""
+    if total == 1 and message.told:
+        return plain(f"{bad}{states[0]}: {message.told[0].incident.title}")
+    counts = _counts(message)
+    figures = messages.figures(message) if message.told else f"{number(total)} incidents"
+    where = subjects.scope(message)
+    return plain(f"{bad}{where}{', ' if counts else ''}{counts}: {figures}")
+
+
+def _counts(message: Message) -> str:
+    """`3 open, 1 acknowledged`; empty where those that are not shown might be anything."""
+    if message.standing is not None:
+        counts = {state.value: getattr(message.standing, state.value) for state in State}
+    elif message.more:
+        counts = {}
+    else:
+        counts = {each.value: sum(one.incident.state is each for one in message.told) for each in State}
+    return ", ".join(f"{number(count)} {name}" for name, count in counts.items() if count)
+
+
+def _state(incident: Incident, told: Told | None, at: Instant) -> str:
+    """`Acknowledged by ann after 3 min`; how long is known where this message tells of it, or where it is over."""
+    if incident.state is State.OPEN:
+        return "Open"
+    reason = Reason.ACKNOWLEDGED if incident.state is State.ACKNOWLEDGED else Reason.RESOLVED
+    now = told is not None and told.reason is reason
+    actor = told.actor if told is not None and now else None
+    return state(Told(incident=incident, reason=reason, actor=actor), at if now else None)

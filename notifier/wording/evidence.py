@@ -1,0 +1,200 @@
+"""What the newest event says of a problem: its message, cause, own frames, notes, context and links. Bounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from notifier.domain.incident import Incident
+from notifier.policy.fingerprint import told_in
+from notifier.wording.text import TITLE, counted, plain
+
+MESSAGE = 300
+CODE = 240
+FRAMES, DETAILS, NOTES, CONTEXT, LINKS = 5, 6, 4, 5, 5
+_CAUSES = 10
+_URL = re.compile(r"https?://[!-~]{1,1000}", re.IGNORECASE)
+_NO_URL = re.compile(r"[\s<>\"'`\\^{}|]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A place in the code, `billing/tasks.py:88 in charge`, and its line of code."""
+
+    place: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Where a sender says that more is to be found. `label` says the host as well, for the title is the sender's."""
+
+    title: str
+    url: str
+
+    @property
+    def label(self) -> str:
+        host = plain(urlsplit(self.url).hostname or "", 60)
+        return self.title if self.title == host else f"{self.title} ({host})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """`message` is the application's own where the title is another's. `details` are the next lines of what was said.
+
+    `cause` is the innermost exception of the chain in one line, where it is not the one that is told of. `frames` are
+    the application's own, innermost first. `context` holds the sender's plain values.
+    """
+
+    message: str | None = None
+    details: tuple[str, ...] = ()
+    cause: str | None = None
+    frames: tuple[Frame, ...] = ()
+    notes: tuple[str, ...] = ()
+    context: tuple[tuple[str, str], ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+def evidence(incident: Incident) -> Evidence:
+    event = incident.latest_event
+    if not isinstance(event, Mapping):
+        return Evidence()
+    told = told_in(event) or {}
+    cause = innermost(told)
+    lines = _next_lines(told.get("message") if told else event.get("message")) or _next_lines(
+        (cause or {}).get("message")
+    )
+    return Evidence(
+        message=said(incident),
+        details=tuple(lines),
+        cause=None if cause is None else _caused_by(cause),
+        frames=tuple(frames(told)),
+        notes=tuple(_notes(event.get("exception"))),
+        context=tuple(_context(event.get("context"))),
+        links=tuple(_links(event.get("links"))),
+    )
+
+
+def said(incident: Incident) -> str | None:
+    """The newest event's own message, where the title is another: often that of an exception."""
+    event = incident.latest_event
+    text = plain(event.get("message") or "", MESSAGE) if isinstance(event, Mapping) else ""
+    said_already = text in incident.title or text.startswith(incident.title.rstrip("…"))
+    return None if said_already else text
+
+
+def innermost(exception: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The last exception of the chain of causes; None where there is no other than this one."""
+    last = exception
+    for _ in range(_CAUSES):
+        cause = last.get("cause")
+        if not isinstance(cause, Mapping):
+            break
+        last = cause
+    return None if last is exception else last
+
+
+def top_frame(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The innermost own frame, else the innermost, of the exception that is told of; frames come outermost first."""
+    return next(_inner_frames(told_in(event) or {}), None)
+
+
+def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
+    """The own frames, innermost first; where none is own, the innermost alone."""
+    for frame, _ in zip(_inner_frames(exception), range(FRAMES), strict=False):
+        yield Frame(place=_place(frame), code=plain(frame.get("code") or "", CODE) or None)
+
+
+def brief(incident: Incident) -> str:
+    """The shortest name: `TimeoutError in charge`, or the title where the code is not known."""
+    told = told_in(incident.latest_event) or {}
+    kind = plain(str(told.get("type") or "").rpartition(".")[2], 60)
+    frame = next(_inner_frames(told), None)
+    function = "" if frame is None else plain(str(frame.get("function") or "").rpartition(".")[2], 60)
+    return f"{kind} in {function}" if kind and function else plain(incident.title, 80) or "(no title)"
+
+
+def _inner_frames(exception: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    listed = exception.get("frames")
+    usable = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, Sequence) else []
+    own = [one for one in usable if one.get("in_app") is True]
+    yield from reversed(own or usable[-1:])
+
+
+def _caused_by(cause: Mapping[str, Any]) -> str:
+    kind, text = plain(cause.get("type") or "", 80), plain(_first_line(cause.get("message")), MESSAGE)
+    frame = next(_inner_frames(cause), None)
+    where = "" if frame is None else f" at {_place(frame)}"
+    return f"{': '.join(part for part in (kind, text) if part) or '(no message)'}{where}"
+
+
+def _first_line(value: object) -> str:
+    return next((line for line in str(value or "").splitlines() if line.strip()), "")
+
+
+def _next_lines(value: object) -> list[str]:
+    """What follows the first line: the fields that pydantic refused, PostgreSQL's `DETAIL`."""
+    if not isinstance(value, str):
+        return []
+    # A prefix is enough for six lines.
+    lines = [line for line in value[:4_000].splitlines() if line.strip()]
+    return [_indented(line) for line in lines[1 : 1 + DETAILS]]
+
+
+def _indented(line: str) -> str:
+    """The depth of a line says what belongs to what."""
+    depth = len(line) - len(line.lstrip())
+    return " " * min(depth, 4) + plain(line, TITLE)
+
+
+def _notes(exception: object) -> Iterator[str]:
+    """The notes of the whole chain: a group says there which others it holds."""
+    found: dict[str, None] = {}
+    for _ in range(_CAUSES):
+        if not isinstance(exception, Mapping):
+            break
+        notes = exception.get("notes")
+        texts = (plain(one, TITLE) for one in (notes if isinstance(notes, list | tuple) else ()))
+        found |= {text: None for text in texts if text}
+        exception = exception.get("cause")
+    yield from list(found)[:NOTES]
+    if len(found) > NOTES:
+        yield f"and {counted(len(found) - NOTES, 'more note')}"
+
+
+def _context(context: object) -> Iterator[tuple[str, str]]:
+    """Plain values alone: what is nested is for the page."""
+    if not isinstance(context, Mapping):
+        return
+    plain_ones = ((name, value) for name, value in context.items() if isinstance(value, str | int | float))
+    for (name, value), _ in zip(plain_ones, range(CONTEXT), strict=False):
+        yield plain(name, 60), plain(value, 80)
+
+
+def _links(links: object) -> Iterator[Link]:
+    for link in links[:LINKS] if isinstance(links, list | tuple) else ():
+        url = link.get("url") if isinstance(link, Mapping) else None
+        if isinstance(url, str) and _is_link(url):
+            title = plain(link.get("title") or "", 60) or plain(urlsplit(url).hostname or "link", 60)
+            yield Link(title=title, url=url)
+
+
+def _is_link(url: str) -> bool:
+    """Whether it can stand in any channel as it is written: a web address in printable ASCII, without a quote."""
+    if _URL.fullmatch(url) is None or _NO_URL.search(url):
+        return False
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
+def _place(frame: Mapping[str, Any]) -> str:
+    line = frame.get("line")
+    file = plain(frame.get("file") or "?", 120)
+    place = f"{file}:{line}" if isinstance(line, int) and abs(line) < 10**9 else file
+    function = plain(frame.get("function") or "", 80)
+    return f"{place} in {function}" if function else place

@@ -1,0 +1,177 @@
+"""A whole message in words, the same for every channel that people read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import ActionLink, Message, Told, by_weight
+from notifier.domain.notification import Reason
+from notifier.wording import blocks, evidence, subjects
+from notifier.wording.blocks import ACTIONS, IncidentBlock, Pairs
+from notifier.wording.evidence import Link
+from notifier.wording.reasons import REASONS, by_reason, standing, state, why
+from notifier.wording.text import NOTE, TITLE, counted, number, plain
+
+FULL = 5
+"""How many incidents are told in full; the next go as one line each, and what has no room at all as a number."""
+
+# Reasons whose message is about its note, which then stands above everything.
+_ABOUT_THE_NOTE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
+_ABOUT_ITSELF = frozenset({Reason.SYSTEM, Reason.TEST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """How a reader sees it: by which clock."""
+
+    zone: tzinfo = UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedMessage:
+    """A whole message in words, in the order of its fields: what, where and how bad; what to do; why told; the causes.
+
+    `severity` is the worst of what is not over, empty where there is no incident. `standing` is the state of the whole
+    episode, where it is of more than one. `note_first` says that the message is about its note. `links` are the
+    senders', `labels` what all incidents have alike. `blocks` are told in full, `brief` in a line each, and `more` are
+    numbers. `footer` are the closing lines. `summary` is the whole in one line, for a phone.
+    """
+
+    scope: str
+    subject: str
+    severity: str
+    resolved: bool
+    headline: str
+    standing: str | None
+    note: str | None
+    note_first: bool
+    links: tuple[Link, ...]
+    why: str
+    labels: Pairs
+    blocks: tuple[IncidentBlock, ...]
+    brief: tuple[IncidentBlock, ...]
+    more: str | None
+    several: bool
+    footer: tuple[str, ...]
+    summary: str
+    url: str | None
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        return (self.headline,) if self.standing is None else (self.headline, self.standing)
+
+
+def render(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
+    zone = (options or RenderOptions()).zone
+    message = replace(message, told=by_weight(message.told))
+    shown = [blocks.block(told, message.at, zone, _actions(message, told)) for told in message.told]
+    several = len(message.told) + message.more > 1
+    common = _common(message) if several else ()
+    first = headline(message, zone)
+    note = None if message.reason is Reason.DIGEST else plain(message.note or "", NOTE) or None
+    return RenderedMessage(
+        scope=subjects.scope(message),
+        subject=subjects.subject(message),
+        severity=worst(message) or "",
+        resolved=bool(message.told) and all(one.incident.state is State.RESOLVED for one in message.told),
+        headline=first,
+        standing=None if message.standing is None else standing(message.standing),
+        note=note,
+        note_first=message.reason in _ABOUT_THE_NOTE,
+        links=tuple(_links(shown)),
+        why=why(message),
+        labels=common,
+        blocks=tuple(_without(common, one) for one in shown[:FULL]),
+        brief=tuple(shown[FULL:]),
+        more=f"and {counted(message.more, 'more incident')}" if message.more else None,
+        several=several,
+        footer=footer(message),
+        summary=first if several or not message.told else plain(f"[{subjects.scope(message)}] {first}", 300),
+        url=next((one.url for one in shown if one.url), None),
+    )
+
+
+def headline(message: Message, zone: tzinfo = UTC) -> str:
+    """How bad, and the one incident with its state, or how many of what where: the whole in a line."""
+    severity = worst(message)
+    bad = f"{severity} · " if severity else ""
+    if message.reason is Reason.DIGEST and message.note:
+        return plain(f"{bad}Digest: {message.note}", NOTE)
+    if not message.told:
+        return plain(f"{bad}{REASONS[message.reason]}: {subjects.scope(message)}")
+    if len(message.told) + message.more == 1:
+        told = message.told[0]
+        return plain(f"{bad}{state(told, message.at, zone)}: {told.incident.title}", 2 * TITLE)
+    counts = by_reason(message.totals)
+    where = f"{subjects.scope(message)}, {counts}" if counts else subjects.scope(message)
+    return plain(f"{bad}{where}: {figures(message)}", 2 * TITLE)
+
+
+def figures(message: Message) -> str:
+    """`2,000 events, 40 causes; biggest: TimeoutError in charge (222)`."""
+    incidents = [one.incident for one in message.told]
+    causes = len(incidents) + message.more
+    events = message.events or (0 if message.more else sum(one.count for one in incidents))
+    parts = [counted(events, "event")] if events else []
+    parts.append(f"{counted(causes, 'cause')}{'' if message.more else _severities(incidents)}")
+    first = incidents[0]
+    lead = "biggest" if first.count == max(one.count for one in incidents) else "worst"
+    return f"{', '.join(parts)}; {lead}: {evidence.brief(first)} ({number(first.count)})"
+
+
+def worst(message: Message) -> str | None:
+    """The severity of what is not over, in a word; None where there is no incident, as in a test."""
+    incidents = [one.incident for one in message.told if one.incident.number]
+    going_on = [one for one in incidents if one.state is not State.RESOLVED]
+    found = max((one.severity for one in going_on or incidents), key=lambda one: one.rank, default=None)
+    return None if found is None else found.value
+
+
+def footer(message: Message) -> tuple[str, ...]:
+    """What was not told one by one, whether it may be a repeat, and whose name the links act in."""
+    lines: list[str] = []
+    if message.suppressed:
+        own, are = ("its", "it is") if message.suppressed == 1 else ("their", "they are")
+        repeats = counted(message.suppressed, "repeat")
+        lines.append(f"{repeats} got no message of {own} own: {are} in the counts above")
+    if message.actions:
+        lines.append(
+            "Acknowledge, Snooze and Resolve ask first, then act in your name, once: do not forward them"
+        )
+    if message.possible_repeat:
+        lines.append("Possible repeat: an earlier attempt may have arrived")
+    return tuple(lines)
+
+
+def _severities(incidents: Sequence[Incident]) -> str:
+    """` (1 critical, 37 warning)`, where they differ."""
+    counts = Counter(one.severity.value for one in incidents)
+    return f" ({', '.join(f'{number(n)} {name}' for name, n in counts.items())})" if len(counts) > 1 else ""
+
+
+def _common(message: Message) -> Pairs:
+    """Own labels that all have alike; which those have that are not shown nobody knows."""
+    if message.more:
+        return ()
+    return tuple(blocks.shared([dict(blocks.own_labels(one.incident)) for one in message.told]).items())
+
+
+def _without(common: Pairs, one: IncidentBlock) -> IncidentBlock:
+    return replace(one, labels=tuple(pair for pair in one.labels if pair not in common)) if common else one
+
+
+def _links(shown: Iterable[IncidentBlock]) -> list[Link]:
+    """The senders' links, each address once, the first of them."""
+    found = {link.url: link for one in shown for link in reversed(one.evidence.links)}
+    ordered = [link for one in shown for link in one.evidence.links if found.pop(link.url, None)]
+    return ordered[: evidence.LINKS]
+
+
+def _actions(message: Message, told: Told) -> list[ActionLink]:
+    return [
+        link for link in message.actions if link.incident_id == told.incident.id and link.action in ACTIONS
+    ]

@@ -1,0 +1,140 @@
+"""Why people are told: the words of each reason, and how an incident stands in a phrase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import Message, Standing, Told
+from notifier.domain.notification import Reason
+from notifier.domain.time import SECOND, Instant
+from notifier.wording.text import counted, number, plain
+from notifier.wording.times import duration, moment
+
+REASONS: Mapping[Reason, str] = {
+    Reason.OPENED: "New",
+    Reason.REOPENED: "Back again",
+    Reason.SEVERITY_RAISED: "Got worse",
+    Reason.UNMUTED: "No longer muted",
+    Reason.ESCALATED: "Escalated",
+    Reason.ACKNOWLEDGED: "Acknowledged",
+    Reason.RESOLVED: "Resolved",
+    Reason.REPEATED: "Still happening",
+    Reason.DIGEST: "Digest",
+    Reason.FALLBACK: "Fallback",
+    Reason.SYSTEM: "About notifier itself",
+    Reason.TEST: "Test",
+}
+
+_WHY: Mapping[Reason, str] = {
+    Reason.OPENED: "a new incident opened",
+    Reason.REOPENED: "a resolved problem came back",
+    Reason.SEVERITY_RAISED: "the severity rose",
+    Reason.UNMUTED: "a silence, snooze or mute time ended and it is still open",
+    Reason.ESCALATED: "nobody acknowledged it in time",
+    Reason.ACKNOWLEDGED: "somebody took it on",
+    Reason.RESOLVED: "it was resolved",
+    Reason.REPEATED: "it goes on and nobody has acknowledged it",
+    Reason.DIGEST: "the rate limit gathered several messages into one",
+    Reason.FALLBACK: "another channel could not deliver it",
+    Reason.SYSTEM: "notifier has something to say about itself",
+    Reason.TEST: "somebody asked for a test",
+}
+
+# "3 new, 1 worse"; a reason that is not here goes by its own word.
+_COUNTED: Mapping[str, str] = {
+    Reason.OPENED: "new",
+    Reason.REOPENED: "back again",
+    Reason.SEVERITY_RAISED: "worse",
+    Reason.UNMUTED: "no longer muted",
+    Reason.REPEATED: "still happening",
+}
+
+
+def why(message: Message) -> str:
+    """`Sent because a new incident opened; route: severity="critical" (notifier.yaml:12)`."""
+    by_hand = message.reason is Reason.REOPENED and any(told.actor for told in message.told)
+    sentence = f"Sent because {'somebody reopened it' if by_hand else _WHY[message.reason]}"
+    if message.origin is None:
+        return sentence
+    line = f" ({plain(message.origin.line)})" if message.origin.line else ""
+    return f"{sentence}; route: {plain(message.origin.route)}{line}"
+
+
+def by_reason(totals: Mapping[str, int]) -> str:
+    """`3 new, 1 worse`; empty where nothing is counted."""
+    word = _COUNTED.get
+    counts = (
+        (count, word(reason) or plain(reason, 40).replace("_", " ")) for reason, count in totals.items()
+    )
+    return ", ".join(f"{number(count)} {reason}" for count, reason in counts if count)
+
+
+def standing(episode: Standing) -> str | None:
+    """`Open: 3 incidents, 1 acknowledged, 2 resolved`; None where the episode is of one incident."""
+    still = episode.open + episode.acknowledged
+    total = still + episode.resolved
+    if total <= 1:
+        return None
+    if not still:
+        return f"Resolved: all {number(total)} incidents"
+    parts = [counted(still, "incident")]
+    parts += [f"{number(episode.acknowledged)} acknowledged"] if episode.acknowledged and episode.open else []
+    parts += [f"{number(episode.resolved)} resolved"] if episode.resolved else []
+    parts += [] if episode.acknowledged else [f"nobody is on {'it' if still == 1 else 'them'} yet"]
+    return f"{'Open' if episode.open else 'Acknowledged'}: {', '.join(parts)}"
+
+
+def owner(incident: Incident) -> str | None:
+    """Whether somebody is on it; None where it is over."""
+    if incident.state is State.RESOLVED:
+        return None
+    if incident.state is State.OPEN:
+        return "nobody is on it yet"
+    return f"{plain(incident.acknowledged_by or '', 60) or 'somebody'} is on it"
+
+
+def state(told: Told, at: Instant | None = None, zone: tzinfo = UTC) -> str:
+    """Why an incident is told, and whether its problem flaps: `Back again, flapping: 7 times since 14:02`."""
+    if told.flapping is None:
+        return _state(told, at)
+    times, since = number(told.flapping.times), moment(told.flapping.since, zone)
+    return f"{_state(told, at)}, flapping: {times} times since {since}"
+
+
+def _state(told: Told, at: Instant | None) -> str:
+    """Why it is told, by whom and after how long: `Resolved by bo after 12 min`; and what has become of it since."""
+    incident = told.incident
+    match told.reason:
+        case Reason.ACKNOWLEDGED:
+            said = _done("Acknowledged", told.actor or incident.acknowledged_by, incident, at)
+            return said + (_since_then(incident) if incident.state is State.RESOLVED else "")
+        case Reason.RESOLVED:
+            return _done("Resolved", told.actor, incident, incident.resolved_at or at)
+        case Reason.ESCALATED:
+            said = _done("Escalated", None, incident, at)
+        case Reason.REOPENED if told.actor:
+            said = f"Reopened by {plain(told.actor, 60)}"
+        case Reason.SEVERITY_RAISED:
+            said = f"Now {incident.severity.value}"
+        case Reason.REPEATED:
+            said = f"Still happening ({number(incident.count)})"
+        case _:
+            said = REASONS[told.reason]
+    return f"{said}{_since_then(incident)}"
+
+
+def _since_then(incident: Incident) -> str:
+    """What has become of it by the time it is told: a message may carry an older one that was not sent."""
+    if incident.state is State.RESOLVED:
+        return f", {_done('resolved', None, incident, incident.resolved_at)}"
+    if incident.state is State.ACKNOWLEDGED and incident.acknowledged_by:
+        return f", acknowledged by {plain(incident.acknowledged_by, 60)}"
+    return ""
+
+
+def _done(what: str, who: str | None, incident: Incident, at: Instant | None) -> str:
+    by = f" by {plain(who, 60)}" if who else ""
+    took = 0 if at is None else at - incident.first_seen
+    return f"{what}{by} after {duration(took)}" if took >= SECOND else f"{what}{by}"

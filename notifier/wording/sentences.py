@@ -1,0 +1,47 @@
+"""Sentences that are written down when something is decided, and shown as a message's note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notifier.domain.notification import HeldBy
+from notifier.domain.time import Duration
+from notifier.wording.text import counted, number, plain
+from notifier.wording.times import duration
+
+UNDELIVERED = 500
+BIGGEST_TITLE = 80
+
+
+def escalated(after: Duration) -> str:
+    """Why an escalation rings."""
+    return f"Escalated: it has been open for {duration(after)}, and nobody has acknowledged it."
+
+
+def released(
+    held_by: str, *, author: str | None = None, comment: str | None = None, ended: bool = True
+) -> str:
+    """What held an incident, and is over. `ended`: of a silence, that its time is up, and not that it was changed."""
+    if held_by == HeldBy.SILENCED.value:
+        if author is None:
+            return "A silence has ended."
+        return f"The silence of {author} {'has ended' if ended else 'no longer applies'}: {comment}."
+    if held_by == HeldBy.SNOOZED.value:
+        return f"The snooze of {author} has ended." if author else "A snooze has ended."
+    if held_by == HeldBy.INHIBITED.value:
+        return "What inhibited it is over."
+    return "The route's quiet hours are over."
+
+
+def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, detail: str | None) -> str:
+    """What failed, above the alert that the fallback tells."""
+    state = "is dead" if dead else "has not arrived yet and goes on being tried"
+    why = f" ({outcome}: {detail})" if outcome else ""
+    return f"Delivery through {channel} to {address} {state}{why}. What it had to tell:"[:UNDELIVERED]
+
+
+def storm(*, events: int, causes: int, services: int, biggest: Sequence[tuple[str, int]]) -> str:
+    """`2,000 events, 40 causes, 3 services; biggest: TimeoutError: 30s (222), ...`."""
+    head = ", ".join((counted(events, "event"), counted(causes, "cause"), counted(services, "service")))
+    first = ", ".join(f"{plain(title, BIGGEST_TITLE)} ({number(n)})" for title, n in biggest)
+    return f"{head}; biggest: {first}" if first else head

@@ -1,0 +1,72 @@
+"""Subjects of mails: of a conversation when it opens, and of what is one by itself."""
+
+from __future__ import annotations
+
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.message import Conversation, Message
+from notifier.domain.notification import Reason
+from notifier.wording.reasons import REASONS
+from notifier.wording.text import number, plain
+
+# The project of the first key: where there is but one, its name says nothing.
+DEFAULT_PROJECT = "default"
+SUBJECT, TITLE = 240, 120
+
+
+def subject(message: Message) -> str:
+    """The conversation's, which stays; a message without one has a subject of its own."""
+    if message.conversation is not None:
+        return plain(message.conversation.subject, SUBJECT)
+    match message.reason:
+        case Reason.DIGEST:
+            return plain(f"[notifier] {_worst(message)}digest: {message.note or scope(message)}", SUBJECT)
+        case Reason.TEST | Reason.SYSTEM:
+            title = message.told[0].incident.title if message.told else scope(message)
+            return plain(f"[notifier] {REASONS[message.reason]}: {title}", SUBJECT)
+        case _:
+            return opening(message)
+
+
+def opening(message: Message) -> str:
+    """`[search/production] critical: index replica set lost quorum ... and 39 more`."""
+    project = "" if message.project == DEFAULT_PROJECT else f" ({plain(message.project, 60)})"
+    if not message.told:
+        return plain(f"[{scope(message)}] {REASONS[message.reason]}{project}", SUBJECT)
+    first = message.told[0].incident
+    others = len(message.told) + message.more - 1
+    more = f" ... and {number(others)} more" if others else ""
+    title = plain(first.title, TITLE) or "(no title)"
+    return plain(f"[{scope(message)}] {first.severity.value}: {title}{more}{project}", SUBJECT)
+
+
+def converse(message: Message, before: Conversation | None) -> Conversation:
+    """The conversation that this message belongs to: a raise to critical opens another, which goes on from `before`."""
+    severities = [one.incident.severity for one in message.told]
+    going_on = [one.incident.severity for one in message.told if one.incident.state is not State.RESOLVED]
+    if before is None:
+        worst = max(severities, key=lambda one: one.rank, default=Severity.ERROR)
+        return Conversation(number=0, subject=opening(message), severity=worst)
+    if before.severity is not Severity.CRITICAL and Severity.CRITICAL in going_on:
+        return Conversation(number=before.number + 1, subject=opening(message), severity=Severity.CRITICAL)
+    return before
+
+
+def scope(message: Message) -> str:
+    """Where, in short: `billing/production`, or the project where the incidents share neither."""
+    parts = [plain(_shared(message, name), 80) for name in ("service", "environment")]
+    return "/".join(part for part in parts if part) or plain(message.project, 80) or "notifier"
+
+
+def _shared(message: Message, name: str) -> str:
+    """The value that the group shares, or that all incidents of the message have."""
+    if name in message.labels or message.more or message.reason is Reason.DIGEST:
+        return message.labels.get(name, "")
+    incidents = [one.incident for one in message.told]
+    values = {one.environment if name == "environment" else one.labels.get(name, "") for one in incidents}
+    return values.pop() if len(values) == 1 else ""
+
+
+def _worst(message: Message) -> str:
+    worst = max((one.incident.severity for one in message.told), key=lambda one: one.rank, default=None)
+    return "" if worst is None else f"{worst.value} "

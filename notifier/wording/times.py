@@ -1,0 +1,62 @@
+"""Moments and durations for people: the one printer of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.wording.text import number
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """An instant with its words: a channel may let each reader's own clock say `at`. `ago` is None of the future."""
+
+    at: Instant
+    text: str
+    ago: str | None = None
+
+    def __str__(self) -> str:
+        return self.text if self.ago is None else f"{self.text} ({self.ago})"
+
+
+def moment(at: Instant, zone: tzinfo = UTC) -> str:
+    """`2026-11-22 06:00 CET`; an instant that no calendar has is shown as milliseconds."""
+    try:
+        local = datetime.fromtimestamp(at // SECOND, zone)
+    except (ValueError, OverflowError, OSError):
+        return f"{at} ms"
+    name = local.tzname() or "UTC"
+    # Zones without letters of their own are called after their offset.
+    return f"{local:%Y-%m-%d %H:%M} {name if name[:1].isalpha() else f'UTC{name}'}"
+
+
+def beside(at: Instant, now: Instant, zone: tzinfo = UTC, *, day_of: Instant | None = None) -> Moment:
+    """A moment and how long ago it was; without its day where that is the day of `day_of`."""
+    text = moment(at, zone)
+    day, _, rest = text.partition(" ")
+    same_day = day_of is not None and rest and moment(day_of, zone).startswith(f"{day} ")
+    return Moment(at=at, text=rest if same_day else text, ago=ago(now - at))
+
+
+def ago(passed: Duration) -> str | None:
+    """`12 min ago`; None for what is still to come."""
+    if passed < 0:
+        return None
+    return f"{duration(passed)} ago" if passed >= SECOND else "just now"
+
+
+def duration(length: Duration) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`: at most two units, and no seconds beside minutes."""
+    seconds = max(0, length) // SECOND
+    parts: list[str] = []
+    for name, size in _UNITS:
+        value, seconds = divmod(seconds, size)
+        if value:
+            parts.append(f"{number(value)} {name}")
+        if len(parts) == 2 or (parts and name == "min"):
+            break
+    return " ".join(parts) or "0 s"

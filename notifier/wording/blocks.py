@@ -68,7 +68,7 @@ def block(
         state=state(told, now, zone),
         severity=incident.severity.value,
         resolved=incident.state is State.RESOLVED,
-        where=where(incident),
+        where=where(incident) if exists else (),
         labels=own_labels(incident),
         times=counted(incident.count, "time"),
         since=beside(incident.first_seen, at, zone),

@@ -15,13 +15,14 @@ from notifier.wording.blocks import ACTIONS, IncidentBlock, Pairs
 from notifier.wording.evidence import Link
 from notifier.wording.reasons import REASONS, by_reason, standing, state, why
 from notifier.wording.text import NOTE, TITLE, counted, number, plain
+from notifier.wording.times import Moment, beside
 
 FULL = 5
 """How many incidents are told in full; the next go as one line each, and what has no room at all as a number."""
 
+_IN_THE_SCOPE = frozenset({"service", "environment"})
 # Reasons whose message is about its note, which then stands above everything.
 _ABOUT_THE_NOTE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
-_ABOUT_ITSELF = frozenset({Reason.SYSTEM, Reason.TEST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +37,10 @@ class RenderedMessage:
     """A whole message in words, in the order of its fields: what, where and how bad; what to do; why told; the causes.
 
     `severity` is the worst of what is not over, empty where there is no incident. `standing` is the state of the whole
-    episode, where it is of more than one. `note_first` says that the message is about its note. `links` are the
-    senders', `labels` what all incidents have alike. `blocks` are told in full, `brief` in a line each, and `more` are
-    numbers. `footer` are the closing lines. `summary` is the whole in one line, for a phone.
+    episode, where it is of more than one, and `since` when the first of it was seen. `note_first` says that the message
+    is about its note. `links` are the senders', `labels` what all incidents have alike. `blocks` are told in full,
+    `brief` in a line each, and `more` are numbers. `footer` are the closing lines. `summary` is the whole in one line,
+    for a phone.
     """
 
     scope: str
@@ -51,6 +53,7 @@ class RenderedMessage:
     note_first: bool
     links: tuple[Link, ...]
     why: str
+    since: Moment | None
     labels: Pairs
     blocks: tuple[IncidentBlock, ...]
     brief: tuple[IncidentBlock, ...]
@@ -70,7 +73,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
     message = replace(message, told=by_weight(message.told))
     shown = [blocks.block(told, message.at, zone, _actions(message, told)) for told in message.told]
     several = len(message.told) + message.more > 1
-    common = _common(message) if several else ()
+    common = _common(message, shown) if several else ()
     first = headline(message, zone)
     note = None if message.reason is Reason.DIGEST else plain(message.note or "", NOTE) or None
     return RenderedMessage(
@@ -84,7 +87,8 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         note_first=message.reason in _ABOUT_THE_NOTE,
         links=tuple(_links(shown)),
         why=why(message),
-        labels=common,
+        since=_first(message, zone),
+        labels=tuple(pair for pair in common if pair[0] not in _IN_THE_SCOPE),
         blocks=tuple(_without(common, one) for one in shown[:FULL]),
         brief=tuple(shown[FULL:]),
         more=f"and {counted(message.more, 'more incident')}" if message.more else None,
@@ -139,9 +143,7 @@ def footer(message: Message) -> tuple[str, ...]:
         repeats = counted(message.suppressed, "repeat")
         lines.append(f"{repeats} got no message of {own} own: {are} in the counts above")
     if message.actions:
-        lines.append(
-            "Acknowledge, Snooze and Resolve ask first, then act in your name, once: do not forward them"
-        )
+        lines.append("The links that act ask first, then act in your name, once: do not forward them")
     if message.possible_repeat:
         lines.append("Possible repeat: an earlier attempt may have arrived")
     return tuple(lines)
@@ -153,15 +155,24 @@ def _severities(incidents: Sequence[Incident]) -> str:
     return f" ({', '.join(f'{number(n)} {name}' for name, n in counts.items())})" if len(counts) > 1 else ""
 
 
-def _common(message: Message) -> Pairs:
-    """Own labels that all have alike; which those have that are not shown nobody knows."""
+def _common(message: Message, shown: Sequence[IncidentBlock]) -> Pairs:
+    """Labels that all have alike. Of those that are not shown nobody knows more than what their group shares."""
     if message.more:
-        return ()
-    return tuple(blocks.shared([dict(blocks.own_labels(one.incident)) for one in message.told]).items())
+        return tuple((name, plain(value, 100)) for name, value in message.labels.items())
+    return tuple(blocks.shared([dict((*one.where, *one.labels)) for one in shown]).items())
 
 
 def _without(common: Pairs, one: IncidentBlock) -> IncidentBlock:
-    return replace(one, labels=tuple(pair for pair in one.labels if pair not in common)) if common else one
+    where, labels = (tuple(pair for pair in pairs if pair not in common) for pairs in (one.where, one.labels))
+    return replace(one, where=where, labels=labels)
+
+
+def _first(message: Message, zone: tzinfo) -> Moment | None:
+    """Since when it goes on: of what is shown, and not over where there is such."""
+    incidents = [one.incident for one in message.told]
+    going_on = [one for one in incidents if one.state is not State.RESOLVED] or incidents
+    at = min((one.first_seen for one in going_on), default=None)
+    return None if at is None else beside(at, message.at, zone)
 
 
 def _links(shown: Iterable[IncidentBlock]) -> list[Link]:

@@ -31,8 +31,8 @@ def block_lines(one: IncidentBlock, *, several: bool) -> list[str]:
     found = one.evidence
     text = [f"{one.severity} · {one.state}: {one.title}", _joined([one.span, one.owner])] if several else []
     text += [found.message] if found.message else []
-    text += [f"caused by {found.cause}"] if found.cause else []
     text += [f"   {line}" for line in found.details]
+    text += [f"caused by {found.cause}"] if found.cause else []
     text += found.notes
     for number, frame in enumerate(found.frames):
         text.append(f"{'called from' if number else 'at'} {frame.place}")
@@ -50,8 +50,10 @@ def brief_line(one: IncidentBlock) -> str:
 
 
 def _facts(told: RenderedMessage) -> list[str]:
-    """Where, since when, how often and who is on it, of one incident."""
-    if told.several or not told.blocks or told.blocks[0].name is None:
+    """Where, since when, how often and who is on it; of several since when alone, for their standing says the rest."""
+    if told.several:
+        return [] if told.since is None else [f"since {told.since}"]
+    if not told.blocks or told.blocks[0].name is None:
         return []
     one = told.blocks[0]
     return [_joined([told.scope, one.span, one.owner])]

@@ -56,7 +56,7 @@ def why(message: Message) -> str:
     """`Sent because a new incident opened; route: severity="critical" (notifier.yaml:12)`."""
     by_hand = message.reason is Reason.REOPENED and any(told.actor for told in message.told)
     sentence = f"Sent because {'somebody reopened it' if by_hand else _WHY[message.reason]}"
-    if message.origin is None:
+    if message.origin is None or message.reason in {Reason.SYSTEM, Reason.TEST}:
         return sentence
     line = f" ({plain(message.origin.line)})" if message.origin.line else ""
     return f"{sentence}; route: {plain(message.origin.route)}{line}"
@@ -96,11 +96,11 @@ def owner(incident: Incident) -> str | None:
 
 
 def state(told: Told, at: Instant | None = None, zone: tzinfo = UTC) -> str:
-    """Why an incident is told, and whether its problem flaps: `Back again, flapping: 7 times since 14:02`."""
+    """Why an incident is told, and whether its problem flaps: `Back again (flapping: 7 times since 14:02)`."""
     if told.flapping is None:
         return _state(told, at)
     times, since = number(told.flapping.times), moment(told.flapping.since, zone)
-    return f"{_state(told, at)}, flapping: {times} times since {since}"
+    return f"{_state(told, at)} (flapping: {times} times since {since})"
 
 
 def _state(told: Told, at: Instant | None) -> str:

@@ -217,6 +217,8 @@ def _below(told: RenderedMessage) -> Iterator[Block]:
     """Where it stands, since when, what it is about, and where to look first."""
     if told.standing is not None:
         yield _plain(told.standing, 300)
+    if told.several and told.since is not None:
+        yield _small([f"*{told.severity}*", f"since {_date(told.since)}"])
     if not told.several:
         for one in told.blocks:
             if one.name is not None:
@@ -237,8 +239,9 @@ def _incident(one: IncidentBlock, *, several: bool) -> Iterator[Block]:
     found = one.evidence
     text = [f"{_sign(one)} {one.state}: {one.title}"] if several else []
     text += [found.message] if found.message else []
+    text += found.details[:3]
     text += [f"caused by {found.cause}"] if found.cause else []
-    text += [*found.details[:3], *found.notes[:3]]
+    text += found.notes[:3]
     text.append(_pairs((*one.where, *one.labels)))
     text += [f"context: {_pairs(found.context)}"] if found.context else []
     shown = "\n".join(filter(None, text))

@@ -25,7 +25,8 @@ QUIET = frozenset({Reason.ACKNOWLEDGED, Reason.RESOLVED})
 _ALONE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
 _STAYS = frozenset({"cant_update_message", "edit_window_closed"})
 _LOST = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
-_POSTED = {"unfurl_links": False, "unfurl_media": False}
+# The `text` is what stood in an event: no markup either.
+_POSTED = {"unfurl_links": False, "unfurl_media": False, "mrkdwn": False}
 TEAM_PATIENCE_S = 3.0
 
 T = TypeVar("T")

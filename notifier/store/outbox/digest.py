@@ -26,6 +26,7 @@ from notifier.store.outbox.rows import with_messages
 from notifier.store.outbox.statements import PENDING, carry, is_live, ranked
 from notifier.store.rows import among, pack_each
 from notifier.store.schema import decisions, deliveries, incidents, notifications, targets, threads
+from notifier.wording import sentences
 
 STORM: Duration = HOUR
 """How long one message stands for a storm; what goes on is told by a new one, for nobody is called by an edit."""
@@ -43,10 +44,9 @@ class Figures:
     biggest: tuple[tuple[str, int], ...]
 
     def __str__(self) -> str:
-        counts = ((self.events, "event"), (self.causes, "cause"), (self.services, "service"))
-        head = ", ".join(f"{n:,} {word if n == 1 else word + 's'}" for n, word in counts)
-        first = ", ".join(f"{title} (\u00d7{n:,})" for title, n in self.biggest)
-        return f"{head}; biggest: {first}" if first else head
+        return sentences.storm(
+            events=self.events, causes=self.causes, services=self.services, biggest=self.biggest
+        )
 
 
 def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send]) -> Send:

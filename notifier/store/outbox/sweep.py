@@ -19,6 +19,7 @@ from notifier.store.database import Tx
 from notifier.store.outbox.rows import WHY, bury
 from notifier.store.outbox.statements import PENDING, SENDING, forgotten
 from notifier.store.schema import attempts, deliveries, notifications, targets
+from notifier.wording import sentences
 
 SWEPT_AT_ONCE = 200
 
@@ -150,15 +151,12 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
     exists = sa.select(notifications.c.id).where(notifications.c.fallback_of == row.notification)
     if tx.run(exists).first() is not None:
         return False
-    state = (
-        "is dead" if row.state == DeliveryState.DEAD.value else "has not arrived yet and goes on being tried"
-    )
-    why = f" ({row.outcome}: {row.detail})" if row.outcome else ""
-    note = f"Delivery through {row.channel} to {row.address} {state}{why}. What it had to tell:"
+    dead = row.state == DeliveryState.DEAD.value
+    note = sentences.undelivered(row.channel, row.address, dead=dead, outcome=row.outcome, detail=row.detail)
     message = replace(
         Message.from_json(json.loads(row.message or row.base)),
         reason=Reason.FALLBACK,
-        note=note[:500],
+        note=note,
         at=tx.now,
         form=FORM,
     )

@@ -1,0 +1,92 @@
+"""What people are shown in twelve situations, kept as files that can be read: `NOTIFIER_GOLDEN=write` writes them anew."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jsonschema_rs
+import pytest
+
+from notifier.channels import console, email, webhook
+from notifier.channels.slack import blocks
+from notifier.domain.delivery import Thread
+from notifier.domain.message import Message
+from notifier.testing import slack_complaint
+from notifier.wording import RenderOptions
+from tests.channels.situations import SITUATIONS
+
+GOLDEN = Path(__file__).parent / "golden"
+WRITE = os.environ.get("NOTIFIER_GOLDEN") == "write"
+SENDER = email.parse_address("Notifier <notifier@example.com>")
+BERLIN = RenderOptions(zone=ZoneInfo("Europe/Berlin"))
+LOOK = blocks.Look(buttons=True, time_zone="Europe/Berlin")
+
+
+def mail(told: Message) -> Any:
+    raw = email.payload(
+        told,
+        sender=SENDER,
+        recipient="oncall@example.com",
+        thread=Thread(id=told.thread_id or "t"),
+        options=BERLIN,
+    )
+    return message_from_bytes(raw.replace(b"\r\n", b"\n"), policy=policy.default)
+
+
+def mail_text(told: Message) -> str:
+    """The head as a mail program shows it, and the text."""
+    parsed = mail(told)
+    head = "\n".join(f"{name}: {value}" for name, value in parsed.items())
+    return f"{head}\n\n{parsed.get_body(('plain',)).get_content()}"
+
+
+def mail_html(told: Message) -> str:
+    html: str = mail(told).get_body(("html",)).get_content()
+    return html
+
+
+def slack(told: Message) -> str:
+    body = blocks.payload(told, LOOK) if told.group is None else blocks.root(told, LOOK)
+    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+
+
+def hook(told: Message) -> str:
+    return json.dumps(json.loads(webhook.payload(told)), indent=1, ensure_ascii=False) + "\n"
+
+
+FORMS: Mapping[str, Callable[[Message], str]] = {
+    "mail.txt": mail_text,
+    "mail.html": mail_html,
+    "slack.json": slack,
+    "console.txt": lambda told: console.payload(told, BERLIN),
+    "webhook.json": hook,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_what_people_are_shown(situation: str, form: str) -> None:
+    """As in its file, which somebody has read."""
+    path = GOLDEN / situation / form
+    shown = FORMS[form](SITUATIONS[situation])
+    if WRITE:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    assert shown == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_every_receivers_limits_are_kept(situation: str) -> None:
+    """Slack's, and the webhook's twenty kilobytes and its schema."""
+    told = SITUATIONS[situation]
+    for body in (blocks.payload(told, LOOK), blocks.root(told, LOOK), blocks.reply(told, LOOK)):
+        assert slack_complaint(body) is None
+    body = webhook.payload(told)
+    assert len(body) < webhook.CAP
+    jsonschema_rs.validator_for(webhook.schema()).validate(json.loads(body))

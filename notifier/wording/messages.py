@@ -13,7 +13,7 @@ from notifier.domain.notification import Reason
 from notifier.wording import blocks, evidence, subjects
 from notifier.wording.blocks import ACTIONS, IncidentBlock, Pairs
 from notifier.wording.evidence import Link
-from notifier.wording.reasons import REASONS, by_reason, standing, state, why
+from notifier.wording.reasons import REASONS, by_reason, owners, standing, state, why
 from notifier.wording.text import NOTE, TITLE, counted, number, plain
 from notifier.wording.times import Moment, beside
 
@@ -37,10 +37,10 @@ class RenderedMessage:
     """A whole message in words, in the order of its fields: what, where and how bad; what to do; why told; the causes.
 
     `severity` is the worst of what is not over, empty where there is no incident. `standing` is the state of the whole
-    episode, where it is of more than one, and `since` when the first of it was seen. `note_first` says that the message
-    is about its note. `links` are the senders', `labels` what all incidents have alike. `blocks` are told in full,
-    `brief` in a line each, and `more` are numbers. `footer` are the closing lines. `summary` is the whole in one line,
-    for a phone.
+    episode, where it is of more than one. `since` is when the first of it was seen, `owner` who is on it. `note_first`
+    says that the message is about its note. `links` are the senders', `labels` what all incidents have alike. `blocks`
+    are told in full, `brief` in a line each, and `more` are numbers. `footer` are the closing lines. `summary` is the
+    whole in one line, for a phone.
     """
 
     scope: str
@@ -54,6 +54,7 @@ class RenderedMessage:
     links: tuple[Link, ...]
     why: str
     since: Moment | None
+    owner: str | None
     labels: Pairs
     blocks: tuple[IncidentBlock, ...]
     brief: tuple[IncidentBlock, ...]
@@ -73,7 +74,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
     message = replace(message, told=by_weight(message.told))
     shown = [blocks.block(told, message.at, zone, _actions(message, told)) for told in message.told]
     several = len(message.told) + message.more > 1
-    common = _common(message, shown) if several else ()
+    common = _common(message, shown)
     first = headline(message, zone)
     note = None if message.reason is Reason.DIGEST else plain(message.note or "", NOTE) or None
     return RenderedMessage(
@@ -88,7 +89,8 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         links=tuple(_links(shown)),
         why=why(message),
         since=_first(message, zone),
-        labels=tuple(pair for pair in common if pair[0] not in _IN_THE_SCOPE),
+        owner=_owner(message, shown),
+        labels=tuple(pair for pair in common if several and pair[0] not in _IN_THE_SCOPE),
         blocks=tuple(_without(common, one) for one in shown[:FULL]),
         brief=tuple(shown[FULL:]),
         more=f"and {counted(message.more, 'more incident')}" if message.more else None,
@@ -104,7 +106,7 @@ def headline(message: Message, zone: tzinfo = UTC) -> str:
     severity = worst(message)
     bad = f"{severity} · " if severity else ""
     if message.reason is Reason.DIGEST and message.note:
-        return plain(f"{bad}Digest: {message.note}", NOTE)
+        return plain(f"{bad}Digest: {subjects.figures(message.note)}", NOTE)
     if not message.told:
         return plain(f"{bad}{REASONS[message.reason]}: {subjects.scope(message)}")
     if len(message.told) + message.more == 1:
@@ -157,6 +159,8 @@ def _severities(incidents: Sequence[Incident]) -> str:
 
 def _common(message: Message, shown: Sequence[IncidentBlock]) -> Pairs:
     """Labels that all have alike. Of those that are not shown nobody knows more than what their group shares."""
+    if len(shown) == 1 and not message.more:
+        return tuple(pair for pair in shown[0].where if pair[0] in _IN_THE_SCOPE)
     if message.more:
         return tuple((name, plain(value, 100)) for name, value in message.labels.items())
     return tuple(blocks.shared([dict((*one.where, *one.labels)) for one in shown]).items())
@@ -165,6 +169,12 @@ def _common(message: Message, shown: Sequence[IncidentBlock]) -> Pairs:
 def _without(common: Pairs, one: IncidentBlock) -> IncidentBlock:
     where, labels = (tuple(pair for pair in pairs if pair not in common) for pairs in (one.where, one.labels))
     return replace(one, where=where, labels=labels)
+
+
+def _owner(message: Message, shown: Sequence[IncidentBlock]) -> str | None:
+    if len(shown) == 1 and not message.more:
+        return shown[0].owner
+    return None if message.standing is None else owners(message.standing)
 
 
 def _first(message: Message, zone: tzinfo) -> Moment | None:

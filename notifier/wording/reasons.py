@@ -82,7 +82,6 @@ def standing(episode: Standing) -> str | None:
     parts = [counted(still, "incident")]
     parts += [f"{number(episode.acknowledged)} acknowledged"] if episode.acknowledged and episode.open else []
     parts += [f"{number(episode.resolved)} resolved"] if episode.resolved else []
-    parts += [] if episode.acknowledged else [f"nobody is on {'it' if still == 1 else 'them'} yet"]
     return f"{'Open' if episode.open else 'Acknowledged'}: {', '.join(parts)}"
 
 
@@ -93,6 +92,16 @@ def owner(incident: Incident) -> str | None:
     if incident.state is State.OPEN:
         return "nobody is on it yet"
     return f"{plain(incident.acknowledged_by or '', 60) or 'somebody'} is on it"
+
+
+def owners(episode: Standing) -> str | None:
+    """The same of several: `nobody is on them yet`, `2 of 3 wait for somebody`; None where nothing waits."""
+    still = episode.open + episode.acknowledged
+    if not episode.open:
+        return None
+    if episode.acknowledged:
+        return f"{number(episode.open)} of {number(still)} wait for somebody"
+    return f"nobody is on {'it' if still == 1 else 'them'} yet"
 
 
 def state(told: Told, at: Instant | None = None, zone: tzinfo = UTC) -> str:

@@ -20,7 +20,9 @@ def subject(message: Message) -> str:
         return plain(message.conversation.subject, SUBJECT)
     match message.reason:
         case Reason.DIGEST:
-            return plain(f"[notifier] {_worst(message)}digest: {message.note or scope(message)}", SUBJECT)
+            return plain(
+                f"[notifier] {_worst(message)}digest: {figures(message.note) or scope(message)}", SUBJECT
+            )
         case Reason.TEST | Reason.SYSTEM:
             title = message.told[0].incident.title if message.told else scope(message)
             return plain(f"[notifier] {REASONS[message.reason]}: {title}", SUBJECT)
@@ -50,6 +52,12 @@ def converse(message: Message, before: Conversation | None) -> Conversation:
     if before.severity is not Severity.CRITICAL and Severity.CRITICAL in going_on:
         return Conversation(number=before.number + 1, subject=opening(message), severity=Severity.CRITICAL)
     return before
+
+
+def figures(note: str | None) -> str:
+    """Of a digest's note what fits into a line: the counts, and the biggest cause of those that it names."""
+    first, more, _ = (note or "").partition("), ")
+    return f"{first})" if more else first
 
 
 def scope(message: Message) -> str:

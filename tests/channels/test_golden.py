@@ -1,10 +1,11 @@
-"""What people are shown in twelve situations, kept as files that can be read: `NOTIFIER_GOLDEN=write` writes them anew."""
+"""What people are shown in twelve situations, as files that can be read. `NOTIFIER_GOLDEN=write` writes them anew."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def mail_html(told: Message) -> str:
 
 
 def slack(told: Message) -> str:
+    told = replace(told, actions=())
     body = blocks.payload(told, LOOK) if told.group is None else blocks.root(told, LOOK)
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
@@ -64,7 +66,7 @@ FORMS: Mapping[str, Callable[[Message], str]] = {
     "mail.txt": mail_text,
     "mail.html": mail_html,
     "slack.json": slack,
-    "console.txt": lambda told: console.payload(told, BERLIN),
+    "console.txt": lambda told: console.payload(replace(told, actions=()), BERLIN),
     "webhook.json": hook,
 }
 

@@ -25,6 +25,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
     StaticSelectElement,
 )
+from slack_sdk.models.blocks.basic_components import TextObject
 
 from notifier import wording
 from notifier.domain.button import MORNING_HOUR, Button, Span, value
@@ -44,7 +45,7 @@ _OVER = "\u2705"
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _URL = 3_000
-_MARKUP = re.compile(r"[*_~`:@|]+")
+_MARKUP = re.compile(r"[*_~`:|]+")
 _SPANS = {
     Span.HALF_HOUR: "30 minutes",
     Span.HOUR: "1 hour",
@@ -113,7 +114,7 @@ def _changes(told: RenderedMessage) -> Iterator[Block]:
         yield _plain(told.headline, 600)
     for one in shown:
         yield _plain(f"{_sign(one)} {one.state}: {one.title}", 320)
-        yield _small([f"*{one.severity}*", *_span(one), _open(one, 700)])
+        yield _facts([_span(one)], None, _open(one, 700))
     yield _plain_small("\n".join(filter(None, (told.more, told.why, *told.footer))))
 
 
@@ -201,6 +202,8 @@ def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
         yield _plain(told.note, PART)
     sign = _OVER if told.resolved else _SIGNS.get(told.severity, "")
     yield HeaderBlock(text=_words(f"{sign} {told.headline}".strip(), HEADER))
+    if len(told.headline) > HEADER - 3:
+        yield _plain(told.headline, 600)
     yield from _below(told)
     yield from acts
     for one in told.blocks:
@@ -218,14 +221,11 @@ def _below(told: RenderedMessage) -> Iterator[Block]:
     if told.standing is not None:
         yield _plain(told.standing, 300)
     if told.several and told.since is not None:
-        yield _small([f"*{told.severity}*", f"since {_date(told.since)}"])
+        yield _facts([_markdown(f"*{told.severity}* · since {_date(told.since)}")], told.owner)
     if not told.several:
         for one in told.blocks:
             if one.name is not None:
-                where = _words(told.scope, 200)
-                yield ContextBlock(
-                    elements=[where, _markdown(" · ".join([f"*{one.severity}*", *_span(one)]))]
-                )
+                yield _facts([_words(told.scope, 200), _span(one)], one.owner, _open(one, 700))
     if told.note is not None and not told.note_first:
         yield _plain(told.note, PART)
     links = [_link(one) for one in told.links]
@@ -248,18 +248,21 @@ def _incident(one: IncidentBlock, *, several: bool) -> Iterator[Block]:
     if shown:
         yield _plain(shown, SECTION)
     if several:
-        yield _small([f"*{one.severity}*", *_span(one), _open(one, 700)])
-    elif one.url:
-        yield _small([_open(one, 700)])
+        yield _facts([_span(one)], one.owner, _open(one, 700))
     if found.frames:
         yield _code(found.frames[:FRAMES])
 
 
-def _span(one: IncidentBlock) -> list[str]:
-    """How often, since when, and who is on it; of an event's text there is nothing in it."""
+def _span(one: IncidentBlock) -> MarkdownTextObject:
+    """How bad, how often and since when; of an event's text there is nothing in it."""
     last = [] if one.last is None else [f"last {_date(one.last)}"]
-    owner = [] if one.owner is None else [_tame(one.owner, 80)]
-    return [one.times, f"since {_date(one.since)}", *last, *owner]
+    return _markdown(" · ".join([f"*{one.severity}*", one.times, f"since {_date(one.since)}", *last]))
+
+
+def _facts(parts: Sequence[TextObject], owner: str | None, link: str | None = None) -> ContextBlock:
+    owned = [] if owner is None else [_words(owner, 200)]
+    linked = [] if link is None else [_markdown(link)]
+    return ContextBlock(elements=[*parts, *owned, *linked])
 
 
 def _date(moment: Moment) -> str:
@@ -295,10 +298,6 @@ def _plain(text: str, limit: int) -> SectionBlock:
 
 def _plain_small(text: str) -> ContextBlock:
     return ContextBlock(elements=[_words(text, PART)])
-
-
-def _small(parts: Sequence[str | None]) -> ContextBlock:
-    return ContextBlock(elements=[_markdown(" · ".join(filter(None, parts)))])
 
 
 def _words(text: str, limit: int) -> PlainTextObject:

@@ -73,7 +73,7 @@ def _for_filters(message: Message) -> Iterator[tuple[str, str]]:
     """What a mail program may sort by, however the text is worded."""
     incidents = [one.incident for one in message.told]
     yield "X-Notifier-Reason", message.reason.value
-    yield "X-Notifier-Project", message.project
+    yield "X-Notifier-Project", message.project[:400]
     if not incidents:
         return
     yield "X-Notifier-Severity", max((one.severity for one in incidents), key=lambda one: one.rank).value

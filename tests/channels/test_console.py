@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from notifier.domain.errors import SendError
 from notifier.domain.message import Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import DAY, HOUR, SECOND
+from notifier.wording import blocks, evidence
 from tests.channels.examples import AT, incident, message, several
 
 pytestmark = pytest.mark.anyio
@@ -27,18 +29,24 @@ async def test_a_block_is_printed_and_flushed() -> None:
     printed = stream.buffer.getvalue().decode()
     assert printed == (
         "\n"
-        "| [billing/production] errors (shop)\n"
-        "| New: TimeoutError: upstream timed out after 30s\n"
+        "| [billing/production] error: TimeoutError: upstream timed out after 30s (shop)\n"
+        "| error · New: TimeoutError: upstream timed out after 30s\n"
+        "| billing/production · 4,312 times, since 2026-11-22 04:00 UTC (1 h 1 min ago), last 05:00 UTC (1 min ago) · "
+        "nobody is on it yet\n"
         "|\n"
-        "| error · 4,312 times, since 2026-11-22 04:00 UTC, last 05:00 UTC\n"
+        "| Open incident 142: https://notifier.example.com/incidents/142\n"
+        "|\n"
+        '| Sent because a new incident opened; route: severity="critical" (notifier.yaml:12)\n'
+        "|\n"
         "| could not charge order 1842\n"
-        "| service: billing · environment: production · release: 1.4.2\n"
         "| at billing/tasks.py:88 in charge\n"
         "|    await gateway.charge(order)\n"
-        "| https://notifier.example.com/incidents/142\n"
+        "| called from billing/app.py:3 in main\n"
+        "|    run()\n"
+        "| release: 1.4.2\n"
+        "| context: order_id=1842\n"
         "|\n"
-        "| 4,311 further events were counted, not told one by one\n"
-        '| Sent because a new incident opened; route: severity="critical" (notifier.yaml:12)\n'
+        "| 4,311 repeats got no message of their own: they are in the counts above\n"
         "\n"
     )
 
@@ -85,24 +93,27 @@ def test_every_reason_has_its_words(reason: Reason) -> None:
     told = (Told(incident=incident(acknowledged_by="ann"), reason=reason),)
     story = wording.render(message(reason=reason, told=told))
     assert story.headline
-    assert any(line.startswith("Sent because") for line in story.asides)
+    assert story.why.startswith("Sent because")
 
 
 def test_several_are_counted_in_the_headline() -> None:
-    """With more than one incident the headline counts, and each entry has its own title."""
+    """With more than one incident the headline counts: what, where, how many, and the biggest of them."""
     story = wording.render(several(3))
-    assert story.headline == "3 new in billing/production"
-    assert story.titled
+    assert story.headline == (
+        "error · billing/production, 3 new: 12,936 events, 3 causes; biggest: TimeoutError in charge (4,312)"
+    )
+    assert story.several
 
 
 @pytest.mark.parametrize(
     ("newest", "words"),
-    [(AT, None), (AT + 59 * SECOND, None), (AT + HOUR, "last 06:00 UTC"), (AT + DAY, "last 2026-11-23 05:00 UTC"),
-     (10**18, f"last {10**18} ms")],
+    [(AT, None), (AT + 59 * SECOND, None), (AT + HOUR, "06:00 UTC (23 h ago)"),
+     (AT + DAY, "2026-11-23 05:00 UTC (just now)"), (10**18, f"{10**18} ms")],
 )  # fmt: skip
 def test_the_last_time_is_told_as_short_as_it_can_be(newest: int, words: str | None) -> None:
     """Not where the first says it, and without its day where that is the first one's."""
-    assert wording.last(incident(first_seen=AT, last_seen=newest)) == words
+    last = blocks.last(incident(first_seen=AT, last_seen=newest), AT + DAY)
+    assert (None if last is None else str(last)) == words
 
 
 @pytest.mark.parametrize(
@@ -120,7 +131,7 @@ def test_the_senders_message_is_shown_where_the_title_is_another(
     title: str, text: object, shown: str | None
 ) -> None:
     """What the application said stands below what the exception said, never twice."""
-    assert wording.said(incident(title=title, latest_event={"message": text})) == shown
+    assert evidence.said(incident(title=title, latest_event={"message": text})) == shown
 
 
 def test_an_incident_without_a_link_goes_by_its_number() -> None:
@@ -128,16 +139,15 @@ def test_an_incident_without_a_link_goes_by_its_number() -> None:
     told = [(Told(incident=incident(url=None, number=number), reason=Reason.OPENED),) for number in (142, 0)]
     shown = [console.payload(message(told=one)) for one in told]
     assert ["| incident 142\n" in text for text in shown] == [True, False]
-    assert ["incident" in str(slack.payload(message(told=one))["blocks"][:-1]) for one in told] == [
-        True,
-        False,
-    ]
+    slacks = [str(slack.payload(message(told=one))["blocks"][:-1]) for one in told]
+    assert ["incident" in text for text in slacks] == [True, False]
 
 
 def test_the_only_projects_name_is_no_news() -> None:
     """The subject names the project, but for the one that everybody starts with."""
-    assert wording.subject(message(project="shop")) == "[billing/production] errors (shop)"
-    assert wording.subject(message(project="default")) == "[billing/production] errors"
+    subject = "[billing/production] error: TimeoutError: upstream timed out after 30s"
+    assert wording.subject(message(project="shop")) == f"{subject} (shop)"
+    assert wording.subject(message(project="default")) == subject
 
 
 def test_a_message_without_incidents_still_says_what_it_is() -> None:
@@ -155,10 +165,12 @@ def test_a_message_without_incidents_still_says_what_it_is() -> None:
 def test_any_shape_of_event_can_be_told(event: object) -> None:
     """A sample's document is the sender's: odd shapes cost the frame, never the message."""
     told = (Told(incident=incident(latest_event=event), reason=Reason.OPENED),)
-    assert wording.render(message(told=told)).entries[0].title
+    assert wording.render(message(told=told)).blocks[0].title
 
 
-def test_times_are_shown_in_utc() -> None:
-    """The zone is named; an instant beyond the calendar is still shown."""
+def test_times_are_shown_by_the_readers_clock() -> None:
+    """The zone is named, by its offset where it has no name; an instant beyond the calendar is still shown."""
     assert wording.moment(AT) == "2026-11-22 05:00 UTC"
+    assert wording.moment(AT, ZoneInfo("Europe/Berlin")) == "2026-11-22 06:00 CET"
+    assert wording.moment(AT, ZoneInfo("America/Sao_Paulo")) == "2026-11-22 02:00 UTC-03"
     assert wording.moment(10**18) == f"{10**18} ms"

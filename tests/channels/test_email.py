@@ -11,10 +11,12 @@ from email import message_from_bytes, policy
 from html import unescape
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
 
+from notifier import wording
 from notifier.channels import email, http
 from notifier.channels.smtp import DEADLINE, QUIT, Session, answered
 from notifier.delivery import attempt
@@ -26,6 +28,7 @@ from notifier.domain.message import ActionLink, Message, Standing, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import MINUTE, SECOND
 from notifier.testing import SmtpServer, certificate
+from notifier.wording import RenderOptions
 from tests.channels.examples import AT, incident, message, several
 
 pytestmark = pytest.mark.anyio
@@ -65,8 +68,10 @@ async def test_a_mail_arrives_with_what_a_person_needs() -> None:
     assert mail.message["Message-ID"] == receipt.ref == "<0192f0d0aaaa@example.com>"
     assert mail.message["References"] == mail.message["In-Reply-To"] == "<thread-t-1@example.com>"
     assert mail.message["Auto-Submitted"] == "auto-generated"
-    assert mail.message["Subject"] == "[billing/production] errors (shop)"
-    assert mail.text.splitlines()[0] == "New: TimeoutError: upstream timed out after 30s"
+    assert mail.message["Subject"] == (
+        "[billing/production] error: TimeoutError: upstream timed out after 30s (shop)"
+    )
+    assert mail.text.splitlines()[0] == "error · New: TimeoutError: upstream timed out after 30s"
     for fact in (
         "4,312 times",
         "2026-11-22 04:00 UTC",
@@ -79,10 +84,16 @@ async def test_a_mail_arrives_with_what_a_person_needs() -> None:
 
 
 def test_the_subject_stays_when_the_state_changes() -> None:
-    """Mail clients thread by subject: opened and resolved share it."""
+    """Mail clients thread by subject: opened and resolved share that of their conversation, whoever is told of."""
+    opened = wording.converse(message(), None)
     mails = [
         mail_of(
-            message(reason=reason, id=reason.value, told=(Told(incident=incident(count=n), reason=reason),))
+            message(
+                reason=reason,
+                id=reason.value,
+                told=(Told(incident=incident(count=n, title=f"another {n}"), reason=reason),),
+                conversation=opened,
+            )
         )
         for n, reason in enumerate((Reason.OPENED, Reason.RESOLVED, Reason.REPEATED))
     ]
@@ -113,18 +124,132 @@ def own_group(**changes: Any) -> Message:
     return message(told=(told,), labels={"incident": told.incident.id}, reason=reason, project="default")
 
 
-def test_a_group_of_one_incident_goes_by_its_title() -> None:
-    """Nothing in the subject changes with its state, its severity or its count; its id says nothing to a person."""
-    subjects = {
-        str(mail_of(told)["Subject"])
-        for told in (
-            own_group(),
-            own_group(reason=Reason.ACKNOWLEDGED, state=State.ACKNOWLEDGED, actor="ann", count=7),
-            own_group(reason=Reason.SEVERITY_RAISED, severity=Severity.CRITICAL),
-            own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT + MINUTE, count=9_000),
-        )
-    }
-    assert subjects == {"[billing/production] TimeoutError: upstream timed out after 30s"}
+RAISED = own_group(reason=Reason.SEVERITY_RAISED, severity=Severity.CRITICAL)
+
+
+def conversations(*told: Message) -> list[Message]:
+    """The messages of one episode, each in the conversation that it opens or goes on with."""
+    said: list[Message] = []
+    for one in told:
+        before = said[-1].conversation if said else None
+        said.append(replace(one, conversation=wording.converse(one, before)))
+    return said
+
+
+def test_a_raise_to_critical_opens_a_conversation_that_refers_to_the_old_one() -> None:
+    """And what follows goes there, the end included; nothing else changes a subject."""
+    episode = conversations(
+        own_group(severity=Severity.WARNING),
+        own_group(reason=Reason.SEVERITY_RAISED, severity=Severity.ERROR),
+        own_group(reason=Reason.ACKNOWLEDGED, state=State.ACKNOWLEDGED, actor="ann", count=7),
+        RAISED,
+        own_group(reason=Reason.SEVERITY_RAISED, severity=Severity.CRITICAL, title="another"),
+        own_group(
+            reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT + MINUTE, severity=Severity.CRITICAL
+        ),
+    )
+    mails = [mail_of(told, Thread(id="t-1", ref="<first@example.com>")) for told in episode]
+    title = "TimeoutError: upstream timed out after 30s"
+    assert [str(mail["Subject"]) for mail in mails] == [
+        *[f"[billing/production] warning: {title}"] * 3,
+        *[f"[billing/production] critical: {title}"] * 3,
+    ]
+    assert {str(mail["References"]) for mail in mails[:3]} == {"<thread-t-1@example.com>"}
+    for mail in mails[3:]:
+        assert str(mail["References"]).split() == [
+            "<thread-t-1@example.com>", "<first@example.com>", "<thread-t-1-1@example.com>",
+        ]  # fmt: skip
+        assert str(mail["In-Reply-To"]) == "<thread-t-1-1@example.com>"
+
+
+def test_a_conversation_that_is_critical_from_its_start_stays_one() -> None:
+    """Nor does the end of what was critical open another one."""
+    over = own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT, severity=Severity.CRITICAL)
+    assert {
+        one.conversation.number
+        for one in conversations(RAISED, own_group(), RAISED, over)
+        if one.conversation
+    } == {0}
+    assert {one.conversation.number for one in conversations(own_group(), over) if one.conversation} == {0}
+
+
+@pytest.mark.parametrize(
+    ("told", "subject"),
+    [
+        (several(40), "[billing/production] error: TimeoutError: upstream timed out after 30s ... and 39 more (shop)"),
+        (message(labels={}), "[billing/production] error: TimeoutError: upstream timed out after 30s (shop)"),
+        (
+            replace(
+                message(project="default", told=(
+                    Told(incident=incident(labels={"service": "a"}), reason=Reason.OPENED),
+                    Told(incident=incident(labels={"service": "b"}, severity=Severity.CRITICAL, title="worse"),
+                         reason=Reason.OPENED),
+                )), labels={}, told=(
+                    Told(incident=incident(labels={"service": "b"}, severity=Severity.CRITICAL, title="worse"),
+                         reason=Reason.OPENED),
+                    Told(incident=incident(labels={"service": "a"}), reason=Reason.OPENED),
+                )),
+            "[production] critical: worse ... and 1 more",
+        ),
+        (
+            message(reason=Reason.DIGEST, note="9 events, 2 causes, 1 service; biggest: a (5), b (4)"),
+            "[notifier] error digest: 9 events, 2 causes, 1 service; biggest: a (5)",
+        ),
+        (
+            message(reason=Reason.SYSTEM, told=(Told(incident=incident(title="the disk is full"), reason=Reason.SYSTEM),)),
+            "[notifier] About notifier itself: the disk is full",
+        ),
+    ],
+    ids=range(5),
+)  # fmt: skip
+def test_a_subject_names_what_where_and_how_bad(told: Message, subject: str) -> None:
+    """Of several the worst, and how many there are besides; a digest's says what the digest says."""
+    assert str(mail_of(told)["Subject"]) == subject
+
+
+@pytest.mark.parametrize(
+    ("told", "importance"),
+    [(own_group(), "normal"), (RAISED, "high"), (own_group(severity=Severity.INFO), "low"),
+     (own_group(severity=Severity.CRITICAL, reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT), "normal")],
+    ids=range(4),
+)  # fmt: skip
+def test_headers_say_for_filters_what_the_text_says_for_people(told: Message, importance: str) -> None:
+    """Each by its own name, so that nobody has to filter by a subject."""
+    mail = mail_of(told)
+    assert mail["Importance"] == importance
+    assert mail["List-Id"] == "<production.billing.notifier.example.com>"
+    assert {name: str(mail[f"X-Notifier-{name}"]) for name in ("Service", "Environment", "Incident", "Project")} == {
+        "Service": "billing", "Environment": "production", "Incident": "142", "Project": "default",
+    }  # fmt: skip
+    assert mail["X-Notifier-Severity"] == told.told[0].incident.severity.value
+    assert mail["X-Notifier-Reason"] == told.reason.value
+
+
+def test_times_go_by_the_channels_zone() -> None:
+    """In the text and in the HTML."""
+    options = RenderOptions(zone=ZoneInfo("Europe/Berlin"))
+    where = {"sender": SENDER, "recipient": "ann@example.com", "thread": Thread(id="t-1")}
+    raw = email.payload(message(), **where, options=options)
+    mail: Any = message_from_bytes(raw, policy=policy.default)
+    for kind in ("plain", "html"):
+        assert "2026-11-22 05:00 CET" in mail.get_body((kind,)).get_content()
+
+
+@pytest.mark.parametrize("zone", ["", "Nowhere/City", "../etc/passwd", "Europe/Berlin\x00", "+02:00"])
+def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
+    """With the example of one, before anything is sent."""
+    options = {"smtp": {"host": "localhost"}, "from": "a@b.c", "to": "d@e.f", "time_zone": zone}
+    with pytest.raises(ValidationError):
+        email.EmailSettings.model_validate(options)
+
+
+def test_acknowledge_is_the_filled_button_and_nothing_leads_to_an_incident_that_does_not_exist() -> None:
+    """A page of commands is not what to do first."""
+    html = mail_of(replace(message(), actions=links_of("0192f0c1"))).get_body(("html",)).get_content()
+    filled = re.findall(r'<a href="([^"]*)"[^>]*background:[^>]*>([^<]*)</a>', html)
+    assert filled == [("https://notifier.example.com/actions/acknowledge-0192f0c1", "Acknowledge")]
+    itself = (Told(incident=incident(number=0), reason=Reason.TEST),)
+    assert "incidents/142" not in mail_of(message(reason=Reason.TEST, told=itself)).as_string()
 
 
 def test_the_references_stay_over_an_episode() -> None:
@@ -146,33 +271,34 @@ def test_the_references_stay_over_an_episode() -> None:
         (own_group(), "New: "),
         (
             own_group(reason=Reason.ACKNOWLEDGED, state=State.ACKNOWLEDGED, actor="ann"),
-            "Acknowledged by ann after 1m: ",
+            "Acknowledged by ann after 1 min: ",
         ),
         (
             own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT + 12 * MINUTE, actor="bo"),
-            "Resolved by bo after 12m: ",
+            "Resolved by bo after 12 min: ",
         ),
         (
             own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT + 90 * SECOND),
-            "Resolved after 1m: ",
+            "Resolved after 1 min: ",
         ),
         (own_group(reason=Reason.RESOLVED, state=State.RESOLVED, resolved_at=AT), "Resolved: "),
         (
             own_group(reason=Reason.ACKNOWLEDGED, state=State.RESOLVED, resolved_at=AT + MINUTE, actor="ann"),
-            "Acknowledged by ann after 1m, resolved after 1m: ",
+            "Acknowledged by ann after 1 min, resolved after 1 min: ",
         ),
         (own_group(reason=Reason.REOPENED, actor="cy"), "Reopened by cy: "),
         (own_group(reason=Reason.REOPENED), "Back again: "),
-        (own_group(reason=Reason.ESCALATED), "Escalated after 1m: "),
+        (own_group(reason=Reason.ESCALATED), "Escalated after 1 min: "),
         (own_group(reason=Reason.UNMUTED), "No longer muted: "),
         (own_group(state=State.ACKNOWLEDGED, acknowledged_by="ann"), "New, acknowledged by ann: "),
-        (own_group(state=State.RESOLVED, resolved_at=AT + MINUTE), "New, resolved after 1m: "),
+        (own_group(state=State.RESOLVED, resolved_at=AT + MINUTE), "New, resolved after 1 min: "),
     ],
     ids=str,
 )  # fmt: skip
 def test_the_first_line_is_the_state(told: Message, line: str) -> None:
     """Who did what after how long, in the text and in the HTML."""
-    assert first_lines(told) == (line + "TimeoutError: upstream timed out after 30s",) * 2
+    severity = told.told[0].incident.severity.value
+    assert first_lines(told) == (f"{severity} · {line}TimeoutError: upstream timed out after 30s",) * 2
 
 
 @pytest.mark.parametrize(
@@ -186,16 +312,18 @@ def test_the_first_line_is_the_state(told: Message, line: str) -> None:
         ((0, 0, 3), "Resolved: all 3 incidents"),
     ],
 )
-def test_the_first_line_of_several_is_their_standing(counts: tuple[int, int, int], line: str) -> None:
-    """The whole episode; what is told now follows. Where one is told, its own state comes first."""
+def test_the_second_line_is_how_the_whole_episode_stands(counts: tuple[int, int, int], line: str) -> None:
+    """The first says what is told now: of one incident its state, of several how many of what."""
     open_, acknowledged, resolved = counts
     episode = Standing(open=open_, acknowledged=acknowledged, resolved=resolved, events=9, incidents=())
     told = replace(several(2), standing=episode)
-    assert first_lines(told) == (line, line)
+    figures = "8,624 events, 2 causes; biggest: TimeoutError in charge (4,312)"
+    first = f"error · billing/production, 2 new: {figures}"
+    assert first_lines(told) == (first, first)
     text = mail_of(told).get_body(("plain",)).get_content()
-    assert text.splitlines()[1] == "2 new in billing/production"
+    assert text.splitlines()[1] == line
     one = mail_of(message(standing=episode)).get_body(("plain",)).get_content()
-    assert one.splitlines()[:2] == ["New: TimeoutError: upstream timed out after 30s", line]
+    assert one.splitlines()[:2] == ["error · New: TimeoutError: upstream timed out after 30s", line]
 
 
 def test_an_episode_of_one_has_no_standing_of_its_own() -> None:
@@ -208,9 +336,10 @@ def test_an_episode_of_one_has_no_standing_of_its_own() -> None:
 def test_a_note_stands_below_the_state_unless_it_is_the_news(reason: Reason) -> None:
     """Which silence ended comes second; which channel failed comes first."""
     note = "The silence of ann has ended: maintenance"
-    first = {Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST}
+    first = {Reason.FALLBACK, Reason.SYSTEM, Reason.TEST}
     for line in first_lines(message(reason=reason, told=several(1).told, note=note)):
         assert (line == note) == (reason in first)
+        assert (reason is Reason.DIGEST) == (line == f"Digest: {note}")
 
 
 def links_of(id_: str) -> tuple[ActionLink, ...]:
@@ -224,11 +353,12 @@ def test_every_incident_has_its_own_links() -> None:
     """Below it, as text and as HTML; and the mail says whose name they act in."""
     mail = mail_of(replace(several(2), actions=(*links_of("i-1"), *links_of("i-9"))))
     text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    block = text.split("\n\n")[2].splitlines()
-    assert block[-3:] == [
+    block = text.split("\n\n")[3].splitlines()
+    assert block[-4:] == [
         "Acknowledge: https://notifier.example.com/actions/acknowledge-i-1",
         "Snooze 4 h: https://notifier.example.com/actions/snooze-i-1",
         "Resolve: https://notifier.example.com/actions/resolve-i-1",
+        "Open incident 1: https://notifier.example.com/incidents/142",
     ]
     assert 'href="https://notifier.example.com/actions/snooze-i-1"' in html
     assert text.count("/actions/") == html.count("/actions/") == 3

@@ -17,10 +17,11 @@ from notifier.channels.slack import blocks
 from notifier.domain.delivery import Thread
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import ActionLink, Message, Origin, Standing, Told
+from notifier.domain.message import ActionLink, Conversation, Message, Origin, Standing, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR
-from tests.channels.examples import AT, incident, message, several
+from notifier.ingest.contract import Failure, Posted
+from tests.channels.examples import AT, EVENT, incident, message, several
 
 SENDER = email.parse_address("Notifier <notifier@example.com>")
 
@@ -74,6 +75,8 @@ OTHER: Mapping[str, Any] = {
     "previous_thread_id": "another",
     "standing": replace(STANDING, open=7),
     "possible_repeat": True,
+    "events": 70,
+    "conversation": Conversation(number=1, subject="another", severity=Severity.CRITICAL),
     "actions": (LINK,),
     "form": 1,
 }
@@ -83,7 +86,6 @@ _STORED = "says how the message was stored, nothing about the incident"
 _PEOPLE = "for people: a program reads the incidents"
 WAIVED: Mapping[str, Mapping[str, str]] = {
     "id": {"slack": _ITS_OWN, "console": _ITS_OWN},
-    "at": {"slack": "Slack shows its own time beside each message", "console": "a log has its own time"},
     "group": {"email": _ITS_OWN, "console": _ITS_OWN, "slack": _ITS_OWN},
     "labels": {"webhook": "each incident has its labels"},
     "project": {"webhook": "each incident has its project", "slack": "a Slack channel belongs to a team"},
@@ -94,6 +96,8 @@ WAIVED: Mapping[str, Mapping[str, str]] = {
         "slack": "the sender links the episode before by its reference",
     },
     "totals": {"webhook": "counted by who reads it: `incidents` and `truncated`"},
+    "events": {"webhook": "each incident has its count"},
+    "conversation": {"slack": "its root is edited instead", "webhook": "its thread_id stays"},
     "origin": {"webhook": _PEOPLE},
     "standing": {"webhook": "each incident has its state"},
     "possible_repeat": {"webhook": "the body is the same bytes on every retry"},
@@ -125,25 +129,140 @@ def test_what_a_message_is_about_is_said(kind: str, reason: Reason) -> None:
     assert "Delivery through x is dead" in KINDS[kind](told)
 
 
-SHOWN_OF_AN_INCIDENT: Mapping[str, Any] = {
+# The same of an incident and of its newest event: what another value is, and who does not show it.
+OF_AN_INCIDENT: Mapping[str, Any] = {
+    "id": "another",
+    "number": 7,
+    "project": "another",
+    "environment": "another",
+    "fingerprint": "another",
     "title": "another",
     "state": State.RESOLVED,
     "severity": Severity.CRITICAL,
-    "labels": {"service": "another"},
+    "labels": {"service": "billing", "environment": "production", "release": "1.4.2", "region": "eu-west-1"},
+    "varying": ("host",),
     "count": 7,
     "first_seen": AT - 2 * HOUR,
     "last_seen": AT + HOUR,
+    "acknowledged_by": "ann",
+    "resolved_at": AT + HOUR,
+    "previous_id": "another",
     "url": "https://notifier.example.com/incidents/7",
-    "latest_event": {"message": "another"},
+    "latest_event": None,
 }
+
+_PROGRAMS = "for programs: a person has the number, the link and the title"
+_OF_THE_MESSAGE = "the message has it"
+WAIVED_OF_AN_INCIDENT: Mapping[str, Mapping[str, str]] = {
+    "id": dict.fromkeys(("email", "slack", "console"), _PROGRAMS),
+    "fingerprint": dict.fromkeys(("email", "slack", "console"), _PROGRAMS),
+    "project": dict.fromkeys(("email", "slack", "console"), _OF_THE_MESSAGE),
+    "environment": dict.fromkeys(("email", "slack", "console"), "its label of that name"),
+    "previous_id": dict.fromkeys(("email", "slack", "console"), "`Back again` says it"),
+    "resolved_at": dict.fromkeys(("email", "slack", "console"), "of what is open there is none"),
+    "acknowledged_by": dict.fromkeys(("email", "slack", "console"), "of what is open there is nobody"),
+}
+
+FRAME = {
+    "file": "billing/tasks.py",
+    "function": "charge",
+    "line": 88,
+    "code": "await gateway.charge(order)",
+    "in_app": True,
+}
+EXCEPTION: Mapping[str, Any] = {
+    "type": "TimeoutError",
+    "module": "builtins",
+    "message": "upstream timed out after 30s\nDETAIL: three tries",
+    "frames": [{**FRAME, "function": "main"}, FRAME, {**FRAME, "in_app": False}],
+    "cause": {"type": "OSError", "message": "refused", "frames": [], "cause": None, "notes": []},
+    "notes": ["a note"],
+}
+OF_AN_EVENT: Mapping[str, Any] = {
+    "id": "another",
+    "timestamp": "2026-11-22T04:00:00Z",
+    "service": "another",
+    "environment": "another",
+    "release": "another",
+    "host": "another",
+    "severity": "critical",
+    "message": "another",
+    "exception": None,
+    "task": {"id": "t", "name": "another", "attempt": 1, "max_attempts": 3},
+    "labels": {"region": "another"},
+    "context": {"another": 1},
+    "trace_id": "another",
+    "fingerprint": ["another"],
+    "links": [{"title": "runbook", "url": "https://wiki.example.com/another"}],
+    "status": "resolved",
+}
+_OF_THE_INCIDENT = "the incident has it, over all of its events"
+WAIVED_OF_AN_EVENT: Mapping[str, str] = {
+    "id": "one of many that the incident counts",
+    "timestamp": "the incident says when the last came",
+    **dict.fromkeys(
+        ("service", "environment", "release", "host", "severity", "labels", "status"), _OF_THE_INCIDENT
+    ),
+    "task": "the label `task` of the incident",
+    "trace_id": _PROGRAMS,
+    "fingerprint": _PROGRAMS,
+}
+OF_AN_EXCEPTION: Mapping[str, Any] = {
+    "type": "another",
+    "module": "another",
+    "message": "upstream timed out after 30s\nDETAIL: another",
+    "frames": [{**FRAME, "function": "another"}],
+    "cause": {"type": "OSError", "message": "another", "frames": []},
+    "notes": ["another"],
+}
+WAIVED_OF_AN_EXCEPTION = {"type": "the title begins with it", "module": "the title has the type"}
+PEOPLE = sorted(set(KINDS) - {"webhook"})
+
+
+def told_of(**changes: Any) -> Message:
+    return message(told=(replace(TOLD, incident=incident(**changes)),))
+
+
+def told_with(**changes: Any) -> Message:
+    """With an event that says everything."""
+    return told_of(latest_event={**EVENT, "exception": EXCEPTION, **changes})
+
+
+def test_every_field_of_an_incident_and_of_an_event_is_asked() -> None:
+    """What the contract gains has to say here what becomes of it."""
+    assert OF_AN_INCIDENT.keys() == {field.name for field in fields(Incident)}
+    assert OF_AN_EVENT.keys() == set(Posted.__struct_fields__)
+    assert OF_AN_EXCEPTION.keys() == set(Failure.__struct_fields__)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("field", SHOWN_OF_AN_INCIDENT)
-def test_what_a_person_needs_of_an_incident_is_shown(kind: str, field: str) -> None:
-    """By every kind."""
-    shown: Incident = replace(incident(), **{field: SHOWN_OF_AN_INCIDENT[field]})
-    assert KINDS[kind](message(told=(replace(TOLD, incident=shown),))) != KINDS[kind](message())
+@pytest.mark.parametrize("field", OF_AN_INCIDENT)
+def test_a_field_of_an_incident_is_shown_or_waived(kind: str, field: str) -> None:
+    """By every kind; a program has them all."""
+    changed = KINDS[kind](told_of(**{field: OF_AN_INCIDENT[field]})) != KINDS[kind](told_of())
+    assert changed != (kind in WAIVED_OF_AN_INCIDENT.get(field, {}))
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+@pytest.mark.parametrize("field", OF_AN_EVENT)
+def test_a_field_of_an_event_reaches_people_or_is_waived(kind: str, field: str) -> None:
+    """Links, context, what was said, and the exception."""
+    changed = KINDS[kind](told_with(**{field: OF_AN_EVENT[field]})) != KINDS[kind](told_with())
+    assert changed != (field in WAIVED_OF_AN_EVENT)
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+@pytest.mark.parametrize("field", OF_AN_EXCEPTION)
+def test_a_field_of_an_exception_reaches_people_or_is_waived(kind: str, field: str) -> None:
+    """Its next lines, its own frames, its cause, its notes."""
+    another = told_with(exception={**EXCEPTION, field: OF_AN_EXCEPTION[field]})
+    assert (KINDS[kind](another) != KINDS[kind](told_with())) != (field in WAIVED_OF_AN_EXCEPTION)
+
+
+def test_a_program_has_the_whole_event() -> None:
+    """As it was posted, as long as it fits."""
+    body = json.loads(webhook.payload(told_with()))
+    assert body["data"]["incidents"][0]["latest_event"] == {**EVENT, "exception": EXCEPTION}
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"webhook"}))

@@ -32,8 +32,9 @@ from tests.channels.examples import EVENT, incident, message, several
 
 SENDER = email.parse_address("Notifier <notifier@example.com>")
 HEAD = [
-    "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
-    "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
+    "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "List-Id", "Importance",
+    "X-Notifier-Reason", "X-Notifier-Project", "X-Notifier-Severity", "X-Notifier-Service", "X-Notifier-Environment",
+    "X-Notifier-Incident", "Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
 ]  # fmt: skip
 URL = "https://notifier.example.com"
 
@@ -167,12 +168,19 @@ def check_mail(raw: bytes, told: Message) -> None:
     assert all(len(line) < 500 and re.fullmatch(rb"[\x20-\x7e]*[\x21-\x7e]", line) for line in head)
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)|\x00", raw)
     story = wording.render(told)
+    shown = told.told[0].incident
     for reader in (policy.default, policy.compat32, policy.SMTP):
         mail: Parsed = message_from_bytes(raw, policy=reader)
         assert mail.keys() == HEAD
         assert not mail.defects
         assert read(mail["Subject"], reader) == story.subject
         assert str(mail["To"]) == "ann@example.com"
+        assert re.fullmatch(r"<[a-z0-9.-]+\.notifier\.example\.com>", str(mail["List-Id"]))
+        for name, meant in (
+            ("Project", told.project),
+            ("Service", shown.labels.get("service") or shown.environment),
+        ):
+            assert read(mail[f"X-Notifier-{name}"], reader) == seen(meant)
         parts = mail.get_payload()
         assert isinstance(parts, list)
         assert [part.get_content_type() for part in mail.walk()] == [
@@ -182,6 +190,11 @@ def check_mail(raw: bytes, told: Message) -> None:
         assert plain == "\n".join(wording.lines(story)) + "\n"
         usual = message_from_bytes(email.payload(poisoned("x"), **WHERE), policy=reader)
         assert tags(html) <= tags(decoded(list(usual.walk())[2]))
+
+
+def seen(text: str) -> str:
+    """What a header says of a text."""
+    return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text[:400]).strip(" ") or "-"
 
 
 WHERE: dict[str, Any] = {"sender": SENDER, "recipient": "ann@example.com", "thread": Thread(id="t-1")}
@@ -260,12 +273,13 @@ def test_a_head_with_a_line_that_is_not_ours_is_refused(line: tuple[str, str]) -
 @settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
 def test_no_text_adds_a_mention_or_a_link_in_slack(make: Callable[[Message], Any], text: str) -> None:
-    """All that stands in angle brackets is the link to the incident."""
+    """All that stands in angle brackets is a date, the link to the incident, or the address of an event's link."""
     for told in (poisoned(text), poisoned(text, several(3))):
         shown = "".join(_texts(make(told)))
-        assert set(re.findall(r"<[^>]*>?", shown)) <= {
-            f"<{URL}/incidents/142|Open {name}>"
-            for name in ("incident 142", "notifier", "incident 1", "incident 2")
+        dates = r"<!date\^[0-9]{10}\^\{date_short_pretty\} \{time\}\|(2026-11-22 )?0[45]:00 UTC>"
+        assert set(re.findall(r"<[^>]*>?", re.sub(dates, "", shown))) <= {
+            f"<{URL}>",
+            *(f"<{URL}/incidents/142|Open incident {number}>" for number in (142, 1, 2)),
         }
         assert not re.search(r"&(?!amp;|lt;|gt;)", shown)
 
@@ -320,3 +334,45 @@ def test_no_text_commands_a_terminal(text: str) -> None:
         assert not re.search(
             "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069]", printed
         )
+
+
+MARKUP = (
+    "__init__",
+    "*args*",
+    "`rm -rf`",
+    ":fire:",
+    "~gone~",
+    "<!here>",
+    "@here",
+    "> quoted",
+    "&amp;",
+    "_a_ *b* `c`",
+)
+
+
+@pytest.mark.parametrize(
+    "make", [slack.payload, lambda told: blocks.root(told, blocks.Look(buttons=True)), blocks.reply]
+)
+@pytest.mark.parametrize("text", MARKUP)
+def test_text_is_no_markup_in_slack(make: Callable[[Message], Any], text: str) -> None:
+    """What an event says is plain text, without pictures for its colons; only code stands in a fence."""
+    for told in (poisoned(text), poisoned(text, several(3))):
+        body = make(told)
+        marked = "".join(
+            part["text"] for part in _parts(body["blocks"], "mrkdwn") if "```" not in part["text"]
+        )
+        assert blocks.escaped(text, 100) not in marked
+        plain = [part for part in _parts(body["blocks"], "plain_text") if part["text"]]
+        assert any(blocks.escaped(text, 100) in part["text"] for part in plain)
+        assert all(part["emoji"] is False for part in plain)
+
+
+def _parts(value: Any, kind: str) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if value.get("type") == kind:
+            yield value
+        for inner in value.values():
+            yield from _parts(inner, kind)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _parts(inner, kind)

@@ -69,12 +69,24 @@ async def test_an_episode_is_one_root_that_is_edited_and_a_thread(toolbox: Toolb
         [root] = server.roots
         taken, over = server.replies(root.ts)
     assert receipt.ref == REF
-    assert server.posted[0]["blocks"][0]["text"]["text"].startswith("Open: TimeoutError")
-    assert server.edited[0]["blocks"][0]["text"]["text"].startswith("Acknowledged by ann after 3m: Timeout")
-    assert root.document["blocks"][0]["text"]["text"].startswith("Resolved by bo after 12m: TimeoutError")
+    title = "TimeoutError: upstream timed out after 30s"
+    headers = [
+        body["blocks"][0]["text"]["text"] for body in (server.posted[0], server.edited[0], root.document)
+    ]
+    assert headers == [
+        f"\U0001f7e7 error · Open: {title}",
+        f"\U0001f7e7 error · Acknowledged by ann after 3 min: {title}",
+        f"\u2705 error · Resolved by bo after 12 min: {title}",
+    ]
     assert root.edits == 2
-    assert taken.text.startswith("Acknowledged by ann after 3m: TimeoutError")
-    assert over.text.startswith("Resolved by bo after 12m: TimeoutError")
+    link = "https://notifier.example.com/incidents/142"
+    assert (
+        taken.document["text"]
+        == f"[billing/production] error · Acknowledged by ann after 3 min: {title} {link}"
+    )
+    assert (
+        over.document["text"] == f"[billing/production] error · Resolved by bo after 12 min: {title} {link}"
+    )
     assert "4,312 times" in over.text
 
 
@@ -93,9 +105,17 @@ async def test_an_edit_shows_all_and_the_reply_what_is_new(toolbox: Toolbox) -> 
     standing = Standing(open=1, acknowledged=1, resolved=3, events=9, incidents=shown)
     made = message(reason=Reason.RESOLVED, told=told, totals={"resolved": 1}, standing=standing)
     root, said = slack.root(made, slack.Look()), slack.reply(made)
-    assert root["text"] == "5 incidents: 1 open, 1 acknowledged, 3 resolved in billing/production"
+    assert root["text"] == (
+        "error · billing/production, 1 open, 1 acknowledged, 3 resolved: 9 events, 5 causes; "
+        "biggest: TimeoutError in charge (4,312) https://notifier.example.com/incidents/142"
+    )
     text = json.dumps(root["blocks"], ensure_ascii=False)
-    for fact in ("Open: open one", "Acknowledged by ann: ack", "Resolved by bo after 1h", "2 more incidents"):
+    for fact in (
+        "Open: open one",
+        "Acknowledged by ann: ack",
+        "Resolved by bo after 1 h",
+        "2 more incidents",
+    ):
         assert fact in text
     assert "resolved one" in json.dumps(said)
     assert "open one" not in json.dumps(said)
@@ -226,7 +246,7 @@ async def test_a_retry_repeats_the_edit_and_nothing_else(toolbox: Toolbox, faili
         [root] = server.roots
         assert len(server.replies(root.ts)) == 1
     assert (caught.value.outcome, caught.value.retry_after) == (Outcome.THROTTLED, 2_000)
-    assert "Resolved after 12m" in root.text
+    assert "Resolved after 12 min" in root.text
 
 
 def _updated() -> Answer:
@@ -324,4 +344,4 @@ async def test_what_is_about_no_group_has_no_buttons(toolbox: Toolbox, reason: R
 def test_a_message_of_before_shows_what_it_tells() -> None:
     """Stored without a standing, it is drawn from what it tells, with how many more there are."""
     old = message(told=(Told(incident=OVER, reason=Reason.RESOLVED),), more=2, at=AT + HOUR)
-    assert slack.root(old, slack.Look())["text"].startswith("3 incidents in billing/production")
+    assert slack.root(old, slack.Look())["text"].startswith("error · billing/production: 3 causes; biggest: ")

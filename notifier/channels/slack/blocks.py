@@ -6,7 +6,6 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,7 +44,6 @@ _OVER = "\u2705"
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _URL = 3_000
-_MARKUP = re.compile(r"[*_~`:|]+")
 _SPANS = {
     Span.HALF_HOUR: "30 minutes",
     Span.HOUR: "1 hour",
@@ -228,9 +226,9 @@ def _below(told: RenderedMessage) -> Iterator[Block]:
                 yield _facts([_words(told.scope, 200), _span(one)], one.owner, _open(one, 700))
     if told.note is not None and not told.note_first:
         yield _plain(told.note, PART)
-    links = [_link(one) for one in told.links]
+    links = [part for one in told.links for part in _link(one)]
     if links:
-        yield SectionBlock(text=_markdown(" · ".join(links)))
+        yield ContextBlock(elements=links)
     if told.labels:
         yield _plain_small(_pairs(told.labels))
 
@@ -310,17 +308,12 @@ def _markdown(text: str) -> MarkdownTextObject:
     return MarkdownTextObject(text=text, verbatim=True)
 
 
-def _tame(text: str, limit: int) -> str:
-    """Text between markup: what Slack would read as markup becomes a space."""
-    return escaped(" ".join(_MARKUP.sub(" ", text).split()), limit)
-
-
-def _link(one: Link) -> str:
-    return (
-        f"<{_url(one.url, 1_200)}|{_tame(one.label, 130) or 'link'}>"
-        if _url(one.url, 1_200)
-        else _tame(one.label, 130)
-    )
+def _link(one: Link) -> Iterator[TextObject]:
+    """A sender's link: its title is text, and only the address is markup."""
+    url = _url(one.url, 1_200)
+    if url:
+        yield _words(f"{one.title}:", 100)
+        yield _markdown(f"<{url}>")
 
 
 def _open(one: IncidentBlock, longest: int) -> str | None:

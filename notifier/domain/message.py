@@ -211,9 +211,10 @@ def by_weight(told: Iterable[Told]) -> tuple[Told, ...]:
     return tuple(sorted(told, key=lambda one: weight(one.incident)))
 
 
-def weight(incident: Incident) -> tuple[bool, int, int]:
-    """What an incident is sorted by: the weightiest has the least."""
-    return (incident.state is State.RESOLVED, -incident.severity.rank, -incident.count)
+def weight(incident: Incident) -> tuple[bool, int, int, bool]:
+    """What an incident is sorted by: the weightiest has the least, and of equals what nobody has."""
+    state = incident.state
+    return (state is State.RESOLVED, -incident.severity.rank, -incident.count, state is not State.OPEN)
 
 
 def leading(reasons: Mapping[str, int] | set[Reason]) -> Reason | None:

@@ -41,7 +41,7 @@ def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, 
 
 
 def storm(*, events: int, causes: int, services: int, biggest: Sequence[tuple[str, int]]) -> str:
-    """`2,000 events, 40 causes, 3 services; biggest: TimeoutError: 30s (222), ...`."""
+    """`2,000 events, 40 causes, 3 services; biggest: TimeoutError: 30s (×222), ...`."""
     head = ", ".join((counted(events, "event"), counted(causes, "cause"), counted(services, "service")))
-    first = ", ".join(f"{plain(title, BIGGEST_TITLE)} ({number(n)})" for title, n in biggest)
+    first = ", ".join(f"{plain(title, BIGGEST_TITLE)} (×{number(n)})" for title, n in biggest)
     return f"{head}; biggest: {first}" if first else head

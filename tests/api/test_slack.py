@@ -157,7 +157,9 @@ async def test_resolve_leaves_nothing_but_a_link(room: Room) -> None:
     assert await room.states() == ["resolved"]
     await room.desk.world.alert(0)
     await room.deliver()
-    assert room.slack.messages[ts].text.startswith("[billing/production] Resolved by ann (UANN)")
+    assert room.slack.messages[ts].text.startswith(
+        "[billing/production] critical \u00b7 Resolved by ann (UANN)"
+    )
     assert list(room.slack.messages[ts].buttons) == ["open"]
 
 

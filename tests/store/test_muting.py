@@ -283,7 +283,7 @@ async def test_each_step_fires_once_and_those_who_are_due_share_a_message(bench:
     assert await told(bench) == ["escalated"]
     (job,) = (await bench.claim()).jobs
     assert len(job.message.told) == 2
-    assert job.message.note == "Escalated: after 15m it is open, and nobody has acknowledged it."
+    assert job.message.note == "Escalated: it has been open for 15 min, and nobody has acknowledged it."
     assert job.message.origin is not None
     assert job.message.origin.line == "notifier.yaml:7"
     await bench.deliver(job, "ref")

@@ -97,7 +97,7 @@ async def test_a_slack_message_is_drawn_as_its_text() -> None:
     """The header stands out, fields share a line, and neither marks nor entities are left."""
     text = drawn(read_slack(post(told=message().told), ts="1.0"))
     assert "New: TimeoutError: upstream timed out after 30s" in text
-    assert "service: billing \u00b7 environment: production" in text
+    assert "release 1.4.2" in text
     assert "*" not in text
     escaped = read_slack({"text": "a &lt;b&gt; &amp; *c* `d` <https://e.example|f>"}, ts="1.0")
     assert "a <b> & c d f (https://e.example)" in drawn(escaped)

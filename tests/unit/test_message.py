@@ -86,15 +86,15 @@ def test_the_leading_reason_is_the_first_in_order() -> None:
 
 
 def test_the_newer_message_carries_the_older_one() -> None:
-    """Each incident once, as it is now, for the first of its reasons; what only the older knew follows."""
+    """Each incident once, as it is now, for the first of its reasons; what is over comes last."""
     older = message(Reason.OPENED, told(1, Reason.OPENED), told(2, Reason.OPENED), suppressed=4)
     newer = message(Reason.RESOLVED, told(1, Reason.RESOLVED, state=State.RESOLVED, count=9), suppressed=5)
     both = union(older, newer)
     assert [(one.incident.number, one.incident.state, one.reason) for one in both.told] == [
-        (1, State.RESOLVED, Reason.OPENED),
         (2, State.OPEN, Reason.OPENED),
+        (1, State.RESOLVED, Reason.OPENED),
     ]
-    assert both.told[0].incident.count == 9
+    assert both.told[1].incident.count == 9
     assert (both.reason, both.suppressed, both.more) == (Reason.OPENED, 9, 0)
     assert both.totals == {"opened": 2, "resolved": 1}
     assert (both.id, both.at) == (newer.id, newer.at)

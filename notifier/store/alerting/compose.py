@@ -17,9 +17,9 @@ from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant
 from notifier.policy import flapping
 from notifier.store import silences
-from notifier.store.alerting.episode import Episode, converse
+from notifier.store.alerting.episode import Episode, converse, standing_counts, standing_first
 from notifier.store.alerting.plan import NOBODY, Plan
-from notifier.store.alerting.statements import snapshots, standing_counts, standing_first
+from notifier.store.alerting.statements import snapshots
 from notifier.store.board import incident_of
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
@@ -76,10 +76,11 @@ def message(
     return replace(composed, conversation=conversation)
 
 
-def _weight(one: Telling) -> tuple[bool, int, int, int]:
+def _weight(one: Telling) -> tuple[bool, int, int, bool, int]:
     """The order in which incidents are told; of equal weight, the first that opened."""
-    over = one.row.state == State.RESOLVED.value
-    return (over, -Severity(one.row.severity).rank, -one.row.count, one.row.number)
+    row, state = one.row, State(one.row.state)
+    rank = Severity(row.severity).rank
+    return (state is State.RESOLVED, -rank, -row.count, state is not State.OPEN, row.number)
 
 
 def _told(tx: Tx, plan: Plan, shown: Sequence[Telling]) -> tuple[Told, ...]:

@@ -8,12 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
 from notifier.domain.message import Conversation
 from notifier.domain.time import Instant
+from notifier.store.board import with_latest
 from notifier.store.compiled import update
-from notifier.store.database import Tx
+from notifier.store.database import Dialect, Tx
 from notifier.store.rows import text
-from notifier.store.schema import groups
+from notifier.store.schema import OPEN, Big, groups, incidents, members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +45,42 @@ def converse(tx: Tx, group: str, episode: Episode, conversation: Conversation) -
     """Keep the conversation that a message has opened."""
     if conversation != episode.conversation:
         update(tx, groups, {"id": group}, {"conversation": text(conversation.as_json())})
+
+
+def standing_counts(_dialect: Dialect) -> sa.ClauseElement:
+    """How many of a group's incidents that were told of in this episode stand where."""
+    return (
+        sa.select(
+            incidents.c.state,
+            sa.func.count().label("n"),
+            sa.cast(sa.func.sum(incidents.c.count), Big).label("events"),
+        )
+        .join(members, incidents.c.number == members.c.incident)
+        .where(*_of_episode())
+        .group_by(incidents.c.state)
+    )
+
+
+def standing_first(_dialect: Dialect) -> sa.ClauseElement:
+    """Those to show first: what is not resolved, then the most severe, then what has the most events."""
+    severity = sa.case({one.value: one.rank for one in Severity}, value=incidents.c.severity, else_=0)
+    return (
+        with_latest()
+        .join(members, incidents.c.number == members.c.incident)
+        .where(*_of_episode())
+        .order_by(
+            sa.case((incidents.c.closed == OPEN, 0), else_=1),
+            severity.desc(),
+            incidents.c.count.desc(),
+            sa.case((incidents.c.state == State.OPEN.value, 0), else_=1),
+            incidents.c.number,
+        )
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def _of_episode() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        members.c.group_id == sa.bindparam("group", type_=sa.Text()),
+        members.c.told_at >= sa.bindparam("since", type_=Big),
+    )

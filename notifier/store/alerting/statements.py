@@ -119,44 +119,6 @@ def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
     return _members_now(members.c.escalate_at <= _now())
 
 
-def standing_counts(_dialect: Dialect) -> sa.ClauseElement:
-    """How many of a group's incidents that were told of in this episode stand where."""
-    return (
-        sa.select(
-            incidents.c.state,
-            sa.func.count().label("n"),
-            sa.cast(sa.func.sum(incidents.c.count), Big).label("events"),
-        )
-        .join(members, incidents.c.number == members.c.incident)
-        .where(*_of_episode())
-        .group_by(incidents.c.state)
-    )
-
-
-def standing_first(_dialect: Dialect) -> sa.ClauseElement:
-    """Those to show first: what is not resolved, then the most severe, then what has the most events."""
-    severity = sa.case({one.value: one.rank for one in Severity}, value=incidents.c.severity, else_=0)
-    return (
-        with_latest()
-        .join(members, incidents.c.number == members.c.incident)
-        .where(*_of_episode())
-        .order_by(
-            sa.case((incidents.c.closed == OPEN, 0), else_=1),
-            severity.desc(),
-            incidents.c.count.desc(),
-            incidents.c.number,
-        )
-        .limit(sa.bindparam("most", type_=sa.Integer()))
-    )
-
-
-def _of_episode() -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        members.c.group_id == sa.bindparam("group", type_=Text),
-        members.c.told_at >= sa.bindparam("since", type_=Big),
-    )
-
-
 def recent_counts(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.select(tallies.c.incident, sa.cast(sa.func.sum(tallies.c.n), Big).label("n"))

@@ -31,15 +31,13 @@ def episode(message: Message, options: RenderOptions | None = None) -> RenderedM
     rendered = messages.render(whole, options)
     shown = [*rendered.blocks, *rendered.brief]
     named = [replace(each, state=stands) for each, stands in zip(shown, states, strict=True)]
-    headline = _headline(whole, states, total)
     return replace(
         rendered,
-        headline=headline,
+        headline=_headline(whole, states, total),
         blocks=tuple(named[: messages.FULL]),
         brief=tuple(named[messages.FULL :]),
         standing=None,
         several=total != 1,
-        summary=headline if total != 1 else plain(f"[{rendered.scope}] {headline}", 300),
     )
 
 
@@ -69,14 +67,12 @@ def _total(message: Message) -> int:
 
 
 def _headline(message: Message, states: list[str], total: int) -> str:
-    severity = messages.worst(message)
-    bad = f"{severity} · " if severity else ""
     if total == 1 and message.told:
-        return plain(f"{bad}{states[0]}: {message.told[0].incident.title}")
+        return plain(f"{states[0]}: {message.told[0].incident.title}")
     counts = _counts(message)
     figures = messages.figures(message) if message.told else f"{number(total)} incidents"
     where = subjects.scope(message)
-    return plain(f"{bad}{where}{', ' if counts else ''}{counts}: {figures}")
+    return plain(f"{where}{', ' if counts else ''}{counts}: {figures}")
 
 
 def _counts(message: Message) -> str:

@@ -39,8 +39,7 @@ class RenderedMessage:
     `severity` is the worst of what is not over, empty where there is no incident. `standing` is the state of the whole
     episode, where it is of more than one. `since` is when the first of it was seen, `owner` who is on it. `note_first`
     says that the message is about its note. `links` are the senders', `labels` what all incidents have alike. `blocks`
-    are told in full, `brief` in a line each, and `more` are numbers. `footer` are the closing lines. `summary` is the
-    whole in one line, for a phone.
+    are told in full, `brief` in a line each, and `more` are numbers. `footer` are the closing lines.
     """
 
     scope: str
@@ -61,12 +60,24 @@ class RenderedMessage:
     more: str | None
     several: bool
     footer: tuple[str, ...]
-    summary: str
     url: str | None
 
     @property
+    def marked(self) -> str:
+        """The headline behind how bad it is, for a channel without subjects."""
+        return f"{self.severity} · {self.headline}" if self.severity else self.headline
+
+    @property
+    def summary(self) -> str:
+        """The whole in one line, for a phone."""
+        return self.marked if self.several or not self.blocks else plain(f"[{self.scope}] {self.marked}", 300)
+
+    @property
     def heading(self) -> tuple[str, ...]:
-        return (self.headline,) if self.standing is None else (self.headline, self.standing)
+        """The first lines below a subject: of one incident its state comes first, for the subject never says it."""
+        alone = self.severity and not self.several
+        first = f"{self.headline} · {self.severity} in {self.scope}" if alone else self.marked
+        return (first,) if self.standing is None else (first, self.standing)
 
 
 def render(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
@@ -96,25 +107,22 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         more=f"and {counted(message.more, 'more incident')}" if message.more else None,
         several=several,
         footer=footer(message),
-        summary=first if several or not message.told else plain(f"[{subjects.scope(message)}] {first}", 300),
         url=next((one.url for one in shown if one.url), None),
     )
 
 
 def headline(message: Message, zone: tzinfo = UTC) -> str:
-    """How bad, and the one incident with its state, or how many of what where: the whole in a line."""
-    severity = worst(message)
-    bad = f"{severity} · " if severity else ""
+    """The one incident with its state, or how many of what where; how bad it is stands before it or behind it."""
     if message.reason is Reason.DIGEST and message.note:
-        return plain(f"{bad}Digest: {subjects.figures(message.note)}", NOTE)
+        return plain(f"Digest: {subjects.figures(message.note)}", NOTE)
     if not message.told:
-        return plain(f"{bad}{REASONS[message.reason]}: {subjects.scope(message)}")
+        return plain(f"{REASONS[message.reason]}: {subjects.scope(message)}")
     if len(message.told) + message.more == 1:
         told = message.told[0]
-        return plain(f"{bad}{state(told, message.at, zone)}: {told.incident.title}", 2 * TITLE)
+        return plain(f"{state(told, message.at, zone)}: {told.incident.title}", 2 * TITLE)
     counts = by_reason(message.totals)
     where = f"{subjects.scope(message)}, {counts}" if counts else subjects.scope(message)
-    return plain(f"{bad}{where}: {figures(message)}", 2 * TITLE)
+    return plain(f"{where}: {figures(message)}", 2 * TITLE)
 
 
 def figures(message: Message) -> str:

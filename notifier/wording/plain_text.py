@@ -50,13 +50,13 @@ def brief_line(one: IncidentBlock) -> str:
 
 
 def _facts(told: RenderedMessage) -> list[str]:
-    """Where, since when, how often and who is on it; of several since when alone, for their standing says the rest."""
+    """How often, since when and who is on it; of several since when alone, for their standing says the rest."""
     if told.several:
         return [] if told.since is None else [_joined([f"since {told.since}", told.owner])]
     if not told.blocks or told.blocks[0].name is None:
         return []
     one = told.blocks[0]
-    return [_joined([told.scope, one.span, one.owner])]
+    return [_joined([one.span, one.owner])]
 
 
 def _acts(one: IncidentBlock) -> list[str]:

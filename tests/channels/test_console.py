@@ -30,8 +30,8 @@ async def test_a_block_is_printed_and_flushed() -> None:
     assert printed == (
         "\n"
         "| [billing/production] error: TimeoutError: upstream timed out after 30s (shop)\n"
-        "| error · New: TimeoutError: upstream timed out after 30s\n"
-        "| billing/production · 4,312 times, since 2026-11-22 04:00 UTC (1 h 1 min ago), last 05:00 UTC (1 min ago) · "
+        "| New: TimeoutError: upstream timed out after 30s · error in billing/production\n"
+        "| 4,312 times, since 2026-11-22 04:00 UTC (1 h 1 min ago), last 05:00 UTC (1 min ago) · "
         "nobody is on it yet\n"
         "|\n"
         "| Open incident 142: https://notifier.example.com/incidents/142\n"
@@ -99,7 +99,7 @@ def test_every_reason_has_its_words(reason: Reason) -> None:
 def test_several_are_counted_in_the_headline() -> None:
     """With more than one incident the headline counts: what, where, how many, and the biggest of them."""
     story = wording.render(several(3))
-    assert story.headline == (
+    assert story.marked == (
         "error · billing/production, 3 new: 12,936 events, 3 causes; biggest: TimeoutError in charge (4,312)"
     )
     assert story.several

@@ -71,7 +71,9 @@ async def test_a_mail_arrives_with_what_a_person_needs() -> None:
     assert mail.message["Subject"] == (
         "[billing/production] error: TimeoutError: upstream timed out after 30s (shop)"
     )
-    assert mail.text.splitlines()[0] == "error · New: TimeoutError: upstream timed out after 30s"
+    assert mail.text.splitlines()[0] == (
+        "New: TimeoutError: upstream timed out after 30s · error in billing/production"
+    )
     for fact in (
         "4,312 times",
         "2026-11-22 04:00 UTC",
@@ -298,7 +300,8 @@ def test_the_references_stay_over_an_episode() -> None:
 def test_the_first_line_is_the_state(told: Message, line: str) -> None:
     """Who did what after how long, in the text and in the HTML."""
     severity = told.told[0].incident.severity.value
-    assert first_lines(told) == (f"{severity} · {line}TimeoutError: upstream timed out after 30s",) * 2
+    title = "TimeoutError: upstream timed out after 30s"
+    assert first_lines(told) == (f"{line}{title} · {severity} in billing/production",) * 2
 
 
 @pytest.mark.parametrize(
@@ -323,7 +326,10 @@ def test_the_second_line_is_how_the_whole_episode_stands(counts: tuple[int, int,
     text = mail_of(told).get_body(("plain",)).get_content()
     assert text.splitlines()[1] == line
     one = mail_of(message(standing=episode)).get_body(("plain",)).get_content()
-    assert one.splitlines()[:2] == ["error · New: TimeoutError: upstream timed out after 30s", line]
+    assert one.splitlines()[:2] == [
+        "New: TimeoutError: upstream timed out after 30s · error in billing/production",
+        line,
+    ]
 
 
 def test_an_episode_of_one_has_no_standing_of_its_own() -> None:

@@ -109,7 +109,7 @@ def _changes(told: RenderedMessage) -> Iterator[Block]:
         yield _plain(told.note, PART)
     shown = [*told.blocks, *told.brief]
     if not shown:
-        yield _plain(told.headline, 600)
+        yield _plain(told.marked, 600)
     for one in shown:
         yield _plain(f"{_sign(one)} {one.state}: {one.title}", 320)
         yield _facts([_span(one)], None, _open(one, 700))
@@ -199,9 +199,9 @@ def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
     if told.note is not None and told.note_first:
         yield _plain(told.note, PART)
     sign = _OVER if told.resolved else _SIGNS.get(told.severity, "")
-    yield HeaderBlock(text=_words(f"{sign} {told.headline}".strip(), HEADER))
-    if len(told.headline) > HEADER - 3:
-        yield _plain(told.headline, 600)
+    yield HeaderBlock(text=_words(f"{sign} {told.marked}".strip(), HEADER))
+    if len(told.marked) > HEADER - 3:
+        yield _plain(told.marked, 600)
     yield from _below(told)
     yield from acts
     for one in told.blocks:

@@ -149,9 +149,10 @@ def footer(message: Message) -> tuple[str, ...]:
     """What was not told one by one, whether it may be a repeat, and whose name the links act in."""
     lines: list[str] = []
     if message.suppressed:
-        own, are = ("its", "it is") if message.suppressed == 1 else ("their", "they are")
-        repeats = counted(message.suppressed, "repeat")
-        lines.append(f"{repeats} got no message of {own} own: {are} in the counts above")
+        one = message.suppressed == 1
+        events = f"{counted(message.suppressed, 'further event')} {'was' if one else 'were'} counted"
+        without = "a message of its own" if one else "messages of their own"
+        lines.append(f"{events} in the numbers above, without {without}")
     if message.actions:
         lines.append("The links that act ask first, then act in your name, once: do not forward them")
     if message.possible_repeat:

@@ -192,7 +192,7 @@ def causes() -> list[Told]:
 
 
 def group() -> Incident:
-    """An exception group as the client sends it: twelve frames, the first of the group as its cause, the others noted."""
+    """An exception group as the client sends it: twelve frames, the first as the cause, the others in notes."""
     failed = {
         "type": "ValidationError",
         "message": "2 validation errors for Order\nprice\n  Input should be a valid number, got a string\n"
@@ -247,8 +247,9 @@ def digest() -> Message:
 
 def system() -> Message:
     note = (
-        "The new configuration has 2 problems, and the old one (7f3a9c) goes on. notifier.yaml:12:9: channels.team-mail: "
-        "smtp.host: is missing; notifier.yaml:31:5: route.routes[2].channels: there is no channel oncal, did you mean oncall?"
+        "The new configuration has 2 problems, and the old one (7f3a9c) goes on. notifier.yaml:12:9: "
+        "channels.team-mail: smtp.host: is missing; notifier.yaml:31:5: route.routes[2].channels: there is no channel "
+        "oncal, did you mean oncall?"
     )
     return own_message(
         reason=Reason.SYSTEM,

@@ -46,7 +46,7 @@ async def test_a_block_is_printed_and_flushed() -> None:
         "| release: 1.4.2\n"
         "| context: order_id=1842\n"
         "|\n"
-        "| 4,311 repeats got no message of their own: they are in the counts above\n"
+        "| 4,311 further events were counted in the numbers above, without messages of their own\n"
         "\n"
     )
 

@@ -198,7 +198,10 @@ def test_a_conversation_that_is_critical_from_its_start_stays_one() -> None:
             "[notifier] error digest: 9 events, 2 causes, 1 service; biggest: a (5)",
         ),
         (
-            message(reason=Reason.SYSTEM, told=(Told(incident=incident(title="the disk is full"), reason=Reason.SYSTEM),)),
+            message(
+                reason=Reason.SYSTEM,
+                told=(Told(incident=incident(title="the disk is full"), reason=Reason.SYSTEM),),
+            ),
             "[notifier] About notifier itself: the disk is full",
         ),
     ],
@@ -230,7 +233,7 @@ def test_headers_say_for_filters_what_the_text_says_for_people(told: Message, im
 def test_times_go_by_the_channels_zone() -> None:
     """In the text and in the HTML."""
     options = RenderOptions(zone=ZoneInfo("Europe/Berlin"))
-    where = {"sender": SENDER, "recipient": "ann@example.com", "thread": Thread(id="t-1")}
+    where: dict[str, Any] = {"sender": SENDER, "recipient": "ann@example.com", "thread": Thread(id="t-1")}
     raw = email.payload(message(), **where, options=options)
     mail: Any = message_from_bytes(raw, policy=policy.default)
     for kind in ("plain", "html"):

@@ -89,6 +89,6 @@ def test_every_receivers_limits_are_kept(situation: str) -> None:
     told = SITUATIONS[situation]
     for body in (blocks.payload(told, LOOK), blocks.root(told, LOOK), blocks.reply(told, LOOK)):
         assert slack_complaint(body) is None
-    body = webhook.payload(told)
-    assert len(body) < webhook.CAP
-    jsonschema_rs.validator_for(webhook.schema()).validate(json.loads(body))
+    posted = webhook.payload(told)
+    assert len(posted) < webhook.CAP
+    jsonschema_rs.validator_for(webhook.schema()).validate(json.loads(posted))

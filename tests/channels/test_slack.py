@@ -37,7 +37,7 @@ async def test_a_message_says_what_a_person_needs() -> None:
     )
     for fact in (
         "error", "TimeoutError", "billing", "production", "1.4.2", "2026-11-22 04:00 UTC", "4,312 times",
-        "billing/tasks.py:88 in charge", "incidents/142", "notifier.yaml:12", "4,311 repeats",
+        "billing/tasks.py:88 in charge", "incidents/142", "notifier.yaml:12", "4,311 further events",
         "Possible repeat", "2 more incidents", "Test note", "order_id 1842", "nobody is on it yet",
     ):  # fmt: skip
         assert fact in text

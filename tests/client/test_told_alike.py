@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from notifier.wording import top_frame
 from notifier.client import MemoryTransport, Notifier
 from notifier.domain.event import Event
 from notifier.ingest.normalize import Accepted, Normalizer
+from notifier.wording import top_frame
 
 NOW = 1_764_000_000_000
 

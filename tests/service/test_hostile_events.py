@@ -75,5 +75,7 @@ def test_no_field_of_an_event_writes_a_mail(tmp_path: Path, text: str) -> None:
         assert [part.get_content_type() for part in mail.message.walk()] == [
             "multipart/alternative", "text/plain", "text/html",
         ]  # fmt: skip
-        assert "<a href" not in mail.html
+        # Of an event's own a link alone, and nothing else of what it says, can be pressed.
+        assert set(re.findall(r'href="([^"]*)"', mail.html)) <= {"https://wiki.example.com"}
+        assert mail.html.count("<a ") == mail.html.count(' href="')
         assert not re.search(rb"\r(?!\n)|(?<!\r)\n|\x00", mail.raw)

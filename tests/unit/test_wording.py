@@ -99,7 +99,7 @@ def test_links_are_told_once_and_first_of_all() -> None:
 def test_odd_documents_cost_their_part_alone(links: object, notes: object) -> None:
     """A stored event is the sender's: nothing of its shape is taken for granted."""
     exception = {
-        "type": 7,
+        "type": "E",
         "message": ["x"],
         "notes": notes,
         "frames": {"a": 1},

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
-from notifier.domain.time import Instant, parse_rfc3339, rfc3339
+from notifier.domain.time import Instant, parse_rfc3339
 from notifier.store.audit import Entry
 from notifier.store.board import DecidedBy, Decision, Facts
+from notifier.wording import beside
 
 _TOLD: Mapping[Reason, str] = {
     Reason.OPENED: "it was new",
@@ -132,6 +133,4 @@ def between(first: Instant, last: Instant) -> str:
 
 def clock(at: Instant, *, near: Instant) -> str:
     """`09:00 UTC`, with its date where that is another day than `near`'s."""
-    text = rfc3339(at)
-    day, time = text[:10], text[11:16]
-    return f"{time} UTC" if rfc3339(near)[:10] == day else f"{day} {time} UTC"
+    return beside(at, at, day_of=near).text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from email.headerregistry import Address
 from functools import cache
@@ -24,7 +23,7 @@ from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
 from notifier.wording import RenderOptions
 
-__all__ = ["KIND", "EmailChannel", "EmailSettings", "SmtpSettings", "message_id", "parse_address", "payload"]
+__all__ = ["KIND", "EmailChannel", "EmailSettings", "SmtpSettings", "parse_address", "payload"]
 
 
 def _address(text: str) -> str:

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from notifier.client import routes
+
 if TYPE_CHECKING:
     from notifier.client.execution import Attempt
 
@@ -44,14 +46,24 @@ def known(error: BaseException | None) -> Mapping[str, object]:
     return {**here, **carried} if isinstance(carried, dict) else here
 
 
+def unit() -> object:
+    """What the work at hand is a part of: a request, else the outermost task run; None: neither."""
+    scope = request.get(None)
+    if scope is not None:
+        return scope.get(routes.ENTERED)
+    running = attempt.get()
+    return None if running is None else running.unit
+
+
 def of_request() -> tuple[dict[str, Any], str | None]:
-    """The request at hand (method, route, id), without its body, query or headers; and its trace id."""
+    """The request at hand (method, route, id), without its path, query, body or headers; and its trace id."""
     scope = request.get(None)
     if scope is None:
         return {}, _active_span()
     found: dict[str, Any] = {"method": scope.get("method", "WEBSOCKET")}
-    route = getattr(scope.get("route"), "path", None)
-    found["route"] = route if isinstance(route, str) else scope.get("path", "")
+    route = routes.template(scope)
+    if route is not None:
+        found["route"] = route
     trace: str | None = None
     for name, value in scope.get("headers", ()):
         if name == b"x-request-id":

@@ -100,12 +100,12 @@ def structured(error: BaseException, **more: Any) -> dict[str, Any]:
     return {"type": name[:NAME], "module": module[:NAME], "message": shown.message_of(error), **more}
 
 
-def finished(document: dict[str, Any]) -> dict[str, Any]:
+def finished(document: dict[str, Any], in_app: tuple[str, ...] = ()) -> dict[str, Any]:
     """The event as it leaves: frames described, times as text, nothing that looks like a secret."""
     document["timestamp"] = moment(document["timestamp"])
     inner = document.get("exception")
     while inner is not None:
-        inner["frames"] = frames.described(inner["frames"])
+        inner["frames"] = frames.described(inner["frames"], in_app)
         inner = inner["cause"]
     # An id or a name that looks like a secret is none, and the service knows the event by them.
     kept = {name: value for name, value in document.items() if name in _KEPT}

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, Protocol
 
@@ -33,11 +32,21 @@ class Reporter(Protocol):
     def changed(self, run: Run) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Attempt:
-    """The run at hand, as what happens within it sees it."""
+    """The run at hand, as what happens within it sees it. `unit` is the outermost run's id."""
 
-    run: Run
+    __slots__ = ("run", "unit")
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.unit = run.id
+
+    def enter(self) -> Attempt | None:
+        """What happens from now on happens within it; answers what it happened within before."""
+        outer = context.attempt.get()
+        self.unit = self.run.id if outer is None or outer.run.done else outer.unit
+        context.attempt.set(self)
+        return outer
 
     def about(self) -> Mapping[str, Any]:
         run = self.run
@@ -121,12 +130,11 @@ async def run_async(
     `begun`: what the first attempt has answered already, and nobody has awaited.
     """
     task = execution.task
-    outer = context.attempt.get()
+    outer = execution.attempt.enter()
     try:
         while True:
             if begun is None:
                 execution.begin()
-            context.attempt.set(execution.attempt)
             try:
                 call, begun = begun or task.function(*args, **kwargs), None
                 result = await (call if task.timeout is None else _in_time(task.timeout, call))
@@ -152,11 +160,10 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
     on the loop that waits for this thread, else by whoever called.
     """
     task = execution.task
-    outer = context.attempt.get()
+    outer = execution.attempt.enter()
     try:
         while True:
             execution.begin()
-            context.attempt.set(execution.attempt)
             try:
                 if task.timeout is None:
                     result = task.function(*args, **kwargs)

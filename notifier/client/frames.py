@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import linecache
+import re
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Final
 
@@ -14,12 +16,13 @@ INNERMOST: Final = 40
 CODE_CHARS: Final = 400
 FUNCTION_CHARS: Final = 256
 
-Place = tuple[str, str, int]
-"""File, function, line: nothing that keeps an application's objects alive."""
+Place = tuple[str, str, int, str]
+"""File, function, line, module: nothing that keeps an application's objects alive."""
 
 _OWN: Final = str(PurePath(__file__).parent)
-_INSTALLED: Final = ("/site-packages/", "/dist-packages/")
+_INSTALLED: Final = re.compile(r".*(?:/(?:site|dist)-packages/|\.whl/)")
 _STANDARD: Final = str(PurePath(linecache.__file__).parent).replace("\\", "/")
+_MAIN: Final = frozenset({"__main__", "__mp_main__"})
 
 
 def places(trace: TracebackType | None) -> list[Place]:
@@ -27,25 +30,46 @@ def places(trace: TracebackType | None) -> list[Place]:
     found: list[Place] = []
     while trace is not None:
         code = trace.tb_frame.f_code
-        found.append((code.co_filename, code.co_qualname, trace.tb_lineno))
+        module = module_of(trace.tb_frame.f_globals)
+        found.append((code.co_filename, code.co_qualname, trace.tb_lineno, module))
         trace = trace.tb_next
         if len(found) > OUTERMOST + INNERMOST:
             del found[OUTERMOST]
     return found
 
 
-def described(found: list[Place]) -> list[dict[str, Any]]:
-    """The frames as the contract has them, without those of the client itself. Reads source files."""
-    return [_frame(*place) for place in found if not place[0].startswith(_OWN)]
+def module_of(names: Mapping[str, Any]) -> str:
+    """A module's name, also where it is the program; empty for what was never imported."""
+    name = names.get("__name__")
+    if name in _MAIN:
+        name = getattr(names.get("__spec__"), "name", "")
+    return name if type(name) is str else ""
 
 
-def _frame(file: str, function: str, line: int) -> dict[str, Any]:
-    name, in_app = _where(file)
+def package_of(module: str) -> str:
+    """The package that a module belongs to; below a namespace, which belongs to nobody, its part of that."""
+    parts = module.split(".")
+    for end in range(1, len(parts)):
+        name = ".".join(parts[:end])
+        if getattr(sys.modules.get(name), "__file__", None) is not None:
+            return name
+    return module
+
+
+def described(found: list[Place], in_app: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """The frames as the contract has them, without those of the client itself. Reads source files.
+
+    `in_app` are the packages that are the application's own, wherever they are installed.
+    """
+    return [_frame(in_app, *place) for place in found if not place[0].startswith(_OWN)]
+
+
+def _frame(in_app: tuple[str, ...], file: str, function: str, line: int, module: str = "") -> dict[str, Any]:
     frame: dict[str, Any] = {
-        "file": name,
+        "file": _name(file, module),
         "function": function[:FUNCTION_CHARS],
         "line": line,
-        "in_app": in_app,
+        "in_app": _is_own(file, module, in_app),
     }
     code = linecache.getline(file, line).strip()
     if code:
@@ -54,16 +78,38 @@ def _frame(file: str, function: str, line: int) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2_048)
-def _where(file: str) -> tuple[str, bool]:
-    """The path below where it was imported from, and whether it is the application's own code."""
+def _name(file: str, module: str) -> str:
+    """The file as its module is called: where it lies and how the program was started say nothing of it."""
     path = file.replace("\\", "/")
-    for mark in _INSTALLED:
-        if mark in path:
-            return path.rpartition(mark)[2], False
+    installed = _INSTALLED.match(path)
+    if installed is not None:
+        return path[installed.end() :]
     if path.startswith("<"):
-        return path, not path.startswith("<frozen")
+        return path
     if path.startswith(_STANDARD + "/"):
-        return path[len(_STANDARD) + 1 :], False
-    roots = [root.replace("\\", "/").rstrip("/") + "/" for root in sys.path if root]
-    below = [path[len(root) :] for root in roots if path.startswith(root)]
-    return min(below, key=len, default=path.rpartition("/")[2]), True
+        return path[len(_STANDARD) + 1 :]
+    *folders, last = path.split("/")
+    if not module:
+        return "/".join([*_packages(folders), last])
+    parts = module.split(".")
+    if parts[-1] == last.partition(".")[0]:
+        parts = parts[:-1]
+    # What was loaded by its path alone is told apart by the name it was given.
+    return "/".join([*parts, last])
+
+
+def _packages(folders: list[str]) -> list[str]:
+    """The folders of a program that are packages."""
+    end = len(folders)
+    while end and Path("/".join(folders[:end]), "__init__.py").is_file():
+        end -= 1
+    return folders[end:]
+
+
+@lru_cache(maxsize=2_048)
+def _is_own(file: str, module: str, in_app: tuple[str, ...]) -> bool:
+    if any(module == package or module.startswith(f"{package}.") for package in in_app):
+        return True
+    path = file.replace("\\", "/")
+    library = _INSTALLED.match(path) or path.startswith((_STANDARD + "/", "<frozen"))
+    return not library

@@ -6,10 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from notifier.client import context
+
 _NAME = "__notifier__"
 REMEMBERED_S = 60.0
 """An exception object that is raised again later (a module's constant, say) is another failure."""
 
+UNITS: Final = 64
 
 EVERYBODY: Final = object()
 """For what nobody is to report: a stand-in for an exception that is."""
@@ -17,25 +20,31 @@ EVERYBODY: Final = object()
 
 def mark(error: BaseException, event_id: str | None, owner: object = EVERYBODY) -> None:
     """Remember that `owner` has dealt with this failure; `event_id` None: it is not to be reported."""
-    at = time.monotonic()
+    seen = (event_id, time.monotonic())
     try:
-        others = _owners(error)
-        error.__dict__[_NAME] = (event_id, at, {**others, owner: (event_id, at)})
+        owners = _owners(error)
+        units = dict(list(owners.get(owner, {}).items())[1 - UNITS :]) | {context.unit(): seen}
+        error.__dict__[_NAME] = (*seen, {**owners, owner: units})
     except Exception:  # noqa: BLE001 - a class without a dictionary is reported twice rather than never
         return
 
 
 def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
-    """Whether this owner has dealt with it, and its report's id."""
+    """Whether this owner has dealt with it, and its report's id.
+
+    An object that is raised in another request or task run as well is another failure.
+    """
     try:
         owners = _owners(error)
-        event_id, at = owners[owner] if owner in owners else owners[EVERYBODY]
+        units = owners[owner] if owner in owners else owners[EVERYBODY]
+        here = context.unit()
+        event_id, at = list(units.values())[-1] if here is None else units.get(here) or units[None]
     except Exception:  # noqa: BLE001 - not marked, or a hostile `__dict__`
         return False, None
     return time.monotonic() - at < REMEMBERED_S, event_id
 
 
-def _owners(error: BaseException) -> Mapping[object, tuple[str | None, float]]:
+def _owners(error: BaseException) -> Mapping[object, Mapping[object, tuple[str | None, float]]]:
     found = error.__dict__.get(_NAME, ())
     return found[2] if len(found) == 3 else {}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from notifier.client import background, context, endings, events, marks, shown, tasks
+from notifier.client import background, context, departures, endings, events, marks, routes, shown, tasks
 from notifier.client.events import About
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[context.Scope, Receive, Send], Awaitable[None]]
 
+SERVER_ERRORS: Final = range(500, 600)
 KEY: Final = "notifier"
 RUNS: Final = "notifier.runs"
 SEEN: Final = "notifier.seen"
@@ -45,11 +47,16 @@ class Middleware:
             await self._lifespan(scope, receive, send)
             return
         scope[KEY] = self._notifier
+        routes.entered(scope, self._app)
         context.request.set(scope)
+        if scope["type"] == "websocket":
+            receive, send = departures.watched(scope, receive, send)
         try:
             await self._app(scope, receive, send)
         except BaseException as error:
-            if endings.is_failure(error):
+            if departures.is_departure(scope, error):
+                self._notifier.mark(error, None)
+            elif endings.is_failure(error):
                 await self._ended(scope, error)
             raise
         finally:
@@ -134,11 +141,39 @@ class Middleware:
             raise
 
 
-def innermost(app: object, notifier: Notifier, *, isolate: bool) -> None:
-    """Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` tells nobody of a background failure below it."""
+class Answers:
+    """The innermost: sees what a handler makes a server error's answer of. Such a failure goes no further."""
+
+    def __init__(self, app: App, notifier: Notifier) -> None:
+        self._app = app
+        self._notifier = notifier
+
+    async def __call__(self, scope: context.Scope, receive: Receive, send: Send) -> None:
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in SERVER_ERRORS:
+                self._answered(sys.exception())
+            await send(message)
+
+        await self._app(scope, receive, watched if scope["type"] == "http" else send)
+
+    def _answered(self, error: BaseException | None) -> None:
+        """An `HTTPException` that something led to is told; one that was raised by itself is an answer."""
+        if getattr(error, "status_code", 0) in SERVER_ERRORS and error is not None:
+            cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+            if cause is not None and isinstance(error, sys.modules["starlette.exceptions"].HTTPException):
+                self._notifier.capture(error, About())
+
+
+def surround(app: Any, notifier: Notifier, *, isolate: bool) -> None:
+    """Stand around all that an application is made of when it starts, and within all of its middleware.
+
+    Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` tells nobody of a background failure below it.
+    """
     import starlette  # noqa: PLC0415 - whoever calls this has it
     from starlette.middleware import Middleware as Entry  # noqa: PLC0415
 
-    version = tuple(int(part) for part in starlette.__version__.split(".")[:2])
-    if version < (0, 46):
-        cast("Any", app).user_middleware.append(Entry(Middleware, notifier=notifier, isolate=isolate))
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: Middleware(build(), notifier, isolate=isolate)
+    if tuple(int(part) for part in starlette.__version__.split(".")[:2]) < (0, 46):
+        app.user_middleware.append(Entry(cast("Any", Middleware), notifier=notifier, isolate=isolate))
+    app.user_middleware.append(Entry(cast("Any", Answers), notifier=notifier))

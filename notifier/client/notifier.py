@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
-from notifier.client import context, execution, hooks, logs, options, prepare, tasks
+from notifier.client import context, execution, frames, hooks, logs, options, prepare, tasks
 from notifier.client.backoff import BASE, Backoff
 from notifier.client.events import About
 from notifier.client.execution import Execution
-from notifier.client.middleware import App, Middleware, innermost
+from notifier.client.middleware import App, Middleware, surround
 from notifier.client.options import NAME_CHARS, BeforeSend, Ignored
 from notifier.client.replays import Replays
 from notifier.client.reporting import Reporting
@@ -45,7 +46,9 @@ class Notifier:
     `url` and `key` are the service's, else `NOTIFIER_URL` and `NOTIFIER_KEY` (or `NOTIFIER_KEY_FILE`); without them
     nothing is sent. `spool` is the folder that keeps what the service has not taken yet, False for none. `before_send`
     sees each event as it would leave, and changes it, or answers None to keep it back. `ignore` are exception classes
-    (or their names) that are no failures. Under pytest nothing is sent and no retry waits, unless `send_in_tests`.
+    (or their names) that are no failures. `in_app` are the packages whose frames are the application's own wherever
+    they are installed, by default the one that makes the notifier. Under pytest nothing is sent and no retry waits,
+    unless `send_in_tests`.
     """
 
     def __init__(
@@ -62,12 +65,14 @@ class Notifier:
         before_send: BeforeSend | None = None,
         ignore: Iterable[Ignored] = (),
         sample_rate: float = 1.0,
+        in_app: Iterable[str] | None = None,
         isolate: bool = True,
         send_in_tests: bool = False,
     ) -> None:
         self.options = options.read(
             os.environ, service=service, url=url, key=key, environment=environment, release=release, host=host,
             before_send=before_send, ignore=ignore, sample_rate=sample_rate,
+            in_app=_package_of_caller() if in_app is None else in_app,
         )  # fmt: skip
         self.patient = send_in_tests or not options.under_pytest()
         self.runs = Registry()
@@ -84,7 +89,7 @@ class Notifier:
         self.transport.open(
             Source(
                 service=self.options.service,
-                prepare=lambda event: prepare.event(event, self.options.before_send),
+                prepare=lambda event: prepare.event(event, self.options),
                 prepare_run=prepare.run,
                 running=lambda: [run.id for run in self.runs.unfinished()],
                 tasks=self.replays.names,
@@ -100,16 +105,16 @@ class Notifier:
     def instrument(self, app: A) -> A:
         """Add the middleware to a FastAPI or Starlette application, before it starts; the application itself.
 
-        Every error of a request that nobody handled is reported, and every failure of a background task. Where an old
-        Starlette's `BaseHTTPMiddleware` would swallow the latter, there is one more of it further in.
+        Every error of a request that nobody handled is reported, an `HTTPException` of 500 or more that something led
+        to, and every failure of a background task; of middleware that is added later, too.
         """
-        add = getattr(app, "add_middleware", None)
-        if add is None:
+        if not hasattr(app, "build_middleware_stack"):
             raise TypeError(
                 "instrument() takes a FastAPI or Starlette application; wrap any other with notifier.asgi(app)"
             )
-        add(Middleware, notifier=self, isolate=self._isolate)
-        innermost(app, self, isolate=self._isolate)
+        if getattr(app, "middleware_stack", None) is not None:
+            raise RuntimeError("instrument(app) comes before the application starts")
+        surround(app, self, isolate=self._isolate)
         return app
 
     def asgi(self, app: App) -> Middleware:
@@ -350,6 +355,15 @@ class Notifier:
         run = task.new_run(args, kwargs)
         self.take(run)
         return Execution(self, task, run, args, kwargs)
+
+
+def _package_of_caller() -> list[str]:
+    """The package outside of the client in which a notifier is made; a program that is no package has none."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented, and what `logging` uses
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("notifier.client"):
+        frame = frame.f_back
+    module = "" if frame is None else frames.module_of(frame.f_globals)
+    return [frames.package_of(module)] if module else []
 
 
 def _interrupt(reference: weakref.ref[Notifier]) -> None:

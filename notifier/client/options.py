@@ -24,7 +24,8 @@ Ignored = type[BaseException] | str
 class Options:
     """`url` or `key` None: nothing is sent. `ignore` are exception classes, or their names as `module.Name` or `Name`.
 
-    `sample_rate` is the share of failures that is reported, 0 to 1.
+    `sample_rate` is the share of failures that is reported, 0 to 1. `in_app` are packages whose frames are the
+    application's own.
     """
 
     service: str
@@ -36,11 +37,12 @@ class Options:
     before_send: BeforeSend | None
     ignore: tuple[Ignored, ...]
     sample_rate: float
+    in_app: tuple[str, ...]
 
 
 def read(environ: Mapping[str, str], **given: Any) -> Options:
     """Arguments first, then `NOTIFIER_*`, then defaults. `ValueError` where an argument cannot be meant."""
-    rate = given.pop("sample_rate")
+    rate, in_app = given.pop("sample_rate"), given.pop("in_app", ())
     if not 0 <= rate <= 1:
         raise ValueError("sample_rate is the share of failures to report: a number from 0 to 1")
     return Options(
@@ -57,6 +59,7 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
         before_send=given["before_send"],
         ignore=tuple(given["ignore"]),
         sample_rate=rate,
+        in_app=(in_app,) if isinstance(in_app, str) else tuple(in_app),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from notifier.client import events
-from notifier.client.options import BeforeSend, log
+from notifier.client.options import Options, log
 from notifier.client.scrub import scrub
 from notifier.client.transport import Dropped
 
@@ -13,13 +13,13 @@ NAMES: Final = ("id", "timestamp", "service", "task")
 """What the service knows an event by: a secret's shape in it is none."""
 
 
-def event(document: dict[str, Any], before_send: BeforeSend | None) -> dict[str, Any]:
+def event(document: dict[str, Any], options: Options) -> dict[str, Any]:
     """The event as it leaves. `Dropped` where `before_send` keeps it back, or fails: it may be there to hide things."""
-    finished = events.finished(document)
-    if before_send is None:
+    finished = events.finished(document, options.in_app)
+    if options.before_send is None:
         return finished
     try:
-        changed = before_send(finished)
+        changed = options.before_send(finished)
     except Exception as error:
         log.warning("before_send failed, so that what it was given is not sent", exc_info=True)
         raise Dropped("before_send_failed") from error

@@ -16,7 +16,7 @@ from notifier.client.runs import Run
 Alert = Literal["after_final_failure", "every_failure", "never"]
 RetryOn = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 ALERTS: Final = ("after_final_failure", "every_failure", "never")
-SEVERITIES: Final = ("critical", "error", "warning", "info")
+SEVERITIES: Final = ("critical", "error", "warning", "info", "none")
 ARGUMENTS_CHARS: Final = 65_536
 
 _SPEC: Final = "__notifier_task__"

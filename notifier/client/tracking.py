@@ -59,8 +59,7 @@ class Tracked:
         run.queued = False
         self._keeper.take(run)
         self._execution.begin()
-        self._outer = context.attempt.get()
-        context.attempt.set(self._execution.attempt)
+        self._outer = self._execution.attempt.enter()
 
     def retrying(self, error: BaseException) -> None:
         """It failed, and the queue will try again."""

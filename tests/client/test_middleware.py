@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import BackgroundTasks, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
@@ -245,7 +246,8 @@ def test_any_asgi_application_can_be_wrapped(notifier: Notifier, memory: MemoryT
 
     with pytest.raises(ZeroDivisionError):
         TestClient(notifier.asgi(bare)).get("/")
-    assert memory.events[0]["context"]["request"] == {"method": "GET", "route": "/"}
+    # Its path may hold anything, and no route is known.
+    assert memory.events[0]["context"]["request"] == {"method": "GET"}
     with pytest.raises(TypeError, match=r"notifier\.asgi"):
         notifier.instrument(bare)
 
@@ -304,3 +306,97 @@ def test_a_task_of_a_notifier_that_sends_nothing_is_told_by_the_other(app: App) 
 
     app.http.get("/")
     assert app.errors == ["ValueError"]
+
+
+class Refuses:
+    """A middleware that raises before anything is routed, or once the answer has begun."""
+
+    def __init__(self, app: Any, *, late: bool = False) -> None:
+        self._app = app
+        self._late = late
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._late:
+            await self._app(scope, receive, send)
+        if scope["type"] == "http":
+            raise PermissionError("the tenant is unknown")
+        if not self._late:
+            await self._app(scope, receive, send)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_middleware_that_raises_is_told_whenever_it_was_added(app: App, before: bool, late: bool) -> None:
+    """The outermost place is taken when the application starts."""
+    made = FastAPI()
+    if before:
+        made.add_middleware(Refuses, late=late)
+    app.notifier.instrument(made)
+    if not before:
+        made.add_middleware(Refuses, late=late)
+
+    @made.get("/reset/{token}")
+    def reset(token: str) -> str:
+        return token
+
+    with TestClient(made, raise_server_exceptions=False) as http:
+        http.get("/reset/s3cret?mail=ann@example.com")
+        assert app.only["context"]["request"]["route"] == "/reset/{token}"
+        http.get("/nowhere/s3cret")
+    assert app.memory.events[1]["context"]["request"] == {"method": "GET"}
+    assert "s3cret" not in str(app.memory.events)
+    assert app.errors == ["PermissionError", "PermissionError"]
+
+
+def test_a_middleware_of_a_decorator_is_told(app: App) -> None:
+    """As most are written."""
+
+    @app.app.middleware("http")
+    async def refuses(request: Any, call_next: Any) -> Any:
+        raise PermissionError(request.method)
+
+    assert app.http.get("/").status_code == 500
+    assert app.errors == ["PermissionError"]
+
+
+def test_an_application_that_runs_cannot_be_instrumented(app: App) -> None:
+    """Said when it is tried, as by the framework itself."""
+    app.http.get("/")
+    with pytest.raises(RuntimeError, match="before the application starts"):
+        app.notifier.instrument(app.app)
+
+
+SHARED = ValueError("made once, when the module was imported")
+
+
+def test_one_object_that_five_requests_raise_is_five_failures(app: App) -> None:
+    """One at a time and all at once; each is one, though its server logs it as well."""
+    handler = app.notifier.logging_handler()
+
+    @app.app.get("/")
+    async def index() -> None:
+        await asyncio.sleep(0.01)
+        raise SHARED
+
+    class Logs:
+        """As a server does, further out, once all of them have failed."""
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app.app(scope, receive, send)
+            except ValueError as error:
+                await asyncio.sleep(0.05)
+                handler.emit(logging.LogRecord(
+                    "uvicorn.error", logging.ERROR, __file__, 1, "Exception in ASGI application", (),
+                    (ValueError, error, error.__traceback__),
+                ))  # fmt: skip
+
+    async def call(times: int) -> None:
+        transport = httpx.ASGITransport(Logs(), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as http:
+            await asyncio.gather(*(http.get("/") for _ in range(times)))
+
+    for times in (1, 1, 1, 5):
+        asyncio.run(call(times))
+    app.notifier.flush()
+    assert len(app.memory.events) == 8

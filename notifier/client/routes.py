@@ -1,0 +1,77 @@
+"""Which route a request was for, as its template: the path itself may hold a token, an address or a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Final
+
+Scope = MutableMapping[str, Any]
+
+ENTERED: Final = "notifier.entered"
+"""Where a scope says how its request came in, and by that which request it is."""
+
+
+class Entered:
+    """The application that a request came to first, with the path and root path that it had there."""
+
+    __slots__ = ("app", "path", "root_path")
+
+    def __init__(self, scope: Scope, app: object) -> None:
+        self.app = scope.get("app", app)
+        self.path = scope.get("path", "")
+        self.root_path = scope.get("root_path", "")
+
+
+def entered(scope: Scope, app: object) -> None:
+    """Remember how a request came in: mounts change all of it on the way."""
+    if ENTERED not in scope:
+        scope[ENTERED] = Entered(scope, app)
+
+
+def template(scope: Scope) -> str | None:
+    """`/tenants/{tenant}/orders/{id}`, mounts and routers' prefixes included; None where no route is known."""
+    first, chosen = scope[ENTERED], _chosen(scope)
+    if chosen is not None and scope.get("root_path", "") == first.root_path:
+        return chosen
+    outermost = {**scope, "path": first.path, "root_path": first.root_path, "path_params": {}, "fastapi": {}}
+    try:
+        return _walked(getattr(first.app, "routes", ()), outermost)
+    except Exception:  # noqa: BLE001 - routes may be of any class
+        return None
+
+
+def _chosen(scope: Scope) -> str | None:
+    """What routing has chosen, by its word. FastAPI's route knows nothing of the routers that include it."""
+    route = scope.get("route")
+    including = (scope.get("fastapi") or {}).get("effective_route_context")
+    if including is not None and getattr(including, "original_route", None) is route:
+        route = including
+    path = getattr(route, "path", None)
+    return path if isinstance(path, str) else None
+
+
+def _walked(routes: Any, scope: Scope) -> str | None:
+    """The first route that takes the request, from the outermost application inwards."""
+    other_method = None
+    for route in _flat(routes):
+        match, child = route.matches(scope)
+        if match.name == "NONE":
+            continue
+        inner = getattr(route, "routes", None)
+        if inner is not None:
+            return f"{getattr(route, 'path', '')}{_walked(inner, {**scope, **child}) or ''}"
+        if match.name == "FULL":
+            return str(route.path)
+        other_method = other_method or str(route.path)
+    return other_method
+
+
+def _flat(routes: Any) -> Iterator[Any]:
+    """FastAPI keeps the routers that were included, and makes their routes when they are asked for."""
+    for route in routes:
+        including = getattr(route, "effective_route_contexts", None)
+        if including is None:
+            yield route
+        else:
+            for one in including():
+                yield getattr(one, "starlette_route", None) or one

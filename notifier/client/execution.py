@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any, Protocol
 
-from notifier.client import context, endings, events, shown
+from notifier.client import context, endings, events, settling, shown
 from notifier.client.events import About
 from notifier.client.options import log
 from notifier.client.runs import Reason, Run
 from notifier.client.tasks import Overrun, Task
+from notifier.client.transport import Transport
 
 
 class Reporter(Protocol):
@@ -25,6 +26,8 @@ class Reporter(Protocol):
 
     @property
     def patient(self) -> bool: ...
+    @property
+    def transport(self) -> Transport: ...
     def capture(self, error: BaseException, about: About) -> str | None: ...
     def forget(self, error: BaseException) -> None: ...
     def mark(self, error: BaseException, event_id: str | None) -> None: ...
@@ -56,12 +59,12 @@ class Attempt:
 class Execution:
     """The life of one run, whoever drives it."""
 
-    __slots__ = ("_args", "_kwargs", "_reporter", "attempt", "run", "task")
+    __slots__ = ("_args", "_kwargs", "attempt", "reporter", "run", "task")
 
     def __init__(
         self, reporter: Reporter, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        self._reporter = reporter
+        self.reporter = reporter
         self._args = args
         self._kwargs = kwargs
         self.task = task
@@ -70,40 +73,50 @@ class Execution:
 
     def begin(self) -> None:
         self.run.begin()
-        self._reporter.changed(self.run)
+        self.reporter.changed(self.run)
 
     def completed(self, result: object) -> None:
         self.run.end("completed", result=result)
-        self._reporter.changed(self.run)
+        self.reporter.changed(self.run)
 
     def failed(self, error: Exception) -> float | None:
-        """An attempt failed: seconds until the next one, None where there is none."""
+        """An attempt failed, and that is told: seconds until the next one, None where there is none."""
         try:
             wait = self.task.next_wait(self.run.attempt, error, jitter=random.uniform(-1, 1))  # noqa: S311 - spreads retries
         except Exception:  # noqa: BLE001 - the application's own functions
             log.exception("retry_on or backoff of %s failed, so that it is not retried", self.task.name)
             wait = None
-        self.ended_badly(error, final=wait is None)
-        return wait if wait is None or self._reporter.patient else 0.0
+        self.tell(error, final=wait is None)
+        return wait if wait is None or self.reporter.patient else 0.0
+
+    def tell(self, error: BaseException, *, final: bool) -> None:
+        """Say what is to be said of a failure that whoever drives this run retries, or not."""
+        known, event_id = self.reporter.marked(error)
+        if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
+            event_id = event_id if known else self.reporter.capture(error, self._about())
+        else:
+            self.reporter.forget(error)
+        if final:
+            self.reporter.mark(error, event_id)
+
+    def over(self, error: BaseException, *, final: bool) -> None:
+        """The attempt has ended, once what was told of it is safe."""
+        self.run.end("failed" if final else "retrying", error=events.structured(error))
+        self.reporter.changed(self.run)
 
     def ended_badly(self, error: BaseException, *, final: bool) -> None:
-        """Say what is to be said of a failure that whoever drives this run retries, or not."""
-        known, event_id = self._reporter.marked(error)
-        if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
-            event_id = event_id if known else self._reporter.capture(error, self._about())
-        else:
-            self._reporter.forget(error)
+        """All of it at once, in the thread of the attempt."""
+        self.tell(error, final=final)
         if final:
-            self._reporter.mark(error, event_id)
-        self.run.end("failed" if final else "retrying", error=events.structured(error))
-        self._reporter.changed(self.run)
+            settling.wait(self.reporter.transport)
+        self.over(error, final=final)
 
     def lost(self, why: BaseException | Reason) -> None:
         if isinstance(why, BaseException):
             why = "cancelled" if isinstance(why, asyncio.CancelledError) else "interrupted"
         if not self.run.done:
             self.run.lose(why)
-            self._reporter.changed(self.run)
+            self.reporter.changed(self.run)
 
     def broken_off(self, error: BaseException) -> None:
         """Something that is no `Exception` ended it; that is never retried."""
@@ -141,6 +154,9 @@ async def run_async(
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
+                    await settling.wait_async(execution.reporter.transport)
+                execution.over(error, final=wait is None)
+                if wait is None:
                     raise
             else:
                 execution.completed(result)
@@ -172,6 +188,9 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
+                    settling.wait(execution.reporter.transport)
+                execution.over(error, final=wait is None)
+                if wait is None:
                     raise
             else:
                 # Not by `isinstance`: an object of the application may do anything when it is asked.
@@ -200,8 +219,8 @@ async def _in_time(seconds: float, call: Awaitable[Any]) -> Any:
         async with asyncio.timeout(seconds) as limit:
             return await call
     except TimeoutError as error:
-        if limit.expired():
-            error.add_note(f"the task's timeout of {seconds:g} s")
+        if limit.expired() and not error.args:
+            error.args = (f"it did not end within {seconds:g} s",)
         raise
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import NoMatchFound
 
+from notifier.client import tasks
 from notifier.client.middleware import KEY
 from notifier.client.notifier import Notifier
 from notifier.client.runs import Run
@@ -37,9 +38,11 @@ class TaskRunner:
         """Run a function in the background, decorated or not; the run's `id` and `url` are known at once.
 
         With a `key`, a run of the same task and key that is under way or has completed in this process is answered
-        instead of a second one; after one that failed or was lost, a new one begins.
+        instead of a second one; after one that failed or was lost, a new one begins. Where the function has a parameter
+        of that name, it is the function's.
         """
-        notifier, key = self._notifier, kwargs.pop("key", None)
+        notifier = self._notifier
+        key = kwargs.pop("key", None) if "key" in kwargs and not tasks.has_key(function) else None
         task = notifier.declared(function)
         run = task.new_run(args, kwargs, key)
         standing = None if run.key is None else notifier.runs.standing(task.name, run.key)

@@ -10,7 +10,7 @@ class _Depth(threading.local):
     depth = 0
 
 
-_here = _Depth()
+here = _Depth()
 
 
 class _Guarded:
@@ -19,12 +19,12 @@ class _Guarded:
     __slots__ = ()
 
     def __enter__(self) -> None:
-        _here.depth += 1
+        here.depth += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _here.depth -= 1
+        here.depth -= 1
 
 
 _guarded = _Guarded()
@@ -37,4 +37,4 @@ def guarded() -> _Guarded:
 
 def inside() -> bool:
     """Whether this thread is in the client's own code: what it logs or raises is its own affair."""
-    return _here.depth > 0
+    return here.depth > 0

@@ -1,8 +1,8 @@
-"""Logged exceptions wait a moment: most are raised on, and who sees them next knows more, or retries.
+"""Logged failures wait a moment: most are raised on, and who sees them next knows more, or retries.
 
-`logger.exception(...)` followed by `raise` is one failure. The middleware knows its background task, a decorated task
-knows whether it will be tried again; both usually see it within a millisecond. What nobody has claimed after a second
-was got over, and is reported as it was logged.
+`logger.exception(...)` followed by `raise` is one failure, and so is `logger.error(f"... {error}")`. The middleware
+knows its background task, a decorated task knows whether it will be tried again; both usually see it within a
+millisecond. What nobody has claimed after a second was got over, and is reported as it was logged.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ CHAIN: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """An exception that was logged, and the event that reports it if nobody else does."""
+    """A failure that was logged, and the event that reports it if nobody else does.
+
+    `words`: the record told of it in words alone, so that the event is a message.
+    """
 
     error: BaseException
     event: dict[str, Any]
     until: float
+    words: bool = False
 
 
 class Held:
@@ -32,30 +36,33 @@ class Held:
 
     def __init__(self, release: Callable[[Logged], None]) -> None:
         self._release = release
-        self._logged: dict[int, Logged] = {}
+        self._logged: dict[tuple[int, int], Logged] = {}
         self._timer: threading.Timer | None = None
 
-    def add(self, error: BaseException, event: dict[str, Any]) -> None:
-        """Hold an event for a second; the second one about the same exception adds nothing."""
-        one = Logged(error, event, time.monotonic() + HOLD_S)
+    def add(self, error: BaseException, event: dict[str, Any], *, words: bool = False) -> None:
+        """Hold an event for a second; a second one with the same exception adds nothing, further words do."""
+        one = Logged(error, event, time.monotonic() + HOLD_S, words)
         if len(self._logged) >= HELD_AT_MOST:
             self._release(one)
             return
-        self._logged.setdefault(id(error), one)
+        self._logged.setdefault((id(error), id(event) if words else 0), one)
         if self._timer is None:
             self._wait()
 
     def take(self, failure: BaseException) -> dict[str, Any] | None:
         """Claim what was logged of this failure, or of what led to it: the event, which is then this one's affair."""
-        found = None
+        claimed: list[Logged] = []
         inner: BaseException | None = failure
         for _ in range(CHAIN if self._logged else 0):
             if inner is None:
                 break
-            logged = self._logged.pop(id(inner), None)
-            found = found or logged
+            claimed += self._claimed(inner)
             inner = inner.__cause__ or inner.__context__
-        return None if found is None else found.event
+        return min(claimed, key=lambda one: one.words).event if claimed else None
+
+    def _claimed(self, error: BaseException) -> list[Logged]:
+        keys = [key for key in list(self._logged) if key[0] == id(error)]
+        return [logged for key in keys if (logged := self._logged.pop(key, None)) is not None]
 
     def release_all(self) -> None:
         """Report everything that waits, now."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from notifier.client import shown
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 _SEVERITIES: Final = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
 _OWN: Final = "notifier.client"
+_OF_ANY_RECORD: Final = frozenset({
+    *vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message",
+})  # fmt: skip
 _FILLED_IN: Final = re.compile(r"%(?:\(\w*\))?[#0 +-]*[\d*]*(?:\.[\d*]+)?[hlL]?[a-zA-Z%]").sub
 _WORDS: Final = re.compile(r"[^\W\d_]+").findall
 # Words that any failure may be told with: a template of nothing else would make one incident of all.
@@ -40,11 +45,17 @@ class Handler(logging.Handler):
         if inside() or record.name.startswith(_OWN):
             return
         error = record.exc_info[1] if record.exc_info else None
-        about = _about(record, error, self._notifier.options.service)
-        if error is None:
-            self._notifier.capture(None, about)
-        else:
+        try:
+            about = _about(record, error, self._notifier.options.service)
+            told_of = _told_of(record, about.message or "") if error is None else None
+        except RecursionError:
+            return  # what led here is raised on, and has better words
+        if error is not None:
             self._notifier.logged(error, about)
+        elif told_of is not None:
+            self._notifier.worded(told_of, about)
+        else:
+            self._notifier.capture(None, about)
 
 
 def _about(record: logging.LogRecord, error: BaseException | None, service: str) -> About:
@@ -58,9 +69,27 @@ def _about(record: logging.LogRecord, error: BaseException | None, service: str)
     return About(
         severity=severity,
         message=message,
-        context={"logger": record.name},
+        context={**_extra(record), "logger": record.name},
         fingerprint=["log", service, record.name, record.msg[:1_000]] if template else None,
     )
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _OF_ANY_RECORD}
+
+
+def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:
+    """The exception that a record without one tells of: it was given, or is handled just now and quoted."""
+    arguments = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
+    for value in (record.msg, *arguments, *_extra(record).values()):
+        if isinstance(value, BaseException):
+            return value
+    error = sys.exception()
+    if error is None:
+        return None
+    said, name = shown.message_of(error), shown.name_of(type(error)).rpartition(".")[2]
+    quoted = said in message or name in message or any(said == value for value in _extra(record).values())
+    return error if quoted else None
 
 
 def _says_what(template: str) -> bool:

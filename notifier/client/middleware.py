@@ -8,7 +8,18 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from notifier.client import background, context, departures, endings, events, marks, routes, shown, tasks
+from notifier.client import (
+    background,
+    context,
+    departures,
+    endings,
+    events,
+    marks,
+    routes,
+    settling,
+    shown,
+    tasks,
+)
 from notifier.client.events import About
 
 if TYPE_CHECKING:
@@ -77,6 +88,7 @@ class Middleware:
         """Report it, run what it kept from running, and leave it to go on."""
         failures.append(error)
         failed = self._tell(error)
+        await settling.wait_async(self._notifier.transport)
         if failed is not None and self._isolate:
             for sibling in failed.skipped:
                 await self._run(sibling, failures)

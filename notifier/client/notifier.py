@@ -11,7 +11,6 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
@@ -81,7 +80,8 @@ class Notifier:
         self.transport = transport or self._own_transport(spool)
         self._reporting = Reporting(self.options, self.transport)
         self.capture, self.logged = self._reporting.capture, self._reporting.logged
-        self.forget, self.mark, self.marked = (
+        self.worded, self.forget, self.mark, self.marked = (
+            self._reporting.worded,
             self._reporting.forget,
             self._reporting.mark,
             self._reporting.marked,
@@ -164,18 +164,20 @@ class Notifier:
     ) -> str | None:
         """Report an exception, by default the one being handled; the event's id, None where it is not reported.
 
-        The same exception object is reported once, whoever sees it again. Never raises, blocks or waits.
+        In one request or task run, the same exception object is reported once, whoever sees it again. Never raises,
+        blocks or waits.
         """
-        error = error or sys.exception()
-        about = About(
-            severity=severity, message=message, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
-            links=links,
-        )  # fmt: skip
-        if error is None and message is None:
-            return self.capture(
-                None, replace(about, message="report() was called, and nothing had been raised")
-            )
-        return self.capture(error, about)
+        try:
+            error = error if error is not None else sys.exception()
+            if error is None and message is None:
+                message = "report() was called, and nothing had been raised"
+            about = About(
+                severity=severity, message=message, labels=labels or {}, context=context or {},
+                fingerprint=fingerprint, links=links,
+            )  # fmt: skip
+            return self.capture(error, about)
+        except RecursionError:
+            return None  # not even one more call fits on the stack
 
     def message(
         self,
@@ -187,12 +189,15 @@ class Notifier:
         fingerprint: Sequence[str] | None = None,
         links: Sequence[Mapping[str, str]] = (),
     ) -> str | None:
-        """Report something that is no exception; the event's id."""
-        about = About(
-            severity=severity, message=text, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
-            links=links,
-        )  # fmt: skip
-        return self.capture(None, about)
+        """Report something that is no exception; the event's id. Never raises, blocks or waits."""
+        try:
+            about = About(
+                severity=severity, message=text, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
+                links=links,
+            )  # fmt: skip
+            return self.capture(None, about)
+        except RecursionError:
+            return None  # as above
 
     def context(self, **values: object) -> AbstractContextManager[None]:
         """`with notifier.context(order_id=42):` every report from within carries it."""
@@ -255,7 +260,7 @@ class Notifier:
 
     def close(self, timeout: float = 2.0) -> None:
         """`flush`, and stop; what has not left by then stays in the spool for the next process. Blocks."""
-        self._reporting.release_all()
+        self.release_logged()
         self.transport.close(timeout)
 
     # What the parts of the client ask of it.
@@ -275,6 +280,10 @@ class Notifier:
         """This process has it from now on: should it die, the run is lost."""
         self.runs.add(run)
         self.transport.beat()
+
+    def release_logged(self) -> None:
+        """What was logged a moment ago waits for nobody any more."""
+        self._reporting.release_all()
 
     def release(self, run: Run) -> None:
         """A queue has it again, and any process may run it next."""
@@ -370,6 +379,7 @@ def _interrupt(reference: weakref.ref[Notifier]) -> None:
     """The process ends: what has not ended by now never will."""
     notifier = reference()
     if notifier is not None:
+        notifier.release_logged()
         for run in notifier.runs.unfinished():
             run.lose("interrupted")
             notifier.changed(run)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 NAME_CHARS = 256
+SEVERITIES = ("critical", "error", "warning", "info", "none")
+"""The gravest first; what is of `none` is kept, and told to nobody."""
 
 log = logging.getLogger("notifier.client")
 

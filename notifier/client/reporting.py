@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from _thread import LockType, allocate_lock, start_new_thread
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import replace
+from typing import Any, Final
 
 from notifier.client import context, events, marks, shown
 from notifier.client.events import About
-from notifier.client.guard import guarded, inside
+from notifier.client.guard import guarded, here, inside
 from notifier.client.held import Held, Logged
 from notifier.client.options import Ignored, Options, log
 from notifier.client.transport import NullTransport, Transport
+
+ELSEWHERE_S: Final = 1.0
 
 
 class Reporting:
@@ -33,17 +38,42 @@ class Reporting:
         return marks.marked(error, self._owner)
 
     def capture(self, error: BaseException | None, about: About) -> str | None:
-        """Report once, whatever sees it. Never raises."""
-        if inside():
+        """Report once, whatever sees it. Never raises.
+
+        Where the stack has come to its end, the report is made on another one.
+        """
+        told: list[str | None] = []
+        if here.depth:
             return None
-        event_id: str | None = None
+        try:
+            self._report(error, about, told)
+        except RecursionError:
+            # With no function of Python's own from here on, which would need what is not there.
+            try:
+                done = allocate_lock()
+                done.acquire()
+                start_new_thread(copy_context().run, (self._report_elsewhere, error, about, told, done))
+                done.acquire(timeout=ELSEWHERE_S)
+            except RuntimeError:
+                return None
+        return told[0] if told else None
 
-        def report() -> None:
-            nonlocal event_id
-            event_id = self._captured(error, about)
+    def _report(self, error: BaseException | None, about: About, told: list[str | None]) -> None:
+        try:
+            with guarded():
+                told.append(self._captured(error, about))
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001 - the edge between the client and what it watches
+            log.exception("a failure could not be reported")
 
-        _quietly(report)
-        return event_id
+    def _report_elsewhere(
+        self, error: BaseException | None, about: About, told: list[str | None], done: LockType
+    ) -> None:
+        try:
+            _quietly(lambda: self._report(error, about, told))
+        finally:
+            done.release()
 
     def logged(self, error: BaseException, about: About) -> None:
         """An exception was logged; where somebody further out will see it as well, that one's report is the better."""
@@ -52,6 +82,11 @@ class Reporting:
             self.capture(error, about)
         elif not inside():
             _quietly(lambda: self._hold(error, about))
+
+    def worded(self, error: BaseException, about: About) -> None:
+        """A record told of an exception in words alone; if that is raised on, both are one failure."""
+        if not inside() and not self.marked(error)[0] and not isinstance(self._transport, NullTransport):
+            _quietly(lambda: self._held.add(error, self._event(about, None), words=True))
 
     def forget(self, error: BaseException) -> None:
         """This failure is not to be reported, however often it was logged."""
@@ -74,8 +109,7 @@ class Reporting:
             return event_id
         logged = self._held.take(error)
         if logged is not None:
-            words = {"logger": logged["context"].get("logger"), **about.context}
-            about = replace(about, message=about.message or logged.get("message"), context=words)
+            about = _with_words(about, logged)
         event_id = self._send(error, about)
         self.mark(error, event_id)
         return event_id
@@ -88,24 +122,28 @@ class Reporting:
         if reason is not None:
             self._transport.drop(reason)
             return None
-        document = events.event(self._options, self._within(about), error)
+        document = self._event(about, error)
         self._transport.event(document)
         return str(document["id"])
 
+    def _event(self, about: About, error: BaseException | None) -> dict[str, Any]:
+        return events.event(self._options, self._within(about), error)
+
     def _hold(self, error: BaseException, about: About) -> None:
         if not self.marked(error)[0] and not isinstance(self._transport, NullTransport):
-            self._held.add(error, events.event(self._options, self._within(about), error))
+            self._held.add(error, self._event(about, error))
 
     def _release(self, logged: Logged) -> None:
         """Nobody else has reported what was logged."""
         if self.marked(logged.error)[0]:
             return
-        reason = self._unwanted(logged.error)
+        reason = self._unwanted(None if logged.words else logged.error)
         if reason is None:
             self._transport.event(logged.event)
         else:
             self._transport.drop(reason)
-        self.mark(logged.error, None if reason else logged.event["id"])
+        if not logged.words:
+            self.mark(logged.error, None if reason else logged.event["id"])
 
     def _within(self, about: About) -> About:
         """What is reported from within a task names it; only the task's own failure is linked to the run."""
@@ -124,6 +162,18 @@ class Reporting:
             return "ignored"
         rate = self._options.sample_rate
         return "sampled" if rate < 1 and random.random() >= rate else None  # noqa: S311 - guards nothing
+
+
+def _with_words(about: About, logged: Mapping[str, Any]) -> About:
+    """What a failure was logged with goes with it; the request and the run are known where it is reported."""
+    words = {name: value for name, value in logged["context"].items() if name not in {"request", "task_run"}}
+    return replace(
+        about,
+        message=about.message or logged.get("message"),
+        context={**words, **about.context},
+        # The record's level is mostly the habit of `logger.exception`; only this one is chosen.
+        severity="critical" if logged["severity"] == "critical" else about.severity,
+    )
 
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:

@@ -10,13 +10,12 @@ from typing import Any, Final, Literal
 
 from notifier.client import shown
 from notifier.client.backoff import BASE, Backoff, delay
-from notifier.client.options import NAME_CHARS, log
+from notifier.client.options import NAME_CHARS, SEVERITIES, log
 from notifier.client.runs import Run
 
 Alert = Literal["after_final_failure", "every_failure", "never"]
 RetryOn = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 ALERTS: Final = ("after_final_failure", "every_failure", "never")
-SEVERITIES: Final = ("critical", "error", "warning", "info", "none")
 ARGUMENTS_CHARS: Final = 65_536
 
 _SPEC: Final = "__notifier_task__"
@@ -98,6 +97,15 @@ def describe(function: Callable[..., Any], **options: Any) -> Task:
 def is_async(function: Callable[..., Any]) -> bool:
     inner = _innermost(function)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
+
+
+def has_key(function: Callable[..., Any]) -> bool:
+    """Whether `key=` is an argument of this function's own."""
+    try:
+        found = inspect.signature(function).parameters.get("key")
+    except (TypeError, ValueError):  # what is not written in Python need not say
+        return False
+    return found is not None and found.kind in {found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY}
 
 
 def name_of(function: object) -> str:

@@ -367,3 +367,57 @@ os.kill(os.getpid(), signal.SIGKILL)
     captured, spooled, balanced, grown = out.split()
     assert (captured, spooled, balanced) == (str(failures + 500), str(failures + 500), "True")
     assert int(grown) < 40_000
+
+
+ENDS = {
+    "sync": "def work(): raise LookupError\nwork = notifier.task(work)\ncall = work",
+    "async": "async def work(): raise LookupError\nwork = notifier.task(work)\ncall = lambda: asyncio.run(work())",
+    "retried": "@notifier.task(retries=2, backoff=0.0)\ndef work(): raise LookupError\ncall = work",
+    "a queue's": "def call():\n    run = notifier.track('work'); run.processing(); run.failed(LookupError())",
+}
+BEFORE = {"at once": "", "before_send": "before_send=lambda event: event"}
+
+
+@pytest.mark.parametrize("times", [1, 40])
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("end", ENDS)
+def test_a_final_failure_is_on_disk_before_its_task_ends(
+    receiver: Receiver, tmp_path: Path, end: str, before: str, times: int
+) -> None:
+    """Killed in the very next step: all of them are told, however many came at once and whoever must see them."""
+    program = f"""
+import asyncio
+notifier = Notifier("billing", {BEFORE[before]})
+{ENDS[end]}
+for n in range({times}):
+    try: call()
+    except LookupError: pass
+"""
+    killed(program, receiver, tmp_path).close()
+    assert [event["exception"]["type"] for event in receiver.events] == ["LookupError"] * times
+
+
+def test_on_an_event_loop_nobody_waits_for_the_disk(receiver: Receiver, tmp_path: Path) -> None:
+    """`before_send` takes half a second for each: the loop goes on, and each task waits a quarter at most."""
+    program = """
+import asyncio
+notifier = Notifier("billing", before_send=lambda event: time.sleep(0.5) or event)
+async def work(): raise LookupError
+def plain(): raise LookupError
+work, plain = notifier.task(work), notifier.task(plain)
+async def main():
+    loop, gaps, at = asyncio.get_running_loop(), [], time.monotonic()
+    pending = [asyncio.create_task(work()) for _ in range(5)]
+    for _ in range(50):
+        before = time.monotonic()
+        try: plain()
+        except LookupError: pass
+        await asyncio.sleep(0.005)
+        gaps.append(time.monotonic() - before)
+    await asyncio.wait(pending)
+    print(max(gaps) < 0.1, time.monotonic() - at < 1.5, flush=True)
+    os._exit(0)
+asyncio.run(main())
+"""
+    out, _ = start(program, receiver, tmp_path).communicate(timeout=30)
+    assert out.split() == ["True", "True"]

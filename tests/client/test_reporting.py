@@ -297,3 +297,57 @@ def test_a_storm_of_logged_exceptions_is_not_held_for_ever(
     notifier.flush()
     log.removeHandler(handler)
     assert len(memory.events) == 1_200
+
+
+def test_a_report_at_the_end_of_the_stack(notifier: Notifier, memory: MemoryTransport) -> None:
+    """It never raises; where only one call more fits, it is made on another stack, with what is known here."""
+
+    def depth() -> int:
+        frame, found = sys._getframe(), 0
+        while frame.f_back is not None:
+            frame, found = frame.f_back, found + 1
+        return found
+
+    def with_room_for(frames: int) -> str | None:
+        if depth() + frames + 2 < sys.getrecursionlimit():
+            return with_room_for(frames)
+        return notifier.report(LookupError("deep"), labels={"room": frames})
+
+    told: list[str | None] = []
+
+    def work() -> None:
+        with notifier.context(order_id=1):
+            told.extend(with_room_for(frames) for frames in range(60))
+
+    # On a stack that nobody has begun to use.
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(told) == 60
+    assert None not in told[3:]
+    assert [event["labels"]["room"] for event in memory.events] == [str(n) for n in range(60) if told[n]]
+    assert {event["context"]["order_id"] for event in memory.events} == {1}
+    assert [event["id"] for event in memory.events] == [one for one in told if one]
+
+
+def test_a_recursion_s_own_error_is_reported_where_it_is_caught(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """In the very frames that have no room left; once."""
+    failed = []
+
+    def down() -> None:
+        try:
+            down()
+        except RecursionError:
+            try:
+                notifier.report()
+            except RecursionError:
+                failed.append(1)
+            raise
+
+    with pytest.raises(RecursionError):
+        down()
+    assert len(memory.events) == 1
+    # The innermost frame cannot call anything at all.
+    assert len(failed) <= 1

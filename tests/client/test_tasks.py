@@ -529,3 +529,76 @@ def test_a_replay_of_one_is_awaited_as_well(notifier: Notifier, memory: MemoryTr
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert done == ["it ran"]
+
+
+def test_a_function_s_own_key_is_its_own(app: App) -> None:
+    """By position or by name, in a partial, decorated or not; what has none gets the run's."""
+    got: list[object] = []
+
+    def sign(document: str, key: str) -> None:
+        got.append((document, key))
+
+    def put(*, key: str = "default") -> None:
+        got.append(key)
+
+    def lock(key: str, /, **more: object) -> None:
+        got.append((key, more))
+
+    async def sign_async(document: str, key: str) -> None:
+        got.append((document, key))
+
+    @app.app.post("/")
+    def schedule(tasks: Tasks) -> list[str | None]:
+        runs = [
+            tasks.add(sign, "a", key="k1"),
+            tasks.add(app.notifier.task(sign), "b", key="k2"),
+            tasks.add(sign_async, "c", key="k3"),
+            tasks.add(functools.partial(sign, "d"), key="k4"),
+            tasks.add(put, key="k5"),
+            tasks.add(lock, "k6", key="run"),
+            tasks.add(put),
+        ]
+        return [run.key for run in runs]
+
+    assert app.http.post("/").json() == [None, None, None, None, None, "run", None]
+    assert got == [("a", "k1"), ("b", "k2"), ("c", "k3"), ("d", "k4"), "k5", ("k6", {}), "default"]
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_timed_out_task_s_status_says_so(app: App, is_async: bool) -> None:
+    """Its report, too; what the function itself has to say of a timeout stays."""
+
+    @app.notifier.task(timeout=0.01)
+    async def slow() -> None:
+        await asyncio.sleep(1)
+
+    @app.notifier.task(timeout=0.01)
+    def slow_thread() -> None:
+        time.sleep(0.1)
+
+    @app.notifier.task(timeout=10)
+    async def own() -> None:
+        raise TimeoutError("the upstream's")
+
+    @app.app.post("/")
+    def schedule(tasks: Tasks) -> list[str]:
+        return [tasks.add(slow if is_async else slow_thread).url, tasks.add(own).url]
+
+    statuses = [app.http.get(url).json() for url in app.http.post("/").json()]
+    assert "did not end within 0.01 s" in statuses[0]["error"]["message"]
+    assert statuses[1]["error"]["message"] == "the upstream's"
+    assert "did not end within" in app.memory.events[0]["exception"]["message"]
+
+
+def test_a_task_may_be_of_severity_none(app: App) -> None:
+    """Kept by the service, and told to nobody."""
+
+    @app.notifier.task(severity="none")
+    def fails() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        fails()
+    assert app.only["severity"] == "none"
+    with pytest.raises(ValueError, match="warning, info, none"):
+        app.notifier.task(severity="nothing")(fails)

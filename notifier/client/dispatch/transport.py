@@ -196,6 +196,11 @@ class HttpTransport:
             exchange.close()
         return answer.body if answer.meaning == "taken" and isinstance(answer.body, dict) else None
 
+    def settling(self) -> threading.Event | None:
+        """Set once all events captured by now would survive this process; None: they would already."""
+        works = self._works
+        return works.inbox.ask() if works is not None and works.inbox.exposed else None
+
     def flush(self, timeout: float) -> bool:
         until = time.monotonic() + timeout
         works = self._works

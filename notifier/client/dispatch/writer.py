@@ -37,6 +37,8 @@ Run = Document | threading.Event
 class Inbox:
     """What was captured and not written yet. Every step is one that no signal and no thread can come between.
 
+    `exposed`: some of it would die with the process.
+
     Whatever comes is counted where it comes, in the mapped file: if the process is killed, it is known how much it was.
     """
 
@@ -44,7 +46,7 @@ class Inbox:
         self.events: queue.SimpleQueue[Document] = queue.SimpleQueue()
         self.runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.armed = self.hurried = False
+        self.armed = self.hurried = self.exposed = False
         self.wrote_at = float("-inf")
         self._tally, self._shelter = tally, shelter
         self._numbers = {name: itertools.count(1) for name in SHARED}
@@ -55,8 +57,10 @@ class Inbox:
             return
         number = self._count("seen")
         rested = time.monotonic() - self.wrote_at > REST_S
+        safe = False
         with contextlib.suppress(Exception):  # whatever is wrong with it, the writer finds a way
-            self._shelter.keep(number, event)
+            safe = self._shelter.keep(number, event)
+        self.exposed = self.exposed or not safe
         self.events.put(event)
         if rested and not self.hurried:
             self._hurry()
@@ -132,7 +136,7 @@ class Writer:
     def step(self) -> None:
         """Write what is there now. Runs are taken first and written last: a failure's event is there before its run."""
         with self._turn, guarded():
-            self._inbox.armed = self._inbox.hurried = False
+            self._inbox.armed = self._inbox.hurried = self._inbox.exposed = False
             runs = list(_taken(self._inbox.runs))
             asked = [one for one in runs if isinstance(one, threading.Event)]
             try:

@@ -97,6 +97,16 @@ SECRETS = {
     "discord hook": ("https://discord.com/api/webhooks/1234/abc-DEF", "abc-DEF"),
     "discord hook of a version": ("https://discord.com/api/v10/webhooks/1234/abc-DEF", "abc-DEF"),
     "teams hook": ("https://acme.webhook.office.com/webhookb2/aa-bb@cc/IncomingWebhook/dd/ee", "webhookb2"),
+    "outlook hook": ("https://outlook.office.com/webhook/aa@bb/IncomingWebhook/cc/dd", "aa@bb"),
+    "rocket.chat hook": (f"https://chat.example.com/hooks/{LETTERS[:17]}/{LETTERS[:30]}", "AbCdEf"),
+    "pagerduty integration": (f"https://events.pagerduty.com/integration/{HEX * 2}/enqueue", HEX),
+    "ifttt": ("https://maker.ifttt.com/trigger/alert/with/key/abcdefgh12", "abcdefgh"),
+    "license key": ("licenseKey=AB12-CD34", "CD34"),
+    "session token in a query": ("GET /cb?sessionToken=abcdef12&x=1", "abcdef12"),
+    "telegram file": (
+        "https://api.telegram.org/file/bot123456789:AAF-abcdefghijklmnopqrstuvwxyz0123456/photo.jpg", "AAF-",
+    ),
+    "discord canary": ("https://canary.discord.com/api/webhooks/12/ab_cdef", "ab_cdef"),
     "mattermost hook": ("https://chat.example.com/hooks/abcdefghijklmnopqrstuvwxyz", "abcdefgh"),
     "age": (f"AGE-SECRET-KEY-1{LETTERS[:40].upper()}", "ABCD"),
     "linear": (f"lin_api_{LETTERS[:40]}", "AbCd"),
@@ -149,6 +159,12 @@ SECRETS = {
 }  # fmt: skip
 
 INNOCENT = (
+    "https://chat.example.com/hooks/orders/created failed",
+    "https://status.pagerduty.com/incidents is up",
+    "outlook.office.com answered 503",
+    "license expired on 2026-11-22",
+    "routing_key=orders.created",
+    "deployment key-value pairs: 3",
     "upstream timed out after 30s",
     "invalid token: expected identifier",
     "Unexpected token: ';' at line 3",

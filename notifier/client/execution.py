@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from notifier.client import context, endings, events, settling, shown
 from notifier.client.events import About
@@ -19,6 +19,8 @@ from notifier.client.options import log
 from notifier.client.runs import Reason, Run
 from notifier.client.tasks import Overrun, Task
 from notifier.client.transport import Transport
+
+_VALUES: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
 
 
 class Reporter(Protocol):
@@ -172,8 +174,8 @@ async def run_async(
 def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """The same for a plain function, in the thread that calls it.
 
-    One that answers with a coroutine, as a lambda around a coroutine function does, has done nothing yet: it is awaited
-    on the loop that waits for this thread, else by whoever called.
+    One that answers with a coroutine, as a lambda around a coroutine function does, or with a query that runs when it
+    is awaited, has done nothing yet: it is awaited on the loop that waits for this thread, else by whoever called.
     """
     task = execution.task
     outer = execution.attempt.enter()
@@ -193,8 +195,7 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
                 if wait is None:
                     raise
             else:
-                # Not by `isinstance`: an object of the application may do anything when it is asked.
-                if type(result) is CoroutineType:
+                if _wants_to_be_awaited(type(result)):
                     return _to_its_end(run_async(execution, args, kwargs, result))
                 execution.completed(result)
                 return result
@@ -204,6 +205,14 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
         raise
     finally:
         context.attempt.set(outer)
+
+
+def _wants_to_be_awaited(kind: type) -> bool:
+    """Not asked of the object itself, which may do anything. A future's work goes on without it."""
+    if kind is CoroutineType or kind in _VALUES:
+        return kind is CoroutineType
+    mro = type.__getattribute__(kind, "__mro__")
+    return asyncio.Future not in mro and any("__await__" in type.__getattribute__(k, "__dict__") for k in mro)
 
 
 def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:

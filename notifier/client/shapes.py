@@ -21,8 +21,10 @@ WORDS: Final = (
     "token",
     "jwt",
     "bearer",
-    f"(?:api|access|private|secret|signing|encryption|ssh|master|account|auth|app|application|subscription|licen[cs]e"
-    f"|shared|hmac|deploy|webhook){_SEP}key",
+    (
+        "(?:api|access|private|secret|signing|encryption|ssh|master|account|auth|app|application|subscription|license"
+        f"|licence|shared|hmac|deploy|webhook){_SEP}key"
+    ),
     "authori[sz]ation",
     "credentials?",
     "cookies?",
@@ -118,7 +120,10 @@ _SHAPES: Final = (
     (r":thin:", r"(?i)(:thin:[^\s/@]{1,100}/)[^\s@]{1,200}(?=@)"),
     (r"hooks\.slack|hooks\.zapier", r"(?i)(hooks\.(?:slack(?:-gov)?|zapier)\.com/)[\w/-]+"),
     (r"discord", r"(?i)(discord(?:app)?\.com/api/(?:v\d+/)?webhooks/)[\w/-]+"),
-    (r"webhook\.office|outlook\.office", r"(?i)((?:webhook\.office|outlook\.office(?:365)?)\.com/)webhook[\w/@-]+"),
+    (
+        r"webhook\.office|outlook\.office",
+        r"(?i)((?:webhook\.office|outlook\.office(?:365)?)\.com/)webhook[\w/@-]+",
+    ),
     (r"/hooks/[a-z0-9]{17}", r"(/hooks/)(?:[a-z0-9]{26}\b|[A-Za-z0-9]{17,26}/[A-Za-z0-9]{24,})"),
     (r"pagerduty", r"(?i)(events\.(?:eu\.)?pagerduty\.com/[\w/]{0,40}?)[0-9a-z]{32}\b"),
     (r"ifttt", r"(?i)(maker\.ifttt\.com/trigger/[\w/]{1,100}/key/)[\w-]+"),

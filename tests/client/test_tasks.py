@@ -472,7 +472,17 @@ def passes_on(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-@pytest.mark.parametrize("form", ["lambda", "decorated", "runner"])
+class Query:
+    """As an object-relational mapper makes them: nothing happens until it is awaited."""
+
+    def __init__(self, done: list[str], failures: list[int]) -> None:
+        self._work = functools.partial(charges, done, failures)
+
+    def __await__(self) -> Any:
+        return self._work().__await__()
+
+
+@pytest.mark.parametrize("form", ["lambda", "decorated", "runner", "query"])
 @pytest.mark.parametrize("failures", [0, 1, 2])
 def test_a_plain_function_that_answers_with_a_coroutine_is_awaited(
     app: App, form: str, failures: int
@@ -481,7 +491,7 @@ def test_a_plain_function_that_answers_with_a_coroutine_is_awaited(
     done: list[str] = []
     left = list(range(failures))
     around = lambda *args: charges(*args)  # noqa: E731, PLW0108 - as applications write it
-    function = around if form == "lambda" else passes_on(charges)
+    function = {"lambda": around, "query": lambda *args: Query(*args)}.get(form, passes_on(charges))  # noqa: PLW0108
     task = app.notifier.task(retries=1, backoff=0.0, name="charge")(function)
 
     @app.app.get("/")

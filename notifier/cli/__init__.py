@@ -12,7 +12,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from notifier.cli import demo, events, explain, files, grouping, hold, keys, lists, probes, silences, stats
+from notifier.cli import (
+    demo,
+    doctor_client,
+    events,
+    explain,
+    files,
+    grouping,
+    hold,
+    keys,
+    lists,
+    probes,
+    silences,
+    stats,
+)
 from notifier.cli.options import Parser
 from notifier.cli.session import Exit, Failure, Session
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
@@ -53,6 +66,7 @@ def parser() -> Parser:
     grouping.add(commands)
     stats.add(commands)
     hold.add(commands)
+    doctor_client.add(commands)
     files.add_backup(commands)
     return top
 

@@ -12,17 +12,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from notifier.client.diagnosis import Diagnosis
     from notifier.client.fastapi import Tasks
     from notifier.client.notifier import Notifier
     from notifier.client.runs import Run
     from notifier.client.testing import MemoryTransport, capture_reports
     from notifier.client.transport import Counts, Transport
 
-__all__ = ["Counts", "MemoryTransport", "Notifier", "Run", "Tasks", "Transport", "capture_reports"]
+__all__ = [
+    "Counts", "Diagnosis", "MemoryTransport", "Notifier", "Run", "Tasks", "Transport", "capture_reports",
+]  # fmt: skip
 
 # Imported where they are used: `Tasks` alone needs FastAPI, and pytest loads the plug-in of this package in every run.
 _WHERE = {
     "Counts": "transport",
+    "Diagnosis": "diagnosis",
     "MemoryTransport": "testing",
     "Notifier": "notifier",
     "Run": "runs",

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePath
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Final
 
 OUTERMOST: Final = 10
@@ -54,6 +54,15 @@ def package_of(module: str) -> str:
         if getattr(sys.modules.get(name), "__file__", None) is not None:
             return name
     return module
+
+
+def packages_of_caller() -> list[str]:
+    """The package outside of the client that called it; a program that is no package has none."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented, and what `logging` uses
+    while frame is not None and module_of(frame.f_globals).startswith("notifier.client"):
+        frame = frame.f_back
+    module = "" if frame is None else module_of(frame.f_globals)
+    return [package_of(module)] if module else []
 
 
 def described(found: list[Place], in_app: tuple[str, ...] = ()) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from notifier.client import context, execution, frames, hooks, logs, options, prepare, tasks
@@ -30,6 +29,8 @@ from notifier.client.transport import Counts, NullTransport, Source, Transport
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+
+    from notifier.client.diagnosis import Diagnosis
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,7 +72,7 @@ class Notifier:
         self.options = options.read(
             os.environ, service=service, url=url, key=key, environment=environment, release=release, host=host,
             before_send=before_send, ignore=ignore, sample_rate=sample_rate,
-            in_app=_package_of_caller() if in_app is None else in_app,
+            in_app=frames.packages_of_caller() if in_app is None else in_app,
         )  # fmt: skip
         self.patient = send_in_tests or not options.under_pytest()
         self.runs = Registry()
@@ -258,6 +259,15 @@ class Notifier:
         """What became of all reports: `captured == sent + spooled + sum(dropped.values())`."""
         return self.transport.counts()
 
+    def diagnose(self, *, test: bool = True, timeout: float = 5.0) -> Diagnosis:
+        """What is set and where it came from, whether the service takes the key, and what became of all reports.
+
+        `test` sends one more, which is stored and told to nobody. `print(notifier.diagnose())` is for people. Blocks.
+        """
+        from notifier.client import diagnosis  # noqa: PLC0415 - hardly ever asked
+
+        return diagnosis.of(self, test=test, timeout=timeout)
+
     def close(self, timeout: float = 2.0) -> None:
         """`flush`, and stop; what has not left by then stays in the spool for the next process. Blocks."""
         self.release_logged()
@@ -364,15 +374,6 @@ class Notifier:
         run = task.new_run(args, kwargs)
         self.take(run)
         return Execution(self, task, run, args, kwargs)
-
-
-def _package_of_caller() -> list[str]:
-    """The package outside of the client in which a notifier is made; a program that is no package has none."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - documented, and what `logging` uses
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("notifier.client"):
-        frame = frame.f_back
-    module = "" if frame is None else frames.module_of(frame.f_globals)
-    return [frames.package_of(module)] if module else []
 
 
 def _interrupt(reference: weakref.ref[Notifier]) -> None:

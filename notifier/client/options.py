@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,18 @@ BeforeSend = Callable[[dict[str, Any]], dict[str, Any] | None]
 Ignored = type[BaseException] | str
 
 
+NO_ADDRESS = "it is no http or https address: set it to the service's"
+NO_KEY = "it holds a space or a character that no key has: copy it anew"
+UNREADABLE = "the file that it names cannot be read"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """`url` or `key` None: nothing is sent. `ignore` are exception classes, or their names as `module.Name` or `Name`.
 
     `sample_rate` is the share of failures that is reported, 0 to 1. `in_app` are packages whose frames are the
-    application's own.
+    application's own. `origins` says by name where a value came from: `argument`, `default` or a variable's name, and
+    `problems` what is wrong with one that was given and cannot be used.
     """
 
     service: str
@@ -40,6 +46,8 @@ class Options:
     ignore: tuple[Ignored, ...]
     sample_rate: float
     in_app: tuple[str, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(environ: Mapping[str, str], **given: Any) -> Options:
@@ -47,21 +55,20 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
     rate, in_app = given.pop("sample_rate"), given.pop("in_app", ())
     if not 0 <= rate <= 1:
         raise ValueError("sample_rate is the share of failures to report: a number from 0 to 1")
+    found = _Found(environ, given)
     return Options(
-        service=(given["service"] or environ.get("NOTIFIER_SERVICE") or _program())[:NAME_CHARS],
-        url=_address(given["url"] or environ.get("NOTIFIER_URL")),
-        key=_checked(
-            given["key"] or environ.get("NOTIFIER_KEY") or _from_file(environ.get("NOTIFIER_KEY_FILE"))
-        ),
-        environment=(given["environment"] or environ.get("NOTIFIER_ENVIRONMENT") or "production")[
-            :NAME_CHARS
-        ],
-        release=(given["release"] or environ.get("NOTIFIER_RELEASE") or "")[:NAME_CHARS] or None,
-        host=(given["host"] or socket.gethostname())[:NAME_CHARS],
+        service=found.text("service") or _program()[:NAME_CHARS],
+        url=found.address(),
+        key=found.key(),
+        environment=found.text("environment") or "production",
+        release=found.text("release"),
+        host=found.text("host", variable="") or socket.gethostname()[:NAME_CHARS],
         before_send=given["before_send"],
         ignore=tuple(given["ignore"]),
         sample_rate=rate,
         in_app=(in_app,) if isinstance(in_app, str) else tuple(in_app),
+        origins=found.origins,
+        problems=found.problems,
     )
 
 
@@ -74,34 +81,48 @@ def _program() -> str:
     return Path(sys.argv[0]).stem or "python" if sys.argv else "python"
 
 
-def _address(url: str | None) -> str | None:
-    """A wrong address must not keep an application from starting: one warning, and nothing is sent."""
-    if not url:
-        return None
-    scheme, _, rest = url.strip().partition("://")
-    if scheme not in {"http", "https"} or not rest.strip("/"):
-        log.warning(
-            "NOTIFIER_URL is no http or https address, so nothing is reported: set it to the service's"
-        )
-        return None
-    return url.strip().rstrip("/")
+class _Found:
+    """Values, where they came from, and what is wrong with them: told once, and never a reason not to start."""
 
+    def __init__(self, environ: Mapping[str, str], given: Mapping[str, Any]) -> None:
+        self._environ, self._given = environ, given
+        self.origins: dict[str, str] = {}
+        self.problems: dict[str, str] = {}
 
-def _checked(key: str | None) -> str | None:
-    key = (key or "").strip()
-    if key and not re.fullmatch(r"[!-~]+", key):
-        log.warning(
-            "NOTIFIER_KEY holds a space or a character that no key has, so nothing is reported: copy it anew"
-        )
+    def text(self, name: str, *, variable: str | None = None) -> str | None:
+        return (self._value(name, variable) or "")[:NAME_CHARS] or None
+
+    def address(self) -> str | None:
+        url = (self._value("url") or "").strip()
+        scheme, _, rest = url.partition("://")
+        if url and (scheme not in {"http", "https"} or not rest.strip("/")):
+            return self._refuse("url", NO_ADDRESS)
+        return url.rstrip("/") or None
+
+    def key(self) -> str | None:
+        value = self._value("key")
+        name = self._environ.get("NOTIFIER_KEY_FILE")
+        if not value and name:
+            self.origins["key"] = "NOTIFIER_KEY_FILE"
+            try:
+                value = Path(name).read_text(encoding="ascii")[:4096]
+            except (OSError, ValueError) as error:
+                return self._refuse("key", f"{UNREADABLE}: {error}")
+        key = (value or "").strip()
+        return self._refuse("key", NO_KEY) if key and not re.fullmatch(r"[!-~]+", key) else key or None
+
+    def _value(self, name: str, variable: str | None = None) -> str | None:
+        variable = f"NOTIFIER_{name.upper()}" if variable is None else variable
+        for value, origin in ((self._given[name], "argument"), (self._environ.get(variable), variable)):
+            if value:
+                self.origins[name] = origin
+                return str(value)
+        self.origins[name] = "default"
         return None
-    return key or None
 
-
-def _from_file(name: str | None) -> str | None:
-    if not name:
-        return None
-    try:
-        return Path(name).read_text(encoding="ascii")[:4096]
-    except (OSError, ValueError) as error:
-        log.warning("the file that NOTIFIER_KEY_FILE names cannot be read, so nothing is reported: %s", error)
+    def _refuse(self, name: str, problem: str) -> str | None:
+        self.problems[name] = problem
+        origin = self.origins[name]
+        what = f"the argument `{name}`" if origin == "argument" else origin
+        log.warning("%s is set, but %s. Nothing is reported.", what, problem)
         return None

@@ -65,6 +65,10 @@ class Exchange:
     def post_one(self, path: str, document: Any, *, seconds: float = TOTAL_S) -> Answer:
         return self._asked("POST", path, json.dumps(document).encode(), seconds, expects="interval")
 
+    def probe(self, *, seconds: float) -> Answer:
+        """What the service makes of no events at all: `unfit`, where it is one that takes the key."""
+        return self._asked("POST", "/v1/events", b"[]", seconds, expects="results")
+
     def get(self, path: str, *, seconds: float) -> Answer:
         return self._asked("GET", path, b"", seconds, expects="id")
 

@@ -70,6 +70,11 @@ class Spool:
 def _folder(where: str | Path | bool | None, service: str) -> Path:
     if isinstance(where, str | Path):
         return Path(where) / (_UNFIT.sub("_", service) or "_")
+    return usual_folder(service)
+
+
+def usual_folder(service: str) -> Path:
+    """Where a service's processes keep reports that were told of no other place."""
     base = os.environ.get("NOTIFIER_SPOOL")
     root = Path(base) if base else Path(tempfile.gettempdir()) / f"notifier-{_user()}"
     return root / (_UNFIT.sub("_", service) or "_")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from notifier.client.dispatch.exchange import Exchange
+from notifier.client.dispatch.exchange import Answer, Exchange
 from notifier.client.dispatch.journal import FileJournal, Journal
 from notifier.client.dispatch.sender import GOODBYE_S, MAX_AGE_S, PAUSES_S, Sender
 from notifier.client.dispatch.shelter import Shelter
@@ -200,6 +200,26 @@ class HttpTransport:
         """Set once all events captured by now would survive this process; None: they would already."""
         works = self._works
         return works.inbox.ask() if works is not None and works.inbox.exposed else None
+
+    def inquire(self, seconds: float) -> Answer:
+        """Whether the service is there and takes the key, over a connection of its own. Blocks."""
+        with guarded():
+            exchange = Exchange(self.url, self.key)
+            answer = exchange.probe(seconds=seconds)
+            exchange.close()
+        return answer
+
+    @property
+    def process(self) -> str:
+        """How this process is called in its spool and by the service."""
+        works = self._works
+        return "" if works is None else works.process
+
+    @property
+    def folder(self) -> Path | None:
+        """Where reports wait for the service; None: in memory alone."""
+        works = self._works
+        return None if works is None else works.spool.folder
 
     def flush(self, timeout: float) -> bool:
         until = time.monotonic() + timeout

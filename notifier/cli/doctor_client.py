@@ -1,0 +1,83 @@
+"""`notifier doctor client`: why an application's errors do not arrive, as its client sees it from here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from notifier.cli.options import Arguments, Subparsers, command, family
+from notifier.cli.session import Exit, Session
+from notifier.cli.words import as_json, visible
+
+if TYPE_CHECKING:
+    from notifier.client import Diagnosis
+    from notifier.client.dispatch.inventory import Process
+
+EPILOG = """\
+Run it where the application runs, as its user and with its environment: it reads what the client reads (NOTIFIER_URL,
+NOTIFIER_KEY or NOTIFIER_KEY_FILE, NOTIFIER_SERVICE, NOTIFIER_ENVIRONMENT, NOTIFIER_RELEASE, NOTIFIER_SPOOL), asks the
+service, sends a test report that is stored and told to nobody, and shows what the application's processes on this
+machine have sent, keep and dropped. What the code passes to Notifier() is shown by print(notifier.diagnose()).
+
+exit status: 0 the test report arrived; 1 it did not, though the service answers; 2 nothing is set, or it cannot be
+used; 3 the service cannot be reached; 4 it refuses the key"""
+
+STATUS = {"refuses": Exit.REFUSED, "away": Exit.UNREACHABLE, "stranger": Exit.UNREACHABLE}
+
+
+def add(commands: Subparsers) -> None:
+    doctors = family(commands, "doctor", "say what is wrong, and what to do")
+    parser = command(doctors, "client", client, "say why an application's errors do not arrive")
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "--service", metavar="NAME", help="the application's (default: NOTIFIER_SERVICE, else all)"
+    )
+    parser.add_argument("--no-test", action="store_true", help="send no test report")
+
+
+def client(arguments: Arguments, session: Session) -> Exit:
+    # What the client would warn of is said here, and better.
+    logging.getLogger("notifier.client").addHandler(logging.NullHandler())
+    service = arguments.service or session.environ.get("NOTIFIER_SERVICE")
+    found = _diagnosis(service, test=not arguments.no_test)
+    processes = [] if service else _of_all_services()
+    if arguments.json:
+        session.put(as_json({**found.as_json(), "applications": [asdict(one) for one in processes]}))
+    else:
+        lines = (*str(found).split("\n"), *_listed(processes))
+        session.put("\n".join(visible(line) for line in lines))
+    return _status(found, tested=not arguments.no_test)
+
+
+def _diagnosis(service: str | None, *, test: bool) -> Diagnosis:
+    from notifier.client import Notifier
+
+    notifier = Notifier(service, in_app=(), send_in_tests=True)
+    try:
+        return notifier.diagnose(test=test)
+    finally:
+        notifier.close(0.5)
+
+
+def _of_all_services() -> list[Process]:
+    """What lies in the spool of each service here."""
+    from notifier.client.dispatch.inventory import everybody
+
+    return everybody()
+
+
+def _listed(processes: Sequence[Process]) -> list[str]:
+    from notifier.client.diagnosis import of_process
+
+    found = [f"  {one.service}: {of_process(one)}" for one in processes]
+    return ["", "Applications of this user on this machine", *found] if found else []
+
+
+def _status(found: Diagnosis, *, tested: bool) -> Exit:
+    if found.destination == "nowhere":
+        return Exit.USAGE
+    if found.service in STATUS:
+        return STATUS[found.service]
+    return Exit.OK if found.test == "taken" or not tested else Exit.NO

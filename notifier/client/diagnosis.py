@@ -1,0 +1,294 @@
+"""Why did my error not arrive? What is set, where reports go, what became of them, and of one more.
+
+    print(notifier.diagnose())
+
+`notifier doctor client` prints the same for the environment that it runs in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from notifier.client import shown
+from notifier.client.transport import Counts, NullTransport
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from notifier.client.dispatch.inventory import Process
+    from notifier.client.notifier import Notifier
+
+Service = Literal["answers", "refuses", "away", "stranger", "not asked"]
+Fate = Literal["taken", "waits", "dropped", "kept here", "not sent"]
+WORDS: Final = "a test report of `diagnose()`: it is stored, and told to nobody"
+
+REASONS: Final[Mapping[str, str]] = {
+    "ignored": "of a class in `ignore`",
+    "sampled": "left out by `sample_rate`",
+    "before_send": "kept back by `before_send`",
+    "before_send_failed": "`before_send` raised, so that they were kept back: see the log of notifier.client",
+    "queue_full": "captured faster than they could be written",
+    "spool_full": "the spool was full, or its disk would not take them",
+    "expired": "the service was away for longer than they are kept",
+    "rejected": "the service could not read them: see the log of notifier.client",
+    "too_large": "too large for the service, even without what is large in them",
+    "unauthorised": "the service refused the key",
+    "corrupt": "their file was damaged or removed",
+    "killed": "their process was killed before they were written",
+    "unreadable": "they could not be made into a report",
+    "closed": "reported after `close()`",
+    "other": "for another reason",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """`origin` is `argument`, `default` or an environment variable; `problem` says why the value is not used."""
+
+    name: str
+    value: str
+    origin: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """`str()` is the text for people. `advice` is what to do, the first thing first; empty where all is well.
+
+    `service` is how the service answered, and `why` in its words. `counts` are this process's, and `others` those
+    that share its spool. `test` is what became of the test report.
+    """
+
+    settings: tuple[Setting, ...]
+    destination: str
+    spool: str | None
+    service: Service
+    why: str
+    counts: Counts
+    others: tuple[Process, ...]
+    test: Fate
+    test_id: str | None
+    test_reason: str | None
+    advice: tuple[str, ...]
+
+    @property
+    def healthy(self) -> bool:
+        return not self.advice
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "healthy": self.healthy}
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+
+def of(notifier: Notifier, *, test: bool, timeout: float) -> Diagnosis:
+    """Ask the service, send a test report where that is wanted, and say what was found. Blocks."""
+    transport = notifier.transport
+    service, why = _asked(transport, timeout)
+    before, folder = notifier.counts(), getattr(transport, "folder", None)
+    others = () if folder is None else _others(notifier, folder)
+    fate, event_id, reason = _tested(notifier, before, service, timeout) if test else ("not sent", None, None)
+    found = Diagnosis(
+        settings=tuple(_settings(notifier)),
+        destination=_destination(notifier),
+        spool=None if folder is None else str(folder),
+        service=service,
+        why=why,
+        counts=notifier.counts(),
+        others=others,
+        test=fate,
+        test_id=event_id,
+        test_reason=reason,
+        advice=(),
+    )
+    return Diagnosis(
+        **{name: getattr(found, name) for name in found.__slots__} | {"advice": tuple(_advice(found))}
+    )
+
+
+def _others(notifier: Notifier, folder: Path) -> tuple[Process, ...]:
+    from notifier.client.dispatch.inventory import processes  # noqa: PLC0415 - where nothing is sent, it is not needed
+
+    own = getattr(notifier.transport, "process", "")
+    return tuple(one for one in processes(folder) if one.name != own)
+
+
+def _asked(transport: object, timeout: float) -> tuple[Service, str]:
+    inquire = getattr(transport, "inquire", None)
+    if inquire is None:
+        return "not asked", ""
+    answer = inquire(timeout)
+    meanings: dict[str, Service] = {"refused": "refuses", "stranger": "stranger", "later": "away"}
+    # It has read nothing, and says that there is nothing to read: the key was looked at before.
+    service = meanings.get(answer.meaning, "answers")
+    return service, "" if service == "answers" else answer.why
+
+
+def _tested(
+    notifier: Notifier, before: Counts, service: Service, timeout: float
+) -> tuple[Fate, str | None, str | None]:
+    """What becomes of one more report on the usual way."""
+    transport = notifier.transport
+    if isinstance(transport, NullTransport):
+        return "not sent", None, None
+    event_id = notifier.message(WORDS, severity="none", fingerprint=["notifier", "diagnose"])
+    until = time.monotonic() + (timeout if service == "answers" else 0.5)
+    while not notifier.flush(max(0.0, until - time.monotonic())) and time.monotonic() < until:
+        time.sleep(0.05)
+    after = notifier.counts()
+    grown = [reason for reason, n in after.dropped.items() if n > before.dropped.get(reason, 0)]
+    if grown:
+        return "dropped", event_id, grown[0]
+    if getattr(transport, "inquire", None) is None:
+        return "kept here", event_id, None
+    return ("waits" if after.spooled else "taken"), event_id, None
+
+
+def _settings(notifier: Notifier) -> Iterator[Setting]:
+    options = notifier.options
+    key = None if options.key is None else f"set, {len(options.key)} characters"
+    for name, value in (
+        ("service", options.service), ("url", options.url), ("key", key), ("environment", options.environment),
+        ("release", options.release), ("host", options.host),
+    ):  # fmt: skip
+        problem = options.problems.get(name)
+        yield Setting(
+            name=name,
+            value=value or ("given, and not usable" if problem else "not set"),
+            origin=options.origins.get(name, "default"),
+            problem=problem,
+        )
+    for name, value, default in (
+        ("in_app", ", ".join(options.in_app) or "nothing that is installed", None),
+        ("ignore", ", ".join(map(_named, options.ignore)), ""),
+        ("sample_rate", f"{options.sample_rate:g}", "1"),
+        ("before_send", "" if options.before_send is None else _named(options.before_send), ""),
+    ):
+        if value != default:
+            yield Setting(name=name, value=value, origin="default" if default is None else "argument")
+
+
+def _named(one: object) -> str:
+    if isinstance(one, str):
+        return one
+    name = getattr(one, "__qualname__", None)
+    return (
+        f"{getattr(one, '__module__', '')}.{name}".removeprefix("builtins.") if name else shown.type_name(one)
+    )
+
+
+def _destination(notifier: Notifier) -> str:
+    if isinstance(notifier.transport, NullTransport):
+        return "nowhere"
+    url = getattr(notifier.transport, "url", None)
+    if isinstance(url, str):
+        return url
+    if not notifier.patient:
+        return "the memory of this process, because it is a test run"
+    return f"a transport of the application's own, {shown.type_name(notifier.transport)}"
+
+
+def _advice(found: Diagnosis) -> Iterator[str]:
+    values = {setting.name: setting for setting in found.settings}
+    if found.destination == "nowhere":
+        yield from _unset(values)
+    match found.service:
+        case "refuses":
+            yield (
+                f"The service refuses the key ({found.why}): give it one of the scope `ingest`; "
+                "`notifier keys create` makes one."
+            )
+        case "stranger":
+            yield f"What answers at {found.destination} is no notifier ({found.why}): set NOTIFIER_URL to the service."
+        case "away":
+            yield (
+                f"The service cannot be reached ({found.why}): start it, or set NOTIFIER_URL to where it is. "
+                "Reports wait meanwhile."
+            )
+        case _:
+            pass
+    if found.test == "waits" and found.service == "answers":
+        yield "The test report still waits though the service answers: look again in a minute."
+    if found.test == "dropped":
+        reason = REASONS.get(found.test_reason or "", REASONS["other"])
+        yield f"The test report was dropped ({found.test_reason}: {reason})."
+
+
+def _unset(values: Mapping[str, Setting]) -> Iterator[str]:
+    for name in ("url", "key"):
+        setting = values[name]
+        if setting.problem:
+            yield f"`{name}` ({setting.origin}) is given, but {setting.problem}."
+        elif setting.value == "not set":
+            more = " or NOTIFIER_KEY_FILE" if name == "key" else ""
+            yield f"Set NOTIFIER_{name.upper()}{more}, or pass `{name}`: without it nothing is sent."
+
+
+def _lines(found: Diagnosis) -> Iterator[str]:
+    yield "Settings"
+    widest = max(len(setting.value) for setting in found.settings)
+    for setting in found.settings:
+        yield f"  {setting.name:<13}{setting.value:<{min(widest, 60)}}  {setting.origin}"
+        if setting.problem:
+            yield f"  {'':<13}{setting.problem}"
+    yield ""
+    yield f"Reports go to {found.destination}."
+    if found.spool:
+        yield f"Until the service has taken them they are in {found.spool}."
+    yield _SERVICE[found.service].format(why=found.why)
+    yield ""
+    counts = found.counts
+    yield f"This process {_became(counts)}"
+    yield from _dropped(counts)
+    for other in found.others:
+        yield of_process(other)
+        yield from _dropped(other.counts)
+    yield _test(found)
+    yield ""
+    if found.healthy:
+        yield "All is well: reports arrive. Who was told of one, or why nobody was, `notifier explain ID` says."
+    else:
+        yield "What to do"
+        yield from (f"  {n}. {sentence}" for n, sentence in enumerate(found.advice, start=1))
+
+
+def of_process(process: Process) -> str:
+    state = "which lives," if process.alive else "which has ended,"
+    return f"Process {process.name}, {state} {_became(process.counts)}"
+
+
+def _became(counts: Counts) -> str:
+    dropped = sum(counts.dropped.values())
+    return f"captured {counts.captured}: {counts.sent} sent, {counts.spooled} waiting, {dropped} dropped."
+
+
+def _dropped(counts: Counts) -> Iterator[str]:
+    for reason, n in sorted(counts.dropped.items(), key=lambda item: -item[1]):
+        yield f"  {n} {reason}: {REASONS.get(reason, REASONS['other'])}"
+
+
+_SERVICE: Final[Mapping[Service, str]] = {
+    "answers": "The service answers, and takes the key.",
+    "refuses": "The service answers, and refuses the key ({why}).",
+    "away": "The service does not answer, or is too busy ({why}).",
+    "stranger": "Something answers there that is no notifier ({why}).",
+    "not asked": "No service was asked.",
+}
+
+
+def _test(found: Diagnosis) -> str:
+    match found.test:
+        case "taken":
+            return f"The test report has arrived: the service has it as {found.test_id}, and tells nobody."
+        case "waits":
+            return f"The test report {found.test_id} waits for the service."
+        case "dropped":
+            return f"The test report was dropped: {found.test_reason}."
+        case "kept here":
+            return "The test report was taken here, and left for nowhere."
+        case _:
+            return "No test report was sent."

@@ -1,0 +1,66 @@
+"""What the processes of this machine have in their spool, and what became of the rest: read, and nothing changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from notifier.client.dispatch.spool import usual_folder
+from notifier.client.dispatch.tally import SIZE, Tally
+from notifier.client.transport import Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One that reports, or that died before all of it had left: a later process of the service sends that."""
+
+    service: str
+    name: str
+    alive: bool
+    counts: Counts
+
+
+def processes(folder: Path) -> list[Process]:
+    """Those of one service's folder."""
+    return list(_found(folder)) if folder.is_dir() else []
+
+
+def everybody() -> list[Process]:
+    """Those of all services whose spool is where it usually is."""
+    root = usual_folder("_").parent
+    return [one for folder in sorted(root.glob("*")) for one in processes(folder)]
+
+
+def _found(folder: Path) -> Iterator[Process]:
+    for path in sorted(folder.glob("*.tally")):
+        try:
+            # One that is just being made is not to be filled by a reader.
+            tally = Tally(path) if path.stat().st_size >= SIZE else None
+        except OSError:
+            continue
+        if tally is not None:
+            captured, dropped = tally.books()
+            captured, sent = captured + tally.unwritten, tally.get("sent")
+            waiting = captured - sent - sum(dropped.values())
+            tally.close()
+            counts = Counts(captured=captured, sent=sent, spooled=max(0, waiting), dropped=dropped)
+            yield Process(service=folder.name, name=path.stem, alive=_locked(path), counts=counts)
+
+
+def _locked(path: Path) -> bool:
+    """Whether its owner lives: it alone has the file's lock."""
+    import fcntl  # noqa: PLC0415 - POSIX alone has it
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -10,14 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from notifier.domain.errors import NotifierError
+from notifier.demo.errors import CannotRun
 
 STOP_WITHIN_S = 8.0
 TOLD_LINES = 5
-
-
-class CannotRun(NotifierError):
-    """The demo cannot start or go on; the text says why, and what to do."""
 
 
 class Child:

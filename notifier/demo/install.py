@@ -12,10 +12,11 @@ from pathlib import Path
 from string import Template
 from typing import Self
 
-from notifier.demo.children import CannotRun
+from notifier.demo.errors import CannotRun
 
 HOST = "127.0.0.1"
 SLACK_TOKEN = "xoxb-demo"  # noqa: S105 - the inbox's own Slack takes it, no other
+SLACK_SECRET = "signed-by-the-demo-s-inbox"  # noqa: S105 - as above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,10 @@ class Ports:
     service: int
     app: int
     inbox: int
+
+    @staticmethod
+    def url(port: int) -> str:
+        return f"http://{HOST}:{port}"
 
     def chosen(self) -> Self:
         """With a free port in the place of every 0. `CannotRun` where a port is in use, or named twice."""
@@ -74,15 +79,15 @@ class Install:
 
     @property
     def service(self) -> str:
-        return f"http://{HOST}:{self.ports.service}"
+        return Ports.url(self.ports.service)
 
     @property
     def app(self) -> str:
-        return f"http://{HOST}:{self.ports.app}"
+        return Ports.url(self.ports.app)
 
     @property
     def inbox(self) -> str:
-        return f"http://{HOST}:{self.ports.inbox}"
+        return Ports.url(self.ports.inbox)
 
     @property
     def config(self) -> Path:
@@ -105,7 +110,9 @@ class Install:
             service_port=self.ports.service,
             smtp_port=self.smtp_port,
             inbox=self.inbox,
+            service=self.service,
             slack_token=SLACK_TOKEN,
+            slack_secret=SLACK_SECRET,
             webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
         )
         self.config.write_text(text, encoding="utf-8")

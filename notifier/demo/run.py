@@ -1,134 +1,32 @@
-"""`notifier demo`: an inbox, a real service that reports to it, and the sample application, until it is interrupted."""
+"""`notifier demo`: what is said at once, before anything is imported that takes its time."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+import importlib
+from collections.abc import Mapping
+from typing import Any, TextIO, cast
 
-import httpx
-import python_multipart  # noqa: F401 - the sample's upload needs it: better said here than by a child
+from notifier.demo.errors import CannotRun
+from notifier.demo.install import Ports
 
-from notifier.demo.children import CannotRun, Child
-from notifier.demo.inbox.box import Box
-from notifier.demo.inbox.server import serve
-from notifier.demo.inbox.terminal import Terminal
-from notifier.demo.install import HOST, SLACK_TOKEN, Install, Ports
-from notifier.demo.words import welcome
-
-READY_WITHIN_S = 60.0
-KEY = re.compile(r"ntf_[A-Za-z0-9]{32,}")
+FIRST = "Starting the demo: an inbox, the service and a sample application, all on this machine. It takes some seconds."
 
 
 def run(*, port: int, app_port: int, inbox_port: int, out: TextIO, environ: Mapping[str, str]) -> int:
     """Run until SIGINT or SIGTERM, and answer 0. `CannotRun` where something is in the way."""
     ports = Ports(service=port, app=app_port, inbox=inbox_port).chosen()
-    return asyncio.run(_until_interrupted(ports, Terminal(out, environ), environ))
+    out.write(f"{FIRST}\n\n")
+    out.flush()
+    return cast("int", _stage().run(ports, out, environ))
 
 
-async def _until_interrupted(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) -> int:
-    """A first signal ends everything in order, a second one at once."""
-    demo = asyncio.ensure_future(_demo(ports, terminal, environ))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, demo.cancel)
-    await asyncio.wait([demo])
-    if not demo.cancelled():
-        demo.result()
-    return 0
-
-
-async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) -> None:
-    """It ends in reverse: the application sends its last reports, the service its last messages, the inbox goes."""
-    box = Box()
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="notifier-demo-")))
-        smtp_port = await stack.enter_async_context(serve(box, port=ports.inbox, token=SLACK_TOKEN))
-        install = Install(folder=folder, ports=ports, smtp_port=smtp_port)
-        install.write_config()
-        service = await stack.enter_async_context(_service(install, environ))
-        app = await stack.enter_async_context(_application(install, environ))
-        await _ready(app, f"{install.app}/openapi.json")
-        terminal.put(welcome(install))
-        await asyncio.gather(_print(box, terminal), service.ended(), app.ended())
-
-
-@asynccontextmanager
-async def _service(install: Install, environ: Mapping[str, str]) -> AsyncIterator[Child]:
-    """The service, ready, with its first key and one for the application in files."""
-    command = ("notifier.cli", "serve", "--config", str(install.config))
-    log = install.folder / "service.log"
-    async with Child.running("the service", *command, environ=install.environ(environ), log=log) as child:
-        while not KEY.fullmatch(first := await child.line()):
-            pass
-        await _ready(child, f"{install.service}/readyz")
-        install.write_keys(first, await _lesser_key(install, first))
-        yield child
-
-
-async def _lesser_key(install: Install, key: str) -> str:
-    """A key that posts and reads, as an application should have."""
-    wanted = {"project": "default", "name": "sample application", "scopes": ["ingest", "read"]}
-    async with _asking(headers={"Authorization": f"Bearer {key}"}) as http:
-        answer = await http.post(f"{install.service}/v1/keys", json=wanted)
-    answer.raise_for_status()
-    return str(answer.json()["key"])
-
-
-@asynccontextmanager
-async def _application(install: Install, environ: Mapping[str, str]) -> AsyncIterator[Child]:
-    """As one would start it: uvicorn, and the client's own environment variables."""
-    command = ("uvicorn", "notifier.demo.sample:app", "--host", HOST, "--port", str(install.ports.app),
-               "--timeout-graceful-shutdown", "3")  # fmt: skip
-    told = install.environ(
-        environ,
-        NOTIFIER_URL=install.service,
-        NOTIFIER_KEY_FILE=str(install.application_key),
-        NOTIFIER_ENVIRONMENT="demo",
-    )
-    log = install.folder / "application.log"
-    async with Child.running("the sample application", *command, environ=told, log=log) as child:
-        yield child
-
-
-async def _ready(child: Child, url: str) -> None:
-    """Ask until it answers 200. `CannotRun` where the process ends, or takes too long."""
-    ended = asyncio.ensure_future(child.ended())
-    answering = asyncio.ensure_future(_answers(url))
+def _stage() -> Any:
     try:
-        done, _ = await asyncio.wait(
-            (ended, answering), timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED
-        )
-    finally:
-        ended.cancel()
-        answering.cancel()
-    if not done:
-        raise CannotRun(f"{child.name} was not ready within {READY_WITHIN_S:.0f} s")
-    for one in done:
-        one.result()
-
-
-async def _answers(url: str) -> None:
-    async with _asking() as http:
-        while True:
-            try:
-                if (await http.get(url)).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.05)
-
-
-def _asking(**options: Any) -> httpx.AsyncClient:
-    """A client for this machine alone: a proxy that the environment names could not reach it."""
-    return httpx.AsyncClient(trust_env=False, timeout=5, **options)
-
-
-async def _print(box: Box, terminal: Terminal) -> None:
-    async for arrived in box.follow():
-        terminal.show(arrived)
+        return importlib.import_module("notifier.demo.stage")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "notifier":
+            raise
+        raise CannotRun(
+            f"this command needs more than is installed (no module {error.name}). "
+            "Install the extra `demo` from the clone: pip install '.[demo]'"
+        ) from error

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request, Response
 
 from notifier.client import Notifier, Run, Tasks
+from notifier.demo import trouble
 from notifier.demo.dashboard import show
 from notifier.demo.uploads import LimitedRoute, Upload
 
@@ -163,6 +164,7 @@ async def process_status(process_id: str) -> dict[str, Any]:
 
 
 app.include_router(uploads)
+app.include_router(trouble.router(notifier))
 
 
 @app.get("/dashboard")

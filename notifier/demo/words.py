@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from notifier.demo.install import Install
-
-CSV = r"'name,amount\nada,12\nfail,0\n'"
+from notifier.demo.trials import TRIALS
 
 
 def welcome(install: Install) -> str:
@@ -26,9 +25,10 @@ def welcome(install: Install) -> str:
         "",
         *(f"  {name:<15}{value}" for name, value in addresses.items()),
         "",
-        "Try it, in a second terminal. Each of these ends in a message in the inbox:",
+        "Try it, in a second terminal or by the buttons of the inbox's page. Each of these ends in a message there,",
+        "where the links of a mail and the buttons of Slack work:",
         "",
-        *(line for what, command in _tries(app) for line in (f"  # {what}", f"  {command}", "")),
+        *(line for one in TRIALS for line in (f"  # {one.what}: {one.ends}", f"  {one.curl(app)}", "")),
         "Ask the service what it knows:",
         "",
         f"  export NOTIFIER_URL={install.service} NOTIFIER_KEY_FILE={install.key}",
@@ -37,20 +37,3 @@ def welcome(install: Install) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _tries(app: str) -> list[tuple[str, str]]:
-    return [
-        ("an odd item fails in the background: Slack", f"curl -X POST {app}/items/3/process"),
-        (
-            "a call that fails twice, and then works: Slack, and Slack again",
-            f"curl -X POST {app}/process-data",
-        ),
-        ("and one that fails for good", f"curl -X POST '{app}/process-data?fail=true'"),
-        ("a critical process: email and Slack", f"curl -X POST {app}/users/-1/process"),
-        ("a long task says when it is done: the webhook", f"curl -X POST {app}/create-task/3"),
-        (
-            "an upload that fails, is tried again, and ends as a dead letter: Slack",
-            f"printf {CSV} | curl -F 'file=@-;filename=orders.csv;type=text/csv' {app}/upload-file/",
-        ),
-    ]

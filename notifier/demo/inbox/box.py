@@ -37,6 +37,17 @@ class Box:
         self._keep(replace(entry, revision=self.revision + 1, message=message))
         return True
 
+    def note(self, ts: str, text: str | None) -> None:
+        """What whoever pressed a button of this message is told; None: nothing any more."""
+        entry = self.slack(ts)
+        if entry is not None and isinstance(entry.message, Slack) and entry.message.note != text:
+            message = replace(entry.message, note=text)
+            self._keep(replace(entry, revision=self.revision + 1, message=message))
+
+    def at(self, number: int) -> Arrived | None:
+        """The message with this number."""
+        return self._entries.get(number)
+
     def slack(self, ts: str) -> Arrived | None:
         """The Slack message with this `ts`."""
         for entry in self._entries.values():

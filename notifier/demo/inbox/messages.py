@@ -6,19 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
+from notifier.demo.inbox import blocks
+from notifier.demo.inbox.blocks import Action, Line
 from notifier.testing import Mail as Raw
-
-Style = Literal["header", "text", "field", "small"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A text of a Slack message, in Slack's own markup unless it is a header."""
-
-    style: Style
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +24,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """`ts` is its id, `thread_ts` that of the message it replies to, and `thread` what that one said."""
+    """`ts` is its id, `thread_ts` that of the message it replies to, and `thread` what that one said.
+
+    `note` is what the service told whoever pressed one of the `actions`, and nobody else.
+    """
 
     channel: str
     ts: str
@@ -41,6 +36,8 @@ class Slack:
     thread_ts: str | None = None
     thread: str | None = None
     edited: bool = False
+    actions: tuple[Action, ...] = ()
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,8 @@ def read_slack(
         channel=str(document.get("channel", "")),
         ts=ts,
         text=text,
-        lines=tuple(_lines(document)) or (Line(style="text", text=text),),
+        lines=tuple(blocks.lines(document)) or (Line(style="text", text=text),),
+        actions=tuple(blocks.actions(document)),
         thread_ts=document.get("thread_ts"),
         thread=thread,
         edited=edited,
@@ -112,21 +110,3 @@ def _titles(document: object) -> Iterator[str]:
     match document:
         case {"data": {"incidents": [*incidents]}}:
             yield from (str(one["title"]) for one in incidents if isinstance(one, dict) and "title" in one)
-
-
-def _lines(document: Mapping[str, Any]) -> Iterator[Line]:
-    for block in document.get("blocks") or ():
-        match block:
-            case {"type": "header", "text": {"text": str(text)}}:
-                yield Line(style="header", text=text)
-            case {"type": "context", "elements": [*elements]}:
-                yield from (Line(style="small", text=str(one.get("text", ""))) for one in elements)
-            case {"type": "section"}:
-                yield from _section(block)
-
-
-def _section(block: Mapping[str, Any]) -> Iterator[Line]:
-    match block.get("text"):
-        case {"text": str(text)}:
-            yield Line(style="text", text=text)
-    yield from (Line(style="field", text=str(one.get("text", ""))) for one in block.get("fields") or ())

@@ -11,7 +11,8 @@ from itertools import groupby
 from typing import TextIO, assert_never
 
 from notifier.demo.inbox import markup
-from notifier.demo.inbox.messages import Arrived, Mail, Slack, Style, Webhook
+from notifier.demo.inbox.blocks import Line, Style
+from notifier.demo.inbox.messages import Arrived, Mail, Slack, Webhook
 
 WIDEST = 100
 LINES = 24
@@ -81,7 +82,7 @@ def _told(arrived: Arrived) -> tuple[str, str, str]:
             )
         case Slack() as post:
             where = f"Slack {post.channel}{', edited' if post.edited else ''}"
-            headers = [line.text for line in post.lines if line.style == "header"]
+            headers = [_worded(line) for line in post.lines if line.style == "header"]
             return where, headers[0] if headers else markup.plain(post.text), "\n".join(_slack(post))
         case Webhook() as hook:
             signed = "signed" if hook.signed else "not signed"
@@ -95,7 +96,15 @@ def _slack(post: Slack) -> Iterator[str]:
         yield f"\u21b3 in the thread of: {post.thread or post.thread_ts}"
     if len(post.lines) > 1:
         for style, lines in groupby(post.lines, key=lambda line: line.style):
-            yield from _lines(style, [markup.plain(line.text) for line in lines])
+            yield from _lines(style, [_worded(line) for line in lines])
+    if post.actions:
+        yield " ".join(f"[{action.label}]" for action in post.actions)
+    if post.note is not None:
+        yield f"Only you see this: {post.note}"
+
+
+def _worded(line: Line) -> str:
+    return line.text if line.plain else markup.plain(line.text)
 
 
 def _lines(style: Style, texts: Sequence[str]) -> Iterator[str]:

@@ -1,38 +1,42 @@
-"""The inbox over HTTP: its page, its messages as JSON, a Slack, and a receiver of webhooks."""
+"""The inbox over HTTP: its page, what is pressed on it, its messages as JSON, and a receiver of webhooks."""
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from notifier.demo.inbox import markup
+from notifier.demo.inbox import frames, markup
+from notifier.demo.inbox.bodies import fields_of, is_foreign, whole_body
 from notifier.demo.inbox.box import Box
-from notifier.demo.inbox.messages import Arrived, Mail, Slack, Webhook, read_slack, read_webhook
-from notifier.testing import slack_complaint
+from notifier.demo.inbox.messages import Arrived, Mail, Slack, Webhook, read_webhook
+from notifier.demo.inbox.slack import add_slack
+from notifier.demo.inbox.surroundings import Surroundings
+from notifier.demo.trials import TRIALS
 
-LARGEST = 1_000_000
-SLACK = "/slack/api/"
 HOOK = "/webhook"
 KINDS: dict[type, str] = {Mail: "email", Slack: "slack", Webhook: "webhook"}
+FOREIGN = "This was pressed on a page of somebody else's."
 
 
-def create_app(box: Box, *, token: str) -> FastAPI:
+def create_app(box: Box, *, token: str, around: Surroundings | None = None) -> FastAPI:
     """The inbox's application. Its Slack takes messages from whoever has the `token`."""
     app = FastAPI(title="notifier's demo inbox", openapi_url=None)
-    _add_page(app, box)
-    _add_slack(app, box, token)
+    _add_page(app, box, around)
+    add_slack(app, box, token)
+    if around is not None:
+        _add_presses(app, box, around)
 
     @app.post(HOOK)
     async def webhook(request: Request) -> Response:
-        body = await _body(request)
+        body = await whole_body(request)
         if body is None:
             return Response(status_code=413)
         box.put(read_webhook(request.headers, body))
@@ -50,18 +54,21 @@ def as_json(arrived: Arrived) -> dict[str, Any]:
     return {"number": arrived.number, "at": arrived.at.isoformat(), "kind": kind, **fields}
 
 
-def _add_page(app: FastAPI, box: Box) -> None:
+def _add_page(app: FastAPI, box: Box, around: Surroundings | None) -> None:
     environment = Environment(
         loader=PackageLoader("notifier.demo.inbox"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["mrkdwn"] = markup.page
+    environment.filters |= {"mrkdwn": markup.page, "linked": markup.linked, "framed": frames.framed}
     template = environment.get_template("inbox.html")
 
     @app.get("/")
-    async def page() -> HTMLResponse:
+    async def page(said: str = "") -> HTMLResponse:
         nonce = secrets.token_urlsafe(16)
-        text = template.render(messages=box.newest(), revision=box.revision, nonce=nonce)
+        trials = () if around is None else TRIALS
+        text = template.render(
+            messages=box.newest(), revision=box.revision, nonce=nonce, trials=trials, said=said[:200]
+        )
         return HTMLResponse(
             text, headers={"Content-Security-Policy": _policy(nonce), "Cache-Control": "no-store"}
         )
@@ -79,65 +86,45 @@ def _add_page(app: FastAPI, box: Box) -> None:
             yield ServerSentEvent(data=since)
 
 
+def _add_presses(app: FastAPI, box: Box, around: Surroundings) -> None:
+    trials = {trial.name: trial for trial in TRIALS}
+
+    @app.post("/press")
+    async def press(request: Request) -> Response:
+        """A form with `message`, its number, `action`, the place among its actions, and `value`."""
+        fields = await fields_of(request)
+        number, place = fields.get("message", ""), fields.get("action", "")
+        entry = box.at(int(number)) if number.isdecimal() else None
+        if is_foreign(request):
+            return Response(FOREIGN, 403)
+        if entry is None or not isinstance(entry.message, Slack) or not place.isdecimal():
+            return _back("There is no such message any more.")
+        actions = entry.message.actions
+        if int(place) >= len(actions):
+            return _back("This message has been edited: look at it again.", number)
+        note = await around.press(entry.message, actions[int(place)], fields.get("value", ""))
+        box.note(entry.message.ts, note)
+        return _back("", number)
+
+    @app.post("/try/{name}")
+    async def try_out(name: str, request: Request) -> Response:
+        """Start one of the trials."""
+        if is_foreign(request):
+            return Response(FOREIGN, 403)
+        if name not in trials:
+            return Response(status_code=404)
+        return _back(await around.start(trials[name]) or "")
+
+
+def _back(said: str, number: str = "") -> RedirectResponse:
+    """To the page again, at that message, with a sentence where there is one."""
+    query = f"?{urlencode({'said': said})}" if said else ""
+    return RedirectResponse(f"/{query}{f'#m{number}' if number else ''}", 303)
+
+
 def _policy(nonce: str) -> str:
     """The page's own script and nobody's files; a mail's HTML, which inherits this, brings its styles along."""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
-
-
-def _add_slack(app: FastAPI, box: Box, token: str) -> None:
-    def posted(document: Mapping[str, Any]) -> JSONResponse:
-        ts = f"{1_700_000_000 + box.revision}.{secrets.randbelow(1_000_000):06d}"
-        root = box.slack(str(document.get("thread_ts")))
-        thread = markup.plain(root.message.text) if root and isinstance(root.message, Slack) else None
-        box.put(read_slack(document, ts=ts, thread=thread))
-        return _slack(ok=True, channel="C0DEMO", ts=ts)
-
-    def updated(document: Mapping[str, Any]) -> JSONResponse:
-        ts = str(document.get("ts"))
-        entry = box.slack(ts)
-        if entry is None or not isinstance(entry.message, Slack):
-            return _slack(ok=False, error="message_not_found")
-        before = entry.message
-        kept = {"channel": before.channel, "thread_ts": before.thread_ts}
-        box.edit(ts, read_slack({**document, **kept}, ts=ts, thread=before.thread, edited=True))
-        return _slack(ok=True, channel="C0DEMO", ts=ts)
-
-    methods = {"chat.postMessage": posted, "chat.update": updated}
-
-    @app.post(SLACK + "{method}")
-    async def slack(method: str, request: Request) -> JSONResponse:
-        if method not in methods:
-            return _slack(ok=False, error="unknown_method")
-        if not secrets.compare_digest(
-            request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()
-        ):
-            return _slack(ok=False, error="invalid_auth")
-        document = _object(await _body(request))
-        if document is None or slack_complaint(document) is not None:
-            return _slack(ok=False, error="invalid_blocks")
-        return methods[method](document)
-
-
-def _slack(**document: Any) -> JSONResponse:
-    return JSONResponse(document)
-
-
-def _object(body: bytes | None) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body or b"")
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-async def _body(request: Request) -> bytes | None:
-    """The whole body; None where it is over a megabyte."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            return None
-    return bytes(body)

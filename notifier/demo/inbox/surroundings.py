@@ -1,0 +1,53 @@
+"""Where the rest of the demo is, and what the inbox asks of it: to act on what was pressed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+from notifier.demo.inbox import interactions
+from notifier.demo.inbox.blocks import Action
+from notifier.demo.inbox.messages import Slack
+from notifier.demo.trials import Trial
+
+AWAY = "What was to be asked does not answer: is the demo still running?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Addresses without a slash at their end. Presses are signed with the `signing_secret`, as Slack does it."""
+
+    service: str
+    app: str
+    inbox: str
+    signing_secret: str
+
+    async def press(self, message: Slack, action: Action, value: str) -> str | None:
+        """Send the press to the service; what it says to whoever pressed, if anything."""
+        reply_to = f"{self.inbox}/slack/response/{message.ts}"
+        payload = interactions.payload(message, action, value, response_url=reply_to)
+        body, headers = interactions.signed(payload, self.signing_secret)
+        answer = await _posted(f"{self.service}/v1/slack/actions", content=body, headers=headers)
+        return AWAY if answer is None else interactions.said(answer.status_code, answer.content)
+
+    async def start(self, trial: Trial) -> str | None:
+        """Ask the sample application for it; why it did not begin, if it did not."""
+        answer = await _posted(f"{self.app}{trial.path}", files=trial.files)
+        if answer is None:
+            return AWAY
+        return None if answer.status_code < 400 else f"The sample application answered {answer.status_code}."
+
+
+async def _posted(
+    url: str,
+    *,
+    content: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    files: object = None,
+) -> httpx.Response | None:
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        try:
+            return await http.post(url, content=content, headers=headers, files=files)  # type: ignore[arg-type]
+        except httpx.HTTPError:
+            return None

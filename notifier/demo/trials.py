@@ -1,0 +1,53 @@
+"""What there is to try in the demo: for a terminal as `curl`, for the inbox's page as a button. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+CSV = "name,amount\nada,12\nfail,0\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A POST to the sample application. `ends` is where it ends in a message; `files` are those of a form."""
+
+    name: str
+    what: str
+    ends: str
+    path: str
+    file: str | None = None
+
+    def curl(self, app: str) -> str:
+        """A line for a shell."""
+        if self.file is not None:
+            text = self.file.replace("\n", r"\n")
+            form = "file=@-;filename=orders.csv;type=text/csv"
+            return f"printf '{text}' | curl -F '{form}' {app}{self.path}"
+        address = f"{app}{self.path}"
+        return f"curl -X POST '{address}'" if "?" in address else f"curl -X POST {address}"
+
+    @property
+    def files(self) -> Mapping[str, tuple[str, str, str]] | None:
+        return None if self.file is None else {"file": ("orders.csv", self.file, "text/csv")}
+
+
+TRIALS = (
+    Trial(name="item", what="an odd item fails in the background", ends="Slack", path="/items/3/process"),
+    Trial(
+        name="flaky", what="a call that fails twice, and then works", ends="Slack, and Slack again",
+        path="/process-data",
+    ),
+    Trial(name="fails", what="and one that fails for good", ends="Slack", path="/process-data?fail=true"),
+    Trial(name="critical", what="a critical process", ends="email and Slack", path="/users/-1/process"),
+    Trial(name="long", what="a long task says when it is done", ends="the webhook", path="/create-task/3"),
+    Trial(
+        name="upload", what="an upload that fails, is tried again, and ends as a dead letter", ends="Slack",
+        path="/upload-file/", file=CSV,
+    ),
+    Trial(name="storm", what="a storm: 2,000 errors of 40 causes in a moment", ends="one Slack thread", path="/storm"),
+    Trial(
+        name="flapping", what="an error that comes and goes for half a minute", ends="Slack, and not each time",
+        path="/flapping",
+    ),
+)  # fmt: skip

@@ -28,16 +28,13 @@ def router(notifier: Notifier) -> APIRouter:
     """`POST /storm` and `POST /flapping`."""
     found = APIRouter(tags=["trouble"])
 
-    @notifier.task(key=lambda _: "price feed")
-    async def read_prices(turn: int) -> None:
-        """Every second time it fails; a success of the same key ends what the failure began."""
-        if turn % 2 == 0:
-            raise ConnectionError("the price feed does not answer")
+    # A success of the same key ends what a failure began.
+    watched = notifier.task(key=lambda _: "price feed")(read_prices)
 
     async def come_and_go() -> None:
         for turn in range(TURNS):
             with contextlib.suppress(ConnectionError):  # it is reported, as any task's failure is
-                await read_prices(turn)
+                await watched(turn)
             await asyncio.sleep(TURN_S)
 
     def break_loose() -> None:
@@ -59,6 +56,12 @@ def router(notifier: Notifier) -> APIRouter:
         return {"message": f"the price feed fails and recovers for {TURNS * TURN_S:.0f} s"}
 
     return found
+
+
+async def read_prices(turn: int) -> None:
+    """Every second time it fails."""
+    if turn % 2 == 0:
+        raise ConnectionError("the price feed does not answer")
 
 
 def storm() -> Iterator[tuple[str, Exception]]:

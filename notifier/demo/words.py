@@ -28,7 +28,7 @@ def welcome(install: Install) -> str:
         "Try it, in a second terminal or by the buttons of the inbox's page. Each of these ends in a message there,",
         "where the links of a mail and the buttons of Slack work:",
         "",
-        *(line for one in TRIALS for line in (f"  # {one.what}: {one.ends}", f"  {one.curl(app)}", "")),
+        *(line for one in TRIALS for line in (f"  # {one.what} ({one.ends})", f"  {one.curl(app)}", "")),
         "Ask the service what it knows:",
         "",
         f"  export NOTIFIER_URL={install.service} NOTIFIER_KEY_FILE={install.key}",

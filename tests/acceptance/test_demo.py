@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import http.client
 import os
 import re
@@ -34,6 +35,8 @@ TOLD = (
     ("slack", "there is no account for user -"),
     ("webhook", "a long report is ready"),
     ("slack", "Open: ConnectionError: the warehouse does not answer"),
+    ("slack", "the charge service did not answer"),
+    ("slack", "the price feed does not answer"),
 )
 
 Item = dict[str, Any]
@@ -185,6 +188,89 @@ def test_each_printed_line_ends_in_a_message(own_demo: Demo) -> None:
         assert printed in own_demo.out
     assert "ntf_" not in own_demo.out
     assert own_demo.err == ""
+
+
+def links(mail: Item) -> dict[str, str]:
+    """The links of a mail's HTML that act, by their words."""
+    found = re.findall(r'<a [^>]*href="([^"]*/actions/[^"]*)"[^>]*>([^<]*)<', mail["html"])
+    return {html.unescape(words): html.unescape(url) for url, words in found}
+
+
+def press(demo: Demo, item: Item, label: str, choice: int | None = None) -> None:
+    """As the page's form does it."""
+    place, action = next((n, one) for n, one in enumerate(item["actions"]) if one["label"] == label)
+    value = action["value"] if choice is None else action["choices"][choice]["value"]
+    form = {"message": item["number"], "action": place, "value": value}
+    answer = httpx.post(f"{demo.url('inbox')}/press", data=form, timeout=10)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/#m{item['number']}")
+
+
+def test_what_can_be_pressed_acts(own_demo: Demo) -> None:
+    """A mail's link asks and then acts; a Slack button is sent to the service, which edits the message."""
+    demo, app = own_demo, own_demo.url("application")
+    httpx.post(f"{app}/users/-21/process")
+    mail = demo.wait_message("email", "there is no account for user -21")
+    assert mail["html"].count(demo.url("service")) >= 3
+    resolve = next(url for words, url in links(mail).items() if "esolve" in words)
+    assert httpx.get(resolve).status_code == 200
+    assert "Resolved by" not in str(demo.messages())
+    assert httpx.post(resolve).status_code == 200
+    demo.wait_message("slack", "Resolved by oncall@demo.example")
+
+    httpx.post(f"{app}/items/33/process")
+    posted = demo.wait_message("slack", "item 33 is odd", thread_ts=None)
+    press(demo, posted, "Acknowledge")
+
+    def edited() -> Item | None:
+        now = next(one for one in demo.messages() if one["number"] == posted["number"])
+        return now if now["edited"] else None
+
+    now = eventually(edited)
+    assert "you" in str(now["lines"])
+    assert "Acknowledge" not in [action["label"] for action in now["actions"]]
+    press(demo, now, "Silence", choice=0)
+    demo.wait_message("slack", "Silenced until", number=posted["number"])
+    assert "Only you see this: Silenced until" in httpx.get(demo.url("inbox")).text
+
+
+def test_a_storm_and_a_flapping_error_are_started_from_the_page(own_demo: Demo) -> None:
+    """2,000 errors are counted exactly and told in few messages; what comes and goes is named as such."""
+    inbox = own_demo.url("inbox")
+    page = httpx.get(inbox).text
+    for name in ("item", "flaky", "fails", "critical", "long", "upload", "storm", "flapping"):
+        assert f'action="/try/{name}"' in page
+    assert httpx.post(f"{inbox}/try/flapping", timeout=20).status_code == 303
+    assert httpx.post(f"{inbox}/try/storm", timeout=20).headers["location"] == "/"
+    key = {"Authorization": f"Bearer {(own_demo.folder / 'key').read_text()}"}
+
+    def counted() -> bool:
+        asked = {"limit": 200}
+        found = httpx.get(f"{own_demo.url('service')}/v1/incidents", params=asked, headers=key).json()
+        storm = [one for one in found["items"] if one["labels"].get("step")]
+        return len(storm) == 40 and sum(one["count"] for one in storm) == 2_000
+
+    eventually(counted, within=30)
+    assert sum("service did not answer" in str(one) for one in own_demo.messages()) < 10
+    eventually(lambda: "flapping" in str(own_demo.messages()), within=40)
+
+
+def test_it_says_a_line_before_anything_heavy_is_imported() -> None:
+    """The rest takes seconds, and nobody is to wonder whether it has begun."""
+    program = """
+import os, sys
+HEAVY = ("asyncio", "fastapi", "httpx", "jinja2", "pydantic", "sqlalchemy", "starlette", "uvicorn")
+class Out:
+    def write(self, text):
+        sys.stderr.write(" ".join(["Starting" in text and "said", *(one for one in HEAVY if one in sys.modules)]))
+        sys.stderr.flush()
+        os._exit(0)
+from notifier.demo.run import run
+run(port=0, app_port=0, inbox_port=0, out=Out(), environ=os.environ)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stderr == "said"
 
 
 def test_an_odd_item_is_logged_and_reported(demo: Demo, app: httpx.Client) -> None:

@@ -175,6 +175,22 @@ async def test_markup_becomes_tags_and_nothing_else_does() -> None:
         "<b>&lt;script&gt;</b> &lt;b&gt; &lt;!channel&gt;"
     )
     assert markup.page('<https://e.example/"onclick=|label>') == "label"
+    assert markup.page("<javascript:alert(1)|label>") == "label"
+    assert markup.page("<https://e.example/?a=1&amp;b=2|*label*>") == (
+        '<a href="https://e.example/?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">*label*</a>'
+    )
+    assert markup.page("\ue0000\ue001 <https://e.example>").startswith("0 <a ")
+    assert markup.linked('see https://e.example/a?b=1. <b> "https://e.example"').count("<a ") == 2
+    assert "&lt;b&gt;" in markup.linked("<b>")
+
+
+async def test_a_date_is_shown_as_its_reader_would_see_it() -> None:
+    """In the form that Slack knows, and by its fallback where it does not."""
+    local = datetime.fromtimestamp(1_763_787_600, UTC).astimezone()
+    token = "<!date^1763787600^{date_short} at {time}|fallback>"
+    assert markup.plain(token) == f"{local:%b} {local.day}, {local.year} at {local:%H:%M}"
+    assert markup.page(token).startswith("<time>")
+    assert markup.plain("<!date^1763787600^{unheard_of}|the fallback>") == "the fallback"
 
 
 async def test_all_three_arrive_over_their_sockets() -> None:
@@ -233,7 +249,9 @@ async def test_the_page_shows_each_kind_and_trusts_none() -> None:
     assert "<script>" not in page.text
     assert page.text.count("<script") == 1
     assert "<!channel>" not in page.text
-    assert '<iframe sandbox srcdoc="&#34;&gt;&lt;b&gt;' in page.text
+    # It may open its links in tabs of their own, and nothing else.
+    sandbox = 'sandbox="allow-popups allow-popups-to-escape-sandbox"'
+    assert f'<iframe {sandbox} srcdoc="&lt;base target=&#34;_blank&#34;&gt;&#34;&gt;&lt;b&gt;' in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "https://" not in page.text.replace("https://notifier.example.com", "")
     assert page.text.index("&lt;!channel&gt;") < page.text.index("TimeoutError") < page.text.index("<iframe")

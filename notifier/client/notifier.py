@@ -87,18 +87,7 @@ class Notifier:
             self._reporting.mark,
             self._reporting.marked,
         )
-        self.transport.open(
-            Source(
-                service=self.options.service,
-                prepare=lambda event: prepare.event(event, self.options),
-                prepare_run=prepare.run,
-                running=lambda: [run.id for run in self.runs.unfinished()],
-                tasks=self.replays.names,
-                replay=self.replays.start,
-                # What `before_send` has not seen is nowhere but in memory.
-                rough=None if self.options.before_send else prepare.rough,
-            )
-        )
+        self.transport.open(self._source())
         everybody.add(self)
         # After the transport's own, so that it runs before it.
         atexit.register(_interrupt, weakref.ref(self))
@@ -338,6 +327,18 @@ class Notifier:
         """The application serves: replays run on its loop."""
         self.replays.loop = loop
         self.transport.beat()
+
+    def _source(self) -> Source:
+        return Source(
+            service=self.options.service,
+            prepare=lambda event: prepare.event(event, self.options),
+            prepare_run=prepare.run,
+            running=lambda: [run.id for run in self.runs.unfinished()],
+            tasks=self.replays.names,
+            replay=self.replays.start,
+            # What `before_send` has not seen is nowhere but in memory.
+            rough=None if self.options.before_send else prepare.rough,
+        )
 
     def _own_transport(self, spool: str | Path | bool | None) -> Transport:
         """Memory under pytest, nothing without an address or a key, else the service."""

@@ -21,6 +21,7 @@ from celery.exceptions import Ignore, Reject
 from notifier.client import MemoryTransport, Notifier
 from notifier.client import celery as notifier_celery
 from notifier.client.runs import FINAL
+from tests.client.programs import jobs
 from tests.client.receiver import Receiver
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +138,12 @@ def declare(app: Celery) -> None:
             raise self.retry(exc=TimeoutError("upstream"), countdown=0)
         return "at last"
 
+    def worded() -> None:
+        jobs.worded()
+
+    def shared() -> None:
+        jobs.shared()
+
     def expected() -> None:
         raise KeyError("declined")
 
@@ -153,6 +160,8 @@ def declare(app: Celery) -> None:
         charge: {},
         refuse: {},
         flaky: {"bind": True, "max_retries": 2},
+        worded: {},
+        shared: {},
         expected: {"throws": (KeyError,)},
         unpicklable: {},
         ends: {},
@@ -242,6 +251,25 @@ def test_an_eager_task_is_tracked_and_reported(eager: Billing) -> None:
     assert (eager.run["id"], eager.run["state"], eager.run["attempt"]) == (sent.id, "failed", 3)
     (event,) = eager.memory.events
     assert event["task"]["id"] == sent.id
+
+
+def test_words_and_a_raise_are_one_and_one_object_in_five_tasks_is_five(
+    worker: Billing, logged: Callable[[Billing], None]
+) -> None:
+    """As in an application's own tasks, though Celery logs each of them."""
+    logged(worker)
+    worker.send("worded")
+    worker.wait_for("failed")
+    worker.notifier.flush()
+    assert worker.errors == ["LookupError"]
+    assert worker.memory.events[0]["message"] == "could not charge: no order 42"
+    told = []
+    for _ in range(5):
+        worker.send("shared")
+        worker.wait_for("failed")
+        worker.notifier.flush()
+        told += worker.errors
+    assert told == ["ConnectionError"] * 5
 
 
 def test_what_a_task_throws_is_expected(eager: Billing) -> None:

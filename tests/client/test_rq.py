@@ -226,3 +226,22 @@ def test_a_stopped_job_is_lost(server: Redis, receiver: Receiver, tmp_path: Path
     assert last(receiver, job)["state"] == "lost"
     assert last(receiver, job)["error"]["reason"] == "cancelled"
     assert not receiver.events
+
+
+def test_words_and_a_raise_are_one_and_one_object_in_five_jobs_is_five(
+    queue: Queue, worker: SimpleWorker, notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """As in an application's own tasks."""
+    handler = notifier.logging_handler()
+    logging.getLogger().addHandler(handler)
+    try:
+        queue.enqueue(jobs.worded)
+        for _ in range(5):
+            queue.enqueue(jobs.shared)
+        worker.work(burst=True)
+        notifier.flush()
+    finally:
+        logging.getLogger().removeHandler(handler)
+    told = [event["exception"]["type"] for event in memory.events]
+    assert told == ["LookupError", *["ConnectionError"] * 5]
+    assert memory.events[0]["message"] == "could not charge: no order 42"

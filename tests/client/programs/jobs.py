@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -15,6 +16,21 @@ def charge(order: int) -> str:
 
 def refuse(order: int) -> None:
     raise LookupError(f"no order {order}")
+
+
+SHARED = ConnectionError("made once, when the module was imported")
+
+
+def worded() -> None:
+    try:
+        refuse(42)
+    except LookupError as error:
+        logging.getLogger("jobs").error("could not charge: %s", error)
+        raise
+
+
+def shared() -> None:
+    raise SHARED
 
 
 failures: list[Exception] = []

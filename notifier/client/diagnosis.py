@@ -58,6 +58,7 @@ class Setting:
 class Diagnosis:
     """`str()` is the text for people. `advice` is what to do, the first thing first; empty where all is well.
 
+    `watched` is what is reported without being asked; nothing else is, but by `report()` and `message()`.
     `service` is how the service answered, and `why` in its words. `counts` are this process's, and `others` those
     that share its spool. `test` is what became of the test report.
     """
@@ -67,6 +68,7 @@ class Diagnosis:
     spool: str | None
     service: Service
     why: str
+    watched: tuple[str, ...]
     counts: Counts
     others: tuple[Process, ...]
     test: Fate
@@ -98,6 +100,7 @@ def of(notifier: Notifier, *, test: bool, timeout: float) -> Diagnosis:
         spool=None if folder is None else str(folder),
         service=service,
         why=why,
+        watched=tuple(_watched(notifier)),
         counts=notifier.counts(),
         others=others,
         test=fate,
@@ -108,6 +111,13 @@ def of(notifier: Notifier, *, test: bool, timeout: float) -> Diagnosis:
     return Diagnosis(
         **{name: getattr(found, name) for name in found.__slots__} | {"advice": tuple(_advice(found))}
     )
+
+
+def _watched(notifier: Notifier) -> Iterator[str]:
+    yield from sorted(notifier.watches)
+    declared = notifier.replays.declared
+    if declared:
+        yield f"{declared} task{'s' if declared > 1 else ''} of @notifier.task"
 
 
 def _others(notifier: Notifier, folder: Path) -> tuple[Process, ...]:
@@ -241,6 +251,7 @@ def _lines(found: Diagnosis) -> Iterator[str]:
         yield f"Until the service has taken them they are in {found.spool}."
     yield _SERVICE[found.service].format(why=found.why)
     yield ""
+    yield f"It watches {', '.join(found.watched) or 'nothing by itself: see instrument(app) and logging_handler()'}."
     counts = found.counts
     yield f"This process {_became(counts)}"
     yield from _dropped(counts)

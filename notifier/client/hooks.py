@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def install_excepthook(notifier: Notifier) -> None:
     """Chain `sys.excepthook` and `threading.excepthook`."""
     before, before_thread = sys.excepthook, threading.excepthook
+    notifier.watches.add("what ends the process or a thread")
 
     def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not issubclass(kind, KeyboardInterrupt | SystemExit):
@@ -36,6 +37,7 @@ def install_excepthook(notifier: Notifier) -> None:
 def install_asyncio_handler(notifier: Notifier, loop: asyncio.AbstractEventLoop) -> None:
     """Chain the loop's exception handler."""
     before = loop.get_exception_handler()
+    notifier.watches.add("what no coroutine retrieved")
 
     def handle(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
         error = details.get("exception")

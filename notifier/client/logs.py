@@ -40,6 +40,7 @@ class Handler(logging.Handler):
     def __init__(self, notifier: Notifier, level: int = logging.ERROR) -> None:
         super().__init__(level)
         self._notifier = notifier
+        notifier.watches.add(f"the log from {logging.getLevelName(level)} on, where its handler was added")
 
     def emit(self, record: logging.LogRecord) -> None:
         if inside() or record.name.startswith(_OWN):

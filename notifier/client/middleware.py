@@ -184,6 +184,7 @@ def surround(app: Any, notifier: Notifier, *, isolate: bool) -> None:
     import starlette  # noqa: PLC0415 - whoever calls this has it
     from starlette.middleware import Middleware as Entry  # noqa: PLC0415
 
+    notifier.watches.add(f"the requests and background tasks of a {type(app).__name__} application")
     build = app.build_middleware_stack
     app.build_middleware_stack = lambda: Middleware(build(), notifier, isolate=isolate)
     if tuple(int(part) for part in starlette.__version__.split(".")[:2]) < (0, 46):

@@ -78,6 +78,7 @@ class Notifier:
         self.runs = Registry()
         self.replays = Replays(self)
         self._isolate = isolate
+        self.watches: set[str] = set()
         self.transport = transport or self._own_transport(spool)
         self._reporting = Reporting(self.options, self.transport)
         self.capture, self.logged = self._reporting.capture, self._reporting.logged
@@ -109,6 +110,7 @@ class Notifier:
 
     def asgi(self, app: App) -> Middleware:
         """Any ASGI application with the middleware around it."""
+        self.watches.add("the requests of an ASGI application")
         return Middleware(app, self, isolate=self._isolate)
 
     @overload

@@ -22,10 +22,12 @@ class Replays:
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
         self._tasks: dict[str, Task] = {}
+        self.declared = 0
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def offer(self, task: Task) -> None:
-        """Remember a task that was declared with `replay=True`."""
+        """Count a task that was declared, and remember one of `replay=True`."""
+        self.declared += 1
         if task.replay:
             self._tasks[task.name] = task
 

@@ -54,6 +54,7 @@ def test_all_is_well(service: Receiver, tmp_path: Path) -> None:
     found = TestClient(app).get("/diagnosis").json()
     one.close()
     assert found["healthy"]
+    assert found["watched"] == ["the requests and background tasks of a FastAPI application"]
     assert (found["service"], found["test"]) == ("answers", "taken")
     assert found["counts"] == {"captured": 3, "sent": 2, "spooled": 0, "dropped": {"ignored": 1}}
     settings = {setting["name"]: (setting["value"], setting["origin"]) for setting in found["settings"]}
@@ -76,6 +77,17 @@ def test_a_diagnosis_is_a_frozen_value_with_a_text(service: Receiver, tmp_path: 
         assert line in str(found)
     assert KEY not in str(found) + repr(found) + json.dumps(found.as_json())
     assert len(service.events) == 1
+    assert "It watches nothing by itself: see instrument(app)" in str(found)
+
+
+def test_what_it_watches_is_said() -> None:
+    """An application that was never instrumented is the commonest reason of all."""
+    one = Notifier("billing", transport=MemoryTransport())
+    one.logging_handler()
+    one.task(lambda: None)
+    one.task(retries=1)(print)
+    watched = one.diagnose().watched
+    assert watched == ("the log from ERROR on, where its handler was added", "2 tasks of @notifier.task")
 
 
 def test_nothing_is_sent_where_none_is_wanted(service: Receiver, tmp_path: Path) -> None:
@@ -232,8 +244,8 @@ time.sleep(60)
         assert alive.stdout is not None
         alive.stdout.readline()
         own = {"NOTIFIER_URL": service.url, "NOTIFIER_KEY": KEY}
-        document = json.loads(doctor("--json", environ=own, spool=tmp_path)[1])
-        text = doctor(environ=own, spool=tmp_path)[1]
+        document = json.loads(doctor("--json", "--no-test", environ=own, spool=tmp_path)[1])
+        text = doctor("--no-test", environ=own, spool=tmp_path)[1]
     finally:
         for process in started:
             process.kill()

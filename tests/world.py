@@ -53,7 +53,8 @@ class Ids:
         self._numbers = count(1)
 
     def __call__(self) -> str:
-        return f"{next(self._numbers):08x}-0000-7000-8000-000000000000"
+        number = next(self._numbers)
+        return f"{number:08x}-0000-7000-8000-{number:012x}"
 
 
 @dataclass(slots=True, kw_only=True)

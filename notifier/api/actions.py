@@ -1,4 +1,4 @@
-"""`/v1/incidents/{id}/acknowledge`, `/snooze`, `/resolve`, `/reopen`, `/notes`: what people do to an incident."""
+"""`/v1/incidents/{id}/acknowledge`, `/snooze`, their ends, `/resolve`, `/reopen`, `/notes`: acts of people."""
 
 from __future__ import annotations
 
@@ -33,9 +33,13 @@ Moment = Annotated[
 
 
 class Acknowledgement(Acting):
-    """`until` is when it counts as open again by itself; without it, not before somebody reopens it."""
+    """`until` is when it counts as open again by itself; without it, not before somebody reopens it.
+
+    With `take_over` it may be another's.
+    """
 
     until: Moment | None = None
+    take_over: bool = False
 
 
 class Snooze(Acting):
@@ -67,9 +71,21 @@ async def acknowledge(caller: Manager, id: str, body: AcknowledgementBody) -> Re
     409 with its `state` where another has it, or it is over.
     """
     until = None if body.until is None else actions.moment(body.until)
+    actor = caller.actor(body.actor)
     return await _performed(
-        caller, partial(actions.acknowledge, actor=caller.actor(body.actor), name=id, until=until)
+        caller, partial(actions.acknowledge, actor=actor, name=id, until=until, take_over=body.take_over)
     )
+
+
+@router.post(
+    "/v1/incidents/{id}/unacknowledge",
+    response_model=IncidentAnswer,
+    responses=_PROBLEMS,
+    openapi_extra=documented(Acting, required=False),
+)
+async def unacknowledge(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+    """Say that nobody has it any more; a snooze goes on. 409 with its `state` where nobody has it, or it is over."""
+    return await _performed(caller, partial(actions.unacknowledge, actor=caller.actor(body.actor), name=id))
 
 
 @router.post(
@@ -84,6 +100,17 @@ async def snooze(caller: Manager, id: str, body: SnoozeBody) -> Response:  # noq
     return await _performed(
         caller, partial(actions.snooze, actor=caller.actor(body.actor), name=id, until=until)
     )
+
+
+@router.post(
+    "/v1/incidents/{id}/unsnooze",
+    response_model=IncidentAnswer,
+    responses=_PROBLEMS,
+    openapi_extra=documented(Acting, required=False),
+)
+async def unsnooze(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+    """End its snooze: what is still open is told. 409 with its `state` where it is not snoozed, or it is over."""
+    return await _performed(caller, partial(actions.unsnooze, actor=caller.actor(body.actor), name=id))
 
 
 @router.post(

@@ -12,6 +12,7 @@ from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant, rfc3339
 from notifier.oncall.groups import WaitingGroup, held
+from notifier.oncall.labels import Doubt
 from notifier.store.board import Attempt, DeliveryView
 from notifier.store.keys import Key
 
@@ -239,6 +240,17 @@ class CreatedKey(KeyAnswer):
 class KeyList(BaseModel):
     items: list[KeyAnswer]
     next_cursor: NextCursor
+
+
+class DoubtAnswer(BaseModel):
+    """Something that is allowed and may be a slip; `path` is where."""
+
+    path: str
+    message: str
+
+    @staticmethod
+    def of(one: Doubt) -> DoubtAnswer:
+        return DoubtAnswer(path=one.path, message=one.message)
 
 
 class Health(BaseModel):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from notifier.api.answers import NextCursor, moment
+from notifier.api.answers import DoubtAnswer, NextCursor, moment
 from notifier.oncall.channels import ChannelHealth, TargetHealth
+from notifier.oncall.labels import Doubt
 from notifier.oncall.routes import Telling, Trial, in_words, written
 
 
@@ -142,17 +144,39 @@ class RouteAnswer(BaseModel):
         )
 
 
+class MetRouteAnswer(BaseModel):
+    """A route that the labels meet. `tells`: none below it does so in its place."""
+
+    depth: int = Field(description="0 is the root.")
+    match: list[str]
+    line: str | None
+    tells: bool
+
+
 class RouteTestAnswer(BaseModel):
     """`labels` as an event with these would have them."""
 
     labels: dict[str, str]
     routes: list[RouteAnswer]
     summary: str = Field(description="Who would be told, in words: `nobody, by the route in line 12`.")
+    tree: list[MetRouteAnswer] = Field(description="From the root to the routes that tell, depth first.")
+    warnings: list[DoubtAnswer] = Field(description="Labels that no event has come with so far.")
 
     @staticmethod
-    def of(trial: Trial, targets: dict[str, list[str]]) -> RouteTestAnswer:
+    def of(trial: Trial, targets: dict[str, list[str]], doubts: Iterable[Doubt]) -> RouteTestAnswer:
+        telling = {one.route.key for one in trial.routes}
         return RouteTestAnswer(
             labels=dict(trial.labels),
             routes=[RouteAnswer.of(telling, targets) for telling in trial.routes],
             summary=in_words(trial),
+            tree=[
+                MetRouteAnswer(
+                    depth=depth,
+                    match=[str(matcher) for matcher in route.match],
+                    line=route.line,
+                    tells=route.key in telling,
+                )
+                for depth, route in trial.way
+            ],
+            warnings=[DoubtAnswer.of(doubt) for doubt in doubts],
         )

@@ -17,7 +17,7 @@ from notifier.api.channel_answers import (
 )
 from notifier.api.openapi import problems
 from notifier.domain.delivery import Outcome
-from notifier.oncall import channels, routes
+from notifier.oncall import channels, labels, routes
 from notifier.oncall.channels import ChannelFacts
 
 router = APIRouter(tags=["channels"])
@@ -69,7 +69,10 @@ async def test_route(caller: Reader, body: RouteTestBody) -> RouteTestAnswer:
     now = service.database.now()
     trial = routes.trial(service.plan.tree, body.labels, project=caller.key.project, now=now)
     targets = {name: list(channel.targets) for name, channel in service.channels.items()}
-    return RouteTestAnswer.of(trial, targets)
+    doubts = await service.database.read(
+        lambda tx: labels.doubts(tx, caller.key.project, labels.of_labels(body.labels))
+    )
+    return RouteTestAnswer.of(trial, targets, doubts)
 
 
 def _together(tested: Sequence[Tested]) -> str:

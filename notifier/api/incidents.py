@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query, Response
 from notifier.api.access import OfProject, Paged, Reader
 from notifier.api.answers import EventList, GroupAnswer, GroupList, IncidentAnswer, IncidentList
 from notifier.api.openapi import problems
-from notifier.domain.incident import State
 from notifier.oncall import groups, incidents
+from notifier.store.board import Sort
 
 router = APIRouter(tags=["incidents"])
 
@@ -27,9 +27,23 @@ Q = Annotated[
 ]
 
 
+StateOf = Annotated[
+    incidents.Standing | None, Query(description="One of them; `unresolved` is open or acknowledged.")
+]
+SortBy = Annotated[
+    Sort | None,
+    Query(description="Default: newest. The cursor carries it, so that the next page needs none."),
+]
+
+
 @router.get("/v1/incidents", response_model=IncidentList, responses=problems(401, 403, 422, 503))
 async def list_incidents(
-    caller: Reader, page: Paged, state: State | None = None, q: Q = None, project: OfProject = None
+    caller: Reader,
+    page: Paged,
+    state: StateOf = None,
+    q: Q = None,
+    sort: SortBy = None,
+    project: OfProject = None,
 ) -> Response:
     """Incidents, newest first, in all states unless filtered. A page may be short and yet have a next one."""
     service = caller.service
@@ -38,6 +52,7 @@ async def list_incidents(
         project=caller.project(project),
         state=state,
         q=q,
+        sort=sort,
         wanted=page,
         url=service.settings.server.url,
     )
@@ -46,7 +61,7 @@ async def list_incidents(
 
 @router.get("/v1/incidents/{id}", response_model=IncidentAnswer, responses=problems(401, 403, 404, 422, 503))
 async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - the contract's name
-    """One incident, by its id or its number."""
+    """One incident, by its id, its number, or the last six or more characters of its id."""
     service = caller.service
     found = await incidents.one(service.database, id, reach=caller.reach, url=service.settings.server.url)
     return as_response(found.as_json())

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
 from notifier.api.access import Manager, OfProject, Paged, Reader
-from notifier.api.answers import IncidentAnswer, NextCursor, moment
+from notifier.api.answers import DoubtAnswer, IncidentAnswer, NextCursor, moment
 from notifier.api.bodies import Acting, Document, body_of, documented
 from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
@@ -77,8 +77,18 @@ class Preview(Document):
     matchers: Matchers
 
 
+class WindowAnswer(BaseModel):
+    """From when to when; `ends_at` null: it never ends."""
+
+    starts_at: str
+    ends_at: str | None
+
+
 class SilenceAnswer(BaseModel):
-    """`held` is how many incidents that are not resolved it keeps from being told now."""
+    """`held` is how many incidents that are not resolved it keeps from being told now.
+
+    One that recurs is `active` only within its window, else `pending`. `window` is the present or the next one.
+    """
 
     id: str
     state: Phase
@@ -91,6 +101,7 @@ class SilenceAnswer(BaseModel):
     created_at: str
     created_by: str
     held: int
+    window: WindowAnswer | None
 
     @staticmethod
     def of(shown: Shown) -> SilenceAnswer:
@@ -107,6 +118,11 @@ class SilenceAnswer(BaseModel):
             created_at=moment(one.created_at) or "",
             created_by=one.created_by,
             held=shown.held,
+            window=None
+            if shown.window is None
+            else WindowAnswer(
+                starts_at=moment(shown.window.starts_at) or "", ends_at=moment(shown.window.ends_at)
+            ),
         )
 
 
@@ -125,6 +141,7 @@ class PreviewAnswer(BaseModel):
     )
     everything: bool = Field(description="Such a silence is accepted only with `force`.")
     incidents: list[IncidentAnswer]
+    warnings: list[DoubtAnswer] = Field(description="Labels that no event has come with so far.")
 
 
 NewSilenceBody = Annotated[NewSilence, Depends(body_of(NewSilence))]
@@ -175,6 +192,7 @@ async def preview_silence(caller: Reader, body: PreviewBody, project: OfProject 
             "counted_all": found.met.counted_all,
             "everything": found.everything,
             "incidents": [one.as_json() for one in found.met.incidents],
+            "warnings": [DoubtAnswer.of(doubt).model_dump() for doubt in found.doubts],
         }
     )
 

@@ -39,7 +39,11 @@ _EXAMPLES = {
     "months": '["january:march"]',
     "years": '["2026:2028"]',
 }
-_MONTHS = {name: number for number, name in enumerate(MONTHS, 1)} | {str(n): n for n in range(1, 13)}
+SHORTEST_NAME = 3
+_MONTHS = {
+    name[:length]: number for number, name in enumerate(MONTHS, 1) for length in range(3, len(name) + 1)
+}
+_MONTHS |= {str(number): number for number in range(1, 13)}
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 _NUMBERS = re.compile(r"(-?[0-9]{1,4})(?::(-?[0-9]{1,4}))?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -155,13 +159,20 @@ def assemble(
 
 
 def days_of(text: object) -> tuple[int, ...]:
-    """`monday`, or `friday:monday` with both ends; it may go past Sunday."""
+    """`monday` or `mon`, or `friday:monday` with both ends; it may go past Sunday."""
     first, colon, last = text.lower().partition(":") if isinstance(text, str) else ("", "", "")
-    if first not in WEEKDAYS or (colon and last not in WEEKDAYS):
+    start, end = weekday(first), weekday(last) if colon else 0
+    if start is None or end is None:
         raise ValueError("expected a weekday such as monday, or a range such as monday:friday")
-    start = WEEKDAYS.index(first)
-    length = (WEEKDAYS.index(last) - start) % 7 if colon else 0
+    length = (end - start) % 7 if colon else 0
     return tuple((start + step) % 7 for step in range(length + 1))
+
+
+def weekday(text: str) -> int | None:
+    """The number of `saturday`, or of its beginning from `sat` on."""
+    if len(text) < SHORTEST_NAME:
+        return None
+    return next((number for number, name in enumerate(WEEKDAYS) if name.startswith(text.lower())), None)
 
 
 def month_days_of(value: object) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What people do to an incident: acknowledge, snooze, resolve, reopen, note.
+"""What people do to an incident: acknowledge, snooze, the end of either, resolve, reopen, note.
 
 Each is a function of an open transaction that answers the incident's id; `perform` runs one of them, or several, and
 answers the incident. Of two people who act at once one wins, and the other is told by whom, when, and what to do. The
@@ -13,31 +13,68 @@ from notifier.domain.incident import Incident, State
 from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
-from notifier.oncall.incidents import key
+from notifier.oncall.names import exact_id
+from notifier.oncall.why import UNTIL_THEN
 from notifier.store import actions as rows
-from notifier.store import board
+from notifier.store import audit, board
 from notifier.store.actions import Standing
 from notifier.store.database import Database, Tx
 
 LONGEST: Duration = 365 * DAY
 NOTE_CHARS = 4_000
 
+# What an act is the end of, and may itself be ended by.
+_ENDS = {
+    "unacknowledge": {"acknowledge", "unacknowledge", "resolve", "reopen"},
+    "unsnooze": {"snooze", "unsnooze", "resolve", "reopen"},
+}
 _BY_ITSELF = {"auto": "by itself, for no more events came", "event": "by an event"}
 
 
-def acknowledge(tx: Tx, actor: Actor, name: str, *, until: Instant | None = None) -> str:
-    """Somebody has it: repeats and escalation stop, until then or until it is reopened."""
+def acknowledge(
+    tx: Tx, actor: Actor, name: str, *, until: Instant | None = None, take_over: bool = False
+) -> str:
+    """Somebody has it: repeats and escalation stop, until then or until it is reopened.
+
+    What another has is refused, unless the actor wants to `take_over`.
+    """
     check_until(until, tx.now)
     one = _locked(tx, actor, name)
     if one.state is State.RESOLVED:
         raise _over(one, "reopen it if it is not over")
-    if one.state is State.ACKNOWLEDGED:
-        if one.acknowledged_by != actor.name:
-            raise _taken(one)
-        if one.acknowledged_until == until:
-            return one.id
+    another = one.acknowledged_by if one.acknowledged_by != actor.name else None
+    if another is not None and not take_over:
+        raise _taken(one)
+    if one.acknowledged_by is not None and another is None and one.acknowledged_until == until:
+        return one.id
     rows.acknowledge(tx, one, by=actor.name, until=until)
-    actor.record(tx, "acknowledge", one.id, _until(until))
+    actor.record(tx, "acknowledge", one.id, _detail(until, another))
+    return one.id
+
+
+def unacknowledge(tx: Tx, actor: Actor, name: str) -> str:
+    """Nobody has it any more: it counts as open, and a snooze goes on."""
+    one = _locked(tx, actor, name)
+    if one.state is State.RESOLVED:
+        raise _over(one, "reopen it if it is not over")
+    if one.state is State.OPEN:
+        _again(tx, actor, one, "unacknowledge", "nobody has acknowledged it: there is nothing to take back")
+        return one.id
+    rows.unacknowledge(tx, one, by=actor.name)
+    actor.record(tx, "unacknowledge", one.id, _of(one.acknowledged_by, actor))
+    return one.id
+
+
+def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
+    """It may be told of again: what is still open is told."""
+    one = _locked(tx, actor, name)
+    if one.state is State.RESOLVED:
+        raise _over(one, "there is no snooze to end")
+    if one.snoozed_until is None:
+        _again(tx, actor, one, "unsnooze", "it is not snoozed: there is nothing to end")
+        return one.id
+    rows.unsnooze(tx, one)
+    actor.record(tx, "unsnooze", one.id, _of(one.snoozed_by, actor))
     return one.id
 
 
@@ -49,7 +86,7 @@ def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
         raise _over(one, "there is nothing to snooze")
     if one.snoozed_until is not None and one.snoozed_by != actor.name:
         raise Refused(
-            f"it is snoozed by {one.snoozed_by} until {rfc3339(one.snoozed_until)}: reopen it to end that, then snooze",
+            f"it is snoozed by {one.snoozed_by} until {rfc3339(one.snoozed_until)}: end that first, then snooze it",
             state=one.state.value,
         )
     if one.snoozed_until == until:
@@ -131,18 +168,27 @@ def check_until(until: Instant | None, now: Instant) -> None:
 
 
 def _locked(tx: Tx, actor: Actor, name: str) -> Standing:
-    id_ = key(name)
-    found = None if id_ is None else rows.lock(tx, id_, project=actor.reach)
+    found = rows.lock(tx, exact_id(tx, "incident", name, actor.reach), project=actor.reach)
     if found is None:
         raise Unknown("incident")
     return found
 
 
+def _again(tx: Tx, actor: Actor, one: Standing, action: str, sentence: str) -> None:
+    """What has been done already: by this actor nothing changes, for another it is `Refused`."""
+    last = next(
+        (entry for entry in reversed(audit.entries(tx, one.id)) if entry.action in _ENDS[action]), None
+    )
+    if last is None or (last.action, last.actor) != (action, actor.name):
+        raise Refused(sentence, state=one.state.value)
+
+
 def _taken(one: Standing) -> Refused:
     since = "" if one.acknowledged_at is None else f" at {rfc3339(one.acknowledged_at)}"
     until = "" if one.acknowledged_until is None else f", until {rfc3339(one.acknowledged_until)}"
+    whose = f"it was acknowledged by {one.acknowledged_by}{since}{until}"
     return Refused(
-        f"it was acknowledged by {one.acknowledged_by}{since}{until}: to take it over, reopen it, then acknowledge it",
+        f"{whose}: to take it over, acknowledge it with `take_over`, or reopen it first",
         state=one.state.value,
     )
 
@@ -162,6 +208,16 @@ def _was(one: Standing) -> str:
     if one.snoozed_until is not None:
         parts.append(f"snoozed by {one.snoozed_by}")
     return ", ".join(parts)
+
+
+def _of(whose: str | None, actor: Actor) -> str | None:
+    """Whose act this ends, where it is another's."""
+    return None if whose in {None, actor.name} else f"it was {whose}'s"
+
+
+def _detail(until: Instant | None, another: str | None) -> str | None:
+    parts = [_until(until), another and f"taken over from {another}"]
+    return UNTIL_THEN.join(part for part in parts if part) or None
 
 
 def _until(until: Instant | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
@@ -12,7 +12,7 @@ from notifier.domain.time import Instant, rfc3339
 from notifier.oncall import actions, search
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.incidents import key
+from notifier.oncall.names import exact_ids
 from notifier.store import actions as rows
 from notifier.store import board
 from notifier.store.actions import Standing
@@ -126,7 +126,11 @@ class Resolve:
 
 async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> Outcome:
     """Act on the incidents with these ids or numbers; names that are given twice count once."""
-    return await database.write(partial(_perform, actor=actor, act=act, names=tuple(dict.fromkeys(names))))
+    wanted = tuple(dict.fromkeys(names))
+    ids = await database.read(lambda tx: exact_ids(tx, "incident", wanted, actor.reach))
+    return await database.write(
+        partial(_perform, actor=actor, act=act, names={one: ids.get(one) for one in wanted})
+    )
 
 
 async def on_found(database: Database, actor: Actor, act: Act, q: str) -> Outcome:
@@ -143,17 +147,17 @@ async def on_found(database: Database, actor: Actor, act: Act, q: str) -> Outcom
             "q",
             f"{count:,} incidents match, and one call acts on at most {AT_MOST:,}: nothing was done, narrow it",
         )
-    return await database.write(partial(_perform, actor=actor, act=act, names=ids))
+    return await database.write(partial(_perform, actor=actor, act=act, names={id_: id_ for id_ in ids}))
 
 
-def _perform(tx: Tx, actor: Actor, act: Act, names: Sequence[str]) -> Outcome:
+def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> Outcome:
+    """`names` has the id that each stands for, None where there is no such incident, or several."""
     act.check(tx.now)
-    keys = {name: key(name) for name in names}
-    found = rows.lock_all(tx, {one for one in keys.values() if one is not None}, project=actor.reach)
+    found = rows.lock_all(tx, {id_ for id_ in names.values() if id_ is not None}, project=actor.reach)
     skipped: list[Skipped] = []
     chosen: dict[int, Standing] = {}
-    for name in names:
-        incident = found.get(keys[name]) if keys[name] is not None else None  # type: ignore[arg-type] # not None
+    for name, id_ in names.items():
+        incident = found.get(id_ or "")
         reason = "unknown" if incident is None else act.refused(incident, actor.name)
         if incident is not None and reason is None and incident.number not in chosen:
             chosen[incident.number] = incident

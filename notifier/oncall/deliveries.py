@@ -5,6 +5,7 @@ from __future__ import annotations
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
+from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import board, outbox
 from notifier.store.alerting import Plan
@@ -24,7 +25,12 @@ async def find(
 
 async def one(database: Database, id_: str, *, reach: str | None) -> tuple[DeliveryView, tuple[Attempt, ...]]:
     """A delivery with every attempt, or `Unknown`."""
-    return await database.read(lambda tx: (_known(tx, id_, reach), board.attempts_of(tx, id_)))
+
+    def read(tx: Tx) -> tuple[DeliveryView, tuple[Attempt, ...]]:
+        known = _known(tx, id_, reach)
+        return known, board.attempts_of(tx, known.id)
+
+    return await database.read(read)
 
 
 async def redeliver(
@@ -44,15 +50,15 @@ async def redeliver(
                 "the configuration no longer has this delivery's target: discard it, or configure the target again",
                 state=before.state.value,
             )
-        outbox.redeliver(tx, plan, [id_])
-        actor.record(tx, "redeliver", id_)
-        return _known(tx, id_, actor.reach), board.attempts_of(tx, id_)
+        outbox.redeliver(tx, plan, [before.id])
+        actor.record(tx, "redeliver", before.id)
+        return _known(tx, before.id, actor.reach), board.attempts_of(tx, before.id)
 
     return await database.write(work)
 
 
 def _known(tx: Tx, id_: str, reach: str | None) -> DeliveryView:
-    found = None if "\0" in id_ else board.delivery(tx, id_, project=reach)
+    found = board.delivery(tx, exact_id(tx, "delivery", id_, reach), project=reach)
     if found is None:
         raise Unknown("delivery")
     return found

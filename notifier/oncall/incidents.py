@@ -3,30 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, cast, get_args
 
 from notifier.domain.incident import Incident, State
 from notifier.oncall import search
-from notifier.oncall.errors import Unknown
+from notifier.oncall.errors import Unknown, Unreadable
+from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import board
-from notifier.store.board import Page
+from notifier.store.board import Key, Page, Sort
 from notifier.store.database import Database, Tx
 
-LARGEST_NUMBER = 2**63 - 1
+Standing = Literal["open", "acknowledged", "resolved", "unresolved"]
+"""A state, or `unresolved`: open and acknowledged."""
 
 
 async def find(
-    database: Database, *, project: str, state: State | None, q: str | None, wanted: Wanted, url: str | None
+    database: Database,
+    *,
+    project: str,
+    state: Standing | None,
+    q: str | None,
+    sort: Sort | None,
+    wanted: Wanted,
+    url: str | None,
 ) -> Listing[Incident]:
-    """Incidents of a project, newest first; `q` as `search` reads it."""
+    """Incidents of a project; `q` as `search` reads it. Without `sort`, as the cursor says, else newest first."""
     terms = search.read(q or "")
-    query = board.IncidentSearch(project=project, state=state, matchers=terms.matchers, words=terms.words)
-    after = wanted.after("incidents")
+    order, after = _continued(sort, wanted)
+    query = board.IncidentSearch(
+        project=project,
+        state=None if state is None or state == "unresolved" else State(state),
+        unresolved=state == "unresolved",
+        matchers=terms.matchers,
+        words=terms.words,
+        sort=order,
+    )
     page = await database.read(
         lambda tx: board.find_incidents(tx, query, after=after, limit=wanted.limit, url=url)
     )
-    return listing("incidents", page)
+    if order == "newest" or page.next_key is None:
+        return listing("incidents", page)
+    return listing("incidents-by", replace(page, next_key=(order, *page.next_key)))
+
+
+def _continued(sort: Sort | None, wanted: Wanted) -> tuple[Sort, Key | None]:
+    """The order of a page, and the last row of the one before."""
+    if wanted.cursor is None:
+        return sort or "newest", None
+    carried: Sort = "newest"
+    after: Key | None
+    if wanted.is_of("incidents-by"):
+        name, *key = wanted.after("incidents-by") or ("",)
+        after, carried = tuple(key), cast("Sort", name)
+    else:
+        after = wanted.after("incidents")
+    if carried not in get_args(Sort) or sort not in {None, carried}:
+        raise Unreadable("cursor", "this cursor is of another `sort`: leave `sort` out, or begin anew")
+    return carried, after
 
 
 async def one(database: Database, name: str, *, reach: str | None, url: str | None) -> Incident:
@@ -47,17 +82,8 @@ async def events(
 
 
 def known(tx: Tx, name: str, reach: str | None, url: str | None) -> Incident:
-    """The incident with this id or number, or `Unknown`."""
-    wanted = key(name)
-    found = None if wanted is None else board.incident(tx, wanted, project=reach, url=url)
+    """The incident with this id, number or end of an id, or `Unknown`."""
+    found = board.incident(tx, exact_id(tx, "incident", name, reach), project=reach, url=url)
     if found is None:
         raise Unknown("incident")
     return found
-
-
-def key(name: str) -> str | int | None:
-    """An incident's number or id, as a person gives it; None: no incident can have it."""
-    if name.isascii() and name.isdigit():
-        number = int(name) if len(name) <= 19 else LARGEST_NUMBER + 1
-        return number if number <= LARGEST_NUMBER else None
-    return name if "\0" not in name else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unknown
+from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import keys
 from notifier.store.board import Page
@@ -41,10 +42,10 @@ async def revoke(database: Database, actor: Actor, id_: str) -> Key:
     """End a key for good; the same again changes nothing. `Unknown` where there is none of that id."""
 
     def work(tx: Tx) -> Key:
-        key = None if "\0" in id_ else keys.revoke(tx, id_)
+        key = keys.revoke(tx, exact_id(tx, "key", id_, None))
         if key is None:
             raise Unknown("key")
-        actor.record(tx, "revoke_key", id_)
+        actor.record(tx, "revoke_key", key.id)
         return key
 
     return await database.write(work)

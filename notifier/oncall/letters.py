@@ -9,6 +9,7 @@ from notifier.domain.delivery import DeliveryState
 from notifier.domain.time import Instant
 from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
+from notifier.oncall.names import exact_ids
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import board, outbox, task_runs
 from notifier.store.alerting import Plan
@@ -136,7 +137,8 @@ def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
 
 async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> Decided:
     if chosen.channel is None and chosen.task is None:
-        wanted = list(dict.fromkeys(chosen.ids))
+        named = tuple(dict.fromkeys(chosen.ids))
+        wanted = list(await database.read(lambda tx: _whole(tx, named, decision.actor.reach)))
         batches = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
         return _sum([await database.write(decision.about(batch)) for batch in batches])
     now, last, parts = database.now(), None, []
@@ -145,6 +147,12 @@ async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> De
         parts.append(await database.write(decision.about(batch)))
         last = batch[-1]
     return _sum(parts)
+
+
+def _whole(tx: Tx, names: Sequence[str], reach: str | None) -> tuple[str, ...]:
+    """The ids that are meant, each once; what means none, or several, stays as it is."""
+    ids = exact_ids(tx, "task run", names, reach) | exact_ids(tx, "delivery", names, reach)
+    return tuple(dict.fromkeys(ids.get(name, name) for name in names))
 
 
 def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Callable[[Tx], tuple[str, ...]]:

@@ -8,16 +8,27 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, cast
 
 from notifier.oncall.errors import Unreadable
 from notifier.store.board import Key, Page
 
 T = TypeVar("T")
-Kind = Literal["incidents", "events", "groups", "deliveries", "dead-letters", "keys", "task-runs", "silences"]
+Kind = Literal[
+    "incidents",
+    "incidents-by",
+    "events",
+    "groups",
+    "deliveries",
+    "dead-letters",
+    "keys",
+    "task-runs",
+    "silences",
+]
 
 _SHAPES: Mapping[Kind, tuple[type, ...]] = {
     "incidents": (int,),
+    "incidents-by": (str, int, int),
     "events": (int,),
     "groups": (int, str),
     "deliveries": (str,),
@@ -50,6 +61,10 @@ class Wanted:
         """The key that this cursor stands for; `Unreadable` for what is no cursor of this list."""
         return None if self.cursor is None else decode(kind, self.cursor)
 
+    def is_of(self, kind: Kind) -> bool:
+        """Whether there is a cursor, and it says that it is one of this list."""
+        return self.cursor is not None and _document(self.cursor)[:1] == [kind]
+
 
 def listing(kind: Kind, page: Page[T]) -> Listing[T]:
     """The page with its key as a cursor."""
@@ -65,16 +80,22 @@ def encode(kind: Kind, key: Key) -> str:
 
 def decode(kind: Kind, cursor: str) -> Key:
     """The inverse; `Unreadable` where it is none of this list's."""
+    document = _document(cursor)
+    if document[:1] != [kind] or not _shaped(kind, document[1:]):
+        raise Unreadable(
+            "cursor", "this is no cursor of this list: pass on `next_cursor` of the page before, unchanged"
+        )
+    return tuple(cast("list[int | str]", document[1:]))
+
+
+def _document(cursor: str) -> list[object]:
+    """What a cursor holds; nothing where it is none."""
     try:
         padded = cursor[:LONGEST] + "=" * (-len(cursor) % 4)
         document = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         document = None
-    if not isinstance(document, list) or document[:1] != [kind] or not _shaped(kind, document[1:]):
-        raise Unreadable(
-            "cursor", "this is no cursor of this list: pass on `next_cursor` of the page before, unchanged"
-        )
-    return tuple(document[1:])
+    return document if isinstance(document, list) else []
 
 
 def _shaped(kind: Kind, key: list[object]) -> bool:

@@ -25,10 +25,11 @@ class Telling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """The labels as an event would have them, and the routes that tell."""
+    """The labels as an event would have them, the routes that tell, and all on the way there with their depth."""
 
     labels: Mapping[str, str]
     routes: tuple[Telling, ...]
+    way: tuple[tuple[int, Route], ...]
 
 
 def trial(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant) -> Trial:
@@ -42,6 +43,7 @@ def trial(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant)
             )
             for one in routing.route(tree, whole)
         ),
+        way=tuple(routing.met(tree, whole)),
     )
 
 

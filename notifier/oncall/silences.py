@@ -11,9 +11,13 @@ from notifier.domain.event import Severity
 from notifier.domain.matcher import Matcher, parse_all
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant, has_offset, parse_rfc3339, rfc3339
+from notifier.oncall import labels
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
+from notifier.oncall.labels import Doubt
+from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.policy import calendar
 from notifier.store import board
 from notifier.store import silences as rows
 from notifier.store.board import Met, Page, Phase
@@ -49,11 +53,23 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A silence, how it stands, and how many incidents that are not resolved it holds now."""
+    """A silence, how it stands, and how many incidents that are not resolved it holds now.
+
+    `window` is, of one that recurs, when it is on: the present window, else the next; None: none is to come.
+    """
 
     silence: Silence
     phase: Phase
     held: int
+    window: Window | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """From when to when; `ends_at` is None where it never ends."""
+
+    starts_at: Instant
+    ends_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +78,7 @@ class Preview:
 
     met: Met
     everything: bool
+    doubts: tuple[Doubt, ...]
 
 
 def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
@@ -88,7 +105,7 @@ def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
 def change(tx: Tx, actor: Actor, id_: str, draft: Draft) -> Silence:
     """Change one that is not over. What it no longer keeps quiet is looked at again at once."""
     before = _locked(tx, actor, id_)
-    if _phase(before, tx.now) == "expired":
+    if _is_over(before, tx.now):
         raise Refused("it is over, and what is over stays as it was: make a new one", state="expired")
     after = replace(before, **_changes(draft))
     _sound(after, tx.now, force=draft.force or _takes_all(before.matchers, before.project))
@@ -96,20 +113,20 @@ def change(tx: Tx, actor: Actor, id_: str, draft: Draft) -> Silence:
         return before
     rows.change(tx, after)
     if replace(after, author=before.author, comment=before.comment) != before:
-        rows.release(tx, id_)
-    actor.record(tx, "change_silence", id_, _words(after))
+        rows.release(tx, before.id)
+    actor.record(tx, "change_silence", before.id, _words(after))
     return after
 
 
 def end(tx: Tx, actor: Actor, id_: str) -> Silence:
     """End it now; the same again changes nothing. Who is still open and was held is told."""
     silence = _locked(tx, actor, id_)
-    if _phase(silence, tx.now) == "expired":
+    if _is_over(silence, tx.now):
         return silence
     ended = replace(silence, ends_at=tx.now, starts_at=min(silence.starts_at, tx.now))
     rows.change(tx, ended)
-    rows.release(tx, id_)
-    actor.record(tx, "end_silence", id_)
+    rows.release(tx, silence.id)
+    actor.record(tx, "end_silence", silence.id)
     return ended
 
 
@@ -137,13 +154,19 @@ def shown(tx: Tx, silence: Silence) -> Shown:
 
 async def preview(database: Database, *, project: str, matchers: Sequence[str], url: str | None) -> Preview:
     """What a silence with these matchers would meet now."""
-    parsed = _matchers(matchers)
-    return await database.read(lambda tx: _preview(tx, project, parsed, url))
+    _matchers(matchers)
+    placed = [(index, one) for index, text in enumerate(matchers) for one in _parsed(index, text)]
+    return await database.read(lambda tx: _preview(tx, project, placed, url))
 
 
-def _preview(tx: Tx, project: str, matchers: tuple[Matcher, ...], url: str | None) -> Preview:
+def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> Preview:
+    matchers = tuple(one for _, one in placed)
     met = board.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
-    return Preview(met=met, everything=_takes_all(matchers, project))
+    return Preview(
+        met=met,
+        everything=_takes_all(matchers, project),
+        doubts=labels.doubts(tx, project, labels.of_matchers(placed)),
+    )
 
 
 def _changes(draft: Draft) -> dict[str, Any]:
@@ -233,20 +256,32 @@ def _locked(tx: Tx, actor: Actor, id_: str) -> Silence:
 
 
 def _known(tx: Tx, id_: str, reach: str | None) -> Silence:
-    silence = None if "\0" in id_ else rows.one(tx, id_)
+    silence = rows.one(tx, exact_id(tx, "silence", id_, reach))
     if silence is None or reach not in {None, silence.project}:
         raise Unknown("silence")
     return silence
 
 
 def _shown(silence: Silence, held: int, now: Instant) -> Shown:
-    return Shown(silence=silence, phase=_phase(silence, now), held=held)
+    return Shown(silence=silence, phase=board.phase(silence, now), held=held, window=_window(silence, now))
 
 
-def _phase(silence: Silence, now: Instant) -> Phase:
-    if silence.ends_at is not None and silence.ends_at <= now:
-        return "expired"
-    return "active" if silence.starts_at <= now else "pending"
+def _window(silence: Silence, now: Instant) -> Window | None:
+    """The present or next window, as far as it lies within the silence's own span."""
+    if silence.recur is None or _is_over(silence, now):
+        return None
+    found = calendar.next_window(silence.recur, max(now, silence.starts_at))
+    if found is None:
+        return None
+    starts_at = max(found[0] or silence.starts_at, silence.starts_at)
+    ends = [at for at in (found[1], silence.ends_at) if at is not None]
+    if silence.ends_at is not None and starts_at >= silence.ends_at:
+        return None
+    return Window(starts_at=starts_at, ends_at=min(ends, default=None))
+
+
+def _is_over(silence: Silence, now: Instant) -> bool:
+    return silence.ends_at is not None and silence.ends_at <= now
 
 
 def _words(silence: Silence) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from notifier.domain.task_run import RunState, TaskRun
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
+from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.policy.runs import Refusal
 from notifier.store import board, task_runs
@@ -60,7 +61,7 @@ def _sentence(refusal: Refusal, state: RunState) -> str:
 
 
 def _known(tx: Tx, id_: str, reach: str | None) -> TaskRun:
-    found = None if "\0" in id_ else board.task_run(tx, id_, project=reach)
+    found = board.task_run(tx, exact_id(tx, "task run", id_, reach), project=reach)
     if found is None:
         raise Unknown("task run")
     return found

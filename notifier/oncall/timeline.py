@@ -154,7 +154,9 @@ def _delivery(one: Sent) -> Item:
 
 _DONE = {
     "acknowledge": "acknowledged it",
+    "unacknowledge": "took the acknowledgement back",
     "snooze": "snoozed it",
+    "unsnooze": "ended the snooze",
     "resolve": "resolved it",
     "reopen": "reopened it",
 }
@@ -164,7 +166,8 @@ def _action(entry: Entry) -> Item:
     if entry.action == "note":
         text = f"{entry.actor} noted: {entry.detail or ''}"
     else:
-        detail = f" ({entry.detail})" if entry.detail and why.end_of(entry) is None else ""
+        said = why.apart_from_end(entry)
+        detail = f" ({said})" if said else ""
         done = _DONE.get(entry.action, f"did `{entry.action}`")
         text = f"{entry.actor} {done}{why.until(entry)}{detail}."
     if entry.key_name != entry.actor:
@@ -180,7 +183,7 @@ def _lapsed(facts: Facts) -> Iterator[Item]:
         if ends is not None and ends <= entry.at:
             yield _lapse(by, ends)
             ends = None
-        if entry.action in {"acknowledge", "resolve", "reopen"}:
+        if entry.action in {"acknowledge", "unacknowledge", "resolve", "reopen"}:
             ends = why.end_of(entry) if entry.action == "acknowledge" else None
             by = entry.actor
     over = facts.incident.state is not State.OPEN or facts.acknowledged_until is not None

@@ -12,6 +12,9 @@ from notifier.store.audit import Entry
 from notifier.store.board import DecidedBy, Decision, Facts
 from notifier.wording import beside
 
+UNTIL_THEN = "; "
+"""Between the end of what somebody did and what else is said of it."""
+
 _TOLD: Mapping[Reason, str] = {
     Reason.OPENED: "it was new",
     Reason.REOPENED: "it was open again after it had been resolved or taken",
@@ -105,7 +108,14 @@ def end_of(entry: Entry) -> Instant | None:
     """When what somebody did is over by itself."""
     if entry.detail is None or not entry.detail.startswith("until "):
         return None
-    return parse_rfc3339(entry.detail.removeprefix("until "))
+    return parse_rfc3339(entry.detail.removeprefix("until ").partition(UNTIL_THEN)[0])
+
+
+def apart_from_end(entry: Entry) -> str:
+    """What is said of the action beside its end."""
+    if end_of(entry) is None:
+        return entry.detail or ""
+    return (entry.detail or "").partition(UNTIL_THEN)[2]
 
 
 def _told_before(one: Decision, decisions: Sequence[Decision]) -> bool:

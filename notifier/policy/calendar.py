@@ -38,12 +38,33 @@ def window(weekly: Weekly, now: Instant) -> Window:
     A boundary that the clocks skip counts with the offset before the gap (02:30 is then 03:30), and one that comes
     twice is the first. A place that this machine knows no clock of has no window: better to tell than to be silent.
     """
-    week = (now - _instant(_MONDAY.replace(tzinfo=UTC))) // (_WEEK_MINUTES * MINUTE)
-    edges = _edges(weekly, week)
+    edges = _edges(weekly, _week(now))
     if edges is None:
         return Window(active=True, until=None)
     passed = bisect_right(edges, now)
     return Window(active=passed % 2 == 1, until=edges[passed] if passed < len(edges) else None)
+
+
+def next_window(weekly: Weekly, now: Instant) -> tuple[Instant | None, Instant | None] | None:
+    """From when to when the window is on: the present one, else the next; None where there is none to come.
+
+    A beginning of None is long ago, an end of None never comes.
+    """
+    if (present := window(weekly, now)).active:
+        return _begun(weekly, now), present.until
+    if present.until is None:
+        return None
+    return present.until, window(weekly, present.until).until
+
+
+def _begun(weekly: Weekly, now: Instant) -> Instant | None:
+    edges = _edges(weekly, _week(now))
+    passed = 0 if edges is None else bisect_right(edges, now)
+    return edges[passed - 1] if edges and passed else None
+
+
+def _week(now: Instant) -> int:
+    return (now - _instant(_MONDAY.replace(tzinfo=UTC))) // (_WEEK_MINUTES * MINUTE)
 
 
 @lru_cache(maxsize=1_024)

@@ -23,6 +23,16 @@ def route(tree: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
     return tuple(_walk(tree, labels))
 
 
+def met(tree: Route, labels: Mapping[str, str]) -> Iterator[tuple[int, Route]]:
+    """Every route on the way to those that tell, with how deep it lies; the root is 0."""
+    yield 0, tree
+    for child in tree.routes:
+        if meet(child.match, labels):
+            yield from ((depth + 1, below) for depth, below in met(child, labels))
+            if not child.continue_:
+                return
+
+
 def group_labels(node: Route, labels: Mapping[str, str], incident_id: str) -> Mapping[str, str]:
     """The labels that a group shares, in the order of `group_by`, without those that the incident lacks.
 

@@ -101,9 +101,10 @@ def _over(until: Instant | None, now: Instant) -> bool:
 
 
 def acknowledge(tx: Tx, *taken: Standing, by: str, until: Instant | None) -> None:
-    """Repeats and escalation stop: until then, or until somebody reopens it."""
+    """Repeats and escalation stop: until then, or until somebody reopens it. Who takes it over begins anew."""
     held = sa.and_(
         incidents.c.state == State.ACKNOWLEDGED.value,
+        incidents.c.acknowledged_by == by,
         sa.or_(incidents.c.acknowledged_until.is_(None), incidents.c.acknowledged_until > tx.now),
     )
     _change(
@@ -114,6 +115,26 @@ def acknowledge(tx: Tx, *taken: Standing, by: str, until: Instant | None) -> Non
         acknowledged_at=sa.case((held, incidents.c.acknowledged_at), else_=tx.now),
         acknowledged_until=until,
     )
+
+
+def unacknowledge(tx: Tx, one: Standing, *, by: str) -> None:
+    """Nobody has it any more: it counts as open, and a snooze goes on."""
+    _change(
+        tx,
+        one,
+        state=State.OPEN.value,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        acknowledged_until=None,
+        reopened_at=tx.now,
+        reopened_by=by,
+        waiting=0,
+    )
+
+
+def unsnooze(tx: Tx, one: Standing) -> None:
+    """What the snooze has held is told, where it is still open."""
+    _change(tx, one, snoozed_by=None, snoozed_until=None)
 
 
 def snooze(tx: Tx, *snoozed: Standing, by: str, until: Instant) -> None:

@@ -208,3 +208,83 @@ async def test_a_secret_in_a_note_or_a_name_is_not_kept(desk: Desk) -> None:
     assert note.detail == "restarted with PGPASSWORD=[scrubbed] psql, and curl -u ann:[scrubbed] https://db"
     assert note.actor == "ann password=[scrubbed]"
     assert "hunter2" not in (await desk.get(f"/v1/incidents/{id_}/timeline")).text
+
+
+async def test_another_takes_over(desk: Desk) -> None:
+    """With `take_over` it is the second's, from now on; the timeline says from whom, and the group is told."""
+    id_ = await _told(desk)
+    await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada"})
+    await desk.world.alert()
+    desk.world.clock.advance(MINUTE)
+    until = _later(desk)
+    for _ in range(2):
+        answer = await desk.post(
+            f"/v1/incidents/{id_}/acknowledge", {"actor": "bo", "take_over": True, "until": until}
+        )
+        assert (answer.status_code, answer.json()["acknowledged_by"]) == (200, "bo")
+    details = [entry.detail for entry in await _entries(desk, id_)]
+    assert details == [None, f"until {until}; taken over from ada"]
+    items = (await desk.get(f"/v1/incidents/{id_}/timeline")).json()["items"]
+    assert any("bo acknowledged it until" in item["text"] and "from ada" in item["text"] for item in items)
+    refused = await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada", "take_over": False})
+    assert (refused.status_code, refused.json()["state"]) == (409, "acknowledged")
+
+
+async def test_an_acknowledgement_is_taken_back(desk: Desk) -> None:
+    """It counts as open and a snooze goes on; the same again by the same actor is 200, by another 409."""
+    id_ = await _told(desk)
+    await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada"})
+    await desk.post(f"/v1/incidents/{id_}/snooze", {"actor": "ada", "until": _later(desk)})
+    for _ in range(2):
+        answer = await desk.post(f"/v1/incidents/{id_}/unacknowledge", {"actor": "ada"})
+        assert (answer.status_code, answer.json()["state"]) == (200, "open")
+        assert answer.json()["acknowledged_by"] is None
+    another = await desk.post(f"/v1/incidents/{id_}/unacknowledge", {"actor": "bo"})
+    assert (another.status_code, another.json()["state"]) == (409, "open")
+    snoozed = await desk.post(f"/v1/incidents/{id_}/snooze", {"actor": "bo", "until": _later(desk)})
+    assert snoozed.status_code == 409
+    assert [entry.action for entry in await _entries(desk, id_)] == [
+        "acknowledge",
+        "snooze",
+        "unacknowledge",
+    ]
+
+
+async def test_a_snooze_is_ended(desk: Desk) -> None:
+    """An acknowledgement goes on; the same again by the same actor is 200, by another 409."""
+    id_ = await _told(desk)
+    await desk.post(f"/v1/incidents/{id_}/acknowledge", {"actor": "ada"})
+    await desk.post(f"/v1/incidents/{id_}/snooze", {"actor": "ada", "until": _later(desk)})
+    for _ in range(2):
+        answer = await desk.post("/v1/incidents/1/unsnooze", {"actor": "bo"})
+        assert (answer.status_code, answer.json()["state"]) == (200, "acknowledged")
+    another = await desk.post("/v1/incidents/1/unsnooze", {"actor": "ada"})
+    assert (another.status_code, another.json()["state"]) == (409, "acknowledged")
+    (entry,) = [one for one in await _entries(desk, id_) if one.action == "unsnooze"]
+    assert (entry.actor, entry.detail) == ("bo", "it was ada's")
+
+
+@pytest.mark.parametrize("action", ["unacknowledge", "unsnooze"])
+async def test_nothing_to_end_is_409(desk: Desk, action: str) -> None:
+    """What nobody began, or is over, has nothing to end; what there is not is 404."""
+    id_ = await _told(desk)
+    answer = await desk.post(f"/v1/incidents/{id_}/{action}")
+    assert (answer.status_code, answer.json()["state"]) == (409, "open")
+    await desk.post(f"/v1/incidents/{id_}/resolve")
+    answer = await desk.post(f"/v1/incidents/{id_}/{action}")
+    assert (answer.status_code, answer.json()["state"]) == (409, "resolved")
+    assert (await desk.post(f"/v1/incidents/99/{action}")).status_code == 404
+
+
+async def test_the_end_of_a_snooze_tells_what_is_open(desk: Desk) -> None:
+    """What the snooze has held is told once it is ended, as unmuted."""
+    id_ = await _told(desk)
+    await desk.post(f"/v1/incidents/{id_}/snooze", {"until": _later(desk, DAY)})
+    await desk.world.post()
+    desk.world.clock.advance(6 * MINUTE)
+    await desk.world.alert()
+    await desk.post(f"/v1/incidents/{id_}/unsnooze")
+    desk.world.clock.advance(6 * MINUTE)
+    await desk.world.alert()
+    items = (await desk.get(f"/v1/incidents/{id_}/timeline")).json()["items"]
+    assert [item["reason"] for item in items if item["kind"] == "told"] == ["opened", "unmuted"]

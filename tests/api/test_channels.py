@@ -195,3 +195,17 @@ async def test_a_route_to_nobody_says_so(desk: Desk) -> None:
     assert answer["summary"] == "mail, by the route in line 3"
     answer = (await desk.post("/v1/routes/test", {"labels": {"severity": "none"}}, key="reader")).json()
     assert answer["summary"] == "nobody, for the severity is none"
+
+
+async def test_a_route_test_shows_the_way_and_doubts_labels(desk: Desk) -> None:
+    """Every route that the labels meet, with its depth; a label that nobody has sent is named by its place."""
+    await desk.world.post()
+    labels = {"service": "billing", "sevrity": "critical", "environment": "prod"}
+    answer = (await desk.post("/v1/routes/test", {"labels": {**labels, "severity": "critical"}})).json()
+    assert answer["tree"] == [
+        {"depth": 0, "match": [], "line": "notifier.yaml:3", "tells": False},
+        {"depth": 1, "match": ['severity="critical"'], "line": "notifier.yaml:9", "tells": True},
+    ]
+    assert [one["path"] for one in answer["warnings"]] == ["labels[1]", "labels[2]"]
+    assert "name" in answer["warnings"][0]["message"]
+    assert "value" in answer["warnings"][1]["message"]

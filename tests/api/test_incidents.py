@@ -6,6 +6,7 @@ import pytest
 
 from notifier.api.answers import EventList, GroupList, IncidentList
 from notifier.domain.time import HOUR, MINUTE
+from notifier.oncall.paging import encode
 from notifier.store import board
 from tests.api.conftest import Desk
 
@@ -171,3 +172,61 @@ async def test_groups_say_what_waits_until_when_and_why(desk: Desk) -> None:
     assert (group["due_at"], group["held"]) == (None, {"waiting": 1})
     assert group["incidents"][0]["held_by"] == "waiting"
     assert (await desk.get("/v1/groups", "stranger")).json() == {"items": [], "next_cursor": None}
+
+
+async def test_a_list_is_sorted_and_its_cursor_carries_that(desk: Desk) -> None:
+    """The worst, the most frequent or the last heard of first, and of equals the newest; page by page."""
+    world = desk.world
+    for message, severity, count in (
+        ("a", "warning", 1),
+        ("b", "critical", 2),
+        ("c", "error", 3),
+        ("d", "critical", 1),
+    ):
+        for _ in range(count):
+            await world.post(message, severity=severity)
+            world.clock.advance(MINUTE)
+    await world.post("a", severity="warning")
+
+    async def pages(sort: str, **params: str) -> str:
+        found, cursor = "", None
+        while True:
+            more = {"cursor": cursor} if cursor else {"sort": sort}
+            answer = await desk.get("/v1/incidents", limit=1, **more, **params)
+            assert answer.status_code == 200, answer.text
+            found += "".join(one["title"] for one in answer.json()["items"])
+            cursor = answer.json()["next_cursor"]
+            if cursor is None:
+                return found
+
+    assert await pages("newest") == "dcba"
+    assert await pages("severity") == "dbca"
+    assert await pages("count") == "cbad"
+    assert await pages("last_seen") == "adcb"
+    assert await pages("severity", q='service=~"bill.*"') == "dbca"
+    assert await pages("severity", q='severity="critical"') == "db"
+
+
+async def test_a_cursor_of_another_sort_is_refused(desk: Desk) -> None:
+    """Pages of two orders would leave some out: 422, and the same where the sort in it is none."""
+    for message in "ab":
+        await desk.world.post(message)
+    by_count = (await desk.get("/v1/incidents", sort="count", limit=1)).json()["next_cursor"]
+    newest = (await desk.get("/v1/incidents", limit=1)).json()["next_cursor"]
+    for sort, cursor in (("severity", by_count), ("newest", by_count), ("count", newest)):
+        answer = await desk.get("/v1/incidents", sort=sort, cursor=cursor)
+        assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "cursor")
+    assert (await desk.get("/v1/incidents", sort="count", cursor=by_count)).status_code == 200
+    forged = encode("incidents-by", ("title", 1, 1))
+    assert (await desk.get("/v1/incidents", cursor=forged)).status_code == 422
+    assert (await desk.get("/v1/incidents", sort="oldest")).status_code == 422
+
+
+async def test_unresolved_is_open_and_acknowledged(desk: Desk) -> None:
+    """One word for what is not over."""
+    for message in "abc":
+        await desk.world.post(message)
+    await desk.post("/v1/incidents/1/acknowledge")
+    await desk.post("/v1/incidents/2/resolve")
+    items = (await desk.get("/v1/incidents", state="unresolved")).json()["items"]
+    assert [one["number"] for one in items] == [3, 1]

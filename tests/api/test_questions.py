@@ -18,6 +18,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 SENDERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128)
 KEYS = {
     "incidents": st.tuples(st.integers(0, 2**63 - 1)),
+    "incidents-by": st.tuples(
+        st.sampled_from(("severity", "count", "last_seen")),
+        st.integers(0, 2**63 - 1),
+        st.integers(0, 2**63 - 1),
+    ),
     "events": st.tuples(st.integers(0, 2**63 - 1)),
     "groups": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
     "deliveries": st.tuples(st.uuids().map(str)),

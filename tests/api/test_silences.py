@@ -155,11 +155,12 @@ async def test_null_takes_an_end_or_the_hours_away(desk: Desk) -> None:
     path = f"/v1/silences/{made['id']}"
     endless = await _patch(desk, path, {"ends_at": None, "comment": None})
     assert endless.status_code == 200, endless.text
-    assert endless.json() == {**made, "ends_at": None}
+    window = {"starts_at": made["starts_at"], "ends_at": "2026-11-23T00:00:00Z"}
+    assert endless.json() == {**made, "ends_at": None, "window": window}
     refused = await _patch(desk, path, {"recur": None})
     assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "ends_at")
     plain = await _patch(desk, path, {"recur": None, "ends_at": made["ends_at"]})
-    assert plain.json() == {**made, "recur": None}
+    assert plain.json() == {**made, "recur": None, "window": None}
 
 
 async def test_an_admin_silences_another_project(desk: Desk) -> None:
@@ -309,3 +310,54 @@ async def test_a_secret_in_a_comment_is_not_kept(desk: Desk) -> None:
     )
     changed = await _patch(desk, f"/v1/silences/{made['id']}", {"comment": "--password hunter2"})
     assert changed.json()["comment"] == "--password [scrubbed]"
+
+
+async def test_one_that_recurs_is_active_within_its_window_only(desk: Desk) -> None:
+    """Outside it is pending and names the next window; lists filter by that, page by page. `sat` is Saturday."""
+    night = {"weekdays": ["sat"], "times": [{"start_time": "22:00", "end_time": "04:00"}]}
+    today = {"weekdays": ["sun"], "times": [{"start_time": "04:00", "end_time": "08:00"}]}
+    later = await _create(desk, recur=night, ends_at="2026-12-31T00:00:00Z")
+    now = await _create(desk, recur=today, ends_at="2026-11-22T07:00:00Z")
+    plain = await _create(desk)
+    never = await _create(desk, recur={"years": ["2020"]}, ends_at="2026-12-31T00:00:00Z")
+    assert later["state"] == "pending"
+    assert later["recur"]["weekdays"] == ["saturday"]
+    assert later["window"] == {"starts_at": "2026-11-28T22:00:00Z", "ends_at": "2026-11-29T04:00:00Z"}
+    assert now["state"] == "active"
+    assert now["window"] == {"starts_at": "2026-11-22T05:00:00Z", "ends_at": "2026-11-22T07:00:00Z"}
+    assert (plain["state"], plain["window"]) == ("active", None)
+    assert (never["state"], never["window"]) == ("pending", None)
+
+    async def listed(state: str) -> list[str]:
+        ids: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            page = (await desk.get("/v1/silences", state=state, limit=1, **more)).json()
+            ids += [one["id"] for one in page["items"]]
+            if page["next_cursor"] is None:
+                return ids
+            more = {"cursor": page["next_cursor"]}
+
+    assert await listed("pending") == [never["id"], later["id"]]
+    assert await listed("active") == [plain["id"], now["id"]]
+    assert await listed("expired") == []
+
+
+async def test_a_preview_warns_of_a_label_that_nobody_has_sent(desk: Desk) -> None:
+    """A name or a value that no event has come with is named by its place; what may be missing is no slip."""
+    await desk.world.post(labels={"region": "eu"})
+
+    async def warned(*matchers: str, key: str = "reader") -> list[tuple[str, bool]]:
+        answer = await desk.post("/v1/silences/preview", {"matchers": list(matchers)}, key=key)
+        assert answer.status_code == 200, answer.text
+        return [(one["path"], "value" in one["message"]) for one in answer.json()["warnings"]]
+
+    assert await warned('service="billing"', 'region="eu"', 'region=~"e.*"', 'team!="ops"') == []
+    assert await warned('service="biling"', 'regoin="eu"', '{region="us", host=~"a.*"}') == [
+        ("matchers[0]", True),
+        ("matchers[1]", False),
+        ("matchers[2]", True),
+    ]
+    await desk.world.post(labels={"region": "us"})
+    assert await warned('region="eu"', 'region="us"') == []
+    assert await warned('region="eu"', key="stranger") == [("matchers[0]", False)]

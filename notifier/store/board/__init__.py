@@ -13,6 +13,7 @@ from notifier.store.board.deliveries import (
 from notifier.store.board.groups import GroupView, Waiting, find_groups
 from notifier.store.board.incidents import (
     IncidentSearch,
+    Sort,
     find_events,
     find_incidents,
     incident,
@@ -20,9 +21,11 @@ from notifier.store.board.incidents import (
     matching,
     with_latest,
 )
+from notifier.store.board.labels import unsent
 from notifier.store.board.letters import Kind, Letter, find_dead_letters
+from notifier.store.board.names import ENDING_AT_MOST, Named, ids_ending, ids_of_numbers, whole_ids
 from notifier.store.board.paging import Key, Page
-from notifier.store.board.silences import Met, Phase, find_silences, held_now, met
+from notifier.store.board.silences import Met, Phase, find_silences, held_now, met, phase
 from notifier.store.board.stats import (
     ChannelFigures,
     ErrorFigures,
@@ -46,6 +49,7 @@ from notifier.store.board.task_runs import (
 from notifier.store.board.timeline import DecidedBy, Decision, Facts, Membership, Sent, facts
 
 __all__ = [
+    "ENDING_AT_MOST",
     "Attempt",
     "ChannelFigures",
     "DecidedBy",
@@ -61,12 +65,14 @@ __all__ = [
     "Letter",
     "Membership",
     "Met",
+    "Named",
     "Page",
     "Phase",
     "RunCounts",
     "RunSearch",
     "RunStanding",
     "Sent",
+    "Sort",
     "TargetRow",
     "TaskFigures",
     "Waiting",
@@ -86,16 +92,21 @@ __all__ = [
     "find_runs",
     "find_silences",
     "held_now",
+    "ids_ending",
+    "ids_of_numbers",
     "incident",
     "incident_of",
     "matching",
     "met",
     "pending_by_target",
+    "phase",
     "run_standings",
     "runs_by",
     "states",
     "target_rows",
     "task_figures",
     "task_run",
+    "unsent",
+    "whole_ids",
     "with_latest",
 ]

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -26,6 +26,20 @@ SCANNED_AT_MOST = 20_000
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
 
 
+Sort = Literal["newest", "severity", "count", "last_seen"]
+"""What stands first: the newest; or the worst, the most frequent, the last heard of, and of equals the newest."""
+
+_RANK = sa.case(
+    {severity.value: severity.rank for severity in Severity}, value=incidents.c.severity, else_=-1
+)
+_FIRST: Mapping[Sort, Sequence[sa.ColumnElement[int]]] = {
+    "newest": (),
+    "severity": (_RANK,),
+    "count": (incidents.c.count,),
+    "last_seen": (incidents.c.last_seen,),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentSearch:
     """Incidents of one project whose labels meet every matcher and whose title has every word, whatever its case."""
@@ -35,6 +49,7 @@ class IncidentSearch:
     unresolved: bool = False
     matchers: tuple[Matcher, ...] = ()
     words: tuple[str, ...] = ()
+    sort: Sort = "newest"
 
 
 def with_latest() -> sa.Select:  # type: ignore[type-arg]
@@ -88,10 +103,12 @@ def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -
 def find_incidents(
     tx: Tx, search: IncidentSearch, *, after: Key | None, limit: int, url: str | None
 ) -> Page[Incident]:
-    """Newest first. A page may be short, or empty, and yet have a next one: see `SCANNED_AT_MOST`."""
+    """In the order of `sort`. A page may be short, or empty, and yet have a next one: see `SCANNED_AT_MOST`."""
     numbers, next_key = _numbers(tx, search, after, limit)
-    rows = tx.run(with_latest().where(incidents.c.number.in_(numbers)).order_by(incidents.c.number.desc()))
-    return Page(items=tuple(incident_of(row, url) for row in rows), next_key=next_key)
+    rows = {row.number: row for row in tx.run(with_latest().where(incidents.c.number.in_(numbers)))}
+    # On PostgreSQL a row may have been pruned between the two.
+    found = (incident_of(rows[number], url) for number in numbers if number in rows)
+    return Page(items=tuple(found), next_key=next_key)
 
 
 def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], int]:
@@ -121,29 +138,39 @@ def _numbers(tx: Tx, search: IncidentSearch, after: Key | None, limit: int) -> t
     exact = [matcher for matcher in search.matchers if _in_sql(matcher)]
     judged = [matcher for matcher in search.matchers if not _in_sql(matcher)]
     foreign = [word.casefold() for word in search.words if not word.isascii()]
+    order = _order(search)
     query = _narrowed(tx.dialect, search, exact)
     at_once = SCANNED_AT_ONCE if judged or foreign else limit + 1
-    found: list[int] = []
+    found: list[Key] = []
     for _ in range(max(1, SCANNED_AT_MOST // at_once)):
-        rows = tx.run(query.where(earlier([incidents.c.number], after)).limit(at_once)).all()
+        rows = tx.run(query.where(earlier(order, after)).limit(at_once)).all()
         for row in rows:
             if not _fits(row, judged, foreign):
                 continue
             if len(found) == limit:
-                return found, (found[-1],)
-            found.append(row.number)
+                return _last(found), found[-1]
+            found.append(tuple(row)[: len(order)])
         if len(rows) < at_once:
-            return found, None
-        after = (rows[-1].number,)
-    return found, after
+            return _last(found), None
+        after = tuple(rows[-1])[: len(order)]
+    return _last(found), after
+
+
+def _last(keys: Sequence[Key]) -> list[int]:
+    return [int(key[-1]) for key in keys]
+
+
+def _order(search: IncidentSearch) -> tuple[sa.ColumnElement[int], ...]:
+    return (*_FIRST[search.sort], incidents.c.number)
 
 
 def _narrowed(dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher]) -> sa.Select:  # type: ignore[type-arg]
     """What the engine can judge by itself."""
+    order = _order(search)
     query = (
-        sa.select(incidents.c.number, incidents.c.title, incidents.c.labels)
+        sa.select(*order, incidents.c.title, incidents.c.labels)
         .where(unindexed(incidents.c.project) == search.project)
-        .order_by(incidents.c.number.desc())
+        .order_by(*(column.desc() for column in order))
     )
     if search.state is not None:
         query = query.where(incidents.c.state == search.state.value)

@@ -14,6 +14,7 @@ from notifier.domain.matcher import Matcher, meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
+from notifier.policy.calendar import window
 from notifier.store.board.incidents import incident_of, with_latest
 from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Tx
@@ -36,16 +37,32 @@ class Met:
     incidents: tuple[Incident, ...]
 
 
+def phase(silence: Silence, now: Instant) -> Phase:
+    """How it stands: one that recurs is active only within its window."""
+    if silence.ends_at is not None and silence.ends_at <= now:
+        return "expired"
+    on = silence.starts_at <= now and (silence.recur is None or window(silence.recur, now).active)
+    return "active" if on else "pending"
+
+
 def find_silences(
     tx: Tx, *, project: str, state: Phase | None, after: Key | None, limit: int
 ) -> Page[Silence]:
     """Of one project, newest first."""
     order = [silences.c.created_at, silences.c.id]
-    query = sa.select(silences).where(silences.c.project == project, earlier(order, after))
+    query = sa.select(silences).where(silences.c.project == project)
     if state is not None:
-        query = query.where(_in_phase(state, tx.now))
-    rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit + 1)).all()
-    return cut(rows, limit, silence_of, lambda row: (row.created_at, row.id))
+        query = query.where(_may_be(state, tx.now))
+    query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
+    found: list[Silence] = []
+    # The window of one that recurs is judged here: read on until the page is full.
+    while True:
+        rows = tx.run(query.where(earlier(order, after))).all()
+        read = [silence_of(row) for row in rows]
+        found += [one for one in read if state is None or phase(one, tx.now) == state]
+        if len(found) > limit or len(rows) <= limit:
+            return cut(found, limit, lambda one: one, lambda one: (one.created_at, one.id))
+        after = (rows[-1].created_at, rows[-1].id)
 
 
 def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
@@ -89,9 +106,10 @@ def _unresolved(tx: Tx, project: str, most: int) -> tuple[Sequence[sa.Row[Any]],
     return tx.run(query.order_by(incidents.c.number.desc()).limit(most)).all(), False
 
 
-def _in_phase(state: Phase, now: Instant) -> sa.ColumnElement[bool]:
+def _may_be(state: Phase, now: Instant) -> sa.ColumnElement[bool]:
     over = sa.and_(silences.c.ends_at.is_not(None), silences.c.ends_at <= now)
     if state == "expired":
         return over
     begun = silences.c.starts_at <= now
-    return sa.and_(sa.not_(over), begun if state == "active" else sa.not_(begun))
+    fits = begun if state == "active" else sa.or_(sa.not_(begun), silences.c.recur.is_not(None))
+    return sa.and_(sa.not_(over), fits)

@@ -1,0 +1,55 @@
+"""Labels that nobody has sent: most often a slip, and then what asks for them meets nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from notifier.domain.event import RESERVED_LABELS
+from notifier.domain.matcher import Matcher
+from notifier.store import board
+from notifier.store.database import Tx
+
+ASKED_AT_MOST = 20
+
+_SENTENCES = {
+    "name": "no event has come with a label of this name: is it written as its sender writes it?",
+    "value": "no event has come with this value of the label: is it written as its sender writes it?",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """`path` is the place in what was asked, and not its text."""
+
+    path: str
+    message: str
+
+
+def doubts(tx: Tx, project: str, labels: Iterable[tuple[str, str, str | None]]) -> tuple[Doubt, ...]:
+    """What of these labels (path, name, value) nobody has sent so far."""
+    found = (
+        (path, _unsent(tx, project, name, value))
+        for (path, name, value), _ in zip(labels, range(ASKED_AT_MOST), strict=False)
+    )
+    return tuple(Doubt(path=path, message=_SENTENCES[what]) for path, what in found if what is not None)
+
+
+def of_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
+    """The labels of an event to be."""
+    for index, (name, value) in enumerate(labels.items()):
+        yield f"labels[{index}]", name, value
+
+
+def of_matchers(matchers: Iterable[tuple[int, Matcher]]) -> Iterator[tuple[str, str, str | None]]:
+    """What matchers ask for, each with the place of the text that it comes from; what may be missing is no slip."""
+    for index, one in matchers:
+        if not one.matches({}):
+            yield f"matchers[{index}]", one.name, one.value if one.op == "=" else None
+
+
+def _unsent(tx: Tx, project: str, name: str, value: str | None) -> str | None:
+    if name in {"project", "severity"} or any("\0" in part for part in (name, value or "")):
+        return None
+    what = board.unsent(tx, project, name, value)
+    return None if what == "name" and name in RESERVED_LABELS else what

@@ -1,0 +1,62 @@
+"""What a person calls a thing: its id, the end of its id, or an incident's number.
+
+Ids are ordered in time, so that those of one minute begin alike: the end tells them apart, and lists show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from notifier.oncall.errors import Unknown, Unreadable
+from notifier.store import board
+from notifier.store.board import Named
+from notifier.store.database import Tx
+
+LARGEST_NUMBER = 2**63 - 1
+SUFFIX_LEAST, SUFFIX_MOST = 6, 128
+
+
+def exact_id(tx: Tx, kind: Named, name: str, reach: str | None) -> str:
+    """The id that is meant; of this project, or of any where `reach` is None.
+
+    `Unknown` where there is none; `Unreadable` where several end so.
+    """
+    ids = found(tx, kind, [name], reach).get(name, ())
+    if len(ids) > 1:
+        raise Unreadable("id", _ambiguous(kind, len(ids)))
+    if not ids:
+        raise Unknown(kind)
+    return ids[0]
+
+
+def found(tx: Tx, kind: Named, names: Collection[str], reach: str | None) -> dict[str, tuple[str, ...]]:
+    """The ids that each of these may mean: a number and a whole id mean one."""
+    sound = {name for name in names if "\0" not in name}
+    meant: dict[str, tuple[str, ...]] = {}
+    if kind == "incident":
+        numbers = {name: number for name in sound if (number := number_of(name)) is not None}
+        numbered = board.ids_of_numbers(tx, set(numbers.values()), project=reach)
+        meant |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
+    whole = board.whole_ids(tx, kind, sound - meant.keys(), project=reach)
+    meant |= {name: (name,) for name in whole}
+    ends = {name for name in sound - meant.keys() if SUFFIX_LEAST <= len(name) <= SUFFIX_MOST}
+    return meant | board.ids_ending(tx, kind, ends, project=reach)
+
+
+def exact_ids(tx: Tx, kind: Named, names: Collection[str], reach: str | None) -> dict[str, str]:
+    """The ids of those of these that mean exactly one thing."""
+    return {name: ids[0] for name, ids in found(tx, kind, names, reach).items() if len(ids) == 1}
+
+
+def number_of(name: str) -> int | None:
+    """An incident's number, as a person writes it."""
+    if not (name.isascii() and name.isdigit() and len(name) <= 19):
+        return None
+    number = int(name)
+    return number if number <= LARGEST_NUMBER else None
+
+
+def _ambiguous(kind: Named, count: int) -> str:
+    many = f"{count:,}" if count < board.ENDING_AT_MOST else f"at least {count:,}"
+    plural = f"{kind[:-1]}ies" if kind == "delivery" else f"{kind}s"
+    return f"{many} {plural} have an id that ends like this: give more of it"

@@ -1,0 +1,39 @@
+"""What labels a project's events have had."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import sqlalchemy as sa
+
+from notifier.store.database import Tx
+from notifier.store.rows import text
+from notifier.store.schema import incidents
+
+ASKED_AT_MOST = 20_000
+"""So many incidents, the newest, are looked through."""
+
+
+def unsent(tx: Tx, project: str, name: str, value: str | None) -> Literal["name", "value"] | None:
+    """What of this label no event has had. Without a value the name alone is asked for."""
+    field = f"{text(name)}:"
+    if not _any(tx, project, field, text(name)):
+        return "name"
+    if value is None or _any(tx, project, f"{field}{text(value)}", text(name)):
+        return None
+    return "value"
+
+
+def _any(tx: Tx, project: str, part: str, name: str) -> bool:
+    """Whether this stands in the labels of one of the newest incidents, or the label varies in it."""
+    newest = (
+        sa.select(incidents.c.labels, incidents.c.varying)
+        .where(incidents.c.project.concat("") == project)
+        .order_by(incidents.c.number.desc())
+        .limit(ASKED_AT_MOST)
+        .subquery()
+    )
+    there = sa.or_(
+        newest.c.labels.contains(part, autoescape=True), newest.c.varying.contains(name, autoescape=True)
+    )
+    return tx.run(sa.select(sa.literal(1)).select_from(newest).where(there).limit(1)).first() is not None

@@ -1,0 +1,61 @@
+"""Ids by what people give of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+import sqlalchemy as sa
+
+from notifier.store.database import Tx
+from notifier.store.schema import api_keys, deliveries, incidents, silences, task_runs
+
+Named = Literal["incident", "delivery", "silence", "task run", "key"]
+
+ENDING_AT_MOST = 1_000
+"""So many ids with one end are found, for each end that is asked for."""
+
+_TABLES: Mapping[Named, sa.Table] = {
+    "incident": incidents,
+    "delivery": deliveries,
+    "silence": silences,
+    "task run": task_runs,
+    "key": api_keys,
+}
+
+
+def whole_ids(tx: Tx, kind: Named, ids: Collection[str], *, project: str | None) -> set[str]:
+    """Those of these ids that exist; of this project, or of any where that is None."""
+    table = _TABLES[kind]
+    return set(tx.run(sa.select(table.c.id).where(table.c.id.in_(ids), _of(table, project))).scalars())
+
+
+def ids_of_numbers(tx: Tx, numbers: Collection[int], *, project: str | None) -> dict[int, str]:
+    """The ids of the incidents with these numbers."""
+    query = sa.select(incidents.c.number, incidents.c.id)
+    rows = tx.run(query.where(incidents.c.number.in_(numbers), _of(incidents, project)))
+    return {row.number: row.id for row in rows}
+
+
+def ids_ending(
+    tx: Tx, kind: Named, ends: Collection[str], *, project: str | None
+) -> dict[str, tuple[str, ...]]:
+    """The ids that end in each of these; ends without any are left out."""
+    table = _TABLES[kind]
+    by_end: dict[str, set[str]] = {}
+    for length in {len(end) for end in ends}:
+        same = [end for end in ends if len(end) == length]
+        last = (
+            sa.func.substr(table.c.id, -length)
+            if tx.dialect == "sqlite"
+            else sa.func.right(table.c.id, length)
+        )
+        # In two steps: an engine reads ids alone from an index, and with a second column all of the rows.
+        found = tx.run(sa.select(table.c.id).where(last.in_(same)).limit(ENDING_AT_MOST * len(same)))
+        for id_ in whole_ids(tx, kind, found.scalars().all(), project=project):
+            by_end.setdefault(id_[-length:], set()).add(id_)
+    return {end: tuple(sorted(ids)) for end, ids in by_end.items()}
+
+
+def _of(table: sa.Table, project: str | None) -> sa.ColumnElement[bool]:
+    return sa.true() if project is None else table.c.project == project

@@ -39,10 +39,11 @@ class DeadLetterList(BaseModel):
 
 
 class SkippedAnswer(BaseModel):
-    """A dead letter that was left alone: its state, null where there is none of that id."""
+    """A dead letter that was left alone: its state, null where there is none of that id, and why."""
 
     id: str
     state: str | None
+    reason: str
 
 
 class DecidedAnswer(BaseModel):
@@ -55,5 +56,5 @@ class DecidedAnswer(BaseModel):
         return DecidedAnswer(
             count=len(decided.ids),
             ids=list(decided.ids),
-            skipped=[SkippedAnswer(id=one.id, state=one.state) for one in decided.skipped],
+            skipped=[SkippedAnswer(id=one.id, state=one.state, reason=one.why) for one in decided.skipped],
         )

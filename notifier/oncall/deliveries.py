@@ -12,6 +12,10 @@ from notifier.store.alerting import Plan
 from notifier.store.board import Attempt, DeliveryView
 from notifier.store.database import Database, Tx
 
+TARGET_GONE = (
+    "the configuration no longer has this delivery's target: discard it, or configure the target again"
+)
+
 
 async def find(
     database: Database, *, project: str, state: DeliveryState | None, channel: str | None, wanted: Wanted
@@ -46,10 +50,7 @@ async def redeliver(
                 state=before.state.value,
             )
         if before.target_id not in plan.addressed:
-            raise Refused(
-                "the configuration no longer has this delivery's target: discard it, or configure the target again",
-                state=before.state.value,
-            )
+            raise Refused(TARGET_GONE, state=before.state.value)
         outbox.redeliver(tx, plan, [before.id])
         actor.record(tx, "redeliver", before.id)
         return _known(tx, before.id, actor.reach), board.attempts_of(tx, before.id)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from notifier.domain.delivery import DeliveryState
 from notifier.domain.time import Instant
 from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
+from notifier.oncall.deliveries import TARGET_GONE
+from notifier.oncall.errors import Refused
 from notifier.oncall.names import exact_ids
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import board, outbox, task_runs
@@ -16,6 +18,7 @@ from notifier.store.alerting import Plan
 from notifier.store.board import Kind, Letter, RunStanding
 from notifier.store.database import Database, Tx
 
+_NOTHING = "there is no dead letter of this id"
 AT_ONCE = 500
 """Dead letters that one transaction decides about."""
 
@@ -33,11 +36,13 @@ class Chosen:
 class Skipped:
     """A dead letter that was named and left alone: its present state, None where there is none of that id.
 
-    Of a run that somebody has decided about, the state is what became of it: replayed, recovered, discarded.
+    Of a run that somebody has decided about, the state is what became of it: replayed, recovered, discarded. `why` is
+    a sentence.
     """
 
     id: str
     state: str | None
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
         action="discard",
         send=outbox.discard,
         targets=None,
-        runs=lambda tx, ids: _discard(tx, ids, actor),
+        runs=lambda tx, ids: dict.fromkeys(_discard(tx, ids, actor)),
     )
     return await _decide(database, decision, chosen)
 
@@ -89,14 +94,14 @@ async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
 class _Decision:
     """What is done to dead letters: `send` to deliveries, `runs` to task runs; both answer the ids that they did.
 
-    Deliveries are chosen by these target rows only, by any where that is None.
+    For a run that it refuses, `runs` answers why. Deliveries are chosen by these target rows only, by any where that is None.
     """
 
     actor: Actor
     action: str
     send: Callable[[Tx, Sequence[str]], tuple[str, ...]]
     targets: frozenset[int] | None
-    runs: Callable[[Tx, Sequence[str]], tuple[str, ...]]
+    runs: Callable[[Tx, Sequence[str]], Mapping[str, str | None]]
 
     def about(self, ids: Sequence[str]) -> Callable[[Tx], Decided]:
         return lambda tx: self._make(tx, ids)
@@ -110,22 +115,53 @@ class _Decision:
         for id_ in done:
             self.actor.record(tx, self.action, id_)
         waiting = [id_ for id_, run in sorted(runs.items()) if run.letter == "waiting"]
-        done += self.runs(tx, waiting) if waiting else ()
-        states = {id_: state.value for id_, (state, _) in known.items()}
-        states |= {id_: _standing(run) for id_, run in runs.items()}
-        left = [id_ for id_ in ids if id_ not in set(done)]
-        return Decided(ids=done, skipped=tuple(Skipped(id=id_, state=states.get(id_)) for id_ in left))
+        answered = self.runs(tx, waiting) if waiting else {}
+        done += tuple(id_ for id_, refusal in answered.items() if refusal is None)
+        skipped = [
+            Skipped(id=id_, state=_state(id_, known, runs), why=answered.get(id_) or _why(id_, known, runs))
+            for id_ in ids
+            if id_ not in set(done)
+        ]
+        return Decided(ids=done, skipped=tuple(skipped))
 
     def _concerns(self, state: DeliveryState, target: int) -> bool:
         return state is DeliveryState.DEAD and (self.targets is None or target in self.targets)
 
 
-def _standing(run: RunStanding) -> str:
+_Deliveries = Mapping[str, tuple[DeliveryState, int]]
+_Runs = Mapping[str, RunStanding]
+
+
+def _state(id_: str, deliveries: _Deliveries, runs: _Runs) -> str | None:
+    if id_ in deliveries:
+        return deliveries[id_][0].value
+    run = runs.get(id_)
+    if run is None:
+        return None
     return run.state.value if run.letter in {None, "waiting"} else str(run.letter)
 
 
-def _replay(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
-    return tuple(id_ for id_ in ids if runs_desk.ask(tx, id_, actor, refused=False) is not None)
+def _why(id_: str, deliveries: _Deliveries, runs: _Runs) -> str:
+    state = _state(id_, deliveries, runs)
+    if state is None:
+        return _NOTHING
+    if id_ in deliveries:
+        if state == DeliveryState.DEAD.value:
+            return TARGET_GONE
+        return f"only a dead delivery is decided about, and this one is {state}"
+    if runs[id_].letter is None:
+        return f"only a failed or lost run is decided about, and this one is {state}"
+    return f"this run was decided about before: it is {state}"
+
+
+def _replay(tx: Tx, ids: Sequence[str], actor: Actor) -> dict[str, str | None]:
+    answered: dict[str, str | None] = {}
+    for id_ in ids:
+        try:
+            answered[id_] = _NOTHING if runs_desk.ask(tx, id_, actor) is None else None
+        except Refused as refused:
+            answered[id_] = str(refused)
+    return answered
 
 
 def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:

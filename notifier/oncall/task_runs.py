@@ -44,13 +44,13 @@ async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
     return await database.write(work)
 
 
-def ask(tx: Tx, id_: str, actor: Actor, *, refused: bool = True) -> str | None:
-    """The new run's id. Where the run is not to be had again: None, or `Refused`."""
+def ask(tx: Tx, id_: str, actor: Actor) -> str | None:
+    """The new run's id, None where there is none of this id; `Refused` where the run is not to be had again."""
     asked = task_runs.ask(tx, id_, project=actor.reach, new_id=actor.new_id())
     if asked is not None and asked.new_id is not None:
         actor.record(tx, "replay", id_, asked.new_id)
         return asked.new_id
-    if asked is not None and asked.refusal is not None and refused:
+    if asked is not None and asked.refusal is not None:
         raise Refused(_sentence(asked.refusal, asked.state), state=asked.state.value)
     return None
 

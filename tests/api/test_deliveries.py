@@ -93,6 +93,7 @@ async def test_a_delivery_whose_target_was_removed_is_not_redelivered(desk: Desk
     assert "configuration" in answer.json()["detail"]
     bulk = (await desk.post("/v1/dead-letters/redeliver", {"ids": ids})).json()
     assert (bulk["count"], [one["state"] for one in bulk["skipped"]]) == (0, ["dead", "dead"])
+    assert "configuration" in bulk["skipped"][0]["reason"]
     assert (await desk.post("/v1/dead-letters/discard", {"ids": ids})).json()["count"] == 2
 
 
@@ -120,9 +121,13 @@ async def test_dead_letters_are_decided_by_id(desk: Desk) -> None:
         "count": 1,
         "ids": [one],
         "skipped": [
-            {"id": two, "state": "discarded"},
-            {"id": theirs, "state": None},
-            {"id": NOBODYS, "state": None},
+            {
+                "id": two,
+                "state": "discarded",
+                "reason": "only a dead delivery is decided about, and this one is discarded",
+            },
+            {"id": theirs, "state": None, "reason": "there is no dead letter of this id"},
+            {"id": NOBODYS, "state": None, "reason": "there is no dead letter of this id"},
         ],
     }
     assert await states(desk) == {one: "pending", two: "discarded"}

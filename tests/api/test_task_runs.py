@@ -342,9 +342,17 @@ async def test_dead_runs_are_decided_by_id_and_by_task(desk: Desk) -> None:
         "count": 2,
         "ids": [delivery, "a"],
         "skipped": [
-            {"id": "c", "state": "failed"},
-            {"id": "done", "state": "completed"},
-            {"id": "nobody", "state": None},
+            {
+                "id": "c",
+                "state": "failed",
+                "reason": "its task was not declared with replay=True and store_args=True",
+            },
+            {
+                "id": "done",
+                "state": "completed",
+                "reason": "only a failed or lost run is decided about, and this one is completed",
+            },
+            {"id": "nobody", "state": None, "reason": "there is no dead letter of this id"},
         ],
     }
     assert [one["replay_of"] for one in await beat(desk)] == ["a"]
@@ -356,7 +364,10 @@ async def test_dead_runs_are_decided_by_id_and_by_task(desk: Desk) -> None:
     left = (await desk.get("/v1/dead-letters", kind="task_run")).json()["items"]
     assert [one["id"] for one in left] == ["other"]
     again = await desk.post("/v1/dead-letters/redeliver", {"ids": ["b", "a"]})
-    assert again.json()["skipped"] == [{"id": "b", "state": "discarded"}, {"id": "a", "state": "replayed"}]
+    assert again.json()["skipped"] == [
+        {"id": name, "state": state, "reason": f"this run was decided about before: it is {state}"}
+        for name, state in (("b", "discarded"), ("a", "replayed"))
+    ]
 
 
 async def test_one_of_ids_channel_and_task_is_named(desk: Desk) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from notifier.cli import (
+    completion,
     demo,
     doctor_client,
     events,
@@ -23,10 +24,12 @@ from notifier.cli import (
     keys,
     lists,
     probes,
+    running,
     silences,
     stats,
 )
-from notifier.cli.options import Parser
+from notifier.cli.moments import joined
+from notifier.cli.options import Parser, spelled_out
 from notifier.cli.session import Exit, Failure, Session
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
 
@@ -34,13 +37,18 @@ EPILOG = """\
 environment:
   NOTIFIER_URL       the service's address (default: http://127.0.0.1:8000)
   NOTIFIER_KEY       the API key; or NOTIFIER_KEY_FILE, a file that holds it
+  NOTIFIER_ACTOR     who acts (default: who is logged in)
   NOTIFIER_CONFIG    the configuration file, where --config does not name one
+  NO_COLOR           no colours, wherever it is written to
+
+Your own file, $XDG_CONFIG_HOME/notifier/client.toml, may set url, key_file and actor; the environment stands above it.
 
 exit status:
   0  done                    3  the service cannot be reached or is too busy: try again later
   1  the answer is no        4  the key was refused
-  2  wrong usage or configuration
-  70  serve: the disk failed in the middle of a write, or a loop no longer moved; start it again
+  2  wrong usage or configuration, whether the command or the service says so
+  70   serve: the disk failed in the middle of a write, or a loop no longer moved; start it again
+  130  interrupted           141  whoever read the output has left
 
 Data goes to standard output, talk to standard error."""
 
@@ -62,19 +70,21 @@ def parser() -> Parser:
     probes.add(commands)
     lists.add(commands)
     silences.add(commands)
+    running.add(commands)
     explain.add(commands)
     grouping.add(commands)
     stats.add(commands)
     hold.add(commands)
     doctor_client.add(commands)
     files.add_backup(commands)
+    completion.add(commands, top)
     return top
 
 
 def run(arguments: Sequence[str], session: Session) -> int:
     """Run one command. Answers its exit status; argparse leaves by SystemExit(2) where the usage is wrong."""
     top = parser()
-    given = top.parse_args(arguments)
+    given = top.parse_args(joined(spelled_out(arguments)))
     try:
         if given.version:
             return _version(session)
@@ -108,7 +118,6 @@ def main() -> int:
     except BrokenPipeError:
         # What is still buffered would raise once more when the interpreter closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        session.say("notifier: whoever read the output has left; the rest was not written.")
         return Exit.BROKEN_PIPE
 
 

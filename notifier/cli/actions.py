@@ -1,15 +1,17 @@
-"""`notifier incidents acknowledge`, `snooze`, `resolve`, `reopen`, `note`: what people do to incidents."""
+"""`notifier incidents ack`, `unack`, `snooze`, `unsnooze`, `resolve`, `reopen`, `note`: what people do to incidents."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from notifier.cli.clientfile import actor_of
+from notifier.cli.incident_rows import rows
 from notifier.cli.moments import add_until, until_of
 from notifier.cli.options import Arguments, Parser, Run, Subparsers, command, segment
 from notifier.cli.service import Service, connect
 from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, table
+from notifier.cli.words import as_json
 
 _SKIPPED = {
     "unknown": "there is no such incident",
@@ -17,26 +19,50 @@ _SKIPPED = {
     "already": "that was done before",
     "taken": "somebody else has it",
 }
-COLUMNS = ("number", "id", "state", "severity", "count", "acknowledged_by", "title")
+_DONE = {
+    "acknowledge": "is yours",
+    "unacknowledge": "is nobody's again",
+    "snooze": "is snoozed",
+    "unsnooze": "is told of again",
+    "resolve": "is resolved",
+    "reopen": "is open again",
+    "notes": "has your note",
+}
 
 
 def add(commands: Subparsers) -> None:
     """Into the family `incidents`."""
-    parser = _many(commands, "acknowledge", "say that you have incidents: repeats and escalation stop")
-    add_until(parser, required=False)
+    add_acknowledge(commands, "ack", aliases=["acknowledge"])
+    _command(commands, "unacknowledge", "say that nobody has them any more", aliases=["unack"])
     parser = _many(commands, "snooze", "tell nothing but their resolution for a while")
     add_until(parser, required=True)
+    _command(commands, "unsnooze", "end their snooze: what is still open is told")
     _many(commands, "resolve", "say that incidents are over")
     _command(commands, "reopen", "say that incidents are not over, or that nobody has them any more")
     parser = command(commands, "note", note, "write a note into an incident's timeline")
     parser.add_argument("id", metavar="ID")
     parser.add_argument("text", metavar="TEXT")
-    _signed(parser)
+    add_actor(parser)
 
 
-def _many(commands: Subparsers, name: str, summary: str) -> Parser:
+def add_acknowledge(commands: Subparsers, name: str, *, aliases: Sequence[str] = ()) -> None:
+    """As `incidents ack`, and as `ack` alone: the shortest way at night."""
+    parser = _many(
+        commands,
+        name,
+        "say that you have incidents: repeats and escalation stop",
+        action="acknowledge",
+        aliases=aliases,
+    )
+    add_until(parser, required=False)
+    parser.add_argument("--take-over", action="store_true", help="even where somebody else has them")
+
+
+def _many(
+    commands: Subparsers, name: str, summary: str, *, action: str | None = None, aliases: Sequence[str] = ()
+) -> Parser:
     """A command that takes a query as well, and then acts on all that it finds in one call."""
-    parser = _command(commands, name, summary, run=found_or_named(name), least="*")
+    parser = _command(commands, name, summary, run=found_or_named(action or name), least="*", aliases=aliases)
     parser.add_argument(
         "--query", metavar="Q", help="on what is unresolved and matches: 'service=\"billing\" timeout'"
     )
@@ -44,35 +70,45 @@ def _many(commands: Subparsers, name: str, summary: str) -> Parser:
 
 
 def _command(
-    commands: Subparsers, name: str, summary: str, *, run: Run | None = None, least: str = "+"
+    commands: Subparsers,
+    name: str,
+    summary: str,
+    *,
+    run: Run | None = None,
+    least: str = "+",
+    aliases: Sequence[str] = (),
 ) -> Parser:
-    parser = command(commands, name, run or acting(name), summary)
-    parser.add_argument("ids", nargs=least, metavar="ID", help="ids or numbers")
-    _signed(parser)
-    parser.set_defaults(until=None, span=None)
+    parser = command(commands, name, run or acting(name), summary, aliases=aliases)
+    parser.add_argument("ids", nargs=least, metavar="ID", help="numbers, or ids or the last six of one")
+    add_actor(parser)
+    parser.set_defaults(until=None, span=None, take_over=False)
     return parser
 
 
-def _signed(parser: Parser) -> None:
-    parser.add_argument("--actor", metavar="NAME", help="who does it (default: the key's name)")
+def add_actor(parser: Parser) -> None:
+    parser.add_argument(
+        "--actor", metavar="NAME", help="who does it (default: NOTIFIER_ACTOR, else who is logged in)"
+    )
 
 
 def acting(action: str) -> Run:
     """A command that does this to each incident; one that refuses does not keep it from the others."""
 
     def run(arguments: Arguments, session: Session) -> Exit:
-        body = _body(arguments, until=until_of(arguments))
+        body = _body(arguments, session, until=until_of(arguments, session))
+        if arguments.take_over:
+            body["take_over"] = True
         done, refused = [], 0
         with connect(session, arguments.config) as service:
             for id_ in dict.fromkeys(arguments.ids):
                 try:
                     done.append(_act(service, id_, action, body))
                 except Failure as failure:
-                    if failure.status is not Exit.NO or len(arguments.ids) == 1:
+                    if failure.status not in {Exit.NO, Exit.USAGE} or len(arguments.ids) == 1:
                         raise
                     session.say(f"notifier: {id_}: {failure}")
                     refused += 1
-        _show(done, arguments, session, alone=len(arguments.ids) == 1)
+        _show(done, action, arguments, session, alone=len(arguments.ids) == 1)
         return Exit.NO if refused else Exit.OK
 
     return run
@@ -86,7 +122,9 @@ def found_or_named(action: str) -> Run:
             return acting(action)(arguments, session)
         if arguments.query is None or arguments.ids:
             raise Failure(Exit.USAGE, "give ids, or --query, and not both")
-        body = _body(arguments, until=until_of(arguments), q=arguments.query)
+        if arguments.take_over:
+            raise Failure(Exit.USAGE, "--take-over is for ids: what others have is not taken by the dozen")
+        body = _body(arguments, session, until=until_of(arguments, session), q=arguments.query)
         with connect(session, arguments.config) as service:
             answer = service.post(f"/v1/incidents/{action}", body)
         _show_many(answer, arguments, session)
@@ -106,23 +144,24 @@ def _show_many(answer: Any, arguments: Arguments, session: Session) -> None:
 
 def note(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
-        done = _act(service, arguments.id, "notes", _body(arguments, text=arguments.text))
-    _show([done], arguments, session, alone=True)
+        done = _act(service, arguments.id, "notes", _body(arguments, session, text=arguments.text))
+    _show([done], "notes", arguments, session, alone=True)
     return Exit.OK
 
 
-def _body(arguments: Arguments, **fields: str | None) -> dict[str, str]:
-    given = {**fields, "actor": arguments.actor}
+def _body(arguments: Arguments, session: Session, **fields: str | None) -> dict[str, Any]:
+    given = {**fields, "actor": actor_of(session, arguments.actor)}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _act(service: Service, id_: str, action: str, body: Mapping[str, str]) -> Any:
+def _act(service: Service, id_: str, action: str, body: Mapping[str, Any]) -> Any:
     return service.post(f"/v1/incidents/{segment(id_)}/{action}", body)
 
 
-def _show(done: Sequence[Any], arguments: Arguments, session: Session, *, alone: bool) -> None:
+def _show(done: Sequence[Any], action: str, arguments: Arguments, session: Session, *, alone: bool) -> None:
     """The incidents as they are now."""
     if arguments.json:
         session.put(as_json(done[0] if alone else {"items": done}))
     elif done:
-        session.put(table(done, COLUMNS))
+        session.put("\n".join(rows(done, session.screen(), wide=False)))
+        session.say(f"{'It' if len(done) == 1 else 'Each'} {_DONE[action]}.")

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from notifier.cli.options import Arguments, Subparsers, command, pair
-from notifier.cli.service import connect, decoded, refuse
+from notifier.cli.service import Service, connect, decoded, refuse
 from notifier.cli.session import Exit, Failure, Session
 from notifier.cli.words import as_json, cell
 from notifier.domain.event import Severity
 
+if TYPE_CHECKING:
+    import httpx
+
 FIELDS = (
     "id", "service", "environment", "severity", "message", "release", "host", "status", "fingerprint",
 )  # fmt: skip
-INPUT_AT_MOST = 64 * 1024 * 1024
+INPUT_AT_MOST = 1024 * 1024 * 1024
+NDJSON = "application/x-ndjson"
+EVENTS_AT_ONCE = 1_000
+BYTES_AT_ONCE = 4 * 1024 * 1024
+REJECTED_SHOWN = 20
+TRIES = 8
+PATIENCE_S = 60
 
 EPILOG = """\
-Without these options, standard input is sent: one event as JSON, an array of events, or one event a line.
+Without these options, standard input is sent: one event as JSON, an array of events, or one event a line. More than
+1,000 events go in several requests, one after the other, and end with a summary.
 
   notifier send --service billing --message 'could not charge' --label region=eu-west-1
   notifier send < events.ndjson
@@ -50,10 +61,140 @@ def add(commands: Subparsers) -> None:
 
 def send(arguments: Arguments, session: Session) -> Exit:
     event = _from_options(arguments)
-    body, kind = (json.dumps(event).encode(), "application/json") if event else _from_input(session)
+    if event:
+        with connect(session, arguments.config) as service:
+            answer = _posted(service, json.dumps(event).encode(), "application/json")
+        if answer.status_code == 422 and "results" not in decoded(answer):
+            refuse(answer)
+        return _tell(answer, arguments, session)
+    body, kind = _from_input(session)
+    parts = list(_parts(body, kind))
     with connect(session, arguments.config) as service:
-        answer = service.answer("POST", "/v1/events", content=body, headers={"Content-Type": kind})
-    return _tell(answer, arguments, session)
+        if len(parts) > 1:
+            return _send_parts(service, parts, arguments, session)
+        answer = _posted(service, body, kind)
+    try:
+        return _tell(answer, arguments, session)
+    except Failure as failure:  # what was given is no good, and not how the command was called
+        raise Failure(Exit.NO if failure.status is Exit.USAGE else failure.status, str(failure)) from failure
+
+
+def _posted(service: Service, body: bytes, kind: str) -> httpx.Response:
+    return service.answer("POST", "/v1/events", content=body, headers={"Content-Type": kind})
+
+
+def _parts(body: bytes, kind: str) -> Iterator[tuple[int, bytes]]:
+    """How many events before it, and an NDJSON body, of at most a thousand events or a few MB each."""
+    if kind == NDJSON:
+        items = [line for line in body.splitlines() if line.strip(b" \t\r\n\xef\xbb\xbf")]
+    else:
+        items = _items(body)
+    start, size = 0, 0
+    for place, item in enumerate(items):
+        if place - start == EVENTS_AT_ONCE or (size + len(item) > BYTES_AT_ONCE and place > start):
+            yield start, b"\n".join(items[start:place])
+            start, size = place, 0
+        size += len(item) + 1
+    if items[start:]:
+        yield start, b"\n".join(items[start:])
+
+
+def _items(body: bytes) -> list[bytes]:
+    """The events of an array, each as a line; what is none, or small, goes as it is."""
+    if len(body) < BYTES_AT_ONCE and body.count(b"{") <= EVENTS_AT_ONCE:
+        return []
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(document, list) or len(document) <= 1:
+        return []
+    return [json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") for event in document]
+
+
+def _send_parts(
+    service: Service, parts: Sequence[tuple[int, bytes]], arguments: Arguments, session: Session
+) -> Exit:
+    """One request after the other. What is busy is waited for; where one fails for good, the rest is not sent."""
+    tally = Tally()
+    total = parts[-1][0] + parts[-1][1].count(b"\n") + 1
+    for start, body in parts:
+        try:
+            results = _results(_patiently(service, body, session))
+        except Failure as failure:
+            _finish(tally, total, arguments, session)
+            raise Failure(
+                Exit.NO if failure.status is Exit.USAGE else failure.status,
+                f"{failure}\nEvents from number {start + 1:,} on were not sent, or nobody knows: "
+                "send the input again; events with ids count once.",
+            ) from failure
+        tally.add(results, start, session)
+        _progress(tally.sent, total, session)
+    _finish(tally, total, arguments, session)
+    return Exit.NO if tally.counts.get("rejected") else Exit.OK
+
+
+def _patiently(service: Service, body: bytes, session: Session) -> httpx.Response:
+    for _ in range(TRIES - 1):
+        answer = _posted(service, body, NDJSON)
+        if answer.status_code not in {429, 503}:
+            return answer
+        after = answer.headers.get("Retry-After", "")
+        seconds = min(int(after), PATIENCE_S) if after.isdigit() else 1
+        _erase(session)
+        session.say(f"the service is busy: trying again in {seconds} s.")
+        time.sleep(seconds)
+    return _posted(service, body, NDJSON)
+
+
+class Tally:
+    """What became of the events of several requests."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.counts: dict[str, int] = {}
+        self.incidents: set[str] = set()
+        self.rejected: list[Mapping[str, Any]] = []
+
+    def add(self, results: Sequence[Any], start: int, session: Session) -> None:
+        self.sent += len(results)
+        for place, result in enumerate(results):
+            status = "rejected" if _rejected(result) else str(result.get("status"))
+            self.counts[status] = self.counts.get(status, 0) + 1
+            if status != "rejected":
+                self.incidents.add(str(result.get("incident_id")))
+                continue
+            error = result.get("error") if isinstance(result, Mapping) else result
+            self.rejected.append({"index": start + place, "error": error})
+            if len(self.rejected) <= REJECTED_SHOWN:
+                _erase(session)
+                session.say(f"rejected: event {start + place + 1:,}: {cell(error)}")
+
+
+def _progress(sent: int, total: int, session: Session) -> None:
+    if session.stderr.isatty():
+        session.stderr.write(f"\r{sent:,} of {total:,} events")
+        session.stderr.flush()
+
+
+def _erase(session: Session) -> None:
+    if session.stderr.isatty():
+        session.stderr.write("\r\033[K")
+
+
+def _finish(tally: Tally, total: int, arguments: Arguments, session: Session) -> None:
+    _erase(session)
+    if arguments.json:
+        summary = {"sent": tally.sent, **tally.counts, "incidents": len(tally.incidents)}
+        session.put(as_json({**summary, "errors": tally.rejected}))
+        return
+    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.counts.items()))
+    incidents = len(tally.incidents)
+    of = "" if tally.sent == total else f" of {total:,}"
+    session.put(
+        f"sent {tally.sent:,}{of} events: {counts or 'nothing'}; "
+        f"{incidents:,} incident{'' if incidents == 1 else 's'}"
+    )
 
 
 def _from_options(arguments: Arguments) -> dict[str, Any]:
@@ -70,10 +211,10 @@ def _from_input(session: Session) -> tuple[bytes, str]:
         raise Failure(Exit.USAGE, "nothing to send: give --service and --message, or JSON on standard input.")
     body = session.stdin.read(INPUT_AT_MOST + 1)
     if len(body) > INPUT_AT_MOST:
-        raise Failure(Exit.USAGE, "standard input is over 64 MiB: send it in parts of at most 1,000 events.")
+        raise Failure(Exit.USAGE, "standard input is over 1 GiB: send it in parts.")
     if not body.strip():
         raise Failure(Exit.USAGE, "standard input is empty: give an event as JSON, or use the options.")
-    return body, "application/x-ndjson" if _is_lines(body) else "application/json"
+    return body, NDJSON if _is_lines(body) else "application/json"
 
 
 def _is_lines(body: bytes) -> bool:
@@ -85,17 +226,22 @@ def _is_lines(body: bytes) -> bool:
         return False
 
 
-def _tell(answer: Any, arguments: Arguments, session: Session) -> Exit:
-    document = decoded(answer) if answer.is_success or answer.status_code == 422 else None
-    results = document.get("results") if isinstance(document, Mapping) else None
-    if not isinstance(results, list):
-        refuse(answer)
-        results = [document]
+def _tell(answer: httpx.Response, arguments: Arguments, session: Session) -> Exit:
+    results = _results(answer)
     if arguments.json:
-        session.put(as_json(document))
+        session.put(as_json(decoded(answer)))
     else:
         _tell_each(results, session)
     return Exit.NO if any(_rejected(one) for one in results) else Exit.OK
+
+
+def _results(answer: httpx.Response) -> list[Any]:
+    document = decoded(answer) if answer.is_success or answer.status_code == 422 else None
+    results = document.get("results") if isinstance(document, Mapping) else None
+    if isinstance(results, list):
+        return results
+    refuse(answer)
+    return [document]
 
 
 def _rejected(result: Any) -> bool:

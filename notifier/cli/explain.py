@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from notifier.cli.options import Arguments, Subparsers, command, segment
+from notifier.cli.screen import Screen
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Session
 from notifier.cli.words import as_json, cell
@@ -14,9 +17,10 @@ EPILOG = """\
   notifier explain 142
 
 Every time somebody was told and every reason for which nobody was, what was delivered where, what people did, and at
-the end what is due next. Times are UTC. It needs a key with the scope `read`."""
+the end what is due next. Through a pipe, times are UTC; on a terminal, yours. It needs a key with the scope `read`."""
 
 Row = Mapping[str, Any]
+ROOMY = 40
 
 
 def add(commands: Subparsers) -> None:
@@ -33,25 +37,52 @@ def explain(arguments: Arguments, session: Session) -> Exit:
     if arguments.json:
         session.put(as_json(timeline))
         return Exit.OK
-    session.put("\n".join([*_head(incident), "", *_lines(timeline["items"])]))
+    screen = session.screen()
+    session.put("\n".join([*_head(incident), "", *history(timeline["items"], screen)]))
     if timeline.get("truncated"):
         session.say("there is more: only the newest items are shown.")
     return Exit.OK
 
 
+def history(items: Sequence[Row], screen: Screen, *, indent: int = 0) -> Iterator[str]:
+    """When, what kind, why, and the sentence: on a terminal by the reader's clock, through a pipe in UTC."""
+    when = _moment if screen.width is None else partial(_near, screen=screen)
+    rows = [[when(item), cell(item.get("kind")), _why(item), cell(item.get("text"))] for item in items]
+    widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
+    margin = sum(widths) + 6
+    narrow = screen.width is not None and screen.width - margin < ROOMY
+    for row in rows:
+        head = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=False))
+        if narrow:
+            yield head.rstrip()
+            yield from (f"    {line}" for line in _inner(screen, indent + 4).wrap(row[3]))
+        else:
+            first, *more = _inner(screen, indent + margin).wrap(row[3])
+            yield f"{head}  {first}"
+            yield from (" " * margin + line for line in more)
+
+
+def _inner(screen: Screen, taken: int) -> Screen:
+    """What of the screen is left beside so many columns."""
+    return replace(screen, width=None if screen.width is None else screen.width - taken)
+
+
+def _near(item: Row, screen: Screen) -> str:
+    """`Nov 22 14:02:10 (3h ago)`."""
+    return f"{screen.clock(item.get('at'))} ({screen.ago(item.get('at'))})"
+
+
 def _head(incident: Row) -> Iterator[str]:
     yield f"incident {cell(incident.get('number'))}: {cell(incident.get('title'))}"
     count = incident.get("count")
-    events = "1 event" if count == 1 else f"{cell(count)} events"
+    events = (
+        "1 event"
+        if count == 1
+        else f"{count:,} events"
+        if isinstance(count, int)
+        else f"{cell(count)} events"
+    )
     yield ", ".join([cell(incident.get("state")), cell(incident.get("severity")), events])
-
-
-def _lines(items: Sequence[Row]) -> Iterator[str]:
-    """When, what kind, why, and the sentence."""
-    rows = [[_moment(item), cell(item.get("kind")), _why(item), cell(item.get("text"))] for item in items]
-    widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
-    for row in rows:
-        yield "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]])
 
 
 def _moment(item: Row) -> str:

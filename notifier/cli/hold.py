@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from notifier.cli.actions import add_actor
+from notifier.cli.lists import acted
 from notifier.cli.options import Arguments, Subparsers, command
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Session
@@ -13,27 +15,26 @@ from notifier.cli.words import as_json, table
 def add(commands: Subparsers) -> None:
     parser = command(commands, "release", release, "end the hold: let deliveries and escalation go")
     parser.add_argument("--dry-run", action="store_true", help="show what would be sent, and hold on")
-    parser.add_argument("--actor", metavar="NAME", help="who does it (default: the key's name)")
+    add_actor(parser)
 
 
 def release(arguments: Arguments, session: Session) -> Exit:
-    body = {} if arguments.actor is None else {"actor": arguments.actor}
     with connect(session, arguments.config) as service:
         before = service.get("/v1/hold")
-        after = before if arguments.dry_run else service.post("/v1/hold/release", body)
+        after = before if arguments.dry_run else service.post("/v1/hold/release", acted(arguments, session))
     if arguments.json:
         session.put(as_json(after))
     elif before["items"]:
         session.put(table(before["items"], ("count", "channel", "route")))
-    session.say(_said(before, after, dry_run=arguments.dry_run))
+    session.say(_said(before, after, session.screen().when(before.get("since")), dry_run=arguments.dry_run))
     return Exit.OK
 
 
-def _said(before: Any, after: Any, *, dry_run: bool) -> str:
+def _said(before: Any, after: Any, since: str, *, dry_run: bool) -> str:
     if not before["held"]:
         return "Nothing was on hold."
     if dry_run:
-        return f"On hold since {before['since']}; `notifier release` would send {_deliveries(before['pending'])}."
+        return f"On hold since {since}; `notifier release` would send {_deliveries(before['pending'])}."
     return f"Released: {_deliveries(after['released'])}."
 
 

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from notifier.cli.lists import show_page
-from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment
+from notifier.cli.actions import add_actor
+from notifier.cli.lists import View, acted, show_page
+from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment, wide
+from notifier.cli.screen import Column
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Session
-from notifier.cli.words import as_json
+from notifier.cli.words import as_json, cell
 
 SCOPES = ("ingest", "read", "manage", "admin")
-COLUMNS = ("id", "project", "name", "scopes", "created_at", "revoked_at")
+KEYS = View(
+    columns=(
+        Column(name="id"),
+        Column(name="project", least=8),
+        Column(name="name", least=8),
+        Column(name="scopes", least=12),
+        Column(name="made", right=True),
+        Column(name="revoked", right=True),
+    ),
+    cells=lambda item, screen: (
+        cell(item.get("project")),
+        cell(item.get("name")),
+        cell(item.get("scopes")),
+        screen.ago(item.get("created_at")),
+        screen.ago(item.get("revoked_at")) if item.get("revoked_at") else "-",
+    ),
+    all_columns=("id", "project", "name", "scopes", "created_at", "revoked_at"),
+)
 
 
 def add(commands: Subparsers) -> None:
     keys = family(commands, "keys", "list, create and revoke API keys")
-    paged(command(keys, "list", list_keys, "list the keys, without their secrets"))
+    parser = command(keys, "list", list_keys, "list the keys, without their secrets")
+    wide(parser)
+    paged(parser)
     parser = command(keys, "create", create, "create a key and print it, this once")
     parser.add_argument("--project", default="default", help="the project it belongs to (default: default)")
     parser.add_argument("--name", default="cli", help="what it is for, in a word (default: cli)")
@@ -26,6 +47,7 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="write it into the database of --config; the service must not run",
     )
+    add_actor(parser)
     parser = command(keys, "revoke", revoke, "revoke a key, at once")
     parser.add_argument("id", metavar="ID")
 
@@ -33,7 +55,7 @@ def add(commands: Subparsers) -> None:
 def list_keys(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
         page = service.page("/v1/keys", query(arguments, ("limit", "cursor")))
-    show_page(page, COLUMNS, arguments, session)
+    show_page(page, KEYS, arguments, session)
     return Exit.OK
 
 
@@ -44,7 +66,7 @@ def create(arguments: Arguments, session: Session) -> Exit:
         made = {**wanted, "key": secret}
     else:
         with connect(session, arguments.config) as service:
-            made = service.post("/v1/keys", wanted)
+            made = service.post("/v1/keys", {**wanted, **acted(arguments, session)})
     session.put(as_json(made) if arguments.json else str(made["key"]))
     session.say(f"This key of project {wanted['project']} is shown only now: keep it safe.")
     return Exit.OK

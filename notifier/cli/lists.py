@@ -3,24 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from notifier.cli import actions
-from notifier.cli.options import Arguments, Run, Subparsers, command, family, paged, query, segment
+from notifier.cli import incidents
+from notifier.cli.actions import add_acknowledge, add_actor
+from notifier.cli.clientfile import actor_of
+from notifier.cli.options import Arguments, Run, Subparsers, command, family, paged, query, segment, wide
+from notifier.cli.screen import RED, YELLOW, Column, Screen
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, details, table
+from notifier.cli.words import UNCUT, as_json, cell, details, short_ids, table
 from notifier.domain.delivery import DeliveryState
-from notifier.domain.incident import State
 
-INCIDENT_COLUMNS = ("number", "id", "state", "severity", "count", "last_seen", "title")
-DELIVERY_COLUMNS = ("id", "state", "channel", "target", "reason", "attempts", "created_at", "detail")
-DEAD_LETTER_COLUMNS = ("id", "kind", "channel", "target", "task", "reason", "at", "detail")
-FILTERS = ("state", "channel", "kind", "q", "limit", "cursor")
+Row = Mapping[str, Any]
+FILTERS = ("state", "channel", "kind", "task", "service", "limit", "cursor")
+BAD = {"dead": RED, "failed": RED, "lost": RED, "disabled": RED, "cooling": YELLOW, "retrying": YELLOW}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A list as people see it: its columns, and an item's cells in them. `all_columns` are the fields with `--wide`.
+
+    The first column is the end of the item's id.
+    """
+
+    columns: Sequence[Column]
+    cells: Callable[[Row, Screen], Sequence[str]]
+    all_columns: Sequence[str]
+
+
+DELIVERIES = View(
+    columns=(
+        Column(name="id"),
+        Column(name="state", styles=BAD),
+        Column(name="channel", least=8),
+        Column(name="target", least=10),
+        Column(name="reason"),
+        Column(name="tries", right=True),
+        Column(name="made", right=True),
+        Column(name="what", least=12),
+    ),
+    cells=lambda item, screen: (
+        cell(item.get("state")),
+        cell(item.get("channel")),
+        cell(item.get("target")),
+        cell(item.get("reason")),
+        cell(item.get("attempts")),
+        screen.ago(item.get("created_at")),
+        _what(item),
+    ),
+    all_columns=(
+        "id", "state", "channel", "target", "reason", "attempts", "created_at", "due_at", "title", "outcome", "detail",
+    ),
+)  # fmt: skip
+
+
+def _letter(item: Row, screen: Screen) -> Sequence[str]:
+    run = item.get("kind") == "task_run"
+    where = item.get("task") if run else f"{cell(item.get('channel'))} {cell(item.get('target'))}"
+    return (
+        "task run" if run else cell(item.get("kind")),
+        cell(where),
+        cell(item.get("reason") if run else item.get("outcome") or item.get("reason")),
+        screen.ago(item.get("at")),
+        cell(item.get("detail")) if run else _what(item),
+    )
+
+
+def _what(item: Row) -> str:
+    """What went wrong, where something did; and what it tells."""
+    parts = [item.get("detail") if item.get("state") != "delivered" else None, item.get("title")]
+    return ": ".join(cell(part) for part in parts if part) or "-"
+
+
+DEAD_LETTERS = View(
+    columns=(
+        Column(name="id"),
+        Column(name="kind"),
+        Column(name="where", least=12),
+        Column(name="why"),
+        Column(name="died", right=True),
+        Column(name="what", least=16),
+    ),
+    cells=_letter,
+    all_columns=("id", "kind", "channel", "target", "task", "reason", "at", "detail"),
+)
 
 
 def add(commands: Subparsers) -> None:
-    _add_incidents(family(commands, "incidents", "show incidents, and act on them"))
+    incidents.add(family(commands, "incidents", "show incidents, and act on them"))
+    add_acknowledge(commands, "ack")
     _add_deliveries(family(commands, "deliveries", "show deliveries, or send one again"))
     _add_dead_letters(
         family(
@@ -31,42 +104,29 @@ def add(commands: Subparsers) -> None:
     )
 
 
-def _add_incidents(commands: Subparsers) -> None:
-    parser = command(
-        commands, "list", listing("/v1/incidents", INCIDENT_COLUMNS), "list incidents, newest first"
-    )
-    parser.add_argument("--state", choices=[one.value for one in State], help="only these")
-    parser.add_argument(
-        "--query", dest="q", metavar="TEXT", help="matchers and words: 'service=\"billing\" timeout'"
-    )
-    paged(parser)
-    parser = command(commands, "show", showing("/v1/incidents"), "show one incident")
-    parser.add_argument("id", metavar="ID")
-    actions.add(commands)
-
-
 def _add_deliveries(commands: Subparsers) -> None:
-    parser = command(
-        commands, "list", listing("/v1/deliveries", DELIVERY_COLUMNS), "list deliveries, newest first"
-    )
+    parser = command(commands, "list", listing("/v1/deliveries", DELIVERIES), "list deliveries, newest first")
     parser.add_argument("--state", choices=[one.value for one in DeliveryState], help="only these")
     parser.add_argument("--channel", metavar="NAME", help="only of this channel")
+    wide(parser)
     paged(parser)
     parser = command(commands, "show", showing("/v1/deliveries"), "show one delivery with its attempts")
     parser.add_argument("id", metavar="ID")
     parser = command(commands, "redeliver", redeliver, "send one delivery again, under its id")
     parser.add_argument("id", metavar="ID")
+    add_actor(parser)
 
 
 def _add_dead_letters(commands: Subparsers) -> None:
     parser = command(
         commands,
         "list",
-        listing("/v1/dead-letters", DEAD_LETTER_COLUMNS, letter),
+        listing("/v1/dead-letters", DEAD_LETTERS, letter),
         "list dead letters, newest first",
     )
     parser.add_argument("--kind", choices=["delivery", "task_run"], help="only these")
     parser.add_argument("--channel", metavar="NAME", help="only deliveries of this channel")
+    wide(parser)
     paged(parser)
     for name, summary in (
         ("redeliver", "send dead deliveries again, and ask for dead task runs again"),
@@ -76,18 +136,17 @@ def _add_dead_letters(commands: Subparsers) -> None:
         parser.add_argument("ids", nargs="*", metavar="ID")
         parser.add_argument("--channel", metavar="NAME", help="all of this channel, instead of ids")
         parser.add_argument("--task", metavar="NAME", help="all runs of this task, instead of ids")
+        add_actor(parser)
 
 
-def listing(
-    path: str, columns: Sequence[str], row: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
-) -> Run:
+def listing(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
     """A command that shows one page of a list; `row` makes of an item what a table shows of it."""
 
     def run(arguments: Arguments, session: Session) -> Exit:
         with connect(session, arguments.config) as service:
             page = service.page(path, query(arguments, FILTERS))
         shown = page if arguments.json else {**page, "items": [row(item) for item in page["items"]]}
-        show_page(shown, columns, arguments, session)
+        show_page(shown, view, arguments, session)
         return Exit.OK
 
     return run
@@ -112,9 +171,16 @@ def showing(path: str) -> Run:
 
 
 def redeliver(arguments: Arguments, session: Session) -> Exit:
+    path = f"/v1/deliveries/{segment(arguments.id)}/redeliver"
     with connect(session, arguments.config) as service:
-        show(service.post(f"/v1/deliveries/{segment(arguments.id)}/redeliver"), arguments, session)
+        show(service.post(path, acted(arguments, session)), arguments, session)
     return Exit.OK
+
+
+def acted(arguments: Arguments, session: Session) -> dict[str, Any]:
+    """A body that says who acts."""
+    actor = actor_of(session, arguments.actor)
+    return {} if actor is None else {"actor": actor}
 
 
 def deciding(action: str) -> Run:
@@ -127,10 +193,20 @@ def deciding(action: str) -> Run:
                 "name the dead letters by their ids, or all of a channel (--channel NAME) or a task (--task NAME).",
             )
         with connect(session, arguments.config) as service:
-            show(service.post(f"/v1/dead-letters/{action}", chosen), arguments, session)
-        return Exit.OK
+            answer = service.post(f"/v1/dead-letters/{action}", {**chosen, **acted(arguments, session)})
+        skipped = answer.get("skipped") or ()
+        if arguments.json:
+            session.put(as_json(answer))
+        else:
+            session.put(f"{_DECIDED[action]}: {cell(answer.get('count'))}")
+            for one in skipped:
+                session.put(f"skipped: {cell(one.get('id'))} ({cell(one.get('reason') or one.get('state'))})")
+        return Exit.NO if skipped else Exit.OK
 
     return run
+
+
+_DECIDED = {"redeliver": "sent again", "discard": "given up"}
 
 
 def show(document: Any, arguments: Arguments, session: Session) -> None:
@@ -138,17 +214,23 @@ def show(document: Any, arguments: Arguments, session: Session) -> None:
     if arguments.json:
         session.put(as_json(document))
     elif isinstance(document, Mapping):
-        session.put(details(document))
+        session.put(details(document, session.screen().when))
 
 
-def show_page(page: Any, columns: Sequence[str], arguments: Arguments, session: Session) -> None:
+def show_page(page: Any, view: View, arguments: Arguments, session: Session) -> None:
     """One page of a list; how to get the next one is talk."""
     if arguments.json:
         session.put(as_json(page))
         return
-    if page["items"]:
-        session.put(table(page["items"], columns))
-    else:
+    items = page["items"]
+    if not items:
         session.say("none.")
+    elif getattr(arguments, "wide", False):
+        session.put(table(items, view.all_columns, widest=UNCUT))
+    else:
+        screen = session.screen()
+        ids = short_ids([cell(item.get("id")) for item in items])
+        rows = [[ids[cell(item.get("id"))], *view.cells(item, screen)] for item in items]
+        session.put("\n".join(screen.table(view.columns, rows)))
     if page.get("next_cursor"):
         session.say(f"there are more: --cursor {page['next_cursor']}")

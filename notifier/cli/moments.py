@@ -1,35 +1,132 @@
-"""Moments to come as people type them: an instant, or how long from now."""
+"""Moments to come as people type them: an instant, a time of day by their own clock, or how long from now."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from notifier.cli.options import Arguments, Parser
-from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, rfc3339
+from notifier.cli.session import Session
+from notifier.domain.calendar import weekday
+from notifier.domain.time import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Duration,
+    Instant,
+    has_offset,
+    parse_rfc3339,
+    rfc3339,
+    words,
+)
+
+if TYPE_CHECKING:
+    from datetime import date, datetime, tzinfo
+
+SHAPE = "write 18:00, 'tomorrow 09:00', 'monday 09:00', '2026-11-22 09:00', or 2026-11-22T09:00:00+01:00"
+MOMENTS = ("--until", "--start")
+NOON = 12
 
 _SPAN = re.compile(r"(?:([0-9]{1,5})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?")
 _UNITS = (DAY, HOUR, MINUTE, SECOND)
+_DAY = r"today|tomorrow|[a-z]{3,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::(?P<second>[0-9]{2}))?\s?(?P<half>am|pm)?"
+_WRITTEN = re.compile(rf"(?:(?P<day>{_DAY})(?:\s+at\s+|[\st]+))?{_CLOCK}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """`at` in milliseconds. `exact`: it was written with its offset, and nobody needs to be told what it means."""
+
+    at: Instant
+    exact: bool
+
+    def __str__(self) -> str:
+        return rfc3339(self.at)
 
 
 def add_until(parser: Parser, *, required: bool) -> None:
     """`--until` and `--for`, of which at most one is given."""
     group = parser.add_mutually_exclusive_group(required=required)
     group.add_argument(
-        "--until", metavar="WHEN", help="an RFC 3339 time with its offset: 2026-11-22T09:00:00+01:00"
+        "--until",
+        type=moment,
+        metavar="WHEN",
+        help="18:00, 'tomorrow 09:00', 'monday 09:00' by your own clock, or 2026-11-22T09:00:00+01:00",
     )
     group.add_argument(
         "--for", dest="span", type=span, metavar="SPAN", help="how long from now: 30m, 2h, 1d12h"
     )
 
 
-def until_of(arguments: Arguments, now: float | None = None) -> str | None:
-    """When it ends, as the API takes it; None where neither was given. `now` is in seconds."""
-    if arguments.span is None:
-        return None if arguments.until is None else str(arguments.until)
-    whole_seconds = int(time.time() if now is None else now) * SECOND
-    return rfc3339(whole_seconds + arguments.span)
+def until_of(arguments: Arguments, session: Session) -> str | None:
+    """When it ends, as the API takes it; None where neither was given. What it means is said in full."""
+    if arguments.span is not None:
+        end = Moment(at=int(time.time()) * SECOND + arguments.span, exact=False)
+    elif arguments.until is not None:
+        end = arguments.until
+    else:
+        return None
+    echo("Until", end, session)
+    return str(end)
+
+
+def echo(word: str, end: Moment, session: Session) -> None:
+    """Say it in full: `Until Friday 27 November 2026, 18:00 CET (UTC+01:00), in 18h 40m.`, by their clock."""
+    if end.exact:
+        return
+    here = _local(end.at)
+    offset = f"{here:%z}"
+    named = f"{here:%Z} " if not f"{here:%Z}".startswith(("+", "-")) else ""
+    clock = f"{here:%H:%M}" if end.at % MINUTE == 0 else f"{here:%H:%M:%S}"
+    away = words(end.at - int(time.time()) * SECOND)
+    session.say(
+        f"{word} {here:%A} {here.day} {here:%B %Y}, {clock} {named}(UTC{offset[:3]}:{offset[3:5]}), in {away}."
+    )
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with `--until tomorrow 09:00` in one even where the shell's quotes were forgotten."""
+    whole: list[str] = []
+    for argument in arguments:
+        if len(whole) >= 2 and whole[-2] in MOMENTS and _is_day(whole[-1]) and re.match(_CLOCK, argument):
+            whole[-1] = f"{whole[-1]} {argument}"
+        else:
+            whole.append(argument)
+    return whole
+
+
+def moment(text: str) -> Moment:
+    """What `--until` takes."""
+    return read(text, now=int(time.time()) * SECOND)
+
+
+def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> Moment:
+    """An RFC 3339 time with its offset, or a day and a time by the clock of `zone` (None: of this machine).
+
+    Without a day it is the next time that the clock shows this.
+    """
+    stripped = text.strip()
+    try:
+        at = parse_rfc3339(stripped)
+    except ValueError:
+        at = None
+    if at is not None and has_offset(stripped):
+        return Moment(at=at, exact=True)
+    found = _WRITTEN.fullmatch(stripped.lower())
+    if found is None or (found["minute"] is None and found["half"] is None):
+        raise argparse.ArgumentTypeError(SHAPE)
+    clock = _clock(found)
+    for day in _days(found["day"], now, zone):
+        at = _instant(day, clock, zone)
+        if at > now:
+            return Moment(at=at, exact=False)
+    raise argparse.ArgumentTypeError("this moment is past: give one that is yet to come")
 
 
 def span(text: str) -> Duration:
@@ -41,3 +138,54 @@ def span(text: str) -> Duration:
     if total == 0:
         raise argparse.ArgumentTypeError("a span is written like 30m, 2h or 1d12h")
     return total
+
+
+def _is_day(text: str) -> bool:
+    return (
+        text.lower() in {"today", "tomorrow"} or weekday(text) is not None or bool(re.fullmatch(_DAY, text))
+    )
+
+
+def _clock(found: re.Match[str]) -> tuple[int, int, int]:
+    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+    if found["half"] is not None:
+        if not 1 <= hour <= NOON:
+            raise argparse.ArgumentTypeError(SHAPE)
+        hour = hour % NOON + (NOON if found["half"] == "pm" else 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise argparse.ArgumentTypeError("a time of day is 00:00 to 23:59")
+    return hour, minute, second
+
+
+def _days(day: str | None, now: Instant, zone: tzinfo | None) -> list[date]:
+    """The days that may be meant, the nearest first."""
+    from datetime import date, timedelta
+
+    today = _local(now, zone).date()
+    if day is None:
+        return [today, today + timedelta(days=1)]
+    if day in {"today", "tomorrow"}:
+        return [today + timedelta(days=day == "tomorrow")]
+    number = weekday(day)
+    if number is not None:
+        ahead = (number - today.weekday()) % 7
+        return [today + timedelta(days=ahead), today + timedelta(days=ahead + 7)]
+    try:
+        return [date.fromisoformat(day)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(SHAPE) from None
+
+
+def _instant(day: date, clock: tuple[int, int, int], zone: tzinfo | None) -> Instant:
+    """A time that the clocks skip is as much later, and of one that comes twice the first is meant (RFC 5545)."""
+    from datetime import datetime
+
+    wall = datetime(day.year, day.month, day.day, *clock)  # noqa: DTZ001 - the zone comes next
+    there = wall.astimezone() if zone is None else wall.replace(tzinfo=zone)
+    return int(there.timestamp()) * SECOND
+
+
+def _local(at: Instant, zone: tzinfo | None = None) -> datetime:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at // SECOND, tz=UTC).astimezone(zone)

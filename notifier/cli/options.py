@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, TypeAlias
 
 from notifier.cli.session import Exit, Session
@@ -38,12 +38,22 @@ class Parser(argparse.ArgumentParser):
         super().error(f"{message}\nnotifier: `{self.prog} --help` shows what it takes")
 
 
-def command(parent: Subparsers, name: str, run: Run, summary: str, *, prints: bool = True) -> Parser:
+def command(
+    parent: Subparsers,
+    name: str,
+    run: Run,
+    summary: str,
+    *,
+    prints: bool = True,
+    aliases: Sequence[str] = (),
+) -> Parser:
     """A command with the options that all take: `--config`, and `--json` where it `prints` an answer.
 
     `summary` is its sentence, in its own help and in its parent's.
     """
-    parser = parent.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    parser = parent.add_parser(
+        name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.", aliases=aliases
+    )
     parser.set_defaults(run=run)
     parser.add_argument(
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration (else NOTIFIER_CONFIG)"
@@ -56,6 +66,17 @@ def command(parent: Subparsers, name: str, run: Run, summary: str, *, prints: bo
             help="print JSON instead of text for people",
         )
     return parser
+
+
+LISTED = ("incidents", "deliveries", "dead-letters", "silences", "keys", "channels", "groups", "tasks")
+"""Families whose name alone lists them."""
+
+
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """`notifier incidents --wide` is `notifier incidents list --wide`."""
+    first, rest = list(arguments[:1]), list(arguments[1:])
+    bare = not rest or (rest[0].startswith("-") and rest[0] not in {"-h", "--help"})
+    return [*first, "list", *rest] if first and first[0] in LISTED and bare else [*first, *rest]
 
 
 def family(parent: Subparsers, name: str, summary: str) -> Subparsers:
@@ -82,12 +103,22 @@ def positive(text: str) -> int:
     return number
 
 
+def wide(parser: Parser) -> None:
+    parser.add_argument("--wide", action="store_true", help="every column, and nothing cut")
+
+
 def pair(text: str) -> tuple[str, str]:
     """`name=value`; the value may hold further equals signs, and may be empty."""
     name, sign, value = text.partition("=")
     if not (name.strip() and sign):
         raise argparse.ArgumentTypeError("a label is written name=value, such as region=eu-west-1")
     return name.strip(), value
+
+
+def named(path: str, given: Sequence[str]) -> str:
+    """What `matchers[1]` is, among what was typed."""
+    found = re.fullmatch(r"[a-z_]+\[([0-9]{1,6})\]", path)
+    return given[int(found[1])] if found and int(found[1]) < len(given) else path
 
 
 def segment(text: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from notifier.cli.lists import show
-from notifier.cli.options import Arguments, Subparsers, command, pair, segment
+from notifier.cli.actions import add_actor
+from notifier.cli.lists import acted, show
+from notifier.cli.options import Arguments, Subparsers, command, named, pair, segment
 from notifier.cli.service import connect, decoded, refuse
 from notifier.cli.session import Exit, Failure, Session
+from notifier.cli.words import as_json, cell
 from notifier.domain.delivery import Outcome
 
 # An attempt may take 30 s, and a channel may have several targets.
@@ -21,6 +23,7 @@ def add(commands: Subparsers) -> None:
         commands, "test-channel", test_channel, "send a test through a channel; exits 1 if it did not arrive"
     )
     parser.add_argument("name", metavar="NAME")
+    add_actor(parser)
     parser = command(
         commands, "route-test", route_test, "say who would be told about these labels; exits 1 if nobody"
     )
@@ -30,7 +33,7 @@ def add(commands: Subparsers) -> None:
 
 def test_channel(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config, seconds=TEST_SECONDS) as service:
-        answer = service.post(f"/v1/channels/{segment(arguments.name)}/test")
+        answer = service.post(f"/v1/channels/{segment(arguments.name)}/test", acted(arguments, session))
     show(answer, arguments, session)
     for target, detail in _failures(answer):
         # A table cuts what is long, and this is what the command was called for.
@@ -62,9 +65,50 @@ def _outcomes(answer: Mapping[str, Any]) -> Iterator[object]:
 def route_test(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
         answer = service.post("/v1/routes/test", {"labels": dict(arguments.labels)})
-    show(answer, arguments, session)
+    session.put(as_json(answer) if arguments.json else "\n".join(_route_words(answer)))
     session.say(f"Told: {answer['summary']}.")
+    names = [name for name, _ in dict(arguments.labels).items()]
+    for doubt in answer.get("warnings") or ():
+        session.say(f"warning: {named(str(doubt.get('path')), names)}: {doubt.get('message')}")
     return Exit.OK if any(route["channels"] for route in answer["routes"]) else Exit.NO
+
+
+def _route_words(answer: Mapping[str, Any]) -> Iterator[str]:
+    """A tree of the routes that the labels meet, then a few sentences for each that tells."""
+    for node in answer.get("tree") or ():
+        match = ", ".join(map(cell, node.get("match") or ())) or "every event"
+        mark = " <- tells" if node.get("tells") else ""
+        branch = "   " * (node["depth"] - 1) + "`- " if node.get("depth") else ""
+        yield f"{branch}{match}  ({_line(node)}){mark}"
+    for route in answer["routes"]:
+        yield ""
+        yield from _telling(route)
+
+
+def _line(route: Mapping[str, Any]) -> str:
+    return cell(route["line"]) if route.get("line") else "built in"
+
+
+def _telling(route: Mapping[str, Any]) -> Iterator[str]:
+    channels = [cell(name) for name in route.get("channels") or ()]
+    yield f"{cell(route.get('route'))} ({_line(route)}) tells {' and '.join(channels) or 'nobody'}."
+    for told in route.get("targets") or ():
+        yield f"  {cell(told.get('channel'))}: {cell(told.get('target'))}"
+    if group := route.get("group"):
+        yield f"It groups by {cell(route.get('group_by'))}: here {cell(group)}."
+    if route.get("group_wait"):
+        yield (
+            f"The first message leaves after {cell(route['group_wait'])}, the next ones every "
+            f"{cell(route.get('group_interval'))} at most, and again every {cell(route.get('repeat_interval'))} "
+            f"while events come. {'Its end is told.' if route.get('send_resolved') else 'Its end is not told.'}"
+        )
+    if after := route.get("notify_after"):
+        yield f"Only once {cell(after.get('events'))} events have come within {cell(after.get('within'))}."
+    for step in route.get("escalate") or ():
+        yield f"Not acknowledged after {cell(step.get('after'))}: {cell(step.get('channels'))} too."
+    if route.get("muted"):
+        until = f" until {cell(route['muted_until'])}" if route.get("muted_until") else ""
+        yield f"Just now its hours hold it{until}."
 
 
 def healthcheck(arguments: Arguments, session: Session) -> Exit:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from notifier.cli.clientfile import client_file, warn_if_shared
 from notifier.cli.session import Exit, Failure, Session
 from notifier.cli.words import visible
 
@@ -25,6 +26,15 @@ NO_KEY = (
     "`notifier serve` prints the first key; `notifier keys create --offline` makes another."
 )
 STRANGER = "what answers there is no notifier, for its answer is of another form. Check NOTIFIER_URL."
+MISUSED = {400, 405, 406, 408, 411, 413, 414, 415, 422, 431}
+"""What the service says of a request that it cannot make sense of."""
+
+OTHERS = {
+    502: "nothing answers behind it",
+    503: "it is too busy, or is starting",
+    504: "what is behind it did not answer in time",
+    404: "there is nothing at this address",
+}
 HINTS = {
     401: " Check NOTIFIER_KEY: the key may be incomplete, revoked, or of another service.",
     403: " Use a key that has the scope; `notifier keys create` makes one.",
@@ -32,11 +42,12 @@ HINTS = {
 
 
 def address(session: Session, config: str | None) -> str:
-    """Where the service is: NOTIFIER_URL, else where the given configuration listens, else port 8000 here."""
-    url = session.environ.get("NOTIFIER_URL")
-    if url:
-        return _checked(url)
+    """Where the service is: NOTIFIER_URL, else the client file's, else where the configuration says, else here."""
     environ = session.environ
+    if url := environ.get("NOTIFIER_URL"):
+        return _checked(url, "NOTIFIER_URL")
+    if url := client_file(environ).url:
+        return _checked(url, "the client file's `url`")
     if (
         config
         or environ.get("NOTIFIER_CONFIG")
@@ -48,12 +59,14 @@ def address(session: Session, config: str | None) -> str:
     return DEFAULT_URL
 
 
-def key(environ: Mapping[str, str]) -> str:
+def key(session: Session) -> str:
     """The API key; never from the arguments, which every user of a machine can read."""
-    given, name = environ.get("NOTIFIER_KEY"), environ.get("NOTIFIER_KEY_FILE")
+    given, name = session.environ.get("NOTIFIER_KEY"), session.environ.get("NOTIFIER_KEY_FILE")
     if given and name:
         raise Failure(Exit.USAGE, "both NOTIFIER_KEY and NOTIFIER_KEY_FILE are set: keep one of them.")
-    text = (given or (_read(name) if name else "")).strip()
+    if not given and not name:
+        name = client_file(session.environ).key_file
+    text = (given or (_read(session, name) if name else "")).strip()
     if not text:
         raise Failure(Exit.USAGE, NO_KEY)
     if not KEY.fullmatch(text):
@@ -136,7 +149,7 @@ def connect(
     base = address(session, config)
     headers = {"Accept": "application/json", "User-Agent": "notifier-cli"}
     if keyed:
-        headers["Authorization"] = f"Bearer {key(session.environ)}"
+        headers["Authorization"] = f"Bearer {key(session)}"
     # A proxy that the environment names cannot reach this machine's own loopback.
     beyond = urlsplit(base).hostname not in LOOPBACK
     with httpx.Client(base_url=base, headers=headers, timeout=seconds, trust_env=beyond) as http:
@@ -155,7 +168,7 @@ def refuse(answer: httpx.Response) -> None:
         raise Failure(Exit.REFUSED, sentence)
     if status == 429 or status >= 500:
         raise Failure(Exit.UNREACHABLE, sentence + _wait(answer))
-    raise Failure(Exit.NO, sentence)
+    raise Failure(Exit.USAGE if status in MISUSED else Exit.NO, sentence)
 
 
 def decoded(answer: httpx.Response) -> Any:
@@ -171,46 +184,46 @@ def decoded(answer: httpx.Response) -> Any:
     return document
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, name: str) -> str:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
     if not valid:
-        raise Failure(Exit.USAGE, f"NOTIFIER_URL is no http or https address such as {DEFAULT_URL}")
+        raise Failure(Exit.USAGE, f"{name} is no http or https address such as {DEFAULT_URL}")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise Failure(
-            Exit.USAGE, "NOTIFIER_URL takes no password, query or fragment: the key is NOTIFIER_KEY."
-        )
+        raise Failure(Exit.USAGE, f"{name} takes no password, query or fragment: the key is NOTIFIER_KEY.")
     return url.rstrip("/")
 
 
-def _read(name: str) -> str:
+def _read(session: Session, name: str) -> str:
+    warn_if_shared(session, name)
     try:
         with open(name, encoding="ascii", errors="replace") as file:  # noqa: PTH123 - pathlib has no bounded read
             return file.read(4096)
     except OSError as error:
-        raise Failure(
-            Exit.USAGE, f"the file that NOTIFIER_KEY_FILE names cannot be read: {error.strerror}."
-        ) from error
+        raise Failure(Exit.USAGE, f"the file that holds the key cannot be read: {error.strerror}.") from error
 
 
 def _problem(answer: httpx.Response) -> str:
-    """An RFC 9457 problem as a sentence or two; what else is wrong, one line each."""
+    """An RFC 9457 problem as a sentence; what else is wrong, one line each. What is HTTP's own stays unsaid."""
     try:
         document = answer.json()
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict):
-        return f"the service answered {answer.status_code} {answer.reason_phrase}." + HINTS.get(
-            answer.status_code, ""
-        )
-    head = ": ".join(visible(str(document[name])) for name in ("title", "detail") if document.get(name))
-    hint = "" if document.get("detail") else HINTS.get(answer.status_code, "")
-    lines = [f"{head or answer.reason_phrase} ({answer.status_code}).{hint}"]
+    hint = HINTS.get(answer.status_code, "")
+    if not isinstance(document, dict) or "status" not in document:
+        said = OTHERS.get(answer.status_code, f"it answered with the status {answer.status_code}")
+        return f"the service, or what stands before it, did not do it: {said}.{hint}"
+    detail = visible(str(document.get("detail") or "")).rstrip(".")
+    lines = [f"{detail}." if detail else f"it was refused.{hint}"]
+    if answer.status_code == 403 and detail:
+        lines[0] += HINTS[403]
     errors = document.get("errors")
-    lines += [_line(error) for error in (errors if isinstance(errors, list) else [])[:TOLD_AT_MOST]]
+    listed = [_line(error) for error in (errors if isinstance(errors, list) else [])[:TOLD_AT_MOST]]
+    # One that says no more than the sentence does is not said twice.
+    lines += [line for line in listed if line.strip() != detail and detail != line.strip().partition(": ")[2]]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, BinaryIO, Protocol, TextIO, cast
 
+from notifier.cli.screen import Screen, screen_of
 from notifier.cli.words import visible
 
 NEEDED = {
@@ -120,6 +121,15 @@ def _service(name: str, *, extra: str = "server") -> Any:
         ) from error
 
 
+def _user() -> str | None:
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One run of the command line. Data goes to `stdout`, talk to `stderr`."""
@@ -129,6 +139,16 @@ class Session:
     stdout: TextIO
     stderr: TextIO
     local: Callable[[], Local] = Installed
+    user: Callable[[], str | None] = _user
+
+    def login(self) -> str | None:
+        """Who is logged in, by the environment, else by the system; None where nobody knows."""
+        named = (self.environ.get(name, "").strip() for name in ("LOGNAME", "USER", "USERNAME"))
+        return next(filter(None, named), None) or self.user()
+
+    def screen(self) -> Screen:
+        """Where data is shown."""
+        return screen_of(self.stdout, self.environ)
 
     def say(self, sentence: str) -> None:
         """Tell the person, on standard error; control characters cannot reach the terminal."""

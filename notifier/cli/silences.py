@@ -7,27 +7,65 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from notifier.cli.lists import listing, show, showing
-from notifier.cli.moments import add_until, until_of
-from notifier.cli.options import Arguments, Parser, Subparsers, command, family, paged, segment
+from notifier.cli.actions import add_actor
+from notifier.cli.clientfile import actor_of
+from notifier.cli.incident_rows import rows
+from notifier.cli.lists import View, acted, listing, show
+from notifier.cli.moments import add_until, echo, until_of
+from notifier.cli.moments import moment as when
+from notifier.cli.options import Arguments, Parser, Subparsers, command, family, named, paged, segment, wide
+from notifier.cli.screen import DIM, YELLOW, Column, Screen
 from notifier.cli.service import STRANGER, Service, connect
 from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, table
+from notifier.cli.words import as_json, cell
+from notifier.domain.calendar import WEEKDAYS, weekday
 from notifier.domain.time import parse_rfc3339
 
 PATH = "/v1/silences"
-COLUMNS = ("id", "state", "matchers", "starts_at", "ends_at", "held", "author", "comment")
-MATCHING = ("number", "state", "severity", "count", "title")
+SILENCES = View(
+    columns=(
+        Column(name="id"),
+        Column(name="state", styles={"active": YELLOW, "expired": DIM}),
+        Column(name="matchers", least=16),
+        Column(name="when"),
+        Column(name="held", right=True),
+        Column(name="author", least=6),
+        Column(name="comment", least=12),
+    ),
+    cells=lambda item, screen: (
+        cell(item.get("state")),
+        cell(item.get("matchers")),
+        span_of(item, screen),
+        cell(item.get("held")),
+        cell(item.get("author")),
+        cell(item.get("comment")),
+    ),
+    all_columns=(
+        "id",
+        "state",
+        "matchers",
+        "starts_at",
+        "ends_at",
+        "recur",
+        "window",
+        "held",
+        "author",
+        "comment",
+    ),
+)
 PHASES = ("pending", "active", "expired")
-_EVERY = re.compile(r"(?:(?P<days>[a-z:,]+)\s+)?(?P<start>[0-9:]{5})-(?P<end>[0-9:]{5})|(?P<only>[a-z:,]+)")
+_EVERY = re.compile(
+    r"(?:(?P<days>[a-z:,-]+)\s+)?(?P<start>[0-9]{1,2}:[0-9]{2})-(?P<end>[0-9]{1,2}:[0-9]{2})|(?P<only>[a-z:,-]+)"
+)
 
 
 def add(commands: Subparsers) -> None:
     silences = family(commands, "silences", "keep alerts quiet for a while")
-    parser = command(silences, "list", listing(PATH, COLUMNS), "list silences, newest first")
+    parser = command(silences, "list", listing(PATH, SILENCES), "list silences, newest first")
     parser.add_argument("--state", choices=PHASES, help="only these")
+    wide(parser)
     paged(parser)
-    parser = command(silences, "show", showing(PATH), "show one silence")
+    parser = command(silences, "show", show_silence, "show one silence")
     parser.add_argument("id", metavar="ID")
     _add_creation(silences)
     parser = command(silences, "preview", preview, "show what matchers meet now, and silence nothing")
@@ -35,6 +73,7 @@ def add(commands: Subparsers) -> None:
     parser = command(silences, "extend", extend, "let a silence end at another time")
     parser.add_argument("id", metavar="ID")
     add_until(parser, required=True)
+    add_actor(parser)
     parser = command(silences, "end", end, "end a silence now; what is open and was held is told")
     parser.add_argument("id", metavar="ID")
 
@@ -45,14 +84,15 @@ def _add_creation(silences: Subparsers) -> None:
     parser.add_argument(
         "--comment", required=True, metavar="TEXT", help="why; whoever misses an alert reads it"
     )
-    parser.add_argument("--author", metavar="NAME", help="whose it is (default: the key's name)")
-    parser.add_argument("--start", metavar="WHEN", help="when it begins (default: now)")
+    parser.add_argument("--author", metavar="NAME", help="whose it is (default: who makes it)")
+    add_actor(parser)
+    parser.add_argument("--start", type=when, metavar="WHEN", help="when it begins (default: now)")
     add_until(parser, required=False)
     parser.add_argument(
         "--every",
         type=weekly,
         metavar="HOURS",
-        help="only at these hours of a week: 'saturday,sunday 22:00-06:00'",
+        help="only at these hours of a week: 'sat,sun 22:00-06:00'",
     )
     parser.add_argument(
         "--zone", metavar="ZONE", help="whose clocks --every means: Europe/Berlin (default: UTC)"
@@ -67,42 +107,101 @@ def _matchers(parser: Parser) -> None:
 
 
 def weekly(text: str) -> Mapping[str, Any]:
-    """`monday:friday,sunday 22:00-06:00` as a silence's `recur`; days or hours may be left out."""
+    """`monday:friday,sun 22:00-06:00` or `mon-fri` as a silence's `recur`; days or hours may be left out."""
     found = _EVERY.fullmatch(text.strip().lower())
     if found is None:
-        raise argparse.ArgumentTypeError("hours are written like 'monday:friday 22:00-06:00'")
+        raise argparse.ArgumentTypeError("hours are written like 'mon:fri 22:00-06:00'")
     days = found["days"] or found["only"]
     recur: dict[str, Any] = {}
     if days:
-        recur["weekdays"] = days.split(",")
+        recur["weekdays"] = [_day_range(part) for part in days.split(",")]
     if found["start"]:
-        recur["times"] = [{"start_time": found["start"], "end_time": found["end"]}]
+        recur["times"] = [{"start_time": found["start"].zfill(5), "end_time": found["end"].zfill(5)}]
     return recur
+
+
+def _day_range(text: str) -> str:
+    """`mon-fri` as `monday:friday`."""
+    numbers = [weekday(part) for part in re.split("[:-]", text)]
+    if not 1 <= len(numbers) <= 2 or None in numbers:
+        raise argparse.ArgumentTypeError("days are written like saturday, sat or mon:fri")
+    return ":".join(WEEKDAYS[number] for number in numbers if number is not None)
 
 
 def create(arguments: Arguments, session: Session) -> Exit:
     if arguments.zone and arguments.every is None:
         raise Failure(Exit.USAGE, "--zone says whose clocks --every means: give both, or neither.")
+    body = _body(arguments, session)
     with connect(session, arguments.config) as service:
-        show(service.post(PATH, _body(arguments)), arguments, session)
+        made = service.post(PATH, body)
+        _show(made, arguments, session)
         # It is made, whatever becomes of the question.
         try:
-            session.say(f"It meets {_count(_met(service, arguments))}.")
+            seen = _met(service, arguments)
+            session.say(f"It meets {_count(seen)}.")
+            _doubt(seen, arguments, session)
         except Failure as failure:
             session.say(f"What it meets could not be asked: {failure}")
     return Exit.OK
 
 
-def _body(arguments: Arguments) -> dict[str, Any]:
+def show_silence(arguments: Arguments, session: Session) -> Exit:
+    with connect(session, arguments.config) as service:
+        _show(service.get(f"{PATH}/{segment(arguments.id)}"), arguments, session)
+    return Exit.OK
+
+
+def _show(silence: Mapping[str, Any], arguments: Arguments, session: Session) -> None:
+    """One silence; of one that recurs, when it is on."""
+    show(silence, arguments, session)
+    window = silence.get("window")
+    if silence.get("recur") and silence.get("state") != "expired":
+        session.say(_window_words(window, silence, session.screen()))
+
+
+def _window_words(window: object, silence: Mapping[str, Any], screen: Screen) -> str:
+    if not isinstance(window, Mapping):
+        return "Its window does not come any more."
+    until = screen.when(window.get("ends_at")) if window.get("ends_at") else "for ever"
+    if silence.get("state") == "active":
+        return f"It is on until {until}."
+    return f"It is on next from {screen.when(window.get('starts_at'))} until {until}."
+
+
+def span_of(silence: Mapping[str, Any], screen: Screen) -> str:
+    """`until in 2h`, `from in 3d`, `ended 5h ago`, and of one that recurs its window."""
+    window, state = silence.get("window"), silence.get("state")
+    recurs = isinstance(silence.get("recur"), Mapping)
+    if state == "expired":
+        return f"ended {screen.ago(silence.get('ends_at'))}"
+    if recurs and not isinstance(window, Mapping):
+        return "no more"
+    span = window if recurs and isinstance(window, Mapping) else silence
+    if state == "pending":
+        return f"{'next' if recurs else 'from'} {screen.ago(span.get('starts_at'))}"
+    end = span.get("ends_at")
+    return f"on, ends {screen.ago(end)}" if end else "no end"
+
+
+def _doubt(seen: Mapping[str, Any], arguments: Arguments, session: Session) -> None:
+    """What nobody has sent so far, by the words that were typed."""
+    for doubt in seen.get("warnings") or ():
+        session.say(f"warning: {named(str(doubt.get('path')), arguments.matchers)}: {doubt.get('message')}")
+
+
+def _body(arguments: Arguments, session: Session) -> dict[str, Any]:
     recur = None if arguments.every is None else dict(arguments.every)
     if recur is not None and arguments.zone:
         recur["location"] = arguments.zone
+    if arguments.start is not None:
+        echo("From", arguments.start, session)
     given = {
         "matchers": arguments.matchers,
-        "starts_at": arguments.start,
-        "ends_at": until_of(arguments),
+        "starts_at": None if arguments.start is None else str(arguments.start),
+        "ends_at": until_of(arguments, session),
         "comment": arguments.comment,
         "author": arguments.author,
+        "actor": actor_of(session, arguments.actor),
         "recur": recur,
         "force": arguments.force or None,
     }
@@ -116,8 +215,9 @@ def preview(arguments: Arguments, session: Session) -> Exit:
         session.put(as_json(seen))
         return Exit.OK
     if seen["incidents"]:
-        session.put(table(seen["incidents"], MATCHING))
+        session.put("\n".join(rows(seen["incidents"], session.screen(), wide=False)))
     session.say(f"They meet {_count(seen)}.")
+    _doubt(seen, arguments, session)
     if seen.get("everything"):
         session.say("A silence like this would silence everything: it needs --force.")
     return Exit.OK
@@ -141,8 +241,9 @@ def extend(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
         path = f"{PATH}/{segment(arguments.id)}"
         before = service.get(path)
-        changed = service.request("PATCH", path, json={"ends_at": until_of(arguments)})
-    show(changed, arguments, session)
+        body = {"ends_at": until_of(arguments, session), **acted(arguments, session)}
+        changed = service.request("PATCH", path, json=body)
+    _show(changed, arguments, session)
     if _end(changed) < _end(before):
         session.say(
             f"That is earlier than before: it would have ended at {before.get('ends_at') or 'no time'}."

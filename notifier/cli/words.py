@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 WIDEST = 80
+UNCUT = 100_000
+SUFFIX = 8
+"""Characters of an id's end that lists show; the service wants six."""
+
+Moment = Callable[[object], str] | None
 
 
 def as_json(document: object) -> str:
@@ -36,23 +41,44 @@ def cell(value: object) -> str:
             return visible(str(value))
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+def short_ids(ids: Sequence[str]) -> dict[str, str]:
+    """The end of each id, by which the service finds it: as long as it takes to tell these apart."""
+    length = SUFFIX
+    while len({id_[-length:] for id_ in ids}) < len(set(ids)):
+        length += 1
+    return {id_: id_[-length:] if len(id_) > length + 4 else id_ for id_ in ids}
+
+
+def table(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] | None = None,
+    *,
+    widest: int = WIDEST,
+    moment: Moment = None,
+) -> str:
     """Rows under a head, aligned; without `columns`, those that any row has, in order of appearance."""
     names = columns or list(dict.fromkeys(name for row in rows for name in row))
     head = [visible(name).replace("_", " ").upper() for name in names]
-    body = [[_short(cell(row.get(name))) for name in names] for row in rows]
+    body = [[_short(_cell(name, row.get(name), moment), widest) for name in names] for row in rows]
     return "\n".join(_aligned([head, *body]))
 
 
-def details(document: Mapping[str, Any]) -> str:
+def details(document: Mapping[str, Any], moment: Moment = None) -> str:
     """One thing: a line for each field, then a table for each list of things that it holds."""
     plain = {name: value for name, value in document.items() if not _is_rows(value)}
     parts = [
-        "\n".join(_aligned([[visible(name).replace("_", " "), cell(value)] for name, value in plain.items()]))
+        "\n".join(
+            _aligned(
+                [
+                    [visible(name).replace("_", " "), _cell(name, value, moment)]
+                    for name, value in plain.items()
+                ]
+            )
+        )
     ]
     for name, value in document.items():
         if _is_rows(value):
-            parts.append(f"{visible(name).replace('_', ' ')}:\n{table(value)}")
+            parts.append(f"{visible(name).replace('_', ' ')}:\n{table(value, moment=moment)}")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -60,8 +86,15 @@ def _is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+def _cell(name: str, value: object, moment: Moment) -> str:
+    """With `moment`, fields that are named as moments are shown by it."""
+    if moment is not None and isinstance(value, str) and (name == "at" or name.endswith(("_at", "_until"))):
+        return moment(value)
+    return cell(value)
+
+
+def _short(text: str, widest: int) -> str:
+    return text if len(text) <= widest else f"{text[: widest - 3]}..."
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -94,7 +94,8 @@ async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
 class _Decision:
     """What is done to dead letters: `send` to deliveries, `runs` to task runs; both answer the ids that they did.
 
-    For a run that it refuses, `runs` answers why. Deliveries are chosen by these target rows only, by any where that is None.
+    For a run that it refuses, `runs` answers why. Deliveries are chosen by these target rows only, by any where
+    that is None.
     """
 
     actor: Actor

@@ -1,0 +1,91 @@
+"""A person's own settings: `$XDG_CONFIG_HOME/notifier/client.toml` with `url`, `key_file` and `actor`.
+
+The environment stands above it, and it stands above `--config`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from notifier.cli.session import Exit, Failure, Session
+
+KEYS = ("url", "key_file", "actor")
+LARGEST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientFile:
+    """What it sets. `key_file` is read from the file's own folder where it is no whole path."""
+
+    url: str | None = None
+    key_file: str | None = None
+    actor: str | None = None
+
+
+def client_file(environ: Mapping[str, str]) -> ClientFile:
+    """What is set there; nothing where there is no such file."""
+    path = _path(environ)
+    try:
+        if path is None or not path.is_file():
+            return ClientFile()
+        text = path.read_bytes()[:LARGEST].decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise Failure(Exit.USAGE, f"{path} cannot be read: {reason}.") from error
+    return _read(path, text, environ)
+
+
+def actor_of(session: Session, given: str | None) -> str | None:
+    """Who acts: as `--actor` says, else NOTIFIER_ACTOR, else the client file, else who is logged in."""
+    environ = session.environ
+    told = given or environ.get("NOTIFIER_ACTOR") or client_file(environ).actor
+    return told or session.login()
+
+
+def warn_if_shared(session: Session, name: str) -> None:
+    """A key that others may read is everybody's; whose file it is can change that."""
+    try:
+        found = os.stat(name)  # noqa: PTH116 - a name, not a path of ours
+    except OSError:
+        return
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+        session.say(f"notifier: warning: others may read the key in {name}: chmod 600 it.")
+
+
+def _path(environ: Mapping[str, str]) -> Path | None:
+    folder = environ.get("XDG_CONFIG_HOME", "")
+    if os.path.isabs(folder):  # noqa: PTH117 - the specification ignores others
+        return Path(folder) / "notifier" / "client.toml"
+    home = environ.get("HOME")
+    return Path(home) / ".config" / "notifier" / "client.toml" if home else None
+
+
+def _read(path: Path, text: str, environ: Mapping[str, str]) -> ClientFile:
+    import tomllib
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Failure(Exit.USAGE, f"{path}: this is no TOML: {error}.") from error
+    if "key" in document:
+        raise Failure(
+            Exit.USAGE, f"{path}: a key does not belong here: keep it in a file, and name that as `key_file`."
+        )
+    if document.keys() - set(KEYS) or not all(type(value) is str for value in document.values()):
+        raise Failure(
+            Exit.USAGE,
+            f"{path}: it sets {', '.join(f'`{key}`' for key in KEYS)}, each as text, and nothing else.",
+        )
+    found = {key: value.strip() for key, value in document.items() if value.strip()}
+    if "key_file" in found:
+        own = (
+            found["key_file"].replace("~", environ.get("HOME", "~"), 1)
+            if found["key_file"].startswith("~/")
+            else found["key_file"]
+        )
+        found["key_file"] = str(path.parent / own)
+    return ClientFile(**found)

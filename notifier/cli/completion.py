@@ -1,0 +1,212 @@
+"""`notifier completion bash|zsh|fish`: the commands, options and choices, as each shell wants to know them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from notifier.cli.options import Arguments, Parser, Run, Subparsers, command
+from notifier.cli.session import Exit, Session
+
+SHELLS = ("bash", "zsh", "fish")
+FILES = {"FILE", "FILE|-"}
+
+EPILOG = """\
+  bash:  notifier completion bash > ~/.local/share/bash-completion/completions/notifier
+  zsh:   notifier completion zsh > ~/.zfunc/_notifier        (a folder of $fpath)
+  fish:  notifier completion fish > ~/.config/fish/completions/notifier.fish"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A command or an option, and what it does. `values`: what may follow an option; `takes`: whether anything does."""
+
+    text: str
+    help: str
+    takes: bool = False
+    files: bool = False
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One command, by the words that lead to it: `/incidents/list`. `choices` are those of its first argument."""
+
+    path: str
+    commands: tuple[Word, ...]
+    options: tuple[Word, ...]
+    choices: tuple[str, ...]
+
+
+def add(commands: Subparsers, top: Parser) -> None:
+    parser = command(commands, "completion", completing(top), "print the completion of a shell", prints=False)
+    parser.epilog = EPILOG
+    parser.add_argument("shell", choices=SHELLS)
+
+
+def completing(top: Parser) -> Run:
+    def run(arguments: Arguments, session: Session) -> Exit:
+        nodes = list(nodes_of(top))
+        session.put("\n".join({"bash": bash, "zsh": zsh, "fish": fish}[arguments.shell](nodes)))
+        return Exit.OK
+
+    return run
+
+
+def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Node]:
+    """This command and all below it."""
+    below: dict[str, argparse.ArgumentParser] = {}
+    helps: dict[str, str] = {}
+    options: list[Word] = []
+    choices: list[str] = []
+    for action in parser._actions:  # noqa: SLF001 - argparse shows them nowhere else
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            below = dict(action.choices)
+            helps = {one.dest: one.help or "" for one in action._choices_actions}  # noqa: SLF001
+        elif action.option_strings:
+            options.append(_option(action))
+        elif action.choices:
+            choices += [str(one) for one in action.choices]
+    names = {id(child): name for name, child in reversed(below.items())}
+    words = tuple(Word(text=name, help=_help(helps, names[id(child)])) for name, child in below.items())
+    yield Node(path=path, commands=words, options=tuple(options), choices=tuple(choices))
+    for name, child in below.items():
+        yield from nodes_of(child, f"{path}/{name}")
+
+
+def _help(helps: dict[str, str], name: str) -> str:
+    """An alias stands in the help beside its command: `ack (acknowledge)`."""
+    return next((text for known, text in helps.items() if known.split(" ")[0] == name), "")
+
+
+def _option(action: argparse.Action) -> Word:
+    return Word(
+        text=max(action.option_strings, key=len),
+        help=re.sub(r"\s+", " ", action.help or ""),
+        takes=action.nargs != 0,
+        files=action.metavar in FILES,
+        values=tuple(map(str, action.choices or ())),
+    )
+
+
+def bash(nodes: Sequence[Node]) -> Iterator[str]:
+    yield from (
+        "# notifier completion for bash",
+        "_notifier() {",
+        '    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" at="" words="" i',
+        "    for ((i = 1; i < COMP_CWORD; i++)); do",
+        '        case "$at/${COMP_WORDS[i]}" in',
+        f'            {_alternatives(nodes)}) at="$at/${{COMP_WORDS[i]}}" ;;',
+        "        esac",
+        "    done",
+        "    COMPREPLY=()",
+        '    case "$at $prev" in',
+    )
+    for node in nodes:
+        for option in node.options:
+            if option.takes:
+                words = " ".join(option.values)
+                found = f'COMPREPLY=($(compgen -W "{words}" -- "$cur")); ' if words else ""
+                yield f'        "{node.path} {option.text}") {found}return ;;'
+    yield from ("    esac", '    case "$at" in')
+    for node in nodes:
+        yield f'        "{node.path}") words="{" ".join(_texts(node))}" ;;'
+    yield from (
+        "    esac",
+        '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
+        "}",
+        "complete -o default -F _notifier notifier",
+    )
+
+
+def zsh(nodes: Sequence[Node]) -> Iterator[str]:
+    yield from (
+        "#compdef notifier",
+        "_notifier() {",
+        '    local at="" i',
+        "    local -a items",
+        "    for ((i = 2; i < CURRENT; i++)); do",
+        '        case "$at/$words[i]" in',
+        f'            ({_alternatives(nodes)}) at="$at/$words[i]" ;;',
+        "        esac",
+        "    done",
+        '    case "$at $words[CURRENT-1]" in',
+    )
+    for node in nodes:
+        for option in node.options:
+            if option.takes:
+                found = (
+                    f"compadd -- {' '.join(option.values)}"
+                    if option.values
+                    else "_files"
+                    if option.files
+                    else ":"
+                )
+                yield f'        ("{node.path} {option.text}") {found}; return ;;'
+    yield from ("    esac", '    case "$at" in')
+    for node in nodes:
+        described = [*node.commands, *(Word(text=one, help=one) for one in node.choices), *node.options]
+        items = " ".join(_quoted(f"{word.text}:{word.help}") for word in described)
+        yield f'        ("{node.path}") items=({items}) ;;'
+    yield from (
+        "    esac",
+        "    _describe -o notifier items || _files",
+        "}",
+        'if [[ "$funcstack[1]" = _notifier ]]; then',
+        '    _notifier "$@"',
+        "else",
+        "    compdef _notifier notifier",
+        "fi",
+    )
+
+
+def fish(nodes: Sequence[Node]) -> Iterator[str]:
+    yield from (
+        "# notifier completion for fish",
+        "function __notifier_at",
+        "    set -l at ''",
+        "    for word in (commandline -opc)[2..-1]",
+        '        switch "$at/$word"',
+        f"            case {' '.join(_quoted(path) for path in _paths(nodes))}",
+        '                set at "$at/$word"',
+        "        end",
+        "    end",
+        '    test "$at" = "$argv[1]"',
+        "end",
+    )
+    for node in nodes:
+        condition = _quoted(f'__notifier_at "{node.path}"')
+        at = f"complete -c notifier -n {condition}"
+        for word in node.commands:
+            yield f"{at} -f -a {_quoted(word.text)} -d {_quoted(word.help)}"
+        for choice in node.choices:
+            yield f"{at} -f -a {_quoted(choice)}"
+        for option in node.options:
+            takes = (
+                f" -x -a {_quoted(' '.join(option.values))}"
+                if option.values
+                else " -r"
+                if option.takes
+                else ""
+            )
+            yield f"{at} -l {_quoted(option.text.lstrip('-'))}{takes} -d {_quoted(option.help)}"
+
+
+def _paths(nodes: Sequence[Node]) -> list[str]:
+    return [node.path for node in nodes if node.path]
+
+
+def _alternatives(nodes: Sequence[Node]) -> str:
+    return "|".join(_paths(nodes))
+
+
+def _texts(node: Node) -> list[str]:
+    return [*(word.text for word in node.commands), *node.choices, *(word.text for word in node.options)]
+
+
+def _quoted(text: str) -> str:
+    """In single quotes, as all three shells read them; a quote itself becomes a typographic one."""
+    plain = text.replace("'", "\u2019").replace("\\", "/")
+    return f"'{plain}'"

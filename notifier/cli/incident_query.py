@@ -1,0 +1,50 @@
+"""Which incidents a command is about, as people write it."""
+
+from __future__ import annotations
+
+import re
+
+from notifier.cli.options import Arguments, Parser, query
+from notifier.domain.incident import State
+
+ALL = "all"
+UNRESOLVED = "unresolved"
+
+_MATCHER = re.compile(r"([^\s{}!=~,\\\"'`]+)(=~|!=|!~|=)(.*)", re.DOTALL)
+
+
+def add_filters(parser: Parser) -> None:
+    parser.add_argument("terms", nargs="*", metavar="MATCHER", help="service=billing, or a word of the title")
+    parser.add_argument(
+        "--state",
+        choices=[*(one.value for one in State), UNRESOLVED, ALL],
+        help="only these (default: unresolved, which is open or acknowledged)",
+    )
+    parser.add_argument(
+        "--query", dest="q", metavar="TEXT", help="matchers and words in one: 'service=\"billing\" timeout'"
+    )
+
+
+def filters(arguments: Arguments) -> dict[str, str]:
+    """What is asked for, as the API takes it."""
+    asked = query(arguments, ("sort", "limit", "cursor"))
+    terms = [*map(term, arguments.terms), *([arguments.q] if arguments.q else [])]
+    if terms:
+        asked["q"] = " ".join(terms)
+    state = arguments.state or UNRESOLVED
+    return asked if state == ALL else {"state": state, **asked}
+
+
+def term(text: str) -> str:
+    """An argument as a part of a query: what the shell has unquoted is quoted again."""
+    found = _MATCHER.fullmatch(text)
+    if text.startswith("{") or (found and found[3].startswith('"')):
+        return text
+    if found:
+        return f"{found[1]}{found[2]}{_quoted(found[3])}"
+    return _quoted(text) if re.search(r"[\s,{}\"]", text) else text
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

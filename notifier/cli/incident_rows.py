@@ -1,0 +1,76 @@
+"""Incidents as rows of a table: what is broken, how bad, since when, and who is on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from notifier.cli.screen import SEVERITIES, Column, Screen
+from notifier.cli.words import cell
+
+Row = Mapping[str, Any]
+
+STATES = {"acknowledged": "ack", "resolved": "over"}
+COLUMNS = (
+    Column(name="number", right=True),
+    Column(name="severity", styles=SEVERITIES),
+    Column(name="state", short=STATES),
+    Column(name="service/environment", least=12),
+    Column(name="count", right=True),
+    Column(name="since", right=True),
+    Column(name="last", right=True),
+    Column(name="owner", least=6),
+    Column(name="title", least=16),
+)
+NARROW_NAMES = {"number": "no", "service/environment": "where"}
+ROOMY = 110
+WIDE = (*COLUMNS[:-1], Column(name="id"), Column(name="title"))
+
+
+def rows(incidents: Sequence[Row], screen: Screen, *, wide: bool) -> Iterator[str]:
+    """A head, and a line for each."""
+    cells = [_cells(incident, screen, wide=wide) for incident in incidents]
+    if wide:
+        yield from Screen(width=None, colour=screen.colour, now=screen.now).table(WIDE, cells)
+    else:
+        yield from screen.table(_columns(screen), cells)
+
+
+def where(incident: Row) -> str:
+    """`billing/production`."""
+    labels = incident.get("labels") or {}
+    return f"{cell(labels.get('service'))}/{cell(incident.get('environment'))}"
+
+
+def count(incident: Row) -> str:
+    number = incident.get("count")
+    return f"{number:,}" if isinstance(number, int) else cell(number)
+
+
+def _columns(screen: Screen) -> Sequence[Column]:
+    if screen.width is None or screen.width >= ROOMY:
+        return COLUMNS
+    return [
+        Column(
+            name=NARROW_NAMES.get(column.name, column.name),
+            least=column.least,
+            right=column.right,
+            short=column.short,
+            styles=column.styles,
+        )
+        for column in COLUMNS
+    ]
+
+
+def _cells(incident: Row, screen: Screen, *, wide: bool) -> list[str]:
+    row = [
+        cell(incident.get("number")),
+        cell(incident.get("severity")),
+        cell(incident.get("state")),
+        where(incident),
+        count(incident),
+        screen.ago(incident.get("first_seen")).removesuffix(" ago"),
+        screen.ago(incident.get("last_seen")).removesuffix(" ago"),
+        cell(incident.get("acknowledged_by")),
+    ]
+    return [*row, *([cell(incident.get("id"))] if wide else []), cell(incident.get("title"))]

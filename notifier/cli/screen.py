@@ -1,0 +1,200 @@
+"""What a terminal shows: its width, its colours, and tables that fit; through a pipe all of it, and plain."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from notifier.cli.words import cell
+from notifier.domain.time import SECOND, Duration, Instant, parse_rfc3339, rfc3339, words
+
+Style = str
+Words = Callable[[Duration], str]
+BOLD, DIM, RED, YELLOW, CYAN = "1", "2", "31", "33", "36"
+SEVERITIES: Mapping[str, Style] = {
+    "critical": "1;97;41",
+    "error": RED,
+    "warning": YELLOW,
+    "info": CYAN,
+    "none": DIM,
+}
+GAP = 2
+NARROWEST = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column. Where the terminal is narrow it gives way, down to `least`; None: it never does.
+
+    `short` is what its values become before any is cut. `right`: its values are numbers.
+    """
+
+    name: str
+    least: int | None = None
+    right: bool = False
+    short: Mapping[str, str] = field(default_factory=dict)
+    styles: Mapping[str, Style] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """`width` is None where nothing is cut. `now` is in milliseconds."""
+
+    width: int | None
+    colour: bool
+    now: Instant
+
+    def style(self, text: str, style: Style | None) -> str:
+        return f"\033[{style}m{text}\033[0m" if self.colour and style else text
+
+    def severity(self, word: object) -> str:
+        return self.style(cell(word), SEVERITIES.get(str(word)))
+
+    def ago(self, moment: object) -> str:
+        """`12s ago`, `3h ago`, `in 4d`: one unit. What is no moment stays as it is."""
+        return _distance(self._span(moment), moment, words_of=lambda span: words(span).partition(" ")[0])
+
+    def when(self, moment: object) -> str:
+        """`2026-11-22 14:02:10 CET (3h 5m ago)`, by the reader's clock."""
+        span = self._span(moment)
+        if span is None:
+            return cell(moment)
+        return f"{local(self.now - span)} ({_distance(span, moment, words_of=words)})"
+
+    def clock(self, moment: object) -> str:
+        """`Nov 22 14:02:10`, by the reader's clock."""
+        span = self._span(moment)
+        return cell(moment) if span is None else local(self.now - span, "%b %d %H:%M:%S")
+
+    def _span(self, moment: object) -> Duration | None:
+        """How long ago it was."""
+        try:
+            return self.now - parse_rfc3339(str(moment))
+        except ValueError:
+            return None
+
+    def wrap(self, text: str, indent: str = "") -> Iterator[str]:
+        """Lines that fit, those after the first indented."""
+        if self.width is None:
+            yield text
+        else:
+            yield from textwrap.wrap(
+                text, max(self.width, NARROWEST), subsequent_indent=indent, break_on_hyphens=False
+            ) or [""]
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+        """A head and the rows, aligned; as narrow as the terminal is."""
+        head = [column.name.upper() for column in columns]
+        body = [list(row) for row in rows]
+        if self._over([head, *body]):
+            body = [
+                [column.short.get(text, text) for column, text in zip(columns, row, strict=True)]
+                for row in body
+            ]
+        widths = self._fitted(columns, [head, *body])
+        yield self.style(self._line(columns, widths, head, plain=True), BOLD)
+        for row in body:
+            yield self._line(columns, widths, row, plain=False)
+
+    def _over(self, rows: Sequence[Sequence[str]]) -> bool:
+        return self.width is not None and sum(_widths(rows)) + GAP * (len(rows[0]) - 1) > self.width
+
+    def _fitted(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+        """Widths of the columns. The last gives way first: it has what can be read elsewhere in full."""
+        widths = _widths(rows)
+        if self.width is None:
+            return widths
+        over = sum(widths) + GAP * (len(widths) - 1) - self.width
+        for place in sorted(range(len(widths)), key=lambda place: (place != len(widths) - 1, -widths[place])):
+            least = columns[place].least
+            if over > 0 and least is not None:
+                taken = max(0, min(over, widths[place] - max(least, len(columns[place].name))))
+                widths[place] -= taken
+                over -= taken
+        return widths
+
+    def _line(
+        self, columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], *, plain: bool
+    ) -> str:
+        parts = []
+        for column, width, text in zip(columns, widths, row, strict=True):
+            shown = cut(text, width)
+            space = " " * (width - columns_of(shown))
+            style = None if plain else column.styles.get(text)
+            styled = self.style(shown, style)
+            parts.append(f"{space}{styled}" if column.right else f"{styled}{space}")
+        line = (" " * GAP).join(parts).rstrip()
+        return line if self.width is None or self.colour else cut(line, self.width)
+
+
+def screen_of(stdout: TextIO, environ: Mapping[str, str]) -> Screen:
+    """The terminal that standard output is, or what is read through a pipe."""
+    terminal = stdout.isatty()
+    colour = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return Screen(
+        width=_columns(stdout, environ) if terminal else None,
+        colour=colour,
+        now=time.time_ns() // 1_000_000,
+    )
+
+
+def _columns(stdout: TextIO, environ: Mapping[str, str]) -> int:
+    told = environ.get("COLUMNS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def local(at: Instant, form: str = "%Y-%m-%d %H:%M:%S %Z") -> str:
+    """`2026-11-22 14:02:10 CET`, by the clock of this machine, which `TZ` may set otherwise."""
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        here = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return rfc3339(at)
+    return here.strftime(form)
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most so many columns; what is left out is said by three dots."""
+    if columns_of(text) <= width:
+        return text
+    dots = "..."[:width]
+    room, kept = width - len(dots), ""
+    for letter in text:
+        room -= columns_of(letter)
+        if room < 0:
+            break
+        kept += letter
+    return kept.rstrip() + dots
+
+
+def columns_of(text: str) -> int:
+    """How many columns a terminal needs for it: Chinese letters take two, accents of their own none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
+
+
+def _widths(rows: Iterable[Sequence[str]]) -> list[int]:
+    return [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
+
+
+def _distance(span: Duration | None, moment: object, *, words_of: Words) -> str:
+    if span is None:
+        return cell(moment)
+    if span < 0:
+        return f"in {words_of(-span)}"
+    return "now" if span < SECOND else f"{words_of(span)} ago"

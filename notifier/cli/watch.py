@@ -1,0 +1,114 @@
+"""`notifier incidents watch`: what is open, as it changes, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from notifier.cli.incident_query import add_filters, filters
+from notifier.cli.incident_rows import rows
+from notifier.cli.options import Arguments, Subparsers, command, positive, segment
+from notifier.cli.service import Service, connect
+from notifier.cli.session import Exit, Failure, Session
+
+PATH = "/v1/incidents"
+INTERVAL_S = 2
+LIMIT = 200
+CHANGING = ("state", "severity", "count", "acknowledged_by")
+HOME_AND_CLEAR = "\033[H\033[2J"
+
+EPILOG = """\
+On a terminal it shows what is not resolved, the last heard of first. Through a pipe it writes a line for each change,
+with --json a JSON document. A service that is away is waited for. Ctrl-C ends it."""
+
+Row = Mapping[str, Any]
+Seen = dict[str, Row]
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(commands, "watch", watch, "show what is open, as it changes, until Ctrl-C")
+    parser.epilog = EPILOG
+    add_filters(parser)
+    parser.add_argument(
+        "--interval",
+        type=positive,
+        default=INTERVAL_S,
+        metavar="S",
+        help="seconds between two looks (default: 2)",
+    )
+    parser.set_defaults(sort="last_seen", limit=LIMIT, cursor=None)
+
+
+def watch(arguments: Arguments, session: Session) -> Exit:
+    try:
+        with connect(session, arguments.config) as service:
+            _look_for_ever(service, arguments, session)
+    except KeyboardInterrupt:
+        pass
+    return Exit.OK
+
+
+def _look_for_ever(service: Service, arguments: Arguments, session: Session) -> None:
+    seen: Seen = {}
+    away, first = False, True
+    while True:
+        try:
+            incidents = service.page(PATH, filters(arguments))["items"]
+            ended = [_as_it_is(service, seen[id_]) for id_ in seen.keys() - set(map(_id, incidents))]
+        except Failure as failure:
+            if failure.status is not Exit.UNREACHABLE:
+                raise
+            if not away:
+                session.say(f"notifier: {failure} It is asked again.")
+            away = True
+        else:
+            if session.screen().width is not None and not arguments.json:
+                _draw(incidents, session)
+            else:
+                changed = [one for one in incidents if _state(seen.get(_id(one), {})) != _state(one)]
+                _write([*ended, *reversed(changed)], arguments, session, first=first)
+            seen = {_id(one): one for one in incidents}
+            away = first = False
+        time.sleep(arguments.interval)
+
+
+def _as_it_is(service: Service, incident: Row) -> Row:
+    """One that is no longer among those that are watched; pruned, it is as it was."""
+    try:
+        now: Row = service.get(f"{PATH}/{segment(_id(incident))}")
+    except Failure as failure:
+        if failure.status is not Exit.NO:
+            raise
+        return incident
+    return now
+
+
+def _draw(incidents: Sequence[Row], session: Session) -> None:
+    """The whole screen anew."""
+    screen = session.screen()
+    lines = list(rows(incidents, screen, wide=False)) if incidents else ["nothing is open."]
+    room = shutil.get_terminal_size().lines - 2
+    more = [f"and {len(lines) - room:,} more"] if len(lines) > room else []
+    session.put(HOME_AND_CLEAR + "\n".join([*lines[:room], *more]))
+
+
+def _write(changed: Sequence[Row], arguments: Arguments, session: Session, *, first: bool) -> None:
+    """A line for each; the head comes once."""
+    if arguments.json:
+        for one in changed:
+            session.put(json.dumps(one))
+    elif changed or first:
+        lines = list(rows(changed, session.screen(), wide=False)) if changed else []
+        for line in lines if first else lines[1:]:
+            session.put(line)
+
+
+def _id(incident: Row) -> str:
+    return str(incident.get("id"))
+
+
+def _state(incident: Row) -> tuple[object, ...]:
+    return tuple(incident.get(name) for name in CHANGING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from notifier.cli.screen import SEVERITIES, Column, Screen
@@ -31,7 +32,7 @@ def rows(incidents: Sequence[Row], screen: Screen, *, wide: bool) -> Iterator[st
     """A head, and a line for each."""
     cells = [_cells(incident, screen, wide=wide) for incident in incidents]
     if wide:
-        yield from Screen(width=None, colour=screen.colour, now=screen.now).table(WIDE, cells)
+        yield from replace(screen, width=None).table(WIDE, cells)
     else:
         yield from screen.table(_columns(screen), cells)
 
@@ -50,16 +51,7 @@ def count(incident: Row) -> str:
 def _columns(screen: Screen) -> Sequence[Column]:
     if screen.width is None or screen.width >= ROOMY:
         return COLUMNS
-    return [
-        Column(
-            name=NARROW_NAMES.get(column.name, column.name),
-            least=column.least,
-            right=column.right,
-            short=column.short,
-            styles=column.styles,
-        )
-        for column in COLUMNS
-    ]
+    return [replace(column, name=NARROW_NAMES.get(column.name, column.name)) for column in COLUMNS]
 
 
 def _cells(incident: Row, screen: Screen, *, wide: bool) -> list[str]:

@@ -15,11 +15,11 @@ from notifier.cli.screen import BOLD, DIM, Screen
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Session
 from notifier.cli.words import as_json, cell, visible
+from notifier.domain.event import RESERVED_LABELS
 
 PATH = "/v1/incidents"
 SORTS = ("newest", "severity", "count", "last_seen")
 HISTORY_AT_MOST = 12
-SHOWN_ABOVE = {"service", "environment", "severity", "project"}
 CONTEXT_CHARS = 2_000
 
 LIST_EPILOG = """\
@@ -87,7 +87,7 @@ def _shown(incident: Row, timeline: Sequence[Row], screen: Screen) -> Iterator[s
     yield from _error(incident, event, screen)
     yield from _fields("Labels", _own_labels(incident, event), screen)
     yield from _fields("Context", event.get("context") or {}, screen)
-    yield from _fields("Event", _facts(event), screen)
+    yield from _fields("Last event", _facts(incident, event), screen)
     if timeline:
         yield from ("", screen.style("History", BOLD))
         left = len(timeline) - HISTORY_AT_MOST
@@ -140,22 +140,27 @@ def _message(exception: object) -> str:
 
 
 def _own_labels(incident: Row, event: Row) -> dict[str, Any]:
-    labels = {
-        name: value for name, value in (incident.get("labels") or {}).items() if name not in SHOWN_ABOVE
-    }
+    """The sender's; those that differ from event to event with the last one's value."""
     latest = event.get("labels") or {}
-    varying = {name: f"varies, last {cell(latest.get(name))}" for name in incident.get("varying") or ()}
-    return labels | varying
+    labels = dict(incident.get("labels") or {})
+    labels |= {name: f"{cell(latest.get(name))} (last, it varies)" for name in incident.get("varying") or ()}
+    return {name: value for name, value in labels.items() if name not in RESERVED_LABELS}
 
 
-def _facts(event: Row) -> dict[str, Any]:
+def _facts(incident: Row, event: Row) -> dict[str, Any]:
+    """What else is known of the last event, and whether others differ in it."""
     task = event.get("task") or {}
     facts = {name: event.get(name) for name in ("release", "host", "trace_id")}
     if task.get("name"):
         attempt = f", attempt {cell(task['attempt'])}" if task.get("attempt") else ""
         of = f" of {cell(task['max_attempts'])}" if attempt and task.get("max_attempts") else ""
         facts["task"] = f"{cell(task['name'])}{attempt}{of}"
-    return {name: value for name, value in facts.items() if value}
+    varying = set(incident.get("varying") or ())
+    return {
+        name: f"{cell(value)} (last, it varies)" if name in varying else value
+        for name, value in facts.items()
+        if value
+    }
 
 
 def _fields(title: str, fields: Mapping[str, Any], screen: Screen) -> Iterator[str]:

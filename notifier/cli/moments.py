@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from notifier.cli.options import Arguments, Parser
 from notifier.cli.session import Session
-from notifier.domain.calendar import weekday
 from notifier.domain.time import (
     DAY,
     HOUR,
@@ -24,6 +23,7 @@ from notifier.domain.time import (
     rfc3339,
     words,
 )
+from notifier.domain.weekday import weekday
 
 if TYPE_CHECKING:
     from datetime import date, datetime, tzinfo
@@ -41,13 +41,13 @@ _WRITTEN = re.compile(rf"(?:(?P<day>{_DAY})(?:\s+at\s+|[\st]+))?{_CLOCK}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """`at` in milliseconds. `exact`: it was written with its offset, and nobody needs to be told what it means."""
+    """`at` in milliseconds. `exact`: as it was written, where that says its offset and nobody needs to be told."""
 
     at: Instant
-    exact: bool
+    exact: str | None = None
 
     def __str__(self) -> str:
-        return rfc3339(self.at)
+        return self.exact or rfc3339(self.at)
 
 
 def add_until(parser: Parser, *, required: bool) -> None:
@@ -67,7 +67,7 @@ def add_until(parser: Parser, *, required: bool) -> None:
 def until_of(arguments: Arguments, session: Session) -> str | None:
     """When it ends, as the API takes it; None where neither was given. What it means is said in full."""
     if arguments.span is not None:
-        end = Moment(at=int(time.time()) * SECOND + arguments.span, exact=False)
+        end = Moment(at=int(time.time()) * SECOND + arguments.span)
     elif arguments.until is not None:
         end = arguments.until
     else:
@@ -78,7 +78,7 @@ def until_of(arguments: Arguments, session: Session) -> str | None:
 
 def echo(word: str, end: Moment, session: Session) -> None:
     """Say it in full: `Until Friday 27 November 2026, 18:00 CET (UTC+01:00), in 18h 40m.`, by their clock."""
-    if end.exact:
+    if end.exact is not None:
         return
     here = _local(end.at)
     offset = f"{here:%z}"
@@ -117,7 +117,7 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> Moment:
     except ValueError:
         at = None
     if at is not None and has_offset(stripped):
-        return Moment(at=at, exact=True)
+        return Moment(at=at, exact=stripped)
     found = _WRITTEN.fullmatch(stripped.lower())
     if found is None or (found["minute"] is None and found["half"] is None):
         raise argparse.ArgumentTypeError(SHAPE)
@@ -125,7 +125,7 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> Moment:
     for day in _days(found["day"], now, zone):
         at = _instant(day, clock, zone)
         if at > now:
-            return Moment(at=at, exact=False)
+            return Moment(at=at)
     raise argparse.ArgumentTypeError("this moment is past: give one that is yet to come")
 
 

@@ -68,14 +68,14 @@ def command(
     return parser
 
 
-LISTED = ("incidents", "deliveries", "dead-letters", "silences", "keys", "channels", "groups", "tasks")
+LISTED = ("incidents", "deliveries", "dead-letters", "silences", "channels", "groups", "tasks")
 """Families whose name alone lists them."""
 
 
 def spelled_out(arguments: Sequence[str]) -> list[str]:
-    """`notifier incidents --wide` is `notifier incidents list --wide`."""
+    """`notifier incidents --wide` and `notifier incidents service=billing` list, as `incidents list` does."""
     first, rest = list(arguments[:1]), list(arguments[1:])
-    bare = not rest or (rest[0].startswith("-") and rest[0] not in {"-h", "--help"})
+    bare = not rest or (rest[0] not in {"-h", "--help"} and re.search(r"^-|[={]", rest[0]) is not None)
     return [*first, "list", *rest] if first and first[0] in LISTED and bare else [*first, *rest]
 
 

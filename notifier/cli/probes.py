@@ -85,6 +85,10 @@ def _route_words(answer: Mapping[str, Any]) -> Iterator[str]:
         yield from _telling(route)
 
 
+def _after(wait: object) -> str:
+    return "at once" if wait == "0s" else f"after {cell(wait)}"
+
+
 def _line(route: Mapping[str, Any]) -> str:
     return cell(route["line"]) if route.get("line") else "built in"
 
@@ -98,7 +102,7 @@ def _telling(route: Mapping[str, Any]) -> Iterator[str]:
         yield f"It groups by {cell(route.get('group_by'))}: here {cell(group)}."
     if route.get("group_wait"):
         yield (
-            f"The first message leaves after {cell(route['group_wait'])}, the next ones every "
+            f"The first message leaves {_after(route['group_wait'])}, the next ones every "
             f"{cell(route.get('group_interval'))} at most, and again every {cell(route.get('repeat_interval'))} "
             f"while events come. {'Its end is told.' if route.get('send_resolved') else 'Its end is not told.'}"
         )

@@ -23,8 +23,9 @@ SEVERITIES: Mapping[str, Style] = {
     "info": CYAN,
     "none": DIM,
 }
-GAP = 2
+GAP, NARROW_GAP = 2, 1
 NARROWEST = 40
+SMALLEST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +44,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """`width` is None where nothing is cut. `now` is in milliseconds."""
+    """`width` is None where nothing is cut; `dots` say where it is. `now` is in milliseconds."""
 
     width: int | None
     colour: bool
     now: Instant
+    dots: str = "..."
 
     def style(self, text: str, style: Style | None) -> str:
         return f"\033[{style}m{text}\033[0m" if self.colour and style else text
@@ -91,45 +93,51 @@ class Screen:
         """A head and the rows, aligned; as narrow as the terminal is."""
         head = [column.name.upper() for column in columns]
         body = [list(row) for row in rows]
-        if self._over([head, *body]):
+        gap = GAP
+        if self._over([head, *body], gap):
+            gap = NARROW_GAP
             body = [
                 [column.short.get(text, text) for column, text in zip(columns, row, strict=True)]
                 for row in body
             ]
-        widths = self._fitted(columns, [head, *body])
-        yield self.style(self._line(columns, widths, head, plain=True), BOLD)
+        widths = self._fitted(columns, [head, *body], gap)
+        yield self.style(self._line(columns, widths, head, gap, plain=True), BOLD)
         for row in body:
-            yield self._line(columns, widths, row, plain=False)
+            yield self._line(columns, widths, row, gap, plain=False)
 
-    def _over(self, rows: Sequence[Sequence[str]]) -> bool:
-        return self.width is not None and sum(_widths(rows)) + GAP * (len(rows[0]) - 1) > self.width
-
-    def _fitted(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
-        """Widths of the columns. The last gives way first: it has what can be read elsewhere in full."""
-        widths = _widths(rows)
+    def _over(self, rows: Sequence[Sequence[str]], gap: int) -> int:
+        """How many columns too wide it is."""
         if self.width is None:
-            return widths
-        over = sum(widths) + GAP * (len(widths) - 1) - self.width
-        for place in sorted(range(len(widths)), key=lambda place: (place != len(widths) - 1, -widths[place])):
-            least = columns[place].least
-            if over > 0 and least is not None:
-                taken = max(0, min(over, widths[place] - max(least, len(columns[place].name))))
-                widths[place] -= taken
-                over -= taken
+            return 0
+        return max(0, sum(_widths(rows)) + gap * (len(rows[0]) - 1) - self.width)
+
+    def _fitted(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: int) -> list[int]:
+        """Widths of the columns. The widest gives way first; the last, which says the most, half as much."""
+        widths = _widths(rows)
+        over = self._over(rows, gap)
+        for floor in (None, SMALLEST):
+            least = [
+                width if column.least is None else min(width, floor or max(column.least, len(column.name)))
+                for column, width in zip(columns, widths, strict=True)
+            ]
+            while over and (able := [place for place, width in enumerate(widths) if width > least[place]]):
+                widths[
+                    max(able, key=lambda place: widths[place] / (2 if place == len(widths) - 1 else 1))
+                ] -= 1
+                over -= 1
         return widths
 
     def _line(
-        self, columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], *, plain: bool
+        self, columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], gap: int, *, plain: bool
     ) -> str:
         parts = []
         for column, width, text in zip(columns, widths, row, strict=True):
-            shown = cut(text, width)
+            shown = cut(text, width, self.dots)
             space = " " * (width - columns_of(shown))
-            style = None if plain else column.styles.get(text)
-            styled = self.style(shown, style)
+            styled = self.style(shown, None if plain else column.styles.get(text))
             parts.append(f"{space}{styled}" if column.right else f"{styled}{space}")
-        line = (" " * GAP).join(parts).rstrip()
-        return line if self.width is None or self.colour else cut(line, self.width)
+        line = (" " * gap).join(parts).rstrip()
+        return line if self.width is None or self.colour else cut(line, self.width, self.dots)
 
 
 def screen_of(stdout: TextIO, environ: Mapping[str, str]) -> Screen:
@@ -139,6 +147,7 @@ def screen_of(stdout: TextIO, environ: Mapping[str, str]) -> Screen:
     return Screen(
         width=_columns(stdout, environ) if terminal else None,
         colour=colour,
+        dots="\u2026" if "utf" in (stdout.encoding or "").lower() else "...",
         now=time.time_ns() // 1_000_000,
     )
 
@@ -164,18 +173,17 @@ def local(at: Instant, form: str = "%Y-%m-%d %H:%M:%S %Z") -> str:
     return here.strftime(form)
 
 
-def cut(text: str, width: int) -> str:
-    """The text in at most so many columns; what is left out is said by three dots."""
+def cut(text: str, width: int, dots: str = "...") -> str:
+    """The text in at most so many columns; where something is left out, the dots say so."""
     if columns_of(text) <= width:
         return text
-    dots = "..."[:width]
-    room, kept = width - len(dots), ""
+    room, kept = max(0, width - len(dots)), ""
     for letter in text:
         room -= columns_of(letter)
         if room < 0:
             break
         kept += letter
-    return kept.rstrip() + dots
+    return kept.rstrip() + dots[:width]
 
 
 def columns_of(text: str) -> int:

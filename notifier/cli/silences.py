@@ -18,8 +18,8 @@ from notifier.cli.screen import DIM, YELLOW, Column, Screen
 from notifier.cli.service import STRANGER, Service, connect
 from notifier.cli.session import Exit, Failure, Session
 from notifier.cli.words import as_json, cell
-from notifier.domain.calendar import WEEKDAYS, weekday
 from notifier.domain.time import parse_rfc3339
+from notifier.domain.weekday import WEEKDAYS, weekday
 
 PATH = "/v1/silences"
 SILENCES = View(

@@ -9,9 +9,10 @@ from datetime import date
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from notifier.domain.weekday import WEEKDAYS, weekday
+
 T = TypeVar("T")
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAY_MINUTES = 24 * 60
 MOST_TIMES = 48
 MONTHS = (
@@ -39,7 +40,6 @@ _EXAMPLES = {
     "months": '["january:march"]',
     "years": '["2026:2028"]',
 }
-SHORTEST_NAME = 3
 _MONTHS = {
     name[:length]: number for number, name in enumerate(MONTHS, 1) for length in range(3, len(name) + 1)
 }
@@ -166,13 +166,6 @@ def days_of(text: object) -> tuple[int, ...]:
         raise ValueError("expected a weekday such as monday, or a range such as monday:friday")
     length = (end - start) % 7 if colon else 0
     return tuple((start + step) % 7 for step in range(length + 1))
-
-
-def weekday(text: str) -> int | None:
-    """The number of `saturday`, or of its beginning from `sat` on."""
-    if len(text) < SHORTEST_NAME:
-        return None
-    return next((number for number, name in enumerate(WEEKDAYS) if name.startswith(text.lower())), None)
 
 
 def month_days_of(value: object) -> tuple[int, int]:

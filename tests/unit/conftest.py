@@ -133,13 +133,16 @@ class Result:
 
 @dataclass
 class Shell:
-    """Runs commands in this process against one service."""
+    """Runs commands in this process against one service. `user` is who is logged in."""
 
     environ: dict[str, str]
+    user: str | None = None
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> Result:
         out, err = io.StringIO(), io.StringIO()
-        session = Session(environ=self.environ, stdin=io.BytesIO(stdin), stdout=out, stderr=err)
+        session = Session(
+            environ=self.environ, stdin=io.BytesIO(stdin), stdout=out, stderr=err, user=lambda: self.user
+        )
         status = run(arguments, session)
         return Result(int(status), out.getvalue(), err.getvalue())
 

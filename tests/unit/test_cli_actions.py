@@ -17,6 +17,8 @@ INCIDENT: dict[str, Any] = {
     "id": "i-142",
     "state": "acknowledged",
     "severity": "error",
+    "environment": "production",
+    "labels": {"service": "billing"},
     "count": 3,
     "acknowledged_by": "ada",
     "title": "TimeoutError: \x1b[2Jupstream",
@@ -29,7 +31,9 @@ def test_an_action_shows_the_incident_as_it_is_then(api: Api, shell: Shell, acti
     api.answer(f"POST /v1/incidents/142/{action}", INCIDENT)
     result = shell("incidents", action, "142", "--actor", "ada")
     assert result.status == 0, result.err
-    assert result.out.splitlines()[1].split()[:6] == ["142", "i-142", "acknowledged", "error", "3", "ada"]
+    row = result.out.splitlines()[1].split()
+    assert row[:5] == ["142", "error", "acknowledged", "billing/production", "3"]
+    assert row[7] == "ada"
     assert "\x1b" not in result.out
     assert json.loads(shell("incidents", action, "142", "--json").out) == INCIDENT
     assert [asked.document for asked in api.asked] == [{"actor": "ada"}, {}]
@@ -43,7 +47,7 @@ def test_several_incidents_at_once(api: Api, shell: Shell) -> None:
     result = shell("incidents", "resolve", "1", "2", "3", "1")
     assert result.status == 1
     assert [line.split()[0] for line in result.out.splitlines()[1:]] == ["1", "3"]
-    assert "2: Conflict: it was resolved by bo" in result.err
+    assert "2: it was resolved by bo." in result.err
     shown = json.loads(shell("incidents", "resolve", "1", "2", "3", "--json").out)
     assert [one["number"] for one in shown["items"]] == [1, 3]
 

@@ -204,10 +204,10 @@ def test_every_command_has_help_and_takes_config_and_json(
     assert ("--json" in text) is (command != "serve")
 
 
-def test_help_documents_every_exit_status_that_a_command_chooses() -> None:
+def test_help_documents_every_exit_status() -> None:
     text = parser().format_help()
-    for status in set(Exit) - {Exit.INTERRUPTED, Exit.BROKEN_PIPE}:
-        assert re.search(rf"  {status.value}  \w", text)
+    for status in Exit:
+        assert re.search(rf"  {status.value}  +\w", text)
 
 
 @pytest.mark.parametrize(

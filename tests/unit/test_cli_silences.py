@@ -89,7 +89,7 @@ def test_list_shows_what_each_holds(api: Api, shell: Shell) -> None:
     api.answer("GET /v1/silences", {"items": [SILENCE], "next_cursor": None})
     result = shell("silences", "list", "--state", "active")
     assert result.out.splitlines()[0].split() == [
-        "ID", "STATE", "MATCHERS", "STARTS", "AT", "ENDS", "AT", "HELD", "AUTHOR", "COMMENT",
+        "ID", "STATE", "MATCHERS", "WHEN", "HELD", "AUTHOR", "COMMENT",
     ]  # fmt: skip
     assert 'service="billing"' in result.out
     assert api.asked[0].query == {"state": "active"}

@@ -84,15 +84,15 @@ def test_stats_are_tables_and_sparklines(api: Api, shell: Shell) -> None:
 
 
 def test_stats_pass_the_question_on(api: Api, shell: Shell) -> None:
-    """The service reads `--since`: what it says of a bad one is shown, and exits 1."""
+    """The service reads `--since`: what it says of a bad one is shown, and is wrong usage."""
     api.answer("GET /v1/stats", STATS)
     assert shell("stats", "--since", "2026-11-22T05:00:00+02:00", "--step", "day").status == 0
     assert api.asked[0].query == {"since": "2026-11-22T05:00:00+02:00", "step": "day"}
     errors = [{"path": "since", "message": "give a duration"}]
     api.refuse("GET /v1/stats", 422, "Unprocessable", "since: give a duration", errors=errors)
     result = shell("stats", "--since", "yesterday")
-    assert (result.status, result.out) == (1, "")
-    assert "since: give a duration" in result.err
+    assert (result.status, result.out) == (2, "")
+    assert result.err == "notifier: since: give a duration.\n"
 
 
 def test_a_step_is_an_hour_or_a_day(shell: Shell) -> None:

@@ -1,0 +1,13 @@
+"""The days of a week, by name; 0 is Monday."""
+
+from __future__ import annotations
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SHORTEST_NAME = 3
+
+
+def weekday(text: str) -> int | None:
+    """The number of `saturday`, or of its beginning from `sat` on."""
+    if len(text) < SHORTEST_NAME:
+        return None
+    return next((number for number, name in enumerate(WEEKDAYS) if name.startswith(text.lower())), None)

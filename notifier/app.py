@@ -28,7 +28,7 @@ from notifier.oncall.actor import Actor
 from notifier.runtime import Runtime
 from notifier.settings import Settings
 from notifier.store import keys
-from notifier.telemetry.logging import configure, get
+from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.watchdog import LONG_LIMIT
 from notifier.web import INCIDENTS, PREFIX, LinkPages, incident_page
@@ -78,7 +78,7 @@ def serve(config_path: str | None, *, hold: bool = False) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before there is a log
         return 2
-    configure(as_json=not sys.stderr.isatty())
+    configure(as_json=not sys.stderr.isatty(), level=level_of(os.environ.get("NOTIFIER_LOG_LEVEL")))
     for warning in settings.warnings:
         get("notifier.config").warning("configuration", problem=str(warning))
     try:

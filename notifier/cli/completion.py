@@ -126,7 +126,7 @@ def zsh(nodes: Sequence[Node]) -> Iterator[str]:
         "#compdef notifier",
         "_notifier() {",
         '    local at="" i',
-        "    local -a items",
+        "    local -a items options",
         "    for ((i = 2; i < CURRENT; i++)); do",
         '        case "$at/$words[i]" in',
         f'            ({_alternatives(nodes)}) at="$at/$words[i]" ;;',
@@ -147,12 +147,20 @@ def zsh(nodes: Sequence[Node]) -> Iterator[str]:
                 yield f'        ("{node.path} {option.text}") {found}; return ;;'
     yield from ("    esac", '    case "$at" in')
     for node in nodes:
-        described = [*node.commands, *(Word(text=one, help=one) for one in node.choices), *node.options]
-        items = " ".join(_quoted(f"{word.text}:{word.help}") for word in described)
-        yield f'        ("{node.path}") items=({items}) ;;'
+        words = [*node.commands, *(Word(text=one, help=one) for one in node.choices)]
+        items, options = (
+            " ".join(_quoted(f"{word.text}:{word.help}") for word in some) for some in (words, node.options)
+        )
+        yield f'        ("{node.path}") items=({items}); options=({options}) ;;'
     yield from (
         "    esac",
-        "    _describe -o notifier items || _files",
+        '    if [[ "$words[CURRENT]" = -* ]]; then',
+        "        _describe -o option options",
+        "    elif (( $#items )); then",
+        "        _describe command items",
+        "    else",
+        "        _files",
+        "    fi",
         "}",
         'if [[ "$funcstack[1]" = _notifier ]]; then',
         '    _notifier "$@"',

@@ -39,7 +39,7 @@ def add_backup(commands: Subparsers) -> None:
     parser = command(
         commands, "backup", backup, "write a copy of the running service's database to a new file"
     )
-    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("file", metavar="FILE|-", type=Path, help="- is standard output")
 
 
 def serve(arguments: Arguments, session: Session) -> Exit:
@@ -67,13 +67,23 @@ def schema(arguments: Arguments, session: Session) -> Exit:
 
 
 def upgrade(arguments: Arguments, session: Session) -> Exit:
+    made = session.local().new_database(arguments.config, session.environ)
     result = session.local().upgrade(arguments.config, session.environ)
+    say_new(made, session)
     session.put(as_json({"result": result}) if arguments.json else result)
     return Exit.OK
 
 
+def say_new(made: str | None, session: Session) -> None:
+    """A database at a mistyped path is a new one: say so."""
+    if made is not None:
+        session.say(f"There was no database: a new one was made at {made}.")
+
+
 def backup(arguments: Arguments, session: Session) -> Exit:
     target: Path = arguments.file
+    if str(target) == "-":
+        return _backup_to(session, arguments)
     if target.exists():
         raise Failure(Exit.USAGE, "a file of that name exists: a backup never overwrites one.")
     with (
@@ -83,6 +93,23 @@ def backup(arguments: Arguments, session: Session) -> Exit:
         size = _write(target, chunks)
     if arguments.json:
         session.put(as_json({"file": str(target), "bytes": size}))
+    session.say(f"Wrote {size:,} bytes.")
+    return Exit.OK
+
+
+def _backup_to(session: Session, arguments: Arguments) -> Exit:
+    """To standard output, as bytes; what fails in the middle has another status, and what was written is no backup."""
+    if session.stdout.isatty() or arguments.json:
+        raise Failure(Exit.USAGE, "a backup is no text: redirect it, as in `notifier backup - > copy.db`.")
+    out = getattr(session.stdout, "buffer", None)
+    if out is None:
+        raise Failure(Exit.USAGE, "standard output takes no bytes here: name a file.")
+    with (
+        connect(session, arguments.config, seconds=BACKUP_SECONDS) as service,
+        service.stream("POST", "/v1/backup") as chunks,
+    ):
+        size = sum(out.write(chunk) for chunk in chunks)
+        out.flush()
     session.say(f"Wrote {size:,} bytes.")
     return Exit.OK
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from notifier.cli.actions import add_actor
+from notifier.cli.files import say_new
 from notifier.cli.lists import View, acted, show_page
 from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment, wide
 from notifier.cli.screen import Column
@@ -62,7 +63,9 @@ def list_keys(arguments: Arguments, session: Session) -> Exit:
 def create(arguments: Arguments, session: Session) -> Exit:
     wanted = {"project": arguments.project, "name": arguments.name, "scopes": arguments.scopes or ["ingest"]}
     if arguments.offline:
+        new = session.local().new_database(arguments.config, session.environ)
         secret = session.local().create_key_offline(arguments.config, session.environ, **wanted)
+        say_new(new, session)
         made = {**wanted, "key": secret}
     else:
         with connect(session, arguments.config) as service:

@@ -57,6 +57,10 @@ class Local(Protocol):
         self, config: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
     ) -> str: ...
 
+    def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
+        """The file that would be made, for there is none; None: there is a database."""
+        ...
+
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         """The host and port that this configuration listens on."""
         ...
@@ -94,6 +98,9 @@ class Installed:
     ) -> str:
         runtime = _service("notifier.runtime")
         return cast("str", runtime.create_key_offline(config, environ, project, name, scopes))
+
+    def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
+        return cast("str | None", _service("notifier.runtime").made_by(config, environ))
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         settings = _service("notifier.settings")

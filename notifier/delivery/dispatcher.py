@@ -187,28 +187,33 @@ class Dispatcher:
 
     def _told(self, job: Job, ended: Receipt | SendError, result: Result | None) -> None:
         outcome = Outcome.DELIVERED if isinstance(ended, Receipt) else ended.outcome
-        ids = {
+        told = [one.incident for one in job.message.told]
+        said = {
             "delivery": job.id,
             "channel": job.channel,
             "target": job.address,
-            "incidents": [one.incident.id for one in job.message.told],
-            "events": [
-                one.incident.latest_event.get("id") for one in job.message.told if one.incident.latest_event
-            ],
+            "incidents": len(told) + job.message.more,
+            "events": sum(incident.count for incident in told),
         }
         if outcome is Outcome.DELIVERED:
             self._metrics.delay.labels(job.channel).observe(
                 max(0, self._database.now() - job.created_at) / SECOND
             )
-            log.info("delivered", reason=job.reason.value, **ids)
+            log.info("delivered", reason=job.reason.value, **said)
         else:
             self._metrics.failed.labels(job.channel, outcome.value).inc()
-            log.warning("attempt_failed", outcome=outcome.value, detail=ended.detail, **ids)
+            log.warning("attempt_failed", outcome=outcome.value, detail=ended.detail, **said)
+        log.debug(
+            "delivery_ids",
+            delivery=job.id,
+            incidents=[incident.id for incident in told],
+            events=[one.latest_event.get("id") for one in told if one.latest_event],
+        )
         if result is None:
-            log.warning("lease_lost", **ids)
+            log.warning("lease_lost", **said)
         elif result.state is DeliveryState.DEAD:
             self._metrics.dead.labels(job.channel, result.outcome.value).inc()
-            log.error("delivery_dead", reason=result.outcome.value, **ids)
+            log.error("delivery_dead", reason=result.outcome.value, **said)
 
     async def sweep_step(self) -> None:
         """Look after lost leases, expiry and the fallback; then wait."""

@@ -1,7 +1,14 @@
 """Wires everything on one exit stack; the only importer of concrete stores and channels."""
 
 from notifier.runtime.configuration import check, load, schema
-from notifier.runtime.database import NeedsUpgrade, create_key_offline, new_key, open_database, upgrade
+from notifier.runtime.database import (
+    NeedsUpgrade,
+    create_key_offline,
+    made_by,
+    new_key,
+    open_database,
+    upgrade,
+)
 from notifier.runtime.reload import Reloaded
 from notifier.runtime.service import Runtime, running
 from notifier.runtime.trial import TestOutcome
@@ -14,6 +21,7 @@ __all__ = [
     "check",
     "create_key_offline",
     "load",
+    "made_by",
     "new_key",
     "open_database",
     "running",

@@ -59,6 +59,12 @@ async def open_database(settings: Settings, *, clock: Clock | None = None) -> Da
     return opened
 
 
+def new_database(settings: Settings) -> Path | None:
+    """The file that will be made, for there is none: a person may have meant another. None: there is a database."""
+    path = sqlite_path(settings.database.url)
+    return None if path is None or path.exists() else path.resolve()
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +99,12 @@ def upgrade(path: str | None, environ: Mapping[str, str]) -> str:
     """`notifier db upgrade`: what was done, in a sentence."""
     settings, _ = load(path, environ)
     return asyncio.run(upgrade_database(settings))
+
+
+def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:
+    """Which database a command that works on files would make new."""
+    made = new_database(load(path, environ)[0])
+    return None if made is None else str(made)
 
 
 def create_key_offline(

@@ -28,7 +28,7 @@ from notifier.oncall.actor import Actor
 from notifier.runtime.backup import copy
 from notifier.runtime.configuration import load
 from notifier.runtime.configured import Configured, Present, Wardrobe, plan_of, synced
-from notifier.runtime.database import open_database, sqlite_path
+from notifier.runtime.database import new_database, open_database, sqlite_path
 from notifier.runtime.reload import Read, Reloaded, Reloader
 from notifier.runtime.slack import SlackApps
 from notifier.runtime.trial import TestOutcome, test_channel
@@ -179,7 +179,10 @@ async def running(
     nothing out before somebody releases it.
     """
     async with AsyncExitStack() as stack:
+        made = new_database(settings)
         database = await open_database(settings, clock=clock)
+        if made is not None:
+            get("notifier.store").info("database_created", file=str(made))
         stack.push_async_callback(database.aclose)
         await _hold(
             database, by="serve --hold" if hold else "delivery.hold" if settings.delivery.hold else None

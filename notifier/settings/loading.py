@@ -134,7 +134,7 @@ def _telling(
     fallback = None
     if "fallback" in entries:
         fallback = read_name(reader, entries["fallback"], "fallback", names)
-    else:
+    elif any(block.type != "console" for block in channels.values()):
         warnings.add(
             root.mark, "`fallback` is missing: nobody is told when a channel fails; name a second channel"
         )

@@ -37,13 +37,22 @@ def configure(*, as_json: bool, level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
     for name in ("alembic", "httpcore", "httpx", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def level_of(name: str | None) -> int:
+    """The level that NOTIFIER_LOG_LEVEL names; what is none is `info`."""
+    return logging.getLevelNamesMapping().get((name or "").strip().upper(), logging.INFO)
 
 
 def get(name: str) -> Logger:

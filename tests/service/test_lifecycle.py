@@ -143,9 +143,9 @@ def test_a_database_that_is_none_is_refused(tmp_path: Path, hook: WebhookReceive
     refused(elsewhere, "database")
 
 
-def test_logs_are_json_lines_with_ids_and_without_secrets(tmp_path: Path, hook: WebhookReceiver) -> None:
-    """What was told is logged with its event, incident and delivery; keys, secrets and what an event said are not."""
-    with Service(tmp_path, settings(hook)) as service:
+def test_logs_are_json_lines_without_secrets(tmp_path: Path, hook: WebhookReceiver) -> None:
+    """What was told is logged with its delivery and counts, at `debug` with ids; keys and what events said never."""
+    with Service(tmp_path, settings(hook), environ={"NOTIFIER_LOG_LEVEL": "debug"}) as service:
         event = {
             **EVENT,
             "id": "event-1",
@@ -158,7 +158,11 @@ def test_logs_are_json_lines_with_ids_and_without_secrets(tmp_path: Path, hook: 
     lines = [json.loads(line) for line in service.log.splitlines()]
     assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
     [told] = [line for line in lines if line["event"] == "delivered"]
-    assert (told["delivery"], told["incidents"], told["events"]) == (delivery["id"], [incident], ["event-1"])
+    assert (told["delivery"], told["incidents"], told["events"]) == (delivery["id"], 1, 1)
+    [ids] = [line for line in lines if line["event"] == "delivery_ids"]
+    assert (ids["level"], ids["incidents"], ids["events"]) == ("debug", [incident], ["event-1"])
+    [made] = [line for line in lines if line["event"] == "database_created"]
+    assert made["file"].startswith(str(tmp_path))
     assert {"serving", "stopped"} <= {line["event"] for line in lines}
     for secret in (service.key, SECRET, SECRET.removeprefix("whsec_"), "hunter2", "said in confidence"):
         assert secret is not None

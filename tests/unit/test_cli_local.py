@@ -32,6 +32,10 @@ class Recording:
     listens: tuple[str, int] = ("127.0.0.1", 8000)
     status: int = 0
     calls: list[tuple[object, ...]] = field(default_factory=list)
+    new: str | None = None
+
+    def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
+        return self.new
 
     def _called(self, *call: object) -> None:
         self.calls.append(call)

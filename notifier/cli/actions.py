@@ -20,8 +20,8 @@ _SKIPPED = {
     "taken": "somebody else has it",
 }
 _DONE = {
-    "acknowledge": "is yours",
-    "unacknowledge": "is nobody's again",
+    "acknowledge": "is acknowledged",
+    "unacknowledge": "is nobody's now",
     "snooze": "is snoozed",
     "unsnooze": "is told of again",
     "resolve": "is resolved",
@@ -155,7 +155,10 @@ def _body(arguments: Arguments, session: Session, **fields: str | None) -> dict[
 
 
 def _act(service: Service, id_: str, action: str, body: Mapping[str, Any]) -> Any:
-    return service.post(f"/v1/incidents/{segment(id_)}/{action}", body)
+    try:
+        return service.post(f"/v1/incidents/{segment(id_)}/{action}", body)
+    except Failure as failure:
+        raise Failure(failure.status, str(failure).replace("`take_over`", "--take-over")) from failure
 
 
 def _show(done: Sequence[Any], action: str, arguments: Arguments, session: Session, *, alone: bool) -> None:

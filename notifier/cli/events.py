@@ -129,7 +129,7 @@ def _send_parts(
                 "send the input again; events with ids count once.",
             ) from failure
         tally.add(results, start, session)
-        _progress(tally.sent, total, session)
+        _progress(len(tally.results), total, session)
     _finish(tally, total, arguments, session)
     return Exit.NO if tally.counts.get("rejected") else Exit.OK
 
@@ -148,27 +148,27 @@ def _patiently(service: Service, body: bytes, session: Session) -> httpx.Respons
 
 
 class Tally:
-    """What became of the events of several requests."""
+    """What became of the events of several requests, as one answer would say it."""
 
     def __init__(self) -> None:
-        self.sent = 0
+        self.results: list[Any] = []
         self.counts: dict[str, int] = {}
-        self.incidents: set[str] = set()
-        self.rejected: list[Mapping[str, Any]] = []
 
     def add(self, results: Sequence[Any], start: int, session: Session) -> None:
-        self.sent += len(results)
-        for place, result in enumerate(results):
+        for place, result in enumerate(results, start):
             status = "rejected" if _rejected(result) else str(result.get("status"))
             self.counts[status] = self.counts.get(status, 0) + 1
-            if status != "rejected":
-                self.incidents.add(str(result.get("incident_id")))
-                continue
-            error = result.get("error") if isinstance(result, Mapping) else result
-            self.rejected.append({"index": start + place, "error": error})
-            if len(self.rejected) <= REJECTED_SHOWN:
-                _erase(session)
-                session.say(f"rejected: event {start + place + 1:,}: {cell(error)}")
+            if status == "rejected" and isinstance(result, Mapping):
+                self.results.append({**result, "index": place})
+                if self.counts[status] <= REJECTED_SHOWN:
+                    _erase(session)
+                    session.say(f"rejected: event {place + 1:,}: {cell(result.get('error'))}")
+            else:
+                self.results.append(result)
+
+    @property
+    def incidents(self) -> int:
+        return len({one.get("incident_id") for one in self.results if not _rejected(one)})
 
 
 def _progress(sent: int, total: int, session: Session) -> None:
@@ -184,17 +184,18 @@ def _erase(session: Session) -> None:
 
 def _finish(tally: Tally, total: int, arguments: Arguments, session: Session) -> None:
     _erase(session)
-    if arguments.json:
-        summary = {"sent": tally.sent, **tally.counts, "incidents": len(tally.incidents)}
-        session.put(as_json({**summary, "errors": tally.rejected}))
-        return
     counts = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.counts.items()))
-    incidents = len(tally.incidents)
-    of = "" if tally.sent == total else f" of {total:,}"
-    session.put(
-        f"sent {tally.sent:,}{of} events: {counts or 'nothing'}; "
+    sent, incidents = len(tally.results), tally.incidents
+    of = "" if sent == total else f" of {total:,}"
+    summary = (
+        f"sent {sent:,}{of} events: {counts or 'nothing'}; "
         f"{incidents:,} incident{'' if incidents == 1 else 's'}"
     )
+    if arguments.json:
+        session.put(as_json({"results": tally.results}))
+        session.say(summary)
+    else:
+        session.put(summary)
 
 
 def _from_options(arguments: Arguments) -> dict[str, Any]:

@@ -153,10 +153,22 @@ def show_silence(arguments: Arguments, session: Session) -> Exit:
 
 def _show(silence: Mapping[str, Any], arguments: Arguments, session: Session) -> None:
     """One silence; of one that recurs, when it is on."""
-    show(silence, arguments, session)
-    window = silence.get("window")
+    recur, window = silence.get("recur"), silence.get("window")
+    shown = dict(silence)
+    if not arguments.json:
+        shown.pop("window", None)
+        shown["recur"] = _hours(recur) if isinstance(recur, Mapping) else recur
+    show(shown, arguments, session)
     if silence.get("recur") and silence.get("state") != "expired":
         session.say(_window_words(window, silence, session.screen()))
+
+
+def _hours(recur: Mapping[str, Any]) -> str:
+    """`saturday:sunday 22:00-06:00 Europe/Berlin`."""
+    times = [f"{one.get('start_time')}-{one.get('end_time')}" for one in recur.get("times") or ()]
+    dated = [recur.get(name) for name in ("days_of_month", "months", "years") if recur.get(name)]
+    parts = [recur.get("weekdays"), *dated, times, recur.get("location")]
+    return " ".join(cell(part) for part in parts if part)
 
 
 def _window_words(window: object, silence: Mapping[str, Any], screen: Screen) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import stat
+import subprocess
+import sys
 from http import HTTPStatus
 from pathlib import Path
 
@@ -75,6 +78,57 @@ def test_send_exits_1_when_any_event_was_rejected(api: Api, shell: Shell, status
     assert result.status == 1
     assert result.out == "accepted e1 incident i1\n"
     assert "index=1 error=path=service message=is missing" in result.err
+
+
+@pytest.mark.parametrize("form", ["array", "lines"])
+def test_send_splits_what_is_over_a_thousand(api: Api, shell: Shell, form: str) -> None:
+    """Each request has at most a thousand events, in their order; one line sums up, and --json is one answer."""
+    events = [{"service": "a", "message": f"é{number}"} for number in range(2_000)]
+    lines = "\n".join(json.dumps(event, ensure_ascii=False) for event in events)
+    body = json.dumps(events) if form == "array" else f"\ufeff{lines}\n\n"
+    api.answer("POST /v1/events", {"results": [ACCEPTED] * 1_000}, status=202)
+    result = shell("send", stdin=body.encode())
+    assert result == Result(0, "sent 2,000 events: 2,000 accepted; 1 incident\n", "")
+    sent = [line for asked in api.asked for line in asked.body.decode().strip("\ufeff").splitlines()]
+    assert [json.loads(line) for line in sent] == events
+    assert [len(asked.body.splitlines()) for asked in api.asked] == [1_000, 1_000]
+    assert {asked.headers["Content-Type"] for asked in api.asked} == {"application/x-ndjson"}
+    shown = json.loads(shell("send", "--json", stdin=body.encode()).out)
+    assert shown == {"results": [ACCEPTED] * 2_000}
+
+
+def test_send_names_what_was_rejected_by_its_place_in_the_input(api: Api, shell: Shell) -> None:
+    """Not in the request that it went with; the status says that not all were taken."""
+    rejected = {"status": "rejected", "index": 0, "error": "message: is missing"}
+    api.answer("POST /v1/events", {"results": [rejected, *[ACCEPTED] * 999]}, status=202)
+    result = shell("send", stdin=b"\n".join([b'{"service": "a"}'] * 2_000))
+    assert result.status == 1
+    assert result.out == "sent 2,000 events: 1,998 accepted, 2 rejected; 1 incident\n"
+    assert result.err == (
+        "rejected: event 1: message: is missing\nrejected: event 1,001: message: is missing\n"
+    )
+
+
+@pytest.mark.parametrize(("http", "status"), [(401, 4), (413, 1), (500, 3)])
+def test_send_that_fails_in_the_middle_says_how_far_it_came(
+    api: Api, shell: Shell, http: int, status: int
+) -> None:
+    """The rest is not sent, and the person knows from where on."""
+    api.refuse("POST /v1/events", http, HTTPStatus(http).phrase, "it cannot")
+    result = shell("send", stdin=b"\n".join([b'{"service": "a", "message": "m"}'] * 1_500))
+    assert result.status == status
+    assert result.out == "sent 0 of 1,500 events: nothing; 0 incidents\n"
+    assert "it cannot" in result.err
+    assert "Events from number 1 on" in result.err
+    assert len(api.asked) == 1
+
+
+def test_an_event_from_options_that_the_service_refuses_is_wrong_usage(api: Api, shell: Shell) -> None:
+    """What was typed makes no sense: 2, as where the command itself sees it. What a file holds is a no: 1."""
+    api.refuse("POST /v1/events", 422, "Unprocessable Entity", "message: is missing")
+    result = shell("send", "--service", "billing")
+    assert result == Result(2, "", "notifier: message: is missing.\n")
+    assert shell("send", stdin=b'{"service": "billing"}').status == 1
 
 
 def test_send_shows_a_problem_as_sentences(api: Api, shell: Shell) -> None:
@@ -310,6 +364,24 @@ def test_backup_leaves_nothing_behind_when_the_stream_breaks(api: Api, shell: Sh
     result = shell("backup", str(tmp_path / "copy.db"))
     assert result.status == 3
     assert list(tmp_path.iterdir()) == []
+
+
+def test_backup_to_standard_output_is_the_bytes(api: Api, tmp_path: Path) -> None:
+    """`notifier backup - > copy.db`: no file is named `-`; where no bytes can go it is refused."""
+    api.answers["POST /v1/backup"] = (200, {}, b"SQLite format 3\0" * 10_000)
+    done = subprocess.run(
+        [sys.executable, "-m", "notifier.cli", "backup", "-"],
+        env={**os.environ, "NOTIFIER_URL": api.url, "NOTIFIER_KEY": KEY},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"SQLite format 3\0" * 10_000
+    assert done.stderr == b"Wrote 160,000 bytes.\n"
+    assert list(tmp_path.iterdir()) == []
+    shell = Shell({"NOTIFIER_URL": api.url, "NOTIFIER_KEY": KEY})
+    assert shell("backup", "-").status == 2
+    assert shell("backup", "-", "--json").status == 2
 
 
 def test_backup_never_overwrites(shell: Shell, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import pytest
 
 from notifier.cli import parser, run
-from notifier.cli.session import Exit, Session
+from notifier.cli.session import Exit, Installed, Session
 from notifier.domain.errors import ConfigError, Problem, StoreError, StoreUnavailable
 
 PROBLEM = Problem(
@@ -277,3 +277,19 @@ def test_the_demo_takes_a_port_for_each_of_its_three() -> None:
         with pytest.raises(SystemExit) as ended:
             invoke(local, "demo", "--port", wrong)
         assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("arguments", [("db", "upgrade"), ("keys", "create", "--offline")])
+def test_a_new_database_is_said(arguments: tuple[str, ...]) -> None:
+    """A mistyped path makes one: a line says where, and nothing where there was one."""
+    _, _, err = invoke(Recording(new="/var/lib/typo.db"), *arguments)
+    assert "There was no database: a new one was made at /var/lib/typo.db.\n" in err
+    assert "There was no database" not in invoke(Recording(), *arguments)[2]
+
+
+def test_the_database_that_would_be_new(tmp_path: Path) -> None:
+    """Nothing stood in for: the file's whole path, until it is there."""
+    environ = {"NOTIFIER_DATABASE__URL": f"sqlite:///{tmp_path}/typo.db"}
+    assert Installed().new_database(None, environ) == str(tmp_path / "typo.db")
+    Installed().upgrade(None, environ)
+    assert Installed().new_database(None, environ) is None

@@ -1,0 +1,118 @@
+"""Moments as people type them, by their own clock."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from notifier.cli.moments import echo, joined, read
+from notifier.cli.session import Session
+from notifier.domain.time import parse_rfc3339, rfc3339
+from tests.unit.conftest import Api, Shell
+
+BERLIN = ZoneInfo("Europe/Berlin")
+# A Sunday, 18:30 in Berlin.
+NOW = parse_rfc3339("2026-11-22T17:30:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("19:00", "2026-11-22T18:00:00Z"),
+        ("18:00", "2026-11-23T17:00:00Z"),
+        ("6:15pm", "2026-11-23T17:15:00Z"),
+        ("12am", "2026-11-22T23:00:00Z"),
+        ("today 19:00:30", "2026-11-22T18:00:30Z"),
+        ("tomorrow 09:00", "2026-11-23T08:00:00Z"),
+        ("Tomorrow at 9am", "2026-11-23T08:00:00Z"),
+        ("monday 09:00", "2026-11-23T08:00:00Z"),
+        ("Sun 19:00", "2026-11-22T18:00:00Z"),
+        ("sunday 09:00", "2026-11-29T08:00:00Z"),
+        ("2027-06-01 09:00", "2027-06-01T07:00:00Z"),
+        ("2027-06-01T09:00", "2027-06-01T07:00:00Z"),
+        ("2027-06-01T09:00:00", "2027-06-01T07:00:00Z"),
+        ("2026-11-22T20:00:00+01:00", "2026-11-22T19:00:00Z"),
+    ],
+)
+def test_a_moment_is_by_the_reader_s_clock(text: str, instant: str) -> None:
+    """Without a day it is the next time that the clock shows this; a weekday is the next of its name."""
+    assert rfc3339(read(text, now=NOW, zone=BERLIN).at) == instant
+
+
+def test_clocks_that_jump() -> None:
+    """A time that is skipped is an hour later, and of one that comes twice the first is meant."""
+    assert rfc3339(read("2027-03-28 02:30", now=NOW, zone=BERLIN).at) == "2027-03-28T01:30:00Z"
+    assert rfc3339(read("2027-10-31 02:30", now=NOW, zone=BERLIN).at) == "2027-10-31T00:30:00Z"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "tomorrow",
+        "9",
+        "25:00",
+        "09:60",
+        "today 09:00",
+        "2026-11-21 09:00",
+        "13pm",
+        "someday 09:00",
+        "2026-13-01 09:00",
+    ],
+)
+def test_what_is_no_moment_to_come_is_refused(text: str) -> None:
+    """With a sentence, and without a guess."""
+    with pytest.raises(argparse.ArgumentTypeError):
+        read(text, now=NOW, zone=BERLIN)
+
+
+def test_what_is_meant_is_said_in_full() -> None:
+    """Weekday, date, time, zone, and how long it is until then; an instant that says its offset needs no echo."""
+    err = io.StringIO()
+    session = Session(environ={}, stdin=io.BytesIO(), stdout=io.StringIO(), stderr=err)
+    echo("Until", read("2099-06-01 09:00", now=NOW), session)
+    assert err.getvalue().startswith("Until Monday 1 June 2099, 09:00 ")
+    assert "(UTC" in err.getvalue()
+    assert ", in " in err.getvalue()
+    echo("Until", read("2099-06-01T09:00:00Z", now=NOW), session)
+    assert err.getvalue().count("Until") == 1
+
+
+def test_quotes_may_be_forgotten() -> None:
+    """`--until tomorrow 09:00` is one moment; what follows another word stays as it is."""
+    assert joined(["x", "--until", "tomorrow", "09:00", "7"]) == ["x", "--until", "tomorrow 09:00", "7"]
+    assert joined(["x", "--until", "mon", "9am"]) == ["x", "--until", "mon 9am"]
+    assert joined(["x", "--until", "18:00", "142"]) == ["x", "--until", "18:00", "142"]
+    assert joined(["x", "tomorrow", "09:00"]) == ["x", "tomorrow", "09:00"]
+
+
+def test_a_snooze_until_a_time_of_day(api: Api, shell: Shell) -> None:
+    """The service gets an instant, and the person the full sentence."""
+    api.answer("POST /v1/incidents/142/snooze", {"number": 142})
+    result = shell("incidents", "snooze", "142", "--until", "tomorrow", "09:00")
+    assert result.status == 0, result.err
+    assert api.asked[0].document["until"].endswith("Z")
+    assert result.err.startswith("Until ")
+    assert "09:00" in result.err
+
+
+@pytest.mark.parametrize(
+    ("every", "weekdays"),
+    [
+        ("sat 22:00-06:00", ["saturday"]),
+        ("mon-fri", ["monday:friday"]),
+        ("Sat,sun:tue", ["saturday", "sunday:tuesday"]),
+    ],
+)
+def test_weekdays_may_be_short(api: Api, shell: Shell, every: str, weekdays: list[str]) -> None:
+    """`sat` is Saturday."""
+    api.answer("POST /v1/silences", {"id": "s1"}, status=201)
+    shell("silences", "add", "a=b", "--comment", "c", "--every", every, "--start", "2099-01-01 09:00")
+    sent = json.loads(api.asked[0].body)
+    assert sent["recur"]["weekdays"] == weekdays
+    assert sent["starts_at"].startswith(("2098-12-31", "2099-01-01"))

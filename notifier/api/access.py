@@ -180,6 +180,7 @@ Reader = Annotated[Caller, Depends(scoped("read"))]
 Manager = Annotated[Caller, Depends(scoped("manage"))]
 Admin = Annotated[Caller, Depends(scoped("admin"))]
 Paged = Annotated[Wanted, Depends(wanted)]
+ActorName = Annotated[Name | None, Query(description="Who gives the command, beside the key.")]
 OfProject = Annotated[
     Name | None, Query(description="Another project's; needs an `admin` key. Default: the key's own.")
 ]

@@ -6,7 +6,7 @@ from typing import cast
 
 from fastapi import APIRouter, Request, Response
 
-from notifier.api.access import Admin, Name, Paged
+from notifier.api.access import ActorName, Admin, Name, Paged
 from notifier.api.answers import CreatedKey, KeyAnswer, KeyList
 from notifier.api.auth import Keyring
 from notifier.api.bodies import NewKey, NewKeyBody, documented
@@ -45,9 +45,14 @@ async def create_key(request: Request, caller: Admin, body: NewKeyBody, response
 
 
 @router.delete("/v1/keys/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
-async def revoke_key(request: Request, caller: Admin, id: str) -> Response:  # noqa: A002 - the contract's name
+async def revoke_key(
+    request: Request,
+    caller: Admin,
+    id: str,  # noqa: A002 - the contract's name
+    actor: ActorName = None,
+) -> Response:
     """Revoke a key for good, at once; the same again is 204 as well."""
-    await keys.revoke(caller.service.database, caller.actor(), id)
+    await keys.revoke(caller.service.database, caller.actor(actor), id)
     _forget(request)
     return Response(status_code=204)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from notifier.api.access import Manager, OfProject, Paged, Reader
+from notifier.api.access import ActorName, Manager, OfProject, Paged, Reader
 from notifier.api.answers import DoubtAnswer, IncidentAnswer, NextCursor, moment
 from notifier.api.bodies import Acting, Document, body_of, documented
 from notifier.api.incidents import as_response
@@ -215,10 +215,10 @@ async def change_silence(caller: Manager, id: str, body: SilenceChangeBody) -> S
 
 
 @router.delete("/v1/silences/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
-async def end_silence(caller: Manager, id: str) -> Response:  # noqa: A002
+async def end_silence(caller: Manager, id: str, actor: ActorName = None) -> Response:  # noqa: A002
     """End it now; the same again is 204 as well. It stays listed, as expired."""
-    actor = caller.actor()
-    await caller.service.database.write(lambda tx: silences.end(tx, actor, id))
+    who = caller.actor(actor)
+    await caller.service.database.write(lambda tx: silences.end(tx, who, id))
     return Response(status_code=204)
 
 

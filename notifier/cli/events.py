@@ -128,7 +128,10 @@ def _send_parts(
                 f"{failure}\nEvents from number {start + 1:,} on were not sent, or nobody knows: "
                 "send the input again; events with ids count once.",
             ) from failure
-        tally.add(results, start, session)
+        for rejected in tally.count(results, start):
+            if tally.counts["rejected"] <= REJECTED_SHOWN:
+                _erase(session)
+                session.say(f"rejected: event {rejected['index'] + 1:,}: {cell(rejected.get('error'))}")
         _progress(len(tally.results), total, session)
     _finish(tally, total, arguments, session)
     return Exit.NO if tally.counts.get("rejected") else Exit.OK
@@ -154,17 +157,16 @@ class Tally:
         self.results: list[Any] = []
         self.counts: dict[str, int] = {}
 
-    def add(self, results: Sequence[Any], start: int, session: Session) -> None:
+    def count(self, results: Sequence[Any], start: int) -> Iterator[Mapping[str, Any]]:
+        """Take these in; those that were rejected come back, each with its place in the input."""
         for place, result in enumerate(results, start):
-            status = "rejected" if _rejected(result) else str(result.get("status"))
+            rejected = _rejected(result)
+            status = "rejected" if rejected else str(result.get("status"))
             self.counts[status] = self.counts.get(status, 0) + 1
-            if status == "rejected" and isinstance(result, Mapping):
-                self.results.append({**result, "index": place})
-                if self.counts[status] <= REJECTED_SHOWN:
-                    _erase(session)
-                    session.say(f"rejected: event {place + 1:,}: {cell(result.get('error'))}")
-            else:
-                self.results.append(result)
+            placed = {**result, "index": place} if rejected and isinstance(result, Mapping) else result
+            self.results.append(placed)
+            if placed is not result:
+                yield placed
 
     @property
     def incidents(self) -> int:
@@ -184,18 +186,22 @@ def _erase(session: Session) -> None:
 
 def _finish(tally: Tally, total: int, arguments: Arguments, session: Session) -> None:
     _erase(session)
-    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.counts.items()))
-    sent, incidents = len(tally.results), tally.incidents
-    of = "" if sent == total else f" of {total:,}"
-    summary = (
-        f"sent {sent:,}{of} events: {counts or 'nothing'}; "
-        f"{incidents:,} incident{'' if incidents == 1 else 's'}"
-    )
+    summary = _summary(tally, total)
     if arguments.json:
         session.put(as_json({"results": tally.results}))
         session.say(summary)
     else:
         session.put(summary)
+
+
+def _summary(tally: Tally, total: int) -> str:
+    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.counts.items()))
+    sent, incidents = len(tally.results), tally.incidents
+    of = "" if sent == total else f" of {total:,}"
+    return (
+        f"sent {sent:,}{of} events: {counts or 'nothing'}; "
+        f"{incidents:,} incident{'' if incidents == 1 else 's'}"
+    )
 
 
 def _from_options(arguments: Arguments) -> dict[str, Any]:
@@ -233,6 +239,10 @@ def _tell(answer: httpx.Response, arguments: Arguments, session: Session) -> Exi
         session.put(as_json(decoded(answer)))
     else:
         _tell_each(results, session)
+        if len(results) > 1:
+            tally = Tally()
+            list(tally.count(results, 0))
+            session.say(_summary(tally, len(results)))
     return Exit.NO if any(_rejected(one) for one in results) else Exit.OK
 
 

@@ -51,6 +51,7 @@ def add(commands: Subparsers) -> None:
     add_actor(parser)
     parser = command(keys, "revoke", revoke, "revoke a key, at once")
     parser.add_argument("id", metavar="ID")
+    add_actor(parser)
 
 
 def list_keys(arguments: Arguments, session: Session) -> Exit:
@@ -77,7 +78,7 @@ def create(arguments: Arguments, session: Session) -> Exit:
 
 def revoke(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
-        service.delete(f"/v1/keys/{segment(arguments.id)}")
+        service.delete(f"/v1/keys/{segment(arguments.id)}", acted(arguments, session))
     if arguments.json:
         session.put(as_json({"id": arguments.id, "revoked": True}))
     session.say("Revoked.")

@@ -95,8 +95,8 @@ class Service:
     def post(self, path: str, document: object = None) -> Any:
         return self.request("POST", path, json={} if document is None else document)
 
-    def delete(self, path: str) -> Any:
-        return self.request("DELETE", path)
+    def delete(self, path: str, query: Mapping[str, str]) -> Any:
+        return self.request("DELETE", path, params=dict(query))
 
     def request(self, method: str, path: str, **parts: Any) -> Any:
         """One request. Answers the decoded JSON object, an empty one where there is no body."""

@@ -76,6 +76,7 @@ def add(commands: Subparsers) -> None:
     add_actor(parser)
     parser = command(silences, "end", end, "end a silence now; what is open and was held is told")
     parser.add_argument("id", metavar="ID")
+    add_actor(parser)
 
 
 def _add_creation(silences: Subparsers) -> None:
@@ -273,7 +274,7 @@ def _end(silence: Mapping[str, Any]) -> float:
 
 def end(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
-        service.delete(f"{PATH}/{segment(arguments.id)}")
+        service.delete(f"{PATH}/{segment(arguments.id)}", acted(arguments, session))
     if arguments.json:
         session.put(as_json({"id": arguments.id, "ended": True}))
     session.say("Ended. What is open and was held by it alone is told now.")

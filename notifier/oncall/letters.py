@@ -11,7 +11,7 @@ from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
 from notifier.oncall.deliveries import TARGET_GONE
 from notifier.oncall.errors import Refused
-from notifier.oncall.names import exact_ids
+from notifier.oncall.names import ambiguous, found
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import board, outbox, task_runs
 from notifier.store.alerting import Plan
@@ -175,9 +175,10 @@ def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
 async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> Decided:
     if chosen.channel is None and chosen.task is None:
         named = tuple(dict.fromkeys(chosen.ids))
-        wanted = list(await database.read(lambda tx: _whole(tx, named, decision.actor.reach)))
+        wanted, doubtful = await database.read(lambda tx: _meant(tx, named, decision.actor.reach))
         batches = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
-        return _sum([await database.write(decision.about(batch)) for batch in batches])
+        done = [await database.write(decision.about(batch)) for batch in batches]
+        return _sum([*done, Decided(skipped=doubtful)])
     now, last, parts = database.now(), None, []
     # What dies again meanwhile is later than `now` or before `last`: the loop ends.
     while batch := await database.read(_waiting(decision.actor.project, chosen, now, last)):
@@ -186,10 +187,18 @@ async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> De
     return _sum(parts)
 
 
-def _whole(tx: Tx, names: Sequence[str], reach: str | None) -> tuple[str, ...]:
-    """The ids that are meant, each once; what means none, or several, stays as it is."""
-    ids = exact_ids(tx, "task run", names, reach) | exact_ids(tx, "delivery", names, reach)
-    return tuple(dict.fromkeys(ids.get(name, name) for name in names))
+def _meant(tx: Tx, names: Sequence[str], reach: str | None) -> tuple[Sequence[str], tuple[Skipped, ...]]:
+    """The ids that are meant, each once, and what may mean several. What means none stays as it is."""
+    deliveries, runs = (found(tx, kind, names, reach) for kind in ("delivery", "task run"))
+    wanted: dict[str, None] = {}
+    doubtful = []
+    for name in names:
+        ids = {*deliveries.get(name, ()), *runs.get(name, ())}
+        if name in ids or len(ids) < 2:
+            wanted[name if name in ids or not ids else ids.pop()] = None
+        else:
+            doubtful.append(Skipped(id=name, state=None, why=ambiguous("dead letter", len(ids))))
+    return list(wanted), tuple(doubtful)
 
 
 def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Callable[[Tx], tuple[str, ...]]:

@@ -23,7 +23,7 @@ def exact_id(tx: Tx, kind: Named, name: str, reach: str | None) -> str:
     """
     ids = found(tx, kind, [name], reach).get(name, ())
     if len(ids) > 1:
-        raise Unreadable("id", _ambiguous(kind, len(ids)))
+        raise Unreadable("id", ambiguous(kind, len(ids)))
     if not ids:
         raise Unknown(kind)
     return ids[0]
@@ -56,7 +56,8 @@ def number_of(name: str) -> int | None:
     return number if number <= LARGEST_NUMBER else None
 
 
-def _ambiguous(kind: Named, count: int) -> str:
+def ambiguous(kind: str, count: int) -> str:
+    """Why an end means none of these."""
     many = f"{count:,}" if count < board.ENDING_AT_MOST else f"at least {count:,}"
     plural = f"{kind[:-1]}ies" if kind == "delivery" else f"{kind}s"
     return f"{many} {plural} have an id that ends like this: give more of it"

@@ -96,6 +96,11 @@ async def test_an_end_that_several_have_is_refused_with_their_number(desk: Desk)
     assert answer.status_code == 422
     assert answer.json()["detail"] == "id: 2 task runs have an id that ends like this: give more of it"
     assert (await desk.get("/v1/task-runs/000001")).json()["id"] == "000001"
+    many = await desk.post("/v1/dead-letters/discard", {"ids": ["-000001", "000001"]})
+    assert [one["reason"] for one in many.json()["skipped"]] == [
+        "only a failed or lost run is decided about, and this one is completed",
+        "2 dead letters have an id that ends like this: give more of it",
+    ]
 
 
 @pytest.mark.parametrize("name", ["%25%25%25%25%25%25", "______", "99999999999999999999999", "é" * 9])

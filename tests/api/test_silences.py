@@ -361,3 +361,12 @@ async def test_a_preview_warns_of_a_label_that_nobody_has_sent(desk: Desk) -> No
     await desk.world.post(labels={"region": "us"})
     assert await warned('region="eu"', 'region="us"') == []
     assert await warned('region="eu"', key="stranger") == [("matchers[0]", False)]
+
+
+async def test_who_ends_a_silence_is_kept(desk: Desk) -> None:
+    """By the query, as a DELETE has no body; else it is the key."""
+    for query, actor in (("?actor=ann", "ann"), ("", "manager")):
+        made = await _create(desk)
+        assert (await desk.delete(f"/v1/silences/{made['id']}{query}", "manager")).status_code == 204
+        entries = await desk.world.database.read(lambda tx, id_=made["id"]: audit.entries(tx, id_))  # type: ignore[misc]
+        assert (entries[-1].action, entries[-1].actor) == ("end_silence", actor)

@@ -77,6 +77,7 @@ def test_send_exits_1_when_any_event_was_rejected(api: Api, shell: Shell, status
     result = shell("send", stdin=b"[{}, {}]")
     assert result.status == 1
     assert result.out == "accepted e1 incident i1\n"
+    assert result.err.endswith("sent 2 events: 1 accepted, 1 rejected; 1 incident\n")
     assert "index=1 error=path=service message=is missing" in result.err
 
 

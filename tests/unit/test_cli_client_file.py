@@ -137,3 +137,17 @@ def test_every_act_says_who_acts(api: Api, shell: Shell, command: tuple[str, ...
     api.answer(call, {"key": KEY, "id": "1"})
     shell(*command)
     assert api.asked[0].document["actor"] == "ada"
+
+
+@pytest.mark.parametrize(
+    ("command", "call"),
+    [(("keys", "revoke", "1"), "DELETE /v1/keys/1"), (("silences", "end", "1"), "DELETE /v1/silences/1")],
+)
+def test_an_act_without_a_body_says_who_acts(
+    api: Api, shell: Shell, command: tuple[str, ...], call: str
+) -> None:
+    """In the query."""
+    shell.environ["NOTIFIER_ACTOR"] = "ada"
+    api.answer(call, status=204)
+    assert shell(*command).status == 0
+    assert api.asked[0].query == {"actor": "ada"}

@@ -29,9 +29,9 @@ class ClientFile:
 def client_file(environ: Mapping[str, str]) -> ClientFile:
     """What is set there; nothing where there is no such file."""
     path = _path(environ)
+    if path is None or not _is_there(path):
+        return ClientFile()
     try:
-        if path is None or not path.is_file():
-            return ClientFile()
         text = path.read_bytes()[:LARGEST].decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
@@ -54,6 +54,14 @@ def warn_if_shared(session: Session, name: str) -> None:
         return
     if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
         session.say(f"notifier: warning: others may read the key in {name}: chmod 600 it.")
+
+
+def _is_there(path: Path) -> bool:
+    """A home that this user may not look into has none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _path(environ: Mapping[str, str]) -> Path | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from notifier.cli.options import Arguments, Subparsers, command, query
+from notifier.cli.screen import Screen
 from notifier.cli.service import STRANGER, connect
 from notifier.cli.session import Exit, Failure, Session
 from notifier.cli.words import as_json, cell, table
@@ -40,7 +41,7 @@ def add(commands: Subparsers) -> None:
 def show_stats(arguments: Arguments, session: Session) -> Exit:
     with connect(session, arguments.config) as service:
         stats = service.get("/v1/stats", query(arguments, ("since", "step")))
-    parts = list(_parts(stats, blocks(session.stdout.encoding)))
+    parts = list(_parts(stats, blocks(session.stdout.encoding), session.screen()))
     session.put(as_json(stats) if arguments.json else "\n\n".join(parts))
     return Exit.OK
 
@@ -88,16 +89,18 @@ def duration(millis: object) -> str:
     return f"{number / SECOND:.1f} s" if number < MINUTE - 50 else words(round(number / SECOND) * SECOND)
 
 
-def _parts(stats: Any, bars: str) -> Iterator[str]:
+def _parts(stats: Any, bars: str, screen: Screen) -> Iterator[str]:
     tasks, errors, deliveries, series = (
         _rows(stats, name) for name in ("tasks", "errors", "deliveries", "series")
     )
     step = cell(series[0].get("step")) if series else "hour"
-    yield f"since {cell(stats.get('since'))}, by the {step}\n" + "\n".join(_lines(series, step, bars))
+    yield f"since {_moment(stats.get('since'), screen, screen.when)}, by the {step}\n" + "\n".join(
+        _lines(series, step, bars)
+    )
     if tasks:
         yield table(list(map(_task, tasks)))
     if errors:
-        yield table(list(map(_error, errors)))
+        yield table([_error(row, screen) for row in errors])
     if deliveries:
         yield table(list(map(_delivery, deliveries)))
 
@@ -126,14 +129,19 @@ def _task(row: Row) -> Row:
     }
 
 
-def _error(row: Row) -> Row:
+def _error(row: Row, screen: Screen) -> Row:
     return {
         "error": "(no exception)" if row.get("type") is None else row["type"],
         "count": _grouped(row, "count"),
         "share": percentage(row.get("share")),
-        "first_seen": row.get("first_seen"),
-        "last_seen": row.get("last_seen"),
+        "first_seen": _moment(row.get("first_seen"), screen, screen.ago),
+        "last_seen": _moment(row.get("last_seen"), screen, screen.ago),
     }
+
+
+def _moment(at: object, screen: Screen, near: Callable[[object], str]) -> str:
+    """On a terminal as a distance; through a pipe as it is."""
+    return cell(at) if screen.width is None else near(at)
 
 
 def _delivery(row: Row) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from notifier.cli.options import Arguments, Run, Subparsers, command, family, pa
 from notifier.cli.screen import RED, YELLOW, Column, Screen
 from notifier.cli.service import connect
 from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import UNCUT, as_json, cell, details, short_ids, table
+from notifier.cli.words import UNCUT, as_json, cell, details, field_cell, is_rows, short_ids, table, visible
 from notifier.domain.delivery import DeliveryState
 
 Row = Mapping[str, Any]
@@ -214,7 +214,28 @@ def show(document: Any, arguments: Arguments, session: Session) -> None:
     if arguments.json:
         session.put(as_json(document))
     elif isinstance(document, Mapping):
-        session.put(details(document, session.screen().when))
+        screen = session.screen()
+        if screen.width is None:
+            session.put(details(document, screen.when))
+        else:
+            session.put("\n".join(_fitted(document, screen)))
+
+
+def _fitted(document: Row, screen: Screen) -> Iterator[str]:
+    """One thing on a terminal: its fields, wrapped, then each list of things that it holds as a table that fits."""
+    plain = {name: value for name, value in document.items() if not is_rows(value)}
+    width = max((len(name) for name in plain), default=0)
+    for name, value in plain.items():
+        line = f"{visible(name).replace('_', ' ').ljust(width)}  {field_cell(name, value, screen.when)}"
+        yield from screen.wrap(line, " " * (width + 2))
+    for name, rows in document.items():
+        if is_rows(rows):
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            columns = [Column(name=one.replace("_", " "), least=len(one)) for one in names]
+            yield from ("", f"{visible(name).replace('_', ' ')}:")
+            yield from screen.table(
+                columns, [[field_cell(one, row.get(one), screen.ago) for one in names] for row in rows]
+            )
 
 
 def show_page(page: Any, view: View, arguments: Arguments, session: Session) -> None:

@@ -59,34 +59,34 @@ def table(
     """Rows under a head, aligned; without `columns`, those that any row has, in order of appearance."""
     names = columns or list(dict.fromkeys(name for row in rows for name in row))
     head = [visible(name).replace("_", " ").upper() for name in names]
-    body = [[_short(_cell(name, row.get(name), moment), widest) for name in names] for row in rows]
+    body = [[_short(field_cell(name, row.get(name), moment), widest) for name in names] for row in rows]
     return "\n".join(_aligned([head, *body]))
 
 
 def details(document: Mapping[str, Any], moment: Moment = None) -> str:
     """One thing: a line for each field, then a table for each list of things that it holds."""
-    plain = {name: value for name, value in document.items() if not _is_rows(value)}
+    plain = {name: value for name, value in document.items() if not is_rows(value)}
     parts = [
         "\n".join(
             _aligned(
                 [
-                    [visible(name).replace("_", " "), _cell(name, value, moment)]
+                    [visible(name).replace("_", " "), field_cell(name, value, moment)]
                     for name, value in plain.items()
                 ]
             )
         )
     ]
     for name, value in document.items():
-        if _is_rows(value):
+        if is_rows(value):
             parts.append(f"{visible(name).replace('_', ' ')}:\n{table(value, moment=moment)}")
     return "\n\n".join(part for part in parts if part)
 
 
-def _is_rows(value: object) -> bool:
+def is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
-def _cell(name: str, value: object, moment: Moment) -> str:
+def field_cell(name: str, value: object, moment: Moment) -> str:
     """With `moment`, fields that are named as moments are shown by it."""
     if moment is not None and isinstance(value, str) and (name == "at" or name.endswith(("_at", "_until"))):
         return moment(value)

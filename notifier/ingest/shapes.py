@@ -150,8 +150,12 @@ _SHAPES: Final = (
         r"mongo[a-z]* [^\n]*-p",
         r"""(?i)(\bmongo(?:sh|dump|restore|export|import)? (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
     ),
-    # SQL: `WITH PASSWORD 'x'`.
+    # SQL: `WITH PASSWORD 'x'`, `SET PASSWORD FOR u = PASSWORD('x')`.
     (r"identified by", r"""(?i)(\b(?:identified by|password) ["'])[^"'\n]{1,200}(?=["'])"""),
+    (
+        r"set password",
+        r"""(?i)(\bset password(?: for [^=\n]{1,100})? ?= ?(?:password ?\()?["'])[^"'\n]{1,200}(?=["'])""",
+    ),
     (r"redis-cli", r"""(?i)(\bredis-cli (?:[^\n|;&]{0,300}? )?-a ?)["']?[^\s"']+"""),
 )
 _HEADER = (

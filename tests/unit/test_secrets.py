@@ -45,6 +45,8 @@ SECRETS = {
     "element escaped": ("&lt;password&gt;hunter2&lt;/password&gt;", "hunter2"),
     "sql": ("ALTER ROLE shop WITH PASSWORD 'hunter2'", "hunter2"),
     "sql of mysql": ("CREATE USER shop IDENTIFIED BY 'hunter2'", "hunter2"),
+    "sql of an account": ("SET PASSWORD FOR 'shop'@'%' = 'hunter2'", "hunter2"),
+    "sql of one's own account": ("SET PASSWORD = PASSWORD('hunter2')", "hunter2"),
     "block of yaml": ("secret: |\n  hunter2\nport: 1", "hunter2"),
     "key without digits": ("private_key: abcdef", "abcdef"),
     "mongo": ("mongosh -u ann -p hunter2", "hunter2"),

@@ -96,7 +96,7 @@ class GuardedClient:
         self._deadline = deadline
         self._tls = tls
         # A session per set of exempt networks: a connection that one channel may use is not lent to another.
-        self._sessions: dict[frozenset[Network], aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[str, frozenset[Network]], aiohttp.ClientSession] = {}
 
     async def post(
         self,
@@ -114,7 +114,7 @@ class GuardedClient:
         exchange, exempt = _Exchange(body=body), frozenset(allow_addresses)
         try:
             async with asyncio.timeout(self._deadline / SECOND):
-                await self._exchange(self._session(exempt), url, headers, exchange)
+                await self._exchange(self._session(url.scheme, exempt), url, headers, exchange)
         except aiohttp.InvalidURL:
             raise SendError(Outcome.BLOCKED, ODD_HOST) from None
         except TimeoutError:
@@ -168,15 +168,16 @@ class GuardedClient:
             whole=False,
         )
 
-    def _session(self, exempt: frozenset[Network]) -> aiohttp.ClientSession:
-        if exempt not in self._sessions:
+    def _session(self, scheme: str, exempt: frozenset[Network]) -> aiohttp.ClientSession:
+        key = (scheme, exempt)
+        if key not in self._sessions:
             guard = _Guard(exempt, allow_private=self._allow_private)
-            self._sessions[exempt] = aiohttp.ClientSession(
+            self._sessions[key] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     resolver=guard,
                     socket_factory=guard.socket,
                     use_dns_cache=False,
-                    ssl=self._trust(),
+                    ssl=self._trust() if scheme == "https" else True,
                     limit=CONNECTIONS,
                     keepalive_timeout=KEEP_ALIVE_SECONDS,
                 ),
@@ -188,10 +189,10 @@ class GuardedClient:
                 max_field_size=RESPONSE_CAP,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
-        return self._sessions[exempt]
+        return self._sessions[key]
 
     def _trust(self) -> ssl.SSLContext:
-        """The system's authorities and certifi's; loaded at the first request, as it takes 20 ms."""
+        """The system's authorities and certifi's; loaded at the first https request, as it takes 20 ms."""
         if self._tls is None:
             self._tls = ssl.create_default_context()
             self._tls.load_verify_locations(certifi.where())

@@ -197,7 +197,7 @@ WINDOW = f"{NAMED}.time_intervals[0]"
             f"{WINDOW}.weekdays: the list is empty: write one such as ['monday:friday']",
         ),
         ("{weekdays: ^monday}", f"{WINDOW}.weekdays: expected a list, such as ['monday:friday']"),
-        ("{weekdays: [^mon]}", f"{WINDOW}.weekdays[0]: expected a weekday such as monday, or a range"),
+        ("{weekdays: [^mondey]}", f"{WINDOW}.weekdays[0]: expected a weekday such as monday, or a range"),
         ("{weekdays: [^1]}", f"{WINDOW}.weekdays[0]: expected a weekday such as monday, or a range"),
         ("{weekdays: [^'monday:']}", f"{WINDOW}.weekdays[0]: expected a weekday such as monday"),
         ("{times: ^[]}", f"{WINDOW}.times: the list is empty: write one such as"),
@@ -334,7 +334,7 @@ def test_what_routes_name_must_be_there(wrong: Wrong, key: str, written: str, pr
 def test_everything_that_is_wrong_is_shown_at_once(wrong: Wrong) -> None:
     """Of all sections, in the order of the file."""
     found = wrong(
-        START + "time_intervals:\n  - {name: n, time_intervals: [{location: Atlantis, weekdays: [mon]}]}\n"
+        START + "time_intervals:\n  - {name: n, time_intervals: [{location: Atlantis, weekdays: [mondey]}]}\n"
         "inhibit:\n  - {source: [], target: [x]}\n"
         "route: {channels: [a, b], mute_time_intervals: [m], escalate: [{after: 0, channels: [d]}]}\n"
     )

@@ -37,6 +37,7 @@ _UNITS = (DAY, HOUR, MINUTE, SECOND)
 _DAY = r"today|tomorrow|[a-z]{3,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::(?P<second>[0-9]{2}))?\s?(?P<half>am|pm)?"
 _WRITTEN = re.compile(rf"(?:(?P<day>{_DAY})(?:\s+at\s+|[\st]+))?{_CLOCK}")
+_NAMED = {"noon": "12:00", "midnight": "00:00"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +65,14 @@ def add_until(parser: Parser, *, required: bool) -> None:
     )
 
 
-def until_of(arguments: Arguments, session: Session) -> str | None:
-    """When it ends, as the API takes it; None where neither was given. What it means is said in full."""
+def until_of(arguments: Arguments, session: Session, start: Moment | None = None) -> str | None:
+    """When it ends, as the API takes it; None where neither was given. What it means is said in full.
+
+    A span counts from the start, which is now where none is given.
+    """
     if arguments.span is not None:
-        end = Moment(at=int(time.time()) * SECOND + arguments.span)
+        begins = int(time.time()) * SECOND if start is None else start.at
+        end = Moment(at=begins + arguments.span)
     elif arguments.until is not None:
         end = arguments.until
     else:
@@ -94,7 +99,7 @@ def joined(arguments: Sequence[str]) -> list[str]:
     """The arguments, with `--until tomorrow 09:00` in one even where the shell's quotes were forgotten."""
     whole: list[str] = []
     for argument in arguments:
-        if len(whole) >= 2 and whole[-2] in MOMENTS and _is_day(whole[-1]) and re.match(_CLOCK, argument):
+        if len(whole) >= 2 and whole[-2] in MOMENTS and _is_day(whole[-1]) and _is_clock(argument):
             whole[-1] = f"{whole[-1]} {argument}"
         else:
             whole.append(argument)
@@ -118,7 +123,10 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> Moment:
         at = None
     if at is not None and has_offset(stripped):
         return Moment(at=at, exact=stripped)
-    found = _WRITTEN.fullmatch(stripped.lower())
+    if _SPAN.fullmatch(stripped) and stripped:
+        raise argparse.ArgumentTypeError(f"{SHAPE}; how long from now is --for")
+    plain = re.sub(r"\b(noon|midnight)$", lambda named: _NAMED[named[0]], stripped.lower())
+    found = _WRITTEN.fullmatch(plain)
     if found is None or (found["minute"] is None and found["half"] is None):
         raise argparse.ArgumentTypeError(SHAPE)
     clock = _clock(found)
@@ -144,6 +152,10 @@ def _is_day(text: str) -> bool:
     return (
         text.lower() in {"today", "tomorrow"} or weekday(text) is not None or bool(re.fullmatch(_DAY, text))
     )
+
+
+def _is_clock(text: str) -> bool:
+    return text.lower() in {"at", *_NAMED} or re.match(_CLOCK, text) is not None
 
 
 def _clock(found: re.Match[str]) -> tuple[int, int, int]:

@@ -211,7 +211,7 @@ def _body(arguments: Arguments, session: Session) -> dict[str, Any]:
     given = {
         "matchers": arguments.matchers,
         "starts_at": None if arguments.start is None else str(arguments.start),
-        "ends_at": until_of(arguments, session),
+        "ends_at": until_of(arguments, session, arguments.start),
         "comment": arguments.comment,
         "author": arguments.author,
         "actor": actor_of(session, arguments.actor),

@@ -116,6 +116,23 @@ class TestIncidents:
         assert await titles(world) == ["on", "over"]
 
     @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+    async def test_a_handful_that_is_open_is_read_by_its_index(self, world: World) -> None:
+        """Among a million that are resolved, nothing else is read, whatever the order."""
+
+        def plan(tx: Tx, search: IncidentSearch) -> str:
+            query = incidents_board._narrowed(tx.dialect, search, (), few=True).limit(10)
+            text = query.compile(dialect=tx.conn.dialect, compile_kwargs={"literal_binds": True})
+            rows = tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+            return " ".join(row.detail for row in rows)
+
+        for search in (
+            IncidentSearch(project="shop", unresolved=True),
+            IncidentSearch(project="shop", state=State.OPEN, sort="severity"),
+        ):
+            found = await world.database.read(lambda tx, search=search: plan(tx, search))  # type: ignore[misc]
+            assert "ix_incidents_quiet" in found
+
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
     async def test_a_page_is_read_without_sorting_the_table(self, world: World) -> None:
         """SQLite walks the primary key backwards and stops, whatever the filters."""
         searches = (

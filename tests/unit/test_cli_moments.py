@@ -26,6 +26,8 @@ NOW = parse_rfc3339("2026-11-22T17:30:00Z")
         ("18:00", "2026-11-23T17:00:00Z"),
         ("6:15pm", "2026-11-23T17:15:00Z"),
         ("12am", "2026-11-22T23:00:00Z"),
+        ("noon", "2026-11-23T11:00:00Z"),
+        ("monday midnight", "2026-11-22T23:00:00Z"),
         ("today 19:00:30", "2026-11-22T18:00:30Z"),
         ("tomorrow 09:00", "2026-11-23T08:00:00Z"),
         ("Tomorrow at 9am", "2026-11-23T08:00:00Z"),
@@ -69,6 +71,19 @@ def test_what_is_no_moment_to_come_is_refused(text: str) -> None:
     """With a sentence, and without a guess."""
     with pytest.raises(argparse.ArgumentTypeError):
         read(text, now=NOW, zone=BERLIN)
+
+
+def test_a_span_is_not_a_moment() -> None:
+    """The sentence names the option that takes one."""
+    with pytest.raises(argparse.ArgumentTypeError, match="--for"):
+        read("2h", now=NOW)
+
+
+def test_a_span_counts_from_the_start(api: Api, shell: Shell) -> None:
+    """A silence that begins tomorrow for two hours ends tomorrow."""
+    api.answer("POST /v1/silences", {"id": "s1"}, status=201)
+    shell("silences", "add", "a=b", "--comment", "c", "--start", "2099-01-01T09:00:00Z", "--for", "2h")
+    assert api.asked[0].document["ends_at"] == "2099-01-01T11:00:00Z"
 
 
 def test_what_is_meant_is_said_in_full() -> None:

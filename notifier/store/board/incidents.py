@@ -22,6 +22,9 @@ SCANNED_AT_ONCE = 1_000
 SCANNED_AT_MOST = 20_000
 """How many rows one page reads where only the program can judge them (regular expressions); the next page goes on."""
 
+FEW_AT_MOST = 5_000
+"""Up to so many incidents that are not resolved are sorted for each page."""
+
 # SQLite's JSON paths have no escape for a quote inside a name.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
 
@@ -138,8 +141,9 @@ def _numbers(tx: Tx, search: IncidentSearch, after: Key | None, limit: int) -> t
     exact = [matcher for matcher in search.matchers if _in_sql(matcher)]
     judged = [matcher for matcher in search.matchers if not _in_sql(matcher)]
     foreign = [word.casefold() for word in search.words if not word.isascii()]
-    order = _order(search)
-    query = _narrowed(tx.dialect, search, exact)
+    few = _few(tx, search)
+    order = _order(search, few=few)
+    query = _narrowed(tx.dialect, search, exact, few=few)
     at_once = SCANNED_AT_ONCE if judged or foreign else limit + 1
     found: list[Key] = []
     for _ in range(max(1, SCANNED_AT_MOST // at_once)):
@@ -160,13 +164,24 @@ def _last(keys: Sequence[Key]) -> list[int]:
     return [int(key[-1]) for key in keys]
 
 
-def _order(search: IncidentSearch) -> tuple[sa.ColumnElement[int], ...]:
-    return (*_FIRST[search.sort], incidents.c.number)
+def _order(search: IncidentSearch, *, few: bool = False) -> tuple[sa.ColumnElement[int], ...]:
+    """With `few`, by a sum, for which no engine walks the primary key."""
+    return (*_FIRST[search.sort], incidents.c.number + 0 if few else incidents.c.number)
 
 
-def _narrowed(dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher]) -> sa.Select:  # type: ignore[type-arg]
+def _few(tx: Tx, search: IncidentSearch) -> bool:
+    """Whether it is about what is not resolved, and that is a handful, perhaps among a million: an index has it."""
+    if not (search.unresolved or search.state in {State.OPEN, State.ACKNOWLEDGED}):
+        return False
+    unresolved = sa.select(sa.literal(1)).where(incidents.c.closed == OPEN, incidents.c.quiet_since >= 0)
+    return len(tx.run(unresolved.limit(FEW_AT_MOST + 1)).all()) <= FEW_AT_MOST
+
+
+def _narrowed(
+    dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher], *, few: bool = False
+) -> sa.Select:  # type: ignore[type-arg]
     """What the engine can judge by itself."""
-    order = _order(search)
+    order = _order(search, few=few)
     query = (
         sa.select(*order, incidents.c.title, incidents.c.labels)
         .where(unindexed(incidents.c.project) == search.project)
@@ -174,8 +189,10 @@ def _narrowed(dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher]
     )
     if search.state is not None:
         query = query.where(incidents.c.state == search.state.value)
-    if search.unresolved:
+    if search.unresolved or few:
         query = query.where(incidents.c.closed == OPEN)
+    if few:
+        query = query.where(incidents.c.quiet_since >= 0)
     for matcher in exact:
         value = sa.func.coalesce(label(dialect, matcher.name), "")
         query = query.where(value == matcher.value if matcher.op == "=" else value != matcher.value)

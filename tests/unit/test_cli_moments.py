@@ -101,6 +101,7 @@ def test_what_is_meant_is_said_in_full() -> None:
 def test_quotes_may_be_forgotten() -> None:
     """`--until tomorrow 09:00` is one moment; what follows another word stays as it is."""
     assert joined(["x", "--until", "tomorrow", "09:00", "7"]) == ["x", "--until", "tomorrow 09:00", "7"]
+    assert joined(["x", "--until", "mon", "at", "9am", "7"]) == ["x", "--until", "mon at 9am", "7"]
     assert joined(["x", "--until", "mon", "9am"]) == ["x", "--until", "mon 9am"]
     assert joined(["x", "--until", "18:00", "142"]) == ["x", "--until", "18:00", "142"]
     assert joined(["x", "tomorrow", "09:00"]) == ["x", "tomorrow", "09:00"]

@@ -99,7 +99,12 @@ def joined(arguments: Sequence[str]) -> list[str]:
     """The arguments, with `--until tomorrow 09:00` in one even where the shell's quotes were forgotten."""
     whole: list[str] = []
     for argument in arguments:
-        if len(whole) >= 2 and whole[-2] in MOMENTS and _is_day(whole[-1].removesuffix(" at")) and _is_clock(argument):
+        if (
+            len(whole) >= 2
+            and whole[-2] in MOMENTS
+            and _is_day(whole[-1].removesuffix(" at"))
+            and _is_clock(argument)
+        ):
             whole[-1] = f"{whole[-1]} {argument}"
         else:
             whole.append(argument)

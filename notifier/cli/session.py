@@ -150,7 +150,7 @@ class Session:
 
     def login(self) -> str | None:
         """Who is logged in, by the environment, else by the system; None where nobody knows."""
-        named = (self.environ.get(name, "").strip() for name in ("LOGNAME", "USER", "USERNAME"))
+        named = (self.environ.get(name, "").strip() for name in ("LOGNAME", "USER", "LNAME", "USERNAME"))
         return next(filter(None, named), None) or self.user()
 
     def screen(self) -> Screen:

@@ -35,6 +35,7 @@ Sort = Literal["newest", "severity", "count", "last_seen"]
 _RANK = sa.case(
     {severity.value: severity.rank for severity in Severity}, value=incidents.c.severity, else_=-1
 )
+_JUDGED = (incidents.c.title, incidents.c.labels)
 _FIRST: Mapping[Sort, Sequence[sa.ColumnElement[int]]] = {
     "newest": (),
     "severity": (_RANK,),
@@ -144,12 +145,14 @@ def _numbers(tx: Tx, search: IncidentSearch, after: Key | None, limit: int) -> t
     few = _few(tx, search)
     order = _order(search, few=few)
     query = _narrowed(tx.dialect, search, exact, few=few)
+    if not (judged or foreign):  # what is sorted is carried along
+        query = query.with_only_columns(*order)
     at_once = SCANNED_AT_ONCE if judged or foreign else limit + 1
     found: list[Key] = []
     for _ in range(max(1, SCANNED_AT_MOST // at_once)):
         rows = tx.run(query.where(earlier(order, after)).limit(at_once)).all()
         for row in rows:
-            if not _fits(row, judged, foreign):
+            if (judged or foreign) and not _fits(row, judged, foreign):
                 continue
             if len(found) == limit:
                 return _last(found), found[-1]
@@ -183,7 +186,7 @@ def _narrowed(
     """What the engine can judge by itself."""
     order = _order(search, few=few)
     query = (
-        sa.select(*order, incidents.c.title, incidents.c.labels)
+        sa.select(*order, *_JUDGED)
         .where(unindexed(incidents.c.project) == search.project)
         .order_by(*(column.desc() for column in order))
     )

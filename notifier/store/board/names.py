@@ -27,11 +27,15 @@ _TABLES: Mapping[Named, sa.Table] = {
 def whole_ids(tx: Tx, kind: Named, ids: Collection[str], *, project: str | None) -> set[str]:
     """Those of these ids that exist; of this project, or of any where that is None."""
     table = _TABLES[kind]
+    if not ids:  # an empty IN has no index
+        return set()
     return set(tx.run(sa.select(table.c.id).where(table.c.id.in_(ids), _of(table, project))).scalars())
 
 
 def ids_of_numbers(tx: Tx, numbers: Collection[int], *, project: str | None) -> dict[int, str]:
     """The ids of the incidents with these numbers."""
+    if not numbers:
+        return {}
     query = sa.select(incidents.c.number, incidents.c.id)
     rows = tx.run(query.where(incidents.c.number.in_(numbers), _of(incidents, project)))
     return {row.number: row.id for row in rows}

@@ -288,3 +288,21 @@ async def test_the_end_of_a_snooze_tells_what_is_open(desk: Desk) -> None:
     await desk.world.alert()
     items = (await desk.get(f"/v1/incidents/{id_}/timeline")).json()["items"]
     assert [item["reason"] for item in items if item["kind"] == "told"] == ["opened", "unmuted"]
+
+
+async def test_who_takes_over_and_who_gives_back_is_told(desk: Desk) -> None:
+    """A group hears of each: that another has it now, and that nobody has it any more."""
+    id_ = await _told(desk)
+    for action, body in (
+        ("acknowledge", {"actor": "ada"}),
+        ("acknowledge", {"actor": "bo", "take_over": True}),
+        ("unacknowledge", {"actor": "bo"}),
+    ):
+        desk.world.clock.advance(MINUTE)
+        assert (await desk.post(f"/v1/incidents/{id_}/{action}", body)).status_code == 200
+        await desk.world.alert()
+    items = (await desk.get(f"/v1/incidents/{id_}/timeline")).json()["items"]
+    told = [item for item in items if item["kind"] == "told"]
+    assert [item["reason"] for item in told] == ["opened", "acknowledged", "acknowledged", "reopened"]
+    assert [name in told[place]["text"] for place, name in ((1, "ada"), (2, "bo"))] == [True, True]
+    assert items[-1]["kind"] == "next"

@@ -24,6 +24,7 @@ NDJSON = "application/x-ndjson"
 EVENTS_AT_ONCE = 1_000
 BYTES_AT_ONCE = 4 * 1024 * 1024
 REJECTED_SHOWN = 20
+LOOKED_AT = 5
 TRIES = 8
 PATIENCE_S = 60
 
@@ -86,7 +87,7 @@ def _posted(service: Service, body: bytes, kind: str) -> httpx.Response:
 def _parts(body: bytes, kind: str) -> Iterator[tuple[int, bytes]]:
     """How many events before it, and an NDJSON body, of at most a thousand events or a few MB each."""
     if kind == NDJSON:
-        items = [line for line in body.splitlines() if line.strip(b" \t\r\n\xef\xbb\xbf")]
+        items = [line for line in body.split(b"\n") if line.strip(b" \t\r\n\xef\xbb\xbf")]
     else:
         items = _items(body)
     start, size = 0, 0
@@ -109,7 +110,7 @@ def _items(body: bytes) -> list[bytes]:
         return []
     if not isinstance(document, list) or len(document) <= 1:
         return []
-    return [json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") for event in document]
+    return [json.dumps(event).encode() for event in document]
 
 
 def _send_parts(
@@ -121,6 +122,9 @@ def _send_parts(
     for start, body in parts:
         try:
             results = _results(_patiently(service, body, session))
+        except KeyboardInterrupt:
+            _finish(tally, total, arguments, session)
+            raise
         except Failure as failure:
             _finish(tally, total, arguments, session)
             raise Failure(
@@ -225,10 +229,16 @@ def _from_input(session: Session) -> tuple[bytes, str]:
 
 
 def _is_lines(body: bytes) -> bool:
-    """Whether more than one line is a JSON value of its own."""
-    first, _, rest = body.strip().partition(b"\n")
+    """Whether more than one line is a JSON value of its own; the first may be the one that is broken."""
+    lines = body.removeprefix(b"\xef\xbb\xbf").strip().split(b"\n", LOOKED_AT)
+    if len(lines) < 2 or lines[0].startswith(b"["):
+        return False
+    return any(map(_is_object, lines[:LOOKED_AT]))
+
+
+def _is_object(line: bytes) -> bool:
     try:
-        return bool(rest.strip()) and isinstance(json.loads(first), dict)
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
 

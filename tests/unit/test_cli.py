@@ -48,6 +48,8 @@ def test_send_builds_an_event_from_its_options(api: Api, shell: Shell) -> None:
         (b'{\n"service": "a",\n"message": "m"}\n', "application/json"),
         (b'[{"service": "a", "message": "m"}]', "application/json"),
         (b'{"service": "a", "message": "m"}\n{"service": "b", "message": "m"}\n', "application/x-ndjson"),
+        (b'{"broken\n{"service": "b", "message": "m"}\n', "application/x-ndjson"),
+        (b'[\n{"service": "a", "message": "m"}\n]', "application/json"),
         (b"no json at all", "application/json"),
     ],
 )

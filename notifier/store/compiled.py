@@ -5,7 +5,8 @@ A statement is a function of the dialect with named parameters; `insert` and `up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -31,10 +32,46 @@ def upsert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)  # type: ignore[return-value]
 
 
+def each(tx: Tx, build: Build, rows: Iterable[Sequence[object]], **fixed: object) -> None:
+    """Run a statement over `rows`; at the end of `gathering`, where the transaction is in one, together with others.
+
+    Statements then run in the order in which each was first asked for.
+    """
+    if tx.gathered is None:
+        _run(tx, build, list(rows), fixed)
+    else:
+        tx.gathered.setdefault((build, tuple(fixed.items())), []).extend(rows)
+
+
+@contextmanager
+def gathering(tx: Tx) -> Iterator[None]:
+    """Write what many steps have to write with one statement for each kind of row, when all of them are done.
+
+    What a step reads must not depend on what others, or itself, have left to be written; else it calls `write_out`.
+    """
+    tx.gathered = {}
+    yield
+    write_out(tx)
+    tx.gathered = None
+
+
+def write_out(tx: Tx) -> None:
+    """Write what has been gathered so far."""
+    while tx.gathered:
+        gathered, tx.gathered = tx.gathered, {}
+        for (build, fixed), rows in gathered.items():
+            _run(tx, build, rows, dict(fixed))
+
+
+def _run(tx: Tx, build: Build, rows: Sequence[Sequence[object]], fixed: Mapping[str, object]) -> None:
+    if rows:
+        execute(tx, build, {"rows": pack(rows), **fixed})
+
+
 def insert(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows that name the same columns."""
     names = tuple(rows[0])
-    execute(tx, _inserting(table, names), {"rows": pack([row[name] for name in names] for row in rows)})
+    each(tx, _inserting(table, names), ([row[name] for name in names] for row in rows))
 
 
 def update(tx: Tx, table: sa.Table, key: Mapping[str, object], values: Mapping[str, object]) -> int:

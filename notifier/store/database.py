@@ -38,7 +38,10 @@ class LostRace(Exception):
 
 @dataclass(slots=True)
 class Tx:
-    """One transaction: its connection and moment, what became due in it, and how many races it lost before."""
+    """One transaction: its connection and moment, what became due in it, and how many races it lost before.
+
+    `gathered` holds rows that are written later, with one statement for all that it concerns; None: nothing waits.
+    """
 
     conn: Connection
     now: Instant
@@ -46,6 +49,7 @@ class Tx:
     replica: str
     attempt: int = 0
     topics: set[Topic] = field(default_factory=set)
+    gathered: dict[Any, list[Any]] | None = None
 
     def signal(self, topic: Topic) -> None:
         """Wake the loop of `topic` once this transaction has committed."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from notifier.store.alerting.episode import Episode, converse, standing_counts, 
 from notifier.store.alerting.plan import NOBODY, Plan
 from notifier.store.alerting.statements import snapshots
 from notifier.store.board import incident_of
-from notifier.store.compiled import execute
+from notifier.store.compiled import execute, write_out
 from notifier.store.database import Tx
 from notifier.store.rows import pack_each
 from notifier.wording import sentences
@@ -48,9 +49,14 @@ def message(
     origin: Origin,
     episode: Episode,
     note: str | None = None,
+    known: Mapping[int, Any] | None = None,
 ) -> Message:
-    """The message of one notification, in the conversation of its episode or in one that it opens."""
-    shown = sorted(told, key=_weight)[:SHOWN_AT_MOST]
+    """The message of one notification, in the conversation of its episode or in one that it opens.
+
+    `known` are incidents as they are shown, by number, where they have been read already.
+    """
+    shown = shown_first(told)
+    rows = read_shown(tx, [one.row.number for one in shown]) if known is None else known
     totals: dict[str, int] = {}
     for one in told:
         totals[one.reason.value] = totals.get(one.reason.value, 0) + 1
@@ -61,7 +67,7 @@ def message(
         project=group.project,
         group=group.id,
         labels=json.loads(group.labels),
-        told=by_weight(_told(tx, plan, shown)),
+        told=by_weight(_told(plan, shown, rows)),
         more=len(told) - len(shown),
         totals=totals,
         events=sum(one.row.count for one in told),
@@ -69,7 +75,7 @@ def message(
         origin=origin,
         note=note or _released(tx, told),
         thread_id="",
-        standing=_standing(tx, plan, group.id, episode.since),
+        standing=_begun(plan, told, rows) if episode.begins else _standing(tx, plan, group.id, episode.since),
     )
     conversation = wording.converse(composed, episode.conversation)
     converse(tx, group.id, episode, conversation)
@@ -83,9 +89,17 @@ def _weight(one: Telling) -> tuple[bool, int, int, bool, int]:
     return (state is State.RESOLVED, -rank, -row.count, state is not State.OPEN, row.number)
 
 
-def _told(tx: Tx, plan: Plan, shown: Sequence[Telling]) -> tuple[Told, ...]:
-    rows = execute(tx, snapshots, {"incidents": pack_each(one.row.number for one in shown)})
-    known = {row.number: row for row in rows}
+def shown_first(told: Sequence[Telling]) -> list[Telling]:
+    """Those that a message shows, in the order in which they are told."""
+    return sorted(told, key=_weight)[:SHOWN_AT_MOST]
+
+
+def read_shown(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Any]:
+    """Incidents as they are shown, with their newest events."""
+    return {row.number: row for row in execute(tx, snapshots, {"incidents": pack_each(numbers)})}
+
+
+def _told(plan: Plan, shown: Sequence[Telling], known: Mapping[int, Any]) -> tuple[Told, ...]:
     return tuple(
         Told(
             incident=incident_of(known[one.row.number], plan.url),
@@ -109,7 +123,22 @@ def _actor(row: Any, reason: Reason) -> str | None:
     return None if by in NOBODY else by
 
 
+def _begun(plan: Plan, told: Sequence[Telling], known: Mapping[int, Any]) -> Standing:
+    """Where an episode stands that begins with this message: of what it tells, and of nothing else."""
+    states = Counter(State(one.row.state) for one in told)
+    return Standing(
+        open=states[State.OPEN],
+        acknowledged=states[State.ACKNOWLEDGED],
+        resolved=states[State.RESOLVED],
+        events=sum(one.row.count for one in told),
+        incidents=tuple(
+            incident_of(known[one.row.number], plan.url) for one in shown_first(told)[:STANDING_AT_MOST]
+        ),
+    )
+
+
 def _standing(tx: Tx, plan: Plan, group_id: str, since: Instant) -> Standing:
+    write_out(tx)  # what is told now is told in this episode
     wanted = {"group": group_id, "since": since}
     counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, standing_counts, wanted)}
     rows = execute(tx, standing_first, {**wanted, "most": STANDING_AT_MOST})

@@ -12,7 +12,7 @@ from notifier.domain.notification import Reason
 from notifier.store import ledger
 from notifier.store.alerting.plan import Plan
 from notifier.store.alerting.statements import lock_targets, threads_at_targets, wake_targets
-from notifier.store.compiled import execute, insert
+from notifier.store.compiled import each, execute, insert
 from notifier.store.database import Tx
 from notifier.store.rows import pack_each, text
 from notifier.store.schema import deliveries, notifications, threads
@@ -60,22 +60,23 @@ def deliver(
     episode: int,
     chosen: Sequence[int],
     rank: int = 0,
+    first: bool = False,
 ) -> None:
     """One delivery per target, all of them or none, in the thread of the episode at each target.
 
-    `rank` is its turn there: the highest severity that it tells of; tests go first.
+    `rank` is its turn there: the highest severity that it tells of; tests go first. `first`: nothing has ever been told
+    of this group, so that there are no threads to look for.
     """
     wanted = sorted(set(chosen))
     if not wanted:
         return
-    thread_of = _threads(tx, plan, group_id, episode, wanted)
-    packed = pack_each(wanted)
-    channel_of = {row.id: row.channel for row in execute(tx, lock_targets, {"targets": packed})}
+    thread_of = _threads(tx, plan, group_id, episode, wanted, first=first)
+    each(tx, lock_targets, ([target] for target in wanted))
     wait = plan.fallback_after
     rows = [
         {
             "id": plan.new_id(), "project": project, "notification": notification, "target": target,
-            "channel": channel_of[target], "thread": thread_of[target], "reason": reason.value,
+            "channel": plan.channel_of[target], "thread": thread_of[target], "reason": reason.value,
             "rank": TESTS_FIRST if reason is Reason.TEST else rank, "state": "pending",
             "created_at": tx.now, "due_at": tx.now, "expires_at": tx.now + plan.expires_after,
             "fallback_at": None if wait is None else tx.now + wait,
@@ -83,15 +84,18 @@ def deliver(
         for target in wanted
     ]  # fmt: skip
     insert(tx, deliveries, rows)
-    execute(tx, wake_targets, {"targets": packed, "now": tx.now})
+    each(tx, wake_targets, ([target] for target in wanted), now=tx.now)
     ledger.add(tx, {"created_deliveries": len(rows)})
     tx.signal("targets")
 
 
-def _threads(tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[int]) -> dict[int, str]:
+def _threads(
+    tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[int], *, first: bool
+) -> dict[int, str]:
     newest: dict[int, sa.Row[Any]] = {}
-    for row in execute(tx, threads_at_targets, {"group": group_id, "targets": pack_each(wanted)}):
-        newest[row.target] = row
+    if not first:
+        for row in execute(tx, threads_at_targets, {"group": group_id, "targets": pack_each(wanted)}):
+            newest[row.target] = row
     found: dict[int, str] = {}
     new = []
     for target in wanted:

@@ -13,19 +13,23 @@ from notifier.domain.incident import State
 from notifier.domain.message import Conversation
 from notifier.domain.time import Instant
 from notifier.store.board import with_latest
-from notifier.store.compiled import update
+from notifier.store.compiled import each
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import text
+from notifier.store.rows import text, unfold
 from notifier.store.schema import OPEN, Big, groups, incidents, members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """Its number, when it was first told of, and its present conversation in mail; None before the first message."""
+    """Its number, when it was first told of, and its present conversation in mail; None before the first message.
+
+    `begins` says that nothing has been told of it yet.
+    """
 
     number: int
     since: Instant
     conversation: Conversation | None
+    begins: bool = False
 
 
 def present(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> Episode:
@@ -36,15 +40,25 @@ def present(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> Episo
         )
         return Episode(number=group.episode, since=group.episode_at or 0, conversation=stored)
     number = group.episode + 1
-    changes = {"episode": number, "episode_at": tx.now, "conversation": None}
-    update(tx, groups, {"id": group.id}, changes)
-    return Episode(number=number, since=tx.now, conversation=None)
+    each(tx, _begun, [(group.id, number, tx.now)])
+    return Episode(number=number, since=tx.now, conversation=None, begins=True)
 
 
 def converse(tx: Tx, group: str, episode: Episode, conversation: Conversation) -> None:
     """Keep the conversation that a message has opened."""
     if conversation != episode.conversation:
-        update(tx, groups, {"id": group}, {"conversation": text(conversation.as_json())})
+        each(tx, _conversations, [(group, text(conversation.as_json()))])
+
+
+def _begun(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "rows", [("id", sa.Text()), ("episode", Big), ("at", Big)])
+    begun = {"episode": rows.c.episode, "episode_at": rows.c.at, "conversation": None}
+    return sa.update(groups).where(groups.c.id == rows.c.id).values(**begun)
+
+
+def _conversations(dialect: Dialect) -> sa.ClauseElement:
+    rows = unfold(dialect, "rows", [("id", sa.Text()), ("conversation", sa.Text())])
+    return sa.update(groups).where(groups.c.id == rows.c.id).values(conversation=rows.c.conversation)
 
 
 def standing_counts(_dialect: Dialect) -> sa.ClauseElement:

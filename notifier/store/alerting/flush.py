@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from notifier.policy.flapping import continues
 from notifier.policy.routing import PER_INCIDENT
 from notifier.policy.telling import Member, Tell, Verdict, Wait
 from notifier.store import reroute as rerouting
-from notifier.store.alerting.compose import Telling, message
+from notifier.store.alerting.compose import Telling, message, read_shown, shown_first
 from notifier.store.alerting.deliver import announce, deliver
 from notifier.store.alerting.episode import Episode, present
 from notifier.store.alerting.escalation import escalate
@@ -29,13 +29,14 @@ from notifier.store.alerting.record import record
 from notifier.store.alerting.statements import (
     changed_members,
     due_groups,
+    escalating_groups,
     next_group,
     pass_on_critical,
     rearm,
     recent_counts,
     threads_of_episode,
 )
-from notifier.store.compiled import execute
+from notifier.store.compiled import each, execute, gathering, write_out
 from notifier.store.database import Tx
 from notifier.store.rows import pack, pack_each
 
@@ -61,46 +62,91 @@ def flush(tx: Tx, plan: Plan) -> Progress:
         for row in homeless:
             rerouting.reroute(tx, plan, row)
         return Progress(done=len(homeless), more=True)
-    mutes = Mutes(tx, plan)
-    told = [one for row in rows for one in _flush_group(tx, plan, mutes, row)]
+    told, left = _flush(tx, plan, rows) if rows else ((), False)
     more = len(rows) == GROUPS_AT_ONCE
     next_at = None if more else execute(tx, next_group, {}).scalar()
-    return Progress(done=len(rows), more=more, next_at=next_at, told=tuple(told))
+    # A step that what was just decided makes due comes right after it.
+    more = more or (not left and next_at is not None and next_at <= tx.now)
+    return Progress(done=len(rows), more=more, next_at=next_at, told=told)
 
 
-def _flush_group(tx: Tx, plan: Plan, mutes: Mutes, group: sa.Row[Any]) -> list[tuple[str, Reason]]:
-    route = plan.route(group.route)
-    decided = _decide(tx, group, route, mutes)
+def _flush(tx: Tx, plan: Plan, rows: Sequence[sa.Row[Any]]) -> tuple[tuple[tuple[str, Reason], ...], bool]:
+    """Who was told why, and whether a group has more to be decided than was."""
+    mutes = Mutes(tx, plan)
+    ids = pack_each(row.id for row in rows)
+    escalating = set(execute(tx, escalating_groups, {"groups": ids, "now": tx.now}).scalars())
+    changed = _changed(tx, rows)
+    decided = [(row, _decide(tx, row, plan.route(row.route), mutes, changed[row.id])) for row in rows]
+    numbers = {one.row.number for _, of_group in decided for one in shown_first(_tellings(of_group))}
+    known = read_shown(tx, sorted(numbers)) if numbers else {}
+    told: list[tuple[str, Reason]] = []
+    rearmed: list[tuple[str, Instant | None, Instant | None]] = []
+    with gathering(tx):
+        for row, of_group in decided:
+            group = _Group(row=row, route=plan.route(row.route), decided=of_group, known=known)
+            reasons, again = _flush_group(tx, plan, mutes, group, escalates=row.id in escalating)
+            told += ((row.id, reason) for reason in reasons)
+            heard = any(reason is not Reason.ESCALATED for reason in reasons)
+            rearmed.append((row.id, tx.now if again else None, tx.now if heard else None))
+    each(tx, rearm, rearmed)
+    return tuple(told), any(again is not None for _, again, _ in rearmed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """A group that is due, its route, what was decided about its members, and those that are shown by number."""
+
+    row: sa.Row[Any]
+    route: Route
+    decided: Sequence[_Decided]
+    known: Mapping[int, Any]
+
+
+def _changed(tx: Tx, rows: Sequence[sa.Row[Any]]) -> Mapping[str, Sequence[sa.Row[Any]]]:
+    """The members of each group that have something to be decided; of a crowd those that fit into one message."""
+
+    def read(groups: Iterable[str]) -> Sequence[sa.Row[Any]]:
+        wanted = {"groups": pack_each(groups), "now": tx.now, "most": MEMBERS_AT_ONCE}
+        return execute(tx, changed_members, wanted).all()
+
+    found = read(row.id for row in rows)
+    if len(found) == MEMBERS_AT_ONCE:
+        return {row.id: read([row.id]) for row in rows}
+    changed: dict[str, list[sa.Row[Any]]] = {row.id: [] for row in rows}
+    for member in found:
+        changed[member.group_id].append(member)
+    return changed
+
+
+def _flush_group(
+    tx: Tx, plan: Plan, mutes: Mutes, group: _Group, *, escalates: bool
+) -> tuple[list[Reason], bool]:
+    """Why it was told, and whether it is due again at once."""
+    row, route, decided = group.row, group.route, group.decided
     told = [one for one in decided if isinstance(one.verdict, Tell)]
     reason = telling.group_reason([one.verdict.reason for one in told if isinstance(one.verdict, Tell)])
     goes_on = route.group_by == PER_INCIDENT and any(continues(one.member, route) for one in told)
-    episode = present(tx, group, begins=reason is not None, goes_on=goes_on)
+    episode = present(tx, row, begins=reason is not None, goes_on=goes_on)
     id_ = None if reason is None else plan.new_id()
-    _pass_on(tx, group, told)
-    missed = record(tx, plan, route, group.id, id_, [(one.member, one.verdict) for one in decided])
+    _pass_on(tx, row, told)
+    missed = record(tx, plan, route, row.id, id_, [(one.member, one.verdict) for one in decided])
     reasons = []
     if reason is not None and id_ is not None:
-        conversation = _notify(tx, plan, group, route, reason, told, id_=id_, episode=episode)
-        episode = replace(episode, conversation=conversation)
-        reasons.append((group.id, reason))
-    escalated, late = escalate(tx, plan, group, route, mutes, episode=episode)
+        conversation = _notify(tx, plan, group, reason, told, id_=id_, episode=episode)
+        episode = replace(episode, conversation=conversation, begins=False)
+        reasons.append(reason)
+    escalated = late = False
+    if escalates:
+        write_out(tx)
+        escalated, late = escalate(tx, plan, row, route, mutes, episode=episode)
     if escalated:
-        reasons.append((group.id, Reason.ESCALATED))
-    again = missed or late or len(decided) == MEMBERS_AT_ONCE
-    execute(
-        tx,
-        rearm,
-        {
-            "group": group.id,
-            "again": tx.now if again else None,
-            "told_at": None if reason is None else tx.now,
-        },
-    )
-    return reasons
+        reasons.append(Reason.ESCALATED)
+    return reasons, missed or late or len(decided) == MEMBERS_AT_ONCE
 
 
-def _decide(tx: Tx, group: sa.Row[Any], route: Route, mutes: Mutes) -> list[_Decided]:
-    rows = execute(tx, changed_members, {"group": group.id, "now": tx.now, "most": MEMBERS_AT_ONCE}).all()
+def _decide(
+    tx: Tx, group: sa.Row[Any], route: Route, mutes: Mutes, rows: Sequence[sa.Row[Any]]
+) -> list[_Decided]:
     recent = _recent(tx, route, rows)
     decided = []
     for row in rows:
@@ -172,48 +218,53 @@ def _concerns_all(one: _Decided) -> bool:
     return over or telling.is_taken(one.member)
 
 
+def _tellings(decided: Sequence[_Decided]) -> list[Telling]:
+    return [
+        Telling(row=one.row, reason=one.verdict.reason, suppressed=one.verdict.suppressed)
+        for one in decided
+        if isinstance(one.verdict, Tell)
+    ]
+
+
 def _notify(
     tx: Tx,
     plan: Plan,
-    group: sa.Row[Any],
-    route: Route,
+    group: _Group,
     reason: Reason,
     told: Sequence[_Decided],
     *,
     id_: str,
     episode: Episode,
 ) -> Conversation | None:
+    row, route = group.row, group.route
     rank = max(Severity(one.row.severity).rank for one in told)
-    tellings = [
-        Telling(row=one.row, reason=one.verdict.reason, suppressed=one.verdict.suppressed)
-        for one in told
-        if isinstance(one.verdict, Tell)
-    ]
     origin = Origin(route=route.name, line=route.line)
-    composed = message(tx, plan, group, reason, tellings, origin=origin, episode=episode)
+    tellings = _tellings(told)
+    composed = message(tx, plan, row, reason, tellings, origin=origin, episode=episode, known=group.known)
     announce(
         tx,
         plan,
         id_=id_,
-        project=group.project,
+        project=row.project,
         message=composed,
-        group_id=group.id,
+        group_id=row.id,
         episode=episode.number,
         rank=rank,
     )
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if any(map(_concerns_all, told)):
-        heard = execute(tx, threads_of_episode, {"group": group.id, "episode": episode.number}).scalars()
+        heard = execute(tx, threads_of_episode, {"group": row.id, "episode": episode.number}).scalars()
         chosen += [target for target in heard if target in plan.addressed]
     deliver(
         tx,
         plan,
         notification=id_,
-        project=group.project,
+        project=row.project,
         reason=reason,
-        group_id=group.id,
+        group_id=row.id,
         episode=episode.number,
         chosen=chosen,
         rank=rank,
+        first=episode.begins and episode.number == 1,
     )
     return composed.conversation

@@ -20,7 +20,7 @@ class Plan:
     """What the configuration says about telling: the routing tree, and each channel's target rows.
 
     `version` is the configuration's, kept with every decision. `settings_hashes` are of each channel's settings.
-    `addressed` are the targets that it has.
+    `addressed` are the targets that it has, `channel_of` says whose each is.
     """
 
     tree: Route
@@ -35,11 +35,13 @@ class Plan:
     silences: ActiveSilences = field(default_factory=ActiveSilences, repr=False, compare=False)
     _routes: Mapping[str, Route] = field(init=False, repr=False, compare=False)
     addressed: frozenset[int] = field(init=False, repr=False, compare=False)
+    channel_of: Mapping[int, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_routes", {route.key: route for route in self.tree.walk()})
-        every = (target for targets in self.targets.values() for target in targets)
-        object.__setattr__(self, "addressed", frozenset(every))
+        channel_of = {target: channel for channel, targets in self.targets.items() for target in targets}
+        object.__setattr__(self, "channel_of", channel_of)
+        object.__setattr__(self, "addressed", frozenset(channel_of))
 
     def knows(self, key: str) -> bool:
         """Whether the tree has a route of this key."""

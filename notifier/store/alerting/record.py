@@ -19,7 +19,7 @@ from notifier.store.alerting.statements import (
     wait_rows,
     waiting_rows,
 )
-from notifier.store.compiled import execute
+from notifier.store.compiled import each, execute
 from notifier.store.database import Tx
 from notifier.store.rows import pack
 
@@ -41,11 +41,11 @@ def record(
         if isinstance(one, Wait)
     ]
     if later:
-        execute(tx, waiting_rows, {"rows": pack(later)})
+        each(tx, waiting_rows, later)
     wake = sorted((member.incident, member.count) for member, verdict in held if verdict.wake)
     if not wake or execute(tx, wait_rows, {"rows": pack(wake)}).rowcount == len(wake):
         return False
-    execute(tx, touch, {"rows": pack((group_id, member.incident) for member, _ in held), "now": tx.now})
+    each(tx, touch, ((group_id, member.incident) for member, _ in held), now=tx.now)
     return True
 
 
@@ -79,7 +79,7 @@ def _told(
                 key(plan, verdict.reason.value, None),
             )
         )
-    execute(tx, told_rows, {"rows": pack(rows), "now": tx.now})
+    each(tx, told_rows, rows, now=tx.now)
     tell(tx, plan, group_id, notification, [(member, verdict.reason, None) for member, verdict in told])
 
 
@@ -107,7 +107,7 @@ def tell(
         )
         for member, reason, ref in told
     ]
-    execute(tx, insert_decisions, {"rows": pack(rows)})
+    each(tx, insert_decisions, rows)
 
 
 def _settled(tx: Tx, route: Route, group_id: str, pairs: Sequence[Pair]) -> None:
@@ -122,8 +122,7 @@ def _settled(tx: Tx, route: Route, group_id: str, pairs: Sequence[Pair]) -> None
         for member, verdict in pairs
         if isinstance(verdict, Settled)
     ]
-    if rows:
-        execute(tx, settled_rows, {"rows": pack(rows)})
+    each(tx, settled_rows, rows)
 
 
 def _held(tx: Tx, plan: Plan, route: Route, group_id: str, held: Sequence[tuple[Member, Hold]]) -> None:
@@ -143,11 +142,9 @@ def _held(tx: Tx, plan: Plan, route: Route, group_id: str, held: Sequence[tuple[
             again.append((member.incident, group_id, at, why))
         else:
             new.append((member.incident, group_id, at, "held", why, ref, None, plan.version, tx.now, 1, 0))
-    execute(tx, held_rows, {"rows": pack(rows)})
-    if new:
-        execute(tx, insert_decisions, {"rows": pack(new)})
-    if again:
-        execute(tx, count_decisions, {"rows": pack(again), "now": tx.now})
+    each(tx, held_rows, rows)
+    each(tx, insert_decisions, new)
+    each(tx, count_decisions, again, now=tx.now)
 
 
 def _told_state(member: Member, verdict: Hold) -> State | None:

@@ -109,14 +109,30 @@ def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-def changed_members(_dialect: Dialect) -> sa.ClauseElement:
-    """Those that changed, whose repeat is due, or whose hold is over."""
-    return _members_now(sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()))
+def changed_members(dialect: Dialect) -> sa.ClauseElement:
+    """Those of these groups that changed, whose repeat is due, or whose hold is over."""
+    return (
+        members_with_incidents()
+        .where(
+            members.c.group_id.in_(among(dialect, "groups", Text)),
+            sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()),
+        )
+        .order_by(members.c.group_id, members.c.incident)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
 
 
 def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
-    """Those whose next step of escalation is due."""
+    """Those of a group whose next step of escalation is due."""
     return _members_now(members.c.escalate_at <= _now())
+
+
+def escalating_groups(dialect: Dialect) -> sa.ClauseElement:
+    """Those of these groups in which a step of escalation is due."""
+    found = sa.select(members.c.group_id).where(
+        members.c.group_id.in_(among(dialect, "groups", Text)), members.c.escalate_at <= _now()
+    )
+    return found.distinct()
 
 
 def recent_counts(dialect: Dialect) -> sa.ClauseElement:
@@ -134,26 +150,30 @@ def snapshots(dialect: Dialect) -> sa.ClauseElement:
     return with_latest().where(incidents.c.number.in_(among(dialect, "incidents", Big)))
 
 
-def rearm(_dialect: Dialect) -> sa.ClauseElement:
-    """A group after its flush: due at once if it was not finished (`again`), else when a member is looked at again."""
-    own = members.c.group_id == sa.bindparam("group", type_=Text)
+def rearm(dialect: Dialect) -> sa.ClauseElement:
+    """Groups after their flush: due at once if not finished (`again`), else when a member is looked at again."""
+    rows = unfold(dialect, "rows", [("id", Text), ("again", Big), ("told_at", Big)])
+    own = members.c.group_id == groups.c.id
     moments = [
-        sa.select(sa.func.min(column).label("at")).where(own, column.is_not(None))
+        sa.select(sa.func.min(column)).where(own, column.is_not(None)).correlate(groups).scalar_subquery()
         for column in (members.c.repeat_at, members.c.escalate_at)
     ]
-    first = sa.union_all(*moments).subquery()
-    repeat = sa.select(sa.func.min(first.c.at)).scalar_subquery()
+    least = sa.func.min if dialect == "sqlite" else sa.func.least
+    # SQLite's min of two is NULL where one is.
+    first = least(sa.func.coalesce(*moments), sa.func.coalesce(*reversed(moments)))
     still_open = (
-        sa.select(sa.literal(1)).where(own, members.c.told_state != sa.literal_column("'resolved'")).exists()
+        sa.select(sa.literal(1))
+        .where(own, members.c.told_state != sa.literal_column("'resolved'"))
+        .correlate(groups)
+        .exists()
     )
-    again = sa.bindparam("again", type_=Big)
     return (
         sa.update(groups)
-        .where(groups.c.id == sa.bindparam("group", type_=Text))
+        .where(groups.c.id == rows.c.id)
         .values(
-            due_at=sa.case((again.is_not(None), again), else_=repeat),
+            due_at=sa.func.coalesce(rows.c.again, first),
             active=sa.case((still_open, 1), else_=0),
-            last_told_at=sa.func.coalesce(sa.bindparam("told_at", type_=Big), groups.c.last_told_at),
+            last_told_at=sa.func.coalesce(rows.c.told_at, groups.c.last_told_at),
         )
     )
 
@@ -174,7 +194,8 @@ def threads_at_targets(dialect: Dialect) -> sa.ClauseElement:
 
 
 def lock_targets(dialect: Dialect) -> sa.ClauseElement:
-    found = sa.select(targets.c.id, targets.c.channel).where(targets.c.id.in_(among(dialect, "targets", Big)))
+    """Against a claim or an outcome that does not see what is told now, and would have nothing to wake for."""
+    found = sa.select(targets.c.id).where(targets.c.id.in_(among(dialect, "rows", Big)))
     return found.order_by(targets.c.id).with_for_update(of=targets)
 
 
@@ -182,7 +203,7 @@ def wake_targets(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.update(targets)
         .where(
-            targets.c.id.in_(among(dialect, "targets", Big)),
+            targets.c.id.in_(among(dialect, "rows", Big)),
             sa.or_(targets.c.due_at.is_(None), targets.c.due_at > _now()),
         )
         .values(due_at=_now())

@@ -34,6 +34,7 @@ def enqueue(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message)
         group_id=f"{message.reason.value}:{id_}",
         episode=0,
         chosen=plan.targets.get(channel, ()),
+        first=True,
         rank=Severity.CRITICAL.rank,  # what it says of itself, nobody else says
     )
     return tuple(

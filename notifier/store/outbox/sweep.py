@@ -173,5 +173,6 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
         episode=0,
         chosen=plan.targets.get(fallback, ()),
         rank=row.rank,
+        first=True,
     )
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import tzinfo
 
 from notifier.domain.incident import Incident, State
 from notifier.domain.message import Message, Told, by_weight
@@ -10,7 +11,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
 from notifier.wording import messages, subjects
 from notifier.wording.messages import RenderedMessage, RenderOptions
-from notifier.wording.reasons import state
+from notifier.wording.reasons import flapping, state
 from notifier.wording.text import number, plain
 
 REPLY_SHOWN = 8
@@ -19,15 +20,13 @@ REPLY_SHOWN = 8
 def episode(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
     """The whole episode as it stands. Where a message was made before standings were kept: what it tells."""
     told = {one.incident.id: one for one in message.told}
-    incidents = () if message.standing is None else message.standing.incidents
-    facts = by_weight(
-        told.get(one.id) or Told(incident=one, reason=Reason.OPENED)
-        for one in incidents or tuple(one.incident for one in message.told)
-    )
-    total = max(_total(message), len(facts))
+    incidents = _incidents(message)
+    facts = by_weight(told.get(one.id) or Told(incident=one, reason=Reason.OPENED) for one in incidents)
+    total = len(facts) if messages.of_one_identity(message) else max(_total(message), len(facts))
     events = 0 if message.standing is None else message.standing.events
     whole = replace(message, told=facts, more=total - len(facts), events=events)
-    states = [_state(one.incident, told.get(one.incident.id), message.at) for one in facts]
+    zone = (options or RenderOptions()).zone
+    states = [_state(one.incident, told.get(one.incident.id), message.at, zone) for one in facts]
     rendered = messages.render(whole, options)
     shown = [*rendered.blocks, *rendered.brief]
     named = [replace(each, state=stands) for each, stands in zip(shown, states, strict=True)]
@@ -39,6 +38,15 @@ def episode(message: Message, options: RenderOptions | None = None) -> RenderedM
         standing=None,
         several=total != 1,
     )
+
+
+def _incidents(message: Message) -> tuple[Incident, ...]:
+    """Those to show: of a problem whose incidents follow each other the newest alone, for it is one that goes on."""
+    standing = () if message.standing is None else message.standing.incidents
+    incidents = standing or tuple(one.incident for one in message.told)
+    if messages.of_one_identity(message) and incidents:
+        return (max(incidents, key=lambda one: (one.number, one.id)),)
+    return incidents
 
 
 def change(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
@@ -86,11 +94,12 @@ def _counts(message: Message) -> str:
     return ", ".join(f"{number(count)} {name}" for name, count in counts.items() if count)
 
 
-def _state(incident: Incident, told: Told | None, at: Instant) -> str:
+def _state(incident: Incident, told: Told | None, at: Instant, zone: tzinfo) -> str:
     """`Acknowledged by ann after 3 min`; how long is known where this message tells of it, or where it is over."""
     if incident.state is State.OPEN:
-        return "Open"
+        return f"Open{flapping(told, zone)}"
     reason = Reason.ACKNOWLEDGED if incident.state is State.ACKNOWLEDGED else Reason.RESOLVED
     now = told is not None and told.reason is reason
     actor = told.actor if told is not None and now else None
-    return state(Told(incident=incident, reason=reason, actor=actor), at if now else None)
+    stands = Told(incident=incident, reason=reason, actor=actor)
+    return state(stands, at if now else None) + flapping(told, zone)

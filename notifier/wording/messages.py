@@ -21,6 +21,8 @@ FULL = 5
 """How many incidents are told in full; the next go as one line each, and what has no room at all as a number."""
 
 _IN_THE_SCOPE = frozenset({"service", "environment"})
+# The label of a group that is of one incident by itself, and of those that its problem opens later.
+PER_INCIDENT_LABEL = "incident"
 # Reasons whose message is about its note, which then stands above everything.
 _ABOUT_THE_NOTE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
 
@@ -117,12 +119,17 @@ def headline(message: Message, zone: tzinfo = UTC) -> str:
         return plain(f"Digest: {subjects.figures(message.note)}", NOTE)
     if not message.told:
         return plain(f"{REASONS[message.reason]}: {subjects.scope(message)}")
-    if len(message.told) + message.more == 1:
+    if len(message.told) + message.more == 1 or of_one_identity(message):
         told = message.told[0]
         return plain(f"{state(told, message.at, zone)}: {told.incident.title}", 2 * TITLE)
     counts = by_reason(message.totals)
     where = f"{subjects.scope(message)}, {counts}" if counts else subjects.scope(message)
     return plain(f"{where}: {figures(message)}", 2 * TITLE)
+
+
+def of_one_identity(message: Message) -> bool:
+    """Whether its group is of one problem alone, whose incidents follow each other."""
+    return PER_INCIDENT_LABEL in message.labels and not message.more
 
 
 def figures(message: Message) -> str:

@@ -106,10 +106,14 @@ def owners(episode: Standing) -> str | None:
 
 def state(told: Told, at: Instant | None = None, zone: tzinfo = UTC) -> str:
     """Why an incident is told, and whether its problem flaps: `Back again (flapping: 7 times since 14:02)`."""
-    if told.flapping is None:
-        return _state(told, at)
-    times, since = number(told.flapping.times), moment(told.flapping.since, zone)
-    return f"{_state(told, at)} (flapping: {times} times since {since})"
+    return _state(told, at) + flapping(told, zone)
+
+
+def flapping(told: Told | None, zone: tzinfo = UTC) -> str:
+    """` (flapping: 7 times since 2026-11-22 14:02 UTC)`, or nothing."""
+    if told is None or told.flapping is None:
+        return ""
+    return f" (flapping: {number(told.flapping.times)} times since {moment(told.flapping.since, zone)})"
 
 
 def _state(told: Told, at: Instant | None) -> str:

@@ -297,6 +297,17 @@ SITUATIONS: Mapping[str, Message] = {
     "flapping": message(
         Reason.REOPENED,
         told(_BACK, Reason.REOPENED, flapping=Flapping(times=7, since=NOW - 3 * HOUR)),
+        labels={"incident": _BACK.id},
+        standing=Standing(
+            open=1,
+            acknowledged=0,
+            resolved=6,
+            events=40,
+            incidents=(
+                _BACK,
+                *(incident(143 + n, state=State.RESOLVED, resolved_at=NOW - HOUR) for n in range(6)),
+            ),
+        ),
         suppressed=0,
     ),
     "resolved": message(Reason.RESOLVED, told(_RESOLVED, Reason.RESOLVED, actor="bo"), suppressed=14),

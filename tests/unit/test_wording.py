@@ -309,7 +309,7 @@ def test_the_first_screen_answers(situation: str) -> None:
         return
     for fact in (first.severity.value, "since ", " ago)", "https://"):
         assert fact in screen
-    assert told.labels.get("service", "2 services") in screen
+    assert ("2 services" if told.reason is Reason.DIGEST else first.labels["service"]) in screen
     assert first.state is State.RESOLVED or "on it" in screen or "on them" in screen
 
 
@@ -332,3 +332,16 @@ def test_a_brief_line_names_its_incident() -> None:
         plain_text.brief_line(one)
         == "error · New: TimeoutError: upstream timed out after 30s · 4,312 times · incident 142"
     )
+
+
+def test_a_problem_that_goes_and_comes_back_is_one() -> None:
+    """Its root says how it stands now and that it flaps, its mail what is new; six that are over are no causes."""
+    told = SITUATIONS["flapping"]
+    root = wording.episode(told)
+    since = "(flapping: 7 times since 2026-11-22 02:12 UTC)"
+    assert root.marked == f"error · Open {since}: TimeoutError: upstream timed out after 30s"
+    assert [one.name for one in root.blocks] == ["incident 149"]
+    old = Told(incident=incident(state=State.RESOLVED, resolved_at=AT), reason=Reason.RESOLVED)
+    both = replace(told, told=(old, *told.told), totals={"resolved": 1, "reopened": 1})
+    assert wording.render(both).headline.startswith(f"Back again {since}: ")
+    assert [one.state for one in wording.render(both).blocks] == [f"Back again {since}", "Resolved after 1 h"]

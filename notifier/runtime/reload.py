@@ -22,6 +22,7 @@ from notifier.store import configurations, inhibition, outbox, renewal, reroute
 from notifier.store.database import HOUSEKEEPING, LOOP, TOPICS, Database, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
+from notifier.wording import sentences
 
 SUBJECT = "configuration"
 TOLD_AT_MOST = 3
@@ -229,14 +230,11 @@ class Reloader:
         # The same file again has nothing new for whoever reads the fallback channel.
         if configured.fallback is None or problems == self._told:
             return
-        shown = "; ".join(f"{place(one)}: {one.message}" for one in problems[:TOLD_AT_MOST])
-        more = len(problems) - TOLD_AT_MOST
-        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        said = [f"{place(one)}: {one.message}" for one in problems]
         message = own_message(
             reason=Reason.SYSTEM,
             title="the configuration was not reloaded",
-            note=f"The new configuration has {count}, and the old one ({configured.version}) goes on. "
-            f"{shown}{f'; and {more} more' if more > 0 else ''}",
+            note=sentences.not_reloaded(said, shown=TOLD_AT_MOST, version=configured.version),
             project=actor.project,
             at=tx.now,
             url=configured.plan.url,

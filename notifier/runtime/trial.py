@@ -13,6 +13,7 @@ from notifier.store import board, outbox
 from notifier.store.alerting import Plan
 from notifier.store.board import DeliveryView
 from notifier.store.database import Database, Tx
+from notifier.wording import sentences
 
 TEST_PATIENCE: Duration = 40 * SECOND
 POLL_S = 0.05
@@ -35,7 +36,7 @@ async def test_channel(
     message = own_message(
         reason=Reason.TEST,
         title="this channel works",
-        note=f"A test of the channel {name}, asked for by {actor}. Nothing is wrong.",
+        note=sentences.channel_test(name, actor),
         project=project,
         at=database.now(),
         url=plan.url,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from notifier.domain.delivery import Outcome
 from notifier.domain.notification import HeldBy
 from notifier.domain.time import Duration
 from notifier.wording.text import counted, number, plain
 from notifier.wording.times import duration
 
 UNDELIVERED = 500
+
+# Why a delivery died without an attempt.
+DEAD: Mapping[Outcome, str] = {
+    Outcome.QUARANTINED: "claimed five times without an outcome: sending it may end the worker",
+    Outcome.EXPIRED: "not delivered before delivery.expires_after",
+    Outcome.GONE: "its target is disabled, for the receiver is gone: a successful test or other settings enable it",
+    Outcome.TARGET_REMOVED: "the configuration no longer has this target",
+}
+LOST = "the worker was lost before it recorded an outcome"
 BIGGEST_TITLE = 80
 
 
@@ -45,3 +55,16 @@ def storm(*, events: int, causes: int, services: int, biggest: Sequence[tuple[st
     head = ", ".join((counted(events, "event"), counted(causes, "cause"), counted(services, "service")))
     first = ", ".join(f"{plain(title, BIGGEST_TITLE)} (×{number(n)})" for title, n in biggest)
     return f"{head}; biggest: {first}" if first else head
+
+
+def channel_test(channel: str, actor: str) -> str:
+    """What a test is, for whoever receives it."""
+    return f"A test of the channel {channel}, asked for by {actor}. Nothing is wrong."
+
+
+def not_reloaded(problems: Sequence[str], *, shown: int, version: str) -> str:
+    """Why a reload was refused: the first of its problems, each with its place, and how many more there are."""
+    count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+    more = len(problems) - shown
+    said = f"{'; '.join(problems[:shown])}{f'; and {more} more' if more > 0 else ''}"
+    return f"The new configuration has {count}, and the old one ({version}) goes on. {said}"

@@ -57,6 +57,16 @@ async def test_a_narrow_terminal_encoding_costs_no_message() -> None:
     await console.ConsoleChannel(stream=stream).send(message(), target="stdout", thread=Thread(id="t"))
 
 
+async def test_the_console_has_a_clock_too() -> None:
+    """That of whoever reads the log."""
+    stream = io.StringIO()
+    settings = console.ConsoleSettings(time_zone="Asia/Kolkata")
+    await console.ConsoleChannel(settings, stream=stream).send(
+        message(), target="stdout", thread=Thread(id="t")
+    )
+    assert "since 2026-11-22 09:30 IST (1 h 1 min ago), last 10:30 IST (1 min ago)" in stream.getvalue()
+
+
 async def test_a_closed_stream_is_transient() -> None:
     """A pipe that went away is an outcome, not a crash."""
     stream = io.StringIO()

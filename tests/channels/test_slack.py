@@ -157,6 +157,35 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
         assert ">" not in texts
 
 
+def test_each_reader_sees_their_own_time() -> None:
+    """Through the date element; where Slack cannot, by the channel's clock, with how long ago beside it."""
+    look = slack.Look(time_zone="Europe/Berlin")
+    for body in (slack.payload(message(), look), slack.root(message(), look), slack.reply(message(), look)):
+        text = json.dumps(body["blocks"], ensure_ascii=False)
+        assert (
+            "since <!date^1795320000^{date_short_pretty} {time}|2026-11-22 05:00 CET> (1 h 1 min ago)" in text
+        )
+        assert "last <!date^1795323600^{date_short_pretty} {time}|06:00 CET> (1 min ago)" in text
+
+
+def test_text_alone_says_how_bad_what_where_and_leads_there() -> None:
+    """Phones and Mattermost show no blocks."""
+    for body in (slack.payload(message()), slack.root(message(), slack.Look()), slack.reply(message())):
+        assert re.fullmatch(
+            r"\[billing/production\] error \u00b7 (New|Open): TimeoutError: upstream timed out after 30s "
+            r"https://notifier\.example\.com/incidents/142",
+            body["text"],
+        )
+
+
+def test_an_instant_before_slacks_calendar_is_told_in_words() -> None:
+    """No element that it would refuse."""
+    told = (Told(incident=incident(first_seen=-5_000_000, last_seen=10**16), reason=Reason.OPENED),)
+    text = json.dumps(slack.payload(message(told=told)))
+    assert "<!date" not in text
+    assert "1969-12-31 22:36 UTC" in text
+
+
 def test_a_link_is_whole_or_left_out() -> None:
     """A link that was cut would lead nowhere; `|` would end the address."""
     links = {

@@ -21,10 +21,11 @@ from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
 from notifier.store.outbox import statements
 from notifier.store.outbox.digest import digest
-from notifier.store.outbox.rows import LEASE, WHY, ChannelRules, Claimed, Job, bury, with_messages
+from notifier.store.outbox.rows import LEASE, ChannelRules, Claimed, Job, bury, with_messages
 from notifier.store.outbox.statements import due_targets, next_target
 from notifier.store.rows import pack, pack_each, text
 from notifier.store.schema import targets
+from notifier.wording import sentences
 
 TARGETS_AT_ONCE = 20
 DIGESTED_AT_ONCE = 5_000
@@ -94,7 +95,7 @@ def _claim_target(tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, 
     slots = rules.slots if rules.share is None else min(rules.slots, rules.share - in_flight)
     plan_ = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
     for id_, outcome in plan_.dead:
-        bury(tx, id_, outcome, WHY[outcome])
+        bury(tx, id_, outcome, sentences.DEAD[outcome])
     sends = list(plan_.sends)
     if plan_.digest:
         sends.append(digest(tx, plan, row, _digested(tx, row.id, target)))

@@ -12,9 +12,10 @@ from notifier.domain.event import Severity
 from notifier.domain.message import Message
 from notifier.store.alerting import Plan, announce, deliver
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import WHY, bury
+from notifier.store.outbox.rows import bury
 from notifier.store.outbox.statements import PENDING, SENDING
 from notifier.store.schema import deliveries, targets
+from notifier.wording import sentences
 
 
 def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
@@ -83,7 +84,7 @@ def _bury_orphans(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:
     ).scalars()
     buried = orphans.all()
     for id_ in buried:
-        bury(tx, id_, Outcome.TARGET_REMOVED, WHY[Outcome.TARGET_REMOVED])
+        bury(tx, id_, Outcome.TARGET_REMOVED, sentences.DEAD[Outcome.TARGET_REMOVED])
     if buried and fallback is not None:
         # Where an alert was told to the fallback before, the sweep leaves it at that.
         tx.run(

@@ -83,14 +83,6 @@ class Result:
     again_at: Instant | None = None
 
 
-WHY = {
-    Outcome.QUARANTINED: "claimed five times without an outcome: sending it may end the worker",
-    Outcome.EXPIRED: "not delivered before delivery.expires_after",
-    Outcome.GONE: "its target is disabled, for the receiver is gone: a successful test or other settings enable it",
-    Outcome.TARGET_REMOVED: "the configuration no longer has this target",
-}
-
-
 def with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
     return {row.id: row for row in execute(tx, with_base, {"ids": pack_each(ids)})}
 

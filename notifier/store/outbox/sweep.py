@@ -16,7 +16,7 @@ from notifier.store import hold
 from notifier.store.alerting import Plan, announce, deliver
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import WHY, bury
+from notifier.store.outbox.rows import bury
 from notifier.store.outbox.statements import PENDING, SENDING, forgotten
 from notifier.store.schema import attempts, deliveries, notifications, targets
 from notifier.wording import sentences
@@ -95,7 +95,7 @@ def _expire(tx: Tx) -> list[str]:
         ).scalars()
     )
     for id_ in expired:
-        bury(tx, id_, Outcome.EXPIRED, WHY[Outcome.EXPIRED])
+        bury(tx, id_, Outcome.EXPIRED, sentences.DEAD[Outcome.EXPIRED])
     if expired:
         waiting = sa.select(deliveries.c.target).where(deliveries.c.id.in_(expired))
         tx.run(sa.update(targets).where(targets.c.id.in_(waiting)).values(due_at=tx.now))
@@ -120,7 +120,7 @@ def _lost(tx: Tx, *, restarted: bool) -> list[str]:
             "started_at": None,
             "finished_at": tx.now,
             "outcome": Outcome.AMBIGUOUS.value,
-            "detail": "the worker was lost before it recorded an outcome",
+            "detail": sentences.LOST,
             "replica": tx.replica,
         }
         insert(tx, attempts, [attempt])

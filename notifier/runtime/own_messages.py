@@ -11,10 +11,8 @@ from notifier.domain.time import Instant
 NOTE_CHARS = 600
 
 
-def own_message(
-    *, reason: Reason, title: str, note: str, project: str, at: Instant, url: str | None
-) -> Message:
-    """A message of the reason `test` or `system`; its one incident stands for the service itself."""
+def own_message(*, reason: Reason, title: str, note: str, project: str, at: Instant) -> Message:
+    """A message of the reason `test` or `system`; its one incident stands for the service itself, and has no page."""
     labels = {"service": "notifier", "environment": "production", "severity": "info", "project": project}
     incident = Incident(
         id="00000000-0000-7000-8000-000000000000",
@@ -29,7 +27,6 @@ def own_message(
         count=1,
         first_seen=at,
         last_seen=at,
-        url=url,
     )
     return Message(
         id="",

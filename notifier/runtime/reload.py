@@ -237,7 +237,6 @@ class Reloader:
             note=sentences.not_reloaded(said, shown=TOLD_AT_MOST, version=configured.version),
             project=actor.project,
             at=tx.now,
-            url=configured.plan.url,
         )
         outbox.enqueue(
             tx, configured.plan, project=actor.project, channel=configured.fallback, message=message

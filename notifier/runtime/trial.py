@@ -39,7 +39,6 @@ async def test_channel(
         note=sentences.channel_test(name, actor),
         project=project,
         at=database.now(),
-        url=plan.url,
     )
     ids = await database.write(
         lambda tx: outbox.enqueue_test(tx, plan, project=project, channel=name, message=message)

@@ -257,7 +257,6 @@ def system() -> Message:
         note=note,
         project="default",
         at=NOW,
-        url=URL,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import colorsys
 import re
 import socket
 import ssl
@@ -531,3 +532,29 @@ def channel_starttls(server: SmtpServer, tls: Any = None, **smtp: Any) -> email.
 
 def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _hue(colour: str) -> float:
+    return colorsys.rgb_to_hls(*(int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)))[0] * 360
+
+
+def test_severities_differ_in_colour_and_can_be_read() -> None:
+    """Critical, error and warning in more than two reds, each a word on its colour (WCAG 2.2: 4.5 to 1)."""
+    told = tuple(
+        Told(incident=incident(id=str(n), severity=severity), reason=Reason.OPENED)
+        for n, severity in enumerate((Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO))
+    )
+    html = mail_of(message(told=told)).get_body(("html",)).get_content()
+    badges = re.findall(r"background:(#[0-9a-f]{6});color:(#[0-9a-f]{6});[^>]*>([a-z]+)</span>", html)
+    assert [word for *_, word in badges] == ["critical", "error", "warning", "info"]
+    for ground, ink, _ in badges:
+        light, dark = sorted((_luminance(ground), _luminance(ink)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+    hues = sorted(_hue(ground) for ground, *_ in badges)
+    assert all((b - a) % 360 >= 20 for a, b in zip(hues, [*hues[1:], hues[0]], strict=True))

@@ -71,7 +71,9 @@ def payload(
         ("From", mime.mailbox("From", sender)),
         ("To", mime.mailbox("To", parse_address(recipient))),
         ("Subject", mime.unstructured("Subject", told.subject)),
-        *mail_headers.headers(message, scope=told.scope, thread=thread, domain=sender.domain),
+        *mail_headers.headers(
+            message, scope=told.scope, severity=told.severity, thread=thread, domain=sender.domain
+        ),
     )
     text = "\n".join(wording.lines(told)) + "\n"
     return mime.compose(head, text=text, html=_template().render(story=told))

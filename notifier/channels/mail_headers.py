@@ -18,15 +18,17 @@ from notifier.domain.time import SECOND
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9_-]{1,100}@[A-Za-z0-9.-]{1,255}>")
 
 
-def headers(message: Message, *, scope: str, thread: Thread, domain: str) -> Iterator[tuple[str, str]]:
-    """All but who it is from, whom it goes to, and its subject."""
+def headers(
+    message: Message, *, scope: str, severity: str, thread: Thread, domain: str
+) -> Iterator[tuple[str, str]]:
+    """All but who it is from, whom it goes to, and its subject. `severity` is the worst of what is not over."""
     yield "Date", format_datetime(datetime.fromtimestamp(message.at // SECOND, UTC))
     own_id = message_id(message.id, domain)
     yield "Message-ID", own_id
     yield from _references(message, thread, domain, own_id)
     yield "List-Id", _list_id(scope, domain)
     yield "Importance", _importance(message)
-    yield from ((name, mime.unstructured(name, text)) for name, text in _for_filters(message))
+    yield from ((name, mime.unstructured(name, text)) for name, text in _for_filters(message, severity))
     # RFC 3834: keeps vacation responders silent.
     yield "Auto-Submitted", "auto-generated"
     yield "X-Auto-Response-Suppress", "All"
@@ -69,14 +71,14 @@ def _importance(message: Message) -> str:
     return "low" if severities == {Severity.INFO} and message.told[0].incident.number else "normal"
 
 
-def _for_filters(message: Message) -> Iterator[tuple[str, str]]:
+def _for_filters(message: Message, severity: str) -> Iterator[tuple[str, str]]:
     """What a mail program may sort by, however the text is worded."""
     incidents = [one.incident for one in message.told]
     yield "X-Notifier-Reason", message.reason.value
     yield "X-Notifier-Project", message.project[:400]
     if not incidents:
         return
-    yield "X-Notifier-Severity", max((one.severity for one in incidents), key=lambda one: one.rank).value
+    yield "X-Notifier-Severity", severity or Severity.INFO.value
     for name in ("service", "environment"):
         values = dict.fromkeys(one.labels.get(name) or getattr(one, name) for one in incidents)
         yield f"X-Notifier-{name.capitalize()}", ", ".join(filter(None, values))[:400]

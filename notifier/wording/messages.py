@@ -20,9 +20,10 @@ from notifier.wording.times import Moment, beside
 FULL = 5
 """How many incidents are told in full; the next go as one line each, and what has no room at all as a number."""
 
-_IN_THE_SCOPE = frozenset({"service", "environment"})
 # The label of a group that is of one incident by itself, and of those that its problem opens later.
 PER_INCIDENT_LABEL = "incident"
+_IN_THE_SCOPE = frozenset({"service", "environment"})
+_SAID = _IN_THE_SCOPE | {PER_INCIDENT_LABEL}
 # Reasons whose message is about its note, which then stands above everything.
 _ABOUT_THE_NOTE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
 
@@ -103,7 +104,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         why=why(message),
         since=_first(message, zone),
         owner=_owner(message, shown),
-        labels=tuple(pair for pair in common if several and pair[0] not in _IN_THE_SCOPE),
+        labels=tuple(pair for pair in common if several and pair[0] not in _SAID),
         blocks=tuple(_without(common, one) for one in shown[:FULL]),
         brief=tuple(shown[FULL:]),
         more=f"and {counted(message.more, 'more incident')}" if message.more else None,

@@ -32,15 +32,15 @@ def released(
     held_by: str, *, author: str | None = None, comment: str | None = None, ended: bool = True
 ) -> str:
     """What held an incident, and is over. `ended`: of a silence, that its time is up, and not that it was changed."""
+    if held_by == HeldBy.SILENCED.value and author is not None:
+        over = "has ended" if ended else "no longer applies"
+        return f"The silence of {author} {over}: {(comment or '').rstrip(' .')}."
     if held_by == HeldBy.SILENCED.value:
-        if author is None:
-            return "A silence has ended."
-        return f"The silence of {author} {'has ended' if ended else 'no longer applies'}: {comment}."
+        return "A silence has ended."
     if held_by == HeldBy.SNOOZED.value:
         return f"The snooze of {author} has ended." if author else "A snooze has ended."
-    if held_by == HeldBy.INHIBITED.value:
-        return "What inhibited it is over."
-    return "The route's quiet hours are over."
+    inhibited = held_by == HeldBy.INHIBITED.value
+    return "What inhibited it is over." if inhibited else "The route's quiet hours are over."
 
 
 def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, detail: str | None) -> str:

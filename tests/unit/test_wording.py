@@ -270,7 +270,7 @@ def test_what_was_not_told_one_by_one_is_in_the_counts(suppressed: int, words: t
     [
         (sentences.released("silenced"), "A silence has ended."),
         (
-            sentences.released("silenced", author="ann", comment="moving"),
+            sentences.released("silenced", author="ann", comment="moving."),
             "The silence of ann has ended: moving.",
         ),
         (

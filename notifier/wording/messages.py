@@ -13,7 +13,7 @@ from notifier.domain.notification import Reason
 from notifier.wording import blocks, evidence, subjects
 from notifier.wording.blocks import ACTIONS, IncidentBlock, Pairs
 from notifier.wording.evidence import Link
-from notifier.wording.reasons import REASONS, by_reason, owners, standing, state, why
+from notifier.wording.reasons import NOBODY, REASONS, by_reason, owners, standing, state, why
 from notifier.wording.text import NOTE, TITLE, counted, number, plain
 from notifier.wording.times import Moment, beside
 
@@ -88,7 +88,10 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
     message = replace(message, told=by_weight(message.told))
     shown = [blocks.block(told, message.at, zone, _actions(message, told)) for told in message.told]
     several = len(message.told) + message.more > 1
-    common = _common(message, shown)
+    common, owner = _common(message, shown), _owner(message, shown)
+    if several and owner == NOBODY:
+        # Said once, of all of them.
+        shown = [replace(one, owner=None) for one in shown]
     first = headline(message, zone)
     note = None if message.reason is Reason.DIGEST else plain(message.note or "", NOTE) or None
     return RenderedMessage(
@@ -103,7 +106,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         links=tuple(_links(shown)),
         why=why(message),
         since=_first(message, zone),
-        owner=_owner(message, shown),
+        owner=owner,
         labels=tuple(pair for pair in common if several and pair[0] not in _SAID),
         blocks=tuple(_without(common, one) for one in shown[:FULL]),
         brief=tuple(shown[FULL:]),

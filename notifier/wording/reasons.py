@@ -52,6 +52,9 @@ _COUNTED: Mapping[str, str] = {
 }
 
 
+NOBODY = "nobody is on them yet"
+
+
 def why(message: Message) -> str:
     """`Sent because a new incident opened; route: severity="critical" (notifier.yaml:12)`."""
     by_hand = message.reason is Reason.REOPENED and any(told.actor for told in message.told)
@@ -101,7 +104,7 @@ def owners(episode: Standing) -> str | None:
         return None
     if episode.acknowledged:
         return f"{number(episode.open)} of {number(still)} wait for somebody"
-    return f"nobody is on {'it' if still == 1 else 'them'} yet"
+    return "nobody is on it yet" if still == 1 else NOBODY
 
 
 def state(told: Told, at: Instant | None = None, zone: tzinfo = UTC) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import subprocess
 import sys
@@ -194,19 +195,22 @@ def test_a_log_call_s_extra_is_context() -> None:
     handler = notifier.logging_handler()
     other = logging.getLogger("tests.extra")
     other.propagate = False
-    other.addHandler(handler)
     extra: dict[str, Any] = {"order_id": 42, "password": "hunter22", "items": [1, 2], "who": object()}
-    other.error("could not charge", extra=extra)
-    try:
-        charge()
-    except ConnectionError:
-        other.exception("could not charge", extra=extra)
-    logging.Logger.error(logging.LoggerAdapter(other, {"tenant": "acme"}).logger, "plain")
-    logging.LoggerAdapter(other, {"tenant": "acme"}).error("adapted")
+
+    def logs() -> None:
+        other.error("could not charge", extra=extra)
+        try:
+            charge()
+        except ConnectionError:
+            other.exception("could not charge", extra=extra)
+        other.error("plain")
+        logging.LoggerAdapter(other, {"tenant": "acme"}).error("adapted")
+
+    other.addHandler(handler)
+    # In nobody's request or task.
+    contextvars.Context().run(logs)
     other.removeHandler(handler)
-    notifier.flush()
-    first, plain, adapted = (event for event in memory.events if "exception" not in event)
-    (second,) = (event for event in memory.events if "exception" in event)
+    first, second, plain, adapted = memory.events
     for event in (first, second):
         assert event["context"] == {
             "order_id": 42, "password": "[scrubbed]", "items": [1, 2], "who": "<object>", "logger": "tests.extra",

@@ -25,6 +25,8 @@ Service = Literal["answers", "refuses", "away", "stranger", "not asked"]
 Fate = Literal["taken", "waits", "dropped", "kept here", "not sent"]
 WORDS: Final = "a test report of `diagnose()`: it is stored, and told to nobody"
 
+NOWHERE: Final = "nowhere"
+
 REASONS: Final[Mapping[str, str]] = {
     "ignored": "of a class in `ignore`",
     "sampled": "left out by `sample_rate`",
@@ -193,7 +195,7 @@ def _named(one: object) -> str:
 
 def _destination(notifier: Notifier) -> str:
     if isinstance(notifier.transport, NullTransport):
-        return "nowhere"
+        return NOWHERE
     url = getattr(notifier.transport, "url", None)
     if isinstance(url, str):
         return url
@@ -204,7 +206,7 @@ def _destination(notifier: Notifier) -> str:
 
 def _advice(found: Diagnosis) -> Iterator[str]:
     values = {setting.name: setting for setting in found.settings}
-    if found.destination == "nowhere":
+    if found.destination == NOWHERE:
         yield from _unset(values)
     match found.service:
         case "refuses":
@@ -246,7 +248,7 @@ def _lines(found: Diagnosis) -> Iterator[str]:
         if setting.problem:
             yield f"  {'':<13}{setting.problem}"
     yield ""
-    yield f"Reports go to {found.destination}."
+    yield "Reports go nowhere." if found.destination == NOWHERE else f"Reports go to {found.destination}."
     if found.spool:
         yield f"Until the service has taken them they are in {found.spool}."
     yield _SERVICE[found.service].format(why=found.why)

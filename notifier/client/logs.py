@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from notifier.client import shown
 from notifier.client.events import About
@@ -83,14 +83,15 @@ def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:
     """The exception that a record without one tells of: it was given, or is handled just now and quoted."""
     arguments = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
     for value in (record.msg, *arguments, *_extra(record).values()):
-        if isinstance(value, BaseException):
-            return value
+        # Not by `isinstance`: an object of the application may do anything when it is asked.
+        if issubclass(type(value), BaseException):
+            return cast("BaseException", value)
     error = sys.exception()
     if error is None:
         return None
     said, name = shown.message_of(error), shown.name_of(type(error)).rpartition(".")[2]
-    quoted = said in message or name in message or any(said == value for value in _extra(record).values())
-    return error if quoted else None
+    texts = (message, *(value for value in _extra(record).values() if type(value) is str))
+    return error if said in message or name in message or said in texts else None
 
 
 def _says_what(template: str) -> bool:

@@ -170,9 +170,10 @@ class Answers:
 
     def _answered(self, error: BaseException | None) -> None:
         """An `HTTPException` that something led to is told; one that was raised by itself is an answer."""
-        if getattr(error, "status_code", 0) in SERVER_ERRORS and error is not None:
+        kind = sys.modules["starlette.exceptions"].HTTPException
+        if error is not None and issubclass(type(error), kind):
             cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-            if cause is not None and isinstance(error, sys.modules["starlette.exceptions"].HTTPException):
+            if cause is not None:
                 self._notifier.capture(error, About())
 
 

@@ -219,6 +219,33 @@ def test_a_log_call_s_extra_is_context() -> None:
     assert adapted["context"] == {"tenant": "acme", "logger": "tests.extra"}
 
 
+class Hostile:
+    """As proxies and arrays are: whatever is asked of it raises."""
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[misc]
+        raise RuntimeError("unbound")
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_what_a_log_call_was_given_is_not_asked_anything(app: App) -> None:
+    """Its extra, and its arguments, are the application's own objects."""
+    try:
+        charge()
+    except ConnectionError:
+        log.error("could not charge", extra={"order": Hostile()})
+        log.error("could not charge %d of %d", 1, 2, extra={"order": Hostile()})
+    app.notifier.flush()
+    assert [event["message"] for event in app.memory.events] == [
+        "could not charge",
+        "could not charge 1 of 2",
+    ]
+
+
 def test_extra_of_what_is_raised_on_goes_with_its_report(app: App) -> None:
     """The order that was logged is in the one report there is."""
 

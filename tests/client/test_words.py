@@ -222,8 +222,8 @@ def test_a_log_call_s_extra_is_context() -> None:
 class Hostile:
     """As proxies and arrays are: whatever is asked of it raises."""
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         raise RuntimeError("unbound")
 
     def __eq__(self, other: object) -> bool:

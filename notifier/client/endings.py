@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import sys
+from typing import Any
 
 
 def is_failure(error: BaseException) -> bool:
@@ -39,9 +41,17 @@ def _loop_lives() -> bool:
 
 def in_worker_thread() -> bool:
     """Whether an event loop waits for this thread."""
-    workers = sys.modules.get("anyio.from_thread")
+    workers = worker_threads()
     if workers is not None:
         with contextlib.suppress(RuntimeError):
             workers.run_sync(bool)
             return True
     return False
+
+
+def worker_threads() -> Any:
+    """The module by which such a thread reaches its loop; None where nobody uses the library.
+
+    Starlette starts these threads without it, so that nobody need have imported it.
+    """
+    return importlib.import_module("anyio.from_thread") if "anyio.to_thread" in sys.modules else None

@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import contextvars
 import random
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -217,7 +216,7 @@ def _wants_to_be_awaited(kind: type) -> bool:
 
 def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:
     """What it comes to, where a loop waits for this thread; else itself, for whoever called to await."""
-    workers = sys.modules.get("anyio.from_thread")
+    workers = endings.worker_threads()
     if workers is None or not endings.in_worker_thread():
         return call
     return workers.run(lambda: call)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
@@ -194,8 +195,15 @@ from notifier.client import Notifier
 app = FastAPI()
 notifier = Notifier("billing")
 notifier.instrument(app)
-@notifier.task
 async def exits(): sys.exit(7)
+def exits_in_a_thread(): sys.exit(7)
+exits = notifier.task(locals()[sys.argv[1]])
+async def charges(): print("charged", flush=True)
+answers = notifier.task(lambda: charges())
+@app.get("/answers")
+async def with_a_coroutine(tasks: BackgroundTasks):
+    tasks.add_task(answers)
+    tasks.add_task(print, "the sibling", flush=True)
 @app.get("/")
 async def index(tasks: BackgroundTasks):
     tasks.add_task(exits)
@@ -208,27 +216,45 @@ Server(uvicorn.Config(app, port=0, log_level="critical")).run()
 """
 
 
-def test_under_a_server_it_is_told_and_the_sibling_runs(tmp_path: Path) -> None:
-    """What the server makes of it is the server's affair, as without the client."""
-    with Receiver() as receiver:
-        environ = {
-            **os.environ,
-            "NOTIFIER_URL": receiver.url,
-            "NOTIFIER_KEY": "ntf_" + "0" * 40,
-            "NOTIFIER_SPOOL": str(tmp_path),
-            "PYTHONPATH": str(ROOT),
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
-            env=environ,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdout is not None
-        httpx.get(f"http://127.0.0.1:{int(process.stdout.readline())}/", timeout=10)
-        assert process.stdout.readline() == "the sibling\n"
-        receiver.wait(lambda: receiver.events and receiver.runs and receiver.runs[-1]["state"] == "failed")
+@contextlib.contextmanager
+def served(receiver: Receiver, spool: Path, *arguments: str) -> Iterator[tuple[str, IO[str]]]:
+    """The program's address, and what it prints: nothing of a test's own imports is there."""
+    environ = {
+        **os.environ,
+        "NOTIFIER_URL": receiver.url,
+        "NOTIFIER_KEY": "ntf_" + "0" * 40,
+        "NOTIFIER_SPOOL": str(spool),
+        "PYTHONPATH": str(ROOT),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}", process.stdout
+    finally:
         process.kill()
         process.communicate(timeout=20)
-        assert [event["exception"]["type"] for event in receiver.events] == ["SystemExit"]
+
+
+@pytest.mark.parametrize("exits", ["exits", "exits_in_a_thread"])
+def test_under_a_server_it_is_told_and_the_sibling_runs(tmp_path: Path, exits: str) -> None:
+    """What the server makes of it is the server's affair, as without the client."""
+    with Receiver() as receiver, served(receiver, tmp_path, exits) as (url, printed):
+        httpx.get(url, timeout=10)
+        assert printed.readline() == "the sibling\n"
+        receiver.wait(lambda: receiver.events and receiver.runs and receiver.runs[-1]["state"] == "failed")
+    assert [event["exception"]["type"] for event in receiver.events] == ["SystemExit"]
+
+
+def test_under_a_server_a_coroutine_that_was_answered_runs(tmp_path: Path) -> None:
+    """On the server's loop, before what comes after it."""
+    with Receiver() as receiver, served(receiver, tmp_path, "exits") as (url, printed):
+        httpx.get(f"{url}/answers", timeout=10)
+        assert [printed.readline(), printed.readline()] == ["charged\n", "the sibling\n"]
+        receiver.wait(lambda: receiver.runs and receiver.runs[-1]["state"] == "completed")
+    assert not receiver.events

@@ -1,4 +1,4 @@
-"""What an HTTP answer means: one table for every channel (DESIGN 5, Outcomes). Pure."""
+"""What an HTTP answer means: one table for every channel (RULES.md#outcomes). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exception or a message as an event (DESIGN 4.1).
+"""An exception or a message as an event (RULES.md#the-event).
 
 `of_exception` and `of_message` run where the failure happened and take down what is there; `finished` runs on the
 client's own thread and does what costs time: source lines, time stamps as text, secrets.

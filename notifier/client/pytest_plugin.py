@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def notifier_reports() -> Iterator[list[dict[str, Any]]]:
-    """The events that this test's notifiers capture, in order, as they would leave (DESIGN 4.1).
+    """The events that this test's notifiers capture, in order, as they would leave (RULES.md#the-event).
 
     What was logged within a request or a task and not raised is there after a second, or after `notifier.flush()`.
     """

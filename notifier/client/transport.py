@@ -68,7 +68,7 @@ class Transport(Protocol):
         ...
 
     def event(self, event: Document) -> None:
-        """Take an event (DESIGN 4.1), not scrubbed yet. It carries its own `id` and `timestamp`."""
+        """Take an event (RULES.md#the-event), not scrubbed yet. It carries its own `id` and `timestamp`."""
         ...
 
     def run(self, change: Document) -> None:

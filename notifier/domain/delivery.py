@@ -21,7 +21,7 @@ class DeliveryState(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended, for every channel (DESIGN 5, Outcomes); doubles as the metric's label."""
+    """How an attempt ended, for every channel (RULES.md#outcomes); doubles as the metric's label."""
 
     DELIVERED = "delivered"
     THROTTLED = "throttled"

@@ -33,10 +33,10 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 class Event:
     """What ingest hands to the store.
 
-    `at` is when it happened by notifier's reckoning (DESIGN 5: received - (sent - timestamp)), `received_at` when
-    it came. `labels` are the sender's, normalised to `str: str`, plus the reserved ones. `document` is the whole
-    sanitised and scrubbed event in the contract's JSON form, as UTF-8 text: what a sample keeps. `id_given` says
-    whether the sender chose the id: only then can a duplicate come. `run` is the task run that it comes from.
+    `at` is when it happened by notifier's reckoning (RULES.md#incidents), `received_at` when it came.
+    `labels` are the sender's, normalised to `str: str`, plus the reserved ones. `document` is the whole sanitised and
+    scrubbed event in the contract's JSON form, as UTF-8 text: what a sample keeps. `id_given` says whether the sender
+    chose the id: only then can a duplicate come. `run` is the task run that it comes from.
     """
 
     project: str

@@ -56,7 +56,7 @@ class Incident:
         return self.labels.get("service", "")
 
     def as_json(self) -> dict[str, Any]:
-        """The public form (DESIGN 4.1), keys in their documented order."""
+        """The public form (RULES.md#the-incident), keys in their documented order."""
         return {
             "id": self.id,
             "number": self.number,

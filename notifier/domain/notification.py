@@ -40,7 +40,7 @@ class HeldBy(StrEnum):
     HOLD = "hold"
 
 
-# The group's own reason is the first of these that any of its members has (DESIGN 5, Timing).
+# The group's own reason is the first of these that any of its members has (RULES.md#timing).
 PRECEDENCE = (
     Reason.OPENED,
     Reason.REOPENED,

@@ -1,4 +1,4 @@
-"""An event as posted (DESIGN 4.1), and its limits, as types that the decoder checks.
+"""An event as posted (RULES.md#the-event), and its limits, as types that the decoder checks.
 
 What these types take is stored as it is. What they refuse (an unknown field, a null where a list belongs, a string
 over its limit) is read once more by `tolerant`, which repairs it or says exactly what is wrong.

@@ -259,7 +259,7 @@ def _required(posted: Posted) -> str:
 
 
 def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
-    """When it happened by our reckoning: a sender's clock counts only against itself (DESIGN 5)."""
+    """When it happened by our reckoning: a sender's clock counts only against itself (RULES.md#incidents)."""
     stamp = instant(timestamp, "timestamp")
     if sent_at is None:
         return received_at

@@ -139,7 +139,7 @@ class _RunReading(Reading):
         return value
 
     def _moment(self, tree: Fields, name: str) -> Instant | None:
-        """When it happened by our reckoning: a sender's clock counts only against itself (DESIGN 5)."""
+        """When it happened by our reckoning: a sender's clock counts only against itself (RULES.md#incidents)."""
         value = tree.get(name)
         if value is None:
             return None

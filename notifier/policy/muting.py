@@ -1,4 +1,4 @@
-"""Whether something holds what a route has to tell, and until when (DESIGN 5, Held)."""
+"""Whether something holds what a route has to tell, and until when (RULES.md#held)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows an attempt: one table for all channels (DESIGN 5, Outcomes)."""
+"""What follows an attempt: one table for all channels (RULES.md#outcomes)."""
 
 from __future__ import annotations
 

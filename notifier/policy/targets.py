@@ -1,4 +1,4 @@
-"""What a due target sends now: single messages, one digest, or nothing until a moment (DESIGN 5, Targets)."""
+"""What a due target sends now: single messages, one digest, or nothing until a moment (RULES.md#targets)."""
 
 from __future__ import annotations
 

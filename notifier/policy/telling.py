@@ -1,4 +1,4 @@
-"""Whether, when and why a group tells: by comparing what is with what has been told (DESIGN 5, Timing and Held)."""
+"""Whether, when and why a group tells, by what is and what has been told (RULES.md#timing, RULES.md#held)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counters for ever, and the three equations that must balance (DESIGN 5, Accounting)."""
+"""Counters for ever, and the three equations that must balance (RULES.md#accounting)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house keeps its floors (DESIGN 3), and its rooms stay small (STYLE)."""
+"""The house keeps its floors (README.md#the-floors), and its rooms stay small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client's rows (DESIGN 6, the last): the same application bare, with notifier, sentry-sdk and fastapi-taskflow."""
+"""The client's rows (RULES.md#speed): the same application bare, with notifier, sentry-sdk and fastapi-taskflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is posted: the contract's example event (DESIGN 4.1), and the same as an Alertmanager alert.
+"""What is posted: the contract's example event (RULES.md#the-event), and the same as an Alertmanager alert.
 
 A stream yields one token per event: equal tokens are equal events, another token is another fingerprint. The token
 is also a label, so that a webhook shows which event it tells about.

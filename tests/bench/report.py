@@ -1,4 +1,4 @@
-"""One Markdown table: each figure beside the baselines', its ratio, and what DESIGN 6 wants."""
+"""One Markdown table: each figure beside the baselines', its ratio, and what is to be reached (RULES.md#speed)."""
 
 from __future__ import annotations
 

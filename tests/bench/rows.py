@@ -1,4 +1,4 @@
-"""The rows of DESIGN 6: what each one starts, sends and reports."""
+"""The rows of the table (RULES.md#speed): what each one starts, sends and reports."""
 
 from __future__ import annotations
 

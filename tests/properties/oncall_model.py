@@ -1,4 +1,7 @@
-"""What the on-call machine believes: a literal, slow reading of DESIGN 4.2 and 5, kept apart from the code."""
+"""What the on-call machine believes: a literal, slow reading of the rules, kept apart from the code.
+
+Above all RULES.md#timing and RULES.md#held.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the storm machine believes: a literal, slow reading of DESIGN 5, kept apart from the code that it judges."""
+"""What the storm machine believes: a literal, slow reading of the rules, kept apart from the code that it judges.
+
+Above all RULES.md#timing, RULES.md#targets and RULES.md#outcomes.
+"""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ _limits = st.sampled_from([None, None, RateLimit(messages=6, per=HOUR, burst=2)]
 
 
 class Storm(RuleBasedStateMachine):
-    """Everything between a post and a receiver, by hand, beside a model that reads DESIGN literally."""
+    """Everything between a post and a receiver, by hand, beside a model that reads the rules literally."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The commands against a real server on loopback that gives the contract's answers (DESIGN 4.1)."""
+"""The commands against a real server on loopback that gives the contract's answers (RULES.md#the-incident)."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_recursion_of_any_depth_and_period_is_one_problem() -> None:
 
 
 def test_starlettes_wrapper_gives_way_to_what_it_wraps() -> None:
-    """Unrelated failures of background tasks would merge under one RuntimeError (TRAPS, Starlette)."""
+    """Unrelated failures of background tasks would merge under one RuntimeError, which Starlette raises for each."""
     wrapper = Failed(
         type="RuntimeError", message="Caught handled exception, but response already started.", cause=Failed()
     )

@@ -1,4 +1,4 @@
-"""What a run of events does to an incident (DESIGN 5, Incidents), rule by rule."""
+"""What a run of events does to an incident (RULES.md#incidents), rule by rule."""
 
 from __future__ import annotations
 

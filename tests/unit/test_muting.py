@@ -1,4 +1,4 @@
-"""What holds a member, by whom and until when (DESIGN 5, Held)."""
+"""What holds a member, by whom and until when (RULES.md#held)."""
 
 from __future__ import annotations
 

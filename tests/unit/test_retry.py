@@ -1,4 +1,4 @@
-"""The outcome table (DESIGN 5, Outcomes), row by row."""
+"""The outcome table (RULES.md#outcomes), row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a due target sends now (DESIGN 5, Targets), rule by rule."""
+"""What a due target sends now (RULES.md#targets), rule by rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether, when and why a member is told (DESIGN 5, Timing and Held), rule by rule."""
+"""Whether, when and why a member is told (RULES.md#timing, RULES.md#held), rule by rule."""
 
 from __future__ import annotations
 

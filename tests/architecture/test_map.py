@@ -1,0 +1,106 @@
+"""The map names every folder, every rule that is cited exists, and the pages for readers are in no wheel."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("notifier/README.md", "notifier/RULES.md", ".github/CONTRIBUTING.md")
+ABSENT = re.compile(r"\b(?:DESIGN|FAULTS|HOUSE|STYLE|TRAPS)\b")
+
+
+def test_every_folder_is_named_in_the_map() -> None:
+    """One that is not named has no place; one that is named and gone misleads."""
+    package = ROOT / "notifier"
+    with_files = {path.parent for path in committed() if path.is_relative_to(package)} - {package}
+    folders = {f"{path.relative_to(package).as_posix()}/" for path in with_files}
+    named = re.findall(r"^\| `([a-z_/]+/)` \|", section(PAGES[0], "The folders"), re.MULTILINE)
+    assert set(named) == folders
+    assert len(named) == len(set(named))
+
+
+def test_every_file_that_the_map_names_is_there() -> None:
+    """In the way of an event, and where to put and find things; tests and files to come aside."""
+    page = (ROOT / PAGES[0]).read_text()
+    paths = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", page)) - {"channels/teams.py"}
+    assert len(paths) > 15
+    missing = [path for path in paths if not ((ROOT / "notifier" / path).exists() or (ROOT / path).exists())]
+    assert missing == []
+
+
+def test_every_rule_that_is_cited_exists() -> None:
+    """`RULES.md#outcomes` in code and tests is a heading there."""
+    known = {page: set(anchors(f"notifier/{page}")) for page in ("README.md", "RULES.md")}
+    cited = [
+        (path, page, anchor)
+        for path in code()
+        for page, anchor in re.findall(r"\b(README\.md|RULES\.md)#([a-z-]+)", path.read_text())
+    ]
+    assert len(cited) > 25
+    assert [each for each in cited if each[2] not in known[each[1]]] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    """A link is a file of the repository, with a heading of it where it names one."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / page).read_text()):
+        name, _, anchor = target.partition("#")
+        file = (ROOT / page).parent / name if name else ROOT / page
+        assert file.is_file(), target
+        assert not anchor or anchor in set(anchors(file.relative_to(ROOT).as_posix())), target
+
+
+def test_nothing_cites_a_text_that_is_not_here() -> None:
+    """A reader of the repository has no other."""
+    here = Path(__file__)
+    cited = [
+        path
+        for path in texts()
+        if path != here and ABSENT.search(path.read_bytes().decode("utf-8", "replace"))
+    ]
+    assert cited == []
+
+
+def test_the_pages_are_in_no_wheel() -> None:
+    """Whoever installs the package reads the README at the top."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["notifier"]
+    assert wheel["exclude"] == [f"/{page}" for page in PAGES if page.startswith("notifier/")]
+    within = {path.relative_to(ROOT).as_posix() for path in committed() if path.suffix == ".md"}
+    assert {path for path in within if path.startswith("notifier/")} <= set(PAGES)
+
+
+def anchors(page: str) -> Iterator[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    for heading in re.findall(r"^#+ (.+)$", _outside_code(page), re.MULTILINE):
+        yield re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def section(page: str, heading: str) -> str:
+    return (ROOT / page).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def code() -> Iterator[Path]:
+    return (path for path in texts() if path.suffix in {".py", ".toml", ".html", ".j2"} or path.name == "run")
+
+
+def texts() -> Iterator[Path]:
+    return (path for path in committed() if b"\0" not in path.read_bytes()[:8_192])
+
+
+def committed() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("this is no git checkout")
+    return [path for name in done.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def _outside_code(page: str) -> str:
+    return re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)

@@ -1,8 +1,8 @@
 """What a channel is: the protocol every kind implements, and what it is given.
 
 A kind is one module: its settings model, a pure payload function, and a class with `send` and `aclose`. It never
-retries, sleeps, logs a secret or touches the store. Third parties register a `Kind` under the entry-point group
-`notifier.channels`.
+retries, sleeps, logs a secret or touches the store. Third parties find all of this in `notifier.channels.api`, and
+register a `Kind` under the entry-point group `notifier.channels`.
 """
 
 from __future__ import annotations

@@ -51,5 +51,5 @@ def _loaded(point: EntryPoint) -> Kind[Any] | str:
         why = f"cannot be loaded ({type(error).__name__}{missing})"
         return f"the package {package}, which brings this kind, {why}: update or remove it"
     if not isinstance(kind, Kind):
-        return f"the package {package} names something here that is no notifier.channels.base.Kind: update or remove it"
+        return f"the package {package} names something here that is no notifier.channels.api.Kind: update or remove it"
     return kind

@@ -1,20 +1,22 @@
-"""Where the words of messages were in 0.1; they are in `notifier.wording`. Goes in 0.3."""
+"""Where the words of messages were in 0.1; they are in `notifier.channels.api`. Goes in 0.3."""
 
 from __future__ import annotations
 
+from typing import Any
 from warnings import warn
 
-from notifier.domain.message import Message
-from notifier.wording import RenderedMessage, lines, render
+from notifier import wording
 
-__all__ = ["lines", "story"]
+_NOW = {"lines": "lines", "story": "render"}
 
 
-def story(message: Message) -> RenderedMessage:
-    """`notifier.wording.render`, under the name that the README of 0.1 gave it."""
+def __getattr__(name: str) -> Any:
+    now = _NOW.get(name)
+    if now is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warn(
-        "notifier.channels.wording.story is notifier.wording.render now: change the import",
+        f"notifier.channels.wording.{name} is notifier.channels.api.{now} now, and goes in 0.3: change the import",
         DeprecationWarning,
         stacklevel=2,
     )
-    return render(message)
+    return getattr(wording, now)

@@ -291,6 +291,7 @@ def test_the_channel_of_your_own_delivers(tmp_path: Path) -> None:
     """The module and the entry point of the README, installed as a distribution: an event reaches its receiver."""
     code, points = block("A channel of your own", "python"), block("A channel of your own", "toml")
     assert len([line for line in code.splitlines() if line]) <= 25
+    assert re.findall(r"^(?:from|import) +(notifier\S*)", code, re.MULTILINE) == ["notifier.channels.api"]
     [(group, names)] = tomllib.loads(points)["project"]["entry-points"].items()
     info = tmp_path / "site" / "notifier_ntfy-1.0.dist-info"
     info.mkdir(parents=True)

@@ -169,7 +169,7 @@ def point(name: str, value: str) -> EntryPoint:
     [
         ("pager", "a_module_that_is_not_there:KIND", "(ModuleNotFoundError of a_module_that_is_not_there)"),
         ("pager", "json:KIND", "(AttributeError)"),
-        ("pager", "json:dumps", "is no notifier.channels.base.Kind"),
+        ("pager", "json:dumps", "is no notifier.channels.api.Kind"),
         ("email", "notifier.channels.console:KIND", "notifier's own is used"),
     ],
 )

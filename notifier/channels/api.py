@@ -1,0 +1,88 @@
+"""All that a kind of channel needs, ours or another package's, and the one module of notifier that it has to import.
+
+What is here stays, or goes with a warning first; any other module may move. A kind is a `Kind`: its settings, how it
+is opened, whom it tells. What it opens is a `Channel`: `send` returns a `Receipt`, or raises `SendError` with an
+`Outcome`, and nothing else follows from it (RULES.md#outcomes). Moments and durations are milliseconds.
+"""
+
+from __future__ import annotations
+
+from notifier.channels.addresses import Network, allowed_networks
+from notifier.channels.base import FOLDER, Channel, ChannelSettings, Kind, Toolbox
+from notifier.channels.http import GuardedClient, Reply, name_of, parse_url
+from notifier.channels.outcomes import failure, of_status, retry_after
+from notifier.channels.signing import signature, signing_key
+from notifier.channels.zones import TimeZone
+from notifier.domain.delivery import Outcome, Receipt, Thread
+from notifier.domain.errors import SendError
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import ActionLink, Conversation, Flapping, Message, Origin, Told
+from notifier.domain.message import Standing as EpisodeSummary
+from notifier.domain.notification import Reason
+from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant, rfc3339
+from notifier.telemetry.clock import Clock
+from notifier.wording import (
+    Evidence,
+    Frame,
+    IncidentBlock,
+    Link,
+    Moment,
+    RenderedMessage,
+    RenderOptions,
+    lines,
+    plain,
+    render,
+)
+
+__all__ = [
+    "FOLDER",
+    "HOUR",
+    "MINUTE",
+    "SECOND",
+    "ActionLink",
+    "Channel",
+    "ChannelSettings",
+    "Clock",
+    "Conversation",
+    "Duration",
+    "EpisodeSummary",
+    "Evidence",
+    "Flapping",
+    "Frame",
+    "GuardedClient",
+    "Incident",
+    "IncidentBlock",
+    "Instant",
+    "Kind",
+    "Link",
+    "Message",
+    "Moment",
+    "Network",
+    "Origin",
+    "Outcome",
+    "Reason",
+    "Receipt",
+    "RenderOptions",
+    "RenderedMessage",
+    "Reply",
+    "SendError",
+    "Severity",
+    "State",
+    "Thread",
+    "TimeZone",
+    "Told",
+    "Toolbox",
+    "allowed_networks",
+    "failure",
+    "lines",
+    "name_of",
+    "of_status",
+    "parse_url",
+    "plain",
+    "render",
+    "retry_after",
+    "rfc3339",
+    "signature",
+    "signing_key",
+]

@@ -14,8 +14,10 @@ HOUR: Duration = 60 * MINUTE
 DAY: Duration = 24 * HOUR
 WEEK: Duration = 7 * DAY
 YEAR: Duration = 365 * DAY
+LONGEST_DURATION: Duration = 100 * YEAR
+UNITS = {"y": YEAR, "w": WEEK, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
 
-
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in UNITS))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLI = timedelta(milliseconds=1)
 _DATE_TIME = re.compile(
@@ -51,6 +53,28 @@ def parse_rfc3339(text: str) -> Instant:
 def has_offset(text: str) -> bool:
     """Whether a date-time that `parse_rfc3339` reads says its offset."""
     return text[-1:] in {"Z", "z"} or text[-6:-5] in {"+", "-"}
+
+
+def parse_duration(value: str | float | None) -> Duration:
+    """Read `10s`, `1h30m`, `500ms` or a bare `0`; units y w d h m s ms, the largest first."""
+    if value in {0, "0"} and not isinstance(value, bool):
+        return 0
+    parts = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if parts is None:
+        raise ValueError(
+            "expected a duration such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m (whole numbers, largest unit first)"
+        )
+    total = sum(int(part) * unit for part, unit in zip(parts.groups(), UNITS.values(), strict=True) if part)
+    if total > LONGEST_DURATION:
+        raise ValueError("expected a duration of at most 100 years (36500d)")
+    return total
+
+
+def parse_positive_duration(value: str | float | None) -> Duration:
+    result = parse_duration(value)
+    if result == 0:
+        raise ValueError("expected a duration longer than 0, such as 10s")
+    return result
 
 
 def words(duration: Duration) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from notifier.domain.time import DAY, HOUR, Duration, Instant, parse_rfc3339
+from notifier.domain.time import DAY, HOUR, Duration, Instant, parse_positive_duration, parse_rfc3339
 from notifier.oncall.errors import Unreadable
-from notifier.settings.values import positive_duration
 from notifier.store import board
 from notifier.store.board import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
 from notifier.store.database import Database, Tx
@@ -91,7 +90,7 @@ def _span(since: str, step: Step | None, now: Instant) -> _Span:
 def _since(text: str, now: Instant) -> Instant:
     """A duration before now, or an instant."""
     try:
-        at = parse_rfc3339(text) if "-" in text else now - positive_duration(text)
+        at = parse_rfc3339(text) if "-" in text else now - parse_positive_duration(text)
     except ValueError:
         raise Unreadable(
             "since", "give a duration such as 90m, 24h or 7d, or an instant such as 2026-11-22T05:00:00Z"

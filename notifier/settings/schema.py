@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from notifier.domain.time import UNITS
 from notifier.settings.channel_blocks import NAME
 from notifier.settings.sections import AUTO_RESOLVE, SECTIONS, Key
-from notifier.settings.values import UNITS
 
 Schema = dict[str, Any]
 

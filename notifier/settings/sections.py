@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from notifier.domain.time import parse_duration, parse_positive_duration
 from notifier.settings import values
 from notifier.settings.document import Node
 from notifier.settings.model import Quota
@@ -52,8 +53,8 @@ DATABASE_URL = Form(read=values.database_url, schema={"type": "string", "format"
 PORT = _whole(0, 65_535)
 COUNT = _whole(1, values.LARGEST_COUNT)
 SIZE = Form(read=values.size, schema={"$ref": "#/$defs/size"})
-DURATION = Form(read=values.duration, schema={"$ref": "#/$defs/duration"})
-SPAN = Form(read=values.positive_duration, schema={"$ref": "#/$defs/duration"})
+DURATION = Form(read=parse_duration, schema={"$ref": "#/$defs/duration"})
+SPAN = Form(read=parse_positive_duration, schema={"$ref": "#/$defs/duration"})
 QUOTA = Form(read=_quota, schema={"$ref": "#/$defs/rate"})
 FLAG = Form(read=values.yes_or_no, schema={"type": "boolean"})
 

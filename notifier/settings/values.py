@@ -1,4 +1,4 @@
-"""The text forms of durations, sizes and rates, and the other scalars of the file.
+"""The text forms of sizes and rates, and the other scalars of the file.
 
 Every reader takes what YAML or the environment gave and returns the value, or raises `ValueError` with a
 sentence that says what is expected and never repeats what was there: it may be a secret.
@@ -11,44 +11,19 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, WEEK, YEAR, Duration
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, UNITS, WEEK, Duration, parse_positive_duration
 
 Scalar = None | bool | int | float | str
 T = TypeVar("T")
 
-LONGEST_DURATION: Duration = 100 * 365 * DAY
 LARGEST_SIZE = 2**62
 LARGEST_COUNT = 1_000_000_000
 
-UNITS = {"y": YEAR, "w": WEEK, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
-_DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in UNITS))
 _SIZE = re.compile(r"([0-9]{1,19}) ?([KMGT]i?)?B?")
 _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 _RATE = re.compile(r"([0-9]{1,15}) ?/ ?([0-9a-z]{1,32})")
 _PERIODS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY, "week": WEEK} | UNITS
 _WHOLE = re.compile(r"[0-9]{1,18}")
-
-
-def duration(value: Scalar) -> Duration:
-    """Milliseconds from `10s`, `1h30m`, `500ms` or a bare `0`; units y w d h m s ms, the largest first."""
-    if value in {0, "0"} and not isinstance(value, bool):
-        return 0
-    parts = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
-    if parts is None:
-        raise ValueError(
-            "expected a duration such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m (whole numbers, largest unit first)"
-        )
-    total = sum(int(part) * unit for part, unit in zip(parts.groups(), UNITS.values(), strict=True) if part)
-    if total > LONGEST_DURATION:
-        raise ValueError("expected a duration of at most 100 years (36500d)")
-    return total
-
-
-def positive_duration(value: Scalar) -> Duration:
-    result = duration(value)
-    if result == 0:
-        raise ValueError("expected a duration longer than 0, such as 10s")
-    return result
 
 
 def size(value: Scalar) -> int:
@@ -144,7 +119,7 @@ def _split(written: str, expected: str) -> SplitResult:
 
 def _period(written: str) -> Duration:
     try:
-        return positive_duration(written)
+        return parse_positive_duration(written)
     except ValueError:
         raise ValueError(
             "expected a rate per second, minute, hour or day, or per a duration such as 10m"

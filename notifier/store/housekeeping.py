@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
-from notifier.settings import RetentionSettings
 from notifier.store import configurations, ledger, tokens
 from notifier.store.database import Tx
 from notifier.store.schema import (
@@ -53,10 +53,23 @@ class Figures:
     by_state: Mapping[str, int]
 
 
+class Retention(Protocol):
+    """How long what is finished is kept."""
+
+    @property
+    def events(self) -> Duration: ...
+    @property
+    def incidents(self) -> Duration: ...
+    @property
+    def deliveries(self) -> Duration: ...
+    @property
+    def task_runs(self) -> Duration: ...
+
+
 class Keeper:
     """Removes what is old, one small batch of one kind in a transaction."""
 
-    def __init__(self, *, retention: RetentionSettings, max_size: int) -> None:
+    def __init__(self, *, retention: Retention, max_size: int) -> None:
         self.retention = retention
         self._max_size = max_size
         self._hourly_at: Instant = 0

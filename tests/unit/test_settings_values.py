@@ -11,13 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT
-from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.domain.time import (
+    DAY,
+    HOUR,
+    LONGEST_DURATION,
+    MINUTE,
+    SECOND,
+    parse_duration,
+    parse_positive_duration,
+)
 from notifier.settings import model, values
 from notifier.settings.sections import AUTO_RESOLVE, SECTIONS
 
 READERS = [
-    values.duration,
-    values.positive_duration,
+    parse_duration,
+    parse_positive_duration,
     values.size,
     values.rate,
     values.count,
@@ -49,7 +57,7 @@ READERS = [
 )
 def test_durations(written: Any, milliseconds: int) -> None:
     """Units from years to milliseconds, joined, and a bare zero."""
-    assert values.duration(written) == milliseconds
+    assert parse_duration(written) == milliseconds
 
 
 @pytest.mark.parametrize(
@@ -77,20 +85,20 @@ def test_durations(written: Any, milliseconds: int) -> None:
 def test_no_durations(written: Any) -> None:
     """A number without a unit, a sign, a fraction or units out of order is refused with an example."""
     with pytest.raises(ValueError, match="expected a duration such as"):
-        values.duration(written)
+        parse_duration(written)
 
 
 def test_durations_end_somewhere() -> None:
     """A century is the longest, so that no instant overflows."""
-    assert values.duration("36500d") == values.LONGEST_DURATION
+    assert parse_duration("36500d") == LONGEST_DURATION
     with pytest.raises(ValueError, match="at most 100 years"):
-        values.duration("36500d1ms")
+        parse_duration("36500d1ms")
 
 
 def test_some_durations_cannot_be_zero() -> None:
     """Where zero would mean a storm, it is refused."""
     with pytest.raises(ValueError, match="longer than 0"):
-        values.positive_duration("0s")
+        parse_positive_duration("0s")
 
 
 @pytest.mark.parametrize(

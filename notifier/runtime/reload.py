@@ -18,7 +18,8 @@ from notifier.oncall.actor import Actor
 from notifier.runtime.configured import Configured, Opened, Present, Rows, Wardrobe, plan_of, sync, synced
 from notifier.runtime.own_messages import own_message
 from notifier.settings import Settings
-from notifier.store import configurations, inhibition, outbox, renewal, reroute
+from notifier.store import configurations, inhibition, outbox, renewal
+from notifier.store.alerting import reroute
 from notifier.store.database import HOUSEKEEPING, LOOP, TOPICS, Database, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics

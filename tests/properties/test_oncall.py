@@ -36,9 +36,9 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Instant
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
-from notifier.store import reroute
 from notifier.store import silences as rows
 from notifier.store.actions import expire
+from notifier.store.alerting import reroute
 from notifier.store.database import Tx
 from notifier.store.inhibition import backfill
 from notifier.store.renewal import renew

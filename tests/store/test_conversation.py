@@ -17,7 +17,7 @@ from notifier.domain.route import Route, Step
 from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.store import reroute
+from notifier.store.alerting import reroute
 from notifier.store.database import Tx
 from notifier.store.outbox import Job
 from notifier.store.schema import groups

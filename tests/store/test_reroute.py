@@ -16,7 +16,8 @@ from notifier.domain.route import Route, Step
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.store import alerting, configurations, reroute
+from notifier.store import alerting, configurations
+from notifier.store.alerting import reroute
 from notifier.store.database import Tx
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import configurations as known

@@ -18,7 +18,7 @@ from notifier.policy import telling
 from notifier.policy.flapping import continues
 from notifier.policy.routing import PER_INCIDENT
 from notifier.policy.telling import Member, Tell, Verdict, Wait
-from notifier.store import reroute as rerouting
+from notifier.store.alerting import reroute as rerouting
 from notifier.store.alerting.compose import Telling, message, read_shown, shown_first
 from notifier.store.alerting.deliver import announce, deliver
 from notifier.store.alerting.episode import Episode, present

@@ -14,6 +14,7 @@ from pydantic import StringConstraints
 from notifier.api.auth import Keyring, require
 from notifier.api.problems import Problem
 from notifier.domain.delivery import RateLimit
+from notifier.domain.key import Key
 from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
 from notifier.ingest.scrub import written
@@ -22,7 +23,6 @@ from notifier.oncall.paging import LONGEST, Wanted
 from notifier.settings import Settings
 from notifier.store.alerting import Plan
 from notifier.store.database import Database
-from notifier.store.keys import Key
 
 LIMIT_DEFAULT = 100
 LIMIT_AT_MOST = 1_000

@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
+from notifier.domain.key import Key
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant, rfc3339
+from notifier.oncall.deliveries import Attempt, DeliveryView
 from notifier.oncall.groups import WaitingGroup, held
 from notifier.oncall.labels import Doubt
-from notifier.store.board import Attempt, DeliveryView
-from notifier.store.keys import Key
 
 NextCursor = Annotated[
     str | None, Field(description="Give it as `cursor` for the next page; null at the end.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from notifier.api.problems import Problem
+from notifier.domain.key import Key
 from notifier.store import keys
 from notifier.store.database import INGEST, Database
-from notifier.store.keys import Key
 
 CACHE_FOR_MS = 2_000
 CACHED_AT_MOST = 10_000

@@ -11,7 +11,7 @@ from notifier.api.letter_answers import DeadLetterList, DecidedAnswer, dead_lett
 from notifier.api.openapi import problems
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall import deliveries, letters
-from notifier.store.board import Kind
+from notifier.oncall.letters import Kind
 
 router = APIRouter(tags=["deliveries"])
 

@@ -12,7 +12,7 @@ from notifier.api.access import OfProject, Paged, Reader
 from notifier.api.answers import EventList, GroupAnswer, GroupList, IncidentAnswer, IncidentList
 from notifier.api.openapi import problems
 from notifier.oncall import groups, incidents
-from notifier.store.board import Sort
+from notifier.oncall.incidents import Sort
 
 router = APIRouter(tags=["incidents"])
 

@@ -12,11 +12,11 @@ from notifier.api.problems import GUARD_LINES, Problem, retry_after
 from notifier.api.reading import BodyReader, Headers, Receive, Scope, Send, sent_at
 from notifier.domain.errors import Overloaded, StoreError, StoreFull
 from notifier.domain.event import Event
+from notifier.domain.key import Key
 from notifier.domain.time import SECOND, Instant
+from notifier.ingest.commit import Stored
 from notifier.ingest.normalize import Malformed, Parsed, Rejection, accepts
 from notifier.runtime import Runtime
-from notifier.store.intake import Stored
-from notifier.store.keys import Key
 
 _JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode

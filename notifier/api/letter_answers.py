@@ -10,8 +10,8 @@ from notifier.api.answers import DeliveryAnswer, NextCursor
 from notifier.api.run_answers import DeadRunAnswer
 from notifier.domain.task_run import TaskRun
 from notifier.domain.time import rfc3339
-from notifier.oncall.letters import Decided
-from notifier.store.board import DeliveryView, Letter
+from notifier.oncall.deliveries import DeliveryView
+from notifier.oncall.letters import Decided, Letter
 
 
 class DeadDeliveryAnswer(DeliveryAnswer):

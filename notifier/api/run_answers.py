@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from notifier.api.answers import NextCursor, moment
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import rfc3339
-from notifier.store.task_runs import Replay
+from notifier.ingest.run_intake import Replay
 
 
 class TaskRunAnswer(BaseModel):

@@ -17,8 +17,14 @@ from notifier.domain.calendar import weekly_json
 from notifier.ingest import sanitise
 from notifier.ingest.scrub import written
 from notifier.oncall import silences
-from notifier.oncall.silences import COMMENT_CHARS, JUDGED_AT_MOST, MATCHERS_AT_MOST, Draft, Shown
-from notifier.store.board import Phase
+from notifier.oncall.silences import (
+    COMMENT_CHARS,
+    JUDGED_AT_MOST,
+    MATCHERS_AT_MOST,
+    Draft,
+    Phase,
+    Shown,
+)
 
 router = APIRouter(tags=["silences"])
 

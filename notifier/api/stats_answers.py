@@ -5,8 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from notifier.domain.time import rfc3339
-from notifier.oncall.stats import Point, Stats, Step
-from notifier.store.board import ChannelFigures, ErrorFigures, TaskFigures
+from notifier.oncall.stats import ChannelFigures, ErrorFigures, Point, Stats, Step, TaskFigures
 
 
 class TaskStats(BaseModel):

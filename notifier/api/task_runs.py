@@ -27,10 +27,10 @@ from notifier.domain.task_run import RunState
 from notifier.domain.time import SECOND
 from notifier.ingest import task_runs as reading
 from notifier.ingest.batch import Malformed, accepts
+from notifier.ingest.run_intake import INTERVAL, Beat
 from notifier.ingest.task_runs import AcceptedRun, Arrival
 from notifier.oncall import task_runs
-from notifier.store.board import RunSearch
-from notifier.store.task_runs import INTERVAL, Beat
+from notifier.oncall.task_runs import RunSearch
 
 router = APIRouter(tags=["task runs"])
 

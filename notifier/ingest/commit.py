@@ -17,6 +17,8 @@ from notifier.store.database import INGEST, Database, Tx
 from notifier.store.intake import Committed, Intake, Stored, Upgrade
 from notifier.telemetry.metrics import Metrics
 
+__all__ = ["GroupCommit", "Stored", "UpgradeWatch"]
+
 EVENTS_PER_COMMIT = 1_000
 BEAT_S = 5.0
 PATIENCE_S = 1.0

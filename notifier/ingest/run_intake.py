@@ -8,8 +8,10 @@ from notifier.domain.errors import Overloaded
 from notifier.domain.task_run import TaskRun
 from notifier.store import task_runs
 from notifier.store.database import Database
-from notifier.store.task_runs import Beat, Replay
+from notifier.store.task_runs import INTERVAL, Beat, Replay
 from notifier.telemetry.metrics import Metrics
+
+__all__ = ["INTERVAL", "Beat", "Replay", "RunIntake", "count_ended"]
 
 PENDING_CHANGES = 20_000
 

@@ -12,6 +12,8 @@ from notifier.store.alerting import Plan
 from notifier.store.board import Attempt, DeliveryView
 from notifier.store.database import Database, Tx
 
+__all__ = ["TARGET_GONE", "Attempt", "DeliveryView", "find", "one", "redeliver"]
+
 TARGET_GONE = (
     "the configuration no longer has this delivery's target: discard it, or configure the target again"
 )

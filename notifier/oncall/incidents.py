@@ -15,6 +15,8 @@ from notifier.store import board
 from notifier.store.board import Key, Page, Sort
 from notifier.store.database import Database, Tx
 
+__all__ = ["Sort", "Standing", "events", "find", "known", "one"]
+
 Standing = Literal["open", "acknowledged", "resolved", "unresolved"]
 """A state, or `unresolved`: open and acknowledged."""
 

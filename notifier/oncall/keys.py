@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from notifier.domain.key import Key
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unknown
 from notifier.oncall.names import exact_id
@@ -11,7 +12,6 @@ from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import keys
 from notifier.store.board import Page
 from notifier.store.database import Database, Tx
-from notifier.store.keys import Key
 
 
 async def find(database: Database, *, project: str | None, wanted: Wanted) -> Listing[Key]:

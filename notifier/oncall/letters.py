@@ -18,6 +18,8 @@ from notifier.store.alerting import Plan
 from notifier.store.board import Kind, Letter, RunStanding
 from notifier.store.database import Database, Tx
 
+__all__ = ["Chosen", "Decided", "Kind", "Letter", "Skipped", "discard", "find", "redeliver"]
+
 _NOTHING = "there is no dead letter of this id"
 AT_ONCE = 500
 """Dead letters that one transaction decides about."""

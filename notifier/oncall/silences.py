@@ -23,6 +23,24 @@ from notifier.store import silences as rows
 from notifier.store.board import Met, Page, Phase
 from notifier.store.database import Database, Tx
 
+__all__ = [
+    "COMMENT_CHARS",
+    "JUDGED_AT_MOST",
+    "MATCHERS_AT_MOST",
+    "Draft",
+    "Phase",
+    "Preview",
+    "Shown",
+    "Window",
+    "change",
+    "create",
+    "end",
+    "find",
+    "one",
+    "preview",
+    "shown",
+]
+
 MATCHERS_AT_MOST = 50
 SHOWN_AT_MOST = 20
 JUDGED_AT_MOST = 10_000

@@ -11,6 +11,8 @@ from notifier.store import board
 from notifier.store.board import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
 from notifier.store.database import Database, Tx
 
+__all__ = ["SINCE_DEFAULT", "ChannelFigures", "ErrorFigures", "Point", "Stats", "Step", "TaskFigures", "read"]
+
 SINCE_DEFAULT = "24h"
 LONGEST: Duration = 365 * DAY
 HOURLY_UP_TO: Duration = 48 * HOUR

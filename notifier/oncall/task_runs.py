@@ -12,6 +12,8 @@ from notifier.store import board, task_runs
 from notifier.store.board import RunSearch
 from notifier.store.database import Database, Tx
 
+__all__ = ["RunSearch", "ask", "find", "one", "replay"]
+
 _SENTENCES: dict[Refusal, str] = {
     "not_failed": "only a failed or lost run is replayed",
     "replayed": "it was asked for again already, and that run has not failed",

@@ -7,29 +7,13 @@ import json
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.time import Instant
+from notifier.domain.key import SCOPES, Key
 from notifier.store.database import Tx
 from notifier.store.schema import api_keys
-
-SCOPES = ("ingest", "read", "manage", "admin")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A key as stored: never the secret itself."""
-
-    id: str
-    project: str
-    name: str
-    scopes: frozenset[str]
-    created_at: Instant
-    revoked_at: Instant | None = None
-
 
 _ALPHABET = string.ascii_letters + string.digits
 

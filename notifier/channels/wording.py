@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 from warnings import warn
 
-from notifier import wording
+from notifier.wording import lines
+from notifier.wording import render as story
 
-_NOW = {"lines": "lines", "story": "render"}
+__all__ = ["lines", "story"]
 
-
-def __getattr__(name: str) -> Any:
-    now = _NOW.get(name)
-    if now is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warn(
-        f"notifier.channels.wording.{name} is notifier.channels.api.{now} now, and goes in 0.3: change the import",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    return getattr(wording, now)
+warn(
+    "notifier.channels.wording goes in 0.3: import `lines`, and `render` for `story`, from notifier.channels.api",
+    DeprecationWarning,
+    stacklevel=2,
+)

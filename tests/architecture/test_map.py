@@ -34,6 +34,26 @@ def test_every_file_that_the_map_names_is_there() -> None:
     assert missing == []
 
 
+def test_what_a_question_is_answered_with_is_there() -> None:
+    """A row names files, and what in them answers it."""
+    rows = re.findall(r"^\| [^|]+\? \| (.+) \|$", (ROOT / PAGES[0]).read_text(), re.MULTILINE)
+    assert len(rows) >= 5
+    for row in rows:
+        files = [ROOT / "notifier" / path for path in re.findall(r"`(\w+(?:/\w+)+\.py)`", row)]
+        code = "".join(file.read_text() for file in files)
+        assert files
+        assert [
+            name for name in re.findall(r"`(\w+)`", row) if not re.search(rf"(def|class) {name}\b", code)
+        ] == []
+
+
+def test_every_path_of_the_commands_is_there() -> None:
+    """What a newcomer is told to run."""
+    paths = set(re.findall(r"\btests/[\w/.]+", (ROOT / PAGES[2]).read_text()))
+    assert len(paths) > 4
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_every_rule_that_is_cited_exists() -> None:
     """`RULES.md#outcomes` in code and tests is a heading there."""
     known = {page: set(anchors(f"notifier/{page}")) for page in ("README.md", "RULES.md")}

@@ -15,6 +15,15 @@ PAGES = ("notifier/README.md", "notifier/RULES.md", ".github/CONTRIBUTING.md")
 ABSENT = re.compile(r"\b(?:DESIGN|FAULTS|HOUSE|STYLE|TRAPS)\b")
 
 
+def test_the_floors_of_the_map_are_those_that_are_checked() -> None:
+    """The picture and the contract name the same rooms on the same floors, from the top down."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (floors,) = (contract for contract in contracts if contract["type"] == "layers")
+    checked = [layer.replace("(", "").replace(")", "") for layer in floors["layers"]]
+    drawn = re.findall(r"^([a-z| ]+?)  +\S", section(PAGES[0], "The floors"), re.MULTILINE)
+    assert drawn == [*checked, *floors["exhaustive_ignores"]]
+
+
 def test_every_folder_is_named_in_the_map() -> None:
     """One that is not named has no place; one that is named and gone misleads."""
     package = ROOT / "notifier"

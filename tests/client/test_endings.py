@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -234,9 +235,13 @@ def served(receiver: Receiver, spool: Path, *arguments: str) -> Iterator[tuple[s
         stderr=subprocess.DEVNULL,
     )
     assert process.stdout is not None
+    # What is never printed is not waited for.
+    late = threading.Timer(20, process.kill)
+    late.start()
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}", process.stdout
     finally:
+        late.cancel()
         process.kill()
         process.communicate(timeout=20)
 

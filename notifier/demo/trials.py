@@ -38,7 +38,7 @@ TRIALS = (
         name="flaky", what="a call that fails twice, and then works", ends="Slack, and Slack again",
         path="/process-data",
     ),
-    Trial(name="fails", what="and one that fails for good", ends="Slack", path="/process-data?fail=true"),
+    Trial(name="fails", what="a call that fails for good", ends="Slack", path="/process-data?fail=true"),
     Trial(name="critical", what="a critical process", ends="email and Slack", path="/users/-1/process"),
     Trial(name="long", what="a long task says when it is done", ends="the webhook", path="/create-task/3"),
     Trial(

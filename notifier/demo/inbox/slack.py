@@ -55,7 +55,7 @@ def add_slack(app: FastAPI, box: Box, token: str) -> None:
 def _posted(box: Box, document: Document) -> JSONResponse:
     ts = f"{1_700_000_000 + box.revision}.{secrets.randbelow(1_000_000):06d}"
     root = _message(box, document.get("thread_ts"))
-    thread = None if root is None else markup.plain(root.text)
+    thread = None if root is None else _title(root)
     # A reply goes to the channel's id, and is read beside its name.
     named = document if root is None else {**document, "channel": root.channel}
     box.put(read_slack(named, ts=ts, thread=thread))
@@ -70,6 +70,12 @@ def _updated(box: Box, document: Document) -> JSONResponse:
     kept = {"channel": before.channel, "thread_ts": before.thread_ts}
     box.edit(ts, read_slack({**document, **kept}, ts=ts, thread=before.thread, edited=True))
     return _answer(ok=True, channel=CHANNEL, ts=ts)
+
+
+def _title(message: Slack) -> str:
+    """Its header, else its text: what that says for a phone may end in an address."""
+    headers = (line.text for line in message.lines if line.style == "header")
+    return next(headers, None) or markup.plain(message.text)
 
 
 def _message(box: Box, ts: object) -> Slack | None:

@@ -45,7 +45,9 @@ class Held:
         if len(self._logged) >= HELD_AT_MOST:
             self._release(one)
             return
-        self._logged.setdefault((id(error), id(event) if words else 0), one)
+        place = 1 if words else 0
+        while self._logged.setdefault((id(error), place), one) is not one and words:
+            place += 1
         if self._timer is None:
             self._wait()
 
@@ -61,8 +63,14 @@ class Held:
         return min(claimed, key=lambda one: one.words).event if claimed else None
 
     def _claimed(self, error: BaseException) -> list[Logged]:
-        keys = [key for key in list(self._logged) if key[0] == id(error)]
-        return [logged for key in keys if (logged := self._logged.pop(key, None)) is not None]
+        """With its traceback, at place 0, and in words, from 1 on."""
+        with_traceback = self._logged.pop((id(error), 0), None)
+        found = [] if with_traceback is None else [with_traceback]
+        while (
+            words := self._logged.pop((id(error), len(found) + (with_traceback is None)), None)
+        ) is not None:
+            found.append(words)
+        return found
 
     def release_all(self) -> None:
         """Report everything that waits, now."""

@@ -64,13 +64,10 @@ class Held:
 
     def _claimed(self, error: BaseException) -> list[Logged]:
         """With its traceback, at place 0, and in words, from 1 on."""
-        with_traceback = self._logged.pop((id(error), 0), None)
-        found = [] if with_traceback is None else [with_traceback]
-        while (
-            words := self._logged.pop((id(error), len(found) + (with_traceback is None)), None)
-        ) is not None:
-            found.append(words)
-        return found
+        claimed = [self._logged.pop((id(error), 0), None)]
+        while len(claimed) == 1 or claimed[-1] is not None:
+            claimed.append(self._logged.pop((id(error), len(claimed)), None))
+        return [one for one in claimed if one is not None]
 
     def release_all(self) -> None:
         """Report everything that waits, now."""

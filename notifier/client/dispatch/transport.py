@@ -28,6 +28,7 @@ EXIT_S: Final = 2.0
 LEAST_GOODBYE_S: Final = 0.25
 COUNT_S: Final = 2.0
 FETCH_S: Final = 2.0
+SETTLING_AT_MOST: Final = 1_000
 
 _all: weakref.WeakSet[HttpTransport] = weakref.WeakSet()
 
@@ -197,9 +198,14 @@ class HttpTransport:
         return answer.body if answer.meaning == "taken" and isinstance(answer.body, dict) else None
 
     def settling(self) -> threading.Event | None:
-        """Set once all events captured by now would survive this process; None: they would already."""
+        """Set once all events captured by now would survive this process; None: they would already.
+
+        Where the disk hangs, and many wait for it, nobody else does.
+        """
         works = self._works
-        return works.inbox.ask() if works is not None and works.inbox.exposed else None
+        if works is None or not works.inbox.exposed or works.inbox.runs.qsize() > SETTLING_AT_MOST:
+            return None
+        return works.inbox.ask()
 
     def inquire(self, seconds: float) -> Answer:
         """Whether the service is there and takes the key, over a connection of its own. Blocks."""

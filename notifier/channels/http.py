@@ -1,58 +1,28 @@
-"""The one outgoing HTTP client of webhook and Slack: guarded, bounded, and honest about what it knows.
-
-It stands on aiohttp, Slack's own asynchronous transport: its connector lets addresses be checked at connect time, which
-httpx does not hand through, and a POST costs a fifth of the processor time.
-"""
+"""The one outgoing HTTP client of webhook and Slack: guarded, bounded, and honest about what it knows."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import re
-import socket
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
-import aiohttp
-import aiohttp.abc
-import certifi
 import httpx
-from aiohttp.abc import AbstractStreamWriter
-from yarl import URL
 
-from notifier.channels.addresses import Network, refusal
-from notifier.channels.alpn import ALPN, Connection, is_http2_only
-from notifier.channels.connection_failures import HTTP2_ONLY, known_failure
-from notifier.channels.outcomes import retry_after
+from notifier.channels.addresses import Network
+from notifier.channels.reply import Reply
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
 from notifier.telemetry.clock import Clock
 
+if TYPE_CHECKING:
+    from notifier.channels.transport import Transport
+
+__all__ = ["GuardedClient", "Reply", "name_of", "parse_url"]
+
 # Below the 30 s of an attempt, so that what this client knows (was it written?) decides the outcome.
 DEADLINE: Duration = 25 * SECOND
-CONNECT: Duration = 8 * SECOND
-# Once a status has come, a dripping body is not worth a worker.
-BODY: Duration = 5 * SECOND
-RESPONSE_CAP = 64 * 1024
-CONNECTIONS = 100
-ODD_HOST = "the address policy refuses this host: give an address in its usual form, as in 192.0.2.1"
-# Below the 5 s after which uvicorn and Node close: a request that races with a close counts as a possible repeat.
-KEEP_ALIVE_SECONDS = 4.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A complete status line; `body` is at most 64 KiB of what came. `retry_after` is in milliseconds."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = ""
-    retry_after: Duration | None = None
-    whole: bool = True
 
 
 def parse_url(text: str) -> httpx.URL:
@@ -95,8 +65,7 @@ class GuardedClient:
         self._allow_private = allow_private_addresses
         self._deadline = deadline
         self._tls = tls
-        # A session per set of exempt networks: a connection that one channel may use is not lent to another.
-        self._sessions: dict[tuple[str, frozenset[Network]], aiohttp.ClientSession] = {}
+        self._transport: Transport | None = None
 
     async def post(
         self,
@@ -111,221 +80,20 @@ class GuardedClient:
             raise SendError(
                 Outcome.BLOCKED, "http:// is refused: use https://, or set delivery.allow_private_addresses"
             )
-        exchange, exempt = _Exchange(body=body), frozenset(allow_addresses)
-        try:
-            async with asyncio.timeout(self._deadline / SECOND):
-                await self._exchange(self._session(url.scheme, exempt), url, headers, exchange)
-        except aiohttp.InvalidURL:
-            raise SendError(Outcome.BLOCKED, ODD_HOST) from None
-        except TimeoutError:
-            return exchange.reply_or(SendError(exchange.unanswered, exchange.late))
-        except (aiohttp.ClientError, OSError, EOFError) as error:
-            failure = exchange.failure(error, url.host)
-            if failure.outcome is Outcome.AMBIGUOUS and exchange.reply is None:
-                failure = await self._http2_only(url, exempt) or failure
-            return exchange.reply_or(failure)
-        return exchange.reply_or(SendError(exchange.unanswered, exchange.broken))
+        return await self._opened().post(url, body, headers=headers, exempt=frozenset(allow_addresses))
 
     async def aclose(self) -> None:
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        if self._transport is not None:
+            await self._transport.aclose()
 
-    async def _http2_only(self, url: httpx.URL, exempt: frozenset[Network]) -> SendError | None:
-        """The error for a receiver of HTTP/2 alone, which took nothing; None where that is not the cause."""
-        guard = _Guard(exempt, allow_private=self._allow_private)
+    def _opened(self) -> Transport:
+        if self._transport is None:
+            from notifier.channels.transport import Transport  # noqa: PLC0415 - a tenth of a second of every start
 
-        async def connect() -> Connection:
-            first, *_ = await guard.resolve(url.raw_host.decode("ascii"), url.port or 443)
-            return await asyncio.open_connection(first["host"], first["port"])
-
-        if url.scheme == "https" and await is_http2_only(connect, url.host, self._trust()):
-            return SendError(Outcome.PERMANENT, HTTP2_ONLY)
-        return None
-
-    async def _exchange(
-        self, session: aiohttp.ClientSession, url: httpx.URL, headers: Mapping[str, str], exchange: _Exchange
-    ) -> None:
-        target = URL(
-            f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}", encoded=True
-        )
-        body = _Body(exchange)
-        response = await session.post(
-            target, data=body, headers=_wire_headers(url, headers), allow_redirects=False
-        )
-        try:
-            exchange.reply = self._reply(response)
-            async with asyncio.timeout(BODY / SECOND):
-                exchange.reply = await _with_body(exchange.reply, response)
-        finally:
-            response.close()
-
-    def _reply(self, response: aiohttp.ClientResponse) -> Reply:
-        return Reply(
-            status=response.status,
-            content_type=response.headers.get("Content-Type", ""),
-            retry_after=retry_after(response.headers.get("Retry-After"), self._clock.now()),
-            whole=False,
-        )
-
-    def _session(self, scheme: str, exempt: frozenset[Network]) -> aiohttp.ClientSession:
-        key = (scheme, exempt)
-        if key not in self._sessions:
-            guard = _Guard(exempt, allow_private=self._allow_private)
-            self._sessions[key] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    resolver=guard,
-                    socket_factory=guard.socket,
-                    use_dns_cache=False,
-                    ssl=self._trust() if scheme == "https" else True,
-                    limit=CONNECTIONS,
-                    keepalive_timeout=KEEP_ALIVE_SECONDS,
-                ),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT / SECOND),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-                max_line_size=RESPONSE_CAP,
-                max_field_size=RESPONSE_CAP,
-                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            self._transport = Transport(
+                clock=self._clock,
+                allow_private_addresses=self._allow_private,
+                deadline=self._deadline,
+                tls=self._tls,
             )
-        return self._sessions[key]
-
-    def _trust(self) -> ssl.SSLContext:
-        """The system's authorities and certifi's; loaded at the first https request, as it takes 20 ms."""
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.load_verify_locations(certifi.where())
-        self._tls.set_alpn_protocols(ALPN)
-        return self._tls
-
-
-@dataclass(slots=True, kw_only=True)
-class _Exchange:
-    """How far one request has come; what is not known to be unwritten may have arrived."""
-
-    body: bytes
-    written: bool = False
-    reply: Reply | None = None
-
-    @property
-    def unanswered(self) -> Outcome:
-        return Outcome.AMBIGUOUS if self.written else Outcome.TRANSIENT
-
-    @property
-    def late(self) -> str:
-        return (
-            "the receiver did not answer in time" if self.written else "no connection could be made in time"
-        )
-
-    @property
-    def broken(self) -> str:
-        return "the connection broke before an answer came" if self.written else "no connection could be made"
-
-    def failure(self, error: BaseException, host: str) -> SendError:
-        """What the error says of the other side, else how far this one has come."""
-        known = known_failure(error, host)
-        return known or SendError(self.unanswered, f"{self.broken} ({_kind(error)})")
-
-    def reply_or(self, error: SendError) -> Reply:
-        """The answer where a status has come, even if its body has not."""
-        if self.reply is None:
-            raise error from None
-        return self.reply
-
-
-class _Body(aiohttp.BytesPayload):
-    """A body that says when it is asked for: the next step hands it to the socket, head and all."""
-
-    def __init__(self, exchange: _Exchange) -> None:
-        super().__init__(exchange.body)
-        self._exchange = exchange
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self._exchange.written = True
-        await super().write_with_length(writer, content_length)
-
-
-async def _with_body(reply: Reply, response: aiohttp.ClientResponse) -> Reply:
-    body = b""
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) >= RESPONSE_CAP:
-            break
-    else:
-        return _filled(reply, body, whole=True)
-    return _filled(reply, body[:RESPONSE_CAP], whole=False)
-
-
-def _filled(reply: Reply, body: bytes, *, whole: bool) -> Reply:
-    return Reply(
-        status=reply.status,
-        body=body,
-        content_type=reply.content_type,
-        retry_after=reply.retry_after,
-        whole=whole,
-    )
-
-
-def _wire_headers(url: httpx.URL, headers: Mapping[str, str]) -> dict[str, str]:
-    own = {"Host": url.netloc.decode("ascii"), "User-Agent": "notifier"}
-    if url.userinfo:
-        credentials = unquote(url.userinfo.decode("ascii")).encode()
-        own["Authorization"] = "Basic " + base64.b64encode(credentials).decode("ascii")
-    return own | dict(headers)
-
-
-def _kind(error: BaseException) -> str:
-    """The error's own name: its text may name addresses or what was sent."""
-    return type(error).__name__
-
-
-class _Guard(aiohttp.abc.AbstractResolver):
-    """Resolves names and checks every address, and once more what is dialled; TLS and Host keep the name."""
-
-    def __init__(self, exempt: Iterable[Network], *, allow_private: bool) -> None:
-        self._exempt = tuple(exempt)
-        self._allow_private = allow_private
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the interface is aiohttp's
-    ) -> list[aiohttp.abc.ResolveResult]:
-        found = await _resolve(host, port)
-        for _, address in found:
-            self._check(address)
-        return [
-            {"hostname": host, "host": address, "port": port, "family": kind, "proto": 0, "flags": _NUMERIC}
-            for kind, address in found
-        ]
-
-    async def close(self) -> None:
-        return None
-
-    def socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """A socket for an address that may be dialled; a host that is one already was not resolved."""
-        family, kind, protocol, _, address = info
-        try:
-            self._check(str(address[0]))
-        except ValueError:
-            raise SendError(Outcome.BLOCKED, ODD_HOST) from None
-        return socket.socket(family, kind, protocol)
-
-    def _check(self, address: str) -> None:
-        why = refusal(address, allow_private=self._allow_private, exempt=self._exempt)
-        if why is not None:
-            raise SendError(Outcome.BLOCKED, f"the address policy refuses this host: {why}")
-
-
-_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-
-
-async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
-    """Every address of a host with its family, in the resolver's order."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise SendError(Outcome.TRANSIENT, "the host name could not be resolved") from None
-    return list(dict.fromkeys((int(entry[0]), str(entry[4][0])) for entry in found))
+        return self._transport

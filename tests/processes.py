@@ -24,10 +24,14 @@ import httpx
 import yaml
 
 from notifier.testing import Request
+from tests import forkserver
+from tests.forkserver import Forked
 
 KEY = re.compile(r"^(ntf_[A-Za-z0-9]{32,})$", re.MULTILINE)
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 35.0
+# What only a new interpreter obeys.
+AT_START = {"LD_PRELOAD"}
 
 
 class Service:
@@ -45,7 +49,7 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "notifier.db"
         self.key: str | None = None
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.options: tuple[str, ...] = ()
         self._environ = environ or {}
         document = {"database": {"url": f"sqlite:///{self.database}"}, **settings}
@@ -66,10 +70,16 @@ class Service:
     def start(self, *options: str, wait: bool = True) -> Self:
         """Start it with further options, and wait until it is ready."""
         given = (*self.options, *options)
-        command = [sys.executable, "-m", "notifier.cli", "serve", "--config", str(self.config), *given]
+        arguments = ["serve", "--config", str(self.config), *given]
         environ = {**clean_environ(), **self._environ}
-        with self._out.open("ab") as out, self._err.open("ab") as err:
-            self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder, env=environ)
+        if AT_START & self._environ.keys():
+            command = [sys.executable, "-m", "notifier.cli", *arguments]
+            with self._out.open("ab") as out, self._err.open("ab") as err:
+                self.process = subprocess.Popen(command, stdout=out, stderr=err, cwd=self.folder, env=environ)
+        else:
+            self.process = forkserver.start(
+                arguments, out=self._out, err=self._err, folder=self.folder, environ=environ
+            )
         if wait:
             self.wait_ready()
         return self

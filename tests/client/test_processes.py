@@ -197,7 +197,7 @@ before = notifier.counts()
 assert sum(before.dropped.values()) == 6, before
 if {beats}:
     transport.beat()
-    time.sleep(0.5)
+    time.sleep(3)
     notifier.report(KeyError())
 """
     counts = killed(program.replace("{beats}", "False"), receiver, tmp_path).counts()

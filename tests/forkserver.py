@@ -1,0 +1,158 @@
+"""Starts services from a process that has imported them already, as `multiprocessing` does: an import costs a second.
+
+What is started is a process of its own in every respect: it is killed, signalled and waited for by its id.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from notifier.cli import main
+from notifier.telemetry import ids
+
+ROOT = Path(__file__).parents[1]
+LOOK_EVERY_S = 0.01
+
+
+class Forked:
+    """As much of `subprocess.Popen` as the tests use."""
+
+    def __init__(self, pid: int, server: _Server) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._server = server
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        if self.returncode is None:
+            self.returncode = self._server.ask({"ended": self.pid})
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once it has ended. `subprocess.TimeoutExpired` where that takes longer."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("notifier", timeout or 0)
+            time.sleep(LOOK_EVERY_S)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Nothing where it has ended: its id may be another's."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def start(
+    arguments: Sequence[str], *, out: Path, err: Path, folder: Path, environ: Mapping[str, str]
+) -> Forked:
+    """`notifier ARGUMENTS` in `folder`, what it prints appended to `out` and `err`."""
+    order = {
+        "arguments": list(arguments),
+        "out": str(out),
+        "err": str(err),
+        "folder": str(folder),
+        "environ": dict(environ),
+    }
+    server = _server(environ.get("PYTHONPYCACHEPREFIX", ""))
+    return Forked(server.ask(order), server)
+
+
+class _Server:
+    """The process that forks, with a socket to it; it ends when this one does."""
+
+    def __init__(self, compiled: str) -> None:
+        ours, theirs = socket.socketpair()
+        environ = {**os.environ, **({"PYTHONPYCACHEPREFIX": compiled} if compiled else {})}
+        command = [sys.executable, "-m", "tests.forkserver", str(theirs.fileno())]
+        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, env=environ)
+        theirs.close()
+        self._file = ours.makefile("rw", encoding="utf-8")
+        ours.close()
+        self._one_at_a_time = threading.Lock()
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        self._file.close()
+        self._process.wait(10)
+
+    def ask(self, order: Mapping[str, Any]) -> Any:
+        with self._one_at_a_time:
+            self._file.write(json.dumps(order) + "\n")
+            self._file.flush()
+            return json.loads(self._file.readline())
+
+
+@functools.cache
+def _server(compiled: str) -> _Server:
+    return _Server(compiled)
+
+
+def _serve(orders: socket.socket) -> dict[str, Any] | None:
+    """Fork for each order. The order, in a child; None in the server, when nobody can give any more."""
+    file = orders.makefile("rw", encoding="utf-8")
+    for line in file:
+        order = json.loads(line)
+        if "ended" in order:
+            answer: int | None = _ended(order["ended"])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                file.detach()
+                return dict(order)
+        file.write(json.dumps(answer) + "\n")
+        file.flush()
+    return None
+
+
+def _ended(pid: int) -> int | None:
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _become(order: Mapping[str, Any]) -> None:
+    """Make this child what a new process would be."""
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environ"])
+    for number, path in ((1, order["out"]), (2, order["err"])):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(file, number)
+        os.close(file)
+    importlib.reload(ids)  # else all children would make the same ones
+    sys.argv = ["notifier", *order["arguments"]]
+
+
+def _main() -> int:
+    for name in ("notifier.app", "notifier.channels.transport", "asyncpg"):
+        importlib.import_module(name)
+    gc.freeze()
+    with socket.socket(fileno=int(sys.argv[1])) as orders:
+        order = _serve(orders)
+    if order is None:
+        return 0
+    _become(order)
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

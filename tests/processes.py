@@ -31,7 +31,7 @@ KEY = re.compile(r"^(ntf_[A-Za-z0-9]{32,})$", re.MULTILINE)
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 35.0
 # What only a new interpreter obeys.
-AT_START = {"LD_PRELOAD"}
+AT_START = {"LD_PRELOAD", "PYTHONPATH"}
 
 
 class Service:

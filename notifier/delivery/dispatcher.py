@@ -24,7 +24,9 @@ from notifier.telemetry.metrics import Metrics
 
 RECORDED_AT_ONCE = 50
 GATHERED: Duration = 2
-"""How long the first of several outcomes waits for the others, so that they share a commit."""
+GATHERED_AT_MOST = 4
+"""How long the first of several outcomes waits for the others, so that they share a commit, and how often again while
+there is something to send without a claim."""
 RECORD_AGAIN: Duration = 500
 RECORD_LAST_S = 2.0
 """How long the end of the service waits for outcomes; what is not recorded by then is known when the lease ends."""
@@ -81,8 +83,12 @@ class Dispatcher:
     async def step(self) -> None:
         """Record what has ended and claim what is due; then wait until more has ended, or more is due."""
         await self._due.wait_until(await self.turn(), now=self._database.now())
-        if 0 < self._sends.waits_to_be_recorded < RECORDED_AT_ONCE and self._sends.in_flight:
+        for _ in range(GATHERED_AT_MOST):
+            if not (self._sends.in_flight and 0 < self._sends.waits_to_be_recorded < RECORDED_AT_ONCE):
+                break
             await asyncio.sleep(GATHERED / 1000)
+            if not self._sends.in_line:
+                break
 
     async def turn(self) -> Instant | None:
         """Record what has ended and claim what is due now, in one transaction; when to come again."""

@@ -75,6 +75,10 @@ class Sends:
         return tuple(self._tasks)
 
     @property
+    def in_line(self) -> bool:
+        return any(lane.line for lane in self._lanes.values())
+
+    @property
     def waits_to_be_recorded(self) -> int:
         return len(self._ended)
 

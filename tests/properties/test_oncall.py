@@ -243,6 +243,18 @@ class OnCall(RuleBasedStateMachine):
         which = known[pick % len(known)]
         self.post([{"which": which, "severity": severity, "region": "eu", "status": "firing"}], 1, look)
 
+    @precondition(lambda self: any(one.state is not State.RESOLVED for one in self.model.newest.values()))
+    @rule(pick=_picks, times=st.integers(1, 2), looks=st.booleans())
+    def flap(self, pick: int, times: int, looks: bool) -> None:
+        """A problem ends and comes back at once, and ends again where it does so twice."""
+        known = [which for which, one in self.model.newest.items() if one.state is not State.RESOLVED]
+        which = known[pick % len(known)]
+        base = {"which": which, "severity": Severity.ERROR, "region": "eu"}
+        for _ in range(times):
+            self.post([{**base, "status": "resolved"}], 1, look=looks)
+            self.post([{**base, "status": "firing"}], 1, look=False)
+        self.run()
+
     @rule(by=_waits, look=_often)
     def wait(self, by: int, look: bool) -> None:
         self.clock.advance(by)

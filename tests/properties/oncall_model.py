@@ -300,6 +300,10 @@ class Model:
             return "resolved"
         one.state, one.acknowledged_by, one.acknowledged_until = OPEN, None, None
         one.snoozed_until, one.reopened_at, one.reopened_by = -1, now, actor
+        # When it is told itself depends on what holds it; but it is an act, and others gather behind it.
+        for member in self.members.values():
+            if member.problem is one and now >= member.group.acts_until:
+                member.group.acts_until = now + GATHERED
         return "done"
 
     # What holds

@@ -96,6 +96,8 @@ def _line(route: Mapping[str, Any]) -> str:
 def _telling(route: Mapping[str, Any]) -> Iterator[str]:
     channels = [cell(name) for name in route.get("channels") or ()]
     yield f"{cell(route.get('route'))} ({_line(route)}) tells {' and '.join(channels) or 'nobody'}."
+    if not channels:
+        return
     for told in route.get("targets") or ():
         yield f"  {cell(told.get('channel'))}: {cell(told.get('target'))}"
     if group := route.get("group"):

@@ -329,6 +329,15 @@ def test_route_test_posts_labels_and_shows_who_is_told(api: Api, shell: Shell) -
     assert json.loads(shell("route-test", "a=b", "--json").out) == answer
 
 
+def test_a_route_to_nobody_has_no_timing(api: Api, shell: Shell) -> None:
+    """When a message would leave that never does is nothing to tell."""
+    route = {"route": "default", "line": "a.yaml:1", "channels": [], "group_wait": "0s", "targets": []}
+    api.answer("POST /v1/routes/test", {"told": False, "routes": [route], "summary": "nobody"})
+    out = shell("route-test", "service=billing").out
+    assert "tells nobody." in out
+    assert "leaves" not in out
+
+
 def test_route_test_exits_1_when_nobody_is_told(api: Api, shell: Shell) -> None:
     route = {"route": "quiet", "line": "notifier.yaml:12", "channels": []}
     summary = "nobody, by the route in line 12"

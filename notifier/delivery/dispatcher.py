@@ -24,7 +24,7 @@ from notifier.telemetry.metrics import Metrics
 
 RECORDED_AT_ONCE = 50
 GATHERED: Duration = 2
-GATHERED_AT_MOST = 4
+GATHERED_AT_MOST = 2
 """How long the first of several outcomes waits for the others, so that they share a commit, and how often again while
 there is something to send without a claim."""
 RECORD_AGAIN: Duration = 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from notifier.client import shown
@@ -110,9 +110,7 @@ def of(notifier: Notifier, *, test: bool, timeout: float) -> Diagnosis:
         test_reason=reason,
         advice=(),
     )
-    return Diagnosis(
-        **{name: getattr(found, name) for name in found.__slots__} | {"advice": tuple(_advice(found))}
-    )
+    return replace(found, advice=tuple(_advice(found)))
 
 
 def _watched(notifier: Notifier) -> Iterator[str]:

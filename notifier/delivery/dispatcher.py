@@ -14,7 +14,6 @@ from notifier.delivery.sends import AHEAD, Sending, Sends
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Receipt
 from notifier.domain.errors import SendError, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
-from notifier.policy.targets import Quiet
 from notifier.store import outbox
 from notifier.store.alerting import Plan
 from notifier.store.database import LOOP, Database, Tx
@@ -76,7 +75,6 @@ class Dispatcher:
         self._due = database.signals.waiter("targets")
         self._sweep = database.signals.waiter("sweep")
         self._sends = Sends(self._send, now=database.now, changed=self._due.wake)
-        self._needs: Mapping[str, Quiet] = {}
         self._turn = asyncio.Lock()
         self._stopping = False
 
@@ -102,7 +100,7 @@ class Dispatcher:
         if not ended and not back and not any(rule.slots > 0 for rule in rules.values()):
             return None
         claimed, results = await self._write(outlets.plan, rules, ended, back)
-        self._needs = claimed.needs
+        self._sends.wait_for(claimed.needs)
         for one, result in zip(ended, results, strict=True):
             self._told(one.job, one.end, result)
         for id_, outcome in claimed.died:
@@ -165,16 +163,11 @@ class Dispatcher:
             rate_limit=channel.rate_limit,
             digest=channel.digest,
             pace=channel.pace,
-            slots=slots if self._is_quiet_enough(name) else 0,
+            slots=slots,
             action_links=channel.action_links,
             share=max(1, channel.concurrency * (1 + AHEAD) // 2) if several else None,
             quiet=self._sends.quiet(name),
         )
-
-    def _is_quiet_enough(self, channel: str) -> bool:
-        """Whether what must go alone leaves room for a claim."""
-        process = Quiet.PROCESS in self._needs.values() and self._sends.quiet(channel) < Quiet.PROCESS
-        return not process and self._sends.quiet(channel) >= self._needs.get(channel, Quiet.NOWHERE)
 
     async def _send(self, one: Sending) -> Ended:
         job = one.job

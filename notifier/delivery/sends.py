@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,7 @@ class Sends:
         self._tasks: dict[asyncio.Task[Ended], Sending] = {}
         self._ended: list[Ended] = []
         self._back: list[Job] = []
+        self._needs: dict[str, Quiet] = {}
 
     @property
     def in_flight(self) -> tuple[asyncio.Task[Ended], ...]:
@@ -86,9 +87,17 @@ class Sends:
         """How many more may be claimed for a channel that has so many slots and targets."""
         lane = self._lanes.setdefault(channel, _Lane())
         lane.slots, lane.targets = slots, targets
-        if any(_goes_alone(one, channel) for one in self._all()):
+        if self._waits_for_quiet(channel) or any(_goes_alone(one, channel) for one in self._all()):
             return 0
         return max(0, slots * (1 + AHEAD) - lane.taken)
+
+    def wait_for(self, needs: Mapping[str, Quiet]) -> None:
+        """Let nothing more be claimed for these channels until it is so quiet: what must go alone has its turn then."""
+        self._needs |= needs
+
+    def _waits_for_quiet(self, channel: str) -> bool:
+        self._needs = {name: needed for name, needed in self._needs.items() if self.quiet(name) < needed}
+        return channel in self._needs or Quiet.PROCESS in self._needs.values()
 
     def quiet(self, channel: str) -> Quiet:
         """How far nothing is claimed."""
@@ -119,16 +128,14 @@ class Sends:
         """Let nothing in line begin (on these senders); how many there were."""
         before = len(self._back)
         for lane in self._lanes.values():
-            gone = [
-                one for one in lane.line if senders is None or any(one.sender is each for each in senders)
-            ]
-            self._back += [one.job for one in gone]
-            lane.line = deque(one for one in lane.line if one not in gone)
+            stays = deque(one for one in lane.line if senders is not None and not _is_on(one, senders))
+            self._back += [one.job for one in lane.line if senders is None or _is_on(one, senders)]
+            lane.line = stays
         return len(self._back) - before
 
     def on(self, senders: Collection[Channel]) -> list[asyncio.Task[Ended]]:
         """What is in flight on these senders."""
-        return [task for task, one in self._tasks.items() if any(one.sender is each for each in senders)]
+        return [task for task, one in self._tasks.items() if _is_on(one, senders)]
 
     def _all(self) -> Iterator[Sending]:
         yield from self._tasks.values()
@@ -156,6 +163,10 @@ class Sends:
             self._ended.append(task.result())
         self._begin(lane)
         self._changed()
+
+
+def _is_on(one: Sending, senders: Collection[Channel]) -> bool:
+    return any(one.sender is sender for sender in senders)
 
 
 def _goes_alone(one: Sending, channel: str) -> bool:

@@ -51,7 +51,7 @@ async def redeliver(
                 f"only a dead delivery is redelivered, and this one is {before.state.value}",
                 state=before.state.value,
             )
-        if before.target_id not in plan.addressed:
+        if before.target_id not in plan.channel_of:
             raise Refused(TARGET_GONE, state=before.state.value)
         outbox.redeliver(tx, plan, [before.id])
         actor.record(tx, "redeliver", before.id)

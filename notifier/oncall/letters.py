@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from notifier.domain.delivery import DeliveryState
@@ -74,7 +74,7 @@ async def redeliver(database: Database, plan: Plan, actor: Actor, chosen: Chosen
         actor=actor,
         action="redeliver",
         send=lambda tx, ids: outbox.redeliver(tx, plan, ids),
-        targets=plan.addressed,
+        targets=plan.channel_of.keys(),
         runs=lambda tx, ids: _replay(tx, ids, actor),
     )
     return await _decide(database, decision, chosen)
@@ -103,7 +103,7 @@ class _Decision:
     actor: Actor
     action: str
     send: Callable[[Tx, Sequence[str]], tuple[str, ...]]
-    targets: frozenset[int] | None
+    targets: Container[int] | None
     runs: Callable[[Tx, Sequence[str]], Mapping[str, str | None]]
 
     def about(self, ids: Sequence[str]) -> Callable[[Tx], Decided]:

@@ -149,3 +149,20 @@ async def test_what_could_not_be_recorded_is_recorded_later() -> None:
     receiver.now = NOW + LEASE
     receiver.sends.put_back(*taken)
     assert [one.job.id for one in receiver.sends.take(10)[0]] == ["b", "c"]
+
+
+async def test_a_channel_that_must_be_quiet_is_claimed_for_when_it_is() -> None:
+    """However many claims are made for others meanwhile; and the process, before what it was lost with goes again."""
+    receiver = Receiver()
+    receiver.sends.add([sending("a"), sending("b", channel="mail")])
+    receiver.sends.wait_for({"hook": Quiet.CHANNEL})
+    receiver.sends.wait_for({})
+    assert receiver.sends.free("hook", slots=4, targets=1) == 0
+    assert receiver.sends.free("mail", slots=4, targets=1) == 11
+    await receiver.answer("a")
+    assert receiver.sends.free("hook", slots=4, targets=1) == 12
+    receiver.sends.wait_for({"hook": Quiet.PROCESS})
+    assert receiver.sends.free("hook", slots=4, targets=1) == 0
+    assert receiver.sends.free("mail", slots=4, targets=1) == 0
+    await receiver.answer("b")
+    assert receiver.sends.free("mail", slots=4, targets=1) == 12

@@ -75,7 +75,9 @@ def message(
         origin=origin,
         note=note or _released(tx, told),
         thread_id="",
-        standing=_begun(plan, told, rows) if episode.begins else _standing(tx, plan, group.id, episode.since),
+        standing=_begun(plan, told, shown, rows)
+        if episode.begins
+        else _standing(tx, plan, group.id, episode.since),
     )
     conversation = wording.converse(composed, episode.conversation)
     converse(tx, group.id, episode, conversation)
@@ -123,7 +125,9 @@ def _actor(row: Any, reason: Reason) -> str | None:
     return None if by in NOBODY else by
 
 
-def _begun(plan: Plan, told: Sequence[Telling], known: Mapping[int, Any]) -> Standing:
+def _begun(
+    plan: Plan, told: Sequence[Telling], shown: Sequence[Telling], known: Mapping[int, Any]
+) -> Standing:
     """Where an episode stands that begins with this message: of what it tells, and of nothing else."""
     states = Counter(State(one.row.state) for one in told)
     return Standing(
@@ -131,9 +135,7 @@ def _begun(plan: Plan, told: Sequence[Telling], known: Mapping[int, Any]) -> Sta
         acknowledged=states[State.ACKNOWLEDGED],
         resolved=states[State.RESOLVED],
         events=sum(one.row.count for one in told),
-        incidents=tuple(
-            incident_of(known[one.row.number], plan.url) for one in shown_first(told)[:STANDING_AT_MOST]
-        ),
+        incidents=tuple(incident_of(known[one.row.number], plan.url) for one in shown[:STANDING_AT_MOST]),
     )
 
 

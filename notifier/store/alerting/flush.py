@@ -254,7 +254,7 @@ def _notify(
     chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
     if any(map(_concerns_all, told)):
         heard = execute(tx, threads_of_episode, {"group": row.id, "episode": episode.number}).scalars()
-        chosen += [target for target in heard if target in plan.addressed]
+        chosen += [target for target in heard if target in plan.channel_of]
     deliver(
         tx,
         plan,

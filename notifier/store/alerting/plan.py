@@ -20,7 +20,7 @@ class Plan:
     """What the configuration says about telling: the routing tree, and each channel's target rows.
 
     `version` is the configuration's, kept with every decision. `settings_hashes` are of each channel's settings.
-    `addressed` are the targets that it has, `channel_of` says whose each is.
+    `channel_of` names the channel of each target that it has.
     """
 
     tree: Route
@@ -34,14 +34,12 @@ class Plan:
     settings_hashes: Mapping[str, str] = field(default_factory=dict)
     silences: ActiveSilences = field(default_factory=ActiveSilences, repr=False, compare=False)
     _routes: Mapping[str, Route] = field(init=False, repr=False, compare=False)
-    addressed: frozenset[int] = field(init=False, repr=False, compare=False)
     channel_of: Mapping[int, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_routes", {route.key: route for route in self.tree.walk()})
         channel_of = {target: channel for channel, targets in self.targets.items() for target in targets}
         object.__setattr__(self, "channel_of", channel_of)
-        object.__setattr__(self, "addressed", frozenset(channel_of))
 
     def knows(self, key: str) -> bool:
         """Whether the tree has a route of this key."""

@@ -32,7 +32,7 @@ DIGESTED_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class _Taken:
     """What was claimed of one target, what died instead, and how quiet it must be before more is."""
 
     jobs: tuple[Job, ...]
@@ -52,17 +52,19 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
     died: list[tuple[str, Outcome]] = []
     needs: dict[str, Quiet] = {}
     for row in due:
-        if free[row.channel] <= 0 or Quiet.PROCESS in needs.values():
+        if free[row.channel] <= 0:
             continue
         rules = _left(channels, row.channel, free[row.channel], jobs)
         taken = _claim_target(tx, plan, row, rules, held=held)
         free[row.channel] -= len(taken.jobs)
         jobs += taken.jobs
         died += taken.died
-        if taken.needs or any(job.quiet for job in taken.jobs):
-            # Nobody joins what goes alone, or what waits for that.
-            free[row.channel] = 0
-            needs[row.channel] = max([taken.needs, *(job.quiet for job in taken.jobs)])
+        if taken.needs:
+            needs[row.channel] = taken.needs
+        # Nobody joins what goes alone, or what waits for that.
+        quiet = max([taken.needs, *(job.quiet for job in taken.jobs)])
+        if quiet:
+            free |= dict.fromkeys(free if quiet is Quiet.PROCESS else [row.channel], 0)
     left = [name for name, slots in free.items() if slots > 0]
     next_at = execute(tx, next_target, {"channels": pack_each(left)}).scalar() if left else None
     return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at, needs=needs)
@@ -76,7 +78,7 @@ def _left(channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Seq
     return replace(channels[name], slots=slots, quiet=quiet)
 
 
-def _claim_target(tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, held: bool) -> Taken:
+def _claim_target(tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, held: bool) -> _Taken:
     in_flight = execute(tx, statements.count_in_flight, {"target": row.id}).scalar_one()
     target = pacing.Target(
         tokens=row.tokens,
@@ -112,7 +114,7 @@ def _claim_target(tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, 
         "last_sent_at": tx.now if sent else row.last_sent_at,
     }
     update(tx, targets, {"id": row.id}, changes)
-    return Taken(jobs=jobs, died=plan_.dead, needs=plan_.needs)
+    return _Taken(jobs=jobs, died=plan_.dead, needs=plan_.needs)
 
 
 def _front(tx: Tx, target: int, rules: pacing.Target, enough: int) -> Front:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -35,13 +36,11 @@ def settle(tx: Tx, ended: Sequence[Ended]) -> tuple[Result | None, ...]:
     """Record what became of several sends, in the order in which they ended; None where a lease had passed on."""
     if not ended:
         return ()
-    at = sorted({one.job.target for one in ended})
-    execute(tx, statements.lock_targets, {"targets": pack_each(at)}).all()
     results: dict[tuple[str, int], Result | None] = {}
-    for is_well, run in groupby(ended, key=lambda one: isinstance(one.end, Receipt)):
-        record = _delivered if is_well else _all_failed
-        results |= record(tx, list(run))
-    execute(tx, statements.wake, {"targets": pack_each(at), "now": tx.now})
+    with _looked_at_again(tx, [one.job for one in ended]):
+        for is_well, run in groupby(ended, key=lambda one: isinstance(one.end, Receipt)):
+            record = _delivered if is_well else _all_failed
+            results |= record(tx, list(run))
     return tuple(results[one.job.id, one.job.fence] for one in ended)
 
 
@@ -53,12 +52,18 @@ def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result |
 
 def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
     """Return claims that were not begun: as if they had never been made."""
-    if not jobs:
-        return
-    at = sorted({job.target for job in jobs})
-    execute(tx, statements.lock_targets, {"targets": pack_each(at)}).all()
-    execute(tx, statements.give_back, {"rows": pack((job.id, job.fence) for job in jobs)})
-    execute(tx, statements.wake, {"targets": pack_each(at), "now": tx.now})
+    if jobs:
+        with _looked_at_again(tx, jobs):
+            execute(tx, statements.give_back, {"rows": pack((job.id, job.fence) for job in jobs)})
+
+
+@contextmanager
+def _looked_at_again(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
+    """Hold the targets of these jobs, and let the claim look at what still waits for them."""
+    at = pack_each(sorted({job.target for job in jobs}))
+    execute(tx, statements.lock_targets, {"targets": at}).all()
+    yield
+    execute(tx, statements.wake, {"targets": at, "now": tx.now})
 
 
 def _all_failed(tx: Tx, ended: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState
@@ -49,9 +47,18 @@ def next_target(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def _waiting(rows: Any = deliveries) -> sa.ColumnElement[bool]:
+def _waiting() -> sa.ColumnElement[bool]:
     """Pending, and carried by no digest: as the index of what waits spells it."""
-    return sa.and_(rows.c.state == sa.literal_column("'pending'"), rows.c.carried_by.is_(None))
+    return sa.and_(deliveries.c.state == sa.literal_column("'pending'"), deliveries.c.carried_by.is_(None))
+
+
+def _held(rows: sa.Subquery) -> sa.ColumnElement[bool]:
+    """Claims of these (id, fence) that nobody else has taken over."""
+    return sa.and_(
+        deliveries.c.id == rows.c.id,
+        deliveries.c.fence == rows.c.fence,
+        deliveries.c.state == sa.literal_column("'sending'"),
+    )
 
 
 def _is_busy() -> sa.ColumnElement[bool]:
@@ -207,11 +214,7 @@ def delivered(dialect: Dialect) -> sa.ClauseElement:
     rows = unfold(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
     return (
         sa.update(deliveries)
-        .where(
-            deliveries.c.id == rows.c.id,
-            deliveries.c.fence == rows.c.fence,
-            deliveries.c.state == sa.literal_column("'sending'"),
-        )
+        .where(_held(rows))
         .values(
             state=DeliveryState.DELIVERED.value,
             finished_at=_now(),
@@ -233,11 +236,7 @@ def give_back(dialect: Dialect) -> sa.ClauseElement:
     unsent = sa.and_(deliveries.c.attempts == 0, deliveries.c.maybe_sent == 0)
     return (
         sa.update(deliveries)
-        .where(
-            deliveries.c.id == rows.c.id,
-            deliveries.c.fence == rows.c.fence,
-            deliveries.c.state == sa.literal_column("'sending'"),
-        )
+        .where(_held(rows))
         .values(
             state=PENDING,
             lease_until=None,

@@ -77,15 +77,20 @@ def parse_positive_duration(value: str | float | None) -> Duration:
     return result
 
 
-def words(duration: Duration) -> str:
-    """`45s`, `12m`, `3h 5m`, `2d 4h`: at most two units, for people."""
+def in_units(duration: Duration) -> list[tuple[int, str]]:
+    """At most two units, and no seconds beside minutes: `[(3, "h"), (5, "m")]`; of nothing `[(0, "s")]`."""
     seconds = max(0, duration) // SECOND
     units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    parts: list[str] = []
+    parts: list[tuple[int, str]] = []
     for name, size in units:
         value, seconds = divmod(seconds, size)
         if value:
-            parts.append(f"{value}{name}")
+            parts.append((value, name))
         if len(parts) == 2 or (parts and name == "m"):
             break
-    return " ".join(parts) or "0s"
+    return parts or [(0, "s")]
+
+
+def words(duration: Duration) -> str:
+    """`45s`, `12m`, `3h 5m`, `2d 4h`: for columns, and for what is typed as well."""
+    return " ".join(f"{value}{name}" for value, name in in_units(duration))

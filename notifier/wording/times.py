@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from notifier.domain.time import SECOND, Duration, Instant
+from notifier.domain.time import SECOND, Duration, Instant, in_units
 from notifier.wording.text import number
-
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +48,5 @@ def ago(passed: Duration) -> str | None:
 
 
 def duration(length: Duration) -> str:
-    """`45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`: at most two units, and no seconds beside minutes."""
-    seconds = max(0, length) // SECOND
-    parts: list[str] = []
-    for name, size in _UNITS:
-        value, seconds = divmod(seconds, size)
-        if value:
-            parts.append(f"{number(value)} {name}")
-        if len(parts) == 2 or (parts and name == "min"):
-            break
-    return " ".join(parts) or "0 s"
+    """`45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
+    return " ".join(f"{number(value)} {'min' if name == 'm' else name}" for value, name in in_units(length))

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import ssl
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +16,7 @@ from notifier.domain.errors import SendError
 from notifier.telemetry.clock import SystemClock
 from notifier.testing import WebhookReceiver, certificate
 from tests.authority import EXPIRED, NOT_YET, Authority
+from tests.sockets import answering, wait_for_port
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +118,7 @@ async def test_what_is_not_http_1_1_is_permanent(tmp_path: Path, answer: bytes, 
         connection.sendall(answer)
         connection.recv(1)
 
-    with _server(serve, authority.serving() if tls else None) as port:
+    with answering(serve, authority.serving() if tls else None, patience=1) as port:
         url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
         error = await failed(url, tls=authority.trusting)
     assert error.outcome is Outcome.PERMANENT
@@ -138,7 +134,7 @@ async def test_a_server_that_offers_http_2_alone_is_permanent(tmp_path: Path) ->
                "-cert", str(tmp_path / "cert.pem"), "-key", str(tmp_path / "key.pem")]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         try:
-            _wait_for(port)
+            wait_for_port(port, within=10)
             error = await failed(f"https://127.0.0.1:{port}/", tls=trusting)
         finally:
             server.kill()
@@ -159,7 +155,7 @@ async def test_a_server_of_http_2_alone_that_hangs_up_is_found_out(
     serving = authority.serving()
     if protocols:
         serving.set_alpn_protocols(protocols)
-    with _server(lambda _: None, serving) as port:
+    with answering(lambda _: None, serving, patience=1) as port:
         error = await failed(f"https://127.0.0.1:{port}/", tls=authority.trusting)
     assert error.outcome is outcome
     assert ("speaks HTTP/2 only" in error.detail) is (outcome is Outcome.PERMANENT)
@@ -173,7 +169,7 @@ async def test_a_connection_that_ends_is_still_a_possible_repeat(answer: bytes) 
         connection.recv(65_536)
         connection.sendall(answer)
 
-    with _server(serve) as port:
+    with answering(serve, patience=1) as port:
         error = await failed(f"http://127.0.0.1:{port}/")
     assert error.outcome is Outcome.AMBIGUOUS
 
@@ -185,41 +181,6 @@ async def test_a_port_where_nobody_listens_is_said() -> None:
         error = await failed(f"http://127.0.0.1:{free.getsockname()[1]}/")
     assert error.detail == "the receiver refused the connection: does it run, and is the URL's port right?"
     assert error.outcome is Outcome.TRANSIENT
-
-
-@contextmanager
-def _server(serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """A server that does this with every connection; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def work() -> None:
-            while True:
-                try:
-                    taken, _ = listening.accept()
-                except OSError:
-                    return
-                with taken, contextlib.suppress(OSError):
-                    taken.settimeout(1)
-                    with taken if tls is None else tls.wrap_socket(taken, server_side=True) as secured:
-                        serve(secured)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1]
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        else:
-            return
 
 
 async def test_an_authority_that_the_machine_trusts_is_trusted(

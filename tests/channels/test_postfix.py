@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from notifier.channels.smtp import Session
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
+from tests.sockets import wait_for_port
 
 POSTFIX = shutil.which("postfix", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 pytestmark = [
@@ -83,7 +83,7 @@ def postfix() -> Iterator[Postfix]:
         (folder / "etc" / "master.cf").write_text(MASTER.format(port=ports.port, strict=ports.strict))
         _control(folder, "start")
         try:
-            _wait_for(ports.port)
+            wait_for_port(ports.port)
             yield ports
         finally:
             _control(folder, "stop")
@@ -100,18 +100,6 @@ def _free_ports(count: int) -> list[int]:
     for one in listening:
         one.close()
     return ports
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
 
 
 async def deliver(port: int, hello: str | None, recipient: str = "known@example.com") -> None:

@@ -7,9 +7,7 @@ import contextlib
 import re
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from notifier.domain.errors import SendError
 from notifier.testing import SmtpServer
 from tests.authority import EXPIRED, NOT_YET, Authority
 from tests.channels.examples import message
+from tests.sockets import answering
 
 pytestmark = pytest.mark.anyio
 
@@ -222,31 +221,6 @@ def test_a_port_is_no_part_of_a_host(host: str) -> None:
         SmtpSettings.model_validate({"host": host})
     assert SmtpSettings.model_validate({"host": "2001:db8::1"}).security == "starttls"
     assert SmtpSettings.model_validate({"host": "::1"}).security == "none"
-
-
-@contextmanager
-def answering(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server that does this with every connection; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def work() -> None:
-            while True:
-                try:
-                    taken, _ = listening.accept()
-                except OSError:
-                    return
-                with taken:
-                    taken.settimeout(5)
-                    try:
-                        serve(taken)
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1]
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
 
 
 async def broken_off(port: int, **options: Any) -> SendError:

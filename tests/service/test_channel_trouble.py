@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import yaml
 from notifier.testing import FakeSlack, SmtpServer, WebhookReceiver
 from tests.authority import EXPIRED, Authority
 from tests.processes import Service
+from tests.sockets import answering
 
 
 def mail(server_port: int, **smtp: Any) -> dict[str, Any]:
@@ -24,25 +23,6 @@ def mail(server_port: int, **smtp: Any) -> dict[str, Any]:
         "from": '"Alerts, Billing" <notifier@example.com>',
         "to": "ann@example.com",
     }
-
-
-@contextmanager
-def closing() -> Iterator[int]:
-    """A server that hangs up; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def work() -> None:
-            while True:
-                try:
-                    listening.accept()[0].close()
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1]
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
 
 
 @pytest.fixture
@@ -71,7 +51,7 @@ def service(tmp_path: Path, authority: Authority) -> Iterator[Service]:
             "expired": mail(expired.port, tls="starttls", ca_file=authority.file.name),
             "unknown": mail(unknown.port, tls="implicit"),
             "in-the-clear": mail(plain.port, tls="implicit", ca_file=authority.file.name),
-            "hangs-up": mail(stack.enter_context(closing())),
+            "hangs-up": mail(stack.enter_context(answering(lambda _: None))),
             "misnamed": {"type": "webhook", "url": hook.url},
             "slack": bot,
         }

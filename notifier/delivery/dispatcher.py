@@ -10,7 +10,7 @@ from typing import Protocol
 
 from notifier.channels.base import Channel
 from notifier.delivery.attempt import DEADLINE, attempt
-from notifier.delivery.sends import AHEAD, Sending, Sends
+from notifier.delivery.sends import AHEAD, Sending, Sends, share_of
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Receipt
 from notifier.domain.errors import SendError, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
@@ -156,16 +156,15 @@ class Dispatcher:
         return {name: self._rule(name, channel, outlets.plan) for name, channel in outlets.channels.items()}
 
     def _rule(self, name: str, channel: OpenChannel, plan: Plan) -> ChannelRules:
-        several = len(plan.targets.get(name, ())) > 1
-        slots = self._sends.free(name, slots=channel.concurrency, targets=2 if several else 1)
+        targets = len(plan.targets.get(name, ()))
         return ChannelRules(
             name=name,
             rate_limit=channel.rate_limit,
             digest=channel.digest,
             pace=channel.pace,
-            slots=slots,
+            slots=self._sends.free(name, slots=channel.concurrency, targets=targets),
             action_links=channel.action_links,
-            share=max(1, channel.concurrency * (1 + AHEAD) // 2) if several else None,
+            share=share_of(channel.concurrency * (1 + AHEAD), targets),
             quiet=self._sends.quiet(name),
         )
 

@@ -19,6 +19,11 @@ BEGUN_WITHIN: Duration = LEASE - 35 * SECOND
 """What has not begun by then could outlive its lease; it goes back, uncounted."""
 
 
+def share_of(slots: int, targets: int) -> int | None:
+    """How many of a channel's slots one of several targets may have; None: it is the only one, and has all."""
+    return max(1, slots // 2) if targets > 1 else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """A claimed delivery and the sender that it goes out on."""
@@ -44,9 +49,9 @@ class _Lane:
         """The first in line that may begin: one of several targets has at most half of the slots."""
         if sum(self.in_flight.values()) >= self.slots:
             return None
-        share = self.slots if self.targets == 1 else max(1, self.slots // 2)
+        share = share_of(self.slots, self.targets)
         for place, one in enumerate(self.line):
-            if self.in_flight.get(one.job.target, 0) < share:
+            if share is None or self.in_flight.get(one.job.target, 0) < share:
                 del self.line[place]
                 return one
         return None

@@ -14,7 +14,7 @@ Status = Literal["pending", "processing", "retrying", "completed", "failed", "lo
 Reason = Literal["cancelled", "interrupted", "killed", "dropped"]
 FINAL: Final = frozenset({"completed", "failed", "lost"})
 KEPT: Final = 10_000
-RESULT_CHARS: Final = 65_536
+RESULT_BYTES: Final = 65_536
 PREVIEW_CHARS: Final = 1_000
 IN_QUEUE: Final = "queue"
 """For `process_id`: no process has it, so that it is not lost with the one that had it last."""
@@ -135,7 +135,7 @@ class Run:
 
 def kept(result: Any) -> Any:
     """A result as it is shown: JSON as it is, all else and what is too large as a preview that says so."""
-    if shown.is_json(result, budget=RESULT_CHARS):
+    if shown.is_json(result, budget=RESULT_BYTES):
         return result
     return {"truncated": True, "preview": shown.plain(result, budget=PREVIEW_CHARS)}
 

@@ -6,6 +6,7 @@ recurse, take a second, query a database or answer a megabyte. Such an object is
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ STALLED_S: Final = 0.5
 STRIKES: Final = 2
 STRIKES_WITHIN_S: Final = 60.0
 INT_BITS: Final = 63
+WIDEST: Final = 6
+"""How many bytes of JSON one unit of the budget may become: control characters are escaped, numbers are long."""
 CUT: Final = "..."
 
 _SIMPLE: Final = frozenset({str, int, float, bool, type(None)})
@@ -187,15 +190,19 @@ class _Plain:
 
 
 def is_json(value: object, *, budget: int) -> bool:
-    """Whether JSON gives back exactly this value, in at most about `budget` characters."""
+    """Whether JSON gives back exactly this value, in at most `budget` bytes: as the service counts them."""
     try:
-        return _json_size(value, budget, 50) >= 0
+        left = _json_size(value, budget, 50)
+        if left < 0 or (budget - left) * WIDEST <= budget:
+            return left >= 0
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return len(text.encode("utf-8", "surrogatepass")) <= budget
     except BaseException:  # noqa: BLE001 - as in `plain`
         return False
 
 
 def _json_size(value: Any, left: int, depth: int) -> int:
-    """What is left of the budget; negative: too large, or not JSON."""
+    """What the least that it can take leaves of the budget; negative: too large, or not JSON."""
     kind = type(value)
     if kind not in _SIMPLE:
         return _json_inner(value, left, depth)

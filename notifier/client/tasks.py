@@ -16,7 +16,7 @@ from notifier.client.runs import Run
 Alert = Literal["after_final_failure", "every_failure", "never"]
 RetryOn = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 ALERTS: Final = ("after_final_failure", "every_failure", "never")
-ARGUMENTS_CHARS: Final = 65_536
+ARGUMENTS_BYTES: Final = 65_536
 
 _SPEC: Final = "__notifier_task__"
 
@@ -57,7 +57,7 @@ class Task:
 
     def _keep(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
         kept = {"args": args, "kwargs": kwargs}
-        whole = shown.is_json(kept, budget=ARGUMENTS_CHARS)
+        whole = shown.is_json(kept, budget=ARGUMENTS_BYTES)
         run.arguments = kept if whole else {"args": shown.plain(args), "kwargs": shown.plain(kwargs)}
         run.replayable = "no" if not self.replay else "yes" if whole else "touched"
 

@@ -141,6 +141,35 @@ def test_a_run_of_any_result_arguments_and_error(message: str, value: Any, key: 
         assert item.warnings == ()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["long \N{SNOWMAN} " * 2_000] * 4,
+        [2**62] * 12_000,
+        [1 / 3] * 12_000,
+        ['"\\'] * 10_000,
+        "\x01" * 40_000,
+    ],
+    ids=["beyond ascii", "integers", "floats", "quotes", "controls"],
+)
+def test_what_is_large_as_json_alone(value: Any) -> None:
+    """The service counts bytes of JSON: what is over its limit is cut before, and does not call itself replayable."""
+    memory = MemoryTransport()
+    notifier = Notifier("billing", transport=memory)
+
+    @notifier.task(store_args=True, replay=True)
+    def work(_: object) -> Any:
+        return value
+
+    work(value)
+    runs = list(memory.runs.values())
+    arrival = Arrival(project="default", received_at=NOW, sent_at=NOW)
+    for item in read_runs(json.dumps(runs).encode(), "application/json", arrival):
+        assert isinstance(item, AcceptedRun), item
+        assert item.warnings == ()
+        assert item.run.replayable.value == "touched"
+
+
 def test_a_sign_of_life() -> None:
     """As the sender's thread makes it, first and last."""
     reports = {"captured": 3, "sent": 1, "spooled": 1, "dropped": {"ignored": 1}}

@@ -10,7 +10,7 @@ from typing import Protocol
 from notifier.domain.time import Duration, Instant
 from notifier.store import actions, alerting
 from notifier.store.alerting import Plan, Progress
-from notifier.store.database import LOOP, Database, Tx, Waiter
+from notifier.store.database import LOOP, Database, Subscription, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
@@ -67,7 +67,7 @@ def _attend(tx: Tx, plan: Plan) -> Progress:
     return replace(attended, told=alerting.flush(tx, plan).told)
 
 
-async def step(database: Database, waiter: Waiter, work: Callable[[], object]) -> None:
+async def step(database: Database, subscription: Subscription, work: Callable[[], object]) -> None:
     """One turn of a loop: do what is due, then wait for a signal, the next due time, or the poll."""
     next_at = await work()  # type: ignore[misc]
-    await waiter.wait_until(next_at, now=database.now())
+    await subscription.wait_until(next_at, now=database.now())

@@ -23,7 +23,7 @@ from notifier.api.errors import invalid
 from notifier.api.problems import Problem
 from notifier.ingest import sanitise
 from notifier.ingest.contract import ID_CHARS, NAME_CHARS
-from notifier.oncall.letters import Chosen
+from notifier.oncall.dead_letters import Chosen
 
 LARGEST = 1024 * 1024
 PATIENCE_S = 30.0

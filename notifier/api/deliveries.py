@@ -10,8 +10,8 @@ from notifier.api.bodies import Acting, ActingBody, DeadLetters, DeadLettersBody
 from notifier.api.letter_answers import DeadLetterList, DecidedAnswer, dead_letter
 from notifier.api.openapi import problems
 from notifier.domain.delivery import DeliveryState
-from notifier.oncall import deliveries, letters
-from notifier.oncall.letters import Kind
+from notifier.oncall import dead_letters, deliveries
+from notifier.oncall.dead_letters import Kind
 
 router = APIRouter(tags=["deliveries"])
 
@@ -59,7 +59,7 @@ async def list_dead_letters(
     project: OfProject = None,
 ) -> DeadLetterList:
     """What waits for a person's decision, the latest first; with `channel`, deliveries alone."""
-    found = await letters.find(
+    found = await dead_letters.find(
         caller.service.database,
         project=caller.project(project),
         kind=kind,
@@ -80,7 +80,7 @@ async def redeliver_dead_letters(
     """Send dead deliveries again, ask for dead runs again: by ids, of a channel, or of a task; others are skipped."""
     service = caller.service
     actor = caller.actor(body.actor, project=project)
-    return DecidedAnswer.of(await letters.redeliver(service.database, service.plan, actor, body.chosen))
+    return DecidedAnswer.of(await dead_letters.redeliver(service.database, service.plan, actor, body.chosen))
 
 
 @router.post(
@@ -93,4 +93,4 @@ async def discard_dead_letters(
 ) -> DecidedAnswer:
     """Give dead letters up for good: by ids, of a channel, or of a task; what is not dead is skipped."""
     actor = caller.actor(body.actor, project=project)
-    return DecidedAnswer.of(await letters.discard(caller.service.database, actor, body.chosen))
+    return DecidedAnswer.of(await dead_letters.discard(caller.service.database, actor, body.chosen))

@@ -10,8 +10,8 @@ from notifier.api.answers import DeliveryAnswer, NextCursor
 from notifier.api.run_answers import DeadRunAnswer
 from notifier.domain.task_run import TaskRun
 from notifier.domain.time import rfc3339
+from notifier.oncall.dead_letters import DeadLetter, Decided
 from notifier.oncall.deliveries import DeliveryView
-from notifier.oncall.letters import Decided, Letter
 
 
 class DeadDeliveryAnswer(DeliveryAnswer):
@@ -29,7 +29,7 @@ class DeadDeliveryAnswer(DeliveryAnswer):
 DeadLetterAnswer = Annotated[DeadDeliveryAnswer | DeadRunAnswer, Field(discriminator="kind")]
 
 
-def dead_letter(one: Letter) -> DeadDeliveryAnswer | DeadRunAnswer:
+def dead_letter(one: DeadLetter) -> DeadDeliveryAnswer | DeadRunAnswer:
     return DeadRunAnswer.of(one) if isinstance(one, TaskRun) else DeadDeliveryAnswer.of(one)
 
 

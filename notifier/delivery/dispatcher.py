@@ -72,8 +72,8 @@ class Dispatcher:
         self._metrics = metrics
         self._jitter = jitter
         self._deadline = deadline
-        self._due = database.signals.waiter("targets")
-        self._sweep = database.signals.waiter("sweep")
+        self._due = database.signals.subscribe("targets")
+        self._sweep = database.signals.subscribe("sweep")
         self._sends = Sends(self._send, now=database.now, changed=self._due.wake)
         self._turn = asyncio.Lock()
         self._stopping = False

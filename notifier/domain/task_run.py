@@ -25,7 +25,7 @@ class RunState(StrEnum):
         return self in {RunState.COMPLETED, RunState.FAILED, RunState.LOST}
 
 
-Letter = Literal["waiting", "replayed", "recovered", "discarded"]
+DeadLetterState = Literal["waiting", "replayed", "recovered", "discarded"]
 """What has become of a failed or lost run as a dead letter; `waiting` for a person is the only one that is listed."""
 
 

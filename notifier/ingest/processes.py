@@ -15,7 +15,7 @@ from notifier.ingest.normalize import Normalizer
 from notifier.ingest.run_intake import count_ended
 from notifier.policy import runs
 from notifier.store import intake, task_runs
-from notifier.store.database import LOOP, POLL, Database, Tx, Waiter
+from notifier.store.database import LOOP, POLL, Database, Subscription, Tx
 from notifier.store.intake import Intake
 from notifier.store.task_runs import SILENCE, Alive, Gone
 from notifier.telemetry.logging import get
@@ -50,7 +50,7 @@ class Watch:
         self._new_id = new_id
         self._metrics = metrics
         self._silence = silence
-        self._waiter: Waiter = database.signals.waiter()
+        self._subscription: Subscription = database.signals.subscribe()
         self._since: Instant = database.now()
         self._looked: Instant = self._since
 
@@ -58,7 +58,7 @@ class Watch:
         """One turn: look, show what there is, and wait."""
         await self.look()
         self._show(await self._database.read(task_runs.alive, limit=LOOP))
-        await self._waiter.wait(POLL)
+        await self._subscription.wait(POLL)
 
     async def look(self) -> None:
         """End what has been silent for too long, and tell of what is lost by it."""

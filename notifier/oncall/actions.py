@@ -16,7 +16,7 @@ from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.names import exact_id
 from notifier.oncall.why import UNTIL_THEN
 from notifier.store import actions as rows
-from notifier.store import audit, board
+from notifier.store import audit, views
 from notifier.store.actions import Standing
 from notifier.store.database import Database, Tx
 
@@ -138,7 +138,7 @@ async def perform(database: Database, action: Callable[[Tx], str], *, url: str |
     """Run an action (`lambda tx: acknowledge(tx, actor, name)`) in a transaction; the incident as it is then."""
 
     def work(tx: Tx) -> Incident:
-        found = board.incident(tx, action(tx), project=None, url=url)
+        found = views.incident(tx, action(tx), project=None, url=url)
         assert found is not None
         return found
 

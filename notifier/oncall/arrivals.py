@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall.why import clock
-from notifier.store.board import Sent
+from notifier.store.views import Sent
 
 
 def arrival(one: Sent) -> str:

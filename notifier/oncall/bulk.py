@@ -14,7 +14,7 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.names import exact_ids
 from notifier.store import actions as rows
-from notifier.store import board
+from notifier.store import views
 from notifier.store.actions import Standing
 from notifier.store.database import Database, Tx
 
@@ -138,10 +138,10 @@ async def on_found(database: Database, actor: Actor, act: Act, q: str) -> Outcom
     terms = search.read(q)
     if not terms.matchers and not terms.words:
         raise Unreadable("q", "an empty query would act on everything: give a matcher or a word")
-    query = board.IncidentSearch(
+    query = views.IncidentSearch(
         project=actor.project, unresolved=True, matchers=terms.matchers, words=terms.words
     )
-    ids, count = await database.read(lambda tx: board.matching(tx, query, most=AT_MOST))
+    ids, count = await database.read(lambda tx: views.matching(tx, query, most=AT_MOST))
     if count > AT_MOST:
         raise Unreadable(
             "q",

@@ -10,10 +10,10 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.time import Instant
 from notifier.oncall.actor import Actor
 from notifier.policy import targets as pacing
-from notifier.store import board
+from notifier.store import views
 from notifier.store.alerting import Plan
-from notifier.store.board import TargetRow
 from notifier.store.database import Database
+from notifier.store.views import TargetRow
 
 Condition = Literal["ok", "cooling", "disabled"]
 
@@ -49,7 +49,7 @@ async def health(
     """Every channel, by name. Targets are the instance's; `pending` counts deliveries of `reach` only."""
     ids = sorted({target for targets in plan.targets.values() for target in targets})
     rows, pending = await database.read(
-        lambda tx: (board.target_rows(tx, ids), board.pending_by_target(tx, ids, project=reach))
+        lambda tx: (views.target_rows(tx, ids), views.pending_by_target(tx, ids, project=reach))
     )
     by_id = {row.id: row for row in rows}
     now = database.now()

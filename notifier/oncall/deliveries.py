@@ -7,10 +7,10 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
-from notifier.store import board, outbox
+from notifier.store import outbox, views
 from notifier.store.alerting import Plan
-from notifier.store.board import Attempt, DeliveryView
 from notifier.store.database import Database, Tx
+from notifier.store.views import Attempt, DeliveryView
 
 __all__ = ["TARGET_GONE", "Attempt", "DeliveryView", "find", "one", "redeliver"]
 
@@ -23,9 +23,9 @@ async def find(
     database: Database, *, project: str, state: DeliveryState | None, channel: str | None, wanted: Wanted
 ) -> Listing[DeliveryView]:
     """Deliveries of a project, newest first."""
-    query = board.DeliverySearch(project=project, state=state, channel=channel)
+    query = views.DeliverySearch(project=project, state=state, channel=channel)
     after = wanted.after("deliveries")
-    page = await database.read(lambda tx: board.find_deliveries(tx, query, after=after, limit=wanted.limit))
+    page = await database.read(lambda tx: views.find_deliveries(tx, query, after=after, limit=wanted.limit))
     return listing("deliveries", page)
 
 
@@ -34,7 +34,7 @@ async def one(database: Database, id_: str, *, reach: str | None) -> tuple[Deliv
 
     def read(tx: Tx) -> tuple[DeliveryView, tuple[Attempt, ...]]:
         known = _known(tx, id_, reach)
-        return known, board.attempts_of(tx, known.id)
+        return known, views.attempts_of(tx, known.id)
 
     return await database.read(read)
 
@@ -55,13 +55,13 @@ async def redeliver(
             raise Refused(TARGET_GONE, state=before.state.value)
         outbox.redeliver(tx, plan, [before.id])
         actor.record(tx, "redeliver", before.id)
-        return _known(tx, before.id, actor.reach), board.attempts_of(tx, before.id)
+        return _known(tx, before.id, actor.reach), views.attempts_of(tx, before.id)
 
     return await database.write(work)
 
 
 def _known(tx: Tx, id_: str, reach: str | None) -> DeliveryView:
-    found = board.delivery(tx, exact_id(tx, "delivery", id_, reach), project=reach)
+    found = views.delivery(tx, exact_id(tx, "delivery", id_, reach), project=reach)
     if found is None:
         raise Unknown("delivery")
     return found

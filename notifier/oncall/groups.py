@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from notifier.domain.route import Route
 from notifier.oncall.paging import Listing, Wanted, listing
-from notifier.store import board
+from notifier.store import views
 from notifier.store.alerting import Plan
-from notifier.store.board import GroupView
 from notifier.store.database import Database
+from notifier.store.views import GroupView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ async def find(database: Database, plan: Plan, *, project: str, wanted: Wanted) 
     """The groups of a project that wait for a moment or for what holds their incidents; newest first."""
     after = wanted.after("groups")
     page = await database.read(
-        lambda tx: board.find_groups(tx, project=project, after=after, limit=wanted.limit)
+        lambda tx: views.find_groups(tx, project=project, after=after, limit=wanted.limit)
     )
     found = listing("groups", page)
     return Listing(

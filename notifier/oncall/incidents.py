@@ -11,9 +11,9 @@ from notifier.oncall import search
 from notifier.oncall.errors import Unknown, Unreadable
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
-from notifier.store import board
-from notifier.store.board import Key, Page, Sort
+from notifier.store import views
 from notifier.store.database import Database, Tx
+from notifier.store.views import Key, Page, Sort
 
 __all__ = ["Sort", "Standing", "events", "find", "known", "one"]
 
@@ -34,7 +34,7 @@ async def find(
     """Incidents of a project; `q` as `search` reads it. Without `sort`, as the cursor says, else newest first."""
     terms = search.read(q or "")
     order, after = _continued(sort, wanted)
-    query = board.IncidentSearch(
+    query = views.IncidentSearch(
         project=project,
         state=None if state is None or state == "unresolved" else State(state),
         unresolved=state == "unresolved",
@@ -43,7 +43,7 @@ async def find(
         sort=order,
     )
     page = await database.read(
-        lambda tx: board.find_incidents(tx, query, after=after, limit=wanted.limit, url=url)
+        lambda tx: views.find_incidents(tx, query, after=after, limit=wanted.limit, url=url)
     )
     if order == "newest" or page.next_key is None:
         return listing("incidents", page)
@@ -78,14 +78,14 @@ async def events(
     after = wanted.after("events")
 
     def read(tx: Tx) -> Page[Mapping[str, Any]]:
-        return board.find_events(tx, known(tx, name, reach, None).number, after=after, limit=wanted.limit)
+        return views.find_events(tx, known(tx, name, reach, None).number, after=after, limit=wanted.limit)
 
     return listing("events", await database.read(read))
 
 
 def known(tx: Tx, name: str, reach: str | None, url: str | None) -> Incident:
     """The incident with this id, number or end of an id, or `Unknown`."""
-    found = board.incident(tx, exact_id(tx, "incident", name, reach), project=reach, url=url)
+    found = views.incident(tx, exact_id(tx, "incident", name, reach), project=reach, url=url)
     if found is None:
         raise Unknown("incident")
     return found

@@ -10,8 +10,8 @@ from notifier.oncall.errors import Unknown
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import keys
-from notifier.store.board import Page
 from notifier.store.database import Database, Tx
+from notifier.store.views import Page
 
 
 async def find(database: Database, *, project: str | None, wanted: Wanted) -> Listing[Key]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from notifier.domain.event import RESERVED_LABELS
 from notifier.domain.matcher import Matcher
-from notifier.store import board
+from notifier.store import views
 from notifier.store.database import Tx
 
 ASKED_AT_MOST = 20
@@ -51,5 +51,5 @@ def of_matchers(matchers: Iterable[tuple[int, Matcher]]) -> Iterator[tuple[str, 
 def _unsent(tx: Tx, project: str, name: str, value: str | None) -> str | None:
     if name in {"project", "severity"} or any("\0" in part for part in (name, value or "")):
         return None
-    what = board.unsent(tx, project, name, value)
+    what = views.unsent(tx, project, name, value)
     return None if what == "name" and name in RESERVED_LABELS else what

@@ -10,7 +10,7 @@ from notifier.domain.time import HOUR, Duration, Instant
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unknown
-from notifier.store import board, tokens
+from notifier.store import tokens, views
 from notifier.store.database import Database, Tx
 
 SNOOZE: Duration = 4 * HOUR
@@ -49,7 +49,7 @@ async def take(database: Database, token: str, *, new_id: Callable[[], str]) -> 
 
 def _offer(tx: Tx, token: str, url: str | None) -> Offer:
     found = tokens.look(tx, token)
-    incident = None if found is None else board.incident(tx, found.incident, project=found.project, url=url)
+    incident = None if found is None else views.incident(tx, found.incident, project=found.project, url=url)
     if found is None or incident is None:
         raise Unknown("link")
     return Offer(

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from notifier.oncall.errors import Unknown, Unreadable
-from notifier.store import board
-from notifier.store.board import Named
+from notifier.store import views
 from notifier.store.database import Tx
+from notifier.store.views import Named
 
 LARGEST_NUMBER = 2**63 - 1
 SUFFIX_LEAST, SUFFIX_MOST = 6, 128
@@ -35,12 +35,12 @@ def found(tx: Tx, kind: Named, names: Collection[str], reach: str | None) -> dic
     meant: dict[str, tuple[str, ...]] = {}
     if kind == "incident":
         numbers = {name: number for name in sound if (number := number_of(name)) is not None}
-        numbered = board.ids_of_numbers(tx, set(numbers.values()), project=reach)
+        numbered = views.ids_of_numbers(tx, set(numbers.values()), project=reach)
         meant |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
-    whole = board.whole_ids(tx, kind, sound - meant.keys(), project=reach)
+    whole = views.whole_ids(tx, kind, sound - meant.keys(), project=reach)
     meant |= {name: (name,) for name in whole}
     ends = {name for name in sound - meant.keys() if SUFFIX_LEAST <= len(name) <= SUFFIX_MOST}
-    return meant | board.ids_ending(tx, kind, ends, project=reach)
+    return meant | views.ids_ending(tx, kind, ends, project=reach)
 
 
 def exact_ids(tx: Tx, kind: Named, names: Collection[str], reach: str | None) -> dict[str, str]:
@@ -58,6 +58,6 @@ def number_of(name: str) -> int | None:
 
 def ambiguous(kind: str, count: int) -> str:
     """Why an end means none of these."""
-    many = f"{count:,}" if count < board.ENDING_AT_MOST else f"at least {count:,}"
+    many = f"{count:,}" if count < views.ENDING_AT_MOST else f"at least {count:,}"
     plural = f"{kind[:-1]}ies" if kind == "delivery" else f"{kind}s"
     return f"{many} {plural} have an id that ends like this: give more of it"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar, cast
 
 from notifier.oncall.errors import Unreadable
-from notifier.store.board import Key, Page
+from notifier.store.views import Key, Page
 
 T = TypeVar("T")
 Kind = Literal[

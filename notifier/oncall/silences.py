@@ -18,10 +18,10 @@ from notifier.oncall.labels import Doubt
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.policy import calendar
-from notifier.store import board
 from notifier.store import silences as rows
-from notifier.store.board import Met, Page, Phase
+from notifier.store import views
 from notifier.store.database import Database, Tx
+from notifier.store.views import Met, Page, Phase
 
 __all__ = [
     "COMMENT_CHARS",
@@ -153,8 +153,8 @@ async def find(database: Database, *, project: str, state: Phase | None, wanted:
     after = wanted.after("silences")
 
     def read(tx: Tx) -> Page[Shown]:
-        page = board.find_silences(tx, project=project, state=state, after=after, limit=wanted.limit)
-        held = board.held_now(tx, [one.id for one in page.items])
+        page = views.find_silences(tx, project=project, state=state, after=after, limit=wanted.limit)
+        held = views.held_now(tx, [one.id for one in page.items])
         items = tuple(_shown(one, held.get(one.id, 0), tx.now) for one in page.items)
         return Page(items=items, next_key=page.next_key)
 
@@ -167,7 +167,7 @@ async def one(database: Database, id_: str, *, reach: str | None) -> Shown:
 
 
 def shown(tx: Tx, silence: Silence) -> Shown:
-    return _shown(silence, board.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
+    return _shown(silence, views.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
 
 
 async def preview(database: Database, *, project: str, matchers: Sequence[str], url: str | None) -> Preview:
@@ -179,7 +179,7 @@ async def preview(database: Database, *, project: str, matchers: Sequence[str], 
 
 def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> Preview:
     matchers = tuple(one for _, one in placed)
-    met = board.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
+    met = views.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
     return Preview(
         met=met,
         everything=_takes_all(matchers, project),
@@ -281,7 +281,7 @@ def _known(tx: Tx, id_: str, reach: str | None) -> Silence:
 
 
 def _shown(silence: Silence, held: int, now: Instant) -> Shown:
-    return Shown(silence=silence, phase=board.phase(silence, now), held=held, window=_window(silence, now))
+    return Shown(silence=silence, phase=views.phase(silence, now), held=held, window=_window(silence, now))
 
 
 def _window(silence: Silence, now: Instant) -> Window | None:

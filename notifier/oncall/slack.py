@@ -22,7 +22,7 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.silences import Draft
 from notifier.policy.routing import PER_INCIDENT
-from notifier.store import board, threads
+from notifier.store import threads, views
 from notifier.store.database import Database, Tx
 from notifier.store.threads import Place
 
@@ -146,7 +146,7 @@ def _common(tx: Tx, place: Place, incident: str) -> Mapping[str, str]:
     """The labels of the group; of a group of one incident, those that the same problem has the next time."""
     if tuple(place.labels) != PER_INCIDENT:
         return place.labels
-    found = board.incident(tx, incident, project=place.project, url=None)
+    found = views.incident(tx, incident, project=place.project, url=None)
     labels = {} if found is None else found.labels
     return {name: labels[name] for name in SAME if labels.get(name)}
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant, parse_positive_duration, parse_rfc3339
 from notifier.oncall.errors import Unreadable
-from notifier.store import board
-from notifier.store.board import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
+from notifier.store import views
 from notifier.store.database import Database, Tx
+from notifier.store.views import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
 
 __all__ = ["SINCE_DEFAULT", "ChannelFigures", "ErrorFigures", "Point", "Stats", "Step", "TaskFigures", "read"]
 
@@ -51,9 +51,9 @@ async def read(database: Database, *, project: str, since: str, step: Step | Non
         return Stats(
             since=span.since,
             step=span.step,
-            tasks=board.task_figures(tx, project=project, since=span.since),
-            errors=board.error_figures(tx, project=project, since=span.since),
-            deliveries=board.channel_figures(tx, project=project, since=span.since),
+            tasks=views.task_figures(tx, project=project, since=span.since),
+            errors=views.error_figures(tx, project=project, since=span.since),
+            deliveries=views.channel_figures(tx, project=project, since=span.since),
             series=_series(tx, project, span),
         )
 
@@ -106,9 +106,9 @@ def _series(tx: Tx, project: str, span: _Span) -> tuple[Point, ...]:
     """Zero where nothing was. What a clock elsewhere dated later than now belongs to the last step."""
     starts = span.starts
     events = dict.fromkeys(starts, 0)
-    for at, n in board.events_by(tx, project=project, since=span.since, step=span.size).items():
+    for at, n in views.events_by(tx, project=project, since=span.since, step=span.size).items():
         events[min(at, starts[-1])] += n
     runs = dict.fromkeys(starts, RunCounts())
-    for at, counts in board.runs_by(tx, project=project, since=span.since, step=span.size).items():
+    for at, counts in views.runs_by(tx, project=project, since=span.since, step=span.size).items():
         runs[min(at, starts[-1])] += counts
     return tuple(Point(at=at, events=events[at], runs=runs[at]) for at in starts)

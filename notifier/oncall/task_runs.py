@@ -8,9 +8,9 @@ from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.policy.runs import Refusal
-from notifier.store import board, task_runs
-from notifier.store.board import RunSearch
+from notifier.store import task_runs, views
 from notifier.store.database import Database, Tx
+from notifier.store.views import RunSearch
 
 __all__ = ["RunSearch", "ask", "find", "one", "replay"]
 
@@ -25,7 +25,7 @@ _SENTENCES: dict[Refusal, str] = {
 async def find(database: Database, search: RunSearch, wanted: Wanted) -> Listing[TaskRun]:
     """Task runs of a project, newest first."""
     after = wanted.after("task-runs")
-    page = await database.read(lambda tx: board.find_runs(tx, search, after=after, limit=wanted.limit))
+    page = await database.read(lambda tx: views.find_runs(tx, search, after=after, limit=wanted.limit))
     return listing("task-runs", page)
 
 
@@ -63,7 +63,7 @@ def _sentence(refusal: Refusal, state: RunState) -> str:
 
 
 def _known(tx: Tx, id_: str, reach: str | None) -> TaskRun:
-    found = board.task_run(tx, exact_id(tx, "task run", id_, reach), project=reach)
+    found = views.task_run(tx, exact_id(tx, "task run", id_, reach), project=reach)
     if found is None:
         raise Unknown("task run")
     return found

@@ -13,11 +13,11 @@ from notifier.oncall import why
 from notifier.oncall.arrivals import arrival
 from notifier.oncall.incidents import known
 from notifier.oncall.why import clock, quoted
-from notifier.store import board
+from notifier.store import views
 from notifier.store.alerting import Plan
 from notifier.store.audit import Entry
-from notifier.store.board import DecidedBy, Decision, Facts, Membership, Sent
 from notifier.store.database import Database, Tx
+from notifier.store.views import DecidedBy, Decision, Facts, Membership, Sent
 
 ITEMS_AT_MOST = 500
 NEXT_AT_MOST = 50
@@ -58,7 +58,7 @@ async def timeline(database: Database, plan: Plan, name: str, *, reach: str | No
 
     def read(tx: Tx) -> Timeline:
         number = known(tx, name, reach, None).number
-        return told_of(board.facts(tx, number, most=ITEMS_AT_MOST + 1), plan, tx.now)
+        return told_of(views.facts(tx, number, most=ITEMS_AT_MOST + 1), plan, tx.now)
 
     return await database.read(read)
 

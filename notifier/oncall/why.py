@@ -9,7 +9,7 @@ from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant, parse_rfc3339
 from notifier.store.audit import Entry
-from notifier.store.board import DecidedBy, Decision, Facts
+from notifier.store.views import DecidedBy, Decision, Facts
 from notifier.wording import beside
 
 UNTIL_THEN = "; "

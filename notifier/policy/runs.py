@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Final, Literal
 
-from notifier.domain.task_run import Letter, Replayable, RunState, TaskRun
+from notifier.domain.task_run import DeadLetterState, Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
 
 LARGEST_ATTEMPT: Final = 2**31 - 1
@@ -116,7 +116,7 @@ def fold(changes: Iterable[TaskRun]) -> TaskRun:
     return reduce(merge, changes)
 
 
-def letter(run: TaskRun, before: Letter | None) -> Letter | None:
+def letter(run: TaskRun, before: DeadLetterState | None) -> DeadLetterState | None:
     """What the run is as a dead letter once a change has moved it; `before` is what it was."""
     kept = before if before in {"replayed", "discarded"} else None
     if run.state is RunState.COMPLETED:

@@ -311,8 +311,8 @@ def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: 
 
 def _loops(runtime: Runtime) -> tuple[Loop, ...]:
     database, alerting = runtime.database, runtime.alerting
-    attention, groups = database.signals.waiter("attention"), database.signals.waiter("groups")
-    quiet = database.signals.waiter()
+    attention, groups = database.signals.subscribe("attention"), database.signals.subscribe("groups")
+    quiet = database.signals.subscribe()
     keeper = housekeeping.Keeper(
         retention=runtime.settings.retention, max_size=runtime.settings.database.max_size
     )

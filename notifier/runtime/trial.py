@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration
 from notifier.runtime.own_messages import own_message
-from notifier.store import board, outbox
+from notifier.store import outbox, views
 from notifier.store.alerting import Plan
-from notifier.store.board import DeliveryView
 from notifier.store.database import Database, Tx
+from notifier.store.views import DeliveryView
 from notifier.wording import sentences
 
 TEST_PATIENCE: Duration = 40 * SECOND
@@ -52,7 +52,7 @@ async def test_channel(
 
 
 def _sent(tx: Tx, ids: Sequence[str]) -> list[DeliveryView]:
-    found = (board.delivery(tx, id_, project=None) for id_ in ids)
+    found = (views.delivery(tx, id_, project=None) for id_ in ids)
     return [one for one in found if one is not None]
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import pack, unfold
+from notifier.store.json_rows import encode_rows, rows_from_json
 
 Build = Callable[[Dialect], sa.ClauseElement]
 
@@ -65,7 +65,7 @@ def write_out(tx: Tx) -> None:
 
 def _run(tx: Tx, build: Build, rows: Sequence[Sequence[object]], fixed: Mapping[str, object]) -> None:
     if rows:
-        execute(tx, build, {"rows": pack(rows), **fixed})
+        execute(tx, build, {"rows": encode_rows(rows), **fixed})
 
 
 def insert(tx: Tx, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -84,7 +84,7 @@ def update(tx: Tx, table: sa.Table, key: Mapping[str, object], values: Mapping[s
 @cache
 def _inserting(table: sa.Table, names: tuple[str, ...]) -> Build:
     def build(dialect: Dialect) -> sa.ClauseElement:
-        rows = unfold(dialect, "rows", [(name, table.c[name].type) for name in names])
+        rows = rows_from_json(dialect, "rows", [(name, table.c[name].type) for name in names])
         return sa.insert(table).from_select(list(names), sa.select(*rows.c), include_defaults=False)
 
     return build

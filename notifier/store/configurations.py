@@ -8,7 +8,7 @@ from notifier.domain.route import Route
 from notifier.domain.time import Instant
 from notifier.store.compiled import upsert
 from notifier.store.database import Tx
-from notifier.store.rows import text
+from notifier.store.json_rows import json_text
 from notifier.store.schema import configurations, decisions
 
 
@@ -42,4 +42,4 @@ def forget(tx: Tx, before: Instant) -> int:
 
 
 def _routes(tree: Route) -> str:
-    return text({route.key: [route.name, route.line] for route in tree.walk()})
+    return json_text({route.key: [route.name, route.line] for route in tree.walk()})

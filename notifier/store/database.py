@@ -32,8 +32,8 @@ MIGRATION: Duration = 600 * SECOND
 """How long the database may be silent during a migration; waits and statements have no limit in one."""
 
 
-class LostRace(Exception):
-    """Another replica was faster; the transaction is rolled back and run again from the start."""
+class SerializationConflict(Exception):
+    """Another replica was faster: the transaction is rolled back and run again from the start."""
 
 
 @dataclass(slots=True)
@@ -63,8 +63,8 @@ POLL: Duration = 5 * SECOND
 """How long a lost wake-up may cost."""
 
 
-class Waiter:
-    """One loop's ear for one topic. A signal that comes while the loop works is kept."""
+class Subscription:
+    """A loop's subscription to topics. A signal that comes while the loop works is kept."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -88,18 +88,18 @@ class Signals:
     """Loops listen here. A lost wake-up costs time, never an alert: every wait has a time-out."""
 
     def __init__(self) -> None:
-        self._waiters: dict[Topic, list[Waiter]] = {topic: [] for topic in TOPICS}
+        self._subscriptions: dict[Topic, list[Subscription]] = {topic: [] for topic in TOPICS}
 
-    def waiter(self, *topics: Topic) -> Waiter:
-        waiter = Waiter()
+    def subscribe(self, *topics: Topic) -> Subscription:
+        subscription = Subscription()
         for topic in topics:
-            self._waiters[topic].append(waiter)
-        return waiter
+            self._subscriptions[topic].append(subscription)
+        return subscription
 
     def wake(self, topics: Iterable[Topic]) -> None:
         for topic in topics:
-            for waiter in self._waiters[topic]:
-                waiter.wake()
+            for subscription in self._subscriptions[topic]:
+                subscription.wake()
 
 
 class Broken:

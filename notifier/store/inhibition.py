@@ -19,7 +19,7 @@ from notifier.domain.route import Inhibition
 from notifier.policy.muting import Mute, equal_key, inhibits
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import among, pack, pack_each, unfold
+from notifier.store.json_rows import encode_rows, encode_values, in_json, rows_from_json
 from notifier.store.schema import OPEN, Big, incidents, inhibitors
 from notifier.store.silences import release
 
@@ -34,7 +34,7 @@ def note(tx: Tx, rules: Sequence[Inhibition], rows: Sequence[Any]) -> None:
         return
     over = [row for row in rows if row.state == State.RESOLVED.value]
     if over:
-        numbers = pack_each(row.number for row in over)
+        numbers = encode_values(row.number for row in over)
         known = set(execute(tx, _known, {"incidents": numbers}).scalars())
         execute(tx, _forget, {"incidents": numbers})
         for row in over:
@@ -87,15 +87,17 @@ def _add(tx: Tx, rules: Sequence[Inhibition], rows: Sequence[Any]) -> None:
             if meet(rule.source, labels)
         ]
     if found:
-        execute(tx, _insert, {"rows": pack(sorted(found))})
+        execute(tx, _insert, {"rows": encode_rows(sorted(found))})
 
 
 def _known(dialect: Dialect) -> sa.ClauseElement:
-    return sa.select(inhibitors.c.incident).where(inhibitors.c.incident.in_(among(dialect, "incidents", Big)))
+    return sa.select(inhibitors.c.incident).where(
+        inhibitors.c.incident.in_(in_json(dialect, "incidents", Big))
+    )
 
 
 def _forget(dialect: Dialect) -> sa.ClauseElement:
-    return sa.delete(inhibitors).where(inhibitors.c.incident.in_(among(dialect, "incidents", Big)))
+    return sa.delete(inhibitors).where(inhibitors.c.incident.in_(in_json(dialect, "incidents", Big)))
 
 
 def _open(_dialect: Dialect) -> sa.ClauseElement:
@@ -125,6 +127,6 @@ def _candidates(_dialect: Dialect) -> sa.ClauseElement:
 
 def _insert(dialect: Dialect) -> sa.ClauseElement:
     names = ["project", "rule", "equal", "incident"]
-    rows = unfold(dialect, "rows", [(name, inhibitors.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "rows", [(name, inhibitors.c[name].type) for name in names])
     adding = upsert(dialect, inhibitors).from_select(names, sa.select(*rows.c).where(sa.true()))
     return adding.on_conflict_do_nothing()

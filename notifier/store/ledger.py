@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import pack, unfold
+from notifier.store.json_rows import encode_rows, rows_from_json
 from notifier.store.schema import deliveries, groups, incidents, members
 from notifier.store.schema import ledger as table
 
@@ -31,11 +31,11 @@ def add(tx: Tx, counts: Mapping[Name, int]) -> None:
     """Add to this replica's counters."""
     rows = [(tx.replica, name, n) for name, n in counts.items() if n]
     if rows:
-        execute(tx, _upsert, {"counts": pack(rows)})
+        execute(tx, _upsert, {"counts": encode_rows(rows)})
 
 
 def _upsert(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "counts", [(column.name, column.type) for column in table.c])
+    rows = rows_from_json(dialect, "counts", [(column.name, column.type) for column in table.c])
     adding = upsert(dialect, table).from_select(
         [column.name for column in table.c], sa.select(*rows.c).where(sa.true())
     )

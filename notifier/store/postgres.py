@@ -16,7 +16,17 @@ from sqlalchemy.engine import Connection
 
 from notifier.domain.errors import StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
-from notifier.store.database import LOOP, MIGRATION, REQUEST, TOPICS, Broken, LostRace, Signals, Topic, Tx
+from notifier.store.database import (
+    LOOP,
+    MIGRATION,
+    REQUEST,
+    TOPICS,
+    Broken,
+    SerializationConflict,
+    Signals,
+    Topic,
+    Tx,
+)
 from notifier.store.postgres_pool import Pool, dropped
 from notifier.telemetry.clock import AnchoredClock, Clock
 from notifier.telemetry.watchdog import pulse
@@ -85,7 +95,7 @@ class PostgresDatabase:
             topics: set[Topic] = set()
             try:
                 result = await self._run(partial(self._call, work, limit, attempt, topics), until)
-            except LostRace:
+            except SerializationConflict:
                 await asyncio.sleep(0.002 * attempt)
                 continue
             self.signals.wake(topics)
@@ -116,16 +126,16 @@ class PostgresDatabase:
 
         try:
             return await self._run(call, time.monotonic() + (limit + GRACE) / 1000)
-        except LostRace as error:
+        except SerializationConflict as error:
             raise StoreUnavailable("PostgreSQL gave another transaction the way: try again") from error
 
     async def _run(self, call: Callable[[Connection], T], until: float) -> T:
-        """`call` on a connection; what went wrong in our words. `LostRace`: it is worth another attempt."""
+        """`call` on a connection; its errors as the store's. `SerializationConflict`: another attempt is worth it."""
         try:
             return await self._pool.run(call, within=until - time.monotonic())
         except sa.exc.DBAPIError as error:
             if _sqlstate(error) in _AGAIN:
-                raise LostRace from error
+                raise SerializationConflict from error
             raise translate(error) from error
         except sa.exc.TimeoutError as error:
             raise StoreUnavailable("all connections to PostgreSQL are busy: try again") from error

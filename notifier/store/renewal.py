@@ -14,7 +14,7 @@ from notifier.domain.route import Route
 from notifier.store.alerting.statements import next_groups
 from notifier.store.compiled import execute
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import among, pack, pack_each, unfold
+from notifier.store.json_rows import encode_rows, encode_values, in_json, rows_from_json
 from notifier.store.schema import Big, groups, members
 
 GROUPS_AT_ONCE = 2_000
@@ -25,8 +25,10 @@ Text = sa.Text()
 def renew(tx: Tx, routes: Sequence[Route], after: str = "") -> str | None:
     """Let the next groups by id go by these routes. Where to go on, None at the end."""
     ids = execute(tx, next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
-    steps = pack((one.key, number, step.after) for one in routes for number, step in enumerate(one.escalate))
-    these = {"groups": pack_each(ids), "steps": steps, "now": tx.now}
+    steps = encode_rows(
+        (one.key, number, step.after) for one in routes for number, step in enumerate(one.escalate)
+    )
+    these = {"groups": encode_values(ids), "steps": steps, "now": tx.now}
     # Groups before members, as a flush does it.
     if execute(tx, _wake, these).rowcount:
         tx.signal("groups")
@@ -43,7 +45,7 @@ def _wake(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.update(groups)
         .where(
-            groups.c.id.in_(among(dialect, "groups", Text)),
+            groups.c.id.in_(in_json(dialect, "groups", Text)),
             sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
             sa.or_(sooner, held),
         )
@@ -52,13 +54,13 @@ def _wake(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _ask_again(dialect: Dialect) -> sa.ClauseElement:
-    own = members.c.group_id.in_(among(dialect, "groups", Text))
+    own = members.c.group_id.in_(in_json(dialect, "groups", Text))
     return sa.update(members).where(own, _by_configuration()).values(repeat_at=sa.bindparam("now", type_=Big))
 
 
 def _hasten(dialect: Dialect) -> sa.ClauseElement:
     steps = _steps(dialect)
-    own = members.c.group_id.in_(among(dialect, "groups", Text))
+    own = members.c.group_id.in_(in_json(dialect, "groups", Text))
     return (
         sa.update(members)
         .where(own, members.c.group_id == groups.c.id, *_sooner(steps))
@@ -67,7 +69,7 @@ def _hasten(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _steps(dialect: Dialect) -> sa.Subquery:
-    return unfold(dialect, "steps", [("route", Text), ("step", Big), ("after", Big)])
+    return rows_from_json(dialect, "steps", [("route", Text), ("step", Big), ("after", Big)])
 
 
 def _by_configuration() -> sa.ColumnElement[bool]:

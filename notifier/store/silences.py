@@ -14,7 +14,7 @@ from notifier.domain.silence import Silence
 from notifier.policy.muting import SilenceIndex
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import text
+from notifier.store.json_rows import json_text
 from notifier.store.schema import Big, groups, instance, members, silences
 
 
@@ -98,10 +98,10 @@ def change(tx: Tx, silence: Silence) -> None:
 
 def _values(silence: Silence) -> dict[str, object]:
     return {
-        "matchers": text([str(matcher) for matcher in silence.matchers]),
+        "matchers": json_text([str(matcher) for matcher in silence.matchers]),
         "starts_at": silence.starts_at,
         "ends_at": silence.ends_at,
-        "recur": None if silence.recur is None else text(_packed(silence.recur)),
+        "recur": None if silence.recur is None else json_text(_packed(silence.recur)),
         "author": silence.author,
         "comment": silence.comment,
         "created_at": silence.created_at,

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
-from notifier.store.database import REQUEST, Broken, LostRace, Signals, Tx
+from notifier.store.database import REQUEST, Broken, SerializationConflict, Signals, Tx
 from notifier.store.sqlite_files import FileLock, Reserve
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
@@ -276,7 +276,7 @@ class _Writer(threading.Thread):
             try:
                 with self._connection.begin():
                     result = job.work(tx)
-            except LostRace:
+            except SerializationConflict:
                 continue
             except sa.exc.DBAPIError as error:
                 known = translate(error)

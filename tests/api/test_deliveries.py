@@ -9,7 +9,7 @@ import pytest
 from notifier.api.answers import DeliveryList, DeliveryWithAttempts
 from notifier.api.letter_answers import DeadLetterList
 from notifier.domain.delivery import Outcome
-from notifier.store import audit, board, outbox
+from notifier.store import audit, outbox, views
 from tests.api.conftest import Desk
 
 pytestmark = pytest.mark.anyio
@@ -220,11 +220,11 @@ async def test_a_lost_worker_shows_as_an_attempt_without_a_start(desk: Desk) -> 
 
 async def test_many_dead_letters_go_in_batches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A channel's dead letters are all decided, a bounded number in each transaction."""
-    monkeypatch.setattr("notifier.oncall.letters.AT_ONCE", 2)
+    monkeypatch.setattr("notifier.oncall.dead_letters.AT_ONCE", 2)
     for service in ("a", "b", "c"):
         await desk.world.bury(service=service)
     assert (await desk.post("/v1/dead-letters/discard", {"channel": "mail"})).json()["count"] == 6
     page = await desk.world.database.read(
-        lambda tx: board.find_dead_letters(tx, project="shop", after=None, limit=1)
+        lambda tx: views.find_dead_letters(tx, project="shop", after=None, limit=1)
     )
     assert page.items == ()

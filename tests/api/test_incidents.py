@@ -7,7 +7,7 @@ import pytest
 from notifier.api.answers import EventList, GroupList, IncidentList
 from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall.paging import encode
-from notifier.store import board
+from notifier.store import views
 from tests.api.conftest import Desk
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ async def test_a_list_shows_each_incident_as_it_is_everywhere(desk: Desk) -> Non
     assert [one["title"] for one in page["items"]] == ["second", "first"]
     assert page["next_cursor"] is None
     known = await desk.world.database.read(
-        lambda tx: board.incident(tx, id_, project="shop", url="https://notifier.example.com")
+        lambda tx: views.incident(tx, id_, project="shop", url="https://notifier.example.com")
     )
     assert known is not None
     assert page["items"][0] == known.as_json()

@@ -41,8 +41,8 @@ from notifier.store.actions import expire
 from notifier.store.alerting import reroute
 from notifier.store.database import Tx
 from notifier.store.inhibition import backfill
+from notifier.store.json_rows import json_text
 from notifier.store.renewal import renew
-from notifier.store.rows import text
 from notifier.store.schema import (
     audit,
     deliveries,
@@ -362,9 +362,9 @@ class OnCall(RuleBasedStateMachine):
         ends_at = now + delay + lasts + (DAY if daily else 0)
         made = Silence(new_id(), label, now + delay, ends_at, daily)
         row = {
-            "id": made.id, "project": "default", "matchers": text([f'{label[0]}="{label[1]}"']),
+            "id": made.id, "project": "default", "matchers": json_text([f'{label[0]}="{label[1]}"']),
             "starts_at": made.starts_at, "ends_at": made.ends_at,
-            "recur": daily and text({"weekdays": list(range(7)), "times": [list(daily)], "location": "UTC"}),
+            "recur": daily and json_text({"weekdays": list(range(7)), "times": [list(daily)], "location": "UTC"}),
             "author": "ann", "comment": "maintenance", "created_at": now, "created_by": "key",
         }  # fmt: skip
         self._write(lambda tx: rows.add(tx, rows.silence_of(SimpleNamespace(**row))))

@@ -22,9 +22,9 @@ from notifier.store import silences as kept
 from notifier.store.actions import expire
 from notifier.store.database import Tx
 from notifier.store.inhibition import backfill
+from notifier.store.json_rows import json_text
 from notifier.store.outbox import Job
 from notifier.store.renewal import renew
-from notifier.store.rows import text
 from notifier.store.schema import decisions, inhibitors, members
 from notifier.store.silences import release
 from tests.store.conftest import Bench, new_id
@@ -49,7 +49,7 @@ async def silence(bench: Bench, matcher: str, *, lasts: int = HOUR) -> str:
     id_ = new_id()
     now = bench.clock.now()
     row = {
-        "id": id_, "project": "default", "matchers": text([matcher]), "starts_at": now, "ends_at": now + lasts,
+        "id": id_, "project": "default", "matchers": json_text([matcher]), "starts_at": now, "ends_at": now + lasts,
         "recur": None, "author": "ann", "comment": "moving the database", "created_at": now, "created_by": "key",
     }  # fmt: skip
     await bench.database.write(lambda tx: kept.add(tx, kept.silence_of(SimpleNamespace(**row))))

@@ -129,14 +129,14 @@ async def test_other_replicas_are_heard_again_after_a_silence(
     proxy: SilentProxy, behind: PostgresDatabase, postgres_url: str, clock: ManualClock
 ) -> None:
     """The connection that listens is asked every few seconds whether it still does."""
-    waiter = behind.signals.waiter("targets")
+    subscription = behind.signals.subscribe("targets")
     other = await PostgresDatabase.open(postgres_url, replica="other", clock=clock, pool_size=1)
     await asyncio.sleep(0.3)
     proxy.forget()
     await asyncio.sleep(13)
-    waiter._event.clear()
+    subscription._event.clear()
     await other.write(lambda tx: tx.signal("targets"))
-    await asyncio.wait_for(waiter._event.wait(), 2)
+    await asyncio.wait_for(subscription._event.wait(), 2)
     await other.aclose()
 
 

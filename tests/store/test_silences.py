@@ -19,8 +19,8 @@ from notifier.oncall.errors import Refused
 from notifier.oncall.silences import Draft
 from notifier.policy.muting import Mute, SilenceIndex
 from notifier.settings import RetentionSettings
-from notifier.store import board
 from notifier.store import silences as rows
+from notifier.store import views
 from notifier.store.database import Database, Tx
 from notifier.store.housekeeping import Keeper
 from notifier.store.schema import groups, members
@@ -206,7 +206,7 @@ async def test_a_preview_judges_the_newest_where_there_are_too_many(bench: Bench
     await bench.alert()
     for most, expected in ((2, (2, 2, False)), (3, (3, 3, True)), (100, (3, 3, True))):
         met = await bench.database.read(
-            lambda tx, most=most: board.met(  # type: ignore[misc]
+            lambda tx, most=most: views.met(  # type: ignore[misc]
                 tx, "default", [parse('service=~"bill.*"')], most=most, shown=1, url=None
             )
         )

@@ -9,10 +9,10 @@ import pytest
 
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Instant
 from notifier.settings import RetentionSettings
-from notifier.store import board
-from notifier.store.board import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
-from notifier.store.board.stats import ERRORS_AT_MOST, TASKS_AT_MOST
+from notifier.store import views
 from notifier.store.housekeeping import Keeper
+from notifier.store.views import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
+from notifier.store.views.stats import ERRORS_AT_MOST, TASKS_AT_MOST
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -21,19 +21,19 @@ TIMEOUT = {"exception": "TimeoutError"}
 
 
 async def tasks(world: World, since: Instant = 0) -> tuple[TaskFigures, ...]:
-    return await world.database.read(lambda tx: board.task_figures(tx, project="shop", since=since))
+    return await world.database.read(lambda tx: views.task_figures(tx, project="shop", since=since))
 
 
 async def errors(world: World, since: Instant = 0) -> tuple[ErrorFigures, ...]:
-    return await world.database.read(lambda tx: board.error_figures(tx, project="shop", since=since))
+    return await world.database.read(lambda tx: views.error_figures(tx, project="shop", since=since))
 
 
 async def channels(world: World, since: Instant = 0) -> tuple[ChannelFigures, ...]:
-    return await world.database.read(lambda tx: board.channel_figures(tx, project="shop", since=since))
+    return await world.database.read(lambda tx: views.channel_figures(tx, project="shop", since=since))
 
 
 async def events(world: World, since: Instant = 0, step: int = HOUR) -> dict[Instant, int]:
-    found = await world.database.read(lambda tx: board.events_by(tx, project="shop", since=since, step=step))
+    found = await world.database.read(lambda tx: views.events_by(tx, project="shop", since=since, step=step))
     return dict(found)
 
 
@@ -103,13 +103,13 @@ class TestTasks:
             {"created_at": now - 3 * DAY},
         )
         by_hour = await world.database.read(
-            lambda tx: board.runs_by(tx, project="shop", since=now - DAY, step=HOUR)
+            lambda tx: views.runs_by(tx, project="shop", since=now - DAY, step=HOUR)
         )
         assert by_hour == {
             now - HOUR: RunCounts(runs=2, failed=2),
             now: RunCounts(runs=2, completed=1),
         }
-        by_day = await world.database.read(lambda tx: board.runs_by(tx, project="shop", since=0, step=DAY))
+        by_day = await world.database.read(lambda tx: views.runs_by(tx, project="shop", since=0, step=DAY))
         midnight = now // DAY * DAY
         assert {at: one.runs for at, one in by_day.items()} == {midnight: 4, midnight - 3 * DAY: 1}
 

@@ -15,7 +15,7 @@ from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import DAY, HOUR, SECOND
 from notifier.ingest.processes import OTHERS, Watch, bounded
 from notifier.settings import RetentionSettings
-from notifier.store import board, intake, task_runs
+from notifier.store import intake, task_runs, views
 from notifier.store.database import Database
 from notifier.store.housekeeping import Keeper
 from notifier.store.intake import Intake
@@ -61,7 +61,7 @@ async def look(bench: Bench) -> task_runs.Gone:
 
 
 async def get(bench: Bench, id_: str = "run") -> TaskRun:
-    found = await bench.database.read(lambda tx: board.task_run(tx, id_, project="default"))
+    found = await bench.database.read(lambda tx: views.task_run(tx, id_, project="default"))
     assert found is not None
     return found
 

@@ -18,7 +18,7 @@ from notifier.domain.incident import Incident
 from notifier.domain.time import HOUR, SECOND
 from notifier.oncall import actions, mail_links
 from notifier.oncall.actor import Actor
-from notifier.store import audit, board, tokens
+from notifier.store import audit, tokens, views
 from notifier.store.schema import incidents, members
 from notifier.store.tokens import LIFETIME
 from notifier.web import LinkPages
@@ -57,7 +57,7 @@ class Reader:
 
     async def incident(self) -> Incident:
         found = await self.world.database.read(
-            lambda tx: board.incident(tx, self.number, project=None, url=None)
+            lambda tx: views.incident(tx, self.number, project=None, url=None)
         )
         assert found is not None
         return found
@@ -80,7 +80,7 @@ async def reader(world: World) -> AsyncIterator[Reader]:
         made = Reader(http, world)
         id_ = await world.post("TimeoutError: upstream")
         await world.alert()
-        found = await world.database.read(lambda tx: board.incident(tx, id_, project=None, url=None))
+        found = await world.database.read(lambda tx: views.incident(tx, id_, project=None, url=None))
         assert found is not None
         made.number = found.number
         yield made
@@ -327,7 +327,7 @@ async def test_what_an_event_says_stays_text(reader: Reader) -> None:
     nasty = "<script>alert(1)</script>{{ 7*7 }}\u202e"
     id_ = await reader.world.post(nasty)
     await reader.world.alert()
-    found = await reader.world.database.read(lambda tx: board.incident(tx, id_, project=None, url=None))
+    found = await reader.world.database.read(lambda tx: views.incident(tx, id_, project=None, url=None))
     assert found is not None
     link = await reader.link(incident=found.number, recipient='"><b>@example.com')
     page = await reader.opens(link)

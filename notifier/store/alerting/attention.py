@@ -33,7 +33,7 @@ from notifier.store.alerting.statements import (
 )
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.rows import pack, pack_each, text
+from notifier.store.json_rows import encode_rows, encode_values, json_text
 
 ATTENTION_AT_ONCE = 200
 
@@ -72,12 +72,12 @@ def attend(tx: Tx, plan: Plan) -> Progress:
         member = member_of(by_number[membership.incident], membership)
         _sooner(due_at, membership.group_id, member, route, found, tx.now)
     if joins:
-        execute(tx, join, {"rows": pack(_member_row(made, carried, tx.now) for made in joins)})
+        execute(tx, join, {"rows": encode_rows(_member_row(made, carried, tx.now) for made in joins)})
     if existing:
-        execute(tx, touch, {"rows": pack((m.group_id, m.incident) for m in existing), "now": tx.now})
+        execute(tx, touch, {"rows": encode_rows((m.group_id, m.incident) for m in existing), "now": tx.now})
     inhibition.note(tx, plan.inhibit, rows)
-    execute(tx, due_rows, {"rows": pack(sorted(due_at.items()))})
-    execute(tx, attended_rows, {"rows": pack((row.number, _routed_at(row)) for row in rows)})
+    execute(tx, due_rows, {"rows": encode_rows(sorted(due_at.items()))})
+    execute(tx, attended_rows, {"rows": encode_rows((row.number, _routed_at(row)) for row in rows)})
     tx.signal("groups")
     return Progress(done=len(rows), more=len(rows) == ATTENTION_AT_ONCE)
 
@@ -142,8 +142,8 @@ def _carried(
     if not returns:
         return {}
     wanted = {
-        "groups": pack_each(sorted({group_id for _, group_id, _ in returns})),
-        "incidents": pack_each(sorted({rows[number].previous_id for number, _, _ in returns})),
+        "groups": encode_values(sorted({group_id for _, group_id, _ in returns})),
+        "incidents": encode_values(sorted({rows[number].previous_id for number, _, _ in returns})),
     }
     before = {(row.group_id, row.id): _previous(row) for row in execute(tx, members_of_incidents, wanted)}
     carried: dict[tuple[str, int], Carried] = {}
@@ -183,11 +183,11 @@ def _member_row(
 def _memberships(tx: Tx, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
     if not numbers:
         return ()
-    return execute(tx, memberships, {"incidents": pack_each(numbers)}).all()
+    return execute(tx, memberships, {"incidents": encode_values(numbers)}).all()
 
 
 def _lock_groups(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-    return {row.id: row for row in execute(tx, lock_groups, {"groups": pack_each(ids)})}
+    return {row.id: row for row in execute(tx, lock_groups, {"groups": encode_values(ids)})}
 
 
 def _create_groups(
@@ -199,19 +199,19 @@ def _create_groups(
 ) -> None:
     projects = {group_id: rows[number].project for group_id, number, _, _ in joins}
     new = [
-        (group_id, projects[group_id], route.key, text(dict(labels)), tx.now)
+        (group_id, projects[group_id], route.key, json_text(dict(labels)), tx.now)
         for group_id, (route, labels) in sorted(wanted.items())
         if group_id not in found
     ]
     if new:
-        execute(tx, insert_groups, {"rows": pack(new)})
+        execute(tx, insert_groups, {"rows": encode_rows(new)})
     renamed = [
-        (group_id, text(dict(labels)))
+        (group_id, json_text(dict(labels)))
         for group_id, (route, labels) in sorted(wanted.items())
         if group_id in found and route.group_by == routing.PER_INCIDENT
     ]
     if renamed:
-        execute(tx, name_groups, {"rows": pack(renamed)})
+        execute(tx, name_groups, {"rows": encode_rows(renamed)})
 
 
 def _sooner(

@@ -21,10 +21,10 @@ from notifier.store import silences
 from notifier.store.alerting.episode import Episode, converse, standing_counts, standing_first
 from notifier.store.alerting.plan import NOBODY, Plan
 from notifier.store.alerting.statements import snapshots
-from notifier.store.board import incident_of
 from notifier.store.compiled import execute, write_out
 from notifier.store.database import Tx
-from notifier.store.rows import pack_each
+from notifier.store.json_rows import encode_values
+from notifier.store.views import incident_of
 from notifier.wording import sentences
 
 STANDING_AT_MOST = 10
@@ -98,7 +98,7 @@ def shown_first(told: Sequence[Telling]) -> list[Telling]:
 
 def read_shown(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Any]:
     """Incidents as they are shown, with their newest events."""
-    return {row.number: row for row in execute(tx, snapshots, {"incidents": pack_each(numbers)})}
+    return {row.number: row for row in execute(tx, snapshots, {"incidents": encode_values(numbers)})}
 
 
 def _told(plan: Plan, shown: Sequence[Telling], known: Mapping[int, Any]) -> tuple[Told, ...]:

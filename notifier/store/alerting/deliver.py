@@ -14,7 +14,7 @@ from notifier.store.alerting.plan import Plan
 from notifier.store.alerting.statements import lock_targets, threads_at_targets, wake_targets
 from notifier.store.compiled import each, execute, insert
 from notifier.store.database import Tx
-from notifier.store.rows import pack_each, text
+from notifier.store.json_rows import encode_values, json_text
 from notifier.store.schema import deliveries, notifications, threads
 
 TESTS_FIRST = 100
@@ -42,7 +42,7 @@ def announce(
         "reason": message.reason.value,
         "at": tx.now,
         "rank": rank,
-        "message": text(message.as_json()),
+        "message": json_text(message.as_json()),
         "fallback_of": fallback_of,
     }
     insert(tx, notifications, [row])
@@ -94,7 +94,7 @@ def _threads(
 ) -> dict[int, str]:
     newest: dict[int, sa.Row[Any]] = {}
     if not first:
-        for row in execute(tx, threads_at_targets, {"group": group_id, "targets": pack_each(wanted)}):
+        for row in execute(tx, threads_at_targets, {"group": group_id, "targets": encode_values(wanted)}):
             newest[row.target] = row
     found: dict[int, str] = {}
     new = []

@@ -12,11 +12,11 @@ from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.message import Conversation
 from notifier.domain.time import Instant
-from notifier.store.board import with_latest
 from notifier.store.compiled import each
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import text, unfold
+from notifier.store.json_rows import json_text, rows_from_json
 from notifier.store.schema import OPEN, Big, groups, incidents, members
+from notifier.store.views import with_latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +47,17 @@ def present(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> Episo
 def converse(tx: Tx, group: str, episode: Episode, conversation: Conversation) -> None:
     """Keep the conversation that a message has opened."""
     if conversation != episode.conversation:
-        each(tx, _conversations, [(group, text(conversation.as_json()))])
+        each(tx, _conversations, [(group, json_text(conversation.as_json()))])
 
 
 def _begun(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "rows", [("id", sa.Text()), ("episode", Big), ("at", Big)])
+    rows = rows_from_json(dialect, "rows", [("id", sa.Text()), ("episode", Big), ("at", Big)])
     begun = {"episode": rows.c.episode, "episode_at": rows.c.at, "conversation": None}
     return sa.update(groups).where(groups.c.id == rows.c.id).values(**begun)
 
 
 def _conversations(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "rows", [("id", sa.Text()), ("conversation", sa.Text())])
+    rows = rows_from_json(dialect, "rows", [("id", sa.Text()), ("conversation", sa.Text())])
     return sa.update(groups).where(groups.c.id == rows.c.id).values(conversation=rows.c.conversation)
 
 

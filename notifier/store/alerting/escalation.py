@@ -24,7 +24,7 @@ from notifier.store.alerting.record import tell
 from notifier.store.alerting.statements import escalated_rows, escalating_members
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.rows import pack
+from notifier.store.json_rows import encode_rows
 from notifier.wording import sentences
 
 MEMBERS_AT_ONCE = 2_000
@@ -54,7 +54,7 @@ def escalate(
             until, ref = (verdict.until, verdict.ref) if isinstance(verdict, Wait) else (None, None)
             written.append((group.id, row.number, row.escalated, until, ref))
     if written:
-        execute(tx, escalated_rows, {"rows": pack(written)})
+        execute(tx, escalated_rows, {"rows": encode_rows(written)})
     for step, members in sorted(by_step.items()):
         conversation = _notify(tx, plan, group, route, step, members, episode=episode)
         episode = replace(episode, conversation=conversation)

@@ -38,7 +38,7 @@ from notifier.store.alerting.statements import (
 )
 from notifier.store.compiled import each, execute, gathering, write_out
 from notifier.store.database import Tx
-from notifier.store.rows import pack, pack_each
+from notifier.store.json_rows import encode_rows, encode_values
 
 GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
@@ -73,7 +73,7 @@ def flush(tx: Tx, plan: Plan) -> Progress:
 def _flush(tx: Tx, plan: Plan, rows: Sequence[sa.Row[Any]]) -> tuple[tuple[tuple[str, Reason], ...], bool]:
     """Who was told why, and whether a group has more to be decided than was."""
     mutes = Mutes(tx, plan)
-    ids = pack_each(row.id for row in rows)
+    ids = encode_values(row.id for row in rows)
     escalating = set(execute(tx, escalating_groups, {"groups": ids, "now": tx.now}).scalars())
     changed = _changed(tx, rows)
     decided = [(row, _decide(tx, row, plan.route(row.route), mutes, changed[row.id])) for row in rows]
@@ -106,7 +106,7 @@ def _changed(tx: Tx, rows: Sequence[sa.Row[Any]]) -> Mapping[str, Sequence[sa.Ro
     """The members of each group that have something to be decided; of a crowd those that fit into one message."""
 
     def read(groups: Iterable[str]) -> Sequence[sa.Row[Any]]:
-        wanted = {"groups": pack_each(groups), "now": tx.now, "most": MEMBERS_AT_ONCE}
+        wanted = {"groups": encode_values(groups), "now": tx.now, "most": MEMBERS_AT_ONCE}
         return execute(tx, changed_members, wanted).all()
 
     found = read(row.id for row in rows)
@@ -196,7 +196,7 @@ def _recent(tx: Tx, route: Route, rows: Sequence[sa.Row[Any]]) -> dict[int, int]
     if threshold is None or not waiting:
         return {}
     since = (tx.now - threshold.within) // MINUTE * MINUTE
-    found = execute(tx, recent_counts, {"incidents": pack_each(waiting), "since": since})
+    found = execute(tx, recent_counts, {"incidents": encode_values(waiting), "since": since})
     return {row.incident: row.n for row in found}
 
 
@@ -208,7 +208,12 @@ def _pass_on(tx: Tx, group: sa.Row[Any], told: Sequence[_Decided]) -> None:
         if one.member.state is State.RESOLVED and one.member.severity is Severity.CRITICAL
     ]
     if rows:
-        told_critical = {"group": group.id, "project": group.project, "now": tx.now, "rows": pack(rows)}
+        told_critical = {
+            "group": group.id,
+            "project": group.project,
+            "now": tx.now,
+            "rows": encode_rows(rows),
+        }
         execute(tx, pass_on_critical, told_critical)
 
 

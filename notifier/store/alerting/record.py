@@ -21,7 +21,7 @@ from notifier.store.alerting.statements import (
 )
 from notifier.store.compiled import each, execute
 from notifier.store.database import Tx
-from notifier.store.rows import pack
+from notifier.store.json_rows import encode_rows
 
 Pair = tuple[Member, Verdict]
 
@@ -43,7 +43,7 @@ def record(
     if later:
         each(tx, waiting_rows, later)
     wake = sorted((member.incident, member.count) for member, verdict in held if verdict.wake)
-    if not wake or execute(tx, wait_rows, {"rows": pack(wake)}).rowcount == len(wake):
+    if not wake or execute(tx, wait_rows, {"rows": encode_rows(wake)}).rowcount == len(wake):
         return False
     each(tx, touch, ((group_id, member.incident) for member, _ in held), now=tx.now)
     return True

@@ -26,7 +26,7 @@ from notifier.store.alerting.statements import (
 )
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.rows import among, pack, pack_each, text, unfold
+from notifier.store.json_rows import encode_rows, encode_values, in_json, json_text, rows_from_json
 from notifier.store.schema import Big, groups, incidents, members, threads
 
 GROUPS_AT_ONCE = 2_000
@@ -49,7 +49,9 @@ def mark(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
     `keys` are the routes that there are. Where to go on, None at the end.
     """
     ids = execute(tx, next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
-    if execute(tx, _mark, {"groups": pack_each(ids), "routes": pack_each(keys), "now": tx.now}).rowcount:
+    if execute(
+        tx, _mark, {"groups": encode_values(ids), "routes": encode_values(keys), "now": tx.now}
+    ).rowcount:
         tx.signal("groups")
     return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
 
@@ -112,11 +114,12 @@ def _homes(plan: Plan, rows: Sequence[sa.Row[Any]]) -> dict[str, _Home]:
 def _lock(tx: Tx, homes: Mapping[str, _Home], project: str) -> dict[str, sa.Row[Any]]:
     """The rows of the groups, made where there are none."""
     made = [
-        (id_, project, home.route.key, text(dict(home.labels)), tx.now) for id_, home in sorted(homes.items())
+        (id_, project, home.route.key, json_text(dict(home.labels)), tx.now)
+        for id_, home in sorted(homes.items())
     ]
     if made:
-        execute(tx, insert_groups, {"rows": pack(made)})
-    return {row.id: row for row in execute(tx, lock_groups, {"groups": pack_each(sorted(homes))})}
+        execute(tx, insert_groups, {"rows": encode_rows(made)})
+    return {row.id: row for row in execute(tx, lock_groups, {"groups": encode_values(sorted(homes))})}
 
 
 def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> None:
@@ -237,9 +240,11 @@ def _move(tx: Tx, group: sa.Row[Any], homes: Mapping[str, _Home]) -> None:
         for row in home.rows
     ]
     if moves:
-        execute(tx, _join, {"rows": pack(moves), "group": group.id})
+        execute(tx, _join, {"rows": encode_rows(moves), "group": group.id})
         execute(
-            tx, _leave, {"incidents": pack_each({incident for _, incident, _, _ in moves}), "group": group.id}
+            tx,
+            _leave,
+            {"incidents": encode_values({incident for _, incident, _, _ in moves}), "group": group.id},
         )
 
 
@@ -251,8 +256,8 @@ def _mark(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.update(groups)
         .where(
-            groups.c.id.in_(among(dialect, "groups", Text)),
-            groups.c.route.not_in(among(dialect, "routes", Text)),
+            groups.c.id.in_(in_json(dialect, "groups", Text)),
+            groups.c.route.not_in(in_json(dialect, "routes", Text)),
             sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
             untold,
         )
@@ -291,7 +296,7 @@ def _count(_dialect: Dialect) -> sa.ClauseElement:
 def _join(dialect: Dialect) -> sa.ClauseElement:
     """Where the incident is a member there and nobody has heard of it, what is known here counts."""
     given = ("group_id", "incident", "changed_at", "escalate_at")
-    rows = unfold(dialect, "rows", [(name, members.c[name].type) for name in given])
+    rows = rows_from_json(dialect, "rows", [(name, members.c[name].type) for name in given])
     known = sa.select(*(rows.c[name] for name in given), *(members.c[name] for name in _COPIED)).where(
         members.c.group_id == sa.bindparam("group", type_=Text), members.c.incident == rows.c.incident
     )
@@ -310,5 +315,5 @@ def _join(dialect: Dialect) -> sa.ClauseElement:
 def _leave(dialect: Dialect) -> sa.ClauseElement:
     return sa.delete(members).where(
         members.c.group_id == sa.bindparam("group", type_=Text),
-        members.c.incident.in_(among(dialect, "incidents", Big)),
+        members.c.incident.in_(in_json(dialect, "incidents", Big)),
     )

@@ -8,10 +8,9 @@ import sqlalchemy as sa
 
 from notifier.domain.event import Severity
 from notifier.domain.notification import HeldBy
-from notifier.store.board import with_latest
 from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
-from notifier.store.rows import among, unfold
+from notifier.store.json_rows import in_json, rows_from_json
 from notifier.store.schema import (
     OPEN,
     Big,
@@ -23,6 +22,7 @@ from notifier.store.schema import (
     targets,
     threads,
 )
+from notifier.store.views import with_latest
 
 Text = sa.Text()
 
@@ -47,11 +47,11 @@ def next_attention(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def memberships(dialect: Dialect) -> sa.ClauseElement:
-    return sa.select(members).where(members.c.incident.in_(among(dialect, "incidents", Big)))
+    return sa.select(members).where(members.c.incident.in_(in_json(dialect, "incidents", Big)))
 
 
 def lock_groups(dialect: Dialect) -> sa.ClauseElement:
-    found = sa.select(groups).where(groups.c.id.in_(among(dialect, "groups", Text)))
+    found = sa.select(groups).where(groups.c.id.in_(in_json(dialect, "groups", Text)))
     return found.order_by(groups.c.id).with_for_update(of=groups)
 
 
@@ -94,8 +94,8 @@ def members_with_incidents() -> sa.Select[Any]:
 def members_of_incidents(dialect: Dialect) -> sa.ClauseElement:
     """Members of these groups whose incidents have these ids."""
     return members_with_incidents().where(
-        members.c.group_id.in_(among(dialect, "groups", Text)),
-        incidents.c.id.in_(among(dialect, "incidents", Text)),
+        members.c.group_id.in_(in_json(dialect, "groups", Text)),
+        incidents.c.id.in_(in_json(dialect, "incidents", Text)),
     )
 
 
@@ -114,7 +114,7 @@ def changed_members(dialect: Dialect) -> sa.ClauseElement:
     return (
         members_with_incidents()
         .where(
-            members.c.group_id.in_(among(dialect, "groups", Text)),
+            members.c.group_id.in_(in_json(dialect, "groups", Text)),
             sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()),
         )
         .order_by(members.c.group_id, members.c.incident)
@@ -130,7 +130,7 @@ def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
 def escalating_groups(dialect: Dialect) -> sa.ClauseElement:
     """Those of these groups in which a step of escalation is due."""
     found = sa.select(members.c.group_id).where(
-        members.c.group_id.in_(among(dialect, "groups", Text)), members.c.escalate_at <= _now()
+        members.c.group_id.in_(in_json(dialect, "groups", Text)), members.c.escalate_at <= _now()
     )
     return found.distinct()
 
@@ -139,7 +139,7 @@ def recent_counts(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.select(tallies.c.incident, sa.cast(sa.func.sum(tallies.c.n), Big).label("n"))
         .where(
-            tallies.c.incident.in_(among(dialect, "incidents", Big)),
+            tallies.c.incident.in_(in_json(dialect, "incidents", Big)),
             tallies.c.minute >= sa.bindparam("since", type_=Big),
         )
         .group_by(tallies.c.incident)
@@ -147,12 +147,12 @@ def recent_counts(dialect: Dialect) -> sa.ClauseElement:
 
 
 def snapshots(dialect: Dialect) -> sa.ClauseElement:
-    return with_latest().where(incidents.c.number.in_(among(dialect, "incidents", Big)))
+    return with_latest().where(incidents.c.number.in_(in_json(dialect, "incidents", Big)))
 
 
 def rearm(dialect: Dialect) -> sa.ClauseElement:
     """Groups after their flush: due at once if not finished (`again`), else when a member is looked at again."""
-    rows = unfold(dialect, "rows", [("id", Text), ("again", Big), ("told_at", Big)])
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("again", Big), ("told_at", Big)])
     own = members.c.group_id == groups.c.id
     moments = [
         sa.select(sa.func.min(column)).where(own, column.is_not(None)).correlate(groups).scalar_subquery()
@@ -188,14 +188,14 @@ def threads_of_episode(_dialect: Dialect) -> sa.ClauseElement:
 def threads_at_targets(dialect: Dialect) -> sa.ClauseElement:
     found = sa.select(threads.c.id, threads.c.target, threads.c.episode).where(
         threads.c.group_id == sa.bindparam("group", type_=Text),
-        threads.c.target.in_(among(dialect, "targets", Big)),
+        threads.c.target.in_(in_json(dialect, "targets", Big)),
     )
     return found.order_by(threads.c.episode)
 
 
 def lock_targets(dialect: Dialect) -> sa.ClauseElement:
     """Against a claim or an outcome that does not see what is told now, and would have nothing to wake for."""
-    found = sa.select(targets.c.id).where(targets.c.id.in_(among(dialect, "rows", Big)))
+    found = sa.select(targets.c.id).where(targets.c.id.in_(in_json(dialect, "rows", Big)))
     return found.order_by(targets.c.id).with_for_update(of=targets)
 
 
@@ -203,7 +203,7 @@ def wake_targets(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.update(targets)
         .where(
-            targets.c.id.in_(among(dialect, "rows", Big)),
+            targets.c.id.in_(in_json(dialect, "rows", Big)),
             sa.or_(targets.c.due_at.is_(None), targets.c.due_at > _now()),
         )
         .values(due_at=_now())
@@ -212,7 +212,7 @@ def wake_targets(dialect: Dialect) -> sa.ClauseElement:
 
 def insert_groups(dialect: Dialect) -> sa.ClauseElement:
     names = ["id", "project", "route", "labels", "created_at"]
-    rows = unfold(dialect, "rows", [(name, groups.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "rows", [(name, groups.c[name].type) for name in names])
     return (
         upsert(dialect, groups)
         .from_select(names, sa.select(*rows.c).where(sa.true()))
@@ -222,7 +222,7 @@ def insert_groups(dialect: Dialect) -> sa.ClauseElement:
 
 def name_groups(dialect: Dialect) -> sa.ClauseElement:
     """Groups of their own are about the newest incident of their identity."""
-    rows = unfold(dialect, "rows", [("id", Text), ("labels", Text)])
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("labels", Text)])
     return sa.update(groups).values(labels=rows.c.labels).where(groups.c.id == rows.c.id)
 
 
@@ -231,7 +231,7 @@ def join(dialect: Dialect) -> sa.ClauseElement:
         "group_id", "incident", "joined_at", "changed_at", "returns", "returning_since", "critical_at",
         "first_told_at", "escalated",
     ]  # fmt: skip
-    rows = unfold(dialect, "rows", [(name, members.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "rows", [(name, members.c[name].type) for name in names])
     return (
         upsert(dialect, members)
         .from_select(names, sa.select(*rows.c).where(sa.true()))
@@ -240,7 +240,7 @@ def join(dialect: Dialect) -> sa.ClauseElement:
 
 
 def _member_rows(dialect: Dialect, *names: str) -> sa.Subquery:
-    return unfold(
+    return rows_from_json(
         dialect, "rows", [(name, members.c[name].type) for name in ("group_id", "incident", *names)]
     )
 
@@ -278,7 +278,7 @@ def told_rows(dialect: Dialect) -> sa.ClauseElement:
 
 def pass_on_critical(dialect: Dialect) -> sa.ClauseElement:
     """Members of a group whose incidents followed these of the same identities."""
-    rows = unfold(
+    rows = rows_from_json(
         dialect,
         "rows",
         [("environment", Text), ("fingerprint", Text), ("number", Big)],
@@ -339,7 +339,7 @@ def insert_decisions(dialect: Dialect) -> sa.ClauseElement:
     names = [
         "incident", "group_id", "at", "kind", "why", "ref", "notification", "version", "last_at", "count", "events",
     ]  # fmt: skip
-    rows = unfold(dialect, "rows", [(name, decisions.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "rows", [(name, decisions.c[name].type) for name in names])
     adding = upsert(dialect, decisions).from_select(names, sa.select(*rows.c).where(sa.true()))
     # Twice within a millisecond: the later one counts both.
     later = {name: adding.excluded[name] for name in ("ref", "notification", "version", "last_at")}
@@ -351,7 +351,7 @@ def insert_decisions(dialect: Dialect) -> sa.ClauseElement:
 
 def count_decisions(dialect: Dialect) -> sa.ClauseElement:
     names = ("incident", "group_id", "at", "why")
-    rows = unfold(dialect, "rows", [(name, decisions.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "rows", [(name, decisions.c[name].type) for name in names])
     return (
         sa.update(decisions)
         .where(*(decisions.c[name] == rows.c[name] for name in names))
@@ -361,7 +361,7 @@ def count_decisions(dialect: Dialect) -> sa.ClauseElement:
 
 def wait_rows(dialect: Dialect) -> sa.ClauseElement:
     """Let the next event wake an incident, unless one has come since it was read."""
-    rows = unfold(dialect, "rows", [("incident", Big), ("count", Big)])
+    rows = rows_from_json(dialect, "rows", [("incident", Big), ("count", Big)])
     return (
         sa.update(incidents)
         .values(waiting=1)
@@ -370,13 +370,13 @@ def wait_rows(dialect: Dialect) -> sa.ClauseElement:
 
 
 def due_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "rows", [("id", sa.Text()), ("due_at", Big)])
+    rows = rows_from_json(dialect, "rows", [("id", sa.Text()), ("due_at", Big)])
     sooner = sa.case((groups.c.due_at < rows.c.due_at, groups.c.due_at), else_=rows.c.due_at)
     return sa.update(groups).values(due_at=sooner).where(groups.c.id == rows.c.id)
 
 
 def attended_rows(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "rows", [("number", Big), ("routed", incidents.c.routed.type)])
+    rows = rows_from_json(dialect, "rows", [("number", Big), ("routed", incidents.c.routed.type)])
     return (
         sa.update(incidents)
         .values(attention_at=None, routed=rows.c.routed)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
-from notifier.store.rows import unfold
+from notifier.store.json_rows import rows_from_json
 from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
 
 Text = sa.Text()
@@ -31,7 +31,7 @@ def _is(rows: sa.Subquery) -> sa.ColumnElement[bool]:
 
 
 def find_ids(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "ids", [("project", Text), ("id", Text)])
+    rows = rows_from_json(dialect, "ids", [("project", Text), ("id", Text)])
     found = sa.and_(event_ids.c.project == rows.c.project, event_ids.c.id == rows.c.id)
     return sa.select(
         event_ids.c.project, event_ids.c.id.label("event_id"), incidents.c.id.label("incident_id")
@@ -41,7 +41,7 @@ def find_ids(dialect: Dialect) -> sa.ClauseElement:
 
 
 def find_open(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "identities", _IDENTITY)
+    rows = rows_from_json(dialect, "identities", _IDENTITY)
     found = sa.select(*_STANDING).select_from(
         rows.join(incidents, sa.and_(_is(rows), incidents.c.closed == OPEN))
     )
@@ -49,7 +49,7 @@ def find_open(dialect: Dialect) -> sa.ClauseElement:
 
 
 def find_resolved(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "identities", _IDENTITY)
+    rows = rows_from_json(dialect, "identities", _IDENTITY)
     newest = sa.select(sa.func.max(incidents.c.closed)).where(_is(rows)).correlate(rows).scalar_subquery()
     one = sa.and_(_is(rows), incidents.c.closed == newest, incidents.c.closed > OPEN)
     found = sa.select(*_STANDING).select_from(rows.join(incidents, one))
@@ -70,7 +70,7 @@ def any_of_first_version(dialect: Dialect) -> sa.ClauseElement:
 
 def find_of_first_version(dialect: Dialect) -> sa.ClauseElement:
     """Unresolved ones first, of those the newest first."""
-    rows = unfold(dialect, "identities", _IDENTITY)
+    rows = rows_from_json(dialect, "identities", _IDENTITY)
     found = (
         sa.select(*_STANDING)
         .select_from(rows.join(incidents, sa.and_(_is(rows), _of_first_version())))
@@ -80,7 +80,7 @@ def find_of_first_version(dialect: Dialect) -> sa.ClauseElement:
 
 
 def take_over(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "taken", [("number", Big), ("fingerprint", Text), ("version", Big)])
+    rows = rows_from_json(dialect, "taken", [("number", Big), ("fingerprint", Text), ("version", Big)])
     return (
         sa.update(incidents)
         .values(fingerprint=rows.c.fingerprint, version=rows.c.version)
@@ -98,7 +98,7 @@ _NEW = [
 
 
 def insert_incidents(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "incidents", [(column.name, column.type) for column in _NEW])
+    rows = rows_from_json(dialect, "incidents", [(column.name, column.type) for column in _NEW])
     # `WHERE true` keeps SQLite from reading ON CONFLICT as a join's ON.
     chosen = sa.select(*rows.c).where(sa.true())
     insert = upsert(dialect, incidents).from_select(
@@ -112,7 +112,7 @@ def update_incidents(dialect: Dialect) -> sa.ClauseElement:
         "number", "state", "closed", "severity", "labels", "varying", "count", "late", "first_seen", "last_seen",
         "resolved_at", "resolved_by", "attention_at",
     ]  # fmt: skip
-    rows = unfold(dialect, "incidents", [(name, incidents.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "incidents", [(name, incidents.c[name].type) for name in names])
     values = {name: rows.c[name] for name in names[1:-2]}
     return (
         sa.update(incidents)
@@ -127,18 +127,18 @@ def update_incidents(dialect: Dialect) -> sa.ClauseElement:
 
 
 def insert_events(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "events", [(column.name, column.type) for column in events.c])
+    rows = rows_from_json(dialect, "events", [(column.name, column.type) for column in events.c])
     return sa.insert(events).from_select([column.name for column in events.c], sa.select(*rows.c))
 
 
 def delete_events(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "dropped", [("incident", Big), ("seq", Big)])
+    rows = rows_from_json(dialect, "dropped", [("incident", Big), ("seq", Big)])
     pairs = sa.tuple_(events.c.incident, events.c.seq)
     return sa.delete(events).where(pairs.in_(sa.select(rows.c.incident, rows.c.seq)))
 
 
 def insert_ids(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "ids", [(column.name, column.type) for column in event_ids.c])
+    rows = rows_from_json(dialect, "ids", [(column.name, column.type) for column in event_ids.c])
     chosen = sa.select(*rows.c).where(sa.true())
     return (
         upsert(dialect, event_ids).from_select([c.name for c in event_ids.c], chosen).on_conflict_do_nothing()
@@ -146,7 +146,7 @@ def insert_ids(dialect: Dialect) -> sa.ClauseElement:
 
 
 def upsert_tallies(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "tallies", [("incident", Big), ("minute", Big), ("n", Big)])
+    rows = rows_from_json(dialect, "tallies", [("incident", Big), ("minute", Big), ("n", Big)])
     summed = (
         sa.select(rows.c.incident, rows.c.minute, sa.cast(sa.func.sum(rows.c.n), Big))
         .where(sa.true())

@@ -14,9 +14,9 @@ from notifier.domain.time import Instant
 from notifier.policy.fingerprint import VERSION
 from notifier.policy.fingerprint.upgrade import first_version
 from notifier.store.compiled import execute
-from notifier.store.database import LostRace, Tx
+from notifier.store.database import SerializationConflict, Tx
 from notifier.store.intake.statements import any_of_first_version, find_of_first_version, take_over
-from notifier.store.rows import pack
+from notifier.store.json_rows import encode_rows
 
 Identity = tuple[str, str, str]
 EXAMPLES = 20
@@ -49,7 +49,9 @@ def taken_over(tx: Tx, claims: Sequence[Claim], upgrade: Upgrade) -> dict[Identi
     wanted = sorted(set().union(*former.values()))
     if not wanted:
         return {}
-    rows = execute(tx, find_of_first_version, {"identities": pack(wanted), "since": upgrade.since}).all()
+    rows = execute(
+        tx, find_of_first_version, {"identities": encode_rows(wanted), "since": upgrade.since}
+    ).all()
     # In the order of preference, by what they are now.
     waiting: dict[Identity, list[int]] = {}
     for place, row in enumerate(rows):
@@ -75,6 +77,6 @@ def _take(tx: Tx, taken: dict[Identity, sa.Row[Any]]) -> None:
     if not rows:
         return
     try:
-        execute(tx, take_over, {"taken": pack(rows)})
+        execute(tx, take_over, {"taken": encode_rows(rows)})
     except IntegrityError:  # another replica has just opened one
-        raise LostRace from None
+        raise SerializationConflict from None

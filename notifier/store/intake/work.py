@@ -18,7 +18,7 @@ from notifier.policy.fingerprint import VERSION
 from notifier.policy.lifecycle import Fold, Standing
 from notifier.store import ledger
 from notifier.store.compiled import execute
-from notifier.store.database import LostRace, Tx
+from notifier.store.database import SerializationConflict, Tx
 from notifier.store.intake.statements import (
     delete_events,
     find_ids,
@@ -31,7 +31,7 @@ from notifier.store.intake.statements import (
     upsert_tallies,
 )
 from notifier.store.intake.upgrade import Claim, Upgrade, taken_over
-from notifier.store.rows import pack, text
+from notifier.store.json_rows import encode_rows, json_text
 from notifier.store.schema import OPEN
 from notifier.store.sizes import bytes_in_use
 from notifier.store.task_runs import links
@@ -113,7 +113,7 @@ def _without_duplicates(
     keys = [(event.project, event.id) for event in batch if event.id_given]
     known: dict[tuple[str, str], str | None] = {}
     if look_up and keys:
-        rows = execute(tx, find_ids, {"ids": pack(keys)})
+        rows = execute(tx, find_ids, {"ids": encode_rows(keys)})
         known = {(row.project, row.event_id): row.incident_id for row in rows}
     if not known and len(set(keys)) == len(keys):
         return range(len(batch))
@@ -215,15 +215,15 @@ class _Work:
             first = fold.counted[0]
             rows.append((
                 id_, first.project, first.environment, first.fingerprint, OPEN, fold.state.value, first.title,
-                fold.severity.value, text(fold.labels), text(fold.varying) if fold.varying else "[]",
+                fold.severity.value, json_text(fold.labels), json_text(fold.varying) if fold.varying else "[]",
                 len(fold.counted), 0, now, fold.first_seen, fold.last_seen, fold.previous_id, now, 0, 0,
                 fold.last_seen, VERSION,
             ))  # fmt: skip
         numbers = {
-            row.id: row.number for row in execute(self.tx, insert_incidents, {"incidents": pack(rows)})
+            row.id: row.number for row in execute(self.tx, insert_incidents, {"incidents": encode_rows(rows)})
         }
         if len(numbers) < len(made):
-            raise LostRace
+            raise SerializationConflict
         self._record([(numbers[id_], id_, run, fold) for id_, run, fold in made])
         self.tx.signal("attention")
 
@@ -237,13 +237,13 @@ class _Work:
             resolved = fold.change == "resolved"
             rows.append((
                 one.number, fold.state.value, one.number if fold.state is State.RESOLVED else OPEN, fold.severity.value,
-                text(fold.labels), text(fold.varying),
+                json_text(fold.labels), json_text(fold.varying),
                 one.count + len(fold.counted), one.late + fold.late, fold.first_seen, fold.last_seen,
                 fold.resolved_at, "event" if resolved else None, now if fold.attention else None,
             ))  # fmt: skip
             if fold.attention:
                 self.tx.signal("attention")
-        execute(self.tx, update_incidents, {"incidents": pack(rows)})
+        execute(self.tx, update_incidents, {"incidents": encode_rows(rows)})
         self._record([(_of(fold).number, _of(fold).id, run, fold) for run, fold in changed])
 
     def _record(self, folded: Sequence[tuple[int, str, list[int], Fold]]) -> None:
@@ -271,10 +271,10 @@ class _Work:
                 event = fold.counted[seq - fold.before - 1]
                 samples.append((number, seq, event.id, event.at, event.received_at, event.document))
         if dropped:
-            execute(self.tx, delete_events, {"dropped": pack(dropped)})
+            execute(self.tx, delete_events, {"dropped": encode_rows(dropped)})
         if counts:
-            execute(self.tx, insert_events, {"events": pack(samples)})
-            execute(self.tx, upsert_tallies, {"tallies": pack(counts)})
+            execute(self.tx, insert_events, {"events": encode_rows(samples)})
+            execute(self.tx, upsert_tallies, {"tallies": encode_rows(counts)})
 
     def echo(self, fresh: Sequence[int]) -> None:
         """Answer ids that came twice in this batch with what became of the first."""
@@ -309,11 +309,11 @@ def _standing(
 ) -> dict[Identity, tuple[Standing | None, Standing | None]]:
     """Per identity: the incident that is not resolved, or else the newest resolved one."""
     found: dict[Identity, tuple[Standing | None, Standing | None]] = {}
-    for row in execute(tx, find_open, {"identities": pack(identities)}):
+    for row in execute(tx, find_open, {"identities": encode_rows(identities)}):
         found[row.project, row.environment, row.fingerprint] = (_standing_of(row), None)
     missing = [identity for identity in identities if identity not in found]
     if missing:
-        for row in execute(tx, find_resolved, {"identities": pack(missing)}):
+        for row in execute(tx, find_resolved, {"identities": encode_rows(missing)}):
             found[row.project, row.environment, row.fingerprint] = (None, _standing_of(row))
     return found
 
@@ -346,5 +346,5 @@ def _claim_ids(tx: Tx, batch: Sequence[Event], fresh: Sequence[int], numbers: Se
         for index in fresh
         if batch[index].id_given
     ]
-    if rows and execute(tx, insert_ids, {"ids": pack(rows)}).rowcount < len(rows):
-        raise LostRace
+    if rows and execute(tx, insert_ids, {"ids": encode_rows(rows)}).rowcount < len(rows):
+        raise SerializationConflict

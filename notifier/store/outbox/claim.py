@@ -19,11 +19,11 @@ from notifier.store import hold, tokens
 from notifier.store.alerting import Plan
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
+from notifier.store.json_rows import encode_rows, encode_values, json_text
 from notifier.store.outbox import statements
 from notifier.store.outbox.digest import digest
 from notifier.store.outbox.rows import LEASE, ChannelRules, Claimed, Job, bury, with_messages
 from notifier.store.outbox.statements import due_targets, next_target
-from notifier.store.rows import pack, pack_each, text
 from notifier.store.schema import targets
 from notifier.wording import sentences
 
@@ -45,7 +45,7 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
     free = {name: rules.slots for name, rules in channels.items() if rules.slots > 0}
     if not free:
         return Claimed()
-    channels_free = pack_each(sorted(free))
+    channels_free = encode_values(sorted(free))
     due = execute(tx, due_targets, {"channels": channels_free, "now": tx.now, "most": TARGETS_AT_ONCE}).all()
     held = bool(due) and hold.current(tx) is not None
     jobs: list[Job] = []
@@ -66,7 +66,7 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
         if quiet:
             free |= dict.fromkeys(free if quiet is Quiet.PROCESS else [row.channel], 0)
     left = [name for name, slots in free.items() if slots > 0]
-    next_at = execute(tx, next_target, {"channels": pack_each(left)}).scalar() if left else None
+    next_at = execute(tx, next_target, {"channels": encode_values(left)}).scalar() if left else None
     return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at, needs=needs)
 
 
@@ -144,7 +144,7 @@ def _of_threads(tx: Tx, threads: Sequence[str]) -> list[Pending]:
     if not threads:
         return []
     place = {thread: number for number, thread in enumerate(dict.fromkeys(threads))}
-    rows = execute(tx, statements.of_threads, {"threads": pack_each(place)}).all()
+    rows = execute(tx, statements.of_threads, {"threads": encode_values(place)}).all()
     return sorted(map(_pending, rows), key=lambda one: place[one.thread])
 
 
@@ -179,9 +179,11 @@ def _start(
     messages = {send.newest: _message(found, send) for send in sends}
     carried = [(id_, send.newest) for send in sends for id_ in send.older if id_ in found]
     if carried:
-        execute(tx, statements.supersede, {"rows": pack(carried), "now": tx.now})
-    rows = [(send.newest, text(messages[send.newest].as_json()), _fallback_at(found, send)) for send in sends]
-    execute(tx, statements.begin, {"rows": pack(rows), "lease_until": tx.now + LEASE})
+        execute(tx, statements.supersede, {"rows": encode_rows(carried), "now": tx.now})
+    rows = [
+        (send.newest, json_text(messages[send.newest].as_json()), _fallback_at(found, send)) for send in sends
+    ]
+    execute(tx, statements.begin, {"rows": encode_rows(rows), "lease_until": tx.now + LEASE})
     return tuple(_job(tx, plan, target, rules, found[send.newest], messages[send.newest]) for send in sends)
 
 

@@ -19,13 +19,13 @@ from notifier.domain.time import HOUR, Duration
 from notifier.policy.targets import Send
 from notifier.store import ledger
 from notifier.store.alerting import Plan, announce
-from notifier.store.board.incidents import label
 from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Dialect, Tx
+from notifier.store.json_rows import encode_values, in_json
 from notifier.store.outbox.rows import with_messages
 from notifier.store.outbox.statements import PENDING, carry, is_live, ranked
-from notifier.store.rows import among, pack_each
 from notifier.store.schema import decisions, deliveries, incidents, notifications, targets, threads
+from notifier.store.views.incidents import label
 from notifier.wording import sentences
 
 STORM: Duration = HOUR
@@ -53,7 +53,7 @@ def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send]) -> Se
     """One delivery that tells what many threads wait to say; they stay pending until it has arrived."""
     members = [send.newest for send in sends]
     carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
-    rows = execute(tx, ranked, {"ids": pack_each(carried)}).all()
+    rows = execute(tx, ranked, {"ids": encode_values(carried)}).all()
     worst = set(members)
     shown = with_messages(tx, [row.id for row in rows if row.id in worst][:SHOWN_AT_MOST])
     id_ = plan.new_id()
@@ -77,7 +77,7 @@ def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send]) -> Se
         "fallback_at": min((one.fallback_at for one in rows if one.fallback_at is not None), default=None),
     }
     insert(tx, deliveries, [row])
-    execute(tx, carry, {"ids": pack_each(carried), "id": id_})
+    execute(tx, carry, {"ids": encode_values(carried), "id": id_})
     ledger.add(tx, {"created_deliveries": 1})
     return Send(newest=id_, older=())
 
@@ -94,7 +94,7 @@ def _thread(tx: Tx, target: sa.Row[Any], id_: str) -> str:
 
 
 def _figures(tx: Tx, thread: str, carried: Sequence[str]) -> Figures:
-    wanted = {"thread": thread, "ids": pack_each(carried)}
+    wanted = {"thread": thread, "ids": encode_values(carried)}
     totals = execute(tx, _totals, wanted).one()
     rows = execute(tx, _biggest, {**wanted, "most": BIGGEST_AT_MOST})
     return Figures(
@@ -139,7 +139,7 @@ def _told(dialect: Dialect) -> sa.Subquery:
     """What this digest and those before it in the storm carry: how many events each incident adds."""
     before = sa.select(deliveries.c.id).where(deliveries.c.thread == sa.bindparam("thread", type_=sa.Text()))
     carried = sa.or_(
-        deliveries.c.carried_by.in_(before), deliveries.c.id.in_(among(dialect, "ids", sa.Text()))
+        deliveries.c.carried_by.in_(before), deliveries.c.id.in_(in_json(dialect, "ids", sa.Text()))
     )
     # What the fallback tells was decided as the alert that it tells again.
     origin = sa.func.coalesce(notifications.c.fallback_of, notifications.c.id)

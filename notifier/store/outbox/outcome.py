@@ -16,10 +16,10 @@ from notifier.domain.notification import Reason
 from notifier.policy import retry
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
+from notifier.store.json_rows import encode_rows, encode_values
 from notifier.store.outbox import statements
 from notifier.store.outbox.rows import Job, Result, coalesce, write_attempts
 from notifier.store.outbox.statements import PENDING, SENDING
-from notifier.store.rows import pack, pack_each
 from notifier.store.schema import deliveries, targets
 
 
@@ -54,13 +54,13 @@ def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
     """Return claims that were not begun: as if they had never been made."""
     if jobs:
         with _looked_at_again(tx, jobs):
-            execute(tx, statements.give_back, {"rows": pack((job.id, job.fence) for job in jobs)})
+            execute(tx, statements.give_back, {"rows": encode_rows((job.id, job.fence) for job in jobs)})
 
 
 @contextmanager
 def _looked_at_again(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
     """Hold the targets of these jobs, and let the claim look at what still waits for them."""
-    at = pack_each(sorted({job.target for job in jobs}))
+    at = encode_values(sorted({job.target for job in jobs}))
     execute(tx, statements.lock_targets, {"targets": at}).all()
     yield
     execute(tx, statements.wake, {"targets": at, "now": tx.now})
@@ -78,7 +78,8 @@ def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | 
     receipts = [(one.job, one.end) for one in well if isinstance(one.end, Receipt)]
     rows = [(job.id, job.fence, receipt.detail, receipt.ref) for job, receipt in receipts]
     mine = {
-        (row.id, row.fence) for row in execute(tx, statements.delivered, {"rows": pack(rows), "now": tx.now})
+        (row.id, row.fence)
+        for row in execute(tx, statements.delivered, {"rows": encode_rows(rows), "now": tx.now})
     }
     recorded = [(job, receipt) for job, receipt in receipts if (job.id, job.fence) in mine]
     if recorded:
@@ -91,7 +92,7 @@ def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | 
 
 def _known(tx: Tx, jobs: Sequence[Job]) -> set[tuple[str, int]]:
     """Those that were recorded before: a commit whose answer was lost is not made twice."""
-    rows = pack((job.id, job.fence) for job in jobs)
+    rows = encode_rows((job.id, job.fence) for job in jobs)
     return {(row.delivery, row.n) for row in execute(tx, statements.already_delivered, {"rows": rows})}
 
 
@@ -99,18 +100,18 @@ def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
     """What a good end says of its thread, of what it carried, and of its target."""
     refs = [(job.thread.id, receipt.ref) for job, receipt in recorded if receipt.ref is not None]
     if refs:
-        execute(tx, statements.anchor, {"rows": pack(refs)})
+        execute(tx, statements.anchor, {"rows": encode_rows(refs)})
     for job, _ in recorded:
         if job.reason is Reason.DIGEST:
             coalesce(tx, job.id)
     execute(
         tx,
         statements.healthy,
-        {"targets": pack_each(sorted({job.target for job, _ in recorded})), "now": tx.now},
+        {"targets": encode_values(sorted({job.target for job, _ in recorded})), "now": tx.now},
     )
     tested = sorted({job.target for job, _ in recorded if job.reason is Reason.TEST})
     if tested:
-        execute(tx, statements.enable, {"targets": pack_each(tested)})
+        execute(tx, statements.enable, {"targets": encode_values(tested)})
 
 
 def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:

@@ -15,8 +15,8 @@ from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy.targets import Quiet
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
+from notifier.store.json_rows import encode_values
 from notifier.store.outbox.statements import PENDING, with_base
-from notifier.store.rows import pack_each
 from notifier.store.schema import attempts, deliveries
 
 LEASE: Duration = 60 * SECOND
@@ -84,7 +84,7 @@ class Result:
 
 
 def with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-    return {row.id: row for row in execute(tx, with_base, {"ids": pack_each(ids)})}
+    return {row.id: row for row in execute(tx, with_base, {"ids": encode_values(ids)})}
 
 
 def write_attempts(tx: Tx, ended: Sequence[tuple[Job, Outcome, str | None]]) -> None:

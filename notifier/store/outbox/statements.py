@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState
 from notifier.store.database import Dialect
-from notifier.store.rows import among, unfold
+from notifier.store.json_rows import in_json, rows_from_json
 from notifier.store.schema import Big, attempts, deliveries, notifications, targets, threads
 
 Text = sa.Text()
@@ -34,7 +34,7 @@ def due_targets(dialect: Dialect) -> sa.ClauseElement:
     """Targets that are due, of the named channels."""
     return (
         sa.select(targets)
-        .where(targets.c.channel.in_(among(dialect, "channels", Text)), targets.c.due_at <= _now())
+        .where(targets.c.channel.in_(in_json(dialect, "channels", Text)), targets.c.due_at <= _now())
         .order_by(targets.c.due_at, targets.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer()))
         .with_for_update(skip_locked=True, of=targets)
@@ -43,7 +43,7 @@ def due_targets(dialect: Dialect) -> sa.ClauseElement:
 
 def next_target(dialect: Dialect) -> sa.ClauseElement:
     return sa.select(sa.func.min(targets.c.due_at)).where(
-        targets.c.channel.in_(among(dialect, "channels", Text))
+        targets.c.channel.in_(in_json(dialect, "channels", Text))
     )
 
 
@@ -97,7 +97,7 @@ def of_threads(dialect: Dialect) -> sa.ClauseElement:
     names = ("id", "thread", "created_at", "due_at", "expires_at", "claims", "reason")
     return (
         sa.select(*(deliveries.c[name] for name in names), frozen)
-        .where(deliveries.c.thread.in_(among(dialect, "threads", Text)), _waiting())
+        .where(deliveries.c.thread.in_(in_json(dialect, "threads", Text)), _waiting())
         .order_by(deliveries.c.id)
     )
 
@@ -129,7 +129,7 @@ def is_live(_dialect: Dialect) -> sa.ClauseElement:
 def begin(dialect: Dialect) -> sa.ClauseElement:
     """Claim: these deliveries are being sent, under a new fence each."""
     names = ("id", "message", "fallback_at")
-    rows = unfold(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
     return (
         sa.update(deliveries)
         .where(deliveries.c.id == rows.c.id)
@@ -158,13 +158,13 @@ def with_base(dialect: Dialect) -> sa.ClauseElement:
         .join(notifications, notifications.c.id == deliveries.c.notification)
         .outerjoin(threads, threads.c.id == deliveries.c.thread)
         .outerjoin(before, before.c.id == threads.c.previous_id)
-        .where(deliveries.c.id.in_(among(dialect, "ids", Text)))
+        .where(deliveries.c.id.in_(in_json(dialect, "ids", Text)))
     )
 
 
 def supersede(dialect: Dialect) -> sa.ClauseElement:
     """What a newer delivery of the same thread carries."""
-    rows = unfold(dialect, "rows", [("id", Text), ("carrier", Text)])
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("carrier", Text)])
     return (
         sa.update(deliveries)
         .where(deliveries.c.id == rows.c.id)
@@ -189,7 +189,7 @@ def ranked(dialect: Dialect) -> sa.ClauseElement:
             deliveries.c.project,
         )
         .join(notifications, notifications.c.id == deliveries.c.notification)
-        .where(deliveries.c.id.in_(among(dialect, "ids", Text)))
+        .where(deliveries.c.id.in_(in_json(dialect, "ids", Text)))
         .order_by(notifications.c.rank.desc(), deliveries.c.id.desc())
     )
 
@@ -197,21 +197,21 @@ def ranked(dialect: Dialect) -> sa.ClauseElement:
 def carry(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.update(deliveries)
-        .where(deliveries.c.id.in_(among(dialect, "ids", Text)))
+        .where(deliveries.c.id.in_(in_json(dialect, "ids", Text)))
         .values(carried_by=_id(), fallback_at=None)
     )
 
 
 def anchor(dialect: Dialect) -> sa.ClauseElement:
     """The first receipt's reference is the thread's."""
-    rows = unfold(dialect, "rows", [("id", Text), ("ref", Text)])
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("ref", Text)])
     return sa.update(threads).where(threads.c.id == rows.c.id, threads.c.ref.is_(None)).values(ref=rows.c.ref)
 
 
 def delivered(dialect: Dialect) -> sa.ClauseElement:
     """End claims well where their fences still hold; the ids and fences of those."""
     names = ("id", "fence", "detail", "ref")
-    rows = unfold(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
     return (
         sa.update(deliveries)
         .where(_held(rows))
@@ -232,7 +232,7 @@ def delivered(dialect: Dialect) -> sa.ClauseElement:
 
 def give_back(dialect: Dialect) -> sa.ClauseElement:
     """Undo claims whose fences still hold. What was never sent is no longer frozen."""
-    rows = unfold(dialect, "rows", [("id", Text), ("fence", Big)])
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("fence", Big)])
     unsent = sa.and_(deliveries.c.attempts == 0, deliveries.c.maybe_sent == 0)
     return (
         sa.update(deliveries)
@@ -248,7 +248,7 @@ def give_back(dialect: Dialect) -> sa.ClauseElement:
 
 def already_delivered(dialect: Dialect) -> sa.ClauseElement:
     """Those of these (delivery, fence) whose good end is written down."""
-    rows = unfold(dialect, "rows", [("id", Text), ("fence", Big)])
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("fence", Big)])
     return (
         sa.select(attempts.c.delivery, attempts.c.n)
         .join(rows, sa.and_(attempts.c.delivery == rows.c.id, attempts.c.n == rows.c.fence))
@@ -260,7 +260,7 @@ def healthy(dialect: Dialect) -> sa.ClauseElement:
     """These targets have just taken something."""
     return (
         sa.update(targets)
-        .where(targets.c.id.in_(among(dialect, "targets", Big)))
+        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
         .values(failures=0, cool_until=None, last_ok_at=_now(), gone_in_a_row=0)
     )
 
@@ -269,7 +269,7 @@ def enable(dialect: Dialect) -> sa.ClauseElement:
     """A test has arrived: what was said of these targets is over."""
     return (
         sa.update(targets)
-        .where(targets.c.id.in_(among(dialect, "targets", Big)))
+        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
         .values(disabled_at=None, disabled_why=None, gone_at=None)
     )
 
@@ -288,7 +288,7 @@ def lock_targets(dialect: Dialect) -> sa.ClauseElement:
     """Lock these targets, in the order of their ids."""
     return (
         sa.select(targets.c.id)
-        .where(targets.c.id.in_(among(dialect, "targets", Big)))
+        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
         .order_by(targets.c.id)
         .with_for_update()
     )
@@ -310,7 +310,7 @@ def wake(dialect: Dialect) -> sa.ClauseElement:
     waits = sa.exists().where(deliveries.c.target == targets.c.id, _waiting())
     return (
         sa.update(targets)
-        .where(targets.c.id.in_(among(dialect, "targets", Big)))
+        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
         .values(due_at=sa.case((waits, _now()), else_=sa.null()))
     )
 

@@ -14,7 +14,7 @@ from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy import runs
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.rows import among, pack_each, text
+from notifier.store.json_rows import encode_values, in_json, json_text
 from notifier.store.schema import processes, task_runs
 from notifier.store.task_runs.replay import Replay, hand_out
 from notifier.store.task_runs.rows import run_of
@@ -56,9 +56,9 @@ def beat(tx: Tx, one: Beat) -> tuple[Replay, ...]:
         "service": one.service,
         "seen_at": tx.now,
         "ended_at": tx.now if one.ended else None,
-        "running": text(list(one.running)),
-        "tasks": text(list(one.tasks)),
-        "reports": None if one.reports is None else text(one.reports),
+        "running": json_text(list(one.running)),
+        "tasks": json_text(list(one.tasks)),
+        "reports": None if one.reports is None else json_text(one.reports),
     }
     execute(tx, beat_statement, row)
     if one.running:
@@ -72,9 +72,9 @@ def _runs_there(tx: Tx, one: Beat) -> None:
     """Its runs are this process's; those that were taken for lost go on: the client knows better than our guess."""
     named = [
         task_runs.c.project == one.project,
-        task_runs.c.id.in_(among(tx.dialect, "running", sa.Text())),
+        task_runs.c.id.in_(in_json(tx.dialect, "running", sa.Text())),
     ]
-    running = {"running": pack_each(one.running)}
+    running = {"running": encode_values(one.running)}
     elsewhere = sa.or_(task_runs.c.process.is_distinct_from(one.process), task_runs.c.asked_at.is_not(None))
     tx.run(
         sa.update(task_runs).where(*named, unfinished, elsewhere).values(process=one.process, asked_at=None),

@@ -12,7 +12,7 @@ from notifier.domain.task_run import RunState, TaskRun
 from notifier.policy import runs
 from notifier.store.compiled import Build, execute
 from notifier.store.database import Tx
-from notifier.store.rows import pack
+from notifier.store.json_rows import encode_rows
 from notifier.store.schema import incidents
 from notifier.store.task_runs.rows import Name
 from notifier.store.task_runs.statements import (
@@ -56,25 +56,25 @@ def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
     failing = {(run.project, run.id) for run in others} - well
     if failing:
         # One that was made good may have gone on, and failed later.
-        execute(tx, mark_failing, {"names": pack(sorted(failing))})
+        execute(tx, mark_failing, {"names": encode_rows(sorted(failing))})
     _resolve(tx, well)
 
 
 def after_events(tx: Tx, names: Iterable[Name]) -> None:
     """After events of runs were counted: where the runs had ended well before, their incidents may be over already."""
-    rows = execute(tx, find_well, {"names": pack(sorted(names))})
+    rows = execute(tx, find_well, {"names": encode_rows(sorted(names))})
     _resolve(tx, {(row.project, row.id) for row in rows if row.well})
 
 
 def _recover(tx: Tx, statement: Build, **rows: Sequence[Sequence[object]]) -> list[sa.Row[Any]]:
     ((name, values),) = rows.items()
-    return list(execute(tx, statement, {name: pack(values)})) if values else []
+    return list(execute(tx, statement, {name: encode_rows(values)})) if values else []
 
 
 def _resolve(tx: Tx, well: set[Name]) -> None:
     if not well:
         return
-    names = {"names": pack(sorted(well))}
+    names = {"names": encode_rows(sorted(well))}
     rows = execute(tx, find_incidents, names).all()
     execute(tx, mark_well, names)
     over = [row.number for row in rows if _verdict(tx, row.number, row.events) == "recovered"]

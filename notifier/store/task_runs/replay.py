@@ -13,7 +13,7 @@ from notifier.policy import runs
 from notifier.policy.runs import Asking, Refusal
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.rows import among, pack, pack_each
+from notifier.store.json_rows import encode_rows, encode_values, in_json
 from notifier.store.schema import processes, task_runs
 from notifier.store.task_runs.rows import Stored, cells, run_of
 from notifier.store.task_runs.statements import waiting, write
@@ -63,7 +63,7 @@ def ask(tx: Tx, id_: str, *, project: str | None, new_id: str) -> Asked | None:
     if refusal is not None:
         return Asked(state=run.state, new_id=None, refusal=refusal)
     again = runs.again(run, id_=new_id, now=tx.now)
-    execute(tx, write, {"runs": pack([cells(Stored(run=again, letter=None, asked_at=tx.now))])})
+    execute(tx, write, {"runs": encode_rows([cells(Stored(run=again, letter=None, asked_at=tx.now))])})
     tx.run(
         sa.update(task_runs)
         .where(task_runs.c.project == run.project, task_runs.c.id == run.id)
@@ -95,14 +95,14 @@ def hand_out(tx: Tx, *, project: str, service: str, process: str, tasks: Sequenc
             task_runs.c.project == project,
             task_runs.c.asked_at.is_not(None),
             task_runs.c.service == service,
-            task_runs.c.task.in_(among(tx.dialect, "tasks", sa.Text())),
+            task_runs.c.task.in_(in_json(tx.dialect, "tasks", sa.Text())),
             sa.or_(task_runs.c.process.is_(None), task_runs.c.process == process, ~lives),
         )
         .order_by(task_runs.c.asked_at, task_runs.c.id)
         .limit(HANDED_AT_ONCE)
         .with_for_update(of=task_runs, skip_locked=True)
     )
-    found = [run_of(row) for row in tx.run(query, {"tasks": pack_each(tasks)})]
+    found = [run_of(row) for row in tx.run(query, {"tasks": encode_values(tasks)})]
     new = [run.id for run in found if run.process != process]
     if new:
         tx.run(

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from notifier.domain.task_run import Letter, Replayable, RunState, TaskRun
+from notifier.domain.task_run import DeadLetterState, Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
 from notifier.policy import runs
 from notifier.store.database import Tx
-from notifier.store.rows import text
+from notifier.store.json_rows import json_text
 from notifier.store.schema import task_runs
 
 Name = tuple[str, str]
@@ -30,7 +30,7 @@ class Stored:
     """One row: the run, what it is as a dead letter, and since when it waits for a process, where it is a replay."""
 
     run: TaskRun
-    letter: Letter | None
+    letter: DeadLetterState | None
     asked_at: Instant | None
 
 
@@ -112,7 +112,7 @@ def _lock(name: tuple[str, ...]) -> int:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else text(value)
+    return None if value is None else json_text(value)
 
 
 def _value(document: str | None) -> Any:

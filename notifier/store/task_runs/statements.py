@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
-from notifier.store.rows import unfold
+from notifier.store.json_rows import rows_from_json
 from notifier.store.schema import OPEN, Big, incidents, processes, run_incidents, task_runs
 
 _Columns = list[tuple[str, sa.types.TypeEngine[Any]]]
@@ -45,7 +45,7 @@ def _named(rows: sa.Subquery) -> sa.ColumnElement[bool]:
 
 
 def find(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "names", _NAME)
+    rows = rows_from_json(dialect, "names", _NAME)
     found = sa.select(task_runs).select_from(rows.join(task_runs, _named(rows)))
     if dialect == "sqlite":
         return found
@@ -53,7 +53,7 @@ def find(dialect: Dialect) -> sa.ClauseElement:
 
 
 def write(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "runs", [(column.name, column.type) for column in task_runs.c])
+    rows = rows_from_json(dialect, "runs", [(column.name, column.type) for column in task_runs.c])
     names = [column.name for column in task_runs.c]
     insert = upsert(dialect, task_runs).from_select(
         names, sa.select(*rows.c).where(sa.true()), include_defaults=False
@@ -67,7 +67,7 @@ _MADE_GOOD = (task_runs.c.project, task_runs.c.id, task_runs.c.replay_of)
 
 def recover_named(dialect: Dialect) -> sa.ClauseElement:
     """Of the named, those that ended badly and were made good before they came here."""
-    rows = unfold(dialect, "names", _NAME)
+    rows = rows_from_json(dialect, "names", _NAME)
     later, again = task_runs.alias("later"), task_runs.alias("again")
     by_key = sa.exists().where(
         later.c.project == task_runs.c.project,
@@ -85,7 +85,7 @@ def recover_named(dialect: Dialect) -> sa.ClauseElement:
 
 def recover_keyed(dialect: Dialect) -> sa.ClauseElement:
     """What ended badly before a run of the same key completed."""
-    rows = unfold(dialect, "keys", _KEYED)
+    rows = rows_from_json(dialect, "keys", _KEYED)
     return _recovering().where(
         task_runs.c.project == rows.c.project,
         task_runs.c.task == rows.c.task,
@@ -97,7 +97,7 @@ def recover_keyed(dialect: Dialect) -> sa.ClauseElement:
 
 def recover_replayed(dialect: Dialect) -> sa.ClauseElement:
     """What ended badly and was run again by the named."""
-    rows = unfold(dialect, "names", _NAME)
+    rows = rows_from_json(dialect, "names", _NAME)
     return _recovering().where(_named(rows))
 
 
@@ -112,7 +112,7 @@ def _recovering() -> sa.Update:
 
 def find_well(dialect: Dialect) -> sa.ClauseElement:
     """The named, and whether they have ended well. Whoever is making one of them good is waited for, and waits."""
-    rows = unfold(dialect, "names", _NAME)
+    rows = rows_from_json(dialect, "names", _NAME)
     found = sa.select(task_runs.c.project, task_runs.c.id, ended_well(task_runs).label("well")).select_from(
         rows.join(task_runs, _named(rows))
     )
@@ -130,7 +130,7 @@ _failing = run_incidents.c.well == sa.literal_column("0")
 
 def find_incidents(dialect: Dialect) -> sa.ClauseElement:
     """The incidents that are not resolved and count events of the named runs, which were not known to be well."""
-    rows = unfold(dialect, "names", _NAME)
+    rows = rows_from_json(dialect, "names", _NAME)
     links = rows.join(run_incidents, sa.and_(_link_of(rows), _failing))
     numbers = sa.select(run_incidents.c.incident).select_from(links)
     found = sa.select(incidents.c.number, incidents.c.count.label("events")).where(
@@ -144,12 +144,12 @@ def find_incidents(dialect: Dialect) -> sa.ClauseElement:
 
 
 def mark_well(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "names", _NAME)
+    rows = rows_from_json(dialect, "names", _NAME)
     return sa.update(run_incidents).values(well=sa.literal_column("1")).where(_link_of(rows), _failing)
 
 
 def mark_failing(dialect: Dialect) -> sa.ClauseElement:
-    rows = unfold(dialect, "names", _NAME)
+    rows = rows_from_json(dialect, "names", _NAME)
     return sa.update(run_incidents).values(well=sa.literal_column("0")).where(_link_of(rows), ~_failing)
 
 
@@ -168,7 +168,7 @@ def find_failing(_dialect: Dialect) -> sa.ClauseElement:
 
 def link(dialect: Dialect) -> sa.ClauseElement:
     names = ["project", "run", "incident", "n"]
-    rows = unfold(dialect, "links", [(name, run_incidents.c[name].type) for name in names])
+    rows = rows_from_json(dialect, "links", [(name, run_incidents.c[name].type) for name in names])
     chosen = sa.select(*rows.c).where(sa.true())
     insert = upsert(dialect, run_incidents).from_select(names, chosen, include_defaults=False)
     return insert.on_conflict_do_update(

@@ -10,7 +10,7 @@ from notifier.domain.task_run import RunState, TaskRun
 from notifier.policy import runs
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.rows import pack
+from notifier.store.json_rows import encode_rows
 from notifier.store.sizes import bytes_in_use
 from notifier.store.task_runs.recovery import settle
 from notifier.store.task_runs.rows import Name, Stored, cells, hold, stored
@@ -36,12 +36,12 @@ def upsert(tx: Tx, changes: Sequence[TaskRun], *, max_size: int | None = None) -
         folded.setdefault((change.project, change.id), []).append(change)
     hold(tx, (name for change in changes for name in _names(change)))
     names = sorted(folded)
-    rows = execute(tx, find, {"names": pack(names)})
+    rows = execute(tx, find, {"names": encode_rows(names)})
     known = {(one.run.project, one.run.id): one for one in map(stored, rows)}
     after = {name: _merged(known.get(name), runs.fold(folded[name])) for name in names}
     changed = [one for name, one in after.items() if one != known.get(name)]
     if changed:
-        execute(tx, write, {"runs": pack(map(cells, changed))})
+        execute(tx, write, {"runs": encode_rows(map(cells, changed))})
     landed = Landed(ended=tuple(one.run for one in changed if _has_ended(known, one)))
     if landed.ended:
         settle(tx, landed.ended)

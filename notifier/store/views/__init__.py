@@ -1,6 +1,7 @@
 """What people and programs look at: rows as frozen values, a page at a time."""
 
-from notifier.store.board.deliveries import (
+from notifier.store.views.dead_letters import DeadLetter, Kind, find_dead_letters
+from notifier.store.views.deliveries import (
     Attempt,
     DeliverySearch,
     DeliveryView,
@@ -10,8 +11,8 @@ from notifier.store.board.deliveries import (
     find_deliveries,
     states,
 )
-from notifier.store.board.groups import GroupView, Waiting, find_groups
-from notifier.store.board.incidents import (
+from notifier.store.views.groups import GroupView, Waiting, find_groups
+from notifier.store.views.incidents import (
     IncidentSearch,
     Sort,
     find_events,
@@ -21,12 +22,11 @@ from notifier.store.board.incidents import (
     matching,
     with_latest,
 )
-from notifier.store.board.labels import unsent
-from notifier.store.board.letters import Kind, Letter, find_dead_letters
-from notifier.store.board.names import ENDING_AT_MOST, Named, ids_ending, ids_of_numbers, whole_ids
-from notifier.store.board.paging import Key, Page
-from notifier.store.board.silences import Met, Phase, find_silences, held_now, met, phase
-from notifier.store.board.stats import (
+from notifier.store.views.labels import unsent
+from notifier.store.views.names import ENDING_AT_MOST, Named, ids_ending, ids_of_numbers, whole_ids
+from notifier.store.views.paging import Key, Page
+from notifier.store.views.silences import Met, Phase, find_silences, held_now, met, phase
+from notifier.store.views.stats import (
     ChannelFigures,
     ErrorFigures,
     RunCounts,
@@ -37,8 +37,8 @@ from notifier.store.board.stats import (
     runs_by,
     task_figures,
 )
-from notifier.store.board.targets import TargetRow, pending_by_target, target_rows
-from notifier.store.board.task_runs import (
+from notifier.store.views.targets import TargetRow, pending_by_target, target_rows
+from notifier.store.views.task_runs import (
     RunSearch,
     RunStanding,
     dead_run_ids,
@@ -46,12 +46,13 @@ from notifier.store.board.task_runs import (
     run_standings,
     task_run,
 )
-from notifier.store.board.timeline import DecidedBy, Decision, Facts, Membership, Sent, facts
+from notifier.store.views.timeline import DecidedBy, Decision, Facts, Membership, Sent, facts
 
 __all__ = [
     "ENDING_AT_MOST",
     "Attempt",
     "ChannelFigures",
+    "DeadLetter",
     "DecidedBy",
     "Decision",
     "DeliverySearch",
@@ -62,7 +63,6 @@ __all__ = [
     "IncidentSearch",
     "Key",
     "Kind",
-    "Letter",
     "Membership",
     "Met",
     "Named",

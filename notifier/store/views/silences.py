@@ -15,11 +15,11 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
 from notifier.policy.calendar import window
-from notifier.store.board.incidents import incident_of, with_latest
-from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Tx
 from notifier.store.schema import OPEN, incidents, members, silences
 from notifier.store.silences import silence_of
+from notifier.store.views.incidents import incident_of, with_latest
+from notifier.store.views.paging import Key, Page, cut, earlier, unindexed
 
 Phase = Literal["pending", "active", "expired"]
 

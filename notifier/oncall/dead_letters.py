@@ -13,12 +13,12 @@ from notifier.oncall.deliveries import TARGET_GONE
 from notifier.oncall.errors import Refused
 from notifier.oncall.names import ambiguous, found
 from notifier.oncall.paging import Listing, Wanted, listing
-from notifier.store import board, outbox, task_runs
+from notifier.store import outbox, task_runs, views
 from notifier.store.alerting import Plan
-from notifier.store.board import Kind, Letter, RunStanding
 from notifier.store.database import Database, Tx
+from notifier.store.views import DeadLetter, Kind, RunStanding
 
-__all__ = ["Chosen", "Decided", "Kind", "Letter", "Skipped", "discard", "find", "redeliver"]
+__all__ = ["Chosen", "DeadLetter", "Decided", "Kind", "Skipped", "discard", "find", "redeliver"]
 
 _NOTHING = "there is no dead letter of this id"
 AT_ONCE = 500
@@ -57,11 +57,11 @@ class Decided:
 
 async def find(
     database: Database, *, project: str, kind: Kind | None, channel: str | None, wanted: Wanted
-) -> Listing[Letter]:
+) -> Listing[DeadLetter]:
     """Deliveries and task runs that wait for a person, the latest first; with a channel, deliveries alone."""
     after = wanted.after("dead-letters")
     page = await database.read(
-        lambda tx: board.find_dead_letters(
+        lambda tx: views.find_dead_letters(
             tx, project=project, kind=kind, channel=channel, after=after, limit=wanted.limit
         )
     )
@@ -110,9 +110,9 @@ class _Decision:
         return lambda tx: self._make(tx, ids)
 
     def _make(self, tx: Tx, ids: Sequence[str]) -> Decided:
-        known = board.states(tx, ids, project=self.actor.reach)
+        known = views.states(tx, ids, project=self.actor.reach)
         others = [id_ for id_ in ids if id_ not in known]
-        runs = board.run_standings(tx, others, project=self.actor.reach) if others else {}
+        runs = views.run_standings(tx, others, project=self.actor.reach) if others else {}
         chosen = [id_ for id_, (state, target) in sorted(known.items()) if self._concerns(state, target)]
         done = self.send(tx, chosen) if chosen else ()
         for id_ in done:
@@ -206,10 +206,10 @@ def _meant(tx: Tx, names: Sequence[str], reach: str | None) -> tuple[Sequence[st
 def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Callable[[Tx], tuple[str, ...]]:
     def work(tx: Tx) -> tuple[str, ...]:
         if chosen.channel is not None:
-            return board.dead_ids(
+            return views.dead_ids(
                 tx, project=project, channel=chosen.channel, died_by=by, after=after, limit=AT_ONCE
             )
-        return board.dead_run_ids(
+        return views.dead_run_ids(
             tx, project=project, task=chosen.task or "", died_by=by, after=after, limit=AT_ONCE
         )
 

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
-from notifier.store.board.paging import Key, Page, earlier, unindexed
 from notifier.store.database import Tx
 from notifier.store.schema import attempts, deliveries, notifications, targets
+from notifier.store.views.paging import Key, Page, earlier, unindexed
 
 DEAD = DeliveryState.DEAD.value
 _LIVE = {DeliveryState.PENDING.value, DeliveryState.SENDING.value}

@@ -6,13 +6,13 @@ from typing import Literal
 
 from notifier.domain.task_run import TaskRun
 from notifier.domain.time import Instant
-from notifier.store.board.deliveries import DeliveryView, dead_delivery_keys, deliveries_named
-from notifier.store.board.paging import Key, Page
-from notifier.store.board.task_runs import dead_run_keys, runs_named
 from notifier.store.database import Tx
+from notifier.store.views.deliveries import DeliveryView, dead_delivery_keys, deliveries_named
+from notifier.store.views.paging import Key, Page
+from notifier.store.views.task_runs import dead_run_keys, runs_named
 
 Kind = Literal["delivery", "task_run"]
-Letter = DeliveryView | TaskRun
+DeadLetter = DeliveryView | TaskRun
 
 
 def find_dead_letters(
@@ -23,7 +23,7 @@ def find_dead_letters(
     channel: str | None = None,
     after: Key | None,
     limit: int,
-) -> Page[Letter]:
+) -> Page[DeadLetter]:
     """What waits for a person, the latest first. A `channel` has deliveries only."""
     keys: list[tuple[Instant, str, Kind]] = []
     if kind != "task_run":
@@ -36,13 +36,13 @@ def find_dead_letters(
         ]
     keys.sort(reverse=True)
     shown = keys[:limit]
-    letters: dict[tuple[Kind, str], Letter] = {}
+    dead_letters: dict[tuple[Kind, str], DeadLetter] = {}
     of_kind = {one: [id_ for _, id_, each in shown if each == one] for one in ("delivery", "task_run")}
-    letters |= {("delivery", id_): one for id_, one in deliveries_named(tx, of_kind["delivery"]).items()}
+    dead_letters |= {("delivery", id_): one for id_, one in deliveries_named(tx, of_kind["delivery"]).items()}
     runs = runs_named(tx, of_kind["task_run"], project=project)
-    letters |= {("task_run", id_): run for id_, run in runs.items()}
+    dead_letters |= {("task_run", id_): run for id_, run in runs.items()}
     return Page(
         # On PostgreSQL a row may have been pruned between the two.
-        items=tuple(letters[each, id_] for _, id_, each in shown if (each, id_) in letters),
+        items=tuple(dead_letters[each, id_] for _, id_, each in shown if (each, id_) in dead_letters),
         next_key=shown[-1][:2] if len(keys) > limit else None,
     )

@@ -16,7 +16,6 @@ from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
 from notifier.store import audit, hold
 from notifier.store.audit import Entry
-from notifier.store.board.incidents import incident_of, with_latest
 from notifier.store.database import Tx
 from notifier.store.schema import (
     configurations,
@@ -30,6 +29,7 @@ from notifier.store.schema import (
 )
 from notifier.store.schema import silences as silences_table
 from notifier.store.silences import silence_of
+from notifier.store.views.incidents import incident_of, with_latest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

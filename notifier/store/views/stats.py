@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from notifier.domain.delivery import DeliveryState
 from notifier.domain.task_run import RunState
 from notifier.domain.time import HOUR, MINUTE, Duration, Instant
-from notifier.store.board.incidents import label
-from notifier.store.board.paging import unindexed
 from notifier.store.database import Tx
 from notifier.store.housekeeping import MINUTES_KEPT
 from notifier.store.schema import Big, deliveries, incidents, tallies, task_runs
+from notifier.store.views.incidents import label
+from notifier.store.views.paging import unindexed
 
 TASKS_AT_MOST = 1_000
 ERRORS_AT_MOST = 100

@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State, page
 from notifier.domain.matcher import Matcher, meet
-from notifier.store.board.paging import Key, Page, cut, earlier, unindexed
 from notifier.store.database import Dialect, Tx
 from notifier.store.schema import OPEN, events, incidents
+from notifier.store.views.paging import Key, Page, cut, earlier, unindexed
 
 SCANNED_AT_ONCE = 1_000
 SCANNED_AT_MOST = 20_000

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from notifier.domain.notification import HeldBy
 from notifier.domain.time import Instant
-from notifier.store.board.paging import Key, Page, cut, earlier
 from notifier.store.database import Tx
 from notifier.store.schema import OPEN, groups, incidents, members
+from notifier.store.views.paging import Key, Page, cut, earlier
 
 SHOWN_AT_MOST = 20
 

@@ -7,7 +7,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from notifier.store.database import Tx
-from notifier.store.rows import text
+from notifier.store.json_rows import json_text
 from notifier.store.schema import incidents
 
 ASKED_AT_MOST = 20_000
@@ -16,10 +16,10 @@ ASKED_AT_MOST = 20_000
 
 def unsent(tx: Tx, project: str, name: str, value: str | None) -> Literal["name", "value"] | None:
     """What of this label no event has had. Without a value the name alone is asked for."""
-    field = f"{text(name)}:"
-    if not _any(tx, project, field, text(name)):
+    field = f"{json_text(name)}:"
+    if not _any(tx, project, field, json_text(name)):
         return "name"
-    if value is None or _any(tx, project, f"{field}{text(value)}", text(name)):
+    if value is None or _any(tx, project, f"{field}{json_text(value)}", json_text(name)):
         return None
     return "value"
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.task_run import Letter, RunState, TaskRun
+from notifier.domain.task_run import DeadLetterState, RunState, TaskRun
 from notifier.domain.time import Instant
-from notifier.store.board.paging import Key, Page, cut, earlier
 from notifier.store.database import Tx
 from notifier.store.schema import incidents, run_incidents, task_runs
 from notifier.store.task_runs.rows import run_of
 from notifier.store.task_runs.statements import waiting
+from notifier.store.views.paging import Key, Page, cut, earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class RunStanding:
     """How a run stands that somebody wants to decide about."""
 
     state: RunState
-    letter: Letter | None
+    letter: DeadLetterState | None
 
 
 def find_runs(tx: Tx, search: RunSearch, *, after: Key | None, limit: int) -> Page[TaskRun]:

@@ -11,10 +11,10 @@ from notifier.domain.incident import State
 from notifier.domain.matcher import parse
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE
-from notifier.store import audit, board, outbox
-from notifier.store.board import DeliverySearch, IncidentSearch, Key
-from notifier.store.board import incidents as incidents_board
+from notifier.store import audit, outbox, views
 from notifier.store.database import Database, Tx
+from notifier.store.views import DeliverySearch, IncidentSearch, Key
+from notifier.store.views import incidents as incidents_board
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ async def titles(world: World, *, limit: int = 100, **search: object) -> list[st
     query = IncidentSearch(project="shop", **search)  # type: ignore[arg-type]
     while True:
         page = await world.database.read(
-            lambda tx, after=after: board.find_incidents(tx, query, after=after, limit=limit, url=None)  # type: ignore[misc]
+            lambda tx, after=after: views.find_incidents(tx, query, after=after, limit=limit, url=None)  # type: ignore[misc]
         )
         found += [one.title for one in page.items]
         if page.next_key is None:
@@ -48,11 +48,11 @@ class TestIncidents:
             await world.post(f"e{number}")
         query = IncidentSearch(project="shop")
         first = await world.database.read(
-            lambda tx: board.find_incidents(tx, query, after=None, limit=2, url=None)
+            lambda tx: views.find_incidents(tx, query, after=None, limit=2, url=None)
         )
         await world.post("late")
         rest = await world.database.read(
-            lambda tx: board.find_incidents(tx, query, after=first.next_key, limit=10, url=None)
+            lambda tx: views.find_incidents(tx, query, after=first.next_key, limit=10, url=None)
         )
         assert [one.title for one in (*first.items, *rest.items)] == ["e4", "e3", "e2", "e1", "e0"]
         assert rest.next_key is None
@@ -64,7 +64,7 @@ class TestIncidents:
             assert await titles(world, limit=limit) == ["e3", "e2", "e1", "e0"]
         query = IncidentSearch(project="shop")
         page = await world.database.read(
-            lambda tx: board.find_incidents(tx, query, after=None, limit=4, url=None)
+            lambda tx: views.find_incidents(tx, query, after=None, limit=4, url=None)
         )
         assert page.next_key is None
 
@@ -159,7 +159,7 @@ class TestIncidents:
         await world.post_all([world.event(f"e{n}", labels={"n": str(n)}) for n in range(20)])
         query = IncidentSearch(project="shop", matchers=(parse('n=~"1"'),))
         page = await world.database.read(
-            lambda tx: board.find_incidents(tx, query, after=None, limit=5, url=None)
+            lambda tx: views.find_incidents(tx, query, after=None, limit=5, url=None)
         )
         assert page.items == ()
         assert page.next_key is not None
@@ -169,19 +169,19 @@ class TestIncidents:
         """The newest sample comes along; another project's incident is not there."""
         id_ = await world.post("it broke")
         await world.post("it broke")
-        by_id = await world.database.read(lambda tx: board.incident(tx, id_, project="shop", url="https://n"))
+        by_id = await world.database.read(lambda tx: views.incident(tx, id_, project="shop", url="https://n"))
         assert by_id is not None
         assert by_id.count == 2
         assert by_id.url == f"https://n/incidents/{by_id.number}?id={by_id.id}"
         assert by_id.latest_event is not None
         assert by_id.latest_event["message"] == "it broke"
         by_number = await world.database.read(
-            lambda tx: board.incident(tx, by_id.number, project=None, url="https://n")
+            lambda tx: views.incident(tx, by_id.number, project=None, url="https://n")
         )
         assert by_number == by_id
         for name in (id_, by_id.number):
             assert not await world.database.read(
-                lambda tx, name=name: board.incident(tx, name, project="other", url=None)  # type: ignore[misc]
+                lambda tx, name=name: views.incident(tx, name, project="other", url=None)  # type: ignore[misc]
             )
 
     async def test_samples_are_paged_newest_first(self, world: World) -> None:
@@ -189,12 +189,12 @@ class TestIncidents:
         id_ = await world.post("it broke")
         for _ in range(4):
             await world.post("it broke")
-        found = await world.database.read(lambda tx: board.incident(tx, id_, project=None, url=None))
+        found = await world.database.read(lambda tx: views.incident(tx, id_, project=None, url=None))
         assert found is not None
         number = found.number
-        first = await world.database.read(lambda tx: board.find_events(tx, number, after=None, limit=2))
+        first = await world.database.read(lambda tx: views.find_events(tx, number, after=None, limit=2))
         rest = await world.database.read(
-            lambda tx: board.find_events(tx, number, after=first.next_key, limit=9)
+            lambda tx: views.find_events(tx, number, after=first.next_key, limit=9)
         )
         ids = [event["id"] for event in (*first.items, *rest.items)]
         assert len(ids) == 5
@@ -207,7 +207,7 @@ class TestDeliveries:
         incident = await world.post("it broke")
         await world.alert()
         page = await world.database.read(
-            lambda tx: board.find_deliveries(tx, DeliverySearch(project="shop"), after=None, limit=10)
+            lambda tx: views.find_deliveries(tx, DeliverySearch(project="shop"), after=None, limit=10)
         )
         assert {(one.channel, one.target, one.state.value) for one in page.items} == {
             ("mail", "ada@example.com", "pending"),
@@ -218,7 +218,7 @@ class TestDeliveries:
         }
         job = (await world.claim())[0]
         await world.deliver(job)
-        one = await world.database.read(lambda tx: board.delivery(tx, job.id, project="shop"))
+        one = await world.database.read(lambda tx: views.delivery(tx, job.id, project="shop"))
         assert one is not None
         assert (one.state, one.outcome, one.attempts, one.due_at) == (
             DeliveryState.DELIVERED,
@@ -226,11 +226,11 @@ class TestDeliveries:
             1,
             None,
         )
-        tries = await world.database.read(lambda tx: board.attempts_of(tx, job.id))
+        tries = await world.database.read(lambda tx: views.attempts_of(tx, job.id))
         assert [(attempt.n, attempt.outcome.value, attempt.detail) for attempt in tries] == [
             (1, "delivered", "250 ok")
         ]
-        assert not await world.database.read(lambda tx: board.delivery(tx, job.id, project="other"))
+        assert not await world.database.read(lambda tx: views.delivery(tx, job.id, project="other"))
 
     async def test_filters_and_pages(self, world: World) -> None:
         """State and channel narrow the list; pages follow each other by id, newest first."""
@@ -239,9 +239,9 @@ class TestDeliveries:
         await world.post("worse", severity="critical", service="shipping")
         await world.alert()
         search = DeliverySearch(project="shop", channel="mail")
-        first = await world.database.read(lambda tx: board.find_deliveries(tx, search, after=None, limit=3))
+        first = await world.database.read(lambda tx: views.find_deliveries(tx, search, after=None, limit=3))
         rest = await world.database.read(
-            lambda tx: board.find_deliveries(tx, search, after=first.next_key, limit=3)
+            lambda tx: views.find_deliveries(tx, search, after=first.next_key, limit=3)
         )
         ids = [one.id for one in (*first.items, *rest.items)]
         assert len(ids) == 4
@@ -249,7 +249,7 @@ class TestDeliveries:
         assert rest.next_key is None
         sent = DeliverySearch(project="shop", state=DeliveryState.DELIVERED)
         assert not (
-            await world.database.read(lambda tx: board.find_deliveries(tx, sent, after=None, limit=3))
+            await world.database.read(lambda tx: views.find_deliveries(tx, sent, after=None, limit=3))
         ).items
 
     async def test_dead_letters_are_listed_by_their_death(self, world: World) -> None:
@@ -260,7 +260,7 @@ class TestDeliveries:
         after: Key | None = None
         while True:
             page = await world.database.read(
-                lambda tx, after=after: board.find_dead_letters(tx, project="shop", after=after, limit=3)  # type: ignore[misc]
+                lambda tx, after=after: views.find_dead_letters(tx, project="shop", after=after, limit=3)  # type: ignore[misc]
             )
             pages.append([one.id for one in page.items])
             if page.next_key is None:
@@ -276,7 +276,7 @@ class TestDeliveries:
         await world.post_all([world.event(f"e{n}") for n in range(25)])
         await world.alert()
         page = await world.database.read(
-            lambda tx: board.find_deliveries(tx, DeliverySearch(project="shop"), after=None, limit=1)
+            lambda tx: views.find_deliveries(tx, DeliverySearch(project="shop"), after=None, limit=1)
         )
         assert page.items[0].title.endswith("(and 24 more)")
         assert len(page.items[0].incidents) == 20
@@ -290,7 +290,7 @@ class TestDeliveries:
         (id_, _) = await world.database.write(
             lambda tx: outbox.enqueue_test(tx, world.plan, project="shop", channel="mail", message=message)
         )
-        found = await world.database.read(lambda tx: board.delivery(tx, id_, project="shop"))
+        found = await world.database.read(lambda tx: views.delivery(tx, id_, project="shop"))
         assert found is not None
         assert (found.reason, found.incidents) == (Reason.TEST, ())
 
@@ -301,7 +301,7 @@ class TestGroups:
         await world.post("it broke")
         await world.attend()
         page = await world.database.read(
-            lambda tx: board.find_groups(tx, project="shop", after=None, limit=10)
+            lambda tx: views.find_groups(tx, project="shop", after=None, limit=10)
         )
         (group,) = page.items
         assert (group.route, group.members, group.changed, group.held) == ("root", 1, 1, {})
@@ -309,14 +309,14 @@ class TestGroups:
         assert [(one.title, one.held_by) for one in group.waiting] == [("it broke", None)]
         await world.alert()
         page = await world.database.read(
-            lambda tx: board.find_groups(tx, project="shop", after=None, limit=10)
+            lambda tx: views.find_groups(tx, project="shop", after=None, limit=10)
         )
         (group,) = page.items
         assert (group.changed, group.waiting) == (0, ())
         assert group.last_told_at == world.clock.now()
         assert group.due_at == world.clock.now() + 4 * HOUR
         assert not (
-            await world.database.read(lambda tx: board.find_groups(tx, project="other", after=None, limit=9))
+            await world.database.read(lambda tx: views.find_groups(tx, project="other", after=None, limit=9))
         ).items
 
     async def test_what_is_held_is_shown_with_its_reason(self, world: World) -> None:
@@ -325,7 +325,7 @@ class TestGroups:
         await world.alert()
         await world.alert(wait=4 * HOUR + MINUTE)
         page = await world.database.read(
-            lambda tx: board.find_groups(tx, project="shop", after=None, limit=10)
+            lambda tx: views.find_groups(tx, project="shop", after=None, limit=10)
         )
         (group,) = page.items
         assert (group.due_at, group.held) == (None, {"waiting": 1})
@@ -339,7 +339,7 @@ class TestGroups:
         after: Key | None = None
         for _ in range(3):
             page = await world.database.read(
-                lambda tx, after=after: board.find_groups(tx, project="shop", after=after, limit=2)  # type: ignore[misc]
+                lambda tx, after=after: views.find_groups(tx, project="shop", after=after, limit=2)  # type: ignore[misc]
             )
             seen += [group.id for group in page.items]
             after = page.next_key
@@ -353,10 +353,10 @@ async def test_targets_and_what_waits_for_them(world: World) -> None:
     await world.post("theirs", project="other")
     await world.alert()
     ids = world.plan.targets["mail"]
-    rows = await world.database.read(lambda tx: board.target_rows(tx, ids))
+    rows = await world.database.read(lambda tx: views.target_rows(tx, ids))
     assert [row.address for row in rows] == ["ada@example.com", "bo@example.com"]
-    own = await world.database.read(lambda tx: board.pending_by_target(tx, ids, project="shop"))
-    everybody = await world.database.read(lambda tx: board.pending_by_target(tx, ids, project=None))
+    own = await world.database.read(lambda tx: views.pending_by_target(tx, ids, project="shop"))
+    everybody = await world.database.read(lambda tx: views.pending_by_target(tx, ids, project=None))
     assert own == dict.fromkeys(ids, 1)
     assert everybody == dict.fromkeys(ids, 2)
 

@@ -198,7 +198,9 @@ class Hangups:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
         if self._early:
             asked.set()
-        actor = Actor(name="SIGHUP", key_name="", project="default", reach=None, new_id=runtime.new_id)
+        actor = Actor(
+            name="SIGHUP", key_name="", project="default", project_scope=None, new_id=runtime.new_id
+        )
 
         async def step() -> None:
             with suppress(TimeoutError):

@@ -111,7 +111,7 @@ class Caller:
     service: Service
 
     @property
-    def reach(self) -> str | None:
+    def project_scope(self) -> str | None:
         """The project whose ids it may see; None for an `admin` key, which may see all."""
         return None if "admin" in self.key.scopes else self.key.project
 
@@ -127,7 +127,7 @@ class Caller:
             name=written(name) if name else self.key.name,
             key_name=self.key.name,
             project=self.project(project),
-            reach=self.reach,
+            project_scope=self.project_scope,
             new_id=self.service.new_id,
         )
 

@@ -31,7 +31,7 @@ async def list_channels(caller: Reader) -> ChannelList:
         name: ChannelFacts(type=service.settings.channels[name].type, rate_limit=channel.rate_limit)
         for name, channel in service.channels.items()
     }
-    found = await channels.health(service.database, service.plan, facts, reach=caller.reach)
+    found = await channels.health(service.database, service.plan, facts, project_scope=caller.project_scope)
     items = [ChannelAnswer.of(one, fallback=service.settings.fallback) for one in found]
     return ChannelList(items=items, next_cursor=None)
 

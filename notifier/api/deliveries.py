@@ -34,7 +34,7 @@ async def list_deliveries(
 @router.get("/v1/deliveries/{id}", responses=problems(401, 403, 404, 422, 503))
 async def show_delivery(caller: Reader, id: str) -> DeliveryWithAttempts:  # noqa: A002 - the contract's name
     """One delivery with every attempt."""
-    found, attempts = await deliveries.one(caller.service.database, id, reach=caller.reach)
+    found, attempts = await deliveries.one(caller.service.database, id, project_scope=caller.project_scope)
     return DeliveryWithAttempts.of(found, attempts)
 
 

@@ -63,7 +63,9 @@ async def list_incidents(
 async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - the contract's name
     """One incident, by its id, its number, or the last six or more characters of its id."""
     service = caller.service
-    found = await incidents.one(service.database, id, reach=caller.reach, url=service.settings.server.url)
+    found = await incidents.one(
+        service.database, id, project_scope=caller.project_scope, url=service.settings.server.url
+    )
     return as_response(found.as_json())
 
 
@@ -72,7 +74,9 @@ async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - th
 )
 async def list_events(caller: Reader, page: Paged, id: str) -> Response:  # noqa: A002
     """Samples of its events, newest first: the last one, ever fewer, and the first ten. `count` is exact."""
-    found = await incidents.events(caller.service.database, id, reach=caller.reach, wanted=page)
+    found = await incidents.events(
+        caller.service.database, id, project_scope=caller.project_scope, wanted=page
+    )
     return as_response({"items": found.items, "next_cursor": found.next_cursor})
 
 

@@ -206,7 +206,9 @@ async def preview_silence(caller: Reader, body: PreviewBody, project: OfProject 
 @router.get("/v1/silences/{id}", responses=problems(401, 403, 404, 422, 503))
 async def show_silence(caller: Reader, id: str) -> SilenceAnswer:  # noqa: A002 - the contract's name
     """One silence."""
-    return SilenceAnswer.of(await silences.one(caller.service.database, id, reach=caller.reach))
+    return SilenceAnswer.of(
+        await silences.one(caller.service.database, id, project_scope=caller.project_scope)
+    )
 
 
 @router.patch("/v1/silences/{id}", responses=_PROBLEMS, openapi_extra=documented(SilenceChange))

@@ -103,7 +103,9 @@ async def list_task_runs(
 @router.get("/v1/task-runs/{id}", responses=problems(401, 403, 404, 422, 503))
 async def show_task_run(caller: Reader, id: str) -> TaskRunAnswer:  # noqa: A002 - the contract's name
     """One task run."""
-    return TaskRunAnswer.of(await task_runs.one(caller.service.database, id, reach=caller.reach))
+    return TaskRunAnswer.of(
+        await task_runs.one(caller.service.database, id, project_scope=caller.project_scope)
+    )
 
 
 @router.post(

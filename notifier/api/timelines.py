@@ -24,7 +24,7 @@ router = APIRouter(tags=["incidents"])
 async def show_timeline(caller: Reader, id: str) -> Response:  # noqa: A002 - the contract's name
     """What happened, who was told and why, why nobody was, and what is due next."""
     service = caller.service
-    found = await timeline(service.database, service.plan, id, reach=caller.reach)
+    found = await timeline(service.database, service.plan, id, project_scope=caller.project_scope)
     return as_response({"items": [_item(one) for one in found.items], "truncated": found.truncated})
 
 

@@ -168,7 +168,7 @@ def check_until(until: Instant | None, now: Instant) -> None:
 
 
 def _locked(tx: Tx, actor: Actor, name: str) -> Standing:
-    found = rows.lock(tx, exact_id(tx, "incident", name, actor.reach), project=actor.reach)
+    found = rows.lock(tx, exact_id(tx, "incident", name, actor.project_scope), project=actor.project_scope)
     if found is None:
         raise Unknown("incident")
     return found

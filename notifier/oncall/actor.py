@@ -13,14 +13,14 @@ from notifier.store.database import Tx
 class Actor:
     """`name` is who the caller says it is, `key_name` is the key that it used.
 
-    `project` is where its commands are recorded. `reach` is the project whose things it may see and touch, None for
-    those of all. `new_id` makes the ids of the rows.
+    `project` is where its commands are recorded. `project_scope` is the project whose things it may see and touch,
+    None for those of all. `new_id` makes the ids of the rows.
     """
 
     name: str
     key_name: str
     project: str
-    reach: str | None
+    project_scope: str | None
     new_id: Callable[[], str]
 
     def record(self, tx: Tx, action: str, subject: str, detail: str | None = None) -> None:

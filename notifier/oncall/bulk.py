@@ -127,7 +127,7 @@ class Resolve:
 async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> Outcome:
     """Act on the incidents with these ids or numbers; names that are given twice count once."""
     wanted = tuple(dict.fromkeys(names))
-    ids = await database.read(lambda tx: exact_ids(tx, "incident", wanted, actor.reach))
+    ids = await database.read(lambda tx: exact_ids(tx, "incident", wanted, actor.project_scope))
     return await database.write(
         partial(_perform, actor=actor, act=act, names={one: ids.get(one) for one in wanted})
     )
@@ -153,7 +153,7 @@ async def on_found(database: Database, actor: Actor, act: Act, q: str) -> Outcom
 def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> Outcome:
     """`names` has the id that each stands for, None where there is no such incident, or several."""
     act.check(tx.now)
-    found = rows.lock_all(tx, {id_ for id_ in names.values() if id_ is not None}, project=actor.reach)
+    found = rows.lock_all(tx, {id_ for id_ in names.values() if id_ is not None}, project=actor.project_scope)
     skipped: list[Skipped] = []
     chosen: dict[int, Standing] = {}
     for name, id_ in names.items():

@@ -44,12 +44,12 @@ class ChannelHealth:
 
 
 async def health(
-    database: Database, plan: Plan, channels: Mapping[str, ChannelFacts], *, reach: str | None
+    database: Database, plan: Plan, channels: Mapping[str, ChannelFacts], *, project_scope: str | None
 ) -> tuple[ChannelHealth, ...]:
-    """Every channel, by name. Targets are the instance's; `pending` counts deliveries of `reach` only."""
+    """Every channel, by name. Targets are the instance's; `pending` counts deliveries of `project_scope` only."""
     ids = sorted({target for targets in plan.targets.values() for target in targets})
     rows, pending = await database.read(
-        lambda tx: (views.target_rows(tx, ids), views.pending_by_target(tx, ids, project=reach))
+        lambda tx: (views.target_rows(tx, ids), views.pending_by_target(tx, ids, project=project_scope))
     )
     by_id = {row.id: row for row in rows}
     now = database.now()

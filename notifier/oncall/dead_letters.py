@@ -110,9 +110,9 @@ class _Decision:
         return lambda tx: self._make(tx, ids)
 
     def _make(self, tx: Tx, ids: Sequence[str]) -> Decided:
-        known = views.states(tx, ids, project=self.actor.reach)
+        known = views.states(tx, ids, project=self.actor.project_scope)
         others = [id_ for id_ in ids if id_ not in known]
-        runs = views.run_standings(tx, others, project=self.actor.reach) if others else {}
+        runs = views.run_standings(tx, others, project=self.actor.project_scope) if others else {}
         chosen = [id_ for id_, (state, target) in sorted(known.items()) if self._concerns(state, target)]
         done = self.send(tx, chosen) if chosen else ()
         for id_ in done:
@@ -168,7 +168,7 @@ def _replay(tx: Tx, ids: Sequence[str], actor: Actor) -> dict[str, str | None]:
 
 
 def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
-    done = task_runs.discard(tx, ids, project=actor.reach)
+    done = task_runs.discard(tx, ids, project=actor.project_scope)
     for id_ in done:
         actor.record(tx, "discard", id_)
     return done
@@ -177,7 +177,7 @@ def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
 async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> Decided:
     if chosen.channel is None and chosen.task is None:
         named = tuple(dict.fromkeys(chosen.ids))
-        wanted, doubtful = await database.read(lambda tx: _meant(tx, named, decision.actor.reach))
+        wanted, doubtful = await database.read(lambda tx: _meant(tx, named, decision.actor.project_scope))
         batches = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
         done = [await database.write(decision.about(batch)) for batch in batches]
         return _sum([*done, Decided(skipped=doubtful)])
@@ -189,9 +189,11 @@ async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> De
     return _sum(parts)
 
 
-def _meant(tx: Tx, names: Sequence[str], reach: str | None) -> tuple[Sequence[str], tuple[Skipped, ...]]:
+def _meant(
+    tx: Tx, names: Sequence[str], project_scope: str | None
+) -> tuple[Sequence[str], tuple[Skipped, ...]]:
     """The ids that are meant, each once, and what may mean several. What means none stays as it is."""
-    deliveries, runs = (found(tx, kind, names, reach) for kind in ("delivery", "task run"))
+    deliveries, runs = (found(tx, kind, names, project_scope) for kind in ("delivery", "task run"))
     wanted: dict[str, None] = {}
     doubtful = []
     for name in names:

@@ -29,11 +29,13 @@ async def find(
     return listing("deliveries", page)
 
 
-async def one(database: Database, id_: str, *, reach: str | None) -> tuple[DeliveryView, tuple[Attempt, ...]]:
+async def one(
+    database: Database, id_: str, *, project_scope: str | None
+) -> tuple[DeliveryView, tuple[Attempt, ...]]:
     """A delivery with every attempt, or `Unknown`."""
 
     def read(tx: Tx) -> tuple[DeliveryView, tuple[Attempt, ...]]:
-        known = _known(tx, id_, reach)
+        known = _known(tx, id_, project_scope)
         return known, views.attempts_of(tx, known.id)
 
     return await database.read(read)
@@ -45,7 +47,7 @@ async def redeliver(
     """Return one dead letter to pending, under its id. `Refused` with its state where it is not dead."""
 
     def work(tx: Tx) -> tuple[DeliveryView, tuple[Attempt, ...]]:
-        before = _known(tx, id_, actor.reach)
+        before = _known(tx, id_, actor.project_scope)
         if before.state is not DeliveryState.DEAD:
             raise Refused(
                 f"only a dead delivery is redelivered, and this one is {before.state.value}",
@@ -55,13 +57,13 @@ async def redeliver(
             raise Refused(TARGET_GONE, state=before.state.value)
         outbox.redeliver(tx, plan, [before.id])
         actor.record(tx, "redeliver", before.id)
-        return _known(tx, before.id, actor.reach), views.attempts_of(tx, before.id)
+        return _known(tx, before.id, actor.project_scope), views.attempts_of(tx, before.id)
 
     return await database.write(work)
 
 
-def _known(tx: Tx, id_: str, reach: str | None) -> DeliveryView:
-    found = views.delivery(tx, exact_id(tx, "delivery", id_, reach), project=reach)
+def _known(tx: Tx, id_: str, project_scope: str | None) -> DeliveryView:
+    found = views.delivery(tx, exact_id(tx, "delivery", id_, project_scope), project=project_scope)
     if found is None:
         raise Unknown("delivery")
     return found

@@ -66,26 +66,28 @@ def _continued(sort: Sort | None, wanted: Wanted) -> tuple[Sort, Key | None]:
     return carried, after
 
 
-async def one(database: Database, name: str, *, reach: str | None, url: str | None) -> Incident:
+async def one(database: Database, name: str, *, project_scope: str | None, url: str | None) -> Incident:
     """The incident with this id or number, or `Unknown`."""
-    return await database.read(lambda tx: known(tx, name, reach, url))
+    return await database.read(lambda tx: known(tx, name, project_scope, url))
 
 
 async def events(
-    database: Database, name: str, *, reach: str | None, wanted: Wanted
+    database: Database, name: str, *, project_scope: str | None, wanted: Wanted
 ) -> Listing[Mapping[str, Any]]:
     """The samples of an incident as documents, newest first: its last event, ever fewer, and the first ten."""
     after = wanted.after("events")
 
     def read(tx: Tx) -> Page[Mapping[str, Any]]:
-        return views.find_events(tx, known(tx, name, reach, None).number, after=after, limit=wanted.limit)
+        return views.find_events(
+            tx, known(tx, name, project_scope, None).number, after=after, limit=wanted.limit
+        )
 
     return listing("events", await database.read(read))
 
 
-def known(tx: Tx, name: str, reach: str | None, url: str | None) -> Incident:
+def known(tx: Tx, name: str, project_scope: str | None, url: str | None) -> Incident:
     """The incident with this id, number or end of an id, or `Unknown`."""
-    found = views.incident(tx, exact_id(tx, "incident", name, reach), project=reach, url=url)
+    found = views.incident(tx, exact_id(tx, "incident", name, project_scope), project=project_scope, url=url)
     if found is None:
         raise Unknown("incident")
     return found

@@ -68,7 +68,11 @@ def _take(tx: Tx, token: str, new_id: Callable[[], str]) -> bool:
             raise Unknown("link")
         return False
     actor = Actor(
-        name=spent.recipient, key_name=KEY_NAME, project=spent.project, reach=spent.project, new_id=new_id
+        name=spent.recipient,
+        key_name=KEY_NAME,
+        project=spent.project,
+        project_scope=spent.project,
+        new_id=new_id,
     )
     name = str(spent.incident)
     if spent.action == "snooze":

@@ -16,12 +16,12 @@ LARGEST_NUMBER = 2**63 - 1
 SUFFIX_LEAST, SUFFIX_MOST = 6, 128
 
 
-def exact_id(tx: Tx, kind: Named, name: str, reach: str | None) -> str:
-    """The id that is meant; of this project, or of any where `reach` is None.
+def exact_id(tx: Tx, kind: Named, name: str, project_scope: str | None) -> str:
+    """The id that is meant; of this project, or of any where `project_scope` is None.
 
     `Unknown` where there is none; `Unreadable` where several end so.
     """
-    ids = found(tx, kind, [name], reach).get(name, ())
+    ids = found(tx, kind, [name], project_scope).get(name, ())
     if len(ids) > 1:
         raise Unreadable("id", ambiguous(kind, len(ids)))
     if not ids:
@@ -29,23 +29,25 @@ def exact_id(tx: Tx, kind: Named, name: str, reach: str | None) -> str:
     return ids[0]
 
 
-def found(tx: Tx, kind: Named, names: Collection[str], reach: str | None) -> dict[str, tuple[str, ...]]:
+def found(
+    tx: Tx, kind: Named, names: Collection[str], project_scope: str | None
+) -> dict[str, tuple[str, ...]]:
     """The ids that each of these may mean: a number and a whole id mean one."""
     sound = {name for name in names if "\0" not in name}
     meant: dict[str, tuple[str, ...]] = {}
     if kind == "incident":
         numbers = {name: number for name in sound if (number := number_of(name)) is not None}
-        numbered = views.ids_of_numbers(tx, set(numbers.values()), project=reach)
+        numbered = views.ids_of_numbers(tx, set(numbers.values()), project=project_scope)
         meant |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
-    whole = views.whole_ids(tx, kind, sound - meant.keys(), project=reach)
+    whole = views.whole_ids(tx, kind, sound - meant.keys(), project=project_scope)
     meant |= {name: (name,) for name in whole}
     ends = {name for name in sound - meant.keys() if SUFFIX_LEAST <= len(name) <= SUFFIX_MOST}
-    return meant | views.ids_ending(tx, kind, ends, project=reach)
+    return meant | views.ids_ending(tx, kind, ends, project=project_scope)
 
 
-def exact_ids(tx: Tx, kind: Named, names: Collection[str], reach: str | None) -> dict[str, str]:
+def exact_ids(tx: Tx, kind: Named, names: Collection[str], project_scope: str | None) -> dict[str, str]:
     """The ids of those of these that mean exactly one thing."""
-    return {name: ids[0] for name, ids in found(tx, kind, names, reach).items() if len(ids) == 1}
+    return {name: ids[0] for name, ids in found(tx, kind, names, project_scope).items() if len(ids) == 1}
 
 
 def number_of(name: str) -> int | None:

@@ -161,9 +161,9 @@ async def find(database: Database, *, project: str, state: Phase | None, wanted:
     return listing("silences", await database.read(read))
 
 
-async def one(database: Database, id_: str, *, reach: str | None) -> Shown:
+async def one(database: Database, id_: str, *, project_scope: str | None) -> Shown:
     """The silence of this id, or `Unknown`."""
-    return await database.read(lambda tx: shown(tx, _known(tx, id_, reach)))
+    return await database.read(lambda tx: shown(tx, _known(tx, id_, project_scope)))
 
 
 def shown(tx: Tx, silence: Silence) -> Shown:
@@ -267,15 +267,15 @@ def _weekly(document: Mapping[str, object]) -> Weekly:
 
 def _locked(tx: Tx, actor: Actor, id_: str) -> Silence:
     """As it stands once everybody who was faster is done."""
-    silence = rows.lock(tx, _known(tx, id_, actor.reach).id)
+    silence = rows.lock(tx, _known(tx, id_, actor.project_scope).id)
     if silence is None:
         raise Unknown("silence")
     return silence
 
 
-def _known(tx: Tx, id_: str, reach: str | None) -> Silence:
-    silence = rows.one(tx, exact_id(tx, "silence", id_, reach))
-    if silence is None or reach not in {None, silence.project}:
+def _known(tx: Tx, id_: str, project_scope: str | None) -> Silence:
+    silence = rows.one(tx, exact_id(tx, "silence", id_, project_scope))
+    if silence is None or project_scope not in {None, silence.project}:
         raise Unknown("silence")
     return silence
 

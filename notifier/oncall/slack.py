@@ -116,7 +116,7 @@ def _first(tx: Tx, pressed: Press, new_id: Callable[[], str]) -> Pressed | _Batc
         name=f"{pressed.user_name} ({pressed.user})" if pressed.user_name else pressed.user,
         key_name=f"slack:{place.channel}",
         project=place.project,
-        reach=place.project,
+        project_scope=place.project,
         new_id=new_id,
     )
     if pressed.button is Button.SILENCE:

@@ -29,16 +29,16 @@ async def find(database: Database, search: RunSearch, wanted: Wanted) -> Listing
     return listing("task-runs", page)
 
 
-async def one(database: Database, id_: str, *, reach: str | None) -> TaskRun:
+async def one(database: Database, id_: str, *, project_scope: str | None) -> TaskRun:
     """The run with this id, or `Unknown`."""
-    return await database.read(lambda tx: _known(tx, id_, reach))
+    return await database.read(lambda tx: _known(tx, id_, project_scope))
 
 
 async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
     """Ask for a failed or lost run again; the new run. `Refused` with the old one's state where that cannot be."""
 
     def work(tx: Tx) -> TaskRun:
-        found = _known(tx, id_, actor.reach)
+        found = _known(tx, id_, actor.project_scope)
         new_id = ask(tx, found.id, actor)
         assert new_id is not None
         return _known(tx, new_id, found.project)
@@ -48,7 +48,7 @@ async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
 
 def ask(tx: Tx, id_: str, actor: Actor) -> str | None:
     """The new run's id, None where there is none of this id; `Refused` where the run is not to be had again."""
-    asked = task_runs.ask(tx, id_, project=actor.reach, new_id=actor.new_id())
+    asked = task_runs.ask(tx, id_, project=actor.project_scope, new_id=actor.new_id())
     if asked is not None and asked.new_id is not None:
         actor.record(tx, "replay", id_, asked.new_id)
         return asked.new_id
@@ -62,8 +62,8 @@ def _sentence(refusal: Refusal, state: RunState) -> str:
     return f"{sentence}, and this one is {state.value}" if refusal == "not_failed" else sentence
 
 
-def _known(tx: Tx, id_: str, reach: str | None) -> TaskRun:
-    found = views.task_run(tx, exact_id(tx, "task run", id_, reach), project=reach)
+def _known(tx: Tx, id_: str, project_scope: str | None) -> TaskRun:
+    found = views.task_run(tx, exact_id(tx, "task run", id_, project_scope), project=project_scope)
     if found is None:
         raise Unknown("task run")
     return found

@@ -53,11 +53,11 @@ class Timeline:
     truncated: bool
 
 
-async def timeline(database: Database, plan: Plan, name: str, *, reach: str | None) -> Timeline:
+async def timeline(database: Database, plan: Plan, name: str, *, project_scope: str | None) -> Timeline:
     """The story of the incident with this id or number, or `Unknown`."""
 
     def read(tx: Tx) -> Timeline:
-        number = known(tx, name, reach, None).number
+        number = known(tx, name, project_scope, None).number
         return told_of(views.facts(tx, number, most=ITEMS_AT_MOST + 1), plan, tx.now)
 
     return await database.read(read)

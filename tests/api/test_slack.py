@@ -544,5 +544,7 @@ async def test_only_the_signatures_hash_is_kept(room: Room) -> None:
 
 async def act(room: Room, action: Any, name: str = "bo") -> None:
     """Somebody acts by another way."""
-    actor = Actor(name=name, key_name="key", project="shop", reach="shop", new_id=room.desk.world.new_id)
+    actor = Actor(
+        name=name, key_name="key", project="shop", project_scope="shop", new_id=room.desk.world.new_id
+    )
     await room.desk.world.database.write(lambda tx: action(tx, actor))

@@ -483,7 +483,7 @@ def _rules(config: Config) -> tuple[Inhibition, ...]:
 
 
 def _actor(name: str) -> Actor:
-    return Actor(name=name, key_name="key", project="default", reach=None, new_id=new_id)
+    return Actor(name=name, key_name="key", project="default", project_scope=None, new_id=new_id)
 
 
 # What a run that shows anything must have come across.

@@ -25,8 +25,8 @@ from tests.store.conftest import Bench, new_id
 pytestmark = pytest.mark.anyio
 
 
-def person(name: str, *, reach: str | None = "default") -> Actor:
-    return Actor(name=name, key_name="desk", project="default", reach=reach, new_id=new_id)
+def person(name: str, *, project_scope: str | None = "default") -> Actor:
+    return Actor(name=name, key_name="desk", project="default", project_scope=project_scope, new_id=new_id)
 
 
 ANN, BO = person("ann"), person("bo")
@@ -303,13 +303,13 @@ async def test_an_end_lies_ahead_and_not_too_far(bench: Bench, after: int, word:
 
 
 async def test_another_projects_incident_is_none(bench: Bench) -> None:
-    """It looks like one that does not exist; without a reach all are seen."""
+    """It looks like one that does not exist; without a scope all are seen."""
     id_ = await _told(bench)
-    stranger = person("eve", reach="other")
+    stranger = person("eve", project_scope="other")
     for name in (id_, "1", "nothing", "9" * 30, "a\0b"):
         with pytest.raises(Unknown):
             await _do(bench, partial(actions.resolve, actor=stranger, name=name))
-    await _do(bench, lambda tx: actions.resolve(tx, person("root", reach=None), id_))
+    await _do(bench, lambda tx: actions.resolve(tx, person("root", project_scope=None), id_))
     await bench.alert()
 
 

@@ -20,8 +20,8 @@ from tests.store.conftest import Bench, new_id
 pytestmark = pytest.mark.anyio
 
 
-def person(name: str, reach: str | None = "default") -> Actor:
-    return Actor(name=name, key_name="desk", project="default", reach=reach, new_id=new_id)
+def person(name: str, project_scope: str | None = "default") -> Actor:
+    return Actor(name=name, key_name="desk", project="default", project_scope=project_scope, new_id=new_id)
 
 
 ANN, BO = person("ann"), person("bo")
@@ -131,7 +131,7 @@ async def test_what_another_has_is_skipped(bench: Bench) -> None:
     assert [(one.id, one.reason) for one in done.skipped] == [(ids[2], "already")]
     done = await bulk.on_named(bench.database, BO, bulk.Resolve(), ids[:1])
     assert [one.reason for one in done.skipped] == ["resolved"]
-    stranger = person("eve", reach="elsewhere")
+    stranger = person("eve", project_scope="elsewhere")
     done = await bulk.on_named(bench.database, stranger, bulk.Resolve(), ids[:1])
     assert [one.reason for one in done.skipped] == ["unknown"]
 

@@ -143,7 +143,7 @@ async def test_an_acknowledgement_of_several_stays_in_it(bench: Bench) -> None:
     """The act of a person names nothing anew."""
     first = await tell(bench, severity=Severity.CRITICAL)
     incident = first.message.told[0].incident.id
-    actor = Actor(name="ann", key_name="key", project="default", reach=None, new_id=new_id)
+    actor = Actor(name="ann", key_name="key", project="default", project_scope=None, new_id=new_id)
     await bench.database.write(lambda tx: actions.acknowledge(tx, actor, incident))
     await bench.alert()
     (job,) = await bench.deliver_all()

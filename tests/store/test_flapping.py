@@ -133,7 +133,7 @@ async def test_what_a_person_resolves_is_told_at_once(flapper: Flapper) -> None:
     flapper.use(replace(PER_INCIDENT, resolve_after=20 * MINUTE))
     id_ = await flapper.open()
     await flapper.wait(MINUTE)
-    ann = Actor(name="ann", key_name="key", project="shop", reach=None, new_id=flapper.world.new_id)
+    ann = Actor(name="ann", key_name="key", project="shop", project_scope=None, new_id=flapper.world.new_id)
     await flapper.world.database.write(lambda tx: actions.resolve(tx, ann, id_))
     await flapper.wait(0)
     assert reasons(await flapper.heard()) == [("opened",), ("resolved",)]

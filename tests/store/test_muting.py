@@ -67,7 +67,7 @@ async def end_silence(bench: Bench, id_: str) -> int:
 
 
 def actor(name: str = "ann") -> Actor:
-    return Actor(name=name, key_name="key", project="default", reach=None, new_id=new_id)
+    return Actor(name=name, key_name="key", project="default", project_scope=None, new_id=new_id)
 
 
 async def rows(bench: Bench, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:

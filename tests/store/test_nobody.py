@@ -21,7 +21,7 @@ from tests.store.conftest import Bench, new_id
 
 pytestmark = pytest.mark.anyio
 
-ANN = Actor(name="ann", key_name="desk", project="default", reach=None, new_id=new_id)
+ANN = Actor(name="ann", key_name="desk", project="default", project_scope=None, new_id=new_id)
 
 
 def tree(*channels: str, escalates: bool = True) -> Route:

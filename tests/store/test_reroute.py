@@ -439,7 +439,7 @@ async def test_a_snooze_that_nobody_has_looked_at_yet_goes_with_its_incident(ben
     """Its route is gone before the loops came by: it holds all the same, and its end is told."""
     (stored,) = await bench.post(bench.event())
     await bench.alert()
-    ann = Actor(name="ann", key_name="key", project="default", reach=None, new_id=new_id)
+    ann = Actor(name="ann", key_name="key", project="default", project_scope=None, new_id=new_id)
     until = bench.clock.now() + HOUR
     await bench.database.write(lambda tx: actions.snooze(tx, ann, stored.incident_id or "", until=until))
     await _follow(bench, ROOT)

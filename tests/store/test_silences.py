@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 T = TypeVar("T")
 
-ANN = Actor(name="ann", key_name="key", project="default", reach="default", new_id=new_id)
+ANN = Actor(name="ann", key_name="key", project="default", project_scope="default", new_id=new_id)
 BILLING = ['service="billing"']
 
 

@@ -68,7 +68,9 @@ class Reader:
 
     async def does(self, action: Callable[..., str], who: str, **more: Any) -> None:
         """Somebody acts by another way."""
-        actor = Actor(name=who, key_name="cli", project="shop", reach="shop", new_id=self.world.new_id)
+        actor = Actor(
+            name=who, key_name="cli", project="shop", project_scope="shop", new_id=self.world.new_id
+        )
         await self.world.database.write(lambda tx: action(tx, actor, str(self.number), **more))
 
 

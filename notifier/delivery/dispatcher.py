@@ -44,7 +44,7 @@ class OpenChannel:
     action_links: bool = False
 
 
-class Outlets(Protocol):
+class OpenChannels(Protocol):
     """What delivery needs of the present configuration."""
 
     @property
@@ -62,7 +62,7 @@ class Dispatcher:
         self,
         database: Database,
         *,
-        use: Callable[[], AbstractContextManager[Outlets]],
+        use: Callable[[], AbstractContextManager[OpenChannels]],
         metrics: Metrics,
         jitter: Callable[[], float],
         deadline: Duration = DEADLINE,
@@ -91,21 +91,21 @@ class Dispatcher:
     async def turn(self) -> Instant | None:
         """Record what has ended and claim what is due now, in one transaction; when to come again."""
         async with self._turn:
-            with self._use() as outlets:
-                return await self._take_turn(outlets)
+            with self._use() as open_channels:
+                return await self._take_turn(open_channels)
 
-    async def _take_turn(self, outlets: Outlets) -> Instant | None:
+    async def _take_turn(self, open_channels: OpenChannels) -> Instant | None:
         ended, back = self._sends.take(RECORDED_AT_ONCE)
-        rules = {} if self._stopping else self._rules(outlets)
+        rules = {} if self._stopping else self._rules(open_channels)
         if not ended and not back and not any(rule.slots > 0 for rule in rules.values()):
             return None
-        claimed, results = await self._write(outlets.plan, rules, ended, back)
+        claimed, results = await self._write(open_channels.plan, rules, ended, back)
         self._sends.wait_for(claimed.needs)
         for one, result in zip(ended, results, strict=True):
             self._told(one.job, one.end, result)
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
-        channels = outlets.channels
+        channels = open_channels.channels
         self._sends.add([Sending(job=job, sender=channels[job.channel].sender) for job in claimed.jobs])
         return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
 
@@ -152,8 +152,11 @@ class Dispatcher:
         for one in ended:
             log.error("outcome_not_recorded", delivery=one.job.id, error=str(error))
 
-    def _rules(self, outlets: Outlets) -> dict[str, ChannelRules]:
-        return {name: self._rule(name, channel, outlets.plan) for name, channel in outlets.channels.items()}
+    def _rules(self, open_channels: OpenChannels) -> dict[str, ChannelRules]:
+        return {
+            name: self._rule(name, channel, open_channels.plan)
+            for name, channel in open_channels.channels.items()
+        }
 
     def _rule(self, name: str, channel: OpenChannel, plan: Plan) -> ChannelRules:
         targets = len(plan.targets.get(name, ()))
@@ -219,19 +222,20 @@ class Dispatcher:
         await self._sweep.wait_until(swept.next_at, now=self._database.now())
 
     async def sweep(self, *, restarted: bool = False) -> Swept:
-        with self._use() as outlets:
+        with self._use() as open_channels:
             swept = await self._database.write(
-                lambda tx: outbox.sweep(tx, outlets.plan, outlets.fallback, restarted=restarted), limit=LOOP
+                lambda tx: outbox.sweep(tx, open_channels.plan, open_channels.fallback, restarted=restarted),
+                limit=LOOP,
             )
         for id_ in swept.lost:
             log.warning("worker_lost", delivery=id_)
         for id_ in swept.expired:
             log.error("delivery_dead", delivery=id_, reason=Outcome.EXPIRED.value)
         for id_ in swept.told:
-            log.warning("told_fallback", delivery=id_, fallback=outlets.fallback)
+            log.warning("told_fallback", delivery=id_, fallback=open_channels.fallback)
         for id_ in swept.unheard:
             self._metrics.fallback_failed.inc()
-            log.critical("fallback_failed", delivery=id_, fallback=outlets.fallback)
+            log.critical("fallback_failed", delivery=id_, fallback=open_channels.fallback)
         return swept
 
     async def ended(self, senders: Collection[Channel]) -> bool:

@@ -1,5 +1,6 @@
 """Wires everything on one exit stack; the only importer of concrete stores and channels."""
 
+from notifier.runtime.channel_test import TestOutcome
 from notifier.runtime.configuration import check, load, schema
 from notifier.runtime.database import (
     NeedsUpgrade,
@@ -11,7 +12,6 @@ from notifier.runtime.database import (
 )
 from notifier.runtime.reload import Reloaded
 from notifier.runtime.service import Runtime, running
-from notifier.runtime.trial import TestOutcome
 
 __all__ = [
     "NeedsUpgrade",

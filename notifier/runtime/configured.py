@@ -166,7 +166,7 @@ async def synced(database: Database, settings: Settings, configs: Mapping[str, C
 
 
 @dataclass(slots=True)
-class Wardrobe:
+class ChannelPool:
     """Opens channels, keeps the open ones, and closes each once."""
 
     clock: Clock

@@ -15,7 +15,7 @@ from notifier.domain.errors import ConfigError, Problem, StoreBroken, StoreError
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
-from notifier.runtime.configured import Configured, Opened, Present, Rows, Wardrobe, plan_of, sync, synced
+from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, plan_of, sync, synced
 from notifier.runtime.own_messages import own_message
 from notifier.settings import Settings
 from notifier.store import configurations, inhibition, outbox, renewal
@@ -54,7 +54,7 @@ class Reloader:
         *,
         database: Database,
         present: Present,
-        wardrobe: Wardrobe,
+        channel_pool: ChannelPool,
         dispatcher: Dispatcher,
         metrics: Metrics,
         read: Read,
@@ -62,7 +62,7 @@ class Reloader:
     ) -> None:
         self._database = database
         self._present = present
-        self._wardrobe = wardrobe
+        self._wardrobe = channel_pool
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._read = read

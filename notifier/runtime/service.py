@@ -26,12 +26,12 @@ from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.runtime.backup import copy
+from notifier.runtime.channel_test import TestOutcome, test_channel
 from notifier.runtime.configuration import load
-from notifier.runtime.configured import Configured, Present, Wardrobe, plan_of, synced
+from notifier.runtime.configured import ChannelPool, Configured, Present, plan_of, synced
 from notifier.runtime.database import new_database, open_database, sqlite_path
 from notifier.runtime.reload import Read, Reloaded, Reloader
 from notifier.runtime.slack import SlackApps
-from notifier.runtime.trial import TestOutcome, test_channel
 from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import housekeeping, ledger, restored
@@ -188,14 +188,14 @@ async def running(
             database, by="serve --hold" if hold else "delivery.hold" if settings.delivery.hold else None
         )
         await _renumbered(database)
-        wardrobe = Wardrobe(_DatabaseClock(database))
-        stack.push_async_callback(wardrobe.aclose)
-        opened = await wardrobe.open(settings, configs)
+        channel_pool = ChannelPool(_DatabaseClock(database))
+        stack.push_async_callback(channel_pool.aclose)
+        opened = await channel_pool.open(settings, configs)
         rows = await synced(database, settings, configs)
         present = Present(
             Configured(settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows))
         )
-        runtime = _assemble(database, present, wardrobe, reread or _reread(settings))
+        runtime = _assemble(database, present, channel_pool, reread or _reread(settings))
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
             # What was being sent to a target that is gone is pending only now.
@@ -263,7 +263,7 @@ def _group_commit(
     )
 
 
-def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: Read) -> Runtime:
+def _assemble(database: Database, present: Present, channel_pool: ChannelPool, reread: Read) -> Runtime:
     metrics, settings = Metrics(), present.now.settings
     new_incidents = Quota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
     dispatcher = Dispatcher(
@@ -292,7 +292,7 @@ def _assemble(database: Database, present: Present, wardrobe: Wardrobe, reread: 
         reloader=Reloader(
             database=database,
             present=present,
-            wardrobe=wardrobe,
+            channel_pool=channel_pool,
             dispatcher=dispatcher,
             metrics=metrics,
             read=reread,

@@ -16,7 +16,7 @@ from notifier.domain.errors import ConfigError
 from notifier.domain.message import Message
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR
-from notifier.runtime.configured import Configured, Opened, Present, Rows, Wardrobe, plan_of, settings_text
+from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, plan_of, settings_text
 from notifier.runtime.reload import keep_fixed
 from notifier.settings import (
     ChannelBlock,
@@ -110,44 +110,44 @@ def _speaker(opened: Opened, name: str) -> Speaker:
 
 
 @pytest.fixture
-def wardrobe() -> Wardrobe:
-    return Wardrobe(ManualClock())
+def channel_pool() -> ChannelPool:
+    return ChannelPool(ManualClock())
 
 
-async def test_an_unchanged_channel_keeps_its_sender(wardrobe: Wardrobe) -> None:
+async def test_an_unchanged_channel_keeps_its_sender(channel_pool: ChannelPool) -> None:
     """Whatever changes around it, its rate limit included; a changed one has a new sender, and the old is closed."""
-    first = await wardrobe.open(SETTINGS, _configs(_config("kept"), _config("louder"), _config("gone")))
+    first = await channel_pool.open(SETTINGS, _configs(_config("kept"), _config("louder"), _config("gone")))
     before = _configured(first, _config("kept"), _config("louder"), _config("gone"))
     limit = RateLimit(messages=1, per=HOUR, burst=1)
     after = _configs(_config("kept", rate_limit=limit), _config("louder", "high"), _config("new"))
-    second = await wardrobe.open(SETTINGS, after, before)
+    second = await channel_pool.open(SETTINGS, after, before)
     assert _speaker(second, "kept") is _speaker(first, "kept")
     assert second.channels["kept"].rate_limit == limit
     assert _speaker(second, "louder").voice == "high"
     assert [_speaker(first, name).closed for name in ("kept", "louder", "gone")] == [0, 0, 0]
-    await wardrobe.put_away(first, unless=second)
+    await channel_pool.put_away(first, unless=second)
     assert [_speaker(first, name).closed for name in ("kept", "louder", "gone")] == [0, 1, 1]
-    await wardrobe.aclose()
+    await channel_pool.aclose()
     assert [_speaker(first, name).closed for name in ("kept", "louder", "gone")] == [1, 1, 1]
     assert [_speaker(second, name).closed for name in ("kept", "louder", "new")] == [1, 1, 1]
 
 
-async def test_another_address_policy_opens_every_channel_anew(wardrobe: Wardrobe) -> None:
+async def test_another_address_policy_opens_every_channel_anew(channel_pool: ChannelPool) -> None:
     """The guarded client is lent when a channel is opened: nobody may keep the one with the old policy."""
-    first = await wardrobe.open(SETTINGS, _configs(_config("one")))
+    first = await channel_pool.open(SETTINGS, _configs(_config("one")))
     loose = replace(SETTINGS, delivery=DeliverySettings(allow_private_addresses=True))
-    second = await wardrobe.open(loose, _configs(_config("one")), _configured(first, _config("one")))
+    second = await channel_pool.open(loose, _configs(_config("one")), _configured(first, _config("one")))
     assert _speaker(second, "one") is not _speaker(first, "one")
     assert _speaker(second, "one").lent[0].http is not _speaker(first, "one").lent[0].http
-    await wardrobe.put_away(first, unless=second)
+    await channel_pool.put_away(first, unless=second)
     assert _speaker(first, "one").closed == 1
-    await wardrobe.aclose()
+    await channel_pool.aclose()
     assert (_speaker(first, "one").closed, _speaker(second, "one").closed) == (1, 1)
 
 
-async def test_a_channel_that_cannot_be_opened_leaves_all_as_it_was(wardrobe: Wardrobe) -> None:
+async def test_a_channel_that_cannot_be_opened_leaves_all_as_it_was(channel_pool: ChannelPool) -> None:
     """Every such channel is named, what was opened beside it is closed, and what was there stays open."""
-    first = await wardrobe.open(SETTINGS, _configs(_config("kept")))
+    first = await channel_pool.open(SETTINGS, _configs(_config("kept")))
     made: list[Speaker] = []
 
     def watched(name: str, settings: Spoken, toolbox: Toolbox) -> Channel:
@@ -161,17 +161,17 @@ async def test_a_channel_that_cannot_be_opened_leaves_all_as_it_was(wardrobe: Wa
         _config("kept"), _config("new", kind=kind), _config("bad", "none"), _config("worse", "none")
     )
     with pytest.raises(ConfigError) as refused:
-        await wardrobe.open(SETTINGS, after, _configured(first, _config("kept")))
+        await channel_pool.open(SETTINGS, after, _configured(first, _config("kept")))
     assert [problem.line for problem in refused.value.problems] == [len("bad"), len("worse")]
     assert [one.closed for one in made] == [1]
     assert _speaker(first, "kept").closed == 0
-    await wardrobe.aclose()
+    await channel_pool.aclose()
     assert [one.closed for one in (*made, _speaker(first, "kept"))] == [1, 1]
 
 
-async def test_what_is_replaced_is_unused_once_its_last_user_has_left(wardrobe: Wardrobe) -> None:
+async def test_what_is_replaced_is_unused_once_its_last_user_has_left(channel_pool: ChannelPool) -> None:
     """Two hold the old configuration; who comes after the swap has the new one and keeps nobody waiting."""
-    old = _configured(await wardrobe.open(SETTINGS, {}))
+    old = _configured(await channel_pool.open(SETTINGS, {}))
     new = replace(old, settings=replace(SETTINGS, version="b" * 12))
     present = Present(old)
     with present.use() as outer:
@@ -185,7 +185,7 @@ async def test_what_is_replaced_is_unused_once_its_last_user_has_left(wardrobe: 
         assert not waiting.done()
     async with asyncio.timeout(5):
         await waiting
-    await wardrobe.aclose()
+    await channel_pool.aclose()
 
 
 def test_only_a_restart_moves_the_socket_and_the_database() -> None:

@@ -12,7 +12,7 @@ from notifier.domain.incident import State
 from notifier.domain.key import Key
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant, rfc3339
-from notifier.oncall.deliveries import Attempt, DeliveryView
+from notifier.oncall.deliveries import DeliveryAttempt, DeliveryView
 from notifier.oncall.groups import WaitingGroup, held
 from notifier.oncall.labels import Doubt
 
@@ -155,7 +155,7 @@ class AttemptAnswer(BaseModel):
     detail: str | None
 
     @staticmethod
-    def of(one: Attempt) -> AttemptAnswer:
+    def of(one: DeliveryAttempt) -> AttemptAnswer:
         return AttemptAnswer(
             n=one.n,
             started_at=moment(one.started_at),
@@ -203,7 +203,7 @@ class DeliveryWithAttempts(_Delivery):
     attempts: list[AttemptAnswer]
 
     @staticmethod
-    def of(one: DeliveryView, attempts: tuple[Attempt, ...]) -> DeliveryWithAttempts:
+    def of(one: DeliveryView, attempts: tuple[DeliveryAttempt, ...]) -> DeliveryWithAttempts:
         return DeliveryWithAttempts(**_fields(one), attempts=[AttemptAnswer.of(each) for each in attempts])
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from notifier.api.answers import DoubtAnswer, NextCursor, moment
 from notifier.oncall.channels import ChannelHealth, TargetHealth
 from notifier.oncall.labels import Doubt
-from notifier.oncall.routes import Telling, Trial, in_words, written
+from notifier.oncall.routes import MatchedRoute, RoutePreview, in_words, written
 
 
 class TargetAnswer(BaseModel):
@@ -116,7 +116,7 @@ class RouteAnswer(BaseModel):
     muted_until: str | None = Field(description="Null where it is not muted, or nobody knows the end.")
 
     @staticmethod
-    def of(telling: Telling, targets: dict[str, list[str]]) -> RouteAnswer:
+    def of(telling: MatchedRoute, targets: dict[str, list[str]]) -> RouteAnswer:
         route, mute = telling.route, telling.mute
         return RouteAnswer(
             route=route.name,
@@ -163,7 +163,7 @@ class RouteTestAnswer(BaseModel):
     warnings: list[DoubtAnswer] = Field(description="Labels that no event has come with so far.")
 
     @staticmethod
-    def of(trial: Trial, targets: dict[str, list[str]], doubts: Iterable[Doubt]) -> RouteTestAnswer:
+    def of(trial: RoutePreview, targets: dict[str, list[str]], doubts: Iterable[Doubt]) -> RouteTestAnswer:
         telling = {one.route.key for one in trial.routes}
         return RouteTestAnswer(
             labels=dict(trial.labels),

@@ -67,7 +67,7 @@ async def test_route(caller: Reader, body: RouteTestBody) -> RouteTestAnswer:
     """
     service = caller.service
     now = service.database.now()
-    trial = routes.trial(service.plan.tree, body.labels, project=caller.key.project, now=now)
+    trial = routes.preview(service.plan.tree, body.labels, project=caller.key.project, now=now)
     targets = {name: list(channel.targets) for name, channel in service.channels.items()}
     doubts = await service.database.read(
         lambda tx: labels.doubts(tx, caller.key.project, labels.of_labels(body.labels))

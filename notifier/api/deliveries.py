@@ -11,7 +11,7 @@ from notifier.api.letter_answers import DeadLetterList, DecidedAnswer, dead_lett
 from notifier.api.openapi import problems
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall import dead_letters, deliveries
-from notifier.oncall.dead_letters import Kind
+from notifier.oncall.dead_letters import DeadLetterKind
 
 router = APIRouter(tags=["deliveries"])
 
@@ -54,7 +54,7 @@ async def redeliver(caller: Manager, id: str, body: ActingBody) -> DeliveryWithA
 async def list_dead_letters(
     caller: Reader,
     page: Paged,
-    kind: Kind | None = None,
+    kind: DeadLetterKind | None = None,
     channel: Name | None = None,
     project: OfProject = None,
 ) -> DeadLetterList:

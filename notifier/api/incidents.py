@@ -28,7 +28,7 @@ Q = Annotated[
 
 
 StateOf = Annotated[
-    incidents.Standing | None, Query(description="One of them; `unresolved` is open or acknowledged.")
+    incidents.StateFilter | None, Query(description="One of them; `unresolved` is open or acknowledged.")
 ]
 SortBy = Annotated[
     Sort | None,

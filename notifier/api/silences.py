@@ -23,7 +23,7 @@ from notifier.oncall.silences import (
     MATCHERS_AT_MOST,
     Draft,
     Phase,
-    Shown,
+    SilenceStatus,
 )
 
 router = APIRouter(tags=["silences"])
@@ -110,7 +110,7 @@ class SilenceAnswer(BaseModel):
     window: WindowAnswer | None
 
     @staticmethod
-    def of(shown: Shown) -> SilenceAnswer:
+    def of(shown: SilenceStatus) -> SilenceAnswer:
         one = shown.silence
         return SilenceAnswer(
             id=one.id,

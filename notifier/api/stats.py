@@ -21,7 +21,7 @@ Since = Annotated[
     ),
 ]
 Step = Annotated[
-    stats.Step | None,
+    stats.StatsStep | None,
     Query(description="Of the series; by default hours up to 48 h, else days. At most 1,000 entries."),
 ]
 

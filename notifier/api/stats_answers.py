@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from notifier.domain.time import rfc3339
-from notifier.oncall.stats import ChannelFigures, ErrorFigures, Point, Stats, Step, TaskFigures
+from notifier.oncall.stats import ChannelFigures, ErrorFigures, Point, Stats, StatsStep, TaskFigures
 
 
 class TaskStats(BaseModel):
@@ -71,14 +71,14 @@ class PointStats(BaseModel):
     """One hour or one day (UTC). Runs count where they were created, with what has become of them by now."""
 
     at: str
-    step: Step
+    step: StatsStep
     events: int
     runs: int
     completed: int
     failed: int
 
     @staticmethod
-    def of(one: Point, step: Step) -> PointStats:
+    def of(one: Point, step: StatsStep) -> PointStats:
         return PointStats(
             at=rfc3339(one.at),
             step=step,

@@ -17,8 +17,7 @@ from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import ActionLink, Conversation, Flapping, Message, Origin, Told
-from notifier.domain.message import Standing as EpisodeSummary
+from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Flapping, Message, Origin, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant, rfc3339
 from notifier.telemetry.clock import Clock

@@ -38,7 +38,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class EpisodeSummary:
     """The whole episode of a group when the decision fell: how many of its told incidents stand where.
 
     `incidents` shows at most 10 of them: not resolved ones first, then by severity, then by count.
@@ -121,7 +121,7 @@ class Message:
     note: str | None = None
     thread_id: str
     previous_thread_id: str | None = None
-    standing: Standing | None = None
+    standing: EpisodeSummary | None = None
     conversation: Conversation | None = None
     possible_repeat: bool = False
     actions: tuple[ActionLink, ...] = ()
@@ -196,14 +196,14 @@ def _flapping(stored: list[int] | None) -> Flapping | None:
     return None if stored is None else Flapping(times=stored[0], since=stored[1])
 
 
-def _standing_json(standing: Standing) -> dict[str, Any]:
+def _standing_json(standing: EpisodeSummary) -> dict[str, Any]:
     counts = {name: getattr(standing, name) for name in ("open", "acknowledged", "resolved", "events")}
     return {**counts, "incidents": [one.as_json() for one in standing.incidents]}
 
 
-def _standing_of(document: Mapping[str, Any]) -> Standing:
+def _standing_of(document: Mapping[str, Any]) -> EpisodeSummary:
     incidents = tuple(Incident.from_json(one) for one in document["incidents"])
-    return Standing(**{**document, "incidents": incidents})
+    return EpisodeSummary(**{**document, "incidents": incidents})
 
 
 def by_weight(told: Iterable[Told]) -> tuple[Told, ...]:

@@ -17,7 +17,7 @@ from notifier.oncall.names import exact_id
 from notifier.oncall.why import UNTIL_THEN
 from notifier.store import actions as rows
 from notifier.store import audit, views
-from notifier.store.actions import Standing
+from notifier.store.actions import LockedIncident
 from notifier.store.database import Database, Tx
 
 LONGEST: Duration = 365 * DAY
@@ -167,14 +167,14 @@ def check_until(until: Instant | None, now: Instant) -> None:
         raise Unreadable("until", f"give a moment within the next {LONGEST // DAY} days")
 
 
-def _locked(tx: Tx, actor: Actor, name: str) -> Standing:
+def _locked(tx: Tx, actor: Actor, name: str) -> LockedIncident:
     found = rows.lock(tx, exact_id(tx, "incident", name, actor.project_scope), project=actor.project_scope)
     if found is None:
         raise Unknown("incident")
     return found
 
 
-def _again(tx: Tx, actor: Actor, one: Standing, action: str, sentence: str) -> None:
+def _again(tx: Tx, actor: Actor, one: LockedIncident, action: str, sentence: str) -> None:
     """What has been done already: by this actor nothing changes, for another it is `Refused`."""
     last = next(
         (entry for entry in reversed(audit.entries(tx, one.id)) if entry.action in _ENDS[action]), None
@@ -183,7 +183,7 @@ def _again(tx: Tx, actor: Actor, one: Standing, action: str, sentence: str) -> N
         raise Refused(sentence, state=one.state.value)
 
 
-def _taken(one: Standing) -> Refused:
+def _taken(one: LockedIncident) -> Refused:
     since = "" if one.acknowledged_at is None else f" at {rfc3339(one.acknowledged_at)}"
     until = "" if one.acknowledged_until is None else f", until {rfc3339(one.acknowledged_until)}"
     whose = f"it was acknowledged by {one.acknowledged_by}{since}{until}"
@@ -193,13 +193,13 @@ def _taken(one: Standing) -> Refused:
     )
 
 
-def _over(one: Standing, advice: str) -> Refused:
+def _over(one: LockedIncident, advice: str) -> Refused:
     how = _BY_ITSELF.get(one.resolved_by or "", f"by {one.resolved_by}")
     when = "" if one.resolved_at is None else f" at {rfc3339(one.resolved_at)}"
     return Refused(f"it was resolved {how}{when}: {advice}", state=one.state.value)
 
 
-def _was(one: Standing) -> str:
+def _was(one: LockedIncident) -> str:
     """What a reopening ends, for the audit."""
     parts = []
     if one.state is not State.OPEN:

@@ -15,28 +15,28 @@ from notifier.oncall.errors import Unreadable
 from notifier.oncall.names import exact_ids
 from notifier.store import actions as rows
 from notifier.store import views
-from notifier.store.actions import Standing
+from notifier.store.actions import LockedIncident
 from notifier.store.database import Database, Tx
 
 AT_MOST = 1_000
 
-Reason = Literal["unknown", "resolved", "already", "taken"]
+SkipReason = Literal["unknown", "resolved", "already", "taken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class SkippedIncident:
     """One incident that the act was not done to. `id` is the name that the caller gave it, or its id."""
 
     id: str
-    reason: Reason
+    reason: SkipReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BulkOutcome:
     """How many incidents the act was done to, and which it was not."""
 
     done: int
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedIncident, ...]
 
 
 class Act(Protocol):
@@ -47,8 +47,8 @@ class Act(Protocol):
     @property
     def detail(self) -> str | None: ...
     def check(self, now: Instant) -> None: ...
-    def refused(self, incident: Standing, by: str) -> Reason | None: ...
-    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None: ...
+    def refused(self, incident: LockedIncident, by: str) -> SkipReason | None: ...
+    def do(self, tx: Tx, incidents: Sequence[LockedIncident], by: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Acknowledge:
     def check(self, now: Instant) -> None:
         actions.check_until(self.until, now)
 
-    def refused(self, incident: Standing, by: str) -> Reason | None:
+    def refused(self, incident: LockedIncident, by: str) -> SkipReason | None:
         if incident.state is State.RESOLVED:
             return "resolved"
         if incident.state is not State.ACKNOWLEDGED:
@@ -74,7 +74,7 @@ class Acknowledge:
             return "taken"
         return "already" if incident.acknowledged_until == self.until else None
 
-    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None:
+    def do(self, tx: Tx, incidents: Sequence[LockedIncident], by: str) -> None:
         rows.acknowledge(tx, *incidents, by=by, until=self.until)
 
 
@@ -92,7 +92,7 @@ class Snooze:
     def check(self, now: Instant) -> None:
         actions.check_until(self.until, now)
 
-    def refused(self, incident: Standing, by: str) -> Reason | None:
+    def refused(self, incident: LockedIncident, by: str) -> SkipReason | None:
         if incident.state is State.RESOLVED:
             return "resolved"
         if incident.snoozed_until is None:
@@ -101,7 +101,7 @@ class Snooze:
             return "taken"
         return "already" if incident.snoozed_until == self.until else None
 
-    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None:
+    def do(self, tx: Tx, incidents: Sequence[LockedIncident], by: str) -> None:
         rows.snooze(tx, *incidents, by=by, until=self.until)
 
 
@@ -115,16 +115,16 @@ class Resolve:
     def check(self, now: Instant) -> None:
         pass
 
-    def refused(self, incident: Standing, by: str) -> Reason | None:
+    def refused(self, incident: LockedIncident, by: str) -> SkipReason | None:
         if incident.state is not State.RESOLVED:
             return None
         return "already" if incident.resolved_by == by else "resolved"
 
-    def do(self, tx: Tx, incidents: Sequence[Standing], by: str) -> None:
+    def do(self, tx: Tx, incidents: Sequence[LockedIncident], by: str) -> None:
         rows.resolve(tx, *incidents, by=by)
 
 
-async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> Outcome:
+async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> BulkOutcome:
     """Act on the incidents with these ids or numbers; names that are given twice count once."""
     wanted = tuple(dict.fromkeys(names))
     ids = await database.read(lambda tx: exact_ids(tx, "incident", wanted, actor.project_scope))
@@ -133,7 +133,7 @@ async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[s
     )
 
 
-async def on_found(database: Database, actor: Actor, act: Act, q: str) -> Outcome:
+async def on_found(database: Database, actor: Actor, act: Act, q: str) -> BulkOutcome:
     """Act on what is unresolved and meets a query, as `search` reads it; `Unreadable` where that is over `AT_MOST`."""
     terms = search.read(q)
     if not terms.matchers and not terms.words:
@@ -150,21 +150,21 @@ async def on_found(database: Database, actor: Actor, act: Act, q: str) -> Outcom
     return await database.write(partial(_perform, actor=actor, act=act, names={id_: id_ for id_ in ids}))
 
 
-def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> Outcome:
+def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> BulkOutcome:
     """`names` has the id that each stands for, None where there is no such incident, or several."""
     act.check(tx.now)
     found = rows.lock_all(tx, {id_ for id_ in names.values() if id_ is not None}, project=actor.project_scope)
-    skipped: list[Skipped] = []
-    chosen: dict[int, Standing] = {}
+    skipped: list[SkippedIncident] = []
+    chosen: dict[int, LockedIncident] = {}
     for name, id_ in names.items():
         incident = found.get(id_ or "")
         reason = "unknown" if incident is None else act.refused(incident, actor.name)
         if incident is not None and reason is None and incident.number not in chosen:
             chosen[incident.number] = incident
         else:
-            skipped.append(Skipped(id=name, reason=reason or "already"))
+            skipped.append(SkippedIncident(id=name, reason=reason or "already"))
     if chosen:
         act.do(tx, list(chosen.values()), actor.name)
         for incident in chosen.values():
             actor.record(tx, act.name, incident.id, act.detail)
-    return Outcome(done=len(chosen), skipped=tuple(skipped))
+    return BulkOutcome(done=len(chosen), skipped=tuple(skipped))

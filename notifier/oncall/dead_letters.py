@@ -16,9 +16,18 @@ from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import outbox, task_runs, views
 from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
-from notifier.store.views import DeadLetter, Kind, RunStanding
+from notifier.store.views import DeadLetter, DeadLetterKind, RunStatus
 
-__all__ = ["Chosen", "DeadLetter", "Decided", "Kind", "Skipped", "discard", "find", "redeliver"]
+__all__ = [
+    "Chosen",
+    "DeadLetter",
+    "DeadLetterKind",
+    "Decided",
+    "SkippedDeadLetter",
+    "discard",
+    "find",
+    "redeliver",
+]
 
 _NOTHING = "there is no dead letter of this id"
 AT_ONCE = 500
@@ -35,7 +44,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class SkippedDeadLetter:
     """A dead letter that was named and left alone: its present state, None where there is none of that id.
 
     Of a run that somebody has decided about, the state is what became of it: replayed, recovered, discarded. `why` is
@@ -52,11 +61,11 @@ class Decided:
     """What a command about dead letters did, and what it left alone."""
 
     ids: tuple[str, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedDeadLetter, ...] = ()
 
 
 async def find(
-    database: Database, *, project: str, kind: Kind | None, channel: str | None, wanted: Wanted
+    database: Database, *, project: str, kind: DeadLetterKind | None, channel: str | None, wanted: Wanted
 ) -> Listing[DeadLetter]:
     """Deliveries and task runs that wait for a person, the latest first; with a channel, deliveries alone."""
     after = wanted.after("dead-letters")
@@ -112,16 +121,18 @@ class _Decision:
     def _make(self, tx: Tx, ids: Sequence[str]) -> Decided:
         known = views.states(tx, ids, project=self.actor.project_scope)
         others = [id_ for id_ in ids if id_ not in known]
-        runs = views.run_standings(tx, others, project=self.actor.project_scope) if others else {}
+        runs = views.run_statuses(tx, others, project=self.actor.project_scope) if others else {}
         chosen = [id_ for id_, (state, target) in sorted(known.items()) if self._concerns(state, target)]
         done = self.send(tx, chosen) if chosen else ()
         for id_ in done:
             self.actor.record(tx, self.action, id_)
-        waiting = [id_ for id_, run in sorted(runs.items()) if run.letter == "waiting"]
+        waiting = [id_ for id_, run in sorted(runs.items()) if run.dead_letter == "waiting"]
         answered = self.runs(tx, waiting) if waiting else {}
         done += tuple(id_ for id_, refusal in answered.items() if refusal is None)
         skipped = [
-            Skipped(id=id_, state=_state(id_, known, runs), why=answered.get(id_) or _why(id_, known, runs))
+            SkippedDeadLetter(
+                id=id_, state=_state(id_, known, runs), why=answered.get(id_) or _why(id_, known, runs)
+            )
             for id_ in ids
             if id_ not in set(done)
         ]
@@ -132,7 +143,7 @@ class _Decision:
 
 
 _Deliveries = Mapping[str, tuple[DeliveryState, int]]
-_Runs = Mapping[str, RunStanding]
+_Runs = Mapping[str, RunStatus]
 
 
 def _state(id_: str, deliveries: _Deliveries, runs: _Runs) -> str | None:
@@ -141,7 +152,7 @@ def _state(id_: str, deliveries: _Deliveries, runs: _Runs) -> str | None:
     run = runs.get(id_)
     if run is None:
         return None
-    return run.state.value if run.letter in {None, "waiting"} else str(run.letter)
+    return run.state.value if run.dead_letter in {None, "waiting"} else str(run.dead_letter)
 
 
 def _why(id_: str, deliveries: _Deliveries, runs: _Runs) -> str:
@@ -152,7 +163,7 @@ def _why(id_: str, deliveries: _Deliveries, runs: _Runs) -> str:
         if state == DeliveryState.DEAD.value:
             return TARGET_GONE
         return f"only a dead delivery is decided about, and this one is {state}"
-    if runs[id_].letter is None:
+    if runs[id_].dead_letter is None:
         return f"only a failed or lost run is decided about, and this one is {state}"
     return f"this run was decided about before: it is {state}"
 
@@ -191,7 +202,7 @@ async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> De
 
 def _meant(
     tx: Tx, names: Sequence[str], project_scope: str | None
-) -> tuple[Sequence[str], tuple[Skipped, ...]]:
+) -> tuple[Sequence[str], tuple[SkippedDeadLetter, ...]]:
     """The ids that are meant, each once, and what may mean several. What means none stays as it is."""
     deliveries, runs = (found(tx, kind, names, project_scope) for kind in ("delivery", "task run"))
     wanted: dict[str, None] = {}
@@ -201,7 +212,7 @@ def _meant(
         if name in ids or len(ids) < 2:
             wanted[name if name in ids or not ids else ids.pop()] = None
         else:
-            doubtful.append(Skipped(id=name, state=None, why=ambiguous("dead letter", len(ids))))
+            doubtful.append(SkippedDeadLetter(id=name, state=None, why=ambiguous("dead letter", len(ids))))
     return list(wanted), tuple(doubtful)
 
 

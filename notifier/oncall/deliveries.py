@@ -10,9 +10,9 @@ from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import outbox, views
 from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
-from notifier.store.views import Attempt, DeliveryView
+from notifier.store.views import DeliveryAttempt, DeliveryView
 
-__all__ = ["TARGET_GONE", "Attempt", "DeliveryView", "find", "one", "redeliver"]
+__all__ = ["TARGET_GONE", "DeliveryAttempt", "DeliveryView", "find", "one", "redeliver"]
 
 TARGET_GONE = (
     "the configuration no longer has this delivery's target: discard it, or configure the target again"
@@ -31,10 +31,10 @@ async def find(
 
 async def one(
     database: Database, id_: str, *, project_scope: str | None
-) -> tuple[DeliveryView, tuple[Attempt, ...]]:
+) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
     """A delivery with every attempt, or `Unknown`."""
 
-    def read(tx: Tx) -> tuple[DeliveryView, tuple[Attempt, ...]]:
+    def read(tx: Tx) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
         known = _known(tx, id_, project_scope)
         return known, views.attempts_of(tx, known.id)
 
@@ -43,10 +43,10 @@ async def one(
 
 async def redeliver(
     database: Database, plan: Plan, id_: str, actor: Actor
-) -> tuple[DeliveryView, tuple[Attempt, ...]]:
+) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
     """Return one dead letter to pending, under its id. `Refused` with its state where it is not dead."""
 
-    def work(tx: Tx) -> tuple[DeliveryView, tuple[Attempt, ...]]:
+    def work(tx: Tx) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
         before = _known(tx, id_, actor.project_scope)
         if before.state is not DeliveryState.DEAD:
             raise Refused(

@@ -8,13 +8,13 @@ from notifier.oncall.actor import Actor
 from notifier.store import hold as rows
 from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
-from notifier.store.hold import Hold
+from notifier.store.hold import DeliveryHold
 
 SUBJECT = "hold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingDeliveries:
     """How many deliveries of one channel wait, by the name of the route that told; None: about no group."""
 
     channel: str
@@ -26,8 +26,8 @@ class Waiting:
 class HoldState:
     """Whether deliveries are held, and what waits; `released` is how many a release has just let go."""
 
-    hold: Hold | None
-    waiting: tuple[Waiting, ...]
+    hold: DeliveryHold | None
+    waiting: tuple[WaitingDeliveries, ...]
     released: int = 0
 
 
@@ -48,9 +48,9 @@ async def release(database: Database, plan: Plan, actor: Actor) -> HoldState:
     return await database.write(work)
 
 
-def _waiting(tx: Tx, plan: Plan) -> tuple[Waiting, ...]:
+def _waiting(tx: Tx, plan: Plan) -> tuple[WaitingDeliveries, ...]:
     return tuple(
-        Waiting(
+        WaitingDeliveries(
             channel=row.channel,
             route=plan.route(row.route).name if row.route is not None and plan.knows(row.route) else None,
             count=row.count,

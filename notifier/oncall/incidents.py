@@ -13,11 +13,11 @@ from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.views import Key, Page, Sort
+from notifier.store.views import Page, PageKey, Sort
 
-__all__ = ["Sort", "Standing", "events", "find", "known", "one"]
+__all__ = ["Sort", "StateFilter", "events", "find", "known", "one"]
 
-Standing = Literal["open", "acknowledged", "resolved", "unresolved"]
+StateFilter = Literal["open", "acknowledged", "resolved", "unresolved"]
 """A state, or `unresolved`: open and acknowledged."""
 
 
@@ -25,7 +25,7 @@ async def find(
     database: Database,
     *,
     project: str,
-    state: Standing | None,
+    state: StateFilter | None,
     q: str | None,
     sort: Sort | None,
     wanted: Wanted,
@@ -50,12 +50,12 @@ async def find(
     return listing("incidents-by", replace(page, next_key=(order, *page.next_key)))
 
 
-def _continued(sort: Sort | None, wanted: Wanted) -> tuple[Sort, Key | None]:
+def _continued(sort: Sort | None, wanted: Wanted) -> tuple[Sort, PageKey | None]:
     """The order of a page, and the last row of the one before."""
     if wanted.cursor is None:
         return sort or "newest", None
     carried: Sort = "newest"
-    after: Key | None
+    after: PageKey | None
     if wanted.is_of("incidents-by"):
         name, *key = wanted.after("incidents-by") or ("",)
         after, carried = tuple(key), cast("Sort", name)

@@ -10,13 +10,13 @@ from collections.abc import Collection
 from notifier.oncall.errors import Unknown, Unreadable
 from notifier.store import views
 from notifier.store.database import Tx
-from notifier.store.views import Named
+from notifier.store.views import NamedKind
 
 LARGEST_NUMBER = 2**63 - 1
 SUFFIX_LEAST, SUFFIX_MOST = 6, 128
 
 
-def exact_id(tx: Tx, kind: Named, name: str, project_scope: str | None) -> str:
+def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> str:
     """The id that is meant; of this project, or of any where `project_scope` is None.
 
     `Unknown` where there is none; `Unreadable` where several end so.
@@ -30,7 +30,7 @@ def exact_id(tx: Tx, kind: Named, name: str, project_scope: str | None) -> str:
 
 
 def found(
-    tx: Tx, kind: Named, names: Collection[str], project_scope: str | None
+    tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
     """The ids that each of these may mean: a number and a whole id mean one."""
     sound = {name for name in names if "\0" not in name}
@@ -45,7 +45,7 @@ def found(
     return meant | views.ids_ending(tx, kind, ends, project=project_scope)
 
 
-def exact_ids(tx: Tx, kind: Named, names: Collection[str], project_scope: str | None) -> dict[str, str]:
+def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None) -> dict[str, str]:
     """The ids of those of these that mean exactly one thing."""
     return {name: ids[0] for name, ids in found(tx, kind, names, project_scope).items() if len(ids) == 1}
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar, cast
 
 from notifier.oncall.errors import Unreadable
-from notifier.store.views import Key, Page
+from notifier.store.views import Page, PageKey
 
 T = TypeVar("T")
-Kind = Literal[
+ListName = Literal[
     "incidents",
     "incidents-by",
     "events",
@@ -26,7 +26,7 @@ Kind = Literal[
     "silences",
 ]
 
-_SHAPES: Mapping[Kind, tuple[type, ...]] = {
+_SHAPES: Mapping[ListName, tuple[type, ...]] = {
     "incidents": (int,),
     "incidents-by": (str, int, int),
     "events": (int,),
@@ -57,28 +57,28 @@ class Wanted:
     limit: int = 100
     cursor: str | None = None
 
-    def after(self, kind: Kind) -> Key | None:
+    def after(self, kind: ListName) -> PageKey | None:
         """The key that this cursor stands for; `Unreadable` for what is no cursor of this list."""
         return None if self.cursor is None else decode(kind, self.cursor)
 
-    def is_of(self, kind: Kind) -> bool:
+    def is_of(self, kind: ListName) -> bool:
         """Whether there is a cursor, and it says that it is one of this list."""
         return self.cursor is not None and _document(self.cursor)[:1] == [kind]
 
 
-def listing(kind: Kind, page: Page[T]) -> Listing[T]:
+def listing(kind: ListName, page: Page[T]) -> Listing[T]:
     """The page with its key as a cursor."""
     next_cursor = None if page.next_key is None else encode(kind, page.next_key)
     return Listing(items=page.items, next_cursor=next_cursor)
 
 
-def encode(kind: Kind, key: Key) -> str:
+def encode(kind: ListName, key: PageKey) -> str:
     """A cursor: nothing that a caller should read or build."""
     text = json.dumps([kind, *key], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(kind: Kind, cursor: str) -> Key:
+def decode(kind: ListName, cursor: str) -> PageKey:
     """The inverse; `Unreadable` where it is none of this list's."""
     document = _document(cursor)
     if document[:1] != [kind] or not _shaped(kind, document[1:]):
@@ -98,7 +98,7 @@ def _document(cursor: str) -> list[object]:
     return document if isinstance(document, list) else []
 
 
-def _shaped(kind: Kind, key: list[object]) -> bool:
+def _shaped(kind: ListName, key: list[object]) -> bool:
     shape = _SHAPES[kind]
     return len(key) == len(shape) and all(map(_is, key, shape))
 

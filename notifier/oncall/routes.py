@@ -15,7 +15,7 @@ DEFAULTS = {"environment": "production", "severity": "error"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class MatchedRoute:
     """A route that tells, the labels that its group shares, and what its hours hold just now."""
 
     route: Route
@@ -24,21 +24,21 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class RoutePreview:
     """The labels as an event would have them, the routes that tell, and all on the way there with their depth."""
 
     labels: Mapping[str, str]
-    routes: tuple[Telling, ...]
+    routes: tuple[MatchedRoute, ...]
     way: tuple[tuple[int, Route], ...]
 
 
-def trial(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant) -> Trial:
+def preview(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant) -> RoutePreview:
     """Route these labels as an event's: with its defaults where they are missing, and the key's `project` always."""
     whole = {**DEFAULTS, **labels, "project": project}
-    return Trial(
+    return RoutePreview(
         labels=whole,
         routes=tuple(
-            Telling(
+            MatchedRoute(
                 route=one, group=routing.group_labels(one, whole, "its own"), mute=muting.mute_time(one, now)
             )
             for one in routing.route(tree, whole)
@@ -47,13 +47,13 @@ def trial(tree: Route, labels: Mapping[str, str], *, project: str, now: Instant)
     )
 
 
-def in_words(trial: Trial) -> str:
+def in_words(preview: RoutePreview) -> str:
     """Who would be told: `oncall and audit, by the route in line 9`, or `nobody, by the route in line 12`."""
-    if trial.labels["severity"].strip().casefold() == Severity.NONE.value:
+    if preview.labels["severity"].strip().casefold() == Severity.NONE.value:
         return "nobody, for the severity is none"
     return "; ".join(
         f"{' and '.join(telling.route.channels) or 'nobody'}, by {_place(telling.route)}"
-        for telling in trial.routes
+        for telling in preview.routes
     )
 
 

@@ -21,7 +21,7 @@ from notifier.policy import calendar
 from notifier.store import silences as rows
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.views import Met, Page, Phase
+from notifier.store.views import MatchedIncidents, Page, Phase
 
 __all__ = [
     "COMMENT_CHARS",
@@ -29,9 +29,9 @@ __all__ = [
     "MATCHERS_AT_MOST",
     "Draft",
     "Phase",
-    "Preview",
-    "Shown",
-    "Window",
+    "SilencePreview",
+    "SilenceStatus",
+    "SilenceWindow",
     "change",
     "create",
     "end",
@@ -70,7 +70,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class SilenceStatus:
     """A silence, how it stands, and how many incidents that are not resolved it holds now.
 
     `window` is, of one that recurs, when it is on: the present window, else the next; None: none is to come.
@@ -79,11 +79,11 @@ class Shown:
     silence: Silence
     phase: Phase
     held: int
-    window: Window | None
+    window: SilenceWindow | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class SilenceWindow:
     """From when to when; `ends_at` is None where it never ends."""
 
     starts_at: Instant
@@ -91,10 +91,10 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class SilencePreview:
     """What matchers meet now, and whether a silence with them would silence everything."""
 
-    met: Met
+    met: MatchedIncidents
     everything: bool
     doubts: tuple[Doubt, ...]
 
@@ -148,11 +148,13 @@ def end(tx: Tx, actor: Actor, id_: str) -> Silence:
     return ended
 
 
-async def find(database: Database, *, project: str, state: Phase | None, wanted: Wanted) -> Listing[Shown]:
+async def find(
+    database: Database, *, project: str, state: Phase | None, wanted: Wanted
+) -> Listing[SilenceStatus]:
     """The silences of a project, newest first."""
     after = wanted.after("silences")
 
-    def read(tx: Tx) -> Page[Shown]:
+    def read(tx: Tx) -> Page[SilenceStatus]:
         page = views.find_silences(tx, project=project, state=state, after=after, limit=wanted.limit)
         held = views.held_now(tx, [one.id for one in page.items])
         items = tuple(_shown(one, held.get(one.id, 0), tx.now) for one in page.items)
@@ -161,26 +163,28 @@ async def find(database: Database, *, project: str, state: Phase | None, wanted:
     return listing("silences", await database.read(read))
 
 
-async def one(database: Database, id_: str, *, project_scope: str | None) -> Shown:
+async def one(database: Database, id_: str, *, project_scope: str | None) -> SilenceStatus:
     """The silence of this id, or `Unknown`."""
     return await database.read(lambda tx: shown(tx, _known(tx, id_, project_scope)))
 
 
-def shown(tx: Tx, silence: Silence) -> Shown:
+def shown(tx: Tx, silence: Silence) -> SilenceStatus:
     return _shown(silence, views.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
 
 
-async def preview(database: Database, *, project: str, matchers: Sequence[str], url: str | None) -> Preview:
+async def preview(
+    database: Database, *, project: str, matchers: Sequence[str], url: str | None
+) -> SilencePreview:
     """What a silence with these matchers would meet now."""
     _matchers(matchers)
     placed = [(index, one) for index, text in enumerate(matchers) for one in _parsed(index, text)]
     return await database.read(lambda tx: _preview(tx, project, placed, url))
 
 
-def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> Preview:
+def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> SilencePreview:
     matchers = tuple(one for _, one in placed)
     met = views.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
-    return Preview(
+    return SilencePreview(
         met=met,
         everything=_takes_all(matchers, project),
         doubts=labels.doubts(tx, project, labels.of_matchers(placed)),
@@ -280,11 +284,13 @@ def _known(tx: Tx, id_: str, project_scope: str | None) -> Silence:
     return silence
 
 
-def _shown(silence: Silence, held: int, now: Instant) -> Shown:
-    return Shown(silence=silence, phase=views.phase(silence, now), held=held, window=_window(silence, now))
+def _shown(silence: Silence, held: int, now: Instant) -> SilenceStatus:
+    return SilenceStatus(
+        silence=silence, phase=views.phase(silence, now), held=held, window=_window(silence, now)
+    )
 
 
-def _window(silence: Silence, now: Instant) -> Window | None:
+def _window(silence: Silence, now: Instant) -> SilenceWindow | None:
     """The present or next window, as far as it lies within the silence's own span."""
     if silence.recur is None or _is_over(silence, now):
         return None
@@ -295,7 +301,7 @@ def _window(silence: Silence, now: Instant) -> Window | None:
     ends = [at for at in (found[1], silence.ends_at) if at is not None]
     if silence.ends_at is not None and starts_at >= silence.ends_at:
         return None
-    return Window(starts_at=starts_at, ends_at=min(ends, default=None))
+    return SilenceWindow(starts_at=starts_at, ends_at=min(ends, default=None))
 
 
 def _is_over(silence: Silence, now: Instant) -> bool:

@@ -24,7 +24,7 @@ from notifier.oncall.silences import Draft
 from notifier.policy.routing import PER_INCIDENT
 from notifier.store import threads, views
 from notifier.store.database import Database, Tx
-from notifier.store.threads import Place
+from notifier.store.threads import ThreadLocation
 
 BATCH = 200
 SENTENCES = 3
@@ -82,7 +82,7 @@ class Pressed:
 class _Batch:
     """How far it has come: `last` is the number of the last incident, `more` whether there may be others."""
 
-    place: Place
+    place: ThreadLocation
     actor: Actor
     done: int = 0
     refused: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ def _first(tx: Tx, pressed: Press, new_id: Callable[[], str]) -> Pressed | _Batc
     return _act(tx, pressed, _Batch(place=place, actor=actor))
 
 
-def _silence(tx: Tx, pressed: Press, place: Place, actor: Actor) -> Pressed:
+def _silence(tx: Tx, pressed: Press, place: ThreadLocation, actor: Actor) -> Pressed:
     """One silence for what the message's group has in common; whoever pressed is told, for the message shows none."""
     first = threads.unresolved(tx, place.group, after=0, most=1)
     if not first or pressed.span is None:
@@ -142,7 +142,7 @@ def _silence(tx: Tx, pressed: Press, place: Place, actor: Actor) -> Pressed:
     return Pressed(text=f"Silenced until {local} ({clocks}): {', '.join(matchers)}", done=1)
 
 
-def _common(tx: Tx, place: Place, incident: str) -> Mapping[str, str]:
+def _common(tx: Tx, place: ThreadLocation, incident: str) -> Mapping[str, str]:
     """The labels of the group; of a group of one incident, those that the same problem has the next time."""
     if tuple(place.labels) != PER_INCIDENT:
         return place.labels
@@ -166,7 +166,7 @@ def _local(at: Instant, time_zone: str) -> datetime:
     return datetime.fromtimestamp(at / SECOND, UTC).astimezone(ZoneInfo(time_zone))
 
 
-def _why_not(tx: Tx, place: Place, pressed: Press) -> str | None:
+def _why_not(tx: Tx, place: ThreadLocation, pressed: Press) -> str | None:
     """Why this button does nothing, if it does not: where it was pressed, by whom, and whether it is still of use."""
     if place.channel not in pressed.apps or not (pressed.channel and pressed.ts):
         return FOREIGN

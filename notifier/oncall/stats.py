@@ -11,15 +11,24 @@ from notifier.store import views
 from notifier.store.database import Database, Tx
 from notifier.store.views import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
 
-__all__ = ["SINCE_DEFAULT", "ChannelFigures", "ErrorFigures", "Point", "Stats", "Step", "TaskFigures", "read"]
+__all__ = [
+    "SINCE_DEFAULT",
+    "ChannelFigures",
+    "ErrorFigures",
+    "Point",
+    "Stats",
+    "StatsStep",
+    "TaskFigures",
+    "read",
+]
 
 SINCE_DEFAULT = "24h"
 LONGEST: Duration = 365 * DAY
 HOURLY_UP_TO: Duration = 48 * HOUR
 POINTS_AT_MOST = 1_000
 
-Step = Literal["hour", "day"]
-_STEPS: dict[Step, Duration] = {"hour": HOUR, "day": DAY}
+StatsStep = Literal["hour", "day"]
+_STEPS: dict[StatsStep, Duration] = {"hour": HOUR, "day": DAY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +45,14 @@ class Stats:
     """Everything since a moment. `series` has every step of it, oldest first; its sums are those of the whole."""
 
     since: Instant
-    step: Step
+    step: StatsStep
     tasks: tuple[TaskFigures, ...]
     errors: tuple[ErrorFigures, ...]
     deliveries: tuple[ChannelFigures, ...]
     series: tuple[Point, ...]
 
 
-async def read(database: Database, *, project: str, since: str, step: Step | None) -> Stats:
+async def read(database: Database, *, project: str, since: str, step: StatsStep | None) -> Stats:
     """The figures of a project; `Unreadable` where the question makes no sense."""
     span = _span(since, step, database.now())
 
@@ -66,7 +75,7 @@ class _Span:
 
     since: Instant
     until: Instant
-    step: Step
+    step: StatsStep
 
     @property
     def size(self) -> Duration:
@@ -78,9 +87,9 @@ class _Span:
         return range(self.since // self.size * self.size, self.until + 1, self.size)
 
 
-def _span(since: str, step: Step | None, now: Instant) -> _Span:
+def _span(since: str, step: StatsStep | None, now: Instant) -> _Span:
     begin = _since(since, now)
-    fitting: Step = "hour" if now - begin <= HOURLY_UP_TO else "day"
+    fitting: StatsStep = "hour" if now - begin <= HOURLY_UP_TO else "day"
     span = _Span(since=begin, until=now, step=step or fitting)
     if len(span.starts) > POINTS_AT_MOST:
         raise Unreadable(

@@ -15,15 +15,15 @@ from notifier.oncall.incidents import known
 from notifier.oncall.why import clock, quoted
 from notifier.store import views
 from notifier.store.alerting import Plan
-from notifier.store.audit import Entry
+from notifier.store.audit import AuditEntry
 from notifier.store.database import Database, Tx
-from notifier.store.views import DecidedBy, Decision, Facts, Membership, Sent
+from notifier.store.views import DecidedBy, Decision, IncidentHistory, Membership, Sent
 
 ITEMS_AT_MOST = 500
 NEXT_AT_MOST = 50
 
-Kind = Literal["event", "told", "held", "delivery", "action", "next"]
-_ORDER: tuple[Kind, ...] = ("event", "action", "held", "told", "delivery", "next")
+ItemKind = Literal["event", "told", "held", "delivery", "action", "next"]
+_ORDER: tuple[ItemKind, ...] = ("event", "action", "held", "told", "delivery", "next")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Item:
     """
 
     at: Instant
-    kind: Kind
+    kind: ItemKind
     text: str
     reason: Reason | None = None
     held_by: HeldBy | None = None
@@ -58,12 +58,12 @@ async def timeline(database: Database, plan: Plan, name: str, *, project_scope: 
 
     def read(tx: Tx) -> Timeline:
         number = known(tx, name, project_scope, None).number
-        return told_of(views.facts(tx, number, most=ITEMS_AT_MOST + 1), plan, tx.now)
+        return told_of(views.incident_history(tx, number, most=ITEMS_AT_MOST + 1), plan, tx.now)
 
     return await database.read(read)
 
 
-def told_of(facts: Facts, plan: Plan, now: Instant) -> Timeline:
+def told_of(facts: IncidentHistory, plan: Plan, now: Instant) -> Timeline:
     """The story that these facts make."""
     past = sorted(_past(facts, plan), key=lambda item: (item.at, _ORDER.index(item.kind)))
     to_come = sorted(_next(facts, plan, now), key=lambda item: item.at)[:NEXT_AT_MOST]
@@ -71,7 +71,7 @@ def told_of(facts: Facts, plan: Plan, now: Instant) -> Timeline:
     return Timeline(items=(*past[-room:], *to_come), truncated=len(past) > room)
 
 
-def _past(facts: Facts, plan: Plan) -> Iterator[Item]:
+def _past(facts: IncidentHistory, plan: Plan) -> Iterator[Item]:
     yield from _events(facts)
     for one in facts.decisions:
         yield _decided(one, facts, plan)
@@ -80,7 +80,7 @@ def _past(facts: Facts, plan: Plan) -> Iterator[Item]:
     yield from _lapsed(facts)
 
 
-def _events(facts: Facts) -> Iterator[Item]:
+def _events(facts: IncidentHistory) -> Iterator[Item]:
     incident = facts.incident
     follows = "" if facts.previous is None else f"; it was incident {facts.previous} before"
     yield Item(
@@ -123,7 +123,7 @@ def _events_of(count: int) -> str:
     return "1 event" if count == 1 else f"{count:,} events"
 
 
-def _decided(one: Decision, facts: Facts, plan: Plan) -> Item:
+def _decided(one: Decision, facts: IncidentHistory, plan: Plan) -> Item:
     one = replace(one, by=_named(one.by, plan))
     if isinstance(one.why, Reason):
         text, count = why.told(one, facts.actions), one.events
@@ -162,7 +162,7 @@ _DONE = {
 }
 
 
-def _action(entry: Entry) -> Item:
+def _action(entry: AuditEntry) -> Item:
     if entry.action == "note":
         text = f"{entry.actor} noted: {entry.detail or ''}"
     else:
@@ -175,7 +175,7 @@ def _action(entry: Entry) -> Item:
     return Item(at=entry.at, kind="action", actor=entry.actor, text=text)
 
 
-def _lapsed(facts: Facts) -> Iterator[Item]:
+def _lapsed(facts: IncidentHistory) -> Iterator[Item]:
     """Acknowledgements that ended by themselves, which nobody wrote down."""
     ends: Instant | None = None
     by = ""
@@ -197,7 +197,7 @@ def _lapse(by: str, at: Instant) -> Item:
     )
 
 
-def _next(facts: Facts, plan: Plan, now: Instant) -> Iterator[Item]:
+def _next(facts: IncidentHistory, plan: Plan, now: Instant) -> Iterator[Item]:
     """What is due, group by group."""
     resolved = facts.incident.state is State.RESOLVED
     waiting = [one for one in facts.memberships if not resolved or (one.undecided and not one.told_over)]
@@ -212,7 +212,7 @@ def _next(facts: Facts, plan: Plan, now: Instant) -> Iterator[Item]:
             yield Item(at=one.escalate_at, kind="next", route=plan.route(one.route).name, text=text)
 
 
-def _due(one: Membership, facts: Facts, plan: Plan, now: Instant) -> Item:
+def _due(one: Membership, facts: IncidentHistory, plan: Plan, now: Instant) -> Item:
     route = plan.route(one.route)
     item = Item(at=now, kind="next", route=route.name, text="")
     acknowledged = facts.incident.state is State.ACKNOWLEDGED and one.told
@@ -234,7 +234,7 @@ def _due(one: Membership, facts: Facts, plan: Plan, now: Instant) -> Item:
     return replace(item, text="Nothing is due before something changes.")
 
 
-def _held_now(one: Membership, facts: Facts, now: Instant) -> str:
+def _held_now(one: Membership, facts: IncidentHistory, now: Instant) -> str:
     then = "" if one.repeat_at is None else f" Looked at again at {clock(one.repeat_at, near=now)}"
     if then:
         then += ", and told if it is still open."

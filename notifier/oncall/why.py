@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant, parse_rfc3339
-from notifier.store.audit import Entry
-from notifier.store.views import DecidedBy, Decision, Facts
+from notifier.store.audit import AuditEntry
+from notifier.store.views import DecidedBy, Decision, IncidentHistory
 from notifier.wording import beside
 
 UNTIL_THEN = "; "
@@ -38,7 +38,7 @@ _HELD: Mapping[HeldBy, str] = {
 }
 
 
-def told(one: Decision, actions: Sequence[Entry]) -> str:
+def told(one: Decision, actions: Sequence[AuditEntry]) -> str:
     """One telling: why, how much it said, and who decided so."""
     sentence = f"Told: {_why_told(one, actions)}"
     if one.events > 1:
@@ -46,7 +46,7 @@ def told(one: Decision, actions: Sequence[Entry]) -> str:
     return f"{sentence}. {decided_by(one.by)}"
 
 
-def _why_told(one: Decision, actions: Sequence[Entry]) -> str:
+def _why_told(one: Decision, actions: Sequence[AuditEntry]) -> str:
     if one.why is Reason.ESCALATED:
         step = "" if one.ref is None or not one.ref.isdigit() else f" {int(one.ref) + 1}"
         return f"step{step} of the route's `escalate` was due, for it was open and nobody had acknowledged it"
@@ -55,13 +55,13 @@ def _why_told(one: Decision, actions: Sequence[Entry]) -> str:
     return _TOLD[Reason(one.why)]
 
 
-def held(one: Decision, facts: Facts) -> str:
+def held(one: Decision, facts: IncidentHistory) -> str:
     """One reason for which nothing was told, how often, and who decided so."""
     often = "" if one.count < 2 else f", {one.count:,} times {between(one.at, one.last_at)}"
     return f"Not told: {_why_held(one, facts)}{often}. {decided_by(one.by)}"
 
 
-def _why_held(one: Decision, facts: Facts) -> str:
+def _why_held(one: Decision, facts: IncidentHistory) -> str:
     match one.why:
         case HeldBy.SILENCED:
             return silenced(facts.silences.get(one.ref or ""), near=one.at)
@@ -89,29 +89,29 @@ def inhibited(source: tuple[int, str] | None) -> str:
     return f"inhibited by incident {source[0]} ({quoted(source[1])})"
 
 
-def _snoozed(actions: Sequence[Entry], one: Decision) -> str:
+def _snoozed(actions: Sequence[AuditEntry], one: Decision) -> str:
     entry = _last(actions, "snooze", one.last_at)
     return "" if entry is None else f" by {entry.actor}{until(entry)}"
 
 
-def _last(actions: Sequence[Entry], action: str, by: Instant) -> Entry | None:
+def _last(actions: Sequence[AuditEntry], action: str, by: Instant) -> AuditEntry | None:
     return next((entry for entry in reversed(actions) if entry.action == action and entry.at <= by), None)
 
 
-def until(entry: Entry) -> str:
+def until(entry: AuditEntry) -> str:
     """` until 09:00 UTC`, where the action has an end."""
     end = end_of(entry)
     return "" if end is None else f" until {clock(end, near=entry.at)}"
 
 
-def end_of(entry: Entry) -> Instant | None:
+def end_of(entry: AuditEntry) -> Instant | None:
     """When what somebody did is over by itself."""
     if entry.detail is None or not entry.detail.startswith("until "):
         return None
     return parse_rfc3339(entry.detail.removeprefix("until ").partition(UNTIL_THEN)[0])
 
 
-def apart_from_end(entry: Entry) -> str:
+def apart_from_end(entry: AuditEntry) -> str:
     """What is said of the action beside its end."""
     if end_of(entry) is None:
         return entry.detail or ""

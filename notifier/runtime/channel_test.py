@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration
-from notifier.runtime.own_messages import own_message
+from notifier.runtime.system_messages import system_message
 from notifier.store import outbox, views
 from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
@@ -33,7 +33,7 @@ async def test_channel(
     database: Database, plan: Plan, *, name: str, project: str, actor: str
 ) -> tuple[TestOutcome, ...]:
     """Send a real message to every target of a channel and wait for what becomes of it."""
-    message = own_message(
+    message = system_message(
         reason=Reason.TEST,
         title="this channel works",
         note=sentences.channel_test(name, actor),

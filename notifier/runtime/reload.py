@@ -16,7 +16,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
 from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, plan_of, sync, synced
-from notifier.runtime.own_messages import own_message
+from notifier.runtime.system_messages import system_message
 from notifier.settings import Settings
 from notifier.store import configurations, inhibition, outbox, renewal
 from notifier.store.alerting import reroute
@@ -232,7 +232,7 @@ class Reloader:
         if configured.fallback is None or problems == self._told:
             return
         said = [f"{place(one)}: {one.message}" for one in problems]
-        message = own_message(
+        message = system_message(
             reason=Reason.SYSTEM,
             title="the configuration was not reloaded",
             note=sentences.not_reloaded(said, shown=TOLD_AT_MOST, version=configured.version),

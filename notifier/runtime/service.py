@@ -218,7 +218,7 @@ async def running(
 async def _hold(database: Database, *, by: str | None) -> None:
     """Begin a hold where somebody wants one, and say so where one stands: it outlives restarts."""
 
-    def work(tx: Tx) -> holding.Hold | None:
+    def work(tx: Tx) -> holding.DeliveryHold | None:
         if by is not None:
             holding.begin(tx, by=by)
         return holding.current(tx)
@@ -313,7 +313,7 @@ def _loops(runtime: Runtime) -> tuple[Loop, ...]:
     database, alerting = runtime.database, runtime.alerting
     attention, groups = database.signals.subscribe("attention"), database.signals.subscribe("groups")
     quiet = database.signals.subscribe()
-    keeper = housekeeping.Keeper(
+    keeper = housekeeping.Housekeeper(
         retention=runtime.settings.retention, max_size=runtime.settings.database.max_size
     )
 
@@ -351,7 +351,7 @@ def _still(loop: Loop, now: Instant) -> str | None:
     return None
 
 
-async def _keep(runtime: Runtime, keeper: housekeeping.Keeper) -> None:
+async def _keep(runtime: Runtime, keeper: housekeeping.Housekeeper) -> None:
     """One turn of housekeeping: small batches, last in the writer's queue."""
     keeper.retention = runtime.settings.retention
     more = await runtime.database.write(keeper.turn, housekeeping=True, limit=HOUSEKEEPING)
@@ -361,7 +361,7 @@ async def _keep(runtime: Runtime, keeper: housekeeping.Keeper) -> None:
         await asyncio.sleep(HOUSEKEEPING_REST / 1000)
 
 
-def _show(metrics: Metrics, figures: housekeeping.Figures) -> None:
+def _show(metrics: Metrics, figures: housekeeping.DatabaseFigures) -> None:
     metrics.oldest.set(figures.oldest_age / SECOND)
     metrics.database_bytes.set(figures.bytes)
     _show_states(metrics, figures.by_state)

@@ -1,7 +1,8 @@
 """What people do to incidents, row by row, and what of it ends by itself.
 
 Every function that changes incidents also makes their groups due: the first act of a burst at once, so that who acts
-sees it told, and what follows together at the burst's end (`hurry`). All take the incidents of one transaction.
+sees it told, and what follows together at the burst's end (`make_groups_due`). All take the incidents of one
+transaction.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ GATHERED: Duration = 3 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class LockedIncident:
     """One incident as it stands at this moment, locked until the transaction ends.
 
     An acknowledgement or a snooze whose time is over counts as gone, whether or not its row says so already.
@@ -46,18 +47,18 @@ class Standing:
     resolved_at: Instant | None
 
 
-def lock_all(tx: Tx, names: Collection[str | int], *, project: str | None) -> dict[str | int, Standing]:
+def lock_all(tx: Tx, names: Collection[str | int], *, project: str | None) -> dict[str | int, LockedIncident]:
     """The incidents with these ids or numbers, each under its name, locked in the order of their numbers."""
     numbers = [name for name in names if isinstance(name, int)]
     ids = [name for name in names if not isinstance(name, int)]
     rows = _lock(tx, sa.or_(incidents.c.number.in_(numbers), incidents.c.id.in_(ids)), project)
-    found: dict[str | int, Standing] = {}
+    found: dict[str | int, LockedIncident] = {}
     for row in rows:
         found[row.id] = found[row.number] = _standing(row, tx.now)
     return {name: found[name] for name in names if name in found}
 
 
-def lock(tx: Tx, name: str | int, *, project: str | None) -> Standing | None:
+def lock(tx: Tx, name: str | int, *, project: str | None) -> LockedIncident | None:
     """The incident with this id, or number where it is an integer, for this transaction alone; None: there is none.
 
     Of two people who act at once, the second waits here, and then sees what the first has done.
@@ -74,11 +75,11 @@ def _lock(tx: Tx, these: sa.ColumnElement[bool], project: str | None) -> Sequenc
     return tx.run(query).all()
 
 
-def _standing(row: sa.Row[Any], now: Instant) -> Standing:
+def _standing(row: sa.Row[Any], now: Instant) -> LockedIncident:
     state = State(row.state)
     lapsed = state is State.ACKNOWLEDGED and _over(row.acknowledged_until, now)
     snoozed = row.snoozed_until is not None and not _over(row.snoozed_until, now)
-    return Standing(
+    return LockedIncident(
         number=row.number,
         id=row.id,
         project=row.project,
@@ -100,7 +101,7 @@ def _over(until: Instant | None, now: Instant) -> bool:
     return until is not None and until <= now
 
 
-def acknowledge(tx: Tx, *taken: Standing, by: str, until: Instant | None) -> None:
+def acknowledge(tx: Tx, *taken: LockedIncident, by: str, until: Instant | None) -> None:
     """Repeats and escalation stop: until then, or until somebody reopens it. Who takes it over begins anew."""
     held = sa.and_(
         incidents.c.state == State.ACKNOWLEDGED.value,
@@ -117,7 +118,7 @@ def acknowledge(tx: Tx, *taken: Standing, by: str, until: Instant | None) -> Non
     )
 
 
-def unacknowledge(tx: Tx, one: Standing, *, by: str) -> None:
+def unacknowledge(tx: Tx, one: LockedIncident, *, by: str) -> None:
     """Nobody has it any more: it counts as open, and a snooze goes on."""
     _change(
         tx,
@@ -132,18 +133,18 @@ def unacknowledge(tx: Tx, one: Standing, *, by: str) -> None:
     )
 
 
-def unsnooze(tx: Tx, one: Standing) -> None:
+def unsnooze(tx: Tx, one: LockedIncident) -> None:
     """What the snooze has held is told, where it is still open."""
     _change(tx, one, snoozed_by=None, snoozed_until=None)
 
 
-def snooze(tx: Tx, *snoozed: Standing, by: str, until: Instant) -> None:
+def snooze(tx: Tx, *snoozed: LockedIncident, by: str, until: Instant) -> None:
     """Nothing but their resolution is told until then. The act itself is not told, and so not gathered."""
     _write(tx, snoozed, snoozed_by=by, snoozed_until=until)
-    hurry(tx, *(incident.number for incident in snoozed), by_hand=False)
+    make_groups_due(tx, *(incident.number for incident in snoozed), by_hand=False)
 
 
-def resolve(tx: Tx, *ended: Standing, by: str) -> None:
+def resolve(tx: Tx, *ended: LockedIncident, by: str) -> None:
     """It is over. Who had acknowledged it stays known."""
     _change(
         tx,
@@ -160,7 +161,7 @@ def resolve(tx: Tx, *ended: Standing, by: str) -> None:
     _attend(tx, *ended)
 
 
-def reopen(tx: Tx, one: Standing, *, by: str) -> None:
+def reopen(tx: Tx, one: LockedIncident, *, by: str) -> None:
     """It counts as open, and as heard of now: auto-resolve starts anew."""
     _change(
         tx,
@@ -183,7 +184,7 @@ def reopen(tx: Tx, one: Standing, *, by: str) -> None:
         _attend(tx, one)
 
 
-def successor(tx: Tx, one: Standing) -> int | None:
+def successor(tx: Tx, one: LockedIncident) -> int | None:
     """The number of the newest incident of the same identity, where that is another one than this resolved one."""
     same = (
         incidents.c.project == one.project,
@@ -195,7 +196,7 @@ def successor(tx: Tx, one: Standing) -> int | None:
     return tx.run(newest).scalar()
 
 
-def hurry(tx: Tx, *numbers: int, by_hand: bool = True) -> None:
+def make_groups_due(tx: Tx, *numbers: int, by_hand: bool = True) -> None:
     """Let every group that tells of these incidents look at them. The incidents' rows are locked already.
 
     What was done `by_hand` is gathered: a group's first act is told at once, and acts that follow within `GATHERED`
@@ -240,7 +241,7 @@ def expire(tx: Tx) -> Progress:
             .where(incidents.c.number.in_(ended))
             .values(state=State.OPEN.value, acknowledged_by=None, acknowledged_until=None)
         )
-        hurry(tx, *ended, by_hand=False)
+        make_groups_due(tx, *ended, by_hand=False)
     more = len(rows) == EXPIRED_AT_ONCE
     next_at = tx.run(sa.select(sa.func.min(until)).where(until.is_not(None))).scalar()
     return Progress(done=len(ended), more=more, next_at=next_at)
@@ -253,17 +254,17 @@ def _forget(tx: Tx, numbers: Sequence[int]) -> None:
         )
 
 
-def _change(tx: Tx, *changed: Standing, **values: object) -> None:
+def _change(tx: Tx, *changed: LockedIncident, **values: object) -> None:
     _write(tx, changed, **values)
-    hurry(tx, *(incident.number for incident in changed))
+    make_groups_due(tx, *(incident.number for incident in changed))
 
 
-def _write(tx: Tx, changed: Sequence[Standing], **values: object) -> None:
+def _write(tx: Tx, changed: Sequence[LockedIncident], **values: object) -> None:
     numbers = [incident.number for incident in changed]
     tx.run(sa.update(incidents).where(incidents.c.number.in_(numbers)).values(**values))
 
 
-def _attend(tx: Tx, *changed: Standing) -> None:
+def _attend(tx: Tx, *changed: LockedIncident) -> None:
     """What depends on whether it is over must be looked at, as after an event that resolves or reopens."""
     soon = sa.func.coalesce(incidents.c.attention_at, tx.now)
     _write(tx, changed, attention_at=soon)

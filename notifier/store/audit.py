@@ -12,7 +12,7 @@ from notifier.store.schema import audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """One command as it is kept. `key_name` is the key that was used, whoever the actor said they were."""
 
     at: Instant
@@ -49,12 +49,12 @@ def add(
     )
 
 
-def entries(tx: Tx, subject: str, *, most: int | None = None) -> tuple[Entry, ...]:
+def entries(tx: Tx, subject: str, *, most: int | None = None) -> tuple[AuditEntry, ...]:
     """What was done to one thing, oldest first; with `most` only the newest so many."""
     newest = sa.select(audit).where(audit.c.subject == subject).order_by(audit.c.at.desc(), audit.c.id.desc())
     rows = reversed(tx.run(newest.limit(most)).all())
     return tuple(
-        Entry(
+        AuditEntry(
             at=row.at,
             project=row.project,
             actor=row.actor,

@@ -23,7 +23,7 @@ _WAITS = (deliveries.c.state == DeliveryState.PENDING.value, deliveries.c.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class DeliveryHold:
     """Since when deliveries are held, and who or what wanted that."""
 
     since: Instant
@@ -31,7 +31,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class HeldDeliveries:
     """How many deliveries of one channel wait for the release, by the route's key (None: about no group)."""
 
     channel: str
@@ -45,16 +45,16 @@ def begin(tx: Tx, *, by: str) -> bool:
     return tx.run(made.on_conflict_do_nothing()).rowcount == 1
 
 
-def current(tx: Tx) -> Hold | None:
+def current(tx: Tx) -> DeliveryHold | None:
     row = execute(tx, _current, {"name": REF}).one_or_none()
-    return None if row is None else Hold(since=row.at, by=row.value or "")
+    return None if row is None else DeliveryHold(since=row.at, by=row.value or "")
 
 
 def _current(_dialect: Dialect) -> sa.ClauseElement:
     return sa.select(instance).where(instance.c.name == sa.bindparam("name", type_=sa.Text()))
 
 
-def waiting(tx: Tx) -> tuple[Waiting, ...]:
+def waiting(tx: Tx) -> tuple[HeldDeliveries, ...]:
     """What the release would let go, the most first. What a newer message of its thread will carry counts as well."""
     n = sa.func.count().label("n")
     rows = tx.run(
@@ -65,7 +65,7 @@ def waiting(tx: Tx) -> tuple[Waiting, ...]:
         .group_by(deliveries.c.channel, groups.c.route)
         .order_by(n.desc(), deliveries.c.channel, groups.c.route)
     )
-    return tuple(Waiting(channel=row.channel, route=row.route, count=row.n) for row in rows)
+    return tuple(HeldDeliveries(channel=row.channel, route=row.route, count=row.n) for row in rows)
 
 
 def release(tx: Tx, *, expires_after: Duration, fallback_after: Duration | None) -> int | None:

@@ -45,7 +45,7 @@ LIVE = ("pending", "sending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class DatabaseFigures:
     """What metrics show of the database."""
 
     bytes: int
@@ -66,7 +66,7 @@ class Retention(Protocol):
     def task_runs(self) -> Duration: ...
 
 
-class Keeper:
+class Housekeeper:
     """Removes what is old, one small batch of one kind in a transaction."""
 
     def __init__(self, *, retention: Retention, max_size: int) -> None:
@@ -145,7 +145,7 @@ def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[
     return (rows[-1].project, rows[-1].id) if len(rows) == IDS_BATCH else None
 
 
-def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:
+def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
     """Samples past their time; the newest of an incident that is not resolved stays."""
     newest = sa.select(incidents.c.count).where(
         incidents.c.number == events.c.incident, incidents.c.closed == OPEN
@@ -164,7 +164,7 @@ def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None
     return len(rows)
 
 
-def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:
+def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
     """Finished deliveries past their time, with their attempts; what is pending, being sent or dead stays longer.
 
     A dead letter waits for a person as long as retention says; shedding leaves it alone.
@@ -182,7 +182,7 @@ def old_deliveries(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = N
     )
     if ids:
         tx.run(sa.delete(deliveries).where(deliveries.c.id.in_(ids)))
-        counts: dict[ledger.Name, int] = {"pruned_deliveries": len(ids)}
+        counts: dict[ledger.CounterName, int] = {"pruned_deliveries": len(ids)}
         if shed_name is not None:
             counts[shed_name] = len(ids)
         ledger.add(tx, counts)
@@ -266,7 +266,7 @@ def old_silences(tx: Tx, before: Instant) -> int:
     return len(ids)
 
 
-def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.Name | None = None) -> int:
+def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:
     """Task runs past their time, whether or not they have ended; one that a living process runs stays.
 
     Shedding leaves alone what has not ended, or what a person may still decide about.
@@ -323,12 +323,12 @@ def old_minutes(tx: Tx, before: Instant) -> int:
     return len(rows)
 
 
-def figures(tx: Tx) -> Figures:
+def figures(tx: Tx) -> DatabaseFigures:
     """One look, cheap enough for every few seconds: only live rows are counted one by one."""
     oldest = tx.run(
         sa.select(sa.func.min(deliveries.c.created_at)).where(deliveries.c.state.in_(LIVE))
     ).scalar()
-    return Figures(
+    return DatabaseFigures(
         bytes=size(tx),
         oldest_age=0 if oldest is None else max(0, tx.now - oldest),
         by_state=ledger.by_state(tx),

@@ -14,7 +14,7 @@ from notifier.store.json_rows import encode_rows, rows_from_json
 from notifier.store.schema import deliveries, groups, incidents, members
 from notifier.store.schema import ledger as table
 
-Name = Literal[
+CounterName = Literal[
     "accepted",
     "duplicates",
     "pruned_events",
@@ -27,7 +27,7 @@ Name = Literal[
 ]
 
 
-def add(tx: Tx, counts: Mapping[Name, int]) -> None:
+def add(tx: Tx, counts: Mapping[CounterName, int]) -> None:
     """Add to this replica's counters."""
     rows = [(tx.replica, name, n) for name, n in counts.items() if n]
     if rows:

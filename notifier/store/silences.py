@@ -114,7 +114,7 @@ def release(tx: Tx, ref: str) -> int:
     _lock_groups(tx, ref)
     held = execute(tx, _look_again, {"ref": ref, "now": tx.now}).rowcount
     if held:
-        execute(tx, _hurry, {"ref": ref, "now": tx.now})
+        execute(tx, _make_groups_due, {"ref": ref, "now": tx.now})
         tx.signal("groups")
     return held
 
@@ -142,7 +142,7 @@ def _look_again(_dialect: Dialect) -> sa.ClauseElement:
     return sa.update(members).where(_held_by_ref()).values(repeat_at=sa.bindparam("now", type_=Big))
 
 
-def _hurry(_dialect: Dialect) -> sa.ClauseElement:
+def _make_groups_due(_dialect: Dialect) -> sa.ClauseElement:
     now = sa.bindparam("now", type_=Big)
     later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now)
     return sa.update(groups).where(_groups_of_ref(), later).values(due_at=now)

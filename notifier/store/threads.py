@@ -27,7 +27,7 @@ REQUESTS_KEPT: Duration = 15 * MINUTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ThreadLocation:
     """A thread as it stands. `labels` are those that its group shares; `present` says that its episode goes on."""
 
     id: str
@@ -39,7 +39,7 @@ class Place:
     present: bool
 
 
-def find(tx: Tx, id_: str) -> Place | None:
+def find(tx: Tx, id_: str) -> ThreadLocation | None:
     """The thread of this id, as long as its group is kept."""
     row = tx.run(
         sa.select(
@@ -51,7 +51,7 @@ def find(tx: Tx, id_: str) -> Place | None:
     ).one_or_none()
     if row is None:
         return None
-    return Place(
+    return ThreadLocation(
         id=row.id,
         channel=row.channel,
         ref=row.ref,

@@ -15,7 +15,7 @@ from notifier.oncall.errors import Refused, Unknown
 from notifier.store.alerting import Plan
 from notifier.store.database import Database
 from notifier.web import words
-from notifier.web.page import Page, response
+from notifier.web.page import HtmlPage, response
 
 PREFIX = "/actions/"
 LARGEST = 16 * 1024
@@ -47,7 +47,7 @@ class LinkPages:
             page = words.UNAVAILABLE
         await response(page, head=request.method == "HEAD")(scope, receive, send)
 
-    async def _page(self, request: Request, token: str) -> Page:
+    async def _page(self, request: Request, token: str) -> HtmlPage:
         match request.method:
             case "GET" | "HEAD":
                 return await self._asked(token)
@@ -56,14 +56,14 @@ class LinkPages:
             case _:
                 return words.WRONG_METHOD
 
-    async def _asked(self, token: str) -> Page:
+    async def _asked(self, token: str) -> HtmlPage:
         """Scanners, previews and prefetches come here as well: nothing changes."""
         try:
             return words.asking(await self._offer(token))
         except Unknown:
             return words.UNKNOWN
 
-    async def _told(self, token: str) -> Page:
+    async def _told(self, token: str) -> HtmlPage:
         """A stranger who tries tokens costs reads, and never the writer's time."""
         service = self._service
         try:
@@ -82,7 +82,7 @@ class LinkPages:
         return await mail_links.offered(service.database, token, url=service.plan.url)
 
 
-async def _refused_body(request: Request) -> Page | None:
+async def _refused_body(request: Request) -> HtmlPage | None:
     """The form says nothing beyond its address, so that its body is read for politeness, and bounded."""
     length = 0
     try:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class HtmlPage:
     """`kicker` stands small above the `heading`; `button` is the one thing that can be done here."""
 
     status: int = 200
@@ -27,7 +27,7 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def response(page: Page, *, head: bool) -> Response:
+def response(page: HtmlPage, *, head: bool) -> Response:
     """For HEAD the same without its body."""
     body = _template().render(page=page, style=_style()).encode()
     headers = {**_headers(), **page.headers, "content-length": str(len(body))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from notifier import wording
 from notifier.domain.incident import Incident, State
 from notifier.oncall.mail_links import Offer
-from notifier.web.page import Page
+from notifier.web.page import HtmlPage
 
 _BUTTONS = {"acknowledge": "Acknowledge", "snooze": "Snooze for 4 hours", "resolve": "Resolve"}
 _MEANS = {
@@ -19,7 +19,7 @@ _DONE = {
     "resolve": "You have resolved it",
 }
 
-UNKNOWN = Page(
+UNKNOWN = HtmlPage(
     status=404,
     title="Unknown link",
     heading="There is no such link",
@@ -28,26 +28,26 @@ UNKNOWN = Page(
         "Without a link, `notifier incidents` lists the incidents, and acts on them.",
     ),
 )
-WRONG_METHOD = Page(
+WRONG_METHOD = HtmlPage(
     status=405,
     title="Unknown method",
     heading="This page is opened, and its button pressed",
     text=("Other methods do nothing here.",),
     headers={"allow": "GET, HEAD, POST"},
 )
-TOO_LARGE = Page(
+TOO_LARGE = HtmlPage(
     status=413,
     title="Too large",
     heading="Nothing has been done",
     text=("More was sent than the button sends: open the link again, and press the button.",),
 )
-INCOMPLETE = Page(
+INCOMPLETE = HtmlPage(
     status=400,
     title="Incomplete",
     heading="Nothing has been done",
     text=("What the button sends did not come whole: open the link again, and press the button.",),
 )
-UNAVAILABLE = Page(
+UNAVAILABLE = HtmlPage(
     status=503,
     title="Try again",
     heading="The service cannot answer just now",
@@ -56,13 +56,13 @@ UNAVAILABLE = Page(
 )
 
 
-READ_ONLY = Page(
+READ_ONLY = HtmlPage(
     status=405,
     title="Unknown method",
     heading="This page is only read",
     headers={"allow": "GET, HEAD"},
 )
-NO_INCIDENT = Page(
+NO_INCIDENT = HtmlPage(
     status=404,
     title="No incident",
     heading="An incident is named by its number",
@@ -73,10 +73,10 @@ NO_INCIDENT = Page(
 _NUMBER_ONLY = "This link names a number alone. If a backup was restored since, another incident may have it."
 
 
-def incident(number: str, id_: str | None) -> Page:
+def incident(number: str, id_: str | None) -> HtmlPage:
     """The same for every incident, whether or not there is such a one. The commands name the id, where it is known."""
     name = number if id_ is None else id_
-    return Page(
+    return HtmlPage(
         title=f"Incident {number}",
         kicker="With an API key, on the command line",
         heading=f"Incident {number}",
@@ -93,7 +93,7 @@ def incident(number: str, id_: str | None) -> Page:
     )
 
 
-def asking(offer: Offer) -> Page:
+def asking(offer: Offer) -> HtmlPage:
     """Before anything is done: what would be, with its button; or why there is none."""
     if offer.expired:
         return _expired(offer)
@@ -107,20 +107,20 @@ def asking(offer: Offer) -> Page:
     return _about(offer, _verb(offer), (_MEANS[offer.action], as_whom), button=_BUTTONS[offer.action])
 
 
-def done(offer: Offer) -> Page:
+def done(offer: Offer) -> HtmlPage:
     text = (f"{_DONE[offer.action]}, as {wording.plain(offer.recipient)}.", "You can close this page.")
     return _about(offer, "Done:", text)
 
 
-def refused(offer: Offer, sentence: str) -> Page:
+def refused(offer: Offer, sentence: str) -> HtmlPage:
     """Somebody was faster, or its state has changed since the mail; the sentence says who and what now."""
     text = (f"{sentence[:1].upper()}{sentence[1:]}.", "Nothing has been changed by this link.")
     return _about(offer, "Too late for", text, status=409)
 
 
-def _expired(offer: Offer) -> Page:
+def _expired(offer: Offer) -> HtmlPage:
     """An old mail is in many hands: it says no more about the incident than its number."""
-    return Page(
+    return HtmlPage(
         status=410,
         title="Expired link",
         kicker=f"Nothing was done to incident {offer.incident.number}",
@@ -139,9 +139,9 @@ def _instead(offer: Offer) -> str:
 
 def _about(
     offer: Offer, doing: str, text: tuple[str, ...], *, status: int = 200, button: str | None = None
-) -> Page:
+) -> HtmlPage:
     kicker = f"{doing} incident {offer.incident.number}"
-    return Page(
+    return HtmlPage(
         status=status,
         title=kicker,
         kicker=kicker,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, tzinfo
 
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import Message, Standing, Told
+from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Instant
 from notifier.wording.text import counted, number, plain
@@ -74,7 +74,7 @@ def by_reason(totals: Mapping[str, int]) -> str:
     return ", ".join(f"{number(count)} {reason}" for count, reason in counts if count)
 
 
-def standing(episode: Standing) -> str | None:
+def standing(episode: EpisodeSummary) -> str | None:
     """`Open: 3 incidents, 1 acknowledged, 2 resolved`; None where the episode is of one incident."""
     still = episode.open + episode.acknowledged
     total = still + episode.resolved
@@ -97,7 +97,7 @@ def owner(incident: Incident) -> str | None:
     return f"{plain(incident.acknowledged_by or '', 60) or 'somebody'} is on it"
 
 
-def owners(episode: Standing) -> str | None:
+def owners(episode: EpisodeSummary) -> str | None:
     """The same of several: `nobody is on them yet`, `2 of 3 wait for somebody`; None where nothing waits."""
     still = episode.open + episode.acknowledged
     if not episode.open:

@@ -9,7 +9,7 @@ import pytest
 from notifier.api.answers import IncidentAnswer
 from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
 from notifier.store import audit
-from notifier.store.audit import Entry
+from notifier.store.audit import AuditEntry
 from tests.api.conftest import Desk
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ async def _told(desk: Desk) -> str:
     return id_
 
 
-async def _entries(desk: Desk, id_: str) -> tuple[Entry, ...]:
+async def _entries(desk: Desk, id_: str) -> tuple[AuditEntry, ...]:
     return await desk.world.database.read(lambda tx: audit.entries(tx, id_))
 
 

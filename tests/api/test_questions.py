@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from notifier.oncall import search
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.paging import Kind, Wanted, decode, encode
+from notifier.oncall.paging import ListName, Wanted, decode, encode
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[ListName, ...] = get_args(ListName)
 # A task run's id is its sender's.
 SENDERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128)
 KEYS = {
@@ -83,7 +83,7 @@ def test_reading_a_query_never_fails_otherwise(text: str) -> None:
 
 
 @given(st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), KEYS[kind])))
-def test_a_cursor_leads_back_to_its_key(pair: tuple[Kind, tuple[int | str, ...]]) -> None:
+def test_a_cursor_leads_back_to_its_key(pair: tuple[ListName, tuple[int | str, ...]]) -> None:
     """What one page gives, the next understands; no other list does."""
     kind, key = pair
     cursor = encode(kind, key)
@@ -97,7 +97,7 @@ def test_a_cursor_leads_back_to_its_key(pair: tuple[Kind, tuple[int | str, ...]]
     st.sampled_from(KINDS),
     st.text(max_size=300) | st.binary(max_size=60).map(urlsafe_b64encode).map(bytes.decode),
 )
-def test_any_text_is_a_cursor_or_refused(kind: Kind, text: str) -> None:
+def test_any_text_is_a_cursor_or_refused(kind: ListName, text: str) -> None:
     """A made-up cursor can at most name a row; nothing else comes through."""
     try:
         key = decode(kind, text)

@@ -9,10 +9,10 @@ from typing import Any
 from notifier import wording
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import ActionLink, Flapping, Message, Origin, Standing, Told, by_weight
+from notifier.domain.message import ActionLink, EpisodeSummary, Flapping, Message, Origin, Told, by_weight
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339
-from notifier.runtime.own_messages import own_message
+from notifier.runtime.system_messages import system_message
 from notifier.wording import sentences
 
 NOW = parse_rfc3339("2026-11-22T05:12:00Z")
@@ -113,7 +113,7 @@ def message(reason: Reason, *told: Told, **changes: Any) -> Message:
     totals: dict[str, int] = changes.pop("totals", {reason.value: len(told)})
     shown = by_weight(told)[:20]
     states = [one.state for one in incidents]
-    episode = Standing(
+    episode = EpisodeSummary(
         open=states.count(State.OPEN),
         acknowledged=states.count(State.ACKNOWLEDGED),
         resolved=states.count(State.RESOLVED),
@@ -251,7 +251,7 @@ def system() -> Message:
         "channels.team-mail: smtp.host: is missing; notifier.yaml:31:5: route.routes[2].channels: there is no channel "
         "oncal, did you mean oncall?"
     )
-    return own_message(
+    return system_message(
         reason=Reason.SYSTEM,
         title="the configuration was not reloaded",
         note=note,
@@ -297,7 +297,7 @@ SITUATIONS: Mapping[str, Message] = {
         Reason.REOPENED,
         told(_BACK, Reason.REOPENED, flapping=Flapping(times=7, since=NOW - 3 * HOUR)),
         labels={"incident": _BACK.id},
-        standing=Standing(
+        standing=EpisodeSummary(
             open=1,
             acknowledged=0,
             resolved=6,

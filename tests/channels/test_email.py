@@ -25,7 +25,7 @@ from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
-from notifier.domain.message import ActionLink, Message, Standing, Told
+from notifier.domain.message import ActionLink, EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import MINUTE, SECOND
 from notifier.testing import SmtpServer, certificate
@@ -322,7 +322,7 @@ def test_the_first_line_is_the_state(told: Message, line: str) -> None:
 def test_the_second_line_is_how_the_whole_episode_stands(counts: tuple[int, int, int], line: str) -> None:
     """The first says what is told now: of one incident its state, of several how many of what."""
     open_, acknowledged, resolved = counts
-    episode = Standing(open=open_, acknowledged=acknowledged, resolved=resolved, events=9, incidents=())
+    episode = EpisodeSummary(open=open_, acknowledged=acknowledged, resolved=resolved, events=9, incidents=())
     told = replace(several(2), standing=episode)
     figures = "8,624 events, 2 causes; biggest: TimeoutError in charge (4,312)"
     first = f"error · billing/production, 2 new: {figures}"
@@ -338,7 +338,7 @@ def test_the_second_line_is_how_the_whole_episode_stands(counts: tuple[int, int,
 
 def test_an_episode_of_one_has_no_standing_of_its_own() -> None:
     """Its state is said already."""
-    episode = Standing(open=1, acknowledged=0, resolved=0, events=9, incidents=())
+    episode = EpisodeSummary(open=1, acknowledged=0, resolved=0, events=9, incidents=())
     assert "Open:" not in mail_of(message(standing=episode)).get_body(("plain",)).get_content()
 
 

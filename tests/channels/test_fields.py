@@ -17,7 +17,7 @@ from notifier.channels.slack import blocks
 from notifier.domain.delivery import Thread
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import ActionLink, Conversation, Message, Origin, Standing, Told
+from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Message, Origin, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR
 from notifier.ingest.contract import Failure, Posted
@@ -52,7 +52,7 @@ KINDS: Mapping[str, Callable[[Message], str]] = {
 }
 
 ORIGIN = Origin(route="default", line="notifier.yaml:3")
-STANDING = Standing(open=2, acknowledged=1, resolved=1, events=9, incidents=(incident(),))
+STANDING = EpisodeSummary(open=2, acknowledged=1, resolved=1, events=9, incidents=(incident(),))
 TOLD = Told(incident=incident(), reason=Reason.OPENED)
 LINK = ActionLink(incident_id="0192f0c1", action="resolve", url="https://notifier.example.com/actions/x")
 BASE = message(origin=ORIGIN, standing=STANDING, told=(*several(2).told, TOLD))

@@ -12,7 +12,7 @@ from notifier.channels.base import Toolbox
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.incident import State
-from notifier.domain.message import Message, Standing, Told
+from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE
 from notifier.testing import Answer, FakeSlack
@@ -34,7 +34,7 @@ def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> slack.SlackChann
 def about(one: Any, reason: Reason, *, actor: str | None = None, **changes: Any) -> Message:
     """A message of a group that has this one incident."""
     count = {state: int(one.state is state) for state in State}
-    standing = Standing(
+    standing = EpisodeSummary(
         open=count[State.OPEN],
         acknowledged=count[State.ACKNOWLEDGED],
         resolved=count[State.RESOLVED],
@@ -102,7 +102,7 @@ async def test_an_edit_shows_all_and_the_reply_what_is_new(toolbox: Toolbox) -> 
         for number, (state, more) in enumerate(states, start=1)
     )
     told = (Told(incident=shown[2], reason=Reason.RESOLVED, actor="bo"),)
-    standing = Standing(open=1, acknowledged=1, resolved=3, events=9, incidents=shown)
+    standing = EpisodeSummary(open=1, acknowledged=1, resolved=3, events=9, incidents=shown)
     made = message(reason=Reason.RESOLVED, told=told, totals={"resolved": 1}, standing=standing)
     root, said = slack.root(made, slack.Look()), slack.reply(made)
     assert root["text"] == (
@@ -303,7 +303,7 @@ async def test_buttons_shrink_with_the_state(
     toolbox: Toolbox, state: dict[str, int], names: list[str]
 ) -> None:
     """What is taken needs no second Acknowledge, and what is over can only be looked at."""
-    standing = Standing(**state, events=4, incidents=(OPEN,))
+    standing = EpisodeSummary(**state, events=4, incidents=(OPEN,))
     made = message(standing=standing)
     with FakeSlack() as server:
         await tell(bot(server, toolbox, signing_secret=server.signing_secret), made)

@@ -16,7 +16,7 @@ from notifier.settings import RetentionSettings
 from notifier.store import configurations as versions
 from notifier.store import intake, tokens
 from notifier.store.alerting import attend, flush
-from notifier.store.housekeeping import Keeper
+from notifier.store.housekeeping import Housekeeper
 from notifier.store.intake import Intake
 from notifier.store.schema import (
     action_tokens,
@@ -42,7 +42,7 @@ RETENTION = RetentionSettings(events=30 * DAY, incidents=365 * DAY, deliveries=3
 
 
 async def _keep(bench: Bench, *, max_size: int = 10**12) -> int:
-    keeper = Keeper(retention=RETENTION, max_size=max_size)
+    keeper = Housekeeper(retention=RETENTION, max_size=max_size)
     turns = 0
     while await bench.database.write(keeper.turn, housekeeping=True):
         turns += 1

@@ -22,7 +22,7 @@ from notifier.settings import RetentionSettings
 from notifier.store import silences as rows
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.housekeeping import Keeper
+from notifier.store.housekeeping import Housekeeper
 from notifier.store.schema import groups, members
 from notifier.store.schema import silences as table
 from notifier.store.silences import ActiveSilences
@@ -225,7 +225,7 @@ async def test_silences_leave_as_long_after_their_end_as_incidents_do(bench: Ben
             sa.insert(members).values(group_id="g", incident=9, joined_at=0, hold_ref=holding.id)
         )
     )
-    keeper = Keeper(
+    keeper = Housekeeper(
         retention=RetentionSettings(events=DAY, incidents=DAY, deliveries=DAY), max_size=1_000_000_000
     )
 

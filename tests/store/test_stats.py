@@ -10,7 +10,7 @@ import pytest
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Instant
 from notifier.settings import RetentionSettings
 from notifier.store import views
-from notifier.store.housekeeping import Keeper
+from notifier.store.housekeeping import Housekeeper
 from notifier.store.views import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
 from notifier.store.views.stats import ERRORS_AT_MOST, TASKS_AT_MOST
 from tests.world import World
@@ -165,7 +165,7 @@ class TestErrors:
         world.clock.advance(2 * DAY - 20 * HOUR)
         moments = [dice.randrange(begin, world.clock.now()) for _ in range(40)]
         before = [(await errors(world, since), await events(world, since)) for since in moments]
-        keeper = Keeper(retention=RetentionSettings(), max_size=10**12)
+        keeper = Housekeeper(retention=RetentionSettings(), max_size=10**12)
         while await world.database.write(keeper.turn):
             pass
         assert [(await errors(world, since), await events(world, since)) for since in moments] == before

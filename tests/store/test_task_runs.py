@@ -17,7 +17,7 @@ from notifier.ingest.processes import OTHERS, Watch, bounded
 from notifier.settings import RetentionSettings
 from notifier.store import intake, task_runs, views
 from notifier.store.database import Database
-from notifier.store.housekeeping import Keeper
+from notifier.store.housekeeping import Housekeeper
 from notifier.store.intake import Intake
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import incidents, processes, run_incidents
@@ -400,7 +400,7 @@ class TestRetention:
 
 
 async def keep(bench: Bench, *, max_size: int = 10**12) -> None:
-    keeper = Keeper(retention=RetentionSettings(), max_size=max_size)
+    keeper = Housekeeper(retention=RetentionSettings(), max_size=max_size)
     for _ in range(50):
         if not await bench.database.write(keeper.turn, housekeeping=True):
             return

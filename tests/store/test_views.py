@@ -13,7 +13,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE
 from notifier.store import audit, outbox, views
 from notifier.store.database import Database, Tx
-from notifier.store.views import DeliverySearch, IncidentSearch, Key
+from notifier.store.views import DeliverySearch, IncidentSearch, PageKey
 from notifier.store.views import incidents as incidents_board
 from tests.world import World
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 async def titles(world: World, *, limit: int = 100, **search: object) -> list[str]:
     """Titles of every page of a search, in order."""
     found: list[str] = []
-    after: Key | None = None
+    after: PageKey | None = None
     query = IncidentSearch(project="shop", **search)  # type: ignore[arg-type]
     while True:
         page = await world.database.read(
@@ -257,7 +257,7 @@ class TestDeliveries:
         earlier = await world.bury("one")
         later = await world.bury("two", service="shipping")
         pages = []
-        after: Key | None = None
+        after: PageKey | None = None
         while True:
             page = await world.database.read(
                 lambda tx, after=after: views.find_dead_letters(tx, project="shop", after=after, limit=3)  # type: ignore[misc]
@@ -336,7 +336,7 @@ class TestGroups:
         await world.post_all([world.event("x", service=f"s{n}") for n in range(5)])
         await world.attend()
         seen: list[str] = []
-        after: Key | None = None
+        after: PageKey | None = None
         for _ in range(3):
             page = await world.database.read(
                 lambda tx, after=after: views.find_groups(tx, project="shop", after=after, limit=2)  # type: ignore[misc]

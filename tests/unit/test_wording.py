@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from notifier import wording
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import Flapping, Standing, Told, by_weight
+from notifier.domain.message import EpisodeSummary, Flapping, Told, by_weight
 from notifier.domain.notification import Reason
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
 from notifier.wording import blocks, evidence, messages, plain_text, reasons, sentences, times
@@ -232,7 +232,7 @@ def test_the_headline_counts_all_and_names_the_biggest() -> None:
 )  # fmt: skip
 def test_whether_somebody_is_on_several(counts: tuple[int, int], words: str | None) -> None:
     """Nobody, some, or all of them."""
-    episode = Standing(open=counts[0], acknowledged=counts[1], resolved=1, events=9, incidents=())
+    episode = EpisodeSummary(open=counts[0], acknowledged=counts[1], resolved=1, events=9, incidents=())
     assert reasons.owners(episode) == words
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from notifier import wording
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
-from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Standing, Told, by_weight
+from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant
 from notifier.policy import flapping
@@ -127,10 +127,10 @@ def _actor(row: Any, reason: Reason) -> str | None:
 
 def _begun(
     plan: Plan, told: Sequence[Telling], shown: Sequence[Telling], known: Mapping[int, Any]
-) -> Standing:
+) -> EpisodeSummary:
     """Where an episode stands that begins with this message: of what it tells, and of nothing else."""
     states = Counter(State(one.row.state) for one in told)
-    return Standing(
+    return EpisodeSummary(
         open=states[State.OPEN],
         acknowledged=states[State.ACKNOWLEDGED],
         resolved=states[State.RESOLVED],
@@ -139,13 +139,13 @@ def _begun(
     )
 
 
-def _standing(tx: Tx, plan: Plan, group_id: str, since: Instant) -> Standing:
+def _standing(tx: Tx, plan: Plan, group_id: str, since: Instant) -> EpisodeSummary:
     write_out(tx)  # what is told now is told in this episode
     wanted = {"group": group_id, "since": since}
     counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, standing_counts, wanted)}
     rows = execute(tx, standing_first, {**wanted, "most": STANDING_AT_MOST})
     number = {state: counts.get(state.value, (0, 0))[0] for state in State}
-    return Standing(
+    return EpisodeSummary(
         open=number[State.OPEN],
         acknowledged=number[State.ACKNOWLEDGED],
         resolved=number[State.RESOLVED],

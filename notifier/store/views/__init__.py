@@ -1,8 +1,8 @@
 """What people and programs look at: rows as frozen values, a page at a time."""
 
-from notifier.store.views.dead_letters import DeadLetter, Kind, find_dead_letters
+from notifier.store.views.dead_letters import DeadLetter, DeadLetterKind, find_dead_letters
 from notifier.store.views.deliveries import (
-    Attempt,
+    DeliveryAttempt,
     DeliverySearch,
     DeliveryView,
     attempts_of,
@@ -11,7 +11,7 @@ from notifier.store.views.deliveries import (
     find_deliveries,
     states,
 )
-from notifier.store.views.groups import GroupView, Waiting, find_groups
+from notifier.store.views.groups import GroupView, WaitingIncident, find_groups
 from notifier.store.views.incidents import (
     IncidentSearch,
     Sort,
@@ -23,9 +23,9 @@ from notifier.store.views.incidents import (
     with_latest,
 )
 from notifier.store.views.labels import unsent
-from notifier.store.views.names import ENDING_AT_MOST, Named, ids_ending, ids_of_numbers, whole_ids
-from notifier.store.views.paging import Key, Page
-from notifier.store.views.silences import Met, Phase, find_silences, held_now, met, phase
+from notifier.store.views.names import ENDING_AT_MOST, NamedKind, ids_ending, ids_of_numbers, whole_ids
+from notifier.store.views.paging import Page, PageKey
+from notifier.store.views.silences import MatchedIncidents, Phase, find_silences, held_now, met, phase
 from notifier.store.views.stats import (
     ChannelFigures,
     ErrorFigures,
@@ -40,42 +40,49 @@ from notifier.store.views.stats import (
 from notifier.store.views.targets import TargetRow, pending_by_target, target_rows
 from notifier.store.views.task_runs import (
     RunSearch,
-    RunStanding,
+    RunStatus,
     dead_run_ids,
     find_runs,
-    run_standings,
+    run_statuses,
     task_run,
 )
-from notifier.store.views.timeline import DecidedBy, Decision, Facts, Membership, Sent, facts
+from notifier.store.views.timeline import (
+    DecidedBy,
+    Decision,
+    IncidentHistory,
+    Membership,
+    Sent,
+    incident_history,
+)
 
 __all__ = [
     "ENDING_AT_MOST",
-    "Attempt",
     "ChannelFigures",
     "DeadLetter",
+    "DeadLetterKind",
     "DecidedBy",
     "Decision",
+    "DeliveryAttempt",
     "DeliverySearch",
     "DeliveryView",
     "ErrorFigures",
-    "Facts",
     "GroupView",
+    "IncidentHistory",
     "IncidentSearch",
-    "Key",
-    "Kind",
+    "MatchedIncidents",
     "Membership",
-    "Met",
-    "Named",
+    "NamedKind",
     "Page",
+    "PageKey",
     "Phase",
     "RunCounts",
     "RunSearch",
-    "RunStanding",
+    "RunStatus",
     "Sent",
     "Sort",
     "TargetRow",
     "TaskFigures",
-    "Waiting",
+    "WaitingIncident",
     "attempts_of",
     "channel_figures",
     "dead_ids",
@@ -83,7 +90,6 @@ __all__ = [
     "delivery",
     "error_figures",
     "events_by",
-    "facts",
     "find_dead_letters",
     "find_deliveries",
     "find_events",
@@ -95,12 +101,13 @@ __all__ = [
     "ids_ending",
     "ids_of_numbers",
     "incident",
+    "incident_history",
     "incident_of",
     "matching",
     "met",
     "pending_by_target",
     "phase",
-    "run_standings",
+    "run_statuses",
     "runs_by",
     "states",
     "target_rows",

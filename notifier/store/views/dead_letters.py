@@ -8,10 +8,10 @@ from notifier.domain.task_run import TaskRun
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.views.deliveries import DeliveryView, dead_delivery_keys, deliveries_named
-from notifier.store.views.paging import Key, Page
+from notifier.store.views.paging import Page, PageKey
 from notifier.store.views.task_runs import dead_run_keys, runs_named
 
-Kind = Literal["delivery", "task_run"]
+DeadLetterKind = Literal["delivery", "task_run"]
 DeadLetter = DeliveryView | TaskRun
 
 
@@ -19,13 +19,13 @@ def find_dead_letters(
     tx: Tx,
     *,
     project: str,
-    kind: Kind | None = None,
+    kind: DeadLetterKind | None = None,
     channel: str | None = None,
-    after: Key | None,
+    after: PageKey | None,
     limit: int,
 ) -> Page[DeadLetter]:
     """What waits for a person, the latest first. A `channel` has deliveries only."""
-    keys: list[tuple[Instant, str, Kind]] = []
+    keys: list[tuple[Instant, str, DeadLetterKind]] = []
     if kind != "task_run":
         found = dead_delivery_keys(tx, project=project, channel=channel, after=after, limit=limit + 1)
         keys += [(at, id_, "delivery") for at, id_ in found]
@@ -36,7 +36,7 @@ def find_dead_letters(
         ]
     keys.sort(reverse=True)
     shown = keys[:limit]
-    dead_letters: dict[tuple[Kind, str], DeadLetter] = {}
+    dead_letters: dict[tuple[DeadLetterKind, str], DeadLetter] = {}
     of_kind = {one: [id_ for _, id_, each in shown if each == one] for one in ("delivery", "task_run")}
     dead_letters |= {("delivery", id_): one for id_, one in deliveries_named(tx, of_kind["delivery"]).items()}
     runs = runs_named(tx, of_kind["task_run"], project=project)

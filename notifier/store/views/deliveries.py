@@ -14,7 +14,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.schema import attempts, deliveries, notifications, targets
-from notifier.store.views.paging import Key, Page, earlier, unindexed
+from notifier.store.views.paging import Page, PageKey, earlier, unindexed
 
 DEAD = DeliveryState.DEAD.value
 _LIVE = {DeliveryState.PENDING.value, DeliveryState.SENDING.value}
@@ -53,7 +53,7 @@ class DeliveryView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class DeliveryAttempt:
     """One try. `n` counts from 1; `started_at` is None where the worker was lost."""
 
     n: int
@@ -72,7 +72,9 @@ class DeliverySearch:
     channel: str | None = None
 
 
-def find_deliveries(tx: Tx, search: DeliverySearch, *, after: Key | None, limit: int) -> Page[DeliveryView]:
+def find_deliveries(
+    tx: Tx, search: DeliverySearch, *, after: PageKey | None, limit: int
+) -> Page[DeliveryView]:
     """Newest first: the ids are ordered in time."""
     query = sa.select(deliveries.c.id).where(
         deliveries.c.project == search.project, earlier([deliveries.c.id], after)
@@ -88,7 +90,7 @@ def find_deliveries(tx: Tx, search: DeliverySearch, *, after: Key | None, limit:
 
 
 def dead_delivery_keys(
-    tx: Tx, *, project: str, channel: str | None, after: Key | None, limit: int
+    tx: Tx, *, project: str, channel: str | None, after: PageKey | None, limit: int
 ) -> Sequence[tuple[Instant, str]]:
     """When and which deliveries died, the latest death first."""
     order = [deliveries.c.finished_at, deliveries.c.id]
@@ -127,11 +129,11 @@ def delivery(tx: Tx, id_: str, *, project: str | None) -> DeliveryView | None:
     return None if row is None else _view(row)
 
 
-def attempts_of(tx: Tx, id_: str) -> tuple[Attempt, ...]:
+def attempts_of(tx: Tx, id_: str) -> tuple[DeliveryAttempt, ...]:
     """Every try of a delivery, oldest first."""
     rows = tx.run(sa.select(attempts).where(attempts.c.delivery == id_).order_by(attempts.c.n))
     return tuple(
-        Attempt(
+        DeliveryAttempt(
             n=n,
             started_at=row.started_at,
             finished_at=row.finished_at,

@@ -12,13 +12,13 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.schema import OPEN, groups, incidents, members
-from notifier.store.views.paging import Key, Page, cut, earlier
+from notifier.store.views.paging import Page, PageKey, cut, earlier
 
 SHOWN_AT_MOST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingIncident:
     """One incident that its group has yet to tell of: since when, and what holds it (None: only the group's time)."""
 
     id: str
@@ -46,14 +46,14 @@ class GroupView:
     members: int
     changed: int
     held: Mapping[str, int]
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[WaitingIncident, ...]
 
 
 _open = sa.and_(members.c.incident == incidents.c.number, incidents.c.closed == OPEN)
 _held = sa.and_(members.c.held_by.is_not(None), members.c.changed_at.is_(None))
 
 
-def find_groups(tx: Tx, *, project: str, after: Key | None, limit: int) -> Page[GroupView]:
+def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> Page[GroupView]:
     """Groups with a moment to wait for, or with an open incident that is held; newest first."""
     holds = (
         sa.select(sa.literal(1))
@@ -119,7 +119,7 @@ def _held_by(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _waiting(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[Waiting, ...]]:
+def _waiting(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[WaitingIncident, ...]]:
     """The newest that wait in each group."""
     since = sa.func.coalesce(members.c.changed_at, members.c.joined_at)
     place = sa.func.row_number().over(partition_by=members.c.group_id, order_by=incidents.c.number.desc())
@@ -141,9 +141,9 @@ def _waiting(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[Waiting, ...]]:
         .subquery()
     )
     query = sa.select(ranked).where(ranked.c.place <= SHOWN_AT_MOST).order_by(ranked.c.number.desc())
-    found: dict[str, tuple[Waiting, ...]] = {}
+    found: dict[str, tuple[WaitingIncident, ...]] = {}
     for row in tx.run(query):
-        one = Waiting(
+        one = WaitingIncident(
             id=row.id,
             number=row.number,
             title=row.title,

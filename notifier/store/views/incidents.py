@@ -16,7 +16,7 @@ from notifier.domain.incident import Incident, State, page
 from notifier.domain.matcher import Matcher, meet
 from notifier.store.database import Dialect, Tx
 from notifier.store.schema import OPEN, events, incidents
-from notifier.store.views.paging import Key, Page, cut, earlier, unindexed
+from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 SCANNED_AT_ONCE = 1_000
 SCANNED_AT_MOST = 20_000
@@ -105,7 +105,7 @@ def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -
 
 
 def find_incidents(
-    tx: Tx, search: IncidentSearch, *, after: Key | None, limit: int, url: str | None
+    tx: Tx, search: IncidentSearch, *, after: PageKey | None, limit: int, url: str | None
 ) -> Page[Incident]:
     """In the order of `sort`. A page may be short, or empty, and yet have a next one: see `SCANNED_AT_MOST`."""
     numbers, next_key = _numbers(tx, search, after, limit)
@@ -127,7 +127,7 @@ def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], i
     return list(tx.run(ids).scalars()), count
 
 
-def find_events(tx: Tx, number: int, *, after: Key | None, limit: int) -> Page[Mapping[str, Any]]:
+def find_events(tx: Tx, number: int, *, after: PageKey | None, limit: int) -> Page[Mapping[str, Any]]:
     """The samples of one incident as documents, newest first."""
     rows = tx.run(
         sa.select(events.c.seq, events.c.document)
@@ -138,7 +138,9 @@ def find_events(tx: Tx, number: int, *, after: Key | None, limit: int) -> Page[M
     return cut(rows, limit, lambda row: json.loads(row.document), lambda row: (row.seq,))
 
 
-def _numbers(tx: Tx, search: IncidentSearch, after: Key | None, limit: int) -> tuple[list[int], Key | None]:
+def _numbers(
+    tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int
+) -> tuple[list[int], PageKey | None]:
     exact = [matcher for matcher in search.matchers if _in_sql(matcher)]
     judged = [matcher for matcher in search.matchers if not _in_sql(matcher)]
     foreign = [word.casefold() for word in search.words if not word.isascii()]
@@ -148,7 +150,7 @@ def _numbers(tx: Tx, search: IncidentSearch, after: Key | None, limit: int) -> t
     if not (judged or foreign):  # what is sorted is carried along
         query = query.with_only_columns(*order)
     at_once = SCANNED_AT_ONCE if judged or foreign else limit + 1
-    found: list[Key] = []
+    found: list[PageKey] = []
     for _ in range(max(1, SCANNED_AT_MOST // at_once)):
         rows = tx.run(query.where(earlier(order, after)).limit(at_once)).all()
         for row in rows:
@@ -163,7 +165,7 @@ def _numbers(tx: Tx, search: IncidentSearch, after: Key | None, limit: int) -> t
     return _last(found), after
 
 
-def _last(keys: Sequence[Key]) -> list[int]:
+def _last(keys: Sequence[PageKey]) -> list[int]:
     return [int(key[-1]) for key in keys]
 
 

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from notifier.store.database import Tx
 from notifier.store.schema import api_keys, deliveries, incidents, silences, task_runs
 
-Named = Literal["incident", "delivery", "silence", "task run", "key"]
+NamedKind = Literal["incident", "delivery", "silence", "task run", "key"]
 
 ENDING_AT_MOST = 1_000
 """So many ids with one end are found, for each end that is asked for."""
 
-_TABLES: Mapping[Named, sa.Table] = {
+_TABLES: Mapping[NamedKind, sa.Table] = {
     "incident": incidents,
     "delivery": deliveries,
     "silence": silences,
@@ -24,7 +24,7 @@ _TABLES: Mapping[Named, sa.Table] = {
 }
 
 
-def whole_ids(tx: Tx, kind: Named, ids: Collection[str], *, project: str | None) -> set[str]:
+def whole_ids(tx: Tx, kind: NamedKind, ids: Collection[str], *, project: str | None) -> set[str]:
     """Those of these ids that exist; of this project, or of any where that is None."""
     table = _TABLES[kind]
     if not ids:  # an empty IN has no index
@@ -42,7 +42,7 @@ def ids_of_numbers(tx: Tx, numbers: Collection[int], *, project: str | None) -> 
 
 
 def ids_ending(
-    tx: Tx, kind: Named, ends: Collection[str], *, project: str | None
+    tx: Tx, kind: NamedKind, ends: Collection[str], *, project: str | None
 ) -> dict[str, tuple[str, ...]]:
     """The ids that end in each of these; ends without any are left out."""
     table = _TABLES[kind]

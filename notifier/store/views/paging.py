@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-Key = tuple[int | str, ...]
+PageKey = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,16 +18,16 @@ class Page(Generic[T]):
     """Some rows, newest first. `next_key` is the last one's key where there are more, None at the end."""
 
     items: tuple[T, ...]
-    next_key: Key | None
+    next_key: PageKey | None
 
 
-def cut(rows: Sequence[Any], limit: int, make: Callable[[Any], T], key: Callable[[Any], Key]) -> Page[T]:
+def cut(rows: Sequence[Any], limit: int, make: Callable[[Any], T], key: Callable[[Any], PageKey]) -> Page[T]:
     """A page of `limit` from rows that were asked for with a limit of one more."""
     shown = rows[:limit]
     return Page(items=tuple(map(make, shown)), next_key=key(shown[-1]) if len(rows) > limit else None)
 
 
-def earlier(columns: Sequence[sa.ColumnElement[Any]], after: Key | None) -> sa.ColumnElement[bool]:
+def earlier(columns: Sequence[sa.ColumnElement[Any]], after: PageKey | None) -> sa.ColumnElement[bool]:
     """Rows that follow `after` where `columns` sort descending; all rows where it is None."""
     if after is None:
         return sa.true()

@@ -19,13 +19,13 @@ from notifier.store.database import Tx
 from notifier.store.schema import OPEN, incidents, members, silences
 from notifier.store.silences import silence_of
 from notifier.store.views.incidents import incident_of, with_latest
-from notifier.store.views.paging import Key, Page, cut, earlier, unindexed
+from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 Phase = Literal["pending", "active", "expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Met:
+class MatchedIncidents:
     """What matchers meet among the incidents of a project that are not resolved.
 
     `counted_all` is False where there are too many: then the newest were judged, and there are more than `unresolved`.
@@ -46,7 +46,7 @@ def phase(silence: Silence, now: Instant) -> Phase:
 
 
 def find_silences(
-    tx: Tx, *, project: str, state: Phase | None, after: Key | None, limit: int
+    tx: Tx, *, project: str, state: Phase | None, after: PageKey | None, limit: int
 ) -> Page[Silence]:
     """Of one project, newest first."""
     order = [silences.c.created_at, silences.c.id]
@@ -80,13 +80,15 @@ def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
     return {row.hold_ref: int(row.n) for row in tx.run(query)}
 
 
-def met(tx: Tx, project: str, matchers: Sequence[Matcher], *, most: int, shown: int, url: str | None) -> Met:
+def met(
+    tx: Tx, project: str, matchers: Sequence[Matcher], *, most: int, shown: int, url: str | None
+) -> MatchedIncidents:
     """Judge at most `most` incidents, and show at most `shown`, newest first."""
     rows, whole = _unresolved(tx, project, most)
     numbers = [row.number for row in rows if meet(matchers, json.loads(row.labels))]
     newest = sorted(numbers, reverse=True)[:shown]
     found = tx.run(with_latest().where(incidents.c.number.in_(newest)).order_by(incidents.c.number.desc()))
-    return Met(
+    return MatchedIncidents(
         matching=len(numbers),
         unresolved=len(rows),
         counted_all=whole,

@@ -14,7 +14,7 @@ from notifier.store.database import Tx
 from notifier.store.schema import incidents, run_incidents, task_runs
 from notifier.store.task_runs.rows import run_of
 from notifier.store.task_runs.statements import waiting
-from notifier.store.views.paging import Key, Page, cut, earlier
+from notifier.store.views.paging import Page, PageKey, cut, earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +29,14 @@ class RunSearch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunStanding:
+class RunStatus:
     """How a run stands that somebody wants to decide about."""
 
     state: RunState
-    letter: DeadLetterState | None
+    dead_letter: DeadLetterState | None
 
 
-def find_runs(tx: Tx, search: RunSearch, *, after: Key | None, limit: int) -> Page[TaskRun]:
+def find_runs(tx: Tx, search: RunSearch, *, after: PageKey | None, limit: int) -> Page[TaskRun]:
     """Newest first."""
     order = [task_runs.c.created_at, task_runs.c.id]
     query = _views().where(task_runs.c.project == search.project, earlier(order, after))
@@ -61,7 +61,9 @@ def task_run(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
     return None if row is None else _view(row)
 
 
-def dead_run_keys(tx: Tx, *, project: str, after: Key | None, limit: int) -> Sequence[tuple[Instant, str]]:
+def dead_run_keys(
+    tx: Tx, *, project: str, after: PageKey | None, limit: int
+) -> Sequence[tuple[Instant, str]]:
     """When and which failed and lost runs became dead letters that wait, the latest first."""
     order = [task_runs.c.finished_at, task_runs.c.id]
     query = sa.select(*order).where(task_runs.c.project == project, waiting, earlier(order, after))
@@ -75,12 +77,12 @@ def runs_named(tx: Tx, ids: Sequence[str], *, project: str) -> dict[str, TaskRun
     return {row.id: _view(row) for row in rows}
 
 
-def run_standings(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, RunStanding]:
-    """State and letter of each of these runs that exists."""
+def run_statuses(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, RunStatus]:
+    """The state of each of these runs that exists."""
     query = sa.select(task_runs.c.id, task_runs.c.state, task_runs.c.letter).where(task_runs.c.id.in_(ids))
     if project is not None:
         query = query.where(task_runs.c.project == project)
-    return {row.id: RunStanding(state=RunState(row.state), letter=row.letter) for row in tx.run(query)}
+    return {row.id: RunStatus(state=RunState(row.state), dead_letter=row.letter) for row in tx.run(query)}
 
 
 def dead_run_ids(

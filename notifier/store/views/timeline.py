@@ -15,7 +15,7 @@ from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
 from notifier.store import audit, hold
-from notifier.store.audit import Entry
+from notifier.store.audit import AuditEntry
 from notifier.store.database import Tx
 from notifier.store.schema import (
     configurations,
@@ -116,7 +116,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class IncidentHistory:
     """One incident's story. `silences` and `inhibitors` are what its decisions refer to, by id."""
 
     incident: Incident
@@ -129,20 +129,20 @@ class Facts:
     previous: int | None
     decisions: Sequence[Decision]
     sent: Sequence[Sent]
-    actions: Sequence[Entry]
+    actions: Sequence[AuditEntry]
     memberships: Sequence[Membership]
     silences: Mapping[str, Silence]
     inhibitors: Mapping[str, tuple[int, str]]
 
 
-def facts(tx: Tx, number: int, *, most: int) -> Facts:
+def incident_history(tx: Tx, number: int, *, most: int) -> IncidentHistory:
     """All that is known of an incident that exists; of each kind at most the newest `most` rows."""
     row = tx.run(with_latest().where(incidents.c.number == number)).one()
     decided = _decisions(tx, number, most)
     memberships = _memberships(tx, number, most)
     refs = {one.ref for one in decided} | {one.hold_ref for one in memberships}
     ids = sorted(ref for ref in refs if ref is not None)
-    return Facts(
+    return IncidentHistory(
         incident=incident_of(row, None),
         late=row.late,
         opened_at=row.opened_at,

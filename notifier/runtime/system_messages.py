@@ -11,7 +11,7 @@ from notifier.domain.time import Instant
 NOTE_CHARS = 600
 
 
-def own_message(*, reason: Reason, title: str, note: str, project: str, at: Instant) -> Message:
+def system_message(*, reason: Reason, title: str, note: str, project: str, at: Instant) -> Message:
     """A message of the reason `test` or `system`; its one incident stands for the service itself, and has no page."""
     labels = {"service": "notifier", "environment": "production", "severity": "info", "project": project}
     incident = Incident(

@@ -19,9 +19,9 @@ from notifier import runtime as wiring
 from notifier.api import errors
 from notifier.api.auth import Keyring
 from notifier.api.connections import Connections, most_connections
-from notifier.api.envelope import Envelope, one_host
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.protocol import HttpProtocol
+from notifier.api.request_id import RequestIdMiddleware, one_host
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, NotifierError
 from notifier.oncall.actor import Actor
@@ -47,10 +47,10 @@ def create_app(runtime: Runtime) -> Asgi:
     keyring = Keyring(runtime.database)
     ingest = IngestEndpoint(runtime, keyring)
     api = create_api(runtime, keyring, ingest)
-    pages = Envelope(LinkPages(runtime))
-    incidents = Envelope(incident_page)
+    pages = RequestIdMiddleware(LinkPages(runtime))
+    incidents = RequestIdMiddleware(incident_page)
 
-    hostless = Envelope(errors.answer(errors.HOSTLESS))
+    hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
 
     async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http" and not one_host(scope):

@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import StringConstraints
 
 from notifier.api.auth import Keyring, require
-from notifier.api.problems import Problem
+from notifier.api.problems import HttpProblem
 from notifier.domain.delivery import RateLimit
 from notifier.domain.key import Key
 from notifier.ingest.quota import Quota
@@ -170,7 +170,7 @@ def wanted(
 def known_channel(service: Service, name: str) -> str:
     """The name, or 404 where the configuration has no such channel."""
     if name not in service.channels:
-        raise Problem(404, "the configuration has no channel of this name: see GET /v1/channels")
+        raise HttpProblem(404, "the configuration has no channel of this name: see GET /v1/channels")
     return name
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifier.api.problems import Problem
+from notifier.api.problems import HttpProblem
 from notifier.domain.key import Key
 from notifier.store import keys
 from notifier.store.database import INGEST, Database
@@ -55,11 +55,11 @@ def require(key: Key, scope: str) -> None:
     if "manage" in granted:
         granted.add("read")
     if scope not in granted:
-        raise Problem(
+        raise HttpProblem(
             403,
             f"this key lacks the scope `{scope}`: use one that has it, or create one with `notifier keys`",
         )
 
 
-def _unauthorised(detail: str) -> Problem:
-    return Problem(401, detail, {"www-authenticate": 'Bearer realm="notifier"'})
+def _unauthorised(detail: str) -> HttpProblem:
+    return HttpProblem(401, detail, {"www-authenticate": 'Bearer realm="notifier"'})

@@ -20,13 +20,13 @@ from starlette.requests import ClientDisconnect
 
 from notifier.api.access import LongName, Name
 from notifier.api.errors import invalid
-from notifier.api.problems import Problem
+from notifier.api.problems import HttpProblem
 from notifier.ingest import sanitise
 from notifier.ingest.contract import ID_CHARS, NAME_CHARS
 from notifier.oncall.dead_letters import Chosen
 
 LARGEST = 1024 * 1024
-PATIENCE_S = 30.0
+BODY_TIMEOUT_S = 30.0
 IDS_AT_MOST = 1_000
 LABELS_AT_MOST = 100
 REASONS_AT_MOST = 50
@@ -206,24 +206,26 @@ def _understood(request: Request) -> None:
     """Only JSON, whatever its content type says, as it is; else 415."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _ACCEPTED and kind != "application/json" and not kind.endswith("+json"):
-        raise Problem(415, "send application/json, or no content type at all")
+        raise HttpProblem(415, "send application/json, or no content type at all")
     if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise Problem(415, "send this body as it is: only /v1/events takes gzip")
+        raise HttpProblem(415, "send this body as it is: only /v1/events takes gzip")
 
 
 async def raw_body(request: Request, *, largest: int = LARGEST) -> bytes:
     """The bytes as they came: at most so many, and not for ever."""
     data = bytearray()
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.stream():
                 data += chunk
                 if len(data) > largest:
-                    raise Problem(413, f"the body is over {largest} bytes: send less at once")
+                    raise HttpProblem(413, f"the body is over {largest} bytes: send less at once")
     except TimeoutError:
-        raise Problem(408, f"the body did not come within {PATIENCE_S:.0f} s: send it at once") from None
+        raise HttpProblem(
+            408, f"the body did not come within {BODY_TIMEOUT_S:.0f} s: send it at once"
+        ) from None
     except ClientDisconnect:
-        raise Problem(400, "the body ended early: send it whole") from None
+        raise HttpProblem(400, "the body ended early: send it whole") from None
     return bytes(data)
 
 

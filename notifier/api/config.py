@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from notifier.api.access import Admin
 from notifier.api.bodies import Acting, ActingBody, documented
 from notifier.api.openapi import problems
-from notifier.api.problems import Problem
+from notifier.api.problems import HttpProblem
 from notifier.domain.errors import ConfigError
 from notifier.runtime.reload import place
 
@@ -47,10 +47,10 @@ async def reload(caller: Admin, body: ActingBody) -> ReloadAnswer:
     )
 
 
-def _refused(error: ConfigError) -> Problem:
+def _refused(error: ConfigError) -> HttpProblem:
     errors = [{"path": place(one), "message": one.message} for one in error.problems]
     count = "a problem" if len(errors) == 1 else f"{len(errors)} problems"
     detail = (
         f"the new configuration has {count} and the old one goes on: correct the file and reload it again"
     )
-    return Problem(422, detail, more={"errors": errors})
+    return HttpProblem(422, detail, more={"errors": errors})

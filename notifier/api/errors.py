@@ -11,13 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from notifier.api.problems import Problem, retry_after
+from notifier.api.problems import HttpProblem, retry_after
 from notifier.domain.errors import NotifierError, Overloaded, StoreBroken, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 
-HOSTLESS = Problem(400, "a request names its host in one header Host: use a client that speaks HTTP/1.1")
-UNEXPECTED = Problem(500, "the service failed at this; its log says more under this answer's X-Request-Id")
+HOSTLESS = HttpProblem(400, "a request names its host in one header Host: use a client that speaks HTTP/1.1")
+UNEXPECTED = HttpProblem(
+    500, "the service failed at this; its log says more under this answer's X-Request-Id"
+)
 
 _PLACES = {"body", "query", "path", "header"}
 _HTTP = {
@@ -35,43 +37,43 @@ _MESSAGES = {
 
 def install(app: FastAPI) -> None:
     """Let every error be answered as RFC 9457 says."""
-    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HttpProblem, _problem)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(NotifierError, _house)
 
 
-def answer(problem: Problem) -> Response:
+def answer(problem: HttpProblem) -> Response:
     return Response(problem.body(), status_code=problem.status, headers=problem.all_headers())
 
 
-def invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
+def invalid(errors: Iterable[Mapping[str, Any]]) -> HttpProblem:
     """422 from pydantic's errors: where and why, without what was sent."""
     found = [{"path": _path(error), "message": _message(error)} for error in errors]
     return unreadable(found)
 
 
-def unreadable(errors: Sequence[Mapping[str, str]]) -> Problem:
+def unreadable(errors: Sequence[Mapping[str, str]]) -> HttpProblem:
     """422. The first error is in the sentence, all of them are in `errors`."""
     first = errors[0] if errors else {"path": "", "message": "the request is not as it should be"}
     where = f"{first['path']}: " if first["path"] else ""
-    return Problem(422, f"{where}{first['message']}", more={"errors": list(errors)})
+    return HttpProblem(422, f"{where}{first['message']}", more={"errors": list(errors)})
 
 
-def problem_of(error: NotifierError) -> Problem:
+def problem_of(error: NotifierError) -> HttpProblem:
     """What an error of the house means to a caller."""
     match error:
         case Unknown():
-            return Problem(404, str(error))
+            return HttpProblem(404, str(error))
         case Refused():
-            return Problem(409, str(error), more={"state": error.state})
+            return HttpProblem(409, str(error), more={"state": error.state})
         case Unreadable():
             return unreadable([{"path": error.path, "message": str(error)}])
         case _:
             return _unavailable(error)
 
 
-def _unavailable(error: NotifierError) -> Problem:
+def _unavailable(error: NotifierError) -> HttpProblem:
     match error:
         case StoreFull():
             return retry_after(
@@ -93,7 +95,7 @@ async def _http(request: Request, error: Exception) -> Response:
     known = cast("HTTPException", error)
     detail = _HTTP.get(known.status_code, HTTPStatus(known.status_code).phrase)
     headers = {"allow": _allowed(request)} if known.status_code == 405 else known.headers
-    return answer(Problem(known.status_code, detail, headers or {}))
+    return answer(HttpProblem(known.status_code, detail, headers or {}))
 
 
 def _allowed(request: Request) -> str:
@@ -105,7 +107,7 @@ def _allowed(request: Request) -> str:
 
 
 async def _problem(_: Request, error: Exception) -> Response:
-    return answer(cast("Problem", error))
+    return answer(cast("HttpProblem", error))
 
 
 async def _house(_: Request, error: Exception) -> Response:

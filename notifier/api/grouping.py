@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from notifier.api.access import Reader
+from notifier.api.body_reader import BodyReader, Headers
 from notifier.api.openapi import problems
-from notifier.api.problems import Problem
-from notifier.api.reading import BodyReader, Headers
+from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
 from notifier.ingest.batch import Malformed, accepts
 from notifier.ingest.grouping import Grouping, grouping
@@ -89,21 +89,21 @@ async def explain_fingerprint(request: Request, caller: Reader) -> FingerprintAn
     """How this event would be grouped, and why. It is scrubbed as any event, and nothing is stored."""
     headers = Headers(request.scope["headers"])
     if not accepts(headers.content_type):
-        raise Problem(415, "send application/json (or no content type)")
+        raise HttpProblem(415, "send application/json (or no content type)")
     limits = caller.service.settings.ingest
     body = await BodyReader(limits.max_body_bytes, "fields").read(headers, request.receive)
     if len(body) > limits.max_event_bytes:
-        raise Problem(
+        raise HttpProblem(
             413, f"the event is over {limits.max_event_bytes} bytes (ingest.max_event_bytes): send less"
         )
     try:
         found = grouping(body, headers.content_type)
     except Malformed as refusal:
-        raise Problem(
+        raise HttpProblem(
             422, refusal.message, more={"errors": [{"path": "", "message": refusal.message}]}
         ) from None
     if isinstance(found, Rejection):
         errors = [{"path": found.path, "message": found.message}]
         sentence = f"{found.path}: {found.message}" if found.path else found.message
-        raise Problem(422, sentence, more={"errors": errors})
+        raise HttpProblem(422, sentence, more={"errors": errors})
     return FingerprintAnswer.of(found)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from starlette.types import Receive, Scope, Send
 
 from notifier.api.auth import Keyring, require
-from notifier.api.problems import GUARD_LINES, Problem, retry_after
-from notifier.api.reading import BodyReader, Headers, Receive, Scope, Send, sent_at
+from notifier.api.body_reader import BodyReader, Headers, sent_at
+from notifier.api.problems import GUARD_LINES, HttpProblem, retry_after
 from notifier.domain.errors import Overloaded, StoreError, StoreFull
 from notifier.domain.event import Event
 from notifier.domain.key import Key
@@ -38,7 +39,7 @@ class IngestEndpoint:
         try:
             status, body = await self._answer(headers, receive)
             start = [_JSON]
-        except Problem as problem:
+        except HttpProblem as problem:
             self._runtime.metrics.refused.labels(str(problem.status)).inc()
             status, body = problem.status, problem.body()
             start = [(name.encode(), value.encode()) for name, value in problem.all_headers().items()]
@@ -52,7 +53,7 @@ class IngestEndpoint:
     async def _answer(self, headers: Headers, receive: Receive) -> tuple[int, bytes]:
         key = await self._key(headers)
         if not accepts(headers.content_type):
-            raise Problem(415, "send application/json or application/x-ndjson (or no content type)")
+            raise HttpProblem(415, "send application/json or application/x-ndjson (or no content type)")
         body = await self._reader().read(headers, receive)
         now = self._runtime.database.now()
         try:
@@ -64,7 +65,7 @@ class IngestEndpoint:
                 sent_at=sent_at(headers.sent_at),
             )
         except Malformed as refusal:
-            raise Problem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
+            raise HttpProblem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
         events = [item.event for item in parsed.items if not isinstance(item, Rejection)]
         self._quota(key, len(events), now)
         stored = await self._commit(key, events)
@@ -116,7 +117,7 @@ class IngestEndpoint:
                 if parsed.single:
                     code = 413 if item.reason == "too_large" else 422
                     errors = [{"path": item.path, "message": item.message}]
-                    raise Problem(code, _sentence(item), more={"errors": errors})
+                    raise HttpProblem(code, _sentence(item), more={"errors": errors})
                 results.append({"status": "rejected", "index": index, "error": _sentence(item)})
                 continue
             one = next(remaining)

@@ -17,7 +17,7 @@ from notifier.api.access import Admin, Documented, Running, Service, authenticat
 from notifier.api.answers import Health
 from notifier.api.auth import require
 from notifier.api.openapi import problems
-from notifier.api.problems import Problem
+from notifier.api.problems import HttpProblem
 from notifier.runtime.database import sqlite_path
 
 router = APIRouter(tags=["operation"])
@@ -38,7 +38,7 @@ async def readyz(service: Running) -> Health:
     reasons = await service.ready()
     if reasons:
         errors = [{"path": "", "message": reason} for reason in reasons]
-        raise Problem(503, f"not ready: {'; '.join(reasons)}", {"retry-after": "1"}, {"errors": errors})
+        raise HttpProblem(503, f"not ready: {'; '.join(reasons)}", {"retry-after": "1"}, {"errors": errors})
     return Health(status="ready")
 
 
@@ -64,12 +64,12 @@ async def backup(request: Request, caller: Admin) -> Response:
     """A consistent copy of the SQLite file, while the service goes on."""
     service = caller.service
     if service.database.dialect != "sqlite":
-        raise Problem(
+        raise HttpProblem(
             409, "the database is PostgreSQL: back it up with pg_dump", more={"state": "postgresql"}
         )
     lock: asyncio.Lock = request.app.state.backup
     if lock.locked():
-        raise Problem(409, "a backup is being made: try again when it is done", more={"state": "busy"})
+        raise HttpProblem(409, "a backup is being made: try again when it is done", more={"state": "busy"})
     async with lock:
         copy = await _copy(service)
         await service.database.write(lambda tx: caller.actor().record(tx, "backup", "database"))

@@ -15,7 +15,7 @@ GUARD_LINES = tuple((name.encode(), value.encode()) for name, value in GUARDS.it
 
 
 @dataclass(eq=False)
-class Problem(Exception):
+class HttpProblem(Exception):
     """An answer that is an error. `detail` says what is wrong and what to do; `more` adds members to the body."""
 
     status: int
@@ -37,6 +37,6 @@ class Problem(Exception):
         return {"content-type": "application/problem+json", **self.headers}
 
 
-def retry_after(status: int, detail: str, millis: int) -> Problem:
+def retry_after(status: int, detail: str, millis: int) -> HttpProblem:
     """429 or 503 with `Retry-After` in whole seconds, at least one."""
-    return Problem(status, detail, {"retry-after": str(max(1, -(-millis // 1000)))})
+    return HttpProblem(status, detail, {"retry-after": str(max(1, -(-millis // 1000)))})

@@ -10,7 +10,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from notifier.api.connections import Connections
-from notifier.api.problems import GUARDS, Problem
+from notifier.api.problems import GUARDS, HttpProblem
 
 LARGEST_HEAD = 64 * 1024
 MOST_PIPELINED = 64
@@ -20,11 +20,11 @@ LAST_WORDS_S = 1.0
 LAST_ANSWERS_S = 4.5
 """At the end, before uvicorn cancels what goes on: an application that is told of a client that left ends quietly."""
 
-_HEAD_TOO_LARGE = Problem(
+_HEAD_TOO_LARGE = HttpProblem(
     431, f"the head of the request is over {LARGEST_HEAD} bytes: send fewer or shorter headers"
 )
-_TOO_SLOW = Problem(408, "the head of the request did not come in time: send it at once")
-_MALFORMED = Problem(400, "this is no HTTP/1.1 request: check what the client sends")
+_TOO_SLOW = HttpProblem(408, "the head of the request did not come in time: send it at once")
+_MALFORMED = HttpProblem(400, "this is no HTTP/1.1 request: check what the client sends")
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -130,7 +130,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
-    def _stop(self, fault: Problem) -> None:
+    def _stop(self, fault: HttpProblem) -> None:
         """Leave the parser; the exception comes back from `feed_data` as one of its own."""
         self._fault = fault
         raise fault
@@ -151,7 +151,7 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._clients.idle(self)
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, problem: HttpProblem) -> None:
         """Read no further request. Answers that are owed for earlier ones still go out, and then nothing more."""
         self._refused = True
         if not self._answering():
@@ -166,7 +166,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
             self._say(problem)
 
-    def _say(self, problem: Problem) -> None:
+    def _say(self, problem: HttpProblem) -> None:
         body = problem.body()
         headers = {
             **problem.all_headers(),

@@ -1,4 +1,4 @@
-"""The API: every router, every error as a problem, and the envelope around them."""
+"""The API: every router, every error as a problem, and the request id that each answer bears."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from notifier.api import (
 )
 from notifier.api.access import Service
 from notifier.api.auth import Keyring
-from notifier.api.envelope import Envelope
 from notifier.api.openapi import Api
+from notifier.api.request_id import RequestIdMiddleware
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -81,5 +81,5 @@ def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None
         for route in known.routes
         if isinstance(route, Route | APIRoute)
     ]
-    api.add_middleware(Envelope)
+    api.add_middleware(RequestIdMiddleware)
     return api

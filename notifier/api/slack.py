@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from notifier.api.access import Running, Service
 from notifier.api.bodies import raw_body
 from notifier.api.openapi import problems
-from notifier.api.problems import Problem
+from notifier.api.problems import HttpProblem
 from notifier.domain import button as buttons
 from notifier.domain.button import Button
 from notifier.domain.errors import StoreError
@@ -67,7 +67,7 @@ async def actions(request: Request, service: Running) -> Response:
     apps = service.slack.verify(stamp, signature, body)
     if isinstance(apps, str):
         log.warning("slack_request_refused", why=apps)
-        raise Problem(401, apps)
+        raise HttpProblem(401, apps)
     payload = _payload(form)
     press = _press(payload, hashlib.sha256((signature or "").encode()).hexdigest(), apps)
     if press is None:
@@ -85,7 +85,7 @@ async def _answer(service: Service, press: Press, url: str | None) -> Response:
         text = work.result()
     except slack.Replayed:
         log.warning("slack_request_refused", why=REPLAYED)
-        raise Problem(401, REPLAYED) from None
+        raise HttpProblem(401, REPLAYED) from None
     return Response() if text is None else JSONResponse(dict(service.slack.reply(url, text)))
 
 
@@ -123,7 +123,7 @@ def _payload(form: Mapping[str, str]) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         payload = None
     if not isinstance(payload, dict):
-        raise Problem(400, "send a form with `payload`, which is a JSON object")
+        raise HttpProblem(400, "send a form with `payload`, which is a JSON object")
     return payload
 
 

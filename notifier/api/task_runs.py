@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from notifier.api.access import Caller, LongName, Manager, OfProject, Paged, Reader, Sender
 from notifier.api.bodies import Acting, ActingBody, Heartbeat, documented
+from notifier.api.body_reader import BodyReader, Headers, sent_at
 from notifier.api.errors import invalid
 from notifier.api.openapi import PROBLEM, TASK_RUN_CHANGE, problems
-from notifier.api.problems import Problem, retry_after
-from notifier.api.reading import BodyReader, Headers, sent_at
+from notifier.api.problems import HttpProblem, retry_after
 from notifier.api.run_answers import (
     ChangeResults,
     HeartbeatAnswer,
@@ -74,7 +74,7 @@ async def post_task_runs(request: Request, caller: Sender) -> Response:
     try:
         items = reading.read(body, headers.content_type, arrival)
     except Malformed as refusal:
-        raise Problem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
+        raise HttpProblem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
     changes = [item.run for item in items if isinstance(item, AcceptedRun)]
     wait = service.events_quota.take(caller.key.id, len(changes), now)
     if wait is not None:
@@ -147,7 +147,7 @@ async def heartbeat(request: Request, caller: Sender) -> HeartbeatAnswer:
 async def _body(request: Request, caller: Caller, what: str) -> tuple[Headers, bytes]:
     headers = Headers(request.scope["headers"])
     if not accepts(headers.content_type):
-        raise Problem(415, "send application/json (or no content type)")
+        raise HttpProblem(415, "send application/json (or no content type)")
     bodies = BodyReader(caller.service.settings.ingest.max_body_bytes, what)
     return headers, await bodies.read(headers, request.receive)
 

@@ -1,4 +1,4 @@
-"""Every error is a problem document, whatever failed; and the envelope around all answers."""
+"""Every error is a problem document, whatever failed; and what every answer has around it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from notifier.api.auth import Keyring
-from notifier.api.envelope import Envelope
-from notifier.api.problems import Problem
+from notifier.api.problems import HttpProblem
+from notifier.api.request_id import RequestIdMiddleware
 from notifier.api.router import create_api
 from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from tests.api.conftest import Desk
@@ -83,7 +83,7 @@ async def test_who_leaves_in_the_middle_is_no_failure(
 
     sent: list[Any] = []
     scope = {"type": "http", "method": "POST", "headers": []}
-    await Envelope(left)(scope, desk.http.get, sent.append)  # type: ignore[arg-type]
+    await RequestIdMiddleware(left)(scope, desk.http.get, sent.append)  # type: ignore[arg-type]
     assert sent == []
     assert [entry for entry in log if entry["log_level"] != "debug"] == []
 
@@ -201,7 +201,7 @@ async def test_ingest_is_answered_where_it_is_given(desk: Desk) -> None:
     """`POST /v1/events` reaches the bare callable, and its problems are answered; other methods are 405."""
 
     async def refuse(scope: Any, receive: Any, send: Any) -> None:
-        raise Problem(415, "no")
+        raise HttpProblem(415, "no")
 
     class Ingest:
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -17,7 +17,7 @@ LONGEST = 128
 log = get("notifier.api")
 
 
-class Envelope:
+class RequestIdMiddleware:
     """Pure ASGI: it sees failures on both sides of the answer's start, and costs a dictionary."""
 
     def __init__(self, app: ASGIApp) -> None:

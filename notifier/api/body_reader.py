@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from notifier.api.patience import Patience
-from notifier.api.problems import Problem
+from starlette.types import Receive
+
+from notifier.api.problems import HttpProblem
+from notifier.api.timeout import SharedTimeout
 from notifier.domain.time import SECOND, Instant, parse_rfc3339
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-PATIENCE_S = 30.0
+BODY_TIMEOUT_S = 30.0
 """How long a sender may take for its body: uvicorn itself waits for ever."""
 
 MEMBERS = 64
@@ -57,20 +54,20 @@ class BodyReader:
     def __init__(self, largest: int, what: str) -> None:
         self.largest = largest
         self._what = what
-        self._patience = Patience(PATIENCE_S)
+        self._timeout = SharedTimeout(BODY_TIMEOUT_S)
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
         if headers.encoding == "unknown":
-            raise Problem(415, "this content encoding is not known: send the body as it is, or with gzip")
+            raise HttpProblem(415, "this content encoding is not known: send the body as it is, or with gzip")
         if headers.length > self.largest:
             raise self._too_large()
         try:
-            body = await self._patience.wait(self._received(receive))
+            body = await self._timeout.wait(self._received(receive))
         except TimeoutError:
             # What may still come is not waited for: the connection ends with the answer.
-            raise Problem(
+            raise HttpProblem(
                 408,
-                f"the body did not come within {PATIENCE_S:.0f} s: send it at once",
+                f"the body did not come within {BODY_TIMEOUT_S:.0f} s: send it at once",
                 {"connection": "close"},
             ) from None
         return body if headers.encoding != "gzip" else self._unzip(body)
@@ -81,7 +78,7 @@ class BodyReader:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Problem(400, "the body ended early")
+                raise HttpProblem(400, "the body ended early")
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > self.largest:
@@ -102,18 +99,18 @@ class BodyReader:
                 if len(plain) > self.largest:
                     raise self._too_large()
                 if not inflater.eof:
-                    raise Problem(422, "the gzip body ends early: send it whole")
+                    raise HttpProblem(422, "the gzip body ends early: send it whole")
                 body = inflater.unused_data
         except zlib.error:
-            raise Problem(
+            raise HttpProblem(
                 422, "the body says gzip and is not: compress it again, or leave Content-Encoding out"
             ) from None
         if body:
-            raise Problem(413, f"the body has more than {MEMBERS} gzip members: compress it as one")
+            raise HttpProblem(413, f"the body has more than {MEMBERS} gzip members: compress it as one")
         return plain
 
-    def _too_large(self) -> Problem:
-        return Problem(
+    def _too_large(self) -> HttpProblem:
+        return HttpProblem(
             413,
             f"the body is over {self.largest} bytes (ingest.max_body_bytes): send fewer {self._what} at once",
         )

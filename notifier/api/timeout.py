@@ -11,7 +11,7 @@ T = TypeVar("T")
 TICK_S = 1.0
 
 
-class Patience:
+class SharedTimeout:
     """Cancels waits that take longer than `seconds`, to the second."""
 
     def __init__(self, seconds: float) -> None:

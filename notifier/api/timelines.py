@@ -11,7 +11,7 @@ from notifier.api.answers import TimelineAnswer
 from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
 from notifier.domain.time import rfc3339
-from notifier.oncall.timeline import Item, timeline
+from notifier.oncall.timeline import TimelineItem, timeline
 
 router = APIRouter(tags=["incidents"])
 
@@ -25,19 +25,19 @@ async def show_timeline(caller: Reader, id: str) -> Response:  # noqa: A002 - th
     """What happened, who was told and why, why nobody was, and what is due next."""
     service = caller.service
     found = await timeline(service.database, service.plan, id, project_scope=caller.project_scope)
-    return as_response({"items": [_item(one) for one in found.items], "truncated": found.truncated})
+    return as_response({"items": [_item(item) for item in found.items], "truncated": found.truncated})
 
 
-def _item(one: Item) -> dict[str, Any]:
+def _item(item: TimelineItem) -> dict[str, Any]:
     """`reason` or `held_by`, whichever it is about; every other key always."""
-    why = {"reason": one.reason} if one.held_by is None else {"held_by": one.held_by}
+    why = {"reason": item.reason} if item.held_by is None else {"held_by": item.held_by}
     return {
-        "at": rfc3339(one.at),
-        "kind": one.kind,
+        "at": rfc3339(item.at),
+        "kind": item.kind,
         **why,
-        "count": one.count,
-        "route": one.route,
-        "channel": one.channel,
-        "actor": one.actor,
-        "text": one.text,
+        "count": item.count,
+        "route": item.route,
+        "channel": item.channel,
+        "actor": item.actor,
+        "text": item.text,
     }

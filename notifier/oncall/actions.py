@@ -14,11 +14,11 @@ from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc33
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.names import exact_id
-from notifier.oncall.why import UNTIL_THEN
 from notifier.store import actions as rows
 from notifier.store import audit, views
 from notifier.store.actions import LockedIncident
 from notifier.store.database import Database, Tx
+from notifier.wording import audit_details
 
 LONGEST: Duration = 365 * DAY
 NOTE_CHARS = 4_000
@@ -48,7 +48,7 @@ def acknowledge(
     if one.acknowledged_by is not None and another is None and one.acknowledged_until == until:
         return one.id
     rows.acknowledge(tx, one, by=actor.name, until=until)
-    actor.record(tx, "acknowledge", one.id, _detail(until, another))
+    actor.record(tx, "acknowledge", one.id, audit_details.lasting(until, taken_over_from=another))
     return one.id
 
 
@@ -61,7 +61,7 @@ def unacknowledge(tx: Tx, actor: Actor, name: str) -> str:
         _again(tx, actor, one, "unacknowledge", "nobody has acknowledged it: there is nothing to take back")
         return one.id
     rows.unacknowledge(tx, one, by=actor.name)
-    actor.record(tx, "unacknowledge", one.id, _of(one.acknowledged_by, actor))
+    actor.record(tx, "unacknowledge", one.id, audit_details.ended_act_of(one.acknowledged_by, by=actor.name))
     return one.id
 
 
@@ -74,7 +74,7 @@ def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
         _again(tx, actor, one, "unsnooze", "it is not snoozed: there is nothing to end")
         return one.id
     rows.unsnooze(tx, one)
-    actor.record(tx, "unsnooze", one.id, _of(one.snoozed_by, actor))
+    actor.record(tx, "unsnooze", one.id, audit_details.ended_act_of(one.snoozed_by, by=actor.name))
     return one.id
 
 
@@ -92,7 +92,7 @@ def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
     if one.snoozed_until == until:
         return one.id
     rows.snooze(tx, one, by=actor.name, until=until)
-    actor.record(tx, "snooze", one.id, _until(until))
+    actor.record(tx, "snooze", one.id, audit_details.lasting(until))
     return one.id
 
 
@@ -208,17 +208,3 @@ def _was(one: LockedIncident) -> str:
     if one.snoozed_until is not None:
         parts.append(f"snoozed by {one.snoozed_by}")
     return ", ".join(parts)
-
-
-def _of(whose: str | None, actor: Actor) -> str | None:
-    """Whose act this ends, where it is another's."""
-    return None if whose in {None, actor.name} else f"it was {whose}'s"
-
-
-def _detail(until: Instant | None, another: str | None) -> str | None:
-    parts = [_until(until), another and f"taken over from {another}"]
-    return UNTIL_THEN.join(part for part in parts if part) or None
-
-
-def _until(until: Instant | None) -> str | None:
-    return None if until is None else f"until {rfc3339(until)}"

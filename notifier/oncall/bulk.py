@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from notifier.domain.incident import State
-from notifier.domain.time import Instant, rfc3339
+from notifier.domain.time import Instant
 from notifier.oncall import actions, search
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unreadable
@@ -17,6 +17,7 @@ from notifier.store import actions as rows
 from notifier.store import views
 from notifier.store.actions import LockedIncident
 from notifier.store.database import Database, Tx
+from notifier.wording import audit_details
 
 AT_MOST = 1_000
 
@@ -60,7 +61,7 @@ class Acknowledge:
 
     @property
     def detail(self) -> str | None:
-        return None if self.until is None else f"until {rfc3339(self.until)}"
+        return audit_details.lasting(self.until)
 
     def check(self, now: Instant) -> None:
         actions.check_until(self.until, now)
@@ -87,7 +88,7 @@ class Snooze:
 
     @property
     def detail(self) -> str | None:
-        return f"until {rfc3339(self.until)}"
+        return audit_details.lasting(self.until)
 
     def check(self, now: Instant) -> None:
         actions.check_until(self.until, now)

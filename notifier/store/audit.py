@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
-from notifier.domain.time import Instant
+from notifier.domain.incident_history import AuditEntry
 from notifier.store.database import Tx
 from notifier.store.schema import audit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One command as it is kept. `key_name` is the key that was used, whoever the actor said they were."""
-
-    at: Instant
-    project: str
-    actor: str
-    key_name: str
-    action: str
-    subject: str
-    detail: str | None
 
 
 def add(

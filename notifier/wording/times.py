@@ -50,3 +50,8 @@ def ago(passed: Duration) -> str | None:
 def duration(length: Duration) -> str:
     """`45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
     return " ".join(f"{number(value)} {'min' if name == 'm' else name}" for value, name in in_units(length))
+
+
+def clock(at: Instant, *, near: Instant) -> str:
+    """`09:00 UTC`, with its date where that is another day than `near`'s."""
+    return beside(at, at, day_of=near).text

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from notifier.api.answers import IncidentAnswer
+from notifier.domain.incident_history import AuditEntry
 from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
 from notifier.store import audit
-from notifier.store.audit import AuditEntry
 from tests.api.conftest import Desk
 
 pytestmark = pytest.mark.anyio

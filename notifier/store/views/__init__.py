@@ -12,6 +12,7 @@ from notifier.store.views.deliveries import (
     states,
 )
 from notifier.store.views.groups import GroupView, WaitingIncident, find_groups
+from notifier.store.views.incident_history import incident_history
 from notifier.store.views.incidents import (
     IncidentSearch,
     Sort,
@@ -46,31 +47,19 @@ from notifier.store.views.task_runs import (
     run_statuses,
     task_run,
 )
-from notifier.store.views.timeline import (
-    DecidedBy,
-    Decision,
-    IncidentHistory,
-    Membership,
-    Sent,
-    incident_history,
-)
 
 __all__ = [
     "ENDING_AT_MOST",
     "ChannelFigures",
     "DeadLetter",
     "DeadLetterKind",
-    "DecidedBy",
-    "Decision",
     "DeliveryAttempt",
     "DeliverySearch",
     "DeliveryView",
     "ErrorFigures",
     "GroupView",
-    "IncidentHistory",
     "IncidentSearch",
     "MatchedIncidents",
-    "Membership",
     "NamedKind",
     "Page",
     "PageKey",
@@ -78,7 +67,6 @@ __all__ = [
     "RunCounts",
     "RunSearch",
     "RunStatus",
-    "Sent",
     "Sort",
     "TargetRow",
     "TaskFigures",

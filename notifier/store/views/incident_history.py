@@ -1,21 +1,27 @@
-"""Everything that is known about one incident, as rows: what was decided, sent and done, and what is due next."""
+"""What was decided, sent and done about one incident, and what is due next."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import State
+from notifier.domain.incident_history import (
+    CarryingDelivery,
+    DecidedBy,
+    Decision,
+    IncidentHistory,
+    Membership,
+    SentDelivery,
+)
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
 from notifier.store import audit, hold
-from notifier.store.audit import AuditEntry
 from notifier.store.database import Tx
 from notifier.store.schema import (
     configurations,
@@ -32,115 +38,12 @@ from notifier.store.silences import silence_of
 from notifier.store.views.incidents import incident_of, with_latest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecidedBy:
-    """A route: its key, and the words and the line that it had in the version of the configuration that decided.
-
-    None is what the store no longer knows.
-    """
-
-    key: str | None
-    name: str | None
-    line: str | None
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Equal decisions that followed each other: told for a reason, or held.
-
-    `ref` is the silence or the incident that held it, or the step of an escalation. `events` are those that this
-    telling adds to what was told before.
-    """
-
-    group_id: str
-    at: Instant
-    last_at: Instant
-    why: Reason | HeldBy
-    ref: str | None
-    count: int
-    events: int
-    by: DecidedBy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Carrier:
-    """The delivery that tells another one as well."""
-
-    id: str
-    state: DeliveryState
-    finished_at: Instant | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A delivery of something that told of the incident. `waits_until` is when its target is looked at next.
-
-    `rate_limited`: it waits for a token of its target's bucket; `on_hold`: for the end of the hold.
-    """
-
-    id: str
-    channel: str
-    target: str
-    reason: Reason
-    state: DeliveryState
-    created_at: Instant
-    due_at: Instant
-    finished_at: Instant | None
-    outcome: Outcome | None
-    detail: str | None
-    attempts: int
-    carrier: Carrier | None
-    waits_until: Instant | None
-    rate_limited: bool
-    on_hold: bool
-    target_disabled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
-    """The incident in one group, by its route's key. `undecided`: it has changed since it was decided about.
-
-    `told_over`: the last that was told is that it is resolved.
-    """
-
-    route: str
-    undecided: bool
-    due_at: Instant | None
-    told: bool
-    told_over: bool
-    held_by: HeldBy | None
-    hold_ref: str | None
-    repeat_at: Instant | None
-    escalate_at: Instant | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentHistory:
-    """One incident's story. `silences` and `inhibitors` are what its decisions refer to, by id."""
-
-    incident: Incident
-    late: int
-    opened_at: Instant
-    acknowledged_until: Instant | None
-    snoozed_by: str | None
-    snoozed_until: Instant | None
-    resolved_by: str | None
-    previous: int | None
-    decisions: Sequence[Decision]
-    sent: Sequence[Sent]
-    actions: Sequence[AuditEntry]
-    memberships: Sequence[Membership]
-    silences: Mapping[str, Silence]
-    inhibitors: Mapping[str, tuple[int, str]]
-
-
 def incident_history(tx: Tx, number: int, *, most: int) -> IncidentHistory:
     """All that is known of an incident that exists; of each kind at most the newest `most` rows."""
     row = tx.run(with_latest().where(incidents.c.number == number)).one()
-    decided = _decisions(tx, number, most)
+    made = _decisions(tx, number, most)
     memberships = _memberships(tx, number, most)
-    refs = {one.ref for one in decided} | {one.hold_ref for one in memberships}
+    refs = {decision.ref for decision in made} | {membership.hold_ref for membership in memberships}
     ids = sorted(ref for ref in refs if ref is not None)
     return IncidentHistory(
         incident=incident_of(row, None),
@@ -151,8 +54,8 @@ def incident_history(tx: Tx, number: int, *, most: int) -> IncidentHistory:
         snoozed_until=row.snoozed_until,
         resolved_by=row.resolved_by,
         previous=_previous(tx, row.previous_id),
-        decisions=decided,
-        sent=_sent(tx, number, most),
+        decisions=made,
+        deliveries=_deliveries(tx, number, most),
         actions=audit.entries(tx, row.id, most=most),
         memberships=memberships,
         silences=_silences(tx, ids),
@@ -203,7 +106,7 @@ def _routes(tx: Tx, versions: Iterable[str]) -> dict[tuple[str, str], tuple[str,
     }
 
 
-def _sent(tx: Tx, number: int, most: int) -> tuple[Sent, ...]:
+def _deliveries(tx: Tx, number: int, most: int) -> tuple[SentDelivery, ...]:
     """Deliveries of every notification that told of it, and of what the fallback was told instead."""
     told = sa.select(decisions.c.notification).where(
         decisions.c.incident == number, decisions.c.notification.is_not(None)
@@ -231,12 +134,12 @@ def _sent(tx: Tx, number: int, most: int) -> tuple[Sent, ...]:
     return tuple(_delivery(row, tx.now, held=held) for row in reversed(rows))
 
 
-def _delivery(row: sa.Row[Any], now: Instant, *, held: bool) -> Sent:
+def _delivery(row: sa.Row[Any], now: Instant, *, held: bool) -> SentDelivery:
     state = DeliveryState(row.state)
     resting = row.cool_until is not None and row.cool_until > now
     ready = state is DeliveryState.PENDING and row.due_at <= now and row.carried_by is None
     ahead = row.target_due_at is not None and row.target_due_at > now
-    return Sent(
+    return SentDelivery(
         id=row.id,
         channel=row.channel,
         target=row.address,
@@ -248,7 +151,7 @@ def _delivery(row: sa.Row[Any], now: Instant, *, held: bool) -> Sent:
         outcome=None if row.outcome is None else Outcome(row.outcome),
         detail=row.detail,
         attempts=row.attempts,
-        carrier=_carrier(row),
+        carried_by=_carried_by(row),
         waits_until=row.target_due_at if ready and ahead else None,
         rate_limited=ready and ahead and not resting and row.tokens is not None and row.tokens < 1,
         on_hold=held and state is DeliveryState.PENDING and row.reason != Reason.TEST.value,
@@ -256,11 +159,11 @@ def _delivery(row: sa.Row[Any], now: Instant, *, held: bool) -> Sent:
     )
 
 
-def _carrier(row: sa.Row[Any]) -> Carrier | None:
+def _carried_by(row: sa.Row[Any]) -> CarryingDelivery | None:
     if row.carrier_state is None:
         return None
     state = DeliveryState(row.carrier_state)
-    return Carrier(id=row.carried_by, state=state, finished_at=row.carrier_finished_at)
+    return CarryingDelivery(id=row.carried_by, state=state, finished_at=row.carrier_finished_at)
 
 
 def _memberships(tx: Tx, number: int, most: int) -> tuple[Membership, ...]:

@@ -1,19 +1,16 @@
-"""Why somebody was told, or was not, in sentences that a tired person understands."""
+"""Why people were told of an incident, or were not, in sentences that a tired person understands."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 
+from notifier.domain.incident_history import AuditEntry, DecidedBy, Decision, IncidentHistory
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
-from notifier.domain.time import Instant, parse_rfc3339
-from notifier.store.audit import AuditEntry
-from notifier.store.views import DecidedBy, Decision, IncidentHistory
-from notifier.wording import beside
-
-UNTIL_THEN = "; "
-"""Between the end of what somebody did and what else is said of it."""
+from notifier.domain.time import Instant
+from notifier.wording.audit_details import end_of
+from notifier.wording.times import clock
 
 _TOLD: Mapping[Reason, str] = {
     Reason.OPENED: "it was new",
@@ -38,44 +35,47 @@ _HELD: Mapping[HeldBy, str] = {
 }
 
 
-def told(one: Decision, actions: Sequence[AuditEntry]) -> str:
+def told(decision: Decision, actions: Sequence[AuditEntry]) -> str:
     """One telling: why, how much it said, and who decided so."""
-    sentence = f"Told: {_why_told(one, actions)}"
-    if one.events > 1:
-        sentence += f", with {one.events:,} events that had not been told before"
-    return f"{sentence}. {decided_by(one.by)}"
+    sentence = f"Told: {_why_told(decision, actions)}"
+    if decision.events > 1:
+        sentence += f", with {decision.events:,} events that had not been told before"
+    return f"{sentence}. {decided_by(decision.by)}"
 
 
-def _why_told(one: Decision, actions: Sequence[AuditEntry]) -> str:
-    if one.why is Reason.ESCALATED:
-        step = "" if one.ref is None or not one.ref.isdigit() else f" {int(one.ref) + 1}"
+def _why_told(decision: Decision, actions: Sequence[AuditEntry]) -> str:
+    if decision.why is Reason.ESCALATED:
+        ref = decision.ref
+        step = "" if ref is None or not ref.isdigit() else f" {int(ref) + 1}"
         return f"step{step} of the route's `escalate` was due, for it was open and nobody had acknowledged it"
-    if one.why is Reason.ACKNOWLEDGED and (entry := _last(actions, "acknowledge", one.at)):
+    if decision.why is Reason.ACKNOWLEDGED and (entry := _last(actions, "acknowledge", decision.at)):
         return f"{entry.actor} had acknowledged it"
-    return _TOLD[Reason(one.why)]
+    return _TOLD[Reason(decision.why)]
 
 
-def held(one: Decision, facts: IncidentHistory) -> str:
+def held(decision: Decision, history: IncidentHistory) -> str:
     """One reason for which nothing was told, how often, and who decided so."""
-    often = "" if one.count < 2 else f", {one.count:,} times {between(one.at, one.last_at)}"
-    return f"Not told: {_why_held(one, facts)}{often}. {decided_by(one.by)}"
+    often = (
+        "" if decision.count < 2 else f", {decision.count:,} times {between(decision.at, decision.last_at)}"
+    )
+    return f"Not told: {_why_held(decision, history)}{often}. {decided_by(decision.by)}"
 
 
-def _why_held(one: Decision, facts: IncidentHistory) -> str:
-    match one.why:
+def _why_held(decision: Decision, history: IncidentHistory) -> str:
+    match decision.why:
         case HeldBy.SILENCED:
-            return silenced(facts.silences.get(one.ref or ""), near=one.at)
+            return silenced(history.silences.get(decision.ref or ""), near=decision.at)
         case HeldBy.INHIBITED:
-            return inhibited(facts.inhibitors.get(one.ref or ""))
+            return inhibited(history.inhibitors.get(decision.ref or ""))
         case HeldBy.SNOOZED:
-            return f"snoozed{_snoozed(facts.actions, one)}"
-        case HeldBy.WAITING if not _told_before(one, facts.decisions):
+            return f"snoozed{_snoozed(history.actions, decision)}"
+        case HeldBy.WAITING if not _told_before(decision, history.decisions):
             return "it was over before anybody was told"
-    return _HELD[HeldBy(one.why)]
+    return _HELD[HeldBy(decision.why)]
 
 
 def silenced(silence: Silence | None, *, near: Instant) -> str:
-    """By whom, until when, and with which words."""
+    """By whom an incident is silenced, until when, and with which words."""
     if silence is None:
         return "silenced by somebody"
     until = "" if silence.ends_at is None else f" until {clock(silence.ends_at, near=near)}"
@@ -84,13 +84,14 @@ def silenced(silence: Silence | None, *, near: Instant) -> str:
 
 
 def inhibited(source: tuple[int, str] | None) -> str:
+    """Which incident, by number and title, inhibits another."""
     if source is None:
         return "inhibited by an incident that is gone"
     return f"inhibited by incident {source[0]} ({quoted(source[1])})"
 
 
-def _snoozed(actions: Sequence[AuditEntry], one: Decision) -> str:
-    entry = _last(actions, "snooze", one.last_at)
+def _snoozed(actions: Sequence[AuditEntry], decision: Decision) -> str:
+    entry = _last(actions, "snooze", decision.last_at)
     return "" if entry is None else f" by {entry.actor}{until(entry)}"
 
 
@@ -99,29 +100,17 @@ def _last(actions: Sequence[AuditEntry], action: str, by: Instant) -> AuditEntry
 
 
 def until(entry: AuditEntry) -> str:
-    """` until 09:00 UTC`, where the action has an end."""
+    """` until 09:00 UTC`, where the act has an end."""
     end = end_of(entry)
     return "" if end is None else f" until {clock(end, near=entry.at)}"
 
 
-def end_of(entry: AuditEntry) -> Instant | None:
-    """When what somebody did is over by itself."""
-    if entry.detail is None or not entry.detail.startswith("until "):
-        return None
-    return parse_rfc3339(entry.detail.removeprefix("until ").partition(UNTIL_THEN)[0])
-
-
-def apart_from_end(entry: AuditEntry) -> str:
-    """What is said of the action beside its end."""
-    if end_of(entry) is None:
-        return entry.detail or ""
-    return (entry.detail or "").partition(UNTIL_THEN)[2]
-
-
-def _told_before(one: Decision, decisions: Sequence[Decision]) -> bool:
+def _told_before(decision: Decision, decisions: Sequence[Decision]) -> bool:
     return any(
-        other.group_id == one.group_id and other.at <= one.at and isinstance(other.why, Reason)
-        for other in decisions
+        earlier.group_id == decision.group_id
+        and earlier.at <= decision.at
+        and isinstance(earlier.why, Reason)
+        for earlier in decisions
     )
 
 
@@ -134,13 +123,10 @@ def decided_by(by: DecidedBy) -> str:
 
 
 def quoted(text: str) -> str:
+    """`"text"`, with what is special in it escaped as in JSON."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def between(first: Instant, last: Instant) -> str:
+    """`between 09:00 UTC and 10:30 UTC`, with the date of `last` where that is another day."""
     return f"between {clock(first, near=first)} and {clock(last, near=first)}"
-
-
-def clock(at: Instant, *, near: Instant) -> str:
-    """`09:00 UTC`, with its date where that is another day than `near`'s."""
-    return beside(at, at, day_of=near).text

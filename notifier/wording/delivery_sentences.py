@@ -1,0 +1,65 @@
+"""What became of one delivery, in a sentence."""
+
+from __future__ import annotations
+
+from notifier.domain.delivery import DeliveryState
+from notifier.domain.incident_history import SentDelivery
+from notifier.wording.times import clock
+
+
+def what_became_of(delivery: SentDelivery) -> str:
+    """Where a delivery went and how that ended, or what it waits for."""
+    to = f"{delivery.channel} to {delivery.target}"
+    match delivery.state:
+        case DeliveryState.PENDING:
+            return f"Not delivered yet through {to}: {_waits(delivery)}."
+        case DeliveryState.SENDING:
+            return f"Being sent through {to} now."
+        case DeliveryState.DELIVERED:
+            tries = "" if delivery.attempts < 2 else f", at attempt {delivery.attempts}"
+            return f"Delivered through {to}{tries}."
+        case DeliveryState.DEAD:
+            why = _last(delivery) or "it is a dead letter"
+            again = f"`notifier deliveries redeliver {delivery.id}` sends it again."
+            return f"Never arrived through {to}: {why}. {again}"
+        case DeliveryState.DISCARDED:
+            return f"Given up through {to}: {_last(delivery) or 'somebody discarded it'}."
+    coalesced = delivery.state is DeliveryState.COALESCED
+    merged = "a digest" if coalesced else "a newer message of the same thread"
+    return f"Told through {to} as part of {merged}{_carried(delivery)}."
+
+
+def _waits(delivery: SentDelivery) -> str:
+    """What a pending delivery waits for."""
+    if delivery.on_hold:
+        return "deliveries are on hold until `notifier release`"
+    if delivery.carried_by is not None:
+        return f"it waits for its digest{_carried(delivery)}"
+    if delivery.target_disabled:
+        return f"the target is disabled, and `notifier test-channel {delivery.channel}` enables it"
+    until = delivery.due_at if delivery.waits_until is None else delivery.waits_until
+    when = clock(until, near=delivery.created_at)
+    if delivery.rate_limited:
+        return f"its target has heard as much as `rate_limit` allows until {when}"
+    if delivery.attempts:
+        tries = "once" if delivery.attempts == 1 else f"{delivery.attempts} times"
+        return f"tried {tries}, {_last(delivery) or 'in vain'}; tried again at {when}"
+    return f"due at {when}"
+
+
+def _last(delivery: SentDelivery) -> str:
+    """The latest outcome, with what the receiver said."""
+    if delivery.outcome is None:
+        return delivery.detail or ""
+    outcome = delivery.outcome.value
+    return f"{outcome} ({delivery.detail})" if delivery.detail else outcome
+
+
+def _carried(delivery: SentDelivery) -> str:
+    """` (delivery 0193..., delivered 09:00 UTC)`, which tells it instead."""
+    digest = delivery.carried_by
+    if digest is None:
+        return ""
+    at = digest.finished_at
+    when = "" if at is None else f" {clock(at, near=delivery.created_at)}"
+    return f" (delivery {digest.id}, {digest.state.value}{when})"

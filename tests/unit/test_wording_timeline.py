@@ -1,0 +1,123 @@
+"""An incident's timeline from frozen values alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from notifier.domain.delivery import DeliveryState
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
+from notifier.domain.incident_history import (
+    AuditEntry,
+    DecidedBy,
+    Decision,
+    IncidentHistory,
+    Membership,
+    SentDelivery,
+)
+from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.route import Route
+from notifier.domain.time import HOUR, MINUTE, parse_rfc3339, rfc3339
+from notifier.wording import audit_details
+from notifier.wording.timeline import ITEMS_AT_MOST, timeline
+
+NINE = parse_rfc3339("2026-11-22T09:00:00Z")
+
+
+class OneRoute:
+    """A configuration that knows one route."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    def knows(self, key: str) -> bool:
+        return key == self._route.key
+
+    def route(self, key: str) -> Route:
+        return self._route
+
+
+ROUTES = OneRoute(Route(key="r1", name="default", line="notifier.yaml:12"))
+
+
+def incident(state: State = State.OPEN) -> Incident:
+    return Incident(
+        id="i-1", number=7, project="shop", environment="production", fingerprint="f", title="boom",
+        state=state, severity=Severity.ERROR, labels={"service": "billing"}, varying=(), count=1,
+        first_seen=NINE, last_seen=NINE, acknowledged_by=None, resolved_at=None, previous_id=None, url=None,
+        latest_event=None,
+    )  # fmt: skip
+
+
+def history() -> IncidentHistory:
+    return IncidentHistory(
+        incident=incident(), late=0, opened_at=NINE, acknowledged_until=None, snoozed_by=None,
+        snoozed_until=None, resolved_by=None, previous=3, decisions=(), deliveries=(), actions=(),
+        memberships=(), silences={}, inhibitors={},
+    )  # fmt: skip
+
+
+def decision(why: Reason | HeldBy, *, ref: str | None = None, count: int = 1) -> Decision:
+    by = DecidedBy(key="r1", name=None, line=None, version="1a2b")
+    return Decision(
+        group_id="g", at=NINE, last_at=NINE + HOUR, why=why, ref=ref, count=count, events=1, by=by
+    )
+
+
+def act(action: str, minutes: int, detail: str | None = None) -> AuditEntry:
+    at = NINE + minutes * MINUTE
+    return AuditEntry(
+        at=at, project="shop", actor="ann", key_name="ann", action=action, subject="i-1", detail=detail
+    )
+
+
+def texts(known: IncidentHistory, *, now: int = NINE + HOUR) -> list[str]:
+    return [item.text for item in timeline(known, ROUTES, now).items]
+
+
+def test_a_route_that_the_store_knows_by_its_key_is_named_as_the_configuration_names_it() -> None:
+    known = replace(history(), decisions=(decision(HeldBy.INHIBITED, ref="i-0", count=2),),
+                    inhibitors={"i-0": (2, "disk full")})  # fmt: skip
+    first, held, _ = texts(known)
+    assert first == 'First event: "boom" of billing in production; it was incident 3 before.'
+    assert held == (
+        'Not told: inhibited by incident 2 ("disk full"), 2 times between 09:00 UTC and 10:00 UTC. '
+        "Route `default` (notifier.yaml:12, configuration 1a2b)."
+    )
+
+
+def test_an_acknowledgement_ends_by_itself_at_the_moment_that_its_detail_names() -> None:
+    detail = audit_details.lasting(NINE + 30 * MINUTE, taken_over_from="bo")
+    assert detail == f"until {rfc3339(NINE + 30 * MINUTE)}; taken over from bo"
+    acts = texts(replace(history(), actions=(act("acknowledge", 1, detail),)))[1:3]
+    assert acts == [
+        "ann acknowledged it until 09:30 UTC (taken over from bo).",
+        "The acknowledgement of ann was over: it counts as open again.",
+    ]
+
+
+def test_what_a_delivery_waits_for_is_held_by_a_named_reason() -> None:
+    delivery = SentDelivery(
+        id="d-1", channel="mail", target="a@b.example", reason=Reason.OPENED, state=DeliveryState.PENDING,
+        created_at=NINE, due_at=NINE, finished_at=None, outcome=None, detail=None, attempts=0, carried_by=None,
+        waits_until=NINE + 5 * MINUTE, rate_limited=True, on_hold=False, target_disabled=False,
+    )  # fmt: skip
+    item = timeline(replace(history(), deliveries=(delivery,)), ROUTES, NINE).items[1]
+    assert (item.held_by, item.reason) == (HeldBy.RATE_LIMITED, None)
+    assert item.text.endswith("its target has heard as much as `rate_limit` allows until 09:05 UTC.")
+
+
+def test_what_is_next_comes_last_and_never_falls_behind_the_bound() -> None:
+    membership = Membership(
+        route="r1", undecided=False, due_at=None, told=True, told_over=False, held_by=None, hold_ref=None,
+        repeat_at=NINE + 4 * HOUR, escalate_at=None,
+    )  # fmt: skip
+    known = replace(
+        history(),
+        actions=tuple(act("note", n, f"note {n}") for n in range(ITEMS_AT_MOST)),
+        memberships=(membership,),
+    )
+    shown = timeline(known, ROUTES, NINE + HOUR)
+    assert shown.truncated
+    assert len(shown.items) == ITEMS_AT_MOST
+    assert shown.items[-1].text == "Told again at 13:00 UTC if events have come by then."

@@ -12,7 +12,7 @@ from typing import Literal
 import aiosmtplib
 
 from notifier.channels.hello import literal_of
-from notifier.channels.smtp_answers import At, answered, broken
+from notifier.channels.smtp_replies import At, answered, broken
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration

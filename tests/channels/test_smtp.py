@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from notifier.channels import email, hello, smtp_answers
+from notifier.channels import email, hello, smtp_replies
 from notifier.channels.smtp import Session, answered, broken
 from notifier.channels.smtp_settings import SmtpSettings, warnings
 from notifier.domain.delivery import Outcome, Receipt, Thread
@@ -172,8 +172,8 @@ def test_a_refusal_is_about_what_its_words_say(
 def test_no_word_of_a_server_is_repeated(at: Any, code: int, text: str) -> None:
     """Whatever it says, the sentence is one of ours; three digits and an enhanced code at most come from outside."""
     shown = answered(at, code, text).detail
-    ours = {f"the mail server refused {what}; {to_do}" for what, to_do in smtp_answers.REFUSED.values()}
-    assert re.sub(r": [0-9]{3}( [45][0-9.]{0,5})?;", ";", shown) in ours | {smtp_answers.not_smtp(at).detail}
+    ours = {f"the mail server refused {what}; {to_do}" for what, to_do in smtp_replies.REFUSED.values()}
+    assert re.sub(r": [0-9]{3}( [45][0-9.]{0,5})?;", ";", shown) in ours | {smtp_replies.not_smtp(at).detail}
 
 
 @pytest.mark.parametrize(

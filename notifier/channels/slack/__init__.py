@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from notifier.channels.base import Kind, Toolbox
-from notifier.channels.slack.answers import SlackError, read_api, read_hook
 from notifier.channels.slack.blocks import Look, payload, reply, root
+from notifier.channels.slack.responses import SlackError, read_api, read_hook
 from notifier.channels.slack.sender import SlackChannel
 from notifier.channels.slack.settings import SlackSettings, targets, warnings
 from notifier.domain.time import SECOND

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from notifier.channels.base import Toolbox
 from notifier.channels.http import parse_url
-from notifier.channels.slack import anchors, blocks, codes
-from notifier.channels.slack.anchors import Anchor
-from notifier.channels.slack.answers import SlackError, read_api, read_hook
+from notifier.channels.slack import blocks, codes, message_ref
+from notifier.channels.slack.message_ref import MessageRef
+from notifier.channels.slack.responses import SlackError, read_api, read_hook
 from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.errors import SendError
@@ -51,13 +51,13 @@ class SlackChannel:
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:  # noqa: ARG002
         if self._hook is not None:
             return await self._through(self._hook, message)
-        anchor = anchors.read(thread.ref)
-        if anchor is None:
+        root = message_ref.parse(thread.ref)
+        if root is None:
             return await self._open(message, thread)
-        if not anchor.channel:
-            anchor = replace(anchor, channel=self._own_id())
+        if not root.channel:
+            root = replace(root, channel=self._own_id())
         try:
-            await self._go_on(message, thread, anchor)
+            await self._go_on(message, thread, root)
         except SlackError as error:
             if error.code not in _LOST:
                 raise
@@ -70,30 +70,30 @@ class SlackChannel:
 
     async def _open(self, message: Message, thread: Thread) -> Receipt:
         body = {**self._body(message, thread), **_POSTED, "channel": self._channel}
-        posted = anchors.posted(await self._say("chat.postMessage", body))
+        posted = message_ref.of_posted(await self._say("chat.postMessage", body))
         if posted is None:
             return Receipt()
         return Receipt(ref=str(replace(posted, team=posted.team or await self._team())))
 
-    async def _go_on(self, message: Message, thread: Thread, anchor: Anchor) -> None:
+    async def _go_on(self, message: Message, thread: Thread, root: MessageRef) -> None:
         """Edit the root, and say below it what has changed. A storm has the one message that is edited, and no more."""
-        if anchor.channel:
-            await self._edit(self._body(message, thread), anchor)
-        if message.reason is Reason.DIGEST and anchor.channel:
+        if root.channel:
+            await self._edit(self._body(message, thread), root)
+        if message.reason is Reason.DIGEST and root.channel:
             return
         said = (
             blocks.payload(message, self._look)
             if message.reason in _ALONE
             else blocks.reply(message, self._look)
         )
-        where: dict[str, Any] = {"channel": anchor.channel or self._channel, "thread_ts": anchor.ts}
+        where: dict[str, Any] = {"channel": root.channel or self._channel, "thread_ts": root.ts}
         if message.reason not in QUIET:
             where["reply_broadcast"] = True
         await self._say("chat.postMessage", {**said, **_POSTED, **where})
 
-    async def _edit(self, body: Mapping[str, Any], anchor: Anchor) -> None:
+    async def _edit(self, body: Mapping[str, Any], root: MessageRef) -> None:
         try:
-            await self._say("chat.update", {**body, "channel": anchor.channel, "ts": anchor.ts})
+            await self._say("chat.update", {**body, "channel": root.channel, "ts": root.ts})
         except SlackError as error:
             if error.code not in _STAYS:
                 raise
@@ -101,10 +101,10 @@ class SlackChannel:
     def _body(self, message: Message, thread: Thread) -> dict[str, Any]:
         if message.reason in _ALONE or message.group is None:
             return blocks.payload(message, self._look)
-        before = anchors.read(thread.previous_ref)
+        before = message_ref.parse(thread.previous_ref)
         if before is not None and not before.channel:
             before = replace(before, channel=self._own_id())
-        link = None if before is None else anchors.link(before, self._origin)
+        link = None if before is None else message_ref.link(before, self._origin)
         return blocks.root(message, replace(self._look, previous=link))
 
     def _own_id(self) -> str:
@@ -119,7 +119,7 @@ class SlackChannel:
                     answer = await self._call("auth.test", {})
             except (SendError, TimeoutError):
                 return ""
-            self._known_team = anchors.id_of(answer.get("team_id"))
+            self._known_team = message_ref.id_of(answer.get("team_id"))
         return self._known_team
 
     async def _say(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:

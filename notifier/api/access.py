@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -13,6 +13,7 @@ from pydantic import StringConstraints
 
 from notifier.api.auth import Keyring, require
 from notifier.api.problems import HttpProblem
+from notifier.channels.callbacks import Callbacks
 from notifier.domain.delivery import RateLimit
 from notifier.domain.key import Key
 from notifier.ingest.quota import Quota
@@ -69,14 +70,6 @@ class ConfiguredChannel(Protocol):
     def rate_limit(self) -> RateLimit | None: ...
 
 
-class SlackApps(Protocol):
-    """The Slack apps whose buttons are answered; `runtime.slack` has them."""
-
-    def verify(self, stamp: str | None, signed: str | None, body: bytes) -> Mapping[str, str] | str: ...
-    def reply(self, url: str | None, text: str) -> Mapping[str, Any]: ...
-    def reply_later(self, url: str | None, text: Awaitable[str | None]) -> None: ...
-
-
 class Service(Protocol):
     """The running service, as the API uses it; `runtime.Runtime` is one."""
 
@@ -89,7 +82,7 @@ class Service(Protocol):
     @property
     def channels(self) -> Mapping[str, ConfiguredChannel]: ...
     @property
-    def slack(self) -> SlackApps: ...
+    def callbacks(self) -> Callbacks: ...
     @property
     def runs(self) -> RunIntake: ...
     @property

@@ -19,10 +19,10 @@ from notifier.api import (
     grouping,
     hold,
     incidents,
+    interactions,
     keys,
     operation,
     silences,
-    slack,
     stats,
     task_runs,
     timelines,
@@ -49,7 +49,7 @@ def routers() -> tuple[APIRouter, ...]:
         stats.router,
         config.router,
         hold.router,
-        slack.router,
+        interactions.router,
         operation.router,
     )
 

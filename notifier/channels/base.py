@@ -7,15 +7,16 @@ register a `Kind` under the entry-point group `notifier.channels`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from notifier.domain.delivery import Receipt, Thread
+from notifier.domain.interaction import Press
 from notifier.domain.message import Message
-from notifier.domain.time import Duration
+from notifier.domain.time import Duration, Instant
 
 if TYPE_CHECKING:
     from notifier.channels.http import GuardedClient
@@ -33,6 +34,7 @@ class ChannelSettings(BaseModel):
 
 
 S = TypeVar("S", bound=ChannelSettings)
+S_contra = TypeVar("S_contra", bound=ChannelSettings, contravariant=True)
 
 
 class Channel(Protocol):
@@ -46,6 +48,54 @@ class Channel(Protocol):
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt: ...
 
     async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A request from a receiver, of at most 64 KiB. `headers` have lower-case names; `body` is as it came."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackReply:
+    """The body of the `200` that a receiver gets."""
+
+    body: bytes = b""
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackRefusal:
+    """Why a callback is not taken, as a sentence that repeats nothing of it.
+
+    `authentic` says that the receiver did send it and that it cannot be read (`400`); else nobody knows whose it is
+    (`401`).
+    """
+
+    detail: str
+    authentic: bool = False
+
+
+class Inbound(Protocol[S_contra]):
+    """How presses come back from the receivers of a kind. Pure, and no input makes it raise.
+
+    `receiver` is what people call it, as in "from Slack by ann".
+    """
+
+    receiver: str
+
+    def read(
+        self, callback: Callback, channels: Mapping[str, S_contra], *, now: Instant
+    ) -> Press | CallbackReply | CallbackRefusal:
+        """The press that a callback tells of, once a secret of these channels, all of the kind, has vouched for it.
+
+        A reply, where the callback is the receiver's own and nothing was pressed that acts.
+        """
+
+    def reply(self, text: str | None) -> CallbackReply:
+        """What tells who pressed, and nobody else; with None, that there is nothing to tell, or not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +129,4 @@ class Kind(Generic[S]):
     # Whether its messages carry links that act in the name of the target, which is then one person.
     action_links: bool = False
     recipients: tuple[str, ...] = ()
+    inbound: Inbound[S] | None = None

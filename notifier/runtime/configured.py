@@ -60,6 +60,10 @@ class Configured:
         return self.opened.channels
 
     @property
+    def toolbox(self) -> Toolbox:
+        return self.opened.toolbox
+
+    @property
     def fallback(self) -> str | None:
         return self.settings.fallback
 

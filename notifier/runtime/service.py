@@ -14,6 +14,7 @@ from typing import Any
 
 from notifier.alerting.loops import Alerting
 from notifier.alerting.loops import step as alerting_step
+from notifier.channels.callbacks import Callbacks
 from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.delivery import DeliveryState
@@ -31,7 +32,6 @@ from notifier.runtime.configuration import load
 from notifier.runtime.configured import ChannelPool, Configured, Present, plan_of, synced
 from notifier.runtime.database import new_database, open_database, sqlite_path
 from notifier.runtime.reload import Read, Reloaded, Reloader
-from notifier.runtime.slack import SlackApps
 from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import housekeeping, ledger, restored
@@ -74,7 +74,7 @@ class Runtime:
     dispatcher: Dispatcher
     alerting: Alerting
     reloader: Reloader
-    slack: SlackApps
+    callbacks: Callbacks
     watchdog: Watchdog
     loops: tuple[Loop, ...] = ()
     stopping: bool = False
@@ -202,7 +202,7 @@ async def running(
             await synced(database, settings, configs)
         runtime.reloader.started()
         stack.push_async_callback(runtime.reloader.aclose)
-        stack.push_async_callback(runtime.slack.aclose)
+        stack.push_async_callback(runtime.callbacks.aclose)
         for loop in runtime.loops:
             runtime.watchdog.watch(loop)
         watching = asyncio.create_task(runtime.watchdog.run(), name="watchdog")
@@ -298,7 +298,7 @@ def _assemble(database: Database, present: Present, channel_pool: ChannelPool, r
             read=reread,
             applied=applied,
         ),
-        slack=SlackApps(use=present.use, now=database.now),
+        callbacks=Callbacks(use=present.use, now=database.now),
         watchdog=Watchdog(
             stalled=lambda name: metrics.loop_stalled.labels(name).inc(), lost=database.broken.set
         ),

@@ -13,22 +13,25 @@ from notifier.store.compiled import upsert
 from notifier.store.database import Tx
 from notifier.store.schema import (
     OPEN,
+    answered_callbacks,
     deliveries,
     groups,
     incidents,
     members,
-    slack_requests,
     targets,
     threads,
 )
 
-REQUESTS_KEPT: Duration = 15 * MINUTE
+CALLBACKS_KEPT: Duration = 15 * MINUTE
 """Longer than a signature can be sent again: its window is five minutes to either side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadLocation:
-    """A thread as it stands. `labels` are those that its group shares; `present` says that its episode goes on."""
+    """A thread, and where its first message stands.
+
+    `labels` are those that its group shares; `present` says that its episode goes on.
+    """
 
     id: str
     channel: str
@@ -81,9 +84,9 @@ def unresolved(tx: Tx, group: str, *, after: int, most: int) -> list[tuple[int, 
     return [(row.number, row.id) for row in rows]
 
 
-def first_request(tx: Tx, hash_: str) -> bool:
-    """Write down that this request of Slack's is answered; False where one of this hash was answered before."""
-    statement = upsert(tx.dialect, slack_requests).values(hash=hash_, at=tx.now).on_conflict_do_nothing()
+def first_request(tx: Tx, id_: str) -> bool:
+    """Write down that this callback is answered; False where one of this id was answered before."""
+    statement = upsert(tx.dialect, answered_callbacks).values(hash=id_, at=tx.now).on_conflict_do_nothing()
     first = tx.run(statement).rowcount == 1
-    tx.run(sa.delete(slack_requests).where(slack_requests.c.at < tx.now - REQUESTS_KEPT))
+    tx.run(sa.delete(answered_callbacks).where(answered_callbacks.c.at < tx.now - CALLBACKS_KEPT))
     return first

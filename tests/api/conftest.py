@@ -70,7 +70,7 @@ class StandIn:
     runs: RunIntake
     events_quota: Quota
     new_id: Any
-    slack: Any = None
+    callbacks: Any = None
     problems: tuple[str, ...] = ()
     outcomes: tuple[Sent, ...] = ()
     tests: list[tuple[str, str, str]] = field(default_factory=list)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from notifier.channels import registry
 from notifier.channels.base import Toolbox
+from notifier.channels.callbacks import Callbacks
 from notifier.channels.http import GuardedClient
 from notifier.channels.registry import ChannelConfig
 from notifier.channels.slack import SlackChannel, SlackSettings
@@ -24,11 +25,10 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.runtime.configured import Configured, Opened, Present
-from notifier.runtime.slack import SlackApps
 from notifier.settings import ChannelBlock, Mark
 from notifier.store import outbox
 from notifier.store.database import Tx
-from notifier.store.schema import audit, deliveries, groups, incidents, silences, slack_requests, threads
+from notifier.store.schema import answered_callbacks, audit, deliveries, groups, incidents, silences, threads
 from notifier.testing import FakeSlack
 from tests.api.conftest import Desk
 
@@ -44,7 +44,7 @@ class Room:
     desk: Desk
     slack: FakeSlack
     sender: SlackChannel
-    apps: SlackApps
+    callbacks: Callbacks
 
     @property
     def now(self) -> float:
@@ -113,12 +113,12 @@ async def room(desk: Desk) -> AsyncIterator[Room]:
             opened=Opened(toolbox=toolbox, channels={}),
             plan=desk.world.plan,
         )
-        apps = SlackApps(use=Present(configured).use, now=desk.world.clock.now)
-        desk.service.slack = apps
+        callbacks = Callbacks(use=Present(configured).use, now=desk.world.clock.now)
+        desk.service.callbacks = callbacks
         settings = configs["hook"].settings
         assert isinstance(settings, SlackSettings)
-        yield Room(desk=desk, slack=server, sender=SlackChannel(settings, toolbox), apps=apps)
-        await apps.aclose()
+        yield Room(desk=desk, slack=server, sender=SlackChannel(settings, toolbox), callbacks=callbacks)
+        await callbacks.aclose()
         await toolbox.http.aclose()
 
 
@@ -229,7 +229,7 @@ async def test_a_forged_request_does_nothing(room: Room) -> None:
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
     assert await room.states() == ["open"]
-    assert await room.rows(slack_requests) == []
+    assert await room.rows(answered_callbacks) == []
 
 
 @pytest.mark.parametrize("stamp", ["", "abc", "-1", "1e9", "٣", "9" * 400, "1" * 15, "nan"])
@@ -270,7 +270,7 @@ async def test_what_was_answered_is_forgotten_when_it_cannot_come_again(room: Ro
     await room.press(ts, "acknowledge")
     room.desk.world.clock.advance(20 * MINUTE)
     await room.press(ts, "resolve")
-    assert len(await room.rows(slack_requests)) == 1
+    assert len(await room.rows(answered_callbacks)) == 1
 
 
 @pytest.mark.parametrize(
@@ -538,7 +538,7 @@ async def test_only_the_signatures_hash_is_kept(room: Room) -> None:
     ts = await room.alert()
     headers, body = room.slack.press(ts, "acknowledge", at=room.now)
     await room.send(headers, body)
-    [row] = await room.rows(slack_requests)
+    [row] = await room.rows(answered_callbacks)
     assert row.hash == hashlib.sha256(headers["X-Slack-Signature"].encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from notifier.channels.base import Kind, Toolbox
 from notifier.channels.slack.blocks import Look, payload, reply, root
+from notifier.channels.slack.inbound import SlackInbound
 from notifier.channels.slack.responses import SlackError, read_api, read_hook
 from notifier.channels.slack.sender import SlackChannel
 from notifier.channels.slack.settings import SlackSettings, targets, warnings
@@ -35,4 +36,5 @@ KIND = Kind(
     warnings=warnings,
     pace=SECOND,
     concurrency=4,
+    inbound=SlackInbound(),
 )

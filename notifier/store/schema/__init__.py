@@ -5,7 +5,7 @@ from notifier.store.schema.base import OPEN, Big, Serial, metadata
 from notifier.store.schema.events import event_ids, events, incidents, tallies
 from notifier.store.schema.instance import instance
 from notifier.store.schema.outbox import attempts, deliveries, notifications, targets, threads
-from notifier.store.schema.people import action_tokens, api_keys, audit, ledger, slack_requests
+from notifier.store.schema.people import action_tokens, answered_callbacks, api_keys, audit, ledger
 from notifier.store.schema.task_runs import processes, run_incidents, task_runs
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Big",
     "Serial",
     "action_tokens",
+    "answered_callbacks",
     "api_keys",
     "attempts",
     "audit",
@@ -32,7 +33,6 @@ __all__ = [
     "processes",
     "run_incidents",
     "silences",
-    "slack_requests",
     "tallies",
     "targets",
     "task_runs",

@@ -22,13 +22,13 @@ action_tokens = Table(
 Index("ix_action_tokens_expires", action_tokens.c.expires_at)
 
 # Signatures of Slack's requests that were answered, for as long as one could be sent again.
-slack_requests = Table(
+answered_callbacks = Table(
     "slack_requests",
     metadata,
     Column("hash", Text, primary_key=True),
     Column("at", Big, nullable=False),
 )
-Index("ix_slack_requests_at", slack_requests.c.at)
+Index("ix_slack_requests_at", answered_callbacks.c.at)
 
 api_keys = Table(
     "api_keys",

@@ -1,0 +1,43 @@
+"""What a person is told who pressed a button."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SENTENCES = 3
+
+GONE = "This is no longer kept: nothing was done."
+FOREIGN = "This button does not belong to this message: nothing was done."
+EARLIER = "This was over before; a newer message tells how things stand: nothing was done."
+SETTLED = "Everything here is resolved already: nothing was done."
+UNAVAILABLE = "notifier's database does not answer: press again in a moment."
+
+
+def silenced(until: str, time_zone: str, matchers: Sequence[str]) -> str:
+    """Until when a silence lasts, by the clocks of this time zone, and what it silences."""
+    return f"Silenced until {until} ({time_zone}): {', '.join(matchers)}"
+
+
+def not_silenced(why: object) -> str:
+    return f"Nothing was silenced: {why}."
+
+
+def comment(receiver: str, person: str) -> str:
+    """The comment of a silence that a button has made."""
+    return f"from {receiver} by {person}"
+
+
+def refused(incident: int, why: object) -> str:
+    return f"Incident {incident}: {why}."
+
+
+def summary(refusals: Sequence[str]) -> str | None:
+    """The first refusals, and how many more there are; None without any."""
+    if not refusals:
+        return None
+    more = len(refusals) - SENTENCES
+    return " ".join([*refusals[:SENTENCES], *([f"And {more:,} more."] if more > 0 else [])])
+
+
+def replayed(receiver: str) -> str:
+    return f"this request was answered before: {receiver} sends each once"

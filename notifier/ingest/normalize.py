@@ -316,7 +316,7 @@ def _told(exception: Failure) -> Failure:
 
 def _title(posted: Posted, failure: Failure | None) -> str:
     said = None if failure is None else failure.message
-    line = _line(fingerprint.spoken(said or posted.message or ""))
+    line = _line(fingerprint.record_message(said or posted.message or ""))
     if failure is not None and failure.type is not None:
         line = f"{_line(failure.type)}: {line}" if line else _line(failure.type)
     line = line or ("resolved" if posted.status == "resolved" else "(no message)")

@@ -4,8 +4,9 @@ The default is made of the service, the exception's type, and the application's 
 frames, of what the messages say with what is an instance masked. Line numbers never count. Project and environment are
 not part of it: an incident's identity has them anyway.
 
-`failures` says which exception is told of, `places` what of its frames counts, `sayings` what a message says that is a
-record; `masking`, `words` and `neighbours` what of a text is an instance. `version_1` is how it was in 0.1, for the
+`exceptions` finds the exception of a chain that is told of, `locations` makes the part of the fingerprint that its
+frames give, `records` finds the sentence in a message that is a record. `masking` masks the instances in a message:
+`word_masking` reads each word, `neighbours` the words around an instance. `version_1` keeps the rules of 0.1, for the
 incidents of that time.
 """
 
@@ -17,12 +18,22 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from notifier.policy.fingerprint import masking, places
-from notifier.policy.fingerprint.failures import Failure, Frame, told_in, told_of
+from notifier.policy.fingerprint import locations, masking
+from notifier.policy.fingerprint.exceptions import ReportedException, ReportedFrame, told_in, told_of
 from notifier.policy.fingerprint.masking import masked
-from notifier.policy.fingerprint.sayings import spoken, telling_apart
+from notifier.policy.fingerprint.records import identifying_text, record_message
 
-__all__ = ["VERSION", "Failure", "Frame", "compute", "masked", "spoken", "told_in", "told_of", "uses_default"]
+__all__ = [
+    "VERSION",
+    "ReportedException",
+    "ReportedFrame",
+    "compute",
+    "masked",
+    "record_message",
+    "told_in",
+    "told_of",
+    "uses_default",
+]
 
 VERSION: Final = 2
 """Part of every default fingerprint: a change of the rules opens new incidents, it never merges old ones."""
@@ -31,7 +42,7 @@ _DEFAULT: Final = re.compile(r"\{\{\s*default\s*\}\}")
 
 
 def compute(
-    *, service: str, message: str | None, exception: Failure | None, given: Sequence[str] = ()
+    *, service: str, message: str | None, exception: ReportedException | None, given: Sequence[str] = ()
 ) -> str:
     """32 hex digits. `given` is the sender's list; `{{ default }}` in it stands for the default fingerprint."""
     if not given:
@@ -42,17 +53,22 @@ def compute(
     return combined(own, digest(elements(service, message, exception)))
 
 
-def elements(service: str, message: str | None, exception: Failure | None) -> list[str]:
+def elements(service: str, message: str | None, exception: ReportedException | None) -> list[str]:
     """What the default fingerprint is made of, in order."""
     if exception is None:
-        return ["default", str(VERSION), service, "", "message", _said(message, alone=True)]
+        return ["default", str(VERSION), service, "", "message", _masked_text(message, alone=True)]
     exception = told_of(exception)
     parts = ["default", str(VERSION), service, exception.type or ""]
-    found = places.of(exception.frames)
-    if found:
-        return [*parts, "frames", *found]
+    places = locations.of(exception.frames)
+    if places:
+        return [*parts, "frames", *places]
     alone = not exception.type
-    return [*parts, "message", _said(exception.message, alone=alone), _said(message, alone=alone)]
+    return [
+        *parts,
+        "message",
+        _masked_text(exception.message, alone=alone),
+        _masked_text(message, alone=alone),
+    ]
 
 
 def uses_default(given: Iterable[str]) -> bool:
@@ -60,8 +76,8 @@ def uses_default(given: Iterable[str]) -> bool:
     return any(_DEFAULT.search(element) for element in given)
 
 
-def _said(message: str | None, *, alone: bool) -> str:
-    return masking.identity(telling_apart(message), alone=alone) if message else ""
+def _masked_text(message: str | None, *, alone: bool) -> str:
+    return masking.identity(identifying_text(message), alone=alone) if message else ""
 
 
 @lru_cache(maxsize=2_048)

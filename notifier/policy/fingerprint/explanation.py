@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from notifier.policy import fingerprint
-from notifier.policy.fingerprint import masking, places
-from notifier.policy.fingerprint.failures import Failure, told_of
+from notifier.policy.fingerprint import locations, masking
+from notifier.policy.fingerprint.exceptions import ReportedException, told_of
+from notifier.policy.fingerprint.locations import FrameLocation
 from notifier.policy.fingerprint.masking import Part
-from notifier.policy.fingerprint.places import Place
-from notifier.policy.fingerprint.sayings import telling_apart
+from notifier.policy.fingerprint.records import identifying_text
 
 _ELEMENTS: Final = 32
 _ELEMENT_CHARS: Final = 1_024
@@ -19,12 +19,17 @@ _ELEMENT_CHARS: Final = 1_024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`given`: the sender's list decides. `override` is a list that a sender may send, and change."""
+    """How an event is grouped.
+
+    `given`: the sender's list decides. `exception` is the type of the exception that is told of, `frames` are its
+    frames. `text` is the message that counts, `masked` the same with its instances masked, `parts` are those instances.
+    `override` is a list that a sender may send, and change.
+    """
 
     fingerprint: str
     given: bool
     exception: str | None
-    frames: Sequence[Place]
+    frames: Sequence[FrameLocation]
     text: str
     masked: str
     parts: Sequence[Part]
@@ -32,16 +37,16 @@ class Explanation:
 
 
 def explain(
-    *, service: str, message: str | None, exception: Failure | None, given: Sequence[str] = ()
+    *, service: str, message: str | None, exception: ReportedException | None, given: Sequence[str] = ()
 ) -> Explanation:
     told = None if exception is None else told_of(exception)
-    text = telling_apart((told.message if told is not None else None) or message or "")
+    text = identifying_text((told.message if told is not None else None) or message or "")
     alone = told is None or not told.type
     return Explanation(
         fingerprint=fingerprint.compute(service=service, message=message, exception=exception, given=given),
         given=bool(given),
         exception=None if told is None else told.type,
-        frames=() if told is None else places.explained(told.frames),
+        frames=() if told is None else locations.explained(told.frames),
         text=text,
         masked=masking.masked(text, alone=alone),
         parts=masking.parts(text, alone=alone),
@@ -49,16 +54,16 @@ def explain(
     )
 
 
-def _override(service: str, message: str | None, told: Failure | None) -> list[str]:
+def _override(service: str, message: str | None, told: ReportedException | None) -> list[str]:
     """The default's elements in words: as a sender's own list they group alike."""
     if told is None:
-        words = [service, masking.masked(telling_apart(message or ""))]
+        elements = [service, masking.masked(identifying_text(message or ""))]
     else:
-        said = (
-            masking.masked(telling_apart(text), alone=not told.type)
+        texts = (
+            masking.masked(identifying_text(text), alone=not told.type)
             for text in (told.message, message)
             if text
         )
-        found = (place.strip().replace("\n", ":") for place in places.of(told.frames))
-        words = [service, told.type or "", *(list(found) or said)]
-    return [word[:_ELEMENT_CHARS] for word in words if word][:_ELEMENTS]
+        places = (place.strip().replace("\n", ":") for place in locations.of(told.frames))
+        elements = [service, told.type or "", *(list(places) or texts)]
+    return [element[:_ELEMENT_CHARS] for element in elements if element][:_ELEMENTS]

@@ -1,7 +1,7 @@
 """A message with what is an instance masked, and what names the thing kept.
 
-The message is cut into words, and each is judged by itself (`words`). What stands beside it says more about a few
-(`neighbours`), and so do quotes. Nothing is remembered of earlier messages.
+The message is cut into words, and `word_masking` judges each by itself. The words around an instance say more about a
+few (`neighbours`), and so do quotes. Nothing is remembered of earlier messages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Final
 
 from notifier.policy.fingerprint.neighbours import QUOTES, look_around, mask_details, mask_logins, word_before
-from notifier.policy.fingerprint.words import LONGEST_NAME, core_of, masked_word
+from notifier.policy.fingerprint.word_masking import LONGEST_NAME, core_of, masked_word
 
 CHARS: Final = 1_000
 IDENTITY_CHARS: Final = 500
@@ -105,14 +105,15 @@ def identity(message: str, *, alone: bool = True) -> str:
 
 def parts(message: str, *, alone: bool = True) -> list[Part]:
     """What `masked` masked, in order."""
-    found: list[Part] = []
+    masked_parts: list[Part] = []
     pieces, judged = _chosen(message[:CHARS], alone)
     for before, after in zip(pieces, judged, strict=True):
-        if not after and before and found:
-            found[-1] = Part(found[-1].kind, found[-1].text + before)
+        if not after and before and masked_parts:
+            last = masked_parts[-1]
+            masked_parts[-1] = Part(last.kind, last.text + before)
         elif before != after:
-            found += _aligned(before, after)
-    return [Part(part.kind, part.text.replace(_SECRET, _SCRUBBED)) for part in found]
+            masked_parts += _aligned(before, after)
+    return [Part(part.kind, part.text.replace(_SECRET, _SCRUBBED)) for part in masked_parts]
 
 
 def _chosen(message: str, alone: bool) -> Pieces:

@@ -1,4 +1,4 @@
-"""What the words beside an instance say about it: that it is a code, a duration, a request's path, somebody's login."""
+"""The words beside an instance, and what they make of it: a code, a duration, a request's path, somebody's login."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from notifier.policy.fingerprint.words import core_of, is_code, listens, masked_word, names_code
+from notifier.policy.fingerprint.word_masking import core_of, is_code, listens, masked_word, names_code
 
 QUOTES: Final = frozenset("\"'`")
 _CODE_CHARS: Final = 15

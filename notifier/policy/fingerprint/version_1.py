@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from notifier.policy.fingerprint.failures import Failure, Frame
+from notifier.policy.fingerprint.exceptions import ReportedException, ReportedFrame
 
 VERSION = 1
 
@@ -30,7 +30,7 @@ _WRAPPER_TYPES = frozenset(name for name, _ in _WRAPPERS)
 
 
 def compute(
-    *, service: str, message: str | None, exception: Failure | None, given: Sequence[str] = ()
+    *, service: str, message: str | None, exception: ReportedException | None, given: Sequence[str] = ()
 ) -> str:
     """32 hex digits. `given` is the sender's list; `{{ default }}` in it stands for the default fingerprint."""
     if not given:
@@ -46,7 +46,7 @@ def _uses_default(given: Iterable[str]) -> bool:
     return any(_DEFAULT.search(element) for element in given)
 
 
-def _unwrapped(exception: Failure) -> Failure:
+def _unwrapped(exception: ReportedException) -> ReportedException:
     """The exception that a person wants to hear of: a framework's wrapper gives way to its cause."""
     while exception.type in _WRAPPER_TYPES and exception.cause is not None and _is_wrapper(exception):
         exception = exception.cause
@@ -81,7 +81,7 @@ def _placeholder(match: re.Match[str]) -> str:
     return f"<{match.lastgroup}>"
 
 
-def _default(service: str, message: str | None, exception: Failure | None) -> str:
+def _default(service: str, message: str | None, exception: ReportedException | None) -> str:
     if exception is None:
         return _digest(["default", str(VERSION), service, "", "message", _masked_message(message or "")])
     exception = _unwrapped(exception)
@@ -95,7 +95,7 @@ def _default(service: str, message: str | None, exception: Failure | None) -> st
     return _digest(parts)
 
 
-def _places(frames: Sequence[Frame]) -> Iterable[str]:
+def _places(frames: Sequence[ReportedFrame]) -> Iterable[str]:
     """Each in-app place once, in order of its first appearance: recursion of any period and depth is the same problem.
 
     Frames that the sender marked count; where it marked none, those that it did not exclude.
@@ -119,7 +119,7 @@ def _module_path(file: str) -> str:
     return re.sub(r"^[A-Za-z]:", "", path)
 
 
-def _is_wrapper(exception: Failure) -> bool:
+def _is_wrapper(exception: ReportedException) -> bool:
     message = exception.message or ""
     return any(exception.type == name and message.startswith(start) for name, start in _WRAPPERS)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from notifier.policy.fingerprint.failures import Frame
-from notifier.policy.fingerprint.words import masked_word
+from notifier.policy.fingerprint.exceptions import ReportedFrame
+from notifier.policy.fingerprint.word_masking import masked_word
 
 # What lies below these is a library, or the interpreter's own, wherever it is installed.
 _LIBRARIES: Final = re.compile(
@@ -33,27 +33,27 @@ _INSTANCE: Final = re.compile(r"<(?:number|id|uuid|hex|date|time|duration|email|
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A frame, and whether the fingerprint is made of it."""
+class FrameLocation:
+    """The file and function of a frame; `used` where the fingerprint is made of them."""
 
     file: str | None
     function: str | None
     used: bool
 
 
-def of(frames: Sequence[Frame]) -> list[str]:
-    """Each place once, in the order of its first appearance: recursion of any period and depth is the same problem."""
+def of(frames: Sequence[ReportedFrame]) -> list[str]:
+    """The location of each frame that counts, once, in the order of appearance: recursion is one problem."""
     chosen = _chosen(frames)
-    return list(dict.fromkeys(_place(frame.file or "", frame.function or "") for frame in chosen))
+    return list(dict.fromkeys(_location(frame.file or "", frame.function or "") for frame in chosen))
 
 
-def explained(frames: Sequence[Frame]) -> list[Place]:
-    """Every frame, in order."""
+def explained(frames: Sequence[ReportedFrame]) -> list[FrameLocation]:
+    """The location of every frame, in order."""
     chosen = {id(frame) for frame in _chosen(frames)}
-    return [Place(frame.file, frame.function, id(frame) in chosen) for frame in frames]
+    return [FrameLocation(frame.file, frame.function, id(frame) in chosen) for frame in frames]
 
 
-def _chosen(frames: Sequence[Frame]) -> list[Frame]:
+def _chosen(frames: Sequence[ReportedFrame]) -> list[ReportedFrame]:
     """Frames that the sender marked count; where it marked none, those that are no library's.
 
     A comprehension is a frame of its own in some interpreters only.
@@ -71,7 +71,7 @@ def _of_library(file: str) -> bool:
 
 
 @lru_cache(maxsize=4_096)
-def _place(file: str, function: str) -> str:
+def _location(file: str, function: str) -> str:
     return f"{stable_file(file)}\n{stable_function(function)}"
 
 

@@ -1,4 +1,4 @@
-"""An exception as reported, and which one of a chain is told of."""
+"""What a reported exception must have to be fingerprinted, and which exception of a chain is told of."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol
 _DEPTH: Final = 16
 
 
-class Frame(Protocol):
-    """One frame of a traceback; `in_app` is None where the sender did not say."""
+class ReportedFrame(Protocol):
+    """One frame of a reported traceback; `in_app` is None where the sender did not mark it."""
 
     @property
     def file(self) -> str | None: ...
@@ -19,17 +19,17 @@ class Frame(Protocol):
     def in_app(self) -> bool | None: ...
 
 
-class Failure(Protocol):
-    """An exception as reported, frames outermost first."""
+class ReportedException(Protocol):
+    """An exception as an event reports it: its type, message, cause, and frames, the outermost first."""
 
     @property
     def type(self) -> str | None: ...
     @property
     def message(self) -> str | None: ...
     @property
-    def frames(self) -> Sequence[Frame]: ...
+    def frames(self) -> Sequence[ReportedFrame]: ...
     @property
-    def cause(self) -> Failure | None: ...
+    def cause(self) -> ReportedException | None: ...
 
 
 # Exceptions that only carry another one: type, and how the message begins. Starlette raises the first two around a
@@ -49,12 +49,12 @@ _CARRIERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def told_of(exception: Failure) -> Failure:
+def told_of(exception: ReportedException) -> ReportedException:
     """The exception that a person wants to hear of: what only carries another one gives way to its cause.
 
     Title, label, fingerprint and the place in the code are all of this one.
     """
-    told: Failure = _told(exception, getattr)
+    told: ReportedException = _told(exception, getattr)
     return told
 
 

@@ -1,4 +1,4 @@
-"""One word of a message: what of it names the thing, and what is an instance of it.
+"""One word of a message masked: the parts that name a thing stay, the parts that are an instance of it do not.
 
 A word comes without spaces, brackets and quotes. What is an instance becomes `<kind>`. Every repetition in these
 patterns is over one class of characters or possessive, so that a hostile word costs no more than its length.

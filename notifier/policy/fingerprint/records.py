@@ -1,4 +1,4 @@
-"""What a message says that is itself a record: a JSON object, or a dictionary as Python shows it."""
+"""The sentence in a message that is a record: a JSON object, or a dictionary as Python shows it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _CODES: Final = re.compile(
 _ESCAPED: Final = re.compile(r"\\([\"'\\])").sub
 
 
-def spoken(message: str) -> str:
-    """The fields that say what happened, else the message as it is."""
+def record_message(message: str) -> str:
+    """The fields of a record that say what happened, joined; a message that is no record as it is."""
     if not _is_record(message):
         return message
-    said = [text for text in _fields(message.strip()[:CHARS]) if text]
-    return ": ".join(dict.fromkeys(said)) or message
+    texts = [text for text in _field_texts(message.strip()[:CHARS]) if text]
+    return ": ".join(dict.fromkeys(texts)) or message
 
 
-def telling_apart(message: str) -> str:
-    """What was spoken, and the codes beside it."""
-    text = spoken(message)
+def identifying_text(message: str) -> str:
+    """The text that tells a problem from others: `record_message`, and the codes in the record."""
+    text = record_message(message)
     if text is message:
         return message
     return " ".join([text, *(f"{match[1]}={match[2]}" for match in _CODES(message[:CHARS]))])
@@ -39,27 +39,27 @@ def _is_record(message: str) -> bool:
     return message[:1] in {"{", "["} or (message[:1].isspace() and message.lstrip()[:1] == "{")
 
 
-def _fields(text: str) -> list[str]:
+def _field_texts(text: str) -> list[str]:
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
         return _shown(text)
-    return _said(record, depth=2)
+    return _texts_in(record, depth=2)
 
 
-def _said(record: Any, depth: int) -> list[str]:
+def _texts_in(record: Any, depth: int) -> list[str]:
     if isinstance(record, str):
         return [record.strip()]
     if isinstance(record, list) and record and depth:
-        return _said(record[0], depth)
+        return _texts_in(record[0], depth)
     if not isinstance(record, dict) or not depth:
         return []
-    return [text for name in FIELDS for text in _said(record.get(name), depth - 1)]
+    return [text for name in FIELDS for text in _texts_in(record.get(name), depth - 1)]
 
 
 def _shown(text: str) -> list[str]:
-    """By the quotes: a dictionary as Python shows it may hold what no parser reads."""
-    found: dict[str, str] = {}
+    """The fields by their quotes: a dictionary as Python shows it may hold values that no parser reads."""
+    texts: dict[str, str] = {}
     for match in _SHOWN(text):
-        found.setdefault(match[1], _ESCAPED(r"\1", match[2] if match[2] is not None else match[3]).strip())
-    return [found[name] for name in FIELDS if name in found]
+        texts.setdefault(match[1], _ESCAPED(r"\1", match[2] if match[2] is not None else match[3]).strip())
+    return [texts[name] for name in FIELDS if name in texts]

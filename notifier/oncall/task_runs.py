@@ -7,14 +7,14 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
-from notifier.policy.runs import Refusal
+from notifier.policy.runs import ReplayRefusal
 from notifier.store import task_runs, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import RunSearch
 
 __all__ = ["RunSearch", "ask", "find", "one", "replay"]
 
-_SENTENCES: dict[Refusal, str] = {
+_SENTENCES: dict[ReplayRefusal, str] = {
     "not_failed": "only a failed or lost run is replayed",
     "replayed": "it was asked for again already, and that run has not failed",
     "not_replayable": "its task was not declared with replay=True and store_args=True",
@@ -57,7 +57,7 @@ def ask(tx: Tx, id_: str, actor: Actor) -> str | None:
     return None
 
 
-def _sentence(refusal: Refusal, state: RunState) -> str:
+def _sentence(refusal: ReplayRefusal, state: RunState) -> str:
     sentence = _SENTENCES[refusal]
     return f"{sentence}, and this one is {state.value}" if refusal == "not_failed" else sentence
 

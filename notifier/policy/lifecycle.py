@@ -1,4 +1,4 @@
-"""What a run of events does to the incident of their identity: opened, raised, resolved, reopened, late."""
+"""What a batch of events does to the incident of their identity: opened, raised, resolved, reopened, late."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from notifier.domain.time import Instant
 
 FIRST_SAMPLES = 10
 
-Change = Literal["opened", "reopened", "severity_raised", "resolved", "woken", "varied", "counted", "late"]
+ChangeKind = Literal[
+    "opened", "reopened", "severity_raised", "resolved", "woken", "varied", "counted", "late"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What the fold needs to know of an incident that exists."""
+class IncidentBefore:
+    """An incident as it is before events are applied to it."""
 
     number: int
     id: str
@@ -34,15 +36,15 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
-    """One incident after a run of events.
+class IncidentChange:
+    """An incident as it is after events were applied to it.
 
-    `standing` is None for a new incident (`previous_id` then links to the resolved one before it). `counted` events are
-    added to the count, `late` of them told to nobody. `taken` events of the run were consumed: the rest belongs to the
-    incident that follows and is folded anew. `attention` says that alerting must look.
+    `incident` is the incident before, or None for a new one (`previous_id` then links to the resolved one before it).
+    `counted` events are added to the count, `late` of them are told to nobody. The first `consumed` events are applied,
+    the others belong to the incident that follows. `attention` says that alerting must look.
     """
 
-    standing: Standing | None
+    incident: IncidentBefore | None
     previous_id: str | None
     state: State
     severity: Severity
@@ -53,25 +55,25 @@ class Fold:
     resolved_at: Instant | None
     counted: Sequence[Event]
     late: int
-    taken: int
-    change: Change
+    consumed: int
+    kind: ChangeKind
 
     @property
-    def before(self) -> int:
-        """The count before this run."""
-        return 0 if self.standing is None else self.standing.count
+    def count_before(self) -> int:
+        """The incident's count before the events."""
+        return 0 if self.incident is None else self.incident.count
 
     @property
     def attention(self) -> bool:
-        return self.change in {"opened", "reopened", "severity_raised", "resolved", "woken", "varied"}
+        return self.kind in {"opened", "reopened", "severity_raised", "resolved", "woken", "varied"}
 
 
-def kept(seq: int) -> bool:
+def keeps_sample(seq: int) -> bool:
     """Whether the event that made the count `seq` stays a sample for good: the first ten, then powers of two."""
     return seq <= FIRST_SAMPLES or seq & (seq - 1) == 0
 
 
-def sampled(before: int, last: int) -> list[int]:
+def sample_numbers(before: int, last: int) -> list[int]:
     """Which of the events that made the count `before + 1` to `last` are stored: kept for good, and the newest."""
     chosen = list(range(before + 1, min(last, FIRST_SAMPLES) + 1))
     power = 1 << max(before, FIRST_SAMPLES).bit_length()
@@ -83,35 +85,38 @@ def sampled(before: int, last: int) -> list[int]:
     return chosen
 
 
-def fold(current: Standing | None, newest_resolved: Standing | None, run: Sequence[Event]) -> Fold | None:
-    """Apply a run of one identity's events, in order of arrival, to the incident that is not resolved, if any.
+def apply_events(
+    current: IncidentBefore | None, newest_resolved: IncidentBefore | None, events: Sequence[Event]
+) -> IncidentChange | None:
+    """The change that one identity's events, in order of arrival, make to its incident.
 
-    A run ends after the event that resolves, and before one that would resolve an incident which this run has opened:
-    the store numbers it first. None: the whole run was resolutions of nothing.
+    `current` is the incident that is not resolved; where there is none, `newest_resolved` is the last that is. Events
+    are consumed up to and with the one that resolves; one that would resolve the incident which they open is left over,
+    for a new incident needs its number first. None: all events are resolutions of nothing.
     """
     if current is not None:
-        return _onto_open(current, run)
-    skipped = next((i for i, event in enumerate(run) if event.status == "firing"), len(run))
-    if skipped == len(run):
+        return _onto_open(current, events)
+    skipped = next((i for i, event in enumerate(events) if event.status == "firing"), len(events))
+    if skipped == len(events):
         return None
-    first = run[skipped]
+    first = events[skipped]
     if newest_resolved is not None and newest_resolved.resolved_at is not None:
         if first.at <= newest_resolved.resolved_at:
-            return _late(newest_resolved, newest_resolved.resolved_at, run, skipped)
-        return _opened(run, skipped, newest_resolved.id)
-    return _opened(run, skipped, None)
+            return _late(newest_resolved, newest_resolved.resolved_at, events, skipped)
+        return _opened(events, skipped, newest_resolved.id)
+    return _opened(events, skipped, None)
 
 
-def _opened(run: Sequence[Event], skipped: int, previous_id: str | None) -> Fold:
-    end = next((i for i in range(skipped, len(run)) if run[i].status == "resolved"), len(run))
-    counted = run[skipped:end]
+def _opened(events: Sequence[Event], skipped: int, previous_id: str | None) -> IncidentChange:
+    end = next((i for i in range(skipped, len(events)) if events[i].status == "resolved"), len(events))
+    counted = events[skipped:end]
     first = counted[0]
     labels, varying = _labels(first.labels, (), counted)
     severity = _highest(first.severity, counted)
     if severity is not first.severity:
         labels = {**labels, "severity": severity.value}
-    return Fold(
-        standing=None,
+    return IncidentChange(
+        incident=None,
         previous_id=previous_id,
         state=State.OPEN,
         severity=severity,
@@ -122,8 +127,8 @@ def _opened(run: Sequence[Event], skipped: int, previous_id: str | None) -> Fold
         resolved_at=None,
         counted=counted,
         late=0,
-        taken=end,
-        change="reopened" if previous_id else "opened",
+        consumed=end,
+        kind="reopened" if previous_id else "opened",
     )
 
 
@@ -134,25 +139,25 @@ def _highest(severity: Severity, events: Sequence[Event]) -> Severity:
     return severity
 
 
-def _onto_open(current: Standing, run: Sequence[Event]) -> Fold:
-    end = next((i for i, event in enumerate(run) if event.status == "resolved"), None)
-    counted = run if end is None else run[:end]
+def _onto_open(current: IncidentBefore, events: Sequence[Event]) -> IncidentChange:
+    end = next((i for i, event in enumerate(events) if event.status == "resolved"), None)
+    counted = events if end is None else events[:end]
     labels, varying = _labels(current.labels, current.varying, counted)
     severity = _highest(current.severity, counted)
     if severity is not current.severity:
         labels = {**labels, "severity": severity.value}
-    change: Change = "counted"
+    kind: ChangeKind = "counted"
     if end is not None:
-        change = "resolved"
+        kind = "resolved"
     elif severity is not current.severity:
-        change = "severity_raised"
+        kind = "severity_raised"
     elif current.waiting and counted:
-        change = "woken"
+        kind = "woken"
     elif varying != current.varying:
         # What silenced or inhibited it may match no longer.
-        change = "varied"
-    return Fold(
-        standing=current,
+        kind = "varied"
+    return IncidentChange(
+        incident=current,
         previous_id=None,
         state=current.state if end is None else State.RESOLVED,
         severity=severity,
@@ -160,19 +165,21 @@ def _onto_open(current: Standing, run: Sequence[Event]) -> Fold:
         varying=varying,
         first_seen=min((current.first_seen, *(event.at for event in counted))),
         last_seen=max((current.last_seen, *(event.at for event in counted))),
-        resolved_at=None if end is None else run[end].at,
+        resolved_at=None if end is None else events[end].at,
         counted=counted,
         late=0,
-        taken=len(run) if end is None else end + 1,
-        change=change,
+        consumed=len(events) if end is None else end + 1,
+        kind=kind,
     )
 
 
-def _late(resolved: Standing, resolved_at: Instant, run: Sequence[Event], skipped: int) -> Fold:
-    end = next((i for i in range(skipped, len(run)) if run[i].at > resolved_at), len(run))
-    counted = [event for event in run[skipped:end] if event.status == "firing"]
-    return Fold(
-        standing=resolved,
+def _late(
+    resolved: IncidentBefore, resolved_at: Instant, events: Sequence[Event], skipped: int
+) -> IncidentChange:
+    end = next((i for i in range(skipped, len(events)) if events[i].at > resolved_at), len(events))
+    counted = [event for event in events[skipped:end] if event.status == "firing"]
+    return IncidentChange(
+        incident=resolved,
         previous_id=None,
         state=resolved.state,
         severity=resolved.severity,
@@ -183,8 +190,8 @@ def _late(resolved: Standing, resolved_at: Instant, run: Sequence[Event], skippe
         resolved_at=resolved.resolved_at,
         counted=counted,
         late=len(counted),
-        taken=end,
-        change="late",
+        consumed=end,
+        kind="late",
     )
 
 

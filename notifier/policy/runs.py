@@ -1,6 +1,6 @@
-"""What a task run's changes make of it, whatever their order; when it is a dead letter; when it may be asked for again.
+"""A task run after its changes, whatever their order; when it is a dead letter, and when it may be replayed.
 
-`merge` is a join: changes may come in any order and any number of times, and the outcome is the same.
+`merge` is a join: changes may come in any order and any number of times, and the run is the same.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _LOST_STEP: Final = 4
 _FAILED, _COMPLETED = 1 << 40, 1 << 41
 _BY_REPLAYABLE: Final = {Replayable.NO: 0, Replayable.YES: 1, Replayable.TOUCHED: 2}
 
-Verdict = Literal["recovered", "other_events", "still_failing"]
-Refusal = Literal["not_failed", "replayed", "not_replayable", "touched"]
+Recovery = Literal["recovered", "other_events", "still_failing"]
+ReplayRefusal = Literal["not_failed", "replayed", "not_replayable", "touched"]
 
 
 def rank(run: TaskRun) -> int:
-    """The place of a change among those of its run: the higher one says how the run stands.
+    """The place of a change among those of its run: the highest gives the run its state.
 
-    What a client says is final beats all else; then the attempt counts, then how far it went. A `lost` that the service
-    has guessed gives way to a client's own.
+    A final state that a client reports beats all else; then the attempt counts, then how far it went. A `lost` that the
+    service has guessed gives way to one that a client reports.
     """
     if run.state is RunState.COMPLETED:
         return _COMPLETED + run.attempt * STEPS
@@ -73,8 +73,8 @@ def lost(run: TaskRun, *, seen_at: Instant, goodbye: bool) -> TaskRun:
     )
 
 
-def again(run: TaskRun, *, id_: str, now: Instant) -> TaskRun:
-    """The run that replays this one; nobody has it yet."""
+def replay(run: TaskRun, *, id_: str, now: Instant) -> TaskRun:
+    """The run that replays this one; no process has it yet."""
     return TaskRun(
         project=run.project,
         id=id_,
@@ -92,42 +92,41 @@ def again(run: TaskRun, *, id_: str, now: Instant) -> TaskRun:
     )
 
 
-def merge(one: TaskRun, other: TaskRun) -> TaskRun:
-    """The run as both changes together say. State and outcome are those of the higher; the rest is kept from either."""
-    if one == other:
-        return one
-    if _order(one, other):
-        one, other = other, one
+def merge(first: TaskRun, second: TaskRun) -> TaskRun:
+    """The run after both changes. State and outcome are those of the higher; other fields are kept from either."""
+    if first == second:
+        return first
+    higher, lower = (second, first) if _is_higher(second, first) else (first, second)
     return replace(
-        one,
-        created_at=min(one.created_at, other.created_at),
-        started_at=_larger(one.started_at, other.started_at),
-        max_attempts=_larger(one.max_attempts, other.max_attempts),
-        key=_larger(one.key, other.key),
-        process=one.process if one.process is not None else other.process,
-        replay_of=_larger(one.replay_of, other.replay_of),
-        arguments=one.arguments if _text(one.arguments) >= _text(other.arguments) else other.arguments,
-        replayable=max(one.replayable, other.replayable, key=_BY_REPLAYABLE.__getitem__),
+        higher,
+        created_at=min(higher.created_at, lower.created_at),
+        started_at=_larger(higher.started_at, lower.started_at),
+        max_attempts=_larger(higher.max_attempts, lower.max_attempts),
+        key=_larger(higher.key, lower.key),
+        process=higher.process if higher.process is not None else lower.process,
+        replay_of=_larger(higher.replay_of, lower.replay_of),
+        arguments=higher.arguments if _text(higher.arguments) >= _text(lower.arguments) else lower.arguments,
+        replayable=max(higher.replayable, lower.replayable, key=_BY_REPLAYABLE.__getitem__),
     )
 
 
-def fold(changes: Iterable[TaskRun]) -> TaskRun:
-    """All changes of one run as one. There is at least one."""
+def merge_all(changes: Iterable[TaskRun]) -> TaskRun:
+    """All changes of one run as one; there is at least one."""
     return reduce(merge, changes)
 
 
-def letter(run: TaskRun, before: DeadLetterState | None) -> DeadLetterState | None:
-    """What the run is as a dead letter once a change has moved it; `before` is what it was."""
-    kept = before if before in {"replayed", "discarded"} else None
+def dead_letter_state(run: TaskRun, before: DeadLetterState | None) -> DeadLetterState | None:
+    """The run's state as a dead letter after a change has moved it; `before` is the state that it had."""
+    decided = before if before in {"replayed", "discarded"} else None
     if run.state is RunState.COMPLETED:
         return None
-    return kept or "waiting" if run.state in {RunState.FAILED, RunState.LOST} else kept
+    return decided or "waiting" if run.state in {RunState.FAILED, RunState.LOST} else decided
 
 
-def verdict(*, count: int, of_runs: int, failing: bool) -> Verdict:
-    """Whether an incident has recovered: all its events came from task runs, and each of those has ended well.
+def recovery(*, count: int, of_runs: int, failing: bool) -> Recovery:
+    """Whether an incident has recovered: all its events came from task runs, and each of those runs has ended well.
 
-    `count` are its events, `of_runs` those that a run sent, `failing` whether one of the runs has not ended well.
+    `count` is the number of its events, `of_runs` of those that a run sent; `failing`: a run has not ended well.
     """
     if of_runs != count:
         return "other_events"
@@ -135,31 +134,31 @@ def verdict(*, count: int, of_runs: int, failing: bool) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """What decides whether a run may be asked for again; `kept` says that its arguments are."""
+class ReplayCandidate:
+    """What decides whether a run may be replayed; `has_arguments` says that its arguments are kept."""
 
     state: RunState
-    kept: bool
+    has_arguments: bool
     replayable: Replayable
     newest_replay: RunState | None
 
 
-def refusal(asking: Asking) -> Refusal | None:
-    """Why a run is not run again; None: it is."""
+def replay_refusal(candidate: ReplayCandidate) -> ReplayRefusal | None:
+    """Why a run may not be replayed; None: it may."""
     ended_badly = {RunState.FAILED, RunState.LOST}
-    if asking.state not in ended_badly:
+    if candidate.state not in ended_badly:
         return "not_failed"
-    if asking.newest_replay is not None and asking.newest_replay not in ended_badly:
+    if candidate.newest_replay is not None and candidate.newest_replay not in ended_badly:
         return "replayed"
-    if asking.replayable is Replayable.TOUCHED:
+    if candidate.replayable is Replayable.TOUCHED:
         return "touched"
-    return None if asking.replayable is Replayable.YES and asking.kept else "not_replayable"
+    return None if candidate.replayable is Replayable.YES and candidate.has_arguments else "not_replayable"
 
 
-def _order(one: TaskRun, other: TaskRun) -> bool:
-    """Whether `other` is the higher. Equal ranks differ only where a change came twice and not quite the same."""
-    first, second = rank(one), rank(other)
-    return second > first if first != second else _content(other) > _content(one)
+def _is_higher(change: TaskRun, other: TaskRun) -> bool:
+    """Whether `change` is above `other`. Equal ranks differ only where a change came twice and not quite the same."""
+    ranks = rank(change), rank(other)
+    return ranks[0] > ranks[1] if ranks[0] != ranks[1] else _content(change) > _content(other)
 
 
 def _content(run: TaskRun) -> tuple[Any, ...]:
@@ -178,10 +177,10 @@ def _content(run: TaskRun) -> tuple[Any, ...]:
     )
 
 
-def _larger(one: Any, other: Any) -> Any:
-    if one is None or other is None:
-        return other if one is None else one
-    return max(one, other)
+def _larger(first: Any, second: Any) -> Any:
+    if first is None or second is None:
+        return second if first is None else first
+    return max(first, second)
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The pure policy where the space is large: folding, the schedule, the buckets, and the forms of time."""
+"""The pure policy where the space is large: an incident's events, the schedule, the buckets, and the forms of time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from notifier.domain.event import Event, Severity
 from notifier.domain.incident import State
 from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339, words
-from notifier.policy.lifecycle import Fold, Standing, fold, kept
+from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_events, keeps_sample
 from notifier.policy.retry import JITTER, SCHEDULE, Again, after, backoff, cool, throttle
 from notifier.policy.targets import Front, Pending, Plan, Send, Target, plan, refill
 from notifier.policy.telling import Member, Tell, change_due, decide
 
 NOW = 1_795_323_600_000
 
-# Folding
+# Events and their incident
 
 
 @st.composite
@@ -43,49 +43,51 @@ def _events(draw: st.DrawFn, *, resolutions: bool = True) -> Event:
 
 @dataclass
 class _Identity:
-    """One identity's incidents, folded as intake folds them: rounds until a batch is consumed."""
+    """The incidents of one identity, to which events are applied as intake does: rounds until a batch is consumed."""
 
-    incidents: list[Standing] = field(default_factory=list)
+    incidents: list[IncidentBefore] = field(default_factory=list)
     samples: dict[int, set[int]] = field(default_factory=dict)
 
     def post(self, batch: Sequence[Event]) -> None:
         while batch:
             newest = self.incidents[-1] if self.incidents else None
             current = newest if newest is not None and newest.state is not State.RESOLVED else None
-            result = fold(current, None if current else newest, batch)
+            result = apply_events(current, None if current else newest, batch)
             if result is None:
                 return
             self._apply(result, newest)
-            assert result.taken > 0
-            batch = batch[result.taken :]
+            assert result.consumed > 0
+            batch = batch[result.consumed :]
 
-    def _apply(self, result: Fold, newest: Standing | None) -> None:
-        number = len(self.incidents) + 1 if result.standing is None else result.standing.number
-        standing = Standing(
+    def _apply(self, result: IncidentChange, newest: IncidentBefore | None) -> None:
+        number = len(self.incidents) + 1 if result.incident is None else result.incident.number
+        incident = IncidentBefore(
             number=number,
             id=f"i-{number}",
             state=result.state,
             severity=result.severity,
             labels=result.labels,
             varying=result.varying,
-            count=result.before + len(result.counted),
-            late=result.late + (result.standing.late if result.standing else 0),
+            count=result.count_before + len(result.counted),
+            late=result.late + (result.incident.late if result.incident else 0),
             first_seen=result.first_seen,
             last_seen=result.last_seen,
             resolved_at=result.resolved_at,
             waiting=False,
         )
-        if result.standing is None:
+        if result.incident is None:
             assert result.previous_id == (newest.id if newest else None)
-            self.incidents.append(standing)
+            self.incidents.append(incident)
         else:
-            self.incidents[-1] = standing
+            self.incidents[-1] = incident
         samples = self.samples.setdefault(number, set())
         if result.counted:
-            if result.before and not kept(result.before):
-                samples.remove(result.before)
-            last = standing.count
-            samples |= {seq for seq in range(result.before + 1, last + 1) if seq == last or kept(seq)}
+            if result.count_before and not keeps_sample(result.count_before):
+                samples.remove(result.count_before)
+            last = incident.count
+            samples |= {
+                seq for seq in range(result.count_before + 1, last + 1) if seq == last or keeps_sample(seq)
+            }
 
 
 def _split(events: Sequence[Event], cuts: set[int]) -> list[Sequence[Event]]:
@@ -115,7 +117,7 @@ def test_every_event_is_counted_once_and_the_right_samples_stay(events: list[Eve
     assert sum(one.count for one in identity.incidents) == firing
     for one in identity.incidents:
         assert identity.samples[one.number] == {
-            seq for seq in range(1, one.count + 1) if kept(seq) or seq == one.count
+            seq for seq in range(1, one.count + 1) if keeps_sample(seq) or seq == one.count
         }
     assert sum(one.state is not State.RESOLVED for one in identity.incidents) <= 1
 

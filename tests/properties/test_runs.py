@@ -59,7 +59,7 @@ def test_order_and_repeats_do_not_matter(data: st.DataObject) -> None:
     """Any permutation with any repeats gives the same run, also where changes contradict each other."""
     told = data.draw(st.lists(changes(), min_size=1, max_size=6))
     again = data.draw(st.permutations([*told, *data.draw(st.lists(st.sampled_from(told), max_size=4))]))
-    assert runs.fold(again) == runs.fold(told)
+    assert runs.merge_all(again) == runs.merge_all(told)
 
 
 @given(st.lists(changes(), min_size=2, max_size=6), st.integers(1, 5))
@@ -67,7 +67,7 @@ def test_a_batch_is_as_good_as_one_by_one(told: list[TaskRun], cut: int) -> None
     """Folding two halves first, as two requests do, gives what folding all of it gives."""
     first, second = told[:cut], told[cut:]
     if first and second:
-        assert runs.merge(runs.fold(first), runs.fold(second)) == reduce(runs.merge, told)
+        assert runs.merge(runs.merge_all(first), runs.merge_all(second)) == reduce(runs.merge, told)
 
 
 @given(changes(), changes())

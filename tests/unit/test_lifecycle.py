@@ -9,11 +9,11 @@ import pytest
 
 from notifier.domain.event import Event, Severity
 from notifier.domain.incident import State
-from notifier.policy.lifecycle import Fold, Standing, fold, kept
+from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_events, keeps_sample
 
 NOW = 1_000_000
 LABELS = {"project": "p", "service": "billing", "environment": "production"}
-OPEN = Standing(
+OPEN = IncidentBefore(
     number=7,
     id="i-7",
     state=State.OPEN,
@@ -41,8 +41,8 @@ def event(
     return Event(**values)
 
 
-def done(current: Standing | None, resolved: Standing | None, *run: Event) -> Fold:
-    result = fold(current, resolved, run)
+def done(current: IncidentBefore | None, resolved: IncidentBefore | None, *run: Event) -> IncidentChange:
+    result = apply_events(current, resolved, run)
     assert result is not None
     return result
 
@@ -50,8 +50,8 @@ def done(current: Standing | None, resolved: Standing | None, *run: Event) -> Fo
 def test_the_first_event_opens() -> None:
     """A new incident has the event's labels and severity, and alerting must look."""
     result = done(None, None, event(severity=Severity.ERROR, region="eu"))
-    assert (result.change, result.state, result.severity) == ("opened", State.OPEN, Severity.ERROR)
-    assert (result.standing, result.previous_id, result.before) == (None, None, 0)
+    assert (result.kind, result.state, result.severity) == ("opened", State.OPEN, Severity.ERROR)
+    assert (result.incident, result.previous_id, result.count_before) == (None, None, 0)
     assert result.labels == {**LABELS, "severity": "error", "region": "eu"}
     assert result.attention
 
@@ -68,8 +68,8 @@ def test_a_label_that_differs_later_leaves_and_is_named() -> None:
     first = done(OPEN, None, event(region="us"))
     assert "region" not in first.labels
     assert first.varying == ("region",)
-    standing = replace(OPEN, labels=first.labels, varying=first.varying)
-    second = done(standing, None, event(region="eu", service="other"))
+    incident = replace(OPEN, labels=first.labels, varying=first.varying)
+    second = done(incident, None, event(region="eu", service="other"))
     assert second.varying == ("region", "service")
     assert second.labels == {"project": "p", "environment": "production", "severity": "warning"}
 
@@ -91,7 +91,7 @@ def test_a_missing_label_is_no_difference() -> None:
 def test_severity_is_the_highest_so_far(severity: Severity, change: str, after: Severity) -> None:
     """It only rises, the label follows it, and it never varies."""
     result = done(OPEN, None, event(severity=severity))
-    assert (result.change, result.severity, result.labels["severity"]) == (change, after, after.value)
+    assert (result.kind, result.severity, result.labels["severity"]) == (change, after, after.value)
     assert "severity" not in result.varying
     assert result.attention == (change != "counted")
 
@@ -99,7 +99,7 @@ def test_severity_is_the_highest_so_far(severity: Severity, change: str, after: 
 def test_a_rise_inside_the_opening_run_is_no_separate_change() -> None:
     """Opened at its highest: one reason, not two."""
     result = done(None, None, event(severity=Severity.INFO), event(severity=Severity.CRITICAL))
-    assert (result.change, result.severity, result.labels["severity"]) == (
+    assert (result.kind, result.severity, result.labels["severity"]) == (
         "opened",
         Severity.CRITICAL,
         "critical",
@@ -108,25 +108,25 @@ def test_a_rise_inside_the_opening_run_is_no_separate_change() -> None:
 
 def test_an_acknowledged_incident_counts_and_stays_acknowledged() -> None:
     """Events do not undo an acknowledgement."""
-    standing = replace(OPEN, state=State.ACKNOWLEDGED)
-    assert done(standing, None, event()).state is State.ACKNOWLEDGED
-    assert done(standing, None, event(status="resolved")).state is State.RESOLVED
+    incident = replace(OPEN, state=State.ACKNOWLEDGED)
+    assert done(incident, None, event()).state is State.ACKNOWLEDGED
+    assert done(incident, None, event(status="resolved")).state is State.RESOLVED
 
 
 def test_a_waiting_incident_is_woken_by_its_next_event() -> None:
     """And only by an event: a raise and a resolution speak for themselves."""
     waiting = replace(OPEN, waiting=True)
-    assert done(waiting, None, event()).change == "woken"
+    assert done(waiting, None, event()).kind == "woken"
     assert done(waiting, None, event()).attention
-    assert done(waiting, None, event(severity=Severity.CRITICAL)).change == "severity_raised"
-    assert done(waiting, None, event(status="resolved")).change == "resolved"
+    assert done(waiting, None, event(severity=Severity.CRITICAL)).kind == "severity_raised"
+    assert done(waiting, None, event(status="resolved")).kind == "resolved"
 
 
 def test_a_resolution_ends_the_run() -> None:
     """What came before it is counted, what follows belongs to the next incident."""
     result = done(OPEN, None, event(), event(NOW + 2, status="resolved"), event(NOW + 3))
-    assert (result.change, result.state, result.resolved_at) == ("resolved", State.RESOLVED, NOW + 2)
-    assert (len(result.counted), result.taken, result.attention) == (1, 2, True)
+    assert (result.kind, result.state, result.resolved_at) == ("resolved", State.RESOLVED, NOW + 2)
+    assert (len(result.counted), result.consumed, result.attention) == (1, 2, True)
 
 
 def test_a_resolution_counts_no_event() -> None:
@@ -138,25 +138,25 @@ def test_a_resolution_counts_no_event() -> None:
 def test_a_resolution_in_the_opening_run_waits_for_its_number() -> None:
     """The store numbers what opens before it resolves it, in a second round."""
     result = done(None, None, event(), event(), event(status="resolved"), event())
-    assert (result.change, result.state, result.taken, len(result.counted)) == ("opened", State.OPEN, 2, 2)
+    assert (result.kind, result.state, result.consumed, len(result.counted)) == ("opened", State.OPEN, 2, 2)
 
 
 def test_resolutions_of_nothing_are_nothing() -> None:
     """With no open incident a resolution has nothing to do."""
-    assert fold(None, None, [event(status="resolved")]) is None
-    assert fold(None, RESOLVED, [event(status="resolved"), event(status="resolved")]) is None
+    assert apply_events(None, None, [event(status="resolved")]) is None
+    assert apply_events(None, RESOLVED, [event(status="resolved"), event(status="resolved")]) is None
 
 
 def test_resolutions_of_nothing_before_an_event_are_skipped() -> None:
     """They belong to the run, and are not counted."""
     result = done(None, None, event(status="resolved"), event())
-    assert (result.change, len(result.counted), result.taken) == ("opened", 1, 2)
+    assert (result.kind, len(result.counted), result.consumed) == ("opened", 1, 2)
 
 
 def test_an_event_after_the_resolution_reopens_as_a_new_incident() -> None:
     """It starts from its own event, and knows the incident before."""
     result = done(None, RESOLVED, event(NOW + 1, Severity.INFO, region="us"))
-    assert (result.change, result.standing, result.previous_id) == ("reopened", None, "i-7")
+    assert (result.kind, result.incident, result.previous_id) == ("reopened", None, "i-7")
     assert (result.severity, result.labels["region"], result.varying) == (Severity.INFO, "us", ())
 
 
@@ -164,7 +164,7 @@ def test_an_event_after_the_resolution_reopens_as_a_new_incident() -> None:
 def test_an_event_not_after_the_resolution_is_late(at: int) -> None:
     """It counts on the resolved incident, told to nobody, and changes neither labels nor severity."""
     result = done(None, RESOLVED, event(at, Severity.CRITICAL, region="us"))
-    assert (result.change, result.late, len(result.counted), result.attention) == ("late", 1, 1, False)
+    assert (result.kind, result.late, len(result.counted), result.attention) == ("late", 1, 1, False)
     assert (result.state, result.resolved_at) == (State.RESOLVED, NOW)
     assert (result.labels, result.severity, result.varying) == (OPEN.labels, Severity.WARNING, ())
 
@@ -174,7 +174,7 @@ def test_late_events_end_where_the_new_incident_begins() -> None:
     result = done(
         None, RESOLVED, event(NOW - 9), event(NOW - 8, status="resolved"), event(NOW - 7), event(NOW + 1)
     )
-    assert (result.late, len(result.counted), result.taken) == (2, 2, 3)
+    assert (result.late, len(result.counted), result.consumed) == (2, 2, 3)
 
 
 def test_times_are_the_outermost() -> None:
@@ -187,4 +187,4 @@ def test_times_are_the_outermost() -> None:
 
 def test_samples_are_the_first_ten_then_powers_of_two() -> None:
     """The tenth stays, the eleventh goes, the sixteenth stays."""
-    assert [seq for seq in range(1, 70) if kept(seq)] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 32, 64]
+    assert [seq for seq in range(1, 70) if keeps_sample(seq)] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 32, 64]

@@ -15,7 +15,7 @@ from notifier.domain.incident import State
 from notifier.domain.time import MINUTE
 from notifier.policy import lifecycle
 from notifier.policy.fingerprint import VERSION
-from notifier.policy.lifecycle import Fold, Standing
+from notifier.policy.lifecycle import IncidentBefore, IncidentChange
 from notifier.store import ledger
 from notifier.store.compiled import execute
 from notifier.store.database import SerializationConflict, Tx
@@ -41,7 +41,7 @@ Identity = tuple[str, str, str]
 
 _decode = msgspec.json.Decoder().decode
 OVERFLOW_TITLE = "too many distinct errors"
-_NOTHING: tuple[Standing | None, Standing | None] = (None, None)
+_NOTHING: tuple[IncidentBefore | None, IncidentBefore | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ class _Work:
         self._overflowed: set[int] = set()
 
     def round(self, indexes: Sequence[int]) -> list[int]:
-        """Apply one fold per identity; returns the events that belong to what follows."""
+        """Apply the events of each identity to its incident; returns those that belong to the incident that follows."""
         events = self.events
         runs: dict[Identity, list[int]] = {}
         for index in indexes:
@@ -157,39 +157,39 @@ class _Work:
             else:
                 run.append(index)
         identities = sorted(runs)
-        standing = _standing(self.tx, identities)
-        if self.intake.upgrade is not None and len(standing) < len(identities):
-            standing |= self._continued(self.intake.upgrade, runs, standing)
+        incidents = _incidents(self.tx, identities)
+        if self.intake.upgrade is not None and len(incidents) < len(identities):
+            incidents |= self._continued(self.intake.upgrade, runs, incidents)
         later: list[int] = []
-        new: list[tuple[list[int], Fold]] = []
-        changed: list[tuple[list[int], Fold]] = []
+        new: list[tuple[list[int], IncidentChange]] = []
+        changed: list[tuple[list[int], IncidentChange]] = []
         for identity in identities:
             run = runs[identity]
-            current, resolved = standing.get(identity, _NOTHING)
-            fold = lifecycle.fold(current, resolved, [events[index] for index in run])
-            if fold is None:
+            current, resolved = incidents.get(identity, _NOTHING)
+            change = lifecycle.apply_events(current, resolved, [events[index] for index in run])
+            if change is None:
                 for index in run:
                     self.stored[index] = _RESOLVED_NOTHING
                 continue
-            if fold.standing is None and self._overflow(run):
+            if change.incident is None and self._overflow(run):
                 later.extend(run)
                 continue
-            if fold.taken < len(run):
-                later.extend(run[fold.taken :])
-                run = run[: fold.taken]
-            (new if fold.standing is None else changed).append((run, fold))
+            if change.consumed < len(run):
+                later.extend(run[change.consumed :])
+                run = run[: change.consumed]
+            (new if change.incident is None else changed).append((run, change))
         self._insert(new)
         self._update(changed)
         return sorted(later)
 
     def _continued(
-        self, upgrade: Upgrade, runs: Mapping[Identity, Sequence[int]], standing: Mapping[Identity, object]
-    ) -> dict[Identity, tuple[Standing | None, Standing | None]]:
+        self, upgrade: Upgrade, runs: Mapping[Identity, Sequence[int]], incidents: Mapping[Identity, object]
+    ) -> dict[Identity, tuple[IncidentBefore | None, IncidentBefore | None]]:
         """New identities that go on incidents which the first rules had told apart; the first to come is first."""
-        missing = [one for one in runs if one not in standing and runs[one][0] not in self._overflowed]
+        missing = [one for one in runs if one not in incidents and runs[one][0] not in self._overflowed]
         claims = [Claim(identity=one, events=[self.events[i] for i in runs[one]]) for one in missing]
-        taken = taken_over(self.tx, claims, upgrade)
-        return {identity: _side(_standing_of(row)) for identity, row in taken.items()}
+        rows = taken_over(self.tx, claims, upgrade)
+        return {identity: _side(_incident_of(row)) for identity, row in rows.items()}
 
     def _overflow(self, run: Sequence[int]) -> bool:
         """Whether a new cause is one too many; its events are then counted on their service's one incident."""
@@ -205,70 +205,70 @@ class _Work:
             self._overflowed.add(index)
         return True
 
-    def _insert(self, new: Sequence[tuple[list[int], Fold]]) -> None:
+    def _insert(self, new: Sequence[tuple[list[int], IncidentChange]]) -> None:
         if not new:
             return
         now = self.tx.now
-        made = [(self.intake.new_id(), run, fold) for run, fold in new]
+        made = [(self.intake.new_id(), run, change) for run, change in new]
         rows = []
-        for id_, _, fold in made:
-            first = fold.counted[0]
+        for id_, _, change in made:
+            first = change.counted[0]
             rows.append((
-                id_, first.project, first.environment, first.fingerprint, OPEN, fold.state.value, first.title,
-                fold.severity.value, json_text(fold.labels), json_text(fold.varying) if fold.varying else "[]",
-                len(fold.counted), 0, now, fold.first_seen, fold.last_seen, fold.previous_id, now, 0, 0,
-                fold.last_seen, VERSION,
+                id_, first.project, first.environment, first.fingerprint, OPEN, change.state.value, first.title,
+                change.severity.value, json_text(change.labels), json_text(change.varying) if change.varying else "[]",
+                len(change.counted), 0, now, change.first_seen, change.last_seen, change.previous_id, now, 0, 0,
+                change.last_seen, VERSION,
             ))  # fmt: skip
         numbers = {
             row.id: row.number for row in execute(self.tx, insert_incidents, {"incidents": encode_rows(rows)})
         }
         if len(numbers) < len(made):
             raise SerializationConflict
-        self._record([(numbers[id_], id_, run, fold) for id_, run, fold in made])
+        self._record([(numbers[id_], id_, run, change) for id_, run, change in made])
         self.tx.signal("attention")
 
-    def _update(self, changed: Sequence[tuple[list[int], Fold]]) -> None:
+    def _update(self, changed: Sequence[tuple[list[int], IncidentChange]]) -> None:
         if not changed:
             return
         now = self.tx.now
         rows = []
-        for _, fold in changed:
-            one = _of(fold)
-            resolved = fold.change == "resolved"
+        for _, change in changed:
+            one = _of(change)
+            resolved = change.kind == "resolved"
             rows.append((
-                one.number, fold.state.value, one.number if fold.state is State.RESOLVED else OPEN, fold.severity.value,
-                json_text(fold.labels), json_text(fold.varying),
-                one.count + len(fold.counted), one.late + fold.late, fold.first_seen, fold.last_seen,
-                fold.resolved_at, "event" if resolved else None, now if fold.attention else None,
+                one.number, change.state.value, one.number if change.state is State.RESOLVED else OPEN,
+                change.severity.value, json_text(change.labels), json_text(change.varying),
+                one.count + len(change.counted), one.late + change.late, change.first_seen, change.last_seen,
+                change.resolved_at, "event" if resolved else None, now if change.attention else None,
             ))  # fmt: skip
-            if fold.attention:
+            if change.attention:
                 self.tx.signal("attention")
         execute(self.tx, update_incidents, {"incidents": encode_rows(rows)})
-        self._record([(_of(fold).number, _of(fold).id, run, fold) for run, fold in changed])
+        self._record([(_of(change).number, _of(change).id, run, change) for run, change in changed])
 
-    def _record(self, folded: Sequence[tuple[int, str, list[int], Fold]]) -> None:
+    def _record(self, folded: Sequence[tuple[int, str, list[int], IncidentChange]]) -> None:
         """Tallies and samples of one round, and each event's answer."""
         minute = self.tx.now // MINUTE * MINUTE
         counts: list[tuple[int, int, int]] = []
         samples: list[tuple[object, ...]] = []
         dropped: list[tuple[int, int]] = []
-        for number, id_, run, fold in folded:
+        for number, id_, run, change in folded:
             answer = Stored(incident_id=id_)
             for index in run:
                 self.stored[index] = answer
                 self.numbers[index] = number
-            if not fold.counted:
+            if not change.counted:
                 continue
-            self.accepted += len(fold.counted)
-            counts.append((number, minute, len(fold.counted)))
-            for event in fold.counted if self.runs else ():
+            self.accepted += len(change.counted)
+            counts.append((number, minute, len(change.counted)))
+            for event in change.counted if self.runs else ():
                 if event.run is not None:
                     self.linked[event.project, event.run, number] += 1
-            if fold.before and not lifecycle.kept(fold.before):
-                dropped.append((number, fold.before))
-            last = fold.before + len(fold.counted)
-            for seq in lifecycle.sampled(fold.before, last):
-                event = fold.counted[seq - fold.before - 1]
+            if change.count_before and not lifecycle.keeps_sample(change.count_before):
+                dropped.append((number, change.count_before))
+            last = change.count_before + len(change.counted)
+            for seq in lifecycle.sample_numbers(change.count_before, last):
+                event = change.counted[seq - change.count_before - 1]
                 samples.append((number, seq, event.id, event.at, event.received_at, event.document))
         if dropped:
             execute(self.tx, delete_events, {"dropped": encode_rows(dropped)})
@@ -285,9 +285,9 @@ class _Work:
                 self.stored[index] = Stored(incident_id=origin.incident_id, duplicate=True)
 
 
-def _of(fold: Fold) -> Standing:
-    assert fold.standing is not None
-    return fold.standing
+def _of(change: IncidentChange) -> IncidentBefore:
+    assert change.incident is not None
+    return change.incident
 
 
 def overflowing(event: Event) -> Event:
@@ -304,26 +304,26 @@ def overflowing(event: Event) -> Event:
     )
 
 
-def _standing(
+def _incidents(
     tx: Tx, identities: Sequence[Identity]
-) -> dict[Identity, tuple[Standing | None, Standing | None]]:
+) -> dict[Identity, tuple[IncidentBefore | None, IncidentBefore | None]]:
     """Per identity: the incident that is not resolved, or else the newest resolved one."""
-    found: dict[Identity, tuple[Standing | None, Standing | None]] = {}
+    found: dict[Identity, tuple[IncidentBefore | None, IncidentBefore | None]] = {}
     for row in execute(tx, find_open, {"identities": encode_rows(identities)}):
-        found[row.project, row.environment, row.fingerprint] = (_standing_of(row), None)
+        found[row.project, row.environment, row.fingerprint] = (_incident_of(row), None)
     missing = [identity for identity in identities if identity not in found]
     if missing:
         for row in execute(tx, find_resolved, {"identities": encode_rows(missing)}):
-            found[row.project, row.environment, row.fingerprint] = (None, _standing_of(row))
+            found[row.project, row.environment, row.fingerprint] = (None, _incident_of(row))
     return found
 
 
-def _side(standing: Standing) -> tuple[Standing | None, Standing | None]:
-    return (None, standing) if standing.state is State.RESOLVED else (standing, None)
+def _side(incident: IncidentBefore) -> tuple[IncidentBefore | None, IncidentBefore | None]:
+    return (None, incident) if incident.state is State.RESOLVED else (incident, None)
 
 
-def _standing_of(row: Any) -> Standing:
-    return Standing(
+def _incident_of(row: Any) -> IncidentBefore:
+    return IncidentBefore(
         number=row.number,
         id=row.id,
         state=State(row.state),

@@ -77,7 +77,7 @@ def _resolve(tx: Tx, well: set[Name]) -> None:
     names = {"names": encode_rows(sorted(well))}
     rows = execute(tx, find_incidents, names).all()
     execute(tx, mark_well, names)
-    over = [row.number for row in rows if _verdict(tx, row.number, row.events) == "recovered"]
+    over = [row.number for row in rows if _recovery(tx, row.number, row.events) == "recovered"]
     if over:
         tx.run(
             sa.update(incidents)
@@ -94,8 +94,8 @@ def _resolve(tx: Tx, well: set[Name]) -> None:
         tx.signal("attention")
 
 
-def _verdict(tx: Tx, number: int, count: int) -> runs.Verdict:
+def _recovery(tx: Tx, number: int, count: int) -> runs.Recovery:
     # The cheaper question first: an index has the failing ones.
     failing = execute(tx, find_failing, {"number": number}).first() is not None
     of_runs = 0 if failing else int(execute(tx, count_events, {"number": number}).scalar_one())
-    return runs.verdict(count=count, of_runs=count if failing else of_runs, failing=failing)
+    return runs.recovery(count=count, of_runs=count if failing else of_runs, failing=failing)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from notifier.domain.task_run import RunState, TaskRun
 from notifier.policy import runs
-from notifier.policy.runs import Asking, Refusal
+from notifier.policy.runs import ReplayCandidate, ReplayRefusal
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values, in_json
@@ -38,7 +38,7 @@ class Asked:
 
     state: RunState
     new_id: str | None
-    refusal: Refusal | None
+    refusal: ReplayRefusal | None
 
 
 def ask(tx: Tx, id_: str, *, project: str | None, new_id: str) -> Asked | None:
@@ -53,17 +53,17 @@ def ask(tx: Tx, id_: str, *, project: str | None, new_id: str) -> Asked | None:
     if row is None:
         return None
     run = run_of(row)
-    asking = Asking(
+    candidate = ReplayCandidate(
         state=run.state,
         replayable=run.replayable,
-        kept=run.arguments is not None,
+        has_arguments=run.arguments is not None,
         newest_replay=_newest_replay(tx, run),
     )
-    refusal = runs.refusal(asking)
+    refusal = runs.replay_refusal(candidate)
     if refusal is not None:
         return Asked(state=run.state, new_id=None, refusal=refusal)
-    again = runs.again(run, id_=new_id, now=tx.now)
-    execute(tx, write, {"runs": encode_rows([cells(Stored(run=again, letter=None, asked_at=tx.now))])})
+    replay = runs.replay(run, id_=new_id, now=tx.now)
+    execute(tx, write, {"runs": encode_rows([cells(Stored(run=replay, letter=None, asked_at=tx.now))])})
     tx.run(
         sa.update(task_runs)
         .where(task_runs.c.project == run.project, task_runs.c.id == run.id)

@@ -38,7 +38,7 @@ def upsert(tx: Tx, changes: Sequence[TaskRun], *, max_size: int | None = None) -
     names = sorted(folded)
     rows = execute(tx, find, {"names": encode_rows(names)})
     known = {(one.run.project, one.run.id): one for one in map(stored, rows)}
-    after = {name: _merged(known.get(name), runs.fold(folded[name])) for name in names}
+    after = {name: _merged(known.get(name), runs.merge_all(folded[name])) for name in names}
     changed = [one for name, one in after.items() if one != known.get(name)]
     if changed:
         execute(tx, write, {"runs": encode_rows(map(cells, changed))})
@@ -59,10 +59,10 @@ def _names(run: TaskRun) -> Iterator[tuple[str, ...]]:
 
 def _merged(known: Stored | None, change: TaskRun) -> Stored:
     if known is None:
-        return Stored(run=change, letter=runs.letter(change, None), asked_at=None)
+        return Stored(run=change, letter=runs.dead_letter_state(change, None), asked_at=None)
     merged = runs.merge(known.run, change)
     moved = runs.rank(merged) != runs.rank(known.run)
-    letter = runs.letter(merged, known.letter) if moved else known.letter
+    letter = runs.dead_letter_state(merged, known.letter) if moved else known.letter
     # Whoever tells of it has it: it is not handed out any more.
     return Stored(run=merged, letter=letter, asked_at=None)
 

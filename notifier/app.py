@@ -16,8 +16,8 @@ from typing import Any, Self, cast
 import uvicorn
 
 from notifier import runtime as wiring
+from notifier.access.keyring import Keyring, create_first_key
 from notifier.api import errors
-from notifier.api.auth import Keyring
 from notifier.api.connections import Connections, most_connections
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.protocol import HttpProtocol
@@ -27,7 +27,6 @@ from notifier.domain.errors import ConfigError, NotifierError
 from notifier.oncall.actor import Actor
 from notifier.runtime import Runtime
 from notifier.settings import Settings
-from notifier.store import keys
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.watchdog import LONG_LIMIT
@@ -251,10 +250,8 @@ class LastResort:
 
 async def _first_key(runtime: Runtime, port: int) -> None:
     """Where no key works, make one and show it once, before anything can answer that it is ready."""
-    secret, id_ = keys.make_secret(), runtime.new_id()
-    if not await runtime.database.write(
-        lambda tx: keys.create_first(tx, id_=id_, secret=secret, project="default", name="first")
-    ):
+    secret = await create_first_key(runtime.database, runtime.new_id)
+    if secret is None:
         return
     host = runtime.settings.server.host
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104

@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from notifier.api.access import Caller, Manager
 from notifier.api.answers import IncidentAnswer
 from notifier.api.bodies import Acting, ActingBody, body_of, documented
+from notifier.api.dependencies import ManageCaller, Running, RunningService, actor_of
 from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
 from notifier.ingest.scrub import written
@@ -65,15 +65,15 @@ NoteBody = Annotated[Note, Depends(body_of(Note))]
     responses=_PROBLEMS,
     openapi_extra=documented(Acknowledgement, required=False),
 )
-async def acknowledge(caller: Manager, id: str, body: AcknowledgementBody) -> Response:  # noqa: A002 - the contract's name
+async def acknowledge(caller: ManageCaller, service: Running, id: str, body: AcknowledgementBody) -> Response:  # noqa: A002 - the contract's name
     """Say that somebody has it: repeats and escalation stop.
 
     409 with its `state` where another has it, or it is over.
     """
     until = None if body.until is None else actions.moment(body.until)
-    actor = caller.actor(body.actor)
+    actor = actor_of(caller, service, body.actor)
     return await _performed(
-        caller, partial(actions.acknowledge, actor=actor, name=id, until=until, take_over=body.take_over)
+        service, partial(actions.acknowledge, actor=actor, name=id, until=until, take_over=body.take_over)
     )
 
 
@@ -83,9 +83,11 @@ async def acknowledge(caller: Manager, id: str, body: AcknowledgementBody) -> Re
     responses=_PROBLEMS,
     openapi_extra=documented(Acting, required=False),
 )
-async def unacknowledge(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+async def unacknowledge(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """Say that nobody has it any more; a snooze goes on. 409 with its `state` where nobody has it, or it is over."""
-    return await _performed(caller, partial(actions.unacknowledge, actor=caller.actor(body.actor), name=id))
+    return await _performed(
+        service, partial(actions.unacknowledge, actor=actor_of(caller, service, body.actor), name=id)
+    )
 
 
 @router.post(
@@ -94,11 +96,11 @@ async def unacknowledge(caller: Manager, id: str, body: ActingBody) -> Response:
     responses=_PROBLEMS,
     openapi_extra=documented(Snooze),
 )
-async def snooze(caller: Manager, id: str, body: SnoozeBody) -> Response:  # noqa: A002
+async def snooze(caller: ManageCaller, service: Running, id: str, body: SnoozeBody) -> Response:  # noqa: A002
     """Tell nothing but its resolution until then. 409 with its `state` where another has snoozed it, or it is over."""
     until = actions.moment(body.until)
     return await _performed(
-        caller, partial(actions.snooze, actor=caller.actor(body.actor), name=id, until=until)
+        service, partial(actions.snooze, actor=actor_of(caller, service, body.actor), name=id, until=until)
     )
 
 
@@ -108,9 +110,11 @@ async def snooze(caller: Manager, id: str, body: SnoozeBody) -> Response:  # noq
     responses=_PROBLEMS,
     openapi_extra=documented(Acting, required=False),
 )
-async def unsnooze(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+async def unsnooze(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """End its snooze: what is still open is told. 409 with its `state` where it is not snoozed, or it is over."""
-    return await _performed(caller, partial(actions.unsnooze, actor=caller.actor(body.actor), name=id))
+    return await _performed(
+        service, partial(actions.unsnooze, actor=actor_of(caller, service, body.actor), name=id)
+    )
 
 
 @router.post(
@@ -119,9 +123,11 @@ async def unsnooze(caller: Manager, id: str, body: ActingBody) -> Response:  # n
     responses=_PROBLEMS,
     openapi_extra=documented(Acting, required=False),
 )
-async def resolve(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+async def resolve(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """Say that it is over. 409 with its `state` where another, an event or time has resolved it."""
-    return await _performed(caller, partial(actions.resolve, actor=caller.actor(body.actor), name=id))
+    return await _performed(
+        service, partial(actions.resolve, actor=actor_of(caller, service, body.actor), name=id)
+    )
 
 
 @router.post(
@@ -130,12 +136,14 @@ async def resolve(caller: Manager, id: str, body: ActingBody) -> Response:  # no
     responses=_PROBLEMS,
     openapi_extra=documented(Acting, required=False),
 )
-async def reopen(caller: Manager, id: str, body: ActingBody) -> Response:  # noqa: A002
+async def reopen(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> Response:  # noqa: A002
     """Say that it is not over, or that nobody has it any more.
 
     409 with its `state` where it is open, or where a newer one of its kind exists.
     """
-    return await _performed(caller, partial(actions.reopen, actor=caller.actor(body.actor), name=id))
+    return await _performed(
+        service, partial(actions.reopen, actor=actor_of(caller, service, body.actor), name=id)
+    )
 
 
 @router.post(
@@ -144,13 +152,14 @@ async def reopen(caller: Manager, id: str, body: ActingBody) -> Response:  # noq
     responses=problems(401, 403, 404, 413, 415, 422, 503),
     openapi_extra=documented(Note),
 )
-async def add_note(caller: Manager, id: str, body: NoteBody) -> Response:  # noqa: A002
+async def add_note(caller: ManageCaller, service: Running, id: str, body: NoteBody) -> Response:  # noqa: A002
     """Write something into its timeline, whatever its state."""
     text = written(body.text)
-    return await _performed(caller, partial(actions.note, actor=caller.actor(body.actor), name=id, text=text))
+    return await _performed(
+        service, partial(actions.note, actor=actor_of(caller, service, body.actor), name=id, text=text)
+    )
 
 
-async def _performed(caller: Caller, action: Callable[[Tx], str]) -> Response:
-    service = caller.service
+async def _performed(service: RunningService, action: Callable[[Tx], str]) -> Response:
     found = await actions.perform(service.database, action, url=service.settings.server.url)
     return as_response(found.as_json())

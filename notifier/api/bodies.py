@@ -18,7 +18,7 @@ from pydantic import (
 )
 from starlette.requests import ClientDisconnect
 
-from notifier.api.access import LongName, Name
+from notifier.api.dependencies import LongName, Name
 from notifier.api.errors import invalid
 from notifier.api.problems import HttpProblem
 from notifier.ingest import sanitise

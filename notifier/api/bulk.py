@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from notifier.api.access import Caller, Manager, Name
 from notifier.api.actions import Moment
 from notifier.api.bodies import IDS_AT_MOST, Acting, body_of, documented
+from notifier.api.dependencies import ManageCaller, Name, Running, actor_of
 from notifier.api.openapi import problems
 from notifier.oncall import actions, bulk, search
+from notifier.oncall.actor import Actor
+from notifier.store.database import Database
 
 router = APIRouter(tags=["incidents"])
 
@@ -72,29 +74,39 @@ class ManyAnswer(BaseModel):
 
 @router.post("/v1/incidents/acknowledge", responses=_PROBLEMS, openapi_extra=documented(ManyAcknowledged))
 async def acknowledge_many(
-    caller: Manager, body: Annotated[ManyAcknowledged, Depends(body_of(ManyAcknowledged))]
+    caller: ManageCaller,
+    service: Running,
+    body: Annotated[ManyAcknowledged, Depends(body_of(ManyAcknowledged))],
 ) -> ManyAnswer:
     """Say that somebody has them. Of a query at most 1,000 may match, else nothing is done."""
     until = None if body.until is None else actions.moment(body.until)
-    return await _done(caller, body, bulk.Acknowledge(until=until))
+    return await _done(
+        service.database, actor_of(caller, service, body.actor), body, bulk.Acknowledge(until=until)
+    )
 
 
 @router.post("/v1/incidents/snooze", responses=_PROBLEMS, openapi_extra=documented(ManySnoozed))
 async def snooze_many(
-    caller: Manager, body: Annotated[ManySnoozed, Depends(body_of(ManySnoozed))]
+    caller: ManageCaller, service: Running, body: Annotated[ManySnoozed, Depends(body_of(ManySnoozed))]
 ) -> ManyAnswer:
     """Tell nothing but their resolution until then."""
-    return await _done(caller, body, bulk.Snooze(until=actions.moment(body.until)))
+    return await _done(
+        service.database,
+        actor_of(caller, service, body.actor),
+        body,
+        bulk.Snooze(until=actions.moment(body.until)),
+    )
 
 
 @router.post("/v1/incidents/resolve", responses=_PROBLEMS, openapi_extra=documented(Many))
-async def resolve_many(caller: Manager, body: Annotated[Many, Depends(body_of(Many))]) -> ManyAnswer:
+async def resolve_many(
+    caller: ManageCaller, service: Running, body: Annotated[Many, Depends(body_of(Many))]
+) -> ManyAnswer:
     """Say that they are over."""
-    return await _done(caller, body, bulk.Resolve())
+    return await _done(service.database, actor_of(caller, service, body.actor), body, bulk.Resolve())
 
 
-async def _done(caller: Caller, body: Many, act: bulk.Act) -> ManyAnswer:
-    database, actor = caller.service.database, caller.actor(body.actor)
+async def _done(database: Database, actor: Actor, body: Many, act: bulk.Act) -> ManyAnswer:
     if body.q is not None:
         outcome = await bulk.on_found(database, actor, act, body.q)
     else:

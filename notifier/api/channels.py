@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from notifier.api.access import Admin, Reader, Tested, known_channel
 from notifier.api.bodies import Acting, ActingBody, RouteTest, RouteTestBody, documented
 from notifier.api.channel_answers import (
     ChannelAnswer,
@@ -15,6 +14,7 @@ from notifier.api.channel_answers import (
     RouteTestAnswer,
     TestedAnswer,
 )
+from notifier.api.dependencies import AdminCaller, ReadCaller, Running, Tested, actor_of, known_channel
 from notifier.api.openapi import problems
 from notifier.domain.delivery import Outcome
 from notifier.oncall import channels, labels, routes
@@ -24,9 +24,8 @@ router = APIRouter(tags=["channels"])
 
 
 @router.get("/v1/channels", responses=problems(401, 403, 503))
-async def list_channels(caller: Reader) -> ChannelList:
+async def list_channels(caller: ReadCaller, service: Running) -> ChannelList:
     """Every channel and the health of its targets. `pending` counts the key's project, with `admin` all of them."""
-    service = caller.service
     facts = {
         name: ChannelFacts(type=service.settings.channels[name].type, rate_limit=channel.rate_limit)
         for name, channel in service.channels.items()
@@ -41,13 +40,14 @@ async def list_channels(caller: Reader) -> ChannelList:
     responses=problems(401, 403, 404, 413, 415, 422, 503),
     openapi_extra=documented(Acting, required=False),
 )
-async def test_channel(caller: Admin, name: str, body: ActingBody) -> ChannelTestAnswer:
+async def test_channel(
+    caller: AdminCaller, service: Running, name: str, body: ActingBody
+) -> ChannelTestAnswer:
     """Send a real message to every target of a channel; 200 with what became of it, whatever that is."""
-    service = caller.service
-    actor = caller.actor(body.actor)
+    actor = actor_of(caller, service, body.actor)
     known_channel(service, name)
     await channels.record_test(service.database, name, actor)
-    tested = await service.test_channel(name, caller.key.project, actor.name)
+    tested = await service.test_channel(name, caller.project, actor.name)
     return ChannelTestAnswer(
         channel=name,
         outcome=_together(tested),
@@ -60,17 +60,16 @@ async def test_channel(caller: Admin, name: str, body: ActingBody) -> ChannelTes
     responses=problems(401, 403, 413, 415, 422, 503),
     openapi_extra=documented(RouteTest),
 )
-async def test_route(caller: Reader, body: RouteTestBody) -> RouteTestAnswer:
+async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) -> RouteTestAnswer:
     """Who would be told about an event with these labels, by which route and line. Nothing is sent.
 
     What an event would have by default (`environment`, `severity`) is filled in, and `project` is the key's.
     """
-    service = caller.service
     now = service.database.now()
-    trial = routes.preview(service.plan.tree, body.labels, project=caller.key.project, now=now)
+    trial = routes.preview(service.plan.tree, body.labels, project=caller.project, now=now)
     targets = {name: list(channel.targets) for name, channel in service.channels.items()}
     doubts = await service.database.read(
-        lambda tx: labels.doubts(tx, caller.key.project, labels.of_labels(body.labels))
+        lambda tx: labels.doubts(tx, caller.project, labels.of_labels(body.labels))
     )
     return RouteTestAnswer.of(trial, targets, doubts)
 

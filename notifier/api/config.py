@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from notifier.api.access import Admin
 from notifier.api.bodies import Acting, ActingBody, documented
+from notifier.api.dependencies import AdminCaller, Running, actor_of
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.domain.errors import ConfigError
@@ -32,10 +32,10 @@ class ReloadAnswer(BaseModel):
     responses=problems(401, 403, 413, 415, 422, 503),
     openapi_extra=documented(Acting, required=False),
 )
-async def reload(caller: Admin, body: ActingBody) -> ReloadAnswer:
+async def reload(caller: AdminCaller, service: Running, body: ActingBody) -> ReloadAnswer:
     """Read the configuration file anew. All of it takes effect at once; where it has problems, 422 and none of it."""
     try:
-        done = await caller.service.reload(caller.actor(body.actor))
+        done = await service.reload(actor_of(caller, service, body.actor))
     except ConfigError as error:
         raise _refused(error) from None
     return ReloadAnswer(

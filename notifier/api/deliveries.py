@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from notifier.api.access import Manager, Name, OfProject, Paged, Reader
 from notifier.api.answers import DeliveryAnswer, DeliveryList, DeliveryWithAttempts
 from notifier.api.bodies import Acting, ActingBody, DeadLetters, DeadLettersBody, documented
+from notifier.api.dependencies import ManageCaller, Name, OfProject, Paged, ReadCaller, Running, actor_of
 from notifier.api.letter_answers import DeadLetterList, DecidedAnswer, dead_letter
 from notifier.api.openapi import problems
 from notifier.domain.delivery import DeliveryState
@@ -18,7 +18,8 @@ router = APIRouter(tags=["deliveries"])
 
 @router.get("/v1/deliveries", responses=problems(401, 403, 422, 503))
 async def list_deliveries(
-    caller: Reader,
+    caller: ReadCaller,
+    service: Running,
     page: Paged,
     state: DeliveryState | None = None,
     channel: Name | None = None,
@@ -26,15 +27,15 @@ async def list_deliveries(
 ) -> DeliveryList:
     """Deliveries, newest first, in all states unless filtered."""
     found = await deliveries.find(
-        caller.service.database, project=caller.project(project), state=state, channel=channel, wanted=page
+        service.database, project=caller.project_named(project), state=state, channel=channel, wanted=page
     )
     return DeliveryList(items=[DeliveryAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
 
 
 @router.get("/v1/deliveries/{id}", responses=problems(401, 403, 404, 422, 503))
-async def show_delivery(caller: Reader, id: str) -> DeliveryWithAttempts:  # noqa: A002 - the contract's name
+async def show_delivery(caller: ReadCaller, service: Running, id: str) -> DeliveryWithAttempts:  # noqa: A002 - the contract's name
     """One delivery with every attempt."""
-    found, attempts = await deliveries.one(caller.service.database, id, project_scope=caller.project_scope)
+    found, attempts = await deliveries.one(service.database, id, project_scope=caller.project_scope)
     return DeliveryWithAttempts.of(found, attempts)
 
 
@@ -43,16 +44,23 @@ async def show_delivery(caller: Reader, id: str) -> DeliveryWithAttempts:  # noq
     responses=problems(401, 403, 404, 409, 413, 415, 422, 503),
     openapi_extra=documented(Acting, required=False),
 )
-async def redeliver(caller: Manager, id: str, body: ActingBody) -> DeliveryWithAttempts:  # noqa: A002
+async def redeliver(
+    caller: ManageCaller,
+    service: Running,
+    id: str,  # noqa: A002
+    body: ActingBody,
+) -> DeliveryWithAttempts:
     """Return a dead delivery to pending, under its id; 409 with its `state` where it is not dead."""
-    service = caller.service
-    found, attempts = await deliveries.redeliver(service.database, service.plan, id, caller.actor(body.actor))
+    found, attempts = await deliveries.redeliver(
+        service.database, service.plan, id, actor_of(caller, service, body.actor)
+    )
     return DeliveryWithAttempts.of(found, attempts)
 
 
 @router.get("/v1/dead-letters", responses=problems(401, 403, 422, 503))
 async def list_dead_letters(
-    caller: Reader,
+    caller: ReadCaller,
+    service: Running,
     page: Paged,
     kind: DeadLetterKind | None = None,
     channel: Name | None = None,
@@ -60,8 +68,8 @@ async def list_dead_letters(
 ) -> DeadLetterList:
     """What waits for a person's decision, the latest first; with `channel`, deliveries alone."""
     found = await dead_letters.find(
-        caller.service.database,
-        project=caller.project(project),
+        service.database,
+        project=caller.project_named(project),
         kind=kind,
         channel=channel,
         wanted=page,
@@ -75,11 +83,10 @@ async def list_dead_letters(
     openapi_extra=documented(DeadLetters),
 )
 async def redeliver_dead_letters(
-    caller: Manager, body: DeadLettersBody, project: OfProject = None
+    caller: ManageCaller, service: Running, body: DeadLettersBody, project: OfProject = None
 ) -> DecidedAnswer:
     """Send dead deliveries again, ask for dead runs again: by ids, of a channel, or of a task; others are skipped."""
-    service = caller.service
-    actor = caller.actor(body.actor, project=project)
+    actor = actor_of(caller, service, body.actor, project=project)
     return DecidedAnswer.of(await dead_letters.redeliver(service.database, service.plan, actor, body.chosen))
 
 
@@ -89,8 +96,8 @@ async def redeliver_dead_letters(
     openapi_extra=documented(DeadLetters),
 )
 async def discard_dead_letters(
-    caller: Manager, body: DeadLettersBody, project: OfProject = None
+    caller: ManageCaller, service: Running, body: DeadLettersBody, project: OfProject = None
 ) -> DecidedAnswer:
     """Give dead letters up for good: by ids, of a channel, or of a task; what is not dead is skipped."""
-    actor = caller.actor(body.actor, project=project)
-    return DecidedAnswer.of(await dead_letters.discard(caller.service.database, actor, body.chosen))
+    actor = actor_of(caller, service, body.actor, project=project)
+    return DecidedAnswer.of(await dead_letters.discard(service.database, actor, body.chosen))

@@ -11,11 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
+from notifier.access.errors import MissingScope, Unauthenticated
 from notifier.api.problems import HttpProblem, retry_after
 from notifier.domain.errors import NotifierError, Overloaded, StoreBroken, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 
+CHALLENGE = {"www-authenticate": 'Bearer realm="notifier"'}
 HOSTLESS = HttpProblem(400, "a request names its host in one header Host: use a client that speaks HTTP/1.1")
 UNEXPECTED = HttpProblem(
     500, "the service failed at this; its log says more under this answer's X-Request-Id"
@@ -63,6 +65,10 @@ def unreadable(errors: Sequence[Mapping[str, str]]) -> HttpProblem:
 def problem_of(error: NotifierError) -> HttpProblem:
     """What an error of the house means to a caller."""
     match error:
+        case Unauthenticated():
+            return HttpProblem(401, str(error), CHALLENGE)
+        case MissingScope():
+            return HttpProblem(403, str(error))
         case Unknown():
             return HttpProblem(404, str(error))
         case Refused():

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from notifier.api.access import Reader
 from notifier.api.body_reader import BodyReader, Headers
+from notifier.api.dependencies import ReadCaller, Running
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
@@ -85,12 +85,12 @@ class FingerprintAnswer(BaseModel):
     responses=problems(400, 401, 403, 408, 413, 415, 422, 503),
     openapi_extra=_BODY,
 )
-async def explain_fingerprint(request: Request, caller: Reader) -> FingerprintAnswer:
+async def explain_fingerprint(request: Request, _: ReadCaller, service: Running) -> FingerprintAnswer:
     """How this event would be grouped, and why. It is scrubbed as any event, and nothing is stored."""
     headers = Headers(request.scope["headers"])
     if not accepts(headers.content_type):
         raise HttpProblem(415, "send application/json (or no content type)")
-    limits = caller.service.settings.ingest
+    limits = service.settings.ingest
     body = await BodyReader(limits.max_body_bytes, "fields").read(headers, request.receive)
     if len(body) > limits.max_event_bytes:
         raise HttpProblem(

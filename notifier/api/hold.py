@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from notifier.api.access import Admin
 from notifier.api.bodies import Acting, ActingBody, documented
+from notifier.api.dependencies import AdminCaller, Running, actor_of
 from notifier.api.openapi import problems
 from notifier.domain.time import rfc3339
 from notifier.oncall import hold
@@ -50,9 +50,8 @@ class HoldAnswer(BaseModel):
 
 
 @router.get("/v1/hold", responses=problems(401, 403, 503))
-async def show_hold(caller: Admin) -> HoldAnswer:
+async def show_hold(_: AdminCaller, service: Running) -> HoldAnswer:
     """What would be sent at the release, by channel and route."""
-    service = caller.service
     return HoldAnswer.of(await hold.show(service.database, service.plan))
 
 
@@ -61,7 +60,8 @@ async def show_hold(caller: Admin) -> HoldAnswer:
     responses=problems(401, 403, 413, 415, 422, 503),
     openapi_extra=documented(Acting, required=False),
 )
-async def release(caller: Admin, body: ActingBody) -> HoldAnswer:
+async def release(caller: AdminCaller, service: Running, body: ActingBody) -> HoldAnswer:
     """Let everything go that waits. `expires_after` and `fallback_after` count from now; the same again is 200."""
-    service = caller.service
-    return HoldAnswer.of(await hold.release(service.database, service.plan, caller.actor(body.actor)))
+    return HoldAnswer.of(
+        await hold.release(service.database, service.plan, actor_of(caller, service, body.actor))
+    )

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from notifier.api.access import OfProject, Paged, Reader
 from notifier.api.answers import EventList, GroupAnswer, GroupList, IncidentAnswer, IncidentList
+from notifier.api.dependencies import OfProject, Paged, ReadCaller, Running
 from notifier.api.openapi import problems
 from notifier.oncall import groups, incidents
 from notifier.oncall.incidents import Sort
@@ -38,7 +38,8 @@ SortBy = Annotated[
 
 @router.get("/v1/incidents", response_model=IncidentList, responses=problems(401, 403, 422, 503))
 async def list_incidents(
-    caller: Reader,
+    caller: ReadCaller,
+    service: Running,
     page: Paged,
     state: StateOf = None,
     q: Q = None,
@@ -46,10 +47,9 @@ async def list_incidents(
     project: OfProject = None,
 ) -> Response:
     """Incidents, newest first, in all states unless filtered. A page may be short and yet have a next one."""
-    service = caller.service
     found = await incidents.find(
         service.database,
-        project=caller.project(project),
+        project=caller.project_named(project),
         state=state,
         q=q,
         sort=sort,
@@ -60,9 +60,8 @@ async def list_incidents(
 
 
 @router.get("/v1/incidents/{id}", response_model=IncidentAnswer, responses=problems(401, 403, 404, 422, 503))
-async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - the contract's name
+async def show_incident(caller: ReadCaller, service: Running, id: str) -> Response:  # noqa: A002 - the contract's name
     """One incident, by its id, its number, or the last six or more characters of its id."""
-    service = caller.service
     found = await incidents.one(
         service.database, id, project_scope=caller.project_scope, url=service.settings.server.url
     )
@@ -72,19 +71,20 @@ async def show_incident(caller: Reader, id: str) -> Response:  # noqa: A002 - th
 @router.get(
     "/v1/incidents/{id}/events", response_model=EventList, responses=problems(401, 403, 404, 422, 503)
 )
-async def list_events(caller: Reader, page: Paged, id: str) -> Response:  # noqa: A002
+async def list_events(caller: ReadCaller, service: Running, page: Paged, id: str) -> Response:  # noqa: A002
     """Samples of its events, newest first: the last one, ever fewer, and the first ten. `count` is exact."""
-    found = await incidents.events(
-        caller.service.database, id, project_scope=caller.project_scope, wanted=page
-    )
+    found = await incidents.events(service.database, id, project_scope=caller.project_scope, wanted=page)
     return as_response({"items": found.items, "next_cursor": found.next_cursor})
 
 
 @router.get("/v1/groups", responses=problems(401, 403, 422, 503))
-async def list_groups(caller: Reader, page: Paged, project: OfProject = None) -> GroupList:
+async def list_groups(
+    caller: ReadCaller, service: Running, page: Paged, project: OfProject = None
+) -> GroupList:
     """What waits, until when, held by what; newest first."""
-    service = caller.service
-    found = await groups.find(service.database, service.plan, project=caller.project(project), wanted=page)
+    found = await groups.find(
+        service.database, service.plan, project=caller.project_named(project), wanted=page
+    )
     return GroupList(items=[GroupAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
 
 

@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from notifier.api.auth import Keyring, require
+from notifier.access.caller import Caller
+from notifier.access.errors import AccessError
+from notifier.access.keyring import Keyring
+from notifier.api.bearer import bearer_secret
 from notifier.api.body_reader import BodyReader, Headers, sent_at
+from notifier.api.errors import problem_of
 from notifier.api.problems import GUARD_LINES, HttpProblem, retry_after
 from notifier.domain.errors import Overloaded, StoreError, StoreFull
 from notifier.domain.event import Event
-from notifier.domain.key import Key
 from notifier.domain.time import SECOND, Instant
 from notifier.ingest.commit import Stored
 from notifier.ingest.normalize import Malformed, Parsed, Rejection, accepts
@@ -51,7 +54,7 @@ class IngestEndpoint:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, headers: Headers, receive: Receive) -> tuple[int, bytes]:
-        key = await self._key(headers)
+        caller = await self._caller(headers)
         if not accepts(headers.content_type):
             raise HttpProblem(415, "send application/json or application/x-ndjson (or no content type)")
         body = await self._reader().read(headers, receive)
@@ -60,24 +63,26 @@ class IngestEndpoint:
             parsed = self._runtime.normalizer.parse(
                 body,
                 headers.content_type,
-                project=key.project,
+                project=caller.project,
                 received_at=now,
                 sent_at=sent_at(headers.sent_at),
             )
         except Malformed as refusal:
             raise HttpProblem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
         events = [item.event for item in parsed.items if not isinstance(item, Rejection)]
-        self._quota(key, len(events), now)
-        stored = await self._commit(key, events)
+        self._quota(caller, len(events), now)
+        stored = await self._commit(caller, events)
         return self._results_of(parsed, stored)
 
-    async def _key(self, headers: Headers) -> Key:
+    async def _caller(self, headers: Headers) -> Caller:
         try:
-            key = await self._keyring.authenticate(headers.authorization)
+            caller = await self._keyring.caller(bearer_secret(headers.authorization))
+            caller.require("ingest")
+        except AccessError as error:
+            raise problem_of(error) from None
         except StoreError:
             raise retry_after(503, "the key could not be looked up: send the same again", SECOND) from None
-        require(key, "ingest")
-        return key
+        return caller
 
     def _reader(self) -> BodyReader:
         largest = self._runtime.settings.ingest.max_body_bytes
@@ -85,16 +90,16 @@ class IngestEndpoint:
             self._bodies = BodyReader(largest, "events")
         return self._bodies
 
-    def _quota(self, key: Key, count: int, now: Instant) -> None:
-        wait = self._runtime.events_quota.take(key.id, count, now)
+    def _quota(self, caller: Caller, count: int, now: Instant) -> None:
+        wait = self._runtime.events_quota.take(caller.key_id, count, now)
         if wait is not None:
             raise retry_after(429, "this key's ingest.rate_limit is used up: send the same again later", wait)
 
-    async def _commit(self, key: Key, events: Sequence[Event]) -> Sequence[Stored]:
+    async def _commit(self, caller: Caller, events: Sequence[Event]) -> Sequence[Stored]:
         if not events:
             return ()
         try:
-            return await self._runtime.commit.submit(key.id, events)
+            return await self._runtime.commit.submit(caller.key_id, events)
         except Overloaded as error:
             raise retry_after(
                 503, "too much waits for the database: send the same again", error.retry_after

@@ -8,8 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from notifier.api.access import Running, Service
 from notifier.api.bodies import raw_body
+from notifier.api.dependencies import Running, RunningService
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.channels.base import Callback, CallbackRefusal, CallbackReply
@@ -59,7 +59,7 @@ async def actions(request: Request, service: Running) -> Response:
     return await _answer(service, service.callbacks.of_kind(BUILT_IN["slack"]), request)
 
 
-async def _answer(service: Service, reader: CallbackReader | None, request: Request) -> Response:
+async def _answer(service: RunningService, reader: CallbackReader | None, request: Request) -> Response:
     if reader is None:
         raise HttpProblem(404, NO_BUTTONS)
     # Of headers that come twice, the first.
@@ -75,7 +75,7 @@ async def _answer(service: Service, reader: CallbackReader | None, request: Requ
     return await _act_in_time(service, reader, _storable(press))
 
 
-async def _act_in_time(service: Service, reader: CallbackReader, press: Press) -> Response:
+async def _act_in_time(service: RunningService, reader: CallbackReader, press: Press) -> Response:
     work = asyncio.create_task(_act(service, press), name="press")
     done, _ = await asyncio.wait({work}, timeout=ANSWERED_WITHIN_S)
     if not done:
@@ -95,7 +95,7 @@ async def _late(work: asyncio.Task[str | None], press: Press) -> str | None:
         return None
 
 
-async def _act(service: Service, press: Press) -> str | None:
+async def _act(service: RunningService, press: Press) -> str | None:
     """What to tell who pressed."""
     log, failed, refused = (
         get(f"notifier.{press.kind}"),

@@ -6,10 +6,10 @@ from typing import cast
 
 from fastapi import APIRouter, Request, Response
 
-from notifier.api.access import ActorName, Admin, Name, Paged
+from notifier.access.keyring import Keyring
 from notifier.api.answers import CreatedKey, KeyAnswer, KeyList
-from notifier.api.auth import Keyring
 from notifier.api.bodies import NewKey, NewKeyBody, documented
+from notifier.api.dependencies import ActorName, AdminCaller, Name, Paged, Running, actor_of
 from notifier.api.openapi import problems
 from notifier.ingest.scrub import written
 from notifier.oncall import keys
@@ -18,9 +18,9 @@ router = APIRouter(tags=["keys"])
 
 
 @router.get("/v1/keys", responses=problems(401, 403, 422, 503))
-async def list_keys(caller: Admin, page: Paged, project: Name | None = None) -> KeyList:
+async def list_keys(_: AdminCaller, service: Running, page: Paged, project: Name | None = None) -> KeyList:
     """The keys of all projects, or of one, newest first, revoked ones too; their secrets are not kept."""
-    found = await keys.find(caller.service.database, project=project, wanted=page)
+    found = await keys.find(service.database, project=project, wanted=page)
     return KeyList(items=[KeyAnswer.of(key) for key in found.items], next_cursor=found.next_cursor)
 
 
@@ -30,12 +30,14 @@ async def list_keys(caller: Admin, page: Paged, project: Name | None = None) -> 
     responses=problems(401, 403, 413, 415, 422, 503),
     openapi_extra=documented(NewKey, required=False),
 )
-async def create_key(request: Request, caller: Admin, body: NewKeyBody, response: Response) -> CreatedKey:
+async def create_key(
+    request: Request, caller: AdminCaller, service: Running, body: NewKeyBody, response: Response
+) -> CreatedKey:
     """Make a key. Its secret is in `key`, and is shown only now. A project exists once a key names it."""
     key, secret = await keys.create(
-        caller.service.database,
-        caller.actor(body.actor),
-        project=body.project or caller.key.project,
+        service.database,
+        actor_of(caller, service, body.actor),
+        project=body.project or caller.project,
         name=written(body.name),
         scopes=sorted(set(body.scopes)),
     )
@@ -47,12 +49,13 @@ async def create_key(request: Request, caller: Admin, body: NewKeyBody, response
 @router.delete("/v1/keys/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
 async def revoke_key(
     request: Request,
-    caller: Admin,
+    caller: AdminCaller,
+    service: Running,
     id: str,  # noqa: A002 - the contract's name
     actor: ActorName = None,
 ) -> Response:
     """Revoke a key for good, at once; the same again is 204 as well."""
-    await keys.revoke(caller.service.database, caller.actor(actor), id)
+    await keys.revoke(service.database, actor_of(caller, service, actor), id)
     _forget(request)
     return Response(status_code=204)
 

@@ -13,9 +13,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from notifier.api.access import Admin, Documented, Running, Service, authenticate
 from notifier.api.answers import Health
-from notifier.api.auth import require
+from notifier.api.dependencies import AdminCaller, Documented, Running, RunningService, actor_of, authenticate
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.runtime.database import sqlite_path
@@ -51,7 +50,8 @@ async def readyz(service: Running) -> Health:
 async def metrics(request: Request, service: Running, _: Documented) -> Response:
     """Prometheus text. Needs `read`, unless the service listens on loopback only."""
     if not _on_loopback(service.settings.server.host):
-        require(await authenticate(request), "read")
+        caller = await authenticate(request)
+        caller.require("read")
     return Response(await service.exposition(), media_type=_EXPOSITION)
 
 
@@ -60,9 +60,8 @@ async def metrics(request: Request, service: Running, _: Documented) -> Response
     response_class=Response,
     responses={200: {"content": {"application/vnd.sqlite3": {}}}, **problems(401, 403, 409, 503)},
 )
-async def backup(request: Request, caller: Admin) -> Response:
+async def backup(request: Request, caller: AdminCaller, service: Running) -> Response:
     """A consistent copy of the SQLite file, while the service goes on."""
-    service = caller.service
     if service.database.dialect != "sqlite":
         raise HttpProblem(
             409, "the database is PostgreSQL: back it up with pg_dump", more={"state": "postgresql"}
@@ -72,11 +71,11 @@ async def backup(request: Request, caller: Admin) -> Response:
         raise HttpProblem(409, "a backup is being made: try again when it is done", more={"state": "busy"})
     async with lock:
         copy = await _copy(service)
-        await service.database.write(lambda tx: caller.actor().record(tx, "backup", "database"))
+        await service.database.write(lambda tx: actor_of(caller, service).record(tx, "backup", "database"))
     return _Copy(copy)
 
 
-async def _copy(service: Service) -> BinaryIO:
+async def _copy(service: RunningService) -> BinaryIO:
     """The copy, open and without a name: whatever happens, nothing stays behind."""
     # Beside the database, for the folder of temporary files may be memory.
     path = sqlite_path(service.settings.database.url)

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from notifier.access.keyring import Keyring
 from notifier.api import (
     actions,
     bulk,
@@ -27,8 +28,7 @@ from notifier.api import (
     task_runs,
     timelines,
 )
-from notifier.api.access import Service
-from notifier.api.auth import Keyring
+from notifier.api.dependencies import RunningService
 from notifier.api.openapi import Api
 from notifier.api.request_id import RequestIdMiddleware
 
@@ -54,7 +54,7 @@ def routers() -> tuple[APIRouter, ...]:
     )
 
 
-def create_api(service: Service, keyring: Keyring, ingest: ASGIApp | None = None) -> Api:
+def create_api(service: RunningService, keyring: Keyring, ingest: ASGIApp | None = None) -> Api:
     """The application. `ingest` answers `POST /v1/events`, where nobody has answered it before."""
     api = Api(
         title="notifier",

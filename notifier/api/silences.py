@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from notifier.api.access import ActorName, Manager, OfProject, Paged, Reader
 from notifier.api.answers import DoubtAnswer, IncidentAnswer, NextCursor, moment
 from notifier.api.bodies import Acting, Document, body_of, documented
+from notifier.api.dependencies import ActorName, ManageCaller, OfProject, Paged, ReadCaller, Running, actor_of
 from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
 from notifier.domain.calendar import weekly_json
@@ -157,22 +157,22 @@ PreviewBody = Annotated[Preview, Depends(body_of(Preview))]
 
 @router.get("/v1/silences", responses=problems(401, 403, 422, 503))
 async def list_silences(
-    caller: Reader, page: Paged, state: Phase | None = None, project: OfProject = None
+    caller: ReadCaller, service: Running, page: Paged, state: Phase | None = None, project: OfProject = None
 ) -> SilenceList:
     """The silences of a project, newest first, ended ones too."""
     found = await silences.find(
-        caller.service.database, project=caller.project(project), state=state, wanted=page
+        service.database, project=caller.project_named(project), state=state, wanted=page
     )
     return SilenceList(items=[SilenceAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
 
 
 @router.post("/v1/silences", status_code=201, responses=_PROBLEMS, openapi_extra=documented(NewSilence))
-async def create_silence(caller: Manager, body: NewSilenceBody, project: OfProject = None) -> SilenceAnswer:
+async def create_silence(
+    caller: ManageCaller, service: Running, body: NewSilenceBody, project: OfProject = None
+) -> SilenceAnswer:
     """Keep what the matchers meet quiet for a while. It goes on being counted, and its end is told where it is open."""
-    actor, draft = caller.actor(body.actor, project=project), _draft(body)
-    shown = await caller.service.database.write(
-        lambda tx: silences.shown(tx, silences.create(tx, actor, draft))
-    )
+    actor, draft = actor_of(caller, service, body.actor, project=project), _draft(body)
+    shown = await service.database.write(lambda tx: silences.shown(tx, silences.create(tx, actor, draft)))
     return SilenceAnswer.of(shown)
 
 
@@ -182,12 +182,13 @@ async def create_silence(caller: Manager, body: NewSilenceBody, project: OfProje
     responses=problems(401, 403, 413, 415, 422, 503),
     openapi_extra=documented(Preview),
 )
-async def preview_silence(caller: Reader, body: PreviewBody, project: OfProject = None) -> Response:
+async def preview_silence(
+    caller: ReadCaller, service: Running, body: PreviewBody, project: OfProject = None
+) -> Response:
     """What a silence with these matchers would meet now; nothing is silenced."""
-    service = caller.service
     found = await silences.preview(
         service.database,
-        project=caller.project(project),
+        project=caller.project_named(project),
         matchers=[sanitise.text(one) for one in body.matchers],
         url=service.settings.server.url,
     )
@@ -204,29 +205,30 @@ async def preview_silence(caller: Reader, body: PreviewBody, project: OfProject 
 
 
 @router.get("/v1/silences/{id}", responses=problems(401, 403, 404, 422, 503))
-async def show_silence(caller: Reader, id: str) -> SilenceAnswer:  # noqa: A002 - the contract's name
+async def show_silence(caller: ReadCaller, service: Running, id: str) -> SilenceAnswer:  # noqa: A002 - the contract's name
     """One silence."""
-    return SilenceAnswer.of(
-        await silences.one(caller.service.database, id, project_scope=caller.project_scope)
-    )
+    return SilenceAnswer.of(await silences.one(service.database, id, project_scope=caller.project_scope))
 
 
 @router.patch("/v1/silences/{id}", responses=_PROBLEMS, openapi_extra=documented(SilenceChange))
-async def change_silence(caller: Manager, id: str, body: SilenceChangeBody) -> SilenceAnswer:  # noqa: A002
+async def change_silence(
+    caller: ManageCaller,
+    service: Running,
+    id: str,  # noqa: A002
+    body: SilenceChangeBody,
+) -> SilenceAnswer:
     """Extend it, shorten it, or let it meet something else. One that is over stays over: 409."""
-    actor = caller.actor(body.actor)
+    actor = actor_of(caller, service, body.actor)
     draft = replace(_draft(body), cleared=frozenset(name for name in _CLEARED if _is_null(body, name)))
-    shown = await caller.service.database.write(
-        lambda tx: silences.shown(tx, silences.change(tx, actor, id, draft))
-    )
+    shown = await service.database.write(lambda tx: silences.shown(tx, silences.change(tx, actor, id, draft)))
     return SilenceAnswer.of(shown)
 
 
 @router.delete("/v1/silences/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))
-async def end_silence(caller: Manager, id: str, actor: ActorName = None) -> Response:  # noqa: A002
+async def end_silence(caller: ManageCaller, service: Running, id: str, actor: ActorName = None) -> Response:  # noqa: A002
     """End it now; the same again is 204 as well. It stays listed, as expired."""
-    who = caller.actor(actor)
-    await caller.service.database.write(lambda tx: silences.end(tx, who, id))
+    who = actor_of(caller, service, actor)
+    await service.database.write(lambda tx: silences.end(tx, who, id))
     return Response(status_code=204)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from notifier.api.access import OfProject, Reader
+from notifier.api.dependencies import OfProject, ReadCaller, Running
 from notifier.api.openapi import problems
 from notifier.api.stats_answers import StatsAnswer
 from notifier.oncall import stats
@@ -29,14 +29,15 @@ Step = Annotated[
 @router.get("/v1/stats", responses=problems(401, 403, 422, 503))
 async def show_stats(
     request: Request,
-    caller: Reader,
+    caller: ReadCaller,
+    service: Running,
     since: Since = stats.SINCE_DEFAULT,
     step: Step = None,
     project: OfProject = None,
 ) -> StatsAnswer:
     """How tasks, errors and deliveries have done: in all, and step by step."""
-    wanted = caller.project(project)
+    wanted = caller.project_named(project)
     # One at a time: over millions of rows it takes seconds and memory, and others want the database's readers, too.
     async with request.app.state.stats:
-        found = await stats.read(caller.service.database, project=wanted, since=since, step=step)
+        found = await stats.read(service.database, project=wanted, since=since, step=step)
     return StatsAnswer.of(found)

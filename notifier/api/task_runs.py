@@ -9,9 +9,19 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
-from notifier.api.access import Caller, LongName, Manager, OfProject, Paged, Reader, Sender
 from notifier.api.bodies import Acting, ActingBody, Heartbeat, documented
 from notifier.api.body_reader import BodyReader, Headers, sent_at
+from notifier.api.dependencies import (
+    IngestCaller,
+    LongName,
+    ManageCaller,
+    OfProject,
+    Paged,
+    ReadCaller,
+    Running,
+    RunningService,
+    actor_of,
+)
 from notifier.api.errors import invalid
 from notifier.api.openapi import PROBLEM, TASK_RUN_CHANGE, problems
 from notifier.api.problems import HttpProblem, retry_after
@@ -47,6 +57,7 @@ _CHANGES = {
 }
 
 Filter = Annotated[LongName | None, Query(description="Only of this name.")]
+ServiceFilter = Annotated[LongName | None, Query(alias="service", description="Only of this name.")]
 
 
 @router.post(
@@ -65,18 +76,17 @@ Filter = Annotated[LongName | None, Query(description="Only of this name.")]
     },
     openapi_extra=_CHANGES,
 )
-async def post_task_runs(request: Request, caller: Sender) -> Response:
+async def post_task_runs(request: Request, caller: IngestCaller, service: Running) -> Response:
     """Changes of task runs, in any order and any number of times, gzip or not. 202 comes after the commit."""
-    headers, body = await _body(request, caller, "changes")
-    service = caller.service
+    headers, body = await _body(request, service, "changes")
     now = service.database.now()
-    arrival = Arrival(project=caller.key.project, received_at=now, sent_at=sent_at(headers.sent_at))
+    arrival = Arrival(project=caller.project, received_at=now, sent_at=sent_at(headers.sent_at))
     try:
         items = reading.read(body, headers.content_type, arrival)
     except Malformed as refusal:
         raise HttpProblem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
     changes = [item.run for item in items if isinstance(item, AcceptedRun)]
-    wait = service.events_quota.take(caller.key.id, len(changes), now)
+    wait = service.events_quota.take(caller.key_id, len(changes), now)
     if wait is not None:
         raise retry_after(429, "this key's ingest.rate_limit is used up: send the same again later", wait)
     if changes:
@@ -86,26 +96,27 @@ async def post_task_runs(request: Request, caller: Sender) -> Response:
 
 @router.get("/v1/task-runs", responses=problems(401, 403, 422, 503))
 async def list_task_runs(
-    caller: Reader,
+    caller: ReadCaller,
+    service: Running,
     page: Paged,
     task: Filter = None,
     state: RunState | None = None,
-    service: Filter = None,
+    service_name: ServiceFilter = None,
     key: Filter = None,
     project: OfProject = None,
 ) -> TaskRunList:
     """Task runs, newest first, in all states unless filtered."""
-    search = RunSearch(project=caller.project(project), task=task, state=state, service=service, key=key)
-    found = await task_runs.find(caller.service.database, search, page)
+    search = RunSearch(
+        project=caller.project_named(project), task=task, state=state, service=service_name, key=key
+    )
+    found = await task_runs.find(service.database, search, page)
     return TaskRunList(items=[TaskRunAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
 
 
 @router.get("/v1/task-runs/{id}", responses=problems(401, 403, 404, 422, 503))
-async def show_task_run(caller: Reader, id: str) -> TaskRunAnswer:  # noqa: A002 - the contract's name
+async def show_task_run(caller: ReadCaller, service: Running, id: str) -> TaskRunAnswer:  # noqa: A002 - the contract's name
     """One task run."""
-    return TaskRunAnswer.of(
-        await task_runs.one(caller.service.database, id, project_scope=caller.project_scope)
-    )
+    return TaskRunAnswer.of(await task_runs.one(service.database, id, project_scope=caller.project_scope))
 
 
 @router.post(
@@ -114,9 +125,11 @@ async def show_task_run(caller: Reader, id: str) -> TaskRunAnswer:  # noqa: A002
     responses=problems(401, 403, 404, 409, 413, 415, 422, 503),
     openapi_extra=documented(Acting, required=False),
 )
-async def replay_task_run(caller: Manager, id: str, body: ActingBody) -> TaskRunAnswer:  # noqa: A002
+async def replay_task_run(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> TaskRunAnswer:  # noqa: A002
     """Ask the application to run a failed or lost run again: the new run, which it gets with its next heartbeat."""
-    return TaskRunAnswer.of(await task_runs.replay(caller.service.database, id, caller.actor(body.actor)))
+    return TaskRunAnswer.of(
+        await task_runs.replay(service.database, id, actor_of(caller, service, body.actor))
+    )
 
 
 @router.post(
@@ -124,15 +137,15 @@ async def replay_task_run(caller: Manager, id: str, body: ActingBody) -> TaskRun
     responses=problems(400, 401, 403, 408, 413, 415, 422, 503),
     openapi_extra=documented(Heartbeat),
 )
-async def heartbeat(request: Request, caller: Sender) -> HeartbeatAnswer:
+async def heartbeat(request: Request, caller: IngestCaller, service: Running) -> HeartbeatAnswer:
     """A process lives, and runs these. Silent for three intervals, it is taken for dead and its runs for lost."""
-    _, data = await _body(request, caller, "ids")
+    _, data = await _body(request, service, "ids")
     try:
         said = Heartbeat.model_validate_json(data)
     except ValidationError as error:
         raise invalid(error.errors(include_url=False, include_input=False, include_context=False)) from None
     beat = Beat(
-        project=caller.key.project,
+        project=caller.project,
         process=said.process_id,
         service=said.service,
         running=said.known_running(),
@@ -140,15 +153,15 @@ async def heartbeat(request: Request, caller: Sender) -> HeartbeatAnswer:
         reports=None if said.reports is None else said.reports.bounded(),
         ended=said.ended,
     )
-    asked = await caller.service.runs.beat(beat)
+    asked = await service.runs.beat(beat)
     return HeartbeatAnswer(replay=[ReplayAnswer.of(one) for one in asked], interval=INTERVAL // SECOND)
 
 
-async def _body(request: Request, caller: Caller, what: str) -> tuple[Headers, bytes]:
+async def _body(request: Request, service: RunningService, what: str) -> tuple[Headers, bytes]:
     headers = Headers(request.scope["headers"])
     if not accepts(headers.content_type):
         raise HttpProblem(415, "send application/json (or no content type)")
-    bodies = BodyReader(caller.service.settings.ingest.max_body_bytes, what)
+    bodies = BodyReader(service.settings.ingest.max_body_bytes, what)
     return headers, await bodies.read(headers, request.receive)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from notifier.api.access import Reader
 from notifier.api.answers import TimelineAnswer
+from notifier.api.dependencies import ReadCaller, Running
 from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
 from notifier.domain.time import rfc3339
@@ -21,9 +21,8 @@ router = APIRouter(tags=["incidents"])
     response_model=TimelineAnswer,
     responses=problems(401, 403, 404, 422, 503),
 )
-async def show_timeline(caller: Reader, id: str) -> Response:  # noqa: A002 - the contract's name
+async def show_timeline(caller: ReadCaller, service: Running, id: str) -> Response:  # noqa: A002 - the contract's name
     """What happened, who was told and why, why nobody was, and what is due next."""
-    service = caller.service
     found = await timeline(service.database, service.plan, id, project_scope=caller.project_scope)
     return as_response({"items": [_item(item) for item in found.items], "truncated": found.truncated})
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from notifier.domain.time import Instant
 
-SCOPES = ("ingest", "read", "manage", "admin")
+Scope = Literal["ingest", "read", "manage", "admin"]
+"""What a key may do: post events, look at things, change them; `admin` is the instance's."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

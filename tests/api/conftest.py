@@ -13,7 +13,7 @@ import httpx
 import pytest
 import structlog
 
-from notifier.api.auth import Keyring
+from notifier.access.keyring import Keyring
 from notifier.api.router import create_api
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, StoreError

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.requests import ClientDisconnect
 
-from notifier.api.auth import Keyring
+from notifier.access.keyring import Keyring
 from notifier.api.problems import HttpProblem
 from notifier.api.request_id import RequestIdMiddleware
 from notifier.api.router import create_api

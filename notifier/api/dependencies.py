@@ -1,9 +1,8 @@
-"""What a request may do: its key, the project that it speaks for, and the service that answers."""
+"""What routers depend on: the caller with its scope, the running service, and the parameters that calls share."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol, cast
 
@@ -11,11 +10,13 @@ from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import StringConstraints
 
-from notifier.api.auth import Keyring, require
+from notifier.access.caller import Caller
+from notifier.access.keyring import Keyring
+from notifier.api.bearer import bearer_secret
 from notifier.api.problems import HttpProblem
 from notifier.channels.callbacks import Callbacks
 from notifier.domain.delivery import RateLimit
-from notifier.domain.key import Key
+from notifier.domain.key import Scope
 from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
 from notifier.ingest.scrub import written
@@ -70,7 +71,7 @@ class ConfiguredChannel(Protocol):
     def rate_limit(self) -> RateLimit | None: ...
 
 
-class Service(Protocol):
+class RunningService(Protocol):
     """The running service, as the API uses it; `runtime.Runtime` is one."""
 
     @property
@@ -96,43 +97,27 @@ class Service(Protocol):
     async def reload(self, actor: Actor) -> Reloaded: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who asks."""
-
-    key: Key
-    service: Service
-
-    @property
-    def project_scope(self) -> str | None:
-        """The project whose ids it may see; None for an `admin` key, which may see all."""
-        return None if "admin" in self.key.scopes else self.key.project
-
-    def project(self, wanted: str | None) -> str:
-        """The project of a list: its own, or with `admin` the one it names."""
-        if wanted is not None and wanted != self.key.project:
-            require(self.key, "admin")
-        return self.key.project if wanted is None else wanted
-
-    def actor(self, name: str | None = None, *, project: str | None = None) -> Actor:
-        """Who gives a command: as the body says, else the key's name."""
-        return Actor(
-            name=written(name) if name else self.key.name,
-            key_name=self.key.name,
-            project=self.project(project),
-            project_scope=self.project_scope,
-            new_id=self.service.new_id,
-        )
+def service_of(request: Request) -> RunningService:
+    return cast("RunningService", request.app.state.service)
 
 
-def service_of(request: Request) -> Service:
-    return cast("Service", request.app.state.service)
-
-
-async def authenticate(request: Request) -> Key:
-    """The key of the request, or 401."""
+async def authenticate(request: Request) -> Caller:
+    """The caller whose key the request bears, or `Unauthenticated`."""
     keyring = cast("Keyring", request.app.state.keyring)
-    return await keyring.authenticate(request.headers.get("authorization"))
+    return await keyring.caller(bearer_secret(request.headers.get("authorization")))
+
+
+def actor_of(
+    caller: Caller, service: RunningService, name: str | None = None, *, project: str | None = None
+) -> Actor:
+    """Who gives a command: `name`, else the key's; in `project`, else the key's."""
+    return Actor(
+        name=written(name) if name else caller.name,
+        key_name=caller.name,
+        project=caller.project_named(project),
+        project_scope=caller.project_scope,
+        new_id=service.new_id,
+    )
 
 
 _bearer = HTTPBearer(scheme_name="key", description="An API key, `ntf_...`", auto_error=False)
@@ -140,15 +125,15 @@ _bearer = HTTPBearer(scheme_name="key", description="An API key, `ntf_...`", aut
 Documented = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def scoped(scope: str) -> Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[Caller]]:
-    """A dependency: the caller, or 401, or 403 where its key lacks the scope."""
+def scoped(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[Caller]]:
+    """A dependency: the caller; `Unauthenticated`, or `MissingScope` where the caller lacks the scope."""
 
-    async def caller(request: Request, _: Documented) -> Caller:
-        key = await authenticate(request)
-        require(key, scope)
-        return Caller(key=key, service=service_of(request))
+    async def authorised(request: Request, _: Documented) -> Caller:
+        caller = await authenticate(request)
+        caller.require(scope)
+        return caller
 
-    return caller
+    return authorised
 
 
 def wanted(
@@ -160,18 +145,18 @@ def wanted(
     return Wanted(limit=limit, cursor=cursor)
 
 
-def known_channel(service: Service, name: str) -> str:
+def known_channel(service: RunningService, name: str) -> str:
     """The name, or 404 where the configuration has no such channel."""
     if name not in service.channels:
         raise HttpProblem(404, "the configuration has no channel of this name: see GET /v1/channels")
     return name
 
 
-Running = Annotated[Service, Depends(service_of)]
-Sender = Annotated[Caller, Depends(scoped("ingest"))]
-Reader = Annotated[Caller, Depends(scoped("read"))]
-Manager = Annotated[Caller, Depends(scoped("manage"))]
-Admin = Annotated[Caller, Depends(scoped("admin"))]
+Running = Annotated[RunningService, Depends(service_of)]
+IngestCaller = Annotated[Caller, Depends(scoped("ingest"))]
+ReadCaller = Annotated[Caller, Depends(scoped("read"))]
+ManageCaller = Annotated[Caller, Depends(scoped("manage"))]
+AdminCaller = Annotated[Caller, Depends(scoped("admin"))]
 Paged = Annotated[Wanted, Depends(wanted)]
 ActorName = Annotated[Name | None, Query(description="Who gives the command, beside the key.")]
 OfProject = Annotated[

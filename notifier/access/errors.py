@@ -1,0 +1,28 @@
+"""Why somebody is not let in; whoever asks translates it (the API: 401 and 403).
+
+AccessError
+├── Unauthenticated   what was presented is no key, or none that is good any more
+└── MissingScope      the caller is known, and its key lacks the scope that this needs
+"""
+
+from __future__ import annotations
+
+from notifier.domain.errors import NotifierError
+
+
+class AccessError(NotifierError):
+    """Somebody may not do what they ask for; the sentence says what to do."""
+
+
+class Unauthenticated(AccessError):
+    """Nobody is known by what was presented. Present a key that `notifier keys list` shows as good."""
+
+
+class MissingScope(AccessError):
+    """The caller is known, and its key lacks `scope`. Use a key that has it."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(
+            f"this key lacks the scope `{scope}`: use one that has it, or create one with `notifier keys`"
+        )
+        self.scope = scope

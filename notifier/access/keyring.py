@@ -1,0 +1,69 @@
+"""From a secret that somebody presents to the caller that it stands for.
+
+Every door begins here, wherever it finds the secret: a header, an address, a form. HTTP stays with the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from notifier.access.caller import Caller
+from notifier.access.errors import Unauthenticated
+from notifier.domain.key import Key
+from notifier.domain.time import Instant
+from notifier.store import keys
+from notifier.store.database import INGEST, Database
+
+REMEMBERED_MS = 2_000
+REMEMBERED_AT_MOST = 10_000
+
+_UNKNOWN = "this key is not known: list keys with `notifier keys list`, or create one"
+_REVOKED = "this key has been revoked: create another with `notifier keys create`"
+
+
+class Keyring:
+    """Looks keys up by hash, and remembers them for two seconds: that long a revocation by another replica takes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered: dict[str, tuple[Instant, Caller | str]] = {}
+
+    def forget(self) -> None:
+        """After a change made here: the change holds at once."""
+        self._remembered.clear()
+
+    async def caller(self, secret: str) -> Caller:
+        """The caller whose key this secret is.
+
+        `Unauthenticated` for a secret that is no key, or a revoked one; `StoreError` where the database does not say.
+        """
+        hash_ = keys.digest(secret)
+        now = self._database.now()
+        looked_up = self._remembered.get(hash_)
+        if looked_up is None or not 0 <= now - looked_up[0] < REMEMBERED_MS:
+            key = await self._database.read(lambda tx: keys.find(tx, hash_), limit=INGEST)
+            if len(self._remembered) >= REMEMBERED_AT_MOST:
+                self._remembered.clear()
+            looked_up = self._remembered[hash_] = (now, _caller_of(key))
+        caller = looked_up[1]
+        if isinstance(caller, str):
+            raise Unauthenticated(caller)
+        return caller
+
+
+async def create_first_key(database: Database, new_id: Callable[[], str]) -> str | None:
+    """Make a key with all scopes for the project `default` where no key works: its secret. None: a key works."""
+    secret, id_ = keys.make_secret(), new_id()
+    created = await database.write(
+        lambda tx: keys.create_first(tx, id_=id_, secret=secret, project="default", name="first")
+    )
+    return secret if created else None
+
+
+def _caller_of(key: Key | None) -> Caller | str:
+    """The key's caller, or the sentence that refuses it."""
+    if key is None:
+        return _UNKNOWN
+    if key.revoked_at is not None:
+        return _REVOKED
+    return Caller(key_id=key.id, name=key.name, project=key.project, scopes=key.scopes)

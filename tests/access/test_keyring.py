@@ -1,0 +1,67 @@
+"""A secret becomes a caller, whatever door it came by: what a page, a sender's door or a session starts from."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier.access.errors import AccessError, MissingScope, Unauthenticated
+from notifier.access.keyring import Keyring, create_first_key
+from notifier.domain.key import SCOPES
+from notifier.store import keys
+from notifier.store.database import Database
+from notifier.testing import ManualClock
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_secret_becomes_a_caller(database: Database) -> None:
+    """The caller has the key's id, name, project and scopes; no HTTP is involved."""
+    secret = await made(database, "key-1", scopes=("read", "ingest"))
+    caller = await Keyring(database).caller(secret)
+    assert (caller.key_id, caller.name, caller.project) == ("key-1", "ci", "shop")
+    assert caller.scopes == {"read", "ingest"}
+    caller.require("read")
+    with pytest.raises(MissingScope, match="lacks the scope `manage`"):
+        caller.require("manage")
+
+
+async def test_what_is_no_key_is_nobody_s(database: Database) -> None:
+    """Whatever form it has: text, nothing, another system's key, what a database cannot hold."""
+    await made(database, "key-1")
+    for secret in ("", "ntf_nobody", "https://0123456789abcdef@example.com/1", "\ud800", "a\0"):
+        with pytest.raises(Unauthenticated, match="this key is not known"):
+            await Keyring(database).caller(secret)
+
+
+async def test_a_revoked_key_is_refused(database: Database, clock: ManualClock) -> None:
+    """Another replica's revocation holds after two seconds, one made here at once."""
+    secret = await made(database, "key-1")
+    here, elsewhere = Keyring(database), Keyring(database)
+    for keyring in (here, elsewhere):
+        await keyring.caller(secret)
+    await database.write(lambda tx: keys.revoke(tx, "key-1"))
+    here.forget()
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await here.caller(secret)
+    await elsewhere.caller(secret)
+    clock.advance(2_000)
+    with pytest.raises(AccessError, match="revoked"):
+        await elsewhere.caller(secret)
+
+
+async def test_the_first_key_is_made_once(database: Database) -> None:
+    """It has every scope; where a key works there is no other."""
+    ids = iter(("key-1", "key-2"))
+    secret = await create_first_key(database, lambda: next(ids))
+    assert secret is not None
+    caller = await Keyring(database).caller(secret)
+    assert (caller.key_id, caller.project, caller.scopes) == ("key-1", "default", frozenset(SCOPES))
+    assert await create_first_key(database, lambda: next(ids)) is None
+
+
+async def made(database: Database, id_: str, scopes: tuple[str, ...] = ("ingest",)) -> str:
+    secret = keys.make_secret()
+    await database.write(
+        lambda tx: keys.create(tx, id_=id_, secret=secret, project="shop", name="ci", scopes=scopes)
+    )
+    return secret

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from notifier.client.diagnosis import Diagnosis
     from notifier.client.fastapi import Tasks
     from notifier.client.notifier import Notifier
-    from notifier.client.runs import Run
+    from notifier.client.tasks.runs import Run
     from notifier.client.testing import MemoryTransport, capture_reports
     from notifier.client.transport import Counts, Transport
 
@@ -29,7 +29,7 @@ _WHERE = {
     "Diagnosis": "diagnosis",
     "MemoryTransport": "testing",
     "Notifier": "notifier",
-    "Run": "runs",
+    "Run": "tasks.runs",
     "Tasks": "fastapi",
     "Transport": "transport",
     "capture_reports": "testing",

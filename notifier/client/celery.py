@@ -17,9 +17,9 @@ from celery import Celery, signals, states
 from celery.exceptions import Retry
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
-from notifier.client import marks
+from notifier.client.capture import reported
 from notifier.client.notifier import Notifier
-from notifier.client.tracking import Tracked, TrackOptions
+from notifier.client.tasks.tracking import Tracked, TrackOptions
 
 
 def instrument(notifier: Notifier, app: Celery | None = None, **options: Unpack[TrackOptions]) -> None:
@@ -132,5 +132,5 @@ def _original(error: BaseException, raised: BaseException | None) -> BaseExcepti
     """What was raised, for Celery passes on and logs a stand-in for what cannot be pickled."""
     if raised is None or not isinstance(error, UnpickleableExceptionWrapper):
         return error
-    marks.mark(error, None)
+    reported.mark(error, None)
     return raised

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from notifier.client import shown
+from notifier.client.capture import json_safe
 from notifier.client.transport import Counts, NullTransport
 
 if TYPE_CHECKING:
@@ -187,7 +187,9 @@ def _named(one: object) -> str:
         return one
     name = getattr(one, "__qualname__", None)
     return (
-        f"{getattr(one, '__module__', '')}.{name}".removeprefix("builtins.") if name else shown.type_name(one)
+        f"{getattr(one, '__module__', '')}.{name}".removeprefix("builtins.")
+        if name
+        else json_safe.type_name(one)
     )
 
 
@@ -199,7 +201,7 @@ def _destination(notifier: Notifier) -> str:
         return url
     if not notifier.patient:
         return "the memory of this process, because it is a test run"
-    return f"a transport of the application's own, {shown.type_name(notifier.transport)}"
+    return f"a transport of the application's own, {json_safe.type_name(notifier.transport)}"
 
 
 def _advice(found: Diagnosis) -> Iterator[str]:

@@ -12,9 +12,9 @@ from dramatiq import Broker, Message, MessageProxy, Middleware
 from dramatiq.errors import ActorNotFound
 from dramatiq.middleware import Retries
 
+from notifier.client.capture.function_names import name_of
 from notifier.client.notifier import Notifier
-from notifier.client.tasks import name_of
-from notifier.client.tracking import Tracked, TrackOptions
+from notifier.client.tasks.tracking import Tracked, TrackOptions
 
 AnyMessage = Message[Any] | MessageProxy
 

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import NoMatchFound
 
-from notifier.client import tasks
-from notifier.client.middleware import KEY
+from notifier.client.capture.middleware import KEY
 from notifier.client.notifier import Notifier
-from notifier.client.runs import Run
+from notifier.client.tasks import definition
+from notifier.client.tasks.runs import Run
 
 P = ParamSpec("P")
 
@@ -42,7 +42,7 @@ class TaskRunner:
         of that name, it is the function's.
         """
         notifier = self._notifier
-        key = kwargs.pop("key", None) if "key" in kwargs and not tasks.has_key(function) else None
+        key = kwargs.pop("key", None) if "key" in kwargs and not definition.has_key(function) else None
         task = notifier.declared(function)
         run = task.new_run(args, kwargs, key)
         standing = None if run.key is None else notifier.runs.standing(task.name, run.key)

@@ -14,17 +14,19 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
-from notifier.client import context, execution, frames, hooks, logs, options, prepare, tasks
-from notifier.client.backoff import BASE, Backoff
-from notifier.client.events import About
-from notifier.client.execution import Execution
-from notifier.client.middleware import App, Middleware, surround
+from notifier.client import options
+from notifier.client.capture import context, finish, frames, hooks, logs
+from notifier.client.capture.events import About
+from notifier.client.capture.middleware import App, Middleware, surround
+from notifier.client.capture.reporting import Reporting
 from notifier.client.options import NAME_CHARS, BeforeSend, Ignored
-from notifier.client.replays import Replays
-from notifier.client.reporting import Reporting
-from notifier.client.runs import Registry, Run
-from notifier.client.tasks import Alert, RetryOn, Task
-from notifier.client.tracking import Tracked, TrackOptions
+from notifier.client.tasks import definition, execution
+from notifier.client.tasks.backoff import BASE, Backoff
+from notifier.client.tasks.definition import Alert, RetryOn, Task
+from notifier.client.tasks.execution import Execution
+from notifier.client.tasks.replays import Replays
+from notifier.client.tasks.runs import Registry, Run
+from notifier.client.tasks.tracking import Tracked, TrackOptions
 from notifier.client.transport import Counts, NullTransport, Source, Transport
 
 if TYPE_CHECKING:
@@ -82,12 +84,8 @@ class Notifier:
         self.transport = transport or self._own_transport(spool)
         self._reporting = Reporting(self.options, self.transport)
         self.capture, self.logged = self._reporting.capture, self._reporting.logged
-        self.worded, self.forget, self.mark, self.marked = (
-            self._reporting.worded,
-            self._reporting.forget,
-            self._reporting.mark,
-            self._reporting.marked,
-        )
+        self.worded, self.forget = self._reporting.worded, self._reporting.forget
+        self.mark, self.marked = self._reporting.mark, self._reporting.marked
         self.transport.open(self._source())
         everybody.add(self)
         # After the transport's own, so that it runs before it.
@@ -222,7 +220,7 @@ class Notifier:
 
         `max_attempts` None: without end. `queued_at` is in seconds since the epoch.
         """
-        task = Task(name=name[:NAME_CHARS], function=tasks.nothing, is_async=False, **options)
+        task = Task(name=name[:NAME_CHARS], function=definition.nothing, is_async=False, **options)
         run = task.new_run(tuple(args), kwargs or {})
         run.id = id_ or run.id
         run.attempt, run.max_attempts = attempt, max_attempts
@@ -292,7 +290,7 @@ class Notifier:
 
     def declared(self, function: Callable[..., Any]) -> Task:
         """The task of a function, which need not be decorated."""
-        return tasks.of(function) or tasks.describe(function)
+        return definition.of(function) or definition.describe(function)
 
     def start(
         self, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -304,13 +302,13 @@ class Notifier:
             async def start_async() -> Any:
                 return await execution.run_async(steps, args, kwargs)
 
-            tasks.attach(start_async, task)
+            definition.attach(start_async, task)
             return start_async
 
         def start_sync() -> Any:
             return execution.run_sync(steps, args, kwargs)
 
-        tasks.attach(start_sync, task)
+        definition.attach(start_sync, task)
         return start_sync
 
     def abandon(self, runs: Iterable[Run]) -> None:
@@ -333,13 +331,13 @@ class Notifier:
     def _source(self) -> Source:
         return Source(
             service=self.options.service,
-            prepare=lambda event: prepare.event(event, self.options),
-            prepare_run=prepare.run,
+            prepare=lambda event: finish.event(event, self.options),
+            prepare_run=finish.run,
             running=lambda: [run.id for run in self.runs.unfinished()],
             tasks=self.replays.names,
             replay=self.replays.start,
             # What `before_send` has not seen is nowhere but in memory.
-            rough=None if self.options.before_send else prepare.rough,
+            rough=None if self.options.before_send else finish.rough,
         )
 
     def _own_transport(self, spool: str | Path | bool | None) -> Transport:
@@ -355,7 +353,7 @@ class Notifier:
         return HttpTransport(self.options.url, self.options.key, spool=spool)
 
     def _declared(self, function: Callable[..., Any], given: dict[str, Any]) -> Callable[..., Any]:
-        task = tasks.describe(function, **given)
+        task = definition.describe(function, **given)
         self.replays.offer(task)
         if task.is_async:
 
@@ -363,14 +361,14 @@ class Notifier:
             async def call_async(*args: Any, **kwargs: Any) -> Any:
                 return await execution.run_async(self._execution(task, args, kwargs), args, kwargs)
 
-            tasks.attach(call_async, task)
+            definition.attach(call_async, task)
             return call_async
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             return execution.run_sync(self._execution(task, args, kwargs), args, kwargs)
 
-        tasks.attach(call, task)
+        definition.attach(call, task)
         return call
 
     def _execution(self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Execution:

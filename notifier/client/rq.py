@@ -19,10 +19,10 @@ from rq.job import Job, JobStatus, Retry
 from rq.queue import Queue
 from rq.worker import BaseWorker
 
-from notifier.client.guard import guarded
+from notifier.client.capture.reentrancy import guarded
 from notifier.client.notifier import Notifier
 from notifier.client.options import log
-from notifier.client.tracking import Tracked, TrackOptions
+from notifier.client.tasks.tracking import Tracked, TrackOptions
 
 FAILURES = "notifier_failures"
 ROUND = "notifier_round"

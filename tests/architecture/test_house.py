@@ -30,7 +30,7 @@ THIRD_PARTIES_OF_THE_PURE = {"re2"}
 # Imported by those alone who have the library.
 CLIENT_MODULES = {
     "fastapi": {"fastapi", "starlette"},
-    "middleware": {"starlette"},
+    "capture.middleware": {"starlette"},
     "celery": {"celery"},
     "rq": {"rq"},
     "dramatiq": {"dramatiq"},

@@ -20,7 +20,7 @@ from celery.exceptions import Ignore, Reject
 
 from notifier.client import MemoryTransport, Notifier
 from notifier.client import celery as notifier_celery
-from notifier.client.runs import FINAL
+from notifier.client.tasks.runs import FINAL
 from tests.client.programs import jobs
 from tests.client.receiver import Receiver
 

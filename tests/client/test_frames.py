@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from notifier.client import MemoryTransport, Notifier, frames
+from notifier.client import MemoryTransport, Notifier
+from notifier.client.capture import frames
 from tests.client.receiver import Receiver
 from tests.processes import eventually, free_port
 

@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 import pytest
 from fastapi import BackgroundTasks
 
-from notifier.client import MemoryTransport, Notifier, shown
-from notifier.client.scrub import scrub
+from notifier.client import MemoryTransport, Notifier
+from notifier.client.capture import json_safe
+from notifier.client.capture.scrub import scrub
 from tests.client.conftest import App
 
 
@@ -345,6 +346,6 @@ def test_words_about_secrets_stay() -> None:
 
 def test_plain_values_stay_what_they_are() -> None:
     value = {"a": [1, 2.5, None, True, "x"], "b": {"c": []}}
-    assert shown.plain(value) == value
-    assert shown.is_json(value, budget=1_000)
-    assert not shown.is_json(value, budget=10)
+    assert json_safe.plain(value) == value
+    assert json_safe.is_json(value, budget=1_000)
+    assert not json_safe.is_json(value, budget=10)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import notifier
-from notifier.client import scrub as client
-from notifier.client import shapes
+from notifier.client.capture import scrub as client
+from notifier.client.capture import shapes
 from notifier.ingest import scrub as service
 
 HEX = "0123456789abcdef"
@@ -308,7 +308,7 @@ BOTH = pytest.mark.parametrize(
 def test_both_have_one_list() -> None:
     """The client imports nothing of the service, so that each has the module; and they are the same."""
     folder = Path(notifier.__file__).parent
-    mine, theirs = ((folder / room / "shapes.py").read_bytes() for room in ("ingest", "client"))
+    mine, theirs = ((folder / room / "shapes.py").read_bytes() for room in ("ingest", "client/capture"))
     assert mine == theirs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from notifier.client import shown
+from notifier.client.capture import json_safe
 
 LEAST_BYTES: Final = 16_384
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
@@ -16,7 +16,7 @@ def record(document: dict[str, Any]) -> bytes:
     try:
         text = _encode(document)
     except (ValueError, TypeError, RecursionError):
-        text = json.dumps(shown.plain(document, budget=4 * shown.BUDGET), separators=(",", ":"))
+        text = json.dumps(json_safe.plain(document, budget=4 * json_safe.BUDGET), separators=(",", ":"))
     return text.encode("ascii", "backslashreplace")
 
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from notifier.client.capture.reentrancy import guarded
 from notifier.client.dispatch.encode import shrunk
 from notifier.client.dispatch.exchange import HEARTBEAT, Answer, Exchange
 from notifier.client.dispatch.journal import Batch, Journal
-from notifier.client.guard import guarded
 from notifier.client.options import log
 from notifier.client.transport import Counts, Source
 

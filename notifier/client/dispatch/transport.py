@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from notifier.client.capture.reentrancy import guarded
 from notifier.client.dispatch.exchange import Answer, Exchange
 from notifier.client.dispatch.journal import FileJournal, Journal
 from notifier.client.dispatch.sender import GOODBYE_S, MAX_AGE_S, PAUSES_S, Sender
 from notifier.client.dispatch.shelter import Shelter
 from notifier.client.dispatch.spool import MOST_BYTES, Spool
 from notifier.client.dispatch.writer import Inbox, Writer
-from notifier.client.guard import guarded
 from notifier.client.transport import Counts, Document, Source
 
 EXIT_S: Final = 2.0

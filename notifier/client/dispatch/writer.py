@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from notifier.client.capture.reentrancy import guarded
 from notifier.client.dispatch.encode import record
 from notifier.client.dispatch.journal import Journal, Kind
 from notifier.client.dispatch.shelter import Shelter
 from notifier.client.dispatch.tally import SHARED, Tally
-from notifier.client.guard import guarded
 from notifier.client.options import log
 from notifier.client.transport import Document, Dropped, Source
 

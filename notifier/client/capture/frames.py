@@ -19,7 +19,7 @@ FUNCTION_CHARS: Final = 256
 Place = tuple[str, str, int, str]
 """File, function, line, module: nothing that keeps an application's objects alive."""
 
-_OWN: Final = str(PurePath(__file__).parent)
+_OWN: Final = str(PurePath(__file__).parents[1])
 _INSTALLED: Final = re.compile(r".*(?:/(?:site|dist)-packages/|\.whl/)")
 _STANDARD: Final = str(PurePath(linecache.__file__).parent).replace("\\", "/")
 _MAIN: Final = frozenset({"__main__", "__mp_main__"})

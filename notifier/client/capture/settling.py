@@ -11,7 +11,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
-from notifier.client.guard import inside
+from notifier.client.capture.reentrancy import inside
 
 if TYPE_CHECKING:
     import threading

@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from notifier.client.events import About
+from notifier.client.capture.events import About
 
 if TYPE_CHECKING:
     from notifier.client.notifier import Notifier

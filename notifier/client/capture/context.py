@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from notifier.client import routes
+from notifier.client.capture import route_template
 
 if TYPE_CHECKING:
-    from notifier.client.execution import Attempt
+    from notifier.client.tasks.execution import Attempt
 
 Scope = MutableMapping[str, Any]
 
@@ -50,7 +50,7 @@ def unit() -> object:
     """What the work at hand is a part of: a request, else the outermost task run; None: neither."""
     scope = request.get(None)
     if scope is not None:
-        return scope.get(routes.ENTERED)
+        return scope.get(route_template.ENTERED)
     running = attempt.get()
     return None if running is None else running.unit
 
@@ -61,7 +61,7 @@ def of_request() -> tuple[dict[str, Any], str | None]:
     if scope is None:
         return {}, _active_span()
     found: dict[str, Any] = {"method": scope.get("method", "WEBSOCKET")}
-    route = routes.template(scope)
+    route = route_template.template(scope)
     if route is not None:
         found["route"] = route
     trace: str | None = None

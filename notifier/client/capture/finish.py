@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from notifier.client import events
+from notifier.client.capture import events
+from notifier.client.capture.scrub import scrub
 from notifier.client.options import Options, log
-from notifier.client.scrub import scrub
 from notifier.client.transport import Dropped
 
 NAMES: Final = ("id", "timestamp", "service", "task")

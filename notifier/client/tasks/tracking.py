@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol, TypedDict
 
-from notifier.client import context
-from notifier.client.execution import Attempt, Execution
-from notifier.client.runs import Reason, Run
-from notifier.client.tasks import Alert
+from notifier.client.capture import context
+from notifier.client.tasks.definition import Alert
+from notifier.client.tasks.execution import Attempt, Execution
+from notifier.client.tasks.runs import Reason, Run
 
 
 class TrackOptions(TypedDict, total=False):

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from notifier.client import shown
-from notifier.client.events import About
-from notifier.client.guard import inside
+from notifier.client.capture import json_safe
+from notifier.client.capture.events import About
+from notifier.client.capture.reentrancy import inside
 
 if TYPE_CHECKING:
     from notifier.client.notifier import Notifier
@@ -63,7 +63,7 @@ def _about(record: logging.LogRecord, error: BaseException | None, service: str)
     try:
         message = record.getMessage()
     except Exception:  # noqa: BLE001 - arguments that do not fit their message, or hostile ones
-        message = str(shown.plain(record.msg))
+        message = str(json_safe.plain(record.msg))
     severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "info")
     # The template is the same problem, whatever was filled in; an exception has a better identity.
     template = record.args and error is None and isinstance(record.msg, str) and _says_what(record.msg)
@@ -89,7 +89,7 @@ def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:
     error = sys.exception()
     if error is None:
         return None
-    said, name = shown.message_of(error), shown.name_of(type(error)).rpartition(".")[2]
+    said, name = json_safe.message_of(error), json_safe.name_of(type(error)).rpartition(".")[2]
     texts = (message, *(value for value in _extra(record).values() if type(value) is str))
     return error if said in message or name in message or said in texts else None
 

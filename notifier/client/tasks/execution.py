@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any, Final, Protocol
 
-from notifier.client import context, endings, events, settling, shown
-from notifier.client.events import About
+from notifier.client.capture import context, endings, events, json_safe, settling
+from notifier.client.capture.events import About
 from notifier.client.options import log
-from notifier.client.runs import Reason, Run
-from notifier.client.tasks import Overrun, Task
+from notifier.client.tasks.definition import Overrun, Task
+from notifier.client.tasks.runs import Reason, Run
 from notifier.client.transport import Transport
 
 _VALUES: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
@@ -129,7 +129,7 @@ class Execution:
             self.lost(error)
 
     def _about(self) -> About:
-        arguments = self.run.arguments or shown.arguments(self._args, self._kwargs)
+        arguments = self.run.arguments or json_safe.arguments(self._args, self._kwargs)
         return About(severity=self.task.severity, task=self.attempt.about(), context={"arguments": arguments})
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
-from notifier.client.shapes import SCRUBBED, is_card, names_secret, refuses_secret, without_secrets
+from notifier.client.capture.shapes import SCRUBBED, is_card, names_secret, refuses_secret, without_secrets
 
 __all__ = ["SCRUBBED", "names_secret", "scrub", "scrub_text"]
 

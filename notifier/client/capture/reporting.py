@@ -9,10 +9,10 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, Final
 
-from notifier.client import context, events, marks, shown
-from notifier.client.events import About
-from notifier.client.guard import guarded, here, inside
-from notifier.client.held import Held, Logged
+from notifier.client.capture import context, events, json_safe, reported
+from notifier.client.capture.events import About
+from notifier.client.capture.pending_logs import Held, Logged
+from notifier.client.capture.reentrancy import guarded, here, inside
 from notifier.client.options import Ignored, Options, log
 from notifier.client.transport import NullTransport, Transport
 
@@ -31,11 +31,11 @@ class Reporting:
 
     def mark(self, error: BaseException, event_id: str | None) -> None:
         """This failure has been dealt with here; where nothing ever leaves, somebody else may want it."""
-        marks.mark(error, event_id, self._owner)
+        reported.mark(error, event_id, self._owner)
 
     def marked(self, error: BaseException) -> tuple[bool, str | None]:
         """Whether it has, and its report's id."""
-        return marks.marked(error, self._owner)
+        return reported.marked(error, self._owner)
 
     def capture(self, error: BaseException | None, about: About) -> str | None:
         """Report once, whatever sees it. Never raises.
@@ -103,7 +103,7 @@ class Reporting:
     def _captured(self, error: BaseException | None, about: About) -> str | None:
         if error is None:
             return self._send(None, about)
-        error = marks.unwrapped(error)
+        error = reported.unwrapped(error)
         known, event_id = self.marked(error)
         if known:
             return event_id
@@ -178,7 +178,7 @@ def _with_words(about: About, logged: Mapping[str, Any]) -> About:
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:
     if isinstance(ignored, str):
-        return any(ignored in {kind.__name__, shown.name_of(kind)} for kind in type(error).__mro__)
+        return any(ignored in {kind.__name__, json_safe.name_of(kind)} for kind in type(error).__mro__)
     return isinstance(error, ignored)
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from notifier.client import shown
-from notifier.client.backoff import BASE, Backoff, delay
+from notifier.client.capture import json_safe
+from notifier.client.capture.function_names import TASK, innermost, name_of, task_of
 from notifier.client.options import NAME_CHARS, SEVERITIES, log
-from notifier.client.runs import Run
+from notifier.client.tasks.backoff import BASE, Backoff, delay
+from notifier.client.tasks.runs import Run
 
 Alert = Literal["after_final_failure", "every_failure", "never"]
 RetryOn = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 ALERTS: Final = ("after_final_failure", "every_failure", "never")
 ARGUMENTS_BYTES: Final = 65_536
-
-_SPEC: Final = "__notifier_task__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +55,8 @@ class Task:
 
     def _keep(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
         kept = {"args": args, "kwargs": kwargs}
-        whole = shown.is_json(kept, budget=ARGUMENTS_BYTES)
-        run.arguments = kept if whole else {"args": shown.plain(args), "kwargs": shown.plain(kwargs)}
+        whole = json_safe.is_json(kept, budget=ARGUMENTS_BYTES)
+        run.arguments = kept if whole else {"args": json_safe.plain(args), "kwargs": json_safe.plain(kwargs)}
         run.replayable = "no" if not self.replay else "yes" if whole else "touched"
 
     def next_wait(self, failures: int, error: Exception, *, jitter: float) -> float | None:
@@ -79,7 +77,7 @@ class Overrun(TimeoutError):
 
 def describe(function: Callable[..., Any], **options: Any) -> Task:
     """A task of this function. `TypeError` or `ValueError` for what cannot be one, when it is declared."""
-    inner = _innermost(function)
+    inner = innermost(function)
     if inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
         raise TypeError("a task is a function or a coroutine function; this one yields")
     if options.get("alert", ALERTS[0]) not in ALERTS:
@@ -95,7 +93,7 @@ def describe(function: Callable[..., Any], **options: Any) -> Task:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    inner = _innermost(function)
+    inner = innermost(function)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
 
 
@@ -108,30 +106,14 @@ def has_key(function: Callable[..., Any]) -> bool:
     return found is not None and found.kind in {found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY}
 
 
-def name_of(function: object) -> str:
-    """`module.qualname`, of what a partial or a method is made of."""
-    task = of(function)
-    if task is not None:
-        return task.name
-    inner = _innermost(function)
-    module, name = getattr(inner, "__module__", None), getattr(inner, "__qualname__", None)
-    return f"{module}.{name}" if isinstance(name, str) and module else shown.type_name(inner)
-
-
 def of(function: object) -> Task | None:
     """The task that a decorated function is."""
-    found = getattr(_innermost(function), "__dict__", {}).get(_SPEC)
-    return found if isinstance(found, Task) else None
+    task = task_of(function)
+    return task if isinstance(task, Task) else None
 
 
 def attach(wrapper: Callable[..., Any], task: Task) -> None:
-    wrapper.__dict__[_SPEC] = task
-
-
-def _innermost(function: Any) -> Any:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__func__", function)
+    wrapper.__dict__[TASK] = task
 
 
 def nothing() -> None:

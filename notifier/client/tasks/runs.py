@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from notifier.client import events, shown
-from notifier.client.ids import new_id
+from notifier.client.capture import events, json_safe
+from notifier.client.capture.ids import new_id
 
 Status = Literal["pending", "processing", "retrying", "completed", "failed", "lost"]
 Reason = Literal["cancelled", "interrupted", "killed", "dropped"]
@@ -135,9 +135,9 @@ class Run:
 
 def kept(result: Any) -> Any:
     """A result as it is shown: JSON as it is, all else and what is too large as a preview that says so."""
-    if shown.is_json(result, budget=RESULT_BYTES):
+    if json_safe.is_json(result, budget=RESULT_BYTES):
         return result
-    return {"truncated": True, "preview": shown.plain(result, budget=PREVIEW_CHARS)}
+    return {"truncated": True, "preview": json_safe.plain(result, budget=PREVIEW_CHARS)}
 
 
 class Registry:

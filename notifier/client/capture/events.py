@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from notifier.client import context, frames, shown
-from notifier.client.ids import new_id
+from notifier.client.capture import context, frames, json_safe
+from notifier.client.capture.ids import new_id
+from notifier.client.capture.scrub import scrub
 from notifier.client.options import Options
-from notifier.client.scrub import scrub
 
 CAUSES: Final = 8
 # The service's limits, within which an event arrives as it left.
@@ -51,7 +51,9 @@ def event(options: Options, about: About, error: BaseException | None) -> dict[s
     """An event that `finished` completes. Takes tens of microseconds, and runs no code of the application's."""
     request, trace_id = context.of_request()
     # The failure's own words first: what no longer fits is cut.
-    around = shown.plain({**about.context, **_others(context.known(error), about.context)}, budget=CONTEXT)
+    around = json_safe.plain(
+        {**about.context, **_others(context.known(error), about.context)}, budget=CONTEXT
+    )
     if request:
         around["request"] = request
     document: dict[str, Any] = {
@@ -66,7 +68,7 @@ def event(options: Options, about: About, error: BaseException | None) -> dict[s
     }
     message = about.message or (None if error is not None else "(an empty message)")
     if message:
-        document["message"] = message[: shown.MESSAGE_CHARS]
+        document["message"] = message[: json_safe.MESSAGE_CHARS]
     if error is not None:
         document["exception"] = failure(error)
     optional = {
@@ -96,8 +98,8 @@ def failure(error: BaseException, left: int = CAUSES, seen: frozenset[int] = fro
 
 def structured(error: BaseException, **more: Any) -> dict[str, Any]:
     """Type, module and message: a task run's error, and an exception's beginning."""
-    module, _, name = shown.full_name(type(error)).rpartition(":")
-    return {"type": name[:NAME], "module": module[:NAME], "message": shown.message_of(error), **more}
+    module, _, name = json_safe.full_name(type(error)).rpartition(":")
+    return {"type": name[:NAME], "module": module[:NAME], "message": json_safe.message_of(error), **more}
 
 
 def finished(document: dict[str, Any], in_app: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -162,11 +164,11 @@ def _notes(error: BaseException) -> Iterator[str]:
             yield str.__str__(note)[:NOTE]
     if isinstance(error, BaseExceptionGroup):
         for other in error.exceptions[1:NOTES]:
-            yield f"and {shown.name_of(type(other))}: {shown.message_of(other)}"[:NOTE]
+            yield f"and {json_safe.name_of(type(other))}: {json_safe.message_of(other)}"[:NOTE]
 
 
 def _label(value: object) -> str:
-    text = shown.plain(value)
+    text = json_safe.plain(value)
     return (text if isinstance(text, str) else str(text).lower() if isinstance(text, bool) else str(text))[
         :256
     ]

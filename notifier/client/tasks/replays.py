@@ -9,8 +9,8 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from notifier.client.options import log
-from notifier.client.runs import Run
-from notifier.client.tasks import Task
+from notifier.client.tasks.definition import Task
+from notifier.client.tasks.runs import Run
 
 if TYPE_CHECKING:
     from notifier.client.notifier import Notifier

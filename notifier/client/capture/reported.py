@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from notifier.client import context
+from notifier.client.capture import context
 
 _NAME = "__notifier__"
 REMEMBERED_S = 60.0

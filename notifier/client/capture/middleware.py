@@ -8,19 +8,19 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from notifier.client import (
-    background,
+from notifier.client.capture import (
     context,
-    departures,
+    disconnects,
     endings,
     events,
-    marks,
-    routes,
+    json_safe,
+    reported,
+    route_template,
     settling,
-    shown,
-    tasks,
+    starlette_traceback,
 )
-from notifier.client.events import About
+from notifier.client.capture.events import About
+from notifier.client.capture.function_names import name_of
 
 if TYPE_CHECKING:
     from notifier.client.notifier import Notifier
@@ -58,14 +58,14 @@ class Middleware:
             await self._lifespan(scope, receive, send)
             return
         scope[KEY] = self._notifier
-        routes.entered(scope, self._app)
+        route_template.entered(scope, self._app)
         context.request.set(scope)
         if scope["type"] == "websocket":
-            receive, send = departures.watched(scope, receive, send)
+            receive, send = disconnects.watched(scope, receive, send)
         try:
             await self._app(scope, receive, send)
         except BaseException as error:
-            if departures.is_departure(scope, error):
+            if disconnects.is_departure(scope, error):
                 self._notifier.mark(error, None)
             elif endings.is_failure(error):
                 await self._ended(scope, error)
@@ -94,11 +94,11 @@ class Middleware:
                 await self._run(sibling, failures)
             self._remember(error)
 
-    def _tell(self, error: BaseException) -> background.Failed | None:
+    def _tell(self, error: BaseException) -> starlette_traceback.Failed | None:
         """Report it; the background task that it came out of, if it did."""
-        original = marks.unwrapped(error)
+        original = reported.unwrapped(error)
         try:
-            failed = background.find(original)
+            failed = starlette_traceback.find(original)
             self._report(original, failed, ran=self._isolate)
         except Exception:  # noqa: BLE001 - the edge between the client and the application
             failed = None
@@ -107,22 +107,22 @@ class Middleware:
 
     def _remember(self, error: BaseException) -> None:
         """What it was wrapped in is logged by the server as well, and that may be much later."""
-        original = marks.unwrapped(error)
+        original = reported.unwrapped(error)
         event_id = self._notifier.marked(original)[1]
         for seen in (error, original):
             self._notifier.mark(seen, event_id)
 
-    def _report(self, error: BaseException, failed: background.Failed | None, *, ran: bool) -> None:
+    def _report(self, error: BaseException, failed: starlette_traceback.Failed | None, *, ran: bool) -> None:
         if failed is None:
             self._notifier.capture(error, About())
             return
-        more: dict[str, Any] = {"arguments": shown.arguments(failed.args, failed.kwargs)}
+        more: dict[str, Any] = {"arguments": json_safe.arguments(failed.args, failed.kwargs)}
         if failed.skipped:
             more["siblings"] = {
-                "tasks": [tasks.name_of(getattr(one, "func", one)) for one in failed.skipped[: shown.WIDTH]],
+                "tasks": [name_of(getattr(one, "func", one)) for one in failed.skipped[: json_safe.WIDTH]],
                 "ran": ran,
             }
-        task = {"name": tasks.name_of(failed.function)}
+        task = {"name": name_of(failed.function)}
         self._notifier.capture(error, About(task=task, context=more))
 
     async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[BaseException]) -> None:

@@ -1,0 +1,1 @@
+"""What becomes of an exception, a log record or a message: an event, once, whoever sees it."""

@@ -1,0 +1,33 @@
+"""What a function is called in reports and task runs: `module.qualname`, or the name that its task was given."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+from notifier.client.capture import json_safe
+
+TASK: Final = "__notifier_task__"
+"""Where a decorated function has its task."""
+
+
+def name_of(function: object) -> str:
+    """`module.qualname`, of what a partial or a method is made of."""
+    task = task_of(function)
+    if task is not None:
+        return str(task.name)
+    inner = innermost(function)
+    module, name = getattr(inner, "__module__", None), getattr(inner, "__qualname__", None)
+    return f"{module}.{name}" if isinstance(name, str) and module else json_safe.type_name(inner)
+
+
+def task_of(function: object) -> Any:
+    """What a decorated function has as its task; None: it is not decorated."""
+    return getattr(innermost(function), "__dict__", {}).get(TASK)
+
+
+def innermost(function: Any) -> Any:
+    """The function that partials and bound methods lead to."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__func__", function)

@@ -1,0 +1,1 @@
+"""Tasks: how their runs are tried, tracked, told of and run again."""

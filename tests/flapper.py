@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from notifier.domain.message import Message
 from notifier.domain.route import Route
 from notifier.domain.time import MINUTE, SECOND, Duration, Instant
-from notifier.store import alerting, ledger
+from notifier.store import ledger
 from notifier.store.database import Tx
 from notifier.store.schema import deliveries, notifications
 from tests.world import World
@@ -40,7 +40,7 @@ class Flapper:
     severity: str = "error"
 
     def use(self, tree: Route) -> None:
-        self.world.plan = replace(self.world.plan, tree=tree)
+        self.world.rules = replace(self.world.rules, tree=tree)
 
     async def open(self, **fields: Any) -> str:
         return await self.world.post(severity=self.severity, **fields)
@@ -59,8 +59,7 @@ class Flapper:
 
     async def _loops(self) -> None:
         await self.world.attend()
-        while (await self.world.database.write(lambda tx: alerting.flush(tx, self.world.plan))).done:
-            pass
+        await self.world.flush()
         balance = await self.world.database.read(ledger.accounting)
         assert balance.balanced, balance
 

@@ -15,12 +15,13 @@ from notifier.domain.matcher import parse
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, Duration, rfc3339
 from notifier.policy import routing
+from notifier.policy.rules import AlertingRules
 from notifier.store import alerting, intake, outbox
-from notifier.store.alerting import Plan
 from notifier.store.compiled import insert
 from notifier.store.database import Database
 from notifier.store.outbox import ChannelRules, Job
 from notifier.store.schema import task_runs
+from notifier.store.silences import ActiveSilences
 
 TARGETS: Mapping[str, Sequence[str]] = {
     "mail": ("ada@example.com", "bo@example.com"),
@@ -63,15 +64,16 @@ class World:
 
     database: Database
     clock: Any
-    plan: Plan
+    rules: AlertingRules
     new_id: Ids
     limits: Mapping[str, RateLimit] = field(default_factory=lambda: dict(LIMITS))
+    silences: ActiveSilences = field(default_factory=ActiveSilences)
 
     @classmethod
     async def open(cls, database: Database, clock: Any) -> World:
         new_id = Ids()
         targets = await database.write(lambda tx: outbox.sync_targets(tx, TARGETS))
-        plan = Plan(
+        rules = AlertingRules(
             tree=ROUTES,
             targets=targets,
             url="https://notifier.example.com",
@@ -79,7 +81,7 @@ class World:
             fallback_after=10 * MINUTE,
             new_id=new_id,
         )
-        return cls(database=database, clock=clock, plan=plan, new_id=new_id)
+        return cls(database=database, clock=clock, rules=rules, new_id=new_id)
 
     async def post(self, message: str = "it broke", **fields: Any) -> str:
         """One event; its incident's id."""
@@ -127,23 +129,27 @@ class World:
 
     async def attend(self) -> None:
         """Route whatever needs attention."""
-        while (await self.database.write(lambda tx: alerting.attend(tx, self.plan))).done:
+        while (await self.database.write(lambda tx: alerting.attend(tx, self.rules))).done:
             pass
 
     async def alert(self, wait: Duration = 10 * MINUTE) -> None:
         """Route, let the groups' time pass, and decide."""
         await self.attend()
         self.clock.advance(wait)
-        while (await self.database.write(lambda tx: alerting.flush(tx, self.plan))).done:
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Decide for whatever group is due."""
+        while (await self.database.write(lambda tx: alerting.flush(tx, self.rules, self.silences))).done:
             pass
 
     async def claim(self) -> tuple[Job, ...]:
         """Take what is due, of every channel."""
-        rules = {
+        channels = {
             name: ChannelRules(name=name, rate_limit=self.limits.get(name), digest=True, pace=0, slots=100)
-            for name in self.plan.targets
+            for name in self.rules.targets
         }
-        return (await self.database.write(lambda tx: outbox.claim(tx, self.plan, rules))).jobs
+        return (await self.database.write(lambda tx: outbox.claim(tx, self.rules, channels))).jobs
 
     async def deliver(self, job: Job) -> None:
         await self.database.write(lambda tx: outbox.delivered(tx, job, None, "250 ok"))
@@ -181,5 +187,5 @@ class World:
 
 def group_of(world: World, labels: Mapping[str, str], project: str = "shop") -> str:
     """The id of the group that the root route tells of these labels in."""
-    shared = routing.group_labels(world.plan.tree, labels, "")
-    return routing.group_key(project, world.plan.tree, shared, ("", ""))
+    shared = routing.group_labels(world.rules.tree, labels, "")
+    return routing.group_key(project, world.rules.tree, shared, ("", ""))

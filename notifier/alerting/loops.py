@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from notifier.domain.time import Duration, Instant
+from notifier.policy.rules import AlertingRules
 from notifier.store import actions, alerting
-from notifier.store.alerting import Plan, Progress
 from notifier.store.database import LOOP, Database, Subscription, Tx
+from notifier.store.silences import ActiveSilences
 from notifier.telemetry.logging import get
+from notifier.telemetry.loop import Progress
 from notifier.telemetry.metrics import Metrics
 
 
@@ -19,7 +21,7 @@ class Rules(Protocol):
     """What alerting needs of the present configuration."""
 
     @property
-    def plan(self) -> Plan: ...
+    def rules(self) -> AlertingRules: ...
     @property
     def auto_resolve(self) -> Duration: ...
 
@@ -31,27 +33,28 @@ class Alerting:
     database: Database
     use: Callable[[], AbstractContextManager[Rules]]
     metrics: Metrics
+    silences: ActiveSilences = field(default_factory=ActiveSilences)
 
     async def attend(self) -> Instant | None:
         """Route what needs attention, and decide for the groups that it made due."""
-        return await self._all(lambda tx, rules: _attend(tx, rules.plan))
+        return await self._all(lambda tx, active: _attend(tx, active.rules, self.silences))
 
     async def flush(self) -> Instant | None:
         """Decide for the groups that are due."""
-        return await self._all(lambda tx, rules: alerting.flush(tx, rules.plan))
+        return await self._all(lambda tx, active: alerting.flush(tx, active.rules, self.silences))
 
     async def resolve_quiet(self) -> Instant | None:
         """Resolve what has been quiet for `auto_resolve`, and end acknowledgements whose time is over."""
         moments = (
-            await self._all(lambda tx, rules: alerting.resolve_quiet(tx, rules.auto_resolve)),
+            await self._all(lambda tx, active: alerting.resolve_quiet(tx, active.auto_resolve)),
             await self._all(lambda tx, _rules: actions.expire(tx)),
         )
         return min((at for at in moments if at is not None), default=None)
 
     async def _all(self, work: Callable[[Tx, Rules], Progress]) -> Instant | None:
         while True:
-            with self.use() as rules:
-                progress = await self.database.write(lambda tx: work(tx, rules), limit=LOOP)
+            with self.use() as active:
+                progress = await self.database.write(lambda tx: work(tx, active), limit=LOOP)
             for group, reason in progress.told:
                 self.metrics.told.labels(reason.value).inc()
                 get("notifier.alerting").info("decided", group=group, reason=reason.value)
@@ -59,12 +62,12 @@ class Alerting:
                 return progress.next_at
 
 
-def _attend(tx: Tx, plan: Plan) -> Progress:
+def _attend(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
     """Both hops in one transaction, where there is no storm to route: what need not wait arrives a commit sooner."""
-    attended = alerting.attend(tx, plan)
+    attended = alerting.attend(tx, rules)
     if attended.more or not attended.done:
         return attended
-    return replace(attended, told=alerting.flush(tx, plan).told)
+    return replace(attended, told=alerting.flush(tx, rules, silences).told)
 
 
 async def step(database: Database, subscription: Subscription, work: Callable[[], object]) -> None:

@@ -30,7 +30,7 @@ async def list_channels(caller: ReadCaller, service: Running) -> ChannelList:
         name: ChannelFacts(type=service.settings.channels[name].type, rate_limit=channel.rate_limit)
         for name, channel in service.channels.items()
     }
-    found = await channels.health(service.database, service.plan, facts, project_scope=caller.project_scope)
+    found = await channels.health(service.database, service.rules, facts, project_scope=caller.project_scope)
     items = [ChannelAnswer.of(one, fallback=service.settings.fallback) for one in found]
     return ChannelList(items=items, next_cursor=None)
 
@@ -66,7 +66,7 @@ async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) 
     What an event would have by default (`environment`, `severity`) is filled in, and `project` is the key's.
     """
     now = service.database.now()
-    trial = routes.preview(service.plan.tree, body.labels, project=caller.project, now=now)
+    trial = routes.preview(service.rules.tree, body.labels, project=caller.project, now=now)
     targets = {name: list(channel.targets) for name, channel in service.channels.items()}
     doubts = await service.database.read(
         lambda tx: labels.doubts(tx, caller.project, labels.of_labels(body.labels))

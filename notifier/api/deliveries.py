@@ -52,7 +52,7 @@ async def redeliver(
 ) -> DeliveryWithAttempts:
     """Return a dead delivery to pending, under its id; 409 with its `state` where it is not dead."""
     found, attempts = await deliveries.redeliver(
-        service.database, service.plan, id, actor_of(caller, service, body.actor)
+        service.database, service.rules, id, actor_of(caller, service, body.actor)
     )
     return DeliveryWithAttempts.of(found, attempts)
 
@@ -87,7 +87,7 @@ async def redeliver_dead_letters(
 ) -> DecidedAnswer:
     """Send dead deliveries again, ask for dead runs again: by ids, of a channel, or of a task; others are skipped."""
     actor = actor_of(caller, service, body.actor, project=project)
-    return DecidedAnswer.of(await dead_letters.redeliver(service.database, service.plan, actor, body.chosen))
+    return DecidedAnswer.of(await dead_letters.redeliver(service.database, service.rules, actor, body.chosen))
 
 
 @router.post(

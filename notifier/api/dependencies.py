@@ -22,8 +22,8 @@ from notifier.ingest.run_intake import RunIntake
 from notifier.ingest.scrub import written
 from notifier.oncall.actor import Actor
 from notifier.oncall.paging import LONGEST, Wanted
+from notifier.policy.rules import AlertingRules
 from notifier.settings import Settings
-from notifier.store.alerting import Plan
 from notifier.store.database import Database
 
 LIMIT_DEFAULT = 100
@@ -79,7 +79,7 @@ class RunningService(Protocol):
     @property
     def database(self) -> Database: ...
     @property
-    def plan(self) -> Plan: ...
+    def rules(self) -> AlertingRules: ...
     @property
     def channels(self) -> Mapping[str, ConfiguredChannel]: ...
     @property

@@ -52,7 +52,7 @@ class HoldAnswer(BaseModel):
 @router.get("/v1/hold", responses=problems(401, 403, 503))
 async def show_hold(_: AdminCaller, service: Running) -> HoldAnswer:
     """What would be sent at the release, by channel and route."""
-    return HoldAnswer.of(await hold.show(service.database, service.plan))
+    return HoldAnswer.of(await hold.show(service.database, service.rules))
 
 
 @router.post(
@@ -63,5 +63,5 @@ async def show_hold(_: AdminCaller, service: Running) -> HoldAnswer:
 async def release(caller: AdminCaller, service: Running, body: ActingBody) -> HoldAnswer:
     """Let everything go that waits. `expires_after` and `fallback_after` count from now; the same again is 200."""
     return HoldAnswer.of(
-        await hold.release(service.database, service.plan, actor_of(caller, service, body.actor))
+        await hold.release(service.database, service.rules, actor_of(caller, service, body.actor))
     )

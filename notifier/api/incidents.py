@@ -83,7 +83,7 @@ async def list_groups(
 ) -> GroupList:
     """What waits, until when, held by what; newest first."""
     found = await groups.find(
-        service.database, service.plan, project=caller.project_named(project), wanted=page
+        service.database, service.rules, project=caller.project_named(project), wanted=page
     )
     return GroupList(items=[GroupAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
 

@@ -14,8 +14,8 @@ from notifier.delivery.sends import AHEAD, Sending, Sends, share_of
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Receipt
 from notifier.domain.errors import SendError, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.policy.rules import AlertingRules
 from notifier.store import outbox
-from notifier.store.alerting import Plan
 from notifier.store.database import LOOP, Database, Tx
 from notifier.store.outbox import ChannelRules, Claimed, Ended, Job, Result, Swept
 from notifier.telemetry.logging import get
@@ -48,7 +48,7 @@ class OpenChannels(Protocol):
     """What delivery needs of the present configuration."""
 
     @property
-    def plan(self) -> Plan: ...
+    def rules(self) -> AlertingRules: ...
     @property
     def channels(self) -> Mapping[str, OpenChannel]: ...
     @property
@@ -96,26 +96,26 @@ class Dispatcher:
 
     async def _take_turn(self, open_channels: OpenChannels) -> Instant | None:
         ended, back = self._sends.take(RECORDED_AT_ONCE)
-        rules = {} if self._stopping else self._rules(open_channels)
-        if not ended and not back and not any(rule.slots > 0 for rule in rules.values()):
+        channels = {} if self._stopping else self._channel_rules(open_channels)
+        if not ended and not back and not any(rule.slots > 0 for rule in channels.values()):
             return None
-        claimed, results = await self._write(open_channels.plan, rules, ended, back)
+        claimed, results = await self._write(open_channels.rules, channels, ended, back)
         self._sends.wait_for(claimed.needs)
         for one, result in zip(ended, results, strict=True):
             self._told(one.job, one.end, result)
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
-        channels = open_channels.channels
-        self._sends.add([Sending(job=job, sender=channels[job.channel].sender) for job in claimed.jobs])
+        opened = open_channels.channels
+        self._sends.add([Sending(job=job, sender=opened[job.channel].sender) for job in claimed.jobs])
         return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
 
     async def _write(
-        self, plan: Plan, rules: Mapping[str, ChannelRules], ended: list[Ended], back: list[Job]
+        self, rules: AlertingRules, channels: Mapping[str, ChannelRules], ended: list[Ended], back: list[Job]
     ) -> tuple[Claimed, Sequence[Result | None]]:
         def work(tx: Tx) -> tuple[Claimed, Sequence[Result | None]]:
             results = outbox.settle(tx, ended)
             outbox.give_back(tx, back)
-            return outbox.claim(tx, plan, rules), results
+            return outbox.claim(tx, rules, channels), results
 
         try:
             return await self._database.write(work, limit=LOOP)
@@ -132,34 +132,36 @@ class Dispatcher:
             if len(ended) + len(back) < 2:
                 self._not_recorded(ended, error)
                 raise
-            return Claimed(), await self._one_by_one(plan, ended, back)
+            return Claimed(), await self._one_by_one(rules, ended, back)
 
-    async def _one_by_one(self, plan: Plan, ended: list[Ended], back: list[Job]) -> Sequence[Result | None]:
+    async def _one_by_one(
+        self, rules: AlertingRules, ended: list[Ended], back: list[Job]
+    ) -> Sequence[Result | None]:
         """A batch that the database refuses is repeated row by row, so that one bad row costs only itself."""
         results: list[Result | None] = []
         for one in ended:
             try:
-                _, (result,) = await self._write(plan, {}, [one], [])
+                _, (result,) = await self._write(rules, {}, [one], [])
             except StoreError:
                 result = None
             results.append(result)
         for job in back:
             with suppress(StoreError):
-                await self._write(plan, {}, [], [job])
+                await self._write(rules, {}, [], [job])
         return results
 
     def _not_recorded(self, ended: Collection[Ended], error: StoreError) -> None:
         for one in ended:
             log.error("outcome_not_recorded", delivery=one.job.id, error=str(error))
 
-    def _rules(self, open_channels: OpenChannels) -> dict[str, ChannelRules]:
+    def _channel_rules(self, open_channels: OpenChannels) -> dict[str, ChannelRules]:
         return {
-            name: self._rule(name, channel, open_channels.plan)
+            name: self._rule(name, channel, open_channels.rules)
             for name, channel in open_channels.channels.items()
         }
 
-    def _rule(self, name: str, channel: OpenChannel, plan: Plan) -> ChannelRules:
-        targets = len(plan.targets.get(name, ()))
+    def _rule(self, name: str, channel: OpenChannel, rules: AlertingRules) -> ChannelRules:
+        targets = len(rules.targets.get(name, ()))
         return ChannelRules(
             name=name,
             rate_limit=channel.rate_limit,
@@ -224,7 +226,7 @@ class Dispatcher:
     async def sweep(self, *, restarted: bool = False) -> Swept:
         with self._use() as open_channels:
             swept = await self._database.write(
-                lambda tx: outbox.sweep(tx, open_channels.plan, open_channels.fallback, restarted=restarted),
+                lambda tx: outbox.sweep(tx, open_channels.rules, open_channels.fallback, restarted=restarted),
                 limit=LOOP,
             )
         for id_ in swept.lost:

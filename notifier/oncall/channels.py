@@ -10,8 +10,8 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.time import Instant
 from notifier.oncall.actor import Actor
 from notifier.policy import targets as pacing
+from notifier.policy.rules import AlertingRules
 from notifier.store import views
-from notifier.store.alerting import Plan
 from notifier.store.database import Database
 from notifier.store.views import TargetRow
 
@@ -44,10 +44,14 @@ class ChannelHealth:
 
 
 async def health(
-    database: Database, plan: Plan, channels: Mapping[str, ChannelFacts], *, project_scope: str | None
+    database: Database,
+    rules: AlertingRules,
+    channels: Mapping[str, ChannelFacts],
+    *,
+    project_scope: str | None,
 ) -> tuple[ChannelHealth, ...]:
     """Every channel, by name. Targets are the instance's; `pending` counts deliveries of `project_scope` only."""
-    ids = sorted({target for targets in plan.targets.values() for target in targets})
+    ids = sorted({target for targets in rules.targets.values() for target in targets})
     rows, pending = await database.read(
         lambda tx: (views.target_rows(tx, ids), views.pending_by_target(tx, ids, project=project_scope))
     )
@@ -59,7 +63,7 @@ async def health(
             type=facts.type,
             targets=tuple(
                 _health(by_id[id_], facts, pending.get(id_, 0), now)
-                for id_ in plan.targets.get(name, ())
+                for id_ in rules.targets.get(name, ())
                 if id_ in by_id
             ),
         )

@@ -13,8 +13,8 @@ from notifier.oncall.deliveries import TARGET_GONE
 from notifier.oncall.errors import Refused
 from notifier.oncall.names import ambiguous, found
 from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.policy.rules import AlertingRules
 from notifier.store import outbox, task_runs, views
-from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeadLetter, DeadLetterKind, RunStatus
 
@@ -77,13 +77,13 @@ async def find(
     return listing("dead-letters", page)
 
 
-async def redeliver(database: Database, plan: Plan, actor: Actor, chosen: Chosen) -> Decided:
+async def redeliver(database: Database, rules: AlertingRules, actor: Actor, chosen: Chosen) -> Decided:
     """Send dead deliveries again, and ask for dead runs again; what is not dead, or cannot be had, is skipped."""
     decision = _Decision(
         actor=actor,
         action="redeliver",
-        send=lambda tx, ids: outbox.redeliver(tx, plan, ids),
-        targets=plan.channel_of.keys(),
+        send=lambda tx, ids: outbox.redeliver(tx, rules, ids),
+        targets=rules.channel_of.keys(),
         runs=lambda tx, ids: _replay(tx, ids, actor),
     )
     return await _decide(database, decision, chosen)

@@ -7,8 +7,8 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.policy.rules import AlertingRules
 from notifier.store import outbox, views
-from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliveryAttempt, DeliveryView
 
@@ -42,7 +42,7 @@ async def one(
 
 
 async def redeliver(
-    database: Database, plan: Plan, id_: str, actor: Actor
+    database: Database, rules: AlertingRules, id_: str, actor: Actor
 ) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
     """Return one dead letter to pending, under its id. `Refused` with its state where it is not dead."""
 
@@ -53,9 +53,9 @@ async def redeliver(
                 f"only a dead delivery is redelivered, and this one is {before.state.value}",
                 state=before.state.value,
             )
-        if before.target_id not in plan.channel_of:
+        if before.target_id not in rules.channel_of:
             raise Refused(TARGET_GONE, state=before.state.value)
-        outbox.redeliver(tx, plan, [before.id])
+        outbox.redeliver(tx, rules, [before.id])
         actor.record(tx, "redeliver", before.id)
         return _known(tx, before.id, actor.project_scope), views.attempts_of(tx, before.id)
 

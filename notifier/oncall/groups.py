@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from notifier.domain.route import Route
 from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.policy.rules import AlertingRules
 from notifier.store import views
-from notifier.store.alerting import Plan
 from notifier.store.database import Database
 from notifier.store.views import GroupView
 
@@ -21,7 +21,9 @@ class WaitingGroup:
     route: Route
 
 
-async def find(database: Database, plan: Plan, *, project: str, wanted: Wanted) -> Listing[WaitingGroup]:
+async def find(
+    database: Database, rules: AlertingRules, *, project: str, wanted: Wanted
+) -> Listing[WaitingGroup]:
     """The groups of a project that wait for a moment or for what holds their incidents; newest first."""
     after = wanted.after("groups")
     page = await database.read(
@@ -29,7 +31,7 @@ async def find(database: Database, plan: Plan, *, project: str, wanted: Wanted) 
     )
     found = listing("groups", page)
     return Listing(
-        items=tuple(WaitingGroup(group=one, route=plan.route(one.route)) for one in found.items),
+        items=tuple(WaitingGroup(group=one, route=rules.route(one.route)) for one in found.items),
         next_cursor=found.next_cursor,
     )
 

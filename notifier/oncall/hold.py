@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from notifier.oncall.actor import Actor
+from notifier.policy.rules import AlertingRules
 from notifier.store import hold as rows
-from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
 from notifier.store.hold import DeliveryHold
 
@@ -31,16 +31,16 @@ class HoldState:
     released: int = 0
 
 
-async def show(database: Database, plan: Plan) -> HoldState:
+async def show(database: Database, rules: AlertingRules) -> HoldState:
     """The hold, and what would be sent at its end."""
-    return await database.read(lambda tx: HoldState(hold=rows.current(tx), waiting=_waiting(tx, plan)))
+    return await database.read(lambda tx: HoldState(hold=rows.current(tx), waiting=_waiting(tx, rules)))
 
 
-async def release(database: Database, plan: Plan, actor: Actor) -> HoldState:
+async def release(database: Database, rules: AlertingRules, actor: Actor) -> HoldState:
     """End the hold; the same again changes nothing."""
 
     def work(tx: Tx) -> HoldState:
-        released = rows.release(tx, expires_after=plan.expires_after, fallback_after=plan.fallback_after)
+        released = rows.release(tx, expires_after=rules.expires_after, fallback_after=rules.fallback_after)
         if released is not None:
             actor.record(tx, "release", SUBJECT, f"{released} deliveries")
         return HoldState(hold=None, waiting=(), released=released or 0)
@@ -48,11 +48,13 @@ async def release(database: Database, plan: Plan, actor: Actor) -> HoldState:
     return await database.write(work)
 
 
-def _waiting(tx: Tx, plan: Plan) -> tuple[WaitingDeliveries, ...]:
+def _waiting(tx: Tx, rules: AlertingRules) -> tuple[WaitingDeliveries, ...]:
     return tuple(
         WaitingDeliveries(
             channel=row.channel,
-            route=plan.route(row.route).name if row.route is not None and plan.knows(row.route) else None,
+            route=rules.route(row.route).name
+            if row.route is not None and rules.has_route(row.route)
+            else None,
             count=row.count,
         )
         for row in rows.waiting(tx)

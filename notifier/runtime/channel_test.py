@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration
+from notifier.policy.rules import AlertingRules
 from notifier.runtime.system_messages import system_message
 from notifier.store import outbox, views
-from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliveryView
 from notifier.wording import sentences
@@ -30,7 +30,7 @@ class TestOutcome:
 
 
 async def test_channel(
-    database: Database, plan: Plan, *, name: str, project: str, actor: str
+    database: Database, rules: AlertingRules, *, name: str, project: str, actor: str
 ) -> tuple[TestOutcome, ...]:
     """Send a real message to every target of a channel and wait for what becomes of it."""
     message = system_message(
@@ -41,7 +41,7 @@ async def test_channel(
         at=database.now(),
     )
     ids = await database.write(
-        lambda tx: outbox.enqueue_test(tx, plan, project=project, channel=name, message=message)
+        lambda tx: outbox.enqueue_test(tx, rules, project=project, channel=name, message=message)
     )
     until = database.now() + TEST_PATIENCE
     while True:

@@ -18,9 +18,9 @@ from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import OpenChannel
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
+from notifier.policy.rules import AlertingRules
 from notifier.settings import Settings
 from notifier.store import outbox
-from notifier.store.alerting import Plan
 from notifier.store.database import Database, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7
@@ -53,7 +53,7 @@ class Configured:
     settings: Settings
     configs: Mapping[str, ChannelConfig]
     opened: Opened
-    plan: Plan
+    rules: AlertingRules
 
     @property
     def channels(self) -> Mapping[str, OpenChannel]:
@@ -108,9 +108,9 @@ class Present:
             await self._left.wait()
 
 
-def plan_of(settings: Settings, rows: Rows) -> Plan:
+def rules_of(settings: Settings, rows: Rows) -> AlertingRules:
     """What alerting is told of the configuration."""
-    return Plan(
+    return AlertingRules(
         tree=settings.route,
         targets=rows.targets,
         settings_hashes=rows.settings_hashes,

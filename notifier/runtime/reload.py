@@ -15,7 +15,16 @@ from notifier.domain.errors import ConfigError, Problem, StoreBroken, StoreError
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
-from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, plan_of, sync, synced
+from notifier.runtime.configured import (
+    ChannelPool,
+    Configured,
+    Opened,
+    Present,
+    Rows,
+    rules_of,
+    sync,
+    synced,
+)
 from notifier.runtime.system_messages import system_message
 from notifier.settings import Settings
 from notifier.store import configurations, inhibition, outbox, renewal
@@ -128,7 +137,7 @@ class Reloader:
         except StoreError:
             await self._wardrobe.put_away(opened, unless=before.opened)
             raise
-        after = Configured(settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows))
+        after = Configured(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
         self._present.now = after
         self._applied(settings)
         self._database.signals.wake(TOPICS)
@@ -160,10 +169,10 @@ class Reloader:
 
     async def _follow(self, old: Configured | None, new: Configured) -> None:
         """Let incidents and groups follow the present rules and routes, and write down which they are."""
-        version, tree, rules = new.version, new.plan.tree, new.plan.inhibit
+        version, tree, inhibit = new.version, new.rules.tree, new.rules.inhibit
         newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree), limit=LOOP)
-        if rules and (not newest or (old is not None and _keys(old) != _keys(new))):
-            await self._all(0, lambda after, tx: inhibition.backfill(tx, rules, after))
+        if inhibit and (not newest or (old is not None and _keys(old) != _keys(new))):
+            await self._all(0, lambda after, tx: inhibition.backfill(tx, inhibit, after))
         if newest:
             return
         routes = tuple(route.key for route in tree.walk())
@@ -240,12 +249,12 @@ class Reloader:
             at=tx.now,
         )
         outbox.enqueue(
-            tx, configured.plan, project=actor.project, channel=configured.fallback, message=message
+            tx, configured.rules, project=actor.project, channel=configured.fallback, message=message
         )
 
 
 def _keys(configured: Configured) -> frozenset[str]:
-    return frozenset(rule.key for rule in configured.plan.inhibit)
+    return frozenset(rule.key for rule in configured.rules.inhibit)
 
 
 def place(problem: Problem) -> str:

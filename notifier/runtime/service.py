@@ -26,16 +26,16 @@ from notifier.ingest.processes import Watch
 from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
+from notifier.policy.rules import AlertingRules
 from notifier.runtime.backup import copy
 from notifier.runtime.channel_test import TestOutcome, test_channel
 from notifier.runtime.configuration import load
-from notifier.runtime.configured import ChannelPool, Configured, Present, plan_of, synced
+from notifier.runtime.configured import ChannelPool, Configured, Present, rules_of, synced
 from notifier.runtime.database import new_database, open_database, sqlite_path
 from notifier.runtime.reload import Read, Reloaded, Reloader
 from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import housekeeping, ledger, restored
-from notifier.store.alerting import Plan
 from notifier.store.database import HOUSEKEEPING, Broken, Database, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7
@@ -93,8 +93,8 @@ class Runtime:
         return self.database.broken
 
     @property
-    def plan(self) -> Plan:
-        return self.present.now.plan
+    def rules(self) -> AlertingRules:
+        return self.present.now.rules
 
     @property
     def channels(self) -> Mapping[str, ChannelConfig]:
@@ -135,7 +135,7 @@ class Runtime:
 
     async def test_channel(self, name: str, project: str, actor: str) -> tuple[TestOutcome, ...]:
         """Send a real message to every target of a channel and wait for what becomes of it."""
-        return await test_channel(self.database, self.plan, name=name, project=project, actor=actor)
+        return await test_channel(self.database, self.rules, name=name, project=project, actor=actor)
 
     async def exposition(self) -> bytes:
         """The metrics' text, with the accounting equations as they stand."""
@@ -193,7 +193,7 @@ async def running(
         opened = await channel_pool.open(settings, configs)
         rows = await synced(database, settings, configs)
         present = Present(
-            Configured(settings=settings, configs=configs, opened=opened, plan=plan_of(settings, rows))
+            Configured(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
         )
         runtime = _assemble(database, present, channel_pool, reread or _reread(settings))
         if database.dialect == "sqlite":

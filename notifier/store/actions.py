@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from notifier.domain.incident import State
 from notifier.domain.time import SECOND, Duration, Instant
-from notifier.store.alerting.plan import Progress
 from notifier.store.database import Tx
 from notifier.store.schema import OPEN, groups, incidents, members
+from notifier.telemetry.loop import Progress
 
 EXPIRED_AT_ONCE = 500
 GATHERED: Duration = 3 * SECOND

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from notifier.domain.errors import StoreBroken, StoreError
+from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
 from notifier.telemetry.watchdog import LIMIT, Pulse, begin
 
 REST: Duration = SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How much one step of a loop did, whether more is due now, and when the next is due (None: nothing is).
+
+    `told` has each group that was told, with its reason.
+    """
+
+    done: int
+    more: bool
+    next_at: Instant | None = None
+    told: tuple[tuple[str, Reason], ...] = ()
 
 
 class Loop:

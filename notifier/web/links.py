@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from notifier.domain.errors import Overloaded, StoreError
 from notifier.oncall import mail_links
 from notifier.oncall.errors import Refused, Unknown
-from notifier.store.alerting import Plan
+from notifier.policy.rules import AlertingRules
 from notifier.store.database import Database
 from notifier.web import words
 from notifier.web.page import HtmlPage, response
@@ -28,7 +28,7 @@ class Service(Protocol):
     @property
     def database(self) -> Database: ...
     @property
-    def plan(self) -> Plan: ...
+    def rules(self) -> AlertingRules: ...
     @property
     def new_id(self) -> Callable[[], str]: ...
 
@@ -79,7 +79,7 @@ class LinkPages:
 
     async def _offer(self, token: str) -> mail_links.Offer:
         service = self._service
-        return await mail_links.offered(service.database, token, url=service.plan.url)
+        return await mail_links.offered(service.database, token, url=service.rules.url)
 
 
 async def _refused_body(request: Request) -> HtmlPage | None:

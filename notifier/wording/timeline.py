@@ -34,7 +34,7 @@ _ORDER: tuple[ItemKind, ...] = ("event", "action", "held", "told", "delivery", "
 class Routes(Protocol):
     """The routes of the present configuration, by their keys."""
 
-    def knows(self, key: str) -> bool: ...
+    def has_route(self, key: str) -> bool: ...
     def route(self, key: str) -> Route:
         """The route of this key; the root where the configuration no longer has it."""
         ...
@@ -141,7 +141,7 @@ def _decided(decision: Decision, history: IncidentHistory, routes: Routes) -> Ti
 
 def _named(by: DecidedBy, routes: Routes) -> DecidedBy:
     """Where the store knows the route by its key alone, what the present configuration calls it."""
-    if by.name is not None or by.key is None or not routes.knows(by.key):
+    if by.name is not None or by.key is None or not routes.has_route(by.key):
         return by
     route = routes.route(by.key)
     return replace(by, name=route.name, line=route.line)

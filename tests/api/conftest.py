@@ -20,6 +20,7 @@ from notifier.domain.errors import ConfigError, StoreError
 from notifier.ingest.quota import Quota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
+from notifier.policy.rules import AlertingRules
 from notifier.settings import (
     ChannelBlock,
     DatabaseSettings,
@@ -31,7 +32,6 @@ from notifier.settings import (
     Settings,
 )
 from notifier.store import keys
-from notifier.store.alerting import Plan
 from notifier.store.database import Database
 from notifier.telemetry.metrics import Metrics
 from tests.world import LIMITS, ROUTES, TARGETS, World
@@ -65,7 +65,7 @@ class StandIn:
 
     settings: Settings
     database: Database
-    plan: Plan
+    rules: AlertingRules
     channels: Mapping[str, Channel]
     runs: RunIntake
     events_quota: Quota
@@ -157,7 +157,7 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
     service = StandIn(
         settings=settings(tmp_path / "notifier.db"),
         database=world.database,
-        plan=world.plan,
+        rules=world.rules,
         channels={
             name: Channel(targets=targets, rate_limit=LIMITS.get(name)) for name, targets in TARGETS.items()
         },

@@ -131,7 +131,7 @@ async def test_a_route_test_says_who_is_told_later_and_whether_anybody_is_now(de
     steps = (Step(after=15 * MINUTE, channels=("hook",)), Step(after=90 * MINUTE, channels=("hook", "mail")))
     for muted, until in (((now,), (desk.world.clock.now() // MINUTE + 30) * MINUTE), ((always,), None)):
         tree = replace(ROUTES, routes=(), escalate=steps, mute_times=muted)
-        desk.service.plan = replace(desk.service.plan, tree=tree)
+        desk.service.rules = replace(desk.service.rules, tree=tree)
         answer = await desk.post("/v1/routes/test", {"labels": {"service": "billing"}})
         RouteTestAnswer.model_validate(answer.json())
         (route,) = answer.json()["routes"]
@@ -187,7 +187,7 @@ def test_durations_are_written_exactly(duration: int, text: str) -> None:
 async def test_a_route_to_nobody_says_so(desk: Desk) -> None:
     """By which line, in words; and so does a severity that nobody is told of."""
     nobody = replace(ROUTES.routes[0], channels=())
-    desk.service.plan = replace(desk.service.plan, tree=replace(ROUTES, routes=(nobody,)))
+    desk.service.rules = replace(desk.service.rules, tree=replace(ROUTES, routes=(nobody,)))
     answer = (await desk.post("/v1/routes/test", {"labels": {"severity": "critical"}}, key="reader")).json()
     assert answer["summary"] == "nobody, by the route in line 9"
     assert [route["channels"] for route in answer["routes"]] == [[]]

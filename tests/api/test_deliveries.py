@@ -87,7 +87,7 @@ async def test_what_is_not_dead_is_not_redelivered(desk: Desk) -> None:
 async def test_a_delivery_whose_target_was_removed_is_not_redelivered(desk: Desk) -> None:
     """Nobody would ever claim it: 409 says what to do instead, and in bulk it is skipped."""
     ids = await desk.world.bury()
-    desk.service.plan = replace(desk.world.plan, targets={"hook": desk.world.plan.targets["hook"]})
+    desk.service.rules = replace(desk.world.rules, targets={"hook": desk.world.rules.targets["hook"]})
     answer = await desk.post(f"/v1/deliveries/{ids[0]}/redeliver")
     assert (answer.status_code, answer.json()["state"]) == (409, "dead")
     assert "configuration" in answer.json()["detail"]
@@ -213,7 +213,7 @@ async def test_a_lost_worker_shows_as_an_attempt_without_a_start(desk: Desk) -> 
     await desk.world.alert()
     job = (await desk.world.claim())[0]
     desk.world.clock.advance(outbox.LEASE)
-    await desk.world.database.write(lambda tx: outbox.sweep(tx, desk.world.plan, None))
+    await desk.world.database.write(lambda tx: outbox.sweep(tx, desk.world.rules, None))
     (attempt,) = (await desk.get(f"/v1/deliveries/{job.id}")).json()["attempts"]
     assert (attempt["n"], attempt["started_at"], attempt["outcome"]) == (1, None, "ambiguous")
 

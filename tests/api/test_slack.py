@@ -111,7 +111,7 @@ async def room(desk: Desk) -> AsyncIterator[Room]:
             settings=desk.service.settings,
             configs=configs,
             opened=Opened(toolbox=toolbox, channels={}),
-            plan=desk.world.plan,
+            rules=desk.world.rules,
         )
         callbacks = Callbacks(use=Present(configured).use, now=desk.world.clock.now)
         desk.service.callbacks = callbacks

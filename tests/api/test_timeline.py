@@ -29,8 +29,8 @@ Item = Mapping[str, Any]
 @pytest.fixture
 async def world(world: World) -> World:
     """Under a configuration whose version is known."""
-    world.plan = replace(world.plan, version=VERSION)
-    await world.database.write(lambda tx: configurations.remember(tx, VERSION, world.plan.tree))
+    world.rules = replace(world.rules, version=VERSION)
+    await world.database.write(lambda tx: configurations.remember(tx, VERSION, world.rules.tree))
     return world
 
 
@@ -73,8 +73,8 @@ async def _silence(desk: Desk, **fields: Any) -> None:
 def _routed(desk: Desk, **changes: Any) -> None:
     """One route for everything."""
     tree = replace(ROUTES, routes=(), group_wait=0, **changes)
-    desk.world.plan = replace(desk.world.plan, tree=tree)
-    desk.service.plan = desk.world.plan
+    desk.world.rules = replace(desk.world.rules, tree=tree)
+    desk.service.rules = desk.world.rules
 
 
 async def test_a_life_in_order(desk: Desk) -> None:
@@ -157,7 +157,7 @@ async def test_an_inhibited_incident_names_the_other(desk: Desk) -> None:
         target=(parse('severity="warning"'),),
         equal=("service",),
     )
-    desk.world.plan = replace(desk.world.plan, inhibit=(rule,))
+    desk.world.rules = replace(desk.world.rules, inhibit=(rule,))
     await desk.world.post("down", severity="critical")
     await desk.world.alert()
     await desk.world.post("slow", severity="warning")
@@ -307,14 +307,14 @@ async def test_an_acknowledgement_that_ran_out_is_seen(desk: Desk) -> None:
 
 async def test_a_version_that_nobody_knows_is_named_all_the_same(desk: Desk) -> None:
     """Its route is called what the present configuration calls it; one that is gone is said to be."""
-    desk.world.plan = replace(desk.world.plan, version="older")
+    desk.world.rules = replace(desk.world.rules, version="older")
     await desk.world.post()
     await desk.world.alert()
     assert _only(await _timeline(desk), kind="told")["text"].endswith(
         "Route `default` (notifier.yaml:3, configuration older)."
     )
     gone = Route(key="other", name="other", channels=("mail",))
-    desk.service.plan = replace(desk.world.plan, tree=gone)
+    desk.service.rules = replace(desk.world.rules, tree=gone)
     assert "A route that is gone (configuration older)." in _only(await _timeline(desk), kind="told")["text"]
 
 

@@ -260,7 +260,9 @@ class Storm(RuleBasedStateMachine):
     @rule()
     def redeliver(self) -> None:
         dead = [row.id for row in self._read(sa.select(deliveries.c.id).where(deliveries.c.state == "dead"))]
-        self.runner.run(self.bench.database.write(lambda tx: outbox.redeliver(tx, self.bench.plan, dead[:1])))
+        self.runner.run(
+            self.bench.database.write(lambda tx: outbox.redeliver(tx, self.bench.rules, dead[:1]))
+        )
 
     def _too_late(self, job: Job) -> bool:
         """An attempt ends at its deadline, half a lease: nothing arrives after the lease, as its worker is lost."""

@@ -14,12 +14,13 @@ from notifier.domain.errors import SendError
 from notifier.domain.event import Event, Severity
 from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import HOUR, Duration
+from notifier.policy.rules import AlertingRules
 from notifier.store import alerting, intake, ledger, outbox
-from notifier.store.alerting import Plan, Progress
 from notifier.store.database import Database
 from notifier.store.intake import Intake, Stored
 from notifier.store.outbox import ChannelRules, Claimed, Job, Result, Swept
 from notifier.store.silences import ActiveSilences
+from notifier.telemetry.loop import Progress
 
 _numbers = count(1)
 
@@ -51,8 +52,8 @@ class Bench:
     silences: ActiveSilences = field(default_factory=ActiveSilences)
 
     @property
-    def plan(self) -> Plan:
-        return Plan(
+    def rules(self) -> AlertingRules:
+        return AlertingRules(
             tree=self.route,
             targets=self.targets,
             url="https://notifier.example.com",
@@ -61,7 +62,6 @@ class Bench:
             new_id=new_id,
             inhibit=self.inhibit,
             version="v1",
-            silences=self.silences,
             settings_hashes=self.settings_hashes,
         )
 
@@ -102,23 +102,25 @@ class Bench:
 
     async def alert(self) -> list[tuple[str, str]]:
         """Run both alerting loops until nothing is due; the groups told, with their reasons."""
-        while (await self.database.write(lambda tx: alerting.attend(tx, self.plan))).more:
+        while (await self.database.write(lambda tx: alerting.attend(tx, self.rules))).more:
             pass
         told: list[tuple[str, str]] = []
         while True:
-            progress: Progress = await self.database.write(lambda tx: alerting.flush(tx, self.plan))
+            progress: Progress = await self.database.write(
+                lambda tx: alerting.flush(tx, self.rules, self.silences)
+            )
             told += [(group, reason.value) for group, reason in progress.told]
             if not progress.more:
                 return told
 
     async def claim(self, slots: int = 8) -> Claimed:
-        rules = {
+        channels = {
             name: ChannelRules(
                 name=name, rate_limit=self.rate_limit, digest=self.digest, pace=self.pace, slots=slots
             )
             for name in self.channels
         }
-        return await self.database.write(lambda tx: outbox.claim(tx, self.plan, rules))
+        return await self.database.write(lambda tx: outbox.claim(tx, self.rules, channels))
 
     async def deliver(self, job: Job, ref: str | None = None) -> Result | None:
         return await self.database.write(lambda tx: outbox.delivered(tx, job, ref, None))
@@ -128,7 +130,7 @@ class Bench:
 
     async def sweep(self, *, restarted: bool = False) -> Swept:
         return await self.database.write(
-            lambda tx: outbox.sweep(tx, self.plan, self.fallback, restarted=restarted)
+            lambda tx: outbox.sweep(tx, self.rules, self.fallback, restarted=restarted)
         )
 
     async def deliver_all(self) -> list[Job]:

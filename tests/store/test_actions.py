@@ -17,9 +17,10 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.store import actions as rows
 from notifier.store import audit
-from notifier.store.alerting import Progress, resolve_quiet
+from notifier.store.alerting import resolve_quiet
 from notifier.store.database import Database, Tx
 from notifier.store.schema import groups, incidents, members
+from notifier.telemetry.loop import Progress
 from tests.store.conftest import Bench, new_id
 
 pytestmark = pytest.mark.anyio

@@ -34,9 +34,9 @@ async def _backlog(bench: Bench, count: int, **fields: Any) -> None:
 
 
 async def _claim(bench: Bench, **changes: Any) -> Claimed:
-    rules = ChannelRules(name="mail", rate_limit=None, digest=False, pace=0, slots=8)
-    channels = {"mail": replace(rules, **changes)}
-    return await bench.database.write(lambda tx: outbox.claim(tx, bench.plan, channels))
+    channel = ChannelRules(name="mail", rate_limit=None, digest=False, pace=0, slots=8)
+    channels = {"mail": replace(channel, **changes)}
+    return await bench.database.write(lambda tx: outbox.claim(tx, bench.rules, channels))
 
 
 async def _test_message(bench: Bench) -> None:
@@ -45,7 +45,7 @@ async def _test_message(bench: Bench) -> None:
         thread_id="",
     )  # fmt: skip
     await bench.database.write(
-        lambda tx: outbox.enqueue_test(tx, bench.plan, project="default", channel="mail", message=message)
+        lambda tx: outbox.enqueue_test(tx, bench.rules, project="default", channel="mail", message=message)
     )
 
 
@@ -85,7 +85,7 @@ async def test_a_claim_reads_what_it_takes_and_no_more(bench: Bench) -> None:
                     return run(text, parameters)
 
             channels = {"mail": ChannelRules(name="mail", rate_limit=None, digest=False, pace=0, slots=8)}
-            outbox.claim(replace(tx, conn=cast("Any", Noting())), bench.plan, channels)
+            outbox.claim(replace(tx, conn=cast("Any", Noting())), bench.rules, channels)
 
         await bench.database.write(counted)
         read.append(sum(rows))

@@ -164,7 +164,7 @@ async def test_a_reload_keeps_it(bench: Bench, scattered: bool) -> None:
 
     def move(tx: Tx) -> None:
         for row in tx.run(sa.select(groups).where(groups.c.route == "billing").with_for_update()).all():
-            reroute.reroute(tx, bench.plan, row)
+            reroute.reroute(tx, bench.rules, row)
 
     await bench.database.write(move)
     ended = [await tell(bench, name, status="resolved") for name in ("a", "b")]

@@ -26,9 +26,9 @@ async def _hold(bench: Bench) -> None:
 
 
 async def _release(bench: Bench) -> int | None:
-    plan = bench.plan
+    rules = bench.rules
     return await bench.database.write(
-        lambda tx: hold.release(tx, expires_after=plan.expires_after, fallback_after=plan.fallback_after)
+        lambda tx: hold.release(tx, expires_after=rules.expires_after, fallback_after=rules.fallback_after)
     )
 
 
@@ -102,7 +102,7 @@ async def test_a_channel_test_passes(held: Bench) -> None:
     )  # fmt: skip
 
     def enqueue(tx: Tx) -> tuple[str, ...]:
-        return outbox.enqueue_test(tx, held.plan, project="default", channel="mail", message=message)
+        return outbox.enqueue_test(tx, held.rules, project="default", channel="mail", message=message)
 
     await held.database.write(enqueue)
     (job,) = await held.deliver_all()

@@ -187,10 +187,10 @@ async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Benc
 async def test_a_configuration_lives_as_long_as_its_decisions(bench: Bench) -> None:
     """Old ones that nothing refers to go; the newest stays, and so does one that an open incident was told under."""
     bench.route = ROOT
-    plan = replace(bench.plan, version="used")
+    rules = replace(bench.rules, version="used")
     await bench.post(bench.event())
-    await bench.database.write(lambda tx: attend(tx, plan))
-    await bench.database.write(lambda tx: flush(tx, plan))
+    await bench.database.write(lambda tx: attend(tx, rules))
+    await bench.database.write(lambda tx: flush(tx, rules, bench.silences))
     for version in ("unused", "used", "newest"):
         await bench.database.write(partial(versions.remember, version=version, tree=ROOT))
         bench.clock.advance(MINUTE)

@@ -155,7 +155,7 @@ async def test_gone_is_dead_at_once_and_twice_disables_the_target(bench: Bench) 
     claimed = await bench.claim()
     assert claimed.jobs == ()
     assert [outcome for _, outcome in claimed.died] == [Outcome.GONE]
-    again = await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [job.id]))
+    again = await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [job.id]))
     assert again == (job.id,)
     (retried,) = (await bench.claim()).jobs
     assert retried.id == job.id
@@ -534,7 +534,7 @@ async def test_discarded_dead_letters_are_over(bench: Bench) -> None:
     job = await _job(bench)
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
     assert await bench.database.write(lambda tx: outbox.discard(tx, [job.id])) == (job.id,)
-    assert await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [job.id])) == ()
+    assert await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [job.id])) == ()
 
 
 async def test_a_digest_counts_exactly_and_names_what_is_biggest(bench: Bench) -> None:

@@ -145,7 +145,7 @@ async def test_a_redelivery_that_dies_before_the_sweep_is_told_by_the_fallback(b
     await bench.alert()
     (job,) = (await bench.claim()).jobs
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
-    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [job.id]))
+    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [job.id]))
     (job,) = (await bench.claim()).jobs
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
     assert (await bench.sweep()).told == (job.id,)
@@ -162,7 +162,7 @@ async def test_a_redelivered_older_message_does_not_change_one_that_was_sent(ben
     await bench.alert()
     (second,) = (await bench.claim()).jobs
     await bench.fail(second, SendError(Outcome.AMBIGUOUS, "no answer"))
-    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.plan, [first.id]))
+    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [first.id]))
     bench.clock.advance(HOUR)
     sent = await bench.deliver_all()
     assert [job.id for job in sent] == [first.id, second.id]

@@ -65,7 +65,7 @@ async def _follow(bench: Bench, tree: Route) -> int:
         due = sa.select(groups).where(groups.c.due_at <= tx.now, groups.c.route.not_in(keys))
         row = tx.run(due.order_by(groups.c.id).limit(1).with_for_update()).first()
         if row is not None:
-            reroute.reroute(tx, bench.plan, row)
+            reroute.reroute(tx, bench.rules, row)
         return row is not None
 
     turns = 0
@@ -188,7 +188,7 @@ async def test_one_that_is_resolved_meanwhile_is_told_by_the_new_route(bench: Be
     bench.clock.advance(10 * MINUTE)
     # Attention only: the group is due under a route that is gone.
     bench.route = ROOT
-    await bench.database.write(lambda tx: alerting.attend(tx, bench.plan))
+    await bench.database.write(lambda tx: alerting.attend(tx, bench.rules))
     bench.clock.advance(10 * MINUTE)
     assert await _follow(bench, ROOT) == 1
     bench.clock.advance(10 * MINUTE)
@@ -277,7 +277,7 @@ async def test_what_was_raised_before_it_moved_is_told_as_raised(bench: Bench) -
     )
     bench.route = replace(ROOT, routes=(critical,))
     await bench.post(bench.event(severity=Severity.CRITICAL))
-    await bench.database.write(lambda tx: alerting.attend(tx, bench.plan))
+    await bench.database.write(lambda tx: alerting.attend(tx, bench.rules))
     await _follow(bench, bench.route)
     assert await _told(bench) == [("severity_raised", "#desk", ["fp"])]
 
@@ -411,7 +411,7 @@ async def test_a_group_and_its_new_home_that_are_due_at_once_are_not_mixed_up(be
     await bench.alert()
     bench.route = old
     await bench.post(bench.event("home"))
-    while (await bench.database.write(lambda tx: alerting.attend(tx, bench.plan))).more:
+    while (await bench.database.write(lambda tx: alerting.attend(tx, bench.rules))).more:
         pass
     await bench.database.write(lambda tx: tx.run(sa.update(groups).values(due_at=tx.now)))
     await bench.alert()

@@ -288,7 +288,7 @@ class TestDeliveries:
         job = (await world.claim())[0]
         message = replace(job.message, reason=Reason.TEST)
         (id_, _) = await world.database.write(
-            lambda tx: outbox.enqueue_test(tx, world.plan, project="shop", channel="mail", message=message)
+            lambda tx: outbox.enqueue_test(tx, world.rules, project="shop", channel="mail", message=message)
         )
         found = await world.database.read(lambda tx: views.delivery(tx, id_, project="shop"))
         assert found is not None
@@ -352,7 +352,7 @@ async def test_targets_and_what_waits_for_them(world: World) -> None:
     await world.post("it broke")
     await world.post("theirs", project="other")
     await world.alert()
-    ids = world.plan.targets["mail"]
+    ids = world.rules.targets["mail"]
     rows = await world.database.read(lambda tx: views.target_rows(tx, ids))
     assert [row.address for row in rows] == ["ada@example.com", "bo@example.com"]
     own = await world.database.read(lambda tx: views.pending_by_target(tx, ids, project="shop"))

@@ -16,7 +16,15 @@ from notifier.domain.errors import ConfigError
 from notifier.domain.message import Message
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR
-from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, plan_of, settings_text
+from notifier.runtime.configured import (
+    ChannelPool,
+    Configured,
+    Opened,
+    Present,
+    Rows,
+    rules_of,
+    settings_text,
+)
 from notifier.runtime.reload import keep_fixed
 from notifier.settings import (
     ChannelBlock,
@@ -99,7 +107,7 @@ def _configured(opened: Opened, *configs: ChannelConfig, settings: Settings = SE
         settings=settings,
         configs=_configs(*configs),
         opened=opened,
-        plan=plan_of(settings, Rows(targets={}, settings_hashes={})),
+        rules=rules_of(settings, Rows(targets={}, settings_hashes={})),
     )
 
 

@@ -30,7 +30,7 @@ class OneRoute:
     def __init__(self, route: Route) -> None:
         self._route = route
 
-    def knows(self, key: str) -> bool:
+    def has_route(self, key: str) -> bool:
         return key == self._route.key
 
     def route(self, key: str) -> Route:

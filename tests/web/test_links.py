@@ -272,7 +272,7 @@ async def test_guessing_costs_reads_alone(world: World) -> None:
     """A stranger who tries tokens takes no time of the writer's, and learns nothing."""
 
     class Counting:
-        plan, new_id = world.plan, world.new_id
+        rules, new_id = world.rules, world.new_id
         reads = 0
 
         @property
@@ -343,7 +343,7 @@ async def test_while_the_database_is_away_the_link_stays_good(world: World) -> N
     """503, when to come again, and a page that says so."""
 
     class Away:
-        plan = world.plan
+        rules = world.rules
         new_id = world.new_id
 
         class database:  # noqa: N801

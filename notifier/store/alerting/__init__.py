@@ -3,7 +3,6 @@
 from notifier.store.alerting.attention import attend
 from notifier.store.alerting.deliver import announce, deliver
 from notifier.store.alerting.flush import flush
-from notifier.store.alerting.plan import Plan, Progress
 from notifier.store.alerting.quiet import resolve_quiet
 
-__all__ = ["Plan", "Progress", "announce", "attend", "deliver", "flush", "resolve_quiet"]
+__all__ = ["announce", "attend", "deliver", "flush", "resolve_quiet"]

@@ -15,9 +15,10 @@ from notifier.domain.route import Route
 from notifier.domain.time import Instant
 from notifier.policy import flapping, routing, telling
 from notifier.policy.flapping import Carried, Previous
+from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Member
 from notifier.store import inhibition
-from notifier.store.alerting.plan import Plan, Progress, member_of
+from notifier.store.alerting.member import member_of
 from notifier.store.alerting.statements import (
     attended_rows,
     attention,
@@ -34,18 +35,19 @@ from notifier.store.alerting.statements import (
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values, json_text
+from notifier.telemetry.loop import Progress
 
 ATTENTION_AT_ONCE = 200
 
 
-def attend(tx: Tx, plan: Plan) -> Progress:
+def attend(tx: Tx, rules: AlertingRules) -> Progress:
     """Route incidents that need attention, make them members, and say when their groups are due."""
     rows = execute(tx, attention, {"now": tx.now, "most": ATTENTION_AT_ONCE}).all()
     if not rows:
         return Progress(done=0, more=False, next_at=execute(tx, next_attention, {}).scalar())
     existing = _memberships(tx, [row.number for row in rows if row.routed])
     members_already = {(one.group_id, one.incident) for one in existing}
-    walk = _Walk(plan)
+    walk = _Walk(rules)
     routed = [made for row in rows if _is_to_route(row) for made in walk.joins(row)]
     joins = [made for made in routed if made[:2] not in members_already]
     by_number = {row.number: row for row in rows}
@@ -68,14 +70,14 @@ def attend(tx: Tx, plan: Plan) -> Progress:
             critical_at = None if one is None else one.critical_at
             _sooner(due_at, group_id, replace(member, critical_at=critical_at), route, found, tx.now)
     for membership in existing:
-        route = plan.route(found[membership.group_id].route)
+        route = rules.route(found[membership.group_id].route)
         member = member_of(by_number[membership.incident], membership)
         _sooner(due_at, membership.group_id, member, route, found, tx.now)
     if joins:
         execute(tx, join, {"rows": encode_rows(_member_row(made, carried, tx.now) for made in joins)})
     if existing:
         execute(tx, touch, {"rows": encode_rows((m.group_id, m.incident) for m in existing), "now": tx.now})
-    inhibition.note(tx, plan.inhibit, rows)
+    inhibition.note(tx, rules.inhibit, rows)
     execute(tx, due_rows, {"rows": encode_rows(sorted(due_at.items()))})
     execute(tx, attended_rows, {"rows": encode_rows((row.number, _routed_at(row)) for row in rows)})
     tx.signal("groups")
@@ -98,8 +100,8 @@ Join = tuple[str, int, Route, Mapping[str, str]]
 class _Walk:
     """Walks the routing tree once for all incidents of a batch that carry the same labels."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, rules: AlertingRules) -> None:
+        self._rules = rules
         self._known: dict[tuple[str, str], list[tuple[str, Route, Mapping[str, str]]]] = {}
 
     def joins(self, row: sa.Row[Any]) -> list[Join]:
@@ -115,7 +117,7 @@ class _Walk:
     def _groups(self, row: sa.Row[Any]) -> list[tuple[str, Route, Mapping[str, str]]]:
         labels = json.loads(row.labels)
         found = []
-        for route in routing.route(self._plan.tree, labels):
+        for route in routing.route(self._rules.tree, labels):
             shared = routing.group_labels(route, labels, row.id)
             identity = (row.environment, row.fingerprint)
             found.append((routing.group_key(row.project, route, shared, identity), route, shared))

@@ -17,9 +17,10 @@ from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Orig
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant
 from notifier.policy import flapping
+from notifier.policy.rules import AlertingRules
 from notifier.store import silences
 from notifier.store.alerting.episode import Episode, converse, standing_counts, standing_first
-from notifier.store.alerting.plan import NOBODY, Plan
+from notifier.store.alerting.member import NOBODY
 from notifier.store.alerting.statements import snapshots
 from notifier.store.compiled import execute, write_out
 from notifier.store.database import Tx
@@ -41,7 +42,7 @@ class Telling:
 
 def message(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     group: sa.Row[Any],
     reason: Reason,
     told: Sequence[Telling],
@@ -67,7 +68,7 @@ def message(
         project=group.project,
         group=group.id,
         labels=json.loads(group.labels),
-        told=by_weight(_told(plan, shown, rows)),
+        told=by_weight(_told(rules, shown, rows)),
         more=len(told) - len(shown),
         totals=totals,
         events=sum(one.row.count for one in told),
@@ -75,9 +76,9 @@ def message(
         origin=origin,
         note=note or _released(tx, told),
         thread_id="",
-        standing=_begun(plan, told, shown, rows)
+        standing=_begun(rules, told, shown, rows)
         if episode.begins
-        else _standing(tx, plan, group.id, episode.since),
+        else _standing(tx, rules, group.id, episode.since),
     )
     conversation = wording.converse(composed, episode.conversation)
     converse(tx, group.id, episode, conversation)
@@ -101,10 +102,10 @@ def read_shown(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Any]:
     return {row.number: row for row in execute(tx, snapshots, {"incidents": encode_values(numbers)})}
 
 
-def _told(plan: Plan, shown: Sequence[Telling], known: Mapping[int, Any]) -> tuple[Told, ...]:
+def _told(rules: AlertingRules, shown: Sequence[Telling], known: Mapping[int, Any]) -> tuple[Told, ...]:
     return tuple(
         Told(
-            incident=incident_of(known[one.row.number], plan.url),
+            incident=incident_of(known[one.row.number], rules.url),
             reason=one.reason,
             actor=_actor(known[one.row.number], one.reason),
             flapping=flapping.named(one.row.returns, one.row.returning_since),
@@ -126,7 +127,7 @@ def _actor(row: Any, reason: Reason) -> str | None:
 
 
 def _begun(
-    plan: Plan, told: Sequence[Telling], shown: Sequence[Telling], known: Mapping[int, Any]
+    rules: AlertingRules, told: Sequence[Telling], shown: Sequence[Telling], known: Mapping[int, Any]
 ) -> EpisodeSummary:
     """Where an episode stands that begins with this message: of what it tells, and of nothing else."""
     states = Counter(State(one.row.state) for one in told)
@@ -135,11 +136,11 @@ def _begun(
         acknowledged=states[State.ACKNOWLEDGED],
         resolved=states[State.RESOLVED],
         events=sum(one.row.count for one in told),
-        incidents=tuple(incident_of(known[one.row.number], plan.url) for one in shown[:STANDING_AT_MOST]),
+        incidents=tuple(incident_of(known[one.row.number], rules.url) for one in shown[:STANDING_AT_MOST]),
     )
 
 
-def _standing(tx: Tx, plan: Plan, group_id: str, since: Instant) -> EpisodeSummary:
+def _standing(tx: Tx, rules: AlertingRules, group_id: str, since: Instant) -> EpisodeSummary:
     write_out(tx)  # what is told now is told in this episode
     wanted = {"group": group_id, "since": since}
     counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, standing_counts, wanted)}
@@ -150,7 +151,7 @@ def _standing(tx: Tx, plan: Plan, group_id: str, since: Instant) -> EpisodeSumma
         acknowledged=number[State.ACKNOWLEDGED],
         resolved=number[State.RESOLVED],
         events=sum(events for _, events in counts.values()),
-        incidents=tuple(incident_of(row, plan.url) for row in rows),
+        incidents=tuple(incident_of(row, rules.url) for row in rows),
     )
 
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
+from notifier.policy.rules import AlertingRules
 from notifier.store import ledger
-from notifier.store.alerting.plan import Plan
 from notifier.store.alerting.statements import lock_targets, threads_at_targets, wake_targets
 from notifier.store.compiled import each, execute, insert
 from notifier.store.database import Tx
@@ -22,7 +22,7 @@ TESTS_FIRST = 100
 
 def announce(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     *,
     project: str,
     message: Message,
@@ -33,7 +33,7 @@ def announce(
     id_: str | None = None,
 ) -> str:
     """Write down one decision to tell; its id. `rank` is the highest severity among its incidents."""
-    id_ = plan.new_id() if id_ is None else id_
+    id_ = rules.new_id() if id_ is None else id_
     row = {
         "id": id_,
         "project": project,
@@ -51,7 +51,7 @@ def announce(
 
 def deliver(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     *,
     notification: str,
     project: str,
@@ -70,15 +70,15 @@ def deliver(
     wanted = sorted(set(chosen))
     if not wanted:
         return
-    thread_of = _threads(tx, plan, group_id, episode, wanted, first=first)
+    thread_of = _threads(tx, rules, group_id, episode, wanted, first=first)
     each(tx, lock_targets, ([target] for target in wanted))
-    wait = plan.fallback_after
+    wait = rules.fallback_after
     rows = [
         {
-            "id": plan.new_id(), "project": project, "notification": notification, "target": target,
-            "channel": plan.channel_of[target], "thread": thread_of[target], "reason": reason.value,
+            "id": rules.new_id(), "project": project, "notification": notification, "target": target,
+            "channel": rules.channel_of[target], "thread": thread_of[target], "reason": reason.value,
             "rank": TESTS_FIRST if reason is Reason.TEST else rank, "state": "pending",
-            "created_at": tx.now, "due_at": tx.now, "expires_at": tx.now + plan.expires_after,
+            "created_at": tx.now, "due_at": tx.now, "expires_at": tx.now + rules.expires_after,
             "fallback_at": None if wait is None else tx.now + wait,
         }
         for target in wanted
@@ -90,7 +90,7 @@ def deliver(
 
 
 def _threads(
-    tx: Tx, plan: Plan, group_id: str, episode: int, wanted: Sequence[int], *, first: bool
+    tx: Tx, rules: AlertingRules, group_id: str, episode: int, wanted: Sequence[int], *, first: bool
 ) -> dict[int, str]:
     newest: dict[int, sa.Row[Any]] = {}
     if not first:
@@ -103,7 +103,7 @@ def _threads(
         if last is not None and last.episode == episode:
             found[target] = last.id
             continue
-        found[target] = plan.new_id()
+        found[target] = rules.new_id()
         new.append(
             {
                 "id": found[target],

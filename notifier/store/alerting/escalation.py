@@ -13,13 +13,14 @@ from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import Instant
 from notifier.policy import telling
+from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Escalate, Wait
 from notifier.store import hold
 from notifier.store.alerting.compose import Telling, message
 from notifier.store.alerting.deliver import announce, deliver
 from notifier.store.alerting.episode import Episode
+from notifier.store.alerting.member import member_of
 from notifier.store.alerting.mutes import Mutes
-from notifier.store.alerting.plan import Plan, member_of
 from notifier.store.alerting.record import tell
 from notifier.store.alerting.statements import escalated_rows, escalating_members
 from notifier.store.compiled import execute
@@ -32,7 +33,7 @@ MEMBERS_AT_ONCE = 2_000
 
 def escalate(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     group: sa.Row[Any],
     route: Route,
     mutes: Mutes,
@@ -56,7 +57,7 @@ def escalate(
     if written:
         execute(tx, escalated_rows, {"rows": encode_rows(written)})
     for step, members in sorted(by_step.items()):
-        conversation = _notify(tx, plan, group, route, step, members, episode=episode)
+        conversation = _notify(tx, rules, group, route, step, members, episode=episode)
         episode = replace(episode, conversation=conversation)
     late = any(next_at is not None and next_at <= tx.now for *_, next_at, _ in written)
     return bool(by_step), late or len(rows) == MEMBERS_AT_ONCE
@@ -64,7 +65,7 @@ def escalate(
 
 def _notify(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     group: sa.Row[Any],
     route: Route,
     number: int,
@@ -75,7 +76,7 @@ def _notify(
     step = route.escalate[number]
     told = message(
         tx,
-        plan,
+        rules,
         group,
         Reason.ESCALATED,
         [Telling(row=row, reason=Reason.ESCALATED) for row in rows],
@@ -86,24 +87,24 @@ def _notify(
     rank = max(one.incident.severity.rank for one in told.told)
     id_ = announce(
         tx,
-        plan,
-        id_=plan.new_id(),
+        rules,
+        id_=rules.new_id(),
         project=group.project,
         message=told,
         group_id=group.id,
         episode=episode.number,
         rank=rank,
     )
-    tell(tx, plan, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows])
+    tell(tx, rules, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows])
     deliver(
         tx,
-        plan,
+        rules,
         notification=id_,
         project=group.project,
         reason=Reason.ESCALATED,
         group_id=group.id,
         episode=episode.number,
-        chosen=[target for channel in step.channels for target in plan.targets.get(channel, ())],
+        chosen=[target for channel in step.channels for target in rules.targets.get(channel, ())],
         rank=rank,
     )
     return told.conversation

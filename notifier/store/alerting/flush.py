@@ -17,14 +17,15 @@ from notifier.domain.time import MINUTE, Instant
 from notifier.policy import telling
 from notifier.policy.flapping import continues
 from notifier.policy.routing import PER_INCIDENT
+from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Member, Tell, Verdict, Wait
 from notifier.store.alerting import reroute as rerouting
 from notifier.store.alerting.compose import Telling, message, read_shown, shown_first
 from notifier.store.alerting.deliver import announce, deliver
 from notifier.store.alerting.episode import Episode, present
 from notifier.store.alerting.escalation import escalate
+from notifier.store.alerting.member import member_of
 from notifier.store.alerting.mutes import Mutes
-from notifier.store.alerting.plan import Plan, Progress, member_of
 from notifier.store.alerting.record import record
 from notifier.store.alerting.statements import (
     changed_members,
@@ -39,6 +40,8 @@ from notifier.store.alerting.statements import (
 from notifier.store.compiled import each, execute, gathering, write_out
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values
+from notifier.store.silences import ActiveSilences
+from notifier.telemetry.loop import Progress
 
 GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
@@ -53,16 +56,16 @@ class _Decided:
     verdict: Verdict
 
 
-def flush(tx: Tx, plan: Plan) -> Progress:
+def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
     """Decide for every group that is due: at most one notification each, and one for each step of escalation."""
     rows = execute(tx, due_groups, {"now": tx.now, "most": GROUPS_AT_ONCE}).all()
-    homeless = [row for row in rows if not plan.knows(row.route)]
+    homeless = [row for row in rows if not rules.has_route(row.route)]
     if homeless:
         # Where they go may be due as well, and is another row afterwards.
         for row in homeless:
-            rerouting.reroute(tx, plan, row)
+            rerouting.reroute(tx, rules, row)
         return Progress(done=len(homeless), more=True)
-    told, left = _flush(tx, plan, rows) if rows else ((), False)
+    told, left = _flush(tx, rules, rows, Mutes(tx, rules, silences)) if rows else ((), False)
     more = len(rows) == GROUPS_AT_ONCE
     next_at = None if more else execute(tx, next_group, {}).scalar()
     # A step that what was just decided makes due comes right after it.
@@ -70,21 +73,22 @@ def flush(tx: Tx, plan: Plan) -> Progress:
     return Progress(done=len(rows), more=more, next_at=next_at, told=told)
 
 
-def _flush(tx: Tx, plan: Plan, rows: Sequence[sa.Row[Any]]) -> tuple[tuple[tuple[str, Reason], ...], bool]:
+def _flush(
+    tx: Tx, rules: AlertingRules, rows: Sequence[sa.Row[Any]], mutes: Mutes
+) -> tuple[tuple[tuple[str, Reason], ...], bool]:
     """Who was told why, and whether a group has more to be decided than was."""
-    mutes = Mutes(tx, plan)
     ids = encode_values(row.id for row in rows)
     escalating = set(execute(tx, escalating_groups, {"groups": ids, "now": tx.now}).scalars())
     changed = _changed(tx, rows)
-    decided = [(row, _decide(tx, row, plan.route(row.route), mutes, changed[row.id])) for row in rows]
+    decided = [(row, _decide(tx, row, rules.route(row.route), mutes, changed[row.id])) for row in rows]
     numbers = {one.row.number for _, of_group in decided for one in shown_first(_tellings(of_group))}
     known = read_shown(tx, sorted(numbers)) if numbers else {}
     told: list[tuple[str, Reason]] = []
     rearmed: list[tuple[str, Instant | None, Instant | None]] = []
     with gathering(tx):
         for row, of_group in decided:
-            group = _Group(row=row, route=plan.route(row.route), decided=of_group, known=known)
-            reasons, again = _flush_group(tx, plan, mutes, group, escalates=row.id in escalating)
+            group = _Group(row=row, route=rules.route(row.route), decided=of_group, known=known)
+            reasons, again = _flush_group(tx, rules, mutes, group, escalates=row.id in escalating)
             told += ((row.id, reason) for reason in reasons)
             heard = any(reason is not Reason.ESCALATED for reason in reasons)
             rearmed.append((row.id, tx.now if again else None, tx.now if heard else None))
@@ -119,7 +123,7 @@ def _changed(tx: Tx, rows: Sequence[sa.Row[Any]]) -> Mapping[str, Sequence[sa.Ro
 
 
 def _flush_group(
-    tx: Tx, plan: Plan, mutes: Mutes, group: _Group, *, escalates: bool
+    tx: Tx, rules: AlertingRules, mutes: Mutes, group: _Group, *, escalates: bool
 ) -> tuple[list[Reason], bool]:
     """Why it was told, and whether it is due again at once."""
     row, route, decided = group.row, group.route, group.decided
@@ -127,18 +131,18 @@ def _flush_group(
     reason = telling.group_reason([one.verdict.reason for one in told if isinstance(one.verdict, Tell)])
     goes_on = route.group_by == PER_INCIDENT and any(continues(one.member, route) for one in told)
     episode = present(tx, row, begins=reason is not None, goes_on=goes_on)
-    id_ = None if reason is None else plan.new_id()
+    id_ = None if reason is None else rules.new_id()
     _pass_on(tx, row, told)
-    missed = record(tx, plan, route, row.id, id_, [(one.member, one.verdict) for one in decided])
+    missed = record(tx, rules, route, row.id, id_, [(one.member, one.verdict) for one in decided])
     reasons = []
     if reason is not None and id_ is not None:
-        conversation = _notify(tx, plan, group, reason, told, id_=id_, episode=episode)
+        conversation = _notify(tx, rules, group, reason, told, id_=id_, episode=episode)
         episode = replace(episode, conversation=conversation, begins=False)
         reasons.append(reason)
     escalated = late = False
     if escalates:
         write_out(tx)
-        escalated, late = escalate(tx, plan, row, route, mutes, episode=episode)
+        escalated, late = escalate(tx, rules, row, route, mutes, episode=episode)
     if escalated:
         reasons.append(Reason.ESCALATED)
     return reasons, missed or late or len(decided) == MEMBERS_AT_ONCE
@@ -233,7 +237,7 @@ def _tellings(decided: Sequence[_Decided]) -> list[Telling]:
 
 def _notify(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     group: _Group,
     reason: Reason,
     told: Sequence[_Decided],
@@ -245,10 +249,10 @@ def _notify(
     rank = max(Severity(one.row.severity).rank for one in told)
     origin = Origin(route=route.name, line=route.line)
     tellings = _tellings(told)
-    composed = message(tx, plan, row, reason, tellings, origin=origin, episode=episode, known=group.known)
+    composed = message(tx, rules, row, reason, tellings, origin=origin, episode=episode, known=group.known)
     announce(
         tx,
-        plan,
+        rules,
         id_=id_,
         project=row.project,
         message=composed,
@@ -256,13 +260,13 @@ def _notify(
         episode=episode.number,
         rank=rank,
     )
-    chosen = [target for channel in route.channels for target in plan.targets.get(channel, ())]
+    chosen = [target for channel in route.channels for target in rules.targets.get(channel, ())]
     if any(map(_concerns_all, told)):
         heard = execute(tx, threads_of_episode, {"group": row.id, "episode": episode.number}).scalars()
-        chosen += [target for target in heard if target in plan.channel_of]
+        chosen += [target for target in heard if target in rules.channel_of]
     deliver(
         tx,
-        plan,
+        rules,
         notification=id_,
         project=row.project,
         reason=reason,

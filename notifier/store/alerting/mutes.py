@@ -9,19 +9,20 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
 from notifier.policy import muting
 from notifier.policy.muting import Mute, SilenceIndex
-from notifier.store.alerting.plan import Plan
+from notifier.policy.rules import AlertingRules
 from notifier.store.database import Tx
 from notifier.store.inhibition import Sources
+from notifier.store.silences import ActiveSilences
 
 
 class Mutes:
     """Everything that may hold a member, read once in a transaction and only if somebody asks."""
 
-    def __init__(self, tx: Tx, plan: Plan) -> None:
+    def __init__(self, tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> None:
         self._tx = tx
-        self._sources = Sources(tx, plan.inhibit)
-        self._labelled = bool(plan.inhibit)
-        self._active = plan.silences
+        self._sources = Sources(tx, rules.inhibit)
+        self._labelled = bool(rules.inhibit)
+        self._active = silences
         self._silences: SilenceIndex | None = None
         self._times: dict[str, Mute | None] = {}
 

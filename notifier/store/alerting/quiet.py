@@ -6,11 +6,11 @@ import sqlalchemy as sa
 
 from notifier.domain.incident import State
 from notifier.domain.time import Duration
-from notifier.store.alerting.plan import Progress
 from notifier.store.database import Tx
 from notifier.store.schema import (
     incidents,
 )
+from notifier.telemetry.loop import Progress
 
 QUIET_AT_ONCE = 500
 

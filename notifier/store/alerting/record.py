@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
+from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Hold, Member, Settled, Tell, Verdict, Wait, next_step, step_due
-from notifier.store.alerting.plan import Plan
 from notifier.store.alerting.statements import (
     count_decisions,
     held_rows,
@@ -27,14 +27,14 @@ Pair = tuple[Member, Verdict]
 
 
 def record(
-    tx: Tx, plan: Plan, route: Route, group_id: str, notification: str | None, pairs: Sequence[Pair]
+    tx: Tx, rules: AlertingRules, route: Route, group_id: str, notification: str | None, pairs: Sequence[Pair]
 ) -> bool:
     """Write every verdict; whether an event slipped in between, so that the group is due again."""
     told = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Tell)]
     held = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Hold)]
-    _told(tx, plan, route, group_id, notification, told)
+    _told(tx, rules, route, group_id, notification, told)
     _settled(tx, route, group_id, [pair for pair in pairs if isinstance(pair[1], Settled)])
-    _held(tx, plan, route, group_id, held)
+    _held(tx, rules, route, group_id, held)
     later = [
         (group_id, member.incident, one.until, next_step(member, route))
         for member, one in pairs
@@ -51,7 +51,7 @@ def record(
 
 def _told(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     route: Route,
     group_id: str,
     notification: str | None,
@@ -76,16 +76,16 @@ def _told(
                 first_told_at,
                 escalated,
                 step_due(route, member.state, first_told_at, escalated),
-                key(plan, verdict.reason.value, None),
+                key(rules, verdict.reason.value, None),
             )
         )
     each(tx, told_rows, rows, now=tx.now)
-    tell(tx, plan, group_id, notification, [(member, verdict.reason, None) for member, verdict in told])
+    tell(tx, rules, group_id, notification, [(member, verdict.reason, None) for member, verdict in told])
 
 
 def tell(
     tx: Tx,
-    plan: Plan,
+    rules: AlertingRules,
     group_id: str,
     notification: str | None,
     told: Sequence[tuple[Member, Reason, str | None]],
@@ -100,7 +100,7 @@ def tell(
             reason.value,
             ref,
             notification,
-            plan.version,
+            rules.version,
             tx.now,
             1,
             0 if reason is Reason.ESCALATED else max(0, member.count - member.told_count),
@@ -125,14 +125,16 @@ def _settled(tx: Tx, route: Route, group_id: str, pairs: Sequence[Pair]) -> None
     each(tx, settled_rows, rows)
 
 
-def _held(tx: Tx, plan: Plan, route: Route, group_id: str, held: Sequence[tuple[Member, Hold]]) -> None:
+def _held(
+    tx: Tx, rules: AlertingRules, route: Route, group_id: str, held: Sequence[tuple[Member, Hold]]
+) -> None:
     """Equal decisions that follow each other are one row with a count."""
     if not held:
         return
     rows, new, again = [], [], []
     for member, verdict in held:
         why, ref = verdict.held_by.value, verdict.ref
-        decided = key(plan, why, ref)
+        decided = key(rules, why, ref)
         same = member.decided == decided and member.decided_at is not None
         at = member.decided_at if same else tx.now
         step_at = next_step(member, route)
@@ -141,7 +143,7 @@ def _held(tx: Tx, plan: Plan, route: Route, group_id: str, held: Sequence[tuple[
         if same:
             again.append((member.incident, group_id, at, why))
         else:
-            new.append((member.incident, group_id, at, "held", why, ref, None, plan.version, tx.now, 1, 0))
+            new.append((member.incident, group_id, at, "held", why, ref, None, rules.version, tx.now, 1, 0))
     each(tx, held_rows, rows)
     each(tx, insert_decisions, new)
     each(tx, count_decisions, again, now=tx.now)
@@ -153,6 +155,6 @@ def _told_state(member: Member, verdict: Hold) -> State | None:
     return member.state if told else member.told_state
 
 
-def key(plan: Plan, why: str, ref: str | None) -> str:
+def key(rules: AlertingRules, why: str, ref: str | None) -> str:
     """What makes two decisions equal."""
-    return f"{why} {ref or '-'} {plan.version}"
+    return f"{why} {ref or '-'} {rules.version}"

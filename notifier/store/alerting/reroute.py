@@ -17,7 +17,8 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
 from notifier.domain.time import SECOND, Instant
 from notifier.policy import routing, telling
-from notifier.store.alerting.plan import Plan, member_of
+from notifier.policy.rules import AlertingRules
+from notifier.store.alerting.member import member_of
 from notifier.store.alerting.statements import (
     insert_groups,
     lock_groups,
@@ -56,21 +57,21 @@ def mark(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
     return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
 
 
-def reroute(tx: Tx, plan: Plan, group: sa.Row[Any]) -> bool:
+def reroute(tx: Tx, rules: AlertingRules, group: sa.Row[Any]) -> bool:
     """Move the members of a due group whose route has vanished. Whether some are left: then it is due again.
 
     An incident that another transaction holds is left for the next time: whoever holds it may be about to say that this
     membership has changed.
     """
     rows = execute(tx, _movable, {"group": group.id, "most": MEMBERS_AT_ONCE}).all()
-    homes = _homes(plan, rows)
+    homes = _homes(rules, rows)
     total = int(execute(tx, _count, {"group": group.id}).scalar_one())
     found = _lock(tx, homes, group.project)
     if len(rows) == total and len(homes) == 1:
         ((id_, home),) = homes.items()
         _take_over(tx, group, found[id_], home)
     else:
-        _scatter(tx, plan, group, found, homes)
+        _scatter(tx, rules, group, found, homes)
     _move(tx, group, homes)
     left = total - len(rows)
     again = None if not left else tx.now if len(rows) == MEMBERS_AT_ONCE else tx.now + AGAIN
@@ -97,13 +98,13 @@ class _Home:
         return any(map(_is_told, self.rows))
 
 
-def _homes(plan: Plan, rows: Sequence[sa.Row[Any]]) -> dict[str, _Home]:
+def _homes(rules: AlertingRules, rows: Sequence[sa.Row[Any]]) -> dict[str, _Home]:
     homes: dict[str, _Home] = {}
     known: dict[str, tuple[Route, ...]] = {}
     for row in rows:
         labels = json.loads(row.labels)
         if row.labels not in known:
-            known[row.labels] = routing.route(plan.tree, labels)
+            known[row.labels] = routing.route(rules.tree, labels)
         for route in known[row.labels]:
             shared = routing.group_labels(route, labels, row.id)
             id_ = routing.group_key(row.project, route, shared, (row.environment, row.fingerprint))
@@ -138,7 +139,11 @@ def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> None:
 
 
 def _scatter(
-    tx: Tx, plan: Plan, old: sa.Row[Any], found: Mapping[str, sa.Row[Any]], homes: Mapping[str, _Home]
+    tx: Tx,
+    rules: AlertingRules,
+    old: sa.Row[Any],
+    found: Mapping[str, sa.Row[Any]],
+    homes: Mapping[str, _Home],
 ) -> None:
     """They go to several groups: whoever was told hears the end in a thread that follows the one they share."""
     known = _told_threads(tx, old)
@@ -149,7 +154,7 @@ def _scatter(
         taken = _targets(tx, id_, episode) if new.active else frozenset()
         made += [
             {
-                "id": plan.new_id(),
+                "id": rules.new_id(),
                 "group_id": id_,
                 "episode": episode,
                 "target": row.target,

@@ -14,9 +14,9 @@ from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
+from notifier.policy.rules import AlertingRules
 from notifier.policy.targets import Front, Pending, Quiet, Send, needed
 from notifier.store import hold, tokens
-from notifier.store.alerting import Plan
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values, json_text
@@ -40,9 +40,9 @@ class _Taken:
     needs: Quiet
 
 
-def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
+def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) -> Claimed:
     """Claim due targets of channels with free slots, and mark as `sending` what goes out."""
-    free = {name: rules.slots for name, rules in channels.items() if rules.slots > 0}
+    free = {name: channel.slots for name, channel in channels.items() if channel.slots > 0}
     if not free:
         return Claimed()
     channels_free = encode_values(sorted(free))
@@ -54,8 +54,8 @@ def claim(tx: Tx, plan: Plan, channels: Mapping[str, ChannelRules]) -> Claimed:
     for row in due:
         if free[row.channel] <= 0:
             continue
-        rules = _left(channels, row.channel, free[row.channel], jobs)
-        taken = _claim_target(tx, plan, row, rules, held=held)
+        channel = _left(channels, row.channel, free[row.channel], jobs)
+        taken = _claim_target(tx, rules, row, channel, held=held)
         free[row.channel] -= len(taken.jobs)
         jobs += taken.jobs
         died += taken.died
@@ -78,7 +78,9 @@ def _left(channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Seq
     return replace(channels[name], slots=slots, quiet=quiet)
 
 
-def _claim_target(tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, held: bool) -> _Taken:
+def _claim_target(
+    tx: Tx, rules: AlertingRules, row: sa.Row[Any], channel: ChannelRules, *, held: bool
+) -> _Taken:
     in_flight = execute(tx, statements.count_in_flight, {"target": row.id}).scalar_one()
     target = pacing.Target(
         tokens=row.tokens,
@@ -88,42 +90,42 @@ def _claim_target(tx: Tx, plan: Plan, row: sa.Row[Any], rules: ChannelRules, *, 
         disabled=row.disabled_at is not None,
         last_sent_at=row.last_sent_at,
         in_flight=in_flight,
-        rate_limit=rules.rate_limit,
-        digest=rules.digest,
-        pace=rules.pace,
+        rate_limit=channel.rate_limit,
+        digest=channel.digest,
+        pace=channel.pace,
         held=held,
-        quiet=rules.quiet,
+        quiet=channel.quiet,
     )
-    slots = rules.slots if rules.share is None else min(rules.slots, rules.share - in_flight)
-    plan_ = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
-    for id_, outcome in plan_.dead:
+    slots = channel.slots if channel.share is None else min(channel.slots, channel.share - in_flight)
+    sending = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
+    for id_, outcome in sending.dead:
         bury(tx, id_, outcome, sentences.DEAD[outcome])
-    sends = list(plan_.sends)
-    if plan_.digest:
-        sends.append(digest(tx, plan, row, _digested(tx, row.id, target)))
-    jobs = _start(tx, plan, row, rules, sends)
+    sends = list(sending.sends)
+    if sending.digest:
+        sends.append(digest(tx, rules, row, _digested(tx, row.id, target)))
+    jobs = _start(tx, rules, row, channel, sends)
     sent = any(job.reason is not Reason.TEST for job in jobs)
     # What died may have been a digest that others waited for; who waits for quiet keeps its turn.
-    due_at = tx.now if plan_.dead else row.due_at if plan_.needs else plan_.next_at
+    due_at = tx.now if sending.dead else row.due_at if sending.needs else sending.next_at
     if due_at is not None and due_at <= tx.now:
         tx.signal("targets")  # other replicas have slots as well
     changes = {
         "due_at": due_at,
-        "tokens": plan_.tokens,
+        "tokens": sending.tokens,
         "tokens_at": tx.now,
         "last_sent_at": tx.now if sent else row.last_sent_at,
     }
     update(tx, targets, {"id": row.id}, changes)
-    return _Taken(jobs=jobs, died=plan_.dead, needs=plan_.needs)
+    return _Taken(jobs=jobs, died=sending.dead, needs=sending.needs)
 
 
-def _front(tx: Tx, target: int, rules: pacing.Target, enough: int) -> Front:
+def _front(tx: Tx, id_: int, target: pacing.Target, enough: int) -> Front:
     """What comes first at a target, and no more of what waits than decides."""
-    if rules.disabled:
-        threads = execute(tx, statements.all_waiting, {"target": target, "most": enough}).scalars().all()
+    if target.disabled:
+        threads = execute(tx, statements.all_waiting, {"target": id_, "most": enough}).scalars().all()
         return Front(pending=_of_threads(tx, threads))
-    threads, more = _first_threads(tx, target, enough)
-    wanted = {"target": target, "now": tx.now}
+    threads, more = _first_threads(tx, id_, enough)
+    wanted = {"target": id_, "now": tx.now}
     later = None if more else execute(tx, statements.later, wanted).scalar()
     return Front(pending=_of_threads(tx, threads), more=more, later=later)
 
@@ -148,11 +150,11 @@ def _of_threads(tx: Tx, threads: Sequence[str]) -> list[Pending]:
     return sorted(map(_pending, rows), key=lambda one: place[one.thread])
 
 
-def _digested(tx: Tx, target: int, rules: pacing.Target) -> tuple[Send, ...]:
+def _digested(tx: Tx, id_: int, target: pacing.Target) -> tuple[Send, ...]:
     """All that a digest tells: what is due and may be merged."""
-    threads, _ = _first_threads(tx, target, DIGESTED_AT_ONCE)
+    threads, _ = _first_threads(tx, id_, DIGESTED_AT_ONCE)
     whole = Front(pending=_of_threads(tx, threads))
-    return pacing.plan(rules, whole, tx.now, 1).digest
+    return pacing.plan(target, whole, tx.now, 1).digest
 
 
 def _pending(row: sa.Row[Any]) -> Pending:
@@ -170,7 +172,7 @@ def _pending(row: sa.Row[Any]) -> Pending:
 
 
 def _start(
-    tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, sends: Sequence[Send]
+    tx: Tx, rules: AlertingRules, target: sa.Row[Any], channel: ChannelRules, sends: Sequence[Send]
 ) -> tuple[Job, ...]:
     """Freeze the messages, supersede what they carry, and mark them as being sent."""
     if not sends:
@@ -184,7 +186,9 @@ def _start(
         (send.newest, json_text(messages[send.newest].as_json()), _fallback_at(found, send)) for send in sends
     ]
     execute(tx, statements.begin, {"rows": encode_rows(rows), "lease_until": tx.now + LEASE})
-    return tuple(_job(tx, plan, target, rules, found[send.newest], messages[send.newest]) for send in sends)
+    return tuple(
+        _job(tx, rules, target, channel, found[send.newest], messages[send.newest]) for send in sends
+    )
 
 
 def _fallback_at(found: Mapping[str, sa.Row[Any]], send: Send) -> int | None:
@@ -195,9 +199,14 @@ def _fallback_at(found: Mapping[str, sa.Row[Any]], send: Send) -> int | None:
 
 
 def _job(
-    tx: Tx, plan: Plan, target: sa.Row[Any], rules: ChannelRules, row: sa.Row[Any], message: Message
+    tx: Tx,
+    rules: AlertingRules,
+    target: sa.Row[Any],
+    channel: ChannelRules,
+    row: sa.Row[Any],
+    message: Message,
 ) -> Job:
-    links = tokens.links(tx, message, recipient=target.address, url=plan.url) if rules.action_links else ()
+    links = tokens.links(tx, message, recipient=target.address, url=rules.url) if channel.action_links else ()
     return Job(
         id=row.id,
         fence=row.fence + 1,
@@ -210,7 +219,7 @@ def _job(
         thread=Thread(id=row.thread, ref=row.thread_ref, previous_ref=row.previous_ref),
         created_at=row.created_at,
         claimed_at=tx.now,
-        settings_hash=plan.settings_hashes.get(target.channel),
+        settings_hash=rules.settings_hashes.get(target.channel),
         quiet=pacing.quiet_for(row.claims),
     )
 

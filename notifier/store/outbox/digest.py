@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from notifier.domain.message import SHOWN_AT_MOST, Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, Duration
+from notifier.policy.rules import AlertingRules
 from notifier.policy.targets import Send
 from notifier.store import ledger
-from notifier.store.alerting import Plan, announce
+from notifier.store.alerting import announce
 from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_values, in_json
@@ -49,18 +50,18 @@ class Figures:
         )
 
 
-def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send]) -> Send:
+def digest(tx: Tx, rules: AlertingRules, target: sa.Row[Any], sends: Sequence[Send]) -> Send:
     """One delivery that tells what many threads wait to say; they stay pending until it has arrived."""
     members = [send.newest for send in sends]
     carried = [id_ for send in sends for id_ in (*send.older, send.newest)]
     rows = execute(tx, ranked, {"ids": encode_values(carried)}).all()
     worst = set(members)
     shown = with_messages(tx, [row.id for row in rows if row.id in worst][:SHOWN_AT_MOST])
-    id_ = plan.new_id()
+    id_ = rules.new_id()
     thread = _thread(tx, target, id_)
     figures = _figures(tx, thread, carried)
     message = _message(tx.now, rows, list(shown.values()), len(members), figures)
-    notification = announce(tx, plan, project=message.project, message=message, rank=rows[0].rank)
+    notification = announce(tx, rules, project=message.project, message=message, rank=rows[0].rank)
     row = {
         "id": id_,
         "project": message.project,
@@ -73,7 +74,7 @@ def digest(tx: Tx, plan: Plan, target: sa.Row[Any], sends: Sequence[Send]) -> Se
         "state": PENDING,
         "created_at": tx.now,
         "due_at": tx.now,
-        "expires_at": tx.now + plan.expires_after,
+        "expires_at": tx.now + rules.expires_after,
         "fallback_at": min((one.fallback_at for one in rows if one.fallback_at is not None), default=None),
     }
     insert(tx, deliveries, [row])

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.event import Severity
 from notifier.domain.message import Message
-from notifier.store.alerting import Plan, announce, deliver
+from notifier.policy.rules import AlertingRules
+from notifier.store.alerting import announce, deliver
 from notifier.store.database import Tx
 from notifier.store.outbox.rows import bury
 from notifier.store.outbox.statements import PENDING, SENDING
@@ -18,23 +19,25 @@ from notifier.store.schema import deliveries, targets
 from notifier.wording import sentences
 
 
-def enqueue_test(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
+def enqueue_test(
+    tx: Tx, rules: AlertingRules, *, project: str, channel: str, message: Message
+) -> tuple[str, ...]:
     """A real delivery to every target of a channel, with reason `test`; returns the delivery ids."""
-    return enqueue(tx, replace(plan, fallback_after=None), project=project, channel=channel, message=message)
+    return enqueue(tx, replace(rules, fallback_after=None), project=project, channel=channel, message=message)
 
 
-def enqueue(tx: Tx, plan: Plan, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
+def enqueue(tx: Tx, rules: AlertingRules, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
     """A message to every target of a channel, in a thread of its own; returns the delivery ids."""
-    id_ = announce(tx, plan, project=project, message=message)
+    id_ = announce(tx, rules, project=project, message=message)
     deliver(
         tx,
-        plan,
+        rules,
         notification=id_,
         project=project,
         reason=message.reason,
         group_id=f"{message.reason.value}:{id_}",
         episode=0,
-        chosen=plan.targets.get(channel, ()),
+        chosen=rules.targets.get(channel, ()),
         first=True,
         rank=Severity.CRITICAL.rank,  # what it says of itself, nobody else says
     )
@@ -99,7 +102,7 @@ def _bury_orphans(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:
         )
 
 
-def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:
+def redeliver(tx: Tx, rules: AlertingRules, ids: Sequence[str]) -> tuple[str, ...]:
     """Return dead letters to pending, ids unchanged; a person asks, so a disabled target is tried again."""
     rows = tx.run(
         sa.select(deliveries.c.id, deliveries.c.target)
@@ -114,12 +117,12 @@ def redeliver(tx: Tx, plan: Plan, ids: Sequence[str]) -> tuple[str, ...]:
             .values(
                 state=PENDING,
                 due_at=tx.now,
-                expires_at=tx.now + plan.expires_after,
+                expires_at=tx.now + rules.expires_after,
                 attempts=0,
                 claims=0,
                 finished_at=None,
                 # It may die again before the sweep has told the fallback of its first death.
-                fallback_at=None if plan.fallback_after is None else tx.now + plan.fallback_after,
+                fallback_at=None if rules.fallback_after is None else tx.now + rules.fallback_after,
             )
         )
         tx.run(

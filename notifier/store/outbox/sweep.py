@@ -12,8 +12,9 @@ from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
+from notifier.policy.rules import AlertingRules
 from notifier.store import hold
-from notifier.store.alerting import Plan, announce, deliver
+from notifier.store.alerting import announce, deliver
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
 from notifier.store.outbox.rows import bury
@@ -35,7 +36,7 @@ class Swept:
     next_at: Instant | None = None
 
 
-def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) -> Swept:
+def sweep(tx: Tx, rules: AlertingRules, fallback: str | None, *, restarted: bool = False) -> Swept:
     """Return lost claims, bury what has expired, and tell the fallback what the others could not.
 
     `restarted`: this is the only process, and it has just started: nobody else can be sending.
@@ -57,10 +58,10 @@ def sweep(tx: Tx, plan: Plan, fallback: str | None, *, restarted: bool = False) 
         .with_for_update(skip_locked=True, of=deliveries)
     ).all()
     told, unheard = [], []
-    own = set() if fallback is None else set(plan.targets.get(fallback, ()))
+    own = set() if fallback is None else set(rules.targets.get(fallback, ()))
     for row in due:
         if fallback is not None and row.target not in own:
-            if _tell_fallback(tx, plan, fallback, row):
+            if _tell_fallback(tx, rules, fallback, row):
                 told.append(row.id)
         else:
             unheard.append(row.id)
@@ -146,7 +147,7 @@ def _lost(tx: Tx, *, restarted: bool) -> list[str]:
     return [row.id for row in rows]
 
 
-def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
+def _tell_fallback(tx: Tx, rules: AlertingRules, fallback: str, row: sa.Row[Any]) -> bool:
     """Tell the alert itself through the fallback, under a line that says what failed: once per notification."""
     exists = sa.select(notifications.c.id).where(notifications.c.fallback_of == row.notification)
     if tx.run(exists).first() is not None:
@@ -161,17 +162,17 @@ def _tell_fallback(tx: Tx, plan: Plan, fallback: str, row: sa.Row[Any]) -> bool:
         form=FORM,
     )
     id_ = announce(
-        tx, plan, project=row.project, message=message, rank=row.rank, fallback_of=row.notification
+        tx, rules, project=row.project, message=message, rank=row.rank, fallback_of=row.notification
     )
     deliver(
         tx,
-        plan,
+        rules,
         notification=id_,
         project=row.project,
         reason=Reason.FALLBACK,
         group_id=f"fallback:{row.notification}",
         episode=0,
-        chosen=plan.targets.get(fallback, ()),
+        chosen=rules.targets.get(fallback, ()),
         rank=row.rank,
         first=True,
     )

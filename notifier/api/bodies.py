@@ -22,7 +22,7 @@ from notifier.api.dependencies import LongName, Name
 from notifier.api.errors import invalid
 from notifier.api.problems import HttpProblem
 from notifier.ingest import sanitise
-from notifier.ingest.contract import ID_CHARS, NAME_CHARS
+from notifier.ingest.schema import ID_CHARS, NAME_CHARS
 from notifier.oncall.dead_letters import Chosen
 
 LARGEST = 1024 * 1024

@@ -17,7 +17,7 @@ from notifier.api.problems import HttpProblem
 from notifier.channels.callbacks import Callbacks
 from notifier.domain.delivery import RateLimit
 from notifier.domain.key import Scope
-from notifier.ingest.quota import Quota
+from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.ingest.scrub import written
 from notifier.oncall.actor import Actor
@@ -87,7 +87,7 @@ class RunningService(Protocol):
     @property
     def runs(self) -> RunIntake: ...
     @property
-    def events_quota(self) -> Quota: ...
+    def events_quota(self) -> KeyQuota: ...
     @property
     def new_id(self) -> Callable[[], str]: ...
     async def ready(self) -> Sequence[str]: ...

@@ -45,7 +45,7 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class SplitBody:
     """The bytes of each event, in order; `single` if the body was one object and the answer is one too."""
 
     single: bool
@@ -65,18 +65,18 @@ def accepts(content_type: str | None) -> bool:
     return "json" in minor or not any(word in minor for word in _FOREIGN_APPLICATION)
 
 
-def split(body: bytes, content_type: str | None) -> Batch:
+def split(body: bytes, content_type: str | None) -> SplitBody:
     """Tell the events of a body apart. `Malformed` if there are none, or more than a thousand."""
     body = body.removeprefix(_BOM)
     if _by_line(content_type):
         lines = (line.removeprefix(_BOM) for line in body.split(b"\n"))
-        return Batch(single=False, items=_counted([line for line in lines if line.strip()]))
+        return SplitBody(single=False, items=_counted([line for line in lines if line.strip()]))
     first = _FIRST.match(body)
     if first is None or not first.group(1):
         raise Malformed("the body is empty: send an event as a JSON object", reason="empty")
     if first.group(1) != b"[":
-        return Batch(single=True, items=(body,))
-    return Batch(single=False, items=_counted(_elements(body)))
+        return SplitBody(single=True, items=(body,))
+    return SplitBody(single=False, items=_counted(_elements(body)))
 
 
 @lru_cache(maxsize=256)
@@ -107,7 +107,7 @@ def _elements(body: bytes) -> Sequence[bytes | msgspec.Raw]:
     show where each ends, so that it does not cost the others.
     """
     if body.count(b",") > _COMMAS:
-        _refuse_confetti(body[:_PROBE_BYTES])
+        _refuse_too_many_small_items(body[:_PROBE_BYTES])
     try:
         return _raws.decode(body)
     except RecursionError:
@@ -116,8 +116,8 @@ def _elements(body: bytes) -> Sequence[bytes | msgspec.Raw]:
         return _by_brackets(body, str(error))
 
 
-def _refuse_confetti(start: bytes) -> None:
-    """Millions of tiny elements would become millions of objects before anybody counted them."""
+def _refuse_too_many_small_items(start: bytes) -> None:
+    """`Malformed` for millions of tiny elements: the decoder would make an object of each before they are counted."""
     try:
         _by_brackets(start)
     except Malformed as refusal:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.event import Event
 from notifier.domain.time import DAY, MINUTE, Duration, Instant
-from notifier.ingest.quota import Quota
+from notifier.ingest.quota import KeyQuota
 from notifier.store import intake
 from notifier.store.database import INGEST, Database, Tx
 from notifier.store.intake import Committed, Intake, Stored, Upgrade
@@ -62,7 +62,7 @@ class GroupCommit:
         database: Database,
         *,
         new_id: Callable[[], str],
-        new_incidents: Quota,
+        new_incidents: KeyQuota,
         metrics: Metrics,
         max_size: int | None = None,
         auto_resolve: Callable[[], Duration] = lambda: DAY,
@@ -163,7 +163,7 @@ class GroupCommit:
         events = [event for submission in batch for event in submission.events]
         keys = [submission.key for submission in batch for _ in submission.events]
         now = self._database.now()
-        room = {submission.key: self._new_incidents.room(submission.key, now) for submission in batch}
+        room = {submission.key: self._new_incidents.remaining(submission.key, now) for submission in batch}
         work = Intake(events=events, keys=keys, room=room, new_id=self._new_id, max_size=self._max_size)
 
         def commit(tx: Tx) -> Committed:

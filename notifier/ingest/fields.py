@@ -1,6 +1,6 @@
-"""Reading one field of a posted object: its value, or `Refused` with the field's path.
+"""Reading one field of a posted object: its value, or `InvalidField` with the field's path.
 
-A path names contract fields only; what is said of a value is its kind, never what it was.
+A path names fields of the schema only; what is said of a value is its kind, never what it was.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any, Final, Literal
 
 from notifier.domain.time import Instant
-from notifier.ingest import contract, sanitise
+from notifier.ingest import sanitise, schema
 from notifier.ingest.scrub import scrub_text
 
 Fields = Mapping[str, Any]
@@ -20,8 +20,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
-class Refused(Exception):
-    """What was posted cannot be kept."""
+class InvalidField(Exception):
+    """A posted field has no value that can be kept; `path` is empty where the event as a whole is meant."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -29,12 +29,12 @@ class Refused(Exception):
         self.message = message
 
 
-def identity(value: Any, path: str = "id", chars: int = contract.ID_CHARS) -> str | None:
+def identity(value: Any, path: str = "id", chars: int = schema.ID_CHARS) -> str | None:
     """An id is kept to the letter, or duplicates are lost; one that is a secret becomes its hash."""
     if value is None:
         return None
     if type(value) is not str or not 1 <= len(value) <= chars:
-        raise Refused(path, f"must be a string of 1 to {chars} characters")
+        raise InvalidField(path, f"must be a string of 1 to {chars} characters")
     if scrub_text(value) == value:
         return value
     return f"scrubbed-{blake2b(value.encode(), digest_size=16).hexdigest()}"
@@ -45,21 +45,23 @@ def choice(owner: Fields, name: str, values: tuple[str, ...], default: str) -> s
     if value is None:
         return default
     if type(value) is not str or value not in values:
-        raise Refused(name, f"must be one of {', '.join(values)}")
+        raise InvalidField(name, f"must be one of {', '.join(values)}")
     return value
 
 
 def integer(owner: Fields, name: str, where: str) -> int | None:
     value = owner.get(name)
     if value is not None and type(value) is not int:
-        raise Refused(f"{where}{name}", f"must be a whole number of at most 64 bits, this is {kind(value)}")
+        raise InvalidField(
+            f"{where}{name}", f"must be a whole number of at most 64 bits, this is {kind(value)}"
+        )
     return value
 
 
 def truth(owner: Fields, name: str, where: str) -> bool | None:
     value = owner.get(name)
     if value is not None and type(value) is not bool:
-        raise Refused(f"{where}{name}", f"must be true or false, this is {kind(value)}")
+        raise InvalidField(f"{where}{name}", f"must be true or false, this is {kind(value)}")
     return value
 
 
@@ -70,7 +72,7 @@ def object_in(owner: Fields, name: str, where: str) -> Fields | None:
 
 def as_object(value: Any, path: str) -> Fields:
     if not isinstance(value, dict):
-        raise Refused(path, f"must be an object, this is {kind(value)}")
+        raise InvalidField(path, f"must be an object, this is {kind(value)}")
     return value
 
 
@@ -79,7 +81,7 @@ def array_in(owner: Fields, name: str, where: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise Refused(f"{where}{name}", f"must be an array, this is {kind(value)}")
+        raise InvalidField(f"{where}{name}", f"must be an array, this is {kind(value)}")
     return value
 
 
@@ -105,4 +107,4 @@ def instant(text: str, path: str) -> Instant:
             moment = moment.replace(tzinfo=UTC)
         return (moment - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError):
-        raise Refused(path, "must be an RFC 3339 date-time, for example 2026-11-22T05:00:00Z") from None
+        raise InvalidField(path, "must be an RFC 3339 date-time, for example 2026-11-22T05:00:00Z") from None

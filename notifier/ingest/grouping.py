@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from notifier.domain.event import Rejection
 from notifier.ingest.batch import Malformed, split
-from notifier.ingest.fields import Refused
-from notifier.ingest.normalize import of_one
+from notifier.ingest.fields import InvalidField
+from notifier.ingest.normalize import read_one
 from notifier.policy.fingerprint.explanation import Explanation, explain
 
 
@@ -25,14 +25,14 @@ def grouping(body: bytes, content_type: str | None) -> Grouping | Rejection:
     if not batch.single:
         raise Malformed("the body is a list: send one event as a JSON object")
     try:
-        posted, title = of_one(bytes(batch.items[0]))
-    except Refused as refused:
-        return Rejection(path=refused.path, message=refused.message)
-    assert posted.service is not None
-    found = explain(
-        service=posted.service,
-        message=posted.message,
-        exception=posted.exception,
-        given=posted.fingerprint or (),
+        event, title = read_one(bytes(batch.items[0]))
+    except InvalidField as error:
+        return Rejection(path=error.path, message=error.message)
+    assert event.service is not None
+    explanation = explain(
+        service=event.service,
+        message=event.message,
+        exception=event.exception,
+        given=event.fingerprint or (),
     )
-    return Grouping(title=title, explanation=found)
+    return Grouping(title=title, explanation=explanation)

@@ -1,7 +1,7 @@
-"""From a request's bytes to events: limits, sanitising, scrubbing, labels, fingerprint. Pure but for the given ids.
+"""Events made of a request's bytes: limits, sanitising, scrubbing, labels, fingerprint. Pure but for the given ids.
 
-Two readings: the strict one takes what is within the contract and holds nothing suspicious, at the speed of the
-decoder; the tolerant one takes everything else. Where both apply they give the same event.
+There are two readings. The strict one takes what is within the schema and holds nothing suspicious, at the speed of the
+decoder; the lenient one takes everything else. Where both apply they give the same event.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import msgspec
 
 from notifier.domain.event import RESERVED_LABELS, Event, Rejection, Severity
 from notifier.domain.time import DAY, Instant, rfc3339
-from notifier.ingest import tolerant
+from notifier.ingest import lenient
 from notifier.ingest.batch import Malformed, accepts, split
-from notifier.ingest.contract import CAUSES, ID_CHARS, Failure, Link, Posted
-from notifier.ingest.fields import Refused, instant
+from notifier.ingest.fields import InvalidField, instant
+from notifier.ingest.schema import CAUSES, ID_CHARS, EventBody, ExceptionBody, LinkBody
 from notifier.ingest.scrub import suspicious
 from notifier.policy import fingerprint
 
@@ -32,7 +32,7 @@ _STRICT_BYTES: Final = 16_384
 _HEAD: Final = '{"id":null,"timestamp":null,'
 _RESERVED: Final = frozenset(RESERVED_LABELS)
 _SEVERITY: Final = {severity.value: severity for severity in Severity}
-_strict = msgspec.json.Decoder(Posted).decode
+_strict = msgspec.json.Decoder(EventBody).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -112,36 +112,39 @@ class Normalizer:
             )
         try:
             return self._accept(raw, project, received_at, sent_at)
-        except Refused as refused:
-            return Rejection(path=refused.path, message=refused.message)
+        except InvalidField as error:
+            return Rejection(path=error.path, message=error.message)
 
     def _accept(self, raw: bytes, project: str, received_at: Instant, sent_at: Instant | None) -> Accepted:
-        posted = _strictly(raw)
-        if posted is None:
-            posted, warnings = tolerant.read(raw)
-            return self._accepted(posted, warnings, project, received_at, sent_at)
-        given, timestamp = posted.id, posted.timestamp
-        posted.id = posted.timestamp = None
-        key = (project, _encode(posted))
+        body = _strictly(raw)
+        if body is None:
+            body, warnings = lenient.from_bytes(raw)
+            return self._accepted(body, warnings, project, received_at, sent_at)
+        given, timestamp = body.id, body.timestamp
+        body.id = body.timestamp = None
+        key = (project, _encode(body))
         content = self._seen.get(key)
         if content is None or (given is not None and suspicious(given.encode())):
-            posted.id, posted.timestamp = given, timestamp
+            body.id, body.timestamp = given, timestamp
             if suspicious(raw):
-                posted, warnings = tolerant.read(raw)
-                return self._accepted(posted, warnings, project, received_at, sent_at)
-            content = _content(posted, project)
+                body, warnings = lenient.from_bytes(raw)
+                return self._accepted(body, warnings, project, received_at, sent_at)
+            content = _content(body, project)
             if len(self._seen) >= REMEMBERED:
                 self._seen.clear()
             self._seen[key] = content
         return self._event(content, given, timestamp, [], project, received_at, sent_at)
 
     def _accepted(
-        self, posted: Posted, warnings: list[str], project: str, received_at: Instant, sent_at: Instant | None
+        self,
+        body: EventBody,
+        warnings: list[str],
+        project: str,
+        received_at: Instant,
+        sent_at: Instant | None,
     ) -> Accepted:
-        given, timestamp = posted.id, posted.timestamp
-        return self._event(
-            _content(posted, project), given, timestamp, warnings, project, received_at, sent_at
-        )
+        given, timestamp = body.id, body.timestamp
+        return self._event(_content(body, project), given, timestamp, warnings, project, received_at, sent_at)
 
     def _event(
         self,
@@ -181,59 +184,59 @@ class Normalizer:
         )
 
 
-def of_one(raw: bytes) -> tuple[Posted, str]:
-    """One event that is not kept, scrubbed and within the limits, and its title. `Refused` if it cannot be read."""
-    posted, _ = tolerant.read(raw)
-    _required(posted)
-    return posted, _title(posted, None if posted.exception is None else _told(posted.exception))
+def read_one(raw: bytes) -> tuple[EventBody, str]:
+    """An event that is not kept, scrubbed and within the limits, and its title. `InvalidField` if it cannot be read."""
+    body, _ = lenient.from_bytes(raw)
+    _required(body)
+    return body, _title(body, None if body.exception is None else _told(body.exception))
 
 
-def _content(posted: Posted, project: str) -> _Content:
-    service = _required(posted)
+def _content(body: EventBody, project: str) -> _Content:
+    service = _required(body)
     warnings: list[str] = []
-    failure = None if posted.exception is None else _told(posted.exception)
-    labels = _labels(posted, project, service, failure, warnings)
-    if posted.links:
-        posted.links = _web_links(posted.links, warnings)
-    posted.id = posted.timestamp = None
+    failure = None if body.exception is None else _told(body.exception)
+    labels = _labels(body, project, service, failure, warnings)
+    if body.links:
+        body.links = _web_links(body.links, warnings)
+    body.id = body.timestamp = None
     return _Content(
         service=service,
-        environment=posted.environment,
-        severity=_SEVERITY[posted.severity],
+        environment=body.environment,
+        severity=_SEVERITY[body.severity],
         fingerprint=fingerprint.compute(
             service=service,
-            message=posted.message,
-            exception=posted.exception,
-            given=posted.fingerprint or (),
+            message=body.message,
+            exception=body.exception,
+            given=body.fingerprint or (),
         ),
-        title=_title(posted, failure),
+        title=_title(body, failure),
         labels=labels,
-        status=posted.status,
-        run=_run(posted),
-        tail=_encode(posted).decode().removeprefix(_HEAD),
+        status=body.status,
+        run=_run(body),
+        tail=_encode(body).decode().removeprefix(_HEAD),
         warnings=tuple(warnings),
     )
 
 
-def _run(posted: Posted) -> str | None:
+def _run(body: EventBody) -> str | None:
     """The task run that it comes from; a longer id is no run's."""
-    if posted.task is None or posted.task.id is None or len(posted.task.id) > ID_CHARS:
+    if body.task is None or body.task.id is None or len(body.task.id) > ID_CHARS:
         return None
-    return posted.task.id
+    return body.task.id
 
 
-def _strictly(raw: bytes) -> Posted | None:
-    """What is within the contract to the letter; None: the tolerant reading must look."""
+def _strictly(raw: bytes) -> EventBody | None:
+    """An event that is within the schema to the letter; None: the lenient reading must look."""
     if len(raw) > _STRICT_BYTES:
         return None
     try:
-        posted = _strict(raw)
+        body = _strict(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return None if posted.exception is not None and _too_many_causes(posted.exception) else posted
+    return None if body.exception is not None and _too_many_causes(body.exception) else body
 
 
-def _too_many_causes(exception: Failure) -> bool:
+def _too_many_causes(exception: ExceptionBody) -> bool:
     depth = 0
     while exception.cause is not None:
         exception = exception.cause
@@ -241,21 +244,21 @@ def _too_many_causes(exception: Failure) -> bool:
     return depth > CAUSES
 
 
-def _required(posted: Posted) -> str:
+def _required(body: EventBody) -> str:
     """The service; `Refused` where something required is missing."""
-    if posted.service is None or posted.service.isspace():
-        raise Refused("service", "is required: name the service that reports")
-    if posted.status == "resolved":
-        if not posted.fingerprint or fingerprint.uses_default(posted.fingerprint):
-            raise Refused(
+    if body.service is None or body.service.isspace():
+        raise InvalidField("service", "is required: name the service that reports")
+    if body.status == "resolved":
+        if not body.fingerprint or fingerprint.uses_default(body.fingerprint):
+            raise InvalidField(
                 "fingerprint",
                 "is required when status is resolved, without {{ default }}: it says what is resolved",
             )
-    elif posted.message is None and posted.exception is None:
-        raise Refused("message", "message or exception is required: say what went wrong")
-    if posted.exception is not None and posted.exception.type is posted.exception.message is None:
-        raise Refused("exception.type", "an exception needs a type or a message")
-    return posted.service
+    elif body.message is None and body.exception is None:
+        raise InvalidField("message", "message or exception is required: say what went wrong")
+    if body.exception is not None and body.exception.type is body.exception.message is None:
+        raise InvalidField("exception.type", "an exception needs a type or a message")
+    return body.service
 
 
 def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
@@ -270,25 +273,25 @@ def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warni
 
 
 def _labels(
-    posted: Posted, project: str, service: str, failure: Failure | None, warnings: list[str]
+    body: EventBody, project: str, service: str, failure: ExceptionBody | None, warnings: list[str]
 ) -> dict[str, str]:
     own: dict[str, str] = {}
-    for name, value in posted.labels.items():
+    for name, value in body.labels.items():
         if name in _RESERVED:
             warnings.append(f"labels: {name} is reserved and was ignored")
         else:
             own[name] = value if type(value) is str else _word(value)
-    posted.labels = own  # type: ignore[assignment]
-    labels = {**own, "project": project, "service": service, "environment": posted.environment}
-    if posted.release is not None:
-        labels["release"] = posted.release
-    if posted.host is not None:
-        labels["host"] = posted.host
-    labels["severity"] = posted.severity
+    body.labels = own  # type: ignore[assignment]
+    labels = {**own, "project": project, "service": service, "environment": body.environment}
+    if body.release is not None:
+        labels["release"] = body.release
+    if body.host is not None:
+        labels["host"] = body.host
+    labels["severity"] = body.severity
     if failure is not None and failure.type is not None:
         labels["exception"] = failure.type
-    if posted.task is not None and posted.task.name is not None:
-        labels["task"] = posted.task.name
+    if body.task is not None and body.task.name is not None:
+        labels["task"] = body.task.name
     return labels
 
 
@@ -297,8 +300,8 @@ def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _web_links(links: list[Link], warnings: list[str]) -> list[Link]:
-    kept: list[Link] = []
+def _web_links(links: list[LinkBody], warnings: list[str]) -> list[LinkBody]:
+    kept: list[LinkBody] = []
     for position, link in enumerate(links):
         if link.url is not None and link.url[:8].lower().startswith(("http://", "https://")):
             kept.append(link)
@@ -307,19 +310,19 @@ def _web_links(links: list[Link], warnings: list[str]) -> list[Link]:
     return kept
 
 
-def _told(exception: Failure) -> Failure:
+def _told(exception: ExceptionBody) -> ExceptionBody:
     """The exception that title, label and fingerprint speak of."""
     told = fingerprint.told_of(exception)
-    assert isinstance(told, Failure)
+    assert isinstance(told, ExceptionBody)
     return told
 
 
-def _title(posted: Posted, failure: Failure | None) -> str:
-    said = None if failure is None else failure.message
-    line = _line(fingerprint.record_message(said or posted.message or ""))
+def _title(body: EventBody, failure: ExceptionBody | None) -> str:
+    text = None if failure is None else failure.message
+    line = _line(fingerprint.record_message(text or body.message or ""))
     if failure is not None and failure.type is not None:
         line = f"{_line(failure.type)}: {line}" if line else _line(failure.type)
-    line = line or ("resolved" if posted.status == "resolved" else "(no message)")
+    line = line or ("resolved" if body.status == "resolved" else "(no message)")
     return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"
 
 

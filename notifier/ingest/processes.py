@@ -10,9 +10,9 @@ import msgspec
 from notifier.domain.event import Event, Rejection
 from notifier.domain.task_run import TaskRun
 from notifier.domain.time import Duration, Instant
-from notifier.ingest.contract import ID_CHARS
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.run_intake import count_ended
+from notifier.ingest.schema import ID_CHARS
 from notifier.policy import runs
 from notifier.store import intake, task_runs
 from notifier.store.database import LOOP, POLL, Database, Subscription, Tx
@@ -30,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 log = get("notifier.ingest")
 
 
-class Watch:
+class ProcessWatch:
     """Looks at the processes every few seconds.
 
     Nobody is judged for `silence` milliseconds after the watch began, nor after it was held up for longer than a few
@@ -80,7 +80,7 @@ class Watch:
 
     def _work(self, tx: Tx) -> Gone:
         gone = task_runs.look(tx, silence=self._silence)
-        events = told(self._normalizer, gone.lost, tx.now)
+        events = lost_run_events(self._normalizer, gone.lost, tx.now)
         if events:
             room = {_KEY: len(events)}
             intake.commit(
@@ -91,11 +91,11 @@ class Watch:
     def _show(self, alive: Alive) -> None:
         self._metrics.processes.set(alive.processes)
         self._metrics.client_reports.clear()
-        for (service, outcome), n in bounded(alive.reports).items():
+        for (service, outcome), n in reports_by_service(alive.reports).items():
             self._metrics.client_reports.labels(service, outcome).set(n)
 
 
-def told(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instant) -> list[Event]:
+def lost_run_events(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instant) -> list[Event]:
     """The events of lost runs: one for each, and those of one task have one fingerprint."""
     by_project: dict[str, list[TaskRun]] = {}
     for run in lost:
@@ -108,7 +108,7 @@ def told(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instant) -> list[
     return events
 
 
-def bounded(reports: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+def reports_by_service(reports: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     """At most a hundred services by name, the rest as one: a label that senders choose must not grow for ever."""
     shown = set(sorted({service for service, _ in reports})[:SERVICES_SHOWN])
     totals: dict[tuple[str, str], int] = {}

@@ -1,4 +1,4 @@
-"""Quotas per key: token buckets in memory. Each replica counts for itself."""
+"""A quota for each key: token buckets in memory. Each replica counts for itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Bucket:
     at: Instant
 
 
-class Quota:
+class KeyQuota:
     """At most `count` in every `per`, for each key."""
 
     def __init__(self, count: int, per: Duration) -> None:
@@ -26,12 +26,12 @@ class Quota:
         self._count = count
         self._per = per
 
-    def room(self, key: str, now: Instant) -> int:
-        """How many more are allowed now."""
+    def remaining(self, key: str, now: Instant) -> int:
+        """The number that the key may still take now."""
         return max(0, int(self._refilled(key, now).tokens))
 
     def take(self, key: str, count: int, now: Instant) -> Duration | None:
-        """Take `count`; None: done. Else how many milliseconds until they may come.
+        """Take `count`; None: taken. Otherwise the milliseconds until the bucket holds them.
 
         More than the whole quota is let through once the bucket is full: it would never fit.
         """

@@ -7,14 +7,14 @@ import math
 import re
 from typing import Any, Final, NoReturn
 
-from notifier.ingest.contract import INT_MAX, INT_MIN
+from notifier.ingest.schema import INT_MAX, INT_MIN
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 TOO_DEEP: Final = "[nested too deeply]"
 DEPTH: Final = 100
 
 
-class Unreadable(Exception):
+class UnreadableJson(Exception):
     """The text is no JSON that can be kept; the message says what is wrong and where, never what was there."""
 
 
@@ -37,11 +37,11 @@ def read(raw: bytes) -> Any:
     try:
         return _clean(_decode(raw.decode("utf-8")), DEPTH)
     except UnicodeDecodeError as error:
-        raise Unreadable(f"not valid UTF-8 (byte {error.start}): send JSON as UTF-8") from None
+        raise UnreadableJson(f"not valid UTF-8 (byte {error.start}): send JSON as UTF-8") from None
     except json.JSONDecodeError as error:
-        raise Unreadable(_syntax(raw, error)) from None
+        raise UnreadableJson(_syntax(raw, error)) from None
     except RecursionError:
-        raise Unreadable("nested too deeply: send fewer levels") from None
+        raise UnreadableJson("nested too deeply: send fewer levels") from None
 
 
 def _decode(source: str) -> Any:
@@ -60,7 +60,7 @@ def _float(digits: str) -> float | Huge:
 
 
 def _constant(_name: str) -> NoReturn:
-    raise Unreadable("NaN and Infinity are no JSON numbers: send null or a string")
+    raise UnreadableJson("NaN and Infinity are no JSON numbers: send null or a string")
 
 
 def _clean(value: Any, depth: int) -> Any:

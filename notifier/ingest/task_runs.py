@@ -14,11 +14,11 @@ import msgspec
 from notifier.domain.event import Rejection
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
-from notifier.ingest import contract, sanitise
+from notifier.ingest import sanitise, schema
 from notifier.ingest.batch import Malformed, split
 from notifier.ingest.fields import (
     Fields,
-    Refused,
+    InvalidField,
     as_object,
     choice,
     identity,
@@ -27,9 +27,9 @@ from notifier.ingest.fields import (
     kind,
     object_in,
 )
+from notifier.ingest.lenient import Reading
 from notifier.ingest.normalize import OLDEST
 from notifier.ingest.scrub import scrub, suspicious
-from notifier.ingest.tolerant import Reading
 from notifier.policy import runs
 
 RESULT_BYTES: Final = 65_536
@@ -84,11 +84,11 @@ def _item(raw: bytes, arrival: Arrival) -> AcceptedRun | Rejection:
     try:
         tree = as_object(sanitise.read(raw), "")
         run = reading.run(tree, scrub(tree) if suspicious(raw) else tree)
-    except sanitise.Unreadable as error:
+    except sanitise.UnreadableJson as error:
         return Rejection(path="", message=str(error))
-    except Refused as error:
+    except InvalidField as error:
         return Rejection(path=error.path, message=error.message)
-    return AcceptedRun(run=run, warnings=tuple(reading.said()))
+    return AcceptedRun(run=run, warnings=tuple(reading.warnings()))
 
 
 class _RunReading(Reading):
@@ -99,7 +99,7 @@ class _RunReading(Reading):
         self._arrival = arrival
 
     def run(self, tree: Fields, clean: Fields) -> TaskRun:
-        self.spill(clean, _KNOWN, "")
+        self.keep_unknown(clean, _KNOWN, "")
         state = RunState(self._required(choice(tree, "state", _STATES, ""), "state"))
         queued, started, finished = (
             self._moment(tree, name) for name in ("queued_at", "started_at", "finished_at")
@@ -108,9 +108,9 @@ class _RunReading(Reading):
         change = TaskRun(
             project=self._arrival.project,
             id=self._required(identity(tree.get("id")), "id"),
-            task=self._required(self.text(clean, "task", "", contract.NAME_CHARS), "task"),
-            service=self._required(self.text(clean, "service", "", contract.NAME_CHARS), "service"),
-            environment=self.text(clean, "environment", "", contract.NAME_CHARS) or "production",
+            task=self._required(self.text(clean, "task", "", schema.NAME_CHARS), "task"),
+            service=self._required(self.text(clean, "service", "", schema.NAME_CHARS), "service"),
+            environment=self.text(clean, "environment", "", schema.NAME_CHARS) or "production",
             state=state,
             attempt=_counted(tree, "attempt") or 1,
             max_attempts=_counted(tree, "max_attempts"),
@@ -121,21 +121,22 @@ class _RunReading(Reading):
             result=self._result(clean.get("result")),
             error=self._error(clean),
             key=_name(tree, "key", KEY_CHARS),
-            process=_name(tree, "process_id", contract.ID_CHARS),
-            replay_of=_name(tree, "replay_of", contract.ID_CHARS),
+            process=_name(tree, "process_id", schema.ID_CHARS),
+            replay_of=_name(tree, "replay_of", schema.ID_CHARS),
             arguments=arguments,
             replayable=replayable,
         )
         return _explained(change) if state is RunState.LOST else change
 
-    def spill(self, fields: Fields, known: Any, where: str) -> None:
+    def keep_unknown(self, fields: Fields, known: Any, where: str) -> None:
+        """A change has no `context` to keep an unknown field under: it is ignored."""
         for name in fields:
             if name not in known:
                 self.warn(f'unknown field "{where}{name[:64]}" is ignored')
 
     def _required(self, value: str | None, name: str) -> str:
         if not value or value.isspace():
-            raise Refused(name, "is required")
+            raise InvalidField(name, "is required")
         return value
 
     def _moment(self, tree: Fields, name: str) -> Instant | None:
@@ -144,7 +145,7 @@ class _RunReading(Reading):
         if value is None:
             return None
         if type(value) is not str or not value:
-            raise Refused(name, f"must be an RFC 3339 date-time, this is {kind(value)}")
+            raise InvalidField(name, f"must be an RFC 3339 date-time, this is {kind(value)}")
         stamp, sent_at, received_at = instant(value, name), self._arrival.sent_at, self._arrival.received_at
         at = stamp if sent_at is None else min(received_at, received_at - (sent_at - stamp))
         if received_at - OLDEST <= at <= received_at:
@@ -177,7 +178,7 @@ class _RunReading(Reading):
             return None
         reason = self.text(fields, "reason", "error.", REASON_CHARS)
         bare = {name: value for name, value in fields.items() if name != "reason"}
-        failure = self.failure({"error": bare}, "error", "", contract.CAUSES)
+        failure = self.failure({"error": bare}, "error", "", schema.CAUSES)
         document = {name: value for name, value in msgspec.to_builtins(failure).items() if value}
         if reason is not None or "reason" in fields:
             document["reason"] = reason
@@ -205,24 +206,24 @@ class _RunReading(Reading):
     def _check(self, arguments: Fields) -> None:
         args, kwargs = arguments.get("args"), arguments.get("kwargs")
         if not isinstance(args, list | None):
-            raise Refused("arguments.args", f"must be an array, this is {kind(args)}")
+            raise InvalidField("arguments.args", f"must be an array, this is {kind(args)}")
         if not isinstance(kwargs, dict | None):
-            raise Refused("arguments.kwargs", f"must be an object, this is {kind(kwargs)}")
-        self.spill(arguments, ("args", "kwargs"), "arguments.")
+            raise InvalidField("arguments.kwargs", f"must be an object, this is {kind(kwargs)}")
+        self.keep_unknown(arguments, ("args", "kwargs"), "arguments.")
 
 
 def _explained(run: TaskRun) -> TaskRun:
     """A lost run says why."""
     if run.error is not None and run.error.get("reason"):
         return run
-    said = run.error or {"type": runs.TASK_LOST, "message": "it did not come to its end"}
-    return replace(run, error={**said, "reason": "interrupted"})
+    error = run.error or {"type": runs.TASK_LOST, "message": "it did not come to its end"}
+    return replace(run, error={**error, "reason": "interrupted"})
 
 
 def _counted(tree: Fields, name: str) -> int | None:
     value = integer(tree, name, "")
     if value is not None and not 1 <= value <= runs.LARGEST_ATTEMPT:
-        raise Refused(name, f"must be between 1 and {runs.LARGEST_ATTEMPT}")
+        raise InvalidField(name, f"must be between 1 and {runs.LARGEST_ATTEMPT}")
     return value
 
 
@@ -231,7 +232,7 @@ def _milliseconds(tree: Fields) -> float | None:
     if value is None:
         return None
     if type(value) not in {int, float} or value < 0:
-        raise Refused("duration_ms", "must be a number of milliseconds, not below 0")
+        raise InvalidField("duration_ms", "must be a number of milliseconds, not below 0")
     return float(value)
 
 
@@ -241,7 +242,7 @@ def _name(tree: Fields, name: str, chars: int) -> str | None:
     if value is None or value == "":
         return None
     if type(value) is not str or len(value) > chars:
-        raise Refused(name, f"must be a string of at most {chars} characters")
+        raise InvalidField(name, f"must be a string of at most {chars} characters")
     return identity(value, name, chars)
 
 

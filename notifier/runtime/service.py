@@ -22,8 +22,8 @@ from notifier.domain.errors import StoreBroken, StoreError
 from notifier.domain.time import SECOND, Duration, Instant, rfc3339
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.normalize import Normalizer
-from notifier.ingest.processes import Watch
-from notifier.ingest.quota import Quota
+from notifier.ingest.processes import ProcessWatch
+from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.policy.rules import AlertingRules
@@ -68,9 +68,9 @@ class Runtime:
     new_id: Callable[[], str]
     normalizer: Normalizer
     commit: GroupCommit
-    events_quota: Quota
+    events_quota: KeyQuota
     runs: RunIntake
-    watch: Watch
+    watch: ProcessWatch
     dispatcher: Dispatcher
     alerting: Alerting
     reloader: Reloader
@@ -251,7 +251,7 @@ def _reread(settings: Settings) -> Read:
 
 
 def _group_commit(
-    database: Database, present: Present, new_incidents: Quota, metrics: Metrics
+    database: Database, present: Present, new_incidents: KeyQuota, metrics: Metrics
 ) -> GroupCommit:
     return GroupCommit(
         database,
@@ -265,7 +265,7 @@ def _group_commit(
 
 def _assemble(database: Database, present: Present, channel_pool: ChannelPool, reread: Read) -> Runtime:
     metrics, settings = Metrics(), present.now.settings
-    new_incidents = Quota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+    new_incidents = KeyQuota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
     dispatcher = Dispatcher(
         database,
         use=present.use,
@@ -284,9 +284,9 @@ def _assemble(database: Database, present: Present, channel_pool: ChannelPool, r
         new_id=uuid7,
         normalizer=Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=uuid7),
         commit=_group_commit(database, present, new_incidents, metrics),
-        events_quota=Quota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per),
+        events_quota=KeyQuota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per),
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
-        watch=Watch(database, new_id=uuid7, metrics=metrics),
+        watch=ProcessWatch(database, new_id=uuid7, metrics=metrics),
         dispatcher=dispatcher,
         alerting=Alerting(database=database, use=present.use, metrics=metrics),
         reloader=Reloader(

@@ -17,7 +17,7 @@ from notifier.access.keyring import Keyring
 from notifier.api.router import create_api
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, StoreError
-from notifier.ingest.quota import Quota
+from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.policy.rules import AlertingRules
@@ -68,7 +68,7 @@ class StandIn:
     rules: AlertingRules
     channels: Mapping[str, Channel]
     runs: RunIntake
-    events_quota: Quota
+    events_quota: KeyQuota
     new_id: Any
     callbacks: Any = None
     problems: tuple[str, ...] = ()
@@ -162,7 +162,7 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
             name: Channel(targets=targets, rate_limit=LIMITS.get(name)) for name, targets in TARGETS.items()
         },
         runs=RunIntake(world.database, metrics=Metrics()),
-        events_quota=Quota(1_000_000, 60_000),
+        events_quota=KeyQuota(1_000_000, 60_000),
         new_id=world.new_id,
     )
     api = create_api(service, Keyring(world.database))

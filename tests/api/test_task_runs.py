@@ -11,7 +11,7 @@ import pytest
 
 from notifier.api.letter_answers import DeadLetterList
 from notifier.api.run_answers import ChangeResults, HeartbeatAnswer, TaskRunAnswer, TaskRunList
-from notifier.ingest.quota import Quota
+from notifier.ingest.quota import KeyQuota
 from notifier.store import audit
 from tests.api.conftest import Desk
 
@@ -180,7 +180,7 @@ async def test_gzip_scopes_quota_and_size(desk: Desk) -> None:
         assert answer.status_code == 413
         headers = {**desk.headers("sender"), "content-type": "image/png"}
         assert (await desk.http.post(path, content=b"[]", headers=headers)).status_code == 415
-    desk.service.events_quota = Quota(1, 60_000)
+    desk.service.events_quota = KeyQuota(1, 60_000)
     await tell(desk, change())
     answer = await desk.post("/v1/task-runs", [change()], key="sender")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "61")

@@ -10,7 +10,7 @@ import json
 import timeit
 from collections.abc import Callable
 
-from notifier.ingest import tolerant
+from notifier.ingest import lenient
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.scrub import suspicious
 from tests.bench.payload import EVENT
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"a hundred a body       {best(lambda: parse(many), events=100):7.1f}")
     print(f"one with a secret      {best(lambda: parse(secret)):7.1f}")
     print(f"  pre-filter alone     {best(lambda: suspicious(raw)):7.1f}")
-    print(f"  tolerant reading     {best(lambda: tolerant.read(raw)):7.1f}")
+    print(f"  lenient reading      {best(lambda: lenient.from_bytes(raw)):7.1f}")
 
 
 if __name__ == "__main__":

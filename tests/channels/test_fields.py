@@ -20,7 +20,7 @@ from notifier.domain.incident import Incident, State
 from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Message, Origin, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR
-from notifier.ingest.contract import Failure, Posted
+from notifier.ingest.schema import EventBody, ExceptionBody
 from tests.channels.examples import AT, EVENT, incident, message, several
 
 SENDER = email.parse_address("Notifier <notifier@example.com>")
@@ -231,8 +231,8 @@ def told_with(**changes: Any) -> Message:
 def test_every_field_of_an_incident_and_of_an_event_is_asked() -> None:
     """What the contract gains has to say here what becomes of it."""
     assert OF_AN_INCIDENT.keys() == {field.name for field in fields(Incident)}
-    assert OF_AN_EVENT.keys() == set(Posted.__struct_fields__)
-    assert OF_AN_EXCEPTION.keys() == set(Failure.__struct_fields__)
+    assert OF_AN_EVENT.keys() == set(EventBody.__struct_fields__)
+    assert OF_AN_EXCEPTION.keys() == set(ExceptionBody.__struct_fields__)
 
 
 @pytest.mark.parametrize("kind", KINDS)

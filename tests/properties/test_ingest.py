@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.event import Event, Rejection, Severity
-from notifier.ingest import tolerant
-from notifier.ingest.contract import Posted
+from notifier.ingest import lenient
 from notifier.ingest.normalize import Accepted, Malformed, Normalizer
+from notifier.ingest.schema import EventBody
 from notifier.ingest.scrub import scrub, suspicious
 from notifier.policy.fingerprint import compute, masked
 
 NOW = 1_763_787_600_000
 NORMALIZER = Normalizer(max_event_bytes=64 * 1024, new_id=lambda: "new-id")
-STRICT = msgspec.json.Decoder(Posted)
+STRICT = msgspec.json.Decoder(EventBody)
 
 WORDS = st.text("abcxyz :=_-@/.\"'\\\n\té0147", max_size=20)
 KEYS = st.one_of(
@@ -91,7 +91,7 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     assert items
 
 
-@given(st.dictionaries(st.sampled_from(Posted.__struct_fields__), VALUES) | VALUES)
+@given(st.dictionaries(st.sampled_from(EventBody.__struct_fields__), VALUES) | VALUES)
 def test_any_json_is_read_or_refused_with_a_known_place(value: Any) -> None:
     """A path begins with a contract field, and an accepted event has a document and storable text."""
     try:
@@ -100,7 +100,7 @@ def test_any_json_is_read_or_refused_with_a_known_place(value: Any) -> None:
         return
     item = items[0]
     if isinstance(item, Rejection):
-        assert item.path == "" or item.path.split(".")[0].split("[")[0] in Posted.__struct_fields__
+        assert item.path == "" or item.path.split(".")[0].split("[")[0] in EventBody.__struct_fields__
     else:
         json.loads(item.event.document)
         assert set(item.event.labels) >= {"project", "service", "environment", "severity"}
@@ -108,7 +108,7 @@ def test_any_json_is_read_or_refused_with_a_known_place(value: Any) -> None:
 
 @given(EVENTS)
 def test_both_readings_give_the_same_event(posted: dict[str, Any]) -> None:
-    """Where the strict one takes a text without suspicion, the tolerant one has nothing to repair."""
+    """Where the strict one takes a text without suspicion, the lenient one has nothing to repair."""
     raw = json.dumps(posted, ensure_ascii=False).encode()
     if suspicious(raw):
         return
@@ -116,7 +116,7 @@ def test_both_readings_give_the_same_event(posted: dict[str, Any]) -> None:
         strict = STRICT.decode(raw)
     except msgspec.DecodeError:
         return
-    assert tolerant.read(raw) == (strict, [])
+    assert lenient.from_bytes(raw) == (strict, [])
 
 
 @given(EVENTS, VALUES | st.sampled_from(["FATAL", " Warn ", "sev-2", "None", "P5", "emerg", "5"]))

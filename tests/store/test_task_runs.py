@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from notifier.domain.errors import StoreFull
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import DAY, HOUR, SECOND
-from notifier.ingest.processes import OTHERS, Watch, bounded
+from notifier.ingest.processes import OTHERS, ProcessWatch, reports_by_service
 from notifier.settings import RetentionSettings
 from notifier.store import intake, task_runs, views
 from notifier.store.database import Database
@@ -198,7 +198,7 @@ class TestHeartbeats:
 
     async def test_reports_have_at_most_a_hundred_services(self) -> None:
         """What more there are is one."""
-        shown = bounded({(f"s{number:03}", "sent"): 1 for number in range(150)})
+        shown = reports_by_service({(f"s{number:03}", "sent"): 1 for number in range(150)})
         assert len(shown) == 101
         assert shown[OTHERS, "sent"] == 50
 
@@ -272,7 +272,7 @@ class TestHeartbeats:
 class TestWatch:
     async def test_each_lost_run_is_told_once_and_of_one_task_as_one_incident(self, bench: Bench) -> None:
         """Events with their task, committed with the loss; a second loss of a run is no second event."""
-        watch = Watch(bench.database, new_id=new_id, metrics=Metrics())
+        watch = ProcessWatch(bench.database, new_id=new_id, metrics=Metrics())
         await tell(bench, run("a", RUNNING), run("b", RUNNING), run("x" * 128, RUNNING))
         await beat(bench)
         await advance(watch, bench)
@@ -291,7 +291,7 @@ class TestWatch:
         await tell(bench, run(state=RUNNING))
         await beat(bench)
         bench.clock.advance(HOUR)
-        watch = Watch(bench.database, new_id=new_id, metrics=Metrics())
+        watch = ProcessWatch(bench.database, new_id=new_id, metrics=Metrics())
         await watch.look()
         assert (await get(bench)).state is RUNNING
         bench.clock.advance(HOUR)
@@ -304,7 +304,7 @@ class TestWatch:
     async def test_many_go_in_small_batches(self, bench: Bench) -> None:
         """A host that dies with a thousand runs costs several short transactions; each run is lost and told."""
         metrics = Metrics()
-        watch = Watch(bench.database, new_id=new_id, metrics=metrics)
+        watch = ProcessWatch(bench.database, new_id=new_id, metrics=metrics)
         await tell(bench, *(run(f"run-{number:04}", RUNNING) for number in range(450)))
         await beat(bench)
         await advance(watch, bench)
@@ -315,7 +315,7 @@ class TestWatch:
     async def test_what_is_seen_is_shown(self, bench: Bench) -> None:
         """The gauges say how many processes live and what became of their reports."""
         metrics = Metrics()
-        watch = Watch(bench.database, new_id=new_id, metrics=metrics)
+        watch = ProcessWatch(bench.database, new_id=new_id, metrics=metrics)
         await beat(bench, reports={"captured": 3, "sent": 1, "spooled": 0, "dropped": {"a": 1, "b": 1}})
         watch._show(await bench.database.read(task_runs.alive))
         assert b"notifier_processes 1.0" in metrics.render()
@@ -329,7 +329,7 @@ class TestWatch:
         ]
         bench = Bench(replicas[0], clock)
         await bench.start()
-        watches = [Watch(replica, new_id=new_id, metrics=Metrics()) for replica in replicas]
+        watches = [ProcessWatch(replica, new_id=new_id, metrics=Metrics()) for replica in replicas]
         for number in range(5):
             process = f"host-{number}"
             await tell(bench, *(run(f"{process}-{n}", RUNNING, process=process) for n in range(30)))
@@ -351,7 +351,7 @@ async def counted(bench: Bench) -> tuple[int, str, str, str]:
     return tuple(found)
 
 
-async def advance(watch: Watch, bench: Bench, *, seconds: int = 40) -> None:
+async def advance(watch: ProcessWatch, bench: Bench, *, seconds: int = 40) -> None:
     """Let time pass, with the watch's turns in it."""
     for _ in range(seconds // 10):
         bench.clock.advance(10 * SECOND)

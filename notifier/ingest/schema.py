@@ -1,7 +1,7 @@
 """An event as posted (RULES.md#the-event), and its limits, as types that the decoder checks.
 
 What these types take is stored as it is. What they refuse (an unknown field, a null where a list belongs, a string
-over its limit) is read once more by `tolerant`, which repairs it or says exactly what is wrong.
+over its limit) is read once more by `lenient`, which repairs it or says exactly what is wrong.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _Low = _Scalar | Annotated[list[_Scalar], _Width] | Annotated[dict[ContextKey, _
 _Middle = _Scalar | Annotated[list[_Low], _Width] | Annotated[dict[ContextKey, _Low], _Width]
 
 
-class Frame(Struct, forbid_unknown_fields=True, gc=False):
+class FrameBody(Struct, forbid_unknown_fields=True, gc=False):
     file: Code | None = None
     function: Name | None = None
     line: Int | None = None
@@ -56,31 +56,31 @@ class Frame(Struct, forbid_unknown_fields=True, gc=False):
     in_app: bool | None = None
 
 
-class Failure(Struct, forbid_unknown_fields=True):
+class ExceptionBody(Struct, forbid_unknown_fields=True):
     """An exception; it has a type or a message."""
 
     type: Name | None = None
     module: Name | None = None
     message: Text | None = None
-    frames: Annotated[list[Frame], Meta(max_length=FRAMES)] = []
-    cause: Failure | None = None
+    frames: Annotated[list[FrameBody], Meta(max_length=FRAMES)] = []
+    cause: ExceptionBody | None = None
     notes: Annotated[list[Note], Meta(max_length=NOTES)] = []
 
 
-class Task(Struct, forbid_unknown_fields=True, gc=False):
+class TaskBody(Struct, forbid_unknown_fields=True, gc=False):
     id: Name | None = None
     name: Name | None = None
     attempt: Int | None = None
     max_attempts: Int | None = None
 
 
-class Link(Struct, forbid_unknown_fields=True, gc=False):
+class LinkBody(Struct, forbid_unknown_fields=True, gc=False):
     title: Name | None = None
     url: Url | None = None
 
 
-class Posted(Struct, forbid_unknown_fields=True):
-    """The fields in the order of the contract, which is the order of a stored document."""
+class EventBody(Struct, forbid_unknown_fields=True):
+    """An event as posted. The order of its fields is the order of a stored document."""
 
     id: Annotated[str, Meta(min_length=1, max_length=ID_CHARS)] | None = None
     timestamp: Name | None = None
@@ -90,11 +90,11 @@ class Posted(Struct, forbid_unknown_fields=True):
     host: Name | None = None
     severity: Literal["critical", "error", "warning", "info", "none"] = "error"
     message: Text | None = None
-    exception: Failure | None = None
-    task: Task | None = None
+    exception: ExceptionBody | None = None
+    task: TaskBody | None = None
     labels: Annotated[dict[LabelKey, LabelValue], Meta(max_length=LABELS)] = {}
     context: Annotated[dict[ContextKey, _Middle], _Width] = {}
     trace_id: Name | None = None
     fingerprint: Annotated[list[Note], Meta(max_length=FINGERPRINT)] | None = None
-    links: Annotated[list[Link], Meta(max_length=LINKS)] = []
+    links: Annotated[list[LinkBody], Meta(max_length=LINKS)] = []
     status: Literal["firing", "resolved"] = "firing"

@@ -81,7 +81,7 @@ async def acknowledge_many(
     """Say that somebody has them. Of a query at most 1,000 may match, else nothing is done."""
     until = None if body.until is None else actions.moment(body.until)
     return await _done(
-        service.database, actor_of(caller, service, body.actor), body, bulk.Acknowledge(until=until)
+        service.database, actor_of(caller, service, body.actor), body, bulk.AcknowledgeAct(until=until)
     )
 
 
@@ -94,7 +94,7 @@ async def snooze_many(
         service.database,
         actor_of(caller, service, body.actor),
         body,
-        bulk.Snooze(until=actions.moment(body.until)),
+        bulk.SnoozeAct(until=actions.moment(body.until)),
     )
 
 
@@ -103,7 +103,7 @@ async def resolve_many(
     caller: ManageCaller, service: Running, body: Annotated[Many, Depends(body_of(Many))]
 ) -> ManyAnswer:
     """Say that they are over."""
-    return await _done(service.database, actor_of(caller, service, body.actor), body, bulk.Resolve())
+    return await _done(service.database, actor_of(caller, service, body.actor), body, bulk.ResolveAct())
 
 
 async def _done(database: Database, actor: Actor, body: Many, act: bulk.Act) -> ManyAnswer:

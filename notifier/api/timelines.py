@@ -11,7 +11,7 @@ from notifier.api.dependencies import ReadCaller, Running
 from notifier.api.incidents import as_response
 from notifier.api.openapi import problems
 from notifier.domain.time import rfc3339
-from notifier.oncall.timeline import TimelineItem, timeline
+from notifier.oncall.timeline import HistoryItem, timeline
 
 router = APIRouter(tags=["incidents"])
 
@@ -27,7 +27,7 @@ async def show_timeline(caller: ReadCaller, service: Running, id: str) -> Respon
     return as_response({"items": [_item(item) for item in found.items], "truncated": found.truncated})
 
 
-def _item(item: TimelineItem) -> dict[str, Any]:
+def _item(item: HistoryItem) -> dict[str, Any]:
     """`reason` or `held_by`, whichever it is about; every other key always."""
     why = {"reason": item.reason} if item.held_by is None else {"held_by": item.held_by}
     return {

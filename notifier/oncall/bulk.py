@@ -53,7 +53,7 @@ class Act(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledge:
+class AcknowledgeAct:
     """Somebody has them: until that moment, or until they are reopened."""
 
     until: Instant | None = None
@@ -80,7 +80,7 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snooze:
+class SnoozeAct:
     """Nothing but their resolution is told until then."""
 
     until: Instant
@@ -107,7 +107,7 @@ class Snooze:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolve:
+class ResolveAct:
     """They are over."""
 
     name: str = "resolve"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from notifier.oncall.incidents import known
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.wording.timeline import ITEMS_AT_MOST, Routes, Timeline, TimelineItem
+from notifier.wording.timeline import ITEMS_AT_MOST, HistoryItem, Routes, Timeline
 from notifier.wording.timeline import timeline as in_order
 
-__all__ = ["Timeline", "TimelineItem", "timeline"]
+__all__ = ["HistoryItem", "Timeline", "timeline"]
 
 
 async def timeline(database: Database, routes: Routes, name: str, *, project_scope: str | None) -> Timeline:

@@ -41,7 +41,7 @@ class Routes(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineItem:
+class HistoryItem:
     """Something that happened, or is to come (`next`).
 
     `count` is how many events it speaks of, or how often it was decided so. `route` is the route's matchers in words.
@@ -63,7 +63,7 @@ class TimelineItem:
 class Timeline:
     """Oldest first, what is next at the end. `truncated`: older items are left out."""
 
-    items: tuple[TimelineItem, ...]
+    items: tuple[HistoryItem, ...]
     truncated: bool
 
 
@@ -75,7 +75,7 @@ def timeline(history: IncidentHistory, routes: Routes, now: Instant) -> Timeline
     return Timeline(items=(*past[-room:], *to_come), truncated=len(past) > room)
 
 
-def _past(history: IncidentHistory, routes: Routes) -> Iterator[TimelineItem]:
+def _past(history: IncidentHistory, routes: Routes) -> Iterator[HistoryItem]:
     yield from _events(history)
     for decision in history.decisions:
         yield _decided(decision, history, routes)
@@ -84,10 +84,10 @@ def _past(history: IncidentHistory, routes: Routes) -> Iterator[TimelineItem]:
     yield from _lapsed(history)
 
 
-def _events(history: IncidentHistory) -> Iterator[TimelineItem]:
+def _events(history: IncidentHistory) -> Iterator[HistoryItem]:
     incident = history.incident
     follows = "" if history.previous is None else f"; it was incident {history.previous} before"
-    yield TimelineItem(
+    yield HistoryItem(
         at=incident.first_seen,
         kind="event",
         count=1,
@@ -95,14 +95,14 @@ def _events(history: IncidentHistory) -> Iterator[TimelineItem]:
     )
     on_time = incident.count - history.late
     if on_time > 1:
-        yield TimelineItem(
+        yield HistoryItem(
             at=incident.last_seen,
             kind="event",
             count=incident.count,
             text=f"Last event: {incident.count:,} so far, severity {incident.severity.value} at the most.",
         )
     if history.late:
-        yield TimelineItem(
+        yield HistoryItem(
             at=incident.resolved_at or incident.last_seen,
             kind="held",
             held_by=HeldBy.LATE,
@@ -113,7 +113,7 @@ def _events(history: IncidentHistory) -> Iterator[TimelineItem]:
             ),
         )
     if incident.resolved_at is not None and history.resolved_by in _RESOLVED:
-        yield TimelineItem(at=incident.resolved_at, kind="event", text=_RESOLVED[history.resolved_by])
+        yield HistoryItem(at=incident.resolved_at, kind="event", text=_RESOLVED[history.resolved_by])
 
 
 _RESOLVED = {
@@ -127,16 +127,14 @@ def _events_of(count: int) -> str:
     return "1 event" if count == 1 else f"{count:,} events"
 
 
-def _decided(decision: Decision, history: IncidentHistory, routes: Routes) -> TimelineItem:
+def _decided(decision: Decision, history: IncidentHistory, routes: Routes) -> HistoryItem:
     decision = replace(decision, by=_named(decision.by, routes))
     at, route = decision.at, decision.by.name
     if isinstance(decision.why, Reason):
         text, count = explanations.told(decision, history.actions), decision.events
-        return TimelineItem(at=at, kind="told", reason=decision.why, count=count, route=route, text=text)
+        return HistoryItem(at=at, kind="told", reason=decision.why, count=count, route=route, text=text)
     text = explanations.held(decision, history)
-    return TimelineItem(
-        at=at, kind="held", held_by=decision.why, count=decision.count, route=route, text=text
-    )
+    return HistoryItem(at=at, kind="held", held_by=decision.why, count=decision.count, route=route, text=text)
 
 
 def _named(by: DecidedBy, routes: Routes) -> DecidedBy:
@@ -147,8 +145,8 @@ def _named(by: DecidedBy, routes: Routes) -> DecidedBy:
     return replace(by, name=route.name, line=route.line)
 
 
-def _delivery(delivery: SentDelivery) -> TimelineItem:
-    item = TimelineItem(
+def _delivery(delivery: SentDelivery) -> HistoryItem:
+    item = HistoryItem(
         at=delivery.created_at if delivery.finished_at is None else delivery.finished_at,
         kind="delivery",
         reason=delivery.reason,
@@ -169,7 +167,7 @@ _DONE = {
 }
 
 
-def _action(entry: AuditEntry) -> TimelineItem:
+def _action(entry: AuditEntry) -> HistoryItem:
     if entry.action == "note":
         text = f"{entry.actor} noted: {entry.detail or ''}"
     else:
@@ -179,10 +177,10 @@ def _action(entry: AuditEntry) -> TimelineItem:
         text = f"{entry.actor} {done}{explanations.until(entry)}{detail}."
     if entry.key_name != entry.actor:
         text += f" [key {entry.key_name}]"
-    return TimelineItem(at=entry.at, kind="action", actor=entry.actor, text=text)
+    return HistoryItem(at=entry.at, kind="action", actor=entry.actor, text=text)
 
 
-def _lapsed(history: IncidentHistory) -> Iterator[TimelineItem]:
+def _lapsed(history: IncidentHistory) -> Iterator[HistoryItem]:
     """Acknowledgements that ended by themselves, which nobody wrote down."""
     ends: Instant | None = None
     by = ""
@@ -198,12 +196,12 @@ def _lapsed(history: IncidentHistory) -> Iterator[TimelineItem]:
         yield _lapse(by, ends)
 
 
-def _lapse(by: str, at: Instant) -> TimelineItem:
+def _lapse(by: str, at: Instant) -> HistoryItem:
     text = f"The acknowledgement of {by} was over: it counts as open again."
-    return TimelineItem(at=at, kind="action", actor=by, text=text)
+    return HistoryItem(at=at, kind="action", actor=by, text=text)
 
 
-def _next(history: IncidentHistory, routes: Routes, now: Instant) -> Iterator[TimelineItem]:
+def _next(history: IncidentHistory, routes: Routes, now: Instant) -> Iterator[HistoryItem]:
     """What is due, group by group."""
     resolved = history.incident.state is State.RESOLVED
     waiting = [
@@ -213,7 +211,7 @@ def _next(history: IncidentHistory, routes: Routes, now: Instant) -> Iterator[Ti
     ]
     if not waiting:
         text = "Nothing is due: it is resolved." if resolved else "It is about to be routed."
-        yield TimelineItem(at=now, kind="next", text=text)
+        yield HistoryItem(at=now, kind="next", text=text)
     for membership in waiting:
         yield _due(membership, history, routes, now)
         escalate_at = membership.escalate_at
@@ -221,11 +219,11 @@ def _next(history: IncidentHistory, routes: Routes, now: Instant) -> Iterator[Ti
             at = clock(escalate_at, near=now)
             text = f"Escalated at {at}, unless it is acknowledged, resolved or held by then."
             route = routes.route(membership.route).name
-            yield TimelineItem(at=escalate_at, kind="next", route=route, text=text)
+            yield HistoryItem(at=escalate_at, kind="next", route=route, text=text)
 
 
-def _due(membership: Membership, history: IncidentHistory, routes: Routes, now: Instant) -> TimelineItem:
-    item = TimelineItem(at=now, kind="next", route=routes.route(membership.route).name, text="")
+def _due(membership: Membership, history: IncidentHistory, routes: Routes, now: Instant) -> HistoryItem:
+    item = HistoryItem(at=now, kind="next", route=routes.route(membership.route).name, text="")
     acknowledged = history.incident.state is State.ACKNOWLEDGED and membership.told
     if membership.undecided:
         due_at = now if membership.due_at is None else membership.due_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import grimp
 import pytest
+
+from notifier.channels import kinds
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "notifier").rglob("*.py"))
@@ -22,6 +25,16 @@ LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {
     "notifier/store/migrations/versions/0001_initial.py:upgrade": "one statement for each table and index",
     "notifier/telemetry/metrics.py:__init__": "one declaration for each metric, and no decision",
+}
+
+# Kinds that are no vendor's, and the rooms that know no vendor by name.
+GENERIC_KINDS = {"console", "email", "webhook"}
+ROOMS_WITHOUT_VENDORS = ("api", "oncall", "runtime", "store")
+# Modules there that name one, and why. An entry that is no longer needed fails, so that the list only shrinks.
+VENDORS_NAMED: dict[str, str] = {
+    "notifier/api/interactions.py": "the path that Slack apps were given before each channel had one",
+    "notifier/store/migrations/versions/0003_oncall.py": "the name of a table",
+    "notifier/store/schema/people.py": "the name of a table",
 }
 
 PURE = ("notifier.domain", "notifier.policy")
@@ -107,6 +120,20 @@ def test_no_function_is_too_long() -> None:
     """A function past 50 lines, its docstring included, hides a decision."""
     long = {function for path in MODULES for function in long_functions(path)}
     assert long == present(LONG_FUNCTIONS)
+
+
+def test_no_room_asks_for_a_vendor() -> None:
+    """What one kind can and another cannot is a value of the kind; elsewhere nobody asks "is it Slack?"."""
+    vendors = set(kinds.BUILT_IN) - GENERIC_KINDS
+    assert vendors
+    word = re.compile(rf"(?i)({'|'.join(map(re.escape, vendors))})")
+    rooms = [ROOT / "notifier" / room for room in ROOMS_WITHOUT_VENDORS]
+    naming = {
+        name(path)
+        for path in MODULES
+        if any(path.is_relative_to(room) for room in rooms) and word.search(path.read_text())
+    }
+    assert naming == present(VENDORS_NAMED)
 
 
 def present(allowance: dict[str, str]) -> set[str]:

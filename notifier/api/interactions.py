@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from notifier.api.bodies import raw_body
 from notifier.api.dependencies import Running, RunningService
@@ -30,6 +30,7 @@ ANSWERED_WITHIN_S = 0.8
 """Receivers give up after three seconds, and a person doubts after one."""
 NAME = 60
 NO_BUTTONS = "the configuration has no channel of this name whose messages have buttons: see GET /v1/channels"
+STRANGER = "this callback is not of that channel's receiver: does another channel have its secret?"
 
 _FORM = {
     "requestBody": {
@@ -44,6 +45,7 @@ _FORM = {
         },
     }
 }
+_ANY_BODY = {"requestBody": {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
 
 
@@ -59,7 +61,25 @@ async def actions(request: Request, service: Running) -> Response:
     return await _answer(service, service.callbacks.of_kind(BUILT_IN["slack"]), request)
 
 
-async def _answer(service: RunningService, reader: CallbackReader | None, request: Request) -> Response:
+@router.post(
+    "/v1/interactions/{channel}",
+    tags=["interactions"],
+    response_class=Response,
+    responses={**_ANSWERS, **problems(400, 401, 404, 413, 422)},
+    openapi_extra=_ANY_BODY,
+)
+async def interaction(
+    channel: Annotated[str, Path(description="A channel whose messages have buttons.")],
+    request: Request,
+    service: Running,
+) -> Response:
+    """Where a channel's receiver sends what people press. Answers within a second; what takes longer is told later."""
+    return await _answer(service, service.callbacks.of_channel(channel), request, channel=channel)
+
+
+async def _answer(
+    service: RunningService, reader: CallbackReader | None, request: Request, *, channel: str | None = None
+) -> Response:
     if reader is None:
         raise HttpProblem(404, NO_BUTTONS)
     # Of headers that come twice, the first.
@@ -72,6 +92,8 @@ async def _answer(service: RunningService, reader: CallbackReader | None, reques
         if press.authentic:
             raise HttpProblem(400, press.detail)
         raise _unauthentic(reader.kind, press.detail)
+    if channel is not None and channel not in press.channels:
+        raise _unauthentic(reader.kind, STRANGER)
     return await _act_in_time(service, reader, _storable(press))
 
 

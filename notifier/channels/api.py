@@ -8,15 +8,27 @@ is opened, whom it tells. What it opens is a `Channel`: `send` returns a `Receip
 from __future__ import annotations
 
 from notifier.channels.addresses import Network, allowed_networks
-from notifier.channels.base import FOLDER, Channel, ChannelSettings, Kind, Toolbox
+from notifier.channels.base import (
+    FOLDER,
+    Callback,
+    CallbackRefusal,
+    CallbackReply,
+    Channel,
+    ChannelSettings,
+    Inbound,
+    Kind,
+    Toolbox,
+)
 from notifier.channels.http import GuardedClient, Reply, name_of, parse_url
 from notifier.channels.outcomes import failure, of_status, retry_after
 from notifier.channels.signing import signature, signing_key
 from notifier.channels.zones import TimeZone
+from notifier.domain.button import Button, Span
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
+from notifier.domain.interaction import Person, Press, PressOrigin
 from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Flapping, Message, Origin, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant, rfc3339
@@ -40,6 +52,10 @@ __all__ = [
     "MINUTE",
     "SECOND",
     "ActionLink",
+    "Button",
+    "Callback",
+    "CallbackRefusal",
+    "CallbackReply",
     "Channel",
     "ChannelSettings",
     "Clock",
@@ -50,6 +66,7 @@ __all__ = [
     "Flapping",
     "Frame",
     "GuardedClient",
+    "Inbound",
     "Incident",
     "IncidentBlock",
     "Instant",
@@ -60,6 +77,9 @@ __all__ = [
     "Network",
     "Origin",
     "Outcome",
+    "Person",
+    "Press",
+    "PressOrigin",
     "Reason",
     "Receipt",
     "RenderOptions",
@@ -67,6 +87,7 @@ __all__ = [
     "Reply",
     "SendError",
     "Severity",
+    "Span",
     "State",
     "Thread",
     "TimeZone",

@@ -32,7 +32,7 @@ SAME = ("service", "environment", "exception", "task")
 
 
 class Replayed(Exception):
-    """This callback was answered before."""
+    """This callback was answered before, or is too old to know whether it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ async def act(database: Database, press: Press, *, new_id: Callable[[], str]) ->
 
 
 def _begin(tx: Tx, press: Press, new_id: Callable[[], str]) -> PressResult | _Batch:
-    if not threads.first_request(tx, press.id):
+    if abs(press.at - tx.now) > threads.CALLBACK_WINDOW or not threads.first_request(tx, press.id):
         raise Replayed
     location = threads.find(tx, press.thread)
     if location is None:

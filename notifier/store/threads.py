@@ -23,7 +23,8 @@ from notifier.store.schema import (
 )
 
 CALLBACKS_KEPT: Duration = 15 * MINUTE
-"""Longer than a signature can be sent again: its window is five minutes to either side."""
+CALLBACK_WINDOW: Duration = CALLBACKS_KEPT // 2
+"""How far from now a callback may have been made, to either side: none is taken that could have been forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

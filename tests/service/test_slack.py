@@ -111,6 +111,17 @@ def test_nobody_else_can_press(service: Service, slack: FakeSlack) -> None:
     assert httpx.post(url, content=body, headers=headers).status_code == 401
 
 
+def test_an_app_may_call_at_the_path_of_its_channel(service: Service, slack: FakeSlack) -> None:
+    """As the receivers of any other channel do, and with the same answer."""
+    service.post(EVENT)
+    service.wait_delivery("oncall-slack", "delivered")
+    headers, body = slack.press(slack.roots[0].ts, "acknowledge")
+    url = f"{service.url}/v1/interactions/oncall-slack"
+    assert httpx.post(url, content=body, headers=headers).status_code == 200
+    assert [one["state"] for one in service.items("/v1/incidents")] == ["acknowledged"]
+    assert httpx.post(f"{service.url}/v1/slack/actions", content=body, headers=headers).status_code == 401
+
+
 ORG, OTHER_ORG = "E0ORG", "E0OTHER"
 IN_ORG = {"id": "T000", "domain": "example", "enterprise_id": ORG, "enterprise_name": "Org"}
 ORG_ITSELF = {"id": ORG, "name": "Org"}

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from notifier import alerting, delivery
+from notifier.delivery.jobs import ChannelRules, Job
+from notifier.delivery.targets import sync_targets
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Event, Severity
@@ -16,10 +19,9 @@ from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, Duration, rfc3339
 from notifier.policy import routing
 from notifier.policy.rules import AlertingRules
-from notifier.store import alerting, intake, outbox
+from notifier.store import intake
 from notifier.store.compiled import insert
 from notifier.store.database import Database
-from notifier.store.outbox import ChannelRules, Job
 from notifier.store.schema import task_runs
 from notifier.store.silences import ActiveSilences
 
@@ -72,7 +74,7 @@ class World:
     @classmethod
     async def open(cls, database: Database, clock: Any) -> World:
         new_id = Ids()
-        targets = await database.write(lambda tx: outbox.sync_targets(tx, TARGETS))
+        targets = await database.write(lambda tx: sync_targets(tx, TARGETS))
         rules = AlertingRules(
             tree=ROUTES,
             targets=targets,
@@ -129,7 +131,7 @@ class World:
 
     async def attend(self) -> None:
         """Route whatever needs attention."""
-        while (await self.database.write(lambda tx: alerting.attend(tx, self.rules))).done:
+        while (await self.database.write(lambda tx: alerting.route_incidents(tx, self.rules))).done:
             pass
 
     async def alert(self, wait: Duration = 10 * MINUTE) -> None:
@@ -149,16 +151,16 @@ class World:
             name: ChannelRules(name=name, rate_limit=self.limits.get(name), digest=True, pace=0, slots=100)
             for name in self.rules.targets
         }
-        return (await self.database.write(lambda tx: outbox.claim(tx, self.rules, channels))).jobs
+        return (await self.database.write(lambda tx: delivery.claim(tx, self.rules, channels))).jobs
 
     async def deliver(self, job: Job) -> None:
-        await self.database.write(lambda tx: outbox.delivered(tx, job, None, "250 ok"))
+        await self.database.write(lambda tx: delivery.delivered(tx, job, None, "250 ok"))
 
     async def fail(self, job: Job, outcome: Outcome = Outcome.BLOCKED, detail: str = "not allowed") -> None:
         """End an attempt; `blocked` is dead at once."""
-        await self.database.write(lambda tx: outbox.failed(tx, job, SendError(outcome, detail), 0.0))
+        await self.database.write(lambda tx: delivery.failed(tx, job, SendError(outcome, detail), 0.0))
 
-    async def bury(self, message: str = "it broke", **fields: Any) -> list[str]:
+    async def mark_dead(self, message: str = "it broke", **fields: Any) -> list[str]:
         """Post, alert and fail for good; the ids of the dead deliveries."""
         await self.post(message, **fields)
         await self.alert()

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from notifier import alerting
 from notifier.domain.time import Duration, Instant
 from notifier.policy.rules import AlertingRules
-from notifier.store import actions, alerting
+from notifier.store import actions
 from notifier.store.database import LOOP, Database, Subscription, Tx
 from notifier.store.silences import ActiveSilences
 from notifier.telemetry.logging import get
@@ -35,18 +36,18 @@ class Alerting:
     metrics: Metrics
     silences: ActiveSilences = field(default_factory=ActiveSilences)
 
-    async def attend(self) -> Instant | None:
+    async def route_incidents(self) -> Instant | None:
         """Route what needs attention, and decide for the groups that it made due."""
-        return await self._all(lambda tx, active: _attend(tx, active.rules, self.silences))
+        return await self._all(lambda tx, active: _route_and_flush(tx, active.rules, self.silences))
 
     async def flush(self) -> Instant | None:
         """Decide for the groups that are due."""
         return await self._all(lambda tx, active: alerting.flush(tx, active.rules, self.silences))
 
-    async def resolve_quiet(self) -> Instant | None:
+    async def auto_resolve(self) -> Instant | None:
         """Resolve what has been quiet for `auto_resolve`, and end acknowledgements whose time is over."""
         moments = (
-            await self._all(lambda tx, active: alerting.resolve_quiet(tx, active.auto_resolve)),
+            await self._all(lambda tx, active: alerting.auto_resolve(tx, active.auto_resolve)),
             await self._all(lambda tx, _rules: actions.expire(tx)),
         )
         return min((at for at in moments if at is not None), default=None)
@@ -62,12 +63,12 @@ class Alerting:
                 return progress.next_at
 
 
-def _attend(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
+def _route_and_flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
     """Both hops in one transaction, where there is no storm to route: what need not wait arrives a commit sooner."""
-    attended = alerting.attend(tx, rules)
-    if attended.more or not attended.done:
-        return attended
-    return replace(attended, told=alerting.flush(tx, rules, silences).told)
+    routed = alerting.route_incidents(tx, rules)
+    if routed.more or not routed.done:
+        return routed
+    return replace(routed, told=alerting.flush(tx, rules, silences).told)
 
 
 async def step(database: Database, subscription: Subscription, work: Callable[[], object]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from notifier.channels.base import Channel
+from notifier.delivery.jobs import Job
 from notifier.domain.delivery import Outcome, Receipt
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
-from notifier.store.outbox import Job
 from notifier.telemetry.logging import get
 
 DEADLINE: Duration = 30 * SECOND

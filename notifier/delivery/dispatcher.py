@@ -8,16 +8,18 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from notifier import delivery
 from notifier.channels.base import Channel
 from notifier.delivery.attempt import DEADLINE, attempt
+from notifier.delivery.jobs import ChannelRules, Claimed, Job, Result
+from notifier.delivery.outcome import Ended
 from notifier.delivery.sends import AHEAD, Sending, Sends, share_of
+from notifier.delivery.sweep import Swept
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Receipt
 from notifier.domain.errors import SendError, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy.rules import AlertingRules
-from notifier.store import outbox
 from notifier.store.database import LOOP, Database, Tx
-from notifier.store.outbox import ChannelRules, Claimed, Ended, Job, Result, Swept
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
@@ -113,9 +115,9 @@ class Dispatcher:
         self, rules: AlertingRules, channels: Mapping[str, ChannelRules], ended: list[Ended], back: list[Job]
     ) -> tuple[Claimed, Sequence[Result | None]]:
         def work(tx: Tx) -> tuple[Claimed, Sequence[Result | None]]:
-            results = outbox.settle(tx, ended)
-            outbox.give_back(tx, back)
-            return outbox.claim(tx, rules, channels), results
+            results = delivery.settle(tx, ended)
+            delivery.give_back(tx, back)
+            return delivery.claim(tx, rules, channels), results
 
         try:
             return await self._database.write(work, limit=LOOP)
@@ -226,7 +228,9 @@ class Dispatcher:
     async def sweep(self, *, restarted: bool = False) -> Swept:
         with self._use() as open_channels:
             swept = await self._database.write(
-                lambda tx: outbox.sweep(tx, open_channels.rules, open_channels.fallback, restarted=restarted),
+                lambda tx: delivery.sweep(
+                    tx, open_channels.rules, open_channels.fallback, restarted=restarted
+                ),
                 limit=LOOP,
             )
         for id_ in swept.lost:

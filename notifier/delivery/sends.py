@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from notifier.channels.base import Channel
+from notifier.delivery.jobs import LEASE, Job
+from notifier.delivery.outcome import Ended
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy.targets import Quiet
-from notifier.store.outbox import LEASE, Ended, Job
 
 AHEAD = 2
 """How many deliveries are claimed for each slot beyond the one that it sends: it need not wait for a commit."""

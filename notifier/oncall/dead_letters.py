@@ -14,7 +14,7 @@ from notifier.oncall.errors import Refused
 from notifier.oncall.names import ambiguous, found
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.policy.rules import AlertingRules
-from notifier.store import outbox, task_runs, views
+from notifier.store import dead_letters, task_runs, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeadLetter, DeadLetterKind, RunStatus
 
@@ -82,7 +82,7 @@ async def redeliver(database: Database, rules: AlertingRules, actor: Actor, chos
     decision = _Decision(
         actor=actor,
         action="redeliver",
-        send=lambda tx, ids: outbox.redeliver(tx, rules, ids),
+        send=lambda tx, ids: dead_letters.redeliver(tx, rules, ids),
         targets=rules.channel_of.keys(),
         runs=lambda tx, ids: _replay(tx, ids, actor),
     )
@@ -94,7 +94,7 @@ async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
     decision = _Decision(
         actor=actor,
         action="discard",
-        send=outbox.discard,
+        send=dead_letters.discard,
         targets=None,
         runs=lambda tx, ids: dict.fromkeys(_discard(tx, ids, actor)),
     )

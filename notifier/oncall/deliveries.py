@@ -8,7 +8,7 @@ from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.policy.rules import AlertingRules
-from notifier.store import outbox, views
+from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliveryAttempt, DeliveryView
 
@@ -55,7 +55,7 @@ async def redeliver(
             )
         if before.target_id not in rules.channel_of:
             raise Refused(TARGET_GONE, state=before.state.value)
-        outbox.redeliver(tx, rules, [before.id])
+        dead_letters.redeliver(tx, rules, [before.id])
         actor.record(tx, "redeliver", before.id)
         return _known(tx, before.id, actor.project_scope), views.attempts_of(tx, before.id)
 

@@ -10,7 +10,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.system_messages import system_message
-from notifier.store import outbox, views
+from notifier.store import notifications, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliveryView
 from notifier.wording import sentences
@@ -41,7 +41,7 @@ async def test_channel(
         at=database.now(),
     )
     ids = await database.write(
-        lambda tx: outbox.enqueue_test(tx, rules, project=project, channel=name, message=message)
+        lambda tx: notifications.enqueue_test(tx, rules, project=project, channel=name, message=message)
     )
     until = database.now() + TEST_PATIENCE
     while True:

@@ -16,11 +16,12 @@ from notifier.channels.base import Channel, Toolbox
 from notifier.channels.http import GuardedClient
 from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import OpenChannel
+from notifier.delivery.health import forget_health, settings_hashes
+from notifier.delivery.targets import sync_targets
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.policy.rules import AlertingRules
 from notifier.settings import Settings
-from notifier.store import outbox
 from notifier.store.database import Database, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7
@@ -135,8 +136,8 @@ def sync(tx: Tx, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Ro
     """Make the target rows agree with the configuration."""
     wanted = {name: config.targets for name, config in configs.items()}
     return Rows(
-        targets=outbox.sync_targets(tx, wanted, fallback=settings.fallback),
-        settings_hashes=outbox.settings_hashes(
+        targets=sync_targets(tx, wanted, fallback=settings.fallback),
+        settings_hashes=settings_hashes(
             tx, {name: settings_text(config) for name, config in configs.items()}
         ),
     )
@@ -163,7 +164,7 @@ async def synced(database: Database, settings: Settings, configs: Mapping[str, C
 
     def work(tx: Tx) -> Rows:
         rows = sync(tx, settings, configs)
-        outbox.forget_health(tx, rows.settings_hashes)
+        forget_health(tx, rows.settings_hashes)
         return rows
 
     return await database.write(work)

@@ -9,26 +9,17 @@ from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
 
+from notifier.alerting import inhibition, replanning, rerouting
 from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.errors import ConfigError, Problem, StoreBroken, StoreError
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
-from notifier.runtime.configured import (
-    ChannelPool,
-    Configured,
-    Opened,
-    Present,
-    Rows,
-    rules_of,
-    sync,
-    synced,
-)
+from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, rules_of, sync, synced
 from notifier.runtime.system_messages import system_message
 from notifier.settings import Settings
-from notifier.store import configurations, inhibition, outbox, renewal
-from notifier.store.alerting import reroute
+from notifier.store import configurations, notifications
 from notifier.store.database import HOUSEKEEPING, LOOP, TOPICS, Database, Tx
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
@@ -176,8 +167,8 @@ class Reloader:
         if newest:
             return
         routes = tuple(route.key for route in tree.walk())
-        await self._all("", lambda after, tx: reroute.mark(tx, routes, after))
-        await self._all("", lambda after, tx: renewal.renew(tx, tuple(tree.walk()), after))
+        await self._all("", lambda after, tx: rerouting.mark(tx, routes, after))
+        await self._all("", lambda after, tx: replanning.renew(tx, tuple(tree.walk()), after))
         # Last, so that a process that ends before it begins anew.
         await self._database.write(lambda tx: configurations.remember(tx, version, tree), limit=LOOP)
 
@@ -248,7 +239,7 @@ class Reloader:
             project=actor.project,
             at=tx.now,
         )
-        outbox.enqueue(
+        notifications.enqueue(
             tx, configured.rules, project=actor.project, channel=configured.fallback, message=message
         )
 

@@ -322,9 +322,9 @@ def _loops(runtime: Runtime) -> tuple[Loop, ...]:
 
     steps: dict[str, Callable[[], Any]] = {
         "ingest": runtime.commit.step,
-        "attention": lambda: alerting_step(database, attention, alerting.attend),
+        "attention": lambda: alerting_step(database, attention, alerting.route_incidents),
         "groups": lambda: alerting_step(database, groups, alerting.flush),
-        "quiet": lambda: alerting_step(database, quiet, alerting.resolve_quiet),
+        "quiet": lambda: alerting_step(database, quiet, alerting.auto_resolve),
         "delivery": runtime.dispatcher.step,
         "sweep": runtime.dispatcher.sweep_step,
         "processes": runtime.watch.step,

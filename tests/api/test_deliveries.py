@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from notifier import delivery
 from notifier.api.answers import DeliveryList, DeliveryWithAttempts
 from notifier.api.letter_answers import DeadLetterList
+from notifier.delivery.jobs import LEASE
 from notifier.domain.delivery import Outcome
-from notifier.store import audit, outbox, views
+from notifier.store import audit, views
 from tests.api.conftest import Desk
 
 pytestmark = pytest.mark.anyio
@@ -62,7 +64,7 @@ async def test_deliveries_are_filtered_by_state_and_channel(desk: Desk) -> None:
 
 async def test_a_dead_delivery_is_redelivered_under_its_id(desk: Desk) -> None:
     """It returns to pending and can be claimed again; who asked is written down."""
-    first, _ = await desk.world.bury()
+    first, _ = await desk.world.mark_dead()
     answer = await desk.post(f"/v1/deliveries/{first}/redeliver", {"actor": "ada"})
     assert answer.status_code == 200, answer.text
     DeliveryWithAttempts.model_validate(answer.json())
@@ -86,7 +88,7 @@ async def test_what_is_not_dead_is_not_redelivered(desk: Desk) -> None:
 
 async def test_a_delivery_whose_target_was_removed_is_not_redelivered(desk: Desk) -> None:
     """Nobody would ever claim it: 409 says what to do instead, and in bulk it is skipped."""
-    ids = await desk.world.bury()
+    ids = await desk.world.mark_dead()
     desk.service.rules = replace(desk.world.rules, targets={"hook": desk.world.rules.targets["hook"]})
     answer = await desk.post(f"/v1/deliveries/{ids[0]}/redeliver")
     assert (answer.status_code, answer.json()["state"]) == (409, "dead")
@@ -99,7 +101,7 @@ async def test_a_delivery_whose_target_was_removed_is_not_redelivered(desk: Desk
 
 async def test_dead_letters_name_their_kind_and_why(desk: Desk) -> None:
     """A dead letter is its delivery, with the kind, its moment, its named reason, and what it would have told."""
-    ids = await desk.world.bury("it broke")
+    ids = await desk.world.mark_dead("it broke")
     page = (await desk.get("/v1/dead-letters")).json()
     DeadLetterList.model_validate(page)
     assert {one["id"] for one in page["items"]} == set(ids)
@@ -111,8 +113,8 @@ async def test_dead_letters_name_their_kind_and_why(desk: Desk) -> None:
 
 async def test_dead_letters_are_decided_by_id(desk: Desk) -> None:
     """Those named are done, others skipped with their state; an unknown id and another project's look alike."""
-    one, two = await desk.world.bury("ours")
-    (theirs, _) = await desk.world.bury("theirs", project="other")
+    one, two = await desk.world.mark_dead("ours")
+    (theirs, _) = await desk.world.mark_dead("theirs", project="other")
     done = (await desk.post("/v1/dead-letters/discard", {"ids": [two, two]})).json()
     assert done == {"count": 1, "ids": [two], "skipped": []}
     answer = await desk.post("/v1/dead-letters/redeliver", {"ids": [one, two, theirs, NOBODYS]})
@@ -135,8 +137,8 @@ async def test_dead_letters_are_decided_by_id(desk: Desk) -> None:
 
 async def test_dead_letters_are_decided_by_channel(desk: Desk) -> None:
     """All of the project's dead letters of that channel, and no others."""
-    await desk.world.bury("ours", severity="critical")
-    await desk.world.bury("theirs", project="other")
+    await desk.world.mark_dead("ours", severity="critical")
+    await desk.world.mark_dead("theirs", project="other")
     answer = await desk.post("/v1/dead-letters/redeliver", {"channel": "mail"})
     assert answer.json()["count"] == 2
     assert sorted((await states(desk)).values()) == ["dead", "pending", "pending"]
@@ -148,7 +150,7 @@ async def test_dead_letters_are_decided_by_channel(desk: Desk) -> None:
 
 async def test_an_admin_decides_for_another_project(desk: Desk) -> None:
     """By id anywhere; by channel in the project that it names. Others may not name one."""
-    ids = await desk.world.bury("theirs", project="other")
+    ids = await desk.world.mark_dead("theirs", project="other")
     refused = await desk.post("/v1/dead-letters/discard", {"channel": "mail"}, params={"project": "other"})
     assert refused.status_code == 403
     one = await desk.post("/v1/dead-letters/redeliver", {"ids": ids[:1]}, key="admin")
@@ -185,7 +187,7 @@ async def test_a_decision_must_name_what_it_is_about(desk: Desk) -> None:
 
 async def test_another_projects_delivery_is_not_there(desk: Desk) -> None:
     """Reading and redelivering it answer as for an id that nobody has."""
-    (theirs, _) = await desk.world.bury("theirs", project="other")
+    (theirs, _) = await desk.world.mark_dead("theirs", project="other")
     unknown = await desk.get(f"/v1/deliveries/{NOBODYS}")
     hidden = await desk.get(f"/v1/deliveries/{theirs}")
     assert (hidden.status_code, hidden.content) == (404, unknown.content)
@@ -212,8 +214,8 @@ async def test_a_lost_worker_shows_as_an_attempt_without_a_start(desk: Desk) -> 
     await desk.world.post()
     await desk.world.alert()
     job = (await desk.world.claim())[0]
-    desk.world.clock.advance(outbox.LEASE)
-    await desk.world.database.write(lambda tx: outbox.sweep(tx, desk.world.rules, None))
+    desk.world.clock.advance(LEASE)
+    await desk.world.database.write(lambda tx: delivery.sweep(tx, desk.world.rules, None))
     (attempt,) = (await desk.get(f"/v1/deliveries/{job.id}")).json()["attempts"]
     assert (attempt["n"], attempt["started_at"], attempt["outcome"]) == (1, None, "ambiguous")
 
@@ -222,7 +224,7 @@ async def test_many_dead_letters_go_in_batches(desk: Desk, monkeypatch: pytest.M
     """A channel's dead letters are all decided, a bounded number in each transaction."""
     monkeypatch.setattr("notifier.oncall.dead_letters.AT_ONCE", 2)
     for service in ("a", "b", "c"):
-        await desk.world.bury(service=service)
+        await desk.world.mark_dead(service=service)
     assert (await desk.post("/v1/dead-letters/discard", {"channel": "mail"})).json()["count"] == 6
     page = await desk.world.database.read(
         lambda tx: views.find_dead_letters(tx, project="shop", after=None, limit=1)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from notifier import delivery
 from notifier.channels import registry
 from notifier.channels.base import Toolbox
 from notifier.channels.callbacks import Callbacks
@@ -26,7 +27,6 @@ from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.runtime.configured import Configured, Opened, Present
 from notifier.settings import ChannelBlock, Mark
-from notifier.store import outbox
 from notifier.store.database import Tx
 from notifier.store.schema import answered_callbacks, audit, deliveries, groups, incidents, silences, threads
 from notifier.testing import FakeSlack
@@ -65,7 +65,7 @@ class Room:
                 receipt = await self.sender.send(job.message, target=job.address, thread=job.thread)
             ref = None if receipt is None else receipt.ref
             await self.desk.world.database.write(
-                lambda tx, job=job, ref=ref: outbox.delivered(tx, job, ref, None)  # type: ignore[misc]
+                lambda tx, job=job, ref=ref: delivery.delivered(tx, job, ref, None)  # type: ignore[misc]
             )
 
     async def press(self, ts: str, action: str, **parts: Any) -> httpx.Response:

@@ -26,7 +26,7 @@ async def stats(desk: Desk, **params: str) -> Any:
 
 async def test_the_answer_has_exactly_the_contract_s_fields(desk: Desk) -> None:
     """Tasks, errors, deliveries and an hourly series since the moment, in the contract's words."""
-    await desk.world.bury("slow", labels=TIMEOUT)  # dies at 05:10
+    await desk.world.mark_dead("slow", labels=TIMEOUT)  # dies at 05:10
     now = desk.world.clock.now()
     await desk.world.ran({"attempt": 2, "duration_ms": 12.5, "created_at": now - HOUR}, {"state": "pending"})
     assert await stats(desk, since="90m") == {

@@ -307,7 +307,7 @@ async def test_dead_letters_of_both_kinds_in_one_list(desk: Desk) -> None:
     """The latest first, page by page; `kind` keeps one of them, `channel` deliveries only."""
     await tell(desk, failed("early"), change("fine"))
     desk.world.clock.advance(1_000)
-    deliveries = await desk.world.bury()
+    deliveries = await desk.world.mark_dead()
     desk.world.clock.advance(1_000)
     await tell(desk, failed("late"), change("gone", "lost"))
     page = (await desk.get("/v1/dead-letters")).json()
@@ -334,7 +334,7 @@ async def test_dead_letters_of_both_kinds_in_one_list(desk: Desk) -> None:
 
 async def test_dead_runs_are_decided_by_id_and_by_task(desk: Desk) -> None:
     """Beside deliveries; what is not dead or cannot be had is skipped with its state."""
-    delivery, _ = await desk.world.bury()
+    delivery, _ = await desk.world.mark_dead()
     await tell(desk, failed("a"), failed("b"), failed("c", replayable="no"), change("done"))
     ids = ["a", "c", "done", delivery, "nobody"]
     answer = await desk.post("/v1/dead-letters/redeliver", {"ids": ids})

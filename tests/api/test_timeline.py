@@ -269,7 +269,7 @@ async def test_a_rate_limit_holds_a_delivery(desk: Desk) -> None:
 
 async def test_what_never_arrived_says_why(desk: Desk) -> None:
     """A dead letter with its outcome and how to send it again; one that is tried again says when."""
-    await desk.world.bury()
+    await desk.world.mark_dead()
     items = await _timeline(desk)
     dead = [item["text"] for item in items if item["kind"] == "delivery"]
     assert len(dead) == 2

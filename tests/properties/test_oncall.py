@@ -26,6 +26,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from notifier.alerting import rerouting
+from notifier.alerting.inhibition import backfill
+from notifier.alerting.replanning import renew
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
@@ -38,20 +41,9 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.store import silences as rows
 from notifier.store.actions import expire
-from notifier.store.alerting import reroute
 from notifier.store.database import Tx
-from notifier.store.inhibition import backfill
 from notifier.store.json_rows import json_text
-from notifier.store.renewal import renew
-from notifier.store.schema import (
-    audit,
-    deliveries,
-    groups,
-    incidents,
-    members,
-    notifications,
-    targets,
-)
+from notifier.store.schema import audit, deliveries, groups, incidents, members, notifications, targets
 from notifier.store.silences import release
 from notifier.store.sqlite import SqliteDatabase
 from notifier.testing import ManualClock
@@ -408,7 +400,7 @@ class OnCall(RuleBasedStateMachine):
         if added:
             assert self._write(lambda tx: backfill(tx, self.bench.inhibit, 0)) is None
         keys = tuple(route.key for route in self.bench.route.walk())
-        assert self._write(lambda tx: reroute.mark(tx, keys)) is None
+        assert self._write(lambda tx: rerouting.mark(tx, keys)) is None
         assert self._write(lambda tx: renew(tx, tuple(self.bench.route.walk()))) is None
         if look:
             self.run()

@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from notifier import alerting
+from notifier.delivery.jobs import LEASE, Job
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
@@ -23,8 +25,7 @@ from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route, Threshold
 from notifier.domain.time import HOUR, MINUTE, SECOND
-from notifier.store import alerting, outbox
-from notifier.store.outbox import Job
+from notifier.store import dead_letters
 from notifier.store.schema import deliveries, groups, incidents, notifications
 from notifier.store.sqlite import SqliteDatabase
 from notifier.testing import ManualClock
@@ -189,8 +190,8 @@ class Storm(RuleBasedStateMachine):
         self.model.all_told(now)
 
     @rule()
-    def resolve_quiet(self) -> None:
-        quiet = self.runner.run(self.bench.database.write(lambda tx: alerting.resolve_quiet(tx, 8 * HOUR)))
+    def auto_resolve(self) -> None:
+        quiet = self.runner.run(self.bench.database.write(lambda tx: alerting.auto_resolve(tx, 8 * HOUR)))
         assert quiet.done == self.model.auto_resolved(self.clock.now(), 8 * HOUR)
 
     @rule(slots=st.sampled_from([1, 8]))
@@ -261,12 +262,12 @@ class Storm(RuleBasedStateMachine):
     def redeliver(self) -> None:
         dead = [row.id for row in self._read(sa.select(deliveries.c.id).where(deliveries.c.state == "dead"))]
         self.runner.run(
-            self.bench.database.write(lambda tx: outbox.redeliver(tx, self.bench.rules, dead[:1]))
+            self.bench.database.write(lambda tx: dead_letters.redeliver(tx, self.bench.rules, dead[:1]))
         )
 
     def _too_late(self, job: Job) -> bool:
         """An attempt ends at its deadline, half a lease: nothing arrives after the lease, as its worker is lost."""
-        return self.clock.now() >= job.claimed_at + outbox.LEASE
+        return self.clock.now() >= job.claimed_at + LEASE
 
     def _pick(self, data: st.DataObject) -> Job:
         return self.jobs.pop(data.draw(st.integers(0, len(self.jobs) - 1)))

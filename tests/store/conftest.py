@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
+from notifier import alerting, delivery
+from notifier.delivery.jobs import ChannelRules, Claimed, Job, Result
+from notifier.delivery.sweep import Swept
+from notifier.delivery.targets import sync_targets
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Event, Severity
 from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import HOUR, Duration
 from notifier.policy.rules import AlertingRules
-from notifier.store import alerting, intake, ledger, outbox
+from notifier.store import intake, ledger
 from notifier.store.database import Database
 from notifier.store.intake import Intake, Stored
-from notifier.store.outbox import ChannelRules, Claimed, Job, Result, Swept
 from notifier.store.silences import ActiveSilences
 from notifier.telemetry.loop import Progress
 
@@ -67,7 +70,7 @@ class Bench:
 
     async def start(self) -> None:
         """What a start of the service does with the database."""
-        self.targets = await self.database.write(lambda tx: outbox.sync_targets(tx, self.channels))
+        self.targets = await self.database.write(lambda tx: sync_targets(tx, self.channels))
 
     def event(self, fingerprint: str = "fp", **changes: Any) -> Event:
         number = next(_numbers)
@@ -102,7 +105,7 @@ class Bench:
 
     async def alert(self) -> list[tuple[str, str]]:
         """Run both alerting loops until nothing is due; the groups told, with their reasons."""
-        while (await self.database.write(lambda tx: alerting.attend(tx, self.rules))).more:
+        while (await self.database.write(lambda tx: alerting.route_incidents(tx, self.rules))).more:
             pass
         told: list[tuple[str, str]] = []
         while True:
@@ -120,17 +123,17 @@ class Bench:
             )
             for name in self.channels
         }
-        return await self.database.write(lambda tx: outbox.claim(tx, self.rules, channels))
+        return await self.database.write(lambda tx: delivery.claim(tx, self.rules, channels))
 
     async def deliver(self, job: Job, ref: str | None = None) -> Result | None:
-        return await self.database.write(lambda tx: outbox.delivered(tx, job, ref, None))
+        return await self.database.write(lambda tx: delivery.delivered(tx, job, ref, None))
 
     async def fail(self, job: Job, error: SendError) -> Result | None:
-        return await self.database.write(lambda tx: outbox.failed(tx, job, error, 0.0))
+        return await self.database.write(lambda tx: delivery.failed(tx, job, error, 0.0))
 
     async def sweep(self, *, restarted: bool = False) -> Swept:
         return await self.database.write(
-            lambda tx: outbox.sweep(tx, self.rules, self.fallback, restarted=restarted)
+            lambda tx: delivery.sweep(tx, self.rules, self.fallback, restarted=restarted)
         )
 
     async def deliver_all(self) -> list[Job]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from notifier.alerting import auto_resolve
 from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
 from notifier.oncall import actions
@@ -17,7 +18,6 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.store import actions as rows
 from notifier.store import audit
-from notifier.store.alerting import resolve_quiet
 from notifier.store.database import Database, Tx
 from notifier.store.schema import groups, incidents, members
 from notifier.telemetry.loop import Progress
@@ -151,7 +151,7 @@ async def test_what_resolved_itself_says_so(bench: Bench, how: str) -> None:
         await bench.post(bench.event(status="resolved"))
     else:
         bench.clock.advance(DAY)
-        await bench.database.write(lambda tx: resolve_quiet(tx, DAY))
+        await bench.database.write(lambda tx: auto_resolve(tx, DAY))
     refused = await _refused(bench, lambda tx: actions.resolve(tx, ANN, id_))
     assert ("by an event" if how == "event" else "no more events") in str(refused)
     await bench.alert()
@@ -206,13 +206,13 @@ async def test_a_reopened_incident_has_a_whole_quiet_period(bench: Bench) -> Non
     """What auto-resolve closed yesterday is not closed again at its next look."""
     id_ = await _told(bench)
     bench.clock.advance(DAY)
-    await bench.database.write(lambda tx: resolve_quiet(tx, DAY))
+    await bench.database.write(lambda tx: auto_resolve(tx, DAY))
     await bench.alert()
     await _do(bench, lambda tx: actions.reopen(tx, ANN, id_))
     bench.clock.advance(DAY - MINUTE)
-    assert (await bench.database.write(lambda tx: resolve_quiet(tx, DAY))).done == 0
+    assert (await bench.database.write(lambda tx: auto_resolve(tx, DAY))).done == 0
     bench.clock.advance(MINUTE)
-    assert (await bench.database.write(lambda tx: resolve_quiet(tx, DAY))).done == 1
+    assert (await bench.database.write(lambda tx: auto_resolve(tx, DAY))).done == 1
     await bench.alert()
 
 

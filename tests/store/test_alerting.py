@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from notifier import alerting
 from notifier.domain.event import Severity
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Route, Threshold
 from notifier.domain.time import HOUR, MINUTE, SECOND
-from notifier.store import alerting
 from notifier.store.schema import members
 from tests.store.conftest import Bench
 
@@ -150,10 +150,10 @@ async def test_auto_resolve_ends_what_is_quiet(bench: Bench) -> None:
     await bench.post(bench.event())
     await bench.alert()
     bench.clock.advance(2 * HOUR)
-    quiet = await bench.database.write(lambda tx: alerting.resolve_quiet(tx, 24 * HOUR))
+    quiet = await bench.database.write(lambda tx: alerting.auto_resolve(tx, 24 * HOUR))
     assert quiet.done == 0
     bench.clock.advance(22 * HOUR)
-    quiet = await bench.database.write(lambda tx: alerting.resolve_quiet(tx, 24 * HOUR))
+    quiet = await bench.database.write(lambda tx: alerting.auto_resolve(tx, 24 * HOUR))
     assert quiet.done == 1
     assert "resolved" in await _reasons(bench)
 

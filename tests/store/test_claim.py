@@ -8,6 +8,9 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
+from notifier import delivery
+from notifier.delivery.jobs import ChannelRules, Claimed, Job
+from notifier.delivery.outcome import Ended
 from notifier.domain.delivery import DeliveryState, Outcome, Receipt
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
@@ -16,9 +19,8 @@ from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR
 from notifier.policy.targets import Quiet
-from notifier.store import outbox
+from notifier.store import notifications
 from notifier.store.database import Tx
-from notifier.store.outbox import ChannelRules, Claimed, Ended, Job
 from notifier.store.schema import attempts, deliveries, targets
 from tests.store.conftest import Bench
 
@@ -36,7 +38,7 @@ async def _backlog(bench: Bench, count: int, **fields: Any) -> None:
 async def _claim(bench: Bench, **changes: Any) -> Claimed:
     channel = ChannelRules(name="mail", rate_limit=None, digest=False, pace=0, slots=8)
     channels = {"mail": replace(channel, **changes)}
-    return await bench.database.write(lambda tx: outbox.claim(tx, bench.rules, channels))
+    return await bench.database.write(lambda tx: delivery.claim(tx, bench.rules, channels))
 
 
 async def _test_message(bench: Bench) -> None:
@@ -45,7 +47,9 @@ async def _test_message(bench: Bench) -> None:
         thread_id="",
     )  # fmt: skip
     await bench.database.write(
-        lambda tx: outbox.enqueue_test(tx, bench.rules, project="default", channel="mail", message=message)
+        lambda tx: notifications.enqueue_test(
+            tx, bench.rules, project="default", channel="mail", message=message
+        )
     )
 
 
@@ -85,7 +89,7 @@ async def test_a_claim_reads_what_it_takes_and_no_more(bench: Bench) -> None:
                     return run(text, parameters)
 
             channels = {"mail": ChannelRules(name="mail", rate_limit=None, digest=False, pace=0, slots=8)}
-            outbox.claim(replace(tx, conn=cast("Any", Noting())), bench.rules, channels)
+            delivery.claim(replace(tx, conn=cast("Any", Noting())), bench.rules, channels)
 
         await bench.database.write(counted)
         read.append(sum(rows))
@@ -114,7 +118,7 @@ async def test_outcomes_are_recorded_together_in_their_order(bench: Bench) -> No
     failure = SendError(Outcome.TRANSIENT, "503")
     ends: list[Receipt | SendError] = [failure, Receipt(ref="one"), Receipt(), failure]
     ended = [Ended(job=job, end=end) for job, end in zip(jobs, ends, strict=True)]
-    results = await bench.database.write(lambda tx: outbox.settle(tx, ended))
+    results = await bench.database.write(lambda tx: delivery.settle(tx, ended))
     states = [result.state for result in results if result is not None]
     waits, done = DeliveryState.PENDING, DeliveryState.DELIVERED
     assert states == [waits, done, done, waits]
@@ -134,7 +138,7 @@ async def test_what_was_recorded_already_is_recorded(bench: Bench) -> None:
     jobs = (await _claim(bench, slots=3)).jobs
     await bench.deliver(jobs[1])
     ended = [Ended(job=job, end=Receipt()) for job in jobs]
-    results = await bench.database.write(lambda tx: outbox.settle(tx, ended))
+    results = await bench.database.write(lambda tx: delivery.settle(tx, ended))
     assert [result is not None for result in results] == [True, True, True]
     written = await bench.database.read(
         lambda tx: tx.run(sa.select(attempts.c.delivery).order_by(attempts.c.delivery)).scalars().all()
@@ -150,7 +154,7 @@ async def test_who_lost_its_lease_records_nothing(bench: Bench) -> None:
     (again,) = (await _claim(bench, slots=1)).jobs
     mine, other = sorted(jobs, key=lambda job: job.id != again.id)
     ended = [Ended(job=job, end=Receipt()) for job in (mine, again, other)]
-    results = await bench.database.write(lambda tx: outbox.settle(tx, ended))
+    results = await bench.database.write(lambda tx: delivery.settle(tx, ended))
     assert [result is not None for result in results] == [False, True, False]
 
 
@@ -158,14 +162,14 @@ async def test_what_was_not_begun_goes_back_as_if_it_had_not_been_claimed(bench:
     """Not counted, not frozen, and due."""
     await _backlog(bench, 2)
     jobs = (await _claim(bench, slots=2)).jobs
-    await bench.database.write(lambda tx: outbox.give_back(tx, jobs))
+    await bench.database.write(lambda tx: delivery.give_back(tx, jobs))
     rows = await bench.database.read(lambda tx: tx.run(sa.select(deliveries)).all())
     assert [(row.state, row.claims, row.message, row.lease_until) for row in rows] == [
         ("pending", 0, None, None)
     ] * 2
     assert {job.id for job in (await _claim(bench, slots=2)).jobs} == {job.id for job in jobs}
     # The lease of before no longer counts.
-    await bench.database.write(lambda tx: outbox.give_back(tx, jobs))
+    await bench.database.write(lambda tx: delivery.give_back(tx, jobs))
     assert {
         row.state for row in await bench.database.read(lambda tx: tx.run(sa.select(deliveries)).all())
     } == {"sending"}

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from notifier.alerting import rerouting
+from notifier.delivery.jobs import Job
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
@@ -17,9 +19,7 @@ from notifier.domain.route import Route, Step
 from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.store.alerting import reroute
 from notifier.store.database import Tx
-from notifier.store.outbox import Job
 from notifier.store.schema import groups
 from tests.store.conftest import Bench, new_id
 
@@ -164,7 +164,7 @@ async def test_a_reload_keeps_it(bench: Bench, scattered: bool) -> None:
 
     def move(tx: Tx) -> None:
         for row in tx.run(sa.select(groups).where(groups.c.route == "billing").with_for_update()).all():
-            reroute.reroute(tx, bench.rules, row)
+            rerouting.reroute(tx, bench.rules, row)
 
     await bench.database.write(move)
     ended = [await tell(bench, name, status="resolved") for name in ("a", "b")]

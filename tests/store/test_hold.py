@@ -12,7 +12,7 @@ from notifier.domain.route import Route, Step
 from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.store import hold, outbox
+from notifier.store import hold, notifications
 from notifier.store.database import Tx
 from tests.store.conftest import Bench, new_id
 
@@ -102,7 +102,7 @@ async def test_a_channel_test_passes(held: Bench) -> None:
     )  # fmt: skip
 
     def enqueue(tx: Tx) -> tuple[str, ...]:
-        return outbox.enqueue_test(tx, held.rules, project="default", channel="mail", message=message)
+        return notifications.enqueue_test(tx, held.rules, project="default", channel="mail", message=message)
 
     await held.database.write(enqueue)
     (job,) = await held.deliver_all()

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
+from notifier.alerting import flush, route_incidents
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError, StoreFull
 from notifier.domain.route import Inhibition, Route
@@ -15,7 +16,6 @@ from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.settings import RetentionSettings
 from notifier.store import configurations as versions
 from notifier.store import intake, tokens
-from notifier.store.alerting import attend, flush
 from notifier.store.housekeeping import Housekeeper
 from notifier.store.intake import Intake
 from notifier.store.schema import (
@@ -189,7 +189,7 @@ async def test_a_configuration_lives_as_long_as_its_decisions(bench: Bench) -> N
     bench.route = ROOT
     rules = replace(bench.rules, version="used")
     await bench.post(bench.event())
-    await bench.database.write(lambda tx: attend(tx, rules))
+    await bench.database.write(lambda tx: route_incidents(tx, rules))
     await bench.database.write(lambda tx: flush(tx, rules, bench.silences))
     for version in ("unused", "used", "newest"):
         await bench.database.write(partial(versions.remember, version=version, tree=ROOT))

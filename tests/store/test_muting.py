@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from notifier.alerting.inhibition import backfill
+from notifier.alerting.replanning import renew
+from notifier.delivery.jobs import Job
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
@@ -21,10 +24,7 @@ from notifier.store import ledger
 from notifier.store import silences as kept
 from notifier.store.actions import expire
 from notifier.store.database import Tx
-from notifier.store.inhibition import backfill
 from notifier.store.json_rows import json_text
-from notifier.store.outbox import Job
-from notifier.store.renewal import renew
 from notifier.store.schema import decisions, inhibitors, members
 from notifier.store.silences import release
 from tests.store.conftest import Bench, new_id

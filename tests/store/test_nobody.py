@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from notifier.alerting.replanning import renew
 from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route, Step
@@ -15,7 +16,6 @@ from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store.database import Tx
-from notifier.store.renewal import renew
 from notifier.store.schema import incidents, members
 from tests.store.conftest import Bench, new_id
 

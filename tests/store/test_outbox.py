@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from notifier.delivery.health import forget_health, settings_hashes
+from notifier.delivery.jobs import Job
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
@@ -17,9 +19,8 @@ from notifier.domain.message import FORM
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, SECOND
-from notifier.store import outbox
+from notifier.store import dead_letters
 from notifier.store.database import Tx
-from notifier.store.outbox import Job
 from notifier.store.schema import attempts, deliveries, notifications, targets
 from tests.store.conftest import Bench
 
@@ -155,7 +156,7 @@ async def test_gone_is_dead_at_once_and_twice_disables_the_target(bench: Bench) 
     claimed = await bench.claim()
     assert claimed.jobs == ()
     assert [outcome for _, outcome in claimed.died] == [Outcome.GONE]
-    again = await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [job.id]))
+    again = await bench.database.write(lambda tx: dead_letters.redeliver(tx, bench.rules, [job.id]))
     assert again == (job.id,)
     (retried,) = (await bench.claim()).jobs
     assert retried.id == job.id
@@ -191,8 +192,8 @@ async def _use(bench: Bench, settings: str) -> None:
     """Put a configuration of these settings into force."""
 
     def work(tx: Tx) -> dict[str, str]:
-        hashes = outbox.settings_hashes(tx, dict.fromkeys(bench.channels, settings))
-        outbox.forget_health(tx, hashes)
+        hashes = settings_hashes(tx, dict.fromkeys(bench.channels, settings))
+        forget_health(tx, hashes)
         return hashes
 
     bench.settings_hashes = await bench.database.write(work)
@@ -533,8 +534,8 @@ async def test_discarded_dead_letters_are_over(bench: Bench) -> None:
     """A person ends a dead letter; it cannot be redelivered afterwards."""
     job = await _job(bench)
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
-    assert await bench.database.write(lambda tx: outbox.discard(tx, [job.id])) == (job.id,)
-    assert await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [job.id])) == ()
+    assert await bench.database.write(lambda tx: dead_letters.discard(tx, [job.id])) == (job.id,)
+    assert await bench.database.write(lambda tx: dead_letters.redeliver(tx, bench.rules, [job.id])) == ()
 
 
 async def test_a_digest_counts_exactly_and_names_what_is_biggest(bench: Bench) -> None:

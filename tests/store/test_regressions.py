@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from notifier import alerting
+from notifier.delivery.jobs import Job
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, SECOND
-from notifier.store import alerting, outbox
-from notifier.store.outbox import Job
+from notifier.store import dead_letters
 from notifier.store.schema import groups, incidents
 from tests.store.conftest import Bench
 
@@ -79,13 +80,13 @@ async def test_a_replayed_old_event_is_not_resolved_before_it_was_told(bench: Be
     """A spool two days old opens an incident: auto-resolve counts from its arrival, so that somebody hears of it."""
     bench.route = replace(ROOT, group_wait=10_000)
     await bench.post(bench.event(at=bench.clock.now() - 48 * HOUR))
-    quiet = await bench.database.write(lambda tx: alerting.resolve_quiet(tx, 24 * HOUR))
+    quiet = await bench.database.write(lambda tx: alerting.auto_resolve(tx, 24 * HOUR))
     assert quiet.done == 0
     await bench.alert()
     bench.clock.advance(10_000)
     assert [reason for _, reason in await bench.alert()] == ["opened"]
     bench.clock.advance(24 * HOUR)
-    quiet = await bench.database.write(lambda tx: alerting.resolve_quiet(tx, 24 * HOUR))
+    quiet = await bench.database.write(lambda tx: alerting.auto_resolve(tx, 24 * HOUR))
     assert quiet.done == 1
     await bench.alert()
 
@@ -145,7 +146,7 @@ async def test_a_redelivery_that_dies_before_the_sweep_is_told_by_the_fallback(b
     await bench.alert()
     (job,) = (await bench.claim()).jobs
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
-    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [job.id]))
+    await bench.database.write(lambda tx: dead_letters.redeliver(tx, bench.rules, [job.id]))
     (job,) = (await bench.claim()).jobs
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
     assert (await bench.sweep()).told == (job.id,)
@@ -162,7 +163,7 @@ async def test_a_redelivered_older_message_does_not_change_one_that_was_sent(ben
     await bench.alert()
     (second,) = (await bench.claim()).jobs
     await bench.fail(second, SendError(Outcome.AMBIGUOUS, "no answer"))
-    await bench.database.write(lambda tx: outbox.redeliver(tx, bench.rules, [first.id]))
+    await bench.database.write(lambda tx: dead_letters.redeliver(tx, bench.rules, [first.id]))
     bench.clock.advance(HOUR)
     sent = await bench.deliver_all()
     assert [job.id for job in sent] == [first.id, second.id]

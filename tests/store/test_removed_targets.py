@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from notifier.delivery.targets import sync_targets
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.time import HOUR
-from notifier.store import outbox
 from notifier.store.schema import deliveries
 from tests.store.conftest import Bench
 
@@ -22,9 +22,7 @@ AWAY = SendError(Outcome.TRANSIENT, "no answer")
 
 async def _sync(bench: Bench, **channels: tuple[str, ...]) -> None:
     bench.channels = channels
-    bench.targets = await bench.database.write(
-        lambda tx: outbox.sync_targets(tx, channels, fallback=bench.fallback)
-    )
+    bench.targets = await bench.database.write(lambda tx: sync_targets(tx, channels, fallback=bench.fallback))
 
 
 async def _states(bench: Bench, channel: str) -> list[tuple[str, str | None]]:

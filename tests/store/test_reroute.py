@@ -10,14 +10,15 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
+from notifier import alerting
+from notifier.alerting import rerouting
 from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route, Step
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.store import alerting, configurations
-from notifier.store.alerting import reroute
+from notifier.store import configurations
 from notifier.store.database import Tx
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import configurations as known
@@ -52,7 +53,7 @@ async def _mark(bench: Bench) -> None:
     keys = tuple(route.key for route in bench.route.walk())
     after: str | None = ""
     while after is not None:
-        after = await bench.database.write(lambda tx, after=after: reroute.mark(tx, keys, after))  # type: ignore[misc]
+        after = await bench.database.write(lambda tx, after=after: rerouting.mark(tx, keys, after))  # type: ignore[misc]
 
 
 async def _follow(bench: Bench, tree: Route) -> int:
@@ -65,7 +66,7 @@ async def _follow(bench: Bench, tree: Route) -> int:
         due = sa.select(groups).where(groups.c.due_at <= tx.now, groups.c.route.not_in(keys))
         row = tx.run(due.order_by(groups.c.id).limit(1).with_for_update()).first()
         if row is not None:
-            reroute.reroute(tx, bench.rules, row)
+            rerouting.reroute(tx, bench.rules, row)
         return row is not None
 
     turns = 0
@@ -188,7 +189,7 @@ async def test_one_that_is_resolved_meanwhile_is_told_by_the_new_route(bench: Be
     bench.clock.advance(10 * MINUTE)
     # Attention only: the group is due under a route that is gone.
     bench.route = ROOT
-    await bench.database.write(lambda tx: alerting.attend(tx, bench.rules))
+    await bench.database.write(lambda tx: alerting.route_incidents(tx, bench.rules))
     bench.clock.advance(10 * MINUTE)
     assert await _follow(bench, ROOT) == 1
     bench.clock.advance(10 * MINUTE)
@@ -277,7 +278,7 @@ async def test_what_was_raised_before_it_moved_is_told_as_raised(bench: Bench) -
     )
     bench.route = replace(ROOT, routes=(critical,))
     await bench.post(bench.event(severity=Severity.CRITICAL))
-    await bench.database.write(lambda tx: alerting.attend(tx, bench.rules))
+    await bench.database.write(lambda tx: alerting.route_incidents(tx, bench.rules))
     await _follow(bench, bench.route)
     assert await _told(bench) == [("severity_raised", "#desk", ["fp"])]
 
@@ -317,7 +318,7 @@ async def test_what_is_settled_stays_where_it_is(bench: Bench) -> None:
 
 async def test_a_large_group_moves_in_several_transactions(bench: Bench) -> None:
     """More than 2,000 members: each is moved once and none is told again."""
-    count = reroute.MEMBERS_AT_ONCE + 10
+    count = rerouting.MEMBERS_AT_ONCE + 10
     for start in range(0, count, 500):
         await bench.post(*(bench.event(f"fp-{n}") for n in range(start, min(count, start + 500))))
     while len(await bench.alert()):
@@ -340,7 +341,7 @@ async def test_marking_goes_on_where_it_was(bench: Bench) -> None:
     await bench.deliver_all()
     ids = [row["id"] for row in await _rows(bench, groups)]
     bench.route = ROOT
-    assert await bench.database.write(lambda tx: reroute.mark(tx, ("root",), ids[1])) is None
+    assert await bench.database.write(lambda tx: rerouting.mark(tx, ("root",), ids[1])) is None
     now = bench.clock.now()
     assert [row["id"] for row in await _rows(bench, groups) if row["due_at"] == now] == ids[2:]
     assert await _follow(bench, ROOT) == 4
@@ -364,7 +365,7 @@ async def test_an_incident_that_somebody_holds_is_left_for_the_next_time(
             await other.execute("SELECT 1 FROM incidents WHERE fingerprint = 'held' FOR UPDATE")
             assert await _follow(bench, ROOT) == 1
         assert await _homes(bench) == {"free": "root", "held": "billing"}
-        clock.advance(reroute.AGAIN)
+        clock.advance(rerouting.AGAIN)
         assert await _follow(bench, ROOT) == 1
         assert await _homes(bench) == {"free": "root", "held": "root"}
         assert await _told(bench) == []
@@ -411,7 +412,7 @@ async def test_a_group_and_its_new_home_that_are_due_at_once_are_not_mixed_up(be
     await bench.alert()
     bench.route = old
     await bench.post(bench.event("home"))
-    while (await bench.database.write(lambda tx: alerting.attend(tx, bench.rules))).more:
+    while (await bench.database.write(lambda tx: alerting.route_incidents(tx, bench.rules))).more:
         pass
     await bench.database.write(lambda tx: tx.run(sa.update(groups).values(due_at=tx.now)))
     await bench.alert()

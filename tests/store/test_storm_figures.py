@@ -7,13 +7,13 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from notifier.delivery.jobs import Job
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.store import ledger
-from notifier.store.outbox import Job
 from notifier.store.schema import decisions, targets
 from tests.store.conftest import Bench
 

@@ -11,7 +11,7 @@ from notifier.domain.incident import State
 from notifier.domain.matcher import parse
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE
-from notifier.store import audit, outbox, views
+from notifier.store import audit, notifications, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliverySearch, IncidentSearch, PageKey
 from notifier.store.views import incidents as incidents_board
@@ -254,8 +254,8 @@ class TestDeliveries:
 
     async def test_dead_letters_are_listed_by_their_death(self, world: World) -> None:
         """The latest death first, and in pages."""
-        earlier = await world.bury("one")
-        later = await world.bury("two", service="shipping")
+        earlier = await world.mark_dead("one")
+        later = await world.mark_dead("two", service="shipping")
         pages = []
         after: PageKey | None = None
         while True:
@@ -288,7 +288,9 @@ class TestDeliveries:
         job = (await world.claim())[0]
         message = replace(job.message, reason=Reason.TEST)
         (id_, _) = await world.database.write(
-            lambda tx: outbox.enqueue_test(tx, world.rules, project="shop", channel="mail", message=message)
+            lambda tx: notifications.enqueue_test(
+                tx, world.rules, project="shop", channel="mail", message=message
+            )
         )
         found = await world.database.read(lambda tx: views.delivery(tx, id_, project="shop"))
         assert found is not None

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from notifier.delivery.jobs import LEASE, Job
+from notifier.delivery.outcome import Ended
 from notifier.delivery.sends import BEGUN_WITHIN, Sending, Sends
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.policy.targets import Quiet
-from notifier.store.outbox import LEASE, Ended, Job
 
 pytestmark = pytest.mark.anyio
 

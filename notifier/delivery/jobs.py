@@ -16,8 +16,8 @@ from notifier.policy.targets import Quiet
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values
-from notifier.store.outbox.statements import PENDING, with_base
-from notifier.store.schema import attempts, deliveries
+from notifier.store.schema import attempts
+from notifier.store.statements.outbox import with_base
 
 LEASE: Duration = 60 * SECOND
 
@@ -102,31 +102,3 @@ def write_attempts(tx: Tx, ended: Sequence[tuple[Job, Outcome, str | None]]) -> 
         for job, outcome, detail in ended
     ]
     insert(tx, attempts, rows)
-
-
-def coalesce(tx: Tx, digest: str) -> None:
-    tx.run(
-        sa.update(deliveries)
-        .where(deliveries.c.carried_by == digest, deliveries.c.state == PENDING)
-        .values(state=DeliveryState.COALESCED.value, finished_at=tx.now)
-    )
-
-
-def bury(tx: Tx, id_: str, outcome: Outcome, detail: str) -> None:
-    """Make a pending delivery a dead letter without an attempt."""
-    row = tx.run(sa.select(deliveries.c.fallback_at, deliveries.c.reason).where(deliveries.c.id == id_)).one()
-    state = DeliveryState.DISCARDED if row.reason == Reason.TEST.value else DeliveryState.DEAD
-    tx.run(
-        sa.update(deliveries)
-        .where(deliveries.c.id == id_, deliveries.c.state == PENDING)
-        .values(
-            state=state.value,
-            finished_at=tx.now,
-            outcome=outcome.value,
-            detail=detail,
-            fallback_at=None if row.fallback_at is None else tx.now,
-        )
-    )
-    if row.reason == Reason.DIGEST.value:
-        coalesce(tx, id_)
-    tx.signal("sweep")

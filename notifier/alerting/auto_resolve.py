@@ -15,13 +15,13 @@ from notifier.telemetry.loop import Progress
 QUIET_AT_ONCE = 500
 
 
-def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
-    """Resolve incidents that no event has reached for `auto_resolve`.
+def auto_resolve(tx: Tx, after: Duration) -> Progress:
+    """Resolve incidents that no event has reached for `after`.
 
     One that was opened by a replayed old event is as young as its arrival: somebody must have heard of it. One that a
     person reopened is as young as that.
     """
-    before = tx.now - auto_resolve
+    before = tx.now - after
     reopened_at = sa.func.coalesce(incidents.c.reopened_at, incidents.c.opened_at)
     active = sa.case((incidents.c.last_seen > reopened_at, incidents.c.last_seen), else_=reopened_at)
     rows = tx.run(
@@ -56,5 +56,5 @@ def resolve_quiet(tx: Tx, auto_resolve: Duration) -> Progress:
     return Progress(
         done=len(quiet),
         more=len(rows) == QUIET_AT_ONCE,
-        next_at=None if since is None else since + auto_resolve,
+        next_at=None if since is None else since + after,
     )

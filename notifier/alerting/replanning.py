@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
-from notifier.store.alerting.statements import next_groups
 from notifier.store.compiled import execute
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, encode_values, in_json, rows_from_json
 from notifier.store.schema import Big, groups, members
+from notifier.store.statements.alerting import next_groups
 
 GROUPS_AT_ONCE = 2_000
 

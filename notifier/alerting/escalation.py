@@ -8,6 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.alerting.compose import Telling, message
+from notifier.alerting.episode import Episode
+from notifier.alerting.member import member_of
+from notifier.alerting.mutes import Mutes
+from notifier.alerting.record import tell
 from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
@@ -16,16 +21,11 @@ from notifier.policy import telling
 from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Escalate, Wait
 from notifier.store import hold
-from notifier.store.alerting.compose import Telling, message
-from notifier.store.alerting.deliver import announce, deliver
-from notifier.store.alerting.episode import Episode
-from notifier.store.alerting.member import member_of
-from notifier.store.alerting.mutes import Mutes
-from notifier.store.alerting.record import tell
-from notifier.store.alerting.statements import escalated_rows, escalating_members
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows
+from notifier.store.notifications import announce, deliver
+from notifier.store.statements.alerting import escalated_rows, escalating_members
 from notifier.wording import sentences
 
 MEMBERS_AT_ONCE = 2_000

@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.alerting import inhibition
+from notifier.alerting.member import member_of
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.route import Route
@@ -17,9 +19,10 @@ from notifier.policy import flapping, routing, telling
 from notifier.policy.flapping import Carried, Previous
 from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Member
-from notifier.store import inhibition
-from notifier.store.alerting.member import member_of
-from notifier.store.alerting.statements import (
+from notifier.store.compiled import execute
+from notifier.store.database import Tx
+from notifier.store.json_rows import encode_rows, encode_values, json_text
+from notifier.store.statements.alerting import (
     attended_rows,
     attention,
     due_rows,
@@ -32,15 +35,12 @@ from notifier.store.alerting.statements import (
     next_attention,
     touch,
 )
-from notifier.store.compiled import execute
-from notifier.store.database import Tx
-from notifier.store.json_rows import encode_rows, encode_values, json_text
 from notifier.telemetry.loop import Progress
 
 ATTENTION_AT_ONCE = 200
 
 
-def attend(tx: Tx, rules: AlertingRules) -> Progress:
+def route_incidents(tx: Tx, rules: AlertingRules) -> Progress:
     """Route incidents that need attention, make them members, and say when their groups are due."""
     rows = execute(tx, attention, {"now": tx.now, "most": ATTENTION_AT_ONCE}).all()
     if not rows:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from notifier.alerting.inhibition import Sources
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
 from notifier.policy import muting
 from notifier.policy.muting import Mute, SilenceIndex
 from notifier.policy.rules import AlertingRules
 from notifier.store.database import Tx
-from notifier.store.inhibition import Sources
 from notifier.store.silences import ActiveSilences
 
 

@@ -9,7 +9,10 @@ from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
 from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Hold, Member, Settled, Tell, Verdict, Wait, next_step, step_due
-from notifier.store.alerting.statements import (
+from notifier.store.compiled import each, execute
+from notifier.store.database import Tx
+from notifier.store.json_rows import encode_rows
+from notifier.store.statements.alerting import (
     count_decisions,
     held_rows,
     insert_decisions,
@@ -19,9 +22,6 @@ from notifier.store.alerting.statements import (
     wait_rows,
     waiting_rows,
 )
-from notifier.store.compiled import each, execute
-from notifier.store.database import Tx
-from notifier.store.json_rows import encode_rows
 
 Pair = tuple[Member, Verdict]
 

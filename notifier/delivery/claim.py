@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.delivery.digest import digest
+from notifier.delivery.jobs import LEASE, ChannelRules, Claimed, Job, with_messages
 from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
@@ -19,12 +21,11 @@ from notifier.policy.targets import Front, Pending, Quiet, Send, needed
 from notifier.store import hold, tokens
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
+from notifier.store.dead_letters import mark_dead
 from notifier.store.json_rows import encode_rows, encode_values, json_text
-from notifier.store.outbox import statements
-from notifier.store.outbox.digest import digest
-from notifier.store.outbox.rows import LEASE, ChannelRules, Claimed, Job, bury, with_messages
-from notifier.store.outbox.statements import due_targets, next_target
 from notifier.store.schema import targets
+from notifier.store.statements import outbox as statements
+from notifier.store.statements.outbox import due_targets, next_target
 from notifier.wording import sentences
 
 TARGETS_AT_ONCE = 20
@@ -99,7 +100,7 @@ def _claim_target(
     slots = channel.slots if channel.share is None else min(channel.slots, channel.share - in_flight)
     sending = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
     for id_, outcome in sending.dead:
-        bury(tx, id_, outcome, sentences.DEAD[outcome])
+        mark_dead(tx, id_, outcome, sentences.DEAD[outcome])
     sends = list(sending.sends)
     if sending.digest:
         sends.append(digest(tx, rules, row, _digested(tx, row.id, target)))

@@ -11,17 +11,7 @@ from notifier.domain.notification import HeldBy
 from notifier.store.compiled import upsert
 from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json, rows_from_json
-from notifier.store.schema import (
-    OPEN,
-    Big,
-    decisions,
-    groups,
-    incidents,
-    members,
-    tallies,
-    targets,
-    threads,
-)
+from notifier.store.schema import OPEN, Big, decisions, groups, incidents, members, tallies, targets, threads
 from notifier.store.views import with_latest
 
 Text = sa.Text()

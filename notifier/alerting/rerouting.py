@@ -12,23 +12,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.alerting.member import member_of
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
 from notifier.domain.time import SECOND, Instant
 from notifier.policy import routing, telling
 from notifier.policy.rules import AlertingRules
-from notifier.store.alerting.member import member_of
-from notifier.store.alerting.statements import (
-    insert_groups,
-    lock_groups,
-    members_with_incidents,
-    next_groups,
-)
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, encode_values, in_json, json_text, rows_from_json
 from notifier.store.schema import Big, groups, incidents, members, threads
+from notifier.store.statements.alerting import insert_groups, lock_groups, members_with_incidents, next_groups
 
 GROUPS_AT_ONCE = 2_000
 MEMBERS_AT_ONCE = 2_000

@@ -10,17 +10,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.delivery.jobs import Job, Result, write_attempts
 from notifier.domain.delivery import DeliveryState, Outcome, Receipt
 from notifier.domain.errors import SendError
 from notifier.domain.notification import Reason
 from notifier.policy import retry
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
+from notifier.store.dead_letters import coalesce
 from notifier.store.json_rows import encode_rows, encode_values
-from notifier.store.outbox import statements
-from notifier.store.outbox.rows import Job, Result, coalesce, write_attempts
-from notifier.store.outbox.statements import PENDING, SENDING
 from notifier.store.schema import deliveries, targets
+from notifier.store.statements import outbox as statements
+from notifier.store.statements.outbox import PENDING, SENDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

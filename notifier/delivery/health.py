@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from notifier.store.compiled import upsert
 from notifier.store.database import Tx
-from notifier.store.outbox.statements import PENDING
 from notifier.store.schema import deliveries, instance, targets
+from notifier.store.statements.outbox import PENDING
 
 KEY = "settings_key"
 _UNKNOWN: Mapping[str, object] = {

@@ -13,19 +13,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.delivery.jobs import with_messages
 from notifier.domain.message import SHOWN_AT_MOST, Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, Duration
 from notifier.policy.rules import AlertingRules
 from notifier.policy.targets import Send
 from notifier.store import ledger
-from notifier.store.alerting import announce
 from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_values, in_json
-from notifier.store.outbox.rows import with_messages
-from notifier.store.outbox.statements import PENDING, carry, is_live, ranked
+from notifier.store.notifications import announce
 from notifier.store.schema import decisions, deliveries, incidents, notifications, targets, threads
+from notifier.store.statements.outbox import PENDING, carry, is_live, ranked
 from notifier.store.views.incidents import label
 from notifier.wording import sentences
 

@@ -1,21 +1,23 @@
-"""A decision to tell, and its fan-out: one delivery per target, in the thread of the episode."""
+"""A notification and its fan-out: one delivery for each target, in the thread of the episode."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.domain.event import Severity
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.policy.rules import AlertingRules
 from notifier.store import ledger
-from notifier.store.alerting.statements import lock_targets, threads_at_targets, wake_targets
 from notifier.store.compiled import each, execute, insert
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values, json_text
 from notifier.store.schema import deliveries, notifications, threads
+from notifier.store.statements.alerting import lock_targets, threads_at_targets, wake_targets
 
 TESTS_FIRST = 100
 
@@ -117,3 +119,32 @@ def _threads(
     if new:
         insert(tx, threads, new)
     return found
+
+
+def enqueue_test(
+    tx: Tx, rules: AlertingRules, *, project: str, channel: str, message: Message
+) -> tuple[str, ...]:
+    """A real delivery to every target of a channel, with reason `test`; returns the delivery ids."""
+    return enqueue(tx, replace(rules, fallback_after=None), project=project, channel=channel, message=message)
+
+
+def enqueue(tx: Tx, rules: AlertingRules, *, project: str, channel: str, message: Message) -> tuple[str, ...]:
+    """A message to every target of a channel, in a thread of its own; returns the delivery ids."""
+    id_ = announce(tx, rules, project=project, message=message)
+    deliver(
+        tx,
+        rules,
+        notification=id_,
+        project=project,
+        reason=message.reason,
+        group_id=f"{message.reason.value}:{id_}",
+        episode=0,
+        chosen=rules.targets.get(channel, ()),
+        first=True,
+        rank=Severity.CRITICAL.rank,  # what it says of itself, nobody else says
+    )
+    return tuple(
+        tx.run(
+            sa.select(deliveries.c.id).where(deliveries.c.notification == id_).order_by(deliveries.c.id)
+        ).scalars()
+    )

@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier import wording
+from notifier.alerting.episode import Episode, converse, standing_counts, standing_first
+from notifier.alerting.member import NOBODY
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight
@@ -19,12 +21,10 @@ from notifier.domain.time import Instant
 from notifier.policy import flapping
 from notifier.policy.rules import AlertingRules
 from notifier.store import silences
-from notifier.store.alerting.episode import Episode, converse, standing_counts, standing_first
-from notifier.store.alerting.member import NOBODY
-from notifier.store.alerting.statements import snapshots
 from notifier.store.compiled import execute, write_out
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values
+from notifier.store.statements.alerting import snapshots
 from notifier.store.views import incident_of
 from notifier.wording import sentences
 

@@ -8,6 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.alerting import rerouting
+from notifier.alerting.compose import Telling, message, read_shown, shown_first
+from notifier.alerting.episode import Episode, present
+from notifier.alerting.escalation import escalate
+from notifier.alerting.member import member_of
+from notifier.alerting.mutes import Mutes
+from notifier.alerting.record import record
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.message import Conversation, Origin
@@ -19,15 +26,12 @@ from notifier.policy.flapping import continues
 from notifier.policy.routing import PER_INCIDENT
 from notifier.policy.rules import AlertingRules
 from notifier.policy.telling import Member, Tell, Verdict, Wait
-from notifier.store.alerting import reroute as rerouting
-from notifier.store.alerting.compose import Telling, message, read_shown, shown_first
-from notifier.store.alerting.deliver import announce, deliver
-from notifier.store.alerting.episode import Episode, present
-from notifier.store.alerting.escalation import escalate
-from notifier.store.alerting.member import member_of
-from notifier.store.alerting.mutes import Mutes
-from notifier.store.alerting.record import record
-from notifier.store.alerting.statements import (
+from notifier.store.compiled import each, execute, gathering, write_out
+from notifier.store.database import Tx
+from notifier.store.json_rows import encode_rows, encode_values
+from notifier.store.notifications import announce, deliver
+from notifier.store.silences import ActiveSilences
+from notifier.store.statements.alerting import (
     changed_members,
     due_groups,
     escalating_groups,
@@ -37,10 +41,6 @@ from notifier.store.alerting.statements import (
     recent_counts,
     threads_of_episode,
 )
-from notifier.store.compiled import each, execute, gathering, write_out
-from notifier.store.database import Tx
-from notifier.store.json_rows import encode_rows, encode_values
-from notifier.store.silences import ActiveSilences
 from notifier.telemetry.loop import Progress
 
 GROUPS_AT_ONCE = 50

@@ -14,12 +14,12 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
 from notifier.policy.rules import AlertingRules
 from notifier.store import hold
-from notifier.store.alerting import announce, deliver
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
-from notifier.store.outbox.rows import bury
-from notifier.store.outbox.statements import PENDING, SENDING, forgotten
+from notifier.store.dead_letters import mark_dead
+from notifier.store.notifications import announce, deliver
 from notifier.store.schema import attempts, deliveries, notifications, targets
+from notifier.store.statements.outbox import PENDING, SENDING, forgotten
 from notifier.wording import sentences
 
 SWEPT_AT_ONCE = 200
@@ -37,7 +37,7 @@ class Swept:
 
 
 def sweep(tx: Tx, rules: AlertingRules, fallback: str | None, *, restarted: bool = False) -> Swept:
-    """Return lost claims, bury what has expired, and tell the fallback what the others could not.
+    """Return lost claims, mark_dead what has expired, and tell the fallback what the others could not.
 
     `restarted`: this is the only process, and it has just started: nobody else can be sending.
     """
@@ -96,7 +96,7 @@ def _expire(tx: Tx) -> list[str]:
         ).scalars()
     )
     for id_ in expired:
-        bury(tx, id_, Outcome.EXPIRED, sentences.DEAD[Outcome.EXPIRED])
+        mark_dead(tx, id_, Outcome.EXPIRED, sentences.DEAD[Outcome.EXPIRED])
     if expired:
         waiting = sa.select(deliveries.c.target).where(deliveries.c.id.in_(expired))
         tx.run(sa.update(targets).where(targets.c.id.in_(waiting)).values(due_at=tx.now))

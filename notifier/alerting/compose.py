@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier import wording
-from notifier.alerting.episode import Episode, converse, standing_counts, standing_first
+from notifier.alerting.episode import Episode, keep_conversation, standing_counts, standing_first
 from notifier.alerting.member import NOBODY
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
@@ -32,7 +32,7 @@ STANDING_AT_MOST = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class NotificationItem:
     """One member that is told: its row as it was read, why, and how many events were not told one by one."""
 
     row: Any
@@ -40,12 +40,12 @@ class Telling:
     suppressed: int = 0
 
 
-def message(
+def compose(
     tx: Tx,
     rules: AlertingRules,
     group: sa.Row[Any],
     reason: Reason,
-    told: Sequence[Telling],
+    told: Sequence[NotificationItem],
     *,
     origin: Origin,
     episode: Episode,
@@ -76,23 +76,23 @@ def message(
         origin=origin,
         note=note or _released(tx, told),
         thread_id="",
-        standing=_begun(rules, told, shown, rows)
+        standing=_first_summary(rules, told, shown, rows)
         if episode.begins
-        else _standing(tx, rules, group.id, episode.since),
+        else _episode_summary(tx, rules, group.id, episode.since),
     )
     conversation = wording.converse(composed, episode.conversation)
-    converse(tx, group.id, episode, conversation)
+    keep_conversation(tx, group.id, episode, conversation)
     return replace(composed, conversation=conversation)
 
 
-def _weight(one: Telling) -> tuple[bool, int, int, bool, int]:
+def _weight(one: NotificationItem) -> tuple[bool, int, int, bool, int]:
     """The order in which incidents are told; of equal weight, the first that opened."""
     row, state = one.row, State(one.row.state)
     rank = Severity(row.severity).rank
     return (state is State.RESOLVED, -rank, -row.count, state is not State.OPEN, row.number)
 
 
-def shown_first(told: Sequence[Telling]) -> list[Telling]:
+def shown_first(told: Sequence[NotificationItem]) -> list[NotificationItem]:
     """Those that a message shows, in the order in which they are told."""
     return sorted(told, key=_weight)[:SHOWN_AT_MOST]
 
@@ -102,7 +102,9 @@ def read_shown(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Any]:
     return {row.number: row for row in execute(tx, snapshots, {"incidents": encode_values(numbers)})}
 
 
-def _told(rules: AlertingRules, shown: Sequence[Telling], known: Mapping[int, Any]) -> tuple[Told, ...]:
+def _told(
+    rules: AlertingRules, shown: Sequence[NotificationItem], known: Mapping[int, Any]
+) -> tuple[Told, ...]:
     return tuple(
         Told(
             incident=incident_of(known[one.row.number], rules.url),
@@ -126,8 +128,11 @@ def _actor(row: Any, reason: Reason) -> str | None:
     return None if by in NOBODY else by
 
 
-def _begun(
-    rules: AlertingRules, told: Sequence[Telling], shown: Sequence[Telling], known: Mapping[int, Any]
+def _first_summary(
+    rules: AlertingRules,
+    told: Sequence[NotificationItem],
+    shown: Sequence[NotificationItem],
+    known: Mapping[int, Any],
 ) -> EpisodeSummary:
     """Where an episode stands that begins with this message: of what it tells, and of nothing else."""
     states = Counter(State(one.row.state) for one in told)
@@ -140,7 +145,7 @@ def _begun(
     )
 
 
-def _standing(tx: Tx, rules: AlertingRules, group_id: str, since: Instant) -> EpisodeSummary:
+def _episode_summary(tx: Tx, rules: AlertingRules, group_id: str, since: Instant) -> EpisodeSummary:
     write_out(tx)  # what is told now is told in this episode
     wanted = {"group": group_id, "since": since}
     counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, standing_counts, wanted)}
@@ -155,7 +160,7 @@ def _standing(tx: Tx, rules: AlertingRules, group_id: str, since: Instant) -> Ep
     )
 
 
-def _released(tx: Tx, told: Sequence[Telling]) -> str | None:
+def _released(tx: Tx, told: Sequence[NotificationItem]) -> str | None:
     """What held those that are told as `unmuted`, and is over."""
     rows = [one.row for one in told if one.reason is Reason.UNMUTED]
     if not rows:

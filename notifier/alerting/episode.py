@@ -21,9 +21,9 @@ from notifier.store.views import with_latest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """Its number, when it was first told of, and its present conversation in mail; None before the first message.
+    """An episode has a number, the moment of its first message, and a conversation in mail (None before it).
 
-    `begins` says that nothing has been told of it yet.
+    `begins`: nothing has been told of the episode yet.
     """
 
     number: int
@@ -32,7 +32,7 @@ class Episode:
     begins: bool = False
 
 
-def present(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> Episode:
+def current_episode(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> Episode:
     """The episode that a flush tells of; a new one where the last is over and stays so."""
     if group.active or not begins or (goes_on and group.episode):
         stored = (
@@ -44,7 +44,7 @@ def present(tx: Tx, group: sa.Row[Any], *, begins: bool, goes_on: bool) -> Episo
     return Episode(number=number, since=tx.now, conversation=None, begins=True)
 
 
-def converse(tx: Tx, group: str, episode: Episode, conversation: Conversation) -> None:
+def keep_conversation(tx: Tx, group: str, episode: Episode, conversation: Conversation) -> None:
     """Keep the conversation that a message has opened."""
     if conversation != episode.conversation:
         each(tx, _conversations, [(group, json_text(conversation.as_json()))])

@@ -8,18 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.alerting.compose import Telling, message
+from notifier.alerting.compose import NotificationItem, compose
 from notifier.alerting.episode import Episode
 from notifier.alerting.member import member_of
 from notifier.alerting.mutes import Mutes
-from notifier.alerting.record import tell
+from notifier.alerting.record import record_told
 from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import Instant
-from notifier.policy import telling
+from notifier.policy import notifying
+from notifier.policy.notifying import Escalate, Wait
 from notifier.policy.rules import AlertingRules
-from notifier.policy.telling import Escalate, Wait
 from notifier.store import hold
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
@@ -47,7 +47,7 @@ def escalate(
     by_step: dict[int, list[sa.Row[Any]]] = {}
     written: list[tuple[str, int, int, Instant | None, str | None]] = []
     for row in rows:
-        verdict = telling.escalate(member_of(row, row), route, tx.now, mutes.of(row, route), hold=held)
+        verdict = notifying.escalate(member_of(row, row), route, tx.now, mutes.of(row, route), hold=held)
         if isinstance(verdict, Escalate):
             by_step.setdefault(verdict.step, []).append(row)
             written.append((group.id, row.number, verdict.step + 1, verdict.next_at, None))
@@ -74,12 +74,12 @@ def _notify(
     episode: Episode,
 ) -> Conversation | None:
     step = route.escalate[number]
-    told = message(
+    told = compose(
         tx,
         rules,
         group,
         Reason.ESCALATED,
-        [Telling(row=row, reason=Reason.ESCALATED) for row in rows],
+        [NotificationItem(row=row, reason=Reason.ESCALATED) for row in rows],
         origin=Origin(route=route.name, line=step.line or route.line),
         episode=episode,
         note=sentences.escalated(step.after),
@@ -95,7 +95,9 @@ def _notify(
         episode=episode.number,
         rank=rank,
     )
-    tell(tx, rules, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows])
+    record_told(
+        tx, rules, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows]
+    )
     deliver(
         tx,
         rules,

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.alerting import rerouting
-from notifier.alerting.compose import Telling, message, read_shown, shown_first
-from notifier.alerting.episode import Episode, present
+from notifier.alerting.compose import NotificationItem, compose, read_shown, shown_first
+from notifier.alerting.episode import Episode, current_episode
 from notifier.alerting.escalation import escalate
 from notifier.alerting.member import member_of
 from notifier.alerting.mutes import Mutes
@@ -21,11 +21,11 @@ from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import MINUTE, Instant
-from notifier.policy import telling
+from notifier.policy import notifying
 from notifier.policy.flapping import continues
+from notifier.policy.notifying import Member, Notify, Verdict, Wait
 from notifier.policy.routing import PER_INCIDENT
 from notifier.policy.rules import AlertingRules
-from notifier.policy.telling import Member, Tell, Verdict, Wait
 from notifier.store.compiled import each, execute, gathering, write_out
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values
@@ -59,12 +59,12 @@ class _Decided:
 def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
     """Decide for every group that is due: at most one notification each, and one for each step of escalation."""
     rows = execute(tx, due_groups, {"now": tx.now, "most": GROUPS_AT_ONCE}).all()
-    homeless = [row for row in rows if not rules.has_route(row.route)]
-    if homeless:
+    orphaned = [row for row in rows if not rules.has_route(row.route)]
+    if orphaned:
         # Where they go may be due as well, and is another row afterwards.
-        for row in homeless:
+        for row in orphaned:
             rerouting.reroute(tx, rules, row)
-        return Progress(done=len(homeless), more=True)
+        return Progress(done=len(orphaned), more=True)
     told, left = _flush(tx, rules, rows, Mutes(tx, rules, silences)) if rows else ((), False)
     more = len(rows) == GROUPS_AT_ONCE
     next_at = None if more else execute(tx, next_group, {}).scalar()
@@ -81,7 +81,7 @@ def _flush(
     escalating = set(execute(tx, escalating_groups, {"groups": ids, "now": tx.now}).scalars())
     changed = _changed(tx, rows)
     decided = [(row, _decide(tx, row, rules.route(row.route), mutes, changed[row.id])) for row in rows]
-    numbers = {one.row.number for _, of_group in decided for one in shown_first(_tellings(of_group))}
+    numbers = {one.row.number for _, of_group in decided for one in shown_first(_items(of_group))}
     known = read_shown(tx, sorted(numbers)) if numbers else {}
     told: list[tuple[str, Reason]] = []
     rearmed: list[tuple[str, Instant | None, Instant | None]] = []
@@ -127,10 +127,10 @@ def _flush_group(
 ) -> tuple[list[Reason], bool]:
     """Why it was told, and whether it is due again at once."""
     row, route, decided = group.row, group.route, group.decided
-    told = [one for one in decided if isinstance(one.verdict, Tell)]
-    reason = telling.group_reason([one.verdict.reason for one in told if isinstance(one.verdict, Tell)])
+    told = [one for one in decided if isinstance(one.verdict, Notify)]
+    reason = notifying.group_reason([one.verdict.reason for one in told if isinstance(one.verdict, Notify)])
     goes_on = route.group_by == PER_INCIDENT and any(continues(one.member, route) for one in told)
-    episode = present(tx, row, begins=reason is not None, goes_on=goes_on)
+    episode = current_episode(tx, row, begins=reason is not None, goes_on=goes_on)
     id_ = None if reason is None else rules.new_id()
     _pass_on(tx, row, told)
     missed = record(tx, rules, route, row.id, id_, [(one.member, one.verdict) for one in decided])
@@ -155,10 +155,10 @@ def _decide(
     decided = []
     for row in rows:
         member = replace(member_of(row, row), recent=recent.get(row.number, 0))
-        verdict = telling.decide(member, route, tx.now, last_told_at=group.last_told_at)
-        if telling.is_mutable(member, verdict) or row.snoozed_until is not None:
+        verdict = notifying.decide(member, route, tx.now, last_told_at=group.last_told_at)
+        if notifying.is_mutable(member, verdict) or row.snoozed_until is not None:
             mute = mutes.of(row, route)
-            verdict = telling.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
+            verdict = notifying.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
         decided.append(_Decided(member=member, row=row, verdict=verdict))
     decided = _with_returned(decided, route, tx.now)
     # What is left of a crowd that did not fit into one message follows it at once.
@@ -171,10 +171,10 @@ def _with_returned(decided: list[_Decided], route: Route, now: Instant) -> list[
     back = {
         (one.row.environment, one.row.fingerprint)
         for one in decided
-        if isinstance(one.verdict, Tell) and one.member.state is not State.RESOLVED
+        if isinstance(one.verdict, Notify) and one.member.state is not State.RESOLVED
     }
     return [
-        replace(one, verdict=telling.decide(replace(one.member, returned=True), route, now))
+        replace(one, verdict=notifying.decide(replace(one.member, returned=True), route, now))
         if one.member.state is State.RESOLVED and (one.row.environment, one.row.fingerprint) in back
         else one
         for one in decided
@@ -186,11 +186,11 @@ def _spaced(
 ) -> list[_Decided]:
     """What was looked at because something else woke the group waits for its time."""
     pairs = [(one.member, one.verdict) for one in decided]
-    until = telling.keep_until(pairs, route, now, last_told_at)
+    until = notifying.keep_until(pairs, route, now, last_told_at)
     if until is None:
         return decided
     wait = Wait(until=until)
-    return [replace(one, verdict=wait) if isinstance(one.verdict, Tell) else one for one in decided]
+    return [replace(one, verdict=wait) if isinstance(one.verdict, Notify) else one for one in decided]
 
 
 def _recent(tx: Tx, route: Route, rows: Sequence[sa.Row[Any]]) -> dict[int, int]:
@@ -223,15 +223,15 @@ def _pass_on(tx: Tx, group: sa.Row[Any], told: Sequence[_Decided]) -> None:
 
 def _concerns_all(one: _Decided) -> bool:
     """Who has it, and its end, go to everybody who has heard of it, those whom an escalation reached included."""
-    over = isinstance(one.verdict, Tell) and one.verdict.reason is Reason.RESOLVED
-    return over or telling.is_taken(one.member)
+    over = isinstance(one.verdict, Notify) and one.verdict.reason is Reason.RESOLVED
+    return over or notifying.is_newly_acknowledged(one.member)
 
 
-def _tellings(decided: Sequence[_Decided]) -> list[Telling]:
+def _items(decided: Sequence[_Decided]) -> list[NotificationItem]:
     return [
-        Telling(row=one.row, reason=one.verdict.reason, suppressed=one.verdict.suppressed)
+        NotificationItem(row=one.row, reason=one.verdict.reason, suppressed=one.verdict.suppressed)
         for one in decided
-        if isinstance(one.verdict, Tell)
+        if isinstance(one.verdict, Notify)
     ]
 
 
@@ -248,8 +248,8 @@ def _notify(
     row, route = group.row, group.route
     rank = max(Severity(one.row.severity).rank for one in told)
     origin = Origin(route=route.name, line=route.line)
-    tellings = _tellings(told)
-    composed = message(tx, rules, row, reason, tellings, origin=origin, episode=episode, known=group.known)
+    items = _items(told)
+    composed = compose(tx, rules, row, reason, items, origin=origin, episode=episode, known=group.known)
     announce(
         tx,
         rules,

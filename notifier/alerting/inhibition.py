@@ -28,7 +28,7 @@ CANDIDATES = 20
 INCIDENTS_AT_ONCE = 2_000
 
 
-def note(tx: Tx, rules: Sequence[Inhibition], rows: Sequence[Any]) -> None:
+def update_inhibitors(tx: Tx, rules: Sequence[Inhibition], rows: Sequence[Any]) -> None:
     """Keep `inhibitors` as these incidents are now; what a source has held is looked at again once it is resolved."""
     if not rules:
         return

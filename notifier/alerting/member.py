@@ -7,7 +7,7 @@ from typing import Any
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
-from notifier.policy.telling import Member
+from notifier.policy.notifying import Member
 
 # Who an incident is resolved by where no person did it.
 NOBODY = frozenset({"auto", "event", "recovered"})

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
+from notifier.policy.notifying import Hold, Member, Notify, Settled, Verdict, Wait, next_step, step_due
 from notifier.policy.rules import AlertingRules
-from notifier.policy.telling import Hold, Member, Settled, Tell, Verdict, Wait, next_step, step_due
 from notifier.store.compiled import each, execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows
@@ -30,7 +30,7 @@ def record(
     tx: Tx, rules: AlertingRules, route: Route, group_id: str, notification: str | None, pairs: Sequence[Pair]
 ) -> bool:
     """Write every verdict; whether an event slipped in between, so that the group is due again."""
-    told = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Tell)]
+    told = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Notify)]
     held = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Hold)]
     _told(tx, rules, route, group_id, notification, told)
     _settled(tx, route, group_id, [pair for pair in pairs if isinstance(pair[1], Settled)])
@@ -55,7 +55,7 @@ def _told(
     route: Route,
     group_id: str,
     notification: str | None,
-    told: Sequence[tuple[Member, Tell]],
+    told: Sequence[tuple[Member, Notify]],
 ) -> None:
     if not told:
         return
@@ -80,10 +80,12 @@ def _told(
             )
         )
     each(tx, told_rows, rows, now=tx.now)
-    tell(tx, rules, group_id, notification, [(member, verdict.reason, None) for member, verdict in told])
+    record_told(
+        tx, rules, group_id, notification, [(member, verdict.reason, None) for member, verdict in told]
+    )
 
 
-def tell(
+def record_told(
     tx: Tx,
     rules: AlertingRules,
     group_id: str,

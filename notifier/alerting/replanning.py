@@ -22,7 +22,7 @@ GROUPS_AT_ONCE = 2_000
 Text = sa.Text()
 
 
-def renew(tx: Tx, routes: Sequence[Route], after: str = "") -> str | None:
+def replan_after_reload(tx: Tx, routes: Sequence[Route], after: str = "") -> str | None:
     """Let the next groups by id go by these routes. Where to go on, None at the end."""
     ids = execute(tx, next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
     steps = encode_rows(

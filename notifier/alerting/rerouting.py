@@ -17,7 +17,7 @@ from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
 from notifier.domain.time import SECOND, Instant
-from notifier.policy import routing, telling
+from notifier.policy import notifying, routing
 from notifier.policy.rules import AlertingRules
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
@@ -39,7 +39,7 @@ _NOT_COPIED = {"group_id", "incident", "changed_at", "escalate_at", "decided", "
 _COPIED = tuple(column.name for column in members.c if column.name not in _NOT_COPIED)
 
 
-def mark(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
+def make_orphaned_groups_due(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
     """Make due what has a vanished route and something left to tell, among the next groups by id.
 
     `keys` are the routes that there are. Where to go on, None at the end.
@@ -59,15 +59,15 @@ def reroute(tx: Tx, rules: AlertingRules, group: sa.Row[Any]) -> bool:
     membership has changed.
     """
     rows = execute(tx, _movable, {"group": group.id, "most": MEMBERS_AT_ONCE}).all()
-    homes = _homes(rules, rows)
+    target_groups = _target_groups(rules, rows)
     total = int(execute(tx, _count, {"group": group.id}).scalar_one())
-    found = _lock(tx, homes, group.project)
-    if len(rows) == total and len(homes) == 1:
-        ((id_, home),) = homes.items()
-        _take_over(tx, group, found[id_], home)
+    found = _lock(tx, target_groups, group.project)
+    if len(rows) == total and len(target_groups) == 1:
+        ((id_, target_group),) = target_groups.items()
+        _take_over(tx, group, found[id_], target_group)
     else:
-        _scatter(tx, rules, group, found, homes)
-    _move(tx, group, homes)
+        _split_over(tx, rules, group, found, target_groups)
+    _move(tx, group, target_groups)
     left = total - len(rows)
     again = None if not left else tx.now if len(rows) == MEMBERS_AT_ONCE else tx.now + AGAIN
     update(tx, groups, {"id": group.id}, {"due_at": again, **({} if left else {"active": 0})})
@@ -80,7 +80,7 @@ _EPISODE = ("episode", "active", "episode_at", "last_told_at", "conversation")
 
 
 @dataclass(slots=True, kw_only=True)
-class _Home:
+class TargetGroup:
     """A group that the present tree chooses, and the members that go there."""
 
     route: Route
@@ -93,8 +93,8 @@ class _Home:
         return any(map(_is_told, self.rows))
 
 
-def _homes(rules: AlertingRules, rows: Sequence[sa.Row[Any]]) -> dict[str, _Home]:
-    homes: dict[str, _Home] = {}
+def _target_groups(rules: AlertingRules, rows: Sequence[sa.Row[Any]]) -> dict[str, TargetGroup]:
+    target_groups: dict[str, TargetGroup] = {}
     known: dict[str, tuple[Route, ...]] = {}
     for row in rows:
         labels = json.loads(row.labels)
@@ -103,49 +103,49 @@ def _homes(rules: AlertingRules, rows: Sequence[sa.Row[Any]]) -> dict[str, _Home
         for route in known[row.labels]:
             shared = routing.group_labels(route, labels, row.id)
             id_ = routing.group_key(row.project, route, shared, (row.environment, row.fingerprint))
-            homes.setdefault(id_, _Home(route=route, labels=shared, rows=[])).rows.append(row)
-    return homes
+            target_groups.setdefault(id_, TargetGroup(route=route, labels=shared, rows=[])).rows.append(row)
+    return target_groups
 
 
-def _lock(tx: Tx, homes: Mapping[str, _Home], project: str) -> dict[str, sa.Row[Any]]:
+def _lock(tx: Tx, target_groups: Mapping[str, TargetGroup], project: str) -> dict[str, sa.Row[Any]]:
     """The rows of the groups, made where there are none."""
     made = [
-        (id_, project, home.route.key, json_text(dict(home.labels)), tx.now)
-        for id_, home in sorted(homes.items())
+        (id_, project, target_group.route.key, json_text(dict(target_group.labels)), tx.now)
+        for id_, target_group in sorted(target_groups.items())
     ]
     if made:
         execute(tx, insert_groups, {"rows": encode_rows(made)})
-    return {row.id: row for row in execute(tx, lock_groups, {"groups": encode_values(sorted(homes))})}
+    return {row.id: row for row in execute(tx, lock_groups, {"groups": encode_values(sorted(target_groups))})}
 
 
-def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> None:
+def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], target_group: TargetGroup) -> None:
     """All go to one group: where it has told nothing yet, it is the old one under another name, threads and all."""
     if new.active or new.episode:
-        episode = _welcome(tx, old, new, home)
+        episode = _merge_into(tx, old, new, target_group)
         taken = _targets(tx, new.id, episode)
-        for row in _told_threads(tx, old) if home.told else ():
+        for row in _told_threads(tx, old) if target_group.told else ():
             if row.target not in taken:
                 update(tx, threads, {"id": row.id}, {"group_id": new.id, "episode": episode})
         return
     values = {name: getattr(old, name) for name in _EPISODE}
-    values["due_at"] = _due(tx, home, new.due_at, old.last_told_at)
+    values["due_at"] = _due(tx, target_group, new.due_at, old.last_told_at)
     update(tx, groups, {"id": new.id}, values)
     update(tx, threads, {"group_id": old.id}, {"group_id": new.id})
 
 
-def _scatter(
+def _split_over(
     tx: Tx,
     rules: AlertingRules,
     old: sa.Row[Any],
     found: Mapping[str, sa.Row[Any]],
-    homes: Mapping[str, _Home],
+    target_groups: Mapping[str, TargetGroup],
 ) -> None:
     """They go to several groups: whoever was told hears the end in a thread that follows the one they share."""
     known = _told_threads(tx, old)
     made = []
-    for id_, home in sorted(homes.items()):
+    for id_, target_group in sorted(target_groups.items()):
         new = found[id_]
-        episode = _welcome(tx, old, new, home)
+        episode = _merge_into(tx, old, new, target_group)
         taken = _targets(tx, id_, episode) if new.active else frozenset()
         made += [
             {
@@ -156,19 +156,19 @@ def _scatter(
                 "previous_id": row.id,
                 "created_at": tx.now,
             }
-            for row in (known if home.told else ())
+            for row in (known if target_group.told else ())
             if row.target not in taken
         ]
     if made:
         insert(tx, threads, made)
 
 
-def _welcome(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], home: _Home) -> int:
+def _merge_into(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], target_group: TargetGroup) -> int:
     """Let a group take up those who come; the number of the episode that they are of."""
     last_told_at = max((at for at in (old.last_told_at, new.last_told_at) if at is not None), default=None)
-    values: dict[str, object] = {"due_at": _due(tx, home, new.due_at, last_told_at)}
+    values: dict[str, object] = {"due_at": _due(tx, target_group, new.due_at, last_told_at)}
     episode = int(new.episode)
-    if home.told:
+    if target_group.told:
         episode += 0 if new.active else 1
         # What has come was told of before this group's episode began: it is of the same one from now on.
         began = [old.episode_at, new.episode_at if new.active else None]
@@ -197,13 +197,15 @@ def _targets(tx: Tx, group: str, episode: int) -> frozenset[int]:
     return frozenset(tx.run(found).scalars())
 
 
-def _due(tx: Tx, home: _Home, due_at: Instant | None, last_told_at: Instant | None) -> Instant | None:
+def _due(
+    tx: Tx, target_group: TargetGroup, due_at: Instant | None, last_told_at: Instant | None
+) -> Instant | None:
     moments = [] if due_at is None else [due_at]
-    for row in home.rows:
+    for row in target_group.rows:
         changed_at = _changed_at(row, tx.now)
         if changed_at is not None:
-            moments.append(_change_due(tx, row, home.route, changed_at, last_told_at))
-        moments += [at for at in (row.repeat_at, _escalate_at(row, home.route)) if at is not None]
+            moments.append(_change_due(tx, row, target_group.route, changed_at, last_told_at))
+        moments += [at for at in (row.repeat_at, _escalate_at(row, target_group.route)) if at is not None]
     return min(moments, default=None)
 
 
@@ -213,9 +215,9 @@ def _change_due(
     """What a person has done to it is looked at at once, as it would have been where it came from."""
     member = member_of(row, row)
     snoozed = row.snoozed_until is not None and row.snoozed_until > tx.now
-    if telling.is_by_hand(member) or (snoozed and member.held_by is not HeldBy.SNOOZED):
+    if notifying.is_by_hand(member) or (snoozed and member.held_by is not HeldBy.SNOOZED):
         return tx.now
-    return telling.change_due(member, route, changed_at=changed_at, last_told_at=last_told_at)
+    return notifying.change_due(member, route, changed_at=changed_at, last_told_at=last_told_at)
 
 
 def _is_told(row: sa.Row[Any]) -> bool:
@@ -230,14 +232,14 @@ def _changed_at(row: sa.Row[Any], now: Instant) -> Instant | None:
 
 def _escalate_at(row: sa.Row[Any], route: Route) -> Instant | None:
     """When the present route's next step is due: steps that were taken stay taken."""
-    return telling.next_step(member_of(row, row), route)
+    return notifying.next_step(member_of(row, row), route)
 
 
-def _move(tx: Tx, group: sa.Row[Any], homes: Mapping[str, _Home]) -> None:
+def _move(tx: Tx, group: sa.Row[Any], target_groups: Mapping[str, TargetGroup]) -> None:
     moves = [
-        (id_, row.incident, _changed_at(row, tx.now), _escalate_at(row, home.route))
-        for id_, home in homes.items()
-        for row in home.rows
+        (id_, row.incident, _changed_at(row, tx.now), _escalate_at(row, target_group.route))
+        for id_, target_group in target_groups.items()
+        for row in target_group.rows
     ]
     if moves:
         execute(tx, _join, {"rows": encode_rows(moves), "group": group.id})

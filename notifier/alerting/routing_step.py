@@ -15,10 +15,10 @@ from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.route import Route
 from notifier.domain.time import Instant
-from notifier.policy import flapping, routing, telling
+from notifier.policy import flapping, notifying, routing
 from notifier.policy.flapping import Carried, Previous
+from notifier.policy.notifying import Member
 from notifier.policy.rules import AlertingRules
-from notifier.policy.telling import Member
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values, json_text
@@ -77,7 +77,7 @@ def route_incidents(tx: Tx, rules: AlertingRules) -> Progress:
         execute(tx, join, {"rows": encode_rows(_member_row(made, carried, tx.now) for made in joins)})
     if existing:
         execute(tx, touch, {"rows": encode_rows((m.group_id, m.incident) for m in existing), "now": tx.now})
-    inhibition.note(tx, rules.inhibit, rows)
+    inhibition.update_inhibitors(tx, rules.inhibit, rows)
     execute(tx, due_rows, {"rows": encode_rows(sorted(due_at.items()))})
     execute(tx, attended_rows, {"rows": encode_rows((row.number, _routed_at(row)) for row in rows)})
     tx.signal("groups")
@@ -225,5 +225,5 @@ def _sooner(
     now: Instant,
 ) -> None:
     last = found[group_id].last_told_at if group_id in found else None
-    at = telling.change_due(member, route, changed_at=now, last_told_at=last)
+    at = notifying.change_due(member, route, changed_at=now, last_told_at=last)
     due_at[group_id] = min(at, due_at.get(group_id, at))

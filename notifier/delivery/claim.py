@@ -167,7 +167,7 @@ def _pending(row: sa.Row[Any]) -> Pending:
         expires_at=row.expires_at,
         claims=row.claims,
         is_test=row.reason == Reason.TEST.value,
-        alone=row.reason == Reason.DIGEST.value,
+        never_digest=row.reason == Reason.DIGEST.value,
         frozen=bool(row.frozen),
     )
 

@@ -25,7 +25,7 @@ from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_values, in_json
 from notifier.store.notifications import announce
 from notifier.store.schema import decisions, deliveries, incidents, notifications, targets, threads
-from notifier.store.statements.outbox import PENDING, carry, is_live, ranked
+from notifier.store.statements.outbox import PENDING, add_to_digest, is_live, ranked
 from notifier.store.views.incidents import label
 from notifier.wording import sentences
 
@@ -78,7 +78,7 @@ def digest(tx: Tx, rules: AlertingRules, target: sa.Row[Any], sends: Sequence[Se
         "fallback_at": min((one.fallback_at for one in rows if one.fallback_at is not None), default=None),
     }
     insert(tx, deliveries, [row])
-    execute(tx, carry, {"ids": encode_values(carried), "id": id_})
+    execute(tx, add_to_digest, {"ids": encode_values(carried), "id": id_})
     ledger.add(tx, {"created_deliveries": 1})
     return Send(newest=id_, older=())
 

@@ -239,7 +239,7 @@ class Dispatcher:
             log.error("delivery_dead", delivery=id_, reason=Outcome.EXPIRED.value)
         for id_ in swept.told:
             log.warning("told_fallback", delivery=id_, fallback=open_channels.fallback)
-        for id_ in swept.unheard:
+        for id_ in swept.fallback_failed:
             self._metrics.fallback_failed.inc()
             log.critical("fallback_failed", delivery=id_, fallback=open_channels.fallback)
         return swept

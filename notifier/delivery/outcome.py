@@ -101,7 +101,7 @@ def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
     """What a good end says of its thread, of what it carried, and of its target."""
     refs = [(job.thread.id, receipt.ref) for job, receipt in recorded if receipt.ref is not None]
     if refs:
-        execute(tx, statements.anchor, {"rows": encode_rows(refs)})
+        execute(tx, statements.keep_message_refs, {"rows": encode_rows(refs)})
     for job, _ in recorded:
         if job.reason is Reason.DIGEST:
             coalesce(tx, job.id)

@@ -31,7 +31,7 @@ class Swept:
 
     lost: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
-    unheard: tuple[str, ...] = ()
+    fallback_failed: tuple[str, ...] = ()
     expired: tuple[str, ...] = ()
     next_at: Instant | None = None
 
@@ -57,14 +57,14 @@ def sweep(tx: Tx, rules: AlertingRules, fallback: str | None, *, restarted: bool
         .limit(SWEPT_AT_ONCE)
         .with_for_update(skip_locked=True, of=deliveries)
     ).all()
-    told, unheard = [], []
+    told, fallback_failed = [], []
     own = set() if fallback is None else set(rules.targets.get(fallback, ()))
     for row in due:
         if fallback is not None and row.target not in own:
             if _tell_fallback(tx, rules, fallback, row):
                 told.append(row.id)
         else:
-            unheard.append(row.id)
+            fallback_failed.append(row.id)
     if due:
         tx.run(
             sa.update(deliveries).where(deliveries.c.id.in_([row.id for row in due])).values(fallback_at=None)
@@ -74,7 +74,11 @@ def sweep(tx: Tx, rules: AlertingRules, fallback: str | None, *, restarted: bool
         tx.now if len(due) == SWEPT_AT_ONCE else min((at for at in moments if at is not None), default=None)
     )
     return Swept(
-        lost=tuple(lost), told=tuple(told), unheard=tuple(unheard), expired=tuple(expired), next_at=next_at
+        lost=tuple(lost),
+        told=tuple(told),
+        fallback_failed=tuple(fallback_failed),
+        expired=tuple(expired),
+        next_at=next_at,
     )
 
 

@@ -8,7 +8,7 @@ from notifier.domain.incident import State
 from notifier.domain.message import Flapping
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, Duration, Instant
-from notifier.policy.telling import Member
+from notifier.policy.notifying import Member
 
 RETURNS_TO_FLAP = 2
 """From the second return on, a problem is called flapping."""

@@ -60,8 +60,8 @@ class Target:
 class Pending:
     """One pending delivery.
 
-    `is_test` ones pass every brake, `alone` ones are never merged into a digest, and `frozen` ones have been sent
-    before: the same body goes out on every retry.
+    `is_test`: sent whatever blocks the target. `never_digest`: never merged into a digest. `frozen`: sent before,
+    so that the same body goes out on every retry.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Pending:
     expires_at: Instant
     claims: int
     is_test: bool = False
-    alone: bool = False
+    never_digest: bool = False
     frozen: bool = False
 
 
@@ -97,7 +97,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SendPlan:
     """What to do now. `digest` holds sends that go as one message, with all others that may be merged and are due.
 
     `tokens` is the bucket afterwards; `next_at` is when to look again, None: when something changes. `needs` is how
@@ -135,27 +135,27 @@ def needed(target: Target, now: Instant, slots: int) -> int:
     return min(enough, SEEN_AT_MOST) + 1
 
 
-def plan(target: Target, front: Front, now: Instant, slots: int) -> Plan:
+def plan(target: Target, front: Front, now: Instant, slots: int) -> SendPlan:
     """Decide for one target with `slots` sends at most."""
     tokens = refill(target, now)
     if target.held:
         # Nothing expires either: the time counts from the release.
         passing = tuple(Send(newest=one.id, older=()) for one in front.pending if one.is_test)
-        return Plan(sends=passing, tokens=tokens)
+        return SendPlan(sends=passing, tokens=tokens)
     dead, alive = _dying(target, front.pending, now)
     tests = [Send(newest=one.id, older=()) for one in alive if one.is_test]
     threads = _threads([one for one in alive if not one.is_test])
     ready = [send for due, send in threads if due <= now]
     later = _earliest(front.later, min((due for due, _ in threads if due > now), default=None))
     slots -= len(tests)
-    brake = _brake(target, now, slots)
-    if not ready or brake is not None:
+    blocked_until = _blocked_until(target, now, slots)
+    if not ready or blocked_until is not None:
         # A brake of 0 is a full house: whoever finishes looks again.
-        at = later if not ready else _earliest(later, brake or None)
-        return Plan(sends=tuple(tests), dead=dead, tokens=tokens, next_at=at)
+        at = later if not ready else _earliest(later, blocked_until or None)
+        return SendPlan(sends=tuple(tests), dead=dead, tokens=tokens, next_at=at)
     chosen = _choose(target, Ready(sends=ready, by_id={one.id: one for one in alive}), tokens, now, slots)
     left = front.more or len(ready) > len(chosen.sends) + len(chosen.digest)
-    return Plan(
+    return SendPlan(
         sends=(*tests, *chosen.sends),
         digest=tuple(chosen.digest),
         dead=dead,
@@ -201,7 +201,7 @@ def _first(ones: list[Pending]) -> list[Pending]:
     return ones
 
 
-def _brake(target: Target, now: Instant, slots: int) -> Instant | None:
+def _blocked_until(target: Target, now: Instant, slots: int) -> Instant | None:
     """Until when nothing may be sent (0: until a send in flight ends); None: go."""
     if target.cool_until is not None and target.cool_until > now:
         return target.cool_until
@@ -220,8 +220,8 @@ class Ready:
     sends: list[Send]
     by_id: dict[str, Pending]
 
-    def is_alone(self, send: Send) -> bool:
-        return self.by_id[send.newest].alone
+    def goes_alone(self, send: Send) -> bool:
+        return self.by_id[send.newest].never_digest
 
     def is_stale(self, send: Send, now: Instant) -> bool:
         return self.by_id[send.newest].created_at + STALE <= now
@@ -243,8 +243,8 @@ def _choose(target: Target, ready: Ready, tokens: float | None, now: Instant, sl
     """What goes of it, the tokens spent, and when the rest may go."""
     probing = target.failures >= FAILURES_TO_COOL
     affordable = len(ready.sends) if tokens is None else int(tokens)
-    merge = [send for send in ready.sends if not ready.is_alone(send)]
-    alone = [send for send in ready.sends if ready.is_alone(send)]
+    merge = [send for send in ready.sends if not ready.goes_alone(send)]
+    alone = [send for send in ready.sends if ready.goes_alone(send)]
     stale = sum(ready.is_stale(send, now) for send in merge)
     paced = len(merge) * target.pace > PACED_AT_MOST
     crowded = affordable < len(ready.sends) or probing or paced or stale >= DIGEST_AT_LEAST

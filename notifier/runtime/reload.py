@@ -167,8 +167,8 @@ class Reloader:
         if newest:
             return
         routes = tuple(route.key for route in tree.walk())
-        await self._all("", lambda after, tx: rerouting.mark(tx, routes, after))
-        await self._all("", lambda after, tx: replanning.renew(tx, tuple(tree.walk()), after))
+        await self._all("", lambda after, tx: rerouting.make_orphaned_groups_due(tx, routes, after))
+        await self._all("", lambda after, tx: replanning.replan_after_reload(tx, tuple(tree.walk()), after))
         # Last, so that a process that ends before it begins anew.
         await self._database.write(lambda tx: configurations.remember(tx, version, tree), limit=LOOP)
 

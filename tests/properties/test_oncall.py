@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 
 from notifier.alerting import rerouting
 from notifier.alerting.inhibition import backfill
-from notifier.alerting.replanning import renew
+from notifier.alerting.replanning import replan_after_reload
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
@@ -400,8 +400,8 @@ class OnCall(RuleBasedStateMachine):
         if added:
             assert self._write(lambda tx: backfill(tx, self.bench.inhibit, 0)) is None
         keys = tuple(route.key for route in self.bench.route.walk())
-        assert self._write(lambda tx: rerouting.mark(tx, keys)) is None
-        assert self._write(lambda tx: renew(tx, tuple(self.bench.route.walk()))) is None
+        assert self._write(lambda tx: rerouting.make_orphaned_groups_due(tx, keys)) is None
+        assert self._write(lambda tx: replan_after_reload(tx, tuple(self.bench.route.walk()))) is None
         if look:
             self.run()
 

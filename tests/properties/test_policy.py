@@ -16,9 +16,9 @@ from notifier.domain.incident import State
 from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339, words
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_events, keeps_sample
+from notifier.policy.notifying import Member, Notify, change_due, decide
 from notifier.policy.retry import JITTER, SCHEDULE, Again, after, backoff, cool, throttle
-from notifier.policy.targets import Front, Pending, Plan, Send, Target, plan, refill
-from notifier.policy.telling import Member, Tell, change_due, decide
+from notifier.policy.targets import Front, Pending, Send, SendPlan, Target, plan, refill
 
 NOW = 1_795_323_600_000
 
@@ -257,7 +257,7 @@ def _pendings(draw: st.DrawFn) -> list[Pending]:
                 expires_at=NOW + draw(st.sampled_from([-1, 0, 1, DAY, DAY])),
                 claims=draw(st.sampled_from([0, 0, 1, 4, 5])),
                 is_test=kind == "test",
-                alone=kind == "digest",
+                never_digest=kind == "digest",
                 frozen=draw(st.booleans()),
             )
         )
@@ -295,7 +295,7 @@ def test_a_plan_loses_nothing_and_sends_nothing_twice(
     _within_bounds(target, result, by_id, slots)
 
 
-def _within_bounds(target: Target, result: Plan, by_id: dict[str, Pending], slots: int) -> None:
+def _within_bounds(target: Target, result: SendPlan, by_id: dict[str, Pending], slots: int) -> None:
     messages = sum(not by_id[send.newest].is_test for send in result.sends) + bool(result.digest)
     tests = len(result.sends) + bool(result.digest) - messages
     assert messages <= max(0, slots - tests)
@@ -305,7 +305,7 @@ def _within_bounds(target: Target, result: Plan, by_id: dict[str, Pending], slot
         assert messages == 0
     if result.digest:
         assert target.digest
-        assert not any(by_id[send.newest].alone for send in result.digest)
+        assert not any(by_id[send.newest].never_digest for send in result.digest)
         assert len(result.digest) >= 2
     tokens = refill(target, NOW)
     if tokens is None:
@@ -394,7 +394,7 @@ _routes = st.builds(
 def test_what_was_told_is_not_told_again_before_repeat_interval(member: Member, route: Route) -> None:
     """Right after a message the same member, unchanged, is settled: level-triggered decisions come to rest."""
     verdict = decide(member, route, NOW)
-    if not isinstance(verdict, Tell):
+    if not isinstance(verdict, Notify):
         return
     assert verdict.suppressed >= 0
     told = replace(
@@ -405,9 +405,9 @@ def test_what_was_told_is_not_told_again_before_repeat_interval(member: Member, 
         told_at=NOW,
         first_told_at=member.first_told_at or NOW,
     )
-    assert not isinstance(decide(told, route, NOW), Tell)
+    assert not isinstance(decide(told, route, NOW), Notify)
     more = replace(told, count=told.count + 1)
-    assert not isinstance(decide(more, route, NOW + route.repeat_interval - 1), Tell)
+    assert not isinstance(decide(more, route, NOW + route.repeat_interval - 1), Notify)
 
 
 @given(_members(), _routes, st.integers(0, DAY))

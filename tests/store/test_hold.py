@@ -52,7 +52,7 @@ async def test_nothing_goes_out_and_nothing_dies(held: Bench) -> None:
         assert await held.alert() == []
         assert (await held.claim()).jobs == ()
         swept = await held.sweep()
-        assert (swept.told, swept.expired, swept.unheard) == ((), (), ())
+        assert (swept.told, swept.expired, swept.fallback_failed) == ((), (), ())
         assert swept.next_at is None or swept.next_at > held.clock.now()
     assert (await held.accounting()).balanced
     waiting = await held.database.read(hold.waiting)

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from notifier.alerting.inhibition import backfill
-from notifier.alerting.replanning import renew
+from notifier.alerting.replanning import replan_after_reload
 from notifier.delivery.jobs import Job
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.event import Severity
@@ -444,7 +444,7 @@ async def test_what_wakes_a_group_tells_nothing_else_too_early(bench: Bench, wak
 async def renewed(bench: Bench, route: Route) -> None:
     """A reload, as the service follows it."""
     bench.route = route
-    assert await bench.database.write(lambda tx: renew(tx, tuple(route.walk()))) is None
+    assert await bench.database.write(lambda tx: replan_after_reload(tx, tuple(route.walk()))) is None
 
 
 async def test_steps_that_a_reload_adds_or_hastens_fire_for_what_is_open(bench: Bench) -> None:
@@ -538,5 +538,5 @@ async def test_a_rule_that_a_reload_takes_away_lets_go_at_once(bench: Bench) -> 
     await bench.post(bench.event("target"))
     assert await told(bench) == ["opened"]
     bench.inhibit = ()
-    await bench.database.write(lambda tx: renew(tx, tuple(bench.route.walk())))
+    await bench.database.write(lambda tx: replan_after_reload(tx, tuple(bench.route.walk())))
     assert await told(bench) == ["unmuted"]

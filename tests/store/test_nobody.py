@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notifier.alerting.replanning import renew
+from notifier.alerting.replanning import replan_after_reload
 from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route, Step
@@ -45,7 +45,7 @@ async def _held(bench: Bench) -> list[tuple[str | None, int]]:
 
 async def _reload(bench: Bench, route: Route) -> None:
     bench.route = route
-    await bench.database.write(lambda tx: renew(tx, tuple(route.walk())))
+    await bench.database.write(lambda tx: replan_after_reload(tx, tuple(route.walk())))
 
 
 async def test_a_route_to_nobody_counts_and_tells_nothing(bench: Bench) -> None:

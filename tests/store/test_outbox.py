@@ -505,7 +505,7 @@ async def test_a_failing_fallback_is_shouted(bench: Bench) -> None:
     bench.fallback = "mail"
     job = await _job(bench)
     await bench.fail(job, SendError(Outcome.BLOCKED, "policy"))
-    assert (await bench.sweep()).unheard == (job.id,)
+    assert (await bench.sweep()).fallback_failed == (job.id,)
 
 
 async def test_a_removed_target_leaves_dead_letters(bench: Bench) -> None:

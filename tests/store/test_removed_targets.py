@@ -73,7 +73,7 @@ async def test_what_the_fallback_has_heard_is_not_told_again(bench: Bench) -> No
     assert len((await bench.sweep()).told) == 1
     await _sync(bench, desk=("#desk",))
     swept = await bench.sweep()
-    assert (swept.told, swept.unheard) == ((), ())
+    assert (swept.told, swept.fallback_failed) == ((), ())
     assert [job.address for job in await bench.deliver_all()] == ["#desk"]
     assert await _states(bench, "mail") == [("dead", "target_removed")]
 
@@ -98,7 +98,7 @@ async def test_without_a_fallback_nothing_is_said(bench: Bench) -> None:
     await _waiting(bench)
     await _sync(bench)
     swept = await bench.sweep()
-    assert (swept.told, swept.unheard) == ((), ())
+    assert (swept.told, swept.fallback_failed) == ((), ())
     assert await _states(bench, "mail") == [("dead", "target_removed")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -53,7 +54,8 @@ async def _mark(bench: Bench) -> None:
     keys = tuple(route.key for route in bench.route.walk())
     after: str | None = ""
     while after is not None:
-        after = await bench.database.write(lambda tx, after=after: rerouting.mark(tx, keys, after))  # type: ignore[misc]
+        mark = partial(rerouting.make_orphaned_groups_due, keys=keys, after=after)
+        after = await bench.database.write(mark)
 
 
 async def _follow(bench: Bench, tree: Route) -> int:
@@ -341,7 +343,10 @@ async def test_marking_goes_on_where_it_was(bench: Bench) -> None:
     await bench.deliver_all()
     ids = [row["id"] for row in await _rows(bench, groups)]
     bench.route = ROOT
-    assert await bench.database.write(lambda tx: rerouting.mark(tx, ("root",), ids[1])) is None
+    assert (
+        await bench.database.write(lambda tx: rerouting.make_orphaned_groups_due(tx, ("root",), ids[1]))
+        is None
+    )
     now = bench.clock.now()
     assert [row["id"] for row in await _rows(bench, groups) if row["due_at"] == now] == ids[2:]
     assert await _follow(bench, ROOT) == 4

@@ -13,8 +13,8 @@ from notifier.policy.targets import (
     STALE,
     Front,
     Pending,
-    Plan,
     Send,
+    SendPlan,
     Target,
     next_token,
     plan,
@@ -47,7 +47,7 @@ def one(id_: str, thread: str | None = None, **values: Any) -> Pending:
 
 def planned(
     target: Target, *pending: Pending, busy: frozenset[str] = frozenset(), slots: int = 8, now: int = NOW
-) -> Plan:
+) -> SendPlan:
     return plan(target, Front(pending=[each for each in pending if each.thread not in busy]), now, slots)
 
 
@@ -60,11 +60,11 @@ def limited(tokens: float, **values: Any) -> Target:
 
 
 def test_with_nothing_pending_there_is_nothing_to_do() -> None:
-    assert planned(FREE) == Plan()
+    assert planned(FREE) == SendPlan()
 
 
 def test_threads_go_at_once_in_order() -> None:
-    """Without a brake each thread's message is sent, oldest first."""
+    """Without a blocked_until each thread's message is sent, oldest first."""
     result = planned(FREE, one("a"), one("b"))
     assert (ids(result.sends), result.digest, result.next_at) == (["a", "b"], (), None)
 
@@ -172,7 +172,7 @@ def test_a_probe_of_many_threads_is_a_digest() -> None:
 
 def test_a_digest_that_failed_probes_alone() -> None:
     """It is not merged into another digest, and it goes first."""
-    result = planned(replace(FREE, failures=3), one("a"), one("b"), one("d", alone=True))
+    result = planned(replace(FREE, failures=3), one("a"), one("b"), one("d", never_digest=True))
     assert (ids(result.sends), result.digest) == (["d"], ())
 
 

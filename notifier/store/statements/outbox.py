@@ -145,7 +145,7 @@ def begin(dialect: Dialect) -> sa.ClauseElement:
 
 
 def with_base(dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries with their notification's message as `base`, and their thread's anchors."""
+    """Deliveries with their notification's message as `base`, and their thread's message references."""
     before = threads.alias("before")
     return (
         sa.select(
@@ -164,13 +164,13 @@ def with_base(dialect: Dialect) -> sa.ClauseElement:
 
 def supersede(dialect: Dialect) -> sa.ClauseElement:
     """What a newer delivery of the same thread carries."""
-    rows = rows_from_json(dialect, "rows", [("id", Text), ("carrier", Text)])
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("carried_by", Text)])
     return (
         sa.update(deliveries)
         .where(deliveries.c.id == rows.c.id)
         .values(
             state=DeliveryState.SUPERSEDED.value,
-            carried_by=rows.c.carrier,
+            carried_by=rows.c.carried_by,
             finished_at=_now(),
             fallback_at=None,
             claims=0,
@@ -194,7 +194,7 @@ def ranked(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def carry(dialect: Dialect) -> sa.ClauseElement:
+def add_to_digest(dialect: Dialect) -> sa.ClauseElement:
     return (
         sa.update(deliveries)
         .where(deliveries.c.id.in_(in_json(dialect, "ids", Text)))
@@ -202,7 +202,7 @@ def carry(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def anchor(dialect: Dialect) -> sa.ClauseElement:
+def keep_message_refs(dialect: Dialect) -> sa.ClauseElement:
     """The first receipt's reference is the thread's."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("ref", Text)])
     return sa.update(threads).where(threads.c.id == rows.c.id, threads.c.ref.is_(None)).values(ref=rows.c.ref)

@@ -53,7 +53,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tell:
+class Notify:
     """Tell about it now. `repeat_at` is when a repeat is due, None where there is nothing to repeat.
 
     `anew`: its escalation begins again, for it was over.
@@ -67,7 +67,10 @@ class Tell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Do not tell, for a named reason. `wake`: its next event must bring it back; `until`: that moment does."""
+    """Do not tell the member, for a named reason.
+
+    `wake`: the incident's next event makes the group due again; `until`: that moment does.
+    """
 
     held_by: HeldBy
     wake: bool
@@ -97,7 +100,7 @@ class Settled:
     repeat_at: Instant | None
 
 
-Verdict = Tell | Hold | Wait | Settled
+Verdict = Notify | Hold | Wait | Settled
 
 
 def decide(
@@ -108,18 +111,18 @@ def decide(
     mute: Mute | None = None,
     last_told_at: Instant | None = None,
 ) -> Verdict:
-    """What to do about one member at a flush of its group, given what mutes it and when the group told last.
+    """The verdict on one member at a flush of its group, given the mute that holds it and when the group told last.
 
-    What is of severity `none` is told to nobody, and neither is what a route without channels has to tell: but who has
-    heard of it before, hears that somebody has it and that it is over.
+    An incident of severity `none`, or at a route without channels, is told to nobody; but people who were told of the
+    incident before are told that somebody has acknowledged it and that it is resolved.
     """
     if member.severity is Severity.NONE and member.told_at is None:
         return Hold(held_by=HeldBy.SEVERITY, wake=False)
     if not route.channels and member.told_at is None:
         return Hold(held_by=HeldBy.ROUTE, wake=False)
     verdict = _decide(member, route, now, mute, last_told_at)
-    concerns_all = member.state is State.RESOLVED or is_taken(member)
-    if route.channels or concerns_all or not isinstance(verdict, Tell | Wait):
+    concerns_all = member.state is State.RESOLVED or is_newly_acknowledged(member)
+    if route.channels or concerns_all or not isinstance(verdict, Notify | Wait):
         return verdict
     return Hold(held_by=HeldBy.ROUTE, wake=False)
 
@@ -128,14 +131,14 @@ def _decide(
     member: Member, route: Route, now: Instant, mute: Mute | None, last_told_at: Instant | None
 ) -> Verdict:
     if member.state is State.RESOLVED:
-        return _over(member, route, now)
+        return _resolved(member, route, now)
     if mute is not None and mute.held_by is HeldBy.SNOOZED:
         # Whoever snoozes is told at its end, whether or not there is something new.
         return Hold(held_by=HeldBy.SNOOZED, wake=False, until=mute.until)
     verdict = _first(member, route, now) if member.told_at is None else _changed(member, route, now)
     released = member.held_by in MUTES
     if mute is not None:
-        if not released and not isinstance(verdict, Tell):
+        if not released and not isinstance(verdict, Notify):
             return verdict
         until = _ask_again(mute, route, now)
         return Hold(held_by=mute.held_by, wake=False, until=until, ref=mute.ref)
@@ -147,11 +150,11 @@ def _decide(
 def is_mutable(member: Member, verdict: Verdict) -> bool:
     """Whether it matters if something mutes the member: what tells nothing and is not held needs no look."""
     return member.state is not State.RESOLVED and (
-        isinstance(verdict, Tell | Wait) or member.held_by in MUTES
+        isinstance(verdict, Notify | Wait) or member.held_by in MUTES
     )
 
 
-def is_taken(member: Member) -> bool:
+def is_newly_acknowledged(member: Member) -> bool:
     """Whether somebody has acknowledged what was told, and that has not been told: of each time it is."""
     if member.state is not State.ACKNOWLEDGED or member.told_at is None:
         return False
@@ -167,13 +170,13 @@ def _unmuted(member: Member, route: Route, now: Instant, last_told_at: Instant |
     earliest = now if last_told_at is None else last_told_at + route.group_interval
     if now < earliest and not _newly_critical(member, route, now):
         return Wait(until=earliest)
-    tell = _tell(member, Reason.UNMUTED, now + route.repeat_interval)
+    notify = _notify(member, Reason.UNMUTED, now + route.repeat_interval)
     if member.state is not State.OPEN:
-        tell = replace(tell, repeat_at=None)
-    return replace(tell, anew=member.told_state is State.RESOLVED)
+        notify = replace(notify, repeat_at=None)
+    return replace(notify, anew=member.told_state is State.RESOLVED)
 
 
-def _over(member: Member, route: Route, now: Instant) -> Verdict:
+def _resolved(member: Member, route: Route, now: Instant) -> Verdict:
     if member.told_at is None:
         return Hold(held_by=member.held_by or HeldBy.WAITING, wake=False)
     if member.told_state is State.RESOLVED or not route.send_resolved:
@@ -181,7 +184,7 @@ def _over(member: Member, route: Route, now: Instant) -> Verdict:
     waits_until = all_clear_at(member, route)
     if waits_until is not None and now < waits_until and not member.returned:
         return Wait(until=waits_until)
-    return _tell(member, Reason.RESOLVED, None)
+    return _notify(member, Reason.RESOLVED, None)
 
 
 def all_clear_at(member: Member, route: Route) -> Instant | None:
@@ -202,16 +205,16 @@ def _changed(member: Member, route: Route, now: Instant) -> Verdict:
     """What was told before, and is not resolved."""
     repeat_at = now + route.repeat_interval if member.state is State.OPEN else None
     if member.told_state is State.RESOLVED:
-        return replace(_tell(member, Reason.REOPENED, repeat_at), anew=True)
+        return replace(_notify(member, Reason.REOPENED, repeat_at), anew=True)
     if member.told_severity is not None and member.severity.rank > member.told_severity.rank:
-        return _tell(member, Reason.SEVERITY_RAISED, repeat_at)
+        return _notify(member, Reason.SEVERITY_RAISED, repeat_at)
     told_at = member.told_at or now
     if member.state is State.ACKNOWLEDGED:
-        if is_taken(member):
-            return _tell(member, Reason.ACKNOWLEDGED, None)
+        if is_newly_acknowledged(member):
+            return _notify(member, Reason.ACKNOWLEDGED, None)
         return Settled(state=State.ACKNOWLEDGED, repeat_at=None)
     if member.told_state is State.ACKNOWLEDGED and _reopened_since(member, told_at):
-        return _tell(member, Reason.REOPENED, repeat_at)
+        return _notify(member, Reason.REOPENED, repeat_at)
     return _repeat(member, route, now, told_at + route.repeat_interval)
 
 
@@ -219,7 +222,7 @@ def _repeat(member: Member, route: Route, now: Instant, due_at: Instant) -> Verd
     if now < due_at:
         return Settled(state=State.OPEN, repeat_at=due_at)
     if member.count > member.told_count:
-        return _tell(member, Reason.REPEATED, now + route.repeat_interval)
+        return _notify(member, Reason.REPEATED, now + route.repeat_interval)
     return Hold(held_by=HeldBy.WAITING, wake=True)
 
 
@@ -227,12 +230,12 @@ def _first(member: Member, route: Route, now: Instant) -> Verdict:
     if route.notify_after is not None and member.recent < route.notify_after.events:
         return Hold(held_by=HeldBy.BELOW_THRESHOLD, wake=True)
     repeat_at = now + route.repeat_interval if member.state is State.OPEN else None
-    return _tell(member, Reason.REOPENED if member.reopened else Reason.OPENED, repeat_at)
+    return _notify(member, Reason.REOPENED if member.reopened else Reason.OPENED, repeat_at)
 
 
-def _tell(member: Member, reason: Reason, repeat_at: Instant | None) -> Tell:
+def _notify(member: Member, reason: Reason, repeat_at: Instant | None) -> Notify:
     told_one = 1 if member.told_at is None else 0
-    return Tell(
+    return Notify(
         reason=reason, repeat_at=repeat_at, suppressed=max(0, member.count - member.told_count - told_one)
     )
 
@@ -286,24 +289,24 @@ def keep_until(
     if last_told_at is None or now >= last_told_at + route.group_interval:
         return None
     urgent = (
-        isinstance(verdict, Tell) and _is_urgent(member, verdict, route, now) for member, verdict in decided
+        isinstance(verdict, Notify) and _is_urgent(member, verdict, route, now) for member, verdict in decided
     )
     if any(urgent):
         return None
     return last_told_at + route.group_interval
 
 
-def _is_urgent(member: Member, tell: Tell, route: Route, now: Instant) -> bool:
+def _is_urgent(member: Member, notify: Notify, route: Route, now: Instant) -> bool:
     """A repeat, what is newly critical, and what a person did."""
-    if tell.reason is Reason.REPEATED or _newly_critical(member, route, now):
+    if notify.reason is Reason.REPEATED or _newly_critical(member, route, now):
         return True
-    return is_by_hand(member) and (tell.reason is not Reason.UNMUTED or member.state is State.ACKNOWLEDGED)
+    return is_by_hand(member) and (notify.reason is not Reason.UNMUTED or member.state is State.ACKNOWLEDGED)
 
 
 def is_by_hand(member: Member) -> bool:
     """Whether a person did what has changed since it was told."""
     if member.state is State.ACKNOWLEDGED:
-        return member.told_at is None or is_taken(member)
+        return member.told_at is None or is_newly_acknowledged(member)
     if member.state is State.RESOLVED:
         return member.by_hand
     return _reopened_since(member, member.told_at or 0) and member.told_state is not State.OPEN

@@ -13,12 +13,12 @@ from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route, Step, Threshold
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
 from notifier.policy.muting import Mute
-from notifier.policy.telling import (
+from notifier.policy.notifying import (
     Escalate,
     Hold,
     Member,
+    Notify,
     Settled,
-    Tell,
     Wait,
     change_due,
     decide,
@@ -50,19 +50,19 @@ def changed(member: Member, **values: Any) -> Member:
 
 def test_what_is_new_is_told_as_opened() -> None:
     """All events but the one that opened it are suppressed, and a repeat is due after repeat_interval."""
-    assert decide(NEW, ROUTE, NOW) == Tell(reason=Reason.OPENED, repeat_at=NOW + 4 * HOUR, suppressed=4)
+    assert decide(NEW, ROUTE, NOW) == Notify(reason=Reason.OPENED, repeat_at=NOW + 4 * HOUR, suppressed=4)
 
 
 def test_what_comes_after_a_resolution_is_told_as_reopened() -> None:
     """The incident is new, its reason is not."""
     verdict = decide(changed(NEW, reopened=True), ROUTE, NOW)
-    assert isinstance(verdict, Tell)
+    assert isinstance(verdict, Notify)
     assert verdict.reason is Reason.REOPENED
 
 
 def test_acknowledged_before_the_first_message_is_still_told() -> None:
     """An acknowledgement holds repeats and escalation only."""
-    assert isinstance(decide(changed(NEW, state=State.ACKNOWLEDGED), ROUTE, NOW), Tell)
+    assert isinstance(decide(changed(NEW, state=State.ACKNOWLEDGED), ROUTE, NOW), Notify)
 
 
 def test_opened_and_resolved_before_it_was_told_is_never_told() -> None:
@@ -78,7 +78,7 @@ def test_notify_after_holds_below_its_threshold(recent: int, *, told: bool) -> N
     """Two of three within the window wait for the next event; three are told."""
     route = replace(ROUTE, notify_after=Threshold(events=3, within=10 * MINUTE))
     verdict = decide(changed(NEW, recent=recent), route, NOW)
-    assert isinstance(verdict, Tell) == told
+    assert isinstance(verdict, Notify) == told
     if not told:
         assert verdict == Hold(held_by=HeldBy.BELOW_THRESHOLD, wake=True)
 
@@ -86,13 +86,13 @@ def test_notify_after_holds_below_its_threshold(recent: int, *, told: bool) -> N
 def test_notify_after_holds_only_the_first_message() -> None:
     """What has been told is told of again, however few events there are now."""
     route = replace(ROUTE, notify_after=Threshold(events=3, within=MINUTE))
-    assert isinstance(decide(changed(TOLD, state=State.RESOLVED, recent=0), route, NOW), Tell)
+    assert isinstance(decide(changed(TOLD, state=State.RESOLVED, recent=0), route, NOW), Notify)
 
 
 def test_a_resolution_is_told_once() -> None:
     """And nothing is due afterwards."""
     over = changed(TOLD, state=State.RESOLVED, count=9)
-    assert decide(over, ROUTE, NOW) == Tell(reason=Reason.RESOLVED, repeat_at=None, suppressed=4)
+    assert decide(over, ROUTE, NOW) == Notify(reason=Reason.RESOLVED, repeat_at=None, suppressed=4)
     told = changed(over, told_state=State.RESOLVED)
     assert decide(told, ROUTE, NOW) == Settled(state=State.RESOLVED, repeat_at=None)
 
@@ -107,7 +107,7 @@ def test_send_resolved_false_settles_without_a_word() -> None:
 def test_open_again_after_its_resolution_was_told_is_reopened() -> None:
     """Somebody reopened the same incident."""
     verdict = decide(changed(TOLD, told_state=State.RESOLVED), ROUTE, NOW)
-    assert isinstance(verdict, Tell)
+    assert isinstance(verdict, Notify)
     assert verdict.reason is Reason.REOPENED
 
 
@@ -116,7 +116,7 @@ def test_a_raised_severity_is_told_acknowledged_or_not(state: State) -> None:
     """A lower one than told is not."""
     raised = changed(TOLD, severity=Severity.CRITICAL, state=state)
     verdict = decide(raised, ROUTE, NOW)
-    assert isinstance(verdict, Tell)
+    assert isinstance(verdict, Notify)
     assert verdict.reason is Reason.SEVERITY_RAISED
     lower = changed(TOLD, told_severity=Severity.CRITICAL, state=state, told_state=state)
     assert isinstance(decide(lower, ROUTE, NOW), Settled)
@@ -125,7 +125,7 @@ def test_a_raised_severity_is_told_acknowledged_or_not(state: State) -> None:
 def test_a_resolution_comes_before_a_raise() -> None:
     """Raised and resolved since the last message: it is over."""
     verdict = decide(changed(TOLD, severity=Severity.CRITICAL, state=State.RESOLVED), ROUTE, NOW)
-    assert isinstance(verdict, Tell)
+    assert isinstance(verdict, Notify)
     assert verdict.reason is Reason.RESOLVED
 
 
@@ -134,7 +134,7 @@ def test_a_repeat_needs_the_interval_and_new_events() -> None:
     due = NOW - HOUR + 4 * HOUR
     busy = changed(TOLD, count=17)
     assert decide(busy, ROUTE, due - 1) == Settled(state=State.OPEN, repeat_at=due)
-    assert decide(busy, ROUTE, due) == Tell(reason=Reason.REPEATED, repeat_at=due + 4 * HOUR, suppressed=12)
+    assert decide(busy, ROUTE, due) == Notify(reason=Reason.REPEATED, repeat_at=due + 4 * HOUR, suppressed=12)
     assert decide(TOLD, ROUTE, due) == Hold(held_by=HeldBy.WAITING, wake=True)
 
 
@@ -156,7 +156,7 @@ ACKNOWLEDGED = changed(TOLD, state=State.ACKNOWLEDGED, told_state=State.ACKNOWLE
 def test_an_acknowledgement_is_told_once() -> None:
     """With nothing to repeat; then it is settled."""
     verdict = decide(changed(TOLD, state=State.ACKNOWLEDGED), ROUTE, NOW)
-    assert verdict == Tell(reason=Reason.ACKNOWLEDGED, repeat_at=None, suppressed=0)
+    assert verdict == Notify(reason=Reason.ACKNOWLEDGED, repeat_at=None, suppressed=0)
     assert decide(ACKNOWLEDGED, ROUTE, NOW) == Settled(state=State.ACKNOWLEDGED, repeat_at=None)
 
 
@@ -165,7 +165,7 @@ def test_who_takes_an_acknowledgement_back_is_heard_and_one_that_ran_out_is_not(
     again = changed(ACKNOWLEDGED, state=State.OPEN)
     assert decide(again, ROUTE, NOW) == Settled(state=State.OPEN, repeat_at=NOW + 3 * HOUR)
     verdict = decide(changed(again, reopened_at=NOW - MINUTE), ROUTE, NOW)
-    assert isinstance(verdict, Tell)
+    assert isinstance(verdict, Notify)
     assert verdict.reason is Reason.REOPENED
     assert not verdict.anew
 
@@ -173,7 +173,7 @@ def test_who_takes_an_acknowledgement_back_is_heard_and_one_that_ran_out_is_not(
 def test_what_was_over_escalates_anew() -> None:
     """Reopened after its resolution was told: its steps begin again."""
     verdict = decide(changed(TOLD, told_state=State.RESOLVED), ROUTE, NOW)
-    assert isinstance(verdict, Tell)
+    assert isinstance(verdict, Notify)
     assert verdict.anew
 
 
@@ -197,7 +197,7 @@ def test_a_mute_holds_what_would_be_told_until_it_ends() -> None:
 def test_a_mute_holds_no_resolution() -> None:
     """Whoever heard of it hears that it is over; who never did, never does."""
     over = decide(changed(TOLD, state=State.RESOLVED, held_by=HeldBy.SILENCED), ROUTE, NOW, mute=SILENCE)
-    assert isinstance(over, Tell)
+    assert isinstance(over, Notify)
     assert over.reason is Reason.RESOLVED
     never = changed(NEW, state=State.RESOLVED, held_by=HeldBy.SILENCED)
     assert decide(never, ROUTE, NOW) == Hold(held_by=HeldBy.SILENCED, wake=False)
@@ -216,7 +216,7 @@ def test_what_was_held_and_is_open_is_told_as_unmuted(held_by: HeldBy) -> None:
     """Told before or not, with news or without."""
     for member in (NEW, TOLD, changed(TOLD, count=9, severity=Severity.CRITICAL)):
         verdict = decide(changed(member, held_by=held_by), ROUTE, NOW)
-        assert isinstance(verdict, Tell)
+        assert isinstance(verdict, Notify)
         assert verdict.reason is Reason.UNMUTED
         assert verdict.repeat_at == NOW + 4 * HOUR
 
@@ -228,7 +228,7 @@ def test_unmuted_waits_for_the_groups_interval() -> None:
     assert verdict == Wait(until=NOW + 4 * MINUTE)
     assert is_mutable(held, verdict)
     critical = changed(held, severity=Severity.CRITICAL)
-    assert isinstance(decide(critical, ROUTE, NOW, last_told_at=NOW - MINUTE), Tell)
+    assert isinstance(decide(critical, ROUTE, NOW, last_told_at=NOW - MINUTE), Notify)
 
 
 def test_who_has_acknowledged_needs_no_reminder_when_a_mute_ends() -> None:
@@ -236,10 +236,10 @@ def test_who_has_acknowledged_needs_no_reminder_when_a_mute_ends() -> None:
     held = changed(ACKNOWLEDGED, held_by=HeldBy.SNOOZED)
     assert decide(held, ROUTE, NOW) == Settled(state=State.ACKNOWLEDGED, repeat_at=None)
     untold = decide(changed(held, told_state=State.OPEN), ROUTE, NOW)
-    assert isinstance(untold, Tell)
+    assert isinstance(untold, Notify)
     assert untold.reason is Reason.ACKNOWLEDGED
     new = decide(changed(NEW, state=State.ACKNOWLEDGED, held_by=HeldBy.SILENCED), ROUTE, NOW)
-    assert new == Tell(reason=Reason.UNMUTED, repeat_at=None, suppressed=4)
+    assert new == Notify(reason=Reason.UNMUTED, repeat_at=None, suppressed=4)
 
 
 # Escalation
@@ -311,8 +311,8 @@ def test_critical_waits_for_group_wait_only(told: Severity | None) -> None:
 def test_critical_hurries_only_while_it_is_news() -> None:
     """Told at critical already, or over: group_interval holds it like any other."""
     told = changed(TOLD, severity=Severity.CRITICAL, told_severity=Severity.CRITICAL, state=State.RESOLVED)
-    unheard = changed(NEW, severity=Severity.CRITICAL, state=State.RESOLVED)
-    for member in (told, unheard):
+    fallback_failed = changed(NEW, severity=Severity.CRITICAL, state=State.RESOLVED)
+    for member in (told, fallback_failed):
         assert change_due(member, ROUTE, changed_at=NOW, last_told_at=NOW - 1) == NOW - 1 + 5 * MINUTE
 
 
@@ -363,7 +363,7 @@ def test_without_reasons_there_is_nothing_to_tell() -> None:
 
 def test_a_group_that_has_just_told_keeps_what_is_not_urgent() -> None:
     """A repeat, what is newly critical and what a person did is told at once, and brings along what waits."""
-    tell = Tell(reason=Reason.SEVERITY_RAISED, repeat_at=None, suppressed=0)
+    tell = Notify(reason=Reason.SEVERITY_RAISED, repeat_at=None, suppressed=0)
     waits = (changed(LATE, severity=Severity.ERROR), tell)
     repeat = (LATE, replace(tell, reason=Reason.REPEATED))
     critical = (changed(LATE, severity=Severity.CRITICAL), tell)

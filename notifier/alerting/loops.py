@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from notifier import alerting
+from notifier.alerting.acknowledgements import end_acknowledgements
 from notifier.domain.time import Duration, Instant
 from notifier.policy.rules import AlertingRules
-from notifier.store import actions
 from notifier.store.database import LOOP, Database, Subscription, Tx
 from notifier.store.silences import ActiveSilences
 from notifier.telemetry.logging import get
@@ -48,7 +48,7 @@ class Alerting:
         """Resolve what has been quiet for `auto_resolve`, and end acknowledgements whose time is over."""
         moments = (
             await self._all(lambda tx, active: alerting.auto_resolve(tx, active.auto_resolve)),
-            await self._all(lambda tx, _rules: actions.expire(tx)),
+            await self._all(lambda tx, _rules: end_acknowledgements(tx)),
         )
         return min((at for at in moments if at is not None), default=None)
 

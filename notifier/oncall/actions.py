@@ -1,4 +1,4 @@
-"""What people do to an incident: acknowledge, snooze, the end of either, resolve, reopen, note.
+"""Acts of a person on an incident: acknowledge, snooze, the end of either, resolve, reopen, note.
 
 Each is a function of an open transaction that answers the incident's id; `perform` runs one of them, or several, and
 answers the incident. Of two people who act at once one wins, and the other is told by whom, when, and what to do. The
@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from notifier.domain.incident import Incident, State
 from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
+from notifier.oncall import effects
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.names import exact_id
-from notifier.store import actions as rows
-from notifier.store import audit, views
-from notifier.store.actions import LockedIncident
+from notifier.policy.acts import LockedIncident, in_force
+from notifier.store import audit, incidents, views
 from notifier.store.database import Database, Tx
 from notifier.wording import audit_details
 
@@ -34,104 +34,109 @@ _BY_ITSELF = {"auto": "by itself, for no more events came", "event": "by an even
 def acknowledge(
     tx: Tx, actor: Actor, name: str, *, until: Instant | None = None, take_over: bool = False
 ) -> str:
-    """Somebody has it: repeats and escalation stop, until then or until it is reopened.
+    """Repeats and escalation of the incident stop, until then or until it is reopened.
 
-    What another has is refused, unless the actor wants to `take_over`.
+    An incident that another person has is refused, unless the actor wants to `take_over`.
     """
     check_until(until, tx.now)
-    one = _locked(tx, actor, name)
-    if one.state is State.RESOLVED:
-        raise _over(one, "reopen it if it is not over")
-    another = one.acknowledged_by if one.acknowledged_by != actor.name else None
+    incident = _locked(tx, actor, name)
+    if incident.state is State.RESOLVED:
+        raise _over(incident, "reopen it if it is not over")
+    another = incident.acknowledged_by if incident.acknowledged_by != actor.name else None
     if another is not None and not take_over:
-        raise _taken(one)
-    if one.acknowledged_by is not None and another is None and one.acknowledged_until == until:
-        return one.id
-    rows.acknowledge(tx, one, by=actor.name, until=until)
-    actor.record(tx, "acknowledge", one.id, audit_details.lasting(until, taken_over_from=another))
-    return one.id
+        raise _taken(incident)
+    if incident.acknowledged_by is not None and another is None and incident.acknowledged_until == until:
+        return incident.id
+    effects.acknowledge(tx, incident, by=actor.name, until=until)
+    actor.record(tx, "acknowledge", incident.id, audit_details.lasting(until, taken_over_from=another))
+    return incident.id
 
 
 def unacknowledge(tx: Tx, actor: Actor, name: str) -> str:
-    """Nobody has it any more: it counts as open, and a snooze goes on."""
-    one = _locked(tx, actor, name)
-    if one.state is State.RESOLVED:
-        raise _over(one, "reopen it if it is not over")
-    if one.state is State.OPEN:
-        _again(tx, actor, one, "unacknowledge", "nobody has acknowledged it: there is nothing to take back")
-        return one.id
-    rows.unacknowledge(tx, one, by=actor.name)
-    actor.record(tx, "unacknowledge", one.id, audit_details.ended_act_of(one.acknowledged_by, by=actor.name))
-    return one.id
+    """An acknowledged incident counts as open again, and its snooze goes on."""
+    incident = _locked(tx, actor, name)
+    if incident.state is State.RESOLVED:
+        raise _over(incident, "reopen it if it is not over")
+    if incident.state is State.OPEN:
+        _again(
+            tx, actor, incident, "unacknowledge", "nobody has acknowledged it: there is nothing to take back"
+        )
+        return incident.id
+    effects.unacknowledge(tx, incident, by=actor.name)
+    actor.record(
+        tx, "unacknowledge", incident.id, audit_details.ended_act_of(incident.acknowledged_by, by=actor.name)
+    )
+    return incident.id
 
 
 def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
-    """It may be told of again: what is still open is told."""
-    one = _locked(tx, actor, name)
-    if one.state is State.RESOLVED:
-        raise _over(one, "there is no snooze to end")
-    if one.snoozed_until is None:
-        _again(tx, actor, one, "unsnooze", "it is not snoozed: there is nothing to end")
-        return one.id
-    rows.unsnooze(tx, one)
-    actor.record(tx, "unsnooze", one.id, audit_details.ended_act_of(one.snoozed_by, by=actor.name))
-    return one.id
+    """The snooze ends, and an incident that is still open is told."""
+    incident = _locked(tx, actor, name)
+    if incident.state is State.RESOLVED:
+        raise _over(incident, "there is no snooze to end")
+    if incident.snoozed_until is None:
+        _again(tx, actor, incident, "unsnooze", "it is not snoozed: there is nothing to end")
+        return incident.id
+    effects.unsnooze(tx, incident)
+    actor.record(tx, "unsnooze", incident.id, audit_details.ended_act_of(incident.snoozed_by, by=actor.name))
+    return incident.id
 
 
 def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
-    """Tell nothing but its resolution until then."""
+    """Nothing but the resolution of the incident is told until then."""
     check_until(until, tx.now)
-    one = _locked(tx, actor, name)
-    if one.state is State.RESOLVED:
-        raise _over(one, "there is nothing to snooze")
-    if one.snoozed_until is not None and one.snoozed_by != actor.name:
+    incident = _locked(tx, actor, name)
+    if incident.state is State.RESOLVED:
+        raise _over(incident, "there is nothing to snooze")
+    if incident.snoozed_until is not None and incident.snoozed_by != actor.name:
         raise Refused(
-            f"it is snoozed by {one.snoozed_by} until {rfc3339(one.snoozed_until)}: end that first, then snooze it",
-            state=one.state.value,
+            f"it is snoozed by {incident.snoozed_by} until {rfc3339(incident.snoozed_until)}: "
+            "end that first, then snooze it",
+            state=incident.state.value,
         )
-    if one.snoozed_until == until:
-        return one.id
-    rows.snooze(tx, one, by=actor.name, until=until)
-    actor.record(tx, "snooze", one.id, audit_details.lasting(until))
-    return one.id
+    if incident.snoozed_until == until:
+        return incident.id
+    effects.snooze(tx, incident, by=actor.name, until=until)
+    actor.record(tx, "snooze", incident.id, audit_details.lasting(until))
+    return incident.id
 
 
 def resolve(tx: Tx, actor: Actor, name: str) -> str:
-    """It is over."""
-    one = _locked(tx, actor, name)
-    if one.state is State.RESOLVED:
-        if one.resolved_by != actor.name:
-            raise _over(one, "there is nothing left to resolve")
-        return one.id
-    rows.resolve(tx, one, by=actor.name)
-    actor.record(tx, "resolve", one.id)
-    return one.id
+    """The incident is over."""
+    incident = _locked(tx, actor, name)
+    if incident.state is State.RESOLVED:
+        if incident.resolved_by != actor.name:
+            raise _over(incident, "there is nothing left to resolve")
+        return incident.id
+    effects.resolve(tx, incident, by=actor.name)
+    actor.record(tx, "resolve", incident.id)
+    return incident.id
 
 
 def reopen(tx: Tx, actor: Actor, name: str) -> str:
-    """It is not over, or nobody has it any more: what was acknowledged, snoozed or resolved counts as open again."""
-    one = _locked(tx, actor, name)
-    if one.state is State.OPEN and one.snoozed_until is None:
-        if one.reopened_by != actor.name:
-            raise Refused("it is open already: there is nothing to reopen", state=one.state.value)
-        return one.id
-    if one.state is State.RESOLVED and (newer := rows.successor(tx, one)) is not None:
+    """An incident that was acknowledged, snoozed or resolved counts as open again."""
+    incident = _locked(tx, actor, name)
+    if incident.state is State.OPEN and incident.snoozed_until is None:
+        if incident.reopened_by != actor.name:
+            raise Refused("it is open already: there is nothing to reopen", state=incident.state.value)
+        return incident.id
+    if incident.state is State.RESOLVED and (newer := incidents.successor(tx, incident)) is not None:
         raise Refused(
             f"only the newest incident of a problem is reopened, and {newer} is newer: look at that one",
-            state=one.state.value,
+            state=incident.state.value,
         )
-    rows.reopen(tx, one, by=actor.name)
-    actor.record(tx, "reopen", one.id, f"was {_was(one)}")
-    return one.id
+    effects.reopen(tx, incident, by=actor.name)
+    actor.record(tx, "reopen", incident.id, f"was {_was(incident)}")
+    return incident.id
 
 
 def note(tx: Tx, actor: Actor, name: str, text: str) -> str:
-    """Write something down for whoever reads the incident's timeline. `text` is sanitised already."""
+    """A note for readers of the incident's timeline. `text` is sanitised already."""
     if not text.strip() or len(text) > NOTE_CHARS:
         raise Unreadable("text", f"a note has 1 to {NOTE_CHARS} characters")
-    one = _locked(tx, actor, name)
-    actor.record(tx, "note", one.id, text)
-    return one.id
+    incident = _locked(tx, actor, name)
+    actor.record(tx, "note", incident.id, text)
+    return incident.id
 
 
 async def perform(database: Database, action: Callable[[Tx], str], *, url: str | None) -> Incident:
@@ -168,43 +173,44 @@ def check_until(until: Instant | None, now: Instant) -> None:
 
 
 def _locked(tx: Tx, actor: Actor, name: str) -> LockedIncident:
-    found = rows.lock(tx, exact_id(tx, "incident", name, actor.project_scope), project=actor.project_scope)
-    if found is None:
+    id_ = exact_id(tx, "incident", name, actor.project_scope)
+    incident = incidents.lock(tx, id_, project=actor.project_scope)
+    if incident is None:
         raise Unknown("incident")
-    return found
+    return in_force(incident, tx.now)
 
 
-def _again(tx: Tx, actor: Actor, one: LockedIncident, action: str, sentence: str) -> None:
-    """What has been done already: by this actor nothing changes, for another it is `Refused`."""
+def _again(tx: Tx, actor: Actor, incident: LockedIncident, action: str, sentence: str) -> None:
+    """An act that was done already changes nothing where this actor did it, and is `Refused` to another."""
     last = next(
-        (entry for entry in reversed(audit.entries(tx, one.id)) if entry.action in _ENDS[action]), None
+        (entry for entry in reversed(audit.entries(tx, incident.id)) if entry.action in _ENDS[action]), None
     )
     if last is None or (last.action, last.actor) != (action, actor.name):
-        raise Refused(sentence, state=one.state.value)
+        raise Refused(sentence, state=incident.state.value)
 
 
-def _taken(one: LockedIncident) -> Refused:
-    since = "" if one.acknowledged_at is None else f" at {rfc3339(one.acknowledged_at)}"
-    until = "" if one.acknowledged_until is None else f", until {rfc3339(one.acknowledged_until)}"
-    whose = f"it was acknowledged by {one.acknowledged_by}{since}{until}"
+def _taken(incident: LockedIncident) -> Refused:
+    since = "" if incident.acknowledged_at is None else f" at {rfc3339(incident.acknowledged_at)}"
+    until = "" if incident.acknowledged_until is None else f", until {rfc3339(incident.acknowledged_until)}"
+    whose = f"it was acknowledged by {incident.acknowledged_by}{since}{until}"
     return Refused(
         f"{whose}: to take it over, acknowledge it with `take_over`, or reopen it first",
-        state=one.state.value,
+        state=incident.state.value,
     )
 
 
-def _over(one: LockedIncident, advice: str) -> Refused:
-    how = _BY_ITSELF.get(one.resolved_by or "", f"by {one.resolved_by}")
-    when = "" if one.resolved_at is None else f" at {rfc3339(one.resolved_at)}"
-    return Refused(f"it was resolved {how}{when}: {advice}", state=one.state.value)
+def _over(incident: LockedIncident, advice: str) -> Refused:
+    how = _BY_ITSELF.get(incident.resolved_by or "", f"by {incident.resolved_by}")
+    when = "" if incident.resolved_at is None else f" at {rfc3339(incident.resolved_at)}"
+    return Refused(f"it was resolved {how}{when}: {advice}", state=incident.state.value)
 
 
-def _was(one: LockedIncident) -> str:
-    """What a reopening ends, for the audit."""
+def _was(incident: LockedIncident) -> str:
+    """The acts that a reopening ends, for the audit."""
     parts = []
-    if one.state is not State.OPEN:
-        who = one.acknowledged_by if one.state is State.ACKNOWLEDGED else one.resolved_by
-        parts.append(f"{one.state.value} by {who}")
-    if one.snoozed_until is not None:
-        parts.append(f"snoozed by {one.snoozed_by}")
+    if incident.state is not State.OPEN:
+        who = incident.acknowledged_by if incident.state is State.ACKNOWLEDGED else incident.resolved_by
+        parts.append(f"{incident.state.value} by {who}")
+    if incident.snoozed_until is not None:
+        parts.append(f"snoozed by {incident.snoozed_by}")
     return ", ".join(parts)

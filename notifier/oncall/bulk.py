@@ -9,14 +9,14 @@ from typing import Literal, Protocol
 
 from notifier.domain.incident import State
 from notifier.domain.time import Instant
-from notifier.oncall import actions, search
+from notifier.oncall import actions, effects, search
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.names import exact_ids
-from notifier.store import actions as rows
+from notifier.policy.acts import LockedIncident, in_force
 from notifier.store import views
-from notifier.store.actions import LockedIncident
 from notifier.store.database import Database, Tx
+from notifier.store.incidents import lock_all
 from notifier.wording import audit_details
 
 AT_MOST = 1_000
@@ -76,7 +76,7 @@ class AcknowledgeAct:
         return "already" if incident.acknowledged_until == self.until else None
 
     def do(self, tx: Tx, incidents: Sequence[LockedIncident], by: str) -> None:
-        rows.acknowledge(tx, *incidents, by=by, until=self.until)
+        effects.acknowledge(tx, *incidents, by=by, until=self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class SnoozeAct:
         return "already" if incident.snoozed_until == self.until else None
 
     def do(self, tx: Tx, incidents: Sequence[LockedIncident], by: str) -> None:
-        rows.snooze(tx, *incidents, by=by, until=self.until)
+        effects.snooze(tx, *incidents, by=by, until=self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class ResolveAct:
         return "already" if incident.resolved_by == by else "resolved"
 
     def do(self, tx: Tx, incidents: Sequence[LockedIncident], by: str) -> None:
-        rows.resolve(tx, *incidents, by=by)
+        effects.resolve(tx, *incidents, by=by)
 
 
 async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> BulkOutcome:
@@ -154,11 +154,12 @@ async def on_found(database: Database, actor: Actor, act: Act, q: str) -> BulkOu
 def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> BulkOutcome:
     """`names` has the id that each stands for, None where there is no such incident, or several."""
     act.check(tx.now)
-    found = rows.lock_all(tx, {id_ for id_ in names.values() if id_ is not None}, project=actor.project_scope)
+    ids = {id_ for id_ in names.values() if id_ is not None}
+    locked = lock_all(tx, ids, project=actor.project_scope)
     skipped: list[SkippedIncident] = []
     chosen: dict[int, LockedIncident] = {}
     for name, id_ in names.items():
-        incident = found.get(id_ or "")
+        incident = None if id_ not in locked else in_force(locked[id_], tx.now)
         reason = "unknown" if incident is None else act.refused(incident, actor.name)
         if incident is not None and reason is None and incident.number not in chosen:
             chosen[incident.number] = incident

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from notifier.alerting.acknowledgements import end_acknowledgements
 from notifier.api.answers import TimelineAnswer
 from notifier.domain.delivery import RateLimit
 from notifier.domain.matcher import parse
 from notifier.domain.route import Inhibition, Route, Step, Threshold
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
-from notifier.store import actions, configurations, hold
+from notifier.store import configurations, hold
 from notifier.store.compiled import insert
 from notifier.store.schema import silences
 from tests.api.conftest import Desk
@@ -300,7 +301,7 @@ async def test_an_acknowledgement_that_ran_out_is_seen(desk: Desk) -> None:
         until = rfc3339(desk.world.clock.now() + hours * HOUR)
         await desk.post("/v1/incidents/1/acknowledge", {"actor": "ada", "until": until})
         desk.world.clock.advance(DAY)
-        await desk.world.database.write(actions.expire)
+        await desk.world.database.write(end_acknowledgements)
     ended = [item for item in await _timeline(desk) if "counts as open again" in item["text"]]
     assert [item["at"] for item in ended] == ["2026-11-22T06:00:00Z", "2026-11-23T07:00:00Z"]
 

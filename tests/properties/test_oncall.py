@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 )
 
 from notifier.alerting import rerouting
+from notifier.alerting.acknowledgements import end_acknowledgements
 from notifier.alerting.inhibition import backfill
 from notifier.alerting.replanning import replan_after_reload
 from notifier.domain.calendar import Hours, Weekly
@@ -40,7 +41,6 @@ from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.store import silences as rows
-from notifier.store.actions import expire
 from notifier.store.database import Tx
 from notifier.store.json_rows import json_text
 from notifier.store.schema import audit, deliveries, groups, incidents, members, notifications, targets
@@ -419,7 +419,7 @@ class OnCall(RuleBasedStateMachine):
         """The loops run until nothing is due, which is soon; then everything is compared."""
         now, self.resting = self.clock.now(), False
         self.model.begins(now)
-        self._write(expire)
+        self._write(end_acknowledgements)
         for _ in range(12):
             self.runner.run(self.bench.alert())
             due = self._read(sa.select(sa.func.min(groups.c.due_at)))[0][0]

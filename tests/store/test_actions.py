@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from notifier.alerting import auto_resolve
+from notifier.alerting.acknowledgements import end_acknowledgements
 from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
-from notifier.store import actions as rows
 from notifier.store import audit
 from notifier.store.database import Database, Tx
 from notifier.store.schema import groups, incidents, members
@@ -63,7 +63,7 @@ async def _told(bench: Bench, **fields: Any) -> str:
 
 
 async def _expire(bench: Bench) -> Progress:
-    return await bench.database.write(rows.expire)
+    return await bench.database.write(end_acknowledgements)
 
 
 async def _reasons(bench: Bench) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from notifier.alerting.acknowledgements import end_acknowledgements
 from notifier.alerting.inhibition import backfill
 from notifier.alerting.replanning import replan_after_reload
 from notifier.delivery.jobs import Job
@@ -22,7 +23,6 @@ from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store import ledger
 from notifier.store import silences as kept
-from notifier.store.actions import expire
 from notifier.store.database import Tx
 from notifier.store.json_rows import json_text
 from notifier.store.schema import decisions, inhibitors, members
@@ -266,7 +266,7 @@ async def test_an_acknowledgement_is_told_to_all_who_heard_and_stops_the_rest(be
     bench.clock.advance(5 * HOUR - 1)
     assert await told(bench) == []
     bench.clock.advance(1)
-    await bench.database.write(expire)
+    await bench.database.write(end_acknowledgements)
     assert sorted(await told(bench)) == ["escalated", "repeated"]
     assert await balanced(bench)
 
@@ -363,7 +363,7 @@ async def test_an_escalation_goes_on_after_an_acknowledgement_that_ran_out_in_si
     )
     assert await told(bench) == ["acknowledged"]
     bench.clock.advance(5 * HOUR)
-    await bench.database.write(expire)
+    await bench.database.write(end_acknowledgements)
     assert await told(bench) == ["escalated"]
 
 
@@ -521,7 +521,7 @@ async def test_a_repeat_after_an_acknowledgement_that_ran_out_waits_for_its_even
     )
     assert await told(bench) == ["acknowledged"]
     bench.clock.advance(5 * HOUR)
-    await bench.database.write(expire)
+    await bench.database.write(end_acknowledgements)
     assert await told(bench) == []
     await bench.post(bench.event())
     assert await told(bench) == ["repeated"]

@@ -1,0 +1,210 @@
+"""Incidents as people change them: locked one by one in the order of their numbers, and written many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.incident import State
+from notifier.domain.time import Duration, Instant
+from notifier.policy.acts import LockedIncident
+from notifier.store.database import Tx
+from notifier.store.schema import OPEN, groups, incidents, members
+
+_NOT_ACKNOWLEDGED = {"acknowledged_by": None, "acknowledged_at": None, "acknowledged_until": None}
+_NOT_SNOOZED = {"snoozed_by": None, "snoozed_until": None}
+
+
+def lock_all(tx: Tx, names: Collection[str | int], *, project: str | None) -> dict[str | int, LockedIncident]:
+    """The incidents with these ids or numbers, each under its name, locked in the order of their numbers."""
+    numbers = [name for name in names if isinstance(name, int)]
+    ids = [name for name in names if not isinstance(name, int)]
+    rows = _lock(tx, sa.or_(incidents.c.number.in_(numbers), incidents.c.id.in_(ids)), project)
+    locked: dict[str | int, LockedIncident] = {}
+    for row in rows:
+        locked[row.id] = locked[row.number] = _locked_of(row)
+    return {name: locked[name] for name in names if name in locked}
+
+
+def lock(tx: Tx, name: str | int, *, project: str | None) -> LockedIncident | None:
+    """The incident with this id, or number where it is an integer, for this transaction alone; None: there is none.
+
+    Of two people who act at once, the second waits here, and then sees what the first has done.
+    """
+    key = incidents.c.number if isinstance(name, int) else incidents.c.id
+    rows = _lock(tx, key == name, project)
+    return _locked_of(rows[0]) if rows else None
+
+
+def _lock(tx: Tx, these: sa.ColumnElement[bool], project: str | None) -> Sequence[sa.Row[Any]]:
+    query = sa.select(incidents).where(these).order_by(incidents.c.number).with_for_update()
+    if project is not None:
+        query = query.where(incidents.c.project == project)
+    return tx.run(query).all()
+
+
+def _locked_of(row: sa.Row[Any]) -> LockedIncident:
+    return LockedIncident(
+        number=row.number,
+        id=row.id,
+        project=row.project,
+        environment=row.environment,
+        fingerprint=row.fingerprint,
+        state=State(row.state),
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_until=row.acknowledged_until,
+        snoozed_by=row.snoozed_by,
+        snoozed_until=row.snoozed_until,
+        reopened_by=row.reopened_by,
+        resolved_by=row.resolved_by,
+        resolved_at=row.resolved_at,
+    )
+
+
+def set_acknowledged(tx: Tx, numbers: Sequence[int], *, by: str, until: Instant | None) -> None:
+    """An acknowledgement of the same person that is in force keeps its beginning."""
+    in_force = sa.and_(
+        incidents.c.state == State.ACKNOWLEDGED.value,
+        incidents.c.acknowledged_by == by,
+        sa.or_(incidents.c.acknowledged_until.is_(None), incidents.c.acknowledged_until > tx.now),
+    )
+    _update(
+        tx,
+        numbers,
+        state=State.ACKNOWLEDGED.value,
+        acknowledged_by=by,
+        acknowledged_at=sa.case((in_force, incidents.c.acknowledged_at), else_=tx.now),
+        acknowledged_until=until,
+    )
+
+
+def set_unacknowledged(tx: Tx, numbers: Sequence[int], *, by: str) -> None:
+    """Open, and a snooze goes on."""
+    _update(tx, numbers, **_NOT_ACKNOWLEDGED, **_open_again(tx, by))
+
+
+def set_snoozed(tx: Tx, numbers: Sequence[int], *, by: str, until: Instant) -> None:
+    _update(tx, numbers, snoozed_by=by, snoozed_until=until)
+
+
+def set_unsnoozed(tx: Tx, numbers: Sequence[int]) -> None:
+    _update(tx, numbers, **_NOT_SNOOZED)
+
+
+def set_resolved(tx: Tx, numbers: Sequence[int], *, by: str) -> None:
+    """Resolved, and closed under its own number. The name of who had acknowledged an incident stays."""
+    _update(
+        tx,
+        numbers,
+        state=State.RESOLVED.value,
+        closed=incidents.c.number,
+        resolved_at=tx.now,
+        resolved_by=by,
+        waiting=0,
+        acknowledged_until=None,
+        **_NOT_SNOOZED,
+    )
+
+
+def set_reopened(tx: Tx, numbers: Sequence[int], *, by: str) -> None:
+    """Open, neither acknowledged nor snoozed, and heard of now: auto-resolve counts from here."""
+    reopened = _open_again(tx, by)
+    _update(
+        tx,
+        numbers,
+        closed=OPEN,
+        resolved_at=None,
+        resolved_by=None,
+        quiet_since=tx.now,
+        **_NOT_ACKNOWLEDGED,
+        **_NOT_SNOOZED,
+        **reopened,
+    )
+
+
+def _open_again(tx: Tx, by: str) -> dict[str, object]:
+    return {"state": State.OPEN.value, "reopened_at": tx.now, "reopened_by": by, "waiting": 0}
+
+
+def need_attention(tx: Tx, numbers: Sequence[int]) -> None:
+    """Let routing look at these incidents, as after an event that resolves or reopens."""
+    _update(tx, numbers, attention_at=sa.func.coalesce(incidents.c.attention_at, tx.now))
+    tx.signal("attention")
+
+
+def _update(tx: Tx, numbers: Sequence[int], **values: object) -> None:
+    tx.run(sa.update(incidents).where(incidents.c.number.in_(numbers)).values(**values))
+
+
+def successor(tx: Tx, incident: LockedIncident) -> int | None:
+    """The number of the newest incident of the same identity, where that is another one than this resolved one."""
+    identity = (
+        incidents.c.project == incident.project,
+        incidents.c.environment == incident.environment,
+        incidents.c.fingerprint == incident.fingerprint,
+    )
+    later = sa.or_(incidents.c.closed == OPEN, incidents.c.closed > incident.number)
+    newest = (
+        sa.select(incidents.c.number).where(*identity, later).order_by(incidents.c.number.desc()).limit(1)
+    )
+    return tx.run(newest).scalar()
+
+
+def make_groups_due(tx: Tx, numbers: Sequence[int], *, gathered: Duration = 0) -> None:
+    """Let every group that tells of these incidents look at them. The incidents' rows are locked already.
+
+    A group's first act is looked at once, and acts that follow it within `gathered` milliseconds at the end of that
+    time; with 0 the group looks at once, whatever else was done to it.
+    """
+    of_incidents = members.c.incident.in_(numbers)
+    in_groups = sa.select(members.c.group_id).where(of_incidents)
+    # Groups before members: a flush holds its group while it writes what it decided about the members.
+    locked = tx.run(
+        sa.select(groups.c.id).where(groups.c.id.in_(in_groups)).order_by(groups.c.id).with_for_update()
+    )
+    ids = list(locked.scalars())
+    if not ids:
+        return
+    tx.run(sa.update(members).where(of_incidents).values(changed_at=tx.now))
+    gathering = sa.and_(
+        groups.c.acts_until.is_not(None), groups.c.acts_until > tx.now, sa.literal(gathered > 0)
+    )
+    at = sa.case((gathering, groups.c.acts_until), else_=tx.now)
+    later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > at)
+    values: dict[str, object] = {"due_at": sa.case((later, at), else_=groups.c.due_at)}
+    if gathered:
+        values["acts_until"] = sa.case((gathering, groups.c.acts_until), else_=tx.now + gathered)
+    tx.run(sa.update(groups).where(groups.c.id.in_(ids)).values(**values))
+    tx.signal("groups")
+
+
+def lock_lapsed(tx: Tx, *, most: int) -> dict[int, State]:
+    """The state of at most `most` incidents whose acknowledgement's time is over, by number; the oldest end first."""
+    until = incidents.c.acknowledged_until
+    rows = tx.run(
+        sa.select(incidents.c.number, incidents.c.state)
+        .where(until <= tx.now)
+        .order_by(until)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return {row.number: State(row.state) for row in rows}
+
+
+def set_lapsed(tx: Tx, numbers: Sequence[int]) -> None:
+    """Open again, for the time of their acknowledgement is over."""
+    _update(tx, numbers, state=State.OPEN.value, acknowledged_by=None, acknowledged_until=None)
+
+
+def forget_end(tx: Tx, numbers: Sequence[int]) -> None:
+    """No end of an acknowledgement any more."""
+    _update(tx, numbers, acknowledged_until=None)
+
+
+def next_lapse(tx: Tx) -> Instant | None:
+    """When the next acknowledgement is over; None where none ends by itself."""
+    until = incidents.c.acknowledged_until
+    return tx.run(sa.select(sa.func.min(until)).where(until.is_not(None))).scalar()

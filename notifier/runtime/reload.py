@@ -261,6 +261,7 @@ def keep_fixed(wanted: Settings, running: Settings) -> tuple[Settings, tuple[str
         "database.url": (wanted.database.url, running.database.url),
         "database.max_size": (wanted.database.max_size, running.database.max_size),
     }
-    server = replace(wanted.server, host=running.server.host, port=running.server.port)
+    fixed_server = {"host": running.server.host, "port": running.server.port}
+    server = wanted.server.model_copy(update=fixed_server)
     undone = tuple(name for name, (new, old) in fixed.items() if new != old)
     return replace(wanted, server=server, database=running.database), undone

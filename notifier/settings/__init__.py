@@ -3,31 +3,32 @@
 A channel block stays a mapping with its places: the registry knows the kinds and validates it.
 """
 
-from notifier.settings.channel_blocks import no_key
-from notifier.settings.loading import load
-from notifier.settings.model import (
-    ChannelBlock,
+from notifier.settings.channel_blocks import ChannelBlock
+from notifier.settings.complaints import complaints
+from notifier.settings.document import SourceMark
+from notifier.settings.loading import load, no_key
+from notifier.settings.model import Settings
+from notifier.settings.schema import json_schema
+from notifier.settings.sections import (
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
-    Mark,
-    Quota,
     RetentionSettings,
     ServerSettings,
-    Settings,
 )
-from notifier.settings.schema import json_schema
+from notifier.settings.values import Rate
 
 __all__ = [
     "ChannelBlock",
     "DatabaseSettings",
     "DeliverySettings",
     "IngestSettings",
-    "Mark",
-    "Quota",
+    "Rate",
     "RetentionSettings",
     "ServerSettings",
     "Settings",
+    "SourceMark",
+    "complaints",
     "json_schema",
     "load",
     "no_key",

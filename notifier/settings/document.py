@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any, cast
 
 import yaml
 
 from notifier.domain.errors import Problem
-from notifier.settings.model import Mark
 from notifier.settings.values import Scalar
 
 LARGEST_FILE = 8 << 20
@@ -33,39 +33,97 @@ _REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?", re.DOTALL)
 _SHOWABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceMark:
+    """Where a node stands in the file; line and column from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @property
+    def short(self) -> str:
+        """`notifier.yaml:12`: the file without its folder, as messages show it to people elsewhere."""
+        return f"{PurePath(self.file).name}:{self.line}"
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Stands where a value could not be had; its problem is noted already, so readers keep quiet."""
+    """Stands where a value could not be had; its problem is noted already, and readers keep quiet."""
 
 
 MISSING = Missing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class SourceNode:
     """A value and where it stands.
 
     `key` is where its key stands: what a complaint about the key points at. A `literal` one is not interpolated.
     """
 
-    value: Scalar | Missing | tuple[Node, ...] | Mapping[str, Node]
-    mark: Mark
-    key: Mark
+    value: Scalar | Missing | tuple[SourceNode, ...] | Mapping[str, SourceNode]
+    mark: SourceMark
+    key: SourceMark
     literal: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was written after the key, which is the same as leaving the key out."""
+        """An empty key is the same as one that is left out."""
         return self.value is None
+
+    @property
+    def entries(self) -> Mapping[str, SourceNode]:
+        """Entries of a mapping that are not empty; of any other value none."""
+        written = self.value if isinstance(self.value, Mapping) else {}
+        return {key: entry for key, entry in written.items() if not entry.is_empty}
+
+    @property
+    def items(self) -> tuple[SourceNode, ...]:
+        """Items of a list; of any other value none."""
+        return self.value if isinstance(self.value, tuple) else ()
+
+    def plain(self, *, empty: bool = True) -> Any:
+        """The value without places: a dict, a list or a scalar; with keys that are left empty, or without."""
+        match self.value:
+            case Mapping() as written:
+                entries = written if empty else self.entries
+                return {key: entry.plain(empty=empty) for key, entry in entries.items()}
+            case tuple() as items:
+                return [item.plain(empty=empty) for item in items]
+            case value:
+                return value
+
+    def get(self, key: str) -> SourceNode:
+        """The node under a key; where nothing is, an empty one in this one's place."""
+        return self.entries.get(key) or SourceNode(value=None, mark=self.mark, key=self.key)
+
+    def at(self, path: Path) -> SourceNode:
+        """The node at a path, or the nearest one around it."""
+        node = self
+        for step in path:
+            if isinstance(step, int) and step < len(node.items):
+                node = node.items[step]
+            elif isinstance(step, str) and isinstance(node.value, Mapping) and step in node.value:
+                node = node.value[step]
+            else:
+                break
+        return node
 
 
 class Problems:
-    """Everything that is wrong, collected so that it can be shown at once."""
+    """Problems of a configuration, collected so that all are shown at once."""
 
     def __init__(self) -> None:
         self._found: set[Problem] = set()
 
-    def add(self, mark: Mark, message: str) -> None:
+    def add(self, mark: SourceMark, message: str) -> None:
         self._found.add(Problem(file=mark.file, line=mark.line, column=mark.column, message=message))
 
     def extend(self, problems: Iterable[Problem]) -> None:
@@ -84,10 +142,10 @@ def showable(name: str) -> str:
     return f"`{name}`" if _SHOWABLE.fullmatch(name) else "this name"
 
 
-def parse(data: bytes, file: str, problems: Problems) -> Node:
+def parse(data: bytes, file: str, problems: Problems) -> SourceNode:
     """The document's root mapping; an empty one where the file is empty or cannot be read as YAML."""
-    start = Mark(file=file, line=1, column=1)
-    empty = Node(value={}, mark=start, key=start)
+    start = SourceMark(file=file, line=1, column=1)
+    empty = SourceNode(value={}, mark=start, key=start)
     try:
         root = _compose(_decode(data))
     except yaml.MarkedYAMLError as error:
@@ -106,7 +164,7 @@ def parse(data: bytes, file: str, problems: Problems) -> Node:
     return empty
 
 
-def interpolate(node: Node, environ: Mapping[str, str], problems: Problems) -> Node:
+def interpolate(node: SourceNode, environ: Mapping[str, str], problems: Problems) -> SourceNode:
     """The tree with `${VAR}` and `${VAR:-default}` filled in.
 
     In text values only, and once: what a variable holds is not searched again. `$${` stands for `${`.
@@ -184,8 +242,8 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     return f"not valid YAML: {problem}"
 
 
-def _mark(mark: yaml.Mark | None, file: str) -> Mark:
-    return Mark(file=file, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
+def _mark(mark: yaml.Mark | None, file: str) -> SourceMark:
+    return SourceMark(file=file, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
 
 
 class _Tree:
@@ -197,7 +255,7 @@ class _Tree:
         self._seen: set[int] = set()
         self._left = MOST_REPEATED
 
-    def node(self, node: yaml.Node, key: Mark, above: tuple[int, ...]) -> Node:
+    def node(self, node: yaml.Node, key: SourceMark, above: tuple[int, ...]) -> SourceNode:
         mark = _mark(node.start_mark, self._file)
         if id(node) in self._seen:
             self._left -= max(_LEAST_REPEATED, len(node.value))
@@ -211,19 +269,19 @@ class _Tree:
         above = (*above, id(node))
         match node:
             case yaml.ScalarNode():
-                return Node(value=self._scalar(node, mark), mark=mark, key=key)
+                return SourceNode(value=self._scalar(node, mark), mark=mark, key=key)
             case yaml.SequenceNode(tag="tag:yaml.org,2002:seq"):
-                return Node(value=self._items(node, above), mark=mark, key=key)
+                return SourceNode(value=self._items(node, above), mark=mark, key=key)
             case yaml.MappingNode(tag="tag:yaml.org,2002:map"):
-                return Node(value=self._entries(node, above), mark=mark, key=key)
+                return SourceNode(value=self._entries(node, above), mark=mark, key=key)
             case _:
                 return self._refuse(mark, key, "tags such as !name are not supported: remove it")
 
-    def _refuse(self, mark: Mark, key: Mark, message: str) -> Node:
+    def _refuse(self, mark: SourceMark, key: SourceMark, message: str) -> SourceNode:
         self._problems.add(mark, message)
-        return Node(value=MISSING, mark=mark, key=key)
+        return SourceNode(value=MISSING, mark=mark, key=key)
 
-    def _items(self, node: yaml.SequenceNode, above: tuple[int, ...]) -> tuple[Node, ...]:
+    def _items(self, node: yaml.SequenceNode, above: tuple[int, ...]) -> tuple[SourceNode, ...]:
         items = []
         for item in node.value:
             items.append(self.node(item, _mark(item.start_mark, self._file), above))
@@ -231,9 +289,9 @@ class _Tree:
                 break
         return tuple(items)
 
-    def _entries(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, Node]:
-        own: dict[str, Node] = {}
-        merged: dict[str, Node] = {}
+    def _entries(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, SourceNode]:
+        own: dict[str, SourceNode] = {}
+        merged: dict[str, SourceNode] = {}
         for key, value in node.value:
             mark = _mark(key.start_mark, self._file)
             if key.tag == f"{_TAG}merge":
@@ -252,10 +310,10 @@ class _Tree:
                 break
         return merged | own
 
-    def _merged(self, node: Node) -> dict[str, Node]:
-        """What `<<` brings in: of several mappings, the first wins."""
+    def _merged(self, node: SourceNode) -> dict[str, SourceNode]:
+        """Entries that `<<` brings in: of several mappings, the first wins."""
         sources = node.value if isinstance(node.value, tuple) else (node,)
-        entries: dict[str, Node] = {}
+        entries: dict[str, SourceNode] = {}
         for source in sources:
             if isinstance(source.value, Mapping):
                 entries = {**source.value, **entries}
@@ -263,7 +321,7 @@ class _Tree:
                 self._problems.add(source.mark, "`<<` takes an alias of a mapping, or a list of them")
         return entries
 
-    def _scalar(self, node: yaml.ScalarNode, mark: Mark) -> Scalar | Missing:
+    def _scalar(self, node: yaml.ScalarNode, mark: SourceMark) -> Scalar | Missing:
         text: str = node.value
         value: Scalar | Missing = MISSING
         match node.tag.removeprefix(_TAG):
@@ -286,7 +344,7 @@ class _Tree:
         return value
 
 
-def _fill(text: str, environ: Mapping[str, str], mark: Mark, problems: Problems) -> str | Missing:
+def _fill(text: str, environ: Mapping[str, str], mark: SourceMark, problems: Problems) -> str | Missing:
     found: list[str] = []
 
     def value(reference: re.Match[str]) -> str:

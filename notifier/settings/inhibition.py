@@ -3,67 +3,75 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Inhibition
-from notifier.settings.document import MISSING, Node, Problems
-from notifier.settings.reading import Reader, below, line
-from notifier.settings.routes import read_labels, read_matchers
+from notifier.settings.complaints import Fault, checked
+from notifier.settings.document import Problems, SourceNode
+from notifier.settings.names import MATCHERS, DefinedNames, Labels, Listed, Matchers, flat
+from notifier.settings.sections import Block
 
 _EXAMPLE = """{source: ['severity="critical"'], target: ['severity="warning"'], equal: [service]}"""
-_SIDES = ("source", "target")
 _BROAD = (
     "without `equal` one such incident holds every other in the whole project; name the labels that they share, "
     "as in [service]"
 )
+_Side = Annotated[
+    Matchers,
+    Listed(MATCHERS, empty="an empty list would take every incident: write at least one matcher"),
+]
 
 
-def inhibition_key(source: tuple[Matcher, ...], target: tuple[Matcher, ...], equal: tuple[str, ...]) -> str:
-    """16 hex digits from the three, whatever their order inside."""
-    sides = [sorted((one.name, one.op, one.value) for one in side) for side in (source, target)]
-    return blake2b(json.dumps([*sides, sorted(equal)]).encode(), digest_size=8).hexdigest()
+class InhibitionBlock(Block):
+    example: ClassVar[str] = _EXAMPLE
+
+    source: _Side = Field(description="Matchers: all of them must hold.")
+    target: _Side = Field(description="Matchers: all of them must hold.")
+    equal: Annotated[Labels, Listed("[service]")] = Field(
+        default=(), description="Labels of which both have the same values."
+    )
+
+    @property
+    def key(self) -> str:
+        """16 hex digits from the three, whatever their order inside."""
+        sides = [sorted(map(_parts, flat(side))) for side in (self.source, self.target)]
+        return blake2b(json.dumps([*sides, sorted(self.equal)]).encode(), digest_size=8).hexdigest()
 
 
-def read_inhibitions(reader: Reader, node: Node | None, warnings: Problems) -> tuple[Inhibition, ...]:
-    """Every rule that is whole; what is wrong with the others is noted."""
-    if node is None:
-        return ()
-    found: dict[str, Inhibition] = {}
-    for index, item in enumerate(reader.items(node, "inhibit", f"- {_EXAMPLE}")):
-        path = f"inhibit[{index}]"
-        rule = _rule(reader, item, path)
-        if rule is None:
-            continue
-        if rule.key in found:
-            reader.complain(item.mark, path, f"the same rule as in {found[rule.key].line}: remove one")
-        found.setdefault(rule.key, rule)
-        if not rule.equal and {one.name for one in (*rule.source, *rule.target)} == {"severity"}:
-            warnings.add(item.mark, f"{path}: {_BROAD}")
-    return tuple(found.values())
+def _twice(blocks: Sequence[InhibitionBlock | None], names: DefinedNames) -> Iterator[Fault]:
+    keys = [None if block is None else block.key for block in blocks]
+    items = names.root.get("inhibit").items
+    for index, key in enumerate(keys):
+        if key is not None and key in keys[:index]:
+            yield (index,), f"the same rule as in {items[keys.index(key)].mark.short}: remove one"
 
 
-def _rule(reader: Reader, node: Node, path: str) -> Inhibition | None:
-    entries = reader.entries(node, path)
-    reader.only(node, path, {*_SIDES, "equal"})
-    if not reader.needs(node, path, _SIDES, _EXAMPLE):
-        return None
-    source, target = (_side(reader, entries[name], below(path, name)) for name in _SIDES)
-    equal = read_labels(reader, entries["equal"], f"{path}.equal", "[service]") if "equal" in entries else ()
-    if not source or not target:
-        return None
-    return Inhibition(
-        key=inhibition_key(source, target, equal),
-        source=source,
-        target=target,
-        equal=equal,
-        line=line(node.mark),
+InhibitionBlocks = Annotated[tuple[InhibitionBlock, ...], checked(_twice), Listed(f"- {_EXAMPLE}")]
+
+
+def inhibitions(
+    blocks: Sequence[InhibitionBlock], items: Sequence[SourceNode], warnings: Problems
+) -> tuple[Inhibition, ...]:
+    """The rules of a file; one that likely holds more than is meant is noted."""
+    for index, (block, item) in enumerate(zip(blocks, items, strict=True)):
+        if not block.equal and {one.name for one in flat(block.source + block.target)} == {"severity"}:
+            warnings.add(item.mark, f"inhibit[{index}]: {_BROAD}")
+    return tuple(
+        Inhibition(
+            key=block.key,
+            source=flat(block.source),
+            target=flat(block.target),
+            equal=block.equal,
+            line=item.mark.short,
+        )
+        for block, item in zip(blocks, items, strict=True)
     )
 
 
-def _side(reader: Reader, node: Node, path: str) -> tuple[Matcher, ...]:
-    if node.value == ():
-        reader.complain(
-            node.mark, path, "an empty list would take every incident: write at least one matcher"
-        )
-    return () if node.value is MISSING else read_matchers(reader, node, path)
+def _parts(matcher: Matcher) -> tuple[str, str, str]:
+    return matcher.name, matcher.op, matcher.value

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import partial
-from typing import TypeVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from notifier.domain.calendar import (
-    HOLIDAYS,
-    KEYS,
     Hours,
     Weekly,
     assemble,
@@ -23,122 +22,102 @@ from notifier.domain.calendar import (
     years_of,
 )
 from notifier.domain.route import TimeInterval
-from notifier.settings import values
-from notifier.settings.document import MISSING, Node, showable
-from notifier.settings.reading import Reader, alternatives, below
-from notifier.settings.values import Scalar
+from notifier.settings.complaints import Fault, checked
+from notifier.settings.document import showable
+from notifier.settings.names import DefinedNames, HolidaysName, Listed, filled
+from notifier.settings.sections import Block
+from notifier.settings.values import ScalarForm, Text
 
-T = TypeVar("T")
-Holidays = Mapping[str, frozenset[date]]
-
-_EXAMPLE = "- {name: offhours, time_intervals: [{weekdays: [saturday, sunday]}]}"
+_EXAMPLE = "{name: offhours, time_intervals: [{weekdays: [saturday, sunday]}]}"
 _WINDOWS = "[{weekdays: ['monday:friday'], times: [{start_time: '22:00', end_time: '06:00'}]}]"
-_HOURS = "[{start_time: '09:00', end_time: '17:00'}]"
-_NAMED = frozenset({"name", "time_intervals"})
-_DATES = "[2026-12-25]"
-_START_END: Mapping[str, Callable[[object], int]] = {"start_time": begins, "end_time": ends}
+_HOURS = "{start_time: '09:00', end_time: '17:00'}"
+_STRING: dict[str, Any] = {"type": "string"}
+_NUMBER: dict[str, Any] = {"type": ["string", "integer"]}
+_TIME: dict[str, Any] = {
+    "description": "A time of day such as 09:00, in quotes; a window that ends at 24:00 ends at midnight.",
+    "type": "string",
+    "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$|\$\{",
+}
+_DATE: dict[str, Any] = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$|\$\{"}
+
+Range = tuple[int, int]
+Dates = Annotated[tuple[Annotated[date, ScalarForm(date_of, _DATE)], ...], filled("[2026-12-25]")]
+_Lists = Annotated[tuple[HolidaysName, ...], filled("[de]")]
 
 
-def read_holidays(reader: Reader, node: Node | None) -> Holidays:
-    """By name. A date that is wrong is left out, so that windows which name the list raise no second problem."""
+class HoursBlock(Block):
+    example: ClassVar[str] = _HOURS
+
+    start_time: Annotated[int, ScalarForm(begins, _TIME)]
+    end_time: Annotated[int, ScalarForm(ends, _TIME)]
+
+
+class WindowBlock(Block):
+    weekdays: Annotated[
+        tuple[Annotated[tuple[int, ...], ScalarForm(days_of, _STRING)], ...], filled("['monday:friday']")
+    ] = Field(default=(), description="monday, or monday:friday; else every day.")
+    days_of_month: Annotated[
+        tuple[Annotated[Range, ScalarForm(month_days_of, _NUMBER)], ...], filled("['1:5', '-1']")
+    ] = Field(default=(), description="1, 1:5, or from the end of the month -3:-1.")
+    months: Annotated[
+        tuple[Annotated[tuple[int, ...], ScalarForm(months_of, _NUMBER)], ...], filled("['january:march']")
+    ] = Field(default=(), description="may, 5, or january:march.")
+    years: Annotated[tuple[Annotated[Range, ScalarForm(years_of, _NUMBER)], ...], filled("['2026:2028']")] = (
+        Field(default=(), description="2026, or 2026:2028.")
+    )
+    holidays: _Lists | None = Field(default=None, description="Only on the dates of these lists.")
+    except_holidays: _Lists = Field(default=(), description="Not on the dates of these lists.")
+    times: Annotated[tuple[HoursBlock, ...], filled(f"[{_HOURS}]")] = Field(
+        default=(),
+        description="One that ends at or before its start ends on the next day; without, all day.",
+    )
+    location: Annotated[str, ScalarForm(located, _STRING)] | None = Field(
+        default=None, description="A time zone such as Europe/Berlin; else UTC."
+    )
+
+
+class IntervalBlock(Block):
+    example: ClassVar[str] = _EXAMPLE
+
+    name: Text
+    time_intervals: Annotated[tuple[WindowBlock, ...], filled(_WINDOWS)]
+
+
+def _twice(blocks: Sequence[IntervalBlock | None], context: DefinedNames) -> Iterator[Fault]:
+    names = [None if block is None else block.name for block in blocks]
+    items = context.root.get("time_intervals").items
+    for index, name in enumerate(names):
+        if name is not None and name in names[:index]:
+            line = items[names.index(name)].mark.line
+            yield (index,), f"{showable(name)} is here for the second time; the first is in line {line}"
+
+
+IntervalBlocks = Annotated[tuple[IntervalBlock, ...], checked(_twice), Listed(f"- {_EXAMPLE}")]
+
+
+def time_intervals(
+    blocks: Iterable[IntervalBlock], holidays: Mapping[str, tuple[date, ...]]
+) -> dict[str, TimeInterval]:
+    """The windows of a file, by name, with the dates of the lists that they name."""
     return {
-        name: frozenset(_read(reader, entry, below("holidays", name), _DATES, date_of))
-        for name, entry in reader.entries(node, "holidays").items()
+        block.name: TimeInterval(
+            name=block.name, windows=tuple(_weekly(window, holidays) for window in block.time_intervals)
+        )
+        for block in blocks
     }
 
 
-def read_intervals(reader: Reader, node: Node | None, holidays: Holidays) -> Mapping[str, TimeInterval]:
-    """By name. One that is wrong is there without its windows, so that routes which name it raise no second problem."""
-    if node is None:
-        return {}
-    found: dict[str, TimeInterval] = {}
-    lines: dict[str, int] = {}
-    for index, item in enumerate(reader.items(node, "time_intervals", _EXAMPLE)):
-        path = f"time_intervals[{index}]"
-        interval = _interval(reader, item, path, holidays)
-        if interval is None:
-            continue
-        name = interval.name
-        if name in found:
-            message = f"{showable(name)} is here for the second time; the first is in line {lines[name]}"
-            reader.complain(item.mark, path, message)
-        else:
-            found[name], lines[name] = interval, item.mark.line
-    return found
-
-
-def _interval(reader: Reader, node: Node, path: str, holidays: Holidays) -> TimeInterval | None:
-    entries = reader.entries(node, path)
-    reader.only(node, path, _NAMED)
-    if not reader.needs(node, path, _NAMED, _EXAMPLE.removeprefix("- ")):
-        return None
-    windows = _filled(reader, entries["time_intervals"], f"{path}.time_intervals", _WINDOWS)
-    read = tuple(
-        _weekly(reader, item, f"{path}.time_intervals[{index}]", holidays)
-        for index, item in enumerate(windows)
-    )
-    name = reader.value(entries["name"], f"{path}.name", values.text)
-    return None if name is None else TimeInterval(name=name, windows=read)
-
-
-def _weekly(reader: Reader, node: Node, path: str, holidays: Holidays) -> Weekly:
-    entries = reader.entries(node, path)
-    reader.only(node, path, (*KEYS, *HOLIDAYS))
-
-    def each(name: str, example: str, read: Callable[[Scalar], T]) -> list[T]:
-        return list(_read(reader, entries.get(name), f"{path}.{name}", example, read))
-
-    def dates(name: str) -> frozenset[date]:
-        return frozenset(day for some in each(name, "[de]", partial(_named, holidays)) for day in some)
+def _weekly(window: WindowBlock, holidays: Mapping[str, tuple[date, ...]]) -> Weekly:
+    def dates(lists: Iterable[str]) -> frozenset[date]:
+        return frozenset(day for name in lists for day in holidays[name])
 
     return assemble(
-        each("weekdays", "['monday:friday']", days_of),
-        list(_times(reader, entries.get("times"), f"{path}.times")),
-        reader.value(entries["location"], f"{path}.location", located) if "location" in entries else None,
-        days_of_month=each("days_of_month", "['1:5', '-1']", month_days_of),
-        months=each("months", "['january:march']", months_of),
-        years=each("years", "['2026:2028']", years_of),
-        only_on=dates("holidays") if "holidays" in entries else None,
-        never_on=dates("except_holidays"),
+        window.weekdays,
+        [Hours(start=hours.start_time, end=hours.end_time) for hours in window.times],
+        window.location,
+        days_of_month=window.days_of_month,
+        months=window.months,
+        years=window.years,
+        only_on=None if window.holidays is None else dates(window.holidays),
+        never_on=dates(window.except_holidays),
     )
-
-
-def _named(holidays: Holidays, value: Scalar) -> frozenset[date]:
-    name = values.text(value)
-    if name not in holidays:
-        raise ValueError(f"{showable(name)} is no list of `holidays`; {alternatives(name, holidays)}")
-    return holidays[name]
-
-
-def _read(
-    reader: Reader, node: Node | None, path: str, example: str, read: Callable[[Scalar], T]
-) -> Iterator[T]:
-    for index, item in enumerate(_filled(reader, node, path, example)):
-        value = reader.value(item, f"{path}[{index}]", read)
-        if value is not None:
-            yield value
-
-
-def _times(reader: Reader, node: Node | None, path: str) -> Iterator[Hours]:
-    for index, item in enumerate(_filled(reader, node, path, _HOURS)):
-        hours = _hours(reader, item, f"{path}[{index}]")
-        if hours is not None:
-            yield hours
-
-
-def _hours(reader: Reader, node: Node, path: str) -> Hours | None:
-    entries = reader.entries(node, path)
-    reader.only(node, path, _START_END)
-    if not reader.needs(node, path, _START_END, _HOURS.strip("[]")):
-        return None
-    start, end = (reader.value(entries[name], below(path, name), read) for name, read in _START_END.items())
-    return None if start is None or end is None else Hours(start=start, end=end)
-
-
-def _filled(reader: Reader, node: Node | None, path: str, example: str) -> tuple[Node, ...]:
-    """The items of a list; an empty one could mean always as well as never."""
-    if node is None:
-        return ()
-    if node.value == ():
-        reader.complain(node.mark, path, f"the list is empty: write one such as {example}, or remove the key")
-    return () if node.value is MISSING else reader.items(node, path, example)

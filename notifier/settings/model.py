@@ -1,101 +1,90 @@
-"""What the rest of the house sees: frozen values, every default in one place."""
+"""The whole file as a model, and what the rest of the house sees of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from notifier.domain.delivery import RateLimit
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+
 from notifier.domain.errors import Problem
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Inhibition, Route
-from notifier.domain.time import DAY, HOUR, MINUTE, Duration
+from notifier.domain.time import Duration
+from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon
+from notifier.settings.inhibition import InhibitionBlocks
+from notifier.settings.intervals import Dates, IntervalBlocks
+from notifier.settings.names import ChannelName
+from notifier.settings.routes import RootRouteBlock
+from notifier.settings.sections import (
+    DatabaseSettings,
+    DeliverySettings,
+    IngestSettings,
+    RetentionSettings,
+    Sections,
+    ServerSettings,
+)
+from notifier.settings.values import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """Where a node stands in the file; line and column from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+def _without_empty(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: entry for key, entry in value.items() if entry is not None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSettings:
-    """`url` is the base of links (without a trailing slash), never taken from Host; None leaves links out."""
+class SettingsFile(Sections):
+    """A file, section by section; one with faults is left at its default, and the faults are in the context."""
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    url: str | None = None
+    model_config = ConfigDict(title="notifier configuration")
 
+    channels: dict[str, ChannelCommon] = Field(
+        default_factory=dict, description="The configured senders, by name."
+    )
+    fallback: ChannelName | None = Field(
+        default=None, description="The channel that is told when another fails."
+    )
+    route: RootRouteBlock | None = None
+    inhibit: InhibitionBlocks = Field(
+        default=(),
+        description="While an incident that meets `source` is not resolved, those that meet `target` are held.",
+    )
+    time_intervals: IntervalBlocks = Field(
+        default=(),
+        description="Windows by name, for mute_time_intervals and active_time_intervals of routes.",
+    )
+    holidays: Annotated[dict[str, Dates], BeforeValidator(_without_empty)] = Field(
+        default_factory=dict,
+        description="Lists of dates by name, for `holidays` and `except_holidays` of time intervals.",
+    )
+    auto_resolve: Span = Field(
+        default="24h",
+        validate_default=True,
+        description="An incident without events for this long resolves by itself.",
+    )
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatabaseSettings:
-    """`url`: `sqlite:///path` or `postgresql://...`. `max_size`: bytes."""
-
-    url: str = "sqlite:///notifier.db"
-    max_size: int = 10_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverySettings:
-    expires_after: Duration = 24 * HOUR
-    fallback_after: Duration = 10 * MINUTE
-    hold: bool = False
-    allow_private_addresses: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
-    """At most `count` in every `per`."""
-
-    count: int
-    per: Duration
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestSettings:
-    """Quotas hold per key. Sizes are bytes after decompression."""
-
-    rate_limit: Quota = Quota(count=600_000, per=MINUTE)
-    new_incidents: Quota = Quota(count=10_000, per=MINUTE)
-    max_event_bytes: int = 256 * 1024
-    max_body_bytes: int = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionSettings:
-    events: Duration = 30 * DAY
-    incidents: Duration = 365 * DAY
-    deliveries: Duration = 30 * DAY
-    task_runs: Duration = 14 * DAY
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelBlock:
-    """A channel as written, its secrets read and its variables filled in; the registry validates `options`.
-
-    `options` is without `type`, `rate_limit` and `digest`, and has `x` where the file has `x_file`. `marks`
-    gives the place of every key (`("smtp", "port")`) and of every item of a list (`("to", 0)`) by its path
-    inside the block.
-    """
-
-    name: str
-    type: str
-    options: Mapping[str, Any]
-    rate_limit: RateLimit | None = None
-    digest: bool | None = None
-    mark: Mark
-    marks: Mapping[tuple[str | int, ...], Mark] = field(default_factory=dict)
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _noted(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo[Any]) -> Any:
+        name = str(info.field_name)
+        try:
+            return handler(value)
+        except ValidationError as error:
+            info.context.faults.append((name, error))
+            return cls.model_fields[name].get_default(call_default_factory=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything, frozen.
+    """A configuration, frozen.
 
     `source` is the file's name or None, `version` the first 12 hex digits of its SHA-256. `warnings` are what is
     allowed but likely unwanted: no fallback, a route whose only channel is the fallback.

@@ -1,113 +1,22 @@
-"""The JSON Schema of the file, for editors and for `notifier schema`."""
+"""The JSON Schema of the file, for editors and for `notifier schema`: what the models say, and what is true of all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
+
 from notifier.domain.time import UNITS
-from notifier.settings.channel_blocks import NAME
-from notifier.settings.sections import AUTO_RESOLVE, SECTIONS, Key
+from notifier.settings.channel_blocks import ChannelCommon
+from notifier.settings.model import SettingsFile
+from notifier.settings.names import CHANNEL_NAME
+from notifier.settings.sections import Sections
 
 Schema = dict[str, Any]
 
 _VARIABLE: Schema = {"$ref": "#/$defs/variable"}
-_SHARED: Schema = {
-    "rate_limit": {
-        "description": "Per target; without it nothing is held. Without `burst`, all messages may go at once.",
-        "anyOf": [
-            {"$ref": "#/$defs/rate"},
-            {
-                "type": "object",
-                "properties": {
-                    "messages": {"type": "integer", "minimum": 1},
-                    "per": {"$ref": "#/$defs/duration"},
-                    "burst": {"type": "integer", "minimum": 1},
-                },
-                "required": ["messages", "per"],
-                "additionalProperties": False,
-            },
-        ],
-    },
-    "digest": {
-        "description": "Whether what is held by the rate limit goes as one digest; else it goes one by one.",
-        "type": "boolean",
-    },
-}
-_STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
-_NUMBERS: Schema = {"type": "array", "minItems": 1, "items": {"type": ["string", "integer"]}}
-_HOLIDAYS: Schema = {
-    "description": "Lists of dates by name, for `holidays` and `except_holidays` of time intervals.",
-    "type": ["object", "null"],
-    "additionalProperties": {
-        "type": ["array", "null"],
-        "minItems": 1,
-        "items": {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$|\$\{"},
-    },
-}
-_TIME: Schema = {
-    "description": "A time of day such as 09:00, in quotes; a window that ends at 24:00 ends at midnight.",
-    "type": "string",
-    "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$|\$\{",
-}
-_INHIBIT: Schema = {
-    "description": "While an incident that meets `source` is not resolved, those that meet `target` are held.",
-    "type": ["array", "null"],
-    "items": {
-        "type": "object",
-        "properties": {
-            "source": _STRINGS | {"description": "Matchers: all of them must hold.", "minItems": 1},
-            "target": _STRINGS | {"description": "Matchers: all of them must hold.", "minItems": 1},
-            "equal": _STRINGS | {"description": "Labels of which both have the same values."},
-        },
-        "required": ["source", "target"],
-        "additionalProperties": False,
-    },
-}
-_WINDOW: Schema = {
-    "type": "object",
-    "properties": {
-        "weekdays": _STRINGS | {"description": "monday, or monday:friday; else every day.", "minItems": 1},
-        "days_of_month": _NUMBERS | {"description": "1, 1:5, or from the end of the month -3:-1."},
-        "months": _NUMBERS | {"description": "may, 5, or january:march."},
-        "years": _NUMBERS | {"description": "2026, or 2026:2028."},
-        "holidays": _STRINGS | {"description": "Only on the dates of these lists.", "minItems": 1},
-        "except_holidays": _STRINGS | {"description": "Not on the dates of these lists.", "minItems": 1},
-        "times": {
-            "description": "One that ends at or before its start ends on the next day; without, all day.",
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "properties": {"start_time": _TIME, "end_time": _TIME},
-                "required": ["start_time", "end_time"],
-                "additionalProperties": False,
-            },
-        },
-        "location": {"description": "A time zone such as Europe/Berlin; else UTC.", "type": "string"},
-    },
-    "additionalProperties": False,
-}
-_INTERVALS: Schema = {
-    "description": "Windows by name, for mute_time_intervals and active_time_intervals of routes.",
-    "type": ["array", "null"],
-    "items": {
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "minLength": 1},
-            "time_intervals": {"type": "array", "minItems": 1, "items": _WINDOW},
-        },
-        "required": ["name", "time_intervals"],
-        "additionalProperties": False,
-    },
-}
-_SECTION_HELP = {
-    "server": "Where the service listens.",
-    "database": "Where everything is kept.",
-    "delivery": "How deliveries are retried.",
-    "ingest": "What one key may post.",
-    "retention": "How long what is finished is kept.",
-}
 # Values of these are data, not schemas.
 _VERBATIM = frozenset({"default", "examples", "enum", "const", "description", "title", "pattern"})
 _UNITS = "".join(f"([0-9]+{unit})?" for unit in UNITS)
@@ -120,10 +29,7 @@ _DEFS: Schema = {
     "duration": {
         "description": "Such as 500ms, 10s, 5m, 4h, 30d, 1w or 1h30m; a bare 0 is allowed where nothing is waited for.",
         "anyOf": [
-            {
-                "type": "string",
-                "pattern": f"^(?=[0-9])(?:{_UNITS})$",
-            },
+            {"type": "string", "pattern": f"^(?=[0-9])(?:{_UNITS})$"},
             {"enum": [0, "0"]},
             _VARIABLE,
         ],
@@ -144,56 +50,66 @@ _DEFS: Schema = {
 }
 
 
+class _FileSchema(GenerateJsonSchema):
+    """A key that is left empty is not there, so None is never written but for a mapping."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> Schema:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> Schema:
+        own = super().default_schema(schema)
+        shown = isinstance(own.get("default"), str | int | float)
+        return {key: value for key, value in own.items() if shown or key != "default"}
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> Schema:
+        own = super().model_schema(schema)
+        del own["title"]
+        return own if "required" in own else own | {"type": ["object", "null"]}
+
+
 def json_schema(kinds: Mapping[str, Mapping[str, Any]] | None = None) -> Schema:
     """JSON Schema (draft 2020-12) of the file.
 
     `kinds` gives the schema of each kind's own options, as pydantic's `model_json_schema` does.
     """
-    blocks = {_definition(name): _kind(name, schema) for name, schema in sorted((kinds or {}).items())}
+    file = _adapted(SettingsFile.model_json_schema(schema_generator=_FileSchema), "#/$defs/")
+    definitions, properties = file["$defs"], file["properties"]
+    for name in Sections.model_fields:
+        properties[name] = definitions.pop(_referred(properties[name]))
+    shared = definitions.pop(ChannelCommon.__name__)["properties"]
+    properties["channels"] |= _channels(tuple(sorted(kinds or {})))
+    route = definitions[_referred(properties["route"])]
+    for section in (route, *properties.values(), properties["holidays"]["additionalProperties"]):
+        if section.get("type") in ("object", "array"):
+            section["type"] = [section["type"], "null"]  # nothing may be in it yet
+    blocks = {
+        _definition(name): _kind(name, schema, shared) for name, schema in sorted((kinds or {}).items())
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "notifier configuration",
         "type": "object",
-        "properties": {name: _section(name, keys) for name, keys in SECTIONS.items()}
-        | {
-            "channels": _channels(tuple(sorted(kinds or {}))),
-            "fallback": {"description": "The channel that is told when another fails.", "type": "string"},
-            "route": {"$ref": "#/$defs/root_route"},
-            "inhibit": _INHIBIT,
-            "time_intervals": _INTERVALS,
-            "holidays": _HOLIDAYS,
-            "auto_resolve": _key(AUTO_RESOLVE),
-        },
+        "properties": properties,
         "patternProperties": {"^x-": {"description": "A place for anchors; nothing reads it."}},
         "additionalProperties": False,
-        "$defs": _DEFS
-        | {"root_route": _here(_route(root=True)), "route": _here(_route(root=False))}
-        | blocks,
+        "$defs": _DEFS | definitions | blocks,
     }
 
 
-def _section(name: str, keys: Mapping[str, Key]) -> Schema:
-    properties = {key: _key(entry) for key, entry in keys.items()}
-    for key, entry in keys.items():
-        if entry.secret:
-            properties[f"{key}_file"] = _secret_file(key)
-    return _object(properties) | {"description": _SECTION_HELP[name]}
-
-
-def _key(key: Key) -> Schema:
-    schema = _or_variable(dict(key.form.schema)) | {"description": key.help}
-    return schema if key.default is None else schema | {"default": key.default}
-
-
-def _object(properties: Schema) -> Schema:
-    return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}
+def _referred(schema: Schema) -> str:
+    """The name of the definition that a schema refers to."""
+    return str(schema["$ref"]).removeprefix("#/$defs/")
 
 
 def _or_variable(schema: Schema) -> Schema:
     """A number or a flag may also be a variable, which is text until it is filled in."""
-    if schema.get("type") in ("integer", "number", "boolean"):
-        return {"anyOf": [schema, _VARIABLE]}
-    return schema
+    if schema.get("type") not in ("integer", "number", "boolean"):  # it may be a list
+        return schema
+    about: Schema = {key: schema.pop(key) for key in ("title", "description", "default") if key in schema}
+    return {"anyOf": [schema, _VARIABLE], **about}
 
 
 def _secret_file(name: str) -> Schema:
@@ -202,58 +118,6 @@ def _secret_file(name: str) -> Schema:
         "type": ["string", "array"],
         "items": {"type": "string"},
     }
-
-
-def _route(*, root: bool) -> Schema:
-    timing = {"$ref": "#/$defs/duration"}
-    properties: Schema = {
-        "channels": _STRINGS
-        | (
-            {"description": "Who is told.", "minItems": 1}
-            if root
-            else {"description": "Who is told; [] is nobody."}
-        ),
-        "group_by": _STRINGS
-        | {"description": "Incidents with equal values of these labels are told together."},
-        "group_wait": timing | {"description": "How long a new group waits for more."},
-        "group_interval": timing | {"description": "The least time between two messages about one group."},
-        "repeat_interval": timing | {"description": "When what still happens is told again."},
-        "send_resolved": {"description": "Whether a resolution is told.", "type": "boolean"},
-        "resolve_after": timing
-        | {
-            "description": "How long an all-clear waits; without it, only what has come back within an hour does."
-        },
-        "notify_after": {
-            "description": "Tell once so many events have arrived within the time.",
-            "type": "object",
-            "properties": {"events": {"type": "integer", "minimum": 1}, "within": timing},
-            "required": ["events", "within"],
-            "additionalProperties": False,
-        },
-        "escalate": {
-            "description": "Whom else to tell of what is still open, and not acknowledged, so long after it was told.",
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"after": timing, "channels": _STRINGS | {"minItems": 1}},
-                "required": ["after", "channels"],
-                "additionalProperties": False,
-            },
-        },
-        "mute_time_intervals": _STRINGS | {"description": "While one of these is on, nothing is told."},
-        "active_time_intervals": _STRINGS | {"description": "Told only while one of these is on."},
-        "routes": {"type": "array", "items": {"$ref": "#/$defs/route"}},
-    }
-    if root:
-        return _object(properties) | {
-            "description": "Takes what no other route takes.",
-            "required": ["channels"],
-        }
-    own: Schema = {
-        "match": _STRINGS | {"description": 'All of them must hold: name op "value", op one of = != =~ !~.'},
-        "continue": {"description": "Whether the routes below are asked as well.", "type": "boolean"},
-    }
-    return _object(own | properties) | {"description": "Inherits all but match, continue and routes."}
 
 
 def _channels(kinds: tuple[str, ...]) -> Schema:
@@ -267,12 +131,7 @@ def _channels(kinds: tuple[str, ...]) -> Schema:
             }
             for kind in kinds
         ]
-    return {
-        "description": "The configured senders, by name.",
-        "type": ["object", "null"],
-        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
-        "additionalProperties": block,
-    }
+    return {"propertyNames": {"pattern": f"^{CHANNEL_NAME.pattern}$"}, "additionalProperties": block}
 
 
 def _definition(kind: str) -> str:
@@ -283,21 +142,11 @@ def _pointer(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _kind(name: str, schema: Mapping[str, Any]) -> Schema:
+def _kind(name: str, schema: Mapping[str, Any], shared: Schema) -> Schema:
     """A kind's schema with the shared keys, its references pointing to where it now stands."""
     own: Schema = _adapted(dict(schema), f"#/$defs/{_pointer(_definition(name))}/$defs/")
-    own["properties"] = (
-        {"type": {"const": name}}
-        | own.get("properties", {})
-        | {key: _here(schema) for key, schema in _SHARED.items()}
-    )
+    own["properties"] = own.get("properties", {}) | shared | {"type": {"const": name}}
     return own
-
-
-def _here(schema: Schema) -> Schema:
-    """A schema of our own: numbers and flags may be variables, references stay."""
-    adapted: Schema = _adapted(schema, "#/$defs/")
-    return adapted
 
 
 def _adapted(schema: Any, definitions: str) -> Any:
@@ -308,6 +157,8 @@ def _adapted(schema: Any, definitions: str) -> Any:
     adapted = {key: _below(key, value, definitions) for key, value in schema.items()}
     if isinstance(reference := schema.get("$ref"), str):
         adapted["$ref"] = reference.replace("#/$defs/", definitions, 1)
+    if isinstance(shared := adapted.pop("x-def", None), str):
+        adapted["$ref"] = f"#/$defs/{shared}"
     if isinstance(schema.get("properties"), dict):
         adapted = _with_secret_files(adapted)
     return _or_variable(adapted)
@@ -334,7 +185,9 @@ def _with_secret_files(schema: Schema) -> Schema:
         for name in schema.get("required", ())
         if name in secrets
     ]
-    changed = schema | {"properties": schema["properties"] | files, "required": needed}
+    changed = schema | {"properties": schema["properties"] | files}
+    if "required" in schema:
+        changed["required"] = needed
     return changed | {"allOf": [*schema.get("allOf", ()), *either]} if either else changed
 
 

@@ -1,4 +1,4 @@
-"""The text forms of sizes and rates, and the other scalars of the file.
+"""The scalars of the file: how each is read, and its JSON Schema.
 
 Every reader takes what YAML or the environment gave and returns the value, or raises `ValueError` with a
 sentence that says what is expected and never repeats what was there: it may be a secret.
@@ -7,14 +7,27 @@ sentence that says what is expected and never repeats what was there: it may be 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, UNITS, WEEK, Duration, parse_positive_duration
+from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from notifier.domain.time import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    UNITS,
+    WEEK,
+    Duration,
+    parse_duration,
+    parse_positive_duration,
+)
 
 Scalar = None | bool | int | float | str
-T = TypeVar("T")
 
 LARGEST_SIZE = 2**62
 LARGEST_COUNT = 1_000_000_000
@@ -24,6 +37,38 @@ _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 _RATE = re.compile(r"([0-9]{1,15}) ?/ ?([0-9a-z]{1,32})")
 _PERIODS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY, "week": WEEK} | UNITS
 _WHOLE = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScalarForm:
+    """Annotation of a setting's type: how it is read from a file, and its JSON Schema.
+
+    Code may give a value as it is, a duration in milliseconds, say; in a file `10` is no duration.
+    """
+
+    read: Callable[[Scalar], Any]
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._value)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
+
+    def _value(self, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, dict | list):
+            kind = "mapping" if isinstance(value, dict) else "list"
+            raise ValueError(f"expected a single value, not a {kind}")  # noqa: TRY004 - pydantic collects these
+        is_read = info.context is not None or isinstance(value, str)
+        return self.read(value) if is_read else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """At most `count` in every `per`."""
+
+    count: int
+    per: Duration
 
 
 def size(value: Scalar) -> int:
@@ -40,12 +85,12 @@ def size(value: Scalar) -> int:
     return result
 
 
-def rate(value: Scalar) -> tuple[int, Duration]:
+def rate(value: Scalar) -> Rate:
     """How many in how long, from `30/hour`, `600000/minute` or `30/10m`."""
     parts = _RATE.fullmatch(value) if isinstance(value, str) else None
     if parts is None:
         raise ValueError("expected a rate such as 30/hour, 600000/minute or 30/10m")
-    return count(parts[1]), _PERIODS.get(parts[2]) or _period(parts[2])
+    return Rate(count=count(parts[1]), per=_PERIODS.get(parts[2]) or _period(parts[2]))
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[Scalar], int]:
@@ -124,3 +169,18 @@ def _period(written: str) -> Duration:
         raise ValueError(
             "expected a rate per second, minute, hour or day, or per a duration such as 10m"
         ) from None
+
+
+# `x-def` names a definition that the schema of the file shares (settings.schema).
+Text = Annotated[str, ScalarForm(text, {"type": "string", "minLength": 1})]
+Flag = Annotated[bool, ScalarForm(yes_or_no, {"type": "boolean"})]
+Count = Annotated[int, ScalarForm(count, {"type": "integer", "minimum": 1, "maximum": LARGEST_COUNT})]
+Port = Annotated[
+    int, ScalarForm(whole_number(0, 65_535), {"type": "integer", "minimum": 0, "maximum": 65_535})
+]
+Size = Annotated[int, ScalarForm(size, {"x-def": "size"})]
+Wait = Annotated[Duration, ScalarForm(parse_duration, {"x-def": "duration"})]
+Span = Annotated[Duration, ScalarForm(parse_positive_duration, {"x-def": "duration"})]
+Quota = Annotated[Rate, ScalarForm(rate, {"x-def": "rate"})]
+BaseUrl = Annotated[str, ScalarForm(base_url, {"type": "string", "format": "uri"})]
+DatabaseUrl = Annotated[str, ScalarForm(database_url, {"type": "string", "format": "uri", "writeOnly": True})]

@@ -26,10 +26,10 @@ from notifier.settings import (
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
-    Mark,
     RetentionSettings,
     ServerSettings,
     Settings,
+    SourceMark,
 )
 from notifier.store import keys
 from notifier.store.database import Database
@@ -172,7 +172,7 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def settings(path: Path) -> Settings:
-    mark = Mark(file="notifier.yaml", line=1, column=1)
+    mark = SourceMark(file="notifier.yaml", line=1, column=1)
     kinds = {"mail": "email", "hook": "webhook"}
     return Settings(
         server=ServerSettings(url="https://notifier.example.com"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from notifier.settings import DatabaseSettings
 from notifier.store import audit
 from tests.api.conftest import Desk
 
@@ -52,7 +53,7 @@ class TestProbes:
 
 def listen(desk: Desk, host: str) -> None:
     settings = desk.service.settings
-    desk.service.settings = replace(settings, server=replace(settings.server, host=host))
+    desk.service.settings = replace(settings, server=settings.server.model_copy(update={"host": host}))
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -82,9 +83,8 @@ class TestBackup:
     async def test_a_backup_that_fails_leaves_nothing_behind(self, desk: Desk, tmp_path: Path) -> None:
         """A file that cannot be read is a 500 without its path; the next backup is not blocked."""
         good = desk.service.settings
-        desk.service.settings = replace(
-            good, database=replace(good.database, url=f"sqlite:///{tmp_path}/nowhere/x.db")
-        )
+        nowhere = DatabaseSettings(url=f"sqlite:///{tmp_path}/nowhere/x.db")
+        desk.service.settings = replace(good, database=nowhere)
         answer = await desk.post("/v1/backup", key="admin")
         assert answer.status_code == 500
         assert str(tmp_path) not in answer.text

@@ -26,7 +26,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.runtime.configured import Configured, Opened, Present
-from notifier.settings import ChannelBlock, Mark
+from notifier.settings import ChannelBlock, SourceMark
 from notifier.store.database import Tx
 from notifier.store.schema import answered_callbacks, audit, deliveries, groups, incidents, silences, threads
 from notifier.testing import FakeSlack
@@ -123,7 +123,7 @@ async def room(desk: Desk) -> AsyncIterator[Room]:
 
 
 def config(name: str, options: Mapping[str, Any]) -> ChannelConfig:
-    mark = Mark(file="notifier.yaml", line=1, column=1)
+    mark = SourceMark(file="notifier.yaml", line=1, column=1)
     found = registry.validate(
         ChannelBlock(name=name, type="slack", options=options, mark=mark), allow_private=True
     )

@@ -27,6 +27,7 @@ MODULES = {
     "google-re2": "re2",
     "notifier-alerting": "notifier",  # an extra that includes another
     "prometheus-client": "prometheus_client",
+    "pydantic-settings": "pydantic_settings",
     "python-multipart": "python_multipart",
     "pyyaml": "yaml",
     "slack-sdk": "slack_sdk",

@@ -13,7 +13,7 @@ from notifier.channels import registry
 from notifier.channels.base import Channel, Toolbox
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
-from notifier.settings import ChannelBlock, Mark
+from notifier.settings import ChannelBlock, SourceMark
 from notifier.testing import Answer, FakeSlack, WebhookReceiver
 from tests.channels.examples import incident, message
 
@@ -28,7 +28,7 @@ THREAD = Thread(id="t-1")
 @asynccontextmanager
 async def opened(kind: str, options: dict[str, Any], toolbox: Toolbox) -> AsyncIterator[tuple[Channel, str]]:
     block = ChannelBlock(
-        name="c", type=kind, options=options, mark=Mark(file="notifier.yaml", line=1, column=1)
+        name="c", type=kind, options=options, mark=SourceMark(file="notifier.yaml", line=1, column=1)
     )
     config = registry.validate(block, allow_private=True)
     assert isinstance(config, registry.ChannelConfig), config

@@ -38,7 +38,7 @@ def test_a_broken_package_is_a_warning_while_nobody_uses_it(site: Path, tmp_path
     done = cli("check", "--config", str(config), folder=tmp_path, environ=with_path(site))
     assert done.returncode == 0, done.stderr
     assert "the package notifier-pager" in done.stdout
-    assert f"{config}:4:22: channels.c: url: http://" in done.stdout
+    assert f"{config}:4:22: channels.c.url: http://" in done.stdout
     assert done.stdout.count("(warning)") == 2
 
 
@@ -48,7 +48,7 @@ def test_a_broken_package_is_a_problem_of_the_channel_that_uses_it(site: Path, t
     config.write_text(CONFIG % "pager")
     done = cli("check", "--config", str(config), folder=tmp_path, environ=with_path(site))
     assert done.returncode == 1
-    assert f"{config}:3:7: channels.b: type: the package notifier-pager" in done.stdout
+    assert f"{config}:3:7: channels.b.type: the package notifier-pager" in done.stdout
     assert "a_module_that_is_not_there" in done.stdout
     assert "Traceback" not in done.stderr
 

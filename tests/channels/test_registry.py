@@ -13,7 +13,7 @@ from notifier.channels.base import Kind, Toolbox
 from notifier.channels.console import ConsoleChannel, ConsoleSettings
 from notifier.channels.kinds import Found, found
 from notifier.domain.errors import ConfigError, Problem
-from notifier.settings import ChannelBlock, Mark
+from notifier.settings import ChannelBlock, SourceMark
 
 pytestmark = pytest.mark.anyio
 
@@ -36,9 +36,13 @@ GOOD: dict[str, dict[str, Any]] = {
 
 
 def block(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> ChannelBlock:
-    marks = {path: Mark(file="notifier.yaml", line=10 + n, column=5) for n, path in enumerate(paths)}
+    marks = {path: SourceMark(file="notifier.yaml", line=10 + n, column=5) for n, path in enumerate(paths)}
     return ChannelBlock(
-        name="c", type=kind, options=options, mark=Mark(file="notifier.yaml", line=1, column=3), marks=marks
+        name="c",
+        type=kind,
+        options=options,
+        mark=SourceMark(file="notifier.yaml", line=1, column=3),
+        marks=marks,
     )
 
 
@@ -80,8 +84,8 @@ def test_a_slack_webhooks_target_hides_its_path() -> None:
 @pytest.mark.parametrize(
     ("kind", "changes", "path", "words"),
     [
-        ("webhook", {"secert": "x"}, ("secert",), "did you mean secret?"),
-        ("email", {"smtp": {**SMTP, "prot": 1}}, ("smtp", "prot"), "did you mean port?"),
+        ("webhook", {"secert": "x"}, ("secert",), "did you mean `secret`?"),
+        ("email", {"smtp": {**SMTP, "prot": 1}}, ("smtp", "prot"), "did you mean `port`?"),
         ("email", {"smtp": {**SMTP, "port": 70000}}, ("smtp", "port"), "65535"),
         ("email", {"smtp": {**SMTP, "tls": "tls1"}}, ("smtp", "tls"), "'starttls', 'implicit' or 'none'"),
         ("email", {"smtp": {**SMTP, "tls": "none"}}, ("smtp",), "loopback"),
@@ -111,7 +115,7 @@ def test_what_is_wrong_is_said_where_it_stands(
     (problem,) = problems(kind, options, path) if path else problems(kind, options)
     assert words in problem.message
     assert problem.line == (10 if path else 1)
-    assert problem.message.startswith("channels.c: ")
+    assert problem.message.startswith("channels.c")
     assert "pa55word" not in problem.message
 
 
@@ -123,7 +127,7 @@ def test_all_problems_come_at_once() -> None:
 def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
     """A slip of the pen gets a suggestion."""
     (problem,) = problems("slak", {}, ("type",))
-    assert "did you mean slack?" in problem.message
+    assert "did you mean `slack`?" in problem.message
     assert problem.line == 10
 
 

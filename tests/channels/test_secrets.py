@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, Secret, SecretBytes, SecretStr
 
-from notifier.channels import registry, secrets
+from notifier.channels import registry
 from notifier.domain.errors import ConfigError
-from notifier.settings import load
+from notifier.settings import load, secrets
 
 
 class Trust(BaseModel):

@@ -71,7 +71,7 @@ def test_a_file_without_certificates_is_a_problem_at_its_place(
     if content is not None:
         (tmp_path / NAMED).write_bytes(content)
     [problem] = problems(tmp_path)
-    assert problem.startswith("notifier.yaml:6:7: channels.mail: smtp.ca_file: ")
+    assert problem.startswith("notifier.yaml:6:7: channels.mail.smtp.ca_file: ")
     assert words in problem
     assert "pa55word" not in problem
 
@@ -100,11 +100,11 @@ def test_a_path_is_text(tmp_path: Path, written: str) -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("ca: x", "smtp.ca: unknown key; known: ca_file"),
-        ("password_flie: x", "smtp.password_flie: unknown key, did you mean password_file?"),
-        ("host_file: /etc/passwd", "smtp.host_file: unknown key"),
-        ("ca_file_file: x", "smtp.ca_file_file: unknown key, did you mean ca_file?"),
-        ("nothing_file: /nowhere", "smtp.nothing_file: unknown key"),
+        ("ca: x", "smtp: unknown key `ca`; expected one of ca_file"),
+        ("password_flie: x", "smtp: unknown key `password_flie`; did you mean `password_file`?"),
+        ("host_file: /etc/passwd", "smtp: unknown key `host_file`"),
+        ("ca_file_file: x", "smtp: unknown key `ca_file_file`; did you mean `ca_file`?"),
+        ("nothing_file: /nowhere", "smtp: unknown key `nothing_file`"),
     ],
 )
 def test_what_ends_in_file_and_is_no_secret_is_not_read(tmp_path: Path, key: str, words: str) -> None:

@@ -15,8 +15,12 @@ from notifier.domain.errors import ConfigError
 from notifier.domain.route import Route
 from notifier.policy.routing import route
 from notifier.settings import load
-from notifier.settings.routes import KEYS as ROUTE_KEYS
-from notifier.settings.sections import SECTIONS
+from notifier.settings.model import SettingsFile
+from notifier.settings.secrets import keys_at
+from notifier.settings.sections import Sections
+
+SECTIONS = {name: sorted(keys_at(Sections, (name,))) for name in Sections.model_fields}
+ROUTE_KEYS = keys_at(SettingsFile, ("route", "routes", 0))
 
 OTHER_KEYS = (
     *(

@@ -31,10 +31,10 @@ from notifier.settings import (
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
-    Mark,
     RetentionSettings,
     ServerSettings,
     Settings,
+    SourceMark,
 )
 from notifier.testing import ManualClock
 
@@ -86,7 +86,7 @@ KIND = Kind(name="speaker", settings=Spoken, open=_open, targets=lambda _: ("all
 def _config(name: str, voice: str = "low", **changes: Any) -> ChannelConfig:
     config = ChannelConfig(
         name=name,
-        mark=Mark(file="notifier.yaml", line=len(name), column=1),
+        mark=SourceMark(file="notifier.yaml", line=len(name), column=1),
         kind=KIND,
         settings=Spoken(voice=voice),
         targets=("all",),
@@ -219,7 +219,10 @@ def test_settings_are_told_apart_by_everything_but_who_is_told() -> None:
     def text(**changes: Any) -> str:
         config = registry.validate(
             ChannelBlock(
-                name="mail", type="email", options=options | changes, mark=Mark(file="n", line=1, column=1)
+                name="mail",
+                type="email",
+                options=options | changes,
+                mark=SourceMark(file="n", line=1, column=1),
             ),
             allow_private=True,
         )

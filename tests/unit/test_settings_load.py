@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from notifier.cli.session import Installed
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
-from notifier.settings import ChannelBlock, DeliverySettings, Quota, Settings, load
+from notifier.settings import ChannelBlock, DeliverySettings, Rate, Settings, load
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]
@@ -116,8 +117,8 @@ retention: {events: 1d, incidents: 2d, deliveries: 3d, task_runs: 4d}
     assert settings.auto_resolve == 36 * HOUR
     assert (settings.delivery.expires_after, settings.delivery.fallback_after) == (2 * HOUR, MINUTE)
     assert settings.delivery.allow_private_addresses is True
-    assert settings.ingest.rate_limit == Quota(count=10, per=SECOND)
-    assert settings.ingest.new_incidents == Quota(count=5, per=MINUTE)
+    assert settings.ingest.rate_limit == Rate(count=10, per=SECOND)
+    assert settings.ingest.new_incidents == Rate(count=5, per=MINUTE)
     assert (settings.ingest.max_event_bytes, settings.ingest.max_body_bytes) == (1024, 1_000_000)
     assert (settings.retention.events, settings.retention.task_runs) == (DAY, 4 * DAY)
 
@@ -233,7 +234,7 @@ class TestEnvironment:
         assert settings.database.url == "postgresql://notifier@db/notifier"
         assert settings.delivery.allow_private_addresses is True
         assert settings.ingest.max_body_bytes == 2**20
-        assert settings.ingest.rate_limit == Quota(count=5, per=SECOND)
+        assert settings.ingest.rate_limit == Rate(count=5, per=SECOND)
         assert settings.retention.events == DAY
 
     def test_replaces_what_the_file_says_even_where_that_is_wrong(self, load_text: LoadText) -> None:
@@ -588,5 +589,7 @@ class TestChannels:
 def test_settings_are_frozen(load_text: LoadText) -> None:
     """Nothing changes after loading."""
     settings: Any = load_text("")
-    with pytest.raises(AttributeError):
+    with pytest.raises(ValidationError, match="frozen"):
         settings.server.port = 1
+    with pytest.raises(AttributeError):
+        settings.server = None

@@ -132,7 +132,7 @@ def test_one_incident_that_holds_a_whole_project_is_a_warning(
         ("[^{}]", "route.escalate[0]: `after` is missing: write it as {after: 15m, channels: [audit]}"),
         ("[^{after: 1m}]", "route.escalate[0]: `channels` is missing: write it as {after: 15m"),
         ("[^{channels: [a]}]", "route.escalate[0]: `after` is missing"),
-        ("[^{after: 1m, channels: []}]", "route.escalate[0]: no channel is named, so this step"),
+        ("[{after: 1m, channels: ^[]}]", "route.escalate[0].channels: no channel is named, so this step"),
         ("[{after: 1m, channels: [^d]}]", "route.escalate[0].channels[0]: `d` is not a channel that"),
         ("[{after: 1m, channels: [a, ^a]}]", "route.escalate[0].channels: `a` is named twice"),
         ("[{after: ^0s, channels: [a]}]", "route.escalate[0].after: expected a duration longer than 0"),

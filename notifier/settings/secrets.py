@@ -1,12 +1,16 @@
-"""Which keys of a kind's settings are secrets, by the types of its model. Pure."""
+"""Keys at a path of a model: which there are, and which are secrets. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+
+from notifier.settings.values import ScalarForm
 
 Path = tuple[str | int, ...]
 
@@ -19,7 +23,20 @@ def is_secret(model: type[BaseModel], path: Path) -> bool:
     around = model_at(model, tuple(above))
     if around is not None and _annotation(around, f"{name}_file") is not None:
         return False
-    return any(map(_holds_secret, _at(model, path)))
+    field = None if around is None else _field(around, name)
+    notes = () if field is None else field.metadata
+    marked = any(isinstance(note, ScalarForm) and note.schema.get("writeOnly") for note in notes)
+    return marked or any(map(_holds_secret, _at(model, path)))
+
+
+@cache
+def keys_at(model: type[BaseModel], path: Path) -> frozenset[str]:
+    """Every key that may be written in the mapping at this path, `x_file` included."""
+    around = model_at(model, path)
+    if around is None:
+        return frozenset()
+    names = frozenset(field.alias or name for name, field in around.model_fields.items())
+    return names | {f"{name}_file" for name in names if is_secret(around, (name,))}
 
 
 def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
@@ -36,7 +53,7 @@ def _at(annotation: Any, path: Path) -> list[Any]:
 
 
 def _alternatives(annotation: Any) -> Iterator[Any]:
-    """What a union, or a type with notes, consists of; a class and a collection stand for themselves."""
+    """Members of a union, or the type under notes; a class and a collection stand for themselves."""
     if _class(annotation) is not None:
         yield annotation
         return
@@ -61,9 +78,14 @@ def _below(annotation: Any, step: str | int) -> Iterator[Any]:
         yield from get_args(annotation) if isinstance(step, int) else ()
 
 
-def _annotation(model: type[BaseModel], name: str | int) -> Any:
+def _field(model: type[BaseModel], name: str | int) -> FieldInfo | None:
     fields = model.model_fields.items()
-    return next((one.annotation for own, one in fields if (one.alias or own) == name), None)
+    return next((field for own, field in fields if (field.alias or own) == name), None)
+
+
+def _annotation(model: type[BaseModel], name: str | int) -> Any:
+    field = _field(model, name)
+    return None if field is None else field.annotation
 
 
 def _holds_secret(annotation: Any) -> bool:

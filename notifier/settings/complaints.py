@@ -1,0 +1,197 @@
+"""From pydantic's errors to sentences for people: where, what, and what to do; never what was written."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from notifier.settings.document import Path, showable
+from notifier.settings.secrets import keys_at, model_at
+
+# What users of Alertmanager write, and what it is called here.
+_FOREIGN = {
+    "receiver": "channels",
+    "receivers": "channels",
+    "matchers": "match",
+    "match_re": "match",
+    "resolve_timeout": "auto_resolve",
+    "inhibit_rules": "inhibit",
+    "source_matchers": "source",
+    "source_match": "source",
+    "source_match_re": "source",
+    "target_matchers": "target",
+    "target_match": "target",
+    "target_match_re": "target",
+    "mute_time_intervals": "time_intervals",  # the older name of the section
+    "mute_times": "mute_time_intervals",
+    "active_times": "active_time_intervals",
+}
+_TEXT = "expected text on one line (in quotes where YAML would read a number or true or false)"
+_SENTENCES = {
+    **dict.fromkeys(
+        ("model_type", "model_attributes_type", "dataclass_type", "dict_type"),
+        "expected a mapping of keys and values",
+    ),
+    **dict.fromkeys(
+        ("list_type", "tuple_type", "set_type", "frozen_set_type"), "expected a list, such as [a, b]"
+    ),
+    **dict.fromkeys(
+        ("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "expected a whole number"
+    ),
+    **dict.fromkeys(("float_type", "float_parsing"), "expected a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "expected true or false"),
+    **dict.fromkeys(("literal_error", "enum"), "expected {expected}"),
+    **dict.fromkeys(("union_tag_invalid", "union_tag_not_found"), "expected another {discriminator}"),
+    "string_type": _TEXT,
+    "string_pattern_mismatch": "has characters that do not belong there, or is empty",
+    "greater_than": "expected a number of more than {gt}",
+    "greater_than_equal": "expected a number of at least {ge}",
+    "less_than": "expected a number of less than {lt}",
+    "less_than_equal": "expected a number of at most {le}",
+}
+_SHOULD = re.compile(r"[\w ]+ should (?:be|have|match) ([^,]*?)(?: after validation.*|,.*)?", re.DOTALL)
+
+
+Fault = tuple[Path, str] | tuple[Path, str, LiteralString]
+"""What a check of a list says: at which item, or `()`; the sentence; and `of_a_list`, if the list is to be named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """A sentence about what stands at a path, or with the key that the path ends with."""
+
+    path: Path
+    message: str
+    at_key: bool = False
+
+
+def dotted(path: Path) -> str:
+    """A path as problems show it: `channels.team-mail.to[0]`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{showable(step).strip('`')}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def alternatives(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that is not known: the close match, else what there is."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name[:64], names, n=1)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return f"expected one of {', '.join(names)}" if names else "none is defined"
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """The sentence about a key that is not known where it stands."""
+    names = frozenset(known)
+    if _FOREIGN.get(key) in names:
+        return f"unknown key `{key}`; here it is called `{_FOREIGN[key]}`"
+    return f"unknown key {showable(key)}; {alternatives(key, names)}"
+
+
+def checked(faults: Callable[[Sequence[Any], Any], Iterable[Fault]]) -> WrapValidator:
+    """A check of a list's items beside each other, told together with what is wrong with each.
+
+    `faults` are given what was read, None for an item that is wrong by itself, and the context; they say at which
+    item, or at `()` of the whole list.
+    """
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        details: list[InitErrorDetails] = []
+        try:
+            read = handler(value)
+        except ValidationError as error:
+            details += [_again(each) for each in error.errors(include_url=False)]
+            read = [_alone(item, handler) for item in value] if isinstance(value, list) else ()
+        details += [_detail(*fault) for fault in faults(read, info.context)]
+        if details:
+            raise ValidationError.from_exception_data("", details)
+        return read
+
+    return WrapValidator(check)
+
+
+def _alone(item: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler([item])[0]
+    except ValidationError:
+        return None
+
+
+def complaints(
+    error: ValidationError, model: type[BaseModel], data: Any, *, within: Path = (), above: Path = ()
+) -> Iterator[Complaint]:
+    """Complaints about an error that was found `within` the model of `data`, which stands at the path `above`."""
+    for each in error.errors(include_url=False, include_input=False):
+        *around, last = (*within, *each["loc"]) or ("",)
+        path = _written(data, (*around, last))
+        parent = _written(data, tuple(around))
+        block = model_at(model, parent)
+        match each["type"]:
+            case "extra_forbidden":
+                yield _of_unknown_key(block, keys_at(model, parent), above + parent, str(last))
+            case "missing":
+                sentence = f"`{last}` is missing{_how_to_write(block, str(last))}"
+                at_key = last in getattr(block, "missing", ())
+                message = f"{dotted(above + parent)}: {sentence}"
+                yield Complaint(path=above + parent, message=message, at_key=at_key)
+            case kind:
+                shown = above + (path[:-1] if kind == "of_a_list" and isinstance(last, int) else path)
+                sentence = _sentence(each, model_at(model, path))
+                yield Complaint(path=above + path, message=f"{dotted(shown)}: {sentence}")
+
+
+def _of_unknown_key(block: Any, known: Iterable[str], around: Path, key: str) -> Complaint:
+    path = (*around, key)
+    refused: Mapping[str, str] = getattr(block, "refused", {})
+    if key in refused:
+        return Complaint(path=path, message=f"{dotted(path)}: {refused[key]}", at_key=True)
+    within = f"{dotted(around)}: " if around else ""
+    return Complaint(path=path, message=f"{within}{unknown_key(key, {*known, *refused})}", at_key=True)
+
+
+def _how_to_write(block: Any, name: str) -> str:
+    own = getattr(block, "missing", {}).get(name)
+    if own is not None:
+        return f": {own}"
+    example = getattr(block, "example", "")
+    return f": write it as {example}" if example else ""
+
+
+def _sentence(error: ErrorDetails, model: Any) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in {"value_error", "assertion_error"}:
+        return str(context["error"])
+    if kind == "model_type" and hasattr(model, "expected"):
+        return f"expected {model.expected}"
+    if kind in _SENTENCES:
+        return _SENTENCES[kind].format(**context)
+    should = _SHOULD.fullmatch(error["msg"])
+    return error["msg"] if should is None else f"expected {should[1]}"
+
+
+def _written(data: Any, loc: Path) -> Path:
+    """The steps of a location that lead through what was written: a list of one may be without its brackets."""
+    path: list[str | int] = []
+    for step in loc:
+        is_item = isinstance(data, list | tuple) and isinstance(step, int) and step < len(data)
+        if is_item or (isinstance(data, Mapping) and step in data):
+            data = data[step]
+            path.append(step)
+    return tuple(path)
+
+
+def _detail(path: Path, sentence: str, kind: LiteralString = "of_an_item") -> InitErrorDetails:
+    error = PydanticCustomError(kind, "{sentence}", {"sentence": sentence})
+    return InitErrorDetails(type=error, loc=path, input=None)
+
+
+def _again(error: ErrorDetails) -> InitErrorDetails:
+    if "sentence" in error.get("ctx", {}):
+        return _detail(error["loc"], error["ctx"]["sentence"], error["type"])
+    return InitErrorDetails(type=error["type"], loc=error["loc"], input=None, ctx=error.get("ctx", {}))

@@ -1,0 +1,135 @@
+"""Names that a file defines, and the lists in which its other sections use them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationError, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from notifier.domain.matcher import Matcher, parse_all
+from notifier.settings.complaints import Fault, alternatives, checked
+from notifier.settings.document import SourceNode, showable
+from notifier.settings.values import Scalar, ScalarForm, text
+
+CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinedNames:
+    """The context that a file is validated in: what it defines, right or wrong, so that each fault is said once.
+
+    `root` is the file, for those who tell where something else stands; `faults` are each section's, as they are found.
+    """
+
+    channels: frozenset[str]
+    intervals: frozenset[str]
+    holidays: frozenset[str]
+    root: SourceNode
+    faults: list[tuple[str, ValidationError]] = field(default_factory=list)
+
+
+def defined_in(root: SourceNode) -> DefinedNames:
+    """The names of channels, time intervals and lists of holidays."""
+    named = (item.entries.get("name") for item in root.get("time_intervals").items)
+    return DefinedNames(
+        channels=frozenset(root.get("channels").entries),
+        holidays=frozenset(root.get("holidays").entries),
+        intervals=frozenset(node.value for node in named if node is not None and isinstance(node.value, str)),
+        root=root,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """Annotation of a list: an example, and what is said where nothing is in it, if that is wrong."""
+
+    example: str
+    empty: str | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {**handler(schema), **({} if self.empty is None else {"minItems": 1})}
+
+    def _check(self, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"expected a list, such as {self.example}")  # noqa: TRY004 - pydantic collects these
+        if self.empty is not None and not value:
+            raise ValueError(self.empty)
+        return value
+
+
+def filled(example: str) -> Listed:
+    """A list where an empty one could mean always as well as never."""
+    return Listed(example, empty=f"the list is empty: write one such as {example}, or remove the key")
+
+
+def _named_twice(names: Sequence[str | None], _context: object) -> Iterator[Fault]:
+    for index, name in enumerate(names):
+        if name is not None and name in names[:index]:
+            yield (index,), f"{showable(name)} is named twice", "of_a_list"
+
+
+def _label_twice(names: Sequence[str | None], _context: object) -> Iterator[Fault]:
+    labels = [name for name in names if name is not None]
+    if len(set(labels)) < len(labels):
+        yield (), "a label is named twice"
+
+
+def _matchers(value: Scalar) -> tuple[Matcher, ...]:
+    if isinstance(value, str):
+        return parse_all(value)
+    raise ValueError("expected a matcher in quotes, such as 'severity=\"critical\"'")
+
+
+def _label(value: Scalar) -> str:
+    name = text(value)
+    if name == "...":
+        raise ValueError("`...` is not known here; [incident] makes every incident its own group")
+    return name
+
+
+def _channel(name: str, info: ValidationInfo[Any]) -> str:
+    channels = info.context.channels
+    if name not in channels:
+        shown = showable(name) if CHANNEL_NAME.fullmatch(name) else "this name"
+        raise ValueError(f"{shown} is not a channel that is defined; {alternatives(name, channels)}")
+    return name
+
+
+def _interval(name: str, info: ValidationInfo[Any]) -> str:
+    intervals = info.context.intervals
+    if name not in intervals:
+        raise ValueError(f"{showable(name)} is not one of `time_intervals`; {alternatives(name, intervals)}")
+    return name
+
+
+def _holidays(name: str, info: ValidationInfo[Any]) -> str:
+    lists = info.context.holidays
+    if name not in lists:
+        raise ValueError(f"{showable(name)} is no list of `holidays`; {alternatives(name, lists)}")
+    return name
+
+
+# Of what is named, a schema says no more than that it is text.
+_NAME: dict[str, Any] = {"type": "string"}
+_Name = Annotated[str, ScalarForm(text, _NAME)]
+ChannelName = Annotated[_Name, AfterValidator(_channel)]
+HolidaysName = Annotated[_Name, AfterValidator(_holidays)]
+ChannelNames = Annotated[tuple[ChannelName, ...], checked(_named_twice), Listed("[team-mail]")]
+IntervalNames = Annotated[
+    tuple[Annotated[_Name, AfterValidator(_interval)], ...], checked(_named_twice), Listed("[offhours]")
+]
+Matchers = tuple[Annotated[tuple[Matcher, ...], ScalarForm(_matchers, _NAME)], ...]
+Labels = Annotated[tuple[Annotated[str, ScalarForm(_label, _NAME)], ...], checked(_label_twice)]
+MATCHERS = """['severity="critical"']"""
+
+
+def flat(matchers: Matchers) -> tuple[Matcher, ...]:
+    """One after the other: the text of an item may hold several."""
+    return tuple(matcher for some in matchers for matcher in some)

@@ -7,13 +7,14 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import Field
 
-from notifier.api.answers import IncidentAnswer
-from notifier.api.bodies import Acting, ActingBody, body_of, documented
 from notifier.api.dependencies import ManageCaller, Running, RunningService, actor_of
 from notifier.api.incidents import as_response
+from notifier.api.models.requests_base import Acting
+from notifier.api.models.requests_incidents import Acknowledgement, Note, Snooze
+from notifier.api.models.responses_incidents import IncidentAnswer
 from notifier.api.openapi import problems
+from notifier.api.request_body import ActingBody, body_of, documented
 from notifier.ingest.scrub import written
 from notifier.oncall import actions
 from notifier.store.database import Tx
@@ -21,38 +22,6 @@ from notifier.store.database import Tx
 router = APIRouter(tags=["incidents"])
 
 _PROBLEMS = problems(401, 403, 404, 409, 413, 415, 422, 503)
-
-Moment = Annotated[
-    str,
-    Field(
-        max_length=64,
-        description="RFC 3339 with an offset; within the next 365 days.",
-        json_schema_extra={"format": "date-time"},
-    ),
-]
-
-
-class Acknowledgement(Acting):
-    """`until` is when it counts as open again by itself; without it, not before somebody reopens it.
-
-    With `take_over` it may be another's.
-    """
-
-    until: Moment | None = None
-    take_over: bool = False
-
-
-class Snooze(Acting):
-    """`until` is when it may be told of again."""
-
-    until: Moment
-
-
-class Note(Acting):
-    """Something for whoever reads the timeline."""
-
-    text: Annotated[str, Field(min_length=1, max_length=actions.NOTE_CHARS)]
-
 
 AcknowledgementBody = Annotated[Acknowledgement, Depends(body_of(Acknowledgement))]
 SnoozeBody = Annotated[Snooze, Depends(body_of(Snooze))]
@@ -161,5 +130,5 @@ async def add_note(caller: ManageCaller, service: Running, id: str, body: NoteBo
 
 
 async def _performed(service: RunningService, action: Callable[[Tx], str]) -> Response:
-    found = await actions.perform(service.database, action, url=service.settings.server.url)
-    return as_response(found.as_json())
+    incident = await actions.perform(service.database, action, url=service.settings.server.url)
+    return as_response(incident.as_json())

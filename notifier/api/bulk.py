@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from notifier.api.actions import Moment
-from notifier.api.bodies import IDS_AT_MOST, Acting, body_of, documented
-from notifier.api.dependencies import ManageCaller, Name, Running, actor_of
+from notifier.api.dependencies import ManageCaller, Running, actor_of
+from notifier.api.models.requests_incidents import Many, ManyAcknowledged, ManySnoozed
+from notifier.api.models.responses_incidents import ManyAnswer
 from notifier.api.openapi import problems
-from notifier.oncall import actions, bulk, search
+from notifier.api.request_body import body_of, documented
+from notifier.oncall import actions, bulk
 from notifier.oncall.actor import Actor
 from notifier.store.database import Database
 
 router = APIRouter(tags=["incidents"])
 
 _PROBLEMS = problems(401, 403, 413, 415, 422, 503)
-
-
-def _only(name: str, other: str) -> dict[str, Any]:
-    return {"required": [name], "properties": {other: {"type": "null"}, name: {"not": {"type": "null"}}}}
-
-
-class Many(Acting):
-    """Which incidents: exactly one of the two. `q` finds what is unresolved, as in the list."""
-
-    model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids", "q"), _only("q", "ids")]})
-
-    ids: (
-        Annotated[list[Name | Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=IDS_AT_MOST)]
-        | None
-    ) = None
-    q: Annotated[str, Field(min_length=1, max_length=search.LONGEST)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if (self.ids is None) == (self.q is None):
-            raise ValueError("give one of `ids` (a list of ids or numbers) and `q` (a query)")
-        return self
-
-
-class ManyAcknowledged(Many):
-    """`until` is when they count as open again by themselves; without it, not before somebody reopens them."""
-
-    until: Moment | None = None
-
-
-class ManySnoozed(Many):
-    """`until` is when they may be told of again."""
-
-    until: Moment
-
-
-class SkippedAnswer(BaseModel):
-    """An incident that the act was not done to, by the name that was given for it.
-
-    `already`: the same was done before by the same actor; `taken`: another has it.
-    """
-
-    id: str
-    reason: Literal["unknown", "resolved", "already", "taken"]
-
-
-class ManyAnswer(BaseModel):
-    """To how many incidents it was done, and to which it was not."""
-
-    done: int
-    skipped: Sequence[SkippedAnswer]
 
 
 @router.post("/v1/incidents/acknowledge", responses=_PROBLEMS, openapi_extra=documented(ManyAcknowledged))
@@ -111,5 +59,4 @@ async def _done(database: Database, actor: Actor, body: Many, act: bulk.Act) -> 
         outcome = await bulk.on_found(database, actor, act, body.q)
     else:
         outcome = await bulk.on_named(database, actor, act, [str(name) for name in body.ids or ()])
-    skipped = [SkippedAnswer(id=one.id, reason=one.reason) for one in outcome.skipped]
-    return ManyAnswer(done=outcome.done, skipped=skipped)
+    return ManyAnswer.model_validate(outcome)

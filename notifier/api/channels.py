@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from notifier.api.bodies import Acting, ActingBody, RouteTest, RouteTestBody, documented
-from notifier.api.channel_answers import (
-    ChannelAnswer,
-    ChannelList,
-    ChannelTestAnswer,
-    RouteTestAnswer,
-    TestedAnswer,
-)
 from notifier.api.dependencies import AdminCaller, ReadCaller, Running, Tested, actor_of, known_channel
+from notifier.api.models.requests_base import Acting
+from notifier.api.models.requests_routes import RouteTest
+from notifier.api.models.responses_channels import ChannelList, ChannelTestAnswer, TestedAnswer
+from notifier.api.models.responses_routes import RouteTestAnswer
 from notifier.api.openapi import problems
+from notifier.api.request_body import ActingBody, body_of, documented
 from notifier.domain.delivery import Outcome
 from notifier.oncall import channels, labels, routes
 from notifier.oncall.channels import ChannelFacts
 
 router = APIRouter(tags=["channels"])
 
+RouteTestBody = Annotated[RouteTest, Depends(body_of(RouteTest))]
+
 
 @router.get("/v1/channels", responses=problems(401, 403, 503))
 async def list_channels(caller: ReadCaller, service: Running) -> ChannelList:
     """Every channel and the health of its targets. `pending` counts the key's project, with `admin` all of them."""
     facts = {
-        name: ChannelFacts(type=service.settings.channels[name].type, rate_limit=channel.rate_limit)
+        name: ChannelFacts(
+            type=service.settings.channels[name].type,
+            rate_limit=channel.rate_limit,
+            fallback=name == service.settings.fallback,
+        )
         for name, channel in service.channels.items()
     }
-    found = await channels.health(service.database, service.rules, facts, project_scope=caller.project_scope)
-    items = [ChannelAnswer.of(one, fallback=service.settings.fallback) for one in found]
-    return ChannelList(items=items, next_cursor=None)
+    health = await channels.health(service.database, service.rules, facts, project_scope=caller.project_scope)
+    return ChannelList.model_validate({"items": health, "next_cursor": None})
 
 
 @router.post(
@@ -51,7 +54,7 @@ async def test_channel(
     return ChannelTestAnswer(
         channel=name,
         outcome=_together(tested),
-        targets=[TestedAnswer(target=one.target, outcome=one.outcome, detail=one.detail) for one in tested],
+        targets=[TestedAnswer.model_validate(outcome) for outcome in tested],
     )
 
 
@@ -66,14 +69,14 @@ async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) 
     What an event would have by default (`environment`, `severity`) is filled in, and `project` is the key's.
     """
     now = service.database.now()
-    trial = routes.preview(service.rules.tree, body.labels, project=caller.project, now=now)
-    targets = {name: list(channel.targets) for name, channel in service.channels.items()}
+    preview = routes.preview(service.rules.tree, body.labels, project=caller.project, now=now)
+    targets = {name: channel.targets for name, channel in service.channels.items()}
     doubts = await service.database.read(
         lambda tx: labels.doubts(tx, caller.project, labels.of_labels(body.labels))
     )
-    return RouteTestAnswer.of(trial, targets, doubts)
+    return RouteTestAnswer.of(preview, targets, doubts)
 
 
 def _together(tested: Sequence[Tested]) -> str:
-    failed = (one.outcome for one in tested if one.outcome != Outcome.DELIVERED)
-    return next(failed, Outcome.DELIVERED.value)
+    failures = (test.outcome for test in tested if test.outcome != Outcome.DELIVERED)
+    return next(failures, Outcome.DELIVERED.value)

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
 
-from notifier.api.bodies import Acting, ActingBody, documented
 from notifier.api.dependencies import AdminCaller, Running, actor_of
+from notifier.api.models.requests_base import Acting
+from notifier.api.models.responses_operation import ReloadAnswer
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
+from notifier.api.request_body import ActingBody, documented
 from notifier.domain.errors import ConfigError
 from notifier.runtime.reload import place
 
 router = APIRouter(tags=["operation"])
-
-
-class ReloadAnswer(BaseModel):
-    """What a reload did. Versions are the first digits of the file's SHA-256."""
-
-    version: str
-    previous: str
-    changed: bool
-    warnings: list[str]
-    needs_restart: list[str] = Field(
-        description="Settings that were changed in the file and keep their old value until a restart."
-    )
 
 
 @router.post(
@@ -35,16 +24,10 @@ class ReloadAnswer(BaseModel):
 async def reload(caller: AdminCaller, service: Running, body: ActingBody) -> ReloadAnswer:
     """Read the configuration file anew. All of it takes effect at once; where it has problems, 422 and none of it."""
     try:
-        done = await service.reload(actor_of(caller, service, body.actor))
+        reloaded = await service.reload(actor_of(caller, service, body.actor))
     except ConfigError as error:
         raise _refused(error) from None
-    return ReloadAnswer(
-        version=done.version,
-        previous=done.previous,
-        changed=done.changed,
-        warnings=[str(warning) for warning in done.warnings],
-        needs_restart=list(done.needs_restart),
-    )
+    return ReloadAnswer.model_validate(reloaded)
 
 
 def _refused(error: ConfigError) -> HttpProblem:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from notifier.api.answers import DeliveryAnswer, DeliveryList, DeliveryWithAttempts
-from notifier.api.bodies import Acting, ActingBody, DeadLetters, DeadLettersBody, documented
-from notifier.api.dependencies import ManageCaller, Name, OfProject, Paged, ReadCaller, Running, actor_of
-from notifier.api.letter_answers import DeadLetterList, DecidedAnswer, dead_letter
+from fastapi import APIRouter, Depends
+
+from notifier.api.dependencies import ManageCaller, OfProject, Paged, ReadCaller, Running, actor_of
+from notifier.api.models.requests_base import Acting, Name
+from notifier.api.models.requests_dead_letters import DeadLetters
+from notifier.api.models.responses_dead_letters import DeadLetterList, DecidedAnswer, dead_letter_answer
+from notifier.api.models.responses_deliveries import DeliveryList, DeliveryWithAttempts
 from notifier.api.openapi import problems
+from notifier.api.request_body import ActingBody, body_of, documented
 from notifier.domain.delivery import DeliveryState
 from notifier.oncall import dead_letters, deliveries
 from notifier.oncall.dead_letters import DeadLetterKind
 
 router = APIRouter(tags=["deliveries"])
+
+DeadLettersBody = Annotated[DeadLetters, Depends(body_of(DeadLetters))]
 
 
 @router.get("/v1/deliveries", responses=problems(401, 403, 422, 503))
@@ -26,17 +32,17 @@ async def list_deliveries(
     project: OfProject = None,
 ) -> DeliveryList:
     """Deliveries, newest first, in all states unless filtered."""
-    found = await deliveries.find(
+    listing = await deliveries.find(
         service.database, project=caller.project_named(project), state=state, channel=channel, wanted=page
     )
-    return DeliveryList(items=[DeliveryAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
+    return DeliveryList.model_validate(listing)
 
 
 @router.get("/v1/deliveries/{id}", responses=problems(401, 403, 404, 422, 503))
 async def show_delivery(caller: ReadCaller, service: Running, id: str) -> DeliveryWithAttempts:  # noqa: A002 - the contract's name
     """One delivery with every attempt."""
-    found, attempts = await deliveries.one(service.database, id, project_scope=caller.project_scope)
-    return DeliveryWithAttempts.of(found, attempts)
+    delivery, attempts = await deliveries.one(service.database, id, project_scope=caller.project_scope)
+    return DeliveryWithAttempts.of(delivery, attempts)
 
 
 @router.post(
@@ -51,10 +57,10 @@ async def redeliver(
     body: ActingBody,
 ) -> DeliveryWithAttempts:
     """Return a dead delivery to pending, under its id; 409 with its `state` where it is not dead."""
-    found, attempts = await deliveries.redeliver(
+    delivery, attempts = await deliveries.redeliver(
         service.database, service.rules, id, actor_of(caller, service, body.actor)
     )
-    return DeliveryWithAttempts.of(found, attempts)
+    return DeliveryWithAttempts.of(delivery, attempts)
 
 
 @router.get("/v1/dead-letters", responses=problems(401, 403, 422, 503))
@@ -67,14 +73,16 @@ async def list_dead_letters(
     project: OfProject = None,
 ) -> DeadLetterList:
     """What waits for a person's decision, the latest first; with `channel`, deliveries alone."""
-    found = await dead_letters.find(
+    listing = await dead_letters.find(
         service.database,
         project=caller.project_named(project),
         kind=kind,
         channel=channel,
         wanted=page,
     )
-    return DeadLetterList(items=[dead_letter(one) for one in found.items], next_cursor=found.next_cursor)
+    return DeadLetterList(
+        items=[dead_letter_answer(letter) for letter in listing.items], next_cursor=listing.next_cursor
+    )
 
 
 @router.post(
@@ -87,7 +95,9 @@ async def redeliver_dead_letters(
 ) -> DecidedAnswer:
     """Send dead deliveries again, ask for dead runs again: by ids, of a channel, or of a task; others are skipped."""
     actor = actor_of(caller, service, body.actor, project=project)
-    return DecidedAnswer.of(await dead_letters.redeliver(service.database, service.rules, actor, body.chosen))
+    return DecidedAnswer.model_validate(
+        await dead_letters.redeliver(service.database, service.rules, actor, body.chosen)
+    )
 
 
 @router.post(
@@ -100,4 +110,4 @@ async def discard_dead_letters(
 ) -> DecidedAnswer:
     """Give dead letters up for good: by ids, of a channel, or of a task; what is not dead is skipped."""
     actor = actor_of(caller, service, body.actor, project=project)
-    return DecidedAnswer.of(await dead_letters.discard(service.database, actor, body.chosen))
+    return DecidedAnswer.model_validate(await dead_letters.discard(service.database, actor, body.chosen))

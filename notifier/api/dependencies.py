@@ -8,11 +8,11 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import StringConstraints
 
 from notifier.access.caller import Caller
 from notifier.access.keyring import Keyring
 from notifier.api.bearer import bearer_secret
+from notifier.api.models.requests_base import Name
 from notifier.api.problems import HttpProblem
 from notifier.channels.callbacks import Callbacks
 from notifier.domain.delivery import RateLimit
@@ -28,12 +28,6 @@ from notifier.store.database import Database
 
 LIMIT_DEFAULT = 100
 LIMIT_AT_MOST = 1_000
-
-# No control characters: they are in no name, and PostgreSQL refuses NUL.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
-
-LongName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""Of a task or a service."""
 
 
 class Tested(Protocol):

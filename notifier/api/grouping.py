@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
-
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
 
 from notifier.api.body_reader import BodyReader, Headers
 from notifier.api.dependencies import ReadCaller, Running
+from notifier.api.models.responses_fingerprint import FingerprintAnswer
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
 from notifier.ingest.batch import Malformed, accepts
-from notifier.ingest.grouping import Grouping, grouping
-from notifier.policy.fingerprint import VERSION
+from notifier.ingest.grouping import grouping
 
 router = APIRouter(tags=["events"])
 
@@ -24,60 +21,6 @@ _BODY = {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}},
     }
 }
-
-
-class FrameUse(BaseModel):
-    """A frame of the exception that is told of, and whether the fingerprint is made of it."""
-
-    file: str | None
-    function: str | None
-    used: bool
-
-
-class MaskedPart(BaseModel):
-    """An instance in the message: which kind of, and how it was written."""
-
-    kind: str
-    text: str
-
-
-class MaskedMessage(BaseModel):
-    text: str
-    masked: str
-    parts: list[MaskedPart]
-
-
-class FingerprintAnswer(BaseModel):
-    """How an event is told from others."""
-
-    fingerprint: str
-    version: Annotated[int, Field(description="Of the rules that made it.")]
-    given: Annotated[bool, Field(description="Whether the sender's own `fingerprint` is in it.")]
-    title: str
-    exception: Annotated[str | None, Field(description="The type of the exception that is told of.")]
-    frames: Annotated[list[FrameUse], Field(description="Its frames, outermost first.")]
-    message: MaskedMessage
-    override: Annotated[
-        list[str], Field(description="A `fingerprint` that groups alike: copy and change it.")
-    ]
-
-    @classmethod
-    def of(cls, grouped: Grouping) -> Self:
-        found = grouped.explanation
-        return cls(
-            fingerprint=found.fingerprint,
-            version=VERSION,
-            given=found.given,
-            title=grouped.title,
-            exception=found.exception,
-            frames=[FrameUse(file=one.file, function=one.function, used=one.used) for one in found.frames],
-            message=MaskedMessage(
-                text=found.text,
-                masked=found.masked,
-                parts=[MaskedPart(kind=part.kind, text=part.text) for part in found.parts],
-            ),
-            override=list(found.override),
-        )
 
 
 @router.post(
@@ -97,13 +40,13 @@ async def explain_fingerprint(request: Request, _: ReadCaller, service: Running)
             413, f"the event is over {limits.max_event_bytes} bytes (ingest.max_event_bytes): send less"
         )
     try:
-        found = grouping(body, headers.content_type)
+        result = grouping(body, headers.content_type)
     except Malformed as refusal:
         raise HttpProblem(
             422, refusal.message, more={"errors": [{"path": "", "message": refusal.message}]}
         ) from None
-    if isinstance(found, Rejection):
-        errors = [{"path": found.path, "message": found.message}]
-        sentence = f"{found.path}: {found.message}" if found.path else found.message
+    if isinstance(result, Rejection):
+        errors = [{"path": result.path, "message": result.message}]
+        sentence = f"{result.path}: {result.message}" if result.path else result.message
         raise HttpProblem(422, sentence, more={"errors": errors})
-    return FingerprintAnswer.of(found)
+    return FingerprintAnswer.of(result)

@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
 
-from notifier.api.bodies import Acting, ActingBody, documented
 from notifier.api.dependencies import AdminCaller, Running, actor_of
+from notifier.api.models.requests_base import Acting
+from notifier.api.models.responses_operation import HoldAnswer
 from notifier.api.openapi import problems
-from notifier.domain.time import rfc3339
+from notifier.api.request_body import ActingBody, documented
 from notifier.oncall import hold
-from notifier.oncall.hold import HoldState
 
 router = APIRouter(tags=["operation"])
-
-
-class WaitingAnswer(BaseModel):
-    """Deliveries that wait for the release, of one channel and one route; null: about no group of incidents."""
-
-    channel: str
-    route: str | None
-    count: int
-
-
-class HoldAnswer(BaseModel):
-    """Whether deliveries, the fallback and escalation are held, since when and by whom; and what waits."""
-
-    held: bool
-    since: str | None
-    by: str | None
-    pending: int
-    items: list[WaitingAnswer]
-    next_cursor: None = None
-    released: int = Field(description="How many deliveries this call has let go.")
-
-    @staticmethod
-    def of(state: HoldState) -> HoldAnswer:
-        items = [
-            WaitingAnswer(channel=one.channel, route=one.route, count=one.count) for one in state.waiting
-        ]
-        return HoldAnswer(
-            held=state.hold is not None,
-            since=None if state.hold is None else rfc3339(state.hold.since),
-            by=None if state.hold is None else state.hold.by,
-            pending=sum(one.count for one in items),
-            items=items,
-            released=state.released,
-        )
 
 
 @router.get("/v1/hold", responses=problems(401, 403, 503))

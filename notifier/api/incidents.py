@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from notifier.api.answers import EventList, GroupAnswer, GroupList, IncidentAnswer, IncidentList
 from notifier.api.dependencies import OfProject, Paged, ReadCaller, Running
+from notifier.api.models.responses_groups import GroupList
+from notifier.api.models.responses_incidents import EventList, IncidentAnswer, IncidentList
 from notifier.api.openapi import problems
 from notifier.oncall import groups, incidents
 from notifier.oncall.incidents import Sort
@@ -47,7 +48,7 @@ async def list_incidents(
     project: OfProject = None,
 ) -> Response:
     """Incidents, newest first, in all states unless filtered. A page may be short and yet have a next one."""
-    found = await incidents.find(
+    listing = await incidents.find(
         service.database,
         project=caller.project_named(project),
         state=state,
@@ -56,16 +57,18 @@ async def list_incidents(
         wanted=page,
         url=service.settings.server.url,
     )
-    return as_response({"items": [one.as_json() for one in found.items], "next_cursor": found.next_cursor})
+    return as_response(
+        {"items": [incident.as_json() for incident in listing.items], "next_cursor": listing.next_cursor}
+    )
 
 
 @router.get("/v1/incidents/{id}", response_model=IncidentAnswer, responses=problems(401, 403, 404, 422, 503))
 async def show_incident(caller: ReadCaller, service: Running, id: str) -> Response:  # noqa: A002 - the contract's name
     """One incident, by its id, its number, or the last six or more characters of its id."""
-    found = await incidents.one(
+    incident = await incidents.one(
         service.database, id, project_scope=caller.project_scope, url=service.settings.server.url
     )
-    return as_response(found.as_json())
+    return as_response(incident.as_json())
 
 
 @router.get(
@@ -73,8 +76,8 @@ async def show_incident(caller: ReadCaller, service: Running, id: str) -> Respon
 )
 async def list_events(caller: ReadCaller, service: Running, page: Paged, id: str) -> Response:  # noqa: A002
     """Samples of its events, newest first: the last one, ever fewer, and the first ten. `count` is exact."""
-    found = await incidents.events(service.database, id, project_scope=caller.project_scope, wanted=page)
-    return as_response({"items": found.items, "next_cursor": found.next_cursor})
+    listing = await incidents.events(service.database, id, project_scope=caller.project_scope, wanted=page)
+    return as_response({"items": listing.items, "next_cursor": listing.next_cursor})
 
 
 @router.get("/v1/groups", responses=problems(401, 403, 422, 503))
@@ -82,10 +85,10 @@ async def list_groups(
     caller: ReadCaller, service: Running, page: Paged, project: OfProject = None
 ) -> GroupList:
     """What waits, until when, held by what; newest first."""
-    found = await groups.find(
+    listing = await groups.find(
         service.database, service.rules, project=caller.project_named(project), wanted=page
     )
-    return GroupList(items=[GroupAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
+    return GroupList.model_validate(listing)
 
 
 def as_response(document: Mapping[str, Any]) -> Response:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from notifier.api.bodies import raw_body
 from notifier.api.dependencies import Running, RunningService
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
+from notifier.api.request_body import raw_body
 from notifier.channels.base import Callback, CallbackRefusal, CallbackReply
 from notifier.channels.callbacks import CallbackReader
 from notifier.channels.kinds import BUILT_IN

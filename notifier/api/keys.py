@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from notifier.access.keyring import Keyring
-from notifier.api.answers import CreatedKey, KeyAnswer, KeyList
-from notifier.api.bodies import NewKey, NewKeyBody, documented
-from notifier.api.dependencies import ActorName, AdminCaller, Name, Paged, Running, actor_of
+from notifier.api.dependencies import ActorName, AdminCaller, Paged, Running, actor_of
+from notifier.api.models.requests_base import Name
+from notifier.api.models.requests_keys import NewKey
+from notifier.api.models.responses_keys import CreatedKey, KeyList
 from notifier.api.openapi import problems
+from notifier.api.request_body import body_of, documented
 from notifier.ingest.scrub import written
 from notifier.oncall import keys
 
 router = APIRouter(tags=["keys"])
 
+NewKeyBody = Annotated[NewKey, Depends(body_of(NewKey))]
+
 
 @router.get("/v1/keys", responses=problems(401, 403, 422, 503))
 async def list_keys(_: AdminCaller, service: Running, page: Paged, project: Name | None = None) -> KeyList:
     """The keys of all projects, or of one, newest first, revoked ones too; their secrets are not kept."""
-    found = await keys.find(service.database, project=project, wanted=page)
-    return KeyList(items=[KeyAnswer.of(key) for key in found.items], next_cursor=found.next_cursor)
+    listing = await keys.find(service.database, project=project, wanted=page)
+    return KeyList.model_validate(listing)
 
 
 @router.post(

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from notifier.api.dependencies import OfProject, ReadCaller, Running
+from notifier.api.models.responses_stats import StatsAnswer
 from notifier.api.openapi import problems
-from notifier.api.stats_answers import StatsAnswer
 from notifier.oncall import stats
 
 router = APIRouter(tags=["stats"])
@@ -36,8 +36,8 @@ async def show_stats(
     project: OfProject = None,
 ) -> StatsAnswer:
     """How tasks, errors and deliveries have done: in all, and step by step."""
-    wanted = caller.project_named(project)
+    project = caller.project_named(project)
     # One at a time: over millions of rows it takes seconds and memory, and others want the database's readers, too.
     async with request.app.state.stats:
-        found = await stats.read(service.database, project=wanted, since=since, step=step)
-    return StatsAnswer.of(found)
+        figures = await stats.read(service.database, project=project, since=since, step=step)
+    return StatsAnswer.model_validate(figures)

@@ -9,11 +9,9 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
-from notifier.api.bodies import Acting, ActingBody, Heartbeat, documented
 from notifier.api.body_reader import BodyReader, Headers, sent_at
 from notifier.api.dependencies import (
     IngestCaller,
-    LongName,
     ManageCaller,
     OfProject,
     Paged,
@@ -23,15 +21,12 @@ from notifier.api.dependencies import (
     actor_of,
 )
 from notifier.api.errors import invalid
+from notifier.api.models.requests_base import Acting, LongName
+from notifier.api.models.requests_processes import Heartbeat
+from notifier.api.models.responses_task_runs import ChangeResults, HeartbeatAnswer, TaskRunAnswer, TaskRunList
 from notifier.api.openapi import PROBLEM, TASK_RUN_CHANGE, problems
 from notifier.api.problems import HttpProblem, retry_after
-from notifier.api.run_answers import (
-    ChangeResults,
-    HeartbeatAnswer,
-    ReplayAnswer,
-    TaskRunAnswer,
-    TaskRunList,
-)
+from notifier.api.request_body import ActingBody, documented
 from notifier.domain.event import Rejection
 from notifier.domain.task_run import RunState
 from notifier.domain.time import SECOND
@@ -109,14 +104,16 @@ async def list_task_runs(
     search = RunSearch(
         project=caller.project_named(project), task=task, state=state, service=service_name, key=key
     )
-    found = await task_runs.find(service.database, search, page)
-    return TaskRunList(items=[TaskRunAnswer.of(one) for one in found.items], next_cursor=found.next_cursor)
+    listing = await task_runs.find(service.database, search, page)
+    return TaskRunList.model_validate(listing)
 
 
 @router.get("/v1/task-runs/{id}", responses=problems(401, 403, 404, 422, 503))
 async def show_task_run(caller: ReadCaller, service: Running, id: str) -> TaskRunAnswer:  # noqa: A002 - the contract's name
     """One task run."""
-    return TaskRunAnswer.of(await task_runs.one(service.database, id, project_scope=caller.project_scope))
+    return TaskRunAnswer.model_validate(
+        await task_runs.one(service.database, id, project_scope=caller.project_scope)
+    )
 
 
 @router.post(
@@ -127,7 +124,7 @@ async def show_task_run(caller: ReadCaller, service: Running, id: str) -> TaskRu
 )
 async def replay_task_run(caller: ManageCaller, service: Running, id: str, body: ActingBody) -> TaskRunAnswer:  # noqa: A002
     """Ask the application to run a failed or lost run again: the new run, which it gets with its next heartbeat."""
-    return TaskRunAnswer.of(
+    return TaskRunAnswer.model_validate(
         await task_runs.replay(service.database, id, actor_of(caller, service, body.actor))
     )
 
@@ -153,8 +150,8 @@ async def heartbeat(request: Request, caller: IngestCaller, service: Running) ->
         reports=None if said.reports is None else said.reports.bounded(),
         ended=said.ended,
     )
-    asked = await service.runs.beat(beat)
-    return HeartbeatAnswer(replay=[ReplayAnswer.of(one) for one in asked], interval=INTERVAL // SECOND)
+    replays = await service.runs.beat(beat)
+    return HeartbeatAnswer.model_validate({"replay": replays, "interval": INTERVAL // SECOND})
 
 
 async def _body(request: Request, service: RunningService, what: str) -> tuple[Headers, bytes]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from notifier.api.answers import TimelineAnswer
 from notifier.api.dependencies import ReadCaller, Running
 from notifier.api.incidents import as_response
+from notifier.api.models.responses_incidents import TimelineAnswer
 from notifier.api.openapi import problems
 from notifier.domain.time import rfc3339
 from notifier.oncall.timeline import HistoryItem, timeline

@@ -67,3 +67,15 @@ class TaskRun:
     arguments: Mapping[str, Any] | None = None
     replayable: Replayable = Replayable.NO
     incident_id: str | None = None
+
+    @property
+    def began_at(self) -> Instant | None:
+        """The start of the last attempt, never after its end: the two are reckoned from two requests."""
+        if self.started_at is None or self.finished_at is None:
+            return self.started_at
+        return min(self.started_at, self.finished_at)
+
+    @property
+    def died_at(self) -> Instant:
+        """When a failed or lost run became a dead letter."""
+        return self.created_at if self.finished_at is None else self.finished_at

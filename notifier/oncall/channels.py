@@ -20,10 +20,11 @@ Condition = Literal["ok", "cooling", "disabled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFacts:
-    """What the configuration says of a channel: its kind, and the bucket of each of its targets."""
+    """What the configuration says of a channel. `rate_limit` is the bucket of each of its targets."""
 
     type: str
     rate_limit: RateLimit | None
+    fallback: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,21 @@ class TargetHealth:
     tokens: float | None
     pending: int
 
+    @property
+    def cool_until(self) -> Instant | None:
+        return self.row.cool_until if self.state == "cooling" else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHealth:
     name: str
     type: str
+    fallback: bool
     targets: tuple[TargetHealth, ...]
+
+    @property
+    def pending(self) -> int:
+        return sum(target.pending for target in self.targets)
 
 
 async def health(
@@ -61,6 +71,7 @@ async def health(
         ChannelHealth(
             name=name,
             type=facts.type,
+            fallback=facts.fallback,
             targets=tuple(
                 _health(by_id[id_], facts, pending.get(id_, 0), now)
                 for id_ in rules.targets.get(name, ())

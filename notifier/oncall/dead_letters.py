@@ -63,6 +63,10 @@ class Decided:
     ids: tuple[str, ...] = ()
     skipped: tuple[SkippedDeadLetter, ...] = ()
 
+    @property
+    def count(self) -> int:
+        return len(self.ids)
+
 
 async def find(
     database: Database, *, project: str, kind: DeadLetterKind | None, channel: str | None, wanted: Wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.domain.route import Route
@@ -34,8 +33,3 @@ async def find(
         items=tuple(WaitingGroup(group=one, route=rules.route(one.route)) for one in found.items),
         next_cursor=found.next_cursor,
     )
-
-
-def held(group: GroupView) -> Mapping[str, int]:
-    """How many incidents each reason holds, the most first."""
-    return dict(sorted(group.held.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -36,6 +36,7 @@ class Point:
     """One hour or one day (UTC) that begins `at`, as far as it lies in the span."""
 
     at: Instant
+    step: StatsStep
     events: int
     runs: RunCounts
 
@@ -120,4 +121,4 @@ def _series(tx: Tx, project: str, span: _Span) -> tuple[Point, ...]:
     runs = dict.fromkeys(starts, RunCounts())
     for at, counts in views.runs_by(tx, project=project, since=span.since, step=span.size).items():
         runs[min(at, starts[-1])] += counts
-    return tuple(Point(at=at, events=events[at], runs=runs[at]) for at in starts)
+    return tuple(Point(at=at, step=span.step, events=events[at], runs=runs[at]) for at in starts)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notifier.api.answers import IncidentAnswer
+from notifier.api.models.responses_incidents import IncidentAnswer
 from notifier.domain.incident_history import AuditEntry
 from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
 from notifier.store import audit

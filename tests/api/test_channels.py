@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from notifier.api.channel_answers import ChannelList, ChannelTestAnswer, RouteTestAnswer
+from notifier.api.models.responses_channels import ChannelList, ChannelTestAnswer
+from notifier.api.models.responses_routes import RouteTestAnswer
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.delivery import Outcome
 from notifier.domain.route import Step, TimeInterval

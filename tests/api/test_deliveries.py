@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from notifier import delivery
-from notifier.api.answers import DeliveryList, DeliveryWithAttempts
-from notifier.api.letter_answers import DeadLetterList
+from notifier.api.models.responses_dead_letters import DeadLetterList
+from notifier.api.models.responses_deliveries import DeliveryList, DeliveryWithAttempts
 from notifier.delivery.jobs import LEASE
 from notifier.domain.delivery import Outcome
 from notifier.store import audit, views

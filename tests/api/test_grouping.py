@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from notifier.api.grouping import FingerprintAnswer
+from notifier.api.models.responses_fingerprint import FingerprintAnswer
 from notifier.ingest.normalize import Accepted, Normalizer
 from notifier.policy.fingerprint import VERSION
 from tests.api.conftest import Desk

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.api.answers import EventList, GroupList, IncidentList
+from notifier.api.models.responses_groups import GroupList
+from notifier.api.models.responses_incidents import EventList, IncidentList
 from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall.paging import encode
 from notifier.store import views

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from notifier.api.answers import CreatedKey, KeyList
+from notifier.api.models.responses_keys import CreatedKey, KeyList
 from notifier.store import audit
 from tests.api.conftest import KEYS, Desk
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notifier.api.silences import SilenceAnswer
+from notifier.api.models.responses_silences import SilenceAnswer
 from notifier.domain.time import HOUR, MINUTE, rfc3339
 from notifier.store import audit
 from tests.api.conftest import Desk

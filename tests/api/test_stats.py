@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from notifier.api.stats_answers import StatsAnswer
+from notifier.api.models.responses_stats import StatsAnswer
 from notifier.domain.time import DAY, HOUR, MINUTE, rfc3339
 from tests.api.conftest import Desk
 

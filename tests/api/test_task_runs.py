@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from notifier.api.letter_answers import DeadLetterList
-from notifier.api.run_answers import ChangeResults, HeartbeatAnswer, TaskRunAnswer, TaskRunList
+from notifier.api.models.responses_dead_letters import DeadLetterList
+from notifier.api.models.responses_task_runs import ChangeResults, HeartbeatAnswer, TaskRunAnswer, TaskRunList
 from notifier.ingest.quota import KeyQuota
 from notifier.store import audit
 from tests.api.conftest import Desk

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from notifier.alerting.acknowledgements import end_acknowledgements
-from notifier.api.answers import TimelineAnswer
+from notifier.api.models.responses_incidents import TimelineAnswer
 from notifier.domain.delivery import RateLimit
 from notifier.domain.matcher import parse
 from notifier.domain.route import Inhibition, Route, Step, Threshold

@@ -51,6 +51,11 @@ class DeliveryView:
     thread_id: str
     notification_id: str
 
+    @property
+    def died_at(self) -> Instant:
+        """When a dead delivery died."""
+        return self.created_at if self.finished_at is None else self.finished_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryAttempt:

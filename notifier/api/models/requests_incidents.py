@@ -1,0 +1,76 @@
+"""Acts on one incident, and on many."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from notifier.api.models.requests_base import IDS_AT_MOST, MOMENT_CHARS, Acting, Name
+from notifier.oncall.actions import NOTE_CHARS
+from notifier.oncall.search import LONGEST
+
+Until = Annotated[
+    str,
+    Field(
+        max_length=MOMENT_CHARS,
+        description="RFC 3339 with an offset; within the next 365 days.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+
+
+class Acknowledgement(Acting):
+    """`until` is when it counts as open again by itself; without it, not before somebody reopens it.
+
+    With `take_over` it may be another's.
+    """
+
+    until: Until | None = None
+    take_over: bool = False
+
+
+class Snooze(Acting):
+    """`until` is when it may be told of again."""
+
+    until: Until
+
+
+class Note(Acting):
+    """Something for whoever reads the timeline."""
+
+    text: Annotated[str, Field(min_length=1, max_length=NOTE_CHARS)]
+
+
+def _only(name: str, other: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {other: {"type": "null"}, name: {"not": {"type": "null"}}}}
+
+
+class Many(Acting):
+    """Which incidents: exactly one of the two. `q` finds what is unresolved, as in the list."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids", "q"), _only("q", "ids")]})
+
+    ids: (
+        Annotated[list[Name | Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=IDS_AT_MOST)]
+        | None
+    ) = None
+    q: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.ids is None) == (self.q is None):
+            raise ValueError("give one of `ids` (a list of ids or numbers) and `q` (a query)")
+        return self
+
+
+class ManyAcknowledged(Many):
+    """`until` is when they count as open again by themselves; without it, not before somebody reopens them."""
+
+    until: Until | None = None
+
+
+class ManySnoozed(Many):
+    """`until` is when they may be told of again."""
+
+    until: Until

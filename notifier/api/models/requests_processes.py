@@ -1,0 +1,71 @@
+"""What a process says of itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from notifier.api.models.requests_base import LongName, Name, RequestModel
+from notifier.ingest import sanitise
+from notifier.ingest.schema import ID_CHARS, NAME_CHARS
+
+REASONS_AT_MOST = 50
+
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class ClientReports(BaseModel):
+    """What a client says became of its reports."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    captured: Count = 0
+    sent: Count = 0
+    spooled: Count = 0
+    dropped: dict[str, Count] = {}
+
+    def bounded(self) -> dict[str, Any]:
+        """As it is kept: reasons are a client's words, and few."""
+        reasons = list(self.dropped.items())[:REASONS_AT_MOST]
+        dropped = {sanitise.text(reason)[:64]: count for reason, count in reasons}
+        return {
+            "captured": self.captured,
+            "sent": self.sent,
+            "spooled": self.spooled,
+            "dropped": dropped,
+        }
+
+
+_COUNT = {"type": "integer", "minimum": 0, "default": 0}
+_REPORTS = {
+    "type": ["object", "null"],
+    "description": "What became of what its client captured, since it began.",
+    "properties": {
+        "captured": _COUNT,
+        "sent": _COUNT,
+        "spooled": _COUNT,
+        "dropped": {"type": "object", "additionalProperties": _COUNT},
+    },
+}
+
+
+class Heartbeat(RequestModel):
+    """A sign of life. What is new in a later client is ignored, for a refusal would end its runs."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    process_id: Name
+    service: LongName
+    running: list[str] = Field(default=[], description="Ids of the runs that have not ended there.")
+    tasks: list[str] = Field(default=[], description="Names of tasks that may be replayed there.")
+    reports: Annotated[ClientReports | None, WithJsonSchema(_REPORTS)] = None
+    ended: Annotated[bool, Field(description="Its goodbye.")] = False
+
+    def known_running(self) -> list[str]:
+        """Without what is no run's id."""
+        return [id_ for id_ in self.running if 1 <= len(id_) <= ID_CHARS and "\0" not in id_]
+
+    def known_tasks(self) -> list[str]:
+        """Without what is no task's name."""
+        return [name for name in self.tasks if 1 <= len(name) <= NAME_CHARS and "\0" not in name]

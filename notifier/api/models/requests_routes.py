@@ -1,0 +1,46 @@
+"""The labels whose routes are asked for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from notifier.api.models.requests_base import RequestModel
+
+LABELS_AT_MOST = 100
+
+
+def _labels(value: Any) -> Any:
+    """Numbers and booleans become strings, as in events. A key of the sender's is named by its position."""
+    if not isinstance(value, dict):
+        raise ValueError("labels are an object of strings")  # noqa: TRY004 - pydantic's way to refuse
+    if len(value) > LABELS_AT_MOST:
+        raise ValueError(f"an event has at most {LABELS_AT_MOST} labels")
+    return {name: _label(index, label) for index, (name, label) in enumerate(value.items())}
+
+
+def _label(index: int, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise ValueError(f"labels[{index}] must be a string, a number or a boolean")
+
+
+class RouteTest(RequestModel):
+    """The labels that an event would have."""
+
+    labels: Annotated[
+        dict[str, str],
+        BeforeValidator(_labels),
+        WithJsonSchema(
+            {
+                "type": "object",
+                "maxProperties": LABELS_AT_MOST,
+                "additionalProperties": {"type": ["string", "number", "boolean"]},
+            }
+        ),
+    ]

@@ -1,0 +1,65 @@
+"""A silence to make, to change, or to try."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from notifier.api.models.requests_base import MOMENT_CHARS, Acting, RequestModel
+from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST
+
+Matchers = Annotated[
+    list[Annotated[str, Field(max_length=4_096)]],
+    Field(
+        min_length=1,
+        max_length=MATCHERS_AT_MOST,
+        description='All must hold, as in `["service=\\"billing\\""]`.',
+    ),
+]
+MomentText = Annotated[
+    str,
+    Field(
+        max_length=MOMENT_CHARS,
+        description="RFC 3339 with an offset.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+Recur = Annotated[
+    dict[str, Any],
+    Field(
+        description="When it is on, in Alertmanager's words: `weekdays` (`monday:friday`), `days_of_month` "
+        "(`1:5`, `-1`), `months` (`january:march`), `years` (`2026:2028`), `times` (`start_time`, `end_time`) and "
+        "`location`, an IANA time zone. Each may be left out."
+    ),
+]
+Author = Annotated[str, Field(min_length=1, max_length=200)]
+Comment = Annotated[str, Field(min_length=1, max_length=COMMENT_CHARS)]
+
+
+class NewSilence(Acting):
+    """Without `starts_at` it begins now; without `author` it is the caller's. Only one that recurs may have no end."""
+
+    matchers: Matchers
+    starts_at: MomentText | None = None
+    ends_at: MomentText | None = None
+    author: Author | None = None
+    comment: Comment
+    recur: Recur | None = None
+    force: bool = False
+
+
+class SilenceChange(Acting):
+    """What is not named stays as it is. Null takes an end or the weekly hours away, where the other is there."""
+
+    matchers: Matchers | None = None
+    starts_at: MomentText | None = None
+    ends_at: MomentText | None = None
+    author: Author | None = None
+    comment: Comment | None = None
+    recur: Recur | None = None
+    force: bool = False
+
+
+class Preview(RequestModel):
+    matchers: Matchers

@@ -1,0 +1,59 @@
+"""Whether the service works, what is held, and what a reload did."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from notifier.api.models.responses_base import Moment, ResponseModel, Texts
+from notifier.oncall.hold import HoldState
+
+
+class Health(ResponseModel):
+    status: Literal["ok", "ready"]
+
+
+class WaitingDeliveriesAnswer(ResponseModel):
+    """Deliveries that wait for the release, of one channel and one route; null: about no group of incidents."""
+
+    channel: str
+    route: str | None
+    count: int
+
+
+class HoldAnswer(ResponseModel):
+    """Whether deliveries, the fallback and escalation are held, since when and by whom; and what waits."""
+
+    held: bool
+    since: Moment | None
+    by: str | None
+    pending: int
+    items: list[WaitingDeliveriesAnswer]
+    next_cursor: None = None
+    released: int = Field(description="How many deliveries this call has let go.")
+
+    @staticmethod
+    def of(state: HoldState) -> HoldAnswer:
+        return HoldAnswer.model_validate(
+            {
+                "held": state.hold is not None,
+                "since": state.hold and state.hold.since,
+                "by": state.hold and state.hold.by,
+                "pending": sum(deliveries.count for deliveries in state.waiting),
+                "items": state.waiting,
+                "released": state.released,
+            }
+        )
+
+
+class ReloadAnswer(ResponseModel):
+    """What a reload did. Versions are the first digits of the file's SHA-256."""
+
+    version: str
+    previous: str
+    changed: bool
+    warnings: Texts
+    needs_restart: list[str] = Field(
+        description="Settings that were changed in the file and keep their old value until a restart."
+    )

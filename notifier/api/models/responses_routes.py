@@ -1,0 +1,121 @@
+"""Which routes labels meet, and who would be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from notifier.api.models.responses_base import Moment, ResponseModel
+from notifier.api.models.responses_silences import DoubtAnswer
+from notifier.domain.time import Duration
+from notifier.oncall.labels import Doubt
+from notifier.oncall.routes import MatchedRoute, RoutePreview, in_words, written
+
+
+def _duration(value: Duration | str) -> str:
+    return value if isinstance(value, str) else written(value)
+
+
+DurationText = Annotated[str, BeforeValidator(_duration)]
+
+
+class ToldAnswer(ResponseModel):
+    channel: str
+    target: str
+
+
+class StepAnswer(ResponseModel):
+    """One step of the escalation: whom else to tell of what is still open so long after it was first told."""
+
+    after: DurationText
+    channels: list[str]
+
+
+class RouteAnswer(ResponseModel):
+    """A route that tells. Durations are written as in the configuration."""
+
+    route: str
+    line: str | None
+    channels: list[str]
+    targets: list[ToldAnswer] = Field(description="Who would be told.")
+    group_by: list[str]
+    group: dict[str, str] = Field(description="The labels that its group shares.")
+    group_wait: DurationText
+    group_interval: DurationText
+    repeat_interval: DurationText
+    send_resolved: bool
+    notify_after: dict[str, int | str] | None
+    escalate: list[StepAnswer]
+    muted: bool = Field(description="Whether its mute or active times hold just now what it would tell.")
+    muted_until: Moment | None = Field(description="Null where it is not muted, or nobody knows the end.")
+
+    @staticmethod
+    def of(matched: MatchedRoute, targets: Mapping[str, Sequence[str]]) -> RouteAnswer:
+        """`targets` are those of each channel, by its name."""
+        route, mute, notify_after = matched.route, matched.mute, matched.route.notify_after
+        return RouteAnswer.model_validate(
+            {
+                "route": route.name,
+                "line": route.line,
+                "channels": route.channels,
+                "targets": [
+                    {"channel": channel, "target": target}
+                    for channel in route.channels
+                    for target in targets.get(channel, ())
+                ],
+                "group_by": route.group_by,
+                "group": matched.group,
+                "group_wait": route.group_wait,
+                "group_interval": route.group_interval,
+                "repeat_interval": route.repeat_interval,
+                "send_resolved": route.send_resolved,
+                "notify_after": notify_after
+                and {"events": notify_after.events, "within": written(notify_after.within)},
+                "escalate": route.escalate,
+                "muted": mute is not None,
+                "muted_until": mute and mute.until,
+            }
+        )
+
+
+class MetRouteAnswer(ResponseModel):
+    """A route that the labels meet. `tells`: none below it does so in its place."""
+
+    depth: int = Field(description="0 is the root.")
+    match: list[str]
+    line: str | None
+    tells: bool
+
+
+class RouteTestAnswer(ResponseModel):
+    """`labels` as an event with these would have them."""
+
+    labels: dict[str, str]
+    routes: list[RouteAnswer]
+    summary: str = Field(description="Who would be told, in words: `nobody, by the route in line 12`.")
+    tree: list[MetRouteAnswer] = Field(description="From the root to the routes that tell, depth first.")
+    warnings: list[DoubtAnswer] = Field(description="Labels that no event has come with so far.")
+
+    @staticmethod
+    def of(
+        preview: RoutePreview, targets: Mapping[str, Sequence[str]], doubts: Iterable[Doubt]
+    ) -> RouteTestAnswer:
+        """`targets` are those of each channel, by its name."""
+        telling = {matched.route.key for matched in preview.routes}
+        return RouteTestAnswer(
+            labels=dict(preview.labels),
+            routes=[RouteAnswer.of(matched, targets) for matched in preview.routes],
+            summary=in_words(preview),
+            tree=[
+                MetRouteAnswer(
+                    depth=depth,
+                    match=[str(matcher) for matcher in route.match],
+                    line=route.line,
+                    tells=route.key in telling,
+                )
+                for depth, route in preview.way
+            ],
+            warnings=[DoubtAnswer.model_validate(doubt) for doubt in doubts],
+        )

@@ -1,0 +1,75 @@
+"""Request bodies: bounded in size and time, whatever their content type says of JSON, validated by a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
+
+from notifier.api.errors import invalid
+from notifier.api.models.requests_base import Acting, RequestModel
+from notifier.api.problems import HttpProblem
+
+LARGEST = 1024 * 1024
+BODY_TIMEOUT_S = 30.0
+
+# curl's default is a form; browsers cannot send any of these with a key from another site.
+_ACCEPTED = {"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"}
+
+M = TypeVar("M", bound=RequestModel)
+
+
+def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
+    """A dependency: the request's body as this model; an empty body counts as `{}`."""
+
+    async def read(request: Request) -> M:
+        _understood(request)
+        data = await raw_body(request)
+        try:
+            return model.model_validate_json(data.strip() or b"{}")
+        except ValidationError as error:
+            raise invalid(
+                error.errors(include_url=False, include_input=False, include_context=False)
+            ) from None
+
+    return read
+
+
+def documented(model: type[RequestModel], *, required: bool = True) -> dict[str, Any]:
+    """`openapi_extra` of an operation with such a body."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+def _understood(request: Request) -> None:
+    """Only JSON, whatever its content type says, as it is; else 415."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _ACCEPTED and kind != "application/json" and not kind.endswith("+json"):
+        raise HttpProblem(415, "send application/json, or no content type at all")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise HttpProblem(415, "send this body as it is: only /v1/events takes gzip")
+
+
+async def raw_body(request: Request, *, largest: int = LARGEST) -> bytes:
+    """The bytes as they came: at most so many, and not for ever."""
+    data = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > largest:
+                    raise HttpProblem(413, f"the body is over {largest} bytes: send less at once")
+    except TimeoutError:
+        raise HttpProblem(
+            408, f"the body did not come within {BODY_TIMEOUT_S:.0f} s: send it at once"
+        ) from None
+    except ClientDisconnect:
+        raise HttpProblem(400, "the body ended early: send it whole") from None
+    return bytes(data)
+
+
+ActingBody = Annotated[Acting, Depends(body_of(Acting))]

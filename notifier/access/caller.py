@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""The caller: who asks, and what the caller may do."""
 
 from __future__ import annotations
 

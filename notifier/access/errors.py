@@ -11,11 +11,11 @@ from notifier.domain.errors import NotifierError
 
 
 class AccessError(NotifierError):
-    """Somebody may not do what they ask for; the sentence says what to do."""
+    """A caller may not do what is asked for; the sentence says what to do."""
 
 
 class Unauthenticated(AccessError):
-    """Nobody is known by what was presented. Present a key that `notifier keys list` shows as good."""
+    """The secret is no key that is good. Present a key that `notifier keys list` shows as good."""
 
 
 class MissingScope(AccessError):

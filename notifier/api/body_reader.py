@@ -1,4 +1,4 @@
-"""What an ingest request is made of: the few headers that matter, and a body bounded in size, time and unpacking."""
+"""The parts of an ingest request: the few headers that matter, and a body bounded in size, time and unpacking."""
 
 from __future__ import annotations
 

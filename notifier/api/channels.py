@@ -64,7 +64,7 @@ async def test_channel(
     openapi_extra=documented(RouteTest),
 )
 async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) -> RouteTestAnswer:
-    """Who would be told about an event with these labels, by which route and line. Nothing is sent.
+    """Targets that would be told about an event with these labels, by which route and line. Nothing is sent.
 
     What an event would have by default (`environment`, `severity`) is filled in, and `project` is the key's.
     """

@@ -59,7 +59,7 @@ class Connections:
         self._since(self._headless, connection)
 
     def idle(self, connection: Connection) -> None:
-        """Nothing has come since the last answer."""
+        """The client has sent nothing since the last answer."""
         self._headless.pop(connection, None)
         self._idle.pop(connection, None)
         self._idle[connection] = None

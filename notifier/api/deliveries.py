@@ -72,7 +72,7 @@ async def list_dead_letters(
     channel: Name | None = None,
     project: OfProject = None,
 ) -> DeadLetterList:
-    """What waits for a person's decision, the latest first; with `channel`, deliveries alone."""
+    """Dead letters that wait for a person's decision, the latest first; with `channel`, deliveries alone."""
     listing = await dead_letters.find(
         service.database,
         project=caller.project_named(project),

@@ -1,4 +1,4 @@
-"""What routers depend on: the caller with its scope, the running service, and the parameters that calls share."""
+"""The dependencies of routers: the caller with its scope, the running service, and the parameters that calls share."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def authenticate(request: Request) -> Caller:
 def actor_of(
     caller: Caller, service: RunningService, name: str | None = None, *, project: str | None = None
 ) -> Actor:
-    """Who gives a command: `name`, else the key's; in `project`, else the key's."""
+    """The actor of a command: `name`, else the key's; in `project`, else the key's."""
     return Actor(
         name=written(name) if name else caller.name,
         key_name=caller.name,

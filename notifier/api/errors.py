@@ -63,7 +63,7 @@ def unreadable(errors: Sequence[Mapping[str, str]]) -> HttpProblem:
 
 
 def problem_of(error: NotifierError) -> HttpProblem:
-    """What an error of the house means to a caller."""
+    """The answer that an error of the house becomes."""
     match error:
         case Unauthenticated():
             return HttpProblem(401, str(error), CHALLENGE)

@@ -16,7 +16,7 @@ router = APIRouter(tags=["operation"])
 
 @router.get("/v1/hold", responses=problems(401, 403, 503))
 async def show_hold(_: AdminCaller, service: Running) -> HoldAnswer:
-    """What would be sent at the release, by channel and route."""
+    """Deliveries that would be sent at the release, by channel and route."""
     return HoldAnswer.of(await hold.show(service.database, service.rules))
 
 

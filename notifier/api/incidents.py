@@ -84,7 +84,7 @@ async def list_events(caller: ReadCaller, service: Running, page: Paged, id: str
 async def list_groups(
     caller: ReadCaller, service: Running, page: Paged, project: OfProject = None
 ) -> GroupList:
-    """What waits, until when, held by what; newest first."""
+    """Groups that wait, until when, and what holds their incidents; newest first."""
     listing = await groups.find(
         service.database, service.rules, project=caller.project_named(project), wanted=page
     )

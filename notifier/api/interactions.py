@@ -1,4 +1,4 @@
-"""What people press under a message. The receiver signs its callbacks, so that they need no key."""
+"""Presses of buttons under messages. The receiver signs its callbacks, so that they need no key."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def _late(work: asyncio.Task[str | None], press: Press) -> str | None:
 
 
 async def _act(service: RunningService, press: Press) -> str | None:
-    """What to tell who pressed."""
+    """The sentence for the person who pressed."""
     log, failed, refused = (
         get(f"notifier.{press.kind}"),
         f"{press.kind}_action_failed",

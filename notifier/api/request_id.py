@@ -1,4 +1,4 @@
-"""What surrounds every answer: its headers, a problem where the service itself failed, and HEAD as a GET."""
+"""The frame of every answer: its request id and headers, a problem where the service failed, and HEAD as a GET."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ async def create_silence(
 async def preview_silence(
     caller: ReadCaller, service: Running, body: PreviewBody, project: OfProject = None
 ) -> Response:
-    """What a silence with these matchers would meet now; nothing is silenced."""
+    """Incidents that a silence with these matchers would meet now; nothing is silenced."""
     preview = await silences.preview(
         service.database,
         project=caller.project_named(project),

@@ -1,4 +1,4 @@
-"""What all requests share."""
+"""Fields and the base that all requests share."""
 
 from __future__ import annotations
 

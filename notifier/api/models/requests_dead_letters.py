@@ -1,4 +1,4 @@
-"""Which dead letters a command is about."""
+"""The dead letters that a command is about."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _only(name: str) -> dict[str, Any]:
 
 
 class DeadLetters(Acting):
-    """Which dead letters: exactly one of the three."""
+    """Dead letters by exactly one of the three."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids"), _only("channel"), _only("task")]})
 

@@ -37,7 +37,7 @@ class Snooze(Acting):
 
 
 class Note(Acting):
-    """Something for whoever reads the timeline."""
+    """A note for whoever reads the timeline."""
 
     text: Annotated[str, Field(min_length=1, max_length=NOTE_CHARS)]
 
@@ -47,7 +47,7 @@ def _only(name: str, other: str) -> dict[str, Any]:
 
 
 class Many(Acting):
-    """Which incidents: exactly one of the two. `q` finds what is unresolved, as in the list."""
+    """Incidents by exactly one of the two. `q` finds what is unresolved, as in the list."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids", "q"), _only("q", "ids")]})
 

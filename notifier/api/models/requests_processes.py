@@ -1,4 +1,4 @@
-"""What a process says of itself."""
+"""The heartbeat of a process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class ClientReports(BaseModel):
-    """What a client says became of its reports."""
+    """Counts of what became of a client's reports, as the client says."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 

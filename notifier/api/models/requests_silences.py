@@ -50,7 +50,10 @@ class NewSilence(Acting):
 
 
 class SilenceChange(Acting):
-    """What is not named stays as it is. Null takes an end or the weekly hours away, where the other is there."""
+    """A change of a silence: a field that is left out stays as it is.
+
+    Null takes an end or the weekly hours away, where the other is there.
+    """
 
     matchers: Matchers | None = None
     starts_at: MomentText | None = None

@@ -1,4 +1,4 @@
-"""What all answers share. Times are RFC 3339, UTC."""
+"""Fields and the base that all answers share. Times are RFC 3339, UTC."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class HoldAnswer(ResponseModel):
 
 
 class ReloadAnswer(ResponseModel):
-    """What a reload did. Versions are the first digits of the file's SHA-256."""
+    """The outcome of a reload. Versions are the first digits of the file's SHA-256."""
 
     version: str
     previous: str

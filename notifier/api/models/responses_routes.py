@@ -1,4 +1,4 @@
-"""Which routes labels meet, and who would be told."""
+"""The routes that labels meet, and the targets that would be told."""
 
 from __future__ import annotations
 

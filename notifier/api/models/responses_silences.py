@@ -17,7 +17,7 @@ def _weekly(value: Any) -> Any:
 
 
 class DoubtAnswer(ResponseModel):
-    """Something that is allowed and may be a slip; `path` is where."""
+    """A doubt about something that is allowed and may be a slip; `path` is where."""
 
     path: str
     message: str

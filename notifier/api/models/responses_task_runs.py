@@ -34,7 +34,7 @@ class TaskRunList(ResponseModel):
 
 
 class ChangeResult(ResponseModel):
-    """What became of one change; a rejected one has its `index` and the `error`, and no id."""
+    """The outcome of one change; a rejected one has its `index` and the `error`, and no id."""
 
     id: str | None = None
     status: Literal["accepted", "rejected"]

@@ -55,7 +55,9 @@ def _diagnosis(service: str | None, *, test: bool) -> Diagnosis:
     from notifier.client import Notifier
 
     notifier = Notifier(service, in_app=(), send_in_tests=True)
-    notifier.watches.add("nothing here: print(notifier.diagnose()) in the application says what it watches")
+    notifier.reporting.watched.add(
+        "nothing here: print(notifier.diagnose()) in the application says what it watches"
+    )
     try:
         return notifier.diagnose(test=test)
     finally:

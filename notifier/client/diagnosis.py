@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from notifier.client.capture import json_safe
 from notifier.client.transport import Counts, NullTransport
@@ -18,8 +18,9 @@ from notifier.client.transport import Counts, NullTransport
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from notifier.client.capture.reporting import Reporting
     from notifier.client.dispatch.inventory import Process
-    from notifier.client.notifier import Notifier
+    from notifier.client.tasks.tracking import RunTracker
 
 Service = Literal["answers", "refuses", "away", "stranger", "not asked"]
 Fate = Literal["taken", "waits", "dropped", "kept here", "not sent"]
@@ -89,9 +90,23 @@ class Diagnosis:
         return "\n".join(_lines(self))
 
 
-def of(notifier: Notifier, *, test: bool, timeout: float) -> Diagnosis:
+class Diagnosed(Protocol):
+    """The notifier, as a diagnosis knows it."""
+
+    @property
+    def reporting(self) -> Reporting: ...
+    @property
+    def tracker(self) -> RunTracker: ...
+    def message(
+        self, text: str, *, severity: str = ..., fingerprint: Sequence[str] | None = ...
+    ) -> str | None: ...
+    def flush(self, timeout: float) -> bool: ...
+    def counts(self) -> Counts: ...
+
+
+def of(notifier: Diagnosed, *, test: bool, timeout: float) -> Diagnosis:
     """Ask the service, send a test report where that is wanted, and say what was found. Blocks."""
-    transport = notifier.transport
+    transport = notifier.reporting.transport
     service, why = _asked(transport, timeout)
     before, folder = notifier.counts(), getattr(transport, "folder", None)
     others = () if folder is None else _others(notifier, folder)
@@ -113,17 +128,17 @@ def of(notifier: Notifier, *, test: bool, timeout: float) -> Diagnosis:
     return replace(found, advice=tuple(_advice(found)))
 
 
-def _watched(notifier: Notifier) -> Iterator[str]:
-    yield from sorted(notifier.watches)
-    declared = notifier.replays.declared
+def _watched(notifier: Diagnosed) -> Iterator[str]:
+    yield from sorted(notifier.reporting.watched)
+    declared = notifier.tracker.declared
     if declared:
         yield f"{declared} task{'s' if declared > 1 else ''} of @notifier.task"
 
 
-def _others(notifier: Notifier, folder: Path) -> tuple[Process, ...]:
+def _others(notifier: Diagnosed, folder: Path) -> tuple[Process, ...]:
     from notifier.client.dispatch.inventory import processes  # noqa: PLC0415 - where nothing is sent, it is not needed
 
-    own = getattr(notifier.transport, "process", "")
+    own = getattr(notifier.reporting.transport, "process", "")
     return tuple(one for one in processes(folder) if one.name != own)
 
 
@@ -139,10 +154,10 @@ def _asked(transport: object, timeout: float) -> tuple[Service, str]:
 
 
 def _tested(
-    notifier: Notifier, before: Counts, service: Service, timeout: float
+    notifier: Diagnosed, before: Counts, service: Service, timeout: float
 ) -> tuple[Fate, str | None, str | None]:
     """What becomes of one more report on the usual way."""
-    transport = notifier.transport
+    transport = notifier.reporting.transport
     if isinstance(transport, NullTransport):
         return "not sent", None, None
     event_id = notifier.message(WORDS, severity="none", fingerprint=["notifier", "diagnose"])
@@ -158,8 +173,8 @@ def _tested(
     return ("waits" if after.spooled else "taken"), event_id, None
 
 
-def _settings(notifier: Notifier) -> Iterator[Setting]:
-    options = notifier.options
+def _settings(notifier: Diagnosed) -> Iterator[Setting]:
+    options = notifier.reporting.options
     key = None if options.key is None else f"set, {len(options.key)} characters"
     for name, value in (
         ("service", options.service), ("url", options.url), ("key", key), ("environment", options.environment),
@@ -193,15 +208,15 @@ def _named(one: object) -> str:
     )
 
 
-def _destination(notifier: Notifier) -> str:
-    if isinstance(notifier.transport, NullTransport):
+def _destination(notifier: Diagnosed) -> str:
+    if isinstance(notifier.reporting.transport, NullTransport):
         return NOWHERE
-    url = getattr(notifier.transport, "url", None)
+    url = getattr(notifier.reporting.transport, "url", None)
     if isinstance(url, str):
         return url
-    if not notifier.patient:
+    if not notifier.tracker.waits_between_retries:
         return "the memory of this process, because it is a test run"
-    return f"a transport of the application's own, {json_safe.type_name(notifier.transport)}"
+    return f"a transport of the application's own, {json_safe.type_name(notifier.reporting.transport)}"
 
 
 def _advice(found: Diagnosis) -> Iterator[str]:

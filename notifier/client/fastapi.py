@@ -11,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import NoMatchFound
 
 from notifier.client.capture.middleware import KEY
-from notifier.client.notifier import Notifier
 from notifier.client.tasks import definition
 from notifier.client.tasks.runs import Run
+from notifier.client.tasks.tracking import RunTracker
 
 P = ParamSpec("P")
 
@@ -24,8 +24,8 @@ RUNS = "notifier.runs"
 class TaskRunner:
     """Schedules tasks of one request; they begin once its response has been sent."""
 
-    def __init__(self, notifier: Notifier, request: Request, background: BackgroundTasks) -> None:
-        self._notifier = notifier
+    def __init__(self, tracker: RunTracker, request: Request, background: BackgroundTasks) -> None:
+        self._tracker = tracker
         self._request = request
         self._background = background
 
@@ -41,17 +41,17 @@ class TaskRunner:
         instead of a second one; after one that failed or was lost, a new one begins. Where the function has a parameter
         of that name, it is the function's.
         """
-        notifier = self._notifier
+        tracker = self._tracker
         key = kwargs.pop("key", None) if "key" in kwargs and not definition.has_key(function) else None
-        task = notifier.declared(function)
+        task = definition.of(function) or definition.describe(function)
         run = task.new_run(args, kwargs, key)
-        standing = None if run.key is None else notifier.runs.standing(task.name, run.key)
+        standing = None if run.key is None else tracker.runs.standing(task.name, run.key)
         if standing is not None:
             return standing
         run.url = status_path(self._request, run.id)
-        notifier.enlist(run)
+        tracker.register(run)
         self._request.scope.setdefault(RUNS, []).append(run)
-        self._background.add_task(notifier.start(task, run, args, kwargs))
+        self._background.add_task(tracker.started(task, run, args, kwargs))
         return run
 
 
@@ -60,7 +60,7 @@ def runner(request: Request, background: BackgroundTasks) -> TaskRunner:
     notifier = request.scope.get(KEY)
     if notifier is None:
         raise RuntimeError("`tasks: Tasks` needs the middleware: call notifier.instrument(app) once")
-    return TaskRunner(notifier, request, background)
+    return TaskRunner(notifier.tracker, request, background)
 
 
 Tasks = Annotated[TaskRunner, Depends(runner)]
@@ -76,17 +76,17 @@ def status_path(request: Request, id_: str) -> str:
     return str(request.scope.get("root_path", "")).rstrip("/") + path
 
 
-def status_router(notifier: Notifier) -> APIRouter:
+def status_router(tracker: RunTracker) -> APIRouter:
     """`GET /tasks/{id}`: from this process, else from the service for runs of other processes and of the past."""
     router = APIRouter(tags=["tasks"])
 
     @router.get("/tasks/{id}", name=ROUTE, response_model=None)
     async def task_status(id: str) -> JSONResponse:  # noqa: A002 - the path's name
         """How a background task goes."""
-        run = notifier.run(id)
+        run = tracker.runs.get(id)
         found = None if run is None else run.as_json()
         if found is None and 0 < len(id) <= 128:
-            found = _of_service(await run_in_threadpool(notifier.transport.fetch_run, id))
+            found = _of_service(await run_in_threadpool(tracker.transport.fetch_run, id))
         if found is None:
             return _unknown()
         return JSONResponse(found, headers={"cache-control": "no-store"})

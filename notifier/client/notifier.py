@@ -19,14 +19,13 @@ from notifier.client.capture import context, finish, frames, hooks, logs
 from notifier.client.capture.events import About
 from notifier.client.capture.middleware import App, Middleware, surround
 from notifier.client.capture.reporting import Reporting
-from notifier.client.options import NAME_CHARS, BeforeSend, Ignored
-from notifier.client.tasks import definition, execution
+from notifier.client.options import BeforeSend, Ignored
+from notifier.client.tasks import definition
 from notifier.client.tasks.backoff import BASE, Backoff
-from notifier.client.tasks.definition import Alert, RetryOn, Task
-from notifier.client.tasks.execution import Execution
+from notifier.client.tasks.definition import Alert, RetryOn
 from notifier.client.tasks.replays import Replays
-from notifier.client.tasks.runs import Registry, Run
-from notifier.client.tasks.tracking import Tracked, TrackOptions
+from notifier.client.tasks.runs import Run
+from notifier.client.tasks.tracking import RunTracker, Tracked, TrackOptions
 from notifier.client.transport import Counts, NullTransport, Source, Transport
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A")
 
-everybody: weakref.WeakSet[Notifier] = weakref.WeakSet()
+all_notifiers: weakref.WeakSet[Notifier] = weakref.WeakSet()
 """Every notifier of this process, for tests that look at what they captured."""
 
 
@@ -76,18 +75,14 @@ class Notifier:
             before_send=before_send, ignore=ignore, sample_rate=sample_rate,
             in_app=frames.packages_of_caller() if in_app is None else in_app,
         )  # fmt: skip
-        self.patient = send_in_tests or not options.under_pytest()
-        self.runs = Registry()
-        self.replays = Replays(self)
+        self._waits = send_in_tests or not options.under_pytest()
         self._isolate = isolate
-        self.watches: set[str] = set()
         self.transport = transport or self._own_transport(spool)
-        self._reporting = Reporting(self.options, self.transport)
-        self.capture, self.logged = self._reporting.capture, self._reporting.logged
-        self.worded, self.forget = self._reporting.worded, self._reporting.forget
-        self.mark, self.marked = self._reporting.mark, self._reporting.marked
+        self.reporting = Reporting(self.options, self.transport)
+        self.tracker = RunTracker(self.reporting, waits_between_retries=self._waits)
+        self.replays = Replays(self.tracker)
         self.transport.open(self._source())
-        everybody.add(self)
+        all_notifiers.add(self)
         # After the transport's own, so that it runs before it.
         atexit.register(_interrupt, weakref.ref(self))
 
@@ -108,7 +103,7 @@ class Notifier:
 
     def asgi(self, app: App) -> Middleware:
         """Any ASGI application with the middleware around it."""
-        self.watches.add("the requests of an ASGI application")
+        self.reporting.watched.add("the requests of an ASGI application")
         return Middleware(app, self, isolate=self._isolate)
 
     @overload
@@ -165,7 +160,7 @@ class Notifier:
                 severity=severity, message=message, labels=labels or {}, context=context or {},
                 fingerprint=fingerprint, links=links,
             )  # fmt: skip
-            return self.capture(error, about)
+            return self.reporting.capture(error, about)
         except RecursionError:
             return None  # not even one more call fits on the stack
 
@@ -185,7 +180,7 @@ class Notifier:
                 severity=severity, message=text, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
                 links=links,
             )  # fmt: skip
-            return self.capture(None, about)
+            return self.reporting.capture(None, about)
         except RecursionError:
             return None  # as above
 
@@ -195,14 +190,14 @@ class Notifier:
 
     def run(self, id_: str) -> Run | None:
         """A run of this process; the last 10,000 finished ones are remembered."""
-        return self.runs.get(id_)
+        return self.tracker.runs.get(id_)
 
     @functools.cached_property
     def router(self) -> APIRouter:
         """`app.include_router(notifier.router)` serves `GET /tasks/{id}`. Needs FastAPI."""
         from notifier.client.fastapi import status_router  # noqa: PLC0415 - only where FastAPI is
 
-        return status_router(self)
+        return status_router(self.tracker)
 
     def track(
         self,
@@ -220,28 +215,26 @@ class Notifier:
 
         `max_attempts` None: without end. `queued_at` is in seconds since the epoch.
         """
-        task = Task(name=name[:NAME_CHARS], function=definition.nothing, is_async=False, **options)
-        run = task.new_run(tuple(args), kwargs or {})
-        run.id = id_ or run.id
-        run.attempt, run.max_attempts = attempt, max_attempts
-        run.created_at = queued_at or run.created_at
-        return Tracked(self, Execution(self, task, run, tuple(args), kwargs or {}))
+        return self.tracker.track(
+            name, id_=id_, attempt=attempt, max_attempts=max_attempts, queued_at=queued_at, args=args,
+            kwargs=kwargs or {}, **options,
+        )  # fmt: skip
 
     def logging_handler(self, level: int = logging.ERROR) -> logging.Handler:
         """`logging.getLogger().addHandler(notifier.logging_handler())` reports what is logged from that level on."""
-        return logs.Handler(self, level)
+        return logs.Handler(self.reporting, level)
 
     def install_excepthook(self) -> None:
         """Report what ends this process or one of its threads; the hooks that were there still run."""
-        hooks.install_excepthook(self)
+        hooks.install_excepthook(self.reporting)
 
     def install_asyncio_handler(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Report what no coroutine retrieved; the loop's handler that was there still runs."""
-        hooks.install_asyncio_handler(self, loop or asyncio.get_running_loop())
+        hooks.install_asyncio_handler(self.reporting, loop or asyncio.get_running_loop())
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until everything has left, at most `timeout` seconds; whether it has. Blocks."""
-        self._reporting.release_all()
+        self.reporting.release_all()
         return self.transport.flush(timeout)
 
     def counts(self) -> Counts:
@@ -259,81 +252,26 @@ class Notifier:
 
     def close(self, timeout: float = 2.0) -> None:
         """`flush`, and stop; what has not left by then stays in the spool for the next process. Blocks."""
-        self.release_logged()
+        self.reporting.release_all()
         self.transport.close(timeout)
 
-    # What the parts of the client ask of it.
+    # What the middleware asks of it.
 
-    def changed(self, run: Run) -> None:
-        """Tell the service how this run stands."""
-        if run.done:
-            self.runs.finish(run)
-        self.transport.run(run.change(self.options.service, self.options.environment))
-
-    def enlist(self, run: Run) -> None:
-        """A run that begins later."""
-        self.take(run)
-        self.changed(run)
-
-    def take(self, run: Run) -> None:
-        """This process has it from now on: should it die, the run is lost."""
-        self.runs.add(run)
-        self.transport.beat()
-
-    def release_logged(self) -> None:
-        """What was logged a moment ago waits for nobody any more."""
-        self._reporting.release_all()
-
-    def release(self, run: Run) -> None:
-        """A queue has it again, and any process may run it next."""
-        self.runs.release(run)
-
-    def declared(self, function: Callable[..., Any]) -> Task:
-        """The task of a function, which need not be decorated."""
-        return definition.of(function) or definition.describe(function)
-
-    def start(
-        self, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Callable[[], Any]:
-        """What runs it: a coroutine function for a coroutine function, else a plain one."""
-        steps = Execution(self, task, run, args, kwargs)
-        if task.is_async:
-
-            async def start_async() -> Any:
-                return await execution.run_async(steps, args, kwargs)
-
-            definition.attach(start_async, task)
-            return start_async
-
-        def start_sync() -> Any:
-            return execution.run_sync(steps, args, kwargs)
-
-        definition.attach(start_sync, task)
-        return start_sync
-
-    def abandon(self, runs: Iterable[Run]) -> None:
-        """A request is over: what it scheduled and never began will not run."""
-        for run in runs:
-            if run.waits and not run.done:
-                run.lose("dropped")
-                self.changed(run)
-
-    def begin_anew(self) -> None:
-        """In a forked child: it runs none of its parent's runs."""
-        self.runs = Registry()
-        self._reporting.begin_anew()
-
-    def started(self, loop: asyncio.AbstractEventLoop) -> None:
+    def serving(self, loop: asyncio.AbstractEventLoop) -> None:
         """The application serves: replays run on its loop."""
         self.replays.loop = loop
         self.transport.beat()
+
+    def abandon(self, runs: Iterable[Run]) -> None:
+        """A request is over: the runs that it scheduled and that never began are lost."""
+        self.tracker.abandon(runs)
 
     def _source(self) -> Source:
         return Source(
             service=self.options.service,
             prepare=lambda event: finish.event(event, self.options),
             prepare_run=finish.run,
-            running=lambda: [run.id for run in self.runs.unfinished()],
+            running=lambda: [run.id for run in self.tracker.runs.unfinished()],
             tasks=self.replays.names,
             replay=self.replays.start,
             # What `before_send` has not seen is nowhere but in memory.
@@ -342,7 +280,7 @@ class Notifier:
 
     def _own_transport(self, spool: str | Path | bool | None) -> Transport:
         """Memory under pytest, nothing without an address or a key, else the service."""
-        if not self.patient:
+        if not self._waits:
             from notifier.client.testing import MemoryTransport  # noqa: PLC0415 - tests alone need it
 
             return MemoryTransport()
@@ -355,43 +293,23 @@ class Notifier:
     def _declared(self, function: Callable[..., Any], given: dict[str, Any]) -> Callable[..., Any]:
         task = definition.describe(function, **given)
         self.replays.offer(task)
-        if task.is_async:
-
-            @functools.wraps(function)
-            async def call_async(*args: Any, **kwargs: Any) -> Any:
-                return await execution.run_async(self._execution(task, args, kwargs), args, kwargs)
-
-            definition.attach(call_async, task)
-            return call_async
-
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return execution.run_sync(self._execution(task, args, kwargs), args, kwargs)
-
-        definition.attach(call, task)
-        return call
-
-    def _execution(self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Execution:
-        run = task.new_run(args, kwargs)
-        self.take(run)
-        return Execution(self, task, run, args, kwargs)
+        return self.tracker.decorated(function, task)
 
 
 def _interrupt(reference: weakref.ref[Notifier]) -> None:
     """The process ends: what has not ended by now never will."""
     notifier = reference()
     if notifier is not None:
-        notifier.release_logged()
-        for run in notifier.runs.unfinished():
-            run.lose("interrupted")
-            notifier.changed(run)
+        notifier.reporting.release_all()
+        notifier.tracker.interrupt()
 
 
-def _begin_anew() -> None:
-    """A forked child runs none of its parent's runs."""
-    for notifier in everybody:
-        notifier.begin_anew()
+def _reset_after_fork() -> None:
+    """A forked child reports nothing of its parent's, and runs none of its parent's runs."""
+    for notifier in all_notifiers:
+        notifier.reporting.reset_after_fork()
+        notifier.tracker.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_reset_after_fork)

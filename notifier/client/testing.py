@@ -97,6 +97,6 @@ def capture_reports() -> Iterator[Reports]:
 def _release_logged() -> None:
     """A logged exception waits for a second, and belongs to the test that logged it."""
     module = sys.modules.get("notifier.client.notifier")
-    for notifier in [] if module is None else list(module.everybody):
+    for notifier in [] if module is None else list(module.all_notifiers):
         if isinstance(notifier.transport, MemoryTransport):
             notifier.flush(0)

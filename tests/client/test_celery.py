@@ -188,7 +188,7 @@ def test_what_waits_for_a_worker_is_pending_and_no_process_s(billing: Billing) -
     sent = billing.send("charge", 42)
     assert (billing.run["id"], billing.run["state"]) == (sent.id, "pending")
     assert billing.run["process_id"] == "queue"
-    assert not billing.notifier.runs.unfinished()
+    assert not billing.notifier.tracker.runs.unfinished()
 
 
 def test_a_failure_is_reported_once_though_celery_logs_it(
@@ -219,7 +219,7 @@ def test_a_retry_is_no_report(
     assert (run["attempt"], run["max_attempts"]) == (attempt, 3)
     assert worker.errors == ["TimeoutError"] * reported
     assert [event["task"]["attempt"] for event in worker.memory.events] == [3] * reported
-    assert not worker.notifier.runs.unfinished()
+    assert not worker.notifier.tracker.runs.unfinished()
 
 
 def test_between_attempts_the_queue_has_it() -> None:
@@ -228,7 +228,7 @@ def test_between_attempts_the_queue_has_it() -> None:
 
     class Listening(MemoryTransport):
         def run(self, change: dict[str, Any]) -> None:
-            seen.append((change["state"], change.get("process_id"), len(notifier.runs.unfinished())))
+            seen.append((change["state"], change.get("process_id"), len(notifier.tracker.runs.unfinished())))
 
     notifier = Notifier("billing", transport=Listening())
     app = application()
@@ -241,7 +241,7 @@ def test_between_attempts_the_queue_has_it() -> None:
         ("processing", None, 1),
         ("completed", None, 0),
     ]
-    assert not notifier.runs.unfinished()
+    assert not notifier.tracker.runs.unfinished()
 
 
 def test_an_eager_task_is_tracked_and_reported(eager: Billing) -> None:
@@ -298,7 +298,7 @@ def test_every_way_out_of_a_task_ends_its_run(eager: Billing, how: str, state: s
     eager.send("ends", how)
     assert eager.run["state"] == state
     assert not eager.errors
-    assert not eager.notifier.runs.unfinished()
+    assert not eager.notifier.tracker.runs.unfinished()
 
 
 def test_a_replaced_task_ends_as_what_replaced_it(worker: Billing) -> None:
@@ -315,7 +315,7 @@ def test_a_revoked_task_is_lost(worker: Billing) -> None:
     run = worker.wait_for("lost")
     assert run["error"]["reason"] == "cancelled"
     assert not worker.errors
-    assert not worker.notifier.runs.unfinished()
+    assert not worker.notifier.tracker.runs.unfinished()
 
 
 def test_an_expired_task_is_lost(worker: Billing) -> None:

@@ -116,7 +116,7 @@ def test_only_the_last_failure_is_reported_though_dramatiq_logs_each(
         "id": sent.message_id, "name": memory.only["task"], "attempt": 3, "max_attempts": 3,
     }  # fmt: skip
     assert event["context"]["arguments"] == {"args": ["int"], "kwargs": {}}
-    assert not notifier.runs.unfinished()
+    assert not notifier.tracker.runs.unfinished()
 
 
 def test_a_run_that_waits_for_its_retry_is_no_process_s(
@@ -131,7 +131,7 @@ def test_a_run_that_waits_for_its_retry_is_no_process_s(
     worker = Worker(broker, worker_timeout=10, worker_threads=1)
     worker.start()
     deadline = time.monotonic() + 10
-    while memory.only["state"] != "retrying" or notifier.runs.unfinished():
+    while memory.only["state"] != "retrying" or notifier.tracker.runs.unfinished():
         assert time.monotonic() < deadline
         time.sleep(0.005)
     worker.stop()
@@ -176,7 +176,7 @@ def test_a_skipped_message_is_lost(broker: StubBroker, notifier: Notifier, memor
     work(broker)
     assert (memory.only["state"], memory.only["error"]["reason"]) == ("lost", "cancelled")
     assert not memory.events
-    assert not notifier.runs.unfinished()
+    assert not notifier.tracker.runs.unfinished()
 
 
 def test_a_message_that_is_too_old_is_lost(broker: StubBroker, memory: Listening) -> None:

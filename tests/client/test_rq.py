@@ -112,7 +112,7 @@ def test_a_retry_is_no_report(
     assert (run["attempt"], run["max_attempts"]) == (attempt, 3)
     assert [event["task"]["attempt"] for event in memory.events] == [3] * reported
     assert job.get_meta()["tenant"] == "acme"
-    assert not notifier.runs.unfinished()
+    assert not notifier.tracker.runs.unfinished()
 
 
 def test_a_failed_job_that_is_requeued_is_the_same_run(

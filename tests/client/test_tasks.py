@@ -183,7 +183,7 @@ async def test_cancellation_is_passed_on_and_accounted_for(
     notifier: Notifier, memory: MemoryTransport
 ) -> None:
     """While it works and while it waits for its next attempt; no alert, for somebody wanted it."""
-    notifier.patient = True
+    notifier.tracker.waits_between_retries = True
 
     @notifier.task
     async def works() -> None:
@@ -427,7 +427,7 @@ async def test_a_replay_runs_the_function_again_under_the_id_it_was_given(
 
     name = f"{__name__}.test_a_replay_runs_the_function_again_under_the_id_it_was_given.<locals>"
     assert notifier.replays.names() == [f"{name}.refund"]
-    notifier.started(asyncio.get_running_loop())
+    notifier.serving(asyncio.get_running_loop())
     assert sorted(notifier.replays.names()) == [f"{name}.charge", f"{name}.refund"]
 
     def order(id_: str, task: str) -> dict[str, Any]:

@@ -6,18 +6,53 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from notifier.client.capture import route_template
 
-if TYPE_CHECKING:
-    from notifier.client.tasks.execution import Attempt
-
 Scope = MutableMapping[str, Any]
+
+
+class RunningTask(Protocol):
+    """A task run, as what is reported from within it names it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def max_attempts(self) -> int | None: ...
+    @property
+    def done(self) -> bool: ...
+
+
+class TaskAttempt:
+    """The run at hand, as what happens within it sees it. `unit` is the outermost run's id."""
+
+    __slots__ = ("run", "unit")
+
+    def __init__(self, run: RunningTask) -> None:
+        self.run = run
+        self.unit = run.id
+
+    def enter(self) -> TaskAttempt | None:
+        """What happens from now on happens within this attempt; the attempt that was at hand before."""
+        outer = attempt.get()
+        self.unit = self.run.id if outer is None or outer.run.done else outer.unit
+        attempt.set(self)
+        return outer
+
+    def reference(self) -> Mapping[str, Any]:
+        """The run as an event's `task`."""
+        run = self.run
+        return {"id": run.id, "name": run.task, "attempt": run.attempt, "max_attempts": run.max_attempts}
+
 
 values: ContextVar[Mapping[str, object]] = ContextVar("notifier_values")
 request: ContextVar[Scope] = ContextVar("notifier_request")
-attempt: ContextVar[Attempt | None] = ContextVar("notifier_attempt", default=None)
+attempt: ContextVar[TaskAttempt | None] = ContextVar("notifier_attempt", default=None)
 
 _NOTHING: Mapping[str, object] = {}
 _CARRIED = "__notifier_context__"

@@ -6,43 +6,41 @@ import asyncio
 import sys
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from notifier.client.capture.events import About
-
-if TYPE_CHECKING:
-    from notifier.client.notifier import Notifier
+from notifier.client.capture.reporting import Reporting
 
 
-def install_excepthook(notifier: Notifier) -> None:
+def install_excepthook(reporting: Reporting) -> None:
     """Chain `sys.excepthook` and `threading.excepthook`."""
     before, before_thread = sys.excepthook, threading.excepthook
-    notifier.watches.add("what ends the process or a thread")
+    reporting.watched.add("what ends the process or a thread")
 
     def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not issubclass(kind, KeyboardInterrupt | SystemExit):
-            notifier.capture(error, About(severity="critical", context={"ended": "the process"}))
+            reporting.capture(error, About(severity="critical", context={"ended": "the process"}))
         before(kind, error, trace)
 
     def ended_thread(arguments: threading.ExceptHookArgs) -> None:
         error = arguments.exc_value
         if error is not None and not isinstance(error, SystemExit):
             name = arguments.thread.name if arguments.thread else "?"
-            notifier.capture(error, About(context={"ended": f"the thread {name}"}))
+            reporting.capture(error, About(context={"ended": f"the thread {name}"}))
         before_thread(arguments)
 
     sys.excepthook, threading.excepthook = ended, ended_thread
 
 
-def install_asyncio_handler(notifier: Notifier, loop: asyncio.AbstractEventLoop) -> None:
+def install_asyncio_handler(reporting: Reporting, loop: asyncio.AbstractEventLoop) -> None:
     """Chain the loop's exception handler."""
     before = loop.get_exception_handler()
-    notifier.watches.add("what no coroutine retrieved")
+    reporting.watched.add("what no coroutine retrieved")
 
     def handle(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
         error = details.get("exception")
         message = str(details.get("message", "unhandled in the event loop"))
-        notifier.capture(error, About(message=message, context={"ended": "a task of the event loop"}))
+        reporting.capture(error, About(message=message, context={"ended": "a task of the event loop"}))
         if before is None:
             loop.default_exception_handler(details)
         else:

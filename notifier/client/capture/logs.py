@@ -6,14 +6,12 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from notifier.client.capture import json_safe
 from notifier.client.capture.events import About
 from notifier.client.capture.reentrancy import inside
-
-if TYPE_CHECKING:
-    from notifier.client.notifier import Notifier
+from notifier.client.capture.reporting import Reporting
 
 _SEVERITIES: Final = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
 _OWN: Final = "notifier.client"
@@ -37,26 +35,26 @@ class Handler(logging.Handler):
     the task's own rules say whether that is reported.
     """
 
-    def __init__(self, notifier: Notifier, level: int = logging.ERROR) -> None:
+    def __init__(self, reporting: Reporting, level: int = logging.ERROR) -> None:
         super().__init__(level)
-        self._notifier = notifier
-        notifier.watches.add(f"the log from {logging.getLevelName(level)} on, where its handler was added")
+        self._reporting = reporting
+        reporting.watched.add(f"the log from {logging.getLevelName(level)} on, where its handler was added")
 
     def emit(self, record: logging.LogRecord) -> None:
         if inside() or record.name.startswith(_OWN):
             return
         error = record.exc_info[1] if record.exc_info else None
         try:
-            about = _about(record, error, self._notifier.options.service)
+            about = _about(record, error, self._reporting.options.service)
             told_of = _told_of(record, about.message or "") if error is None else None
         except RecursionError:
             return  # what led here is raised on, and has better words
         if error is not None:
-            self._notifier.logged(error, about)
+            self._reporting.logged(error, about)
         elif told_of is not None:
-            self._notifier.worded(told_of, about)
+            self._reporting.worded(told_of, about)
         else:
-            self._notifier.capture(None, about)
+            self._reporting.capture(None, about)
 
 
 def _about(record: logging.LogRecord, error: BaseException | None, service: str) -> About:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from notifier.client.capture import (
     context,
@@ -21,9 +21,7 @@ from notifier.client.capture import (
 )
 from notifier.client.capture.events import About
 from notifier.client.capture.function_names import name_of
-
-if TYPE_CHECKING:
-    from notifier.client.notifier import Notifier
+from notifier.client.capture.reporting import Reporting
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,6 +35,16 @@ SEEN: Final = "notifier.seen"
 """Where a request's scope has the notifier, the runs that it scheduled, and the failure that goes on."""
 
 
+class Reporter(Protocol):
+    """The notifier, as its middleware knows it: what reports, and the runs that an application's requests schedule."""
+
+    @property
+    def reporting(self) -> Reporting: ...
+    def serving(self, loop: asyncio.AbstractEventLoop) -> None: ...
+    def abandon(self, runs: Iterable[Any]) -> None: ...
+    def flush(self, timeout: float) -> bool: ...
+
+
 @dataclass(slots=True)
 class Seen:
     """What one of these further in has seen to: the failure that goes on, and by now those of its siblings."""
@@ -48,9 +56,10 @@ class Seen:
 class Middleware:
     """Pure ASGI. A request that succeeds costs it two dictionary entries."""
 
-    def __init__(self, app: App, notifier: Notifier, *, isolate: bool = True) -> None:
+    def __init__(self, app: App, notifier: Reporter, *, isolate: bool = True) -> None:
         self._app = app
         self._notifier = notifier
+        self._reporting = notifier.reporting
         self._isolate = isolate
 
     async def __call__(self, scope: context.Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +75,7 @@ class Middleware:
             await self._app(scope, receive, send)
         except BaseException as error:
             if disconnects.is_departure(scope, error):
-                self._notifier.mark(error, None)
+                self._reporting.mark(error, None)
             elif endings.is_failure(error):
                 await self._ended(scope, error)
             raise
@@ -88,7 +97,7 @@ class Middleware:
         """Report it, run what it kept from running, and leave it to go on."""
         failures.append(error)
         failed = self._tell(error)
-        await settling.wait_async(self._notifier.transport)
+        await settling.wait_async(self._reporting.transport)
         if failed is not None and self._isolate:
             for sibling in failed.skipped:
                 await self._run(sibling, failures)
@@ -108,13 +117,13 @@ class Middleware:
     def _remember(self, error: BaseException) -> None:
         """What it was wrapped in is logged by the server as well, and that may be much later."""
         original = reported.unwrapped(error)
-        event_id = self._notifier.marked(original)[1]
+        event_id = self._reporting.marked(original)[1]
         for seen in (error, original):
-            self._notifier.mark(seen, event_id)
+            self._reporting.mark(seen, event_id)
 
     def _report(self, error: BaseException, failed: starlette_traceback.Failed | None, *, ran: bool) -> None:
         if failed is None:
-            self._notifier.capture(error, About())
+            self._reporting.capture(error, About())
             return
         more: dict[str, Any] = {"arguments": json_safe.arguments(failed.args, failed.kwargs)}
         if failed.skipped:
@@ -123,7 +132,7 @@ class Middleware:
                 "ran": ran,
             }
         task = {"name": name_of(failed.function)}
-        self._notifier.capture(error, About(task=task, context=more))
+        self._reporting.capture(error, About(task=task, context=more))
 
     async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[BaseException]) -> None:
         """Run a sibling; if it fails as well, that is another failure, and its own siblings follow."""
@@ -140,7 +149,7 @@ class Middleware:
 
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                notifier.started(asyncio.get_running_loop())
+                notifier.serving(asyncio.get_running_loop())
             elif message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
                 await asyncio.to_thread(notifier.flush, 2.0)
             await send(message)
@@ -148,7 +157,7 @@ class Middleware:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            notifier.capture(error, events.About(severity="critical"))
+            self._reporting.capture(error, events.About(severity="critical"))
             await asyncio.to_thread(notifier.flush, 2.0)
             raise
 
@@ -156,9 +165,9 @@ class Middleware:
 class Answers:
     """The innermost: sees what a handler makes a server error's answer of. Such a failure goes no further."""
 
-    def __init__(self, app: App, notifier: Notifier) -> None:
+    def __init__(self, app: App, reporting: Reporting) -> None:
         self._app = app
-        self._notifier = notifier
+        self._reporting = reporting
 
     async def __call__(self, scope: context.Scope, receive: Receive, send: Send) -> None:
         async def watched(message: Message) -> None:
@@ -174,10 +183,10 @@ class Answers:
         if error is not None and issubclass(type(error), kind):
             cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
             if cause is not None:
-                self._notifier.capture(error, About())
+                self._reporting.capture(error, About())
 
 
-def surround(app: Any, notifier: Notifier, *, isolate: bool) -> None:
+def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:
     """Stand around all that an application is made of when it starts, and within all of its middleware.
 
     Between 0.31.1 and 0.45.3, Starlette's `BaseHTTPMiddleware` tells nobody of a background failure below it.
@@ -185,9 +194,9 @@ def surround(app: Any, notifier: Notifier, *, isolate: bool) -> None:
     import starlette  # noqa: PLC0415 - whoever calls this has it
     from starlette.middleware import Middleware as Entry  # noqa: PLC0415
 
-    notifier.watches.add(f"the requests and background tasks of a {type(app).__name__} application")
+    notifier.reporting.watched.add(f"the requests and background tasks of a {type(app).__name__} application")
     build = app.build_middleware_stack
     app.build_middleware_stack = lambda: Middleware(build(), notifier, isolate=isolate)
     if tuple(int(part) for part in starlette.__version__.split(".")[:2]) < (0, 46):
         app.user_middleware.append(Entry(cast("Any", Middleware), notifier=notifier, isolate=isolate))
-    app.user_middleware.append(Entry(cast("Any", Answers), notifier=notifier))
+    app.user_middleware.append(Entry(cast("Any", Answers), reporting=notifier.reporting))

@@ -20,11 +20,15 @@ ELSEWHERE_S: Final = 1.0
 
 
 class Reporting:
-    """Turns what was raised, logged or said into events, and hands them to the transport."""
+    """Turns what was raised, logged or said into events, and hands them to the transport.
+
+    `watched` says in words what is reported without being asked, for `Notifier.diagnose`.
+    """
 
     def __init__(self, options: Options, transport: Transport) -> None:
-        self._options = options
-        self._transport = transport
+        self.options = options
+        self.transport = transport
+        self.watched: set[str] = set()
         self._held = Held(self._release)
         # Says which marks are its own, also where it is gone and another is at its place in memory.
         self._owner = object()
@@ -85,7 +89,7 @@ class Reporting:
 
     def worded(self, error: BaseException, about: About) -> None:
         """A record told of an exception in words alone; if that is raised on, both are one failure."""
-        if not inside() and not self.marked(error)[0] and not isinstance(self._transport, NullTransport):
+        if not inside() and not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
             _quietly(lambda: self._held.add(error, self._event(about, None), words=True))
 
     def forget(self, error: BaseException) -> None:
@@ -96,7 +100,7 @@ class Reporting:
         """Report what was logged a moment ago, now."""
         self._held.release_all()
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: what was logged in the parent is the parent's to report."""
         self._held = Held(self._release)
 
@@ -116,21 +120,21 @@ class Reporting:
 
     def _send(self, error: BaseException | None, about: About) -> str | None:
         """The id of the event that leaves, None where it is not wanted."""
-        if isinstance(self._transport, NullTransport):
+        if isinstance(self.transport, NullTransport):
             return None
         reason = self._unwanted(error)
         if reason is not None:
-            self._transport.drop(reason)
+            self.transport.drop(reason)
             return None
         document = self._event(about, error)
-        self._transport.event(document)
+        self.transport.event(document)
         return str(document["id"])
 
     def _event(self, about: About, error: BaseException | None) -> dict[str, Any]:
-        return events.event(self._options, self._within(about), error)
+        return events.event(self.options, self._within(about), error)
 
     def _hold(self, error: BaseException, about: About) -> None:
-        if not self.marked(error)[0] and not isinstance(self._transport, NullTransport):
+        if not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
             self._held.add(error, self._event(about, error))
 
     def _release(self, logged: Logged) -> None:
@@ -139,9 +143,9 @@ class Reporting:
             return
         reason = self._unwanted(None if logged.words else logged.error)
         if reason is None:
-            self._transport.event(logged.event)
+            self.transport.event(logged.event)
         else:
-            self._transport.drop(reason)
+            self.transport.drop(reason)
         if not logged.words:
             self.mark(logged.error, None if reason else logged.event["id"])
 
@@ -150,7 +154,7 @@ class Reporting:
         attempt = context.attempt.get()
         if about.task is not None or attempt is None:
             return about
-        task = attempt.about()
+        task = attempt.reference()
         return replace(
             about,
             task={name: task[name] for name in ("name", "attempt", "max_attempts")},
@@ -158,9 +162,9 @@ class Reporting:
         )
 
     def _unwanted(self, error: BaseException | None) -> str | None:
-        if error is not None and any(_matches(error, one) for one in self._options.ignore):
+        if error is not None and any(_matches(error, one) for one in self.options.ignore):
             return "ignored"
-        rate = self._options.sample_rate
+        rate = self.options.sample_rate
         return "sampled" if rate < 1 and random.random() >= rate else None  # noqa: S311 - guards nothing
 
 

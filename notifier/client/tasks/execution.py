@@ -13,72 +13,49 @@ from types import CoroutineType
 from typing import Any, Final, Protocol
 
 from notifier.client.capture import context, endings, events, json_safe, settling
+from notifier.client.capture.context import TaskAttempt
 from notifier.client.capture.events import About
+from notifier.client.capture.reporting import Reporting
 from notifier.client.options import log
 from notifier.client.tasks.definition import Overrun, Task
-from notifier.client.tasks.runs import Reason, Run
-from notifier.client.transport import Transport
+from notifier.client.tasks.runs import LostReason, Run
 
 _VALUES: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
 
 
-class Reporter(Protocol):
-    """What an execution needs of the notifier."""
+class RunListener(Protocol):
+    """What an execution needs of whoever started it: the rules for retries, reports, and an ear for each change."""
 
     @property
-    def patient(self) -> bool: ...
+    def waits_between_retries(self) -> bool: ...
     @property
-    def transport(self) -> Transport: ...
-    def capture(self, error: BaseException, about: About) -> str | None: ...
-    def forget(self, error: BaseException) -> None: ...
-    def mark(self, error: BaseException, event_id: str | None) -> None: ...
-    def marked(self, error: BaseException) -> tuple[bool, str | None]: ...
+    def reporting(self) -> Reporting: ...
     def changed(self, run: Run) -> None: ...
-
-
-class Attempt:
-    """The run at hand, as what happens within it sees it. `unit` is the outermost run's id."""
-
-    __slots__ = ("run", "unit")
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.unit = run.id
-
-    def enter(self) -> Attempt | None:
-        """What happens from now on happens within it; answers what it happened within before."""
-        outer = context.attempt.get()
-        self.unit = self.run.id if outer is None or outer.run.done else outer.unit
-        context.attempt.set(self)
-        return outer
-
-    def about(self) -> Mapping[str, Any]:
-        run = self.run
-        return {"id": run.id, "name": run.task, "attempt": run.attempt, "max_attempts": run.max_attempts}
 
 
 class Execution:
     """The life of one run, whoever drives it."""
 
-    __slots__ = ("_args", "_kwargs", "attempt", "reporter", "run", "task")
+    __slots__ = ("_args", "_kwargs", "attempt", "listener", "reporting", "run", "task")
 
     def __init__(
-        self, reporter: Reporter, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, listener: RunListener, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        self.reporter = reporter
+        self.listener = listener
+        self.reporting = listener.reporting
         self._args = args
         self._kwargs = kwargs
         self.task = task
         self.run = run
-        self.attempt = Attempt(run)
+        self.attempt = TaskAttempt(run)
 
     def begin(self) -> None:
         self.run.begin()
-        self.reporter.changed(self.run)
+        self.listener.changed(self.run)
 
     def completed(self, result: object) -> None:
         self.run.end("completed", result=result)
-        self.reporter.changed(self.run)
+        self.listener.changed(self.run)
 
     def failed(self, error: Exception) -> float | None:
         """An attempt failed, and that is told: seconds until the next one, None where there is none."""
@@ -88,36 +65,36 @@ class Execution:
             log.exception("retry_on or backoff of %s failed, so that it is not retried", self.task.name)
             wait = None
         self.tell(error, final=wait is None)
-        return wait if wait is None or self.reporter.patient else 0.0
+        return wait if wait is None or self.listener.waits_between_retries else 0.0
 
     def tell(self, error: BaseException, *, final: bool) -> None:
         """Say what is to be said of a failure that whoever drives this run retries, or not."""
-        known, event_id = self.reporter.marked(error)
+        known, event_id = self.reporting.marked(error)
         if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
-            event_id = event_id if known else self.reporter.capture(error, self._about())
+            event_id = event_id if known else self.reporting.capture(error, self._about())
         else:
-            self.reporter.forget(error)
+            self.reporting.forget(error)
         if final:
-            self.reporter.mark(error, event_id)
+            self.reporting.mark(error, event_id)
 
     def over(self, error: BaseException, *, final: bool) -> None:
         """The attempt has ended, once what was told of it is safe."""
         self.run.end("failed" if final else "retrying", error=events.structured(error))
-        self.reporter.changed(self.run)
+        self.listener.changed(self.run)
 
     def ended_badly(self, error: BaseException, *, final: bool) -> None:
         """All of it at once, in the thread of the attempt."""
         self.tell(error, final=final)
         if final:
-            settling.wait(self.reporter.transport)
+            settling.wait(self.reporting.transport)
         self.over(error, final=final)
 
-    def lost(self, why: BaseException | Reason) -> None:
+    def lost(self, why: BaseException | LostReason) -> None:
         if isinstance(why, BaseException):
             why = "cancelled" if isinstance(why, asyncio.CancelledError) else "interrupted"
         if not self.run.done:
             self.run.lose(why)
-            self.reporter.changed(self.run)
+            self.listener.changed(self.run)
 
     def broken_off(self, error: BaseException) -> None:
         """Something that is no `Exception` ended it; that is never retried."""
@@ -130,7 +107,9 @@ class Execution:
 
     def _about(self) -> About:
         arguments = self.run.arguments or json_safe.arguments(self._args, self._kwargs)
-        return About(severity=self.task.severity, task=self.attempt.about(), context={"arguments": arguments})
+        return About(
+            severity=self.task.severity, task=self.attempt.reference(), context={"arguments": arguments}
+        )
 
 
 async def run_async(
@@ -155,7 +134,7 @@ async def run_async(
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
-                    await settling.wait_async(execution.reporter.transport)
+                    await settling.wait_async(execution.reporting.transport)
                 execution.over(error, final=wait is None)
                 if wait is None:
                     raise
@@ -189,7 +168,7 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
-                    settling.wait(execution.reporter.transport)
+                    settling.wait(execution.reporting.transport)
                 execution.over(error, final=wait is None)
                 if wait is None:
                     raise

@@ -6,28 +6,24 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from notifier.client.options import log
 from notifier.client.tasks.definition import Task
 from notifier.client.tasks.runs import Run
-
-if TYPE_CHECKING:
-    from notifier.client.notifier import Notifier
+from notifier.client.tasks.tracking import RunTracker
 
 
 class Replays:
     """Which tasks may be asked for again, and what asks for them. `loop` is where coroutine functions run."""
 
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
+    def __init__(self, tracker: RunTracker) -> None:
+        self._tracker = tracker
         self._tasks: dict[str, Task] = {}
-        self.declared = 0
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def offer(self, task: Task) -> None:
-        """Count a task that was declared, and remember one of `replay=True`."""
-        self.declared += 1
+        """A task that was declared with `replay=True` may be asked for again."""
         if task.replay:
             self._tasks[task.name] = task
 
@@ -38,18 +34,18 @@ class Replays:
     def start(self, order: Mapping[str, Any]) -> None:
         """Run one again, under the id that the service gave it. Called from the client's thread; never raises."""
         task = self._tasks.get(str(order.get("task")))
-        known = self._notifier.runs.get(str(order.get("id"))) is not None
+        known = self._tracker.runs.get(str(order.get("id"))) is not None
         if task is None or known or (task.is_async and not self._running()):
             return
         kept = order.get("arguments") or {}
         args, kwargs = tuple(kept.get("args", ())), dict(kept.get("kwargs", {}))
         run = task.new_run(args, kwargs, key=order.get("key"))
         run.id, run.replay_of = str(order["id"]), order.get("replay_of")
-        self._notifier.enlist(run)
+        self._tracker.register(run)
         self._launch(task, run, args, kwargs)
 
     def _launch(self, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        call = self._notifier.start(task, run, args, kwargs)
+        call = self._tracker.started(task, run, args, kwargs)
         if task.is_async and self.loop is not None:
             asyncio.run_coroutine_threadsafe(_to_its_end(call), self.loop)
         else:

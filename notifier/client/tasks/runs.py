@@ -11,7 +11,7 @@ from notifier.client.capture import events, json_safe
 from notifier.client.capture.ids import new_id
 
 Status = Literal["pending", "processing", "retrying", "completed", "failed", "lost"]
-Reason = Literal["cancelled", "interrupted", "killed", "dropped"]
+LostReason = Literal["cancelled", "interrupted", "killed", "dropped"]
 FINAL: Final = frozenset({"completed", "failed", "lost"})
 KEPT: Final = 10_000
 RESULT_BYTES: Final = 65_536
@@ -105,7 +105,7 @@ class Run:
         if result is not None:
             self.result = kept(result)
 
-    def lose(self, reason: Reason) -> None:
+    def lose(self, reason: LostReason) -> None:
         """It will never be known how it would have ended."""
         self.end("lost", error={"type": "TaskLost", "message": _LOST[reason], "reason": reason})
 
@@ -140,7 +140,7 @@ def kept(result: Any) -> Any:
     return {"truncated": True, "preview": json_safe.plain(result, budget=PREVIEW_CHARS)}
 
 
-class Registry:
+class RunRegistry:
     """The last 10,000 finished runs, and all that are not finished. Safe from any thread without a lock.
 
     Every step is one operation on a dictionary or a deque, which the interpreter does not interrupt.

@@ -13,7 +13,7 @@ from notifier.cli.words import as_json, visible
 
 if TYPE_CHECKING:
     from notifier.client import Diagnosis
-    from notifier.client.dispatch.inventory import Process
+    from notifier.client.dispatch.processes import Process
 
 EPILOG = """\
 Run it where the application runs, as its user and with its environment: it reads what the client reads (NOTIFIER_URL,
@@ -66,9 +66,9 @@ def _diagnosis(service: str | None, *, test: bool) -> Diagnosis:
 
 def _of_all_services() -> list[Process]:
     """What lies in the spool of each service here."""
-    from notifier.client.dispatch.inventory import everybody
+    from notifier.client.dispatch.processes import all_processes
 
-    return everybody()
+    return all_processes()
 
 
 def _listed(processes: Sequence[Process]) -> list[str]:

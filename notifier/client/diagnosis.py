@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notifier.client.capture.reporting import Reporting
-    from notifier.client.dispatch.inventory import Process
+    from notifier.client.dispatch.processes import Process
     from notifier.client.tasks.tracking import RunTracker
 
 Service = Literal["answers", "refuses", "away", "stranger", "not asked"]
@@ -136,7 +136,7 @@ def _watched(notifier: Diagnosed) -> Iterator[str]:
 
 
 def _others(notifier: Diagnosed, folder: Path) -> tuple[Process, ...]:
-    from notifier.client.dispatch.inventory import processes  # noqa: PLC0415 - where nothing is sent, it is not needed
+    from notifier.client.dispatch.processes import processes  # noqa: PLC0415 - where nothing is sent, it is not needed
 
     own = getattr(notifier.reporting.transport, "process", "")
     return tuple(one for one in processes(folder) if one.name != own)
@@ -147,7 +147,7 @@ def _asked(transport: object, timeout: float) -> tuple[Service, str]:
     if inquire is None:
         return "not asked", ""
     answer = inquire(timeout)
-    meanings: dict[str, Service] = {"refused": "refuses", "stranger": "stranger", "later": "away"}
+    meanings: dict[str, Service] = {"refused": "refuses", "unexpected_server": "stranger", "retry": "away"}
     # It has read nothing, and says that there is nothing to read: the key was looked at before.
     service = meanings.get(answer.meaning, "answers")
     return service, "" if service == "answers" else answer.why

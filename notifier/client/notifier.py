@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from notifier.client import options
 from notifier.client.capture import context, finish, frames, hooks, logs
-from notifier.client.capture.events import About
+from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.middleware import App, Middleware, surround
 from notifier.client.capture.reporting import Reporting
 from notifier.client.options import BeforeSend, Ignored
@@ -156,11 +156,11 @@ class Notifier:
             error = error if error is not None else sys.exception()
             if error is None and message is None:
                 message = "report() was called, and nothing had been raised"
-            about = About(
+            details = ReportDetails(
                 severity=severity, message=message, labels=labels or {}, context=context or {},
                 fingerprint=fingerprint, links=links,
             )  # fmt: skip
-            return self.reporting.capture(error, about)
+            return self.reporting.capture(error, details)
         except RecursionError:
             return None  # not even one more call fits on the stack
 
@@ -176,11 +176,11 @@ class Notifier:
     ) -> str | None:
         """Report something that is no exception; the event's id. Never raises, blocks or waits."""
         try:
-            about = About(
+            details = ReportDetails(
                 severity=severity, message=text, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
                 links=links,
             )  # fmt: skip
-            return self.reporting.capture(None, about)
+            return self.reporting.capture(None, details)
         except RecursionError:
             return None  # as above
 

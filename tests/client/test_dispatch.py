@@ -14,7 +14,7 @@ import pytest
 
 from notifier.client import Notifier
 from notifier.client.dispatch import HttpTransport
-from notifier.client.dispatch.exchange import read, wait
+from notifier.client.dispatch.http_exchange import read, wait
 from tests.client.receiver import OK, Receiver, Reply
 
 KEY = "ntf_" + "0" * 40
@@ -244,7 +244,7 @@ def test_another_process_s_spool_is_adopted(receiver: Receiver, tmp_path: Path) 
     ids = [first.message(str(n)) for n in range(50)]
     first.close(0.1)
     # What the end of its process does.
-    first.transport._works.journal.abandon()  # type: ignore[attr-defined]
+    first.transport._pipeline.journal.abandon()  # type: ignore[attr-defined]
     receiver.start()
     second = make(receiver, tmp_path)
     second.transport.beat()
@@ -324,7 +324,7 @@ def test_corrupt_files_cost_only_what_is_damaged(receiver: Receiver, tmp_path: P
         first.message(f"message {n}")
         first.counts()
     first.close(0.05)
-    first.transport._works.journal.abandon()  # type: ignore[attr-defined]
+    first.transport._pipeline.journal.abandon()  # type: ignore[attr-defined]
     (path,) = tmp_path.rglob("*.log")
     data = bytearray(path.read_bytes())
     starts = [at for at in range(len(data)) if data[at : at + 4] == b"NTFJ"]
@@ -379,12 +379,13 @@ def test_threads_that_report_at_once_are_all_counted(receiver: Receiver, tmp_pat
 def test_what_an_answer_means() -> None:
     """The table, in a line each."""
     meanings = {
-        200: "taken", 202: "taken", 301: "stranger", 400: "stranger", 401: "refused", 403: "refused", 404: "stranger",
-        408: "later", 413: "too_large", 422: "stranger", 425: "later", 429: "later", 500: "later", 503: "later",
+        200: "taken", 202: "taken", 301: "unexpected_server", 400: "unexpected_server", 401: "refused", 403: "refused",
+        404: "unexpected_server", 408: "retry", 413: "too_large", 422: "unexpected_server", 425: "retry", 429: "retry",
+        500: "retry", 503: "retry",
     }  # fmt: skip
     assert {status: read(status, None, b"", now=0).meaning for status in meanings} == meanings
     assert read(422, None, b'{"results": [{"status": "rejected"}]}', now=0).rejected == 1
-    assert read(422, None, b'{"detail": "no"}', now=0).meaning == "unfit"
+    assert read(422, None, b'{"detail": "no"}', now=0).meaning == "invalid"
 
 
 def test_the_service_s_word_on_a_run(receiver: Receiver, tmp_path: Path) -> None:

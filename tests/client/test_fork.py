@@ -13,8 +13,8 @@ import pytest
 
 from notifier.client import Notifier
 from notifier.client.dispatch import HttpTransport
+from notifier.client.dispatch.counters import Counters
 from notifier.client.dispatch.journal import FileJournal
-from notifier.client.dispatch.tally import Tally
 from tests.client.receiver import OK, Receiver, Reply
 
 KEY = "ntf_" + "0" * 40
@@ -40,10 +40,10 @@ def test_what_a_parent_had_adopted_does_not_stay_locked_in_its_child(
     """The parent is killed; its child lives on, and keeps nobody from the files that the parent had."""
     folder = tmp_path / "billing"
     folder.mkdir(mode=0o700)
-    tally = Tally.begin(folder / "dead.tally")
-    journal = FileJournal(folder, "dead", tally, most_bytes=1 << 20)
+    counters = Counters.begin(folder / "dead.tally")
+    journal = FileJournal(folder, "dead", counters, most_bytes=1 << 20)
     journal.append("events", [json.dumps({"id": "1", "message": "of the dead"}).encode()], 1)
-    tally.close()
+    counters.close()
     receiver.script = lambda path, _: Reply(500) if path == "/v1/events" else OK
     program = """
 import os, time

@@ -19,9 +19,9 @@ import pytest
 
 from notifier.client import Notifier
 from notifier.client.dispatch import HttpTransport
+from notifier.client.dispatch.counters import Counters
 from notifier.client.dispatch.journal import FileJournal
 from notifier.client.dispatch.spool import Spool
-from notifier.client.dispatch.tally import Tally
 from tests.client.receiver import OK, Receiver, Reply
 
 KEY = "ntf_" + "0" * 40
@@ -58,17 +58,17 @@ class Dead:
     def __init__(self, spool: Path, *, now: Callable[[], float] = time.time) -> None:
         folder = spool / "billing"
         folder.mkdir(mode=0o700, parents=True)
-        self.tally = Tally.begin(folder / "dead.tally")
-        self.journal = FileJournal(folder, "dead", self.tally, most_bytes=1 << 20, now=now)
+        self.counters = Counters.begin(folder / "dead.tally")
+        self.journal = FileJournal(folder, "dead", self.counters, most_bytes=1 << 20, now=now)
 
     def report(self, n: int, message: str) -> None:
-        self.tally.see(n)
+        self.counters.see(n)
         record = json.dumps({"id": str(n), "service": "billing", "message": message}).encode()
         assert self.journal.append("events", [record], n)
 
     def die(self) -> None:
-        self.tally.set("taken", self.tally.seen)
-        self.tally.close()
+        self.counters.set("taken", self.counters.seen)
+        self.counters.close()
 
 
 def test_only_what_is_too_old_expires(receiver: Receiver, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_what_is_damaged_is_counted(receiver: Receiver, tmp_path: Path) -> None:
     assert first.counts().balanced
     # The first heir ends as well, before it could send any of it.
     first.close(0.1)
-    for journal in [*first.transport._works.sender.adopted, first.transport._works.journal]:  # type: ignore[attr-defined]
-        journal.tally.abandon()
+    for journal in [*first.transport._pipeline.sender.adopted, first.transport._pipeline.journal]:  # type: ignore[attr-defined]
+        journal.counters.abandon()
     receiver.script = lambda _path, _document: OK
     second = make(receiver, tmp_path)
     second.transport.beat()
@@ -155,13 +155,13 @@ def test_the_bound_is_the_folder_s(receiver: Receiver, tmp_path: Path) -> None:
 
 def test_of_reports_at_once_none_hides_another() -> None:
     """The thread that was given the lower number may be the later one to write it down."""
-    tally = Tally()
+    counters = Counters()
     for number in (1, 2, 4, 3):
-        tally.see(number)
-    assert tally.seen == 4
+        counters.see(number)
+    assert counters.seen == 4
     for number in range(5, 1_000):
-        tally.see(number)
-    assert tally.seen == 999
+        counters.see(number)
+    assert counters.seen == 999
 
 
 def test_a_living_process_s_files_are_never_adopted(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ _KEPT: Final = frozenset({"id", "timestamp", "service", "task"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class ReportDetails:
     """What a caller says beside the failure itself. `task` is `{"id", "name", "attempt", "max_attempts"}`."""
 
     severity: str = "error"
@@ -47,12 +47,12 @@ class About:
     links: Sequence[Mapping[str, str]] = ()
 
 
-def event(options: Options, about: About, error: BaseException | None) -> dict[str, Any]:
+def event(options: Options, details: ReportDetails, error: BaseException | None) -> dict[str, Any]:
     """An event that `finished` completes. Takes tens of microseconds, and runs no code of the application's."""
     request, trace_id = context.of_request()
     # The failure's own words first: what no longer fits is cut.
     around = json_safe.plain(
-        {**about.context, **_others(context.known(error), about.context)}, budget=CONTEXT
+        {**details.context, **_others(context.known(error), details.context)}, budget=CONTEXT
     )
     if request:
         around["request"] = request
@@ -63,20 +63,20 @@ def event(options: Options, about: About, error: BaseException | None) -> dict[s
         "environment": options.environment,
         "release": options.release,
         "host": options.host,
-        "severity": about.severity,
+        "severity": details.severity,
         "context": around,
     }
-    message = about.message or (None if error is not None else "(an empty message)")
+    message = details.message or (None if error is not None else "(an empty message)")
     if message:
         document["message"] = message[: json_safe.MESSAGE_CHARS]
     if error is not None:
         document["exception"] = failure(error)
     optional = {
-        "task": about.task,
+        "task": details.task,
         "trace_id": trace_id,
-        "fingerprint": [str(one)[:NOTE] for one in (about.fingerprint or ())[:FINGERPRINT]],
-        "labels": {str(name)[:LABEL_KEY]: _label(one) for name, one in list(about.labels.items())[:LABELS]},
-        "links": [_link(link) for link in about.links[:LINKS]],
+        "fingerprint": [str(one)[:NOTE] for one in (details.fingerprint or ())[:FINGERPRINT]],
+        "labels": {str(name)[:LABEL_KEY]: _label(one) for name, one in list(details.labels.items())[:LABELS]},
+        "links": [_link(link) for link in details.links[:LINKS]],
     }
     document.update((name, value) for name, value in optional.items() if value)
     return document

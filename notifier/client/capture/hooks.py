@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from notifier.client.capture.events import About
+from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reporting import Reporting
 
 
@@ -19,14 +19,14 @@ def install_excepthook(reporting: Reporting) -> None:
 
     def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not issubclass(kind, KeyboardInterrupt | SystemExit):
-            reporting.capture(error, About(severity="critical", context={"ended": "the process"}))
+            reporting.capture(error, ReportDetails(severity="critical", context={"ended": "the process"}))
         before(kind, error, trace)
 
     def ended_thread(arguments: threading.ExceptHookArgs) -> None:
         error = arguments.exc_value
         if error is not None and not isinstance(error, SystemExit):
             name = arguments.thread.name if arguments.thread else "?"
-            reporting.capture(error, About(context={"ended": f"the thread {name}"}))
+            reporting.capture(error, ReportDetails(context={"ended": f"the thread {name}"}))
         before_thread(arguments)
 
     sys.excepthook, threading.excepthook = ended, ended_thread
@@ -40,7 +40,9 @@ def install_asyncio_handler(reporting: Reporting, loop: asyncio.AbstractEventLoo
     def handle(loop: asyncio.AbstractEventLoop, details: dict[str, Any]) -> None:
         error = details.get("exception")
         message = str(details.get("message", "unhandled in the event loop"))
-        reporting.capture(error, About(message=message, context={"ended": "a task of the event loop"}))
+        reporting.capture(
+            error, ReportDetails(message=message, context={"ended": "a task of the event loop"})
+        )
         if before is None:
             loop.default_exception_handler(details)
         else:

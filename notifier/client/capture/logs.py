@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from notifier.client.capture import json_safe
-from notifier.client.capture.events import About
+from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reentrancy import inside
 from notifier.client.capture.reporting import Reporting
 
@@ -45,19 +45,19 @@ class Handler(logging.Handler):
             return
         error = record.exc_info[1] if record.exc_info else None
         try:
-            about = _about(record, error, self._reporting.options.service)
-            told_of = _told_of(record, about.message or "") if error is None else None
+            details = _details(record, error, self._reporting.options.service)
+            told_of = _told_of(record, details.message or "") if error is None else None
         except RecursionError:
             return  # what led here is raised on, and has better words
         if error is not None:
-            self._reporting.logged(error, about)
+            self._reporting.logged(error, details)
         elif told_of is not None:
-            self._reporting.worded(told_of, about)
+            self._reporting.worded(told_of, details)
         else:
-            self._reporting.capture(None, about)
+            self._reporting.capture(None, details)
 
 
-def _about(record: logging.LogRecord, error: BaseException | None, service: str) -> About:
+def _details(record: logging.LogRecord, error: BaseException | None, service: str) -> ReportDetails:
     try:
         message = record.getMessage()
     except Exception:  # noqa: BLE001 - arguments that do not fit their message, or hostile ones
@@ -65,7 +65,7 @@ def _about(record: logging.LogRecord, error: BaseException | None, service: str)
     severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "info")
     # The template is the same problem, whatever was filled in; an exception has a better identity.
     template = record.args and error is None and isinstance(record.msg, str) and _says_what(record.msg)
-    return About(
+    return ReportDetails(
         severity=severity,
         message=message,
         context={**_extra(record), "logger": record.name},

@@ -19,7 +19,7 @@ from notifier.client.capture import (
     settling,
     starlette_traceback,
 )
-from notifier.client.capture.events import About
+from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.function_names import name_of
 from notifier.client.capture.reporting import Reporting
 
@@ -46,7 +46,7 @@ class Reporter(Protocol):
 
 
 @dataclass(slots=True)
-class Seen:
+class PassedOnFailure:
     """What one of these further in has seen to: the failure that goes on, and by now those of its siblings."""
 
     of: int
@@ -86,7 +86,7 @@ class Middleware:
     async def _ended(self, scope: context.Scope, error: BaseException) -> None:
         seen = scope.get(SEEN)
         if seen is None or seen.of != id(error):
-            scope[SEEN] = seen = Seen(id(error))
+            scope[SEEN] = seen = PassedOnFailure(id(error))
             await self._failed(error, seen.failures)
             return
         # Another of these further in has run the siblings; it may be another notifier's, which sends nothing.
@@ -103,7 +103,7 @@ class Middleware:
                 await self._run(sibling, failures)
             self._remember(error)
 
-    def _tell(self, error: BaseException) -> starlette_traceback.Failed | None:
+    def _tell(self, error: BaseException) -> starlette_traceback.FailedBackgroundTask | None:
         """Report it; the background task that it came out of, if it did."""
         original = reported.unwrapped(error)
         try:
@@ -121,9 +121,11 @@ class Middleware:
         for seen in (error, original):
             self._reporting.mark(seen, event_id)
 
-    def _report(self, error: BaseException, failed: starlette_traceback.Failed | None, *, ran: bool) -> None:
+    def _report(
+        self, error: BaseException, failed: starlette_traceback.FailedBackgroundTask | None, *, ran: bool
+    ) -> None:
         if failed is None:
-            self._reporting.capture(error, About())
+            self._reporting.capture(error, ReportDetails())
             return
         more: dict[str, Any] = {"arguments": json_safe.arguments(failed.args, failed.kwargs)}
         if failed.skipped:
@@ -132,7 +134,7 @@ class Middleware:
                 "ran": ran,
             }
         task = {"name": name_of(failed.function)}
-        self._reporting.capture(error, About(task=task, context=more))
+        self._reporting.capture(error, ReportDetails(task=task, context=more))
 
     async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[BaseException]) -> None:
         """Run a sibling; if it fails as well, that is another failure, and its own siblings follow."""
@@ -157,12 +159,12 @@ class Middleware:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            self._reporting.capture(error, events.About(severity="critical"))
+            self._reporting.capture(error, events.ReportDetails(severity="critical"))
             await asyncio.to_thread(notifier.flush, 2.0)
             raise
 
 
-class Answers:
+class ErrorResponseMiddleware:
     """The innermost: sees what a handler makes a server error's answer of. Such a failure goes no further."""
 
     def __init__(self, app: App, reporting: Reporting) -> None:
@@ -183,7 +185,7 @@ class Answers:
         if error is not None and issubclass(type(error), kind):
             cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
             if cause is not None:
-                self._reporting.capture(error, About())
+                self._reporting.capture(error, ReportDetails())
 
 
 def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:
@@ -199,4 +201,4 @@ def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:
     app.build_middleware_stack = lambda: Middleware(build(), notifier, isolate=isolate)
     if tuple(int(part) for part in starlette.__version__.split(".")[:2]) < (0, 46):
         app.user_middleware.append(Entry(cast("Any", Middleware), notifier=notifier, isolate=isolate))
-    app.user_middleware.append(Entry(cast("Any", Answers), reporting=notifier.reporting))
+    app.user_middleware.append(Entry(cast("Any", ErrorResponseMiddleware), reporting=notifier.reporting))

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 HOLD_S: Final = 1.0
-HELD_AT_MOST: Final = 1_000
+PENDING_AT_MOST: Final = 1_000
 CHAIN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class PendingLog:
     """A failure that was logged, and the event that reports it if nobody else does.
 
     `words`: the record told of it in words alone, so that the event is a message.
@@ -31,18 +31,18 @@ class Logged:
     words: bool = False
 
 
-class Held:
+class PendingLogs:
     """`release` is given what nobody claimed, on a thread of its own."""
 
-    def __init__(self, release: Callable[[Logged], None]) -> None:
+    def __init__(self, release: Callable[[PendingLog], None]) -> None:
         self._release = release
-        self._logged: dict[tuple[int, int], Logged] = {}
+        self._logged: dict[tuple[int, int], PendingLog] = {}
         self._timer: threading.Timer | None = None
 
     def add(self, error: BaseException, event: dict[str, Any], *, words: bool = False) -> None:
         """Hold an event for a second; a second one with the same exception adds nothing, further words do."""
-        one = Logged(error, event, time.monotonic() + HOLD_S, words)
-        if len(self._logged) >= HELD_AT_MOST:
+        one = PendingLog(error, event, time.monotonic() + HOLD_S, words)
+        if len(self._logged) >= PENDING_AT_MOST:
             self._release(one)
             return
         place = 1 if words else 0
@@ -53,7 +53,7 @@ class Held:
 
     def take(self, failure: BaseException) -> dict[str, Any] | None:
         """Claim what was logged of this failure, or of what led to it: the event, which is then this one's affair."""
-        claimed: list[Logged] = []
+        claimed: list[PendingLog] = []
         inner: BaseException | None = failure
         for _ in range(CHAIN if self._logged else 0):
             if inner is None:
@@ -62,7 +62,7 @@ class Held:
             inner = inner.__cause__ or inner.__context__
         return min(claimed, key=lambda one: one.words).event if claimed else None
 
-    def _claimed(self, error: BaseException) -> list[Logged]:
+    def _claimed(self, error: BaseException) -> list[PendingLog]:
         """With its traceback, at place 0, and in words, from 1 on."""
         claimed = [self._logged.pop((id(error), 0), None)]
         while len(claimed) == 1 or claimed[-1] is not None:

@@ -14,11 +14,11 @@ REMEMBERED_S = 60.0
 
 UNITS: Final = 64
 
-EVERYBODY: Final = object()
+ANY_OWNER: Final = object()
 """For what nobody is to report: a stand-in for an exception that is."""
 
 
-def mark(error: BaseException, event_id: str | None, owner: object = EVERYBODY) -> None:
+def mark(error: BaseException, event_id: str | None, owner: object = ANY_OWNER) -> None:
     """Remember that `owner` has dealt with this failure; `event_id` None: it is not to be reported."""
     seen = (event_id, time.monotonic())
     try:
@@ -36,7 +36,7 @@ def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
     """
     try:
         owners = _owners(error)
-        units = owners[owner] if owner in owners else owners[EVERYBODY]
+        units = owners[owner] if owner in owners else owners[ANY_OWNER]
         here = context.unit()
         event_id, at = list(units.values())[-1] if here is None else units.get(here) or units[None]
     except Exception:  # noqa: BLE001 - not marked, or a hostile `__dict__`

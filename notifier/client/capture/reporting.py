@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from notifier.client.capture import context, events, json_safe, reported
-from notifier.client.capture.events import About
-from notifier.client.capture.pending_logs import Held, Logged
+from notifier.client.capture.events import ReportDetails
+from notifier.client.capture.pending_logs import PendingLog, PendingLogs
 from notifier.client.capture.reentrancy import guarded, here, inside
 from notifier.client.options import Ignored, Options, log
 from notifier.client.transport import NullTransport, Transport
@@ -29,7 +29,7 @@ class Reporting:
         self.options = options
         self.transport = transport
         self.watched: set[str] = set()
-        self._held = Held(self._release)
+        self._pending = PendingLogs(self._release)
         # Says which marks are its own, also where it is gone and another is at its place in memory.
         self._owner = object()
 
@@ -41,7 +41,7 @@ class Reporting:
         """Whether it has, and its report's id."""
         return reported.marked(error, self._owner)
 
-    def capture(self, error: BaseException | None, about: About) -> str | None:
+    def capture(self, error: BaseException | None, details: ReportDetails) -> str | None:
         """Report once, whatever sees it. Never raises.
 
         Where the stack has come to its end, the report is made on another one.
@@ -50,75 +50,75 @@ class Reporting:
         if here.depth:
             return None
         try:
-            self._report(error, about, told)
+            self._report(error, details, told)
         except RecursionError:
             # With no function of Python's own from here on, which would need what is not there.
             try:
                 done = allocate_lock()
                 done.acquire()
-                start_new_thread(copy_context().run, (self._report_elsewhere, error, about, told, done))
+                start_new_thread(copy_context().run, (self._report_elsewhere, error, details, told, done))
                 done.acquire(timeout=ELSEWHERE_S)
             except RuntimeError:
                 return None
         return told[0] if told else None
 
-    def _report(self, error: BaseException | None, about: About, told: list[str | None]) -> None:
+    def _report(self, error: BaseException | None, details: ReportDetails, told: list[str | None]) -> None:
         try:
             with guarded():
-                told.append(self._captured(error, about))
+                told.append(self._captured(error, details))
         except RecursionError:
             raise
         except Exception:  # noqa: BLE001 - the edge between the client and what it watches
             log.exception("a failure could not be reported")
 
     def _report_elsewhere(
-        self, error: BaseException | None, about: About, told: list[str | None], done: LockType
+        self, error: BaseException | None, details: ReportDetails, told: list[str | None], done: LockType
     ) -> None:
         try:
-            _quietly(lambda: self._report(error, about, told))
+            _quietly(lambda: self._report(error, details, told))
         finally:
             done.release()
 
-    def logged(self, error: BaseException, about: About) -> None:
+    def logged(self, error: BaseException, details: ReportDetails) -> None:
         """An exception was logged; where somebody further out will see it as well, that one's report is the better."""
         within = context.attempt.get() is not None or context.request.get(None) is not None
         if not within:
-            self.capture(error, about)
+            self.capture(error, details)
         elif not inside():
-            _quietly(lambda: self._hold(error, about))
+            _quietly(lambda: self._hold(error, details))
 
-    def worded(self, error: BaseException, about: About) -> None:
+    def worded(self, error: BaseException, details: ReportDetails) -> None:
         """A record told of an exception in words alone; if that is raised on, both are one failure."""
         if not inside() and not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
-            _quietly(lambda: self._held.add(error, self._event(about, None), words=True))
+            _quietly(lambda: self._pending.add(error, self._event(details, None), words=True))
 
     def forget(self, error: BaseException) -> None:
         """This failure is not to be reported, however often it was logged."""
-        self._held.take(error)
+        self._pending.take(error)
 
     def release_all(self) -> None:
         """Report what was logged a moment ago, now."""
-        self._held.release_all()
+        self._pending.release_all()
 
     def reset_after_fork(self) -> None:
         """In a forked child: what was logged in the parent is the parent's to report."""
-        self._held = Held(self._release)
+        self._pending = PendingLogs(self._release)
 
-    def _captured(self, error: BaseException | None, about: About) -> str | None:
+    def _captured(self, error: BaseException | None, details: ReportDetails) -> str | None:
         if error is None:
-            return self._send(None, about)
+            return self._send(None, details)
         error = reported.unwrapped(error)
         known, event_id = self.marked(error)
         if known:
             return event_id
-        logged = self._held.take(error)
+        logged = self._pending.take(error)
         if logged is not None:
-            about = _with_words(about, logged)
-        event_id = self._send(error, about)
+            details = _with_words(details, logged)
+        event_id = self._send(error, details)
         self.mark(error, event_id)
         return event_id
 
-    def _send(self, error: BaseException | None, about: About) -> str | None:
+    def _send(self, error: BaseException | None, details: ReportDetails) -> str | None:
         """The id of the event that leaves, None where it is not wanted."""
         if isinstance(self.transport, NullTransport):
             return None
@@ -126,18 +126,18 @@ class Reporting:
         if reason is not None:
             self.transport.drop(reason)
             return None
-        document = self._event(about, error)
+        document = self._event(details, error)
         self.transport.event(document)
         return str(document["id"])
 
-    def _event(self, about: About, error: BaseException | None) -> dict[str, Any]:
-        return events.event(self.options, self._within(about), error)
+    def _event(self, details: ReportDetails, error: BaseException | None) -> dict[str, Any]:
+        return events.event(self.options, self._within(details), error)
 
-    def _hold(self, error: BaseException, about: About) -> None:
+    def _hold(self, error: BaseException, details: ReportDetails) -> None:
         if not self.marked(error)[0] and not isinstance(self.transport, NullTransport):
-            self._held.add(error, self._event(about, error))
+            self._pending.add(error, self._event(details, error))
 
-    def _release(self, logged: Logged) -> None:
+    def _release(self, logged: PendingLog) -> None:
         """Nobody else has reported what was logged."""
         if self.marked(logged.error)[0]:
             return
@@ -149,16 +149,16 @@ class Reporting:
         if not logged.words:
             self.mark(logged.error, None if reason else logged.event["id"])
 
-    def _within(self, about: About) -> About:
+    def _within(self, details: ReportDetails) -> ReportDetails:
         """What is reported from within a task names it; only the task's own failure is linked to the run."""
         attempt = context.attempt.get()
-        if about.task is not None or attempt is None:
-            return about
+        if details.task is not None or attempt is None:
+            return details
         task = attempt.reference()
         return replace(
-            about,
+            details,
             task={name: task[name] for name in ("name", "attempt", "max_attempts")},
-            context={"task_run": task["id"], **about.context},
+            context={"task_run": task["id"], **details.context},
         )
 
     def _unwanted(self, error: BaseException | None) -> str | None:
@@ -168,15 +168,15 @@ class Reporting:
         return "sampled" if rate < 1 and random.random() >= rate else None  # noqa: S311 - guards nothing
 
 
-def _with_words(about: About, logged: Mapping[str, Any]) -> About:
+def _with_words(details: ReportDetails, logged: Mapping[str, Any]) -> ReportDetails:
     """What a failure was logged with goes with it; the request and the run are known where it is reported."""
     words = {name: value for name, value in logged["context"].items() if name not in {"request", "task_run"}}
     return replace(
-        about,
-        message=about.message or logged.get("message"),
-        context={**words, **about.context},
+        details,
+        message=details.message or logged.get("message"),
+        context={**words, **details.context},
         # The record's level is mostly the habit of `logger.exception`; only this one is chosen.
-        severity="critical" if logged["severity"] == "critical" else about.severity,
+        severity="critical" if logged["severity"] == "critical" else details.severity,
     )
 
 

@@ -11,7 +11,7 @@ ENTERED: Final = "notifier.entered"
 """Where a scope says how its request came in, and by that which request it is."""
 
 
-class Entered:
+class RequestEntry:
     """The application that a request came to first, with the path and root path that it had there."""
 
     __slots__ = ("app", "path", "root_path")
@@ -25,7 +25,7 @@ class Entered:
 def entered(scope: Scope, app: object) -> None:
     """Remember how a request came in: mounts change all of it on the way."""
     if ENTERED not in scope:
-        scope[ENTERED] = Entered(scope, app)
+        scope[ENTERED] = RequestEntry(scope, app)
 
 
 def template(scope: Scope) -> str | None:

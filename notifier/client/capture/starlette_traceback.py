@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class FailedBackgroundTask:
     """A background task that raised. `skipped` are Starlette's tasks after it, in their order."""
 
     function: Callable[..., Any]
@@ -23,7 +23,7 @@ class Failed:
     skipped: tuple[Any, ...]
 
 
-def find(error: BaseException) -> Failed | None:
+def find(error: BaseException) -> FailedBackgroundTask | None:
     """The background task that this exception came out of; None: it came out of something else."""
     module = sys.modules.get("starlette.background")
     if module is None:
@@ -40,7 +40,7 @@ def find(error: BaseException) -> Failed | None:
         task for frame, self in reversed(lists) for task in _after(self.tasks, frame.f_locals.get("task"))
     ]
     failed = tasks[-1]
-    return Failed(
+    return FailedBackgroundTask(
         function=failed.func, args=tuple(failed.args), kwargs=dict(failed.kwargs), skipped=tuple(skipped)
     )
 

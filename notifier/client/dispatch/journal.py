@@ -1,7 +1,7 @@
 """What waits to be sent, in order: frames in files of one process, each checksummed, or in memory where no disk is.
 
 A frame is a header and a compressed body of JSON records, one a line, all of one kind. A file that is whole and sent is
-deleted; where reading goes on is in the tally. What cannot be read is skipped, never trusted.
+deleted; where reading goes on is in the counters. What cannot be read is skipped, never trusted.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from notifier.client.dispatch.shelter import sheltered
-from notifier.client.dispatch.tally import Tally
+from notifier.client.dispatch.counters import Counters
+from notifier.client.dispatch.crash_buffer import recovered
 from notifier.client.transport import Document
 
-Kind = Literal["events", "runs"]
-KINDS: Final[tuple[Kind, ...]] = ("events", "runs")
+RecordKind = Literal["events", "runs"]
+KINDS: Final[tuple[RecordKind, ...]] = ("events", "runs")
 SEGMENT_BYTES: Final = 1 << 20
 MEMORY_BYTES: Final = 16 << 20
 LOOK_AGAIN_S: Final = 1.0
@@ -33,17 +33,17 @@ _header = struct.Struct("<4sBIIIdq")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class RecordBatch:
     """Records of one kind that follow each other. `frames` is how many frames they were, `at` when the first came."""
 
-    kind: Kind
+    kind: RecordKind
     records: Sequence[bytes]
     frames: int
     at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estate:
+class Leftovers:
     """Of a dead process: events that it had not written yet, and what it had dropped and told nobody of, by reason."""
 
     events: Sequence[Document]
@@ -53,22 +53,22 @@ class Estate:
 class Journal(Protocol):
     """A queue of frames. Safe from several threads."""
 
-    tally: Tally
+    counters: Counters
 
     @property
     def waiting(self) -> int:
         """Records that are in it."""
         ...
 
-    def append(self, kind: Kind, records: Sequence[bytes], mark: int) -> bool:
+    def append(self, kind: RecordKind, records: Sequence[bytes], mark: int) -> bool:
         """Put them at the end; False: it is full, or the disk will not. `mark`: how many reports were taken by now."""
         ...
 
-    def peek(self, most: int, most_bytes: int) -> Batch | None:
+    def peek(self, most: int, most_bytes: int) -> RecordBatch | None:
         """The first records, at most that many of one kind, at least one frame; None: there are none."""
         ...
 
-    def advance(self, batch: Batch) -> None:
+    def advance(self, batch: RecordBatch) -> None:
         """Forget these: they have been dealt with."""
         ...
 
@@ -81,7 +81,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    kind: Kind
+    kind: RecordKind
     count: int
     at: float
     body: bytes
@@ -98,9 +98,9 @@ class MemoryJournal:
     """Where no folder can be written: bounded, and gone with the process."""
 
     def __init__(
-        self, tally: Tally, *, most_bytes: int = MEMORY_BYTES, now: Callable[[], float] = time.time
+        self, counters: Counters, *, most_bytes: int = MEMORY_BYTES, now: Callable[[], float] = time.time
     ) -> None:
-        self.tally = tally
+        self.counters = counters
         self._frames: deque[_Frame] = deque()
         self._bytes = 0
         self._waiting = 0
@@ -112,7 +112,7 @@ class MemoryJournal:
     def waiting(self) -> int:
         return self._waiting
 
-    def append(self, kind: Kind, records: Sequence[bytes], mark: int) -> bool:
+    def append(self, kind: RecordKind, records: Sequence[bytes], mark: int) -> bool:
         frame = _Frame(kind, len(records), self._now(), zlib.compress(b"\n".join(records), 1), mark=mark)
         with self._lock:
             if self._bytes + len(frame.body) > self._most:
@@ -122,11 +122,11 @@ class MemoryJournal:
             self._waiting += frame.count
         return True
 
-    def peek(self, most: int, most_bytes: int) -> Batch | None:
+    def peek(self, most: int, most_bytes: int) -> RecordBatch | None:
         with self._lock:
             return batch_of(list(self._frames)[:most], most, most_bytes)
 
-    def advance(self, batch: Batch) -> None:
+    def advance(self, batch: RecordBatch) -> None:
         with self._lock:
             for _ in range(batch.frames):
                 frame = self._frames.popleft()
@@ -141,7 +141,7 @@ class MemoryJournal:
         """There is nothing to keep."""
 
 
-def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> Batch | None:
+def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> RecordBatch | None:
     """As many of the first frames as go together."""
     records: list[bytes] = []
     size, taken = 0, 0
@@ -154,16 +154,22 @@ def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> Batch | No
         taken += 1
     if not taken:
         return None
-    return Batch(kind=frames[0].kind, records=records, frames=taken, at=frames[0].at)
+    return RecordBatch(kind=frames[0].kind, records=records, frames=taken, at=frames[0].at)
 
 
 class FileJournal:
     """Files `NAME.NUMBER.log` beside `NAME.tally`. `most_bytes` bounds all logs in the folder, other processes' too."""
 
     def __init__(
-        self, folder: Path, name: str, tally: Tally, *, most_bytes: int, now: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        name: str,
+        counters: Counters,
+        *,
+        most_bytes: int,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self.tally = tally
+        self.counters = counters
         self._folder, self._name = folder, name
         self._most, self._now = most_bytes, now
         self._lock = threading.Lock()
@@ -174,7 +180,7 @@ class FileJournal:
         self._sizes = {number: self._path(number).stat().st_size for number in self._numbers()}
         self._last = max(self._sizes, default=0)
         first = min(self._sizes, default=1)
-        at = (tally.get("segment"), tally.get("offset"))
+        at = (counters.get("segment"), counters.get("offset"))
         # A file that is gone has been sent as a whole.
         self._at = at if at[0] >= first else (first, 0)
         self._ahead: deque[_Frame] = deque()
@@ -182,13 +188,13 @@ class FileJournal:
         self.mark = 0
         self._waiting = self._count()
         # Those that its owner wrote and that are not intact any more.
-        self.damaged = max(0, tally.get("written") - tally.get("passed") - self._waiting)
+        self.damaged = max(0, counters.get("written") - counters.get("passed") - self._waiting)
 
     @property
     def waiting(self) -> int:
         return self._waiting
 
-    def append(self, kind: Kind, records: Sequence[bytes], mark: int) -> bool:
+    def append(self, kind: RecordKind, records: Sequence[bytes], mark: int) -> bool:
         body = zlib.compress(b"\n".join(records), 1)
         at = self._now()
         head = _header.pack(_MAGIC, KINDS.index(kind), len(body), zlib.crc32(body), len(records), at, mark)
@@ -199,23 +205,23 @@ class FileJournal:
                 self._write(head + body)
             except OSError:
                 return False
-            self.tally.add("written", len(records))
+            self.counters.add("written", len(records))
             self._waiting += len(records)
         return True
 
-    def peek(self, most: int, most_bytes: int) -> Batch | None:
+    def peek(self, most: int, most_bytes: int) -> RecordBatch | None:
         with self._lock:
             while sum(frame.count for frame in self._ahead) < most and self._read_on():
                 pass
             return batch_of(list(self._ahead), most, most_bytes)
 
-    def advance(self, batch: Batch) -> None:
+    def advance(self, batch: RecordBatch) -> None:
         with self._lock:
             frames = [self._ahead.popleft() for _ in range(batch.frames)]
             count = sum(frame.count for frame in frames)
             self._waiting -= count
             self._at = frames[-1].end
-            self.tally.add("passed", count)
+            self.counters.add("passed", count)
             self._remember()
             self._tidy()
 
@@ -224,22 +230,22 @@ class FileJournal:
             if not self._waiting or self._ahead or self._read_on():
                 return 0
             lost, self._waiting = self._waiting, 0
-            self.tally.add("passed", lost)
+            self.counters.add("passed", lost)
             return lost
 
-    def estate(self) -> Estate:
+    def leftovers(self) -> Leftovers:
         """Once it is adopted: what its owner left beside what waits."""
         # The journal may be a step ahead of the counters.
-        self.tally.set("taken", max(self.tally.get("taken"), self.mark))
-        events = sheltered(self.tally, self.tally.get("taken"))
-        dropped = Counter(self.tally.untold())
-        dropped.update(killed=max(0, self.tally.unwritten - len(events)), corrupt=self.damaged)
-        return Estate(events=events, dropped=+dropped)
+        self.counters.set("taken", max(self.counters.get("taken"), self.mark))
+        events = recovered(self.counters, self.counters.get("taken"))
+        dropped = Counter(self.counters.untold())
+        dropped.update(killed=max(0, self.counters.unwritten - len(events)), corrupt=self.damaged)
+        return Leftovers(events=events, dropped=+dropped)
 
     def settle(self) -> None:
-        """Its estate is another's now, and counted there: nobody counts it again."""
-        self.tally.settle()
-        self.tally.add("passed", self.damaged)
+        """Its leftovers is another's now, and counted there: nobody counts it again."""
+        self.counters.settle()
+        self.counters.add("passed", self.damaged)
 
     def close(self) -> None:
         """Stop writing; files stay where something waits in them, or was dropped that nobody has been told of."""
@@ -251,11 +257,11 @@ class FileJournal:
             if not self._waiting:
                 for number in list(self._sizes):
                     self._delete(number)
-        self.tally.close(remove=not self._waiting and not self.tally.untold())
+        self.counters.close(remove=not self._waiting and not self.counters.untold())
 
     def abandon(self) -> None:
         """In a forked child: the files are its parent's, and so is the lock, which must not outlive it here."""
-        self.tally.abandon()
+        self.counters.abandon()
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{self._name}.{number:08d}.log"
@@ -354,8 +360,8 @@ class FileJournal:
         return found
 
     def _remember(self) -> None:
-        self.tally.set("segment", self._at[0])
-        self.tally.set("offset", self._at[1])
+        self.counters.set("segment", self._at[0])
+        self.counters.set("offset", self._at[1])
 
     def _tidy(self) -> None:
         """Delete what has been sent; the file that is written as well, once it is large and nothing waits in it."""

@@ -10,16 +10,16 @@ from typing import Any, Final
 
 from notifier.client.capture.reentrancy import guarded
 from notifier.client.dispatch.encode import shrunk
-from notifier.client.dispatch.exchange import HEARTBEAT, Answer, Exchange
-from notifier.client.dispatch.journal import Batch, Journal
+from notifier.client.dispatch.http_exchange import HEARTBEAT, Exchange, ServiceAnswer
+from notifier.client.dispatch.journal import Journal, RecordBatch
 from notifier.client.options import log
 from notifier.client.transport import Counts, Source
 
 LINGER_S: Final = 0.5
 PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-STRANGER_S: Final = 60.0
+UNEXPECTED_SERVER_S: Final = 60.0
 BEAT_S: Final = 10.0
-GOODBYE_S: Final = 1.0
+SHUTDOWN_S: Final = 1.0
 RECORDS: Final = 100
 BYTES: Final = 512 * 1024
 MAX_AGE_S: Final = 24 * 3600.0
@@ -91,7 +91,7 @@ class Sender:
     def _rest(self) -> float:
         """Seconds until something may be due."""
         if self.refused:
-            return STRANGER_S
+            return UNEXPECTED_SERVER_S
         now = time.monotonic()
         due = [self._beat_at]
         if self.waiting:
@@ -114,7 +114,7 @@ class Sender:
             journal, batch = found
             self._deal(journal, batch)
 
-    def _next(self) -> tuple[Journal, Batch] | None:
+    def _next(self) -> tuple[Journal, RecordBatch] | None:
         """What leaves now: of the dead first, and of this process once it has lingered or is a full batch."""
         for journal in list(self.adopted):
             batch = journal.peek(RECORDS, BYTES)
@@ -135,9 +135,9 @@ class Sender:
         """Somebody has removed or damaged its files."""
         if journal.waiting:
             with self.lock:
-                self._own.tally.add("corrupt", journal.lost())
+                self._own.counters.add("corrupt", journal.lost())
 
-    def _deal(self, journal: Journal, batch: Batch) -> None:
+    def _deal(self, journal: Journal, batch: RecordBatch) -> None:
         if time.time() - batch.at > self._max_age:
             # What came together with the oldest may be younger.
             oldest = journal.peek(1, 0) or batch
@@ -148,12 +148,12 @@ class Sender:
             self._failures, self._not_before = 0, 0.0
             self._done(journal, batch, dropped)
 
-    def _done(self, journal: Journal, batch: Batch, dropped: dict[str, int]) -> None:
-        tally = self._own.tally
+    def _done(self, journal: Journal, batch: RecordBatch, dropped: dict[str, int]) -> None:
+        counters = self._own.counters
         with self.lock:
             for reason, n in dropped.items():
-                tally.add(reason, n)
-            tally.add("sent", len(batch.records) - sum(dropped.values()))
+                counters.add(reason, n)
+            counters.add("sent", len(batch.records) - sum(dropped.values()))
             journal.advance(batch)
 
     def _post(self, kind: str, records: Sequence[bytes]) -> dict[str, int] | None:
@@ -167,13 +167,13 @@ class Sender:
                         f"the service rejected a report ({answer.why}): it is dropped, and counted",
                     )
                 return {"rejected": answer.rejected} if answer.rejected else {}
-            case "too_large" | "unfit":
+            case "too_large" | "invalid":
                 return self._smaller(kind, records, answer)
             case _:
                 self._wait(answer)
                 return None
 
-    def _smaller(self, kind: str, records: Sequence[bytes], answer: Answer) -> dict[str, int] | None:
+    def _smaller(self, kind: str, records: Sequence[bytes], answer: ServiceAnswer) -> dict[str, int] | None:
         """Half of them at a time; one that is alone is cut once, and given up if that does not help."""
         if len(records) > 1:
             dropped: dict[str, int] = {}
@@ -192,7 +192,7 @@ class Sender:
         )
         return {"too_large" if answer.meaning == "too_large" else "rejected": 1}
 
-    def _wait(self, answer: Answer) -> None:
+    def _wait(self, answer: ServiceAnswer) -> None:
         now = time.monotonic()
         if answer.meaning == "refused":
             self.refused = True
@@ -201,11 +201,12 @@ class Sender:
             return
         pause = self._pauses[min(self._failures, len(self._pauses) - 1)] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries
         self._failures += 1
-        if answer.meaning == "stranger":
+        if answer.meaning == "unexpected_server":
             self._say(
-                "stranger", f"what answers at NOTIFIER_URL is no notifier ({answer.why}): set its address"
+                "unexpected_server",
+                f"what answers at NOTIFIER_URL is no notifier ({answer.why}): set its address",
             )
-            pause = STRANGER_S
+            pause = UNEXPECTED_SERVER_S
         elif answer.after is not None:
             pause = answer.after
             self._asked_to_wait_until = now + pause
@@ -218,7 +219,7 @@ class Sender:
         answer = self._exchange.post_one(HEARTBEAT, self._sign(counts))
         interval = BEAT_S
         if answer.meaning == "taken":
-            self._own.tally.tell(counts.dropped)
+            self._own.counters.tell(counts.dropped)
         if answer.meaning == "taken" and isinstance(answer.body, dict):
             given = answer.body.get("interval")
             interval = min(60.0, max(1.0, float(given))) if isinstance(given, int | float) else BEAT_S
@@ -227,16 +228,16 @@ class Sender:
                     self._source.replay(order)
         self._beat_at = time.monotonic() + interval
 
-    def say_goodbye(self, exchange: Exchange) -> None:
+    def send_shutdown(self, exchange: Exchange) -> None:
         """The last sign of life, where there was one before or something to tell.
 
         Over an exchange of its own: the thread has the other.
         """
         counts = self._counts()
-        if (self._beat_at != float("inf") or self._own.tally.untold()) and not self.refused:
+        if (self._beat_at != float("inf") or self._own.counters.untold()) and not self.refused:
             last = {**self._sign(counts), "ended": True}
-            if exchange.post_one(HEARTBEAT, last, seconds=GOODBYE_S).meaning == "taken":
-                self._own.tally.tell(counts.dropped)
+            if exchange.post_one(HEARTBEAT, last, seconds=SHUTDOWN_S).meaning == "taken":
+                self._own.counters.tell(counts.dropped)
             exchange.close()
 
     def _sign(self, counts: Counts) -> dict[str, Any]:

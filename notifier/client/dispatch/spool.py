@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from notifier.client.dispatch.counters import Counters
 from notifier.client.dispatch.journal import FileJournal, Journal, MemoryJournal
-from notifier.client.dispatch.tally import Tally
 from notifier.client.options import log
 
 MOST_BYTES: Final = 256 << 20
 LOOK_EVERY_S: Final = 60.0
-_UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 class Spool:
@@ -36,15 +36,15 @@ class Spool:
     def own(self, process: str) -> Journal:
         """This process's journal; in memory, with one warning, where the folder cannot be used."""
         if self.folder is None:
-            return MemoryJournal(Tally(), now=self._now)
+            return MemoryJournal(Counters(), now=self._now)
         try:
             _make(self.folder, among_others=self._among_others)
-            tally = Tally.begin(self.folder / f"{process}.tally")
-            return FileJournal(self.folder, process, tally, most_bytes=self._most, now=self._now)
+            counters = Counters.begin(self.folder / f"{process}.tally")
+            return FileJournal(self.folder, process, counters, most_bytes=self._most, now=self._now)
         except (OSError, ImportError, ValueError) as error:
             log.warning("the spool cannot be used, so that reports wait in memory alone: %s", error)
             self.folder = None
-            return MemoryJournal(Tally(), now=self._now)
+            return MemoryJournal(Counters(), now=self._now)
 
     def orphans(self, own: str) -> list[FileJournal]:
         """Once a minute: file sets of processes that are dead, oldest first."""
@@ -57,11 +57,11 @@ class Spool:
 
     def _adopted(self, path: Path) -> FileJournal | None:
         try:
-            tally = Tally(path)
-            if not tally.try_lock():
-                tally.close()
+            counters = Counters(path)
+            if not counters.try_lock():
+                counters.close()
                 return None
-            return FileJournal(path.parent, path.stem, tally, most_bytes=self._most, now=self._now)
+            return FileJournal(path.parent, path.stem, counters, most_bytes=self._most, now=self._now)
         except (OSError, ValueError) as error:
             log.warning("a dead process's reports cannot be read: %s", error)
             return None
@@ -69,7 +69,7 @@ class Spool:
 
 def _folder(where: str | Path | bool | None, service: str) -> Path:
     if isinstance(where, str | Path):
-        return Path(where) / (_UNFIT.sub("_", service) or "_")
+        return Path(where) / (_UNSAFE.sub("_", service) or "_")
     return usual_folder(service)
 
 
@@ -77,7 +77,7 @@ def usual_folder(service: str) -> Path:
     """Where a service's processes keep reports that were told of no other place."""
     base = os.environ.get("NOTIFIER_SPOOL")
     root = Path(base) if base else Path(tempfile.gettempdir()) / f"notifier-{_user()}"
-    return root / (_UNFIT.sub("_", service) or "_")
+    return root / (_UNSAFE.sub("_", service) or "_")
 
 
 def _make(folder: Path, *, among_others: bool) -> None:

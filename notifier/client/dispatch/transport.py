@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Final
 
 from notifier.client.capture.reentrancy import guarded
-from notifier.client.dispatch.exchange import Answer, Exchange
+from notifier.client.dispatch.crash_buffer import CrashBuffer
+from notifier.client.dispatch.http_exchange import Exchange, ServiceAnswer
 from notifier.client.dispatch.journal import FileJournal, Journal
-from notifier.client.dispatch.sender import GOODBYE_S, MAX_AGE_S, PAUSES_S, Sender
-from notifier.client.dispatch.shelter import Shelter
+from notifier.client.dispatch.sender import MAX_AGE_S, PAUSES_S, SHUTDOWN_S, Sender
 from notifier.client.dispatch.spool import MOST_BYTES, Spool
-from notifier.client.dispatch.writer import Inbox, Writer
+from notifier.client.dispatch.writer import CaptureQueue, Writer
 from notifier.client.transport import Counts, Document, Source
 
 EXIT_S: Final = 2.0
-LEAST_GOODBYE_S: Final = 0.25
+LEAST_SHUTDOWN_S: Final = 0.25
 COUNT_S: Final = 2.0
 FETCH_S: Final = 2.0
 SETTLING_AT_MOST: Final = 1_000
@@ -33,15 +33,15 @@ SETTLING_AT_MOST: Final = 1_000
 _all: weakref.WeakSet[HttpTransport] = weakref.WeakSet()
 
 
-class _Works:
+class _ProcessPipeline:
     """Everything of one process. The threads start with the first report."""
 
     def __init__(self, transport: HttpTransport, source: Source) -> None:
         self.process = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
         self.spool = Spool(transport.spool, source.service, most_bytes=transport.max_spool)
         self.journal: Journal = self.spool.own(self.process)
-        self.inbox = Inbox(self.journal.tally, Shelter(self.journal.tally, source.rough))
-        self.writer = Writer(self.inbox, self.journal, source, self.process)
+        self.queue = CaptureQueue(self.journal.counters, CrashBuffer(self.journal.counters, source.rough))
+        self.writer = Writer(self.queue, self.journal, source, self.process)
         exchange = Exchange(transport.url, transport.key)
         exchange.warm()
         self.sender = Sender(
@@ -84,7 +84,7 @@ class _Works:
         self.sender.wake.set()
         if self._leaving and not self._left.is_set():
             # Here, where it may hang: whoever closes waits only so long.
-            self.sender.say_goodbye(Exchange(self._transport.url, self._transport.key))
+            self.sender.send_shutdown(Exchange(self._transport.url, self._transport.key))
             self._left.set()
 
     def written(self, until: float) -> bool:
@@ -95,7 +95,7 @@ class _Works:
             return True
         if thread is threading.current_thread():  # in `before_send`
             return False
-        return self.inbox.ask().wait(max(0.0, until - time.monotonic()))
+        return self.queue.ask().wait(max(0.0, until - time.monotonic()))
 
     def sends(self, until: float) -> bool:
         """Whether anything may still leave by then: at the interpreter's end there may be no thread to do it."""
@@ -105,8 +105,8 @@ class _Works:
     def balance(self) -> Counts:
         """What is in the queue is not counted yet."""
         with self.writer.lock, self.sender.lock:
-            captured, dropped = self.journal.tally.books()
-            sent, spooled = self.journal.tally.get("sent"), self.sender.waiting
+            captured, dropped = self.journal.counters.books()
+            sent, spooled = self.journal.counters.get("sent"), self.sender.waiting
             return Counts(captured=captured, sent=sent, spooled=spooled, dropped=dropped)
 
     def close(self, seconds: float) -> None:
@@ -115,11 +115,11 @@ class _Works:
         self._leaving = True
         thread = self._threads.get("notifier-writer")
         if thread is not None and thread.is_alive():
-            self.inbox.ask()
+            self.queue.ask()
             self._left.wait(seconds)
         with guarded(), self.writer.lock, self.sender.lock:
             # What the writer is still at is counted by whoever finds these files.
-            if not self.sender.waiting and not self.journal.tally.unwritten:
+            if not self.sender.waiting and not self.journal.counters.unwritten:
                 self.writer.closed = True
                 self.journal.close()
 
@@ -132,16 +132,16 @@ class _Works:
 
     def _adopt(self) -> None:
         for orphan in self.spool.orphans(self.process):
-            estate = orphan.estate()
+            leftovers = orphan.leftovers()
             with self.writer.lock, self.sender.lock:
-                tally = self.journal.tally
-                for reason, n in estate.dropped.items():
-                    tally.add(reason, n)
-                tally.add("captured", orphan.waiting + sum(estate.dropped.values()))
+                counters = self.journal.counters
+                for reason, n in leftovers.dropped.items():
+                    counters.add(reason, n)
+                counters.add("captured", orphan.waiting + sum(leftovers.dropped.values()))
                 orphan.settle()
                 self.sender.adopted.append(orphan)
-            for event in estate.events:
-                self.inbox.put(event)
+            for event in leftovers.events:
+                self.queue.put(event)
 
     def _refuse(self) -> None:
         self.writer.refused = True
@@ -166,7 +166,7 @@ class HttpTransport:
         self.url, self.key = url, key
         self.spool, self.max_spool, self.max_age, self.pauses = spool, max_spool, max_age, pauses
         self._source: Source | None = None
-        self._works: _Works | None = None
+        self._pipeline: _ProcessPipeline | None = None
         # Re-entrant: a signal's handler may report in the middle of the first report.
         self._lock = threading.RLock()
         self._closed = False
@@ -175,16 +175,16 @@ class HttpTransport:
 
     def open(self, source: Source) -> None:
         self._source = source
-        self._works = _Works(self, source)
+        self._pipeline = _ProcessPipeline(self, source)
 
     def event(self, event: Document) -> None:
-        self._running.inbox.put(event)
+        self._running.queue.put(event)
 
     def run(self, change: Document) -> None:
-        self._running.inbox.put_run(change)
+        self._running.queue.put_run(change)
 
     def drop(self, reason: str) -> None:
-        self._running.inbox.drop(reason)
+        self._running.queue.drop(reason)
 
     def beat(self) -> None:
         self._running.sender.beat()
@@ -202,12 +202,12 @@ class HttpTransport:
 
         Where the disk hangs, and many wait for it, nobody else does.
         """
-        works = self._works
-        if works is None or not works.inbox.exposed or works.inbox.runs.qsize() > SETTLING_AT_MOST:
+        pipeline = self._pipeline
+        if pipeline is None or not pipeline.queue.exposed or pipeline.queue.runs.qsize() > SETTLING_AT_MOST:
             return None
-        return works.inbox.ask()
+        return pipeline.queue.ask()
 
-    def inquire(self, seconds: float) -> Answer:
+    def inquire(self, seconds: float) -> ServiceAnswer:
         """Whether the service is there and takes the key, over a connection of its own. Blocks."""
         with guarded():
             exchange = Exchange(self.url, self.key)
@@ -218,66 +218,66 @@ class HttpTransport:
     @property
     def process(self) -> str:
         """How this process is called in its spool and by the service."""
-        works = self._works
-        return "" if works is None else works.process
+        pipeline = self._pipeline
+        return "" if pipeline is None else pipeline.process
 
     @property
     def folder(self) -> Path | None:
         """Where reports wait for the service; None: in memory alone."""
-        works = self._works
-        return None if works is None else works.spool.folder
+        pipeline = self._pipeline
+        return None if pipeline is None else pipeline.spool.folder
 
     def flush(self, timeout: float) -> bool:
         until = time.monotonic() + timeout
-        works = self._works
-        if works is None:
+        pipeline = self._pipeline
+        if pipeline is None:
             return True
-        works.sender.flush(until)
-        if not works.written(until):
+        pipeline.sender.flush(until)
+        if not pipeline.written(until):
             return False
-        works.sender.wake.set()
-        while works.sender.waiting and works.sends(until) and time.monotonic() < until:
+        pipeline.sender.wake.set()
+        while pipeline.sender.waiting and pipeline.sends(until) and time.monotonic() < until:
             time.sleep(0.005)
-        return not works.sender.waiting
+        return not pipeline.sender.waiting
 
     def counts(self) -> Counts:
-        works = self._works
-        if works is None:
+        pipeline = self._pipeline
+        if pipeline is None:
             return Counts()
-        works.written(time.monotonic() + COUNT_S)
-        return works.balance()
+        pipeline.written(time.monotonic() + COUNT_S)
+        return pipeline.balance()
 
     def close(self, timeout: float) -> None:
-        works = self._works
-        if works is not None and not self._closed:
+        pipeline = self._pipeline
+        if pipeline is not None and not self._closed:
             self._closed = True
             until = time.monotonic() + timeout
             self.flush(timeout)
-            works.close(min(GOODBYE_S, max(LEAST_GOODBYE_S, until - time.monotonic())))
+            pipeline.close(min(SHUTDOWN_S, max(LEAST_SHUTDOWN_S, until - time.monotonic())))
 
     @property
-    def _running(self) -> _Works:
-        works = self._works or self._begin()
-        if not works.started:
-            works.start()
+    def _running(self) -> _ProcessPipeline:
+        pipeline = self._pipeline or self._begin()
+        if not pipeline.started:
+            pipeline.start()
             _close_with_multiprocessing(self)
-        return works
+        return pipeline
 
-    def _begin(self) -> _Works:
+    def _begin(self) -> _ProcessPipeline:
         """The first report of a forked child."""
         with self._lock:
-            if self._works is None:
+            if self._pipeline is None:
                 assert self._source is not None
                 with guarded():
-                    self._works = _Works(self, self._source)
-            return self._works
+                    self._pipeline = _ProcessPipeline(self, self._source)
+            return self._pipeline
 
-    def begin_anew_in_child(self) -> None:
+    def reset_after_fork(self) -> None:
         """A forked child has none of its parent's threads: what they were about to send is its parent's."""
-        works, self._works = self._works, None
+        pipeline, self._pipeline = self._pipeline, None
         self._lock, self._closed = threading.RLock(), False
-        if works is not None:
-            works.abandon()
+        if pipeline is not None:
+            pipeline.abandon()
 
 
 def _at_exit(reference: weakref.ref[HttpTransport]) -> None:
@@ -295,7 +295,7 @@ def _close_with_multiprocessing(transport: HttpTransport) -> None:
 
 def _forked() -> None:
     for transport in list(_all):
-        transport.begin_anew_in_child()
+        transport.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from notifier.client.capture.reentrancy import guarded
+from notifier.client.dispatch.counters import SHARED, Counters
+from notifier.client.dispatch.crash_buffer import CrashBuffer
 from notifier.client.dispatch.encode import record
-from notifier.client.dispatch.journal import Journal, Kind
-from notifier.client.dispatch.shelter import Shelter
-from notifier.client.dispatch.tally import SHARED, Tally
+from notifier.client.dispatch.journal import Journal, RecordKind
 from notifier.client.options import log
 from notifier.client.transport import Document, Dropped, Source
 
@@ -34,7 +34,7 @@ Run = Document | threading.Event
 """A run's change, or somebody who waits until all before it is written."""
 
 
-class Inbox:
+class CaptureQueue:
     """What was captured and not written yet. Every step is one that no signal and no thread can come between.
 
     `exposed`: some of it would die with the process.
@@ -42,13 +42,13 @@ class Inbox:
     Whatever comes is counted where it comes, in the mapped file: if the process is killed, it is known how much it was.
     """
 
-    def __init__(self, tally: Tally, shelter: Shelter) -> None:
+    def __init__(self, counters: Counters, crash_buffer: CrashBuffer) -> None:
         self.events: queue.SimpleQueue[Document] = queue.SimpleQueue()
         self.runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.armed = self.hurried = self.exposed = False
         self.wrote_at = float("-inf")
-        self._tally, self._shelter = tally, shelter
+        self._counters, self._crash_buffer = counters, crash_buffer
         self._numbers = {name: itertools.count(1) for name in SHARED}
 
     def put(self, event: Document) -> None:
@@ -59,7 +59,7 @@ class Inbox:
         rested = time.monotonic() - self.wrote_at > REST_S
         safe = False
         with contextlib.suppress(Exception):  # whatever is wrong with it, the writer finds a way
-            safe = self._shelter.keep(number, event)
+            safe = self._crash_buffer.keep(number, event)
         self.exposed = self.exposed or not safe
         self.events.put(event)
         if rested and not self.hurried:
@@ -89,7 +89,7 @@ class Inbox:
 
     def _count(self, name: str) -> int:
         number = next(self._numbers[name])
-        self._tally.reach(name, number)
+        self._counters.reach(name, number)
         return number
 
     def _hurry(self) -> None:
@@ -111,8 +111,8 @@ class Writer:
     `lock` is held while they change, and never while the application's `before_send` runs.
     """
 
-    def __init__(self, inbox: Inbox, journal: Journal, source: Source, process: str) -> None:
-        self._inbox, self._journal, self._tally = inbox, journal, journal.tally
+    def __init__(self, captures: CaptureQueue, journal: Journal, source: Source, process: str) -> None:
+        self._queue, self._journal, self._counters = captures, journal, journal.counters
         self._source, self._process = source, process
         self._said: set[str] = set()
         self._turn = threading.Lock()
@@ -124,9 +124,9 @@ class Writer:
         """Until the process ends. `wrote` is called after each turn."""
         with guarded():
             while True:
-                self._inbox.wake.get()
+                self._queue.wake.get()
                 with contextlib.suppress(queue.Empty):
-                    self._inbox.wake.get(timeout=REST_S)
+                    self._queue.wake.get(timeout=REST_S)
                 try:
                     self.step()
                 except Exception:  # noqa: BLE001 - a defect must not end what reports defects
@@ -136,14 +136,14 @@ class Writer:
     def step(self) -> None:
         """Write what is there now. Runs are taken first and written last: a failure's event is there before its run."""
         with self._turn, guarded():
-            self._inbox.armed = self._inbox.hurried = self._inbox.exposed = False
-            runs = list(_taken(self._inbox.runs))
+            self._queue.armed = self._queue.hurried = self._queue.exposed = False
+            runs = list(_taken(self._queue.runs))
             asked = [one for one in runs if isinstance(one, threading.Event)]
             try:
-                self._write("events", list(_taken(self._inbox.events)))
+                self._write("events", list(_taken(self._queue.events)))
                 self._write_runs([one for one in runs if not isinstance(one, threading.Event)])
             finally:
-                self._inbox.wrote_at = time.monotonic()
+                self._queue.wrote_at = time.monotonic()
                 for one in asked:
                     one.set()
 
@@ -151,9 +151,9 @@ class Writer:
         """Each run as it was last heard of, in the order in which they were first heard of."""
         latest = {change["id"]: change for change in changes}
         self._write("runs", list(latest.values()))
-        self._tally.add("taken_runs", len(changes) - len(latest))
+        self._counters.add("taken_runs", len(changes) - len(latest))
 
-    def _write(self, kind: Kind, documents: Sequence[Document]) -> None:
+    def _write(self, kind: RecordKind, documents: Sequence[Document]) -> None:
         # Each frame gives up the interpreter's lock twice, and a busy thread gives it back after milliseconds.
         most = max(RECORDS, min(RECORDS_IN_A_STORM, len(documents) // 2))
         part = _Part(most)
@@ -164,7 +164,7 @@ class Writer:
                 part = _Part(most)
         self._keep(kind, part)
 
-    def _keep(self, kind: Kind, part: _Part) -> None:
+    def _keep(self, kind: RecordKind, part: _Part) -> None:
         """A part into the journal and the books: whoever has the lock sees both or neither.
 
         A process may be killed between any two steps: what is not in the journal yet is not counted as taken.
@@ -175,16 +175,16 @@ class Writer:
             lines = len(part.lines)
             if lines:
                 events = lines if kind == "events" else 0
-                self._count(kind, self._append(kind, part.lines, self._tally.get("taken") + events), lines)
+                self._count(kind, self._append(kind, part.lines, self._counters.get("taken") + events), lines)
 
-    def _count(self, kind: Kind, reason: str | None, n: int) -> None:
+    def _count(self, kind: RecordKind, reason: str | None, n: int) -> None:
         """So many have been dealt with: they are in the journal, or dropped for that reason."""
         if reason is not None:
-            self._tally.add(reason, n)
-        self._tally.add("taken" if kind == "events" else "taken_runs", n)
-        self._tally.add("captured", n)
+            self._counters.add(reason, n)
+        self._counters.add("taken" if kind == "events" else "taken_runs", n)
+        self._counters.add("captured", n)
 
-    def _append(self, kind: Kind, lines: Sequence[bytes], mark: int) -> str | None:
+    def _append(self, kind: RecordKind, lines: Sequence[bytes], mark: int) -> str | None:
         """Why they cannot be kept."""
         if self.refused:
             return "unauthorised"
@@ -195,7 +195,7 @@ class Writer:
         self._say("full", "the spool is full or cannot be written: further reports are dropped, and counted")
         return "spool_full"
 
-    def _prepared(self, kind: Kind, document: Document) -> bytes | str:
+    def _prepared(self, kind: RecordKind, document: Document) -> bytes | str:
         """A record, or the reason why there is none."""
         try:
             if kind == "events":

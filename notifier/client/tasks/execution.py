@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from notifier.client.capture import context, endings, events, json_safe, settling
 from notifier.client.capture.context import TaskAttempt
-from notifier.client.capture.events import About
+from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reporting import Reporting
 from notifier.client.options import log
 from notifier.client.tasks.definition import Overrun, Task
@@ -71,7 +71,7 @@ class Execution:
         """Say what is to be said of a failure that whoever drives this run retries, or not."""
         known, event_id = self.reporting.marked(error)
         if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
-            event_id = event_id if known else self.reporting.capture(error, self._about())
+            event_id = event_id if known else self.reporting.capture(error, self._details())
         else:
             self.reporting.forget(error)
         if final:
@@ -105,9 +105,9 @@ class Execution:
         else:
             self.lost(error)
 
-    def _about(self) -> About:
+    def _details(self) -> ReportDetails:
         arguments = self.run.arguments or json_safe.arguments(self._args, self._kwargs)
-        return About(
+        return ReportDetails(
             severity=self.task.severity, task=self.attempt.reference(), context={"arguments": arguments}
         )
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 # Here and not where it is needed: a process that forks while a thread imports leaves its child a lock held for ever.
 import httpx
 
-Meaning = Literal["taken", "later", "too_large", "unfit", "refused", "stranger"]
+Meaning = Literal["taken", "retry", "too_large", "invalid", "refused", "unexpected_server"]
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 GZIP_FROM: Final = 1_024
 AFTER_AT_MOST_S: Final = 300.0
@@ -28,12 +28,13 @@ HEARTBEAT: Final = "/v1/processes/heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What it said, by what is to be done.
+class ServiceAnswer:
+    """What the service answered, by what is to be done.
 
-    `later`: the service is away or busy; `after` is how long it asks to wait, in seconds. `unfit`: something in it
-    cannot be read. `refused`: the key does not work. `stranger`: what answers is no notifier. `taken`: all of it, but
-    for `rejected` items that it will never take. `why` is in its own words.
+    `taken`: the service has all records, but for `rejected` ones that it will never take. `retry`: the service is away
+    or busy, and asks to wait for `after` seconds. `invalid`: a record cannot be read. `too_large`: the request is.
+    `refused`: the key does not work. `unexpected_server`: what answers is no notifier. `why` is in the answer's
+    words.
     """
 
     meaning: Meaning
@@ -58,18 +59,18 @@ class Exchange:
         with contextlib.suppress(Exception):
             self._client()
 
-    def post(self, path: str, records: Sequence[bytes]) -> Answer:
+    def post(self, path: str, records: Sequence[bytes]) -> ServiceAnswer:
         """An array of JSON records."""
         return self._asked("POST", path, b"[" + b",".join(records) + b"]", expects="results")
 
-    def post_one(self, path: str, document: Any, *, seconds: float = TOTAL_S) -> Answer:
+    def post_one(self, path: str, document: Any, *, seconds: float = TOTAL_S) -> ServiceAnswer:
         return self._asked("POST", path, json.dumps(document).encode(), seconds, expects="interval")
 
-    def probe(self, *, seconds: float) -> Answer:
-        """What the service makes of no events at all: `unfit`, where it is one that takes the key."""
+    def probe(self, *, seconds: float) -> ServiceAnswer:
+        """What the service makes of no events at all: `invalid`, where it is one that takes the key."""
         return self._asked("POST", "/v1/events", b"[]", seconds, expects="results")
 
-    def get(self, path: str, *, seconds: float) -> Answer:
+    def get(self, path: str, *, seconds: float) -> ServiceAnswer:
         return self._asked("GET", path, b"", seconds, expects="id")
 
     def close(self) -> None:
@@ -79,17 +80,17 @@ class Exchange:
 
     def _asked(
         self, method: str, path: str, body: bytes, seconds: float = TOTAL_S, *, expects: str
-    ) -> Answer:
+    ) -> ServiceAnswer:
         if not (self._key.isascii() and self._key.isprintable() and self._key):
             # Left to the HTTP library, it would be shown in an error's message.
-            return Answer(meaning="refused", why="it is empty, or has characters that no key has")
+            return ServiceAnswer(meaning="refused", why="it is empty, or has characters that no key has")
         try:
             status, retry_after, content = self._request(method, path, body, seconds)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
-            return Answer(meaning="stranger", why=f"{type(error).__name__}: {error}")
+            return ServiceAnswer(meaning="unexpected_server", why=f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - whatever the network did, the report waits
             self.close()
-            return Answer(meaning="later", why=f"{type(error).__name__}: {error}")
+            return ServiceAnswer(meaning="retry", why=f"{type(error).__name__}: {error}")
         return read(status, retry_after, content, now=self._now(), expects=expects)
 
     def _request(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, str | None, bytes]:
@@ -126,8 +127,11 @@ def _content(response: httpx.Response, until: float) -> bytes:
 
 def read(
     status: int, retry_after: str | None, body: bytes, *, now: float, expects: str | None = None
-) -> Answer:
-    """What an answer means. Pure. `expects`: a field that a notifier's 2xx has; without it, it is a stranger's."""
+) -> ServiceAnswer:
+    """What an answer means. Pure.
+
+    `expects` names a field that a notifier's 2xx has; an answer without it is another server's.
+    """
     document = _json(body)
     words = _words(document, status)
     known = expects is None or (isinstance(document, dict) and expects in document)
@@ -137,16 +141,16 @@ def read(
         results = document.get("results", ()) if isinstance(document, dict) else ()
         rejected = [one for one in results if isinstance(one, dict) and one.get("status") == "rejected"]
         why = str(rejected[0].get("error", "")) if rejected else ""
-        return Answer(meaning="taken", rejected=len(rejected), why=why, body=document)
+        return ServiceAnswer(meaning="taken", rejected=len(rejected), why=why, body=document)
     if status in {401, 403}:
-        return Answer(meaning="refused", why=words)
+        return ServiceAnswer(meaning="refused", why=words)
     if status == 413:
-        return Answer(meaning="too_large", why=words)
+        return ServiceAnswer(meaning="too_large", why=words)
     if status in {400, 422} and isinstance(document, dict) and "detail" in document:
-        return Answer(meaning="unfit", why=words)
+        return ServiceAnswer(meaning="invalid", why=words)
     if status in {408, 425, 429} or status >= 500:
-        return Answer(meaning="later", after=wait(retry_after, now=now), why=words)
-    return Answer(meaning="stranger", why=words)
+        return ServiceAnswer(meaning="retry", after=wait(retry_after, now=now), why=words)
+    return ServiceAnswer(meaning="unexpected_server", why=words)
 
 
 def wait(header: str | None, *, now: float) -> float | None:

@@ -31,7 +31,7 @@ _number = struct.Struct("<q")
 _slots = struct.Struct(f"<{_SLOTS}q")
 
 
-class Tally:
+class Counters:
     """Counters by name, each written by one thread but for those that any thread may reach, in order of their numbers.
 
     Without a file they are in memory alone.
@@ -47,19 +47,19 @@ class Tally:
             self._map = self._mapped(self._descriptor)
 
     @classmethod
-    def begin(cls, path: Path) -> Tally:
+    def begin(cls, path: Path) -> Counters:
         """A new file, which is this process's before anybody can see it under its name."""
         unseen = path.with_suffix(".new")
         os.close(os.open(unseen, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
-            tally = cls(unseen)
-            tally.lock()
+            counters = cls(unseen)
+            counters.lock()
             unseen.rename(path)
         except BaseException:
             unseen.unlink(missing_ok=True)
             raise
-        tally.path = path
-        return tally
+        counters.path = path
+        return counters
 
     def _mapped(self, descriptor: int) -> mmap.mmap:
         """Written before it is mapped: where the disk is full, a write says so, and a map ends the process."""

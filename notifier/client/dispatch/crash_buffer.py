@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from notifier.client.dispatch.counters import ROOM, SIZE, Counters
 from notifier.client.dispatch.encode import record
-from notifier.client.dispatch.tally import ROOM, SIZE, Tally
 from notifier.client.transport import Document
 
 PLACES: Final = 16
@@ -23,16 +23,16 @@ _EACH: Final = ROOM // PLACES
 _header = struct.Struct("<qII")
 
 
-class Shelter:
+class CrashBuffer:
     """`rough` makes of an event what the disk may hold; None: nothing of it."""
 
-    def __init__(self, tally: Tally, rough: Callable[[Document], Document] | None) -> None:
-        self._tally, self._rough = tally, rough
+    def __init__(self, counters: Counters, rough: Callable[[Document], Document] | None) -> None:
+        self._counters, self._rough = counters, rough
 
     def keep(self, number: int, event: Document) -> bool:
         """Whether the `number`-th event is safe from now on. Called by any thread."""
-        room, at = self._tally.room, _place(number)
-        if room is None or self._rough is None or _number(room, at) > self._tally.get("taken"):
+        room, at = self._counters.room, _place(number)
+        if room is None or self._rough is None or _number(room, at) > self._counters.get("taken"):
             return False
         data = record(self._rough(event))
         if len(data) > _EACH - _header.size:
@@ -43,9 +43,9 @@ class Shelter:
         return True
 
 
-def sheltered(tally: Tally, taken: int) -> list[Document]:
+def recovered(counters: Counters, taken: int) -> list[Document]:
     """The events that a dead process had captured after the first `taken`, in order, as far as they are here."""
-    room = tally.room
+    room = counters.room
     found = [] if room is None else sorted(_read(room), key=lambda one: one[0])
     return [event for number, event in found if number > taken]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from notifier.client.dispatch.counters import SIZE, Counters
 from notifier.client.dispatch.spool import usual_folder
-from notifier.client.dispatch.tally import SIZE, Tally
 from notifier.client.transport import Counts
 
 
@@ -27,7 +27,7 @@ def processes(folder: Path) -> list[Process]:
     return list(_found(folder)) if folder.is_dir() else []
 
 
-def everybody() -> list[Process]:
+def all_processes() -> list[Process]:
     """Those of all services whose spool is where it usually is."""
     root = usual_folder("_").parent
     return [one for folder in sorted(root.glob("*")) for one in processes(folder)]
@@ -37,14 +37,14 @@ def _found(folder: Path) -> Iterator[Process]:
     for path in sorted(folder.glob("*.tally")):
         try:
             # One that is just being made is not to be filled by a reader.
-            tally = Tally(path) if path.stat().st_size >= SIZE else None
+            counters = Counters(path) if path.stat().st_size >= SIZE else None
         except OSError:
             continue
-        if tally is not None:
-            captured, dropped = tally.books()
-            captured, sent = captured + tally.unwritten, tally.get("sent")
+        if counters is not None:
+            captured, dropped = counters.books()
+            captured, sent = captured + counters.unwritten, counters.get("sent")
             waiting = captured - sent - sum(dropped.values())
-            tally.close()
+            counters.close()
             counts = Counts(captured=captured, sent=sent, spooled=max(0, waiting), dropped=dropped)
             yield Process(service=folder.name, name=path.stem, alive=_locked(path), counts=counts)
 

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from notifier.client.capture import route_template
+
+if TYPE_CHECKING:
+    from notifier.client.documents import TaskReference
 
 Scope = MutableMapping[str, Any]
 
@@ -44,7 +47,7 @@ class TaskAttempt:
         attempt.set(self)
         return outer
 
-    def reference(self) -> Mapping[str, Any]:
+    def reference(self) -> TaskReference:
         """The run as an event's `task`."""
         run = self.run
         return {"id": run.id, "name": run.task, "attempt": run.attempt, "max_attempts": run.max_attempts}

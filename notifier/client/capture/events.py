@@ -10,12 +10,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from notifier.client.capture import context, frames, json_safe
 from notifier.client.capture.ids import new_id
 from notifier.client.capture.scrub import scrub
 from notifier.client.options import Options
+
+if TYPE_CHECKING:
+    from notifier.client.documents import (
+        CapturedEvent,
+        CapturedException,
+        ErrorDocument,
+        EventDocument,
+        ExceptionDocument,
+        TaskReference,
+    )
 
 CAUSES: Final = 8
 # The service's limits, within which an event arrives as it left.
@@ -40,14 +50,14 @@ class ReportDetails:
 
     severity: str = "error"
     message: str | None = None
-    task: Mapping[str, Any] | None = None
+    task: TaskReference | None = None
     labels: Mapping[str, object] = field(default_factory=dict)
     context: Mapping[str, object] = field(default_factory=dict)
     fingerprint: Sequence[str] | None = None
     links: Sequence[Mapping[str, str]] = ()
 
 
-def event(options: Options, details: ReportDetails, error: BaseException | None) -> dict[str, Any]:
+def event(options: Options, details: ReportDetails, error: BaseException | None) -> CapturedEvent:
     """An event that `finished` completes. Takes tens of microseconds, and runs no code of the application's."""
     request, trace_id = context.of_request()
     # The failure's own words first: what no longer fits is cut.
@@ -56,7 +66,7 @@ def event(options: Options, details: ReportDetails, error: BaseException | None)
     )
     if request:
         around["request"] = request
-    document: dict[str, Any] = {
+    document: CapturedEvent = {
         "id": new_id(),
         "timestamp": time.time(),
         "service": options.service,
@@ -78,41 +88,61 @@ def event(options: Options, details: ReportDetails, error: BaseException | None)
         "labels": {str(name)[:LABEL_KEY]: _label(one) for name, one in list(details.labels.items())[:LABELS]},
         "links": [_link(link) for link in details.links[:LINKS]],
     }
-    document.update((name, value) for name, value in optional.items() if value)
+    document.update(cast("CapturedEvent", {name: value for name, value in optional.items() if value}))
     return document
 
 
-def failure(error: BaseException, left: int = CAUSES, seen: frozenset[int] = frozenset()) -> dict[str, Any]:
+def failure(
+    error: BaseException, left: int = CAUSES, seen: frozenset[int] = frozenset()
+) -> CapturedException:
     """The contract's exception, its frames still as places."""
     seen |= {id(error)}
     cause = _cause(error)
     if cause is not None and (left == 0 or id(cause) in seen):
         cause = None
+    kind, module = _type_and_module(error)
     return {
-        **structured(error),
+        "type": kind,
+        "module": module,
+        "message": json_safe.message_of(error),
         "frames": frames.places(error.__traceback__),
         "cause": None if cause is None else failure(cause, left - 1, seen),
         "notes": list(_notes(error)),
     }
 
 
-def structured(error: BaseException, **more: Any) -> dict[str, Any]:
-    """Type, module and message: a task run's error, and an exception's beginning."""
+def structured(error: BaseException) -> ErrorDocument:
+    """What a task run failed with."""
+    kind, module = _type_and_module(error)
+    return {"type": kind, "module": module, "message": json_safe.message_of(error)}
+
+
+def _type_and_module(error: BaseException) -> tuple[str, str]:
     module, _, name = json_safe.full_name(type(error)).rpartition(":")
-    return {"type": name[:NAME], "module": module[:NAME], "message": json_safe.message_of(error), **more}
+    return name[:NAME], module[:NAME]
 
 
-def finished(document: dict[str, Any], in_app: tuple[str, ...] = ()) -> dict[str, Any]:
+def finished(captured: CapturedEvent, in_app: tuple[str, ...] = ()) -> EventDocument:
     """The event as it leaves: frames described, times as text, nothing that looks like a secret."""
-    document["timestamp"] = moment(document["timestamp"])
-    inner = document.get("exception")
-    while inner is not None:
-        inner["frames"] = frames.described(inner["frames"], in_app)
-        inner = inner["cause"]
+    document: dict[str, Any] = {**captured, "timestamp": moment(captured["timestamp"])}
+    if "exception" in captured:
+        document["exception"] = _described(captured["exception"], in_app)
     # An id or a name that looks like a secret is none, and the service knows the event by them.
-    kept = {name: value for name, value in document.items() if name in _KEPT}
-    rest = {name: value for name, value in document.items() if name not in _KEPT}
-    return {**kept, **_fitting(scrub(rest))}
+    identity = {name: value for name, value in document.items() if name in _KEPT}
+    content = {name: value for name, value in document.items() if name not in _KEPT}
+    return cast("EventDocument", {**identity, **_fitting(scrub(content))})
+
+
+def _described(exception: CapturedException, in_app: tuple[str, ...]) -> ExceptionDocument:
+    cause = exception["cause"]
+    return {
+        "type": exception["type"],
+        "module": exception["module"],
+        "message": exception["message"],
+        "frames": frames.described(exception["frames"], in_app),
+        "cause": None if cause is None else _described(cause, in_app),
+        "notes": exception["notes"],
+    }
 
 
 def _fitting(document: dict[str, Any]) -> dict[str, Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from notifier.client.capture import events
 from notifier.client.capture.scrub import scrub
 from notifier.client.options import Options, log
-from notifier.client.transport import Dropped
+from notifier.client.transport import Document, Dropped
+
+if TYPE_CHECKING:
+    from notifier.client.documents import CapturedEvent
 
 NAMES: Final = ("id", "timestamp", "service", "task")
 """What the service knows an event by: a secret's shape in it is none."""
 
 
-def event(document: dict[str, Any], options: Options) -> dict[str, Any]:
+def event(document: Document, options: Options) -> Document:
     """The event as it leaves. `Dropped` where `before_send` keeps it back, or fails: it may be there to hide things."""
-    finished = events.finished(document, options.in_app)
+    finished = cast("Document", events.finished(cast("CapturedEvent", document), options.in_app))
     if options.before_send is None:
         return finished
     try:
@@ -28,12 +31,12 @@ def event(document: dict[str, Any], options: Options) -> dict[str, Any]:
     return changed
 
 
-def rough(document: dict[str, Any]) -> dict[str, Any]:
+def rough(document: Document) -> Document:
     """The event without its secrets, and without what takes time; `event` completes it as it does any other."""
     return {**scrub(document), **{name: document[name] for name in NAMES if name in document}}
 
 
-def run(change: dict[str, Any]) -> dict[str, Any]:
+def run(change: Document) -> Document:
     """A task run's change as it leaves. Arguments that lost a secret cannot be run again."""
     cleaned = change | {
         name: events.moment(change[name]) for name in ("queued_at", "started_at", "finished_at")

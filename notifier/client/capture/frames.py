@@ -5,19 +5,19 @@ from __future__ import annotations
 import linecache
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
 from types import FrameType, TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from notifier.client.documents import FrameDocument, FramePlace
 
 OUTERMOST: Final = 10
 INNERMOST: Final = 40
 CODE_CHARS: Final = 400
 FUNCTION_CHARS: Final = 256
-
-Place = tuple[str, str, int, str]
-"""File, function, line, module: nothing that keeps an application's objects alive."""
 
 _OWN: Final = str(PurePath(__file__).parents[1])
 _INSTALLED: Final = re.compile(r".*(?:/(?:site|dist)-packages/|\.whl/)")
@@ -25,9 +25,9 @@ _STANDARD: Final = str(PurePath(linecache.__file__).parent).replace("\\", "/")
 _MAIN: Final = frozenset({"__main__", "__mp_main__"})
 
 
-def places(trace: TracebackType | None) -> list[Place]:
+def places(trace: TracebackType | None) -> list[FramePlace]:
     """Outermost first; of a deep recursion the first ten and the last forty."""
-    found: list[Place] = []
+    found: list[FramePlace] = []
     while trace is not None:
         code = trace.tb_frame.f_code
         module = module_of(trace.tb_frame.f_globals)
@@ -65,7 +65,7 @@ def packages_of_caller() -> list[str]:
     return [package_of(module)] if module else []
 
 
-def described(found: list[Place], in_app: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def described(found: Sequence[FramePlace], in_app: tuple[str, ...] = ()) -> list[FrameDocument]:
     """The frames as the contract has them, without those of the client itself. Reads source files.
 
     `in_app` are the packages that are the application's own, wherever they are installed.
@@ -73,8 +73,8 @@ def described(found: list[Place], in_app: tuple[str, ...] = ()) -> list[dict[str
     return [_frame(in_app, *place) for place in found if not place[0].startswith(_OWN)]
 
 
-def _frame(in_app: tuple[str, ...], file: str, function: str, line: int, module: str = "") -> dict[str, Any]:
-    frame: dict[str, Any] = {
+def _frame(in_app: tuple[str, ...], file: str, function: str, line: int, module: str = "") -> FrameDocument:
+    frame: FrameDocument = {
         "file": _name(file, module),
         "function": function[:FUNCTION_CHARS],
         "line": line,

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from notifier.client.capture import (
     context,
@@ -22,6 +22,9 @@ from notifier.client.capture import (
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.function_names import name_of
 from notifier.client.capture.reporting import Reporting
+
+if TYPE_CHECKING:
+    from notifier.client.documents import TaskReference
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -133,7 +136,7 @@ class Middleware:
                 "tasks": [name_of(getattr(one, "func", one)) for one in failed.skipped[: json_safe.WIDTH]],
                 "ran": ran,
             }
-        task = {"name": name_of(failed.function)}
+        task: TaskReference = {"name": name_of(failed.function)}
         self._reporting.capture(error, ReportDetails(task=task, context=more))
 
     async def _run(self, sibling: Callable[[], Awaitable[None]], failures: list[BaseException]) -> None:

@@ -11,7 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from notifier.client.documents import CapturedEvent
 
 HOLD_S: Final = 1.0
 PENDING_AT_MOST: Final = 1_000
@@ -26,7 +29,7 @@ class PendingLog:
     """
 
     error: BaseException
-    event: dict[str, Any]
+    event: CapturedEvent
     until: float
     words: bool = False
 
@@ -39,7 +42,7 @@ class PendingLogs:
         self._logged: dict[tuple[int, int], PendingLog] = {}
         self._timer: threading.Timer | None = None
 
-    def add(self, error: BaseException, event: dict[str, Any], *, words: bool = False) -> None:
+    def add(self, error: BaseException, event: CapturedEvent, *, words: bool = False) -> None:
         """Hold an event for a second; a second one with the same exception adds nothing, further words do."""
         one = PendingLog(error, event, time.monotonic() + HOLD_S, words)
         if len(self._logged) >= PENDING_AT_MOST:
@@ -51,7 +54,7 @@ class PendingLogs:
         if self._timer is None:
             self._wait()
 
-    def take(self, failure: BaseException) -> dict[str, Any] | None:
+    def take(self, failure: BaseException) -> CapturedEvent | None:
         """Claim what was logged of this failure, or of what led to it: the event, which is then this one's affair."""
         claimed: list[PendingLog] = []
         inner: BaseException | None = failure

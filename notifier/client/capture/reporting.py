@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from _thread import LockType, allocate_lock, start_new_thread
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from notifier.client.capture import context, events, json_safe, reported
 from notifier.client.capture.events import ReportDetails
@@ -15,6 +15,10 @@ from notifier.client.capture.pending_logs import PendingLog, PendingLogs
 from notifier.client.capture.reentrancy import guarded, here, inside
 from notifier.client.options import Ignored, Options, log
 from notifier.client.transport import NullTransport, Transport
+
+if TYPE_CHECKING:
+    from notifier.client.documents import CapturedEvent
+    from notifier.client.transport import Document
 
 ELSEWHERE_S: Final = 1.0
 
@@ -127,10 +131,10 @@ class Reporting:
             self.transport.drop(reason)
             return None
         document = self._event(details, error)
-        self.transport.event(document)
-        return str(document["id"])
+        self.transport.event(cast("Document", document))
+        return document["id"]
 
-    def _event(self, details: ReportDetails, error: BaseException | None) -> dict[str, Any]:
+    def _event(self, details: ReportDetails, error: BaseException | None) -> CapturedEvent:
         return events.event(self.options, self._within(details), error)
 
     def _hold(self, error: BaseException, details: ReportDetails) -> None:
@@ -143,7 +147,7 @@ class Reporting:
             return
         reason = self._unwanted(None if logged.words else logged.error)
         if reason is None:
-            self.transport.event(logged.event)
+            self.transport.event(cast("Document", logged.event))
         else:
             self.transport.drop(reason)
         if not logged.words:
@@ -157,7 +161,11 @@ class Reporting:
         task = attempt.reference()
         return replace(
             details,
-            task={name: task[name] for name in ("name", "attempt", "max_attempts")},
+            task={
+                "name": task["name"],
+                "attempt": task["attempt"],
+                "max_attempts": task["max_attempts"],
+            },
             context={"task_run": task["id"], **details.context},
         )
 
@@ -168,7 +176,7 @@ class Reporting:
         return "sampled" if rate < 1 and random.random() >= rate else None  # noqa: S311 - guards nothing
 
 
-def _with_words(details: ReportDetails, logged: Mapping[str, Any]) -> ReportDetails:
+def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
     """What a failure was logged with goes with it; the request and the run are known where it is reported."""
     words = {name: value for name, value in logged["context"].items() if name not in {"request", "task_run"}}
     return replace(

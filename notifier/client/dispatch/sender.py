@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from notifier.client.capture.reentrancy import guarded
 from notifier.client.dispatch.encode import shrunk
@@ -14,6 +14,9 @@ from notifier.client.dispatch.http_exchange import HEARTBEAT, Exchange, ServiceA
 from notifier.client.dispatch.journal import Journal, RecordBatch
 from notifier.client.options import log
 from notifier.client.transport import Counts, Source
+
+if TYPE_CHECKING:
+    from notifier.client.documents import HeartbeatDocument
 
 LINGER_S: Final = 0.5
 PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -216,7 +219,7 @@ class Sender:
 
     def _say_alive(self) -> None:
         counts = self._counts()
-        answer = self._exchange.post_one(HEARTBEAT, self._sign(counts))
+        answer = self._exchange.post_one(HEARTBEAT, self._heartbeat(counts))
         interval = BEAT_S
         if answer.meaning == "taken":
             self._own.counters.tell(counts.dropped)
@@ -235,12 +238,12 @@ class Sender:
         """
         counts = self._counts()
         if (self._beat_at != float("inf") or self._own.counters.untold()) and not self.refused:
-            last = {**self._sign(counts), "ended": True}
+            last: HeartbeatDocument = {**self._heartbeat(counts), "ended": True}
             if exchange.post_one(HEARTBEAT, last, seconds=SHUTDOWN_S).meaning == "taken":
                 self._own.counters.tell(counts.dropped)
             exchange.close()
 
-    def _sign(self, counts: Counts) -> dict[str, Any]:
+    def _heartbeat(self, counts: Counts) -> HeartbeatDocument:
         return {
             "process_id": self._process,
             "service": self._source.service,

@@ -20,7 +20,7 @@ ARGUMENTS_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class TaskDefinition:
     """One function as a task. `retries` come after the first attempt; `timeout` is seconds for each attempt."""
 
     name: str
@@ -75,7 +75,7 @@ class Overrun(TimeoutError):
     """A function of a thread did not end in time. It may still run, so that it is not started a second time."""
 
 
-def describe(function: Callable[..., Any], **options: Any) -> Task:
+def describe(function: Callable[..., Any], **options: Any) -> TaskDefinition:
     """A task of this function. `TypeError` or `ValueError` for what cannot be one, when it is declared."""
     inner = innermost(function)
     if inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
@@ -89,7 +89,7 @@ def describe(function: Callable[..., Any], **options: Any) -> Task:
     if options.get("replay") and not options.get("store_args"):
         raise ValueError("replay=True needs store_args=True: what is not kept cannot be run again")
     name = options.pop("name", None) or name_of(function)
-    return Task(name=name[:NAME_CHARS], function=function, is_async=is_async(function), **options)
+    return TaskDefinition(name=name[:NAME_CHARS], function=function, is_async=is_async(function), **options)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -106,13 +106,13 @@ def has_key(function: Callable[..., Any]) -> bool:
     return found is not None and found.kind in {found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY}
 
 
-def of(function: object) -> Task | None:
+def of(function: object) -> TaskDefinition | None:
     """The task that a decorated function is."""
     task = task_of(function)
-    return task if isinstance(task, Task) else None
+    return task if isinstance(task, TaskDefinition) else None
 
 
-def attach(wrapper: Callable[..., Any], task: Task) -> None:
+def attach(wrapper: Callable[..., Any], task: TaskDefinition) -> None:
     wrapper.__dict__[TASK] = task
 
 

@@ -17,7 +17,7 @@ from notifier.client.capture.context import TaskAttempt
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reporting import Reporting
 from notifier.client.options import log
-from notifier.client.tasks.definition import Overrun, Task
+from notifier.client.tasks.definition import Overrun, TaskDefinition
 from notifier.client.tasks.runs import LostReason, Run
 
 _VALUES: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
@@ -39,7 +39,12 @@ class Execution:
     __slots__ = ("_args", "_kwargs", "attempt", "listener", "reporting", "run", "task")
 
     def __init__(
-        self, listener: RunListener, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self,
+        listener: RunListener,
+        task: TaskDefinition,
+        run: Run,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
     ) -> None:
         self.listener = listener
         self.reporting = listener.reporting

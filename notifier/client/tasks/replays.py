@@ -9,7 +9,7 @@ from types import CoroutineType
 from typing import Any
 
 from notifier.client.options import log
-from notifier.client.tasks.definition import Task
+from notifier.client.tasks.definition import TaskDefinition
 from notifier.client.tasks.runs import Run
 from notifier.client.tasks.tracking import RunTracker
 
@@ -19,10 +19,10 @@ class Replays:
 
     def __init__(self, tracker: RunTracker) -> None:
         self._tracker = tracker
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, TaskDefinition] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def offer(self, task: Task) -> None:
+    def offer(self, task: TaskDefinition) -> None:
         """A task that was declared with `replay=True` may be asked for again."""
         if task.replay:
             self._tasks[task.name] = task
@@ -44,7 +44,9 @@ class Replays:
         self._tracker.register(run)
         self._launch(task, run, args, kwargs)
 
-    def _launch(self, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _launch(
+        self, task: TaskDefinition, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
         call = self._tracker.started(task, run, args, kwargs)
         if task.is_async and self.loop is not None:
             asyncio.run_coroutine_threadsafe(_to_its_end(call), self.loop)

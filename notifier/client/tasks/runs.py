@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from notifier.client.capture import events, json_safe
 from notifier.client.capture.ids import new_id
+
+if TYPE_CHECKING:
+    from notifier.client.documents import ErrorDocument, RunDocument
 
 Status = Literal["pending", "processing", "retrying", "completed", "failed", "lost"]
 LostReason = Literal["cancelled", "interrupted", "killed", "dropped"]
@@ -54,7 +57,7 @@ class Run:
         self.finished_at: float | None = None
         self.duration_ms: float | None = None
         self.result: Any = None
-        self.error: dict[str, Any] | None = None
+        self.error: ErrorDocument | None = None
         self.replay_of: str | None = None
         self.arguments: Mapping[str, Any] | None = None
         self.replayable = "no"
@@ -94,7 +97,7 @@ class Run:
         self.started_at = time.time()
         self.finished_at = None
 
-    def end(self, status: Status, *, result: object = None, error: dict[str, Any] | None = None) -> None:
+    def end(self, status: Status, *, result: object = None, error: ErrorDocument | None = None) -> None:
         """The attempt is over, and with `retrying` another will follow."""
         now = time.time()
         self.status = status
@@ -109,10 +112,9 @@ class Run:
         """It will never be known how it would have ended."""
         self.end("lost", error={"type": "TaskLost", "message": _LOST[reason], "reason": reason})
 
-    def change(self, service: str, environment: str) -> dict[str, Any]:
+    def change(self, service: str, environment: str) -> RunDocument:
         """This run as it is now, for the service; times still as numbers."""
-        holder = {"process_id": IN_QUEUE} if self.queued and not self.done else {}
-        return holder | {
+        document: RunDocument = {
             "id": self.id,
             "task": self.task,
             "service": service,
@@ -131,6 +133,9 @@ class Run:
             "arguments": self.arguments,
             "replayable": self.replayable,
         }
+        if self.queued and not self.done:
+            document["process_id"] = IN_QUEUE
+        return document
 
 
 def kept(result: Any) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast
 
 from notifier.client.capture import context
 from notifier.client.capture.context import TaskAttempt
 from notifier.client.capture.reporting import Reporting
 from notifier.client.options import NAME_CHARS
 from notifier.client.tasks import definition, execution
-from notifier.client.tasks.definition import Alert, Task
+from notifier.client.tasks.definition import Alert, TaskDefinition
 from notifier.client.tasks.execution import Execution
 from notifier.client.tasks.runs import LostReason, Run, RunRegistry
+from notifier.client.transport import Document
 
 
 class TrackOptions(TypedDict, total=False):
@@ -42,7 +43,7 @@ class RunTracker:
         """The service is told how this run stands."""
         if run.done:
             self.runs.finish(run)
-        self.transport.run(run.change(self._service, self._environment))
+        self.transport.run(cast("Document", run.change(self._service, self._environment)))
 
     def register(self, run: Run) -> None:
         """A run that begins later is this process's, and the service is told of it."""
@@ -75,7 +76,7 @@ class RunTracker:
         """A forked child runs none of its parent's runs."""
         self.runs = RunRegistry()
 
-    def decorated(self, function: Callable[..., Any], task: Task) -> Callable[..., Any]:
+    def decorated(self, function: Callable[..., Any], task: TaskDefinition) -> Callable[..., Any]:
         """The function, each call of it a run of the task."""
         self.declared += 1
         if task.is_async:
@@ -95,7 +96,7 @@ class RunTracker:
         return call
 
     def started(
-        self, task: Task, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, task: TaskDefinition, run: Run, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Callable[[], Any]:
         """A function that executes this run: a coroutine function where the task's function is one."""
         steps = Execution(self, task, run, args, kwargs)
@@ -126,14 +127,14 @@ class RunTracker:
         **options: Unpack[TrackOptions],
     ) -> Tracked:
         """A run that a queue's worker drives: `Notifier.track`."""
-        task = Task(name=name[:NAME_CHARS], function=definition.nothing, is_async=False, **options)
+        task = TaskDefinition(name=name[:NAME_CHARS], function=definition.nothing, is_async=False, **options)
         run = task.new_run(tuple(args), kwargs)
         run.id = id_ or run.id
         run.attempt, run.max_attempts = attempt, max_attempts
         run.created_at = queued_at or run.created_at
         return Tracked(self, Execution(self, task, run, tuple(args), kwargs))
 
-    def _execution(self, task: Task, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Execution:
+    def _execution(self, task: TaskDefinition, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Execution:
         run = task.new_run(args, kwargs)
         self.adopt(run)
         return Execution(self, task, run, args, kwargs)

@@ -1,0 +1,138 @@
+"""The documents that leave an application, in the form that the service takes (RULES.md#the-event).
+
+`Captured...` is what was taken down where a failure happened; the client's own thread makes of it what leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+FramePlace = tuple[str, str, int, str]
+"""File, function, line, module: nothing that keeps an application's objects alive."""
+
+
+class FrameDocument(TypedDict):
+    """One frame of a traceback; `code` is its source line, where that can be read."""
+
+    file: str
+    function: str
+    line: int
+    in_app: bool
+    code: NotRequired[str]
+
+
+class ErrorDocument(TypedDict):
+    """What a task run failed with; `reason` says why a run is lost."""
+
+    type: str
+    module: NotRequired[str]
+    message: str | None
+    reason: NotRequired[str]
+
+
+class CapturedException(TypedDict):
+    """An exception and its causes, the frames still as places."""
+
+    type: str
+    module: str
+    message: str
+    frames: list[FramePlace]
+    cause: CapturedException | None
+    notes: list[str]
+
+
+class ExceptionDocument(TypedDict):
+    """An exception and its causes; frames are outermost first."""
+
+    type: str
+    module: str
+    message: str | None
+    frames: list[FrameDocument]
+    cause: ExceptionDocument | None
+    notes: list[str]
+
+
+class TaskReference(TypedDict):
+    """The task run that an event came out of; a background task without a decorator has a name alone."""
+
+    name: str
+    id: NotRequired[str]
+    attempt: NotRequired[int]
+    max_attempts: NotRequired[int | None]
+
+
+class _Event(TypedDict):
+    id: str
+    service: str
+    environment: str
+    release: str | None
+    host: str
+    severity: str
+    context: dict[str, Any]
+    message: NotRequired[str]
+    task: NotRequired[TaskReference]
+    trace_id: NotRequired[str]
+    fingerprint: NotRequired[list[str]]
+    labels: NotRequired[dict[str, str]]
+    links: NotRequired[list[dict[str, str]]]
+
+
+class CapturedEvent(_Event):
+    """An event as it was captured, its secrets still in it; `timestamp` is in seconds since the epoch."""
+
+    timestamp: float
+    exception: NotRequired[CapturedException]
+
+
+class EventDocument(_Event):
+    """An event as it leaves."""
+
+    timestamp: str
+    exception: NotRequired[ExceptionDocument]
+
+
+class RunDocument(TypedDict):
+    """A task run as it is now; times are seconds since the epoch, and RFC 3339 once it leaves.
+
+    `process_id` is the process that has the run, or `queue`.
+    """
+
+    process_id: NotRequired[str]
+    id: str
+    task: str
+    service: str
+    environment: str
+    state: str
+    attempt: int
+    max_attempts: int | None
+    queued_at: float | str | None
+    started_at: float | str | None
+    finished_at: float | str | None
+    duration_ms: float | None
+    result: Any
+    error: ErrorDocument | None
+    key: str | None
+    replay_of: str | None
+    arguments: Mapping[str, Any] | None
+    replayable: str
+
+
+class ReportCounts(TypedDict):
+    """What became of a process's reports."""
+
+    captured: int
+    sent: int
+    spooled: int
+    dropped: dict[str, int]
+
+
+class HeartbeatDocument(TypedDict):
+    """The sign of life of a process; `ended` in its last one."""
+
+    process_id: str
+    service: str
+    running: Sequence[str]
+    tasks: Sequence[str]
+    reports: ReportCounts
+    ended: NotRequired[bool]

@@ -22,15 +22,15 @@ from notifier.cli import (
     grouping,
     hold,
     keys,
-    lists,
     probes,
+    resources,
     running,
     silences,
     stats,
 )
-from notifier.cli.moments import joined
+from notifier.cli.durations import joined
 from notifier.cli.options import Parser, spelled_out
-from notifier.cli.session import Exit, Failure, Session
+from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.domain.errors import ConfigError, NotifierError, StoreUnavailable
 
 EPILOG = """\
@@ -68,7 +68,7 @@ def parser() -> Parser:
     events.add(commands)
     keys.add(commands)
     probes.add(commands)
-    lists.add(commands)
+    resources.add(commands)
     silences.add(commands)
     running.add(commands)
     explain.add(commands)
@@ -81,7 +81,7 @@ def parser() -> Parser:
     return top
 
 
-def run(arguments: Sequence[str], session: Session) -> int:
+def run(arguments: Sequence[str], session: CommandSession) -> int:
     """Run one command. Answers its exit status; argparse leaves by SystemExit(2) where the usage is wrong."""
     top = parser()
     given = top.parse_args(joined(spelled_out(arguments)))
@@ -91,7 +91,7 @@ def run(arguments: Sequence[str], session: Session) -> int:
         if given.run is None:
             top.error("name a command")
         return int(given.run(given, session))
-    except Failure as failure:
+    except CommandFailure as failure:
         session.say(f"notifier: {failure}")
         return failure.status
     except ConfigError as error:
@@ -112,7 +112,7 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    session = Session(environ=os.environ, stdin=sys.stdin.buffer, stdout=sys.stdout, stderr=sys.stderr)
+    session = CommandSession(environ=os.environ, stdin=sys.stdin.buffer, stdout=sys.stdout, stderr=sys.stderr)
     try:
         return run(sys.argv[1:], session)
     except BrokenPipeError:
@@ -121,7 +121,7 @@ def main() -> int:
         return Exit.BROKEN_PIPE
 
 
-def _version(session: Session) -> Exit:
+def _version(session: CommandSession) -> Exit:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

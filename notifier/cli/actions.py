@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from notifier.cli.clientfile import actor_of
+from notifier.cli.durations import add_until, until_of
 from notifier.cli.incident_rows import rows
-from notifier.cli.moments import add_until, until_of
 from notifier.cli.options import Arguments, Parser, Run, Subparsers, command, segment
-from notifier.cli.service import Service, connect
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json
+from notifier.cli.service import ServiceClient, connect
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import as_json
 
 _SKIPPED = {
     "unknown": "there is no such incident",
@@ -94,7 +94,7 @@ def add_actor(parser: Parser) -> None:
 def acting(action: str) -> Run:
     """A command that does this to each incident; one that refuses does not keep it from the others."""
 
-    def run(arguments: Arguments, session: Session) -> Exit:
+    def run(arguments: Arguments, session: CommandSession) -> Exit:
         body = _body(arguments, session, until=until_of(arguments, session))
         if arguments.take_over:
             body["take_over"] = True
@@ -103,7 +103,7 @@ def acting(action: str) -> Run:
             for id_ in dict.fromkeys(arguments.ids):
                 try:
                     done.append(_act(service, id_, action, body))
-                except Failure as failure:
+                except CommandFailure as failure:
                     if failure.status not in {Exit.NO, Exit.USAGE} or len(arguments.ids) == 1:
                         raise
                     session.say(f"notifier: {id_}: {failure}")
@@ -117,13 +117,15 @@ def acting(action: str) -> Run:
 def found_or_named(action: str) -> Run:
     """A command that does this to the incidents that are named, or to those that `--query` finds."""
 
-    def run(arguments: Arguments, session: Session) -> Exit:
+    def run(arguments: Arguments, session: CommandSession) -> Exit:
         if arguments.query is None and arguments.ids:
             return acting(action)(arguments, session)
         if arguments.query is None or arguments.ids:
-            raise Failure(Exit.USAGE, "give ids, or --query, and not both")
+            raise CommandFailure(Exit.USAGE, "give ids, or --query, and not both")
         if arguments.take_over:
-            raise Failure(Exit.USAGE, "--take-over is for ids: what others have is not taken by the dozen")
+            raise CommandFailure(
+                Exit.USAGE, "--take-over is for ids: what others have is not taken by the dozen"
+            )
         body = _body(arguments, session, until=until_of(arguments, session), q=arguments.query)
         with connect(session, arguments.config) as service:
             answer = service.post(f"/v1/incidents/{action}", body)
@@ -133,7 +135,7 @@ def found_or_named(action: str) -> Run:
     return run
 
 
-def _show_many(answer: Any, arguments: Arguments, session: Session) -> None:
+def _show_many(answer: Any, arguments: Arguments, session: CommandSession) -> None:
     if arguments.json:
         session.put(as_json(answer))
         return
@@ -142,26 +144,28 @@ def _show_many(answer: Any, arguments: Arguments, session: Session) -> None:
         session.put(f"skipped: {skipped['id']} ({_SKIPPED[skipped['reason']]})")
 
 
-def note(arguments: Arguments, session: Session) -> Exit:
+def note(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         done = _act(service, arguments.id, "notes", _body(arguments, session, text=arguments.text))
     _show([done], "notes", arguments, session, alone=True)
     return Exit.OK
 
 
-def _body(arguments: Arguments, session: Session, **fields: str | None) -> dict[str, Any]:
+def _body(arguments: Arguments, session: CommandSession, **fields: str | None) -> dict[str, Any]:
     given = {**fields, "actor": actor_of(session, arguments.actor)}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _act(service: Service, id_: str, action: str, body: Mapping[str, Any]) -> Any:
+def _act(service: ServiceClient, id_: str, action: str, body: Mapping[str, Any]) -> Any:
     try:
         return service.post(f"/v1/incidents/{segment(id_)}/{action}", body)
-    except Failure as failure:
-        raise Failure(failure.status, str(failure).replace("`take_over`", "--take-over")) from failure
+    except CommandFailure as failure:
+        raise CommandFailure(failure.status, str(failure).replace("`take_over`", "--take-over")) from failure
 
 
-def _show(done: Sequence[Any], action: str, arguments: Arguments, session: Session, *, alone: bool) -> None:
+def _show(
+    done: Sequence[Any], action: str, arguments: Arguments, session: CommandSession, *, alone: bool
+) -> None:
     """The incidents as they are now."""
     if arguments.json:
         session.put(as_json(done[0] if alone else {"items": done}))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notifier.cli.session import Exit, Failure, Session
+from notifier.cli.session import CommandFailure, CommandSession, Exit
 
 KEYS = ("url", "key_file", "actor")
 LARGEST = 64 * 1024
@@ -35,18 +35,18 @@ def client_file(environ: Mapping[str, str]) -> ClientFile:
         text = path.read_bytes()[:LARGEST].decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
-        raise Failure(Exit.USAGE, f"{path} cannot be read: {reason}.") from error
+        raise CommandFailure(Exit.USAGE, f"{path} cannot be read: {reason}.") from error
     return _read(path, text, environ)
 
 
-def actor_of(session: Session, given: str | None) -> str | None:
+def actor_of(session: CommandSession, given: str | None) -> str | None:
     """Who acts: as `--actor` says, else NOTIFIER_ACTOR, else the client file, else who is logged in."""
     environ = session.environ
     told = given or environ.get("NOTIFIER_ACTOR") or client_file(environ).actor
     return told or session.login()
 
 
-def warn_if_shared(session: Session, name: str) -> None:
+def warn_if_shared(session: CommandSession, name: str) -> None:
     """A key that others may read is everybody's; whose file it is can change that."""
     try:
         found = os.stat(name)  # noqa: PTH116 - a name, not a path of ours
@@ -78,13 +78,13 @@ def _read(path: Path, text: str, environ: Mapping[str, str]) -> ClientFile:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Failure(Exit.USAGE, f"{path}: this is no TOML: {error}.") from error
+        raise CommandFailure(Exit.USAGE, f"{path}: this is no TOML: {error}.") from error
     if "key" in document:
-        raise Failure(
+        raise CommandFailure(
             Exit.USAGE, f"{path}: a key does not belong here: keep it in a file, and name that as `key_file`."
         )
     if document.keys() - set(KEYS) or not all(type(value) is str for value in document.values()):
-        raise Failure(
+        raise CommandFailure(
             Exit.USAGE,
             f"{path}: it sets {', '.join(f'`{key}`' for key in KEYS)}, each as text, and nothing else.",
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from notifier.cli.options import Arguments, Parser, Run, Subparsers, command
-from notifier.cli.session import Exit, Session
+from notifier.cli.session import CommandSession, Exit
 
 SHELLS = ("bash", "zsh", "fish")
 FILES = {"FILE", "FILE|-"}
@@ -31,7 +31,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class CommandNode:
     """One command, by the words that lead to it: `/incidents/list`. `choices` are those of its first argument."""
 
     path: str
@@ -47,7 +47,7 @@ def add(commands: Subparsers, top: Parser) -> None:
 
 
 def completing(top: Parser) -> Run:
-    def run(arguments: Arguments, session: Session) -> Exit:
+    def run(arguments: Arguments, session: CommandSession) -> Exit:
         nodes = list(nodes_of(top))
         session.put("\n".join({"bash": bash, "zsh": zsh, "fish": fish}[arguments.shell](nodes)))
         return Exit.OK
@@ -55,7 +55,7 @@ def completing(top: Parser) -> Run:
     return run
 
 
-def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Node]:
+def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[CommandNode]:
     """This command and all below it."""
     below: dict[str, argparse.ArgumentParser] = {}
     helps: dict[str, str] = {}
@@ -71,7 +71,7 @@ def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Node]:
             choices += [str(one) for one in action.choices]
     names = {id(child): name for name, child in reversed(below.items())}
     words = tuple(Word(text=name, help=_help(helps, names[id(child)])) for name, child in below.items())
-    yield Node(path=path, commands=words, options=tuple(options), choices=tuple(choices))
+    yield CommandNode(path=path, commands=words, options=tuple(options), choices=tuple(choices))
     for name, child in below.items():
         yield from nodes_of(child, f"{path}/{name}")
 
@@ -91,7 +91,7 @@ def _option(action: argparse.Action) -> Word:
     )
 
 
-def bash(nodes: Sequence[Node]) -> Iterator[str]:
+def bash(nodes: Sequence[CommandNode]) -> Iterator[str]:
     yield from (
         "# notifier completion for bash",
         "_notifier() {",
@@ -121,7 +121,7 @@ def bash(nodes: Sequence[Node]) -> Iterator[str]:
     )
 
 
-def zsh(nodes: Sequence[Node]) -> Iterator[str]:
+def zsh(nodes: Sequence[CommandNode]) -> Iterator[str]:
     yield from (
         "#compdef notifier",
         "_notifier() {",
@@ -170,7 +170,7 @@ def zsh(nodes: Sequence[Node]) -> Iterator[str]:
     )
 
 
-def fish(nodes: Sequence[Node]) -> Iterator[str]:
+def fish(nodes: Sequence[CommandNode]) -> Iterator[str]:
     yield from (
         "# notifier completion for fish",
         "function __notifier_at",
@@ -202,15 +202,15 @@ def fish(nodes: Sequence[Node]) -> Iterator[str]:
             yield f"{at} -l {_quoted(option.text.lstrip('-'))}{takes} -d {_quoted(option.help)}"
 
 
-def _paths(nodes: Sequence[Node]) -> list[str]:
+def _paths(nodes: Sequence[CommandNode]) -> list[str]:
     return [node.path for node in nodes if node.path]
 
 
-def _alternatives(nodes: Sequence[Node]) -> str:
+def _alternatives(nodes: Sequence[CommandNode]) -> str:
     return "|".join(_paths(nodes))
 
 
-def _texts(node: Node) -> list[str]:
+def _texts(node: CommandNode) -> list[str]:
     return [*(word.text for word in node.commands), *node.choices, *(word.text for word in node.options)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from notifier.cli.options import Arguments, Subparsers, command
-from notifier.cli.session import Exit, Session
+from notifier.cli.session import CommandSession, Exit
 
 EPILOG = """\
 It needs nothing and leaves nothing behind: a new SQLite file, an inbox in the place of mail, Slack and webhooks, and
@@ -28,7 +28,7 @@ def add(commands: Subparsers) -> None:
         )
 
 
-def demo(arguments: Arguments, session: Session) -> Exit:
+def demo(arguments: Arguments, session: CommandSession) -> Exit:
     status = session.local().demo(
         port=arguments.port,
         app_port=arguments.app_port,

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from notifier.cli.options import Arguments, Subparsers, command, family
-from notifier.cli.session import Exit, Session
-from notifier.cli.words import as_json, visible
+from notifier.cli.session import CommandSession, Exit
+from notifier.cli.text import as_json, visible
 
 if TYPE_CHECKING:
     from notifier.client import Diagnosis
@@ -37,7 +37,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--no-test", action="store_true", help="send no test report")
 
 
-def client(arguments: Arguments, session: Session) -> Exit:
+def client(arguments: Arguments, session: CommandSession) -> Exit:
     # What the client would warn of is said here, and better.
     logging.getLogger("notifier.client").addHandler(logging.NullHandler())
     service = arguments.service or session.environ.get("NOTIFIER_SERVICE")

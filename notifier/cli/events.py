@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from notifier.cli.options import Arguments, Subparsers, command, pair
-from notifier.cli.service import Service, connect, decoded, refuse
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, cell
+from notifier.cli.service import ServiceClient, connect, decoded, refuse
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import as_json, cell
 from notifier.domain.event import Severity
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--id", help="makes sending it again harmless")
 
 
-def send(arguments: Arguments, session: Session) -> Exit:
+def send(arguments: Arguments, session: CommandSession) -> Exit:
     event = _from_options(arguments)
     if event:
         with connect(session, arguments.config) as service:
@@ -76,11 +76,13 @@ def send(arguments: Arguments, session: Session) -> Exit:
         answer = _posted(service, body, kind)
     try:
         return _tell(answer, arguments, session)
-    except Failure as failure:  # what was given is no good, and not how the command was called
-        raise Failure(Exit.NO if failure.status is Exit.USAGE else failure.status, str(failure)) from failure
+    except CommandFailure as failure:  # what was given is no good, and not how the command was called
+        raise CommandFailure(
+            Exit.NO if failure.status is Exit.USAGE else failure.status, str(failure)
+        ) from failure
 
 
-def _posted(service: Service, body: bytes, kind: str) -> httpx.Response:
+def _posted(service: ServiceClient, body: bytes, kind: str) -> httpx.Response:
     return service.answer("POST", "/v1/events", content=body, headers={"Content-Type": kind})
 
 
@@ -114,34 +116,34 @@ def _items(body: bytes) -> list[bytes]:
 
 
 def _send_parts(
-    service: Service, parts: Sequence[tuple[int, bytes]], arguments: Arguments, session: Session
+    service: ServiceClient, parts: Sequence[tuple[int, bytes]], arguments: Arguments, session: CommandSession
 ) -> Exit:
     """One request after the other. What is busy is waited for; where one fails for good, the rest is not sent."""
-    tally = Tally()
+    summary = SendSummary()
     total = parts[-1][0] + parts[-1][1].count(b"\n") + 1
     for start, body in parts:
         try:
             results = _results(_patiently(service, body, session))
         except KeyboardInterrupt:
-            _finish(tally, total, arguments, session)
+            _finish(summary, total, arguments, session)
             raise
-        except Failure as failure:
-            _finish(tally, total, arguments, session)
-            raise Failure(
+        except CommandFailure as failure:
+            _finish(summary, total, arguments, session)
+            raise CommandFailure(
                 Exit.NO if failure.status is Exit.USAGE else failure.status,
                 f"{failure}\nEvents from number {start + 1:,} on were not sent, or nobody knows: "
                 "send the input again; events with ids count once.",
             ) from failure
-        for rejected in tally.count(results, start):
-            if tally.counts["rejected"] <= REJECTED_SHOWN:
+        for rejected in summary.count(results, start):
+            if summary.counts["rejected"] <= REJECTED_SHOWN:
                 _erase(session)
                 session.say(f"rejected: event {rejected['index'] + 1:,}: {cell(rejected.get('error'))}")
-        _progress(len(tally.results), total, session)
-    _finish(tally, total, arguments, session)
-    return Exit.NO if tally.counts.get("rejected") else Exit.OK
+        _progress(len(summary.results), total, session)
+    _finish(summary, total, arguments, session)
+    return Exit.NO if summary.counts.get("rejected") else Exit.OK
 
 
-def _patiently(service: Service, body: bytes, session: Session) -> httpx.Response:
+def _patiently(service: ServiceClient, body: bytes, session: CommandSession) -> httpx.Response:
     for _ in range(TRIES - 1):
         answer = _posted(service, body, NDJSON)
         if answer.status_code not in {429, 503}:
@@ -154,7 +156,7 @@ def _patiently(service: Service, body: bytes, session: Session) -> httpx.Respons
     return _posted(service, body, NDJSON)
 
 
-class Tally:
+class SendSummary:
     """What became of the events of several requests, as one answer would say it."""
 
     def __init__(self) -> None:
@@ -177,30 +179,30 @@ class Tally:
         return len({one.get("incident_id") for one in self.results if not _rejected(one)})
 
 
-def _progress(sent: int, total: int, session: Session) -> None:
+def _progress(sent: int, total: int, session: CommandSession) -> None:
     if session.stderr.isatty():
         session.stderr.write(f"\r{sent:,} of {total:,} events")
         session.stderr.flush()
 
 
-def _erase(session: Session) -> None:
+def _erase(session: CommandSession) -> None:
     if session.stderr.isatty():
         session.stderr.write("\r\033[K")
 
 
-def _finish(tally: Tally, total: int, arguments: Arguments, session: Session) -> None:
+def _finish(summary: SendSummary, total: int, arguments: Arguments, session: CommandSession) -> None:
     _erase(session)
-    summary = _summary(tally, total)
+    sentence = _sentence(summary, total)
     if arguments.json:
-        session.put(as_json({"results": tally.results}))
-        session.say(summary)
+        session.put(as_json({"results": summary.results}))
+        session.say(sentence)
     else:
-        session.put(summary)
+        session.put(sentence)
 
 
-def _summary(tally: Tally, total: int) -> str:
-    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(tally.counts.items()))
-    sent, incidents = len(tally.results), tally.incidents
+def _sentence(summary: SendSummary, total: int) -> str:
+    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(summary.counts.items()))
+    sent, incidents = len(summary.results), summary.incidents
     of = "" if sent == total else f" of {total:,}"
     return (
         f"sent {sent:,}{of} events: {counts or 'nothing'}; "
@@ -213,18 +215,22 @@ def _from_options(arguments: Arguments) -> dict[str, Any]:
     if arguments.labels:
         event["labels"] = dict(arguments.labels)
     if event and "service" not in event:
-        raise Failure(Exit.USAGE, "--service is missing: say what failed.")
+        raise CommandFailure(Exit.USAGE, "--service is missing: say what failed.")
     return event
 
 
-def _from_input(session: Session) -> tuple[bytes, str]:
+def _from_input(session: CommandSession) -> tuple[bytes, str]:
     if session.stdin.isatty():
-        raise Failure(Exit.USAGE, "nothing to send: give --service and --message, or JSON on standard input.")
+        raise CommandFailure(
+            Exit.USAGE, "nothing to send: give --service and --message, or JSON on standard input."
+        )
     body = session.stdin.read(INPUT_AT_MOST + 1)
     if len(body) > INPUT_AT_MOST:
-        raise Failure(Exit.USAGE, "standard input is over 1 GiB: send it in parts.")
+        raise CommandFailure(Exit.USAGE, "standard input is over 1 GiB: send it in parts.")
     if not body.strip():
-        raise Failure(Exit.USAGE, "standard input is empty: give an event as JSON, or use the options.")
+        raise CommandFailure(
+            Exit.USAGE, "standard input is empty: give an event as JSON, or use the options."
+        )
     return body, NDJSON if _is_lines(body) else "application/json"
 
 
@@ -243,16 +249,16 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _tell(answer: httpx.Response, arguments: Arguments, session: Session) -> Exit:
+def _tell(answer: httpx.Response, arguments: Arguments, session: CommandSession) -> Exit:
     results = _results(answer)
     if arguments.json:
         session.put(as_json(decoded(answer)))
     else:
         _tell_each(results, session)
         if len(results) > 1:
-            tally = Tally()
-            list(tally.count(results, 0))
-            session.say(_summary(tally, len(results)))
+            summary = SendSummary()
+            list(summary.count(results, 0))
+            session.say(_sentence(summary, len(results)))
     return Exit.NO if any(_rejected(one) for one in results) else Exit.OK
 
 
@@ -269,7 +275,7 @@ def _rejected(result: Any) -> bool:
     return not isinstance(result, Mapping) or result.get("status") == "rejected"
 
 
-def _tell_each(results: list[Any], session: Session) -> None:
+def _tell_each(results: list[Any], session: CommandSession) -> None:
     for result in results:
         if _rejected(result):
             session.say(f"rejected: {cell(result)}")

@@ -10,8 +10,8 @@ from typing import Any
 from notifier.cli.options import Arguments, Subparsers, command, segment
 from notifier.cli.screen import Screen
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Session
-from notifier.cli.words import as_json, cell
+from notifier.cli.session import CommandSession, Exit
+from notifier.cli.text import as_json, cell
 
 EPILOG = """\
   notifier explain 142
@@ -29,7 +29,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("id", metavar="ID", help="the incident's number or id")
 
 
-def explain(arguments: Arguments, session: Session) -> Exit:
+def explain(arguments: Arguments, session: CommandSession) -> Exit:
     path = f"/v1/incidents/{segment(arguments.id)}"
     with connect(session, arguments.config) as service:
         timeline = service.page(f"{path}/timeline")

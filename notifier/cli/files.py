@@ -10,8 +10,8 @@ from pathlib import Path
 from notifier.cli.demo import port
 from notifier.cli.options import Arguments, Subparsers, command, family
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import as_json
 
 BACKUP_SECONDS = 300
 
@@ -42,12 +42,12 @@ def add_backup(commands: Subparsers) -> None:
     parser.add_argument("file", metavar="FILE|-", type=Path, help="- is standard output")
 
 
-def serve(arguments: Arguments, session: Session) -> Exit:
+def serve(arguments: Arguments, session: CommandSession) -> Exit:
     status = session.local().serve(arguments.config, port=arguments.port, hold=arguments.hold)
     return Exit(status) if status in set(Exit) else Exit.NO
 
 
-def check(arguments: Arguments, session: Session) -> Exit:
+def check(arguments: Arguments, session: CommandSession) -> Exit:
     errors, warnings = (
         tuple(map(str, part)) for part in session.local().check(arguments.config, session.environ)
     )
@@ -60,13 +60,13 @@ def check(arguments: Arguments, session: Session) -> Exit:
     return Exit.NO if errors else Exit.OK
 
 
-def schema(arguments: Arguments, session: Session) -> Exit:
+def schema(arguments: Arguments, session: CommandSession) -> Exit:
     del arguments
     session.put(as_json(session.local().schema()))
     return Exit.OK
 
 
-def upgrade(arguments: Arguments, session: Session) -> Exit:
+def upgrade(arguments: Arguments, session: CommandSession) -> Exit:
     made = session.local().new_database(arguments.config, session.environ)
     result = session.local().upgrade(arguments.config, session.environ)
     say_new(made, session)
@@ -74,18 +74,18 @@ def upgrade(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def say_new(made: str | None, session: Session) -> None:
+def say_new(made: str | None, session: CommandSession) -> None:
     """A database at a mistyped path is a new one: say so."""
     if made is not None:
         session.say(f"There was no database: a new one was made at {made}.")
 
 
-def backup(arguments: Arguments, session: Session) -> Exit:
+def backup(arguments: Arguments, session: CommandSession) -> Exit:
     target: Path = arguments.file
     if str(target) == "-":
         return _backup_to(session, arguments)
     if target.exists():
-        raise Failure(Exit.USAGE, "a file of that name exists: a backup never overwrites one.")
+        raise CommandFailure(Exit.USAGE, "a file of that name exists: a backup never overwrites one.")
     with (
         connect(session, arguments.config, seconds=BACKUP_SECONDS) as service,
         service.stream("POST", "/v1/backup") as chunks,
@@ -97,13 +97,15 @@ def backup(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def _backup_to(session: Session, arguments: Arguments) -> Exit:
+def _backup_to(session: CommandSession, arguments: Arguments) -> Exit:
     """To standard output, as bytes; what fails in the middle has another status, and what was written is no backup."""
     if session.stdout.isatty() or arguments.json:
-        raise Failure(Exit.USAGE, "a backup is no text: redirect it, as in `notifier backup - > copy.db`.")
+        raise CommandFailure(
+            Exit.USAGE, "a backup is no text: redirect it, as in `notifier backup - > copy.db`."
+        )
     out = getattr(session.stdout, "buffer", None)
     if out is None:
-        raise Failure(Exit.USAGE, "standard output takes no bytes here: name a file.")
+        raise CommandFailure(Exit.USAGE, "standard output takes no bytes here: name a file.")
     with (
         connect(session, arguments.config, seconds=BACKUP_SECONDS) as service,
         service.stream("POST", "/v1/backup") as chunks,
@@ -124,9 +126,11 @@ def _write(target: Path, chunks: Iterator[bytes]) -> int:
             os.fsync(file.fileno())
         os.link(part, target)
     except FileExistsError as error:
-        raise Failure(Exit.USAGE, "a file of that name came up meanwhile; it was left alone.") from error
+        raise CommandFailure(
+            Exit.USAGE, "a file of that name came up meanwhile; it was left alone."
+        ) from error
     except OSError as error:
-        raise Failure(Exit.USAGE, f"the backup cannot be written: {error.strerror}.") from error
+        raise CommandFailure(Exit.USAGE, f"the backup cannot be written: {error.strerror}.") from error
     finally:
         part.unlink(missing_ok=True)
     return size

@@ -9,8 +9,8 @@ from typing import Any
 
 from notifier.cli.options import Arguments, Subparsers, command
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, cell, visible
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import as_json, cell, visible
 
 INPUT_AT_MOST = 1024 * 1024
 UNNAMED = "unnamed"
@@ -34,7 +34,7 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--service", default=UNNAMED, help="who reports, where the file holds only a message")
 
 
-def explain_grouping(arguments: Arguments, session: Session) -> Exit:
+def explain_grouping(arguments: Arguments, session: CommandSession) -> Exit:
     text = _input(arguments.file, session)
     body = text if _is_event(text) else _message(text, arguments.service)
     with connect(session, arguments.config) as service:
@@ -45,7 +45,7 @@ def explain_grouping(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def _input(name: str, session: Session) -> bytes:
+def _input(name: str, session: CommandSession) -> bytes:
     if name == "-":
         data = session.stdin.read(INPUT_AT_MOST + 1)
     else:
@@ -53,13 +53,13 @@ def _input(name: str, session: Session) -> bytes:
             with Path(name).open("rb") as file:
                 data = file.read(INPUT_AT_MOST + 1)
         except OSError as error:
-            raise Failure(
+            raise CommandFailure(
                 Exit.USAGE, f"the file cannot be read ({error.strerror}): name another, or - ."
             ) from error
     if len(data) > INPUT_AT_MOST:
-        raise Failure(Exit.USAGE, "the file is over 1 MiB: give one event.")
+        raise CommandFailure(Exit.USAGE, "the file is over 1 MiB: give one event.")
     if not data.strip():
-        raise Failure(Exit.USAGE, "the file is empty: give an event as JSON, or a message.")
+        raise CommandFailure(Exit.USAGE, "the file is empty: give an event as JSON, or a message.")
     return data
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from notifier.cli.actions import add_actor
-from notifier.cli.lists import acted
 from notifier.cli.options import Arguments, Subparsers, command
+from notifier.cli.resources import acted
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Session
-from notifier.cli.words import as_json, table
+from notifier.cli.session import CommandSession, Exit
+from notifier.cli.text import as_json, table
 
 
 def add(commands: Subparsers) -> None:
@@ -18,7 +18,7 @@ def add(commands: Subparsers) -> None:
     add_actor(parser)
 
 
-def release(arguments: Arguments, session: Session) -> Exit:
+def release(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         before = service.get("/v1/hold")
         after = before if arguments.dry_run else service.post("/v1/hold/release", acted(arguments, session))

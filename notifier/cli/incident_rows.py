@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from notifier.cli.screen import SEVERITIES, Column, Screen
-from notifier.cli.words import cell
+from notifier.cli.text import cell
 
 Row = Mapping[str, Any]
 

@@ -13,8 +13,8 @@ from notifier.cli.incident_rows import count, rows, where
 from notifier.cli.options import Arguments, Subparsers, command, paged, segment, wide
 from notifier.cli.screen import BOLD, DIM, Screen
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Session
-from notifier.cli.words import as_json, cell, visible
+from notifier.cli.session import CommandSession, Exit
+from notifier.cli.text import as_json, cell, visible
 from notifier.domain.event import RESERVED_LABELS
 
 PATH = "/v1/incidents"
@@ -50,7 +50,7 @@ def add(commands: Subparsers) -> None:
     actions.add(commands)
 
 
-def list_incidents(arguments: Arguments, session: Session) -> Exit:
+def list_incidents(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         page = service.page(PATH, filters(arguments))
     if arguments.json:
@@ -67,7 +67,7 @@ def list_incidents(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def show_incident(arguments: Arguments, session: Session) -> Exit:
+def show_incident(arguments: Arguments, session: CommandSession) -> Exit:
     path = f"{PATH}/{segment(arguments.id)}"
     with connect(session, arguments.config) as service:
         incident = service.get(path)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from notifier.cli.actions import add_actor
 from notifier.cli.files import say_new
-from notifier.cli.lists import View, acted, show_page
 from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment, wide
+from notifier.cli.resources import View, acted, show_page
 from notifier.cli.screen import Column
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Session
-from notifier.cli.words import as_json, cell
+from notifier.cli.session import CommandSession, Exit
+from notifier.cli.text import as_json, cell
 
 SCOPES = ("ingest", "read", "manage", "admin")
 KEYS = View(
@@ -54,14 +54,14 @@ def add(commands: Subparsers) -> None:
     add_actor(parser)
 
 
-def list_keys(arguments: Arguments, session: Session) -> Exit:
+def list_keys(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         page = service.page("/v1/keys", query(arguments, ("limit", "cursor")))
     show_page(page, KEYS, arguments, session)
     return Exit.OK
 
 
-def create(arguments: Arguments, session: Session) -> Exit:
+def create(arguments: Arguments, session: CommandSession) -> Exit:
     wanted = {"project": arguments.project, "name": arguments.name, "scopes": arguments.scopes or ["ingest"]}
     if arguments.offline:
         new = session.local().new_database(arguments.config, session.environ)
@@ -76,7 +76,7 @@ def create(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def revoke(arguments: Arguments, session: Session) -> Exit:
+def revoke(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         service.delete(f"/v1/keys/{segment(arguments.id)}", acted(arguments, session))
     if arguments.json:

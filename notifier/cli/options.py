@@ -7,16 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, TypeAlias
 
-from notifier.cli.session import Exit, Session
+from notifier.cli.session import CommandSession, Exit
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - the type has no public name
 Arguments = argparse.Namespace
-Run = Callable[[Arguments, Session], Exit]
+Run = Callable[[Arguments, CommandSession], Exit]
 
 KEY_LIKE = re.compile(r"(ntf|whsec)_\S+")
 
 
-class Form(argparse.RawDescriptionHelpFormatter):
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Examples keep their lines, and names of commands stand beside their sentences."""
 
     def __init__(self, prog: str) -> None:
@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
     """argparse without abbreviations, whose complaints never repeat a key that was typed as an argument."""
 
     def __init__(self, **parts: object) -> None:
-        parts.setdefault("formatter_class", Form)
+        parts.setdefault("formatter_class", HelpFormatter)
         super().__init__(allow_abbrev=False, **parts)  # type: ignore[arg-type] # argparse passes its own on
 
     def error(self, message: str) -> NoReturn:

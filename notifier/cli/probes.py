@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from notifier.cli.actions import add_actor
-from notifier.cli.lists import acted, show
 from notifier.cli.options import Arguments, Subparsers, command, named, pair, segment
+from notifier.cli.resources import acted, show
 from notifier.cli.service import connect, decoded, refuse
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, cell
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import as_json, cell
 from notifier.domain.delivery import Outcome
 
 # An attempt may take 30 s, and a channel may have several targets.
@@ -31,7 +31,7 @@ def add(commands: Subparsers) -> None:
     command(commands, "healthcheck", healthcheck, "exit 0 if the service is ready, else 1; needs no key")
 
 
-def test_channel(arguments: Arguments, session: Session) -> Exit:
+def test_channel(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config, seconds=TEST_SECONDS) as service:
         answer = service.post(f"/v1/channels/{segment(arguments.name)}/test", acted(arguments, session))
     show(answer, arguments, session)
@@ -62,7 +62,7 @@ def _outcomes(answer: Mapping[str, Any]) -> Iterator[object]:
     yield from (row.get("outcome") for row in _rows(answer))
 
 
-def route_test(arguments: Arguments, session: Session) -> Exit:
+def route_test(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         answer = service.post("/v1/routes/test", {"labels": dict(arguments.labels)})
     session.put(as_json(answer) if arguments.json else "\n".join(_route_words(answer)))
@@ -117,18 +117,18 @@ def _telling(route: Mapping[str, Any]) -> Iterator[str]:
         yield f"Just now its hours hold it{until}."
 
 
-def healthcheck(arguments: Arguments, session: Session) -> Exit:
+def healthcheck(arguments: Arguments, session: CommandSession) -> Exit:
     """Docker knows 0 and 1 only, so a service that cannot be reached is 1 as well."""
     try:
         document = _ready(arguments, session)
-    except Failure as failure:
+    except CommandFailure as failure:
         session.say(f"not ready: {failure}")
         return Exit.USAGE if failure.status is Exit.USAGE else Exit.NO
     show(document, arguments, session)
     return Exit.OK
 
 
-def _ready(arguments: Arguments, session: Session) -> Any:
+def _ready(arguments: Arguments, session: CommandSession) -> Any:
     with connect(session, arguments.config, keyed=False, seconds=HEALTH_SECONDS) as service:
         answer = service.answer("GET", "/readyz")
     refuse(answer)

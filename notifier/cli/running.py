@@ -7,12 +7,12 @@ from typing import Any
 
 from notifier.cli import traceback
 from notifier.cli.actions import add_actor
-from notifier.cli.lists import BAD, View, acted, listing, show
 from notifier.cli.options import Arguments, Subparsers, command, family, paged, segment, wide
+from notifier.cli.resources import BAD, View, acted, listing, show
 from notifier.cli.screen import Column, Screen
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Session
-from notifier.cli.words import UNCUT, as_json, cell, table
+from notifier.cli.session import CommandSession, Exit
+from notifier.cli.text import UNCUT, as_json, cell, table
 from notifier.domain.task_run import RunState
 
 Row = Mapping[str, Any]
@@ -109,7 +109,7 @@ def _add_tasks(commands: Subparsers) -> None:
     add_actor(parser)
 
 
-def list_channels(arguments: Arguments, session: Session) -> Exit:
+def list_channels(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         page = service.page("/v1/channels")
     if arguments.json:
@@ -158,7 +158,7 @@ def _trouble(target: Row, screen: Screen) -> str:
     return "-"
 
 
-def show_task(arguments: Arguments, session: Session) -> Exit:
+def show_task(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         run = service.get(f"/v1/task-runs/{segment(arguments.id)}")
     error = run.get("error")
@@ -172,7 +172,7 @@ def show_task(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def replay(arguments: Arguments, session: Session) -> Exit:
+def replay(arguments: Arguments, session: CommandSession) -> Exit:
     path = f"/v1/task-runs/{segment(arguments.id)}/replay"
     with connect(session, arguments.config) as service:
         made = service.post(path, acted(arguments, session))
@@ -181,7 +181,7 @@ def replay(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def reload(arguments: Arguments, session: Session) -> Exit:
+def reload(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         done = service.post("/v1/config/reload", acted(arguments, session))
     if arguments.json:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from notifier.cli.words import cell
+from notifier.cli.text import cell
 from notifier.domain.time import SECOND, Duration, Instant, parse_rfc3339, rfc3339, words
 
 Style = str

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from notifier.cli.clientfile import client_file, warn_if_shared
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import visible
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import visible
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +25,9 @@ NO_KEY = (
     "no API key: put one into NOTIFIER_KEY, or the name of a file that holds it into NOTIFIER_KEY_FILE. "
     "`notifier serve` prints the first key; `notifier keys create --offline` makes another."
 )
-STRANGER = "what answers there is no notifier, for its answer is of another form. Check NOTIFIER_URL."
+UNEXPECTED_SERVER = (
+    "what answers there is no notifier, for its answer is of another form. Check NOTIFIER_URL."
+)
 MISUSED = {400, 405, 406, 408, 411, 413, 414, 415, 422, 431}
 """What the service says of a request that it cannot make sense of."""
 
@@ -41,7 +43,7 @@ HINTS = {
 }
 
 
-def address(session: Session, config: str | None) -> str:
+def address(session: CommandSession, config: str | None) -> str:
     """Where the service is: NOTIFIER_URL, else the client file's, else where the configuration says, else here."""
     environ = session.environ
     if url := environ.get("NOTIFIER_URL"):
@@ -59,23 +61,25 @@ def address(session: Session, config: str | None) -> str:
     return DEFAULT_URL
 
 
-def key(session: Session) -> str:
+def key(session: CommandSession) -> str:
     """The API key; never from the arguments, which every user of a machine can read."""
     given, name = session.environ.get("NOTIFIER_KEY"), session.environ.get("NOTIFIER_KEY_FILE")
     if given and name:
-        raise Failure(Exit.USAGE, "both NOTIFIER_KEY and NOTIFIER_KEY_FILE are set: keep one of them.")
+        raise CommandFailure(Exit.USAGE, "both NOTIFIER_KEY and NOTIFIER_KEY_FILE are set: keep one of them.")
     if not given and not name:
         name = client_file(session.environ).key_file
     text = (given or (_read(session, name) if name else "")).strip()
     if not text:
-        raise Failure(Exit.USAGE, NO_KEY)
+        raise CommandFailure(Exit.USAGE, NO_KEY)
     if not KEY.fullmatch(text):
-        raise Failure(Exit.USAGE, "the API key holds a space or a character that no key has: copy it anew.")
+        raise CommandFailure(
+            Exit.USAGE, "the API key holds a space or a character that no key has: copy it anew."
+        )
     return text
 
 
-class Service:
-    """Sends requests and returns the decoded answer; a `Failure` says why there is none."""
+class ServiceClient:
+    """Sends requests and returns the decoded answer; a `CommandFailure` says why there is none."""
 
     def __init__(self, http: httpx.Client, base: str) -> None:
         self._http = http
@@ -89,7 +93,7 @@ class Service:
         page = self.get(path, query)
         items = page.get("items")
         if not (isinstance(items, list) and all(isinstance(item, Mapping) for item in items)):
-            raise Failure(Exit.UNREACHABLE, STRANGER)
+            raise CommandFailure(Exit.UNREACHABLE, UNEXPECTED_SERVER)
         return page
 
     def post(self, path: str, document: object = None) -> Any:
@@ -125,24 +129,24 @@ class Service:
         try:
             yield
         except httpx.ConnectError as error:
-            raise Failure(
+            raise CommandFailure(
                 Exit.UNREACHABLE,
                 f"nothing answers at {self._base}. Start it with `notifier serve`, or set NOTIFIER_URL.",
             ) from error
         except httpx.TimeoutException as error:
-            raise Failure(
+            raise CommandFailure(
                 Exit.UNREACHABLE, f"{self._base} did not answer in time. Whether it acted is unknown."
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Failure(
+            raise CommandFailure(
                 Exit.UNREACHABLE, f"the exchange with {self._base} broke off ({type(error).__name__})."
             ) from error
 
 
 @contextmanager
 def connect(
-    session: Session, config: str | None, *, keyed: bool = True, seconds: float = 30
-) -> Iterator[Service]:
+    session: CommandSession, config: str | None, *, keyed: bool = True, seconds: float = 30
+) -> Iterator[ServiceClient]:
     """The service at its address, with the key where it wants one. No answer for `seconds` is a failure."""
     import httpx
 
@@ -153,22 +157,24 @@ def connect(
     # A proxy that the environment names cannot reach this machine's own loopback.
     beyond = urlsplit(base).hostname not in LOOPBACK
     with httpx.Client(base_url=base, headers=headers, timeout=seconds, trust_env=beyond) as http:
-        yield Service(http, base)
+        yield ServiceClient(http, base)
 
 
 def refuse(answer: httpx.Response) -> None:
-    """Raise the `Failure` that a status of 300 or more stands for."""
+    """Raise the `CommandFailure` that a status of 300 or more stands for."""
     if answer.is_success:
         return
     status = answer.status_code
     if answer.is_redirect:
-        raise Failure(Exit.USAGE, f"the address redirects ({status}): set NOTIFIER_URL to the final one.")
+        raise CommandFailure(
+            Exit.USAGE, f"the address redirects ({status}): set NOTIFIER_URL to the final one."
+        )
     sentence = _problem(answer)
     if status in {401, 403}:
-        raise Failure(Exit.REFUSED, sentence)
+        raise CommandFailure(Exit.REFUSED, sentence)
     if status == 429 or status >= 500:
-        raise Failure(Exit.UNREACHABLE, sentence + _wait(answer))
-    raise Failure(Exit.USAGE if status in MISUSED else Exit.NO, sentence)
+        raise CommandFailure(Exit.UNREACHABLE, sentence + _wait(answer))
+    raise CommandFailure(Exit.USAGE if status in MISUSED else Exit.NO, sentence)
 
 
 def decoded(answer: httpx.Response) -> Any:
@@ -178,9 +184,9 @@ def decoded(answer: httpx.Response) -> Any:
     try:
         document = answer.json()
     except (ValueError, RecursionError) as error:
-        raise Failure(Exit.UNREACHABLE, STRANGER) from error
+        raise CommandFailure(Exit.UNREACHABLE, UNEXPECTED_SERVER) from error
     if not isinstance(document, dict):
-        raise Failure(Exit.UNREACHABLE, STRANGER)
+        raise CommandFailure(Exit.UNREACHABLE, UNEXPECTED_SERVER)
     return document
 
 
@@ -191,19 +197,23 @@ def _checked(url: str, name: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise Failure(Exit.USAGE, f"{name} is no http or https address such as {DEFAULT_URL}")
+        raise CommandFailure(Exit.USAGE, f"{name} is no http or https address such as {DEFAULT_URL}")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise Failure(Exit.USAGE, f"{name} takes no password, query or fragment: the key is NOTIFIER_KEY.")
+        raise CommandFailure(
+            Exit.USAGE, f"{name} takes no password, query or fragment: the key is NOTIFIER_KEY."
+        )
     return url.rstrip("/")
 
 
-def _read(session: Session, name: str) -> str:
+def _read(session: CommandSession, name: str) -> str:
     warn_if_shared(session, name)
     try:
         with open(name, encoding="ascii", errors="replace") as file:  # noqa: PTH123 - pathlib has no bounded read
             return file.read(4096)
     except OSError as error:
-        raise Failure(Exit.USAGE, f"the file that holds the key cannot be read: {error.strerror}.") from error
+        raise CommandFailure(
+            Exit.USAGE, f"the file that holds the key cannot be read: {error.strerror}."
+        ) from error
 
 
 def _problem(answer: httpx.Response) -> str:

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, BinaryIO, Protocol, TextIO, cast
 
 from notifier.cli.screen import Screen, screen_of
-from notifier.cli.words import visible
+from notifier.cli.text import visible
 
 NEEDED = {
     "server": "the service, and only the client is installed",
@@ -32,7 +32,7 @@ class Exit(IntEnum):
     BROKEN_PIPE = 141
 
 
-class Failure(Exception):
+class CommandFailure(Exception):
     """The command ends here: one sentence for people, and the exit status that goes with it."""
 
     def __init__(self, status: Exit, sentence: str) -> None:
@@ -121,7 +121,7 @@ def _service(name: str, *, extra: str = "server") -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "notifier":
             raise
-        raise Failure(
+        raise CommandFailure(
             Exit.USAGE,
             f"this command needs {NEEDED[extra]} (no module {error.name}). "
             f"Install the extra `{extra}` from the clone: pip install '.[{extra}]'",
@@ -138,7 +138,7 @@ def _user() -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class CommandSession:
     """One run of the command line. Data goes to `stdout`, talk to `stderr`."""
 
     environ: Mapping[str, str]

@@ -9,15 +9,15 @@ from typing import Any
 
 from notifier.cli.actions import add_actor
 from notifier.cli.clientfile import actor_of
+from notifier.cli.durations import add_until, echo, until_of
+from notifier.cli.durations import moment as when
 from notifier.cli.incident_rows import rows
-from notifier.cli.lists import View, acted, listing, show
-from notifier.cli.moments import add_until, echo, until_of
-from notifier.cli.moments import moment as when
 from notifier.cli.options import Arguments, Parser, Subparsers, command, family, named, paged, segment, wide
+from notifier.cli.resources import View, acted, listing, show
 from notifier.cli.screen import DIM, YELLOW, Column, Screen
-from notifier.cli.service import STRANGER, Service, connect
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, cell
+from notifier.cli.service import UNEXPECTED_SERVER, ServiceClient, connect
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import as_json, cell
 from notifier.domain.time import parse_rfc3339
 from notifier.domain.weekday import WEEKDAYS, weekday
 
@@ -129,9 +129,9 @@ def _day_range(text: str) -> str:
     return ":".join(WEEKDAYS[number] for number in numbers if number is not None)
 
 
-def create(arguments: Arguments, session: Session) -> Exit:
+def create(arguments: Arguments, session: CommandSession) -> Exit:
     if arguments.zone and arguments.every is None:
-        raise Failure(Exit.USAGE, "--zone says whose clocks --every means: give both, or neither.")
+        raise CommandFailure(Exit.USAGE, "--zone says whose clocks --every means: give both, or neither.")
     body = _body(arguments, session)
     with connect(session, arguments.config) as service:
         made = service.post(PATH, body)
@@ -141,18 +141,18 @@ def create(arguments: Arguments, session: Session) -> Exit:
             seen = _met(service, arguments)
             session.say(f"It meets {_count(seen)}.")
             _doubt(seen, arguments, session)
-        except Failure as failure:
+        except CommandFailure as failure:
             session.say(f"What it meets could not be asked: {failure}")
     return Exit.OK
 
 
-def show_silence(arguments: Arguments, session: Session) -> Exit:
+def show_silence(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         _show(service.get(f"{PATH}/{segment(arguments.id)}"), arguments, session)
     return Exit.OK
 
 
-def _show(silence: Mapping[str, Any], arguments: Arguments, session: Session) -> None:
+def _show(silence: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
     """One silence; of one that recurs, when it is on."""
     recur, window = silence.get("recur"), silence.get("window")
     shown = dict(silence)
@@ -196,13 +196,13 @@ def span_of(silence: Mapping[str, Any], screen: Screen) -> str:
     return f"on, ends {screen.ago(end)}" if end else "no end"
 
 
-def _doubt(seen: Mapping[str, Any], arguments: Arguments, session: Session) -> None:
+def _doubt(seen: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
     """What nobody has sent so far, by the words that were typed."""
     for doubt in seen.get("warnings") or ():
         session.say(f"warning: {named(str(doubt.get('path')), arguments.matchers)}: {doubt.get('message')}")
 
 
-def _body(arguments: Arguments, session: Session) -> dict[str, Any]:
+def _body(arguments: Arguments, session: CommandSession) -> dict[str, Any]:
     recur = None if arguments.every is None else dict(arguments.every)
     if recur is not None and arguments.zone:
         recur["location"] = arguments.zone
@@ -221,7 +221,7 @@ def _body(arguments: Arguments, session: Session) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def preview(arguments: Arguments, session: Session) -> Exit:
+def preview(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         seen = _met(service, arguments)
     if arguments.json:
@@ -236,11 +236,11 @@ def preview(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def _met(service: Service, arguments: Arguments) -> Mapping[str, Any]:
+def _met(service: ServiceClient, arguments: Arguments) -> Mapping[str, Any]:
     seen: Mapping[str, Any] = service.post(f"{PATH}/preview", {"matchers": arguments.matchers})
     counts = [seen.get(name) for name in ("matching", "unresolved")]
     if not (all(type(count) is int for count in counts) and isinstance(seen.get("incidents"), list)):
-        raise Failure(Exit.UNREACHABLE, STRANGER)
+        raise CommandFailure(Exit.UNREACHABLE, UNEXPECTED_SERVER)
     return seen
 
 
@@ -250,7 +250,7 @@ def _count(seen: Mapping[str, Any]) -> str:
     return f"{seen['matching']} of {which} that {'is' if number == 1 else 'are'} not resolved"
 
 
-def extend(arguments: Arguments, session: Session) -> Exit:
+def extend(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         path = f"{PATH}/{segment(arguments.id)}"
         before = service.get(path)
@@ -269,10 +269,10 @@ def _end(silence: Mapping[str, Any]) -> float:
     try:
         return float("inf") if ends_at is None else parse_rfc3339(str(ends_at))
     except ValueError:
-        raise Failure(Exit.UNREACHABLE, STRANGER) from None
+        raise CommandFailure(Exit.UNREACHABLE, UNEXPECTED_SERVER) from None
 
 
-def end(arguments: Arguments, session: Session) -> Exit:
+def end(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         service.delete(f"{PATH}/{segment(arguments.id)}", acted(arguments, session))
     if arguments.json:

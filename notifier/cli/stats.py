@@ -8,9 +8,9 @@ from typing import Any
 
 from notifier.cli.options import Arguments, Subparsers, command, query
 from notifier.cli.screen import Screen
-from notifier.cli.service import STRANGER, connect
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import as_json, cell, table
+from notifier.cli.service import UNEXPECTED_SERVER, connect
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import as_json, cell, table
 from notifier.domain.time import MINUTE, SECOND, words
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -38,7 +38,7 @@ def add(commands: Subparsers) -> None:
     )
 
 
-def show_stats(arguments: Arguments, session: Session) -> Exit:
+def show_stats(arguments: Arguments, session: CommandSession) -> Exit:
     with connect(session, arguments.config) as service:
         stats = service.get("/v1/stats", query(arguments, ("since", "step")))
     parts = list(_parts(stats, blocks(session.stdout.encoding), session.screen()))
@@ -156,14 +156,14 @@ def _delivery(row: Row) -> Row:
 def _rows(stats: Any, name: str) -> Sequence[Row]:
     rows = stats.get(name)
     if not (isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)):
-        raise Failure(Exit.UNREACHABLE, STRANGER)
+        raise CommandFailure(Exit.UNREACHABLE, UNEXPECTED_SERVER)
     return rows
 
 
 def _count(row: Row, name: str) -> int:
     value = row.get(name)
     if not isinstance(value, int):
-        raise Failure(Exit.UNREACHABLE, STRANGER)
+        raise CommandFailure(Exit.UNREACHABLE, UNEXPECTED_SERVER)
     return value
 
 

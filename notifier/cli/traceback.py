@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from notifier.cli.words import visible
+from notifier.cli.text import visible
 
 BETWEEN = "The above exception was the direct cause of the following exception:"
 DEEPEST = 20

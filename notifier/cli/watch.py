@@ -11,8 +11,8 @@ from typing import Any
 from notifier.cli.incident_query import add_filters, filters
 from notifier.cli.incident_rows import rows
 from notifier.cli.options import Arguments, Subparsers, command, positive, segment
-from notifier.cli.service import Service, connect
-from notifier.cli.session import Exit, Failure, Session
+from notifier.cli.service import ServiceClient, connect
+from notifier.cli.session import CommandFailure, CommandSession, Exit
 
 PATH = "/v1/incidents"
 INTERVAL_S = 2
@@ -42,7 +42,7 @@ def add(commands: Subparsers) -> None:
     parser.set_defaults(sort="last_seen", limit=LIMIT, cursor=None)
 
 
-def watch(arguments: Arguments, session: Session) -> Exit:
+def watch(arguments: Arguments, session: CommandSession) -> Exit:
     try:
         with connect(session, arguments.config) as service:
             _look_for_ever(service, arguments, session)
@@ -51,14 +51,14 @@ def watch(arguments: Arguments, session: Session) -> Exit:
     return Exit.OK
 
 
-def _look_for_ever(service: Service, arguments: Arguments, session: Session) -> None:
+def _look_for_ever(service: ServiceClient, arguments: Arguments, session: CommandSession) -> None:
     seen: Seen = {}
     away, first = False, True
     while True:
         try:
             incidents = service.page(PATH, filters(arguments))["items"]
             ended = [_as_it_is(service, seen[id_]) for id_ in seen.keys() - set(map(_id, incidents))]
-        except Failure as failure:
+        except CommandFailure as failure:
             if failure.status is not Exit.UNREACHABLE:
                 raise
             if not away:
@@ -75,18 +75,18 @@ def _look_for_ever(service: Service, arguments: Arguments, session: Session) -> 
         time.sleep(arguments.interval)
 
 
-def _as_it_is(service: Service, incident: Row) -> Row:
+def _as_it_is(service: ServiceClient, incident: Row) -> Row:
     """One that is no longer among those that are watched; pruned, it is as it was."""
     try:
         now: Row = service.get(f"{PATH}/{segment(_id(incident))}")
-    except Failure as failure:
+    except CommandFailure as failure:
         if failure.status is not Exit.NO:
             raise
         return incident
     return now
 
 
-def _draw(incidents: Sequence[Row], session: Session) -> None:
+def _draw(incidents: Sequence[Row], session: CommandSession) -> None:
     """The whole screen anew."""
     screen = session.screen()
     lines = list(rows(incidents, screen, wide=False)) if incidents else ["nothing is open."]
@@ -95,7 +95,7 @@ def _draw(incidents: Sequence[Row], session: Session) -> None:
     session.put(HOME_AND_CLEAR + "\n".join([*lines[:room], *more]))
 
 
-def _write(changed: Sequence[Row], arguments: Arguments, session: Session, *, first: bool) -> None:
+def _write(changed: Sequence[Row], arguments: Arguments, session: CommandSession, *, first: bool) -> None:
     """A line for each; the head comes once."""
     if arguments.json:
         for one in changed:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO, cast
 
 from notifier.demo.errors import CannotRun
-from notifier.demo.install import Ports
+from notifier.demo.layout import Ports
 
 FIRST = "Starting the demo: an inbox, the service and a sample application, all on this machine. It takes some seconds."
 

@@ -14,14 +14,14 @@ from typing import Any, TextIO
 import httpx
 import python_multipart  # noqa: F401 - the sample's upload needs it: better said here than by a child
 
-from notifier.demo.children import Child
 from notifier.demo.errors import CannotRun
-from notifier.demo.inbox.box import Box
+from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.server import serve
 from notifier.demo.inbox.surroundings import Surroundings
 from notifier.demo.inbox.terminal import Terminal
-from notifier.demo.install import HOST, SLACK_SECRET, SLACK_TOKEN, Install, Ports
-from notifier.demo.words import welcome
+from notifier.demo.layout import HOST, SLACK_SECRET, SLACK_TOKEN, Layout, Ports
+from notifier.demo.subprocesses import Subprocess
+from notifier.demo.text import welcome
 
 READY_WITHIN_S = 60.0
 KEY = re.compile(r"ntf_[A-Za-z0-9]{32,}")
@@ -46,7 +46,7 @@ async def _until_interrupted(ports: Ports, terminal: Terminal, environ: Mapping[
 
 async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) -> None:
     """It ends in reverse: the application sends its last reports, the service its last messages, the inbox goes."""
-    box = Box()
+    received = ReceivedMessages()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="notifier-demo-")))
         around = Surroundings(
@@ -54,56 +54,56 @@ async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) ->
             signing_secret=SLACK_SECRET,
         )  # fmt: skip
         smtp_port = await stack.enter_async_context(
-            serve(box, port=ports.inbox, token=SLACK_TOKEN, around=around)
+            serve(received, port=ports.inbox, token=SLACK_TOKEN, around=around)
         )
-        install = Install(folder=folder, ports=ports, smtp_port=smtp_port)
-        install.write_config()
-        service = await stack.enter_async_context(_service(install, environ))
-        app = await stack.enter_async_context(_application(install, environ))
-        await _ready(app, f"{install.app}/openapi.json")
-        terminal.put(welcome(install))
-        await asyncio.gather(_print(box, terminal), service.ended(), app.ended())
+        layout = Layout(folder=folder, ports=ports, smtp_port=smtp_port)
+        layout.write_config()
+        service = await stack.enter_async_context(_service(layout, environ))
+        app = await stack.enter_async_context(_application(layout, environ))
+        await _ready(app, f"{layout.app}/openapi.json")
+        terminal.put(welcome(layout))
+        await asyncio.gather(_print(received, terminal), service.ended(), app.ended())
 
 
 @asynccontextmanager
-async def _service(install: Install, environ: Mapping[str, str]) -> AsyncIterator[Child]:
+async def _service(layout: Layout, environ: Mapping[str, str]) -> AsyncIterator[Subprocess]:
     """The service, ready, with its first key and one for the application in files."""
-    command = ("notifier.cli", "serve", "--config", str(install.config))
-    log = install.folder / "service.log"
-    async with Child.running("the service", *command, environ=install.environ(environ), log=log) as child:
+    command = ("notifier.cli", "serve", "--config", str(layout.config))
+    log = layout.folder / "service.log"
+    async with Subprocess.running("the service", *command, environ=layout.environ(environ), log=log) as child:
         while not KEY.fullmatch(first := await child.line()):
             pass
-        await _ready(child, f"{install.service}/readyz")
-        install.write_keys(first, await _lesser_key(install, first))
+        await _ready(child, f"{layout.service}/readyz")
+        layout.write_keys(first, await _lesser_key(layout, first))
         yield child
 
 
-async def _lesser_key(install: Install, key: str) -> str:
+async def _lesser_key(layout: Layout, key: str) -> str:
     """A key that posts and reads, as an application should have."""
     wanted = {"project": "default", "name": "sample application", "scopes": ["ingest", "read"]}
     async with _asking(headers={"Authorization": f"Bearer {key}"}) as http:
-        answer = await http.post(f"{install.service}/v1/keys", json=wanted)
+        answer = await http.post(f"{layout.service}/v1/keys", json=wanted)
     answer.raise_for_status()
     return str(answer.json()["key"])
 
 
 @asynccontextmanager
-async def _application(install: Install, environ: Mapping[str, str]) -> AsyncIterator[Child]:
+async def _application(layout: Layout, environ: Mapping[str, str]) -> AsyncIterator[Subprocess]:
     """As one would start it: uvicorn, and the client's own environment variables."""
-    command = ("uvicorn", "notifier.demo.sample:app", "--host", HOST, "--port", str(install.ports.app),
+    command = ("uvicorn", "notifier.demo.sample:app", "--host", HOST, "--port", str(layout.ports.app),
                "--timeout-graceful-shutdown", "3")  # fmt: skip
-    told = install.environ(
+    told = layout.environ(
         environ,
-        NOTIFIER_URL=install.service,
-        NOTIFIER_KEY_FILE=str(install.application_key),
+        NOTIFIER_URL=layout.service,
+        NOTIFIER_KEY_FILE=str(layout.application_key),
         NOTIFIER_ENVIRONMENT="demo",
     )
-    log = install.folder / "application.log"
-    async with Child.running("the sample application", *command, environ=told, log=log) as child:
+    log = layout.folder / "application.log"
+    async with Subprocess.running("the sample application", *command, environ=told, log=log) as child:
         yield child
 
 
-async def _ready(child: Child, url: str) -> None:
+async def _ready(child: Subprocess, url: str) -> None:
     """Ask until it answers 200. `CannotRun` where the process ends, or takes too long."""
     ended = asyncio.ensure_future(child.ended())
     answering = asyncio.ensure_future(_answers(url))
@@ -136,6 +136,6 @@ def _asking(**options: Any) -> httpx.AsyncClient:
     return httpx.AsyncClient(trust_env=False, timeout=5, **options)
 
 
-async def _print(box: Box, terminal: Terminal) -> None:
-    async for arrived in box.follow():
-        terminal.show(arrived)
+async def _print(received: ReceivedMessages, terminal: Terminal) -> None:
+    async for entry in received.follow():
+        terminal.show(entry)

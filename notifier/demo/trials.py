@@ -9,7 +9,7 @@ CSV = "name,amount\nada,12\nfail,0\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class DemoTrial:
     """A POST to the sample application. `ends` is where it ends in a message; `files` are those of a form."""
 
     name: str
@@ -33,20 +33,22 @@ class Trial:
 
 
 TRIALS = (
-    Trial(name="item", what="an odd item fails in the background", ends="Slack", path="/items/3/process"),
-    Trial(
+    DemoTrial(name="item", what="an odd item fails in the background", ends="Slack", path="/items/3/process"),
+    DemoTrial(
         name="flaky", what="a call that fails twice, and then works", ends="Slack, and Slack again",
         path="/process-data",
     ),
-    Trial(name="fails", what="a call that fails for good", ends="Slack", path="/process-data?fail=true"),
-    Trial(name="critical", what="a critical process", ends="email and Slack", path="/users/-1/process"),
-    Trial(name="long", what="a long task says when it is done", ends="the webhook", path="/create-task/3"),
-    Trial(
+    DemoTrial(name="fails", what="a call that fails for good", ends="Slack", path="/process-data?fail=true"),
+    DemoTrial(name="critical", what="a critical process", ends="email and Slack", path="/users/-1/process"),
+    DemoTrial(name="long", what="a long task says when it is done", ends="the webhook", path="/create-task/3"),
+    DemoTrial(
         name="upload", what="an upload that fails, is tried again, and ends as a dead letter", ends="Slack",
         path="/upload-file/", file=CSV,
     ),
-    Trial(name="storm", what="a storm: 2,000 errors of 40 causes in a moment", ends="one Slack thread", path="/storm"),
-    Trial(
+    DemoTrial(
+        name="storm", what="a storm: 2,000 errors of 40 causes in a moment", ends="one Slack thread", path="/storm",
+    ),
+    DemoTrial(
         name="flapping", what="an error that comes and goes for half a minute", ends="Slack, and not each time",
         path="/flapping",
     ),

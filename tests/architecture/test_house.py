@@ -57,7 +57,7 @@ def graph() -> grimp.ImportGraph:
 
 
 def room(module: str) -> str:
-    """`notifier.cli.words` is in `cli`; a third party's module is itself."""
+    """`notifier.cli.text` is in `cli`; a third party's module is itself."""
     first, _, rest = module.partition(".")
     return rest.partition(".")[0] if first == "notifier" else first
 

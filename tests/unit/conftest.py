@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from notifier.cli import run
-from notifier.cli.session import Session
+from notifier.cli.session import CommandSession
 from notifier.domain.errors import ConfigError
 from notifier.settings import Settings, load
 
@@ -140,7 +140,7 @@ class Shell:
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> Result:
         out, err = io.StringIO(), io.StringIO()
-        session = Session(
+        session = CommandSession(
             environ=self.environ, stdin=io.BytesIO(stdin), stdout=out, stderr=err, user=lambda: self.user
         )
         status = run(arguments, session)

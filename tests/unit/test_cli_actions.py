@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notifier.cli.moments import span
+from notifier.cli.durations import span
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
 from tests.unit.conftest import Api, Shell
 

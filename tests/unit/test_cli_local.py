@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import pytest
 
 from notifier.cli import parser, run
-from notifier.cli.session import Exit, Installed, Session
+from notifier.cli.session import CommandSession, Exit, Installed
 from notifier.domain.errors import ConfigError, Problem, StoreError, StoreUnavailable
 
 PROBLEM = Problem(
@@ -79,7 +79,7 @@ class Recording:
 
 def invoke(local: Recording, *arguments: str, **environ: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
-    session = Session(environ=environ, stdin=io.BytesIO(), stdout=out, stderr=err, local=lambda: local)
+    session = CommandSession(environ=environ, stdin=io.BytesIO(), stdout=out, stderr=err, local=lambda: local)
     return run(arguments, session), out.getvalue(), err.getvalue()
 
 
@@ -262,7 +262,7 @@ def test_the_real_settings_say_where_to_ask(tmp_path: Path) -> None:
     ):
         config.write_text(text)
         err = io.StringIO()
-        session = Session(environ={}, stdin=io.BytesIO(), stdout=io.StringIO(), stderr=err)
+        session = CommandSession(environ={}, stdin=io.BytesIO(), stdout=io.StringIO(), stderr=err)
         assert run(("healthcheck", "--config", str(config)), session) == status
         assert sentence in err.getvalue()
 

@@ -21,7 +21,7 @@ import pytest
 from notifier.cli import traceback as shown
 from notifier.cli.incident_rows import rows
 from notifier.cli.screen import Column, Screen, columns_of, cut
-from notifier.cli.words import short_ids
+from notifier.cli.text import short_ids
 from notifier.domain.time import DAY, HOUR, SECOND, parse_rfc3339, rfc3339
 from tests.unit.conftest import KEY, Api, Shell
 

@@ -18,10 +18,18 @@ import pytest
 
 from notifier.channels import email, slack, webhook
 from notifier.demo.inbox import markup
-from notifier.demo.inbox.box import Box
-from notifier.demo.inbox.messages import Arrived, Mail, Message, Slack, read_mail, read_slack, read_webhook
+from notifier.demo.inbox.messages import (
+    InboxEntry,
+    ReceivedMail,
+    ReceivedMessage,
+    SlackPost,
+    read_mail,
+    read_slack,
+    read_webhook,
+)
+from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.server import serve
-from notifier.demo.inbox.terminal import Look, Terminal, frame, look_of, visible
+from notifier.demo.inbox.terminal import Terminal, TerminalStyle, frame, style_of, visible
 from notifier.domain.delivery import Thread
 from tests.channels.examples import message
 from tests.processes import free_port
@@ -46,19 +54,19 @@ def post(**changes: Any) -> dict[str, Any]:
     return {**slack.payload(message(**changes)), "channel": "#oncall"}
 
 
-def arrived(told: Message) -> Arrived:
-    return Arrived(number=1, revision=1, at=datetime(2026, 11, 22, 5, tzinfo=UTC), message=told)
+def arrived(told: ReceivedMessage) -> InboxEntry:
+    return InboxEntry(number=1, revision=1, at=datetime(2026, 11, 22, 5, tzinfo=UTC), message=told)
 
 
-def drawn(told: Message, **look: Any) -> str:
-    return frame(arrived(told), Look(**look))
+def drawn(told: ReceivedMessage, **look: Any) -> str:
+    return frame(arrived(told), TerminalStyle(**look))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Open:
     """An inbox on its sockets."""
 
-    box: Box
+    box: ReceivedMessages
     http: httpx.AsyncClient
     smtp_port: int
 
@@ -74,7 +82,7 @@ class Open:
 
 @asynccontextmanager
 async def opened(**options: Any) -> AsyncIterator[Open]:
-    box, port = Box(**options), free_port()
+    box, port = ReceivedMessages(**options), free_port()
     async with (
         serve(box, port=port, token=TOKEN) as smtp_port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http,
@@ -134,9 +142,9 @@ async def test_what_arrives_never_steers_the_terminal() -> None:
     sent = EmailMessage()
     sent["Subject"], sent["From"], sent["To"] = "it broke", "a@example.com", "b@example.com"
     sent.set_content(HOSTILE)
-    kinds: list[Message] = [
+    kinds: list[ReceivedMessage] = [
         read_mail(sent.as_bytes()),
-        Mail(sender=HOSTILE, to=HOSTILE, subject=HOSTILE, text=HOSTILE, html=""),
+        ReceivedMail(sender=HOSTILE, to=HOSTILE, subject=HOSTILE, text=HOSTILE, html=""),
         read_slack({"text": HOSTILE, "channel": HOSTILE}, ts="1", thread=HOSTILE),
         read_webhook({"webhook-id": HOSTILE}, json.dumps({"type": HOSTILE}).encode()),
         read_webhook({}, HOSTILE.encode()),
@@ -155,10 +163,10 @@ async def test_colour_is_for_terminals_that_want_it() -> None:
             return True
 
     told = read_mail(mail())
-    assert look_of(io.StringIO(), {}) == Look()
-    assert look_of(Tty(), {}).colour
-    assert not look_of(Tty(), {"NO_COLOR": "1"}).colour
-    assert not look_of(Tty(), {"TERM": "dumb"}).colour
+    assert style_of(io.StringIO(), {}) == TerminalStyle()
+    assert style_of(Tty(), {}).colour
+    assert not style_of(Tty(), {"NO_COLOR": "1"}).colour
+    assert not style_of(Tty(), {"TERM": "dumb"}).colour
     out = Tty()
     Terminal(out, {}).show(arrived(told))
     assert "\x1b[1m" in out.getvalue()
@@ -240,7 +248,9 @@ async def test_the_page_shows_each_kind_and_trusts_none() -> None:
         empty = await inbox.http.get("/")
         assert "Nothing has arrived yet" in empty.text
         inbox.box.put(
-            Mail(sender=HOSTILE, to=HOSTILE, subject=HOSTILE, text=HOSTILE, html=f'"><b>{HOSTILE}</b>')
+            ReceivedMail(
+                sender=HOSTILE, to=HOSTILE, subject=HOSTILE, text=HOSTILE, html=f'"><b>{HOSTILE}</b>'
+            )
         )
         inbox.box.put(read_slack({"text": HOSTILE, "blocks": post()["blocks"]}, ts="1"))
         inbox.box.put(read_webhook({}, json.dumps({"type": HOSTILE}).encode()))
@@ -283,13 +293,13 @@ async def test_only_the_last_are_kept() -> None:
 
 async def test_who_follows_sees_arrivals_and_edits_in_order() -> None:
     """Until the box is closed."""
-    box = Box()
+    box = ReceivedMessages()
     box.put(read_slack({"text": "before"}, ts="0"))
     seen: list[str] = []
 
     async def follow() -> None:
         async for one in box.follow():
-            assert isinstance(one.message, Slack)
+            assert isinstance(one.message, SlackPost)
             seen.append(one.message.text)
 
     following = asyncio.create_task(follow())

@@ -14,8 +14,8 @@ import pytest
 
 from notifier.channels.slack import signature
 from notifier.demo.inbox import blocks
-from notifier.demo.inbox.box import Box
-from notifier.demo.inbox.messages import Slack, read_slack
+from notifier.demo.inbox.messages import SlackPost, read_slack
+from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.server import serve
 from notifier.demo.inbox.surroundings import AWAY, Surroundings
 from notifier.demo.trials import TRIALS
@@ -96,7 +96,7 @@ def test_what_is_no_block_kit_is_nothing(document: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Open:
-    box: Box
+    box: ReceivedMessages
     http: httpx.AsyncClient
     service: WebhookReceiver
 
@@ -116,7 +116,7 @@ class Open:
 @asynccontextmanager
 async def opened(answer: Answer | None = None) -> AsyncIterator[Open]:
     """An inbox with one Slack message, and a service that answers so."""
-    box, port = Box(), free_port()
+    box, port = ReceivedMessages(), free_port()
     with WebhookReceiver() as service:
         if answer is not None:
             service.script(answer)
@@ -164,7 +164,7 @@ async def test_what_the_service_says_to_whoever_pressed_is_shown() -> None:
         assert "done at last" in (await inbox.http.get("/")).text
         entry = inbox.box.at(1)
     assert entry is not None
-    assert isinstance(entry.message, Slack)
+    assert isinstance(entry.message, SlackPost)
     assert entry.message.note == "done at last"
 
 
@@ -173,7 +173,7 @@ async def test_a_refusal_and_a_service_that_is_away_are_said() -> None:
     async with opened(Answer(status=401, body=b'{"detail": "it is of no configured app"}')) as inbox:
         await inbox.press(1, "t-1")
         assert "it is of no configured app" in (await inbox.http.get("/")).text
-    box, port = Box(), free_port()
+    box, port = ReceivedMessages(), free_port()
     nobody = f"http://127.0.0.1:{free_port()}"
     around = Surroundings(service=nobody, app=nobody, inbox=nobody, signing_secret=SECRET)
     async with (
@@ -184,7 +184,7 @@ async def test_a_refusal_and_a_service_that_is_away_are_said() -> None:
         await http.post("/press", data={"message": 1, "action": 1, "value": "t"})
         entry = box.at(1)
         assert entry is not None
-        assert isinstance(entry.message, Slack)
+        assert isinstance(entry.message, SlackPost)
         assert entry.message.note == AWAY
         answer = await http.post("/try/storm", follow_redirects=True)
         assert AWAY in answer.text

@@ -14,14 +14,14 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from notifier.demo.inbox.blocks import Action
-from notifier.demo.inbox.messages import Slack
+from notifier.demo.inbox.messages import SlackPost
 
 TEAM: Final = "T0DEMO"
 CHANNEL: Final = "C0DEMO"
 USER: Final = {"id": "U0DEMO", "username": "you", "name": "you", "team_id": TEAM}
 
 
-def payload(message: Slack, action: Action, value: str, *, response_url: str) -> dict[str, Any]:
+def payload(message: SlackPost, action: Action, value: str, *, response_url: str) -> dict[str, Any]:
     """A `block_actions` payload: this person pressed this element of this message."""
     where = {"type": "message", "message_ts": message.ts, "channel_id": CHANNEL, "is_ephemeral": False}
     pressed: dict[str, Any] = {

@@ -9,25 +9,25 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-from notifier.demo.inbox.box import Box
 from notifier.demo.inbox.messages import read_mail
+from notifier.demo.inbox.received import ReceivedMessages
 
 LARGEST = 1_000_000
 
 
 class Mailbox:
-    def __init__(self, box: Box) -> None:
-        self._box = box
+    def __init__(self, received: ReceivedMessages) -> None:
+        self._received = received
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        self._box.put(read_mail(envelope.content))
+        self._received.put(read_mail(envelope.content))
         return "250 OK"
 
 
 @asynccontextmanager
-async def serve_mail(box: Box, host: str) -> AsyncIterator[int]:
+async def serve_mail(received: ReceivedMessages, host: str) -> AsyncIterator[int]:
     """Take mail on a free port, which it answers."""
-    handler = Mailbox(box)
+    handler = Mailbox(received)
     server = await asyncio.get_running_loop().create_server(
         lambda: SMTP(handler, hostname="localhost", data_size_limit=LARGEST), host, 0
     )

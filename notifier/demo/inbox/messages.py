@@ -14,7 +14,7 @@ from notifier.testing import Mail as Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class ReceivedMail:
     sender: str
     to: str
     subject: str
@@ -23,7 +23,7 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slack:
+class SlackPost:
     """`ts` is its id, `thread_ts` that of the message it replies to, and `thread` what that one said.
 
     `note` is what the service told whoever pressed one of the `actions`, and nobody else.
@@ -41,7 +41,7 @@ class Slack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class WebhookCall:
     """`signed` says that it carries a signature, not that anybody has verified it. `titles` are its incidents'."""
 
     id: str
@@ -51,33 +51,33 @@ class Webhook:
     body: str
 
 
-Message = Mail | Slack | Webhook
+ReceivedMessage = ReceivedMail | SlackPost | WebhookCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
+class InboxEntry:
     """A message in the inbox. `number` counts what arrives, `revision` also what is edited."""
 
     number: int
     revision: int
     at: datetime
-    message: Message
+    message: ReceivedMessage
 
 
-def read_mail(raw: bytes) -> Mail:
+def read_mail(raw: bytes) -> ReceivedMail:
     parsed = Raw(sender="", recipients=(), raw=raw)
     sender, to, subject = (str(parsed.message.get(name, "")) for name in ("from", "to", "subject"))
-    return Mail(
+    return ReceivedMail(
         sender=sender, to=to, subject=subject, text=parsed.text.replace("\r\n", "\n"), html=parsed.html
     )
 
 
 def read_slack(
     document: Mapping[str, Any], *, ts: str, thread: str | None = None, edited: bool = False
-) -> Slack:
+) -> SlackPost:
     """A message as `chat.postMessage` takes it."""
     text = str(document.get("text", ""))
-    return Slack(
+    return SlackPost(
         channel=str(document.get("channel", "")),
         ts=ts,
         text=text,
@@ -89,7 +89,7 @@ def read_slack(
     )
 
 
-def read_webhook(headers: Mapping[str, str], body: bytes) -> Webhook:
+def read_webhook(headers: Mapping[str, str], body: bytes) -> WebhookCall:
     """A body that is no JSON is shown as it is."""
     text = body.decode("utf-8", "replace")
     try:
@@ -97,7 +97,7 @@ def read_webhook(headers: Mapping[str, str], body: bytes) -> Webhook:
         text = json.dumps(document, indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         document = None
-    return Webhook(
+    return WebhookCall(
         id=headers.get("webhook-id", ""),
         type=str(document.get("type", "")) if isinstance(document, dict) else "",
         titles=tuple(_titles(document)),

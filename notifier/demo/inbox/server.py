@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
-from notifier.demo.inbox.box import Box
 from notifier.demo.inbox.mailbox import serve_mail
+from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.surroundings import Surroundings
 from notifier.demo.inbox.web import create_app
 
@@ -18,26 +18,28 @@ HOST = "127.0.0.1"
 
 
 @asynccontextmanager
-async def serve(box: Box, *, port: int, token: str, around: Surroundings | None = None) -> AsyncIterator[int]:
+async def serve(
+    received: ReceivedMessages, *, port: int, token: str, around: Surroundings | None = None
+) -> AsyncIterator[int]:
     """Take messages until the block is left; answers the port that takes mail. `port` is that of everything else.
 
     Without its surroundings, nothing in it can be pressed.
     """
-    async with serve_mail(box, HOST) as smtp_port:
+    async with serve_mail(received, HOST) as smtp_port:
         with socket.create_server((HOST, port)) as listener:
-            server = _Server(_config(box, token, around))
+            server = _Server(_config(received, token, around))
             serving = asyncio.create_task(server.serve([listener]))
             try:
                 yield smtp_port
             finally:
-                box.close()
+                received.close()
                 server.should_exit = True
                 await serving
 
 
-def _config(box: Box, token: str, around: Surroundings | None) -> uvicorn.Config:
+def _config(received: ReceivedMessages, token: str, around: Surroundings | None) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(box, token=token, around=around),
+        create_app(received, token=token, around=around),
         log_config=None,
         log_level="critical",
         access_log=False,

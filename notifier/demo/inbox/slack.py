@@ -12,16 +12,16 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from notifier.demo.inbox import interactions, markup
 from notifier.demo.inbox.bodies import whole_body
-from notifier.demo.inbox.box import Box
 from notifier.demo.inbox.interactions import CHANNEL, TEAM
-from notifier.demo.inbox.messages import Slack, read_slack
+from notifier.demo.inbox.messages import SlackPost, read_slack
+from notifier.demo.inbox.received import ReceivedMessages
 from notifier.testing import slack_complaint
 
 API: Final = "/slack/api/"
 Document = Mapping[str, Any]
 
 
-def add_slack(app: FastAPI, box: Box, token: str) -> None:
+def add_slack(app: FastAPI, received: ReceivedMessages, token: str) -> None:
     """Whoever has the `token` posts, edits and asks who it is."""
     methods = {"chat.postMessage": _posted, "chat.update": _updated}
 
@@ -37,50 +37,50 @@ def add_slack(app: FastAPI, box: Box, token: str) -> None:
         document = _object(await whole_body(request))
         if document is None or slack_complaint(document) is not None:
             return _answer(ok=False, error="invalid_blocks")
-        return methods[method](box, document)
+        return methods[method](received, document)
 
     @app.post("/slack/response/{ts}")
     async def response(ts: str, request: Request) -> Response:
         """A `response_url`: what is told later to whoever pressed."""
-        box.note(ts, interactions.said(200, await whole_body(request) or b""))
+        received.note(ts, interactions.said(200, await whole_body(request) or b""))
         return Response("ok")
 
     @app.get("/archives/{channel}/p{digits}")
     async def archive(channel: str, digits: str) -> RedirectResponse:  # noqa: ARG001 - there is one
         """Where a message's own link leads."""
-        entry = box.slack(f"{digits[:-6]}.{digits[-6:]}")
+        entry = received.slack(f"{digits[:-6]}.{digits[-6:]}")
         return RedirectResponse("/" if entry is None else f"/#m{entry.number}", 303)
 
 
-def _posted(box: Box, document: Document) -> JSONResponse:
-    ts = f"{1_700_000_000 + box.revision}.{secrets.randbelow(1_000_000):06d}"
-    root = _message(box, document.get("thread_ts"))
+def _posted(received: ReceivedMessages, document: Document) -> JSONResponse:
+    ts = f"{1_700_000_000 + received.revision}.{secrets.randbelow(1_000_000):06d}"
+    root = _message(received, document.get("thread_ts"))
     thread = None if root is None else _title(root)
     # A reply goes to the channel's id, and is read beside its name.
     named = document if root is None else {**document, "channel": root.channel}
-    box.put(read_slack(named, ts=ts, thread=thread))
+    received.put(read_slack(named, ts=ts, thread=thread))
     return _answer(ok=True, channel=CHANNEL, ts=ts, message={"ts": ts, "team": TEAM})
 
 
-def _updated(box: Box, document: Document) -> JSONResponse:
+def _updated(received: ReceivedMessages, document: Document) -> JSONResponse:
     ts = str(document.get("ts"))
-    before = _message(box, ts)
+    before = _message(received, ts)
     if before is None:
         return _answer(ok=False, error="message_not_found")
     kept = {"channel": before.channel, "thread_ts": before.thread_ts}
-    box.edit(ts, read_slack({**document, **kept}, ts=ts, thread=before.thread, edited=True))
+    received.edit(ts, read_slack({**document, **kept}, ts=ts, thread=before.thread, edited=True))
     return _answer(ok=True, channel=CHANNEL, ts=ts)
 
 
-def _title(message: Slack) -> str:
+def _title(message: SlackPost) -> str:
     """Its header, else its text: what that says for a phone may end in an address."""
     headers = (line.text for line in message.lines if line.style == "header")
     return next(headers, None) or markup.plain(message.text)
 
 
-def _message(box: Box, ts: object) -> Slack | None:
-    entry = box.slack(str(ts))
-    return entry.message if entry is not None and isinstance(entry.message, Slack) else None
+def _message(received: ReceivedMessages, ts: object) -> SlackPost | None:
+    entry = received.slack(str(ts))
+    return entry.message if entry is not None and isinstance(entry.message, SlackPost) else None
 
 
 def _answer(**document: Any) -> JSONResponse:

@@ -8,8 +8,8 @@ import httpx
 
 from notifier.demo.inbox import interactions
 from notifier.demo.inbox.blocks import Action
-from notifier.demo.inbox.messages import Slack
-from notifier.demo.trials import Trial
+from notifier.demo.inbox.messages import SlackPost
+from notifier.demo.trials import DemoTrial
 
 AWAY = "What was to be asked does not answer: is the demo still running?"
 
@@ -23,7 +23,7 @@ class Surroundings:
     inbox: str
     signing_secret: str
 
-    async def press(self, message: Slack, action: Action, value: str) -> str | None:
+    async def press(self, message: SlackPost, action: Action, value: str) -> str | None:
         """Send the press to the service; what it says to whoever pressed, if anything."""
         reply_to = f"{self.inbox}/slack/response/{message.ts}"
         payload = interactions.payload(message, action, value, response_url=reply_to)
@@ -31,7 +31,7 @@ class Surroundings:
         answer = await _posted(f"{self.service}/v1/slack/actions", content=body, headers=headers)
         return AWAY if answer is None else interactions.said(answer.status_code, answer.content)
 
-    async def start(self, trial: Trial) -> str | None:
+    async def start(self, trial: DemoTrial) -> str | None:
         """Ask the sample application for it; why it did not begin, if it did not."""
         answer = await _posted(f"{self.app}{trial.path}", files=trial.files)
         if answer is None:

@@ -12,7 +12,7 @@ from typing import TextIO, assert_never
 
 from notifier.demo.inbox import markup
 from notifier.demo.inbox.blocks import Line, Style
-from notifier.demo.inbox.messages import Arrived, Mail, Slack, Webhook
+from notifier.demo.inbox.messages import InboxEntry, ReceivedMail, SlackPost, WebhookCall
 
 WIDEST = 100
 LINES = 24
@@ -21,7 +21,7 @@ _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class TerminalStyle:
     """How a terminal is drawn on. `boxes`: whether it can show box-drawing characters."""
 
     width: int = 80
@@ -35,26 +35,26 @@ class Look:
         return f"{_DIM}{text}{_PLAIN}" if self.colour else text
 
 
-def look_of(stream: TextIO, environ: Mapping[str, str]) -> Look:
+def style_of(stream: TextIO, environ: Mapping[str, str]) -> TerminalStyle:
     """Plain where the stream is no terminal; without colour where NO_COLOR says so (https://no-color.org)."""
     if not stream.isatty():
-        return Look()
-    return Look(
+        return TerminalStyle()
+    return TerminalStyle(
         width=max(40, min(shutil.get_terminal_size().columns, WIDEST)),
         colour=not environ.get("NO_COLOR") and environ.get("TERM") != "dumb",
         boxes="utf" in (getattr(stream, "encoding", None) or "").lower(),
     )
 
 
-def frame(arrived: Arrived, look: Look) -> str:
+def frame(entry: InboxEntry, style: TerminalStyle) -> str:
     """The message as a block of lines behind a bar."""
-    corner, bar, end, rule = "┌│└─" if look.boxes else "+|+-"
-    title, subject, body = _told(arrived)
-    head = f"{corner}{rule} {visible(title)} {arrived.at.astimezone():%H:%M:%S} "
-    lines = [look.dim(head.ljust(look.width, rule))]
-    lines += [f"{look.dim(bar)} {look.bold(line)}" for line in _wrapped(subject, look.width)]
-    lines += [f"{look.dim(bar)} {line}".rstrip() for line in _shortened(body, look.width)]
-    return "\n".join([*lines, look.dim(end + rule * (look.width - 1)), ""])
+    corner, bar, end, rule = "┌│└─" if style.boxes else "+|+-"
+    title, subject, body = _told(entry)
+    head = f"{corner}{rule} {visible(title)} {entry.at.astimezone():%H:%M:%S} "
+    lines = [style.dim(head.ljust(style.width, rule))]
+    lines += [f"{style.dim(bar)} {style.bold(line)}" for line in _wrapped(subject, style.width)]
+    lines += [f"{style.dim(bar)} {line}".rstrip() for line in _shortened(body, style.width)]
+    return "\n".join([*lines, style.dim(end + rule * (style.width - 1)), ""])
 
 
 def visible(text: str) -> str:
@@ -71,27 +71,27 @@ def _shown(letter: str) -> str:
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
-def _told(arrived: Arrived) -> tuple[str, str, str]:
+def _told(entry: InboxEntry) -> tuple[str, str, str]:
     """Title, the line that stands out, and the text below it."""
-    match arrived.message:
-        case Mail() as mail:
+    match entry.message:
+        case ReceivedMail() as mail:
             return (
                 "email",
                 f"Subject: {mail.subject}",
                 f"From: {mail.sender}\nTo: {mail.to}\n\n{mail.text.strip()}",
             )
-        case Slack() as post:
+        case SlackPost() as post:
             where = f"Slack {post.channel}{', edited' if post.edited else ''}"
             headers = [_worded(line) for line in post.lines if line.style == "header"]
             return where, headers[0] if headers else markup.plain(post.text), "\n".join(_slack(post))
-        case Webhook() as hook:
+        case WebhookCall() as hook:
             signed = "signed" if hook.signed else "not signed"
             return f"webhook, {signed}", " - ".join([hook.type, *hook.titles]), _head(hook.body)
         case never:
             assert_never(never)
 
 
-def _slack(post: Slack) -> Iterator[str]:
+def _slack(post: SlackPost) -> Iterator[str]:
     if post.thread_ts is not None:
         yield f"\u21b3 in the thread of: {post.thread or post.thread_ts}"
     if len(post.lines) > 1:
@@ -141,11 +141,11 @@ class Terminal:
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
-        self.look = look_of(stream, environ)
+        self.style = style_of(stream, environ)
 
     def put(self, text: str) -> None:
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
-    def show(self, arrived: Arrived) -> None:
-        self.put(frame(arrived, self.look))
+    def show(self, entry: InboxEntry) -> None:
+        self.put(frame(entry, self.style))

@@ -15,46 +15,46 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from notifier.demo.inbox import frames, markup
 from notifier.demo.inbox.bodies import fields_of, is_foreign, whole_body
-from notifier.demo.inbox.box import Box
-from notifier.demo.inbox.messages import Arrived, Mail, Slack, Webhook, read_webhook
+from notifier.demo.inbox.messages import InboxEntry, ReceivedMail, SlackPost, WebhookCall, read_webhook
+from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.slack import add_slack
 from notifier.demo.inbox.surroundings import Surroundings
 from notifier.demo.trials import TRIALS
 
 HOOK = "/webhook"
-KINDS: dict[type, str] = {Mail: "email", Slack: "slack", Webhook: "webhook"}
+KINDS: dict[type, str] = {ReceivedMail: "email", SlackPost: "slack", WebhookCall: "webhook"}
 FOREIGN = "This was pressed on a page of somebody else's."
 
 
-def create_app(box: Box, *, token: str, around: Surroundings | None = None) -> FastAPI:
+def create_app(received: ReceivedMessages, *, token: str, around: Surroundings | None = None) -> FastAPI:
     """The inbox's application. Its Slack takes messages from whoever has the `token`."""
     app = FastAPI(title="notifier's demo inbox", openapi_url=None)
-    _add_page(app, box, around)
-    add_slack(app, box, token)
+    _add_page(app, received, around)
+    add_slack(app, received, token)
     if around is not None:
-        _add_presses(app, box, around)
+        _add_presses(app, received, around)
 
     @app.post(HOOK)
     async def webhook(request: Request) -> Response:
         body = await whole_body(request)
         if body is None:
             return Response(status_code=413)
-        box.put(read_webhook(request.headers, body))
+        received.put(read_webhook(request.headers, body))
         return Response(status_code=204)
 
     return app
 
 
-def as_json(arrived: Arrived) -> dict[str, Any]:
+def as_json(entry: InboxEntry) -> dict[str, Any]:
     """One item of `GET /messages`: `number`, `at`, `kind` and the fields of its kind."""
-    fields = asdict(arrived.message)
-    if isinstance(arrived.message, Mail):
+    fields = asdict(entry.message)
+    if isinstance(entry.message, ReceivedMail):
         fields["from"] = fields.pop("sender")
-    kind = KINDS[type(arrived.message)]
-    return {"number": arrived.number, "at": arrived.at.isoformat(), "kind": kind, **fields}
+    kind = KINDS[type(entry.message)]
+    return {"number": entry.number, "at": entry.at.isoformat(), "kind": kind, **fields}
 
 
-def _add_page(app: FastAPI, box: Box, around: Surroundings | None) -> None:
+def _add_page(app: FastAPI, received: ReceivedMessages, around: Surroundings | None) -> None:
     environment = Environment(
         loader=PackageLoader("notifier.demo.inbox"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -67,7 +67,11 @@ def _add_page(app: FastAPI, box: Box, around: Surroundings | None) -> None:
         nonce = secrets.token_urlsafe(16)
         trials = () if around is None else TRIALS
         text = template.render(
-            messages=box.newest(), revision=box.revision, nonce=nonce, trials=trials, said=said[:200]
+            messages=received.newest(),
+            revision=received.revision,
+            nonce=nonce,
+            trials=trials,
+            said=said[:200],
         )
         return HTMLResponse(
             text, headers={"Content-Security-Policy": _policy(nonce), "Cache-Control": "no-store"}
@@ -76,17 +80,17 @@ def _add_page(app: FastAPI, box: Box, around: Surroundings | None) -> None:
     @app.get("/messages")
     async def messages() -> JSONResponse:
         """Newest first."""
-        return JSONResponse({"items": [as_json(one) for one in box.newest()]})
+        return JSONResponse({"items": [as_json(one) for one in received.newest()]})
 
     @app.get("/changes", response_class=EventSourceResponse)
     async def changes(since: int) -> AsyncIterator[ServerSentEvent]:
         """An event whenever there is something new to show."""
-        while not box.closed:
-            since = await box.changed(since)
+        while not received.closed:
+            since = await received.changed(since)
             yield ServerSentEvent(data=since)
 
 
-def _add_presses(app: FastAPI, box: Box, around: Surroundings) -> None:
+def _add_presses(app: FastAPI, received: ReceivedMessages, around: Surroundings) -> None:
     trials = {trial.name: trial for trial in TRIALS}
 
     @app.post("/press")
@@ -94,16 +98,16 @@ def _add_presses(app: FastAPI, box: Box, around: Surroundings) -> None:
         """A form with `message`, its number, `action`, the place among its actions, and `value`."""
         fields = await fields_of(request)
         number, place = fields.get("message", ""), fields.get("action", "")
-        entry = box.at(int(number)) if number.isdecimal() else None
+        entry = received.at(int(number)) if number.isdecimal() else None
         if is_foreign(request):
             return Response(FOREIGN, 403)
-        if entry is None or not isinstance(entry.message, Slack) or not place.isdecimal():
+        if entry is None or not isinstance(entry.message, SlackPost) or not place.isdecimal():
             return _back("There is no such message any more.")
         actions = entry.message.actions
         if int(place) >= len(actions):
             return _back("This message has been edited: look at it again.", number)
         note = await around.press(entry.message, actions[int(place)], fields.get("value", ""))
-        box.note(entry.message.ts, note)
+        received.note(entry.message.ts, note)
         return _back("", number)
 
     @app.post("/try/{name}")

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.cli.words import WIDEST, as_json, cell, details, table
+from notifier.cli.text import WIDEST, as_json, cell, details, table
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -7,29 +7,29 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from notifier.demo.inbox.messages import Arrived, Message, Slack
+from notifier.demo.inbox.messages import InboxEntry, ReceivedMessage, SlackPost
 
 KEPT = 200
 
 
-class Box:
+class ReceivedMessages:
     """Belongs to one event loop. Beyond `kept` the oldest go."""
 
     def __init__(self, *, kept: int = KEPT, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._kept = kept
         self._now = now
-        self._entries: dict[int, Arrived] = {}
+        self._entries: dict[int, InboxEntry] = {}
         self._numbers = 0
         self._changed = asyncio.Event()
         self.revision = 0
         self.closed = False
 
-    def put(self, message: Message) -> Arrived:
+    def put(self, message: ReceivedMessage) -> InboxEntry:
         self._numbers += 1
-        entry = Arrived(number=self._numbers, revision=self.revision + 1, at=self._now(), message=message)
+        entry = InboxEntry(number=self._numbers, revision=self.revision + 1, at=self._now(), message=message)
         return self._keep(entry)
 
-    def edit(self, ts: str, message: Slack) -> bool:
+    def edit(self, ts: str, message: SlackPost) -> bool:
         """Put a Slack message in the place of the one with this `ts`; whether there is one."""
         entry = self.slack(ts)
         if entry is None:
@@ -40,22 +40,22 @@ class Box:
     def note(self, ts: str, text: str | None) -> None:
         """What whoever pressed a button of this message is told; None: nothing any more."""
         entry = self.slack(ts)
-        if entry is not None and isinstance(entry.message, Slack) and entry.message.note != text:
+        if entry is not None and isinstance(entry.message, SlackPost) and entry.message.note != text:
             message = replace(entry.message, note=text)
             self._keep(replace(entry, revision=self.revision + 1, message=message))
 
-    def at(self, number: int) -> Arrived | None:
+    def at(self, number: int) -> InboxEntry | None:
         """The message with this number."""
         return self._entries.get(number)
 
-    def slack(self, ts: str) -> Arrived | None:
+    def slack(self, ts: str) -> InboxEntry | None:
         """The Slack message with this `ts`."""
         for entry in self._entries.values():
-            if isinstance(entry.message, Slack) and entry.message.ts == ts:
+            if isinstance(entry.message, SlackPost) and entry.message.ts == ts:
                 return entry
         return None
 
-    def newest(self) -> list[Arrived]:
+    def newest(self) -> list[InboxEntry]:
         return sorted(self._entries.values(), key=lambda entry: entry.number, reverse=True)
 
     async def changed(self, since: int) -> int:
@@ -64,7 +64,7 @@ class Box:
             await self._changed.wait()
         return self.revision
 
-    async def follow(self) -> AsyncIterator[Arrived]:
+    async def follow(self) -> AsyncIterator[InboxEntry]:
         """What arrives and what is edited from now on, until the box is closed."""
         seen = self.revision
         while not self.closed:
@@ -78,7 +78,7 @@ class Box:
         self.closed = True
         self._wake()
 
-    def _keep(self, entry: Arrived) -> Arrived:
+    def _keep(self, entry: InboxEntry) -> InboxEntry:
         self._entries[entry.number] = entry
         self.revision = entry.revision
         while len(self._entries) > self._kept:

@@ -12,8 +12,8 @@ from notifier.cli.clientfile import actor_of
 from notifier.cli.options import Arguments, Run, Subparsers, command, family, paged, query, segment, wide
 from notifier.cli.screen import RED, YELLOW, Column, Screen
 from notifier.cli.service import connect
-from notifier.cli.session import Exit, Failure, Session
-from notifier.cli.words import UNCUT, as_json, cell, details, field_cell, is_rows, short_ids, table, visible
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.text import UNCUT, as_json, cell, details, field_cell, is_rows, short_ids, table, visible
 from notifier.domain.delivery import DeliveryState
 
 Row = Mapping[str, Any]
@@ -142,7 +142,7 @@ def _add_dead_letters(commands: Subparsers) -> None:
 def listing(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
     """A command that shows one page of a list; `row` makes of an item what a table shows of it."""
 
-    def run(arguments: Arguments, session: Session) -> Exit:
+    def run(arguments: Arguments, session: CommandSession) -> Exit:
         with connect(session, arguments.config) as service:
             page = service.page(path, query(arguments, FILTERS))
         shown = page if arguments.json else {**page, "items": [row(item) for item in page["items"]]}
@@ -162,7 +162,7 @@ def letter(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def showing(path: str) -> Run:
-    def run(arguments: Arguments, session: Session) -> Exit:
+    def run(arguments: Arguments, session: CommandSession) -> Exit:
         with connect(session, arguments.config) as service:
             show(service.get(f"{path}/{segment(arguments.id)}"), arguments, session)
         return Exit.OK
@@ -170,25 +170,25 @@ def showing(path: str) -> Run:
     return run
 
 
-def redeliver(arguments: Arguments, session: Session) -> Exit:
+def redeliver(arguments: Arguments, session: CommandSession) -> Exit:
     path = f"/v1/deliveries/{segment(arguments.id)}/redeliver"
     with connect(session, arguments.config) as service:
         show(service.post(path, acted(arguments, session)), arguments, session)
     return Exit.OK
 
 
-def acted(arguments: Arguments, session: Session) -> dict[str, Any]:
+def acted(arguments: Arguments, session: CommandSession) -> dict[str, Any]:
     """A body that says who acts."""
     actor = actor_of(session, arguments.actor)
     return {} if actor is None else {"actor": actor}
 
 
 def deciding(action: str) -> Run:
-    def run(arguments: Arguments, session: Session) -> Exit:
+    def run(arguments: Arguments, session: CommandSession) -> Exit:
         given = {name: getattr(arguments, name) for name in ("ids", "channel", "task")}
         chosen = {name: value for name, value in given.items() if value}
         if len(chosen) != 1:
-            raise Failure(
+            raise CommandFailure(
                 Exit.USAGE,
                 "name the dead letters by their ids, or all of a channel (--channel NAME) or a task (--task NAME).",
             )
@@ -209,7 +209,7 @@ def deciding(action: str) -> Run:
 _DECIDED = {"redeliver": "sent again", "discard": "given up"}
 
 
-def show(document: Any, arguments: Arguments, session: Session) -> None:
+def show(document: Any, arguments: Arguments, session: CommandSession) -> None:
     """One answer: as the service gave it, or as fields."""
     if arguments.json:
         session.put(as_json(document))
@@ -238,7 +238,7 @@ def _fitted(document: Row, screen: Screen) -> Iterator[str]:
             )
 
 
-def show_page(page: Any, view: View, arguments: Arguments, session: Session) -> None:
+def show_page(page: Any, view: View, arguments: Arguments, session: CommandSession) -> None:
     """One page of a list; how to get the next one is talk."""
     if arguments.json:
         session.put(as_json(page))

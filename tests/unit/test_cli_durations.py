@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notifier.cli.moments import echo, joined, read
-from notifier.cli.session import Session
+from notifier.cli.durations import echo, joined, read
+from notifier.cli.session import CommandSession
 from notifier.domain.time import parse_rfc3339, rfc3339
 from tests.unit.conftest import Api, Shell
 
@@ -89,7 +89,7 @@ def test_a_span_counts_from_the_start(api: Api, shell: Shell) -> None:
 def test_what_is_meant_is_said_in_full() -> None:
     """Weekday, date, time, zone, and how long it is until then; an instant that says its offset needs no echo."""
     err = io.StringIO()
-    session = Session(environ={}, stdin=io.BytesIO(), stdout=io.StringIO(), stderr=err)
+    session = CommandSession(environ={}, stdin=io.BytesIO(), stdout=io.StringIO(), stderr=err)
     echo("Until", read("2099-06-01 09:00", now=NOW), session)
     assert err.getvalue().startswith("Until Monday 1 June 2099, 09:00 ")
     assert "(UTC" in err.getvalue()

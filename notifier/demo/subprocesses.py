@@ -16,7 +16,7 @@ STOP_WITHIN_S = 8.0
 TOLD_LINES = 5
 
 
-class Child:
+class Subprocess:
     """One module in a process of its own. Its standard error goes to `log`."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
@@ -32,7 +32,7 @@ class Child:
         """`python -m COMMAND`, until the block is left. A Ctrl-C in the terminal reaches the demo alone."""
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "notifier.demo.leash", *command,
+                sys.executable, "-m", "notifier.demo.exit_with_parent", *command,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
                 env=environ, start_new_session=True,
             )  # fmt: skip

@@ -72,7 +72,7 @@ class _Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Install:
+class Layout:
     folder: Path
     ports: Ports
     smtp_port: int

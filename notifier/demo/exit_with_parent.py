@@ -1,4 +1,4 @@
-"""`python -m notifier.demo.leash MODULE ARGUMENTS`: runs a module that ends when whoever started it does.
+"""`python -m notifier.demo.exit_with_parent MODULE ARGUMENTS`: runs a module that ends when whoever started it does.
 
 Its standard input is a pipe that only the starter holds. However that one ends, SIGKILL included, the kernel closes the
 pipe; then this process gets a SIGTERM, and ends for certain a little later.

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from notifier.demo.install import Install
+from notifier.demo.layout import Layout
 from notifier.demo.trials import TRIALS
 
 
-def welcome(install: Install) -> str:
+def welcome(layout: Layout) -> str:
     """The addresses, and lines to try."""
-    app = install.app
+    app = layout.app
     addresses = {
-        "inbox": f"{install.inbox}/",
+        "inbox": f"{layout.inbox}/",
         "application": f"{app}/docs",
         "dashboard": f"{app}/dashboard",
-        "service": install.service,
-        "configuration": str(install.config),
+        "service": layout.service,
+        "configuration": str(layout.config),
         "code": str(files("notifier.demo") / "sample.py"),
-        "logs": f"{install.folder}/application.log, service.log",
+        "logs": f"{layout.folder}/application.log, service.log",
     }
     lines = [
         "The demo runs until Ctrl-C. Whatever the service sends is shown here and in the inbox.",
@@ -31,7 +31,7 @@ def welcome(install: Install) -> str:
         *(line for one in TRIALS for line in (f"  # {one.what} ({one.ends})", f"  {one.curl(app)}", "")),
         "Ask the service what it knows:",
         "",
-        f"  export NOTIFIER_URL={install.service} NOTIFIER_KEY_FILE={install.key}",
+        f"  export NOTIFIER_URL={layout.service} NOTIFIER_KEY_FILE={layout.key}",
         "  notifier incidents list",
         "  notifier dead-letters list",
         "",

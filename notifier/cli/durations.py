@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notifier.cli.options import Arguments, Parser
-from notifier.cli.session import Session
+from notifier.cli.session import CommandSession
 from notifier.domain.time import (
     DAY,
     HOUR,
@@ -41,7 +41,7 @@ _NAMED = {"noon": "12:00", "midnight": "00:00"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class GivenTime:
     """`at` in milliseconds. `exact`: as it was written, where that says its offset and nobody needs to be told."""
 
     at: Instant
@@ -65,14 +65,14 @@ def add_until(parser: Parser, *, required: bool) -> None:
     )
 
 
-def until_of(arguments: Arguments, session: Session, start: Moment | None = None) -> str | None:
+def until_of(arguments: Arguments, session: CommandSession, start: GivenTime | None = None) -> str | None:
     """When it ends, as the API takes it; None where neither was given. What it means is said in full.
 
     A span counts from the start, which is now where none is given.
     """
     if arguments.span is not None:
         begins = int(time.time()) * SECOND if start is None else start.at
-        end = Moment(at=begins + arguments.span)
+        end = GivenTime(at=begins + arguments.span)
     elif arguments.until is not None:
         end = arguments.until
     else:
@@ -81,7 +81,7 @@ def until_of(arguments: Arguments, session: Session, start: Moment | None = None
     return str(end)
 
 
-def echo(word: str, end: Moment, session: Session) -> None:
+def echo(word: str, end: GivenTime, session: CommandSession) -> None:
     """Say it in full: `Until Friday 27 November 2026, 18:00 CET (UTC+01:00), in 18h 40m.`, by their clock."""
     if end.exact is not None:
         return
@@ -111,12 +111,12 @@ def joined(arguments: Sequence[str]) -> list[str]:
     return whole
 
 
-def moment(text: str) -> Moment:
+def moment(text: str) -> GivenTime:
     """What `--until` takes."""
     return read(text, now=int(time.time()) * SECOND)
 
 
-def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> Moment:
+def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
     """An RFC 3339 time with its offset, or a day and a time by the clock of `zone` (None: of this machine).
 
     Without a day it is the next time that the clock shows this.
@@ -127,7 +127,7 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> Moment:
     except ValueError:
         at = None
     if at is not None and has_offset(stripped):
-        return Moment(at=at, exact=stripped)
+        return GivenTime(at=at, exact=stripped)
     if _SPAN.fullmatch(stripped) and stripped:
         raise argparse.ArgumentTypeError(f"{SHAPE}; how long from now is --for")
     plain = re.sub(r"\b(noon|midnight)$", lambda named: _NAMED[named[0]], stripped.lower())
@@ -138,7 +138,7 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> Moment:
     for day in _days(found["day"], now, zone):
         at = _instant(day, clock, zone)
         if at > now:
-            return Moment(at=at)
+            return GivenTime(at=at)
     raise argparse.ArgumentTypeError("this moment is past: give one that is yet to come")
 
 

@@ -11,7 +11,7 @@ UNCUT = 100_000
 SUFFIX = 8
 """Characters of an id's end that lists show; the service wants six."""
 
-Moment = Callable[[object], str] | None
+MomentFormat = Callable[[object], str] | None
 
 
 def as_json(document: object) -> str:
@@ -54,7 +54,7 @@ def table(
     columns: Sequence[str] | None = None,
     *,
     widest: int = WIDEST,
-    moment: Moment = None,
+    moment: MomentFormat = None,
 ) -> str:
     """Rows under a head, aligned; without `columns`, those that any row has, in order of appearance."""
     names = columns or list(dict.fromkeys(name for row in rows for name in row))
@@ -63,7 +63,7 @@ def table(
     return "\n".join(_aligned([head, *body]))
 
 
-def details(document: Mapping[str, Any], moment: Moment = None) -> str:
+def details(document: Mapping[str, Any], moment: MomentFormat = None) -> str:
     """One thing: a line for each field, then a table for each list of things that it holds."""
     plain = {name: value for name, value in document.items() if not is_rows(value)}
     parts = [
@@ -86,7 +86,7 @@ def is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
-def field_cell(name: str, value: object, moment: Moment) -> str:
+def field_cell(name: str, value: object, moment: MomentFormat) -> str:
     """With `moment`, fields that are named as moments are shown by it."""
     if moment is not None and isinstance(value, str) and (name == "at" or name.endswith(("_at", "_until"))):
         return moment(value)

@@ -17,9 +17,9 @@ from notifier.domain.event import Event, Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR, MINUTE, Duration, rfc3339
+from notifier.ingest import intake
 from notifier.policy import routing
 from notifier.policy.rules import AlertingRules
-from notifier.store import intake
 from notifier.store.compiled import insert
 from notifier.store.database import Database
 from notifier.store.schema import task_runs
@@ -92,7 +92,7 @@ class World:
     async def post_all(self, events: Sequence[Event]) -> list[str]:
         """Events in one commit; their incidents' ids."""
         batch = intake.Intake(
-            events=events, keys=["key"] * len(events), room={"key": 1_000_000}, new_id=self.new_id
+            events=events, keys=["key"] * len(events), remaining={"key": 1_000_000}, new_id=self.new_id
         )
         committed = await self.database.write(lambda tx: intake.commit(tx, batch))
         return [stored.incident_id or "" for stored in committed.stored]

@@ -18,7 +18,7 @@ from notifier.api.problems import GUARD_LINES, HttpProblem, retry_after
 from notifier.domain.errors import Overloaded, StoreError, StoreFull
 from notifier.domain.event import Event
 from notifier.domain.time import SECOND, Instant
-from notifier.ingest.commit import Stored
+from notifier.ingest.intake import StoredEvent
 from notifier.ingest.normalize import Malformed, Parsed, Rejection, accepts
 from notifier.runtime import Runtime
 
@@ -95,7 +95,7 @@ class IngestEndpoint:
         if wait is not None:
             raise retry_after(429, "this key's ingest.rate_limit is used up: send the same again later", wait)
 
-    async def _commit(self, caller: Caller, events: Sequence[Event]) -> Sequence[Stored]:
+    async def _commit(self, caller: Caller, events: Sequence[Event]) -> Sequence[StoredEvent]:
         if not events:
             return ()
         try:
@@ -113,7 +113,7 @@ class IngestEndpoint:
         except StoreError:
             raise retry_after(503, "the event could not be stored: send the same again", SECOND) from None
 
-    def _results_of(self, parsed: Parsed, stored: Sequence[Stored]) -> tuple[int, bytes]:
+    def _results_of(self, parsed: Parsed, stored: Sequence[StoredEvent]) -> tuple[int, bytes]:
         remaining = iter(stored)
         results: list[dict[str, Any]] = []
         for index, item in enumerate(parsed.items):

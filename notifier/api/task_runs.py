@@ -32,7 +32,7 @@ from notifier.domain.task_run import RunState
 from notifier.domain.time import SECOND
 from notifier.ingest import task_runs as reading
 from notifier.ingest.batch import Malformed, accepts
-from notifier.ingest.run_intake import INTERVAL, Beat
+from notifier.ingest.heartbeats import INTERVAL, Beat
 from notifier.ingest.task_runs import AcceptedRun, Arrival
 from notifier.oncall import task_runs
 from notifier.oncall.task_runs import RunSearch

@@ -34,7 +34,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]|,', re.DOTALL)
 
 
 class Malformed(Exception):
-    """Nothing in the body can be told apart as an event; `message` says what is wrong, where, and what to do."""
+    """A body in which no event can be told apart; `message` says what is wrong, where, and what to do."""
 
     def __init__(
         self, message: str, *, reason: Literal["unreadable", "empty", "too_many"] = "unreadable"

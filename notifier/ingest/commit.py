@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 
 from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.event import Event
-from notifier.domain.time import DAY, MINUTE, Duration, Instant
+from notifier.domain.time import DAY, Duration
+from notifier.ingest import intake
+from notifier.ingest.intake import Committed, Intake, StoredEvent
 from notifier.ingest.quota import KeyQuota
-from notifier.store import intake
+from notifier.ingest.upgrade import UpgradeWatch
 from notifier.store.database import INGEST, Database, Tx
-from notifier.store.intake import Committed, Intake, Stored, Upgrade
 from notifier.telemetry.metrics import Metrics
-
-__all__ = ["GroupCommit", "Stored", "UpgradeWatch"]
 
 EVENTS_PER_COMMIT = 1_000
 BEAT_S = 5.0
-PATIENCE_S = 1.0
+WAIT_AT_MOST_S = 1.0
 PENDING_EVENTS = 20_000
 PENDING_BYTES = 64 * 1024 * 1024
 
@@ -31,27 +30,8 @@ class _Submission:
     key: str
     events: Sequence[Event]
     size: int
-    future: asyncio.Future[Sequence[Stored]]
-    came: float
-
-
-class UpgradeWatch:
-    """Whether incidents of the first fingerprint rules are left. Looked up once a minute, on the way of a commit."""
-
-    def __init__(self, auto_resolve: Callable[[], Duration]) -> None:
-        self._auto_resolve = auto_resolve
-        self._looked: Instant | None = None
-        self._is_under_way = False
-
-    def look(self, tx: Tx) -> Upgrade | None:
-        """What a commit must know of it; None: nothing."""
-        if self._looked is None or tx.now - self._looked >= MINUTE:
-            self._is_under_way = intake.is_under_way(tx, self._since(tx))
-            self._looked = tx.now
-        return Upgrade(since=self._since(tx)) if self._is_under_way else None
-
-    def _since(self, tx: Tx) -> Instant:
-        return tx.now - self._auto_resolve()
+    future: asyncio.Future[Sequence[StoredEvent]]
+    arrived: float
 
 
 class GroupCommit:
@@ -78,11 +58,11 @@ class GroupCommit:
         self._bytes = 0
         self._arrived = asyncio.Event()
         # Bound once: looking up the running loop asks the kernel who we are.
-        self._futures: Callable[[], asyncio.Future[Sequence[Stored]]] = (
+        self._futures: Callable[[], asyncio.Future[Sequence[StoredEvent]]] = (
             asyncio.get_running_loop().create_future
         )
 
-    async def submit(self, key: str, events: Sequence[Event]) -> Sequence[Stored]:
+    async def submit(self, key: str, events: Sequence[Event]) -> Sequence[StoredEvent]:
         """Wait until the events are committed and fsynced. `Overloaded` before memory grows; `StoreError` otherwise."""
         if self._database.broken.is_set():
             raise StoreBroken("a write failed before, and the service is stopping: send it again")
@@ -118,13 +98,13 @@ class GroupCommit:
         await self._commit(batch)
 
     def _take(self) -> list[_Submission]:
-        taken, count = 0, 0
+        submissions, count = 0, 0
         for submission in self._queue:
-            if taken and count + len(submission.events) > EVENTS_PER_COMMIT:
+            if submissions and count + len(submission.events) > EVENTS_PER_COMMIT:
                 break
-            taken += 1
+            submissions += 1
             count += len(submission.events)
-        batch, self._queue = self._queue[:taken], self._queue[taken:]
+        batch, self._queue = self._queue[:submissions], self._queue[submissions:]
         return batch
 
     async def _commit(self, batch: Sequence[_Submission]) -> None:
@@ -137,7 +117,7 @@ class GroupCommit:
                 self._fail_queue(error, waited=0.0)
                 raise
             # Whoever waited behind a commit that failed in the end is not made to wait for another.
-            self._fail_queue(error, waited=PATIENCE_S)
+            self._fail_queue(error, waited=WAIT_AT_MOST_S)
             return
         except StoreError as error:
             await self._one_by_one(batch, error)
@@ -156,19 +136,23 @@ class GroupCommit:
 
     def _fail_queue(self, error: StoreError, *, waited: float) -> None:
         late = time.monotonic() - waited
-        _fail([one for one in self._queue if one.came <= late], error)
-        self._queue = [one for one in self._queue if one.came > late]
+        _fail([submission for submission in self._queue if submission.arrived <= late], error)
+        self._queue = [submission for submission in self._queue if submission.arrived > late]
 
     async def _write(self, batch: Sequence[_Submission]) -> Committed:
         events = [event for submission in batch for event in submission.events]
         keys = [submission.key for submission in batch for _ in submission.events]
         now = self._database.now()
-        room = {submission.key: self._new_incidents.remaining(submission.key, now) for submission in batch}
-        work = Intake(events=events, keys=keys, room=room, new_id=self._new_id, max_size=self._max_size)
+        remaining = {
+            submission.key: self._new_incidents.remaining(submission.key, now) for submission in batch
+        }
+        batched = Intake(
+            events=events, keys=keys, remaining=remaining, new_id=self._new_id, max_size=self._max_size
+        )
 
         def commit(tx: Tx) -> Committed:
             upgrade = self._upgrade.look(tx)
-            return intake.commit(tx, work if upgrade is None else replace(work, upgrade=upgrade))
+            return intake.commit(tx, batched if upgrade is None else replace(batched, upgrade=upgrade))
 
         started = time.perf_counter()
         committed = await self._database.write(commit, essential=False, limit=INGEST)

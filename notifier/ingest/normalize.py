@@ -54,7 +54,7 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What events share that differ in their id and timestamp alone; `tail` is the document after those two."""
+    """The content of events that differ in their id and timestamp alone; `tail` is the document after those two."""
 
     service: str
     environment: str

@@ -1,33 +1,54 @@
-"""The watch over processes: what dies in silence is noticed, and the runs that it leaves behind are told of."""
+"""The watch over processes: those that die in silence are noticed, and the runs that they leave behind are told of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import msgspec
 
 from notifier.domain.event import Event, Rejection
-from notifier.domain.task_run import TaskRun
+from notifier.domain.task_run import RunState, TaskRun
 from notifier.domain.time import Duration, Instant
+from notifier.ingest import intake
+from notifier.ingest.heartbeats import SILENCE
+from notifier.ingest.intake import Intake
 from notifier.ingest.normalize import Normalizer
-from notifier.ingest.run_intake import count_ended
+from notifier.ingest.run_intake import count_ended, store
 from notifier.ingest.schema import ID_CHARS
 from notifier.policy import runs
-from notifier.store import intake, task_runs
 from notifier.store.database import LOOP, POLL, Database, Subscription, Tx
-from notifier.store.intake import Intake
-from notifier.store.task_runs import SILENCE, Alive, Gone
+from notifier.store.statements import processes, task_runs
 from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
 SERVICES_SHOWN = 100
 OTHERS = "(others)"
 EVENT_BYTES = 65_536
+ENDED_AT_ONCE = 100
+LOST_AT_ONCE = 200
 _KEY = "processes"
 _encode = msgspec.json.Encoder().encode
 
 log = get("notifier.ingest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRuns:
+    """The runs that one look at the processes has ended, those of them that are lost; `more`: look again at once."""
+
+    ended: tuple[TaskRun, ...]
+    lost: tuple[TaskRun, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivingProcesses:
+    """The number of processes that live, and their clients' reports by service and outcome, as metrics show them."""
+
+    processes: int
+    reports: Mapping[tuple[str, str], int]
 
 
 class ProcessWatch:
@@ -57,11 +78,11 @@ class ProcessWatch:
     async def step(self) -> None:
         """One turn: look, show what there is, and wait."""
         await self.look()
-        self._show(await self._database.read(task_runs.alive, limit=LOOP))
+        self._show(await self._database.read(living, limit=LOOP))
         await self._subscription.wait(POLL)
 
     async def look(self) -> None:
-        """End what has been silent for too long, and tell of what is lost by it."""
+        """End processes that were silent for too long, and tell of the runs that are lost by it."""
         now = self._database.now()
         if now - self._looked > 3 * POLL:
             self._since = now
@@ -71,28 +92,63 @@ class ProcessWatch:
         self._looked = now
 
     async def _turn(self) -> bool:
-        gone = await self._database.write(self._work, essential=False, limit=LOOP)
-        count_ended(self._metrics, gone.ended)
-        if gone.lost:
-            self._metrics.events.labels("accepted").inc(len(gone.lost))
-            log.warning("runs_lost", count=len(gone.lost))
-        return gone.more
+        runs_of_ended = await self._database.write(self._work, essential=False, limit=LOOP)
+        count_ended(self._metrics, runs_of_ended.ended)
+        if runs_of_ended.lost:
+            self._metrics.events.labels("accepted").inc(len(runs_of_ended.lost))
+            log.warning("runs_lost", count=len(runs_of_ended.lost))
+        return runs_of_ended.more
 
-    def _work(self, tx: Tx) -> Gone:
-        gone = task_runs.look(tx, silence=self._silence)
-        events = lost_run_events(self._normalizer, gone.lost, tx.now)
+    def _work(self, tx: Tx) -> EndedRuns:
+        runs_of_ended = end_silent(tx, silence=self._silence)
+        events = lost_run_events(self._normalizer, runs_of_ended.lost, tx.now)
         if events:
-            room = {_KEY: len(events)}
-            intake.commit(
-                tx, Intake(events=events, keys=[_KEY] * len(events), room=room, new_id=self._new_id)
+            batch = Intake(
+                events=events,
+                keys=[_KEY] * len(events),
+                remaining={_KEY: len(events)},
+                new_id=self._new_id,
             )
-        return gone
+            intake.commit(tx, batch)
+        return runs_of_ended
 
-    def _show(self, alive: Alive) -> None:
-        self._metrics.processes.set(alive.processes)
+    def _show(self, living: LivingProcesses) -> None:
+        self._metrics.processes.set(living.processes)
         self._metrics.client_reports.clear()
-        for (service, outcome), n in reports_by_service(alive.reports).items():
+        for (service, outcome), n in reports_by_service(living.reports).items():
             self._metrics.client_reports.labels(service, outcome).set(n)
+
+
+def end_silent(tx: Tx, *, silence: Duration = SILENCE) -> EndedRuns:
+    """End the processes that have been silent for too long, and lose what they, or those before them, left unfinished.
+
+    A process said goodbye where it ended at its last sign of life.
+    """
+    silent = processes.end_silent(tx, tx.now - silence, most=ENDED_AT_ONCE)
+    abandoned = task_runs.abandoned(tx, tx.now - silence, most=LOST_AT_ONCE)
+    changes = [
+        runs.lost(row.run, seen_at=row.seen_at, goodbye=row.ended_at == row.seen_at) for row in abandoned
+    ]
+    ended = store(tx, changes).ended if changes else ()
+    lost = tuple(run for run in ended if run.state is RunState.LOST)
+    return EndedRuns(ended=ended, lost=lost, more=silent == ENDED_AT_ONCE or len(abandoned) == LOST_AT_ONCE)
+
+
+def living(tx: Tx) -> LivingProcesses:
+    """One look. Reports of ended processes count as long as their rows are kept, for they were sent all the same.
+
+    What waited with a process that has ended is another's by now: whoever takes it over counts it as captured.
+    """
+    totals: dict[tuple[str, str], int] = {}
+    for row in processes.reports(tx):
+        counts = {
+            outcome: sum(n.values()) if isinstance(n, dict) else n for outcome, n in row.reports.items()
+        }
+        if row.ended:
+            counts["captured"] = counts.get("captured", 0) - counts.pop("spooled", 0)
+        for outcome, count in counts.items():
+            totals[row.service, outcome] = totals.get((row.service, outcome), 0) + count
+    return LivingProcesses(processes=processes.count_living(tx), reports=totals)
 
 
 def lost_run_events(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instant) -> list[Event]:

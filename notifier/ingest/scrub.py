@@ -43,7 +43,7 @@ def scrub_text(text: str) -> str:
 
 
 def written(text: str) -> str:
-    """What a person has written, as it is kept: without what no database takes, and without secrets."""
+    """A person's text as it is kept: without characters that no database takes, and without secrets."""
     return scrub_text(sanitise.text(text))
 
 

@@ -63,7 +63,7 @@ class AcceptedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What the service knows of a request: whose it is, when it came, and when its sender says that it left."""
+    """A request as the service knows it: its project, when it came, and when its sender says that it left."""
 
     project: str
     received_at: Instant
@@ -257,7 +257,7 @@ def _untouched(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has: digits of a huge number become a string."""
+    """The value in JSON's types: digits of a huge number become a string."""
     if isinstance(value, sanitise.Huge):
         return str(value)
     if isinstance(value, dict):

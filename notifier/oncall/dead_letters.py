@@ -14,8 +14,9 @@ from notifier.oncall.errors import Refused
 from notifier.oncall.names import ambiguous, found
 from notifier.oncall.paging import Listing, Wanted, listing
 from notifier.policy.rules import AlertingRules
-from notifier.store import dead_letters, task_runs, views
+from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
+from notifier.store.statements import task_runs
 from notifier.store.views import DeadLetter, DeadLetterKind, RunStatus
 
 __all__ = [

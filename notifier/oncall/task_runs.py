@@ -7,9 +7,12 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, Wanted, listing
-from notifier.policy.runs import ReplayRefusal
-from notifier.store import task_runs, views
+from notifier.policy import runs
+from notifier.policy.runs import ReplayCandidate, ReplayRefusal
+from notifier.store import views
 from notifier.store.database import Database, Tx
+from notifier.store.statements import task_runs
+from notifier.store.task_run_rows import TaskRunRow
 from notifier.store.views import RunSearch
 
 __all__ = ["RunSearch", "ask", "find", "one", "replay"]
@@ -47,14 +50,28 @@ async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
 
 
 def ask(tx: Tx, id_: str, actor: Actor) -> str | None:
-    """The new run's id, None where there is none of this id; `Refused` where the run is not to be had again."""
-    asked = task_runs.ask(tx, id_, project=actor.project_scope, new_id=actor.new_id())
-    if asked is not None and asked.new_id is not None:
-        actor.record(tx, "replay", id_, asked.new_id)
-        return asked.new_id
-    if asked is not None and asked.refusal is not None:
-        raise Refused(_sentence(asked.refusal, asked.state), state=asked.state.value)
-    return None
+    """Ask for a run again: the new run's id, None where there is no run of this id.
+
+    `Refused` where it may not be replayed. An id may stand for a run in several projects: then the caller's is meant.
+    """
+    run = task_runs.find_one(tx, id_, project=actor.project_scope)
+    if run is None:
+        return None
+    refusal = runs.replay_refusal(
+        ReplayCandidate(
+            state=run.state,
+            replayable=run.replayable,
+            has_arguments=run.arguments is not None,
+            newest_replay=task_runs.newest_replay(tx, run),
+        )
+    )
+    if refusal is not None:
+        raise Refused(_sentence(refusal, run.state), state=run.state.value)
+    new = runs.replay(run, id_=actor.new_id(), now=tx.now)
+    task_runs.write(tx, [TaskRunRow(run=new, dead_letter=None, asked_at=tx.now)])
+    task_runs.mark_replayed(tx, run)
+    actor.record(tx, "replay", id_, new.id)
+    return new.id
 
 
 def _sentence(refusal: ReplayRefusal, state: RunState) -> str:

@@ -1,4 +1,4 @@
-"""What a batch of events does to the incident of their identity: opened, raised, resolved, reopened, late."""
+"""The incident of an identity after a batch of events: opened, raised, resolved, reopened, late."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def keeps_sample(seq: int) -> bool:
 
 
 def sample_numbers(before: int, last: int) -> list[int]:
-    """Which of the events that made the count `before + 1` to `last` are stored: kept for good, and the newest."""
+    """The counts, of `before + 1` to `last`, whose events are stored: those kept for good, and the newest."""
     chosen = list(range(before + 1, min(last, FIRST_SAMPLES) + 1))
     power = 1 << max(before, FIRST_SAMPLES).bit_length()
     while power <= last:

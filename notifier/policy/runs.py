@@ -135,7 +135,7 @@ def recovery(*, count: int, of_runs: int, failing: bool) -> Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayCandidate:
-    """What decides whether a run may be replayed; `has_arguments` says that its arguments are kept."""
+    """A failed run as far as it decides about a replay; `has_arguments` says that its arguments are kept."""
 
     state: RunState
     has_arguments: bool

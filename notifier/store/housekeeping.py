@@ -30,7 +30,7 @@ from notifier.store.schema import (
     threads,
 )
 from notifier.store.sizes import bytes_in_use
-from notifier.store.task_runs.statements import unfinished
+from notifier.store.task_run_rows import unfinished
 
 BATCH = 500
 IDS_BATCH = 2_000

@@ -18,10 +18,11 @@ from notifier.domain.errors import SendError
 from notifier.domain.event import Event, Severity
 from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import HOUR, Duration
+from notifier.ingest import intake
+from notifier.ingest.intake import Intake, StoredEvent
 from notifier.policy.rules import AlertingRules
-from notifier.store import intake, ledger
+from notifier.store import ledger
 from notifier.store.database import Database
-from notifier.store.intake import Intake, Stored
 from notifier.store.silences import ActiveSilences
 from notifier.telemetry.loop import Progress
 
@@ -99,8 +100,8 @@ class Bench:
         }
         return Event(**(values | changes))
 
-    async def post(self, *events: Event, room: int = 1_000_000) -> tuple[Stored, ...]:
-        work = Intake(events=events, keys=["key"] * len(events), room={"key": room}, new_id=new_id)
+    async def post(self, *events: Event, remaining: int = 1_000_000) -> tuple[StoredEvent, ...]:
+        work = Intake(events=events, keys=["key"] * len(events), remaining={"key": remaining}, new_id=new_id)
         return (await self.database.write(lambda tx: intake.commit(tx, work))).stored
 
     async def alert(self) -> list[tuple[str, str]]:

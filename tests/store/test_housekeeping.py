@@ -13,11 +13,12 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError, StoreFull
 from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import DAY, HOUR, MINUTE
+from notifier.ingest import intake
+from notifier.ingest.intake import Intake
 from notifier.settings import RetentionSettings
 from notifier.store import configurations as versions
-from notifier.store import intake, tokens
+from notifier.store import tokens
 from notifier.store.housekeeping import Housekeeper
-from notifier.store.intake import Intake
 from notifier.store.schema import (
     action_tokens,
     attempts,
@@ -176,7 +177,9 @@ async def test_a_full_database_refuses_ingest_and_goes_on_delivering(bench: Benc
     size = await bench.database.read(bytes_in_use)
 
     def work(limit: int) -> Intake:
-        return Intake(events=[bench.event()], keys=["key"], room={"key": 1}, new_id=new_id, max_size=limit)
+        return Intake(
+            events=[bench.event()], keys=["key"], remaining={"key": 1}, new_id=new_id, max_size=limit
+        )
 
     with pytest.raises(StoreFull):
         await bench.database.write(lambda tx: intake.commit(tx, work(size)))

@@ -116,7 +116,9 @@ async def test_severity_is_the_highest_and_varying_labels_leave(bench: Bench) ->
 async def test_too_many_new_causes_are_counted_on_one_incident(bench: Bench) -> None:
     """Beyond the quota a service's new causes share one incident; known causes go on counting on their own."""
     await bench.post(bench.event("known"))
-    stored = await bench.post(*(bench.event(f"new-{n}") for n in range(10)), bench.event("known"), room=3)
+    stored = await bench.post(
+        *(bench.event(f"new-{n}") for n in range(10)), bench.event("known"), remaining=3
+    )
     rows = await _incidents(bench)
     assert len({item.incident_id for item in stored}) == 5
     overflow = [row for row in rows if row.title.startswith("too many distinct errors")]

@@ -13,16 +13,17 @@ import sqlalchemy as sa
 from notifier.domain.errors import StoreFull
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import DAY, HOUR, SECOND
-from notifier.ingest.processes import OTHERS, ProcessWatch, reports_by_service
+from notifier.ingest import heartbeats, intake, run_intake
+from notifier.ingest.heartbeats import Beat
+from notifier.ingest.intake import Intake
+from notifier.ingest.processes import OTHERS, EndedRuns, ProcessWatch, end_silent, living, reports_by_service
 from notifier.settings import RetentionSettings
-from notifier.store import intake, task_runs, views
+from notifier.store import views
 from notifier.store.database import Database
 from notifier.store.housekeeping import Housekeeper
-from notifier.store.intake import Intake
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import incidents, processes, run_incidents
 from notifier.store.schema import task_runs as table
-from notifier.store.task_runs import Beat
 from notifier.telemetry.metrics import Metrics
 from tests.store.conftest import Bench, new_id
 
@@ -42,8 +43,8 @@ def run(id_: str = "run", state: RunState = RunState.PENDING, **fields: Any) -> 
     )  # fmt: skip
 
 
-async def tell(bench: Bench, *changes: TaskRun) -> task_runs.Landed:
-    return await bench.database.write(lambda tx: task_runs.upsert(tx, changes))
+async def tell(bench: Bench, *changes: TaskRun) -> run_intake.StoredChanges:
+    return await bench.database.write(lambda tx: run_intake.store(tx, changes))
 
 
 async def beat(bench: Bench, *running: str, **fields: Any) -> tuple[str, ...]:
@@ -53,11 +54,11 @@ async def beat(bench: Bench, *running: str, **fields: Any) -> tuple[str, ...]:
         "ended": False,
     }  # fmt: skip
     one = Beat(running=running, **(usual | fields))
-    return tuple(each.id for each in await bench.database.write(lambda tx: task_runs.beat(tx, one)))
+    return tuple(each.id for each in await bench.database.write(lambda tx: heartbeats.note(tx, one)))
 
 
-async def look(bench: Bench) -> task_runs.Gone:
-    return await bench.database.write(task_runs.look)
+async def look(bench: Bench) -> EndedRuns:
+    return await bench.database.write(end_silent)
 
 
 async def get(bench: Bench, id_: str = "run") -> TaskRun:
@@ -124,7 +125,7 @@ class TestChanges:
         if bench.database.dialect == "postgresql":
             pytest.skip("max_size bounds a SQLite file; PostgreSQL's disk is its operator's")
         with pytest.raises(StoreFull):
-            await bench.database.write(lambda tx: task_runs.upsert(tx, [run()], max_size=1))
+            await bench.database.write(lambda tx: run_intake.store(tx, [run()], max_size=1))
 
     async def test_replicas_race_for_the_same_runs(self, postgres_url: str, clock: Any) -> None:
         """Two replicas are told of the same runs at once, in either order: no change is lost."""
@@ -136,7 +137,7 @@ class TestChanges:
         batches = [[replace(change, id=id_) for id_ in ids] for change in LIFE]
         await asyncio.gather(
             *(
-                replica.write(lambda tx, batch=batch: task_runs.upsert(tx, batch))  # type: ignore[misc]
+                replica.write(lambda tx, batch=batch: run_intake.store(tx, batch))  # type: ignore[misc]
                 for batch in batches
                 for replica in replicas
             )
@@ -188,7 +189,7 @@ class TestHeartbeats:
         assert [(await get(bench, id_)).process for id_ in ("run", "b", "c")] == ["host", "host", "old"]
         await beat(bench, process="second", reports={"captured": 4})
         await beat(bench)
-        alive = await bench.database.read(task_runs.alive)
+        alive = await bench.database.read(living)
         assert alive.processes == 2
         assert alive.reports == {
             ("billing", "captured"): 7,
@@ -226,7 +227,7 @@ class TestHeartbeats:
             COMPLETED, RUNNING, RUNNING,
         ]  # fmt: skip
         assert (await look(bench)).lost == ()
-        assert (await bench.database.read(task_runs.alive)).processes == 0
+        assert (await bench.database.read(living)).processes == 0
 
     async def test_a_goodbye_has_half_a_minute_too(self, bench: Bench) -> None:
         """What it left unfinished is lost as `interrupted`, once its last words have had time to come."""
@@ -252,7 +253,7 @@ class TestHeartbeats:
         assert (found.state, found.attempt, found.error, found.finished_at) == (RUNNING, 2, None, None)
         assert (await row(bench)).letter is None
         assert (await get(bench, "b")).state is LOST
-        assert (await bench.database.read(task_runs.alive)).processes == 1
+        assert (await bench.database.read(living)).processes == 1
         await tell(bench, run(state=RETRYING, attempt=2))
         assert (await get(bench)).state is RETRYING
         bench.clock.advance(30 * SECOND)
@@ -317,7 +318,7 @@ class TestWatch:
         metrics = Metrics()
         watch = ProcessWatch(bench.database, new_id=new_id, metrics=metrics)
         await beat(bench, reports={"captured": 3, "sent": 1, "spooled": 0, "dropped": {"a": 1, "b": 1}})
-        watch._show(await bench.database.read(task_runs.alive))
+        watch._show(await bench.database.read(living))
         assert b"notifier_processes 1.0" in metrics.render()
         assert b'notifier_client_reports{outcome="dropped",service="billing"} 2.0' in metrics.render()
 
@@ -408,7 +409,7 @@ async def keep(bench: Bench, *, max_size: int = 10**12) -> None:
 
 async def test_overflowing_events_keep_their_run(bench: Bench) -> None:
     """Beyond `new_incidents` a run's event is counted on the service's one incident, and linked to it."""
-    work = Intake(events=[bench.event(run="run")], keys=["key"], room={"key": 0}, new_id=new_id)
+    work = Intake(events=[bench.event(run="run")], keys=["key"], remaining={"key": 0}, new_id=new_id)
     (stored,) = (await bench.database.write(lambda tx: intake.commit(tx, work))).stored
     await tell(bench, run(replayable=Replayable.NO))
     assert (await get(bench)).incident_id == stored.incident_id

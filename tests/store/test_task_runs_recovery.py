@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,12 +13,17 @@ import sqlalchemy as sa
 
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import SECOND
-from notifier.store import task_runs
+from notifier.ingest import heartbeats, run_intake
+from notifier.ingest.heartbeats import Beat, Replay
+from notifier.ingest.processes import end_silent
+from notifier.oncall import task_runs as replays
+from notifier.oncall.actor import Actor
+from notifier.oncall.errors import Refused
 from notifier.store.database import Database
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import incidents
 from notifier.store.schema import task_runs as table
-from notifier.store.task_runs import Beat, Replay
+from notifier.store.statements import task_runs
 from tests.store.conftest import Bench, new_id
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +45,7 @@ def run(id_: str, state: RunState, at: int = 5_000, **fields: Any) -> TaskRun:
 
 
 async def tell(bench: Bench, *changes: TaskRun) -> None:
-    await bench.database.write(lambda tx: task_runs.upsert(tx, changes))
+    await bench.database.write(lambda tx: run_intake.store(tx, changes))
 
 
 async def broke(bench: Bench, id_: str, fingerprint: str = "fp") -> None:
@@ -60,10 +66,13 @@ async def letters(bench: Bench) -> dict[str, str | None]:
     return {row.id: row.letter for row in await bench.database.read(lambda tx: tx.run(query).all())}
 
 
-async def ask(bench: Bench, id_: str) -> task_runs.Asked | None:
-    return await bench.database.write(
-        lambda tx: task_runs.ask(tx, id_, project="default", new_id=f"{id_}-again")
-    )
+async def ask(bench: Bench, id_: str) -> str | None:
+    ids = iter([f"{id_}-again", new_id()])
+    return await bench.database.write(lambda tx: replays.ask(tx, id_, actor(lambda: next(ids))))
+
+
+def actor(ids: Callable[[], str], project_scope: str | None = "default") -> Actor:
+    return Actor(name="ann", key_name="k", project="default", project_scope=project_scope, new_id=ids)
 
 
 async def beat(bench: Bench, *running: str, process: str = "host", ended: bool = False) -> tuple[Replay, ...]:
@@ -71,7 +80,7 @@ async def beat(bench: Bench, *running: str, process: str = "host", ended: bool =
         project="default", process=process, service="billing", running=running, tasks=["billing.charge"],
         reports=None, ended=ended,
     )  # fmt: skip
-    return await bench.database.write(lambda tx: task_runs.beat(tx, one))
+    return await bench.database.write(lambda tx: heartbeats.note(tx, one))
 
 
 OPEN, RECOVERED = ("open", None), ("resolved", "recovered")
@@ -294,7 +303,7 @@ class TestReplay:
         assert [one.id for one in await beat(bench)] == ["a-again"]
         assert await beat(bench, process="other") == ()
         bench.clock.advance(30 * SECOND)
-        gone = await bench.database.write(task_runs.look)
+        gone = await bench.database.write(end_silent)
         assert gone.lost == ()
         assert [one.id for one in await beat(bench, process="other")] == ["a-again"]
         assert await beat(bench) == ()
@@ -311,12 +320,10 @@ class TestReplay:
             await tell(bench, run("a-again", RunState.PENDING, process="host", replay_of="a"))
         await beat(bench)
         bench.clock.advance(30 * SECOND)
-        gone = await bench.database.write(task_runs.look)
+        gone = await bench.database.write(end_silent)
         assert [one.id for one in gone.lost] == ["a-again"]
         assert await beat(bench, process="other") == ()
-        asked = await ask(bench, "a")
-        assert asked is not None
-        assert asked.refusal is None
+        assert await ask(bench, "a") is not None
 
     async def test_a_goodbye_is_asked_for_nothing(self, bench: Bench) -> None:
         """A process that ends gets no run."""
@@ -348,9 +355,12 @@ class TestReplay:
         await tell(bench, run("a", FAILED, **KEPT))
         asked = await asyncio.gather(
             *(
-                bench.database.write(lambda tx: task_runs.ask(tx, "a", project=None, new_id=new_id()))
+                bench.database.write(lambda tx: replays.ask(tx, "a", actor(new_id, project_scope=None)))
                 for _ in range(3)
-            )
+            ),
+            return_exceptions=True,
         )
-        assert sorted(str(one.refusal) for one in asked if one) == ["None", "replayed", "replayed"]
+        refused = [answer for answer in asked if isinstance(answer, Refused)]
+        assert len(refused) == 2
+        assert all("asked for again already" in str(refusal) for refusal in refused)
         assert len(await letters(bench)) == 2

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from notifier.domain.event import Event
 from notifier.domain.time import DAY, HOUR, MINUTE
-from notifier.ingest.commit import UpgradeWatch
+from notifier.ingest import intake
+from notifier.ingest.intake import Intake, StoredEvent
 from notifier.ingest.normalize import Accepted, Normalizer
+from notifier.ingest.upgrade import Upgrade, UpgradeWatch
 from notifier.policy.fingerprint import VERSION
 from notifier.policy.fingerprint.upgrade import first_version
-from notifier.store import intake
 from notifier.store.database import Tx
-from notifier.store.intake import Intake, Stored, Upgrade
 from notifier.store.schema import incidents
 from tests.store.conftest import Bench, new_id
 
@@ -59,16 +59,16 @@ async def before(bench: Bench, body: dict[str, Any]) -> str:
     return stored.incident_id or ""
 
 
-async def after(bench: Bench, *bodies: dict[str, Any], room: int = 100) -> list[str | None]:
+async def after(bench: Bench, *bodies: dict[str, Any], remaining: int = 100) -> list[str | None]:
     """What becomes of events that this release takes: their incidents."""
     events = [posted(bench, body) for body in bodies]
     watch = UpgradeWatch(lambda: DAY)
 
-    def work(tx: Tx) -> tuple[Stored, ...]:
+    def work(tx: Tx) -> tuple[StoredEvent, ...]:
         batch = Intake(
             events=events,
             keys=["key"] * len(events),
-            room={"key": room},
+            remaining={"key": remaining},
             new_id=new_id,
             upgrade=watch.look(tx),
         )
@@ -169,7 +169,7 @@ async def test_what_the_new_rules_find_is_not_taken_over(bench: Bench) -> None:
 async def test_what_is_one_too_many_takes_nothing_over(bench: Bench) -> None:
     """A cause that goes on is none too many; one that is new is counted on its service's incident."""
     old = await before(bench, USERS)
-    gone_on, crowd = await after(bench, USERS, CHARGE, room=0)
+    gone_on, crowd = await after(bench, USERS, CHARGE, remaining=0)
     assert gone_on == old
     assert (await row(bench, crowd)).fingerprint.startswith("overflow:")
 

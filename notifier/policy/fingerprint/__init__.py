@@ -54,7 +54,7 @@ def compute(
 
 
 def elements(service: str, message: str | None, exception: ReportedException | None) -> list[str]:
-    """What the default fingerprint is made of, in order."""
+    """The parts of the default fingerprint, in order."""
     if exception is None:
         return ["default", str(VERSION), service, "", "message", _masked_text(message, alone=True)]
     exception = told_of(exception)

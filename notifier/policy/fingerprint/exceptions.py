@@ -1,4 +1,4 @@
-"""What a reported exception must have to be fingerprinted, and which exception of a chain is told of."""
+"""An exception as events report it, and the one of a chain that is told of."""
 
 from __future__ import annotations
 

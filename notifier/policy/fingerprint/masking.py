@@ -77,7 +77,7 @@ _SENTENCE_OF_BYTES: Final = re.compile(r"(?:\d{3}[ -])?\d\.\d{1,3}\.\d{1,3} |\d{
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What was masked: the kind of instance, and how it was written."""
+    """A masked instance: its kind, and how it was written."""
 
     kind: str
     text: str
@@ -98,13 +98,13 @@ def masked(message: str, *, alone: bool = True) -> str:
 
 @lru_cache(maxsize=2_048)
 def identity(message: str, *, alone: bool = True) -> str:
-    """What of a message is part of a fingerprint: of the instances, only that there are some."""
+    """The part of a message that goes into a fingerprint: of its instances, only that there are some."""
     text = _INSTANCES("<>", masked(message, alone=alone)).replace("<<>", "<>")
     return " ".join(text.split())[:IDENTITY_CHARS]
 
 
 def parts(message: str, *, alone: bool = True) -> list[Part]:
-    """What `masked` masked, in order."""
+    """The instances that `masked` masks, in order."""
     masked_parts: list[Part] = []
     pieces, judged = _chosen(message[:CHARS], alone)
     for before, after in zip(pieces, judged, strict=True):
@@ -206,7 +206,7 @@ def _is_argument(pieces: Sequence[str], index: int) -> bool:
 
 
 def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
-    """What stands in quotes: one word is a name or an instance by itself, a sentence is a value unless it speaks."""
+    """A text in quotes, judged: one word is a name or an instance by itself, a sentence is a value unless it speaks."""
     quote, inner = piece[0], piece[1:-1]
     if attached in {"b", "B"}:
         return _bytes(quote, inner)

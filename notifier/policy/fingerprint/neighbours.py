@@ -43,7 +43,7 @@ _AFTER_LOGIN: Final = frozenset({"", "from", "by", "at", "on", "in", "via", "wit
 
 
 def look_around(pieces: list[str], judged: list[str]) -> None:
-    """What the words beside an instance say about it."""
+    """Judge instances again by the words beside them."""
     for index in range(0, len(pieces), 2):
         word, after = pieces[index], judged[index]
         if word[:1] == "/":
@@ -163,7 +163,7 @@ def _is_unit(judged: str, following: str) -> bool:
 
 
 def mask_details(pieces: list[str], judged: list[str]) -> None:
-    """What stands in the second brackets of `Key (email)=(x)`."""
+    """Mask the text in the second brackets of `Key (email)=(x)`."""
     for index in range(2, len(pieces) - 2, 2):
         if pieces[index] != "=" or pieces[index - 1] != ")" or pieces[index + 1] != "(":
             continue
@@ -172,7 +172,7 @@ def mask_details(pieces: list[str], judged: list[str]) -> None:
 
 
 def mask_logins(pieces: list[str], judged: list[str]) -> None:
-    """Who it was: the name behind `for user` or `invalid user`."""
+    """Mask the name behind `for user` or `invalid user`."""
     for index in range(0, len(pieces) - 2, 2):
         if pieces[index] != "user" or pieces[index + 1] != " ":
             continue

@@ -54,7 +54,7 @@ def _unwrapped(exception: ReportedException) -> ReportedException:
 
 
 def _masked_message(message: str) -> str:
-    """What a message says without what varies: numbers, hex, UUIDs, quoted strings, dates and paths."""
+    """A message without what varies: numbers, hex, UUIDs, quoted strings, dates and paths."""
     return _masked(message[:_MASKED_CHARS])
 
 

@@ -1,1 +1,1 @@
-"""Statements, compiled once for each engine: functions of the dialect, by the noun that they read or write."""
+"""Statements by the noun that they read or write, compiled once for each engine; and their rows as frozen values."""

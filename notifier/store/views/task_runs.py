@@ -12,8 +12,7 @@ from notifier.domain.task_run import DeadLetterState, RunState, TaskRun
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.schema import incidents, run_incidents, task_runs
-from notifier.store.task_runs.rows import run_of
-from notifier.store.task_runs.statements import waiting
+from notifier.store.task_run_rows import run_of, waiting
 from notifier.store.views.paging import Page, PageKey, cut, earlier
 
 

@@ -1,0 +1,96 @@
+"""Heartbeats of applications' processes: a sign of life, and the runs that a process is asked to replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from notifier.domain.task_run import TaskRun
+from notifier.domain.time import SECOND, Duration
+from notifier.store.database import Tx
+from notifier.store.json_rows import json_text
+from notifier.store.statements import processes, task_runs
+
+INTERVAL: Duration = 10 * SECOND
+"""Between two heartbeats."""
+SILENCE: Duration = 3 * INTERVAL
+"""After which a process is taken for dead, and after which one that said goodbye has told all it knew."""
+HANDED_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One heartbeat. `running` are ids of runs, `tasks` names of tasks that may be replayed in the process.
+
+    `reports` is what its client says became of its reports, `ended` its goodbye.
+    """
+
+    project: str
+    process: str
+    service: str
+    running: Sequence[str]
+    tasks: Sequence[str]
+    reports: Mapping[str, Any] | None
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A run that a process is asked for: `id` is the new run's."""
+
+    id: str
+    replay_of: str | None
+    task: str
+    key: str | None
+    arguments: Mapping[str, Any]
+
+
+def note(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
+    """Note a sign of life; the runs that the process is asked for."""
+    processes.write(
+        tx,
+        {
+            "project": beat.project,
+            "id": beat.process,
+            "service": beat.service,
+            "seen_at": tx.now,
+            "ended_at": tx.now if beat.ended else None,
+            "running": json_text(list(beat.running)),
+            "tasks": json_text(list(beat.tasks)),
+            "reports": None if beat.reports is None else json_text(beat.reports),
+        },
+    )
+    if beat.running:
+        # Also those that were taken for lost: the client knows better than the service's guess.
+        task_runs.confirm_running(tx, project=beat.project, ids=beat.running, process=beat.process)
+    return () if beat.ended or not beat.tasks else _hand_out(tx, beat)
+
+
+def _hand_out(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
+    """The replays that wait for such a process: given again until it is known to have them.
+
+    What was handed to another process is that one's, until it has ended.
+    """
+    waiting = task_runs.waiting_replays(
+        tx,
+        project=beat.project,
+        service=beat.service,
+        process=beat.process,
+        tasks=beat.tasks,
+        most=HANDED_AT_ONCE,
+    )
+    new = [run.id for run in waiting if run.process != beat.process]
+    if new:
+        task_runs.assign(tx, project=beat.project, ids=new, process=beat.process)
+    return tuple(map(_replay, waiting))
+
+
+def _replay(run: TaskRun) -> Replay:
+    return Replay(
+        id=run.id,
+        replay_of=run.replay_of,
+        task=run.task,
+        key=run.key,
+        arguments=run.arguments or {"args": [], "kwargs": {}},
+    )

@@ -1,0 +1,79 @@
+"""Recovery: runs that a later one has made good, and incidents of which nothing but such runs is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from notifier.domain.task_run import RunState, TaskRun
+from notifier.policy import runs
+from notifier.store.database import Tx
+from notifier.store.statements import recovery as statements
+from notifier.store.statements.task_runs import lock
+from notifier.store.task_run_rows import RunName
+
+
+def expect_events(tx: Tx, names: Iterable[RunName]) -> None:
+    """Events of these runs are going to be counted: until then nobody decides that the runs have ended well."""
+    lock(tx, names, shared=True)
+
+
+def count_events(tx: Tx, counts: Mapping[tuple[str, str, int], int]) -> None:
+    """Count runs' events at their incidents: by project, run and the incident's number.
+
+    Where the runs had ended well before, their incidents may be over already.
+    """
+    statements.add_events(tx, counts)
+    _resolve(tx, statements.ended_well(tx, {(project, run) for project, run, _ in counts}))
+
+
+def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
+    """After runs have ended: what they have made good, what has made them good, and which incidents are over by it.
+
+    `ended` are runs that are final and were not so before, or ended otherwise. Their order does not matter.
+    """
+    completed = [run for run in ended if run.state is RunState.COMPLETED]
+    others = [run for run in ended if run.state is not RunState.COMPLETED]
+    well = {(run.project, run.id) for run in completed}
+    parents = {(run.project, run.replay_of) for run in completed if run.replay_of is not None}
+    made_good = statements.recover_named(tx, [(run.project, run.id) for run in others])
+    made_good += statements.recover_keyed(
+        tx,
+        [
+            (run.project, run.task, run.service, run.key, run.finished_at)
+            for run in completed
+            if run.key is not None
+        ],
+    )
+    while True:
+        well |= {run.name for run in made_good}
+        parents |= {run.replay_of for run in made_good if run.replay_of is not None}
+        if not parents:
+            break
+        # Each turn recovers runs that were not: it ends, also where runs replay each other in a circle.
+        made_good, parents = statements.recover_replayed(tx, sorted(parents)), set()
+    failing = {(run.project, run.id) for run in others} - well
+    if failing:
+        # One that was made good may have gone on, and failed later.
+        statements.mark_failing(tx, failing)
+    _resolve(tx, well)
+
+
+def _resolve(tx: Tx, well: set[RunName]) -> None:
+    if not well:
+        return
+    incidents = statements.mark_well(tx, well)
+    recovered = [
+        incident.number
+        for incident in incidents
+        if _recovery(tx, incident.number, incident.events) == "recovered"
+    ]
+    if recovered:
+        statements.resolve(tx, recovered)
+        tx.signal("attention")
+
+
+def _recovery(tx: Tx, number: int, count: int) -> runs.Recovery:
+    # The cheaper question first: an index has the failing ones.
+    failing = statements.has_failing(tx, number)
+    of_runs = count if failing else statements.events_of_runs(tx, number)
+    return runs.recovery(count=count, of_runs=of_runs, failing=failing)

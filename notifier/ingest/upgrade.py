@@ -1,0 +1,80 @@
+"""Incidents of the first rules go on under a fingerprint of the present ones: an upgrade announces nothing anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from notifier.domain.event import Event
+from notifier.domain.time import MINUTE, Duration, Instant
+from notifier.policy.fingerprint.upgrade import first_version
+from notifier.policy.lifecycle import IncidentBefore
+from notifier.store.database import Tx
+from notifier.store.statements import intake as statements
+from notifier.store.statements.intake import Identity
+
+EXAMPLES = 20
+"""Of a new identity's events, how many are asked what they would have been: a storm must not be read one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """There are incidents of the first rules: unresolved, or resolved `since` a moment."""
+
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityEvents:
+    """An identity that has no incident, and its events."""
+
+    identity: Identity
+    events: Sequence[Event]
+
+
+class UpgradeWatch:
+    """Whether incidents of the first rules are left. It is looked up once a minute, on the way of a commit."""
+
+    def __init__(self, auto_resolve: Callable[[], Duration]) -> None:
+        self._auto_resolve = auto_resolve
+        self._looked: Instant | None = None
+        self._is_under_way = False
+
+    def look(self, tx: Tx) -> Upgrade | None:
+        """The upgrade that a commit must take part in; None: there is none."""
+        if self._looked is None or tx.now - self._looked >= MINUTE:
+            self._is_under_way = statements.has_first_version(tx, self._since(tx))
+            self._looked = tx.now
+        return Upgrade(since=self._since(tx)) if self._is_under_way else None
+
+    def _since(self, tx: Tx) -> Instant:
+        return tx.now - self._auto_resolve()
+
+
+def taken_over(tx: Tx, unknown: Sequence[IdentityEvents], upgrade: Upgrade) -> dict[Identity, IncidentBefore]:
+    """The incident that each identity goes on, for those that have one; each incident goes on once."""
+    former = {each.identity: set(_former(each)) for each in unknown}
+    identities = sorted(set().union(*former.values()))
+    if not identities:
+        return {}
+    # In the order of preference, by their identities of the first rules.
+    incidents = statements.of_first_version(tx, identities, upgrade.since)
+    places: dict[Identity, list[int]] = {}
+    for place, (identity, _) in enumerate(incidents):
+        places.setdefault(identity, []).append(place)
+    taken: dict[Identity, IncidentBefore] = {}
+    for identity, of_first_rules in former.items():
+        queues = [places[each] for each in of_first_rules if places.get(each)]
+        if queues:
+            taken[identity] = incidents[min(queues, key=lambda queue: queue[0]).pop(0)][1]
+    if taken:
+        numbers = sorted((incident.number, identity[2]) for identity, incident in taken.items())
+        statements.take_over(tx, numbers)
+    return taken
+
+
+def _former(identity_events: IdentityEvents) -> list[Identity]:
+    """The identities that the first rules would have given to the events."""
+    project, environment, _ = identity_events.identity
+    fingerprints = dict.fromkeys(first_version(event.document) for event in identity_events.events[:EXAMPLES])
+    return [(project, environment, fingerprint) for fingerprint in fingerprints if fingerprint is not None]

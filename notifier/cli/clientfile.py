@@ -19,7 +19,7 @@ LARGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientFile:
-    """What it sets. `key_file` is read from the file's own folder where it is no whole path."""
+    """Settings of the client file. `key_file` is read from the file's own folder where it is no whole path."""
 
     url: str | None = None
     key_file: str | None = None
@@ -27,7 +27,7 @@ class ClientFile:
 
 
 def client_file(environ: Mapping[str, str]) -> ClientFile:
-    """What is set there; nothing where there is no such file."""
+    """The settings of the client file; none where there is no such file."""
     path = _path(environ)
     if path is None or not _is_there(path):
         return ClientFile()
@@ -40,7 +40,7 @@ def client_file(environ: Mapping[str, str]) -> ClientFile:
 
 
 def actor_of(session: CommandSession, given: str | None) -> str | None:
-    """Who acts: as `--actor` says, else NOTIFIER_ACTOR, else the client file, else who is logged in."""
+    """The actor: as `--actor` says, else NOTIFIER_ACTOR, else the client file, else who is logged in."""
     environ = session.environ
     told = given or environ.get("NOTIFIER_ACTOR") or client_file(environ).actor
     return told or session.login()

@@ -56,7 +56,7 @@ def completing(top: Parser) -> Run:
 
 
 def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[CommandNode]:
-    """This command and all below it."""
+    """The command and all commands below it."""
     below: dict[str, argparse.ArgumentParser] = {}
     helps: dict[str, str] = {}
     options: list[Word] = []

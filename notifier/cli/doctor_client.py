@@ -65,7 +65,7 @@ def _diagnosis(service: str | None, *, test: bool) -> Diagnosis:
 
 
 def _of_all_services() -> list[Process]:
-    """What lies in the spool of each service here."""
+    """The processes in the spool of each service here."""
     from notifier.client.dispatch.processes import all_processes
 
     return all_processes()

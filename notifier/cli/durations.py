@@ -112,7 +112,7 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def moment(text: str) -> GivenTime:
-    """What `--until` takes."""
+    """The argument of `--until`."""
     return read(text, now=int(time.time()) * SECOND)
 
 

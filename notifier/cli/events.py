@@ -157,7 +157,7 @@ def _patiently(service: ServiceClient, body: bytes, session: CommandSession) -> 
 
 
 class SendSummary:
-    """What became of the events of several requests, as one answer would say it."""
+    """Results of several requests' events, as one answer would give them."""
 
     def __init__(self) -> None:
         self.results: list[Any] = []

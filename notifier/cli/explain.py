@@ -63,7 +63,7 @@ def history(items: Sequence[Row], screen: Screen, *, indent: int = 0) -> Iterato
 
 
 def _inner(screen: Screen, taken: int) -> Screen:
-    """What of the screen is left beside so many columns."""
+    """The screen without so many columns."""
     return replace(screen, width=None if screen.width is None else screen.width - taken)
 
 

@@ -1,4 +1,4 @@
-"""Which incidents a command is about, as people write it."""
+"""The incidents that a command is about, as people write them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_filters(parser: Parser) -> None:
 
 
 def filters(arguments: Arguments) -> dict[str, str]:
-    """What is asked for, as the API takes it."""
+    """Parameters of the query, as the API takes them."""
     asked = query(arguments, ("sort", "limit", "cursor"))
     terms = [*map(term, arguments.terms), *([arguments.q] if arguments.q else [])]
     if terms:

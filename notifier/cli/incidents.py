@@ -148,7 +148,7 @@ def _own_labels(incident: Row, event: Row) -> dict[str, Any]:
 
 
 def _facts(incident: Row, event: Row) -> dict[str, Any]:
-    """What else is known of the last event, and whether others differ in it."""
+    """Further facts of the last event, and whether other events differ in them."""
     task = event.get("task") or {}
     facts = {name: event.get(name) for name in ("release", "host", "trace_id")}
     if task.get("name"):

@@ -116,7 +116,7 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def named(path: str, given: Sequence[str]) -> str:
-    """What `matchers[1]` is, among what was typed."""
+    """The typed argument that `matchers[1]` stands for."""
     found = re.fullmatch(r"[a-z_]+\[([0-9]{1,6})\]", path)
     return given[int(found[1])] if found and int(found[1]) < len(given) else path
 

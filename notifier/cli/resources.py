@@ -72,7 +72,7 @@ def _letter(item: Row, screen: Screen) -> Sequence[str]:
 
 
 def _what(item: Row) -> str:
-    """What went wrong, where something did; and what it tells."""
+    """The error of a delivery, where there is one, and the title of what it tells."""
     parts = [item.get("detail") if item.get("state") != "delivered" else None, item.get("title")]
     return ": ".join(cell(part) for part in parts if part) or "-"
 

@@ -147,7 +147,7 @@ def _channel(channel: Row, screen: Screen) -> Iterator[list[str]]:
 
 
 def _trouble(target: Row, screen: Screen) -> str:
-    """What is wrong now; what went wrong before it last worked is over."""
+    """The trouble that a channel has now; what went wrong before it last worked is over."""
     if target.get("disabled_why"):
         return f"disabled: {cell(target['disabled_why'])}"
     if target.get("cool_until"):

@@ -1,4 +1,4 @@
-"""What a terminal shows: its width, its colours, and tables that fit; through a pipe all of it, and plain."""
+"""Text for a terminal, by its width and colours, with tables that fit; through a pipe all of it, and plain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command is given: the environment, the three streams, and what works on files."""
+"""The surroundings of a command: the environment, the three streams, and what works on files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEEDED = {
 
 
 class Exit(IntEnum):
-    """What the exit status says; `notifier --help` and the README list them."""
+    """Exit statuses; `notifier --help` and the README list them."""
 
     OK = 0
     NO = 1
@@ -41,7 +41,7 @@ class CommandFailure(Exception):
 
 
 class Local(Protocol):
-    """What works on files instead of asking the service. A problem's text is `file:line:column: message`."""
+    """The part that works on files instead of asking the service. A problem's text is `file:line:column: message`."""
 
     def serve(self, config: str | None, *, port: int | None, hold: bool) -> int: ...
 
@@ -149,7 +149,7 @@ class CommandSession:
     user: Callable[[], str | None] = _user
 
     def login(self) -> str | None:
-        """Who is logged in, by the environment, else by the system; None where nobody knows."""
+        """The name of who is logged in, by the environment, else by the system; None where neither says."""
         named = (self.environ.get(name, "").strip() for name in ("LOGNAME", "USER", "LNAME", "USERNAME"))
         return next(filter(None, named), None) or self.user()
 

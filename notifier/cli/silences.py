@@ -197,7 +197,7 @@ def span_of(silence: Mapping[str, Any], screen: Screen) -> str:
 
 
 def _doubt(seen: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
-    """What nobody has sent so far, by the words that were typed."""
+    """A warning of matchers that no event has met so far, by the words that were typed."""
     for doubt in seen.get("warnings") or ():
         session.say(f"warning: {named(str(doubt.get('path')), arguments.matchers)}: {doubt.get('message')}")
 

@@ -129,7 +129,7 @@ class _Listening:
 
 
 def _original(error: BaseException, raised: BaseException | None) -> BaseException:
-    """What was raised, for Celery passes on and logs a stand-in for what cannot be pickled."""
+    """The exception that was raised: Celery passes on and logs a stand-in for one that cannot be pickled."""
     if raised is None or not isinstance(error, UnpickleableExceptionWrapper):
         return error
     reported.mark(error, None)

@@ -156,7 +156,7 @@ def _asked(transport: object, timeout: float) -> tuple[Service, str]:
 def _tested(
     notifier: Diagnosed, before: Counts, service: Service, timeout: float
 ) -> tuple[Fate, str | None, str | None]:
-    """What becomes of one more report on the usual way."""
+    """One more report on the usual way, and what became of it."""
     transport = notifier.reporting.transport
     if isinstance(transport, NullTransport):
         return "not sent", None, None

@@ -23,7 +23,7 @@ class FrameDocument(TypedDict):
 
 
 class ErrorDocument(TypedDict):
-    """What a task run failed with; `reason` says why a run is lost."""
+    """The error of a task run; `reason` says why a run is lost."""
 
     type: str
     module: NotRequired[str]
@@ -119,7 +119,7 @@ class RunDocument(TypedDict):
 
 
 class ReportCounts(TypedDict):
-    """What became of a process's reports."""
+    """Counts of a process's reports, as a heartbeat tells them."""
 
     captured: int
     sent: int

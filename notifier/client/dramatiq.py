@@ -20,10 +20,10 @@ AnyMessage = Message[Any] | MessageProxy
 
 
 class Tracking(Middleware):
-    """Its place among the others does not matter: how a failure ends is known once its message is acked or nacked.
+    """Middleware for a broker, in any place among others: a failure's end is known once its message is acked or nacked.
 
-    It is reported once, when the message will not be retried. What an actor `throws`, it expects: such a failure is
-    tracked and not reported.
+    A failure is reported once, when its message will not be retried. What an actor `throws`, it expects: such a failure
+    is tracked and not reported.
     """
 
     def __init__(self, notifier: Notifier, **options: Unpack[TrackOptions]) -> None:
@@ -73,7 +73,7 @@ class Tracking(Middleware):
                 tracked.failed(error)
 
     def after_nack(self, broker: Broker, message: MessageProxy) -> None:
-        """It is a dead letter."""
+        """The message is a dead letter."""
         error = self._errors.pop(message.message_id, None)
         if error is not None:
             expected = message.options.get("throws") or _option(broker, message, "throws", ())

@@ -1,4 +1,4 @@
-"""What a FastAPI application gets: `tasks: Tasks` in an endpoint, and `GET /tasks/{id}`."""
+"""For FastAPI applications: `tasks: Tasks` in an endpoint, and `GET /tasks/{id}`."""
 
 from __future__ import annotations
 

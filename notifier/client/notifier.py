@@ -238,11 +238,11 @@ class Notifier:
         return self.transport.flush(timeout)
 
     def counts(self) -> Counts:
-        """What became of all reports: `captured == sent + spooled + sum(dropped.values())`."""
+        """Counts of all reports: `captured == sent + spooled + sum(dropped.values())`."""
         return self.transport.counts()
 
     def diagnose(self, *, test: bool = True, timeout: float = 5.0) -> Diagnosis:
-        """What is set and where it came from, whether the service takes the key, and what became of all reports.
+        """A diagnosis: the settings and their origins, whether the service takes the key, what became of all reports.
 
         `test` sends one more, which is stored and told to nobody. `print(notifier.diagnose())` is for people. Blocks.
         """

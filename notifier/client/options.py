@@ -1,4 +1,4 @@
-"""What a notifier is told by its arguments, else by the environment."""
+"""The options of a notifier, by its arguments, else by the environment."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _remember(job: Job, facts: dict[str, int]) -> None:
 
 
 def _call(job: Job) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """What the job calls, where that can be read."""
+    """The function and arguments that the job calls, where they can be read."""
     try:
         return job.func_name or "", tuple(job.args), dict(job.kwargs)
     except DeserializationError:

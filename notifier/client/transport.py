@@ -25,7 +25,7 @@ class Dropped(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What became of reports: `captured == sent + spooled + sum(dropped.values())`.
+    """Counts of reports: `captured == sent + spooled + sum(dropped.values())`.
 
     A report is an event or a task run's change. `spooled` are those that wait, in memory or on disk.
     """
@@ -42,7 +42,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a transport asks of the notifier that opened it. Called from the transport's own thread.
+    """The notifier that opened a transport, as the transport knows it. Called from the transport's own thread.
 
     `prepare` scrubs an event and gives it to `before_send`; raises `Dropped`. `prepare_run` scrubs a run's change.
     `running` are the ids of runs that have not ended here, `tasks` the names of tasks that may be replayed. `replay`
@@ -99,7 +99,7 @@ class Transport(Protocol):
 
 
 class NullTransport:
-    """Nobody is told: there is no address or no key."""
+    """Reports go nowhere: there is no address or no key."""
 
     def open(self, source: Source) -> None: ...
     def event(self, event: Document) -> None: ...

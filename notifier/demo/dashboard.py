@@ -35,7 +35,7 @@ async def show(request: Request, *, url: str | None, key: str | None) -> Respons
 
 
 async def statistics(url: str | None, key: str | None) -> dict[str, Any]:
-    """What `GET /v1/stats` says of tasks and errors; the key needs the scope `read`."""
+    """Tasks and errors of `GET /v1/stats`; the key needs the scope `read`."""
     if url is None or key is None:
         raise NoNumbers(
             "NOTIFIER_URL and NOTIFIER_KEY are not set, so nothing is reported and nothing is known."

@@ -53,7 +53,7 @@ async def process_one_item(item_id: int, background_tasks: BackgroundTasks) -> d
 
 
 class Upstream:
-    """Somebody else's service, on a bad day: its first calls fail."""
+    """A service of somebody else's on a bad day: its first calls fail."""
 
     def __init__(self, *, bad_calls: int) -> None:
         self._bad_calls = bad_calls

@@ -45,7 +45,7 @@ async def _until_interrupted(ports: Ports, terminal: Terminal, environ: Mapping[
 
 
 async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) -> None:
-    """It ends in reverse: the application sends its last reports, the service its last messages, the inbox goes."""
+    """The demo, which ends in reverse: the application sends its last reports, the service its last messages."""
     received = ReceivedMessages()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="notifier-demo-")))

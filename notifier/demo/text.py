@@ -1,4 +1,4 @@
-"""What the demo says once it runs. Pure."""
+"""Text that the demo prints once it runs. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to try in the demo: for a terminal as `curl`, for the inbox's page as a button. Pure."""
+"""Trials of the demo: for a terminal as `curl`, for the inbox's page as a button. Pure."""
 
 from __future__ import annotations
 

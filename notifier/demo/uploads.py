@@ -1,4 +1,4 @@
-"""What an upload must be, before anything is done with it; and where it is kept meanwhile."""
+"""Uploads: the checks before anything is done with one, and where it is kept meanwhile."""
 
 from __future__ import annotations
 

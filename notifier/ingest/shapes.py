@@ -1,4 +1,4 @@
-"""What a secret looks like: the names that it stands under, and the shapes that it has in a text. Pure.
+"""Secrets, by the names that they stand under and the shapes that they have in a text. Pure.
 
 The service and the client, which imports nothing of the service, each have this module, the same to the letter.
 """

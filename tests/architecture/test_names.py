@@ -47,11 +47,7 @@ COUNTED_WITH = {"alerting": "store", "delivery": "store", "access": "api"}
 STILL_PRONOUNS: Mapping[str, int] = {
     "api": 3,
     "channels": 32,
-    "cli": 20,
-    "client": 81,
-    "demo": 17,
     "domain": 13,
-    "ingest": 1,
     "oncall": 28,
     "policy": 19,
     "runtime": 12,

@@ -1,1 +1,1 @@
-"""What becomes of an exception, a log record or a message: an event, once, whoever sees it."""
+"""An exception, a log record or a message becomes an event: once, whoever sees it."""

@@ -1,4 +1,4 @@
-"""What is known about the work at hand, in context variables: each request, task and thread has its own."""
+"""The work at hand, in context variables: each request, task and thread has its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TaskAttempt:
         self.unit = run.id
 
     def enter(self) -> TaskAttempt | None:
-        """What happens from now on happens within this attempt; the attempt that was at hand before."""
+        """The attempt becomes the one at hand; answers the attempt that was at hand before."""
         outer = attempt.get()
         self.unit = self.run.id if outer is None or outer.run.done else outer.unit
         attempt.set(self)
@@ -85,7 +85,7 @@ def known(error: BaseException | None) -> Mapping[str, object]:
 
 
 def unit() -> object:
-    """What the work at hand is a part of: a request, else the outermost task run; None: neither."""
+    """The request that the work at hand is a part of, else the outermost task run; None: neither."""
     scope = request.get(None)
     if scope is not None:
         return scope.get(route_template.ENTERED)

@@ -1,4 +1,4 @@
-"""Whoever asked has left: the end of a conversation, and no failure."""
+"""Clients that have gone: an error that says no more than that is the end of a conversation, and no failure."""
 
 from __future__ import annotations
 

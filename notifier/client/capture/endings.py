@@ -1,4 +1,4 @@
-"""What is no `Exception` and ends a task all the same: a failure of its own, or the end of what it runs in."""
+"""Exceptions that are no `Exception`: a failure of the task that they end, or the end of what the task runs in."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ _KEPT: Final = frozenset({"id", "timestamp", "service", "task"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDetails:
-    """What a caller says beside the failure itself. `task` is `{"id", "name", "attempt", "max_attempts"}`."""
+    """The details that a caller gives beside the failure itself."""
 
     severity: str = "error"
     message: str | None = None
@@ -112,7 +112,7 @@ def failure(
 
 
 def structured(error: BaseException) -> ErrorDocument:
-    """What a task run failed with."""
+    """The error of a task run."""
     kind, module = _type_and_module(error)
     return {"type": kind, "module": module, "message": json_safe.message_of(error)}
 
@@ -146,7 +146,7 @@ def _described(exception: CapturedException, in_app: tuple[str, ...]) -> Excepti
 
 
 def _fitting(document: dict[str, Any]) -> dict[str, Any]:
-    """What stands for a secret may be longer than it was."""
+    """The document within the service's limits: what stands for a secret may be longer than the secret was."""
     for name, value in document.items():
         if isinstance(value, str):
             document[name] = _shorter(value, MESSAGE if name == "message" else NAME)

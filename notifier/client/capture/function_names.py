@@ -1,4 +1,4 @@
-"""What a function is called in reports and task runs: `module.qualname`, or the name that its task was given."""
+"""Names of functions in reports and task runs: `module.qualname`, or the name that the function's task was given."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def name_of(function: object) -> str:
 
 
 def task_of(function: object) -> Any:
-    """What a decorated function has as its task; None: it is not decorated."""
+    """The task of a decorated function; None: the function is not decorated."""
     return getattr(innermost(function), "__dict__", {}).get(TASK)
 
 

@@ -59,7 +59,7 @@ def full_name(kind: type) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """What an exception says, at most 3,000 characters.
+    """The message of an exception, at most 3,000 characters.
 
     One whose own `__str__`, written in Python, was slow twice within a minute is left alone for that minute.
     """
@@ -71,7 +71,7 @@ def message_of(error: BaseException) -> str:
 
 
 def _said(error: BaseException, kind: type) -> str:
-    """Who wrote `__str__` decides: the interpreter's own would run the code of what the exception holds."""
+    """The message by whoever wrote `__str__`: the interpreter's own would run the code of what the exception holds."""
     owner, method = _wrote_str(kind)
     if isinstance(method, FunctionType):
         return _timed(error, kind)
@@ -90,7 +90,7 @@ def _wrote_str(kind: type) -> tuple[type, object]:
 
 
 def _timed(error: BaseException, kind: type) -> str:
-    """What a busy machine, a collection or another thread costs must not silence a class."""
+    """The message by a `__str__` written in Python; what a busy machine costs does not silence a class."""
     now = time.monotonic()
     strikes = tuple(at for at in _slow.get(kind, ()) if now - at < STRIKES_WITHIN_S)
     if len(strikes) >= STRIKES:
@@ -104,7 +104,7 @@ def _timed(error: BaseException, kind: type) -> str:
 
 
 def _held(error: BaseException) -> list[object]:
-    """What the interpreter's `__str__` would show of it."""
+    """The values that the interpreter's `__str__` would show of an exception."""
     held: list[object] = [*error.args]
     if isinstance(error, OSError):
         held += [error.filename, error.filename2]
@@ -202,7 +202,7 @@ def is_json(value: object, *, budget: int) -> bool:
 
 
 def _json_size(value: Any, left: int, depth: int) -> int:
-    """What the least that it can take leaves of the budget; negative: too large, or not JSON."""
+    """The rest of the budget after the least that the value can take; negative: too large, or not JSON."""
     kind = type(value)
     if kind not in _SIMPLE:
         return _json_inner(value, left, depth)

@@ -50,7 +50,7 @@ class Reporter(Protocol):
 
 @dataclass(slots=True)
 class PassedOnFailure:
-    """What one of these further in has seen to: the failure that goes on, and by now those of its siblings."""
+    """A failure that a middleware further in has dealt with and passed on, and by now the failures of its siblings."""
 
     of: int
     failures: list[BaseException] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Middleware:
         return failed
 
     def _remember(self, error: BaseException) -> None:
-        """What it was wrapped in is logged by the server as well, and that may be much later."""
+        """The wrapped error is marked as well: the server logs it, and that may be much later."""
         original = reported.unwrapped(error)
         event_id = self._reporting.marked(original)[1]
         for seen in (error, original):

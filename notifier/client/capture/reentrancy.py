@@ -1,4 +1,4 @@
-"""What happens inside the client is never reported by the client: a report of a report would not end."""
+"""Threads inside the client's own code, where nothing is reported: a report of a report would not end."""
 
 from __future__ import annotations
 

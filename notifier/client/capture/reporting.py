@@ -38,7 +38,7 @@ class Reporting:
         self._owner = object()
 
     def mark(self, error: BaseException, event_id: str | None) -> None:
-        """This failure has been dealt with here; where nothing ever leaves, somebody else may want it."""
+        """The failure has been dealt with by this notifier; another notifier may still report it."""
         reported.mark(error, event_id, self._owner)
 
     def marked(self, error: BaseException) -> tuple[bool, str | None]:
@@ -97,7 +97,7 @@ class Reporting:
             _quietly(lambda: self._pending.add(error, self._event(details, None), words=True))
 
     def forget(self, error: BaseException) -> None:
-        """This failure is not to be reported, however often it was logged."""
+        """The failure is not to be reported, however often it was logged."""
         self._pending.take(error)
 
     def release_all(self) -> None:
@@ -142,7 +142,7 @@ class Reporting:
             self._pending.add(error, self._event(details, error))
 
     def _release(self, logged: PendingLog) -> None:
-        """Nobody else has reported what was logged."""
+        """A logged failure that nobody claimed is reported as it was logged."""
         if self.marked(logged.error)[0]:
             return
         reason = self._unwanted(None if logged.words else logged.error)
@@ -154,7 +154,7 @@ class Reporting:
             self.mark(logged.error, None if reason else logged.event["id"])
 
     def _within(self, details: ReportDetails) -> ReportDetails:
-        """What is reported from within a task names it; only the task's own failure is linked to the run."""
+        """The details with the task at hand; only the task's own failure is linked to the run."""
         attempt = context.attempt.get()
         if details.task is not None or attempt is None:
             return details
@@ -177,7 +177,7 @@ class Reporting:
 
 
 def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
-    """What a failure was logged with goes with it; the request and the run are known where it is reported."""
+    """The details with what the failure was logged with; the request and the run are known where it is reported."""
     words = {name: value for name, value in logged["context"].items() if name not in {"request", "task_run"}}
     return replace(
         details,
@@ -195,7 +195,7 @@ def _matches(error: BaseException, ignored: Ignored) -> bool:
 
 
 def _quietly(call: Callable[[], None]) -> None:
-    """What the client does for itself must not end what it watches."""
+    """An error of the client itself is logged, and does not end what the client watches."""
     try:
         with guarded():
             call()

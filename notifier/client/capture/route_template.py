@@ -1,4 +1,4 @@
-"""Which route a request was for, as its template: the path itself may hold a token, an address or a name."""
+"""The route of a request, as its template: the path itself may hold a token, an address or a name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def template(scope: Scope) -> str | None:
 
 
 def _chosen(scope: Scope) -> str | None:
-    """What routing has chosen, by its word. FastAPI's route knows nothing of the routers that include it."""
+    """The route that routing says it has chosen. FastAPI's route knows nothing of the routers that include it."""
     route = scope.get("route")
     including = (scope.get("fastapi") or {}).get("effective_route_context")
     if including is not None and getattr(including, "original_route", None) is route:

@@ -1,4 +1,4 @@
-"""What a failure's own traceback tells of Starlette's background tasks.
+"""Starlette's background tasks, as the traceback of a failure tells of them.
 
 Starlette runs them one after the other in `BackgroundTasks.__call__`; its frame in the traceback names the function
 that failed, and the ones after it, which will not run. Nothing has to be patched to learn them.

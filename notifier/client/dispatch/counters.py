@@ -1,4 +1,4 @@
-"""What became of a process's reports, in a small mapped file: it outlives a SIGKILL."""
+"""Counters of a process's reports, in a small mapped file that outlives a SIGKILL."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Counters:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Those of a file that is there; `begin` makes one."""
+        """Counters of a file that is there; `begin` makes one."""
         self.path = path
         self._descriptor: int | None = None
         self._map: mmap.mmap | bytearray = bytearray(SIZE)
@@ -118,13 +118,13 @@ class Counters:
             self.set(f"told_{reason}", n)
 
     def settle(self) -> None:
-        """Nothing is unwritten or untold any more."""
+        """All reports count as written, and all drops as told."""
         self.set("taken", self.seen)
         self.set("taken_runs", self.reached("seen_runs"))
         self.tell(self.books()[1])
 
     def untold(self) -> Mapping[str, int]:
-        """What was dropped, and the service has not been told of."""
+        """Drops that the service has not been told of, by reason."""
         left = {reason: n - self.get(f"told_{reason}") for reason, n in self.books()[1].items()}
         return {reason: n for reason, n in left.items() if n > 0}
 

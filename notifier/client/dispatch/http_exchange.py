@@ -29,7 +29,7 @@ HEARTBEAT: Final = "/v1/processes/heartbeat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAnswer:
-    """What the service answered, by what is to be done.
+    """An answer of the service, by what is to be done.
 
     `taken`: the service has all records, but for `rejected` ones that it will never take. `retry`: the service is away
     or busy, and asks to wait for `after` seconds. `invalid`: a record cannot be read. `too_large`: the request is.
@@ -67,7 +67,7 @@ class Exchange:
         return self._asked("POST", path, json.dumps(document).encode(), seconds, expects="interval")
 
     def probe(self, *, seconds: float) -> ServiceAnswer:
-        """What the service makes of no events at all: `invalid`, where it is one that takes the key."""
+        """A request with no events at all: a service that takes the key answers `invalid`."""
         return self._asked("POST", "/v1/events", b"[]", seconds, expects="results")
 
     def get(self, path: str, *, seconds: float) -> ServiceAnswer:
@@ -128,7 +128,7 @@ def _content(response: httpx.Response, until: float) -> bytes:
 def read(
     status: int, retry_after: str | None, body: bytes, *, now: float, expects: str | None = None
 ) -> ServiceAnswer:
-    """What an answer means. Pure.
+    """The meaning of an answer. Pure.
 
     `expects` names a field that a notifier's 2xx has; an answer without it is another server's.
     """

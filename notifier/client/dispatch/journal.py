@@ -1,4 +1,4 @@
-"""What waits to be sent, in order: frames in files of one process, each checksummed, or in memory where no disk is.
+"""Records that wait to be sent, in order: checksummed frames in files of one process, or in memory where no disk is.
 
 A frame is a header and a compressed body of JSON records, one a line, all of one kind. A file that is whole and sent is
 deleted; where reading goes on is in the counters. What cannot be read is skipped, never trusted.
@@ -134,7 +134,7 @@ class MemoryJournal:
                 self._waiting -= frame.count
 
     def lost(self) -> int:
-        """What is in memory can be read."""
+        """No record is lost: what is in memory can be read."""
         return 0
 
     def close(self) -> None:
@@ -243,7 +243,7 @@ class FileJournal:
         return Leftovers(events=events, dropped=+dropped)
 
     def settle(self) -> None:
-        """Its leftovers is another's now, and counted there: nobody counts it again."""
+        """The leftovers are another process's now, and counted there: nobody counts them again."""
         self.counters.settle()
         self.counters.add("passed", self.damaged)
 

@@ -1,4 +1,4 @@
-"""What the processes of this machine have in their spool, and what became of the rest: read, and nothing changed."""
+"""The processes of this machine, their spools and what became of their reports: read, and nothing changed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Process:
 
 
 def processes(folder: Path) -> list[Process]:
-    """Those of one service's folder."""
+    """The processes of one service's folder."""
     return list(_found(folder)) if folder.is_dir() else []
 
 
 def all_processes() -> list[Process]:
-    """Those of all services whose spool is where it usually is."""
+    """The processes of all services whose spool is where it usually is."""
     root = usual_folder("_").parent
     return [one for folder in sorted(root.glob("*")) for one in processes(folder)]
 

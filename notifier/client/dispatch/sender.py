@@ -118,7 +118,7 @@ class Sender:
             self._deal(journal, batch)
 
     def _next(self) -> tuple[Journal, RecordBatch] | None:
-        """What leaves now: of the dead first, and of this process once it has lingered or is a full batch."""
+        """The batch that leaves now: of dead processes first, of this one once it has lingered or is full."""
         for journal in list(self.adopted):
             batch = journal.peek(RECORDS, BYTES)
             if batch is not None:
@@ -135,7 +135,7 @@ class Sender:
         return (self._own, batch) if old or self._flushing(time.monotonic()) else None
 
     def _forget_unreadable(self, journal: Journal) -> None:
-        """Somebody has removed or damaged its files."""
+        """Records that cannot be read count as corrupt: somebody has removed or damaged the journal's files."""
         if journal.waiting:
             with self.lock:
                 self._own.counters.add("corrupt", journal.lost())

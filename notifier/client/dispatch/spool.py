@@ -34,7 +34,7 @@ class Spool:
         self._look_at = 0.0
 
     def own(self, process: str) -> Journal:
-        """This process's journal; in memory, with one warning, where the folder cannot be used."""
+        """The journal of this process; in memory, with one warning, where the folder cannot be used."""
         if self.folder is None:
             return MemoryJournal(Counters(), now=self._now)
         try:

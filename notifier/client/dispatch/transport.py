@@ -34,7 +34,7 @@ _all: weakref.WeakSet[HttpTransport] = weakref.WeakSet()
 
 
 class _ProcessPipeline:
-    """Everything of one process. The threads start with the first report."""
+    """The queue, journal, writer and sender of one process. The threads start with the first report."""
 
     def __init__(self, transport: HttpTransport, source: Source) -> None:
         self.process = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -103,7 +103,7 @@ class _ProcessPipeline:
         return thread is not None and thread.is_alive() and not self.sender.idle(until)
 
     def balance(self) -> Counts:
-        """What is in the queue is not counted yet."""
+        """The counts so far; reports in the queue are not counted yet."""
         with self.writer.lock, self.sender.lock:
             captured, dropped = self.journal.counters.books()
             sent, spooled = self.journal.counters.get("sent"), self.sender.waiting
@@ -287,7 +287,7 @@ def _at_exit(reference: weakref.ref[HttpTransport]) -> None:
 
 
 def _close_with_multiprocessing(transport: HttpTransport) -> None:
-    """Its children leave without `atexit`."""
+    """The transport closes with a child of multiprocessing, which leaves without `atexit`."""
     process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:
         util.Finalize(None, _at_exit, args=(weakref.ref(transport),), exitpriority=0)

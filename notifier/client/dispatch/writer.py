@@ -35,7 +35,7 @@ Run = Document | threading.Event
 
 
 class CaptureQueue:
-    """What was captured and not written yet. Every step is one that no signal and no thread can come between.
+    """Reports that were captured and are not written yet. No signal and no thread can come between a step of it.
 
     `exposed`: some of it would die with the process.
 
@@ -219,14 +219,14 @@ class Writer:
 
 
 def _taken(waiting: queue.SimpleQueue[T]) -> Iterator[T]:
-    """What is there, as far as it goes in one turn."""
+    """The entries that wait, as far as they go in one turn."""
     with contextlib.suppress(queue.Empty):
         for _ in range(2 * QUEUED_AT_MOST):
             yield waiting.get_nowait()
 
 
 class _Part:
-    """What goes into one frame, so many records and about 256 KiB, and what was dropped on the way."""
+    """The records of one frame, so many and about 256 KiB, and what was dropped on the way."""
 
     def __init__(self, most: int) -> None:
         self.lines: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What a task is: its function, and how its runs are tried, reported and kept."""
+"""The definition of a task: its function, and how its runs are tried, reported and kept."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _VALUES: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list
 
 
 class RunListener(Protocol):
-    """What an execution needs of whoever started it: the rules for retries, reports, and an ear for each change."""
+    """The starter of an execution, as the execution knows it: it reports, and hears of each change of the run."""
 
     @property
     def waits_between_retries(self) -> bool: ...
@@ -102,7 +102,7 @@ class Execution:
             self.listener.changed(self.run)
 
     def broken_off(self, error: BaseException) -> None:
-        """Something that is no `Exception` ended it; that is never retried."""
+        """An exception that is no `Exception` ended the run, which is not retried."""
         if self.run.done:
             return
         if endings.is_failure(error):
@@ -199,7 +199,7 @@ def _wants_to_be_awaited(kind: type) -> bool:
 
 
 def _to_its_end(call: Coroutine[Any, Any, Any]) -> Any:
-    """What it comes to, where a loop waits for this thread; else itself, for whoever called to await."""
+    """The coroutine's result, where a loop waits for this thread; else the coroutine, for whoever called to await."""
     workers = endings.worker_threads()
     if workers is None or not endings.in_worker_thread():
         return call

@@ -15,7 +15,7 @@ from notifier.client.tasks.tracking import RunTracker
 
 
 class Replays:
-    """Which tasks may be asked for again, and what asks for them. `loop` is where coroutine functions run."""
+    """The tasks that a person may ask to run again. `loop` is where coroutine functions run."""
 
     def __init__(self, tracker: RunTracker) -> None:
         self._tracker = tracker

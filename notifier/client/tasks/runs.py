@@ -71,7 +71,7 @@ class Run:
         return self.status in FINAL
 
     def as_json(self) -> dict[str, Any]:
-        """What a status call answers; times are RFC 3339."""
+        """The answer of a status call; times are RFC 3339."""
         return {
             "id": self.id,
             "task": self.task,
@@ -109,11 +109,11 @@ class Run:
             self.result = kept(result)
 
     def lose(self, reason: LostReason) -> None:
-        """It will never be known how it would have ended."""
+        """The run is lost: nobody will know how it would have ended."""
         self.end("lost", error={"type": "TaskLost", "message": _LOST[reason], "reason": reason})
 
     def change(self, service: str, environment: str) -> RunDocument:
-        """This run as it is now, for the service; times still as numbers."""
+        """The run as it is now, for the service; times still as numbers."""
         document: RunDocument = {
             "id": self.id,
             "task": self.task,
@@ -164,7 +164,7 @@ class RunRegistry:
             self._keys[run.task, run.key] = run
 
     def finish(self, run: Run) -> None:
-        """It has ended: from now on it may be forgotten."""
+        """The run has ended, and may be forgotten from now on."""
         if self._unfinished.pop(run.id, None) is None:
             return
         self._finished.append(run)
@@ -172,7 +172,7 @@ class RunRegistry:
             self._forget(self._finished.popleft())
 
     def release(self, run: Run) -> None:
-        """It has not ended, and is no longer this process's."""
+        """The run has not ended, and is no longer this process's."""
         if self._unfinished.pop(run.id, None) is not None:
             self._forget(run)
 

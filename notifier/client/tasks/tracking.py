@@ -18,7 +18,7 @@ from notifier.client.transport import Document
 
 
 class TrackOptions(TypedDict, total=False):
-    """What a queue's hook may be told: as in `Notifier.task`."""
+    """Options of a queue's hook: as in `Notifier.task`."""
 
     severity: str
     alert: Alert

@@ -32,7 +32,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something to press. With `choices` one of them is; with a `url` it leads there; `confirm` is asked first."""
+    """A button or a menu. Of `choices` one is pressed; a `url` is followed; `confirm` is asked first."""
 
     type: str
     label: str
@@ -46,7 +46,7 @@ class Action:
 
 
 def lines(document: Document) -> Iterator[Line]:
-    """What a message shows, in order; of an attachment as well."""
+    """The lines that a message shows, in order; of an attachment as well."""
     for block in _blocks(document):
         match block.get("type"):
             case "header":
@@ -67,7 +67,7 @@ def lines(document: Document) -> Iterator[Line]:
 
 
 def actions(document: Document) -> Iterator[Action]:
-    """What can be pressed in it."""
+    """The buttons and menus of a message."""
     for place, block in enumerate(_blocks(document)):
         name = str(block.get("block_id") or f"b{place}")
         elements = _list(block, "elements") if block.get("type") == "actions" else [block.get("accessory")]

@@ -1,4 +1,4 @@
-"""What Slack sends when somebody presses a button: a signed form, as its pages describe it. Pure but for the clock.
+"""The signed form that Slack sends when somebody presses a button, as its pages describe it. Pure but for the clock.
 
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 """
@@ -64,7 +64,7 @@ def signed(document: Mapping[str, Any], secret: str) -> tuple[bytes, dict[str, s
 
 
 def said(status: int, body: bytes) -> str | None:
-    """What an answer, or a call of the `response_url`, says to whoever pressed."""
+    """The text that an answer, or a call of the `response_url`, has for whoever pressed."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

@@ -65,7 +65,7 @@ def linked(text: str) -> Markup:
 
 
 def _worded(token: str) -> str | None:
-    """What stands in `<...>` as text; None: it is nothing of Slack's, or a mention."""
+    """The text of `<...>`; None: it is nothing of Slack's, or a mention."""
     if (date := _DATE.fullmatch(token)) is not None:
         return _date(date)
     address, bar, label = token.partition("|")

@@ -1,4 +1,4 @@
-"""What arrives, read into plain values: a mail, a Slack message, a webhook."""
+"""Messages that arrived, as plain values: a mail, a Slack message, a webhook."""
 
 from __future__ import annotations
 

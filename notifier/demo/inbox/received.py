@@ -38,7 +38,7 @@ class ReceivedMessages:
         return True
 
     def note(self, ts: str, text: str | None) -> None:
-        """What whoever pressed a button of this message is told; None: nothing any more."""
+        """The note for whoever pressed a button of this message; None: none any more."""
         entry = self.slack(ts)
         if entry is not None and isinstance(entry.message, SlackPost) and entry.message.note != text:
             message = replace(entry.message, note=text)
@@ -65,7 +65,7 @@ class ReceivedMessages:
         return self.revision
 
     async def follow(self) -> AsyncIterator[InboxEntry]:
-        """What arrives and what is edited from now on, until the box is closed."""
+        """The messages that arrive or are edited from now on, until the inbox is closed."""
         seen = self.revision
         while not self.closed:
             await self.changed(seen)

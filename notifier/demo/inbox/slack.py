@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 
 
 def add_slack(app: FastAPI, received: ReceivedMessages, token: str) -> None:
-    """Whoever has the `token` posts, edits and asks who it is."""
+    """Slack's methods for posting, editing and `auth.test`, for whoever has the `token`."""
     methods = {"chat.postMessage": _posted, "chat.update": _updated}
 
     @app.post(API + "{method}")
@@ -73,7 +73,7 @@ def _updated(received: ReceivedMessages, document: Document) -> JSONResponse:
 
 
 def _title(message: SlackPost) -> str:
-    """Its header, else its text: what that says for a phone may end in an address."""
+    """The header of a message, else its text: a text for a phone may end in an address."""
     headers = (line.text for line in message.lines if line.style == "header")
     return next(headers, None) or markup.plain(message.text)
 

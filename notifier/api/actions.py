@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from notifier.api.dependencies import ManageCaller, Running, RunningService, actor_of
+from notifier.api.dependencies import ManageCaller, Running, actor_of
 from notifier.api.incidents import as_response
 from notifier.api.models.requests_base import Acting
 from notifier.api.models.requests_incidents import Acknowledgement, Note, Snooze
@@ -17,6 +17,7 @@ from notifier.api.openapi import problems
 from notifier.api.request_body import ActingBody, body_of, documented
 from notifier.ingest.scrub import written
 from notifier.oncall import actions
+from notifier.runtime.running_service import RunningService
 from notifier.store.database import Tx
 
 router = APIRouter(tags=["incidents"])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from notifier.api.dependencies import AdminCaller, ReadCaller, Running, Tested, actor_of, known_channel
+from notifier.api.dependencies import AdminCaller, ReadCaller, Running, actor_of, known_channel
 from notifier.api.models.requests_base import Acting
 from notifier.api.models.requests_routes import RouteTest
 from notifier.api.models.responses_channels import ChannelList, ChannelTestAnswer, TestedAnswer
@@ -16,7 +16,7 @@ from notifier.api.openapi import problems
 from notifier.api.request_body import ActingBody, body_of, documented
 from notifier.domain.delivery import Outcome
 from notifier.oncall import channels, labels, routes
-from notifier.oncall.channels import ChannelFacts
+from notifier.runtime.running_service import ChannelTestOutcome
 
 router = APIRouter(tags=["channels"])
 
@@ -26,15 +26,9 @@ RouteTestBody = Annotated[RouteTest, Depends(body_of(RouteTest))]
 @router.get("/v1/channels", responses=problems(401, 403, 503))
 async def list_channels(caller: ReadCaller, service: Running) -> ChannelList:
     """Every channel and the health of its targets. `pending` counts the key's project, with `admin` all of them."""
-    facts = {
-        name: ChannelFacts(
-            type=service.settings.channels[name].type,
-            rate_limit=channel.rate_limit,
-            fallback=name == service.settings.fallback,
-        )
-        for name, channel in service.channels.items()
-    }
-    health = await channels.health(service.database, service.rules, facts, project_scope=caller.project_scope)
+    health = await channels.health(
+        service.database, service.rules, service.channels, project_scope=caller.project_scope
+    )
     return ChannelList.model_validate({"items": health, "next_cursor": None})
 
 
@@ -77,6 +71,6 @@ async def test_route(caller: ReadCaller, service: Running, body: RouteTestBody) 
     return RouteTestAnswer.of(preview, targets, doubts)
 
 
-def _together(tested: Sequence[Tested]) -> str:
+def _together(tested: Sequence[ChannelTestOutcome]) -> str:
     failures = (test.outcome for test in tested if test.outcome != Outcome.DELIVERED)
     return next(failures, Outcome.DELIVERED.value)

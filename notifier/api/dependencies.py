@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Protocol, cast
+from collections.abc import Awaitable, Callable
+from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -14,81 +13,14 @@ from notifier.access.keyring import Keyring
 from notifier.api.bearer import bearer_secret
 from notifier.api.models.requests_base import Name
 from notifier.api.problems import HttpProblem
-from notifier.channels.callbacks import Callbacks
-from notifier.domain.delivery import RateLimit
 from notifier.domain.key import Scope
-from notifier.ingest.quota import KeyQuota
-from notifier.ingest.run_intake import RunIntake
 from notifier.ingest.scrub import written
 from notifier.oncall.actor import Actor
 from notifier.oncall.paging import LONGEST, Wanted
-from notifier.policy.rules import AlertingRules
-from notifier.settings import Settings
-from notifier.store.database import Database
+from notifier.runtime.running_service import RunningService
 
 LIMIT_DEFAULT = 100
 LIMIT_AT_MOST = 1_000
-
-
-class Tested(Protocol):
-    """What became of a channel test at one target."""
-
-    @property
-    def target(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def detail(self) -> str | None: ...
-
-
-class Reloaded(Protocol):
-    """What a reload of the configuration did."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def previous(self) -> str: ...
-    @property
-    def changed(self) -> bool: ...
-    @property
-    def warnings(self) -> Sequence[object]: ...
-    @property
-    def needs_restart(self) -> Sequence[str]: ...
-
-
-class ConfiguredChannel(Protocol):
-    """What the API knows of a channel's configuration: nothing secret."""
-
-    @property
-    def targets(self) -> Sequence[str]: ...
-    @property
-    def rate_limit(self) -> RateLimit | None: ...
-
-
-class RunningService(Protocol):
-    """The running service, as the API uses it; `runtime.Runtime` is one."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def database(self) -> Database: ...
-    @property
-    def rules(self) -> AlertingRules: ...
-    @property
-    def channels(self) -> Mapping[str, ConfiguredChannel]: ...
-    @property
-    def callbacks(self) -> Callbacks: ...
-    @property
-    def runs(self) -> RunIntake: ...
-    @property
-    def events_quota(self) -> KeyQuota: ...
-    @property
-    def new_id(self) -> Callable[[], str]: ...
-    async def ready(self) -> Sequence[str]: ...
-    async def exposition(self) -> bytes: ...
-    async def test_channel(self, name: str, project: str, actor: str) -> Sequence[Tested]: ...
-    async def backup(self, path: Path) -> None: ...
-    async def reload(self, actor: Actor) -> Reloaded: ...
 
 
 def service_of(request: Request) -> RunningService:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from notifier.api.dependencies import Running, RunningService
+from notifier.api.dependencies import Running
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.api.request_body import raw_body
@@ -20,6 +20,7 @@ from notifier.domain.interaction import Person, Press
 from notifier.ingest import sanitise
 from notifier.ingest.scrub import scrub_text
 from notifier.oncall import interactions
+from notifier.runtime.running_service import RunningService
 from notifier.telemetry.logging import get
 from notifier.wording import interactions as sentences
 

@@ -13,11 +13,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from notifier.api.dependencies import AdminCaller, Documented, Running, RunningService, actor_of, authenticate
+from notifier.api.dependencies import AdminCaller, Documented, Running, actor_of, authenticate
 from notifier.api.models.responses_operation import Health
 from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.runtime.database import sqlite_path
+from notifier.runtime.running_service import RunningService
 
 router = APIRouter(tags=["operation"])
 

@@ -28,9 +28,9 @@ from notifier.api import (
     task_runs,
     timelines,
 )
-from notifier.api.dependencies import RunningService
 from notifier.api.openapi import Api
 from notifier.api.request_id import RequestIdMiddleware
+from notifier.runtime.running_service import RunningService
 
 
 def routers() -> tuple[APIRouter, ...]:

@@ -17,7 +17,6 @@ from notifier.api.dependencies import (
     Paged,
     ReadCaller,
     Running,
-    RunningService,
     actor_of,
 )
 from notifier.api.errors import invalid
@@ -36,6 +35,7 @@ from notifier.ingest.heartbeats import INTERVAL, Beat
 from notifier.ingest.task_runs import AcceptedRun, Arrival
 from notifier.oncall import task_runs
 from notifier.oncall.task_runs import RunSearch
+from notifier.runtime.running_service import RunningService
 
 router = APIRouter(tags=["task runs"])
 

@@ -23,6 +23,7 @@ class ChannelFacts:
     """What the configuration says of a channel. `rate_limit` is the bucket of each of its targets."""
 
     type: str
+    targets: tuple[str, ...]
     rate_limit: RateLimit | None
     fallback: bool
 

@@ -1,6 +1,5 @@
 """Wires everything on one exit stack; the only importer of concrete stores and channels."""
 
-from notifier.runtime.channel_test import TestOutcome
 from notifier.runtime.configuration import check, load, schema
 from notifier.runtime.database import (
     NeedsUpgrade,
@@ -10,14 +9,15 @@ from notifier.runtime.database import (
     open_database,
     upgrade,
 )
-from notifier.runtime.reload import Reloaded
+from notifier.runtime.running_service import ChannelTestOutcome, Reloaded, RunningService
 from notifier.runtime.service import Runtime, running
 
 __all__ = [
+    "ChannelTestOutcome",
     "NeedsUpgrade",
     "Reloaded",
+    "RunningService",
     "Runtime",
-    "TestOutcome",
     "check",
     "create_key_offline",
     "load",

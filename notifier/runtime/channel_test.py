@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration
 from notifier.policy.rules import AlertingRules
+from notifier.runtime.running_service import ChannelTestOutcome
 from notifier.runtime.system_messages import system_message
 from notifier.store import notifications, views
 from notifier.store.database import Database, Tx
@@ -19,19 +19,9 @@ TEST_PATIENCE: Duration = 40 * SECOND
 POLL_S = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestOutcome:
-    """What became of one delivery of a channel test."""
-
-    target: str
-    delivery: str
-    outcome: str
-    detail: str | None
-
-
 async def test_channel(
     database: Database, rules: AlertingRules, *, name: str, project: str, actor: str
-) -> tuple[TestOutcome, ...]:
+) -> tuple[ChannelTestOutcome, ...]:
     """Send a real message to every target of a channel and wait for what becomes of it."""
     message = system_message(
         reason=Reason.TEST,
@@ -56,9 +46,9 @@ def _sent(tx: Tx, ids: Sequence[str]) -> list[DeliveryView]:
     return [one for one in found if one is not None]
 
 
-def _outcome(one: DeliveryView) -> TestOutcome:
+def _outcome(one: DeliveryView) -> ChannelTestOutcome:
     unknown = one.finished_at is None
-    return TestOutcome(
+    return ChannelTestOutcome(
         target=one.target,
         delivery=one.id,
         outcome="pending" if one.outcome is None else one.outcome.value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
@@ -17,6 +17,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
 from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, rules_of, sync, synced
+from notifier.runtime.running_service import Reloaded
 from notifier.runtime.system_messages import system_message
 from notifier.settings import Settings
 from notifier.store import configurations, notifications
@@ -33,17 +34,6 @@ log = get("notifier.config")
 
 T = TypeVar("T", int, str)
 Read = Callable[[], tuple[Settings, Mapping[str, ChannelConfig]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloaded:
-    """What a reload did. `needs_restart` names the changed settings that keep their old value until a restart."""
-
-    version: str
-    previous: str
-    changed: bool
-    warnings: tuple[Problem, ...]
-    needs_restart: tuple[str, ...]
 
 
 class Reloader:

@@ -26,13 +26,15 @@ from notifier.ingest.processes import ProcessWatch
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
+from notifier.oncall.channels import ChannelFacts
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.backup import copy
-from notifier.runtime.channel_test import TestOutcome, test_channel
+from notifier.runtime.channel_test import test_channel
 from notifier.runtime.configuration import load
 from notifier.runtime.configured import ChannelPool, Configured, Present, rules_of, synced
 from notifier.runtime.database import new_database, open_database, sqlite_path
-from notifier.runtime.reload import Read, Reloaded, Reloader
+from notifier.runtime.reload import Read, Reloader
+from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import housekeeping, ledger, restored
@@ -60,7 +62,7 @@ log = get("notifier.runtime")
 
 @dataclass(slots=True, kw_only=True)
 class Runtime:
-    """The running service, as the API sees it."""
+    """The running service: a `RunningService`, and what only composition and the event endpoint touch."""
 
     database: Database
     present: Present
@@ -97,8 +99,18 @@ class Runtime:
         return self.present.now.rules
 
     @property
-    def channels(self) -> Mapping[str, ChannelConfig]:
-        return self.present.now.configs
+    def channels(self) -> Mapping[str, ChannelFacts]:
+        """What the configuration says of each channel, by its name; nothing secret."""
+        settings = self.settings
+        return {
+            name: ChannelFacts(
+                type=settings.channels[name].type,
+                targets=config.targets,
+                rate_limit=config.rate_limit,
+                fallback=name == settings.fallback,
+            )
+            for name, config in self.present.now.configs.items()
+        }
 
     async def reload(self, actor: Actor) -> Reloaded:
         """Read the configuration anew. `ConfigError`: it has problems, and the old one goes on."""
@@ -133,7 +145,7 @@ class Runtime:
         self.metrics.ready.set(0 if problems else 1)
         return self._ready[1]
 
-    async def test_channel(self, name: str, project: str, actor: str) -> tuple[TestOutcome, ...]:
+    async def test_channel(self, name: str, project: str, actor: str) -> tuple[ChannelTestOutcome, ...]:
         """Send a real message to every target of a channel and wait for what becomes of it."""
         return await test_channel(self.database, self.rules, name=name, project=project, actor=actor)
 

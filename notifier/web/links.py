@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from notifier.domain.errors import Overloaded, StoreError
 from notifier.oncall import mail_links
+from notifier.oncall.context import OncallContext
 from notifier.oncall.errors import Refused, Unknown
-from notifier.policy.rules import AlertingRules
-from notifier.store.database import Database
 from notifier.web import words
 from notifier.web.page import HtmlPage, response
 
@@ -22,21 +19,10 @@ LARGEST = 16 * 1024
 PATIENCE_S = 10.0
 
 
-class Service(Protocol):
-    """The running service, as the pages use it."""
-
-    @property
-    def database(self) -> Database: ...
-    @property
-    def rules(self) -> AlertingRules: ...
-    @property
-    def new_id(self) -> Callable[[], str]: ...
-
-
 class LinkPages:
     """An ASGI application. The token in the path is all the permission there is, so that it is never logged."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: OncallContext) -> None:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

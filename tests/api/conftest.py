@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +15,13 @@ import structlog
 
 from notifier.access.keyring import Keyring
 from notifier.api.router import create_api
-from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, StoreError
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
+from notifier.oncall.channels import ChannelFacts
 from notifier.policy.rules import AlertingRules
+from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.settings import (
     ChannelBlock,
     DatabaseSettings,
@@ -37,28 +38,6 @@ from notifier.telemetry.metrics import Metrics
 from tests.world import LIMITS, ROUTES, TARGETS, World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    targets: Sequence[str]
-    rate_limit: RateLimit | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    target: str
-    outcome: str
-    detail: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloaded:
-    version: str
-    previous: str
-    changed: bool
-    warnings: Sequence[object] = ()
-    needs_restart: Sequence[str] = ()
-
-
 @dataclass(slots=True, kw_only=True)
 class StandIn:
     """What the API sees of the runtime."""
@@ -66,13 +45,13 @@ class StandIn:
     settings: Settings
     database: Database
     rules: AlertingRules
-    channels: Mapping[str, Channel]
+    channels: Mapping[str, ChannelFacts]
     runs: RunIntake
     events_quota: KeyQuota
     new_id: Any
     callbacks: Any = None
     problems: tuple[str, ...] = ()
-    outcomes: tuple[Sent, ...] = ()
+    outcomes: tuple[ChannelTestOutcome, ...] = ()
     tests: list[tuple[str, str, str]] = field(default_factory=list)
     reloads: list[Reloaded | ConfigError] = field(default_factory=list)
 
@@ -82,7 +61,7 @@ class StandIn:
     async def exposition(self) -> bytes:
         return b"# HELP notifier_events_total Events.\n"
 
-    async def test_channel(self, name: str, project: str, actor: str) -> tuple[Sent, ...]:
+    async def test_channel(self, name: str, project: str, actor: str) -> tuple[ChannelTestOutcome, ...]:
         self.tests.append((name, project, actor))
         return self.outcomes
 
@@ -144,6 +123,9 @@ KEYS = {
 }
 
 
+KINDS = {"mail": "email", "hook": "webhook"}
+
+
 @pytest.fixture
 async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
     secrets: dict[str, str] = {}
@@ -159,7 +141,10 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
         database=world.database,
         rules=world.rules,
         channels={
-            name: Channel(targets=targets, rate_limit=LIMITS.get(name)) for name, targets in TARGETS.items()
+            name: ChannelFacts(
+                type=KINDS[name], targets=tuple(targets), rate_limit=LIMITS.get(name), fallback=name == "hook"
+            )
+            for name, targets in TARGETS.items()
         },
         runs=RunIntake(world.database, metrics=Metrics()),
         events_quota=KeyQuota(1_000_000, 60_000),
@@ -173,13 +158,12 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
 
 def settings(path: Path) -> Settings:
     mark = SourceMark(file="notifier.yaml", line=1, column=1)
-    kinds = {"mail": "email", "hook": "webhook"}
     return Settings(
         server=ServerSettings(url="https://notifier.example.com"),
         database=DatabaseSettings(url=f"sqlite:///{path}"),
         channels={
             name: ChannelBlock(name=name, type=kind, options={"password": "hunter2"}, mark=mark)
-            for name, kind in kinds.items()
+            for name, kind in KINDS.items()
         },
         fallback="hook",
         route=ROUTES,

@@ -13,8 +13,9 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.route import Step, TimeInterval
 from notifier.domain.time import HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall.routes import written
+from notifier.runtime.running_service import ChannelTestOutcome
 from notifier.store import audit
-from tests.api.conftest import Desk, Sent
+from tests.api.conftest import Desk
 from tests.world import ROUTES
 
 pytestmark = pytest.mark.anyio
@@ -75,8 +76,8 @@ async def test_pending_counts_what_the_key_may_see(desk: Desk) -> None:
 async def test_a_channel_test_answers_with_what_became_of_it(desk: Desk) -> None:
     """200 with each target's outcome; the whole is `delivered` only where every target has it. It is written down."""
     desk.service.outcomes = (
-        Sent(target="ada@example.com", outcome="delivered", detail="250 ok"),
-        Sent(target="bo@example.com", outcome="permanent", detail="550 no"),
+        ChannelTestOutcome(delivery="ada", target="ada@example.com", outcome="delivered", detail="250 ok"),
+        ChannelTestOutcome(delivery="bo", target="bo@example.com", outcome="permanent", detail="550 no"),
     )
     answer = await desk.post("/v1/channels/mail/test", {"actor": "ada"}, key="admin")
     assert answer.status_code == 200

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from notifier.domain.errors import ConfigError, Problem
+from notifier.runtime.running_service import Reloaded
 from notifier.store import audit
-from tests.api.conftest import Desk, Reloaded
+from tests.api.conftest import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -19,8 +20,8 @@ async def test_an_admin_reloads_and_is_named(desk: Desk) -> None:
             version="b" * 12,
             previous="a" * 12,
             changed=True,
-            warnings=[warning],
-            needs_restart=["server.port"],
+            warnings=(warning,),
+            needs_restart=("server.port",),
         )
     )
     answer = await desk.post("/v1/config/reload", {"actor": "ada"}, key="admin")

@@ -1,0 +1,20 @@
+"""The part of the running service that queries and commands are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from notifier.policy.rules import AlertingRules
+from notifier.store.database import Database
+
+
+class OncallContext(Protocol):
+    """The database and the present rules; `new_id` makes ids of rows. A reload replaces the rules."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def rules(self) -> AlertingRules: ...
+    @property
+    def new_id(self) -> Callable[[], str]: ...

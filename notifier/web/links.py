@@ -11,7 +11,7 @@ from notifier.domain.errors import Overloaded, StoreError
 from notifier.oncall import mail_links
 from notifier.oncall.context import OncallContext
 from notifier.oncall.errors import Refused, Unknown
-from notifier.web import words
+from notifier.web import link_pages
 from notifier.web.page import HtmlPage, response
 
 PREFIX = "/actions/"
@@ -30,7 +30,7 @@ class LinkPages:
         try:
             page = await self._page(request, scope["path"].removeprefix(PREFIX))
         except (StoreError, Overloaded):
-            page = words.UNAVAILABLE
+            page = link_pages.UNAVAILABLE
         await response(page, head=request.method == "HEAD")(scope, receive, send)
 
     async def _page(self, request: Request, token: str) -> HtmlPage:
@@ -40,28 +40,28 @@ class LinkPages:
             case "POST":
                 return await _refused_body(request) or await self._told(token)
             case _:
-                return words.WRONG_METHOD
+                return link_pages.WRONG_METHOD
 
     async def _asked(self, token: str) -> HtmlPage:
         """Scanners, previews and prefetches come here as well: nothing changes."""
         try:
-            return words.asking(await self._offer(token))
+            return link_pages.asking(await self._offer(token))
         except Unknown:
-            return words.UNKNOWN
+            return link_pages.UNKNOWN
 
     async def _told(self, token: str) -> HtmlPage:
         """A stranger who tries tokens costs reads, and never the writer's time."""
         service = self._service
         try:
             if (before := await self._offer(token)).over:
-                return words.asking(before)
+                return link_pages.asking(before)
             done = await mail_links.take(service.database, token, new_id=service.new_id)
             offer = await self._offer(token)
         except Refused as error:
-            return words.refused(await self._offer(token), str(error))
+            return link_pages.refused(await self._offer(token), str(error))
         except Unknown:
-            return words.UNKNOWN
-        return words.done(offer) if done else words.asking(offer)
+            return link_pages.UNKNOWN
+        return link_pages.done(offer) if done else link_pages.asking(offer)
 
     async def _offer(self, token: str) -> mail_links.Offer:
         service = self._service
@@ -76,7 +76,7 @@ async def _refused_body(request: Request) -> HtmlPage | None:
             async for chunk in request.stream():
                 length += len(chunk)
                 if length > LARGEST:
-                    return words.TOO_LARGE
+                    return link_pages.TOO_LARGE
     except (TimeoutError, ClientDisconnect):
-        return words.INCOMPLETE
+        return link_pages.INCOMPLETE
     return None

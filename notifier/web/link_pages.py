@@ -1,4 +1,4 @@
-"""What the pages behind the links in mails say."""
+"""The pages behind the links in mails, as values."""
 
 from __future__ import annotations
 
@@ -54,43 +54,6 @@ UNAVAILABLE = HtmlPage(
     text=("Its database does not answer. The link stays good: try it again in a moment.",),
     headers={"retry-after": "2"},
 )
-
-
-READ_ONLY = HtmlPage(
-    status=405,
-    title="Unknown method",
-    heading="This page is only read",
-    headers={"allow": "GET, HEAD"},
-)
-NO_INCIDENT = HtmlPage(
-    status=404,
-    title="No incident",
-    heading="An incident is named by its number",
-    text=("As in /incidents/142. `notifier incidents list` shows them.",),
-)
-
-
-_NUMBER_ONLY = "This link names a number alone. If a backup was restored since, another incident may have it."
-
-
-def incident(number: str, id_: str | None) -> HtmlPage:
-    """The same for every incident, whether or not there is such a one. The commands name the id, where it is known."""
-    name = number if id_ is None else id_
-    return HtmlPage(
-        title=f"Incident {number}",
-        kicker="With an API key, on the command line",
-        heading=f"Incident {number}",
-        facts=(
-            ("what it is", f"notifier incidents show {name}"),
-            ("why you were told, or not", f"notifier explain {name}"),
-            ("to take it on", f"notifier incidents acknowledge {name}"),
-            ("when it is over", f"notifier incidents resolve {name}"),
-        ),
-        text=(
-            "Who has no key is shown nothing here. The links of a mail and the buttons in Slack need none.",
-            *((_NUMBER_ONLY,) if id_ is None else ()),
-        ),
-    )
 
 
 def asking(offer: Offer) -> HtmlPage:

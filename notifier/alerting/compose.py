@@ -174,7 +174,7 @@ def _holds(rows: Sequence[Any]) -> list[tuple[str, str | None, str | None]]:
 
 
 def _sentence(tx: Tx, held_by: str, ref: str | None, by: str | None) -> str:
-    silence = silences.one(tx, ref) if ref is not None and held_by == HeldBy.SILENCED.value else None
+    silence = silences.get(tx, ref) if ref is not None and held_by == HeldBy.SILENCED.value else None
     if silence is None:
         return sentences.released(held_by, author=by if held_by == HeldBy.SNOOZED.value else None)
     # Else its hours are over for now, or it or the incident's labels have changed.

@@ -33,7 +33,11 @@ async def list_deliveries(
 ) -> DeliveryList:
     """Deliveries, newest first, in all states unless filtered."""
     listing = await deliveries.find(
-        service.database, project=caller.project_named(project), state=state, channel=channel, wanted=page
+        service.database,
+        project=caller.project_named(project),
+        state=state,
+        channel=channel,
+        page_request=page,
     )
     return DeliveryList.model_validate(listing)
 
@@ -41,7 +45,7 @@ async def list_deliveries(
 @router.get("/v1/deliveries/{id}", responses=problems(401, 403, 404, 422, 503))
 async def show_delivery(caller: ReadCaller, service: Running, id: str) -> DeliveryWithAttempts:  # noqa: A002 - the contract's name
     """One delivery with every attempt."""
-    delivery, attempts = await deliveries.one(service.database, id, project_scope=caller.project_scope)
+    delivery, attempts = await deliveries.get(service.database, id, project_scope=caller.project_scope)
     return DeliveryWithAttempts.of(delivery, attempts)
 
 
@@ -78,7 +82,7 @@ async def list_dead_letters(
         project=caller.project_named(project),
         kind=kind,
         channel=channel,
-        wanted=page,
+        page_request=page,
     )
     return DeadLetterList(
         items=[dead_letter_answer(letter) for letter in listing.items], next_cursor=listing.next_cursor

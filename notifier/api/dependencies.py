@@ -16,7 +16,7 @@ from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
 from notifier.ingest.scrub import written
 from notifier.oncall.actor import Actor
-from notifier.oncall.paging import LONGEST, Wanted
+from notifier.oncall.paging import LONGEST, PageRequest
 from notifier.runtime.running_service import RunningService
 
 LIMIT_DEFAULT = 100
@@ -67,8 +67,8 @@ def wanted(
     cursor: Annotated[
         str | None, Query(max_length=LONGEST, description="`next_cursor` of the page before.")
     ] = None,
-) -> Wanted:
-    return Wanted(limit=limit, cursor=cursor)
+) -> PageRequest:
+    return PageRequest(limit=limit, cursor=cursor)
 
 
 def known_channel(service: RunningService, name: str) -> str:
@@ -83,7 +83,7 @@ IngestCaller = Annotated[Caller, Depends(scoped("ingest"))]
 ReadCaller = Annotated[Caller, Depends(scoped("read"))]
 ManageCaller = Annotated[Caller, Depends(scoped("manage"))]
 AdminCaller = Annotated[Caller, Depends(scoped("admin"))]
-Paged = Annotated[Wanted, Depends(wanted)]
+Paged = Annotated[PageRequest, Depends(wanted)]
 ActorName = Annotated[Name | None, Query(description="Who gives the command, beside the key.")]
 OfProject = Annotated[
     Name | None, Query(description="Another project's; needs an `admin` key. Default: the key's own.")

@@ -54,7 +54,7 @@ async def list_incidents(
         state=state,
         q=q,
         sort=sort,
-        wanted=page,
+        page_request=page,
         url=service.settings.server.url,
     )
     return as_response(
@@ -65,7 +65,7 @@ async def list_incidents(
 @router.get("/v1/incidents/{id}", response_model=IncidentAnswer, responses=problems(401, 403, 404, 422, 503))
 async def show_incident(caller: ReadCaller, service: Running, id: str) -> Response:  # noqa: A002 - the contract's name
     """One incident, by its id, its number, or the last six or more characters of its id."""
-    incident = await incidents.one(
+    incident = await incidents.get(
         service.database, id, project_scope=caller.project_scope, url=service.settings.server.url
     )
     return as_response(incident.as_json())
@@ -76,7 +76,9 @@ async def show_incident(caller: ReadCaller, service: Running, id: str) -> Respon
 )
 async def list_events(caller: ReadCaller, service: Running, page: Paged, id: str) -> Response:  # noqa: A002
     """Samples of its events, newest first: the last one, ever fewer, and the first ten. `count` is exact."""
-    listing = await incidents.events(service.database, id, project_scope=caller.project_scope, wanted=page)
+    listing = await incidents.events(
+        service.database, id, project_scope=caller.project_scope, page_request=page
+    )
     return as_response({"items": listing.items, "next_cursor": listing.next_cursor})
 
 
@@ -86,7 +88,7 @@ async def list_groups(
 ) -> GroupList:
     """Groups that wait, until when, and what holds their incidents; newest first."""
     listing = await groups.find(
-        service.database, service.rules, project=caller.project_named(project), wanted=page
+        service.database, service.rules, project=caller.project_named(project), page_request=page
     )
     return GroupList.model_validate(listing)
 

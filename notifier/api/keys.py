@@ -24,7 +24,7 @@ NewKeyBody = Annotated[NewKey, Depends(body_of(NewKey))]
 @router.get("/v1/keys", responses=problems(401, 403, 422, 503))
 async def list_keys(_: AdminCaller, service: Running, page: Paged, project: Name | None = None) -> KeyList:
     """The keys of all projects, or of one, newest first, revoked ones too; their secrets are not kept."""
-    listing = await keys.find(service.database, project=project, wanted=page)
+    listing = await keys.find(service.database, project=project, page_request=page)
     return KeyList.model_validate(listing)
 
 

@@ -37,7 +37,7 @@ async def list_silences(
 ) -> SilenceList:
     """The silences of a project, newest first, ended ones too."""
     listing = await silences.find(
-        service.database, project=caller.project_named(project), state=state, wanted=page
+        service.database, project=caller.project_named(project), state=state, page_request=page
     )
     return SilenceList.model_validate(listing)
 
@@ -84,7 +84,7 @@ async def preview_silence(
 async def show_silence(caller: ReadCaller, service: Running, id: str) -> SilenceAnswer:  # noqa: A002 - the contract's name
     """One silence."""
     return SilenceAnswer.model_validate(
-        await silences.one(service.database, id, project_scope=caller.project_scope)
+        await silences.get(service.database, id, project_scope=caller.project_scope)
     )
 
 

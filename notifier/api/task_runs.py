@@ -112,7 +112,7 @@ async def list_task_runs(
 async def show_task_run(caller: ReadCaller, service: Running, id: str) -> TaskRunAnswer:  # noqa: A002 - the contract's name
     """One task run."""
     return TaskRunAnswer.model_validate(
-        await task_runs.one(service.database, id, project_scope=caller.project_scope)
+        await task_runs.get(service.database, id, project_scope=caller.project_scope)
     )
 
 

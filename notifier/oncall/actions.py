@@ -83,7 +83,7 @@ def unsnooze(tx: Tx, actor: Actor, name: str) -> str:
 
 
 def snooze(tx: Tx, actor: Actor, name: str, *, until: Instant) -> str:
-    """Nothing but the resolution of the incident is told until then."""
+    """The incident is told of only when it is resolved, until then."""
     check_until(until, tx.now)
     incident = _locked(tx, actor, name)
     if incident.state is State.RESOLVED:
@@ -143,9 +143,9 @@ async def perform(database: Database, action: Callable[[Tx], str], *, url: str |
     """Run an action (`lambda tx: acknowledge(tx, actor, name)`) in a transaction; the incident as it is then."""
 
     def work(tx: Tx) -> Incident:
-        found = views.incident(tx, action(tx), project=None, url=url)
-        assert found is not None
-        return found
+        incident = views.incident(tx, action(tx), project=None, url=url)
+        assert incident is not None
+        return incident
 
     return await database.write(work)
 

@@ -1,4 +1,4 @@
-"""Who gives a command, and the row that says so."""
+"""The actor who gives a command, and the row that says so."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class BulkOutcome:
 
 
 class Act(Protocol):
-    """What is done to each: `name` is the audit's word, `detail` its further one."""
+    """An act on each incident: `name` is the audit's word, `detail` its further one."""
 
     @property
     def name(self) -> str: ...
@@ -54,7 +54,7 @@ class Act(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAct:
-    """Somebody has them: until that moment, or until they are reopened."""
+    """Acknowledge incidents until that moment, or until they are reopened."""
 
     until: Instant | None = None
     name: str = "acknowledge"
@@ -81,7 +81,7 @@ class AcknowledgeAct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnoozeAct:
-    """Nothing but their resolution is told until then."""
+    """Tell nothing but the incidents' resolution until then."""
 
     until: Instant
     name: str = "snooze"
@@ -108,7 +108,7 @@ class SnoozeAct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveAct:
-    """They are over."""
+    """End the incidents."""
 
     name: str = "resolve"
     detail: str | None = None
@@ -127,10 +127,10 @@ class ResolveAct:
 
 async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[str]) -> BulkOutcome:
     """Act on the incidents with these ids or numbers; names that are given twice count once."""
-    wanted = tuple(dict.fromkeys(names))
-    ids = await database.read(lambda tx: exact_ids(tx, "incident", wanted, actor.project_scope))
+    unique = tuple(dict.fromkeys(names))
+    ids = await database.read(lambda tx: exact_ids(tx, "incident", unique, actor.project_scope))
     return await database.write(
-        partial(_perform, actor=actor, act=act, names={one: ids.get(one) for one in wanted})
+        partial(_perform, actor=actor, act=act, names={name: ids.get(name) for name in unique})
     )
 
 

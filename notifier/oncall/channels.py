@@ -20,7 +20,7 @@ Condition = Literal["ok", "cooling", "disabled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFacts:
-    """What the configuration says of a channel. `rate_limit` is the bucket of each of its targets."""
+    """A channel as the configuration has it. `rate_limit` is the bucket of each of its targets."""
 
     type: str
     targets: tuple[str, ...]

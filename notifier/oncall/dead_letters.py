@@ -11,8 +11,8 @@ from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
 from notifier.oncall.deliveries import TARGET_GONE
 from notifier.oncall.errors import Refused
-from notifier.oncall.names import ambiguous, found
-from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.oncall.names import ambiguous, ids_by_name
+from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy.rules import AlertingRules
 from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
@@ -37,7 +37,7 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Which dead letters are decided about: those of these ids, or all of a channel, or all of a task."""
+    """The dead letters that a command decides about: those of these ids, or all of a channel, or all of a task."""
 
     ids: Sequence[str] = ()
     channel: str | None = None
@@ -59,7 +59,7 @@ class SkippedDeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What a command about dead letters did, and what it left alone."""
+    """The ids that a command about dead letters has acted on, and the dead letters that it left alone."""
 
     ids: tuple[str, ...] = ()
     skipped: tuple[SkippedDeadLetter, ...] = ()
@@ -70,13 +70,18 @@ class Decided:
 
 
 async def find(
-    database: Database, *, project: str, kind: DeadLetterKind | None, channel: str | None, wanted: Wanted
+    database: Database,
+    *,
+    project: str,
+    kind: DeadLetterKind | None,
+    channel: str | None,
+    page_request: PageRequest,
 ) -> Listing[DeadLetter]:
     """Deliveries and task runs that wait for a person, the latest first; with a channel, deliveries alone."""
-    after = wanted.after("dead-letters")
+    after = page_request.after("dead-letters")
     page = await database.read(
         lambda tx: views.find_dead_letters(
-            tx, project=project, kind=kind, channel=channel, after=after, limit=wanted.limit
+            tx, project=project, kind=kind, channel=channel, after=after, limit=page_request.limit
         )
     )
     return listing("dead-letters", page)
@@ -108,7 +113,7 @@ async def discard(database: Database, actor: Actor, chosen: Chosen) -> Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
-    """What is done to dead letters: `send` to deliveries, `runs` to task runs; both answer the ids that they did.
+    """A decision about dead letters: `send` is done to deliveries, `runs` to task runs; both answer the ids.
 
     For a run that it refuses, `runs` answers why. Deliveries are chosen by these target rows only, by any where
     that is None.
@@ -124,10 +129,10 @@ class _Decision:
         return lambda tx: self._make(tx, ids)
 
     def _make(self, tx: Tx, ids: Sequence[str]) -> Decided:
-        known = views.states(tx, ids, project=self.actor.project_scope)
-        others = [id_ for id_ in ids if id_ not in known]
+        deliveries = views.states(tx, ids, project=self.actor.project_scope)
+        others = [id_ for id_ in ids if id_ not in deliveries]
         runs = views.run_statuses(tx, others, project=self.actor.project_scope) if others else {}
-        chosen = [id_ for id_, (state, target) in sorted(known.items()) if self._concerns(state, target)]
+        chosen = [id_ for id_, (state, target) in sorted(deliveries.items()) if self._concerns(state, target)]
         done = self.send(tx, chosen) if chosen else ()
         for id_ in done:
             self.actor.record(tx, self.action, id_)
@@ -136,7 +141,9 @@ class _Decision:
         done += tuple(id_ for id_, refusal in answered.items() if refusal is None)
         skipped = [
             SkippedDeadLetter(
-                id=id_, state=_state(id_, known, runs), why=answered.get(id_) or _why(id_, known, runs)
+                id=id_,
+                state=_state(id_, deliveries, runs),
+                why=answered.get(id_) or _why(id_, deliveries, runs),
             )
             for id_ in ids
             if id_ not in set(done)
@@ -193,8 +200,8 @@ def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
 async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> Decided:
     if chosen.channel is None and chosen.task is None:
         named = tuple(dict.fromkeys(chosen.ids))
-        wanted, doubtful = await database.read(lambda tx: _meant(tx, named, decision.actor.project_scope))
-        batches = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
+        ids, doubtful = await database.read(lambda tx: _meant(tx, named, decision.actor.project_scope))
+        batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
         done = [await database.write(decision.about(batch)) for batch in batches]
         return _sum([*done, Decided(skipped=doubtful)])
     now, last, parts = database.now(), None, []
@@ -209,16 +216,16 @@ def _meant(
     tx: Tx, names: Sequence[str], project_scope: str | None
 ) -> tuple[Sequence[str], tuple[SkippedDeadLetter, ...]]:
     """The ids that are meant, each once, and what may mean several. What means none stays as it is."""
-    deliveries, runs = (found(tx, kind, names, project_scope) for kind in ("delivery", "task run"))
-    wanted: dict[str, None] = {}
+    deliveries, runs = (ids_by_name(tx, kind, names, project_scope) for kind in ("delivery", "task run"))
+    meant: dict[str, None] = {}
     doubtful = []
     for name in names:
         ids = {*deliveries.get(name, ()), *runs.get(name, ())}
         if name in ids or len(ids) < 2:
-            wanted[name if name in ids or not ids else ids.pop()] = None
+            meant[name if name in ids or not ids else ids.pop()] = None
         else:
             doubtful.append(SkippedDeadLetter(id=name, state=None, why=ambiguous("dead letter", len(ids))))
-    return list(wanted), tuple(doubtful)
+    return list(meant), tuple(doubtful)
 
 
 def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Callable[[Tx], tuple[str, ...]]:
@@ -237,5 +244,5 @@ def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Ca
 def _sum(parts: Sequence[Decided]) -> Decided:
     return Decided(
         ids=tuple(id_ for part in parts for id_ in part.ids),
-        skipped=tuple(one for part in parts for one in part.skipped),
+        skipped=tuple(skip for part in parts for skip in part.skipped),
     )

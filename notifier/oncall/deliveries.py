@@ -6,13 +6,13 @@ from notifier.domain.delivery import DeliveryState
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
-from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy.rules import AlertingRules
 from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliveryAttempt, DeliveryView
 
-__all__ = ["TARGET_GONE", "DeliveryAttempt", "DeliveryView", "find", "one", "redeliver"]
+__all__ = ["TARGET_GONE", "DeliveryAttempt", "DeliveryView", "find", "get", "redeliver"]
 
 TARGET_GONE = (
     "the configuration no longer has this delivery's target: discard it, or configure the target again"
@@ -20,23 +20,30 @@ TARGET_GONE = (
 
 
 async def find(
-    database: Database, *, project: str, state: DeliveryState | None, channel: str | None, wanted: Wanted
+    database: Database,
+    *,
+    project: str,
+    state: DeliveryState | None,
+    channel: str | None,
+    page_request: PageRequest,
 ) -> Listing[DeliveryView]:
     """Deliveries of a project, newest first."""
     query = views.DeliverySearch(project=project, state=state, channel=channel)
-    after = wanted.after("deliveries")
-    page = await database.read(lambda tx: views.find_deliveries(tx, query, after=after, limit=wanted.limit))
+    after = page_request.after("deliveries")
+    page = await database.read(
+        lambda tx: views.find_deliveries(tx, query, after=after, limit=page_request.limit)
+    )
     return listing("deliveries", page)
 
 
-async def one(
+async def get(
     database: Database, id_: str, *, project_scope: str | None
 ) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
     """A delivery with every attempt, or `Unknown`."""
 
     def read(tx: Tx) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
-        known = _known(tx, id_, project_scope)
-        return known, views.attempts_of(tx, known.id)
+        delivery = _known(tx, id_, project_scope)
+        return delivery, views.attempts_of(tx, delivery.id)
 
     return await database.read(read)
 
@@ -63,7 +70,7 @@ async def redeliver(
 
 
 def _known(tx: Tx, id_: str, project_scope: str | None) -> DeliveryView:
-    found = views.delivery(tx, exact_id(tx, "delivery", id_, project_scope), project=project_scope)
-    if found is None:
+    delivery = views.delivery(tx, exact_id(tx, "delivery", id_, project_scope), project=project_scope)
+    if delivery is None:
         raise Unknown("delivery")
-    return found
+    return delivery

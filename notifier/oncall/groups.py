@@ -1,11 +1,11 @@
-"""What waits, until when, held by what."""
+"""Groups that wait: until when, and held by what."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from notifier.domain.route import Route
-from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy.rules import AlertingRules
 from notifier.store import views
 from notifier.store.database import Database
@@ -21,15 +21,15 @@ class WaitingGroup:
 
 
 async def find(
-    database: Database, rules: AlertingRules, *, project: str, wanted: Wanted
+    database: Database, rules: AlertingRules, *, project: str, page_request: PageRequest
 ) -> Listing[WaitingGroup]:
     """The groups of a project that wait for a moment or for what holds their incidents; newest first."""
-    after = wanted.after("groups")
+    after = page_request.after("groups")
     page = await database.read(
-        lambda tx: views.find_groups(tx, project=project, after=after, limit=wanted.limit)
+        lambda tx: views.find_groups(tx, project=project, after=after, limit=page_request.limit)
     )
-    found = listing("groups", page)
+    waiting = listing("groups", page)
     return Listing(
-        items=tuple(WaitingGroup(group=one, route=rules.route(one.route)) for one in found.items),
-        next_cursor=found.next_cursor,
+        items=tuple(WaitingGroup(group=group, route=rules.route(group.route)) for group in waiting.items),
+        next_cursor=waiting.next_cursor,
     )

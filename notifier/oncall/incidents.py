@@ -10,12 +10,12 @@ from notifier.domain.incident import Incident, State
 from notifier.oncall import search
 from notifier.oncall.errors import Unknown, Unreadable
 from notifier.oncall.names import exact_id
-from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.store import views
 from notifier.store.database import Database, Tx
 from notifier.store.views import Page, PageKey, Sort
 
-__all__ = ["Sort", "StateFilter", "events", "find", "known", "one"]
+__all__ = ["Sort", "StateFilter", "events", "find", "get", "require"]
 
 StateFilter = Literal["open", "acknowledged", "resolved", "unresolved"]
 """A state, or `unresolved`: open and acknowledged."""
@@ -28,12 +28,12 @@ async def find(
     state: StateFilter | None,
     q: str | None,
     sort: Sort | None,
-    wanted: Wanted,
+    page_request: PageRequest,
     url: str | None,
 ) -> Listing[Incident]:
     """Incidents of a project; `q` as `search` reads it. Without `sort`, as the cursor says, else newest first."""
     terms = search.read(q or "")
-    order, after = _continued(sort, wanted)
+    order, after = _continued(sort, page_request)
     query = views.IncidentSearch(
         project=project,
         state=None if state is None or state == "unresolved" else State(state),
@@ -43,51 +43,53 @@ async def find(
         sort=order,
     )
     page = await database.read(
-        lambda tx: views.find_incidents(tx, query, after=after, limit=wanted.limit, url=url)
+        lambda tx: views.find_incidents(tx, query, after=after, limit=page_request.limit, url=url)
     )
     if order == "newest" or page.next_key is None:
         return listing("incidents", page)
     return listing("incidents-by", replace(page, next_key=(order, *page.next_key)))
 
 
-def _continued(sort: Sort | None, wanted: Wanted) -> tuple[Sort, PageKey | None]:
+def _continued(sort: Sort | None, page_request: PageRequest) -> tuple[Sort, PageKey | None]:
     """The order of a page, and the last row of the one before."""
-    if wanted.cursor is None:
+    if page_request.cursor is None:
         return sort or "newest", None
     carried: Sort = "newest"
     after: PageKey | None
-    if wanted.is_of("incidents-by"):
-        name, *key = wanted.after("incidents-by") or ("",)
+    if page_request.is_of("incidents-by"):
+        name, *key = page_request.after("incidents-by") or ("",)
         after, carried = tuple(key), cast("Sort", name)
     else:
-        after = wanted.after("incidents")
+        after = page_request.after("incidents")
     if carried not in get_args(Sort) or sort not in {None, carried}:
         raise Unreadable("cursor", "this cursor is of another `sort`: leave `sort` out, or begin anew")
     return carried, after
 
 
-async def one(database: Database, name: str, *, project_scope: str | None, url: str | None) -> Incident:
+async def get(database: Database, name: str, *, project_scope: str | None, url: str | None) -> Incident:
     """The incident with this id or number, or `Unknown`."""
-    return await database.read(lambda tx: known(tx, name, project_scope, url))
+    return await database.read(lambda tx: require(tx, name, project_scope, url))
 
 
 async def events(
-    database: Database, name: str, *, project_scope: str | None, wanted: Wanted
+    database: Database, name: str, *, project_scope: str | None, page_request: PageRequest
 ) -> Listing[Mapping[str, Any]]:
     """The samples of an incident as documents, newest first: its last event, ever fewer, and the first ten."""
-    after = wanted.after("events")
+    after = page_request.after("events")
 
     def read(tx: Tx) -> Page[Mapping[str, Any]]:
         return views.find_events(
-            tx, known(tx, name, project_scope, None).number, after=after, limit=wanted.limit
+            tx, require(tx, name, project_scope, None).number, after=after, limit=page_request.limit
         )
 
     return listing("events", await database.read(read))
 
 
-def known(tx: Tx, name: str, project_scope: str | None, url: str | None) -> Incident:
+def require(tx: Tx, name: str, project_scope: str | None, url: str | None) -> Incident:
     """The incident with this id, number or end of an id, or `Unknown`."""
-    found = views.incident(tx, exact_id(tx, "incident", name, project_scope), project=project_scope, url=url)
-    if found is None:
+    incident = views.incident(
+        tx, exact_id(tx, "incident", name, project_scope), project=project_scope, url=url
+    )
+    if incident is None:
         raise Unknown("incident")
-    return found
+    return incident

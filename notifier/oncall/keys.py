@@ -8,19 +8,19 @@ from notifier.domain.key import Key
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unknown
 from notifier.oncall.names import exact_id
-from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.store import keys
 from notifier.store.database import Database, Tx
 from notifier.store.views import Page
 
 
-async def find(database: Database, *, project: str | None, wanted: Wanted) -> Listing[Key]:
+async def find(database: Database, *, project: str | None, page_request: PageRequest) -> Listing[Key]:
     """The keys of a project, or of all where that is None, newest first. A service has few: they are cut here."""
-    after = wanted.after("keys")
+    after = page_request.after("keys")
     known = [key for key in await database.read(keys.listing) if project in {None, key.project}]
     rest = [key for key in known if after is None or (key.created_at, key.id) < after]
-    shown = rest[: wanted.limit]
-    next_key = (shown[-1].created_at, shown[-1].id) if len(rest) > wanted.limit else None
+    shown = rest[: page_request.limit]
+    next_key = (shown[-1].created_at, shown[-1].id) if len(rest) > page_request.limit else None
     return listing("keys", Page(items=tuple(shown), next_key=next_key))
 
 

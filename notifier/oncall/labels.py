@@ -27,12 +27,12 @@ class Doubt:
 
 
 def doubts(tx: Tx, project: str, labels: Iterable[tuple[str, str, str | None]]) -> tuple[Doubt, ...]:
-    """What of these labels (path, name, value) nobody has sent so far."""
-    found = (
+    """The parts of these labels (path, name, value) that nobody has sent so far."""
+    unsent = (
         (path, _unsent(tx, project, name, value))
         for (path, name, value), _ in zip(labels, range(ASKED_AT_MOST), strict=False)
     )
-    return tuple(Doubt(path=path, message=_SENTENCES[what]) for path, what in found if what is not None)
+    return tuple(Doubt(path=path, message=_SENTENCES[what]) for path, what in unsent if what is not None)
 
 
 def of_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
@@ -42,10 +42,10 @@ def of_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]
 
 
 def of_matchers(matchers: Iterable[tuple[int, Matcher]]) -> Iterator[tuple[str, str, str | None]]:
-    """What matchers ask for, each with the place of the text that it comes from; what may be missing is no slip."""
-    for index, one in matchers:
-        if not one.matches({}):
-            yield f"matchers[{index}]", one.name, one.value if one.op == "=" else None
+    """Labels that matchers ask for, each with the place of its text; a label that may be missing is no slip."""
+    for index, matcher in matchers:
+        if not matcher.matches({}):
+            yield f"matchers[{index}]", matcher.name, matcher.value if matcher.op == "=" else None
 
 
 def _unsent(tx: Tx, project: str, name: str, value: str | None) -> str | None:

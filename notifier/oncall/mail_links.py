@@ -19,7 +19,7 @@ KEY_NAME = "mail link"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the link would do, to the incident as it is now, in the name of `recipient`."""
+    """The act that a link would do, to the incident as it is now, in the name of `recipient`."""
 
     action: str
     recipient: str
@@ -34,7 +34,7 @@ class Offer:
 
 
 async def offered(database: Database, token: str, *, url: str | None) -> Offer:
-    """What a link is for, or `Unknown`. It changes nothing: a mail scanner may ask."""
+    """The offer of a link, or `Unknown`. It changes nothing: a mail scanner may ask."""
     return await database.read(lambda tx: _offer(tx, token, url))
 
 
@@ -48,16 +48,18 @@ async def take(database: Database, token: str, *, new_id: Callable[[], str]) -> 
 
 
 def _offer(tx: Tx, token: str, url: str | None) -> Offer:
-    found = tokens.look(tx, token)
-    incident = None if found is None else views.incident(tx, found.incident, project=found.project, url=url)
-    if found is None or incident is None:
+    stored = tokens.look(tx, token)
+    incident = (
+        None if stored is None else views.incident(tx, stored.incident, project=stored.project, url=url)
+    )
+    if stored is None or incident is None:
         raise Unknown("link")
     return Offer(
-        action=found.action,
-        recipient=found.recipient,
+        action=stored.action,
+        recipient=stored.recipient,
         incident=incident,
-        spent_at=found.spent_at,
-        expired=found.expires_at <= tx.now,
+        spent_at=stored.spent_at,
+        expired=stored.expires_at <= tx.now,
     )
 
 

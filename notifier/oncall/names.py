@@ -1,4 +1,4 @@
-"""What a person calls a thing: its id, the end of its id, or an incident's number.
+"""Names that a person gives a thing: its id, the end of its id, or an incident's number.
 
 Ids are ordered in time, so that those of one minute begin alike: the end tells them apart, and lists show it.
 """
@@ -21,7 +21,7 @@ def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> s
 
     `Unknown` where there is none; `Unreadable` where several end so.
     """
-    ids = found(tx, kind, [name], project_scope).get(name, ())
+    ids = ids_by_name(tx, kind, [name], project_scope).get(name, ())
     if len(ids) > 1:
         raise Unreadable("id", ambiguous(kind, len(ids)))
     if not ids:
@@ -29,7 +29,7 @@ def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> s
     return ids[0]
 
 
-def found(
+def ids_by_name(
     tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
     """The ids that each of these may mean: a number and a whole id mean one."""
@@ -47,7 +47,9 @@ def found(
 
 def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None) -> dict[str, str]:
     """The ids of those of these that mean exactly one thing."""
-    return {name: ids[0] for name, ids in found(tx, kind, names, project_scope).items() if len(ids) == 1}
+    return {
+        name: ids[0] for name, ids in ids_by_name(tx, kind, names, project_scope).items() if len(ids) == 1
+    }
 
 
 def number_of(name: str) -> int | None:

@@ -51,8 +51,8 @@ class Listing(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which page of a list: at most `limit` rows, after the ones that `cursor` has shown."""
+class PageRequest:
+    """A page that a caller asks for: at most `limit` rows, after the ones that `cursor` has shown."""
 
     limit: int = 100
     cursor: str | None = None
@@ -89,7 +89,7 @@ def decode(kind: ListName, cursor: str) -> PageKey:
 
 
 def _document(cursor: str) -> list[object]:
-    """What a cursor holds; nothing where it is none."""
+    """The list that a cursor holds; empty where it is none."""
     try:
         padded = cursor[:LONGEST] + "=" * (-len(cursor) % 4)
         document = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))

@@ -1,4 +1,4 @@
-"""Who would be told, by which route and line."""
+"""Routing of made-up labels: who would be told, by which route and line."""
 
 from __future__ import annotations
 
@@ -39,16 +39,18 @@ def preview(tree: Route, labels: Mapping[str, str], *, project: str, now: Instan
         labels=whole,
         routes=tuple(
             MatchedRoute(
-                route=one, group=routing.group_labels(one, whole, "its own"), mute=muting.mute_time(one, now)
+                route=route,
+                group=routing.group_labels(route, whole, "its own"),
+                mute=muting.mute_time(route, now),
             )
-            for one in routing.route(tree, whole)
+            for route in routing.route(tree, whole)
         ),
         way=tuple(routing.met(tree, whole)),
     )
 
 
 def in_words(preview: RoutePreview) -> str:
-    """Who would be told: `oncall and audit, by the route in line 9`, or `nobody, by the route in line 12`."""
+    """The answer in a line: `oncall and audit, by the route in line 9`, or `nobody, by the route in line 12`."""
     if preview.labels["severity"].strip().casefold() == Severity.NONE.value:
         return "nobody, for the severity is none"
     return "; ".join(

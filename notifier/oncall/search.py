@@ -1,4 +1,4 @@
-"""What people type to find incidents: matchers and words, in any order.
+"""Queries that people type to find incidents: matchers and words, in any order.
 
 `service="billing" environment=~"prod.*" timeout "could not"`: the labels meet every matcher, and the title holds every
 word or quoted phrase. Braces and commas around matchers, as Alertmanager and Prometheus write them, are read over.

@@ -16,7 +16,7 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.labels import Doubt
 from notifier.oncall.names import exact_id
-from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy import calendar
 from notifier.store import silences as rows
 from notifier.store import views
@@ -36,7 +36,7 @@ __all__ = [
     "create",
     "end",
     "find",
-    "one",
+    "get",
     "preview",
     "shown",
 ]
@@ -57,7 +57,7 @@ _FORCE = "this would silence everything of the project: narrow its matchers, or 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What somebody asks for, as it was written. In a change None leaves a part as it is; `cleared` takes it away."""
+    """A silence as a person asks for it. In a change None leaves a part as it is; `cleared` takes it away."""
 
     matchers: Sequence[str] | None = None
     starts_at: str | None = None
@@ -92,7 +92,7 @@ class SilenceWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilencePreview:
-    """What matchers meet now, and whether a silence with them would silence everything."""
+    """Matchers tried out: what they meet now, and whether a silence with them would silence everything."""
 
     met: MatchedIncidents
     everything: bool
@@ -149,21 +149,21 @@ def end(tx: Tx, actor: Actor, id_: str) -> Silence:
 
 
 async def find(
-    database: Database, *, project: str, state: Phase | None, wanted: Wanted
+    database: Database, *, project: str, state: Phase | None, page_request: PageRequest
 ) -> Listing[SilenceStatus]:
     """The silences of a project, newest first."""
-    after = wanted.after("silences")
+    after = page_request.after("silences")
 
     def read(tx: Tx) -> Page[SilenceStatus]:
-        page = views.find_silences(tx, project=project, state=state, after=after, limit=wanted.limit)
-        held = views.held_now(tx, [one.id for one in page.items])
-        items = tuple(_shown(one, held.get(one.id, 0), tx.now) for one in page.items)
+        page = views.find_silences(tx, project=project, state=state, after=after, limit=page_request.limit)
+        held = views.held_now(tx, [silence.id for silence in page.items])
+        items = tuple(_shown(silence, held.get(silence.id, 0), tx.now) for silence in page.items)
         return Page(items=items, next_key=page.next_key)
 
     return listing("silences", await database.read(read))
 
 
-async def one(database: Database, id_: str, *, project_scope: str | None) -> SilenceStatus:
+async def get(database: Database, id_: str, *, project_scope: str | None) -> SilenceStatus:
     """The silence of this id, or `Unknown`."""
     return await database.read(lambda tx: shown(tx, _known(tx, id_, project_scope)))
 
@@ -175,14 +175,14 @@ def shown(tx: Tx, silence: Silence) -> SilenceStatus:
 async def preview(
     database: Database, *, project: str, matchers: Sequence[str], url: str | None
 ) -> SilencePreview:
-    """What a silence with these matchers would meet now."""
+    """Try out a silence with these matchers."""
     _matchers(matchers)
-    placed = [(index, one) for index, text in enumerate(matchers) for one in _parsed(index, text)]
+    placed = [(index, matcher) for index, text in enumerate(matchers) for matcher in _parsed(index, text)]
     return await database.read(lambda tx: _preview(tx, project, placed, url))
 
 
 def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> SilencePreview:
-    matchers = tuple(one for _, one in placed)
+    matchers = tuple(matcher for _, matcher in placed)
     met = views.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
     return SilencePreview(
         met=met,
@@ -278,7 +278,7 @@ def _locked(tx: Tx, actor: Actor, id_: str) -> Silence:
 
 
 def _known(tx: Tx, id_: str, project_scope: str | None) -> Silence:
-    silence = rows.one(tx, exact_id(tx, "silence", id_, project_scope))
+    silence = rows.get(tx, exact_id(tx, "silence", id_, project_scope))
     if silence is None or project_scope not in {None, silence.project}:
         raise Unknown("silence")
     return silence
@@ -294,11 +294,11 @@ def _window(silence: Silence, now: Instant) -> SilenceWindow | None:
     """The present or next window, as far as it lies within the silence's own span."""
     if silence.recur is None or _is_over(silence, now):
         return None
-    found = calendar.next_window(silence.recur, max(now, silence.starts_at))
-    if found is None:
+    window = calendar.next_window(silence.recur, max(now, silence.starts_at))
+    if window is None:
         return None
-    starts_at = max(found[0] or silence.starts_at, silence.starts_at)
-    ends = [at for at in (found[1], silence.ends_at) if at is not None]
+    starts_at = max(window[0] or silence.starts_at, silence.starts_at)
+    ends = [at for at in (window[1], silence.ends_at) if at is not None]
     if silence.ends_at is not None and starts_at >= silence.ends_at:
         return None
     return SilenceWindow(starts_at=starts_at, ends_at=min(ends, default=None))

@@ -43,7 +43,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """Everything since a moment. `series` has every step of it, oldest first; its sums are those of the whole."""
+    """The figures since a moment. `series` has every step of it, oldest first; its sums are those of the whole."""
 
     since: Instant
     step: StatsStep

@@ -6,7 +6,7 @@ from notifier.domain.task_run import RunState, TaskRun
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
-from notifier.oncall.paging import Listing, Wanted, listing
+from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy import runs
 from notifier.policy.runs import ReplayCandidate, ReplayRefusal
 from notifier.store import views
@@ -15,7 +15,7 @@ from notifier.store.statements import task_runs
 from notifier.store.task_run_rows import TaskRunRow
 from notifier.store.views import RunSearch
 
-__all__ = ["RunSearch", "ask", "find", "one", "replay"]
+__all__ = ["RunSearch", "ask", "find", "get", "replay"]
 
 _SENTENCES: dict[ReplayRefusal, str] = {
     "not_failed": "only a failed or lost run is replayed",
@@ -25,14 +25,14 @@ _SENTENCES: dict[ReplayRefusal, str] = {
 }
 
 
-async def find(database: Database, search: RunSearch, wanted: Wanted) -> Listing[TaskRun]:
+async def find(database: Database, search: RunSearch, page_request: PageRequest) -> Listing[TaskRun]:
     """Task runs of a project, newest first."""
-    after = wanted.after("task-runs")
-    page = await database.read(lambda tx: views.find_runs(tx, search, after=after, limit=wanted.limit))
+    after = page_request.after("task-runs")
+    page = await database.read(lambda tx: views.find_runs(tx, search, after=after, limit=page_request.limit))
     return listing("task-runs", page)
 
 
-async def one(database: Database, id_: str, *, project_scope: str | None) -> TaskRun:
+async def get(database: Database, id_: str, *, project_scope: str | None) -> TaskRun:
     """The run with this id, or `Unknown`."""
     return await database.read(lambda tx: _known(tx, id_, project_scope))
 
@@ -41,10 +41,10 @@ async def replay(database: Database, id_: str, actor: Actor) -> TaskRun:
     """Ask for a failed or lost run again; the new run. `Refused` with the old one's state where that cannot be."""
 
     def work(tx: Tx) -> TaskRun:
-        found = _known(tx, id_, actor.project_scope)
-        new_id = ask(tx, found.id, actor)
+        run = _known(tx, id_, actor.project_scope)
+        new_id = ask(tx, run.id, actor)
         assert new_id is not None
-        return _known(tx, new_id, found.project)
+        return _known(tx, new_id, run.project)
 
     return await database.write(work)
 
@@ -80,7 +80,7 @@ def _sentence(refusal: ReplayRefusal, state: RunState) -> str:
 
 
 def _known(tx: Tx, id_: str, project_scope: str | None) -> TaskRun:
-    found = views.task_run(tx, exact_id(tx, "task run", id_, project_scope), project=project_scope)
-    if found is None:
+    run = views.task_run(tx, exact_id(tx, "task run", id_, project_scope), project=project_scope)
+    if run is None:
         raise Unknown("task run")
-    return found
+    return run

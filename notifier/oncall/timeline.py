@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifier.oncall.incidents import known
+from notifier.oncall.incidents import require
 from notifier.store import views
 from notifier.store.database import Database, Tx
 from notifier.wording.timeline import ITEMS_AT_MOST, HistoryItem, Routes, Timeline
@@ -15,7 +15,7 @@ async def timeline(database: Database, routes: Routes, name: str, *, project_sco
     """The timeline of the incident with this id or number, or `Unknown`."""
 
     def read(tx: Tx) -> Timeline:
-        number = known(tx, name, project_scope, None).number
+        number = require(tx, name, project_scope, None).number
         return in_order(views.incident_history(tx, number, most=ITEMS_AT_MOST + 1), routes, tx.now)
 
     return await database.read(read)

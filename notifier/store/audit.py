@@ -1,4 +1,4 @@
-"""Who did what: one row per command, in the command's own transaction."""
+"""The audit: one row per command, in the command's own transaction."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add(
 
 
 def entries(tx: Tx, subject: str, *, most: int | None = None) -> tuple[AuditEntry, ...]:
-    """What was done to one thing, oldest first; with `most` only the newest so many."""
+    """Commands on one subject, oldest first; with `most` only the newest so many."""
     newest = sa.select(audit).where(audit.c.subject == subject).order_by(audit.c.at.desc(), audit.c.id.desc())
     rows = reversed(tx.run(newest.limit(most)).all())
     return tuple(

@@ -55,7 +55,7 @@ def _current(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def waiting(tx: Tx) -> tuple[HeldDeliveries, ...]:
-    """What the release would let go, the most first. What a newer message of its thread will carry counts as well."""
+    """Deliveries that the release would let go, the most first; those that a newer message carries count as well."""
     n = sa.func.count().label("n")
     rows = tx.run(
         sa.select(deliveries.c.channel, groups.c.route, n)

@@ -46,7 +46,7 @@ LIVE = ("pending", "sending")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFigures:
-    """What metrics show of the database."""
+    """Figures of the database, for metrics."""
 
     bytes: int
     oldest_age: Duration
@@ -102,7 +102,7 @@ class Housekeeper:
         return self._ids_after is not None
 
     def _hourly(self, tx: Tx) -> bool:
-        """What may read a whole table is done once an hour: minutes become hours, old configurations go."""
+        """Once an hour, what may read a whole table: minutes become hours, old configurations go."""
         if tx.now < self._hourly_at:
             return False
         folded = old_minutes(tx, tx.now - MINUTES_KEPT)

@@ -19,11 +19,11 @@ from notifier.store.schema import Big, groups, instance, members, silences
 
 
 class ActiveSilences:
-    """Every project's silences that are not over, read again when somebody has changed one. One per process."""
+    """The silences of all projects that are not over, read again when one has changed. One per process."""
 
     def __init__(self) -> None:
         self._version: int | None = None
-        self._known: dict[str, tuple[tuple[Any, ...], Silence]] = {}
+        self._read: dict[str, tuple[tuple[Any, ...], Silence]] = {}
         self._index = SilenceIndex()
 
     def index(self, tx: Tx) -> SilenceIndex:
@@ -35,12 +35,12 @@ class ActiveSilences:
         if version is None or version != self._version:
             rows = execute(tx, _active, {"now": tx.now}).all()
             # Matchers are compiled once for each silence, and not again because another one was changed.
-            before, self._known = self._known, {}
+            now_read: dict[str, tuple[tuple[Any, ...], Silence]] = {}
             for row in rows:
-                known = before.get(row.id)
-                same = known is not None and known[0] == tuple(row)
-                self._known[row.id] = known if same and known is not None else (tuple(row), silence_of(row))
-            self._index = SilenceIndex(silence for _, silence in self._known.values())
+                cells, read = tuple(row), self._read.get(row.id)
+                now_read[row.id] = read if read is not None and read[0] == cells else (cells, silence_of(row))
+            self._read = now_read
+            self._index = SilenceIndex(silence for _, silence in self._read.values())
             self._version = version
         return self._index
 
@@ -68,7 +68,7 @@ def _count_change(tx: Tx) -> None:
     tx.run(counting.on_conflict_do_update(index_elements=["name"], set_={"at": instance.c.at + 1}))
 
 
-def one(tx: Tx, id_: str) -> Silence | None:
+def get(tx: Tx, id_: str) -> Silence | None:
     """The silence of this id, ended or not."""
     row = tx.run(sa.select(silences).where(silences.c.id == id_)).one_or_none()
     return None if row is None else silence_of(row)

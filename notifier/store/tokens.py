@@ -34,7 +34,7 @@ _FORM = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What a token is for. `incident` is its number."""
+    """The purpose of a token. `incident` is the number of one."""
 
     project: str
     incident: int
@@ -50,15 +50,15 @@ def links(tx: Tx, message: Message, *, recipient: str, url: str | None) -> tuple
 
     Those of an earlier attempt stay good: it may have arrived, and what was sent is not kept.
     """
-    shown = {told.incident.id: told.incident for told in message.told if _linked(told.incident)}
-    wanted = [
+    linked = {told.incident.id: told.incident for told in message.told if _linked(told.incident)}
+    acts = [
         (incident, action)
-        for incident in list(shown.values())[:LINKED_AT_MOST]
+        for incident in list(linked.values())[:LINKED_AT_MOST]
         for action in _POSSIBLE[incident.state]
     ]
-    if url is None or not wanted:
+    if url is None or not acts:
         return ()
-    made = [(incident, action, secrets.token_urlsafe(32)) for incident, action in wanted]
+    made = [(incident, action, secrets.token_urlsafe(32)) for incident, action in acts]
     rows = [
         _row(tx, token, incident.project, incident.number, action, recipient, tx.now + LIFETIME)
         for incident, action, token in made
@@ -78,7 +78,7 @@ def mint(tx: Tx, *, project: str, incident: int, action: str, recipient: str, ex
 
 
 def look(tx: Tx, token: str) -> Token | None:
-    """What a token is for, spent and expired ones included; None: there is none like it. It changes nothing."""
+    """The purpose of a token, be it spent or expired; None: there is none like it. The token stays as it is."""
     if _FORM.fullmatch(token) is None:
         return None
     row = execute(tx, _by_hash, {"hash": _digest(token)}).one_or_none()

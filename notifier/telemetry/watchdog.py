@@ -52,7 +52,7 @@ def pulse() -> None:
 
 
 class Watched(Protocol):
-    """What the watchdog needs of a loop. `stalls` counts those in a row; a step that ends sets it back."""
+    """A loop as the watchdog sees it. `stalls` counts those in a row; a step that ends sets it back."""
 
     name: str
     limit: Duration

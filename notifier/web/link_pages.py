@@ -76,7 +76,7 @@ def done(offer: Offer) -> HtmlPage:
 
 
 def refused(offer: Offer, sentence: str) -> HtmlPage:
-    """Somebody was faster, or its state has changed since the mail; the sentence says who and what now."""
+    """Another person was faster, or the state has changed since the mail; the sentence says who and what now."""
     text = (f"{sentence[:1].upper()}{sentence[1:]}.", "Nothing has been changed by this link.")
     return _about(offer, "Too late for", text, status=409)
 

@@ -1,4 +1,4 @@
-"""What the audit keeps beside the name of an act: written with the act, and read again for the incident's timeline.
+"""Details that the audit keeps beside the name of an act: written with the act, read again for the timeline.
 
 The end of an act that ends by itself comes first, `until 2026-11-22T09:00:00Z`, and what else is said of it follows a
 semicolon.
@@ -33,7 +33,7 @@ def end_of(entry: AuditEntry) -> Instant | None:
 
 
 def apart_from_end(entry: AuditEntry) -> str:
-    """What is said of an act beside its end."""
+    """The rest of an act's detail, beside its end."""
     if end_of(entry) is None:
         return entry.detail or ""
     return (entry.detail or "").partition(_UNTIL_THEN)[2]

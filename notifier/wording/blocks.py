@@ -90,14 +90,14 @@ def last(incident: Incident, now: Instant, zone: tzinfo = UTC) -> Moment | None:
 
 def where(incident: Incident) -> Pairs:
     """Service, environment and release, then host and task, where they are known and not varying."""
-    known = {"environment": incident.environment, **incident.labels}
+    present = {"environment": incident.environment, **incident.labels}
     names = ("service", "environment", "release", "host", "task")
-    pairs = ((name, plain(known.get(name) or "", 100)) for name in names)
+    pairs = ((name, plain(present.get(name) or "", 100)) for name in names)
     return tuple((name, value) for name, value in pairs if value)
 
 
 def own_labels(incident: Incident) -> Pairs:
-    """What the sender has labelled it with, by name; and which labels have no one value."""
+    """The sender's labels, by name; and which labels have no one value."""
     own = sorted((name, value) for name, value in incident.labels.items() if name not in RESERVED_LABELS)
     pairs = [(plain(name, 60), plain(value, 80)) for name, value in own[:LABELS]]
     varying = ", ".join(plain(name, 40) for name in incident.varying[:LABELS])
@@ -105,6 +105,6 @@ def own_labels(incident: Incident) -> Pairs:
 
 
 def shared(labelled: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """What all of them have alike."""
+    """The labels that all of them have alike."""
     first = labelled[0] if labelled else {}
     return {name: value for name, value in first.items() if all(each.get(name) == value for each in labelled)}

@@ -30,7 +30,7 @@ def what_became_of(delivery: SentDelivery) -> str:
 
 
 def _waits(delivery: SentDelivery) -> str:
-    """What a pending delivery waits for."""
+    """The reason for which a pending delivery waits."""
     if delivery.on_hold:
         return "deliveries are on hold until `notifier release`"
     if delivery.carried_by is not None:

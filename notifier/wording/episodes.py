@@ -19,17 +19,19 @@ REPLY_SHOWN = 8
 
 def episode(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
     """The whole episode as it stands. Where a message was made before standings were kept: what it tells."""
-    told = {one.incident.id: one for one in message.told}
+    told = {told.incident.id: told for told in message.told}
     incidents = _incidents(message)
-    facts = by_weight(told.get(one.id) or Told(incident=one, reason=Reason.OPENED) for one in incidents)
+    facts = by_weight(
+        told.get(incident.id) or Told(incident=incident, reason=Reason.OPENED) for incident in incidents
+    )
     total = len(facts) if messages.of_one_identity(message) else max(_total(message), len(facts))
     events = 0 if message.standing is None else message.standing.events
     whole = replace(message, told=facts, more=total - len(facts), events=events)
     zone = (options or RenderOptions()).zone
-    states = [_state(one.incident, told.get(one.incident.id), message.at, zone) for one in facts]
+    states = [_state(fact.incident, told.get(fact.incident.id), message.at, zone) for fact in facts]
     rendered = messages.render(whole, options)
-    shown = [*rendered.blocks, *rendered.brief]
-    named = [replace(each, state=stands) for each, stands in zip(shown, states, strict=True)]
+    blocks = [*rendered.blocks, *rendered.brief]
+    named = [replace(block, state=stands) for block, stands in zip(blocks, states, strict=True)]
     return replace(
         rendered,
         headline=_headline(whole, states, total),
@@ -41,31 +43,35 @@ def episode(message: Message, options: RenderOptions | None = None) -> RenderedM
 
 
 def _incidents(message: Message) -> tuple[Incident, ...]:
-    """Those to show: of a problem whose incidents follow each other the newest alone, for it is one that goes on."""
+    """The incidents to show: of a problem whose incidents follow each other the newest alone, for it goes on."""
     standing = () if message.standing is None else message.standing.incidents
-    incidents = standing or tuple(one.incident for one in message.told)
+    incidents = standing or tuple(told.incident for told in message.told)
     if messages.of_one_identity(message) and incidents:
-        return (max(incidents, key=lambda one: (one.number, one.id)),)
+        return (max(incidents, key=lambda incident: (incident.number, incident.id)),)
     return incidents
 
 
 def change(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
-    """What a message adds to its episode: each incident with its new state and who brought it there."""
+    """The news of a message in its episode: each incident with its new state and who brought it there."""
     shown = by_weight(message.told)[:REPLY_SHOWN]
     left_out = message.more + len(message.told) - len(shown)
-    events = message.events or sum(one.incident.count for one in message.told)
+    events = message.events or sum(told.incident.count for told in message.told)
     return messages.render(replace(message, told=shown, more=left_out, events=events), options)
 
 
 def left(message: Message) -> tuple[bool, bool, str | None]:
     """Whether an incident waits for somebody, whether one is not resolved, and a link to the first of them."""
     standing = message.standing
-    told = tuple(one.incident for one in by_weight(message.told))
+    told = tuple(told.incident for told in by_weight(message.told))
     incidents = told if standing is None else standing.incidents
-    states = {one.state for one in incidents}
+    states = {incident.state for incident in incidents}
     waits = State.OPEN in states if standing is None else standing.open > 0
     unresolved = states != {State.RESOLVED} if standing is None else standing.open + standing.acknowledged > 0
-    return waits, unresolved, next((one.url for one in incidents if one.url and one.number), None)
+    return (
+        waits,
+        unresolved,
+        next((incident.url for incident in incidents if incident.url and incident.number), None),
+    )
 
 
 def _total(message: Message) -> int:
@@ -90,7 +96,7 @@ def _counts(message: Message) -> str:
     elif message.more:
         counts = {}
     else:
-        counts = {each.value: sum(one.incident.state is each for one in message.told) for each in State}
+        counts = {each.value: sum(told.incident.state is each for told in message.told) for each in State}
     return ", ".join(f"{number(count)} {name}" for name, count in counts.items() if count)
 
 

@@ -1,4 +1,4 @@
-"""What the newest event says of a problem: its message, cause, own frames, notes, context and links. Bounded."""
+"""Evidence of a problem, as the newest event has it: message, cause, own frames, notes, context and links. Bounded."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def brief(incident: Incident) -> str:
 
 def _inner_frames(exception: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     listed = exception.get("frames")
-    usable = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, Sequence) else []
-    own = [one for one in usable if one.get("in_app") is True]
+    usable = [frame for frame in listed if isinstance(frame, Mapping)] if isinstance(listed, Sequence) else []
+    own = [frame for frame in usable if frame.get("in_app") is True]
     yield from reversed(own or usable[-1:])
 
 
@@ -136,7 +136,7 @@ def _first_line(value: object) -> str:
 
 
 def _next_lines(value: object) -> list[str]:
-    """What follows the first line: the fields that pydantic refused, PostgreSQL's `DETAIL`."""
+    """The lines after the first: the fields that pydantic refused, PostgreSQL's `DETAIL`."""
     if not isinstance(value, str):
         return []
     # A prefix is enough for six lines.
@@ -157,7 +157,7 @@ def _notes(exception: object) -> Iterator[str]:
         if not isinstance(exception, Mapping):
             break
         notes = exception.get("notes")
-        texts = (plain(one, TITLE) for one in (notes if isinstance(notes, list | tuple) else ()))
+        texts = (plain(note, TITLE) for note in (notes if isinstance(notes, list | tuple) else ()))
         found |= {text: None for text in texts if text}
         exception = exception.get("cause")
     yield from list(found)[:NOTES]

@@ -84,7 +84,7 @@ def silenced(silence: Silence | None, *, near: Instant) -> str:
 
 
 def inhibited(source: tuple[int, str] | None) -> str:
-    """Which incident, by number and title, inhibits another."""
+    """The incident that inhibits another, by number and title."""
     if source is None:
         return "inhibited by an incident that is gone"
     return f"inhibited by incident {source[0]} ({quoted(source[1])})"

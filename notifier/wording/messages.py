@@ -86,34 +86,34 @@ class RenderedMessage:
 def render(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
     zone = (options or RenderOptions()).zone
     message = replace(message, told=by_weight(message.told))
-    shown = [blocks.block(told, message.at, zone, _actions(message, told)) for told in message.told]
+    incident_blocks = [blocks.block(told, message.at, zone, _actions(message, told)) for told in message.told]
     several = len(message.told) + message.more > 1
-    common, owner = _common(message, shown), _owner(message, shown)
+    common, owner = _common(message, incident_blocks), _owner(message, incident_blocks)
     if several and owner == NOBODY:
         # Said once, of all of them.
-        shown = [replace(one, owner=None) for one in shown]
+        incident_blocks = [replace(block, owner=None) for block in incident_blocks]
     first = headline(message, zone)
     note = None if message.reason is Reason.DIGEST else plain(message.note or "", NOTE) or None
     return RenderedMessage(
         scope=subjects.scope(message),
         subject=subjects.subject(message),
         severity=worst(message) or "",
-        resolved=bool(message.told) and all(one.incident.state is State.RESOLVED for one in message.told),
+        resolved=bool(message.told) and all(told.incident.state is State.RESOLVED for told in message.told),
         headline=first,
         standing=None if message.standing is None else standing(message.standing),
         note=note,
         note_first=message.reason in _ABOUT_THE_NOTE,
-        links=tuple(_links(shown)),
+        links=tuple(_links(incident_blocks)),
         why=why(message),
         since=_first(message, zone),
         owner=owner,
         labels=tuple(pair for pair in common if several and pair[0] not in _SAID),
-        blocks=tuple(_without(common, one) for one in shown[:FULL]),
-        brief=tuple(shown[FULL:]),
+        blocks=tuple(_without(common, block) for block in incident_blocks[:FULL]),
+        brief=tuple(incident_blocks[FULL:]),
         more=f"and {counted(message.more, 'more incident')}" if message.more else None,
         several=several,
         footer=footer(message),
-        url=next((one.url for one in shown if one.url), None),
+        url=next((block.url for block in incident_blocks if block.url), None),
     )
 
 
@@ -138,31 +138,32 @@ def of_one_identity(message: Message) -> bool:
 
 def figures(message: Message) -> str:
     """`2,000 events, 40 causes; biggest: TimeoutError in charge (222)`."""
-    incidents = [one.incident for one in message.told]
+    incidents = [told.incident for told in message.told]
     causes = len(incidents) + message.more
-    events = message.events or (0 if message.more else sum(one.count for one in incidents))
+    events = message.events or (0 if message.more else sum(incident.count for incident in incidents))
     parts = [counted(events, "event")] if events else []
     parts.append(f"{counted(causes, 'cause')}{'' if message.more else _severities(incidents)}")
     first = incidents[0]
-    lead = "biggest" if first.count == max(one.count for one in incidents) else "worst"
+    lead = "biggest" if first.count == max(incident.count for incident in incidents) else "worst"
     return f"{', '.join(parts)}; {lead}: {evidence.brief(first)} ({number(first.count)})"
 
 
 def worst(message: Message) -> str | None:
     """The severity of what is not over, in a word; None where there is no incident, as in a test."""
-    incidents = [one.incident for one in message.told if one.incident.number]
-    going_on = [one for one in incidents if one.state is not State.RESOLVED]
-    found = max((one.severity for one in going_on or incidents), key=lambda one: one.rank, default=None)
-    return None if found is None else found.value
+    incidents = [told.incident for told in message.told if told.incident.number]
+    going_on = [incident for incident in incidents if incident.state is not State.RESOLVED]
+    severities = [incident.severity for incident in going_on or incidents]
+    severity = max(severities, key=lambda severity: severity.rank, default=None)
+    return None if severity is None else severity.value
 
 
 def footer(message: Message) -> tuple[str, ...]:
-    """What was not told one by one, whether it may be a repeat, and whose name the links act in."""
+    """The closing lines: what was not told one by one, whether it may be a repeat, whose name the links act in."""
     lines: list[str] = []
     if message.suppressed:
-        one = message.suppressed == 1
-        events = f"{counted(message.suppressed, 'further event')} {'was' if one else 'were'} counted"
-        without = "a message of its own" if one else "messages of their own"
+        alone = message.suppressed == 1
+        events = f"{counted(message.suppressed, 'further event')} {'was' if alone else 'were'} counted"
+        without = "a message of its own" if alone else "messages of their own"
         lines.append(f"{events} in the numbers above, without {without}")
     if message.actions:
         lines.append("The links that act ask first, then act in your name, once: do not forward them")
@@ -173,42 +174,46 @@ def footer(message: Message) -> tuple[str, ...]:
 
 def _severities(incidents: Sequence[Incident]) -> str:
     """` (1 critical, 37 warning)`, where they differ."""
-    counts = Counter(one.severity.value for one in incidents)
+    counts = Counter(incident.severity.value for incident in incidents)
     return f" ({', '.join(f'{number(n)} {name}' for name, n in counts.items())})" if len(counts) > 1 else ""
 
 
-def _common(message: Message, shown: Sequence[IncidentBlock]) -> Pairs:
+def _common(message: Message, incident_blocks: Sequence[IncidentBlock]) -> Pairs:
     """Labels that all have alike. Of those that are not shown nobody knows more than what their group shares."""
-    if len(shown) == 1 and not message.more:
-        return tuple(pair for pair in shown[0].where if pair[0] in _IN_THE_SCOPE)
+    if len(incident_blocks) == 1 and not message.more:
+        return tuple(pair for pair in incident_blocks[0].where if pair[0] in _IN_THE_SCOPE)
     if message.more:
         return tuple((name, plain(value, 100)) for name, value in message.labels.items())
-    return tuple(blocks.shared([dict((*one.where, *one.labels)) for one in shown]).items())
+    return tuple(blocks.shared([dict((*block.where, *block.labels)) for block in incident_blocks]).items())
 
 
-def _without(common: Pairs, one: IncidentBlock) -> IncidentBlock:
-    where, labels = (tuple(pair for pair in pairs if pair not in common) for pairs in (one.where, one.labels))
-    return replace(one, where=where, labels=labels)
+def _without(common: Pairs, block: IncidentBlock) -> IncidentBlock:
+    where, labels = (
+        tuple(pair for pair in pairs if pair not in common) for pairs in (block.where, block.labels)
+    )
+    return replace(block, where=where, labels=labels)
 
 
-def _owner(message: Message, shown: Sequence[IncidentBlock]) -> str | None:
-    if len(shown) == 1 and not message.more:
-        return shown[0].owner
+def _owner(message: Message, incident_blocks: Sequence[IncidentBlock]) -> str | None:
+    if len(incident_blocks) == 1 and not message.more:
+        return incident_blocks[0].owner
     return None if message.standing is None else owners(message.standing)
 
 
 def _first(message: Message, zone: tzinfo) -> Moment | None:
     """Since when it goes on: of what is shown, and not over where there is such."""
-    incidents = [one.incident for one in message.told]
-    going_on = [one for one in incidents if one.state is not State.RESOLVED] or incidents
-    at = min((one.first_seen for one in going_on), default=None)
+    incidents = [told.incident for told in message.told]
+    going_on = [incident for incident in incidents if incident.state is not State.RESOLVED] or incidents
+    at = min((incident.first_seen for incident in going_on), default=None)
     return None if at is None else beside(at, message.at, zone)
 
 
-def _links(shown: Iterable[IncidentBlock]) -> list[Link]:
+def _links(incident_blocks: Iterable[IncidentBlock]) -> list[Link]:
     """The senders' links, each address once, the first of them."""
-    found = {link.url: link for one in shown for link in reversed(one.evidence.links)}
-    ordered = [link for one in shown for link in one.evidence.links if found.pop(link.url, None)]
+    first_of_url = {link.url: link for block in incident_blocks for link in reversed(block.evidence.links)}
+    ordered = [
+        link for block in incident_blocks for link in block.evidence.links if first_of_url.pop(link.url, None)
+    ]
     return ordered[: evidence.LINKS]
 
 

@@ -10,43 +10,49 @@ from notifier.wording.messages import RenderedMessage
 
 def lines(told: RenderedMessage) -> list[str]:
     """The whole message; an empty line separates its parts."""
-    first = [one for part in _parts(told) for one in ["", *part]]
+    first = [line for part in _parts(told) for line in ["", *part]]
     return first[1:]
 
 
 def _parts(told: RenderedMessage) -> Iterator[list[str]]:
     heading, note = [*told.heading, *_facts(told)], [] if told.note is None else [told.note]
     yield from filter(None, [note, heading] if told.note_first else [heading, note])
-    acts = [] if told.several else [one for each in told.blocks for one in _acts(each)]
+    acts = [] if told.several else [line for block in told.blocks for line in _acts(block)]
     links = [f"{link.title}: {link.url}" for link in told.links]
     yield from filter(None, [[*links, *acts], [told.why, *_pairs(told.labels)]])
-    for one in told.blocks:
-        yield from filter(None, [block_lines(one, several=told.several)])
-    rest = [brief_line(one) for one in told.brief] + ([told.more] if told.more else [])
-    yield from filter(None, [rest, list(told.footer)])
+    for block in told.blocks:
+        yield from filter(None, [block_lines(block, several=told.several)])
+    brief = [brief_line(block) for block in told.brief] + ([told.more] if told.more else [])
+    yield from filter(None, [brief, list(told.footer)])
 
 
-def block_lines(one: IncidentBlock, *, several: bool) -> list[str]:
+def block_lines(block: IncidentBlock, *, several: bool) -> list[str]:
     """One incident. Where it is the only one, the headline and the links above have said the half of it."""
-    found = one.evidence
-    text = [f"{one.severity} · {one.state}: {one.title}", _joined([one.span, one.owner])] if several else []
-    text += [found.message] if found.message else []
-    text += [f"   {line}" for line in found.details]
-    text += [f"caused by {found.cause}"] if found.cause else []
-    text += found.notes
-    for number, frame in enumerate(found.frames):
+    evidence = block.evidence
+    text = (
+        [f"{block.severity} · {block.state}: {block.title}", _joined([block.span, block.owner])]
+        if several
+        else []
+    )
+    text += [evidence.message] if evidence.message else []
+    text += [f"   {line}" for line in evidence.details]
+    text += [f"caused by {evidence.cause}"] if evidence.cause else []
+    text += evidence.notes
+    for number, frame in enumerate(evidence.frames):
         text.append(f"{'called from' if number else 'at'} {frame.place}")
         text += [f"   {frame.code}"] if frame.code else []
-    text += [*_pairs(one.where), *_pairs(one.labels)]
+    text += [*_pairs(block.where), *_pairs(block.labels)]
     text += (
-        [f"context: {_joined(f'{name}={value}' for name, value in found.context)}"] if found.context else []
+        [f"context: {_joined(f'{name}={value}' for name, value in evidence.context)}"]
+        if evidence.context
+        else []
     )
-    return [line for line in [*text, *(_acts(one) if several else ())] if line]
+    return [line for line in [*text, *(_acts(block) if several else ())] if line]
 
 
-def brief_line(one: IncidentBlock) -> str:
+def brief_line(block: IncidentBlock) -> str:
     """`error · New: ValueError: no · 3 times · https://...`."""
-    return _joined([one.severity, f"{one.state}: {one.title}", one.times, one.url or one.name])
+    return _joined([block.severity, f"{block.state}: {block.title}", block.times, block.url or block.name])
 
 
 def _facts(told: RenderedMessage) -> list[str]:
@@ -55,13 +61,13 @@ def _facts(told: RenderedMessage) -> list[str]:
         return [] if told.since is None else [_joined([f"since {told.since}", told.owner])]
     if not told.blocks or told.blocks[0].name is None:
         return []
-    one = told.blocks[0]
-    return [_joined([one.span, one.owner])]
+    block = told.blocks[0]
+    return [_joined([block.span, block.owner])]
 
 
-def _acts(one: IncidentBlock) -> list[str]:
-    acts = [f"{label}: {url}" for label, url in one.actions]
-    opened = [f"Open {one.name}: {one.url}"] if one.url else [one.name] if one.name else []
+def _acts(block: IncidentBlock) -> list[str]:
+    acts = [f"{label}: {url}" for label, url in block.actions]
+    opened = [f"Open {block.name}: {block.url}"] if block.url else [block.name] if block.name else []
     return [*acts, *opened]
 
 

@@ -142,7 +142,7 @@ def _state(told: Told, at: Instant | None) -> str:
 
 
 def _since_then(incident: Incident) -> str:
-    """What has become of it by the time it is told: a message may carry an older one that was not sent."""
+    """The state of an incident by the time it is told: a message may carry an older one that was not sent."""
     if incident.state is State.RESOLVED:
         return f", {_done('resolved', None, incident, incident.resolved_at)}"
     if incident.state is State.ACKNOWLEDGED and incident.acknowledged_by:

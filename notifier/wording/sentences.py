@@ -31,7 +31,7 @@ def escalated(after: Duration) -> str:
 def released(
     held_by: str, *, author: str | None = None, comment: str | None = None, ended: bool = True
 ) -> str:
-    """What held an incident, and is over. `ended`: of a silence, that its time is up, and not that it was changed."""
+    """The end of what held an incident. `ended`: of a silence, that its time is up, and not that it was changed."""
     if held_by == HeldBy.SILENCED.value and author is not None:
         over = "has ended" if ended else "no longer applies"
         return f"The silence of {author} {over}: {(comment or '').rstrip(' .')}."
@@ -44,7 +44,7 @@ def released(
 
 
 def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, detail: str | None) -> str:
-    """What failed, above the alert that the fallback tells."""
+    """The failed delivery, above the alert that the fallback tells."""
     state = "is dead" if dead else "has not arrived yet and goes on being tried"
     why = f" ({outcome}: {detail})" if outcome else ""
     return f"Delivery through {channel} to {address} {state}{why}. What it had to tell:"[:UNDELIVERED]
@@ -58,7 +58,7 @@ def storm(*, events: int, causes: int, services: int, biggest: Sequence[tuple[st
 
 
 def channel_test(channel: str, actor: str) -> str:
-    """What a test is, for whoever receives it."""
+    """A channel test, for whoever receives it."""
     return f"A test of the channel {channel}, asked for by {actor}. Nothing is wrong."
 
 

@@ -44,10 +44,10 @@ def opening(message: Message) -> str:
 
 def converse(message: Message, before: Conversation | None) -> Conversation:
     """The conversation that this message belongs to: a raise to critical opens another, which goes on from `before`."""
-    severities = [one.incident.severity for one in message.told]
-    going_on = [one.incident.severity for one in message.told if one.incident.state is not State.RESOLVED]
+    severities = [told.incident.severity for told in message.told]
+    going_on = [told.incident.severity for told in message.told if told.incident.state is not State.RESOLVED]
     if before is None:
-        worst = max(severities, key=lambda one: one.rank, default=Severity.ERROR)
+        worst = max(severities, key=lambda severity: severity.rank, default=Severity.ERROR)
         return Conversation(number=0, subject=opening(message), severity=worst)
     if before.severity is not Severity.CRITICAL and Severity.CRITICAL in going_on:
         return Conversation(number=before.number + 1, subject=opening(message), severity=Severity.CRITICAL)
@@ -70,11 +70,16 @@ def _shared(message: Message, name: str) -> str:
     """The value that the group shares, or that all incidents of the message have."""
     if name in message.labels or message.more or message.reason is Reason.DIGEST:
         return message.labels.get(name, "")
-    incidents = [one.incident for one in message.told]
-    values = {one.environment if name == "environment" else one.labels.get(name, "") for one in incidents}
+    incidents = [told.incident for told in message.told]
+    in_environment = name == "environment"
+    values = {
+        incident.environment if in_environment else incident.labels.get(name, "") for incident in incidents
+    }
     return values.pop() if len(values) == 1 else ""
 
 
 def _worst(message: Message) -> str:
-    worst = max((one.incident.severity for one in message.told), key=lambda one: one.rank, default=None)
+    worst = max(
+        (told.incident.severity for told in message.told), key=lambda severity: severity.rank, default=None
+    )
     return "" if worst is None else f"{worst.value} "

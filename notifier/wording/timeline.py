@@ -42,7 +42,7 @@ class Routes(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryItem:
-    """Something that happened, or is to come (`next`).
+    """An item of a timeline: it happened, or is to come (`next`).
 
     `count` is how many events it speaks of, or how often it was decided so. `route` is the route's matchers in words.
     Of `reason` and `held_by` at most one is set.
@@ -202,7 +202,7 @@ def _lapse(by: str, at: Instant) -> HistoryItem:
 
 
 def _next(history: IncidentHistory, routes: Routes, now: Instant) -> Iterator[HistoryItem]:
-    """What is due, group by group."""
+    """The next moments, group by group."""
     resolved = history.incident.state is State.RESOLVED
     waiting = [
         membership

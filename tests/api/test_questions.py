@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from notifier.oncall import search
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.paging import ListName, Wanted, decode, encode
+from notifier.oncall.paging import ListName, PageRequest, decode, encode
 
 KINDS: tuple[ListName, ...] = get_args(ListName)
 # A task run's id is its sender's.
@@ -87,7 +87,7 @@ def test_a_cursor_leads_back_to_its_key(pair: tuple[ListName, tuple[int | str, .
     """What one page gives, the next understands; no other list does."""
     kind, key = pair
     cursor = encode(kind, key)
-    assert Wanted(cursor=cursor).after(kind) == key
+    assert PageRequest(cursor=cursor).after(kind) == key
     for other in set(KINDS) - {kind}:
         with pytest.raises(Unreadable):
             decode(other, cursor)

@@ -107,7 +107,7 @@ async def test_two_changes_at_once_are_both_kept(bench: Bench) -> None:
         lambda _tx: None,
     )
     assert (after.comment, after.matchers) == ("moving it back", (parse('service="shop"'),))
-    assert await bench.database.read(lambda tx: rows.one(tx, made.id)) == after
+    assert await bench.database.read(lambda tx: rows.get(tx, made.id)) == after
 
 
 async def test_who_ends_a_silence_waits_for_a_flush_that_goes_by_it(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""What people and programs look at: rows as frozen values, a page at a time."""
+"""Rows as frozen values, for people and programs to look at, a page at a time."""
 
 from notifier.store.views.dead_letters import DeadLetter, DeadLetterKind, find_dead_letters
 from notifier.store.views.deliveries import (

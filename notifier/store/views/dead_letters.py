@@ -24,25 +24,27 @@ def find_dead_letters(
     after: PageKey | None,
     limit: int,
 ) -> Page[DeadLetter]:
-    """What waits for a person, the latest first. A `channel` has deliveries only."""
+    """Dead letters that wait for a person, the latest first. A `channel` has deliveries only."""
     keys: list[tuple[Instant, str, DeadLetterKind]] = []
     if kind != "task_run":
-        found = dead_delivery_keys(tx, project=project, channel=channel, after=after, limit=limit + 1)
-        keys += [(at, id_, "delivery") for at, id_ in found]
+        dead = dead_delivery_keys(tx, project=project, channel=channel, after=after, limit=limit + 1)
+        keys += [(at, id_, "delivery") for at, id_ in dead]
     if kind != "delivery" and channel is None:
         keys += [
             (at, id_, "task_run")
             for at, id_ in dead_run_keys(tx, project=project, after=after, limit=limit + 1)
         ]
     keys.sort(reverse=True)
-    shown = keys[:limit]
+    first = keys[:limit]
     dead_letters: dict[tuple[DeadLetterKind, str], DeadLetter] = {}
-    of_kind = {one: [id_ for _, id_, each in shown if each == one] for one in ("delivery", "task_run")}
-    dead_letters |= {("delivery", id_): one for id_, one in deliveries_named(tx, of_kind["delivery"]).items()}
+    of_kind = {name: [id_ for _, id_, each in first if each == name] for name in ("delivery", "task_run")}
+    dead_letters |= {
+        ("delivery", id_): view for id_, view in deliveries_named(tx, of_kind["delivery"]).items()
+    }
     runs = runs_named(tx, of_kind["task_run"], project=project)
     dead_letters |= {("task_run", id_): run for id_, run in runs.items()}
     return Page(
         # On PostgreSQL a row may have been pruned between the two.
-        items=tuple(dead_letters[each, id_] for _, id_, each in shown if (each, id_) in dead_letters),
-        next_key=shown[-1][:2] if len(keys) > limit else None,
+        items=tuple(dead_letters[each, id_] for _, id_, each in first if (each, id_) in dead_letters),
+        next_key=first[-1][:2] if len(keys) > limit else None,
     )

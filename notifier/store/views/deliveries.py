@@ -117,10 +117,10 @@ def _page(tx: Tx, chosen: sa.Select[Any], limit: int) -> Page[DeliveryView]:
     """Choose by narrow rows first (`chosen` yields keys that end in the id): only what is shown is read whole."""
     keys = tx.run(chosen.limit(limit + 1)).all()
     ids = [key.id for key in keys[:limit]]
-    found = deliveries_named(tx, ids)
+    views = deliveries_named(tx, ids)
     return Page(
         # On PostgreSQL a row may have been pruned between the two.
-        items=tuple(found[id_] for id_ in ids if id_ in found),
+        items=tuple(views[id_] for id_ in ids if id_ in views),
         next_key=tuple(keys[limit - 1]) if len(keys) > limit else None,
     )
 

@@ -113,10 +113,10 @@ def _held_by(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
         .where(members.c.group_id.in_(ids), _held)
         .group_by(members.c.group_id, members.c.held_by)
     )
-    found: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     for row in tx.run(query):
-        found.setdefault(row.group_id, {})[row.held_by] = int(row.n)
-    return found
+        counts.setdefault(row.group_id, {})[row.held_by] = int(row.n)
+    return counts
 
 
 def _waiting(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[WaitingIncident, ...]]:
@@ -141,14 +141,14 @@ def _waiting(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[WaitingIncident, ...
         .subquery()
     )
     query = sa.select(ranked).where(ranked.c.place <= SHOWN_AT_MOST).order_by(ranked.c.number.desc())
-    found: dict[str, tuple[WaitingIncident, ...]] = {}
+    waiting: dict[str, tuple[WaitingIncident, ...]] = {}
     for row in tx.run(query):
-        one = WaitingIncident(
+        incident = WaitingIncident(
             id=row.id,
             number=row.number,
             title=row.title,
             since=row.since,
             held_by=None if row.held_by is None else HeldBy(row.held_by),
         )
-        found[row.group_id] = (*found.get(row.group_id, ()), one)
-    return found
+        waiting[row.group_id] = (*waiting.get(row.group_id, ()), incident)
+    return waiting

@@ -111,8 +111,8 @@ def find_incidents(
     numbers, next_key = _numbers(tx, search, after, limit)
     rows = {row.number: row for row in tx.run(with_latest().where(incidents.c.number.in_(numbers)))}
     # On PostgreSQL a row may have been pruned between the two.
-    found = (incident_of(rows[number], url) for number in numbers if number in rows)
-    return Page(items=tuple(found), next_key=next_key)
+    items = tuple(incident_of(rows[number], url) for number in numbers if number in rows)
+    return Page(items=items, next_key=next_key)
 
 
 def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], int]:
@@ -120,9 +120,9 @@ def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], i
     first, after = _numbers(tx, search, None, most)
     count = len(first)
     while after is not None:
-        found, after = _numbers(tx, search, after, SCANNED_AT_MOST)
-        count += len(found)
-        first += found[: most - len(first)]
+        following, after = _numbers(tx, search, after, SCANNED_AT_MOST)
+        count += len(following)
+        first += following[: most - len(first)]
     ids = sa.select(incidents.c.id).where(incidents.c.number.in_(first)).order_by(incidents.c.number.desc())
     return list(tx.run(ids).scalars()), count
 
@@ -150,19 +150,19 @@ def _numbers(
     if not (judged or foreign):  # what is sorted is carried along
         query = query.with_only_columns(*order)
     at_once = SCANNED_AT_ONCE if judged or foreign else limit + 1
-    found: list[PageKey] = []
+    keys: list[PageKey] = []
     for _ in range(max(1, SCANNED_AT_MOST // at_once)):
         rows = tx.run(query.where(earlier(order, after)).limit(at_once)).all()
         for row in rows:
             if (judged or foreign) and not _fits(row, judged, foreign):
                 continue
-            if len(found) == limit:
-                return _last(found), found[-1]
-            found.append(tuple(row)[: len(order)])
+            if len(keys) == limit:
+                return _last(keys), keys[-1]
+            keys.append(tuple(row)[: len(order)])
         if len(rows) < at_once:
-            return _last(found), None
+            return _last(keys), None
         after = tuple(rows[-1])[: len(order)]
-    return _last(found), after
+    return _last(keys), after
 
 
 def _last(keys: Sequence[PageKey]) -> list[int]:
@@ -185,7 +185,7 @@ def _few(tx: Tx, search: IncidentSearch) -> bool:
 def _narrowed(
     dialect: Dialect, search: IncidentSearch, exact: Sequence[Matcher], *, few: bool = False
 ) -> sa.Select:  # type: ignore[type-arg]
-    """What the engine can judge by itself."""
+    """The query, as far as the engine can judge rows by itself."""
     order = _order(search, few=few)
     query = (
         sa.select(*order, *_JUDGED)

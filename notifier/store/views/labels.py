@@ -1,4 +1,4 @@
-"""What labels a project's events have had."""
+"""Labels that a project's events have had."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ASKED_AT_MOST = 20_000
 
 
 def unsent(tx: Tx, project: str, name: str, value: str | None) -> Literal["name", "value"] | None:
-    """What of this label no event has had. Without a value the name alone is asked for."""
+    """The part of this label that no event has had. Without a value the name alone is asked for."""
     field = f"{json_text(name)}:"
     if not _any(tx, project, field, json_text(name)):
         return "name"

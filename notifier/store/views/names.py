@@ -25,7 +25,7 @@ _TABLES: Mapping[NamedKind, sa.Table] = {
 
 
 def whole_ids(tx: Tx, kind: NamedKind, ids: Collection[str], *, project: str | None) -> set[str]:
-    """Those of these ids that exist; of this project, or of any where that is None."""
+    """The ids of these that exist; of this project, or of any where that is None."""
     table = _TABLES[kind]
     if not ids:  # an empty IN has no index
         return set()
@@ -55,8 +55,8 @@ def ids_ending(
             else sa.func.right(table.c.id, length)
         )
         # In two steps: an engine reads ids alone from an index, and with a second column all of the rows.
-        found = tx.run(sa.select(table.c.id).where(last.in_(same)).limit(ENDING_AT_MOST * len(same)))
-        for id_ in whole_ids(tx, kind, found.scalars().all(), project=project):
+        ids = tx.run(sa.select(table.c.id).where(last.in_(same)).limit(ENDING_AT_MOST * len(same)))
+        for id_ in whole_ids(tx, kind, ids.scalars().all(), project=project):
             by_end.setdefault(id_[-length:], set()).add(id_)
     return {end: tuple(sorted(ids)) for end, ids in by_end.items()}
 

@@ -23,8 +23,8 @@ class Page(Generic[T]):
 
 def cut(rows: Sequence[Any], limit: int, make: Callable[[Any], T], key: Callable[[Any], PageKey]) -> Page[T]:
     """A page of `limit` from rows that were asked for with a limit of one more."""
-    shown = rows[:limit]
-    return Page(items=tuple(map(make, shown)), next_key=key(shown[-1]) if len(rows) > limit else None)
+    items = rows[:limit]
+    return Page(items=tuple(map(make, items)), next_key=key(items[-1]) if len(rows) > limit else None)
 
 
 def earlier(columns: Sequence[sa.ColumnElement[Any]], after: PageKey | None) -> sa.ColumnElement[bool]:

@@ -26,7 +26,7 @@ Phase = Literal["pending", "active", "expired"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedIncidents:
-    """What matchers meet among the incidents of a project that are not resolved.
+    """Incidents of a project that matchers meet, among those that are not resolved.
 
     `counted_all` is False where there are too many: then the newest were judged, and there are more than `unresolved`.
     """
@@ -54,14 +54,16 @@ def find_silences(
     if state is not None:
         query = query.where(_may_be(state, tx.now))
     query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
-    found: list[Silence] = []
+    in_phase: list[Silence] = []
     # The window of one that recurs is judged here: read on until the page is full.
     while True:
         rows = tx.run(query.where(earlier(order, after))).all()
         read = [silence_of(row) for row in rows]
-        found += [one for one in read if state is None or phase(one, tx.now) == state]
-        if len(found) > limit or len(rows) <= limit:
-            return cut(found, limit, lambda one: one, lambda one: (one.created_at, one.id))
+        in_phase += [silence for silence in read if state is None or phase(silence, tx.now) == state]
+        if len(in_phase) > limit or len(rows) <= limit:
+            return cut(
+                in_phase, limit, lambda silence: silence, lambda silence: (silence.created_at, silence.id)
+            )
         after = (rows[-1].created_at, rows[-1].id)
 
 
@@ -87,17 +89,17 @@ def met(
     rows, whole = _unresolved(tx, project, most)
     numbers = [row.number for row in rows if meet(matchers, json.loads(row.labels))]
     newest = sorted(numbers, reverse=True)[:shown]
-    found = tx.run(with_latest().where(incidents.c.number.in_(newest)).order_by(incidents.c.number.desc()))
+    first = tx.run(with_latest().where(incidents.c.number.in_(newest)).order_by(incidents.c.number.desc()))
     return MatchedIncidents(
         matching=len(numbers),
         unresolved=len(rows),
         counted_all=whole,
-        incidents=tuple(incident_of(row, url) for row in found),
+        incidents=tuple(incident_of(row, url) for row in first),
     )
 
 
 def _unresolved(tx: Tx, project: str, most: int) -> tuple[Sequence[sa.Row[Any]], bool]:
-    """Those of a project, and whether these are all; of too many the newest."""
+    """The unresolved incidents of a project, and whether these are all; of too many the newest."""
     query = sa.select(incidents.c.number, incidents.c.labels).where(
         unindexed(incidents.c.project) == project, incidents.c.closed == OPEN
     )

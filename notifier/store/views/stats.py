@@ -64,7 +64,7 @@ class ErrorFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFigures:
-    """What one channel finished. `p95_ms` is from the decision to tell until it was delivered."""
+    """The finished deliveries of one channel. `p95_ms` is from the decision to tell until it was delivered."""
 
     channel: str
     delivered: int

@@ -1,4 +1,4 @@
-"""What a group's message says: who is told of and why, where the whole episode stands, and what held it before."""
+"""A group's message: the incidents that it tells and why, the episode's summary, and the hold that is over."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import sqlalchemy as sa
 
 from notifier import wording
-from notifier.alerting.episode import Episode, keep_conversation, standing_counts, standing_first
-from notifier.alerting.member import NOBODY
+from notifier.alerting.episode import Episode, keep_conversation
+from notifier.alerting.member import RESOLVED_BY_NOBODY
 from notifier.domain.event import Severity
-from notifier.domain.incident import State
+from notifier.domain.incident import Incident, State
 from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.time import Instant
@@ -24,132 +21,139 @@ from notifier.store import silences
 from notifier.store.compiled import execute, write_out
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values
-from notifier.store.statements.alerting import snapshots
+from notifier.store.statements.groups import GroupRow
+from notifier.store.statements.incidents import episode_counts, episode_incidents, snapshots
+from notifier.store.statements.members import MemberRow
 from notifier.store.views import incident_of
 from notifier.wording import sentences
 
-STANDING_AT_MOST = 10
+SUMMARISED_AT_MOST = 10
+SENTENCES_AT_MOST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationItem:
-    """One member that is told: its row as it was read, why, and how many events were not told one by one."""
+    """A member that is told: its row, the reason, and how many events were not told one by one."""
 
-    row: Any
+    member: MemberRow
     reason: Reason
     suppressed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An incident as a message shows it, with its newest event, and who resolved or reopened it."""
+
+    incident: Incident
+    resolved_by: str | None
+    reopened_by: str | None
+
+    def actor(self, reason: Reason) -> str | None:
+        """The person behind a reason, where there is one."""
+        by = None
+        if reason is Reason.ACKNOWLEDGED:
+            by = self.incident.acknowledged_by
+        elif reason is Reason.RESOLVED:
+            by = self.resolved_by
+        elif reason is Reason.REOPENED:
+            by = self.reopened_by
+        return None if by in RESOLVED_BY_NOBODY else by
 
 
 def compose(
     tx: Tx,
     rules: AlertingRules,
-    group: sa.Row[Any],
+    group: GroupRow,
     reason: Reason,
-    told: Sequence[NotificationItem],
+    items: Sequence[NotificationItem],
     *,
     origin: Origin,
     episode: Episode,
     note: str | None = None,
-    known: Mapping[int, Any] | None = None,
+    shown: Mapping[int, Snapshot] | None = None,
 ) -> Message:
-    """The message of one notification, in the conversation of its episode or in one that it opens.
+    """The message of one notification, in the conversation of its episode or in one that the message opens.
 
-    `known` are incidents as they are shown, by number, where they have been read already.
+    `shown` has the snapshots of the incidents that `shown_first` chooses, by number, where they have been read already.
     """
-    shown = shown_first(told)
-    rows = read_shown(tx, [one.row.number for one in shown]) if known is None else known
-    totals: dict[str, int] = {}
-    for one in told:
-        totals[one.reason.value] = totals.get(one.reason.value, 0) + 1
-    composed = Message(
+    first = shown_first(items)
+    if shown is None:
+        shown = read_shown(tx, rules, [item.member.number for item in first])
+    if episode.begins:
+        summary = _first_summary(items, [shown[item.member.number].incident for item in first])
+    else:
+        summary = _episode_summary(tx, rules, group.id, episode.since)
+    message = Message(
         id="",
         reason=reason,
         at=tx.now,
         project=group.project,
         group=group.id,
         labels=json.loads(group.labels),
-        told=by_weight(_told(rules, shown, rows)),
-        more=len(told) - len(shown),
-        totals=totals,
-        events=sum(one.row.count for one in told),
-        suppressed=sum(one.suppressed for one in told),
+        told=by_weight(tuple(_told(item, shown[item.member.number]) for item in first)),
+        more=len(items) - len(first),
+        totals=dict(Counter(item.reason.value for item in items)),
+        events=sum(item.member.count for item in items),
+        suppressed=sum(item.suppressed for item in items),
         origin=origin,
-        note=note or _released(tx, told),
+        note=note or _released(tx, items),
         thread_id="",
-        standing=_first_summary(rules, told, shown, rows)
-        if episode.begins
-        else _episode_summary(tx, rules, group.id, episode.since),
+        standing=summary,
     )
-    conversation = wording.converse(composed, episode.conversation)
+    conversation = wording.converse(message, episode.conversation)
     keep_conversation(tx, group.id, episode, conversation)
-    return replace(composed, conversation=conversation)
+    return replace(message, conversation=conversation)
 
 
-def _weight(one: NotificationItem) -> tuple[bool, int, int, bool, int]:
+def shown_first(items: Sequence[NotificationItem]) -> list[NotificationItem]:
+    """The items that a message shows, in the order in which they are told."""
+    return sorted(items, key=_weight)[:SHOWN_AT_MOST]
+
+
+def _weight(item: NotificationItem) -> tuple[bool, int, int, bool, int]:
     """The order in which incidents are told; of equal weight, the first that opened."""
-    row, state = one.row, State(one.row.state)
-    rank = Severity(row.severity).rank
-    return (state is State.RESOLVED, -rank, -row.count, state is not State.OPEN, row.number)
+    member, state = item.member, State(item.member.state)
+    rank = Severity(member.severity).rank
+    return (state is State.RESOLVED, -rank, -member.count, state is not State.OPEN, member.number)
 
 
-def shown_first(told: Sequence[NotificationItem]) -> list[NotificationItem]:
-    """Those that a message shows, in the order in which they are told."""
-    return sorted(told, key=_weight)[:SHOWN_AT_MOST]
-
-
-def read_shown(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Any]:
-    """Incidents as they are shown, with their newest events."""
-    return {row.number: row for row in execute(tx, snapshots, {"incidents": encode_values(numbers)})}
-
-
-def _told(
-    rules: AlertingRules, shown: Sequence[NotificationItem], known: Mapping[int, Any]
-) -> tuple[Told, ...]:
-    return tuple(
-        Told(
-            incident=incident_of(known[one.row.number], rules.url),
-            reason=one.reason,
-            actor=_actor(known[one.row.number], one.reason),
-            flapping=flapping.named(one.row.returns, one.row.returning_since),
+def read_shown(tx: Tx, rules: AlertingRules, numbers: Sequence[int]) -> Mapping[int, Snapshot]:
+    """Snapshots of these incidents, by number."""
+    rows = execute(tx, snapshots, {"incidents": encode_values(numbers)})
+    return {
+        row.number: Snapshot(
+            incident=incident_of(row, rules.url), resolved_by=row.resolved_by, reopened_by=row.reopened_by
         )
-        for one in shown
+        for row in rows
+    }
+
+
+def _told(item: NotificationItem, snapshot: Snapshot) -> Told:
+    return Told(
+        incident=snapshot.incident,
+        reason=item.reason,
+        actor=snapshot.actor(item.reason),
+        flapping=flapping.named(item.member.returns, item.member.returning_since),
     )
 
 
-def _actor(row: Any, reason: Reason) -> str | None:
-    """The person behind what is told, where there is one."""
-    by = None
-    if reason is Reason.ACKNOWLEDGED:
-        by = row.acknowledged_by
-    elif reason is Reason.RESOLVED:
-        by = row.resolved_by
-    elif reason is Reason.REOPENED:
-        by = row.reopened_by
-    return None if by in NOBODY else by
-
-
-def _first_summary(
-    rules: AlertingRules,
-    told: Sequence[NotificationItem],
-    shown: Sequence[NotificationItem],
-    known: Mapping[int, Any],
-) -> EpisodeSummary:
-    """Where an episode stands that begins with this message: of what it tells, and of nothing else."""
-    states = Counter(State(one.row.state) for one in told)
+def _first_summary(items: Sequence[NotificationItem], incidents: Sequence[Incident]) -> EpisodeSummary:
+    """The summary of an episode that begins with this message: of what the message tells, and of nothing else."""
+    states = Counter(State(item.member.state) for item in items)
     return EpisodeSummary(
         open=states[State.OPEN],
         acknowledged=states[State.ACKNOWLEDGED],
         resolved=states[State.RESOLVED],
-        events=sum(one.row.count for one in told),
-        incidents=tuple(incident_of(known[one.row.number], rules.url) for one in shown[:STANDING_AT_MOST]),
+        events=sum(item.member.count for item in items),
+        incidents=tuple(incidents[:SUMMARISED_AT_MOST]),
     )
 
 
 def _episode_summary(tx: Tx, rules: AlertingRules, group_id: str, since: Instant) -> EpisodeSummary:
     write_out(tx)  # what is told now is told in this episode
-    wanted = {"group": group_id, "since": since}
-    counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, standing_counts, wanted)}
-    rows = execute(tx, standing_first, {**wanted, "most": STANDING_AT_MOST})
+    of_episode = {"group": group_id, "since": since}
+    counts = {row.state: (int(row.n), int(row.events)) for row in execute(tx, episode_counts, of_episode)}
+    rows = execute(tx, episode_incidents, {**of_episode, "most": SUMMARISED_AT_MOST})
     number = {state: counts.get(state.value, (0, 0))[0] for state in State}
     return EpisodeSummary(
         open=number[State.OPEN],
@@ -160,23 +164,19 @@ def _episode_summary(tx: Tx, rules: AlertingRules, group_id: str, since: Instant
     )
 
 
-def _released(tx: Tx, told: Sequence[NotificationItem]) -> str | None:
-    """What held those that are told as `unmuted`, and is over."""
-    rows = [one.row for one in told if one.reason is Reason.UNMUTED]
-    if not rows:
-        return None
-    sentences = {_sentence(tx, held_by, ref, by): None for held_by, ref, by in _holds(rows)}
-    return " ".join(list(sentences)[:3])
+def _released(tx: Tx, items: Sequence[NotificationItem]) -> str | None:
+    """The sentences that say what held the members that are told as `unmuted`; None: none is."""
+    unmuted = [item.member for item in items if item.reason is Reason.UNMUTED]
+    holds = dict.fromkeys((member.held_by, member.hold_ref, member.snoozed_by) for member in unmuted)
+    said = dict.fromkeys(_released_from(tx, held_by, ref, by) for held_by, ref, by in holds)
+    return " ".join(list(said)[:SENTENCES_AT_MOST]) or None
 
 
-def _holds(rows: Sequence[Any]) -> list[tuple[str, str | None, str | None]]:
-    return list({(row.held_by, row.hold_ref, row.snoozed_by): None for row in rows})
-
-
-def _sentence(tx: Tx, held_by: str, ref: str | None, by: str | None) -> str:
+def _released_from(tx: Tx, held_by: str | None, ref: str | None, snoozed_by: str | None) -> str:
     silence = silences.get(tx, ref) if ref is not None and held_by == HeldBy.SILENCED.value else None
     if silence is None:
-        return sentences.released(held_by, author=by if held_by == HeldBy.SNOOZED.value else None)
-    # Else its hours are over for now, or it or the incident's labels have changed.
+        author = snoozed_by if held_by == HeldBy.SNOOZED.value else None
+        return sentences.released(str(held_by), author=author)
+    # Else its hours are over for now, or the silence or the incident's labels have changed.
     ended = silence.ends_at is not None and silence.ends_at <= tx.now
-    return sentences.released(held_by, author=silence.author, comment=silence.comment, ended=ended)
+    return sentences.released(str(held_by), author=silence.author, comment=silence.comment, ended=ended)

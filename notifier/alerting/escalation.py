@@ -1,12 +1,9 @@
-"""Escalation: members whose step is due, a message for each step."""
+"""Escalation: a message for each step that is due, about the members that it is due for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-
-import sqlalchemy as sa
 
 from notifier.alerting.compose import NotificationItem, compose
 from notifier.alerting.episode import Episode
@@ -25,26 +22,20 @@ from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows
 from notifier.store.notifications import announce, deliver
-from notifier.store.statements.alerting import escalated_rows, escalating_members
+from notifier.store.statements.groups import GroupRow
+from notifier.store.statements.members import MemberRow, escalating_members, write_escalated
 from notifier.wording import sentences
 
 MEMBERS_AT_ONCE = 2_000
 
 
 def escalate(
-    tx: Tx,
-    rules: AlertingRules,
-    group: sa.Row[Any],
-    route: Route,
-    mutes: Mutes,
-    *,
-    episode: Episode,
+    tx: Tx, rules: AlertingRules, group: GroupRow, route: Route, mutes: Mutes, *, episode: Episode
 ) -> tuple[bool, bool]:
-    """Fire every step that is due, once for each member. Whether something was told, and whether more is due now."""
-    found = {"group": group.id, "now": tx.now, "most": MEMBERS_AT_ONCE}
-    rows = execute(tx, escalating_members, found).all()
+    """Fire every step that is due, once for each member: whether a step was told, and whether more is due now."""
+    rows = escalating_members(tx, group=group.id, now=tx.now, most=MEMBERS_AT_ONCE)
     held = hold.REF if rows and hold.current(tx) is not None else None
-    by_step: dict[int, list[sa.Row[Any]]] = {}
+    by_step: dict[int, list[MemberRow]] = {}
     written: list[tuple[str, int, int, Instant | None, str | None]] = []
     for row in rows:
         verdict = notifying.escalate(member_of(row, row), route, tx.now, mutes.of(row, route), hold=held)
@@ -55,7 +46,7 @@ def escalate(
             until, ref = (verdict.until, verdict.ref) if isinstance(verdict, Wait) else (None, None)
             written.append((group.id, row.number, row.escalated, until, ref))
     if written:
-        execute(tx, escalated_rows, {"rows": encode_rows(written)})
+        execute(tx, write_escalated, {"rows": encode_rows(written)})
     for step, members in sorted(by_step.items()):
         conversation = _notify(tx, rules, group, route, step, members, episode=episode)
         episode = replace(episode, conversation=conversation)
@@ -66,38 +57,38 @@ def escalate(
 def _notify(
     tx: Tx,
     rules: AlertingRules,
-    group: sa.Row[Any],
+    group: GroupRow,
     route: Route,
     number: int,
-    rows: Sequence[sa.Row[Any]],
+    members: Sequence[MemberRow],
     *,
     episode: Episode,
 ) -> Conversation | None:
+    """Tell the channels of the step with this number; the conversation that the message is of."""
     step = route.escalate[number]
-    told = compose(
+    message = compose(
         tx,
         rules,
         group,
         Reason.ESCALATED,
-        [NotificationItem(row=row, reason=Reason.ESCALATED) for row in rows],
+        [NotificationItem(member=member, reason=Reason.ESCALATED) for member in members],
         origin=Origin(route=route.name, line=step.line or route.line),
         episode=episode,
         note=sentences.escalated(step.after),
     )
-    rank = max(one.incident.severity.rank for one in told.told)
+    rank = max(told.incident.severity.rank for told in message.told)
     id_ = announce(
         tx,
         rules,
         id_=rules.new_id(),
         project=group.project,
-        message=told,
+        message=message,
         group_id=group.id,
         episode=episode.number,
         rank=rank,
     )
-    record_told(
-        tx, rules, group.id, id_, [(member_of(row, row), Reason.ESCALATED, str(number)) for row in rows]
-    )
+    told = [(member_of(member, member), Reason.ESCALATED, str(number)) for member in members]
+    record_told(tx, rules, group.id, id_, told)
     deliver(
         tx,
         rules,
@@ -109,4 +100,4 @@ def _notify(
         chosen=[target for channel in step.channels for target in rules.targets.get(channel, ())],
         rank=rank,
     )
-    return told.conversation
+    return message.conversation

@@ -1,40 +1,50 @@
-"""A member of a group as policy judges it, made from its row and its incident's."""
+"""A member of a group as policy judges it, made from rows of the store."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
 from notifier.policy.notifying import Member
+from notifier.store.statements.incidents import IncidentRow
+from notifier.store.statements.members import MemberRow, ToldMember
 
-# Who an incident is resolved by where no person did it.
-NOBODY = frozenset({"auto", "event", "recovered"})
+RESOLVED_BY_NOBODY = frozenset({"auto", "event", "recovered"})
+"""What `resolved_by` says where no person resolved the incident."""
 
 
-def member_of(row: Any, told: Any | None) -> Member:
-    return Member(
-        incident=row.number,
-        state=State(row.state),
-        severity=Severity(row.severity),
-        count=row.count,
-        reopened=row.previous_id is not None,
-        told_state=None if told is None or told.told_state is None else State(told.told_state),
-        told_severity=None if told is None or told.told_severity is None else Severity(told.told_severity),
-        told_count=0 if told is None else told.told_count,
-        first_told_at=None if told is None else told.first_told_at,
-        told_at=None if told is None else told.told_at,
-        held_by=None if told is None or told.held_by is None else HeldBy(told.held_by),
-        hold_ref=None if told is None else told.hold_ref,
-        reopened_at=row.reopened_at,
-        acknowledged_at=row.acknowledged_at,
-        by_hand=row.resolved_by is not None and row.resolved_by not in NOBODY,
-        escalated=0 if told is None else told.escalated,
-        decided=None if told is None else told.decided,
-        decided_at=None if told is None else told.decided_at,
-        opened_at=row.opened_at,
-        resolved_at=row.resolved_at,
-        critical_at=None if told is None else told.critical_at,
-        returns=0 if told is None else told.returns,
+def member_of(incident: IncidentRow | MemberRow, told: ToldMember | MemberRow | None = None) -> Member:
+    """The member that an incident is, or becomes (`told` is None) in a group."""
+    member = Member(
+        incident=incident.number,
+        state=State(incident.state),
+        severity=Severity(incident.severity),
+        count=incident.count,
+        reopened=incident.previous_id is not None,
+        reopened_at=incident.reopened_at,
+        acknowledged_at=incident.acknowledged_at,
+        by_hand=incident.resolved_by is not None and incident.resolved_by not in RESOLVED_BY_NOBODY,
+        opened_at=incident.opened_at,
+        resolved_at=incident.resolved_at,
+    )
+    return member if told is None else _with_told(member, told)
+
+
+def _with_told(member: Member, told: ToldMember | MemberRow) -> Member:
+    return replace(
+        member,
+        told_state=None if told.told_state is None else State(told.told_state),
+        told_severity=None if told.told_severity is None else Severity(told.told_severity),
+        told_count=told.told_count,
+        first_told_at=told.first_told_at,
+        told_at=told.told_at,
+        held_by=None if told.held_by is None else HeldBy(told.held_by),
+        hold_ref=told.hold_ref,
+        escalated=told.escalated,
+        decided=told.decided,
+        decided_at=told.decided_at,
+        critical_at=told.critical_at,
+        returns=told.returns,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from notifier.alerting.inhibition import Sources
 from notifier.domain.notification import HeldBy
@@ -13,10 +12,11 @@ from notifier.policy.muting import Mute, SilenceIndex
 from notifier.policy.rules import AlertingRules
 from notifier.store.database import Tx
 from notifier.store.silences import ActiveSilences
+from notifier.store.statements.members import MemberRow
 
 
 class Mutes:
-    """Everything that may hold a member, read once in a transaction and only if somebody asks."""
+    """The mutes of members: snoozes, silences, inhibitions and hours, read once in a transaction, when needed."""
 
     def __init__(self, tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> None:
         self._tx = tx
@@ -26,19 +26,19 @@ class Mutes:
         self._silences: SilenceIndex | None = None
         self._times: dict[str, Mute | None] = {}
 
-    def of(self, row: Any, route: Route) -> Mute | None:
-        """What mutes this member, its incident's columns included: a person's word before the configuration's."""
+    def of(self, member: MemberRow, route: Route) -> Mute | None:
+        """The mute of a member: what a person has said before what the configuration says; None: nothing mutes."""
         now = self._tx.now
-        if row.snoozed_until is not None and row.snoozed_until > now:
-            return Mute(held_by=HeldBy.SNOOZED, until=row.snoozed_until)
+        if member.snoozed_until is not None and member.snoozed_until > now:
+            return Mute(held_by=HeldBy.SNOOZED, until=member.snoozed_until)
         if self._silences is None:
             self._silences = self._active.index(self._tx)
         if self._silences or self._labelled:
-            labels = json.loads(row.labels)
-            found = self._silences.mute(row.project, labels, now)
-            found = found or self._sources.mute(row.project, row.number, labels)
-            if found is not None:
-                return found
+            labels = json.loads(member.labels)
+            mute = self._silences.mute(member.project, labels, now)
+            mute = mute or self._sources.mute(member.project, member.number, labels)
+            if mute is not None:
+                return mute
         if route.key not in self._times:
             self._times[route.key] = muting.mute_time(route, now)
         return self._times[route.key]

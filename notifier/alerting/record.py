@@ -1,4 +1,4 @@
-"""Write what a flush decided: the members as they stand, and why each was told or not."""
+"""The record of a flush: what has been told of each member now, and why it was told or not."""
 
 from __future__ import annotations
 
@@ -12,40 +12,44 @@ from notifier.policy.rules import AlertingRules
 from notifier.store.compiled import each, execute
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows
-from notifier.store.statements.alerting import (
-    count_decisions,
-    held_rows,
-    insert_decisions,
-    settled_rows,
-    told_rows,
-    touch,
-    wait_rows,
-    waiting_rows,
+from notifier.store.statements.decisions import count_decisions, insert_decisions
+from notifier.store.statements.incidents import set_waiting
+from notifier.store.statements.members import (
+    mark_changed,
+    write_held,
+    write_settled,
+    write_told,
+    write_waiting,
 )
 
-Pair = tuple[Member, Verdict]
+Judged = tuple[Member, Verdict]
 
 
 def record(
-    tx: Tx, rules: AlertingRules, route: Route, group_id: str, notification: str | None, pairs: Sequence[Pair]
+    tx: Tx,
+    rules: AlertingRules,
+    route: Route,
+    group_id: str,
+    notification: str | None,
+    verdicts: Sequence[Judged],
 ) -> bool:
-    """Write every verdict; whether an event slipped in between, so that the group is due again."""
-    told = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Notify)]
-    held = [(member, verdict) for member, verdict in pairs if isinstance(verdict, Hold)]
+    """Write every verdict; whether an event came after the members were read, so that the group is due again."""
+    told = [(member, verdict) for member, verdict in verdicts if isinstance(verdict, Notify)]
+    held = [(member, verdict) for member, verdict in verdicts if isinstance(verdict, Hold)]
     _told(tx, rules, route, group_id, notification, told)
-    _settled(tx, route, group_id, [pair for pair in pairs if isinstance(pair[1], Settled)])
+    _settled(tx, route, group_id, verdicts)
     _held(tx, rules, route, group_id, held)
     later = [
-        (group_id, member.incident, one.until, next_step(member, route))
-        for member, one in pairs
-        if isinstance(one, Wait)
+        (group_id, member.incident, verdict.until, next_step(member, route))
+        for member, verdict in verdicts
+        if isinstance(verdict, Wait)
     ]
     if later:
-        each(tx, waiting_rows, later)
+        each(tx, write_waiting, later)
     wake = sorted((member.incident, member.count) for member, verdict in held if verdict.wake)
-    if not wake or execute(tx, wait_rows, {"rows": encode_rows(wake)}).rowcount == len(wake):
+    if not wake or execute(tx, set_waiting, {"rows": encode_rows(wake)}).rowcount == len(wake):
         return False
-    each(tx, touch, ((group_id, member.incident) for member, _ in held), now=tx.now)
+    each(tx, mark_changed, ((group_id, member.incident) for member, _ in held), now=tx.now)
     return True
 
 
@@ -76,10 +80,10 @@ def _told(
                 first_told_at,
                 escalated,
                 step_due(route, member.state, first_told_at, escalated),
-                key(rules, verdict.reason.value, None),
+                _decision(rules, verdict.reason.value, None),
             )
         )
-    each(tx, told_rows, rows, now=tx.now)
+    each(tx, write_told, rows, now=tx.now)
     record_told(
         tx, rules, group_id, notification, [(member, verdict.reason, None) for member, verdict in told]
     )
@@ -92,7 +96,7 @@ def record_told(
     notification: str | None,
     told: Sequence[tuple[Member, Reason, str | None]],
 ) -> None:
-    """Keep why each member is told by this notification."""
+    """Write the decision that each member is told by this notification, for its reason."""
     rows = [
         (
             member.incident,
@@ -112,7 +116,7 @@ def record_told(
     each(tx, insert_decisions, rows)
 
 
-def _settled(tx: Tx, route: Route, group_id: str, pairs: Sequence[Pair]) -> None:
+def _settled(tx: Tx, route: Route, group_id: str, verdicts: Sequence[Judged]) -> None:
     rows = [
         (
             group_id,
@@ -121,22 +125,22 @@ def _settled(tx: Tx, route: Route, group_id: str, pairs: Sequence[Pair]) -> None
             verdict.repeat_at,
             step_due(route, verdict.state, member.first_told_at, member.escalated),
         )
-        for member, verdict in pairs
+        for member, verdict in verdicts
         if isinstance(verdict, Settled)
     ]
-    each(tx, settled_rows, rows)
+    each(tx, write_settled, rows)
 
 
 def _held(
     tx: Tx, rules: AlertingRules, route: Route, group_id: str, held: Sequence[tuple[Member, Hold]]
 ) -> None:
-    """Equal decisions that follow each other are one row with a count."""
+    """Write the members that are held. Equal decisions that follow each other are one row with a count."""
     if not held:
         return
     rows, new, again = [], [], []
     for member, verdict in held:
         why, ref = verdict.held_by.value, verdict.ref
-        decided = key(rules, why, ref)
+        decided = _decision(rules, why, ref)
         same = member.decided == decided and member.decided_at is not None
         at = member.decided_at if same else tx.now
         step_at = next_step(member, route)
@@ -146,17 +150,17 @@ def _held(
             again.append((member.incident, group_id, at, why))
         else:
             new.append((member.incident, group_id, at, "held", why, ref, None, rules.version, tx.now, 1, 0))
-    each(tx, held_rows, rows)
+    each(tx, write_held, rows)
     each(tx, insert_decisions, new)
     each(tx, count_decisions, again, now=tx.now)
 
 
 def _told_state(member: Member, verdict: Hold) -> State | None:
-    """What counts as told. One that only waits for events is known as it is: an acknowledgement may have run out."""
+    """The state that counts as told. A member that only waits for events counts as it is now."""
     told = member.told_at is not None and verdict.held_by is HeldBy.WAITING
     return member.state if told else member.told_state
 
 
-def key(rules: AlertingRules, why: str, ref: str | None) -> str:
-    """What makes two decisions equal."""
+def _decision(rules: AlertingRules, why: str, ref: str | None) -> str:
+    """The text that two equal decisions share: why, what holds the member, and the configuration's version."""
     return f"{why} {ref or '-'} {rules.version}"

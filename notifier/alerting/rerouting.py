@@ -1,6 +1,6 @@
-"""Groups whose route is not in the configuration any more: their incidents go where the present tree sends them.
+"""Rerouting: members of groups whose route is gone from the configuration go where the present tree sends them.
 
-What has been told about an incident goes with it, so that nothing is told twice and nothing is forgotten.
+What has been told about an incident moves with its member, so that nothing is told twice and nothing is forgotten.
 """
 
 from __future__ import annotations
@@ -8,9 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import sqlalchemy as sa
 
 from notifier.alerting.member import member_of
 from notifier.domain.incident import State
@@ -19,59 +16,67 @@ from notifier.domain.route import Route
 from notifier.domain.time import SECOND, Instant
 from notifier.policy import notifying, routing
 from notifier.policy.rules import AlertingRules
-from notifier.store.compiled import execute, insert, update, upsert
-from notifier.store.database import Dialect, Tx
-from notifier.store.json_rows import encode_rows, encode_values, in_json, json_text, rows_from_json
-from notifier.store.schema import Big, groups, incidents, members, threads
-from notifier.store.statements.alerting import insert_groups, lock_groups, members_with_incidents, next_groups
+from notifier.store.compiled import execute, insert, update
+from notifier.store.database import Tx
+from notifier.store.json_rows import encode_rows, encode_values, json_text
+from notifier.store.schema import groups, threads
+from notifier.store.statements.groups import (
+    GroupRow,
+    insert_groups,
+    lock_groups,
+    next_group_ids,
+    wake_orphaned_groups,
+)
+from notifier.store.statements.members import (
+    MemberRow,
+    copy_members,
+    count_members,
+    delete_members,
+    movable_members,
+)
+from notifier.store.statements.threads import ThreadRow, episode_threads, threads_of_episode
 
 GROUPS_AT_ONCE = 2_000
 MEMBERS_AT_ONCE = 2_000
 AGAIN = SECOND
-"""When what another transaction held is tried again."""
-
-Text = sa.Text()
+"""How long members that another transaction holds are left before they are tried again."""
 
 # Holds that are the route's own: another route decides anew.
 _OF_THE_ROUTE = (HeldBy.MUTE_TIME.value, HeldBy.BELOW_THRESHOLD.value, HeldBy.ROUTE.value)
-# The last decision is the old group's: what is decided in the new one begins a row of its own.
-_NOT_COPIED = {"group_id", "incident", "changed_at", "escalate_at", "decided", "decided_at"}
-_COPIED = tuple(column.name for column in members.c if column.name not in _NOT_COPIED)
 
 
 def make_orphaned_groups_due(tx: Tx, keys: Sequence[str], after: str = "") -> str | None:
-    """Make due what has a vanished route and something left to tell, among the next groups by id.
+    """Make due the groups whose route is gone and that have something left to tell, of the next ones by id.
 
-    `keys` are the routes that there are. Where to go on, None at the end.
+    `keys` are the routes that there are, `after` is the id to go on from. The last id is answered, None at the end.
     """
-    ids = execute(tx, next_groups, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
-    if execute(
-        tx, _mark, {"groups": encode_values(ids), "routes": encode_values(keys), "now": tx.now}
-    ).rowcount:
+    ids = execute(tx, next_group_ids, {"after": after, "most": GROUPS_AT_ONCE}).scalars().all()
+    parameters = {"groups": encode_values(ids), "routes": encode_values(keys), "now": tx.now}
+    if execute(tx, wake_orphaned_groups, parameters).rowcount:
         tx.signal("groups")
     return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
 
 
-def reroute(tx: Tx, rules: AlertingRules, group: sa.Row[Any]) -> bool:
-    """Move the members of a due group whose route has vanished. Whether some are left: then it is due again.
+def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> bool:
+    """Move the members of a due group whose route is gone; whether some are left, so that the group is due again.
 
-    An incident that another transaction holds is left for the next time: whoever holds it may be about to say that this
+    An incident that another transaction holds is left for the next time: that transaction may be about to say that this
     membership has changed.
     """
-    rows = execute(tx, _movable, {"group": group.id, "most": MEMBERS_AT_ONCE}).all()
-    target_groups = _target_groups(rules, rows)
-    total = int(execute(tx, _count, {"group": group.id}).scalar_one())
-    found = _lock(tx, target_groups, group.project)
-    if len(rows) == total and len(target_groups) == 1:
-        ((id_, target_group),) = target_groups.items()
-        _take_over(tx, group, found[id_], target_group)
+    members = movable_members(tx, group=group.id, most=MEMBERS_AT_ONCE)
+    targets = _target_groups(rules, members)
+    total = int(execute(tx, count_members, {"group": group.id}).scalar_one())
+    rows = _lock(tx, targets, group.project)
+    if len(members) == total and len(targets) == 1:
+        ((id_, target),) = targets.items()
+        _take_over(tx, group, rows[id_], target)
     else:
-        _split_over(tx, rules, group, found, target_groups)
-    _move(tx, group, target_groups)
-    left = total - len(rows)
-    again = None if not left else tx.now if len(rows) == MEMBERS_AT_ONCE else tx.now + AGAIN
+        _split_over(tx, rules, group, rows, targets)
+    _move(tx, group, targets)
+    left = total - len(members)
+    again = None if not left else tx.now if len(members) == MEMBERS_AT_ONCE else tx.now + AGAIN
     update(tx, groups, {"id": group.id}, {"due_at": again, **({} if left else {"active": 0})})
-    if rows:
+    if members:
         tx.signal("groups")
     return left > 0
 
@@ -81,54 +86,57 @@ _EPISODE = ("episode", "active", "episode_at", "last_told_at", "conversation")
 
 @dataclass(slots=True, kw_only=True)
 class TargetGroup:
-    """A group that the present tree chooses, and the members that go there."""
+    """A group that the present tree chooses, and the members that move there."""
 
     route: Route
     labels: Mapping[str, str]
-    rows: list[sa.Row[Any]]
+    members: list[MemberRow]
 
     @property
     def told(self) -> bool:
-        """Whether somebody waits to hear how one of them ends."""
-        return any(map(_is_told, self.rows))
+        """Whether people were told of a member, and not of its end."""
+        return any(map(_is_told, self.members))
 
 
-def _target_groups(rules: AlertingRules, rows: Sequence[sa.Row[Any]]) -> dict[str, TargetGroup]:
-    target_groups: dict[str, TargetGroup] = {}
-    known: dict[str, tuple[Route, ...]] = {}
-    for row in rows:
-        labels = json.loads(row.labels)
-        if row.labels not in known:
-            known[row.labels] = routing.route(rules.tree, labels)
-        for route in known[row.labels]:
-            shared = routing.group_labels(route, labels, row.id)
-            id_ = routing.group_key(row.project, route, shared, (row.environment, row.fingerprint))
-            target_groups.setdefault(id_, TargetGroup(route=route, labels=shared, rows=[])).rows.append(row)
-    return target_groups
+def _target_groups(rules: AlertingRules, members: Sequence[MemberRow]) -> dict[str, TargetGroup]:
+    targets: dict[str, TargetGroup] = {}
+    walked: dict[str, tuple[Route, ...]] = {}
+    for member in members:
+        labels = json.loads(member.labels)
+        if member.labels not in walked:
+            walked[member.labels] = routing.route(rules.tree, labels)
+        for route in walked[member.labels]:
+            shared = routing.group_labels(route, labels, member.id)
+            identity = (member.environment, member.fingerprint)
+            id_ = routing.group_key(member.project, route, shared, identity)
+            targets.setdefault(id_, TargetGroup(route=route, labels=shared, members=[])).members.append(
+                member
+            )
+    return targets
 
 
-def _lock(tx: Tx, target_groups: Mapping[str, TargetGroup], project: str) -> dict[str, sa.Row[Any]]:
+def _lock(tx: Tx, targets: Mapping[str, TargetGroup], project: str) -> dict[str, GroupRow]:
     """The rows of the groups, made where there are none."""
     made = [
-        (id_, project, target_group.route.key, json_text(dict(target_group.labels)), tx.now)
-        for id_, target_group in sorted(target_groups.items())
+        (id_, project, target.route.key, json_text(dict(target.labels)), tx.now)
+        for id_, target in sorted(targets.items())
     ]
     if made:
         execute(tx, insert_groups, {"rows": encode_rows(made)})
-    return {row.id: row for row in execute(tx, lock_groups, {"groups": encode_values(sorted(target_groups))})}
+    return {group.id: group for group in lock_groups(tx, groups=encode_values(sorted(targets)))}
 
 
-def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], target_group: TargetGroup) -> None:
-    """All go to one group: where it has told nothing yet, it is the old one under another name, threads and all."""
+def _take_over(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> None:
+    """All members move to one group: where nothing has been told there yet, the old group goes on under a new key."""
     if new.active or new.episode:
-        episode = _merge_into(tx, old, new, target_group)
-        taken = _targets(tx, new.id, episode)
-        for row in _told_threads(tx, old) if target_group.told else ():
-            if row.target not in taken:
-                update(tx, threads, {"id": row.id}, {"group_id": new.id, "episode": episode})
+        episode = _merge_into(tx, old, new, target)
+        taken = _threads_taken(tx, new.id, episode)
+        for thread in _told_threads(tx, old) if target.told else ():
+            if thread.target not in taken:
+                update(tx, threads, {"id": thread.id}, {"group_id": new.id, "episode": episode})
         return
-    values = {name: getattr(old, name) for name in _EPISODE}
-    values["due_at"] = _due(tx, target_group, new.due_at, old.last_told_at)
+    values: dict[str, object] = {name: getattr(old, name) for name in _EPISODE}
+    values["due_at"] = _due(tx, target, new.due_at, old.last_told_at)
     update(tx, groups, {"id": new.id}, values)
     update(tx, threads, {"group_id": old.id}, {"group_id": new.id})
 
@@ -136,41 +144,41 @@ def _take_over(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], target_group: TargetG
 def _split_over(
     tx: Tx,
     rules: AlertingRules,
-    old: sa.Row[Any],
-    found: Mapping[str, sa.Row[Any]],
-    target_groups: Mapping[str, TargetGroup],
+    old: GroupRow,
+    rows: Mapping[str, GroupRow],
+    targets: Mapping[str, TargetGroup],
 ) -> None:
-    """They go to several groups: whoever was told hears the end in a thread that follows the one they share."""
-    known = _told_threads(tx, old)
+    """The members move to several groups: people who were told hear the end in a thread that follows the shared one."""
+    told_threads = _told_threads(tx, old)
     made = []
-    for id_, target_group in sorted(target_groups.items()):
-        new = found[id_]
-        episode = _merge_into(tx, old, new, target_group)
-        taken = _targets(tx, id_, episode) if new.active else frozenset()
+    for id_, target in sorted(targets.items()):
+        new = rows[id_]
+        episode = _merge_into(tx, old, new, target)
+        taken = _threads_taken(tx, id_, episode) if new.active else frozenset()
         made += [
             {
                 "id": rules.new_id(),
                 "group_id": id_,
                 "episode": episode,
-                "target": row.target,
-                "previous_id": row.id,
+                "target": thread.target,
+                "previous_id": thread.id,
                 "created_at": tx.now,
             }
-            for row in (known if target_group.told else ())
-            if row.target not in taken
+            for thread in (told_threads if target.told else ())
+            if thread.target not in taken
         ]
     if made:
         insert(tx, threads, made)
 
 
-def _merge_into(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], target_group: TargetGroup) -> int:
-    """Let a group take up those who come; the number of the episode that they are of."""
+def _merge_into(tx: Tx, old: GroupRow, new: GroupRow, target: TargetGroup) -> int:
+    """Let the new group take up the members that come; the number of the episode that they are of."""
     last_told_at = max((at for at in (old.last_told_at, new.last_told_at) if at is not None), default=None)
-    values: dict[str, object] = {"due_at": _due(tx, target_group, new.due_at, last_told_at)}
-    episode = int(new.episode)
-    if target_group.told:
+    values: dict[str, object] = {"due_at": _due(tx, target, new.due_at, last_told_at)}
+    episode = new.episode
+    if target.told:
         episode += 0 if new.active else 1
-        # What has come was told of before this group's episode began: it is of the same one from now on.
+        # The members that come were told of before this group's episode began, and are of that episode from now on.
         began = [old.episode_at, new.episode_at if new.active else None]
         values |= {
             "active": 1,
@@ -178,41 +186,36 @@ def _merge_into(tx: Tx, old: sa.Row[Any], new: sa.Row[Any], target_group: Target
             "episode": episode,
             "episode_at": min((at for at in began if at is not None), default=None),
         }
-        # What people have in their mailbox goes on under its subject.
+        # The conversation in people's mailboxes goes on under its subject.
         values |= {} if new.active else {"conversation": old.conversation}
     update(tx, groups, {"id": new.id}, values)
     return episode
 
 
-def _told_threads(tx: Tx, old: sa.Row[Any]) -> Sequence[sa.Row[Any]]:
-    """Those of the episode that is not over."""
-    if not old.active:
-        return ()
-    theirs = sa.select(threads).where(threads.c.group_id == old.id, threads.c.episode == old.episode)
-    return tx.run(theirs.order_by(threads.c.id)).all()
+def _told_threads(tx: Tx, old: GroupRow) -> Sequence[ThreadRow]:
+    """The threads of the group's episode, while it is not over."""
+    return episode_threads(tx, group=old.id, episode=old.episode) if old.active else ()
 
 
-def _targets(tx: Tx, group: str, episode: int) -> frozenset[int]:
-    found = sa.select(threads.c.target).where(threads.c.group_id == group, threads.c.episode == episode)
-    return frozenset(tx.run(found).scalars())
+def _threads_taken(tx: Tx, group: str, episode: int) -> frozenset[int]:
+    """The targets that have a thread of this episode."""
+    return frozenset(execute(tx, threads_of_episode, {"group": group, "episode": episode}).scalars())
 
 
-def _due(
-    tx: Tx, target_group: TargetGroup, due_at: Instant | None, last_told_at: Instant | None
-) -> Instant | None:
+def _due(tx: Tx, target: TargetGroup, due_at: Instant | None, last_told_at: Instant | None) -> Instant | None:
     moments = [] if due_at is None else [due_at]
-    for row in target_group.rows:
-        changed_at = _changed_at(row, tx.now)
+    for member in target.members:
+        changed_at = _changed_at(member, tx.now)
         if changed_at is not None:
-            moments.append(_change_due(tx, row, target_group.route, changed_at, last_told_at))
-        moments += [at for at in (row.repeat_at, _escalate_at(row, target_group.route)) if at is not None]
+            moments.append(_change_due(tx, member, target.route, changed_at, last_told_at))
+        moments += [at for at in (member.repeat_at, _escalate_at(member, target.route)) if at is not None]
     return min(moments, default=None)
 
 
 def _change_due(
-    tx: Tx, row: sa.Row[Any], route: Route, changed_at: Instant, last_told_at: Instant | None
+    tx: Tx, row: MemberRow, route: Route, changed_at: Instant, last_told_at: Instant | None
 ) -> Instant:
-    """What a person has done to it is looked at at once, as it would have been where it came from."""
+    """When a change is told. A person's act is looked at at once, as it would have been in the old group."""
     member = member_of(row, row)
     snoozed = row.snoozed_until is not None and row.snoozed_until > tx.now
     if notifying.is_by_hand(member) or (snoozed and member.held_by is not HeldBy.SNOOZED):
@@ -220,102 +223,28 @@ def _change_due(
     return notifying.change_due(member, route, changed_at=changed_at, last_told_at=last_told_at)
 
 
-def _is_told(row: sa.Row[Any]) -> bool:
-    """Somebody has heard of it, and not of its end."""
-    return row.told_at is not None and row.told_state != State.RESOLVED.value
+def _is_told(member: MemberRow) -> bool:
+    """Whether people were told of the incident, and not of its end."""
+    return member.told_at is not None and member.told_state != State.RESOLVED.value
 
 
-def _changed_at(row: sa.Row[Any], now: Instant) -> Instant | None:
-    at: Instant | None = row.changed_at
-    return now if at is None and row.held_by in _OF_THE_ROUTE else at
+def _changed_at(member: MemberRow, now: Instant) -> Instant | None:
+    held_by_route = member.changed_at is None and member.held_by in _OF_THE_ROUTE
+    return now if held_by_route else member.changed_at
 
 
-def _escalate_at(row: sa.Row[Any], route: Route) -> Instant | None:
+def _escalate_at(member: MemberRow, route: Route) -> Instant | None:
     """When the present route's next step is due: steps that were taken stay taken."""
-    return notifying.next_step(member_of(row, row), route)
+    return notifying.next_step(member_of(member, member), route)
 
 
-def _move(tx: Tx, group: sa.Row[Any], target_groups: Mapping[str, TargetGroup]) -> None:
-    moves = [
-        (id_, row.incident, _changed_at(row, tx.now), _escalate_at(row, target_group.route))
-        for id_, target_group in target_groups.items()
-        for row in target_group.rows
+def _move(tx: Tx, group: GroupRow, targets: Mapping[str, TargetGroup]) -> None:
+    rows = [
+        (id_, member.incident, _changed_at(member, tx.now), _escalate_at(member, target.route))
+        for id_, target in targets.items()
+        for member in target.members
     ]
-    if moves:
-        execute(tx, _join, {"rows": encode_rows(moves), "group": group.id})
-        execute(
-            tx,
-            _leave,
-            {"incidents": encode_values({incident for _, incident, _, _ in moves}), "group": group.id},
-        )
-
-
-def _mark(dialect: Dialect) -> sa.ClauseElement:
-    now = sa.bindparam("now", type_=Big)
-    untold = sa.exists().where(
-        members.c.group_id == groups.c.id, incidents.c.number == members.c.incident, _is_to_hear()
-    )
-    return (
-        sa.update(groups)
-        .where(
-            groups.c.id.in_(in_json(dialect, "groups", Text)),
-            groups.c.route.not_in(in_json(dialect, "routes", Text)),
-            sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
-            untold,
-        )
-        .values(due_at=now)
-    )
-
-
-def _of_group() -> sa.ColumnElement[bool]:
-    """Members that somebody has yet to hear about."""
-    return sa.and_(members.c.group_id == sa.bindparam("group", type_=Text), _is_to_hear())
-
-
-def _is_to_hear() -> sa.ColumnElement[bool]:
-    return sa.or_(
-        incidents.c.closed == sa.literal_column("0"),
-        members.c.changed_at.is_not(None),
-        sa.and_(members.c.told_at.is_not(None), members.c.told_state != "resolved"),
-    )
-
-
-def _movable(_dialect: Dialect) -> sa.ClauseElement:
-    return (
-        members_with_incidents()
-        .where(_of_group())
-        .order_by(members.c.incident)
-        .limit(sa.bindparam("most", type_=sa.Integer()))
-        .with_for_update(skip_locked=True, of=incidents)
-    )
-
-
-def _count(_dialect: Dialect) -> sa.ClauseElement:
-    joined = members.join(incidents, incidents.c.number == members.c.incident)
-    return sa.select(sa.func.count()).select_from(joined).where(_of_group())
-
-
-def _join(dialect: Dialect) -> sa.ClauseElement:
-    """Where the incident is a member there and nobody has heard of it, what is known here counts."""
-    given = ("group_id", "incident", "changed_at", "escalate_at")
-    rows = rows_from_json(dialect, "rows", [(name, members.c[name].type) for name in given])
-    known = sa.select(*(rows.c[name] for name in given), *(members.c[name] for name in _COPIED)).where(
-        members.c.group_id == sa.bindparam("group", type_=Text), members.c.incident == rows.c.incident
-    )
-    joining = upsert(dialect, members).from_select([*given, *_COPIED], known)
-    changes: dict[str, sa.ColumnElement[Any]] = {
-        name: joining.excluded[name] for name in ("escalate_at", *_COPIED)
-    }
-    changes["changed_at"] = sa.func.coalesce(members.c.changed_at, joining.excluded.changed_at)
-    return joining.on_conflict_do_update(
-        index_elements=["group_id", "incident"],
-        set_=changes,
-        where=sa.and_(members.c.told_at.is_(None), joining.excluded.told_at.is_not(None)),
-    )
-
-
-def _leave(dialect: Dialect) -> sa.ClauseElement:
-    return sa.delete(members).where(
-        members.c.group_id == sa.bindparam("group", type_=Text),
-        members.c.incident.in_(in_json(dialect, "incidents", Big)),
-    )
+    if rows:
+        execute(tx, copy_members, {"rows": encode_rows(rows), "group": group.id})
+        moved = encode_values({incident for _, incident, _, _ in rows})
+        execute(tx, delete_members, {"incidents": moved, "group": group.id})

@@ -1,31 +1,39 @@
-"""Claim due targets: mark what goes out as `sending` before any socket is touched."""
+"""Claim: deliveries of due targets are marked as `sending` before any socket is touched."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import sqlalchemy as sa
 
 from notifier.delivery.digest import digest
-from notifier.delivery.jobs import LEASE, ChannelRules, Claimed, Job, with_messages
+from notifier.delivery.jobs import LEASE, ChannelRules, Claimed, Job
 from notifier.domain.delivery import Outcome, Thread
-from notifier.domain.message import FORM, Message
+from notifier.domain.message import FORM, ActionLink, Message
 from notifier.domain.notification import Reason
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
 from notifier.policy.rules import AlertingRules
-from notifier.policy.targets import Front, Pending, Quiet, Send, needed
+from notifier.policy.targets import Front, Pending, Quiet, Send, Target, needed
 from notifier.store import hold, tokens
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
 from notifier.store.dead_letters import mark_dead
 from notifier.store.json_rows import encode_rows, encode_values, json_text
 from notifier.store.schema import targets
-from notifier.store.statements import outbox as statements
-from notifier.store.statements.outbox import due_targets, next_target
+from notifier.store.statements.deliveries import (
+    DeliveryMessage,
+    WaitingDelivery,
+    begin_sending,
+    count_in_flight,
+    delivery_messages,
+    first_threads,
+    later_due,
+    supersede,
+    waiting_of_threads,
+    waiting_threads,
+)
+from notifier.store.statements.targets import DueTarget, due_targets, next_target_due
 from notifier.wording import sentences
 
 TARGETS_AT_ONCE = 20
@@ -46,28 +54,28 @@ def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) ->
     free = {name: channel.slots for name, channel in channels.items() if channel.slots > 0}
     if not free:
         return Claimed()
-    channels_free = encode_values(sorted(free))
-    due = execute(tx, due_targets, {"channels": channels_free, "now": tx.now, "most": TARGETS_AT_ONCE}).all()
+    due = due_targets(tx, channels=encode_values(sorted(free)), now=tx.now, most=TARGETS_AT_ONCE)
     held = bool(due) and hold.current(tx) is not None
     jobs: list[Job] = []
     died: list[tuple[str, Outcome]] = []
     needs: dict[str, Quiet] = {}
-    for row in due:
-        if free[row.channel] <= 0:
+    for target in due:
+        name = target.channel
+        if free[name] <= 0:
             continue
-        channel = _left(channels, row.channel, free[row.channel], jobs)
-        taken = _claim_target(tx, rules, row, channel, held=held)
-        free[row.channel] -= len(taken.jobs)
+        channel = _left(channels, name, free[name], jobs)
+        taken = _claim_target(tx, rules, target, channel, held=held)
+        free[name] -= len(taken.jobs)
         jobs += taken.jobs
         died += taken.died
         if taken.needs:
-            needs[row.channel] = taken.needs
-        # Nobody joins what goes alone, or what waits for that.
+            needs[name] = taken.needs
+        # A delivery that goes alone, or that waits for that, lets no other start.
         quiet = max([taken.needs, *(job.quiet for job in taken.jobs)])
         if quiet:
-            free |= dict.fromkeys(free if quiet is Quiet.PROCESS else [row.channel], 0)
-    left = [name for name, slots in free.items() if slots > 0]
-    next_at = execute(tx, next_target, {"channels": encode_values(left)}).scalar() if left else None
+            free |= dict.fromkeys(free if quiet is Quiet.PROCESS else [name], 0)
+    left = encode_values(name for name, slots in free.items() if slots > 0)
+    next_at = execute(tx, next_target_due, {"channels": left}).scalar()
     return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at, needs=needs)
 
 
@@ -80,10 +88,10 @@ def _left(channels: Mapping[str, ChannelRules], name: str, slots: int, jobs: Seq
 
 
 def _claim_target(
-    tx: Tx, rules: AlertingRules, row: sa.Row[Any], channel: ChannelRules, *, held: bool
+    tx: Tx, rules: AlertingRules, row: DueTarget, channel: ChannelRules, *, held: bool
 ) -> _Taken:
-    in_flight = execute(tx, statements.count_in_flight, {"target": row.id}).scalar_one()
-    target = pacing.Target(
+    in_flight = execute(tx, count_in_flight, {"target": row.id}).scalar_one()
+    target = Target(
         tokens=row.tokens,
         tokens_at=row.tokens_at,
         cool_until=row.cool_until,
@@ -98,36 +106,35 @@ def _claim_target(
         quiet=channel.quiet,
     )
     slots = channel.slots if channel.share is None else min(channel.slots, channel.share - in_flight)
-    sending = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
-    for id_, outcome in sending.dead:
+    plan = pacing.plan(target, _front(tx, row.id, target, needed(target, tx.now, slots)), tx.now, slots)
+    for id_, outcome in plan.dead:
         mark_dead(tx, id_, outcome, sentences.DEAD[outcome])
-    sends = list(sending.sends)
-    if sending.digest:
+    sends = list(plan.sends)
+    if plan.digest:
         sends.append(digest(tx, rules, row, _digested(tx, row.id, target)))
     jobs = _start(tx, rules, row, channel, sends)
     sent = any(job.reason is not Reason.TEST for job in jobs)
-    # What died may have been a digest that others waited for; who waits for quiet keeps its turn.
-    due_at = tx.now if sending.dead else row.due_at if sending.needs else sending.next_at
+    # A dead delivery may have been a digest that others waited for; a delivery that waits for quiet keeps its turn.
+    due_at = tx.now if plan.dead else row.due_at if plan.needs else plan.next_at
     if due_at is not None and due_at <= tx.now:
         tx.signal("targets")  # other replicas have slots as well
     changes = {
         "due_at": due_at,
-        "tokens": sending.tokens,
+        "tokens": plan.tokens,
         "tokens_at": tx.now,
         "last_sent_at": tx.now if sent else row.last_sent_at,
     }
     update(tx, targets, {"id": row.id}, changes)
-    return _Taken(jobs=jobs, died=sending.dead, needs=sending.needs)
+    return _Taken(jobs=jobs, died=plan.dead, needs=plan.needs)
 
 
-def _front(tx: Tx, id_: int, target: pacing.Target, enough: int) -> Front:
-    """What comes first at a target, and no more of what waits than decides."""
+def _front(tx: Tx, id_: int, target: Target, enough: int) -> Front:
+    """The first deliveries that wait for a target: no more of them than the plan needs."""
     if target.disabled:
-        threads = execute(tx, statements.all_waiting, {"target": id_, "most": enough}).scalars().all()
+        threads = execute(tx, waiting_threads, {"target": id_, "most": enough}).scalars().all()
         return Front(pending=_of_threads(tx, threads))
     threads, more = _first_threads(tx, id_, enough)
-    wanted = {"target": id_, "now": tx.now}
-    later = None if more else execute(tx, statements.later, wanted).scalar()
+    later = None if more else execute(tx, later_due, {"target": id_, "now": tx.now}).scalar()
     return Front(pending=_of_threads(tx, threads), more=more, later=later)
 
 
@@ -135,7 +142,7 @@ def _first_threads(tx: Tx, target: int, enough: int) -> tuple[Sequence[str], boo
     """The first threads with something due, and whether there may be more; a thread may have many deliveries."""
     most = enough
     while True:
-        rows = execute(tx, statements.front, {"target": target, "now": tx.now, "most": most}).scalars().all()
+        rows = execute(tx, first_threads, {"target": target, "now": tx.now, "most": most}).scalars().all()
         threads = list(dict.fromkeys(rows))
         if len(rows) < most or len(threads) >= enough:
             return threads, len(rows) == most
@@ -143,96 +150,96 @@ def _first_threads(tx: Tx, target: int, enough: int) -> tuple[Sequence[str], boo
 
 
 def _of_threads(tx: Tx, threads: Sequence[str]) -> list[Pending]:
-    """All that waits of these threads, in their order."""
+    """Every delivery that waits of these threads, in the order of the threads."""
     if not threads:
         return []
     place = {thread: number for number, thread in enumerate(dict.fromkeys(threads))}
-    rows = execute(tx, statements.of_threads, {"threads": encode_values(place)}).all()
-    return sorted(map(_pending, rows), key=lambda one: place[one.thread])
+    deliveries = waiting_of_threads(tx, threads=encode_values(place))
+    return sorted(map(_pending, deliveries), key=lambda delivery: place[delivery.thread])
 
 
-def _digested(tx: Tx, id_: int, target: pacing.Target) -> tuple[Send, ...]:
-    """All that a digest tells: what is due and may be merged."""
+def _digested(tx: Tx, id_: int, target: Target) -> tuple[Send, ...]:
+    """The sends that a digest tells: every one that is due and may be merged."""
     threads, _ = _first_threads(tx, id_, DIGESTED_AT_ONCE)
-    whole = Front(pending=_of_threads(tx, threads))
-    return pacing.plan(target, whole, tx.now, 1).digest
+    return pacing.plan(target, Front(pending=_of_threads(tx, threads)), tx.now, 1).digest
 
 
-def _pending(row: sa.Row[Any]) -> Pending:
+def _pending(delivery: WaitingDelivery) -> Pending:
     return Pending(
-        id=row.id,
-        thread=row.thread,
-        created_at=row.created_at,
-        due_at=row.due_at,
-        expires_at=row.expires_at,
-        claims=row.claims,
-        is_test=row.reason == Reason.TEST.value,
-        never_digest=row.reason == Reason.DIGEST.value,
-        frozen=bool(row.frozen),
+        id=delivery.id,
+        thread=delivery.thread,
+        created_at=delivery.created_at,
+        due_at=delivery.due_at,
+        expires_at=delivery.expires_at,
+        claims=delivery.claims,
+        is_test=delivery.reason == Reason.TEST.value,
+        never_digest=delivery.reason == Reason.DIGEST.value,
+        frozen=bool(delivery.frozen),
     )
 
 
 def _start(
-    tx: Tx, rules: AlertingRules, target: sa.Row[Any], channel: ChannelRules, sends: Sequence[Send]
+    tx: Tx, rules: AlertingRules, target: DueTarget, channel: ChannelRules, sends: Sequence[Send]
 ) -> tuple[Job, ...]:
-    """Freeze the messages, supersede what they carry, and mark them as being sent."""
+    """Freeze the messages, supersede the deliveries that they carry, and mark the rest as being sent."""
     if not sends:
         return ()
-    found = with_messages(tx, [id_ for send in sends for id_ in (send.newest, *send.older)])
-    messages = {send.newest: _message(found, send) for send in sends}
-    carried = [(id_, send.newest) for send in sends for id_ in send.older if id_ in found]
-    if carried:
-        execute(tx, statements.supersede, {"rows": encode_rows(carried), "now": tx.now})
+    ids = encode_values(id_ for send in sends for id_ in (send.newest, *send.older))
+    deliveries = {delivery.id: delivery for delivery in delivery_messages(tx, ids=ids)}
+    older_of = {send.newest: [deliveries[id_] for id_ in send.older if id_ in deliveries] for send in sends}
+    messages = {id_: _message(deliveries[id_], older) for id_, older in older_of.items()}
+    superseded = [(older.id, id_) for id_, carried in older_of.items() for older in carried]
+    if superseded:
+        execute(tx, supersede, {"rows": encode_rows(superseded), "now": tx.now})
     rows = [
-        (send.newest, json_text(messages[send.newest].as_json()), _fallback_at(found, send)) for send in sends
+        (id_, json_text(messages[id_].as_json()), _fallback_at(deliveries[id_], older))
+        for id_, older in older_of.items()
     ]
-    execute(tx, statements.begin, {"rows": encode_rows(rows), "lease_until": tx.now + LEASE})
-    return tuple(
-        _job(tx, rules, target, channel, found[send.newest], messages[send.newest]) for send in sends
-    )
+    execute(tx, begin_sending, {"rows": encode_rows(rows), "lease_until": tx.now + LEASE})
+    return tuple(_job(tx, rules, target, channel, deliveries[id_], messages[id_]) for id_ in older_of)
 
 
-def _fallback_at(found: Mapping[str, sa.Row[Any]], send: Send) -> int | None:
-    """The earliest of those that it carries: they have waited longer."""
-    own: int | None = found[send.newest].fallback_at
-    waited = [found[id_].fallback_at for id_ in send.older if id_ in found]
-    return min((at for at in waited if at is not None), default=own)
+def _fallback_at(delivery: DeliveryMessage, older: Sequence[DeliveryMessage]) -> int | None:
+    """The earliest of the deliveries that this one carries, which have waited longer; else its own."""
+    waited = (carried.fallback_at for carried in older)
+    return min((at for at in waited if at is not None), default=delivery.fallback_at)
 
 
 def _job(
     tx: Tx,
     rules: AlertingRules,
-    target: sa.Row[Any],
+    target: DueTarget,
     channel: ChannelRules,
-    row: sa.Row[Any],
+    delivery: DeliveryMessage,
     message: Message,
 ) -> Job:
-    links = tokens.links(tx, message, recipient=target.address, url=rules.url) if channel.action_links else ()
+    links: tuple[ActionLink, ...] = ()
+    if channel.action_links:
+        links = tokens.links(tx, message, recipient=target.address, url=rules.url)
     return Job(
-        id=row.id,
-        fence=row.fence + 1,
-        project=row.project,
+        id=delivery.id,
+        fence=delivery.fence + 1,
+        project=delivery.project,
         target=target.id,
         channel=target.channel,
         address=target.address,
-        reason=Reason(row.reason),
-        message=replace(message, possible_repeat=bool(row.maybe_sent), actions=links),
-        thread=Thread(id=row.thread, ref=row.thread_ref, previous_ref=row.previous_ref),
-        created_at=row.created_at,
+        reason=Reason(delivery.reason),
+        message=replace(message, possible_repeat=bool(delivery.maybe_sent), actions=links),
+        thread=Thread(id=delivery.thread, ref=delivery.thread_ref, previous_ref=delivery.previous_ref),
+        created_at=delivery.created_at,
         claimed_at=tx.now,
         settings_hash=rules.settings_hashes.get(target.channel),
-        quiet=pacing.quiet_for(row.claims),
+        quiet=pacing.quiet_for(delivery.claims),
     )
 
 
-def _message(found: Mapping[str, sa.Row[Any]], send: Send) -> Message:
-    return _frozen(found[send.newest], [found[id_] for id_ in send.older if id_ in found])
-
-
-def _frozen(row: sa.Row[Any], older: Sequence[sa.Row[Any]]) -> Message:
-    message = Message.from_json(json.loads(row.message or row.base))
-    if row.message is None:
+def _message(delivery: DeliveryMessage, older: Sequence[DeliveryMessage]) -> Message:
+    """The delivery's message, frozen now if it was not, with the changes of the older ones that it carries."""
+    message = Message.from_json(json.loads(delivery.message or delivery.base))
+    if delivery.message is None:
         message = replace(message, form=FORM)
-    for earlier in sorted(older, key=lambda one: one.id, reverse=True):
+    for earlier in sorted(older, key=lambda carried: carried.id, reverse=True):
         message = union(Message.from_json(json.loads(earlier.message or earlier.base)), message)
-    return replace(message, id=row.id, thread_id=row.thread, previous_thread_id=row.previous_thread)
+    return replace(
+        message, id=delivery.id, thread_id=delivery.thread, previous_thread_id=delivery.previous_thread
+    )

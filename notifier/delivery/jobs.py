@@ -1,23 +1,18 @@
-"""The values of the outbox, and what several of its transactions do to a row."""
+"""The values of delivery: what a channel allows, what was claimed, and what an attempt led to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Thread
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy.targets import Quiet
-from notifier.store.compiled import execute, insert
+from notifier.store.compiled import insert
 from notifier.store.database import Tx
-from notifier.store.json_rows import encode_values
 from notifier.store.schema import attempts
-from notifier.store.statements.outbox import with_base
 
 LEASE: Duration = 60 * SECOND
 
@@ -83,12 +78,8 @@ class Result:
     again_at: Instant | None = None
 
 
-def with_messages(tx: Tx, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-    return {row.id: row for row in execute(tx, with_base, {"ids": encode_values(ids)})}
-
-
 def write_attempts(tx: Tx, ended: Sequence[tuple[Job, Outcome, str | None]]) -> None:
-    """How these sends ended, each under its fence."""
+    """Write how these jobs ended, each under its fence, with the detail of the outcome."""
     rows = [
         {
             "delivery": job.id,

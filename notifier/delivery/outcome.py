@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
-
-import sqlalchemy as sa
 
 from notifier.delivery.jobs import Job, Result, write_attempts
 from notifier.domain.delivery import DeliveryState, Outcome, Receipt
@@ -20,8 +17,18 @@ from notifier.store.database import Tx
 from notifier.store.dead_letters import coalesce
 from notifier.store.json_rows import encode_rows, encode_values
 from notifier.store.schema import deliveries, targets
-from notifier.store.statements import outbox as statements
-from notifier.store.statements.outbox import PENDING, SENDING
+from notifier.store.statements import deliveries as statements
+from notifier.store.statements.deliveries import PENDING, SENDING, tries
+from notifier.store.statements.targets import (
+    TargetFailures,
+    cool_channel,
+    enable_targets,
+    lock_targets,
+    mark_healthy,
+    target_health,
+    wake_waiting_targets,
+)
+from notifier.store.statements.threads import keep_message_refs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +69,9 @@ def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
 def _looked_at_again(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
     """Hold the targets of these jobs, and let the claim look at what still waits for them."""
     at = encode_values(sorted({job.target for job in jobs}))
-    execute(tx, statements.lock_targets, {"targets": at}).all()
+    execute(tx, lock_targets, {"rows": at}).all()
     yield
-    execute(tx, statements.wake, {"targets": at, "now": tx.now})
+    execute(tx, wake_waiting_targets, {"targets": at, "now": tx.now})
 
 
 def _all_failed(tx: Tx, ended: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:
@@ -80,7 +87,7 @@ def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | 
     rows = [(job.id, job.fence, receipt.detail, receipt.ref) for job, receipt in receipts]
     mine = {
         (row.id, row.fence)
-        for row in execute(tx, statements.delivered, {"rows": encode_rows(rows), "now": tx.now})
+        for row in execute(tx, statements.end_delivered, {"rows": encode_rows(rows), "now": tx.now})
     }
     recorded = [(job, receipt) for job, receipt in receipts if (job.id, job.fence) in mine]
     if recorded:
@@ -101,18 +108,18 @@ def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
     """What a good end says of its thread, of what it carried, and of its target."""
     refs = [(job.thread.id, receipt.ref) for job, receipt in recorded if receipt.ref is not None]
     if refs:
-        execute(tx, statements.keep_message_refs, {"rows": encode_rows(refs)})
+        execute(tx, keep_message_refs, {"rows": encode_rows(refs)})
     for job, _ in recorded:
         if job.reason is Reason.DIGEST:
             coalesce(tx, job.id)
     execute(
         tx,
-        statements.healthy,
+        mark_healthy,
         {"targets": encode_values(sorted({job.target for job, _ in recorded})), "now": tx.now},
     )
     tested = sorted({job.target for job, _ in recorded if job.reason is Reason.TEST})
     if tested:
-        execute(tx, statements.enable, {"targets": encode_values(tested)})
+        execute(tx, enable_targets, {"targets": encode_values(tested)})
 
 
 def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
@@ -122,14 +129,14 @@ def failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
 
 
 def _failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
-    target = execute(tx, statements.health, {"id": job.target}).one()
-    row = tx.run(sa.select(deliveries).where(deliveries.c.id == job.id)).one()
-    used = row.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
+    (health,) = target_health(tx, id=job.target)
+    (tried,) = tries(tx, id=job.id)
+    used = tried.attempts + (0 if error.outcome is Outcome.THROTTLED else 1)
     follows = retry.after(
         error.outcome,
-        attempts=used if error.outcome is not Outcome.PERMANENT else 1 + _permanent(tx, job, row.attempts),
+        attempts=used if error.outcome is not Outcome.PERMANENT else 1 + _permanent(tx, job, tried.attempts),
         now=tx.now,
-        expires_at=row.expires_at,
+        expires_at=tried.expires_at,
         retry_after=error.retry_after,
         jitter=jitter,
     )
@@ -144,7 +151,7 @@ def _failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     else:
         state = DeliveryState.DISCARDED if job.reason is Reason.TEST else DeliveryState.DEAD
         values |= {"state": state.value, "finished_at": tx.now, "outcome": follows.reason.value}
-        if row.fallback_at is not None:
+        if tried.fallback_at is not None:
             values["fallback_at"] = tx.now
         result = Result(state=state, outcome=follows.reason)
     if not _settle(tx, job, **values):
@@ -152,7 +159,7 @@ def _failed(tx: Tx, job: Job, error: SendError, jitter: float) -> Result | None:
     write_attempts(tx, [(job, error.outcome, error.detail)])
     if result.state is DeliveryState.DEAD and job.reason is Reason.DIGEST:
         coalesce(tx, job.id)
-    _cool(tx, target, job, error, jitter)
+    _cool(tx, health, job, error, jitter)
     tx.signal("sweep")
     return result
 
@@ -161,7 +168,7 @@ def _permanent(tx: Tx, job: Job, recent: int) -> int:
     """How many of the `recent` attempts failed for good: only those count against the three tries."""
     if not recent:
         return 0
-    last = execute(tx, statements.outcomes, {"id": job.id, "most": recent}).scalars()
+    last = execute(tx, statements.latest_outcomes, {"id": job.id, "most": recent}).scalars()
     return sum(outcome == Outcome.PERMANENT.value for outcome in last)
 
 
@@ -172,9 +179,9 @@ def _settle(tx: Tx, job: Job, **values: object) -> bool:
     return update(tx, deliveries, key, values) == 1
 
 
-def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float) -> None:
+def _cool(tx: Tx, health: TargetFailures, job: Job, error: SendError, jitter: float) -> None:
     """What a failure does to its target, or to all of its channel's: but not where other settings are tried by now."""
-    if job.settings_hash != target.settings_hash:
+    if job.settings_hash != health.settings_hash:
         return
     values: dict[str, object] = {
         "last_error": f"{error.outcome.value}: {error.detail}",
@@ -183,22 +190,22 @@ def _cool(tx: Tx, target: sa.Row[Any], job: Job, error: SendError, jitter: float
     if error.outcome is Outcome.THROTTLED:
         values["cool_until"] = tx.now + retry.throttle(error.retry_after)
     elif error.outcome is Outcome.GONE and job.reason is not Reason.TEST:
-        in_a_row = int(target.gone_in_a_row) + 1
+        in_a_row = health.gone_in_a_row + 1
         values |= {"gone_at": tx.now, "gone_in_a_row": in_a_row}
-        if retry.disables(in_a_row, target.gone_at, tx.now):
+        if retry.disables(in_a_row, health.gone_at, tx.now):
             values |= {"disabled_at": tx.now, "disabled_why": error.detail}
     elif error.outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:
-        failures = _in_a_row(target, job)
+        failures = _in_a_row(health, job)
         rest = retry.cool(failures, jitter)
         values |= {"failures": failures, "cool_until": None if rest is None else tx.now + rest}
     elif error.whole_channel:
-        values["failures"] = _in_a_row(target, job, enough=1)
-    update(tx, targets, {"id": target.id}, values)
+        values["failures"] = _in_a_row(health, job, enough=1)
+    update(tx, targets, {"id": health.id}, values)
     if error.whole_channel and job.reason is not Reason.TEST:
-        until = tx.now + retry.backoff(_in_a_row(target, job, enough=1), jitter)
-        tx.run(sa.update(targets).where(targets.c.channel == job.channel).values(cool_until=until))
+        until = tx.now + retry.backoff(_in_a_row(health, job, enough=1), jitter)
+        execute(tx, cool_channel, {"channel": job.channel, "until": until})
 
 
-def _in_a_row(target: sa.Row[Any], job: Job, *, enough: int = retry.FAILURES_TO_COOL) -> int:
-    failures, last = int(target.failures), target.last_error_at
+def _in_a_row(health: TargetFailures, job: Job, *, enough: int = retry.FAILURES_TO_COOL) -> int:
+    failures, last = health.failures, health.last_error_at
     return retry.in_a_row(failures, began=job.claimed_at, last_failed=last, enough=enough)

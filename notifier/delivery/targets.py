@@ -1,68 +1,81 @@
-"""The target rows of the database agree with the channels of the configuration."""
+"""The target rows of the database agree with the channels of the configuration, and their health with its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 
-import sqlalchemy as sa
-
-from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.delivery import Outcome
+from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.dead_letters import mark_dead
-from notifier.store.schema import deliveries, targets
-from notifier.store.statements.outbox import PENDING, SENDING
+from notifier.store.instance import settings_key
+from notifier.store.json_rows import encode_values
+from notifier.store.statements import targets as statements
+from notifier.store.statements.overdue import (
+    orphaned_deliveries,
+    tell_fallback_of_removed,
+    waited_for_targets_due,
+    waiting_deliveries_due,
+)
 from notifier.wording import sentences
 
 
 def sync_targets(
     tx: Tx, wanted: Mapping[str, Sequence[str]], *, fallback: str | None = None
 ) -> dict[str, tuple[int, ...]]:
-    """Make the target rows agree with the configuration; what waits for a target that is gone becomes a dead letter.
+    """Make the target rows agree with the configuration: each channel's target ids, in the order of its addresses.
 
-    `fallback` is the channel that is then told, whatever there was when the delivery was made.
+    What waits for a target that is removed becomes a dead letter, and the fallback, the channel of that name, is told,
+    whatever channel was the fallback when the delivery was made.
     """
-    known = {(row.channel, row.address): row.id for row in tx.run(sa.select(targets).order_by(targets.c.id))}
+    ids = {(target.channel, target.address): target.id for target in statements.target_addresses(tx)}
     for channel, addresses in sorted(wanted.items()):
         for address in addresses:
-            if (channel, address) not in known:
-                row = tx.run(
-                    sa.insert(targets).values(channel=channel, address=address).returning(targets.c.id)
-                )
-                known[channel, address] = row.scalar_one()
-    kept = {known[channel, address] for channel, addresses in wanted.items() for address in addresses}
-    removed = sorted(set(known.values()) - kept)
+            if (channel, address) not in ids:
+                row = execute(tx, statements.insert_target, {"channel": channel, "address": address})
+                ids[channel, address] = row.scalar_one()
+    configured = {ids[channel, address] for channel, addresses in wanted.items() for address in addresses}
+    removed = sorted(set(ids.values()) - configured)
     if removed:
-        _bury_orphans(tx, removed, fallback)
-        tx.run(sa.update(targets).where(targets.c.id.in_(removed)).values(due_at=None))
+        _end_deliveries(tx, removed, fallback)
+        execute(tx, statements.never_due, {"targets": encode_values(removed)})
     return {
-        channel: tuple(known[channel, address] for address in addresses)
+        channel: tuple(ids[channel, address] for address in addresses)
         for channel, addresses in wanted.items()
     }
 
 
-def _bury_orphans(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:
-    """What a digest carries goes with it: a dead one is buried here, and one that is being sent decides for all."""
-    digest = deliveries.alias("digest")
-    carried = sa.exists().where(
-        digest.c.id == deliveries.c.carried_by, digest.c.state.in_((PENDING, SENDING))
-    )
-    orphans = tx.run(
-        sa.select(deliveries.c.id)
-        .where(deliveries.c.target.in_(removed), deliveries.c.state == PENDING, ~carried)
-        .order_by(deliveries.c.id)
-    ).scalars()
-    buried = orphans.all()
-    for id_ in buried:
+def _end_deliveries(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:
+    """Mark dead what waits for removed targets. A digest takes along what it carries, once it has ended itself."""
+    targets = encode_values(removed)
+    ids = execute(tx, orphaned_deliveries, {"targets": targets}).scalars().all()
+    for id_ in ids:
         mark_dead(tx, id_, Outcome.TARGET_REMOVED, sentences.DEAD[Outcome.TARGET_REMOVED])
-    if buried and fallback is not None:
-        # Where an alert was told to the fallback before, the sweep leaves it at that.
-        tx.run(
-            sa.update(deliveries)
-            .where(
-                deliveries.c.target.in_(removed),
-                deliveries.c.state == DeliveryState.DEAD.value,
-                deliveries.c.outcome == Outcome.TARGET_REMOVED.value,
-                deliveries.c.finished_at == tx.now,
-            )
-            .values(fallback_at=tx.now)
-        )
+    if ids and fallback is not None:
+        # The sweep tells the fallback no alert a second time.
+        execute(tx, tell_fallback_of_removed, {"targets": targets, "now": tx.now})
+
+
+def settings_hashes(tx: Tx, settings: Mapping[str, str]) -> dict[str, str]:
+    """Each channel's settings, given as text with secrets in clear, as 32 hex digits of a hash with a key of our own.
+
+    Without the key, which is made once for each database, a reader of the rows could try passwords on the hashes.
+    """
+    key = bytes.fromhex(settings_key(tx))
+    return {
+        channel: blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
+        for channel, text in settings.items()
+    }
+
+
+def forget_health(tx: Tx, hashes: Mapping[str, str]) -> None:
+    """Targets of channels with other settings than before count as unknown: what waits for them is tried."""
+    for channel, settings_hash in sorted(hashes.items()):
+        changed = execute(tx, statements.forget_health, {"channel": channel, "hash": settings_hash})
+        ids = changed.scalars().all()
+        if ids:
+            parameters = {"targets": encode_values(ids), "now": tx.now}
+            execute(tx, waiting_deliveries_due, parameters)
+            execute(tx, waited_for_targets_due, parameters)
+            tx.signal("targets")

@@ -16,8 +16,7 @@ from notifier.channels.base import Channel, Toolbox
 from notifier.channels.http import GuardedClient
 from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import OpenChannel
-from notifier.delivery.health import forget_health, settings_hashes
-from notifier.delivery.targets import sync_targets
+from notifier.delivery.targets import forget_health, settings_hashes, sync_targets
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.policy.rules import AlertingRules

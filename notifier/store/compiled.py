@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from itertools import starmap
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
+from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
 from notifier.store.database import Dialect, Tx
@@ -25,6 +27,37 @@ def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> sa.Cursor
     return tx.conn.exec_driver_sql(
         text, tuple(parameters[name] if name in parameters else fixed[name] for name in names)
     )
+
+
+class Row(Struct, frozen=True):
+    """A row that a query reads: its fields are named after the columns, in their order."""
+
+
+R = TypeVar("R", bound=Row)
+
+
+class Query(Protocol[R]):
+    """Runs a statement with its parameters and answers typed rows."""
+
+    def __call__(self, tx: Tx, **parameters: object) -> list[R]: ...
+
+
+def reads(row: type[R]) -> Callable[[Build], Query[R]]:
+    """Make a query of a statement whose columns are those that the fields of `row` name (see `columns_of`)."""
+
+    def decorate(build: Build) -> Query[R]:
+        def query(tx: Tx, **parameters: object) -> list[R]:
+            return list(starmap(row, execute(tx, build, parameters)))
+
+        query.__doc__ = build.__doc__
+        return query
+
+    return decorate
+
+
+def columns_of(row: type[Row], *tables: sa.Table) -> tuple[sa.Column[Any], ...]:
+    """The columns that the fields of `row` are named after; of two tables that have one, the first's."""
+    return tuple(next(table.c[name] for table in tables if name in table.c) for name in row.__struct_fields__)
 
 
 def upsert(dialect: Dialect, table: sa.Table) -> sqlite.Insert:

@@ -11,7 +11,7 @@ from notifier.domain.notification import Reason
 from notifier.policy.rules import AlertingRules
 from notifier.store.database import Tx
 from notifier.store.schema import deliveries, targets
-from notifier.store.statements.outbox import PENDING
+from notifier.store.statements.deliveries import PENDING
 
 
 def mark_dead(tx: Tx, id_: str, outcome: Outcome, detail: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,11 +12,12 @@ from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.policy.rules import AlertingRules
 from notifier.store import ledger
-from notifier.store.compiled import each, execute, insert
+from notifier.store.compiled import each, insert
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values, json_text
 from notifier.store.schema import deliveries, notifications, threads
-from notifier.store.statements.alerting import lock_targets, threads_at_targets, wake_targets
+from notifier.store.statements.targets import lock_targets, wake_targets
+from notifier.store.statements.threads import ThreadRow, threads_at_targets
 
 TESTS_FIRST = 100
 
@@ -92,23 +92,24 @@ def deliver(
 
 
 def _threads(
-    tx: Tx, rules: AlertingRules, group_id: str, episode: int, wanted: Sequence[int], *, first: bool
+    tx: Tx, rules: AlertingRules, group_id: str, episode: int, chosen: Sequence[int], *, first: bool
 ) -> dict[int, str]:
-    newest: dict[int, sa.Row[Any]] = {}
+    """The thread of the episode at each target; a new one follows the newest that the group has there."""
+    newest: dict[int, ThreadRow] = {}
     if not first:
-        for row in execute(tx, threads_at_targets, {"group": group_id, "targets": encode_values(wanted)}):
-            newest[row.target] = row
-    found: dict[int, str] = {}
+        rows = threads_at_targets(tx, group=group_id, targets=encode_values(chosen))
+        newest = {thread.target: thread for thread in rows}
+    thread_of: dict[int, str] = {}
     new = []
-    for target in wanted:
+    for target in chosen:
         last = newest.get(target)
         if last is not None and last.episode == episode:
-            found[target] = last.id
+            thread_of[target] = last.id
             continue
-        found[target] = rules.new_id()
+        thread_of[target] = rules.new_id()
         new.append(
             {
-                "id": found[target],
+                "id": thread_of[target],
                 "group_id": group_id,
                 "episode": episode,
                 "target": target,
@@ -118,7 +119,7 @@ def _threads(
         )
     if new:
         insert(tx, threads, new)
-    return found
+    return thread_of
 
 
 def enqueue_test(

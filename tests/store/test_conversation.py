@@ -20,7 +20,9 @@ from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store.database import Tx
+from notifier.store.json_rows import encode_values
 from notifier.store.schema import groups
+from notifier.store.statements.groups import lock_groups
 from tests.store.conftest import Bench, new_id
 
 pytestmark = pytest.mark.anyio
@@ -163,8 +165,9 @@ async def test_a_reload_keeps_it(bench: Bench, scattered: bool) -> None:
     bench.route = replace(ROUTE, group_by=("incident",)) if scattered else ROUTE
 
     def move(tx: Tx) -> None:
-        for row in tx.run(sa.select(groups).where(groups.c.route == "billing").with_for_update()).all():
-            rerouting.reroute(tx, bench.rules, row)
+        ids = tx.run(sa.select(groups.c.id).where(groups.c.route == "billing")).scalars()
+        for group in lock_groups(tx, groups=encode_values(ids)):
+            rerouting.reroute(tx, bench.rules, group)
 
     await bench.database.write(move)
     ended = [await tell(bench, name, status="resolved") for name in ("a", "b")]

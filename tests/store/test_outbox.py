@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notifier.delivery.health import forget_health, settings_hashes
 from notifier.delivery.jobs import Job
+from notifier.delivery.targets import forget_health, settings_hashes
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.event import Severity

@@ -24,6 +24,7 @@ from notifier.store.database import Tx
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import configurations as known
 from notifier.store.schema import groups, incidents, members, threads
+from notifier.store.statements.groups import due_groups
 from notifier.testing import ManualClock
 from tests.store.conftest import Bench, new_id
 
@@ -65,11 +66,10 @@ async def _follow(bench: Bench, tree: Route) -> int:
     keys = {route.key for route in tree.walk()}
 
     def step(tx: Tx) -> bool:
-        due = sa.select(groups).where(groups.c.due_at <= tx.now, groups.c.route.not_in(keys))
-        row = tx.run(due.order_by(groups.c.id).limit(1).with_for_update()).first()
-        if row is not None:
-            rerouting.reroute(tx, bench.rules, row)
-        return row is not None
+        orphaned = [group for group in due_groups(tx, now=tx.now, most=1_000) if group.route not in keys]
+        for group in orphaned[:1]:
+            rerouting.reroute(tx, bench.rules, group)
+        return bool(orphaned)
 
     turns = 0
     while await bench.database.write(step):

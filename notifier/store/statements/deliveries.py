@@ -1,21 +1,78 @@
-"""The outbox's statements, compiled once per engine."""
+"""Deliveries: the outbox."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState
+from notifier.domain.time import Instant
+from notifier.store.compiled import Row, columns_of, reads
 from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json, rows_from_json
-from notifier.store.schema import Big, attempts, deliveries, notifications, targets, threads
+from notifier.store.schema import (
+    Big,
+    attempts,
+    deliveries,
+    notifications,
+    threads,
+)
 
 Text = sa.Text()
 PENDING = DeliveryState.PENDING.value
 SENDING = DeliveryState.SENDING.value
 
 
-# Spelt as in the partial index: a bound value would keep both engines from using it.
-_LIVE = deliveries.c.state.in_([sa.literal_column("'pending'"), sa.literal_column("'sending'")])
+class WaitingDelivery(Row, frozen=True):
+    """A delivery that waits. `frozen` is 1 where it has been sent before, so that its message stays."""
+
+    id: str
+    thread: str
+    created_at: Instant
+    due_at: Instant
+    expires_at: Instant
+    claims: int
+    reason: str
+    frozen: int
+
+
+class DeliveryMessage(Row, frozen=True):
+    """A delivery with its message as JSON text: `base` is its notification's, `message` its own once it is frozen.
+
+    `thread_ref` and `previous_ref` are the message references of its thread and of the thread before.
+    """
+
+    id: str
+    project: str
+    reason: str
+    thread: str
+    created_at: Instant
+    fallback_at: Instant | None
+    claims: int
+    fence: int
+    maybe_sent: int
+    message: str | None
+    base: str
+    thread_ref: str | None
+    previous_thread: str | None
+    previous_ref: str | None
+
+
+class RankedDelivery(Row, frozen=True):
+    """A delivery that a digest tells, with the highest severity among its incidents as `rank`."""
+
+    id: str
+    reason: str
+    fallback_at: Instant | None
+    project: str
+    rank: int
+
+
+class Tries(Row, frozen=True):
+    """How many tries a delivery has had, and until when it may be tried."""
+
+    attempts: int
+    expires_at: Instant
+    fallback_at: Instant | None
 
 
 def _now() -> sa.BindParameter[int]:
@@ -30,24 +87,7 @@ def _target() -> sa.ColumnElement[bool]:
     return deliveries.c.target == sa.bindparam("target", type_=Big)
 
 
-def due_targets(dialect: Dialect) -> sa.ClauseElement:
-    """Targets that are due, of the named channels."""
-    return (
-        sa.select(targets)
-        .where(targets.c.channel.in_(in_json(dialect, "channels", Text)), targets.c.due_at <= _now())
-        .order_by(targets.c.due_at, targets.c.id)
-        .limit(sa.bindparam("most", type_=sa.Integer()))
-        .with_for_update(skip_locked=True, of=targets)
-    )
-
-
-def next_target(dialect: Dialect) -> sa.ClauseElement:
-    return sa.select(sa.func.min(targets.c.due_at)).where(
-        targets.c.channel.in_(in_json(dialect, "channels", Text))
-    )
-
-
-def _waiting() -> sa.ColumnElement[bool]:
+def is_waiting() -> sa.ColumnElement[bool]:
     """Pending, and carried by no digest: as the index of what waits spells it."""
     return sa.and_(deliveries.c.state == sa.literal_column("'pending'"), deliveries.c.carried_by.is_(None))
 
@@ -72,44 +112,46 @@ def _is_busy() -> sa.ColumnElement[bool]:
     return sa.exists().where(other.c.thread == deliveries.c.thread, sa.or_(in_flight, carried))
 
 
-def front(_dialect: Dialect) -> sa.ClauseElement:
+def first_threads(_dialect: Dialect) -> sa.ClauseElement:
     """The threads of the first deliveries of a target that are due and whose thread is free, in order of their turn."""
     return (
         sa.select(deliveries.c.thread)
-        .where(_target(), _waiting(), deliveries.c.due_at <= _now(), ~_is_busy())
+        .where(_target(), is_waiting(), deliveries.c.due_at <= _now(), ~_is_busy())
         .order_by(deliveries.c.rank.desc(), deliveries.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer()))
     )
 
 
-def all_waiting(_dialect: Dialect) -> sa.ClauseElement:
+def waiting_threads(_dialect: Dialect) -> sa.ClauseElement:
     """The threads of whatever waits for a target, due or not."""
     return (
         sa.select(deliveries.c.thread)
-        .where(_target(), _waiting())
+        .where(_target(), is_waiting())
         .limit(sa.bindparam("most", type_=sa.Integer()))
     )
 
 
-def of_threads(dialect: Dialect) -> sa.ClauseElement:
-    """All that waits of these threads, oldest first."""
-    frozen = sa.case((deliveries.c.message.is_(None), 0), else_=1).label("frozen")
-    names = ("id", "thread", "created_at", "due_at", "expires_at", "claims", "reason")
+@reads(WaitingDelivery)
+def waiting_of_threads(dialect: Dialect) -> sa.ClauseElement:
+    """Every delivery that waits of these threads, oldest first."""
+    frozen = sa.case((deliveries.c.message.is_(None), 0), else_=1)
+    names = WaitingDelivery.__struct_fields__[:-1]
     return (
         sa.select(*(deliveries.c[name] for name in names), frozen)
-        .where(deliveries.c.thread.in_(in_json(dialect, "threads", Text)), _waiting())
+        .where(deliveries.c.thread.in_(in_json(dialect, "threads", Text)), is_waiting())
         .order_by(deliveries.c.id)
     )
 
 
-def later(_dialect: Dialect) -> sa.ClauseElement:
+def later_due(_dialect: Dialect) -> sa.ClauseElement:
     """When the first delivery of a target is due that is not due yet and whose thread is free."""
     return sa.select(sa.func.min(deliveries.c.due_at)).where(
-        _target(), _waiting(), deliveries.c.due_at > _now(), ~_is_busy()
+        _target(), is_waiting(), deliveries.c.due_at > _now(), ~_is_busy()
     )
 
 
 def count_in_flight(_dialect: Dialect) -> sa.ClauseElement:
+    """How many deliveries of a target are being sent."""
     return (
         sa.select(sa.func.count())
         .select_from(deliveries)
@@ -117,16 +159,7 @@ def count_in_flight(_dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def is_live(_dialect: Dialect) -> sa.ClauseElement:
-    """Whether a thread has anything pending or in flight."""
-    return (
-        sa.select(deliveries.c.id)
-        .where(deliveries.c.thread == sa.bindparam("thread", type_=Text), _LIVE)
-        .limit(1)
-    )
-
-
-def begin(dialect: Dialect) -> sa.ClauseElement:
+def begin_sending(dialect: Dialect) -> sa.ClauseElement:
     """Claim: these deliveries are being sent, under a new fence each."""
     names = ("id", "message", "fallback_at")
     rows = rows_from_json(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
@@ -144,12 +177,14 @@ def begin(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def with_base(dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries with their notification's message as `base`, and their thread's message references."""
+@reads(DeliveryMessage)
+def delivery_messages(dialect: Dialect) -> sa.ClauseElement:
+    """These deliveries with their messages."""
     before = threads.alias("before")
+    own = DeliveryMessage.__struct_fields__[:-4]
     return (
         sa.select(
-            deliveries,
+            *(deliveries.c[name] for name in own),
             notifications.c.message.label("base"),
             threads.c.ref.label("thread_ref"),
             threads.c.previous_id.label("previous_thread"),
@@ -178,16 +213,13 @@ def supersede(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def ranked(dialect: Dialect) -> sa.ClauseElement:
-    """Deliveries for a digest, the worst first."""
+@reads(RankedDelivery)
+def ranked_deliveries(dialect: Dialect) -> sa.ClauseElement:
+    """These deliveries, the highest severity first."""
+    # The rank of a delivery may say that it is a test; a notification's does not.
+    own = (deliveries.c[name] for name in RankedDelivery.__struct_fields__[:-1])
     return (
-        sa.select(
-            deliveries.c.id,
-            deliveries.c.reason,
-            deliveries.c.fallback_at,
-            notifications.c.rank,
-            deliveries.c.project,
-        )
+        sa.select(*own, notifications.c.rank)
         .join(notifications, notifications.c.id == deliveries.c.notification)
         .where(deliveries.c.id.in_(in_json(dialect, "ids", Text)))
         .order_by(notifications.c.rank.desc(), deliveries.c.id.desc())
@@ -195,6 +227,7 @@ def ranked(dialect: Dialect) -> sa.ClauseElement:
 
 
 def add_to_digest(dialect: Dialect) -> sa.ClauseElement:
+    """The digest with this id carries these deliveries."""
     return (
         sa.update(deliveries)
         .where(deliveries.c.id.in_(in_json(dialect, "ids", Text)))
@@ -202,13 +235,7 @@ def add_to_digest(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def keep_message_refs(dialect: Dialect) -> sa.ClauseElement:
-    """The first receipt's reference is the thread's."""
-    rows = rows_from_json(dialect, "rows", [("id", Text), ("ref", Text)])
-    return sa.update(threads).where(threads.c.id == rows.c.id, threads.c.ref.is_(None)).values(ref=rows.c.ref)
-
-
-def delivered(dialect: Dialect) -> sa.ClauseElement:
+def end_delivered(dialect: Dialect) -> sa.ClauseElement:
     """End claims well where their fences still hold; the ids and fences of those."""
     names = ("id", "fence", "detail", "ref")
     rows = rows_from_json(dialect, "rows", [(name, deliveries.c[name].type) for name in names])
@@ -256,25 +283,13 @@ def already_delivered(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def healthy(dialect: Dialect) -> sa.ClauseElement:
-    """These targets have just taken something."""
-    return (
-        sa.update(targets)
-        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
-        .values(failures=0, cool_until=None, last_ok_at=_now(), gone_in_a_row=0)
-    )
+@reads(Tries)
+def tries(_dialect: Dialect) -> sa.ClauseElement:
+    """The tries of one delivery."""
+    return sa.select(*columns_of(Tries, deliveries)).where(deliveries.c.id == _id())
 
 
-def enable(dialect: Dialect) -> sa.ClauseElement:
-    """A test has arrived: what was said of these targets is over."""
-    return (
-        sa.update(targets)
-        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
-        .values(disabled_at=None, disabled_why=None, gone_at=None)
-    )
-
-
-def outcomes(_dialect: Dialect) -> sa.ClauseElement:
+def latest_outcomes(_dialect: Dialect) -> sa.ClauseElement:
     """A delivery's latest outcomes."""
     return (
         sa.select(attempts.c.outcome)
@@ -282,40 +297,3 @@ def outcomes(_dialect: Dialect) -> sa.ClauseElement:
         .order_by(attempts.c.n.desc())
         .limit(sa.bindparam("most", type_=sa.Integer()))
     )
-
-
-def lock_targets(dialect: Dialect) -> sa.ClauseElement:
-    """Lock these targets, in the order of their ids."""
-    return (
-        sa.select(targets.c.id)
-        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
-        .order_by(targets.c.id)
-        .with_for_update()
-    )
-
-
-def health(_dialect: Dialect) -> sa.ClauseElement:
-    names = ("id", "failures", "last_error_at", "settings_hash", "gone_at", "gone_in_a_row")
-    return sa.select(*(targets.c[name] for name in names)).where(
-        targets.c.id == sa.bindparam("id", type_=Big)
-    )
-
-
-def wake(dialect: Dialect) -> sa.ClauseElement:
-    """Let the claim look at these targets where something waits for them: it knows best when.
-
-    Run after they are locked, in a statement of its own: PostgreSQL would answer from before it waited for the lock,
-    and what another replica has just added would never wake the target.
-    """
-    waits = sa.exists().where(deliveries.c.target == targets.c.id, _waiting())
-    return (
-        sa.update(targets)
-        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
-        .values(due_at=sa.case((waits, _now()), else_=sa.null()))
-    )
-
-
-def forgotten(_dialect: Dialect) -> sa.ClauseElement:
-    """Wake targets that have something pending and nothing that would wake them."""
-    waits = sa.exists().where(deliveries.c.target == targets.c.id, _waiting())
-    return sa.update(targets).where(targets.c.due_at.is_(None), waits).values(due_at=_now())

@@ -1,0 +1,20 @@
+"""The instance: values that a database makes once for itself."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+
+import sqlalchemy as sa
+
+from notifier.store.compiled import upsert
+from notifier.store.database import Tx
+from notifier.store.schema import instance
+
+SETTINGS_KEY = "settings_key"
+
+
+def settings_key(tx: Tx) -> str:
+    """The key of the hashes of channels' settings, 64 hex digits."""
+    made = upsert(tx.dialect, instance).values(name=SETTINGS_KEY, value=token_hex(32), at=tx.now)
+    tx.run(made.on_conflict_do_nothing())
+    return str(tx.run(sa.select(instance.c.value).where(instance.c.name == SETTINGS_KEY)).scalar_one())

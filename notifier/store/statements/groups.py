@@ -1,0 +1,172 @@
+"""Groups: rows that are read, and statements."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from notifier.domain.time import Instant
+from notifier.store.compiled import Row, columns_of, reads, upsert
+from notifier.store.database import Dialect
+from notifier.store.json_rows import in_json, rows_from_json
+from notifier.store.schema import (
+    Big,
+    groups,
+    incidents,
+    members,
+)
+from notifier.store.statements.members import has_sooner_step, held_by_configuration, is_to_be_told, steps_of
+
+Text = sa.Text()
+
+
+class GroupRow(Row, frozen=True):
+    """A group with its present episode. `labels` and `conversation` are JSON text, moments are milliseconds."""
+
+    id: str
+    project: str
+    route: str
+    labels: str
+    episode: int
+    episode_at: Instant | None
+    active: int
+    due_at: Instant | None
+    last_told_at: Instant | None
+    conversation: str | None
+
+
+_GROUP = columns_of(GroupRow, groups)
+
+
+def _now() -> sa.BindParameter[int]:
+    return sa.bindparam("now", type_=Big)
+
+
+@reads(GroupRow)
+def due_groups(_dialect: Dialect) -> sa.ClauseElement:
+    """Groups that are due, the first first; those that another transaction holds are left out."""
+    return (
+        sa.select(*_GROUP)
+        .where(groups.c.due_at <= _now())
+        .order_by(groups.c.due_at)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True, of=groups)
+    )
+
+
+def next_group_due(_dialect: Dialect) -> sa.ClauseElement:
+    return sa.select(sa.func.min(groups.c.due_at)).where(groups.c.due_at.is_not(None))
+
+
+def next_group_ids(_dialect: Dialect) -> sa.ClauseElement:
+    """The ids of all groups, some at a time: those that follow `after`."""
+    return (
+        sa.select(groups.c.id)
+        .where(groups.c.id > sa.bindparam("after", type_=Text))
+        .order_by(groups.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+@reads(GroupRow)
+def lock_groups(dialect: Dialect) -> sa.ClauseElement:
+    """These groups, locked in the order of their ids."""
+    found = sa.select(*_GROUP).where(groups.c.id.in_(in_json(dialect, "groups", Text)))
+    return found.order_by(groups.c.id).with_for_update(of=groups)
+
+
+def insert_groups(dialect: Dialect) -> sa.ClauseElement:
+    """Groups that do not exist yet."""
+    names = ["id", "project", "route", "labels", "created_at"]
+    rows = rows_from_json(dialect, "rows", [(name, groups.c[name].type) for name in names])
+    return (
+        upsert(dialect, groups)
+        .from_select(names, sa.select(*rows.c).where(sa.true()))
+        .on_conflict_do_nothing()
+    )
+
+
+def name_groups(dialect: Dialect) -> sa.ClauseElement:
+    """The labels of groups of one incident follow the newest incident of the identity."""
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("labels", Text)])
+    return sa.update(groups).values(labels=rows.c.labels).where(groups.c.id == rows.c.id)
+
+
+def make_groups_due(dialect: Dialect) -> sa.ClauseElement:
+    """Groups are due at these moments, or earlier where they were."""
+    rows = rows_from_json(dialect, "rows", [("id", sa.Text()), ("due_at", Big)])
+    sooner = sa.case((groups.c.due_at < rows.c.due_at, groups.c.due_at), else_=rows.c.due_at)
+    return sa.update(groups).values(due_at=sooner).where(groups.c.id == rows.c.id)
+
+
+def set_next_due(dialect: Dialect) -> sa.ClauseElement:
+    """Groups after their flush: due at once if not finished (`again`), else when a member is looked at again."""
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("again", Big), ("told_at", Big)])
+    own = members.c.group_id == groups.c.id
+    moments = [
+        sa.select(sa.func.min(column)).where(own, column.is_not(None)).correlate(groups).scalar_subquery()
+        for column in (members.c.repeat_at, members.c.escalate_at)
+    ]
+    least = sa.func.min if dialect == "sqlite" else sa.func.least
+    # SQLite's min of two is NULL where one is.
+    first = least(sa.func.coalesce(*moments), sa.func.coalesce(*reversed(moments)))
+    still_open = (
+        sa.select(sa.literal(1))
+        .where(own, members.c.told_state != sa.literal_column("'resolved'"))
+        .correlate(groups)
+        .exists()
+    )
+    return (
+        sa.update(groups)
+        .where(groups.c.id == rows.c.id)
+        .values(
+            due_at=sa.func.coalesce(rows.c.again, first),
+            active=sa.case((still_open, 1), else_=0),
+            last_told_at=sa.func.coalesce(rows.c.told_at, groups.c.last_told_at),
+        )
+    )
+
+
+def wake_orphaned_groups(dialect: Dialect) -> sa.ClauseElement:
+    now = sa.bindparam("now", type_=Big)
+    untold = sa.exists().where(
+        members.c.group_id == groups.c.id, incidents.c.number == members.c.incident, is_to_be_told()
+    )
+    return (
+        sa.update(groups)
+        .where(
+            groups.c.id.in_(in_json(dialect, "groups", Text)),
+            groups.c.route.not_in(in_json(dialect, "routes", Text)),
+            sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
+            untold,
+        )
+        .values(due_at=now)
+    )
+
+
+def make_replanned_groups_due(dialect: Dialect) -> sa.ClauseElement:
+    now = sa.bindparam("now", type_=Big)
+    own = members.c.group_id == groups.c.id
+    sooner = (
+        sa.select(sa.literal(1)).where(own, *has_sooner_step(steps_of(dialect))).correlate(groups).exists()
+    )
+    held = sa.select(sa.literal(1)).where(own, held_by_configuration()).correlate(groups).exists()
+    return (
+        sa.update(groups)
+        .where(
+            groups.c.id.in_(in_json(dialect, "groups", Text)),
+            sa.or_(groups.c.due_at.is_(None), groups.c.due_at > now),
+            sa.or_(sooner, held),
+        )
+        .values(due_at=now)
+    )
+
+
+def begin_episodes(dialect: Dialect) -> sa.ClauseElement:
+    rows = rows_from_json(dialect, "rows", [("id", sa.Text()), ("episode", Big), ("at", Big)])
+    begun = {"episode": rows.c.episode, "episode_at": rows.c.at, "conversation": None}
+    return sa.update(groups).where(groups.c.id == rows.c.id).values(**begun)
+
+
+def keep_conversations(dialect: Dialect) -> sa.ClauseElement:
+    rows = rows_from_json(dialect, "rows", [("id", sa.Text()), ("conversation", sa.Text())])
+    return sa.update(groups).where(groups.c.id == rows.c.id).values(conversation=rows.c.conversation)

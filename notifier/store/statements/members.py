@@ -1,0 +1,362 @@
+"""Members: an incident in a group, with what has been told of it there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.event import Severity
+from notifier.domain.notification import HeldBy
+from notifier.domain.time import Instant
+from notifier.store.compiled import Row, columns_of, reads, upsert
+from notifier.store.database import Dialect
+from notifier.store.json_rows import in_json, rows_from_json
+from notifier.store.schema import (
+    OPEN,
+    Big,
+    groups,
+    incidents,
+    members,
+)
+
+Text = sa.Text()
+
+# The last decision is the old group's: what is decided in the new group begins a row of its own.
+_NOT_COPIED = {"group_id", "incident", "changed_at", "escalate_at", "decided", "decided_at"}
+_COPIED = tuple(column.name for column in members.c if column.name not in _NOT_COPIED)
+
+
+class ToldMember(Row, frozen=True):
+    """What has been told and decided of one incident in one group. `incident` is its number."""
+
+    group_id: str
+    incident: int
+    told_state: str | None
+    told_severity: str | None
+    told_count: int
+    first_told_at: Instant | None
+    told_at: Instant | None
+    held_by: str | None
+    hold_ref: str | None
+    escalated: int
+    returns: int
+    critical_at: Instant | None
+    decided: str | None
+    decided_at: Instant | None
+
+
+class MemberRow(Row, frozen=True):
+    """A membership with the columns of its incident that decisions are made by. `labels` is JSON text."""
+
+    group_id: str
+    incident: int
+    changed_at: Instant | None
+    told_state: str | None
+    told_severity: str | None
+    told_count: int
+    first_told_at: Instant | None
+    told_at: Instant | None
+    held_by: str | None
+    hold_ref: str | None
+    repeat_at: Instant | None
+    escalated: int
+    returns: int
+    returning_since: Instant | None
+    critical_at: Instant | None
+    decided: str | None
+    decided_at: Instant | None
+    id: str
+    number: int
+    project: str
+    environment: str
+    fingerprint: str
+    labels: str
+    state: str
+    severity: str
+    count: int
+    previous_id: str | None
+    opened_at: Instant
+    resolved_at: Instant | None
+    resolved_by: str | None
+    reopened_at: Instant | None
+    acknowledged_at: Instant | None
+    snoozed_until: Instant | None
+    snoozed_by: str | None
+
+
+def _now() -> sa.BindParameter[int]:
+    return sa.bindparam("now", type_=Big)
+
+
+def _members_with_incidents() -> sa.Select[Any]:
+    """Members with the columns of their incidents that decisions are made by."""
+    found = sa.select(*columns_of(MemberRow, members, incidents))
+    return found.join(incidents, incidents.c.number == members.c.incident)
+
+
+@reads(ToldMember)
+def memberships(dialect: Dialect) -> sa.ClauseElement:
+    """Every membership of these incidents."""
+    of_incidents = members.c.incident.in_(in_json(dialect, "incidents", Big))
+    return sa.select(*columns_of(ToldMember, members)).where(of_incidents)
+
+
+@reads(MemberRow)
+def members_of_incidents(dialect: Dialect) -> sa.ClauseElement:
+    """Members of these groups whose incidents have these ids."""
+    return _members_with_incidents().where(
+        members.c.group_id.in_(in_json(dialect, "groups", Text)),
+        incidents.c.id.in_(in_json(dialect, "incidents", Text)),
+    )
+
+
+def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Members of a group with their incidents as they are."""
+    return (
+        _members_with_incidents()
+        .where(members.c.group_id == sa.bindparam("group", type_=Text), *conditions)
+        .order_by(members.c.incident)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+@reads(MemberRow)
+def changed_members(dialect: Dialect) -> sa.ClauseElement:
+    """Those of these groups that changed, whose repeat is due, or whose hold is over."""
+    return (
+        _members_with_incidents()
+        .where(
+            members.c.group_id.in_(in_json(dialect, "groups", Text)),
+            sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()),
+        )
+        .order_by(members.c.group_id, members.c.incident)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+@reads(MemberRow)
+def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
+    """Those of a group whose next step of escalation is due."""
+    return _members_now(members.c.escalate_at <= _now())
+
+
+def escalating_groups(dialect: Dialect) -> sa.ClauseElement:
+    """Those of these groups in which a step of escalation is due."""
+    found = sa.select(members.c.group_id).where(
+        members.c.group_id.in_(in_json(dialect, "groups", Text)), members.c.escalate_at <= _now()
+    )
+    return found.distinct()
+
+
+def insert_members(dialect: Dialect) -> sa.ClauseElement:
+    names = [
+        "group_id", "incident", "joined_at", "changed_at", "returns", "returning_since", "critical_at",
+        "first_told_at", "escalated",
+    ]  # fmt: skip
+    rows = rows_from_json(dialect, "rows", [(name, members.c[name].type) for name in names])
+    return (
+        upsert(dialect, members)
+        .from_select(names, sa.select(*rows.c).where(sa.true()))
+        .on_conflict_do_nothing()
+    )
+
+
+def _member_rows(dialect: Dialect, *names: str) -> sa.Subquery:
+    return rows_from_json(
+        dialect, "rows", [(name, members.c[name].type) for name in ("group_id", "incident", *names)]
+    )
+
+
+def _update_members(rows: sa.Subquery) -> sa.Update:
+    return sa.update(members).where(
+        members.c.group_id == rows.c.group_id, members.c.incident == rows.c.incident
+    )
+
+
+def mark_changed(dialect: Dialect) -> sa.ClauseElement:
+    return _update_members(_member_rows(dialect)).values(changed_at=sa.bindparam("now", type_=Big))
+
+
+def write_told(dialect: Dialect) -> sa.ClauseElement:
+    names = (
+        "told_state", "told_severity", "told_count", "told_reason", "repeat_at", "first_told_at", "escalated",
+        "escalate_at", "decided",
+    )  # fmt: skip
+    rows = _member_rows(dialect, *names)
+    now = sa.bindparam("now", type_=Big)
+    return _update_members(rows).values(
+        **{name: rows.c[name] for name in names},
+        told_at=now,
+        decided_at=now,
+        critical_at=sa.case(
+            (rows.c.told_severity == sa.literal_column(f"'{Severity.CRITICAL.value}'"), now),
+            else_=members.c.critical_at,
+        ),
+        held_by=None,
+        hold_ref=None,
+        changed_at=None,
+    )
+
+
+def pass_on_critical(dialect: Dialect) -> sa.ClauseElement:
+    """Members of a group whose incidents followed these of the same identities."""
+    rows = rows_from_json(
+        dialect,
+        "rows",
+        [("environment", Text), ("fingerprint", Text), ("number", Big)],
+    )
+    followed = sa.or_(incidents.c.closed == OPEN, incidents.c.closed > rows.c.number)
+    later = (
+        sa.select(incidents.c.number)
+        .join(
+            rows,
+            sa.and_(
+                incidents.c.environment == rows.c.environment, incidents.c.fingerprint == rows.c.fingerprint
+            ),
+        )
+        .where(incidents.c.project == sa.bindparam("project", type_=Text), followed)
+    )
+    return (
+        sa.update(members)
+        .where(members.c.group_id == sa.bindparam("group", type_=Text), members.c.incident.in_(later))
+        .values(critical_at=_now())
+    )
+
+
+def write_settled(dialect: Dialect) -> sa.ClauseElement:
+    names = ("told_state", "repeat_at", "escalate_at")
+    rows = _member_rows(dialect, *names)
+    return _update_members(rows).values(
+        **{name: rows.c[name] for name in names}, changed_at=None, held_by=None, hold_ref=None
+    )
+
+
+def write_held(dialect: Dialect) -> sa.ClauseElement:
+    names = ("told_state", "held_by", "hold_ref", "repeat_at", "escalate_at", "decided", "decided_at")
+    rows = _member_rows(dialect, *names)
+    return _update_members(rows).values(**{name: rows.c[name] for name in names}, changed_at=None)
+
+
+def write_waiting(dialect: Dialect) -> sa.ClauseElement:
+    rows = _member_rows(dialect, "repeat_at", "escalate_at")
+    return _update_members(rows).values(repeat_at=rows.c.repeat_at, escalate_at=rows.c.escalate_at)
+
+
+def write_escalated(dialect: Dialect) -> sa.ClauseElement:
+    """What postpones a step is named as well, so that its early end lets the step go."""
+    rows = _member_rows(dialect, "escalated", "escalate_at", "hold_ref")
+    named = sa.or_(
+        *(
+            members.c.held_by == sa.literal_column(f"'{one.value}'")
+            for one in (HeldBy.SILENCED, HeldBy.INHIBITED)
+        )
+    )
+    ref = sa.case((named, members.c.hold_ref), else_=rows.c.hold_ref)
+    return _update_members(rows).values(
+        escalated=rows.c.escalated, escalate_at=rows.c.escalate_at, hold_ref=ref
+    )
+
+
+def is_to_be_told() -> sa.ColumnElement[bool]:
+    """Whether there is something left to tell of a member: the incident is open, has changed, or its end is untold."""
+    return sa.or_(
+        incidents.c.closed == sa.literal_column("0"),
+        members.c.changed_at.is_not(None),
+        sa.and_(members.c.told_at.is_not(None), members.c.told_state != "resolved"),
+    )
+
+
+def _of_group() -> sa.ColumnElement[bool]:
+    """Members of the group that something is left to tell of."""
+    return sa.and_(members.c.group_id == sa.bindparam("group", type_=Text), is_to_be_told())
+
+
+@reads(MemberRow)
+def movable_members(_dialect: Dialect) -> sa.ClauseElement:
+    return (
+        _members_with_incidents()
+        .where(_of_group())
+        .order_by(members.c.incident)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True, of=incidents)
+    )
+
+
+def count_members(_dialect: Dialect) -> sa.ClauseElement:
+    joined = members.join(incidents, incidents.c.number == members.c.incident)
+    return sa.select(sa.func.count()).select_from(joined).where(_of_group())
+
+
+def copy_members(dialect: Dialect) -> sa.ClauseElement:
+    """Where the incident is a member there and nobody has heard of it, what is known here counts."""
+    given = ("group_id", "incident", "changed_at", "escalate_at")
+    rows = rows_from_json(dialect, "rows", [(name, members.c[name].type) for name in given])
+    known = sa.select(*(rows.c[name] for name in given), *(members.c[name] for name in _COPIED)).where(
+        members.c.group_id == sa.bindparam("group", type_=Text), members.c.incident == rows.c.incident
+    )
+    joining = upsert(dialect, members).from_select([*given, *_COPIED], known)
+    changes: dict[str, sa.ColumnElement[Any]] = {
+        name: joining.excluded[name] for name in ("escalate_at", *_COPIED)
+    }
+    changes["changed_at"] = sa.func.coalesce(members.c.changed_at, joining.excluded.changed_at)
+    return joining.on_conflict_do_update(
+        index_elements=["group_id", "incident"],
+        set_=changes,
+        where=sa.and_(members.c.told_at.is_(None), joining.excluded.told_at.is_not(None)),
+    )
+
+
+def delete_members(dialect: Dialect) -> sa.ClauseElement:
+    return sa.delete(members).where(
+        members.c.group_id == sa.bindparam("group", type_=Text),
+        members.c.incident.in_(in_json(dialect, "incidents", Big)),
+    )
+
+
+def ask_held_again(dialect: Dialect) -> sa.ClauseElement:
+    own = members.c.group_id.in_(in_json(dialect, "groups", Text))
+    return (
+        sa.update(members)
+        .where(own, held_by_configuration())
+        .values(repeat_at=sa.bindparam("now", type_=Big))
+    )
+
+
+def hasten_steps(dialect: Dialect) -> sa.ClauseElement:
+    steps = steps_of(dialect)
+    own = members.c.group_id.in_(in_json(dialect, "groups", Text))
+    return (
+        sa.update(members)
+        .where(own, members.c.group_id == groups.c.id, *has_sooner_step(steps))
+        .values(escalate_at=members.c.first_told_at + steps.c.after)
+    )
+
+
+def steps_of(dialect: Dialect) -> sa.Subquery:
+    return rows_from_json(dialect, "steps", [("route", Text), ("step", Big), ("after", Big)])
+
+
+def held_by_configuration() -> sa.ColumnElement[bool]:
+    """Held by hours, by an inhibition, or for want of a channel: which may be over."""
+    return members.c.held_by.in_(
+        [sa.literal_column(f"'{one.value}'") for one in (HeldBy.MUTE_TIME, HeldBy.INHIBITED, HeldBy.ROUTE)]
+    )
+
+
+def has_sooner_step(steps: sa.Subquery) -> tuple[sa.ColumnElement[bool], ...]:
+    """It was open when it was told last, and its next step is planned for later, or not at all."""
+    at = members.c.first_told_at + steps.c.after
+    return (
+        groups.c.route == steps.c.route,
+        members.c.escalated == steps.c.step,
+        members.c.told_state == sa.literal_column("'open'"),
+        sa.or_(members.c.escalate_at.is_(None), members.c.escalate_at > at),
+    )
+
+
+def told_in_episode() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        members.c.group_id == sa.bindparam("group", type_=sa.Text()),
+        members.c.told_at >= sa.bindparam("since", type_=Big),
+    )

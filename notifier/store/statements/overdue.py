@@ -1,0 +1,190 @@
+"""Deliveries that nobody holds any more: lost claims, expired ones, and those that the fallback must be told of."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.notification import Reason
+from notifier.store.compiled import Row, reads
+from notifier.store.database import Dialect
+from notifier.store.json_rows import in_json
+from notifier.store.schema import Big, deliveries, notifications, targets
+from notifier.store.statements.deliveries import PENDING, SENDING
+
+
+class LostClaim(Row, frozen=True):
+    """A delivery whose claim ended without an outcome, and the fence of that claim."""
+
+    id: str
+    fence: int
+    target: int
+    reason: str
+
+
+class UndeliveredAlert(Row, frozen=True):
+    """A delivery that the fallback must be told of. `message` and `base` are JSON text (see `DeliveryMessage`)."""
+
+    id: str
+    project: str
+    notification: str
+    target: int
+    channel: str
+    state: str
+    rank: int
+    outcome: str | None
+    detail: str | None
+    message: str | None
+    base: str
+    address: str
+
+
+def _now() -> sa.BindParameter[int]:
+    return sa.bindparam("now", type_=Big)
+
+
+def _most() -> sa.BindParameter[int]:
+    return sa.bindparam("most", type_=sa.Integer())
+
+
+@reads(LostClaim)
+def lost_claims(_dialect: Dialect) -> sa.ClauseElement:
+    """Claims whose lease has ended."""
+    return _claims().where(deliveries.c.lease_until <= _now())
+
+
+@reads(LostClaim)
+def all_claims(_dialect: Dialect) -> sa.ClauseElement:
+    """Every claim, whatever its lease: no process can be sending."""
+    return _claims()
+
+
+def _claims() -> sa.Select[tuple[object, ...]]:
+    names = LostClaim.__struct_fields__
+    return (
+        sa.select(*(deliveries.c[name] for name in names))
+        .where(deliveries.c.state == SENDING)
+        .limit(_most())
+        .with_for_update(skip_locked=True)
+    )
+
+
+def give_up_claims(dialect: Dialect) -> sa.ClauseElement:
+    """These deliveries may have been sent: they are pending again, under a new fence; tests are discarded.
+
+    `claims` stays: five of these in a row are what quarantines a delivery that ends its worker.
+    """
+    is_test = deliveries.c.reason == Reason.TEST.value
+    return (
+        sa.update(deliveries)
+        .where(deliveries.c.id.in_(in_json(dialect, "ids", sa.Text())))
+        .values(
+            state=sa.case((is_test, DeliveryState.DISCARDED.value), else_=PENDING),
+            finished_at=sa.case((is_test, _now()), else_=None),
+            due_at=_now(),
+            lease_until=None,
+            maybe_sent=1,
+            attempts=deliveries.c.attempts + 1,
+            fence=deliveries.c.fence + 1,
+            outcome=Outcome.AMBIGUOUS.value,
+        )
+    )
+
+
+def expired_deliveries(_dialect: Dialect) -> sa.ClauseElement:
+    """The ids of deliveries that wait and are older than they may get."""
+    waits = (deliveries.c.state == PENDING, deliveries.c.carried_by.is_(None))
+    return sa.select(deliveries.c.id).where(*waits, deliveries.c.expires_at <= _now()).limit(_most())
+
+
+def targets_of(dialect: Dialect) -> sa.ClauseElement:
+    """The targets of these deliveries are due now."""
+    of_these = deliveries.c.id.in_(in_json(dialect, "ids", sa.Text()))
+    return (
+        sa.update(targets)
+        .where(targets.c.id.in_(sa.select(deliveries.c.target).where(of_these)))
+        .values(due_at=_now())
+    )
+
+
+@reads(UndeliveredAlert)
+def undelivered_alerts(_dialect: Dialect) -> sa.ClauseElement:
+    """Deliveries whose `fallback_at` has come, the earliest first."""
+    own = UndeliveredAlert.__struct_fields__[:-2]
+    return (
+        sa.select(
+            *(deliveries.c[name] for name in own), notifications.c.message.label("base"), targets.c.address
+        )
+        .join(notifications, notifications.c.id == deliveries.c.notification)
+        .join(targets, targets.c.id == deliveries.c.target)
+        .where(deliveries.c.fallback_at <= _now())
+        .order_by(deliveries.c.fallback_at)
+        .limit(_most())
+        .with_for_update(skip_locked=True, of=deliveries)
+    )
+
+
+def fallback_done(dialect: Dialect) -> sa.ClauseElement:
+    """The fallback need not be told of these deliveries any more."""
+    these = deliveries.c.id.in_(in_json(dialect, "ids", sa.Text()))
+    return sa.update(deliveries).where(these).values(fallback_at=None)
+
+
+def told_fallback(_dialect: Dialect) -> sa.ClauseElement:
+    """The notification by which the fallback was told of this one."""
+    of_this = notifications.c.fallback_of == sa.bindparam("notification", type_=sa.Text())
+    return sa.select(notifications.c.id).where(of_this)
+
+
+def next_lease_end(_dialect: Dialect) -> sa.ClauseElement:
+    """When the first lease ends."""
+    return sa.select(sa.func.min(deliveries.c.lease_until)).where(deliveries.c.lease_until.is_not(None))
+
+
+def next_fallback(_dialect: Dialect) -> sa.ClauseElement:
+    """When the fallback is told next."""
+    return sa.select(sa.func.min(deliveries.c.fallback_at)).where(deliveries.c.fallback_at.is_not(None))
+
+
+def orphaned_deliveries(dialect: Dialect) -> sa.ClauseElement:
+    """The ids of deliveries that wait for these targets. What a live digest carries ends with the digest."""
+    digest = deliveries.alias("digest")
+    is_live = sa.or_(digest.c.state == PENDING, digest.c.state == SENDING)
+    carried = sa.exists().where(digest.c.id == deliveries.c.carried_by, is_live)
+    of_targets = deliveries.c.target.in_(in_json(dialect, "targets", Big))
+    return (
+        sa.select(deliveries.c.id)
+        .where(of_targets, deliveries.c.state == PENDING, ~carried)
+        .order_by(deliveries.c.id)
+    )
+
+
+def tell_fallback_of_removed(dialect: Dialect) -> sa.ClauseElement:
+    """The fallback is told now of the deliveries that died just now because these targets were removed."""
+    return (
+        sa.update(deliveries)
+        .where(
+            deliveries.c.target.in_(in_json(dialect, "targets", Big)),
+            deliveries.c.state == DeliveryState.DEAD.value,
+            deliveries.c.outcome == Outcome.TARGET_REMOVED.value,
+            deliveries.c.finished_at == _now(),
+        )
+        .values(fallback_at=_now())
+    )
+
+
+def waiting_deliveries_due(dialect: Dialect) -> sa.ClauseElement:
+    """Deliveries that wait for these targets are due now."""
+    of_targets = deliveries.c.target.in_(in_json(dialect, "targets", Big))
+    return (
+        sa.update(deliveries)
+        .where(of_targets, deliveries.c.state == PENDING, deliveries.c.due_at > _now())
+        .values(due_at=_now())
+    )
+
+
+def waited_for_targets_due(dialect: Dialect) -> sa.ClauseElement:
+    """Those of these targets that something waits for are due now."""
+    waits = sa.exists().where(deliveries.c.target == targets.c.id, deliveries.c.state == PENDING)
+    these = targets.c.id.in_(in_json(dialect, "targets", Big))
+    return sa.update(targets).where(these, waits).values(due_at=_now())

@@ -1,0 +1,70 @@
+"""Incidents that no event has reached for long."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from notifier.domain.incident import State
+from notifier.domain.time import Instant
+from notifier.store.compiled import Row, reads
+from notifier.store.database import Dialect
+from notifier.store.json_rows import in_json
+from notifier.store.schema import Big, incidents
+
+# Spelt as in the partial index: a bound value would keep SQLite from using it.
+_UNRESOLVED = incidents.c.closed == sa.literal_column("0")
+
+
+class QuietIncident(Row, frozen=True):
+    """An incident's number, and when an event or a person's reopening last reached it (milliseconds)."""
+
+    number: int
+    active_at: Instant
+
+
+def _active_at() -> sa.ColumnElement[int]:
+    reopened_at = sa.func.coalesce(incidents.c.reopened_at, incidents.c.opened_at)
+    return sa.case((incidents.c.last_seen > reopened_at, incidents.c.last_seen), else_=reopened_at)
+
+
+@reads(QuietIncident)
+def quiet_incidents(_dialect: Dialect) -> sa.ClauseElement:
+    """Unresolved incidents whose `quiet_since` is not after `before`, the quietest first, locked."""
+    return (
+        sa.select(incidents.c.number, _active_at().label("active_at"))
+        .where(_UNRESOLVED, incidents.c.quiet_since <= sa.bindparam("before", type_=Big))
+        .order_by(incidents.c.quiet_since)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _these(dialect: Dialect) -> sa.ColumnElement[bool]:
+    return incidents.c.number.in_(in_json(dialect, "incidents", Big))
+
+
+def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
+    """These incidents are resolved by `auto`, and alerting looks at them."""
+    now = sa.bindparam("now", type_=Big)
+    return (
+        sa.update(incidents)
+        .where(_these(dialect))
+        .values(
+            state=State.RESOLVED.value,
+            closed=incidents.c.number,
+            resolved_at=now,
+            resolved_by="auto",
+            waiting=0,
+            attention_at=sa.func.coalesce(incidents.c.attention_at, now),
+        )
+    )
+
+
+def move_quiet_since(dialect: Dialect) -> sa.ClauseElement:
+    """These incidents count as quiet since they were last reached."""
+    return sa.update(incidents).where(_these(dialect)).values(quiet_since=_active_at())
+
+
+def next_quiet(_dialect: Dialect) -> sa.ClauseElement:
+    """The earliest `quiet_since` of an unresolved incident."""
+    return sa.select(sa.func.min(incidents.c.quiet_since)).where(_UNRESOLVED)

@@ -1,0 +1,53 @@
+"""The figures of a storm at one target: of a digest, and of those before it in the same thread."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from notifier.store.database import Dialect
+from notifier.store.json_rows import in_json
+from notifier.store.schema import decisions, deliveries, incidents, notifications
+from notifier.store.views.incidents import label
+
+
+def _told(dialect: Dialect) -> sa.Subquery:
+    """How many events each incident adds to the storm, by this digest and those before it in the thread."""
+    before = sa.select(deliveries.c.id).where(deliveries.c.thread == sa.bindparam("thread", type_=sa.Text()))
+    carried = sa.or_(
+        deliveries.c.carried_by.in_(before), deliveries.c.id.in_(in_json(dialect, "ids", sa.Text()))
+    )
+    # What the fallback tells was decided as the alert that it tells again.
+    origin = sa.func.coalesce(notifications.c.fallback_of, notifications.c.id)
+    wanted = (
+        sa.select(origin.label("id"))
+        .join(deliveries, deliveries.c.notification == notifications.c.id)
+        .where(carried)
+    )
+    return (
+        sa.select(decisions.c.incident, sa.func.sum(decisions.c.events).label("events"))
+        .where(decisions.c.notification.is_not(None), decisions.c.notification.in_(wanted))
+        .group_by(decisions.c.incident)
+        .subquery("told")
+    )
+
+
+def storm_totals(dialect: Dialect) -> sa.ClauseElement:
+    """Events, causes and services of the storm."""
+    told = _told(dialect)
+    service = label(dialect, "service")
+    return sa.select(
+        sa.func.sum(told.c.events).label("events"),
+        sa.func.count().label("causes"),
+        sa.func.count(sa.distinct(service)).label("services"),
+    ).select_from(told.join(incidents, incidents.c.number == told.c.incident))
+
+
+def biggest_causes(dialect: Dialect) -> sa.ClauseElement:
+    """The titles with the most events of the storm."""
+    told = _told(dialect)
+    return (
+        sa.select(incidents.c.title, told.c.events)
+        .join(told, incidents.c.number == told.c.incident)
+        .order_by(told.c.events.desc(), incidents.c.number)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+    )

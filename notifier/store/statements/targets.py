@@ -1,0 +1,193 @@
+"""Targets: when they are due, and their health."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from notifier.domain.time import Instant
+from notifier.store.compiled import Row, columns_of, reads
+from notifier.store.database import Dialect
+from notifier.store.json_rows import in_json
+from notifier.store.schema import (
+    Big,
+    deliveries,
+    targets,
+)
+from notifier.store.statements.deliveries import is_waiting
+
+Text = sa.Text()
+
+
+class DueTarget(Row, frozen=True):
+    """A target that is due. `tokens` is what its bucket held at `tokens_at`; moments are milliseconds."""
+
+    id: int
+    channel: str
+    address: str
+    due_at: Instant | None
+    tokens: float | None
+    tokens_at: Instant | None
+    cool_until: Instant | None
+    failures: int
+    disabled_at: Instant | None
+    last_sent_at: Instant | None
+    storm_thread: str | None
+    storm_at: Instant | None
+
+
+class TargetFailures(Row, frozen=True):
+    """How a target's deliveries have ended of late, under the settings with this hash."""
+
+    id: int
+    failures: int
+    last_error_at: Instant | None
+    settings_hash: str | None
+    gone_at: Instant | None
+    gone_in_a_row: int
+
+
+def _now() -> sa.BindParameter[int]:
+    return sa.bindparam("now", type_=Big)
+
+
+@reads(DueTarget)
+def due_targets(dialect: Dialect) -> sa.ClauseElement:
+    """Targets that are due, of the named channels."""
+    return (
+        sa.select(*columns_of(DueTarget, targets))
+        .where(targets.c.channel.in_(in_json(dialect, "channels", Text)), targets.c.due_at <= _now())
+        .order_by(targets.c.due_at, targets.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True, of=targets)
+    )
+
+
+def next_target_due(dialect: Dialect) -> sa.ClauseElement:
+    """When the first target of these channels is due."""
+    return sa.select(sa.func.min(targets.c.due_at)).where(
+        targets.c.channel.in_(in_json(dialect, "channels", Text))
+    )
+
+
+def lock_targets(dialect: Dialect) -> sa.ClauseElement:
+    """Lock these targets, in the order of their ids.
+
+    Else a claim or an outcome would not see what is being told, and would have nothing to wake the target for.
+    """
+    these = targets.c.id.in_(in_json(dialect, "rows", Big))
+    return sa.select(targets.c.id).where(these).order_by(targets.c.id).with_for_update(of=targets)
+
+
+def wake_targets(dialect: Dialect) -> sa.ClauseElement:
+    """These targets are due now, if they were not before."""
+    return (
+        sa.update(targets)
+        .where(
+            targets.c.id.in_(in_json(dialect, "rows", Big)),
+            sa.or_(targets.c.due_at.is_(None), targets.c.due_at > _now()),
+        )
+        .values(due_at=_now())
+    )
+
+
+def wake_waiting_targets(dialect: Dialect) -> sa.ClauseElement:
+    """Let the claim look at these targets where something waits for them: it knows best when.
+
+    Run after they are locked, in a statement of its own: PostgreSQL would answer from before it waited for the lock,
+    and what another replica has just added would never wake the target.
+    """
+    waits = sa.exists().where(deliveries.c.target == targets.c.id, is_waiting())
+    return (
+        sa.update(targets)
+        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
+        .values(due_at=sa.case((waits, _now()), else_=sa.null()))
+    )
+
+
+def wake_forgotten_targets(_dialect: Dialect) -> sa.ClauseElement:
+    """Wake targets that have something pending and nothing that would wake them."""
+    waits = sa.exists().where(deliveries.c.target == targets.c.id, is_waiting())
+    return sa.update(targets).where(targets.c.due_at.is_(None), waits).values(due_at=_now())
+
+
+def mark_healthy(dialect: Dialect) -> sa.ClauseElement:
+    """These targets have just taken something."""
+    return (
+        sa.update(targets)
+        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
+        .values(failures=0, cool_until=None, last_ok_at=_now(), gone_in_a_row=0)
+    )
+
+
+def enable_targets(dialect: Dialect) -> sa.ClauseElement:
+    """A test has arrived: what was said of these targets is over."""
+    return (
+        sa.update(targets)
+        .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
+        .values(disabled_at=None, disabled_why=None, gone_at=None)
+    )
+
+
+@reads(TargetFailures)
+def target_health(_dialect: Dialect) -> sa.ClauseElement:
+    """The health of one target."""
+    of_target = targets.c.id == sa.bindparam("id", type_=Big)
+    return sa.select(*columns_of(TargetFailures, targets)).where(of_target)
+
+
+def cool_channel(_dialect: Dialect) -> sa.ClauseElement:
+    """Every target of this channel cools until then."""
+    of_channel = targets.c.channel == sa.bindparam("channel", type_=Text)
+    return sa.update(targets).where(of_channel).values(cool_until=sa.bindparam("until", type_=Big))
+
+
+def look_at_targets(dialect: Dialect) -> sa.ClauseElement:
+    """These targets are due now."""
+    return sa.update(targets).where(targets.c.id.in_(in_json(dialect, "targets", Big))).values(due_at=_now())
+
+
+class TargetAddress(Row, frozen=True):
+    """A target's id, channel and address."""
+
+    id: int
+    channel: str
+    address: str
+
+
+@reads(TargetAddress)
+def target_addresses(_dialect: Dialect) -> sa.ClauseElement:
+    """Every target that there is, or was."""
+    return sa.select(*columns_of(TargetAddress, targets)).order_by(targets.c.id)
+
+
+def insert_target(_dialect: Dialect) -> sa.ClauseElement:
+    """A new target; its id."""
+    values = {name: sa.bindparam(name, type_=Text) for name in ("channel", "address")}
+    return sa.insert(targets).values(**values).returning(targets.c.id)
+
+
+def never_due(dialect: Dialect) -> sa.ClauseElement:
+    """These targets are not due any more."""
+    return sa.update(targets).where(targets.c.id.in_(in_json(dialect, "targets", Big))).values(due_at=None)
+
+
+def forget_health(_dialect: Dialect) -> sa.ClauseElement:
+    """The targets of a channel with other settings than before count as unknown; their ids."""
+    settings_hash = sa.bindparam("hash", type_=Text)
+    others = sa.or_(targets.c.settings_hash.is_(None), targets.c.settings_hash != settings_hash)
+    unknown = {
+        "failures": 0,
+        "cool_until": None,
+        "disabled_at": None,
+        "disabled_why": None,
+        "gone_at": None,
+        "gone_in_a_row": 0,
+        "last_error": None,
+        "last_error_at": None,
+    }
+    return (
+        sa.update(targets)
+        .where(targets.c.channel == sa.bindparam("channel", type_=Text), others)
+        .values(settings_hash=settings_hash, **unknown)
+        .returning(targets.c.id)
+    )

@@ -175,6 +175,27 @@ async def test_in_a_request_as_well(app: App) -> None:
     assert app.only["context"]["request"]["route"] == "/orders/{order}"
 
 
+def test_a_run_that_is_thrown_away_changes_nothing_where_it_is_collected(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """A loop that ended left a run within a run: what is reported where the garbage is collected is of neither."""
+
+    @notifier.task
+    async def inner() -> None:
+        await asyncio.sleep(10)
+
+    @notifier.task
+    async def outer(begun: list[Any]) -> None:
+        begun.append(inner())
+        begun[0].send(None)
+
+    begun: list[Any] = []
+    asyncio.run(outer(begun))
+    begun[0].close()
+    notifier.message("elsewhere")
+    assert "task" not in memory.events[-1]
+
+
 async def test_ctrl_c_is_nobody_s_failure(notifier: Notifier, memory: MemoryTransport) -> None:
     """Also while the loop lives."""
 

@@ -47,6 +47,14 @@ class TaskAttempt:
         attempt.set(self)
         return outer
 
+    def leave(self, outer: TaskAttempt | None) -> None:
+        """The attempt is over, and `outer` is at hand again; in any other context nothing changes.
+
+        The end may come in another thread, and a coroutine that is thrown away ends wherever it is collected.
+        """
+        if attempt.get() is self:
+            attempt.set(outer)
+
     def reference(self) -> TaskReference:
         """The run as an event's `task`."""
         run = self.run

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any, Final, Protocol
 
-from notifier.client.capture import context, endings, events, json_safe, settling
+from notifier.client.capture import endings, events, json_safe, settling
 from notifier.client.capture.context import TaskAttempt
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reporting import Reporting
@@ -151,7 +151,7 @@ async def run_async(
         execution.broken_off(ended)
         raise
     finally:
-        context.attempt.set(outer)
+        execution.attempt.leave(outer)
 
 
 def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -187,7 +187,7 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
         execution.broken_off(ended)
         raise
     finally:
-        context.attempt.set(outer)
+        execution.attempt.leave(outer)
 
 
 def _wants_to_be_awaited(kind: type) -> bool:

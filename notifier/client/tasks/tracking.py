@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack, cast
 
-from notifier.client.capture import context
 from notifier.client.capture.context import TaskAttempt
 from notifier.client.capture.reporting import Reporting
 from notifier.client.options import NAME_CHARS
@@ -197,6 +196,4 @@ class Tracked:
         self._leave()
 
     def _leave(self) -> None:
-        """The end may be told in another thread than the one that the attempt ran in."""
-        if context.attempt.get() is self._execution.attempt:
-            context.attempt.set(self._outer)
+        self._execution.attempt.leave(self._outer)

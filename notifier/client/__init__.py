@@ -41,5 +41,5 @@ if not TYPE_CHECKING:
         module = _WHERE.get(name)
         if module is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
-        return found
+        member = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+        return member

@@ -111,7 +111,7 @@ def of(notifier: Diagnosed, *, test: bool, timeout: float) -> Diagnosis:
     before, folder = notifier.counts(), getattr(transport, "folder", None)
     others = () if folder is None else _others(notifier, folder)
     fate, event_id, reason = _tested(notifier, before, service, timeout) if test else ("not sent", None, None)
-    found = Diagnosis(
+    diagnosis = Diagnosis(
         settings=tuple(_settings(notifier)),
         destination=_destination(notifier),
         spool=None if folder is None else str(folder),
@@ -125,7 +125,7 @@ def of(notifier: Diagnosed, *, test: bool, timeout: float) -> Diagnosis:
         test_reason=reason,
         advice=(),
     )
-    return replace(found, advice=tuple(_advice(found)))
+    return replace(diagnosis, advice=tuple(_advice(diagnosis)))
 
 
 def _watched(notifier: Diagnosed) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _others(notifier: Diagnosed, folder: Path) -> tuple[Process, ...]:
     from notifier.client.dispatch.processes import processes  # noqa: PLC0415 - where nothing is sent, it is not needed
 
     own = getattr(notifier.reporting.transport, "process", "")
-    return tuple(one for one in processes(folder) if one.name != own)
+    return tuple(process for process in processes(folder) if process.name != own)
 
 
 def _asked(transport: object, timeout: float) -> tuple[Service, str]:
@@ -197,14 +197,14 @@ def _settings(notifier: Diagnosed) -> Iterator[Setting]:
             yield Setting(name=name, value=value, origin="default" if default is None else "argument")
 
 
-def _named(one: object) -> str:
-    if isinstance(one, str):
-        return one
-    name = getattr(one, "__qualname__", None)
+def _named(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    name = getattr(value, "__qualname__", None)
     return (
-        f"{getattr(one, '__module__', '')}.{name}".removeprefix("builtins.")
+        f"{getattr(value, '__module__', '')}.{name}".removeprefix("builtins.")
         if name
-        else json_safe.type_name(one)
+        else json_safe.type_name(value)
     )
 
 
@@ -219,30 +219,33 @@ def _destination(notifier: Diagnosed) -> str:
     return f"a transport of the application's own, {json_safe.type_name(notifier.reporting.transport)}"
 
 
-def _advice(found: Diagnosis) -> Iterator[str]:
-    values = {setting.name: setting for setting in found.settings}
-    if found.destination == NOWHERE:
+def _advice(diagnosis: Diagnosis) -> Iterator[str]:
+    values = {setting.name: setting for setting in diagnosis.settings}
+    if diagnosis.destination == NOWHERE:
         yield from _unset(values)
-    match found.service:
+    match diagnosis.service:
         case "refuses":
             yield (
-                f"The service refuses the key ({found.why}): give it one of the scope `ingest`; "
+                f"The service refuses the key ({diagnosis.why}): give it one of the scope `ingest`; "
                 "`notifier keys create` makes one."
             )
         case "stranger":
-            yield f"What answers at {found.destination} is no notifier ({found.why}): set NOTIFIER_URL to the service."
+            yield (
+                f"What answers at {diagnosis.destination} is no notifier ({diagnosis.why}): "
+                "set NOTIFIER_URL to the service."
+            )
         case "away":
             yield (
-                f"The service cannot be reached ({found.why}): start it, or set NOTIFIER_URL to where it is. "
+                f"The service cannot be reached ({diagnosis.why}): start it, or set NOTIFIER_URL to where it is. "
                 "Reports wait meanwhile."
             )
         case _:
             pass
-    if found.test == "waits" and found.service == "answers":
+    if diagnosis.test == "waits" and diagnosis.service == "answers":
         yield "The test report still waits though the service answers: look again in a minute."
-    if found.test == "dropped":
-        reason = REASONS.get(found.test_reason or "", REASONS["other"])
-        yield f"The test report was dropped ({found.test_reason}: {reason})."
+    if diagnosis.test == "dropped":
+        reason = REASONS.get(diagnosis.test_reason or "", REASONS["other"])
+        yield f"The test report was dropped ({diagnosis.test_reason}: {reason})."
 
 
 def _unset(values: Mapping[str, Setting]) -> Iterator[str]:
@@ -255,33 +258,38 @@ def _unset(values: Mapping[str, Setting]) -> Iterator[str]:
             yield f"Set NOTIFIER_{name.upper()}{more}, or pass `{name}`: without it nothing is sent."
 
 
-def _lines(found: Diagnosis) -> Iterator[str]:
+def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield "Settings"
-    widest = max(len(setting.value) for setting in found.settings)
-    for setting in found.settings:
+    widest = max(len(setting.value) for setting in diagnosis.settings)
+    for setting in diagnosis.settings:
         yield f"  {setting.name:<13}{setting.value:<{min(widest, 60)}}  {setting.origin}"
         if setting.problem:
             yield f"  {'':<13}{setting.problem}"
     yield ""
-    yield "Reports go nowhere." if found.destination == NOWHERE else f"Reports go to {found.destination}."
-    if found.spool:
-        yield f"Until the service has taken them they are in {found.spool}."
-    yield _SERVICE[found.service].format(why=found.why)
+    yield (
+        "Reports go nowhere."
+        if diagnosis.destination == NOWHERE
+        else f"Reports go to {diagnosis.destination}."
+    )
+    if diagnosis.spool:
+        yield f"Until the service has taken them they are in {diagnosis.spool}."
+    yield _SERVICE[diagnosis.service].format(why=diagnosis.why)
     yield ""
-    yield f"It watches {', '.join(found.watched) or 'nothing by itself: see instrument(app) and logging_handler()'}."
-    counts = found.counts
+    watched = ", ".join(diagnosis.watched)
+    yield f"It watches {watched or 'nothing by itself: see instrument(app) and logging_handler()'}."
+    counts = diagnosis.counts
     yield f"This process {_became(counts)}"
     yield from _dropped(counts)
-    for other in found.others:
-        yield of_process(other)
-        yield from _dropped(other.counts)
-    yield _test(found)
+    for process in diagnosis.others:
+        yield of_process(process)
+        yield from _dropped(process.counts)
+    yield _test(diagnosis)
     yield ""
-    if found.healthy:
+    if diagnosis.healthy:
         yield "All is well: reports arrive. Who was told of one, or why nobody was, `notifier explain ID` says."
     else:
         yield "What to do"
-        yield from (f"  {n}. {sentence}" for n, sentence in enumerate(found.advice, start=1))
+        yield from (f"  {n}. {sentence}" for n, sentence in enumerate(diagnosis.advice, start=1))
 
 
 def of_process(process: Process) -> str:
@@ -308,14 +316,16 @@ _SERVICE: Final[Mapping[Service, str]] = {
 }
 
 
-def _test(found: Diagnosis) -> str:
-    match found.test:
+def _test(diagnosis: Diagnosis) -> str:
+    match diagnosis.test:
         case "taken":
-            return f"The test report has arrived: the service has it as {found.test_id}, and tells nobody."
+            return (
+                f"The test report has arrived: the service has it as {diagnosis.test_id}, and tells nobody."
+            )
         case "waits":
-            return f"The test report {found.test_id} waits for the service."
+            return f"The test report {diagnosis.test_id} waits for the service."
         case "dropped":
-            return f"The test report was dropped: {found.test_reason}."
+            return f"The test report was dropped: {diagnosis.test_reason}."
         case "kept here":
             return "The test report was taken here, and left for nowhere."
         case _:

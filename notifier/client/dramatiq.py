@@ -105,7 +105,7 @@ def _name(broker: Broker, message: AnyMessage) -> str:
 
 def _max_attempts(broker: Broker, message: AnyMessage) -> int | None:
     """None: nobody can say."""
-    retries = next((one for one in broker.middleware if isinstance(one, Retries)), None)
+    retries = next((middleware for middleware in broker.middleware if isinstance(middleware, Retries)), None)
     if retries is None:
         return 1
     if _option(broker, message, "retry_when", retries.retry_when) is not None:

@@ -84,33 +84,33 @@ def status_router(tracker: RunTracker) -> APIRouter:
     async def task_status(id: str) -> JSONResponse:  # noqa: A002 - the path's name
         """How a background task goes."""
         run = tracker.runs.get(id)
-        found = None if run is None else run.as_json()
-        if found is None and 0 < len(id) <= 128:
-            found = _of_service(await run_in_threadpool(tracker.transport.fetch_run, id))
-        if found is None:
+        status = None if run is None else run.as_json()
+        if status is None and 0 < len(id) <= 128:
+            status = _of_service(await run_in_threadpool(tracker.transport.fetch_run, id))
+        if status is None:
             return _unknown()
-        return JSONResponse(found, headers={"cache-control": "no-store"})
+        return JSONResponse(status, headers={"cache-control": "no-store"})
 
     return router
 
 
-def _of_service(found: dict[str, Any] | None) -> dict[str, Any] | None:
+def _of_service(run: dict[str, Any] | None) -> dict[str, Any] | None:
     """The service's task run in the form of `Run.as_json`."""
-    if found is None:
+    if run is None:
         return None
     return {
-        "id": found["id"],
-        "task": found["task"],
-        "status": found["state"],
-        "attempt": found["attempt"],
-        "max_attempts": found["max_attempts"],
+        "id": run["id"],
+        "task": run["task"],
+        "status": run["state"],
+        "attempt": run["attempt"],
+        "max_attempts": run["max_attempts"],
         "created_at": None,
-        "started_at": found["started_at"],
-        "finished_at": found["finished_at"],
-        "duration_ms": found["duration_ms"],
-        "result": found["result"],
-        "error": found["error"],
-        "replay_of": found["replay_of"],
+        "started_at": run["started_at"],
+        "finished_at": run["finished_at"],
+        "duration_ms": run["duration_ms"],
+        "result": run["result"],
+        "error": run["error"],
+        "replay_of": run["replay_of"],
     }
 
 

@@ -55,20 +55,20 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
     rate, in_app = given.pop("sample_rate"), given.pop("in_app", ())
     if not 0 <= rate <= 1:
         raise ValueError("sample_rate is the share of failures to report: a number from 0 to 1")
-    found = _Found(environ, given)
+    given_values = _GivenValues(environ, given)
     return Options(
-        service=found.text("service") or _program()[:NAME_CHARS],
-        url=found.address(),
-        key=found.key(),
-        environment=found.text("environment") or "production",
-        release=found.text("release"),
-        host=found.text("host", variable="") or socket.gethostname()[:NAME_CHARS],
+        service=given_values.text("service") or _program()[:NAME_CHARS],
+        url=given_values.address(),
+        key=given_values.key(),
+        environment=given_values.text("environment") or "production",
+        release=given_values.text("release"),
+        host=given_values.text("host", variable="") or socket.gethostname()[:NAME_CHARS],
         before_send=given["before_send"],
         ignore=tuple(given["ignore"]),
         sample_rate=rate,
         in_app=(in_app,) if isinstance(in_app, str) else tuple(in_app),
-        origins=found.origins,
-        problems=found.problems,
+        origins=given_values.origins,
+        problems=given_values.problems,
     )
 
 
@@ -81,7 +81,7 @@ def _program() -> str:
     return Path(sys.argv[0]).stem or "python" if sys.argv else "python"
 
 
-class _Found:
+class _GivenValues:
     """Values, where they came from, and what is wrong with them: told once, and never a reason not to start."""
 
     def __init__(self, environ: Mapping[str, str], given: Mapping[str, Any]) -> None:
@@ -94,8 +94,8 @@ class _Found:
 
     def address(self) -> str | None:
         url = (self._value("url") or "").strip()
-        scheme, _, rest = url.partition("://")
-        if url and (scheme not in {"http", "https"} or not rest.strip("/")):
+        scheme, _, address = url.partition("://")
+        if url and (scheme not in {"http", "https"} or not address.strip("/")):
             return self._refuse("url", NO_ADDRESS)
         return url.rstrip("/") or None
 

@@ -106,17 +106,17 @@ def of_request() -> tuple[dict[str, Any], str | None]:
     scope = request.get(None)
     if scope is None:
         return {}, _active_span()
-    found: dict[str, Any] = {"method": scope.get("method", "WEBSOCKET")}
+    facts: dict[str, Any] = {"method": scope.get("method", "WEBSOCKET")}
     route = route_template.template(scope)
     if route is not None:
-        found["route"] = route
+        facts["route"] = route
     trace: str | None = None
     for name, value in scope.get("headers", ()):
         if name == b"x-request-id":
-            found["request_id"] = value[:128].decode("latin-1")
+            facts["request_id"] = value[:128].decode("latin-1")
         elif name == b"traceparent":
             trace = _trace_id(value)
-    return found, trace or _active_span()
+    return facts, trace or _active_span()
 
 
 def _trace_id(header: bytes) -> str | None:

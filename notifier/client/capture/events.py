@@ -84,8 +84,10 @@ def event(options: Options, details: ReportDetails, error: BaseException | None)
     optional = {
         "task": details.task,
         "trace_id": trace_id,
-        "fingerprint": [str(one)[:NOTE] for one in (details.fingerprint or ())[:FINGERPRINT]],
-        "labels": {str(name)[:LABEL_KEY]: _label(one) for name, one in list(details.labels.items())[:LABELS]},
+        "fingerprint": [str(part)[:NOTE] for part in (details.fingerprint or ())[:FINGERPRINT]],
+        "labels": {
+            str(name)[:LABEL_KEY]: _label(value) for name, value in list(details.labels.items())[:LABELS]
+        },
         "links": [_link(link) for link in details.links[:LINKS]],
     }
     document.update(cast("CapturedEvent", {name: value for name, value in optional.items() if value}))
@@ -193,8 +195,8 @@ def _notes(error: BaseException) -> Iterator[str]:
         if isinstance(note, str):
             yield str.__str__(note)[:NOTE]
     if isinstance(error, BaseExceptionGroup):
-        for other in error.exceptions[1:NOTES]:
-            yield f"and {json_safe.name_of(type(other))}: {json_safe.message_of(other)}"[:NOTE]
+        for sibling in error.exceptions[1:NOTES]:
+            yield f"and {json_safe.name_of(type(sibling))}: {json_safe.message_of(sibling)}"[:NOTE]
 
 
 def _label(value: object) -> str:

@@ -27,15 +27,15 @@ _MAIN: Final = frozenset({"__main__", "__mp_main__"})
 
 def places(trace: TracebackType | None) -> list[FramePlace]:
     """Outermost first; of a deep recursion the first ten and the last forty."""
-    found: list[FramePlace] = []
+    frames: list[FramePlace] = []
     while trace is not None:
         code = trace.tb_frame.f_code
         module = module_of(trace.tb_frame.f_globals)
-        found.append((code.co_filename, code.co_qualname, trace.tb_lineno, module))
+        frames.append((code.co_filename, code.co_qualname, trace.tb_lineno, module))
         trace = trace.tb_next
-        if len(found) > OUTERMOST + INNERMOST:
-            del found[OUTERMOST]
-    return found
+        if len(frames) > OUTERMOST + INNERMOST:
+            del frames[OUTERMOST]
+    return frames
 
 
 def module_of(names: Mapping[str, Any]) -> str:
@@ -65,12 +65,12 @@ def packages_of_caller() -> list[str]:
     return [package_of(module)] if module else []
 
 
-def described(found: Sequence[FramePlace], in_app: tuple[str, ...] = ()) -> list[FrameDocument]:
+def described(frames: Sequence[FramePlace], in_app: tuple[str, ...] = ()) -> list[FrameDocument]:
     """The frames as the contract has them, without those of the client itself. Reads source files.
 
     `in_app` are the packages that are the application's own, wherever they are installed.
     """
-    return [_frame(in_app, *place) for place in found if not place[0].startswith(_OWN)]
+    return [_frame(in_app, *place) for place in frames if not place[0].startswith(_OWN)]
 
 
 def _frame(in_app: tuple[str, ...], file: str, function: str, line: int, module: str = "") -> FrameDocument:

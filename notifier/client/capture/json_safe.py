@@ -75,17 +75,17 @@ def _said(error: BaseException, kind: type) -> str:
     owner, method = _wrote_str(kind)
     if isinstance(method, FunctionType):
         return _timed(error, kind)
-    if owner not in _SHOW_WHAT_THEY_HOLD or all(_harmless(one, DEPTH) for one in _held(error)):
+    if owner not in _SHOW_WHAT_THEY_HOLD or all(_harmless(value, DEPTH) for value in _held(error)):
         return str.__str__(str(error))
-    shown = [plain(one) for one in error.args[:WIDTH]]
-    return str(shown[0] if len(shown) == 1 else tuple(shown))
+    values = [plain(value) for value in error.args[:WIDTH]]
+    return str(values[0] if len(values) == 1 else tuple(values))
 
 
 def _wrote_str(kind: type) -> tuple[type, object]:
-    for one in type.__getattribute__(kind, "__mro__"):
-        method = type.__getattribute__(one, "__dict__").get("__str__")
+    for base in type.__getattribute__(kind, "__mro__"):
+        method = type.__getattribute__(base, "__dict__").get("__str__")
         if method is not None:
-            return one, method
+            return base, method
     return object, object.__str__
 
 
@@ -118,7 +118,7 @@ def _harmless(value: object, depth: int) -> bool:
         return True
     if kind in _CONTAINERS:
         inner: Any = [*value, *value.values()] if isinstance(value, dict) else value
-        return depth > 0 and len(inner) <= 2 * WIDTH and all(_harmless(one, depth - 1) for one in inner)
+        return depth > 0 and len(inner) <= 2 * WIDTH and all(_harmless(item, depth - 1) for item in inner)
     return issubclass(kind, _OF_THE_LIBRARY) and kind.__module__.partition(".")[0] in _STANDARD
 
 
@@ -146,8 +146,8 @@ class _Plain:
             return value
         for family, show in _SCALARS:
             if issubclass(kind, family):
-                shown = show(value)
-                return self._text(shown) if type(shown) is str else shown
+                text = show(value)
+                return self._text(text) if type(text) is str else text
         return self._inner(value, kind, depth)
 
     def _inner(self, value: Any, kind: type, depth: int) -> Any:
@@ -158,35 +158,35 @@ class _Plain:
             return CUT
         if issubclass(kind, dict):
             return self._mapping(dict.items(value), depth)
-        family = next(one for one in _CONTAINERS if issubclass(kind, one))
+        family = next(container for container in _CONTAINERS if issubclass(kind, container))
         return self._items(family.__iter__(value), depth)
 
     def _text(self, text: str) -> str:
-        shown = _cut(text, max(0, min(TEXT_CHARS, self._left)))
-        self.cut = self.cut or shown is not text
-        self._left -= len(shown)
-        return shown
+        cut = _cut(text, max(0, min(TEXT_CHARS, self._left)))
+        self.cut = self.cut or cut is not text
+        self._left -= len(cut)
+        return cut
 
     def _mapping(self, items: Any, depth: int) -> dict[str, Any]:
-        shown: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, inner in items:
-            if len(shown) == WIDTH or self._left <= 0:
+            if len(mapping) == WIDTH or self._left <= 0:
                 self.cut = True
-                shown[CUT] = CUT
+                mapping[CUT] = CUT
                 break
             name = key if type(key) is str else str(self.of(key, 0))
-            shown[name[:KEY_CHARS]] = self.of(inner, depth - 1)
-        return shown
+            mapping[name[:KEY_CHARS]] = self.of(inner, depth - 1)
+        return mapping
 
     def _items(self, items: Any, depth: int) -> list[Any]:
-        shown: list[Any] = []
+        values: list[Any] = []
         for inner in items:
-            if len(shown) == WIDTH or self._left <= 0:
+            if len(values) == WIDTH or self._left <= 0:
                 self.cut = True
-                shown.append(CUT)
+                values.append(CUT)
                 break
-            shown.append(self.of(inner, depth - 1))
-        return shown
+            values.append(self.of(inner, depth - 1))
+        return values
 
 
 def is_json(value: object, *, budget: int) -> bool:
@@ -222,8 +222,8 @@ def _json_inner(value: Any, left: int, depth: int) -> int:
     if kind is dict and not all(type(key) is str for key in value):
         return -1
     inner = [*value, *value.values()] if kind is dict else value
-    for one in inner:
-        left = _json_size(one, left, depth - 1)
+    for item in inner:
+        left = _json_size(item, left, depth - 1)
         if left < 0:
             return -1
     return left - 2
@@ -232,7 +232,7 @@ def _json_inner(value: Any, left: int, depth: int) -> int:
 def arguments(args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
     """Names of the arguments' types: what a report says of them where their values are not to be kept."""
     return {
-        "args": [type_name(one) for one in args[:WIDTH]],
+        "args": [type_name(value) for value in args[:WIDTH]],
         "kwargs": {name: type_name(kwargs[name]) for name in list(kwargs)[:WIDTH]},
     }
 

@@ -133,7 +133,10 @@ class Middleware:
         more: dict[str, Any] = {"arguments": json_safe.arguments(failed.args, failed.kwargs)}
         if failed.skipped:
             more["siblings"] = {
-                "tasks": [name_of(getattr(one, "func", one)) for one in failed.skipped[: json_safe.WIDTH]],
+                "tasks": [
+                    name_of(getattr(sibling, "func", sibling))
+                    for sibling in failed.skipped[: json_safe.WIDTH]
+                ],
                 "ran": ran,
             }
         task: TaskReference = {"name": name_of(failed.function)}

@@ -44,17 +44,17 @@ class PendingLogs:
 
     def add(self, error: BaseException, event: CapturedEvent, *, words: bool = False) -> None:
         """Hold an event for a second; a second one with the same exception adds nothing, further words do."""
-        one = PendingLog(error, event, time.monotonic() + HOLD_S, words)
+        log = PendingLog(error, event, time.monotonic() + HOLD_S, words)
         if len(self._logged) >= PENDING_AT_MOST:
-            self._release(one)
+            self._release(log)
             return
         place = 1 if words else 0
-        while self._logged.setdefault((id(error), place), one) is not one and words:
+        while self._logged.setdefault((id(error), place), log) is not log and words:
             place += 1
         if self._timer is None:
             self._wait()
 
-    def take(self, failure: BaseException) -> CapturedEvent | None:
+    def claim(self, failure: BaseException) -> CapturedEvent | None:
         """Claim what was logged of this failure, or of what led to it: the event, which is then this one's affair."""
         claimed: list[PendingLog] = []
         inner: BaseException | None = failure
@@ -63,14 +63,14 @@ class PendingLogs:
                 break
             claimed += self._claimed(inner)
             inner = inner.__cause__ or inner.__context__
-        return min(claimed, key=lambda one: one.words).event if claimed else None
+        return min(claimed, key=lambda log: log.words).event if claimed else None
 
     def _claimed(self, error: BaseException) -> list[PendingLog]:
         """With its traceback, at place 0, and in words, from 1 on."""
         claimed = [self._logged.pop((id(error), 0), None)]
         while len(claimed) == 1 or claimed[-1] is not None:
             claimed.append(self._logged.pop((id(error), len(claimed)), None))
-        return [one for one in claimed if one is not None]
+        return [log for log in claimed if log is not None]
 
     def release_all(self) -> None:
         """Report everything that waits, now."""

@@ -45,8 +45,8 @@ def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
 
 
 def _owners(error: BaseException) -> Mapping[object, Mapping[object, tuple[str | None, float]]]:
-    found = error.__dict__.get(_NAME, ())
-    return found[2] if len(found) == 3 else {}
+    marks = error.__dict__.get(_NAME, ())
+    return marks[2] if len(marks) == 3 else {}
 
 
 def unwrapped(error: BaseException) -> BaseException:

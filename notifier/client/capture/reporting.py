@@ -98,7 +98,7 @@ class Reporting:
 
     def forget(self, error: BaseException) -> None:
         """The failure is not to be reported, however often it was logged."""
-        self._pending.take(error)
+        self._pending.claim(error)
 
     def release_all(self) -> None:
         """Report what was logged a moment ago, now."""
@@ -112,10 +112,10 @@ class Reporting:
         if error is None:
             return self._send(None, details)
         error = reported.unwrapped(error)
-        known, event_id = self.marked(error)
-        if known:
+        reported_before, event_id = self.marked(error)
+        if reported_before:
             return event_id
-        logged = self._pending.take(error)
+        logged = self._pending.claim(error)
         if logged is not None:
             details = _with_words(details, logged)
         event_id = self._send(error, details)
@@ -170,7 +170,7 @@ class Reporting:
         )
 
     def _unwanted(self, error: BaseException | None) -> str | None:
-        if error is not None and any(_matches(error, one) for one in self.options.ignore):
+        if error is not None and any(_matches(error, ignored) for ignored in self.options.ignore):
             return "ignored"
         rate = self.options.sample_rate
         return "sampled" if rate < 1 and random.random() >= rate else None  # noqa: S311 - guards nothing

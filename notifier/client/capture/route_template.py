@@ -73,5 +73,5 @@ def _flat(routes: Any) -> Iterator[Any]:
         if including is None:
             yield route
         else:
-            for one in including():
-                yield getattr(one, "starlette_route", None) or one
+            for inner in including():
+                yield getattr(inner, "starlette_route", None) or inner

@@ -47,14 +47,14 @@ def find(error: BaseException) -> FailedBackgroundTask | None:
 
 def _frames(error: BaseException) -> list[FrameType]:
     """The traceback's frames; where the exception only wraps another, that one's follow."""
-    found = []
+    frames = []
     trace = error.__traceback__
     while trace is not None:
-        found.append(trace.tb_frame)
+        frames.append(trace.tb_frame)
         trace = trace.tb_next
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        found += _frames(error.exceptions[0])
-    return found
+        frames += _frames(error.exceptions[0])
+    return frames
 
 
 def _after(tasks: Sequence[Any], at: object) -> list[Any]:

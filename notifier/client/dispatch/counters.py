@@ -64,8 +64,8 @@ class Counters:
     def _mapped(self, descriptor: int) -> mmap.mmap:
         """Written before it is mapped: where the disk is full, a write says so, and a map ends the process."""
         try:
-            found = os.pread(descriptor, SIZE, 0)
-            if len(found) < SIZE or not found.startswith(_MAGIC):
+            head = os.pread(descriptor, SIZE, 0)
+            if len(head) < SIZE or not head.startswith(_MAGIC):
                 _fill(descriptor)
             return mmap.mmap(descriptor, 0)
         except BaseException:

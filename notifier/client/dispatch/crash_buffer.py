@@ -46,8 +46,8 @@ class CrashBuffer:
 def recovered(counters: Counters, taken: int) -> list[Document]:
     """The events that a dead process had captured after the first `taken`, in order, as far as they are here."""
     room = counters.room
-    found = [] if room is None else sorted(_read(room), key=lambda one: one[0])
-    return [event for number, event in found if number > taken]
+    events = [] if room is None else sorted(_read(room), key=lambda numbered: numbered[0])
+    return [event for number, event in events if number > taken]
 
 
 def _read(room: mmap.mmap) -> Iterator[tuple[int, Document]]:

@@ -134,12 +134,14 @@ def read(
     """
     document = _json(body)
     words = _words(document, status)
-    known = expects is None or (isinstance(document, dict) and expects in document)
-    if (200 <= status < 300 and known) or (
+    expected = expects is None or (isinstance(document, dict) and expects in document)
+    if (200 <= status < 300 and expected) or (
         status == 422 and isinstance(document, dict) and "results" in document
     ):
         results = document.get("results", ()) if isinstance(document, dict) else ()
-        rejected = [one for one in results if isinstance(one, dict) and one.get("status") == "rejected"]
+        rejected = [
+            result for result in results if isinstance(result, dict) and result.get("status") == "rejected"
+        ]
         why = str(rejected[0].get("error", "")) if rejected else ""
         return ServiceAnswer(meaning="taken", rejected=len(rejected), why=why, body=document)
     if status in {401, 403}:

@@ -148,9 +148,9 @@ def batch_of(frames: Sequence[_Frame], most: int, most_bytes: int) -> RecordBatc
     for frame in frames:
         if taken and (frame.kind != frames[0].kind or len(records) + frame.count > most or size > most_bytes):
             break
-        found = frame.records
-        records += found
-        size += sum(map(len, found))
+        lines = frame.records
+        records += lines
+        size += sum(map(len, lines))
         taken += 1
     if not taken:
         return None
@@ -316,12 +316,12 @@ class FileJournal:
         while True:
             size = self._sizes.get(number, 0)
             if offset < size:
-                found = self._load(number, offset)
-                self._ahead.extend(found)
+                frames = self._load(number, offset)
+                self._ahead.extend(frames)
                 self._read_to = (number, size)
-                if found:
+                if frames:
                     return True
-            following = [one for one in self._sizes if one > number]
+            following = [later for later in self._sizes if later > number]
             if not following:
                 return False
             number, offset = self._read_to = (min(following), 0)
@@ -332,14 +332,14 @@ class FileJournal:
             data = self._data(number, offset, self._sizes[number] - offset)
         except OSError:
             return []
-        found: list[_Frame] = []
+        frames: list[_Frame] = []
         start = data.find(_MAGIC)
         while start >= 0:
             frame = _parsed(data, start, number, offset)
             if frame is not None:
-                found.append(frame)
+                frames.append(frame)
             start = data.find(_MAGIC, start + 1 if frame is None else frame.end[1] - offset)
-        return found
+        return frames
 
     def _data(self, number: int, offset: int, length: int) -> bytes:
         if number == self._last and self._writing is not None:
@@ -351,13 +351,13 @@ class FileJournal:
 
     def _count(self) -> int:
         """Intact records that are there when it is opened."""
-        found = 0
+        records = 0
         while self._read_on():
-            found += sum(frame.count for frame in self._ahead)
+            records += sum(frame.count for frame in self._ahead)
             self.mark = max(self.mark, *(frame.mark for frame in self._ahead))
             self._ahead.clear()
         self._read_to = self._at
-        return found
+        return records
 
     def _remember(self) -> None:
         self.counters.set("segment", self._at[0])
@@ -365,7 +365,7 @@ class FileJournal:
 
     def _tidy(self) -> None:
         """Delete what has been sent; the file that is written as well, once it is large and nothing waits in it."""
-        for number in [one for one in self._sizes if one < self._at[0]]:
+        for number in [sent for sent in self._sizes if sent < self._at[0]]:
             self._delete(number)
         if (
             not self._waiting

@@ -30,7 +30,7 @@ def processes(folder: Path) -> list[Process]:
 def all_processes() -> list[Process]:
     """The processes of all services whose spool is where it usually is."""
     root = usual_folder("_").parent
-    return [one for folder in sorted(root.glob("*")) for one in processes(folder)]
+    return [process for folder in sorted(root.glob("*")) for process in processes(folder)]
 
 
 def _found(folder: Path) -> Iterator[Process]:

@@ -111,10 +111,10 @@ class Sender:
                 self._say_alive()
             if now < self._not_before:
                 return
-            found = self._next()
-            if found is None:
+            following = self._next()
+            if following is None:
                 return
-            journal, batch = found
+            journal, batch = following
             self._deal(journal, batch)
 
     def _next(self) -> tuple[Journal, RecordBatch] | None:
@@ -182,10 +182,10 @@ class Sender:
             dropped: dict[str, int] = {}
             middle = len(records) // 2
             for half in (records[:middle], records[middle:]):
-                found = self._post(kind, half)
-                if found is None:
+                lost = self._post(kind, half)
+                if lost is None:
                     return None
-                dropped = {name: dropped.get(name, 0) + found.get(name, 0) for name in {*dropped, *found}}
+                dropped = {name: dropped.get(name, 0) + lost.get(name, 0) for name in {*dropped, *lost}}
             return dropped
         smaller = shrunk(records[0]) if answer.meaning == "too_large" else None
         if smaller is not None:

@@ -53,7 +53,7 @@ class Spool:
         self._look_at = time.monotonic() + LOOK_EVERY_S
         paths = sorted(self.folder.glob("*.tally"), key=_age)
         adopted = (self._adopted(path) for path in paths if path.stem != own)
-        return [one for one in adopted if one is not None]
+        return [journal for journal in adopted if journal is not None]
 
     def _adopted(self, path: Path) -> FileJournal | None:
         try:
@@ -90,10 +90,10 @@ def _make(folder: Path, *, among_others: bool) -> None:
 
 
 def _check(folder: Path) -> None:
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
         raise OSError(f"{folder.name} is no folder")
-    if found.st_uid != _user() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_uid != _user() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise OSError(f"{folder.name} belongs to somebody else, or others can write to it")
 
 

@@ -138,14 +138,14 @@ class Writer:
         with self._turn, guarded():
             self._queue.armed = self._queue.hurried = self._queue.exposed = False
             runs = list(_taken(self._queue.runs))
-            asked = [one for one in runs if isinstance(one, threading.Event)]
+            waiters = [entry for entry in runs if isinstance(entry, threading.Event)]
             try:
                 self._write("events", list(_taken(self._queue.events)))
-                self._write_runs([one for one in runs if not isinstance(one, threading.Event)])
+                self._write_runs([entry for entry in runs if not isinstance(entry, threading.Event)])
             finally:
                 self._queue.wrote_at = time.monotonic()
-                for one in asked:
-                    one.set()
+                for waiter in waiters:
+                    waiter.set()
 
     def _write_runs(self, changes: Sequence[Document]) -> None:
         """Each run as it was last heard of, in the order in which they were first heard of."""
@@ -234,13 +234,13 @@ class _Part:
         self._most = most
         self._size = 0
 
-    def add(self, one: bytes | str) -> None:
+    def add(self, record: bytes | str) -> None:
         """A record, or the reason why there is none."""
-        if isinstance(one, str):
-            self.dropped[one] += 1
+        if isinstance(record, str):
+            self.dropped[record] += 1
         else:
-            self.lines.append(one)
-            self._size += len(one)
+            self.lines.append(record)
+            self._size += len(record)
 
     @property
     def full(self) -> bool:

@@ -54,9 +54,9 @@ class TaskDefinition:
             return None
 
     def _keep(self, run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
-        kept = {"args": args, "kwargs": kwargs}
-        whole = json_safe.is_json(kept, budget=ARGUMENTS_BYTES)
-        run.arguments = kept if whole else {"args": json_safe.plain(args), "kwargs": json_safe.plain(kwargs)}
+        call = {"args": args, "kwargs": kwargs}
+        whole = json_safe.is_json(call, budget=ARGUMENTS_BYTES)
+        run.arguments = call if whole else {"args": json_safe.plain(args), "kwargs": json_safe.plain(kwargs)}
         run.replayable = "no" if not self.replay else "yes" if whole else "touched"
 
     def next_wait(self, failures: int, error: Exception, *, jitter: float) -> float | None:
@@ -100,10 +100,13 @@ def is_async(function: Callable[..., Any]) -> bool:
 def has_key(function: Callable[..., Any]) -> bool:
     """Whether `key=` is an argument of this function's own."""
     try:
-        found = inspect.signature(function).parameters.get("key")
+        parameter = inspect.signature(function).parameters.get("key")
     except (TypeError, ValueError):  # what is not written in Python need not say
         return False
-    return found is not None and found.kind in {found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY}
+    return parameter is not None and parameter.kind in {
+        parameter.POSITIONAL_OR_KEYWORD,
+        parameter.KEYWORD_ONLY,
+    }
 
 
 def of(function: object) -> TaskDefinition | None:

@@ -74,9 +74,9 @@ class Execution:
 
     def tell(self, error: BaseException, *, final: bool) -> None:
         """Say what is to be said of a failure that whoever drives this run retries, or not."""
-        known, event_id = self.reporting.marked(error)
+        reported, event_id = self.reporting.marked(error)
         if self.task.alert == "every_failure" or (final and self.task.alert != "never"):
-            event_id = event_id if known else self.reporting.capture(error, self._details())
+            event_id = event_id if reported else self.reporting.capture(error, self._details())
         else:
             self.reporting.forget(error)
         if final:

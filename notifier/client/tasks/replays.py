@@ -34,11 +34,11 @@ class Replays:
     def start(self, order: Mapping[str, Any]) -> None:
         """Run one again, under the id that the service gave it. Called from the client's thread; never raises."""
         task = self._tasks.get(str(order.get("task")))
-        known = self._tracker.runs.get(str(order.get("id"))) is not None
-        if task is None or known or (task.is_async and not self._running()):
+        repeated = self._tracker.runs.get(str(order.get("id"))) is not None
+        if task is None or repeated or (task.is_async and not self._running()):
             return
-        kept = order.get("arguments") or {}
-        args, kwargs = tuple(kept.get("args", ())), dict(kept.get("kwargs", {}))
+        call = order.get("arguments") or {}
+        args, kwargs = tuple(call.get("args", ())), dict(call.get("kwargs", {}))
         run = task.new_run(args, kwargs, key=order.get("key"))
         run.id, run.replay_of = str(order["id"]), order.get("replay_of")
         self._tracker.register(run)

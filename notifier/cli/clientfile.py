@@ -49,10 +49,10 @@ def actor_of(session: CommandSession, given: str | None) -> str | None:
 def warn_if_shared(session: CommandSession, name: str) -> None:
     """A key that others may read is everybody's; whose file it is can change that."""
     try:
-        found = os.stat(name)  # noqa: PTH116 - a name, not a path of ours
+        status = os.stat(name)  # noqa: PTH116 - a name, not a path of ours
     except OSError:
         return
-    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
         session.say(f"notifier: warning: others may read the key in {name}: chmod 600 it.")
 
 
@@ -88,12 +88,12 @@ def _read(path: Path, text: str, environ: Mapping[str, str]) -> ClientFile:
             Exit.USAGE,
             f"{path}: it sets {', '.join(f'`{key}`' for key in KEYS)}, each as text, and nothing else.",
         )
-    found = {key: value.strip() for key, value in document.items() if value.strip()}
-    if "key_file" in found:
+    settings = {key: value.strip() for key, value in document.items() if value.strip()}
+    if "key_file" in settings:
         own = (
-            found["key_file"].replace("~", environ.get("HOME", "~"), 1)
-            if found["key_file"].startswith("~/")
-            else found["key_file"]
+            settings["key_file"].replace("~", environ.get("HOME", "~"), 1)
+            if settings["key_file"].startswith("~/")
+            else settings["key_file"]
         )
-        found["key_file"] = str(path.parent / own)
-    return ClientFile(**found)
+        settings["key_file"] = str(path.parent / own)
+    return ClientFile(**settings)

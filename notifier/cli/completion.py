@@ -64,11 +64,11 @@ def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Comman
     for action in parser._actions:  # noqa: SLF001 - argparse shows them nowhere else
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             below = dict(action.choices)
-            helps = {one.dest: one.help or "" for one in action._choices_actions}  # noqa: SLF001
+            helps = {entry.dest: entry.help or "" for entry in action._choices_actions}  # noqa: SLF001
         elif action.option_strings:
             options.append(_option(action))
         elif action.choices:
-            choices += [str(one) for one in action.choices]
+            choices += [str(choice) for choice in action.choices]
     names = {id(child): name for name, child in reversed(below.items())}
     words = tuple(Word(text=name, help=_help(helps, names[id(child)])) for name, child in below.items())
     yield CommandNode(path=path, commands=words, options=tuple(options), choices=tuple(choices))
@@ -78,7 +78,7 @@ def nodes_of(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Comman
 
 def _help(helps: dict[str, str], name: str) -> str:
     """An alias stands in the help beside its command: `ack (acknowledge)`."""
-    return next((text for known, text in helps.items() if known.split(" ")[0] == name), "")
+    return next((text for names, text in helps.items() if names.split(" ")[0] == name), "")
 
 
 def _option(action: argparse.Action) -> Word:
@@ -108,8 +108,8 @@ def bash(nodes: Sequence[CommandNode]) -> Iterator[str]:
         for option in node.options:
             if option.takes:
                 words = " ".join(option.values)
-                found = f'COMPREPLY=($(compgen -W "{words}" -- "$cur")); ' if words else ""
-                yield f'        "{node.path} {option.text}") {found}return ;;'
+                reply = f'COMPREPLY=($(compgen -W "{words}" -- "$cur")); ' if words else ""
+                yield f'        "{node.path} {option.text}") {reply}return ;;'
     yield from ("    esac", '    case "$at" in')
     for node in nodes:
         yield f'        "{node.path}") words="{" ".join(_texts(node))}" ;;'
@@ -147,7 +147,7 @@ def zsh(nodes: Sequence[CommandNode]) -> Iterator[str]:
                 yield f'        ("{node.path} {option.text}") {found}; return ;;'
     yield from ("    esac", '    case "$at" in')
     for node in nodes:
-        words = [*node.commands, *(Word(text=one, help=one) for one in node.choices)]
+        words = [*node.commands, *(Word(text=choice, help=choice) for choice in node.choices)]
         items, options = (
             " ".join(_quoted(f"{word.text}:{word.help}") for word in some) for some in (words, node.options)
         )

@@ -41,14 +41,16 @@ def client(arguments: Arguments, session: CommandSession) -> Exit:
     # What the client would warn of is said here, and better.
     logging.getLogger("notifier.client").addHandler(logging.NullHandler())
     service = arguments.service or session.environ.get("NOTIFIER_SERVICE")
-    found = _diagnosis(service, test=not arguments.no_test)
+    diagnosis = _diagnosis(service, test=not arguments.no_test)
     processes = [] if service else _of_all_services()
     if arguments.json:
-        session.put(as_json({**found.as_json(), "applications": [asdict(one) for one in processes]}))
+        session.put(
+            as_json({**diagnosis.as_json(), "applications": [asdict(process) for process in processes]})
+        )
     else:
-        lines = (*str(found).split("\n"), *_listed(processes))
+        lines = (*str(diagnosis).split("\n"), *_listed(processes))
         session.put("\n".join(visible(line) for line in lines))
-    return _status(found, tested=not arguments.no_test)
+    return _status(diagnosis, tested=not arguments.no_test)
 
 
 def _diagnosis(service: str | None, *, test: bool) -> Diagnosis:
@@ -74,13 +76,13 @@ def _of_all_services() -> list[Process]:
 def _listed(processes: Sequence[Process]) -> list[str]:
     from notifier.client.diagnosis import of_process
 
-    found = [f"  {one.service}: {of_process(one)}" for one in processes]
-    return ["", "Applications of this user on this machine", *found] if found else []
+    lines = [f"  {process.service}: {of_process(process)}" for process in processes]
+    return ["", "Applications of this user on this machine", *lines] if lines else []
 
 
-def _status(found: Diagnosis, *, tested: bool) -> Exit:
-    if found.destination == "nowhere":
+def _status(diagnosis: Diagnosis, *, tested: bool) -> Exit:
+    if diagnosis.destination == "nowhere":
         return Exit.USAGE
-    if found.service in STATUS:
-        return STATUS[found.service]
-    return Exit.OK if found.test == "taken" or not tested else Exit.NO
+    if diagnosis.service in STATUS:
+        return STATUS[diagnosis.service]
+    return Exit.OK if diagnosis.test == "taken" or not tested else Exit.NO

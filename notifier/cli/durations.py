@@ -131,11 +131,11 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
     if _SPAN.fullmatch(stripped) and stripped:
         raise argparse.ArgumentTypeError(f"{SHAPE}; how long from now is --for")
     plain = re.sub(r"\b(noon|midnight)$", lambda named: _NAMED[named[0]], stripped.lower())
-    found = _WRITTEN.fullmatch(plain)
-    if found is None or (found["minute"] is None and found["half"] is None):
+    written = _WRITTEN.fullmatch(plain)
+    if written is None or (written["minute"] is None and written["half"] is None):
         raise argparse.ArgumentTypeError(SHAPE)
-    clock = _clock(found)
-    for day in _days(found["day"], now, zone):
+    clock = _clock(written)
+    for day in _days(written["day"], now, zone):
         at = _instant(day, clock, zone)
         if at > now:
             return GivenTime(at=at)
@@ -163,12 +163,12 @@ def _is_clock(text: str) -> bool:
     return text.lower() in {"at", *_NAMED} or re.match(_CLOCK, text) is not None
 
 
-def _clock(found: re.Match[str]) -> tuple[int, int, int]:
-    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
-    if found["half"] is not None:
+def _clock(written: re.Match[str]) -> tuple[int, int, int]:
+    hour, minute, second = (int(written[name] or 0) for name in ("hour", "minute", "second"))
+    if written["half"] is not None:
         if not 1 <= hour <= NOON:
             raise argparse.ArgumentTypeError(SHAPE)
-        hour = hour % NOON + (NOON if found["half"] == "pm" else 0)
+        hour = hour % NOON + (NOON if written["half"] == "pm" else 0)
     if hour > 23 or minute > 59 or second > 59:
         raise argparse.ArgumentTypeError("a time of day is 00:00 to 23:59")
     return hour, minute, second

@@ -43,7 +43,9 @@ def add(commands: Subparsers) -> None:
     parser.epilog = EPILOG
     parser.add_argument("--service", help="what failed (required)")
     parser.add_argument("--message", help="how it failed, in a sentence (required unless resolved)")
-    parser.add_argument("--severity", choices=[one.value for one in Severity], help="default: error")
+    parser.add_argument(
+        "--severity", choices=[severity.value for severity in Severity], help="default: error"
+    )
     parser.add_argument("--environment", help="default: production")
     parser.add_argument("--release")
     parser.add_argument("--host")
@@ -176,7 +178,7 @@ class SendSummary:
 
     @property
     def incidents(self) -> int:
-        return len({one.get("incident_id") for one in self.results if not _rejected(one)})
+        return len({result.get("incident_id") for result in self.results if not _rejected(result)})
 
 
 def _progress(sent: int, total: int, session: CommandSession) -> None:
@@ -259,7 +261,7 @@ def _tell(answer: httpx.Response, arguments: Arguments, session: CommandSession)
             summary = SendSummary()
             list(summary.count(results, 0))
             session.say(_sentence(summary, len(results)))
-    return Exit.NO if any(_rejected(one) for one in results) else Exit.OK
+    return Exit.NO if any(_rejected(result) for result in results) else Exit.OK
 
 
 def _results(answer: httpx.Response) -> list[Any]:

@@ -17,7 +17,7 @@ def add_filters(parser: Parser) -> None:
     parser.add_argument("terms", nargs="*", metavar="MATCHER", help="service=billing, or a word of the title")
     parser.add_argument(
         "--state",
-        choices=[*(one.value for one in State), UNRESOLVED, ALL],
+        choices=[*(state.value for state in State), UNRESOLVED, ALL],
         help="only these (default: unresolved, which is open or acknowledged)",
     )
     parser.add_argument(
@@ -37,11 +37,11 @@ def filters(arguments: Arguments) -> dict[str, str]:
 
 def term(text: str) -> str:
     """An argument as a part of a query: what the shell has unquoted is quoted again."""
-    found = _MATCHER.fullmatch(text)
-    if text.startswith("{") or (found and found[3].startswith('"')):
+    matcher = _MATCHER.fullmatch(text)
+    if text.startswith("{") or (matcher and matcher[3].startswith('"')):
         return text
-    if found:
-        return f"{found[1]}{found[2]}{_quoted(found[3])}"
+    if matcher:
+        return f"{matcher[1]}{matcher[2]}{_quoted(matcher[3])}"
     return _quoted(text) if re.search(r"[\s,{}\"]", text) else text
 
 

@@ -169,8 +169,8 @@ def _fields(title: str, fields: Mapping[str, Any], screen: Screen) -> Iterator[s
     yield from ("", screen.style(title, BOLD))
     width = min(max(len(visible(str(name))) for name in fields), 30)
     for name, value in fields.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        line = f"  {visible(str(name)).ljust(width)}  {cell(shown)[:CONTEXT_CHARS]}"
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        line = f"  {visible(str(name)).ljust(width)}  {cell(text)[:CONTEXT_CHARS]}"
         yield from screen.wrap(line, " " * (width + 4))
 
 

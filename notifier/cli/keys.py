@@ -62,17 +62,17 @@ def list_keys(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def create(arguments: Arguments, session: CommandSession) -> Exit:
-    wanted = {"project": arguments.project, "name": arguments.name, "scopes": arguments.scopes or ["ingest"]}
+    body = {"project": arguments.project, "name": arguments.name, "scopes": arguments.scopes or ["ingest"]}
     if arguments.offline:
         new = session.local().new_database(arguments.config, session.environ)
-        secret = session.local().create_key_offline(arguments.config, session.environ, **wanted)
+        secret = session.local().create_key_offline(arguments.config, session.environ, **body)
         say_new(new, session)
-        made = {**wanted, "key": secret}
+        made = {**body, "key": secret}
     else:
         with connect(session, arguments.config) as service:
-            made = service.post("/v1/keys", {**wanted, **acted(arguments, session)})
+            made = service.post("/v1/keys", {**body, **acted(arguments, session)})
     session.put(as_json(made) if arguments.json else str(made["key"]))
-    session.say(f"This key of project {wanted['project']} is shown only now: keep it safe.")
+    session.say(f"This key of project {body['project']} is shown only now: keep it safe.")
     return Exit.OK
 
 

@@ -74,9 +74,11 @@ LISTED = ("incidents", "deliveries", "dead-letters", "silences", "channels", "gr
 
 def spelled_out(arguments: Sequence[str]) -> list[str]:
     """`notifier incidents --wide` and `notifier incidents service=billing` list, as `incidents list` does."""
-    first, rest = list(arguments[:1]), list(arguments[1:])
-    bare = not rest or (rest[0] not in {"-h", "--help"} and re.search(r"^-|[={]", rest[0]) is not None)
-    return [*first, "list", *rest] if first and first[0] in LISTED and bare else [*first, *rest]
+    first, options = list(arguments[:1]), list(arguments[1:])
+    bare = not options or (
+        options[0] not in {"-h", "--help"} and re.search(r"^-|[={]", options[0]) is not None
+    )
+    return [*first, "list", *options] if first and first[0] in LISTED and bare else [*first, *options]
 
 
 def family(parent: Subparsers, name: str, summary: str) -> Subparsers:
@@ -117,8 +119,8 @@ def pair(text: str) -> tuple[str, str]:
 
 def named(path: str, given: Sequence[str]) -> str:
     """The typed argument that `matchers[1]` stands for."""
-    found = re.fullmatch(r"[a-z_]+\[([0-9]{1,6})\]", path)
-    return given[int(found[1])] if found and int(found[1]) < len(given) else path
+    place = re.fullmatch(r"[a-z_]+\[([0-9]{1,6})\]", path)
+    return given[int(place[1])] if place and int(place[1]) < len(given) else path
 
 
 def segment(text: str) -> str:

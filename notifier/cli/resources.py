@@ -106,7 +106,7 @@ def add(commands: Subparsers) -> None:
 
 def _add_deliveries(commands: Subparsers) -> None:
     parser = command(commands, "list", listing("/v1/deliveries", DELIVERIES), "list deliveries, newest first")
-    parser.add_argument("--state", choices=[one.value for one in DeliveryState], help="only these")
+    parser.add_argument("--state", choices=[state.value for state in DeliveryState], help="only these")
     parser.add_argument("--channel", metavar="NAME", help="only of this channel")
     wide(parser)
     paged(parser)
@@ -145,8 +145,8 @@ def listing(path: str, view: View, row: Callable[[Row], Row] = dict) -> Run:
     def run(arguments: Arguments, session: CommandSession) -> Exit:
         with connect(session, arguments.config) as service:
             page = service.page(path, query(arguments, FILTERS))
-        shown = page if arguments.json else {**page, "items": [row(item) for item in page["items"]]}
-        show_page(shown, view, arguments, session)
+        document = page if arguments.json else {**page, "items": [row(item) for item in page["items"]]}
+        show_page(document, view, arguments, session)
         return Exit.OK
 
     return run
@@ -199,8 +199,10 @@ def deciding(action: str) -> Run:
             session.put(as_json(answer))
         else:
             session.put(f"{_DECIDED[action]}: {cell(answer.get('count'))}")
-            for one in skipped:
-                session.put(f"skipped: {cell(one.get('id'))} ({cell(one.get('reason') or one.get('state'))})")
+            for item in skipped:
+                session.put(
+                    f"skipped: {cell(item.get('id'))} ({cell(item.get('reason') or item.get('state'))})"
+                )
         return Exit.NO if skipped else Exit.OK
 
     return run
@@ -231,10 +233,10 @@ def _fitted(document: Row, screen: Screen) -> Iterator[str]:
     for name, rows in document.items():
         if is_rows(rows):
             names = list(dict.fromkeys(name for row in rows for name in row))
-            columns = [Column(name=one.replace("_", " "), least=len(one)) for one in names]
+            columns = [Column(name=name.replace("_", " "), least=len(name)) for name in names]
             yield from ("", f"{visible(name).replace('_', ' ')}:")
             yield from screen.table(
-                columns, [[field_cell(one, row.get(one), screen.ago) for one in names] for row in rows]
+                columns, [[field_cell(name, row.get(name), screen.ago) for name in names] for row in rows]
             )
 
 

@@ -97,7 +97,7 @@ def add(commands: Subparsers) -> None:
 
 def _add_tasks(commands: Subparsers) -> None:
     parser = command(commands, "list", listing("/v1/task-runs", TASKS), "list task runs, newest first")
-    parser.add_argument("--state", choices=[one.value for one in RunState], help="only these")
+    parser.add_argument("--state", choices=[state.value for state in RunState], help="only these")
     parser.add_argument("--task", metavar="NAME", help="only of this task")
     parser.add_argument("--service", metavar="NAME", help="only of this service")
     wide(parser)

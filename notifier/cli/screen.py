@@ -132,9 +132,9 @@ class Screen:
     ) -> str:
         parts = []
         for column, width, text in zip(columns, widths, row, strict=True):
-            shown = cut(text, width, self.dots)
-            space = " " * (width - columns_of(shown))
-            styled = self.style(shown, None if plain else column.styles.get(text))
+            fitted = cut(text, width, self.dots)
+            space = " " * (width - columns_of(fitted))
+            styled = self.style(fitted, None if plain else column.styles.get(text))
             parts.append(f"{space}{styled}" if column.right else f"{styled}{space}")
         line = (" " * gap).join(parts).rstrip()
         return line if self.width is None or self.colour else cut(line, self.width, self.dots)
@@ -177,13 +177,13 @@ def cut(text: str, width: int, dots: str = "...") -> str:
     """The text in at most so many columns; where something is left out, the dots say so."""
     if columns_of(text) <= width:
         return text
-    room, kept = max(0, width - len(dots)), ""
+    room, head = max(0, width - len(dots)), ""
     for letter in text:
         room -= columns_of(letter)
         if room < 0:
             break
-        kept += letter
-    return kept.rstrip() + dots[:width]
+        head += letter
+    return head.rstrip() + dots[:width]
 
 
 def columns_of(text: str) -> int:

@@ -109,15 +109,15 @@ def _matchers(parser: Parser) -> None:
 
 def weekly(text: str) -> Mapping[str, Any]:
     """`monday:friday,sun 22:00-06:00` or `mon-fri` as a silence's `recur`; days or hours may be left out."""
-    found = _EVERY.fullmatch(text.strip().lower())
-    if found is None:
+    written = _EVERY.fullmatch(text.strip().lower())
+    if written is None:
         raise argparse.ArgumentTypeError("hours are written like 'mon:fri 22:00-06:00'")
-    days = found["days"] or found["only"]
+    days = written["days"] or written["only"]
     recur: dict[str, Any] = {}
     if days:
         recur["weekdays"] = [_day_range(part) for part in days.split(",")]
-    if found["start"]:
-        recur["times"] = [{"start_time": found["start"].zfill(5), "end_time": found["end"].zfill(5)}]
+    if written["start"]:
+        recur["times"] = [{"start_time": written["start"].zfill(5), "end_time": written["end"].zfill(5)}]
     return recur
 
 
@@ -155,18 +155,20 @@ def show_silence(arguments: Arguments, session: CommandSession) -> Exit:
 def _show(silence: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
     """One silence; of one that recurs, when it is on."""
     recur, window = silence.get("recur"), silence.get("window")
-    shown = dict(silence)
+    row = dict(silence)
     if not arguments.json:
-        shown.pop("window", None)
-        shown["recur"] = _hours(recur) if isinstance(recur, Mapping) else recur
-    show(shown, arguments, session)
+        row.pop("window", None)
+        row["recur"] = _hours(recur) if isinstance(recur, Mapping) else recur
+    show(row, arguments, session)
     if silence.get("recur") and silence.get("state") != "expired":
         session.say(_window_words(window, silence, session.screen()))
 
 
 def _hours(recur: Mapping[str, Any]) -> str:
     """`saturday:sunday 22:00-06:00 Europe/Berlin`."""
-    times = [f"{one.get('start_time')}-{one.get('end_time')}" for one in recur.get("times") or ()]
+    times = [
+        f"{interval.get('start_time')}-{interval.get('end_time')}" for interval in recur.get("times") or ()
+    ]
     dated = [recur.get(name) for name in ("days_of_month", "months", "years") if recur.get(name)]
     parts = [recur.get("weekdays"), *dated, times, recur.get("location")]
     return " ".join(cell(part) for part in parts if part)

@@ -68,9 +68,13 @@ def _look_for_ever(service: ServiceClient, arguments: Arguments, session: Comman
             if session.screen().width is not None and not arguments.json:
                 _draw(incidents, session)
             else:
-                changed = [one for one in incidents if _state(seen.get(_id(one), {})) != _state(one)]
+                changed = [
+                    incident
+                    for incident in incidents
+                    if _state(seen.get(_id(incident), {})) != _state(incident)
+                ]
                 _write([*ended, *reversed(changed)], arguments, session, first=first)
-            seen = {_id(one): one for one in incidents}
+            seen = {_id(incident): incident for incident in incidents}
             away = first = False
         time.sleep(arguments.interval)
 

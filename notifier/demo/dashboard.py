@@ -51,7 +51,7 @@ async def statistics(url: str | None, key: str | None) -> dict[str, Any]:
         ) from error
     if answer.status_code != 200:
         raise NoNumbers(f"The notifier service has no numbers just now: it answered {answer.status_code}.")
-    found = answer.json()
+    numbers = answer.json()
     # What has no type was a message, such as "a long report is ready".
-    errors = [error for error in found["errors"] if error["type"] is not None]
-    return {"since": found["since"], "tasks": found["tasks"], "errors": errors}
+    errors = [error for error in numbers["errors"] if error["type"] is not None]
+    return {"since": numbers["since"], "tasks": numbers["tasks"], "errors": errors}

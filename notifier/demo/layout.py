@@ -48,16 +48,16 @@ class _Held:
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
 
-    def port(self, wanted: int, option: str) -> int:
+    def port(self, number: int, option: str) -> int:
         listener = socket.socket()
         self._sockets.append(listener)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((HOST, wanted))
+            listener.bind((HOST, number))
             listener.listen(1)
         except OSError as error:
             raise CannotRun(
-                f"port {wanted} cannot be had ({error.strerror}): "
+                f"port {number} cannot be had ({error.strerror}): "
                 f"stop what uses it, or give {option} another (0 takes any that is free)"
             ) from error
         port: int = listener.getsockname()[1]
@@ -67,8 +67,8 @@ class _Held:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in self._sockets:
-            one.close()
+        for listener in self._sockets:
+            listener.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

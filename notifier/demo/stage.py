@@ -80,9 +80,9 @@ async def _service(layout: Layout, environ: Mapping[str, str]) -> AsyncIterator[
 
 async def _lesser_key(layout: Layout, key: str) -> str:
     """A key that posts and reads, as an application should have."""
-    wanted = {"project": "default", "name": "sample application", "scopes": ["ingest", "read"]}
+    body = {"project": "default", "name": "sample application", "scopes": ["ingest", "read"]}
     async with _asking(headers={"Authorization": f"Bearer {key}"}) as http:
-        answer = await http.post(f"{layout.service}/v1/keys", json=wanted)
+        answer = await http.post(f"{layout.service}/v1/keys", json=body)
     answer.raise_for_status()
     return str(answer.json()["key"])
 

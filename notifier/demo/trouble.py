@@ -26,7 +26,7 @@ TURN_S = 3.0
 
 def router(notifier: Notifier) -> APIRouter:
     """`POST /storm` and `POST /flapping`."""
-    found = APIRouter(tags=["trouble"])
+    router = APIRouter(tags=["trouble"])
 
     # A success of the same key ends what a failure began.
     watched = notifier.task(key=lambda _: "price feed")(read_prices)
@@ -43,19 +43,19 @@ def router(notifier: Notifier) -> APIRouter:
                 error, fingerprint=["{{ default }}", step, type(error).__name__], labels={"step": step}
             )
 
-    @found.post("/storm", status_code=202)
+    @router.post("/storm", status_code=202)
     async def start_storm(background: BackgroundTasks) -> dict[str, str]:
         """2,000 errors of 40 causes, as when a data centre goes: few messages, exact counts."""
         background.add_task(break_loose)
         return {"message": "2,000 errors of 40 causes are on their way"}
 
-    @found.post("/flapping", status_code=202)
+    @router.post("/flapping", status_code=202)
     async def start_flapping(background: BackgroundTasks) -> dict[str, str]:
         """An error that comes and goes every few seconds."""
         background.add_task(come_and_go)
         return {"message": f"the price feed fails and recovers for {TURNS * TURN_S:.0f} s"}
 
-    return found
+    return router
 
 
 async def read_prices(turn: int) -> None:

@@ -143,8 +143,8 @@ def _words(part: object) -> str:
 
 
 def _list(document: Document, name: str) -> list[Document]:
-    found = document.get(name)
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    items = document.get(name)
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
 
 def _escaped(text: str) -> str:

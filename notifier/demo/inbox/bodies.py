@@ -22,8 +22,8 @@ async def whole_body(request: Request) -> bytes | None:
 async def fields_of(request: Request) -> dict[str, str]:
     """A form's fields, each once."""
     body = await whole_body(request) or b""
-    found = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=16)
-    return {name: values[0] for name, values in found.items()}
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=16)
+    return {name: values[0] for name, values in fields.items()}
 
 
 def is_foreign(request: Request) -> bool:

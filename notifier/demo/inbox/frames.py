@@ -10,6 +10,6 @@ _TARGET = '<base target="_blank">'
 
 def framed(html: str) -> str:
     """The same document, whose links open in a new tab; the frame itself stays a mail."""
-    found = _HEAD.search(html)
-    end = 0 if found is None else found.end()
+    head = _HEAD.search(html)
+    end = 0 if head is None else head.end()
     return f"{html[:end]}{_TARGET}{html[end:]}"

@@ -29,7 +29,7 @@ _HELD, _END = "\ue000", "\ue001"
 
 def plain(text: str) -> str:
     """`*bold*` and code without their marks, a link as `label (address)`, entities as what they stand for."""
-    text = _TOKEN.sub(lambda found: _worded(found[1]) or found[0], text)
+    text = _TOKEN.sub(lambda match: _worded(match[1]) or match[0], text)
     for marked in (_FENCE, _CODE, _BOLD):
         text = marked.sub(r"\1", text)
     return html.unescape(text)
@@ -39,10 +39,10 @@ def page(text: str) -> Markup:
     """The same as HTML, its links to be followed. Everything is escaped before a mark becomes a tag."""
     held: list[str] = []
 
-    def hold(found: re.Match[str]) -> str:
-        made = _tagged(found[1])
+    def hold(match: re.Match[str]) -> str:
+        made = _tagged(match[1])
         if made is None:
-            return found[0]
+            return match[0]
         held.append(made)
         return f"{_HELD}{len(held) - 1}{_END}"
 
@@ -50,17 +50,17 @@ def page(text: str) -> Markup:
     safe = str(escape(html.unescape(text)))
     for marked, tag in ((_FENCE, "pre"), (_CODE, "code"), (_BOLD, "b")):
         safe = marked.sub(rf"<{tag}>\1</{tag}>", safe)
-    done = re.sub(f"{_HELD}(\\d+){_END}", lambda found: held[int(found[1])], safe)
+    done = re.sub(f"{_HELD}(\\d+){_END}", lambda match: held[int(match[1])], safe)
     return Markup(done)  # noqa: S704 - escaped above; the tags are our own
 
 
 def linked(text: str) -> Markup:
     """A text as HTML, with what is an address in it as a link."""
     parts, done = [], 0
-    for found in _ADDRESS.finditer(text):
-        address = found[0].rstrip(".,;:)")
-        parts += [escape(text[done : found.start()]), _anchor(address, address)]
-        done = found.start() + len(address)
+    for match in _ADDRESS.finditer(text):
+        address = match[0].rstrip(".,;:)")
+        parts += [escape(text[done : match.start()]), _anchor(address, address)]
+        done = match.start() + len(address)
     return Markup("").join([*parts, escape(text[done:])])
 
 
@@ -84,13 +84,13 @@ def _tagged(token: str) -> str | None:
     return str(_anchor(address, words) if _ADDRESS.fullmatch(address) else escape(words))
 
 
-def _date(found: re.Match[str]) -> str:
+def _date(match: re.Match[str]) -> str:
     """In this machine's own zone, as each reader of Slack sees it in theirs."""
-    at = datetime.fromtimestamp(int(found[1]), UTC).astimezone()
-    text = found[2]
+    at = datetime.fromtimestamp(int(match[1]), UTC).astimezone()
+    text = match[2]
     for name, form in _TIMES.items():
         text = text.replace(name, at.strftime(form))
-    return html.unescape(found[3] or "") if "{" in text else html.unescape(text)
+    return html.unescape(match[3] or "") if "{" in text else html.unescape(text)
 
 
 def _anchor(address: str, words: str) -> Markup:

@@ -109,4 +109,8 @@ def read_webhook(headers: Mapping[str, str], body: bytes) -> WebhookCall:
 def _titles(document: object) -> Iterator[str]:
     match document:
         case {"data": {"incidents": [*incidents]}}:
-            yield from (str(one["title"]) for one in incidents if isinstance(one, dict) and "title" in one)
+            yield from (
+                str(incident["title"])
+                for incident in incidents
+                if isinstance(incident, dict) and "title" in incident
+            )

@@ -67,8 +67,8 @@ def _updated(received: ReceivedMessages, document: Document) -> JSONResponse:
     before = _message(received, ts)
     if before is None:
         return _answer(ok=False, error="message_not_found")
-    kept = {"channel": before.channel, "thread_ts": before.thread_ts}
-    received.edit(ts, read_slack({**document, **kept}, ts=ts, thread=before.thread, edited=True))
+    place = {"channel": before.channel, "thread_ts": before.thread_ts}
+    received.edit(ts, read_slack({**document, **place}, ts=ts, thread=before.thread, edited=True))
     return _answer(ok=True, channel=CHANNEL, ts=ts)
 
 

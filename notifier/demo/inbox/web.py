@@ -80,7 +80,7 @@ def _add_page(app: FastAPI, received: ReceivedMessages, around: Surroundings | N
     @app.get("/messages")
     async def messages() -> JSONResponse:
         """Newest first."""
-        return JSONResponse({"items": [as_json(one) for one in received.newest()]})
+        return JSONResponse({"items": [as_json(entry) for entry in received.newest()]})
 
     @app.get("/changes", response_class=EventSourceResponse)
     async def changes(since: int) -> AsyncIterator[ServerSentEvent]:

@@ -15,7 +15,7 @@ from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.settings import ChannelBlock, SourceMark
 from notifier.testing import Answer, FakeSlack, WebhookReceiver
-from tests.channels.examples import incident, message
+from notifier.testing.messages import incident, message
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from notifier.domain.errors import SendError
 from notifier.domain.message import Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import DAY, HOUR, SECOND
+from notifier.testing.messages import AT, incident, message, several
 from notifier.wording import blocks, evidence
-from tests.channels.examples import AT, incident, message, several
 
 pytestmark = pytest.mark.anyio
 

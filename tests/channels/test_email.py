@@ -29,8 +29,8 @@ from notifier.domain.message import ActionLink, EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import MINUTE, SECOND
 from notifier.testing import SmtpServer, certificate
+from notifier.testing.messages import AT, incident, message, several
 from notifier.wording import RenderOptions
-from tests.channels.examples import AT, incident, message, several
 
 pytestmark = pytest.mark.anyio
 

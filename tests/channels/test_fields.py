@@ -21,7 +21,7 @@ from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Me
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR
 from notifier.ingest.schema import EventBody, ExceptionBody
-from tests.channels.examples import AT, EVENT, incident, message, several
+from notifier.testing.messages import AT, EVENT, incident, message, several
 
 SENDER = email.parse_address("Notifier <notifier@example.com>")
 

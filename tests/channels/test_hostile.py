@@ -28,7 +28,7 @@ from notifier.domain.errors import SendError
 from notifier.domain.message import Message
 from notifier.telemetry.clock import SystemClock
 from notifier.testing import SmtpServer, WebhookReceiver
-from tests.channels.examples import EVENT, incident, message, several
+from notifier.testing.messages import EVENT, incident, message, several
 
 SENDER = email.parse_address("Notifier <notifier@example.com>")
 HEAD = [

@@ -20,7 +20,7 @@ from notifier.domain.errors import SendError
 from notifier.domain.message import Told
 from notifier.domain.notification import Reason
 from notifier.testing import Answer, FakeSlack, slack_complaint
-from tests.channels.examples import EVENT, incident, message, several
+from notifier.testing.messages import EVENT, incident, message, several
 
 pytestmark = pytest.mark.anyio
 

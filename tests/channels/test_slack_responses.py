@@ -12,7 +12,7 @@ from notifier.channels.base import Toolbox
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.testing import Answer, FakeSlack
-from tests.channels.examples import message
+from notifier.testing.messages import message
 
 pytestmark = pytest.mark.anyio
 

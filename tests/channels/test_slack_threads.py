@@ -16,7 +16,7 @@ from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE
 from notifier.testing import Answer, FakeSlack
-from tests.channels.examples import AT, incident, message
+from notifier.testing.messages import AT, incident, message
 
 pytestmark = pytest.mark.anyio
 

@@ -22,8 +22,8 @@ from notifier.channels.smtp_settings import SmtpSettings, warnings
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.testing import SmtpServer
+from notifier.testing.messages import message
 from tests.authority import EXPIRED, NOT_YET, Authority
-from tests.channels.examples import message
 from tests.sockets import answering
 
 pytestmark = pytest.mark.anyio

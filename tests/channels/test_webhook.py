@@ -19,7 +19,7 @@ from notifier.domain.delivery import Thread
 from notifier.domain.message import Message, Told
 from notifier.domain.notification import Reason
 from notifier.testing import WebhookReceiver
-from tests.channels.examples import EVENT, incident, message, several
+from notifier.testing.messages import EVENT, incident, message, several
 
 pytestmark = pytest.mark.anyio
 

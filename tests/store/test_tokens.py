@@ -16,7 +16,7 @@ from notifier.store import tokens
 from notifier.store.database import Database
 from notifier.store.schema import action_tokens
 from notifier.store.tokens import LIFETIME, LINKED_AT_MOST, Token
-from tests.channels.examples import incident, message, several
+from notifier.testing.messages import incident, message, several
 
 pytestmark = pytest.mark.anyio
 

@@ -31,7 +31,7 @@ from notifier.demo.inbox.received import ReceivedMessages
 from notifier.demo.inbox.server import serve
 from notifier.demo.inbox.terminal import Terminal, TerminalStyle, frame, style_of, visible
 from notifier.domain.delivery import Thread
-from tests.channels.examples import message
+from notifier.testing.messages import message
 from tests.processes import free_port
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ from notifier.domain.incident import Incident, State
 from notifier.domain.message import EpisodeSummary, Flapping, Told, by_weight
 from notifier.domain.notification import Reason
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.testing.messages import AT, EVENT, incident, message, several
 from notifier.wording import blocks, evidence, messages, plain_text, reasons, sentences, times
-from tests.channels.examples import AT, EVENT, incident, message, several
 from tests.channels.situations import SITUATIONS
 
 FRAME = {"file": "shop/a.py", "function": "a", "line": 1, "code": "a()", "in_app": True}

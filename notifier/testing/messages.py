@@ -1,4 +1,4 @@
-"""Messages to tell, as the delivery room would hand them over."""
+"""Messages as delivery hands them to a channel: one incident of a billing service, changed as a test needs it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ EVENT: dict[str, Any] = {
 
 
 def incident(**changes: Any) -> Incident:
+    """Incident #142, open, of severity error."""
     values: dict[str, Any] = {
         "id": "0192f0c1",
         "number": 142,
@@ -63,6 +64,7 @@ def incident(**changes: Any) -> Incident:
 
 
 def message(**changes: Any) -> Message:
+    """That incident has opened: the first message of its thread."""
     told = changes.pop("told", (Told(incident=incident(), reason=Reason.OPENED),))
     values: dict[str, Any] = {
         "id": "0192f0d0aaaa",
@@ -81,7 +83,7 @@ def message(**changes: Any) -> Message:
 
 
 def several(count: int, **changes: Any) -> Message:
-    """A message about many incidents, each changed alike."""
+    """A message about this many incidents, each changed alike."""
     told = tuple(
         Told(incident=incident(id=f"i-{n}", number=n, **changes), reason=Reason.OPENED) for n in range(count)
     )

@@ -108,6 +108,29 @@ class Toolbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What the receivers of a kind can, as far as its channels use it; the conformance suite asks for each.
+
+    - `threads`: the messages of one episode stand together; a receipt's `ref` comes back as `Thread.ref`.
+    - `edits`: what was posted first is changed as its incidents change.
+    - `buttons`: messages have buttons, and `Kind.inbound` reads the presses.
+    - `links`: messages carry links that act in the name of the target, which is then one person.
+    - `acknowledges`, `resolves`: an acknowledgement, or the end, changes what stands at the receiver.
+    - `idempotent`: a repeat goes out under the same key, by which the receiver can drop it.
+    - `max_bytes`: the size of a message at most; None where a kind keeps to none.
+    """
+
+    threads: bool = False
+    edits: bool = False
+    buttons: bool = False
+    links: bool = False
+    acknowledges: bool = False
+    resolves: bool = False
+    idempotent: bool = False
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[S]):
     """One kind of channel, as the registry knows it.
 
@@ -126,7 +149,6 @@ class Kind(Generic[S]):
     digest: bool = True
     pace: Duration = 0
     concurrency: int = 8
-    # Whether its messages carry links that act in the name of the target, which is then one person.
-    action_links: bool = False
     recipients: tuple[str, ...] = ()
     inbound: Inbound[S] | None = None
+    can: Capabilities = Capabilities()

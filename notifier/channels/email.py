@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from notifier import wording
 from notifier.channels import hello, mail_headers, mime
-from notifier.channels.base import ChannelSettings, Kind, Toolbox
+from notifier.channels.base import Capabilities, ChannelSettings, Kind, Toolbox
 from notifier.channels.mailbox import parse_address
 from notifier.channels.smtp import Session
 from notifier.channels.smtp_settings import SmtpSettings, warnings
@@ -141,6 +141,6 @@ KIND = Kind(
     targets=lambda settings: settings.to,
     warnings=lambda settings: warnings(settings.smtp),
     concurrency=4,
-    action_links=True,
+    can=Capabilities(threads=True, links=True, idempotent=True, max_bytes=1_000_000),
     recipients=("to",),
 )

@@ -69,7 +69,7 @@ def validate(
         digest=kind.digest if block.digest is None else block.digest,
         pace=kind.pace,
         concurrency=kind.concurrency,
-        action_links=kind.action_links,
+        action_links=kind.can.links,
         warnings=(*(() if allow_private else _plain_http(block)), *cautions),
     )
 

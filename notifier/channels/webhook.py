@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from notifier import wording
 from notifier.channels.addresses import allowed_networks
-from notifier.channels.base import ChannelSettings, Kind, Toolbox
+from notifier.channels.base import Capabilities, ChannelSettings, Kind, Toolbox
 from notifier.channels.http import name_of, parse_url
 from notifier.channels.outcomes import failure
 from notifier.channels.signing import signature, signing_key
@@ -220,4 +220,5 @@ KIND = Kind(
     open=_open,
     targets=lambda settings: (name_of(parse_url(settings.url.get_secret_value())),),
     digest=False,
+    can=Capabilities(idempotent=True, max_bytes=CAP),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifier.channels.base import Kind, Toolbox
+from notifier.channels.base import Capabilities, Kind, Toolbox
 from notifier.channels.slack.blocks import Look, payload, reply, root
 from notifier.channels.slack.inbound import SlackInbound
 from notifier.channels.slack.responses import SlackError, read_api, read_hook
@@ -37,4 +37,7 @@ KIND = Kind(
     pace=SECOND,
     concurrency=4,
     inbound=SlackInbound(),
+    can=Capabilities(
+        threads=True, edits=True, buttons=True, acknowledges=True, resolves=True, max_bytes=20_000
+    ),
 )

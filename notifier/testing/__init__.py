@@ -1,4 +1,4 @@
-"""What we and our users test with: real receivers on loopback sockets, and a clock that is moved by hand.
+"""Tools for our tests and users': real receivers on loopback sockets, and a clock that is moved by hand.
 
 `WebhookReceiver`, `FakeSlack` and `SmtpServer` are context managers for synchronous and asynchronous tests alike: each
 runs in threads of its own. Only a started `SmtpServer` needs aiosmtpd, which is a development dependency.

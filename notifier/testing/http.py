@@ -51,7 +51,7 @@ class Server:
 
     @property
     def requests(self) -> list[Request]:
-        """Everything that came so far, oldest first."""
+        """The requests so far, oldest first."""
         with self._arrived:
             return list(self._requests)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State
-from notifier.domain.message import Message, Origin, Told
+from notifier.domain.message import EpisodeSummary, Message, Origin, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE, parse_rfc3339
 
 AT = parse_rfc3339("2026-11-22T05:00:00Z")
+
+HOSTILE = " \x00\r\nBcc: x@y.z \ud800 \u202e & " + "\u20ac" * 50_000
 
 EVENT: dict[str, Any] = {
     "id": "e-1",
@@ -64,7 +67,7 @@ def incident(**changes: Any) -> Incident:
 
 
 def message(**changes: Any) -> Message:
-    """That incident has opened: the first message of its thread."""
+    """The first message of a thread: that incident has opened."""
     told = changes.pop("told", (Told(incident=incident(), reason=Reason.OPENED),))
     values: dict[str, Any] = {
         "id": "0192f0d0aaaa",
@@ -80,6 +83,41 @@ def message(**changes: Any) -> Message:
         "thread_id": "t-1",
     }
     return Message(**(values | changes))
+
+
+def message_about(incident: Incident, reason: Reason, **changes: Any) -> Message:
+    """A message of a group that has this one incident, with how the whole group stands."""
+    count = {state: int(incident.state is state) for state in State}
+    standing = EpisodeSummary(
+        open=count[State.OPEN],
+        acknowledged=count[State.ACKNOWLEDGED],
+        resolved=count[State.RESOLVED],
+        events=incident.count,
+        incidents=(incident,),
+    )
+    told = (Told(incident=incident, reason=reason, actor=changes.pop("actor", None)),)
+    values = {"reason": reason, "told": told, "totals": {reason.value: 1}, "standing": standing}
+    return message(**(values | changes))
+
+
+def hostile(pieces: Sequence[str], *, incidents: int = 1, **changes: Any) -> Message:
+    """A message with line breaks, NUL, a lone surrogate, 50,000 euro signs and these pieces of markup in every text."""
+    text = " ".join(pieces) + HOSTILE
+    labels = dict.fromkeys(("service", "release", "region", "team"), text)
+    exception = {
+        "type": text, "module": text, "message": text, "notes": [text],
+        "frames": [{"file": text, "function": text, "line": 1, "code": text, "in_app": True}],
+    }  # fmt: skip
+    event = {**EVENT, "message": text, "exception": exception, "context": {text: text}, "release": text}
+    told = tuple(
+        Told(
+            incident=incident(id=f"i-{number}", number=number, title=text, labels=labels, latest_event=event),
+            reason=Reason.OPENED,
+            actor=text,
+        )
+        for number in range(1, incidents + 1)
+    )
+    return message(**({"told": told, "labels": labels, "note": text} | changes))
 
 
 def several(count: int, **changes: Any) -> Message:

@@ -34,7 +34,7 @@ class SlackMessage:
 
     @property
     def text(self) -> str:
-        """Everything that a person reads of it, line by line; without its buttons."""
+        """The lines that a person reads of it, without its buttons."""
         shown = [str(self.document.get("text", ""))]
         for block in self.document.get("blocks", ()):
             elements = [] if block["type"] == "actions" else block.get("elements", [])
@@ -44,7 +44,7 @@ class SlackMessage:
 
     @property
     def buttons(self) -> dict[str, Mapping[str, Any]]:
-        """Its elements that can be pressed, by `action_id`."""
+        """The elements that can be pressed, by `action_id`."""
         blocks = [block for block in self.document.get("blocks", ()) if block["type"] == "actions"]
         return {one["action_id"]: one for block in blocks for one in block["elements"]}
 
@@ -99,11 +99,11 @@ class FakeSlack(Server):
 
     @property
     def roots(self) -> list[SlackMessage]:
-        """What stands in its channel, oldest first."""
+        """Messages that stand in their channel, oldest first."""
         return [one for one in list(self.messages.values()) if one.thread_ts is None]
 
     def replies(self, ts: str) -> list[SlackMessage]:
-        """What stands in the thread of a message, oldest first."""
+        """Messages in the thread of a message, oldest first."""
         return [one for one in list(self.messages.values()) if one.thread_ts == ts]
 
     def delete(self, ts: str) -> None:

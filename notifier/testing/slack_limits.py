@@ -1,4 +1,4 @@
-"""Which of Slack's limits a message breaks: https://docs.slack.dev/reference/block-kit."""
+"""Slack's limits, and which of them a message breaks: https://docs.slack.dev/reference/block-kit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BUTTON = {"type", "text", "action_id", "url", "value", "style", "confirm", "acc
 
 
 def slack_complaint(document: Mapping[str, Any]) -> str | None:
-    """Which of Slack's limits a message breaks, or None."""
+    """The limit of Slack's that a message breaks, or None."""
     blocks = document.get("blocks", [])
     if not document.get("text") and not blocks:
         return "no_text"

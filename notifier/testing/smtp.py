@@ -78,7 +78,7 @@ class SmtpServer:
 
     @property
     def mails(self) -> list[Mail]:
-        """Everything that was taken so far, oldest first."""
+        """The mails that were taken so far, oldest first."""
         with self._arrived:
             return list(self._mails)
 
@@ -164,7 +164,7 @@ def _controller(
     from aiosmtpd.smtp import SMTP, AuthResult  # noqa: PLC0415
 
     class Counted(SMTP):
-        """Its connection is made once more after STARTTLS: it is the same session."""
+        """One session, whose connection is made once more after STARTTLS."""
 
         def connection_made(self, transport: Any) -> None:
             server._opened(id(self))  # noqa: SLF001 - a part of the server

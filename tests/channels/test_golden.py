@@ -62,20 +62,21 @@ def hook(told: Message) -> str:
     return json.dumps(json.loads(webhook.payload(told)), indent=1, ensure_ascii=False) + "\n"
 
 
-FORMS: Mapping[str, Callable[[Message], str]] = {
-    "mail.txt": mail_text,
-    "mail.html": mail_html,
-    "slack.json": slack,
-    "console.txt": lambda told: console.payload(replace(told, actions=()), BERLIN),
-    "webhook.json": hook,
+# By kind and file.
+FORMS: Mapping[tuple[str, str], Callable[[Message], str]] = {
+    ("email", "mail.txt"): mail_text,
+    ("email", "mail.html"): mail_html,
+    ("slack", "slack.json"): slack,
+    ("console", "console.txt"): lambda told: console.payload(replace(told, actions=()), BERLIN),
+    ("webhook", "webhook.json"): hook,
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[1])
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_what_people_are_shown(situation: str, form: str) -> None:
+def test_what_people_are_shown(situation: str, form: tuple[str, str]) -> None:
     """As in its file, which somebody has read."""
-    path = GOLDEN / situation / form
+    path = GOLDEN / situation / form[1]
     shown = FORMS[form](SITUATIONS[situation])
     if WRITE:
         path.parent.mkdir(parents=True, exist_ok=True)

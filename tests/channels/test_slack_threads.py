@@ -16,7 +16,7 @@ from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.time import HOUR, MINUTE
 from notifier.testing import Answer, FakeSlack
-from notifier.testing.messages import AT, incident, message
+from notifier.testing.messages import AT, incident, message, message_about
 
 pytestmark = pytest.mark.anyio
 
@@ -29,21 +29,6 @@ OVER = incident(first_seen=AT - 12 * MINUTE, state=State.RESOLVED, resolved_at=A
 def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> slack.SlackChannel:
     options = {"token": server.token, "channel": "#oncall", "base_url": server.base_url, **changes}
     return slack.SlackChannel(slack.SlackSettings.model_validate(options), toolbox)
-
-
-def about(one: Any, reason: Reason, *, actor: str | None = None, **changes: Any) -> Message:
-    """A message of a group that has this one incident."""
-    count = {state: int(one.state is state) for state in State}
-    standing = EpisodeSummary(
-        open=count[State.OPEN],
-        acknowledged=count[State.ACKNOWLEDGED],
-        resolved=count[State.RESOLVED],
-        events=one.count,
-        incidents=(one,),
-    )
-    told = (Told(incident=one, reason=reason, actor=actor),)
-    values = {"reason": reason, "told": told, "totals": {reason.value: 1}, "standing": standing, **changes}
-    return message(**values)
 
 
 async def tell(
@@ -62,9 +47,9 @@ async def test_an_episode_is_one_root_that_is_edited_and_a_thread(toolbox: Toolb
     with FakeSlack() as server:
         receipt = await tell(
             bot(server, toolbox),
-            about(OPEN, Reason.OPENED),
-            about(TAKEN, Reason.ACKNOWLEDGED, actor="ann"),
-            about(OVER, Reason.RESOLVED, actor="bo"),
+            message_about(OPEN, Reason.OPENED),
+            message_about(TAKEN, Reason.ACKNOWLEDGED, actor="ann"),
+            message_about(OVER, Reason.RESOLVED, actor="bo"),
         )
         [root] = server.roots
         taken, over = server.replies(root.ts)
@@ -137,7 +122,7 @@ async def test_a_reply_that_needs_somebody_is_shown_in_the_channel_too(
 ) -> None:
     """An edit notifies nobody, nor does a reply but for those who follow: news is broadcast, an end is not."""
     with FakeSlack() as server:
-        await tell(bot(server, toolbox), about(OPEN, Reason.OPENED), about(OPEN, reason))
+        await tell(bot(server, toolbox), message_about(OPEN, Reason.OPENED), message_about(OPEN, reason))
     assert ("reply_broadcast" in server.posted[1]) is loud
 
 
@@ -145,8 +130,8 @@ async def test_a_new_episode_links_to_the_one_before(toolbox: Toolbox) -> None:
     """The new root says where the old one stands; without the old one's channel there is no link to make."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
-        await tell(channel, about(OPEN, Reason.REOPENED), previous=REF)
-        await tell(channel, about(OPEN, Reason.REOPENED), previous="1700000000.000001")
+        await tell(channel, message_about(OPEN, Reason.REOPENED), previous=REF)
+        await tell(channel, message_about(OPEN, Reason.REOPENED), previous="1700000000.000001")
         first, second = server.roots
     assert f"<{server.origin}/archives/C000/p1700000000000001|" in first.text
     assert "/archives/" not in second.text
@@ -166,7 +151,7 @@ async def test_links_lead_to_the_slack_that_the_channel_is_of(
     options = {"token": "xoxb-1", "channel": "#oncall", "base_url": base_url}
     channel = slack.SlackChannel(slack.SlackSettings.model_validate(options), toolbox)
     thread = Thread(id="t", previous_ref=REF)
-    assert f"<{link}|" in json.dumps(channel._body(about(OPEN, Reason.REOPENED), thread))
+    assert f"<{link}|" in json.dumps(channel._body(message_about(OPEN, Reason.REOPENED), thread))
 
 
 @pytest.mark.parametrize("code", ["cant_update_message", "edit_window_closed"])
@@ -174,9 +159,9 @@ async def test_a_root_that_cannot_be_edited_still_has_its_thread(toolbox: Toolbo
     """The reply is posted all the same."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
-        opened = await tell(channel, about(OPEN, Reason.OPENED))
+        opened = await tell(channel, message_about(OPEN, Reason.OPENED))
         server.fail(code)
-        receipt = await tell(channel, about(OVER, Reason.RESOLVED), ref=opened.ref)
+        receipt = await tell(channel, message_about(OVER, Reason.RESOLVED), ref=opened.ref)
         [root] = server.roots
         assert len(server.replies(root.ts)) == 1
     assert receipt.ref == opened.ref
@@ -187,9 +172,9 @@ async def test_a_deleted_root_is_posted_again(toolbox: Toolbox, reason: Reason) 
     """Somebody deleted it: what is to be told comes as a new message, which the receipt names."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
-        opened = await tell(channel, about(OPEN, Reason.OPENED))
+        opened = await tell(channel, message_about(OPEN, Reason.OPENED))
         server.delete("1700000000.000001")
-        receipt = await tell(channel, about(OVER, reason), ref=opened.ref)
+        receipt = await tell(channel, message_about(OVER, reason), ref=opened.ref)
         assert [root.ts for root in server.roots] == ["1700000000.000002"]
     assert receipt.ref == "T000/C000/1700000000.000002"
 
@@ -198,7 +183,9 @@ async def test_a_lost_thread_is_no_lost_reply(toolbox: Toolbox) -> None:
     """Where Slack no longer knows what to reply to, the reply is a root."""
     with FakeSlack() as server:
         server.fail("thread_not_found")
-        receipt = await tell(bot(server, toolbox), about(OVER, Reason.RESOLVED), ref="1600000000.000009")
+        receipt = await tell(
+            bot(server, toolbox), message_about(OVER, Reason.RESOLVED), ref="1600000000.000009"
+        )
         assert receipt.ref == "T000/C000/1700000000.000001"
 
 
@@ -210,8 +197,8 @@ async def test_a_thread_from_before_there_were_edits_goes_on(
     with FakeSlack(channels=(channel,)) as server:
         server.channels = ("#oncall",)
         bot_ = bot(server, toolbox, channel=channel)
-        await tell(bot_, about(OPEN, Reason.OPENED))
-        receipt = await tell(bot_, about(OVER, Reason.RESOLVED), ref="1700000000.000001")
+        await tell(bot_, message_about(OPEN, Reason.OPENED))
+        receipt = await tell(bot_, message_about(OVER, Reason.RESOLVED), ref="1700000000.000001")
     assert receipt.ref == "1700000000.000001"
     assert server.posted[1]["thread_ts"] == "1700000000.000001"
     assert len(server.edited) == edits
@@ -235,14 +222,14 @@ async def test_a_retry_repeats_the_edit_and_nothing_else(toolbox: Toolbox, faili
     """Throttled at either of the two calls: after the second try there is one reply, and the root says the last."""
     with FakeSlack() as server:
         channel = bot(server, toolbox)
-        opened = await tell(channel, about(OPEN, Reason.OPENED))
+        opened = await tell(channel, message_about(OPEN, Reason.OPENED))
         if failing == "chat.update":
             server.fail("ratelimited", headers={"Retry-After": "2"})
         else:
             server.script(_updated(), _throttled())
         with pytest.raises(SendError) as caught:
-            await tell(channel, about(OVER, Reason.RESOLVED), ref=opened.ref)
-        await tell(channel, about(OVER, Reason.RESOLVED), ref=opened.ref)
+            await tell(channel, message_about(OVER, Reason.RESOLVED), ref=opened.ref)
+        await tell(channel, message_about(OVER, Reason.RESOLVED), ref=opened.ref)
         [root] = server.roots
         assert len(server.replies(root.ts)) == 1
     assert (caught.value.outcome, caught.value.retry_after) == (Outcome.THROTTLED, 2_000)
@@ -263,7 +250,7 @@ async def test_the_fake_takes_one_message_a_second_where_it_is_asked_to(toolbox:
         channel = bot(server, toolbox)
         with pytest.raises(SendError) as caught:
             for _ in range(6):
-                await tell(channel, about(OPEN, Reason.OPENED))
+                await tell(channel, message_about(OPEN, Reason.OPENED))
     assert (caught.value.outcome, caught.value.retry_after) == (Outcome.THROTTLED, 1_000)
     assert 4 <= len(server.posted) <= 5
 
@@ -284,10 +271,10 @@ async def test_the_team_is_asked_for_where_the_answer_does_not_name_it(
     with FakeSlack() as server:
         server.script(*(Answer(body=json.dumps(one).encode()) for one in [posted, *answers]))
         channel = bot(server, toolbox)
-        assert (await tell(channel, about(OPEN, Reason.OPENED))).ref == ref
+        assert (await tell(channel, message_about(OPEN, Reason.OPENED))).ref == ref
         if ref.startswith("T"):
             server.script(Answer(body=json.dumps(posted).encode()))
-            assert (await tell(channel, about(OPEN, Reason.OPENED))).ref == ref
+            assert (await tell(channel, message_about(OPEN, Reason.OPENED))).ref == ref
             assert [one.path for one in server.requests].count("/api/auth.test") == 1
 
 
@@ -315,7 +302,7 @@ async def test_buttons_carry_ids_and_nothing_else(toolbox: Toolbox) -> None:
     """The thread, and for a silence how long; the link leads to the incident."""
     with FakeSlack() as server:
         channel = bot(server, toolbox, signing_secret=server.signing_secret, time_zone="Europe/Berlin")
-        await tell(channel, about(OPEN, Reason.OPENED))
+        await tell(channel, message_about(OPEN, Reason.OPENED))
         buttons = server.roots[0].buttons
     assert [buttons[name]["value"] for name in ("acknowledge", "resolve")] == ["t-1", "t-1"]
     assert [one["value"] for one in buttons["silence"]["options"]] == [
@@ -332,8 +319,8 @@ async def test_what_is_about_no_group_has_no_buttons(toolbox: Toolbox, reason: R
     with FakeSlack() as server:
         secret = {"signing_secret": server.signing_secret}
         await tell(bot(server, toolbox, **secret), message(reason=reason, note="a note"))
-        await tell(bot(server, toolbox), about(OPEN, Reason.OPENED))
-        await tell(bot(server, toolbox, **secret), about(incident(url=None), Reason.OPENED))
+        await tell(bot(server, toolbox), message_about(OPEN, Reason.OPENED))
+        await tell(bot(server, toolbox, **secret), message_about(incident(url=None), Reason.OPENED))
         plain, without, unlinked = server.roots
     assert not plain.buttons
     assert not without.buttons

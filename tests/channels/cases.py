@@ -1,0 +1,251 @@
+"""The conformance case of every built-in kind: its settings, its receiver, and what goes wrong there."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from dataclasses import replace
+from email import message_from_bytes, policy
+from typing import Any
+
+from notifier.channels import console, email, slack, webhook
+from notifier.channels.base import Callback
+from notifier.domain.delivery import Outcome
+from notifier.testing import FakeSlack, SmtpServer, WebhookReceiver
+from notifier.testing.cases import (
+    ECHO,
+    HTTP_TROUBLES,
+    WAIT,
+    ChannelCase,
+    HttpCase,
+    TakenMessage,
+    Trouble,
+    moved,
+)
+
+SECRET = "whsec_" + base64.b64encode(b"k3y-that-nobody-may-see!").decode()
+TOKEN = "xoxb-nobody-may-see-this"
+
+
+def hook(receiver: WebhookReceiver) -> dict[str, Any]:
+    url = receiver.url.replace("http://", "http://user:pa55word@") + "?token=s3cr3t"
+    return {"url": url, "secret": SECRET}
+
+
+class SlackCase(HttpCase):
+    """A bot: with buttons, for it has a signing secret."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            slack.KIND,
+            lambda _receiver: {},
+            secrets=(TOKEN,),
+            markup=("<!channel>", "<https://evil.example|x>"),
+        )
+        codes = {
+            "ratelimited": Outcome.THROTTLED, "is_archived": Outcome.GONE, "internal_error": Outcome.TRANSIENT,
+            "not_in_channel": Outcome.PERMANENT, "invalid_auth": Outcome.PERMANENT,
+        }  # fmt: skip
+        coded = (
+            Trouble(name=code, outcome=outcome, cause=self.failing(code), retry_after=WAIT)
+            for code, outcome in codes.items()
+        )
+        self.troubles = (*HTTP_TROUBLES, *coded)
+
+    @staticmethod
+    def failing(code: str) -> Callable[[FakeSlack], None]:
+        return lambda server: server.fail(code, headers={"Retry-After": "7"})
+
+    def receiver(self) -> AbstractContextManager[Any]:
+        return FakeSlack(token=TOKEN)
+
+    def options(self, receiver: FakeSlack) -> dict[str, Any]:
+        secret = receiver.signing_secret
+        return {"token": TOKEN, "channel": "#oncall", "base_url": receiver.base_url, "signing_secret": secret}
+
+    def standing(self, receiver: FakeSlack) -> Sequence[str]:
+        return [message.text for message in receiver.roots]
+
+    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:
+        return f'"thread_ts":"{ref.rpartition("/")[2]}"' in later.text
+
+    def press(self, receiver: FakeSlack) -> Callback | None:
+        root = receiver.roots[-1]
+        if "acknowledge" not in root.buttons:
+            return None
+        headers, body = receiver.press(root.ts, "acknowledge")
+        return Callback(headers={name.lower(): value for name, value in headers.items()}, body=body)
+
+
+class SlackHookCase(HttpCase):
+    """An incoming webhook only posts."""
+
+    def __init__(self) -> None:
+        can = replace(
+            slack.KIND.can, threads=False, edits=False, buttons=False, acknowledges=False, resolves=False
+        )
+        super().__init__(
+            slack.KIND, lambda _receiver: {}, can=can, secrets=("s3cr3t",), markup=("<!channel>",)
+        )
+        gone = Trouble(
+            name="no_service", outcome=Outcome.GONE, cause=SlackCase.failing("no_service"), retry_after=WAIT
+        )
+        self.troubles = (*HTTP_TROUBLES, gone)
+
+    def receiver(self) -> AbstractContextManager[Any]:
+        return FakeSlack()
+
+    def options(self, receiver: FakeSlack) -> dict[str, Any]:
+        return {"webhook_url": receiver.webhook_url}
+
+    def press(self, receiver: FakeSlack) -> Callback | None:
+        assert not any('"actions"' in taken.text for taken in self.taken(receiver))
+        return None
+
+
+class EmailCase:
+    kind = email.KIND
+    can = email.KIND.can
+    secrets = ("pa55word",)
+    markup = (
+        "<script>alert(1)</script>",
+        "\r\nBcc: eve@example.com\r\n",
+        "=?utf-8?q?=0ABcc:_eve@example.com?=",
+    )
+
+    def __init__(self) -> None:
+        answers = {
+            "421 4.7.0 try later": Outcome.THROTTLED, "451 4.3.0 try later": Outcome.THROTTLED,
+            "554 5.6.0 no": Outcome.PERMANENT,
+        }  # fmt: skip
+        self.troubles: Sequence[Trouble] = (
+            Trouble(name="550-5.1.1", outcome=Outcome.GONE, cause=self.refusing(f"550 5.1.1 {ECHO}")),
+            *(
+                Trouble(name=answer[:9], outcome=outcome, cause=self.ending(f"{answer} {ECHO}"))
+                for answer, outcome in answers.items()
+            ),
+            Trouble(name="unreachable", outcome=Outcome.TRANSIENT, cause=moved),
+        )
+
+    @staticmethod
+    def refusing(answer: str) -> Callable[[SmtpServer], None]:
+        return lambda server: server.refuse.update({"ann@example.com": answer})
+
+    @staticmethod
+    def ending(answer: str) -> Callable[[SmtpServer], None]:
+        return lambda server: setattr(server, "after_data", answer)
+
+    def receiver(self) -> AbstractContextManager[Any]:
+        return SmtpServer()
+
+    def options(self, receiver: SmtpServer) -> dict[str, Any]:
+        return {
+            "smtp": {"host": "127.0.0.1", "port": receiver.port},
+            "from": "Notifier <notifier@example.com>",
+            "to": ["ann@example.com"],
+        }
+
+    def taken(self, receiver: SmtpServer) -> Sequence[TakenMessage]:
+        return [
+            TakenMessage(
+                body=mail.raw,
+                text=f"{mail.text}\n{mail.html}",
+                headers={name.lower(): str(value) for name, value in mail.message.items()},
+            )
+            for mail in receiver.mails
+        ]
+
+    def standing(self, receiver: SmtpServer) -> Sequence[str]:
+        return [mail.text for mail in receiver.mails]
+
+    def make_slow(self, receiver: SmtpServer) -> None:
+        receiver.hang = 5.0
+
+    def make_quick(self, receiver: SmtpServer) -> None:
+        receiver.hang = 0.0
+
+    def brings_in(self, taken: TakenMessage, piece: str) -> bool:
+        parsed = message_from_bytes(taken.body, policy=policy.default)
+        html = parsed.get_body(("html",))
+        assert html is not None
+        return parsed["Bcc"] is not None or ("<" in piece and piece in html.get_content())
+
+    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:
+        """Both refer to a root that was never sent, so that no stored reference is needed."""
+        return first.headers["in-reply-to"] == later.headers["in-reply-to"]
+
+    def repeat_key(self, taken: TakenMessage) -> str | None:
+        return taken.headers["message-id"]
+
+    def press(self, receiver: SmtpServer) -> Callback | None:
+        return None
+
+
+class ConsoleCase:
+    """A stream takes the place of standard output."""
+
+    kind = console.KIND
+    can = console.KIND.can
+    secrets: Sequence[str] = ()
+    markup = ("\n[forged] CRITICAL: no line of ours", "\x1b[2J")
+
+    def __init__(self) -> None:
+        self.troubles: Sequence[Trouble] = (
+            Trouble(name="closed", outcome=Outcome.TRANSIENT, cause=io.StringIO.close),
+        )
+
+    @contextmanager
+    def receiver(self) -> Iterator[io.StringIO]:
+        with redirect_stdout(_Output()) as stream:
+            yield stream
+
+    def options(self, receiver: io.StringIO) -> dict[str, Any]:
+        return {}
+
+    def taken(self, receiver: io.StringIO) -> Sequence[TakenMessage]:
+        blocks = [] if receiver.closed else receiver.getvalue().split("\n\n")
+        return [TakenMessage(body=text.encode(), text=text) for text in blocks if text]
+
+    def standing(self, receiver: io.StringIO) -> Sequence[str]:
+        return [taken.text for taken in self.taken(receiver)]
+
+    def make_slow(self, receiver: io.StringIO) -> None:
+        """A stream is not slow."""
+
+    def make_quick(self, receiver: io.StringIO) -> None:
+        """Nor quick."""
+
+    def brings_in(self, taken: TakenMessage, piece: str) -> bool:
+        return piece in taken.text or not all(
+            line.startswith("|") for line in taken.text.splitlines() if line
+        )
+
+    def belongs_to(self, first: TakenMessage, later: TakenMessage, ref: str) -> bool:
+        return False
+
+    def repeat_key(self, taken: TakenMessage) -> str | None:
+        return None
+
+    def press(self, receiver: io.StringIO) -> Callback | None:
+        return None
+
+
+class _Output(io.StringIO):
+    encoding = "utf-8"
+
+
+CASES: Sequence[tuple[str, ChannelCase]] = (
+    ("Console", ConsoleCase()),
+    ("Email", EmailCase()),
+    ("Slack", SlackCase()),
+    ("SlackHook", SlackHookCase()),
+    (
+        "Webhook",
+        HttpCase(
+            webhook.KIND, hook, secrets=(SECRET, SECRET[6:], "pa55word", "s3cr3t"), repeat_header="webhook-id"
+        ),
+    ),
+)
+"""Of each built-in kind one at least, under the name of its class."""

@@ -1,4 +1,4 @@
-"""Which addresses an outgoing request may dial.
+"""The addresses that an outgoing request may dial.
 
 The table is explicit because `ipaddress.is_global` says yes to NAT64 and 6to4 loopback, to multicast and more. An
 IPv6 address that carries an IPv4 address is judged by both. Sources: the IANA special-purpose registries, RFC 6890,

@@ -1,4 +1,4 @@
-"""What a channel is: the protocol every kind implements, and what it is given.
+"""A channel: the protocol that every kind implements, and the values that it is given.
 
 A kind is one module: its settings model, a pure payload function, and a class with `send` and `aclose`. It never
 retries, sleeps, logs a secret or touches the store. Third parties find all of this in `notifier.channels.api`, and
@@ -95,12 +95,12 @@ class Inbound(Protocol[S_contra]):
         """
 
     def reply(self, text: str | None) -> CallbackReply:
-        """What tells who pressed, and nobody else; with None, that there is nothing to tell, or not yet."""
+        """The reply that who pressed sees, and nobody else; with None, that there is nothing to tell, or not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolbox:
-    """What the runtime lends to a channel. `url` is the base of links (`server.url`), None where there is none."""
+    """The clock and HTTP client that the runtime lends to a channel. `url` is the base of links (`server.url`) or None."""
 
     clock: Clock
     http: GuardedClient
@@ -109,7 +109,7 @@ class Toolbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What the receivers of a kind can, as far as its channels use it; the conformance suite asks for each.
+    """The abilities of a kind's receivers, as far as its channels use them; the conformance suite asks for each.
 
     - `threads`: the messages of one episode stand together; a receipt's `ref` comes back as `Thread.ref`.
     - `edits`: what was posted first is changed as its incidents change.

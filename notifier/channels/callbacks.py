@@ -29,7 +29,7 @@ REPLY_WITHIN_S = 10.0
 
 
 class ActiveChannels(Protocol):
-    """What callbacks need of the present configuration."""
+    """The part of the present configuration that callbacks need."""
 
     @property
     def configs(self) -> Mapping[str, ChannelConfig]: ...

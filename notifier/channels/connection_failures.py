@@ -1,4 +1,4 @@
-"""What is known of why an HTTP exchange failed: a cause that people can act on. Pure."""
+"""The cause of a failed HTTP exchange, as far as it is known and people can act on it. Pure."""
 
 from __future__ import annotations
 

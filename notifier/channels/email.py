@@ -123,7 +123,7 @@ class EmailChannel:
         return None
 
     async def _name(self) -> str | None:
-        """What to greet the server with; this machine's own name is looked up once."""
+        """The name to greet the server with; this machine's own is looked up once."""
         if self._hello is None and not self._asked:
             self._hello = await hello.own_name()
             self._asked = True

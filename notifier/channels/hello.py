@@ -41,7 +41,7 @@ def of_url(url: str | None) -> str | None:
 
 
 async def own_name() -> str | None:
-    """This machine's full name, where it has one and it is found in time."""
+    """The machine's full name, where it has one and it is found in time."""
     try:
         async with asyncio.timeout(PATIENCE / SECOND):
             name = await asyncio.to_thread(socket.getfqdn)

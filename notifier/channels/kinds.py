@@ -27,7 +27,7 @@ class Found:
 
 @cache
 def installed() -> Found:
-    """What this installation knows."""
+    """The kinds of this installation."""
     return found(entry_points(group=GROUP))
 
 

@@ -72,7 +72,7 @@ def _importance(message: Message) -> str:
 
 
 def _for_filters(message: Message, severity: str) -> Iterator[tuple[str, str]]:
-    """What a mail program may sort by, however the text is worded."""
+    """Headers that a mail program may sort by, however the text is worded."""
     incidents = [one.incident for one in message.told]
     yield "X-Notifier-Reason", message.reason.value
     yield "X-Notifier-Project", message.project[:400]

@@ -1,4 +1,4 @@
-"""What an HTTP answer means: one table for every channel (RULES.md#outcomes). Pure."""
+"""The meaning of an HTTP answer: one table for every channel (RULES.md#outcomes). Pure."""
 
 from __future__ import annotations
 

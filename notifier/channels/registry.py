@@ -1,4 +1,4 @@
-"""What a channel's block must look like, and how a configured channel is opened."""
+"""A channel's block in the configuration: how it is validated, and how its channel is opened."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def json_schema() -> dict[str, dict[str, Any]]:
 
 
 def unusable(used: Iterable[str]) -> Iterable[str]:
-    """What is wrong with installed kinds that no channel is of; one that a channel is of is that channel's problem."""
+    """Problems of installed kinds that no channel is of; those of a kind in use are problems of its channels."""
     refused = installed().unusable.items()
     return [f"type {name}: {why}" for name, why in refused if name in BUILT_IN or name not in used]
 

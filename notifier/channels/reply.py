@@ -1,4 +1,4 @@
-"""What a receiver answered over HTTP."""
+"""A receiver's answer over HTTP."""
 
 from __future__ import annotations
 

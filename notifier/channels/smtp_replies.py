@@ -1,4 +1,4 @@
-"""What a mail server's answers, its silence and its TLS mean: one error with its outcome, and what to do. Pure."""
+"""The meaning of a mail server's replies, silence and TLS: one error with its outcome, and what to do. Pure."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def answered(at: At, code: int, text: str) -> SendError:
 
 
 def _about(at: At, code: int, text: str) -> str:
-    """What a refusal is about: what was asked at that moment, unless its words say something else."""
+    """The subject of a refusal: what was asked at that moment, unless its words say something else."""
     said = _ADDRESS.sub(" ", text)
     found = next((subject for subject, words in _ABOUT if re.search(words, said, re.IGNORECASE)), None)
     if at in {"hello", "sender", "recipient"}:

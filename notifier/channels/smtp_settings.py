@@ -62,7 +62,7 @@ class SmtpSettings(ChannelSettings):
 
 
 def warnings(settings: SmtpSettings) -> Iterator[str]:
-    """What is allowed but likely meant otherwise."""
+    """Sentences about settings that are allowed but likely meant otherwise."""
     if settings.port == IMPLICIT_PORT and settings.security == "starttls":
         yield "smtp: port 465 wants `tls: implicit` on most servers: `tls: starttls` goes with port 587"
     if settings.port in {25, 587} and settings.security == "implicit":

@@ -77,7 +77,7 @@ _WORDS = {
 
 
 def trouble(error: BaseException) -> Trouble | None:
-    """What TLS has failed of, if it is TLS that failed."""
+    """The cause of a failure of TLS; None where something else failed."""
     found = _ssl_error(error)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What the guarded client sends with: sessions that check addresses, and what is known of how an exchange went.
+"""The guarded client's transport: sessions that check addresses, and what is known of how an exchange went.
 
 It stands on aiohttp, Slack's own asynchronous transport: its connector lets addresses be checked at connect time, which
 httpx does not hand through, and a POST costs a fifth of the processor time.
@@ -171,7 +171,7 @@ class _Exchange:
         return "the connection broke before an answer came" if self.written else "no connection could be made"
 
     def failure(self, error: BaseException, host: str) -> SendError:
-        """What the error says of the other side, else how far this one has come."""
+        """The error as the other side's fault, where it says so, else by how far the exchange has come."""
         known = known_failure(error, host)
         return known or SendError(self.unanswered, f"{self.broken} ({_kind(error)})")
 

@@ -26,7 +26,7 @@ class Authorities(BaseModel):
     pem: str
 
     def context(self) -> ssl.SSLContext:
-        """What a client trusts then: these, and no other.
+        """The client's context that trusts these authorities and no other.
 
         On every version of Python alike: any of them is enough, be it an authority's own, one in between or the
         server's; and an authority of one's own may lack the extensions that public ones have.

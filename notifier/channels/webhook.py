@@ -143,7 +143,7 @@ def _inner_frames(kept: int) -> Callable[[Mapping[str, Any]], Document]:
 
 
 def _told_once(event: Mapping[str, Any]) -> Document:
-    """What the incident around it does not say already, cut to what a person reads."""
+    """The event without what its incident says already, cut to what a person reads."""
     exception = event.get("exception")
     names = ("id", "timestamp", "release", "host", "message", "trace_id")
     slim: Document = {name: _cut(event[name], 500) for name in names if name in event}

@@ -8,7 +8,7 @@ from notifier.domain.time import HOUR, MINUTE, Duration
 
 
 class Button(StrEnum):
-    """What a button does to the incidents of its message."""
+    """The act of a button on the incidents of its message."""
 
     ACKNOWLEDGE = "acknowledge"
     SILENCE = "silence"
@@ -34,7 +34,7 @@ MORNING_HOUR = 9
 
 
 def value(thread: str, span: Span | None = None) -> str:
-    """What a button carries: its message's thread, and how long where that was a choice."""
+    """The value that a button carries: its message's thread, and how long where that was a choice."""
     return thread if span is None else f"{thread}:{span.value}"
 
 

@@ -23,7 +23,7 @@ class PressOrigin(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who pressed, as the receiver names them. The name is empty where the receiver gives none."""
+    """A person as the receiver names them. The name is empty where the receiver gives none."""
 
     id: str
     name: str = ""

@@ -1,4 +1,4 @@
-"""What a press does, from whichever receiver it comes.
+"""A press, from whichever receiver it comes, becomes a command.
 
 A press acts for one thread: its channel is one that the callback speaks for, and the receiver's own rule
 (`PressOrigin`) says whether this person, at this message, may. What is done is done to all incidents that the thread
@@ -32,12 +32,12 @@ SAME = ("service", "environment", "exception", "task")
 
 
 class Replayed(Exception):
-    """This callback was answered before, or is too old to know whether it was."""
+    """The callback was answered before, or is too old to know whether it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressResult:
-    """What came of a press: a sentence for who pressed, where there is something to tell, and what was done."""
+    """The result of a press: a sentence for who pressed, where there is something to tell, and how much was done."""
 
     text: str | None = None
     done: int = 0

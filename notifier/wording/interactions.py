@@ -1,4 +1,4 @@
-"""What a person is told who pressed a button."""
+"""Sentences for a person who pressed a button."""
 
 from __future__ import annotations
 

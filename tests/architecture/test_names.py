@@ -23,7 +23,6 @@ EMPTY_NAMES = {"words", "letters", "rows", "answers", "lists"}
 STILL_SHARED: Mapping[str, int] = {
     "Job": 2,
     "Tracking": 2,
-    "Transport": 2,
 }
 
 # Sentences in store/ that are for no developer.
@@ -41,13 +40,11 @@ PRONOUNS = {
 COUNTED_WITH = {"alerting": "store", "delivery": "store", "access": "api"}
 # How many docstrings of a room begin with one of them, at most.
 STILL_PRONOUNS: Mapping[str, int] = {
-    "channels": 30,
     "domain": 13,
     "oncall": 3,
     "policy": 19,
     "runtime": 12,
     "store": 50,
-    "testing": 10,
     "wording": 2,
 }
 

@@ -98,7 +98,7 @@ def root(message: Message, look: Look) -> dict[str, Any]:
 
 
 def reply(message: Message, look: Look = PLAIN) -> dict[str, Any]:
-    """What has changed, in short: it stands below the root that shows the rest."""
+    """The change alone, in short: the reply stands below the root that shows the rest."""
     told = wording.change(message, look.options)
     blocks = list(_changes(told))
     return {"text": _text(told), "blocks": [block.to_dict() for block in blocks]}
@@ -130,7 +130,7 @@ def _text(told: RenderedMessage) -> str:
 
 
 def _buttons(message: Message, look: Look) -> list[InteractiveElement]:
-    """They shrink with the state: who has been acknowledged needs no second one, and what is over none at all."""
+    """Buttons shrink with the state: an acknowledged incident needs no "Acknowledge", a resolved one none at all."""
     waits, unresolved, url = wording.left(message)
     thread = message.thread_id
     found: list[InteractiveElement] = []

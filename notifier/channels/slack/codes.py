@@ -100,7 +100,7 @@ _WORDS: Mapping[str, str] = {
 
 
 def words(code: str, *, needed: str = "") -> str:
-    """What to do about a code, as the end of a sentence; empty where nobody knows. `needed` are the missing scopes."""
+    """Advice about a code, as the end of a sentence; empty where there is none. `needed` are the missing scopes."""
     if code == "missing_scope":
         scope = f"the scope {needed}" if needed else "a scope (chat:write)"
         return f"the app lacks {scope}: add it in the app's OAuth & Permissions, and install the app again"

@@ -1,4 +1,4 @@
-"""What people press in Slack: the callback's signature and payload, where a press was made, and Slack's reply.
+"""Presses in Slack: a callback's signature and payload, the message and the person of a press, and the reply.
 
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 """
@@ -104,7 +104,7 @@ class SlackOrigin:
     home: str = ""
 
     def refusal(self, refs: AbstractSet[str]) -> str | None:
-        """Nobody acts from another workspace, channel or message; a guest of a shared channel does not act at all."""
+        """A press acts from its own workspace, channel and message alone, and never for a guest of a shared channel."""
         if not (self.channel and self.ts):
             return interactions.FOREIGN
         homes = {self._home(ref) for ref in refs} - {None} if refs else {self.home}

@@ -1,4 +1,4 @@
-"""What Slack's answers mean: a receipt, or one error with its outcome.
+"""The meaning of Slack's responses: a receipt, or one error with its outcome.
 
 Errors: https://docs.slack.dev/reference/methods/chat.postMessage and chat.update.
 """

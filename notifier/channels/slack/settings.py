@@ -63,7 +63,7 @@ class SlackSettings(ChannelSettings):
 
 
 def warnings(settings: SlackSettings) -> Iterator[str]:
-    """What a channel like this one cannot do."""
+    """Sentences about what a channel of these settings cannot do."""
     if settings.webhook_url is not None:
         yield (
             "an incoming webhook only posts: no message is edited, there are no threads and no buttons; "

@@ -19,7 +19,7 @@ FORGED = "this signature is of no configured Slack app: is `signing_secret` the 
 
 
 def complaint(stamp: str | None, signature: str | None, *, now: Instant) -> str | None:
-    """What is wrong with the headers alone, as a sentence; None: a signature is worth a look."""
+    """The fault of the headers alone, as a sentence; None: the signature is worth a look."""
     if not signature or stamp is None or not re.fullmatch(r"[0-9]{1,15}", stamp):
         return UNSIGNED
     return STALE if abs(int(stamp) * SECOND - now) > WINDOW else None

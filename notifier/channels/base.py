@@ -100,7 +100,7 @@ class Inbound(Protocol[S_contra]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolbox:
-    """The clock and HTTP client that the runtime lends to a channel. `url` is the base of links (`server.url`) or None."""
+    """The tools that the runtime lends to channels. `url` is the base of links (`server.url`), or None."""
 
     clock: Clock
     http: GuardedClient

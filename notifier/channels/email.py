@@ -16,7 +16,7 @@ from notifier import wording
 from notifier.channels import hello, mail_headers, mime
 from notifier.channels.base import Capabilities, ChannelSettings, Kind, Toolbox
 from notifier.channels.mailbox import parse_address
-from notifier.channels.smtp import Session
+from notifier.channels.smtp import SmtpSession
 from notifier.channels.smtp_settings import SmtpSettings, warnings
 from notifier.channels.zones import TimeZone
 from notifier.domain.delivery import Receipt, Thread
@@ -107,7 +107,7 @@ class EmailChannel:
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:
         mail = payload(message, sender=self._sender, recipient=target, thread=thread, options=self._options)
         smtp = self._settings.smtp
-        session = Session(
+        session = SmtpSession(
             host=smtp.host,
             port=smtp.dialled_port,
             security=smtp.security,

@@ -17,7 +17,7 @@ from notifier.domain.time import SECOND, Duration
 from notifier.telemetry.clock import Clock
 
 if TYPE_CHECKING:
-    from notifier.channels.transport import Transport
+    from notifier.channels.transport import GuardedTransport
 
 __all__ = ["GuardedClient", "Reply", "name_of", "parse_url"]
 
@@ -65,7 +65,7 @@ class GuardedClient:
         self._allow_private = allow_private_addresses
         self._deadline = deadline
         self._tls = tls
-        self._transport: Transport | None = None
+        self._transport: GuardedTransport | None = None
 
     async def post(
         self,
@@ -86,11 +86,11 @@ class GuardedClient:
         if self._transport is not None:
             await self._transport.aclose()
 
-    def _opened(self) -> Transport:
+    def _opened(self) -> GuardedTransport:
         if self._transport is None:
-            from notifier.channels.transport import Transport  # noqa: PLC0415 - a tenth of a second of every start
+            from notifier.channels.transport import GuardedTransport  # noqa: PLC0415 - a tenth of a second of every start
 
-            self._transport = Transport(
+            self._transport = GuardedTransport(
                 clock=self._clock,
                 allow_private_addresses=self._allow_private,
                 deadline=self._deadline,

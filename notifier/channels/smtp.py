@@ -17,7 +17,7 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
 
-__all__ = ["DEADLINE", "QUIT", "Session", "answered", "broken"]
+__all__ = ["DEADLINE", "QUIT", "SmtpSession", "answered", "broken"]
 
 # Together below the 30 s of an attempt, so that what this session knows (was it handed over?) decides the outcome.
 DEADLINE: Duration = 25 * SECOND
@@ -27,7 +27,7 @@ CONNECT: Duration = 8 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class SmtpSession:
     """Where and how to hand mail in. `password` is sent over TLS or to loopback only.
 
     `hello` is the name to greet the server with; without it, that is the address of this end.

@@ -42,7 +42,7 @@ ODD_HOST = "the address policy refuses this host: give an address in its usual f
 KEEP_ALIVE_SECONDS = 4.0
 
 
-class Transport:
+class GuardedTransport:
     """Posts to addresses that policy allows, and says how it ended."""
 
     def __init__(

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from notifier import wording
 from notifier.channels import email, http
-from notifier.channels.smtp import DEADLINE, QUIT, Session, answered
+from notifier.channels.smtp import DEADLINE, QUIT, SmtpSession, answered
 from notifier.delivery import attempt
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
@@ -419,7 +419,7 @@ async def test_silence_after_the_dot_is_ambiguous() -> None:
     """The mail was handed over whole: it may have been taken."""
     with SmtpServer() as server:
         server.hang = 1.0
-        session = Session(host="127.0.0.1", port=server.port, security="none", tls=_trust(), deadline=300)
+        session = SmtpSession(host="127.0.0.1", port=server.port, security="none", tls=_trust(), deadline=300)
         with pytest.raises(SendError) as caught:
             await session.deliver(b"Subject: x\r\n\r\nx\r\n", sender="a@b.c", recipient="d@e.f")
     assert caught.value.outcome is Outcome.AMBIGUOUS
@@ -429,7 +429,7 @@ async def test_a_server_that_is_down_is_transient() -> None:
     """Nothing listens there."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        session = Session(host="127.0.0.1", port=free.getsockname()[1], security="none", tls=_trust())
+        session = SmtpSession(host="127.0.0.1", port=free.getsockname()[1], security="none", tls=_trust())
         with pytest.raises(SendError) as caught:
             await session.deliver(b"x", sender="a@b.c", recipient="d@e.f")
     assert caught.value.outcome is Outcome.TRANSIENT
@@ -439,7 +439,7 @@ async def test_silence_before_the_dot_is_transient() -> None:
     """A server that takes the connection and never greets: nothing was handed over, and the deadline holds."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
-        session = Session(host="127.0.0.1", port=port, security="none", tls=_trust(), deadline=200)
+        session = SmtpSession(host="127.0.0.1", port=port, security="none", tls=_trust(), deadline=200)
         with pytest.raises(SendError, match="did not answer in time") as caught:
             await session.deliver(b"x", sender="a@b.c", recipient="d@e.f")
     assert caught.value.outcome is Outcome.TRANSIENT
@@ -454,7 +454,7 @@ async def test_a_server_that_never_says_goodbye_has_the_mail_all_the_same() -> N
             return "221 at last"
 
     with Clinging() as server:
-        session = Session(
+        session = SmtpSession(
             host="127.0.0.1", port=server.port, security="none", tls=_trust(), deadline=900, goodbye=50
         )
         async with asyncio.timeout(0.9):

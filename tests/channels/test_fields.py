@@ -32,7 +32,7 @@ def _mail(told: Message) -> str:
 
 
 def _slack(told: Message) -> str:
-    look = blocks.Look(buttons=True)
+    look = blocks.BlockOptions(buttons=True)
     return json.dumps([slack.payload(told), blocks.root(told, look), blocks.reply(told)])
 
 

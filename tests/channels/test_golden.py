@@ -26,7 +26,7 @@ GOLDEN = Path(__file__).parent / "golden"
 WRITE = os.environ.get("NOTIFIER_GOLDEN") == "write"
 SENDER = email.parse_address("Notifier <notifier@example.com>")
 BERLIN = RenderOptions(zone=ZoneInfo("Europe/Berlin"))
-LOOK = blocks.Look(buttons=True, time_zone="Europe/Berlin")
+OPTIONS = blocks.BlockOptions(buttons=True, time_zone="Europe/Berlin")
 
 
 def mail(told: Message) -> Any:
@@ -54,7 +54,7 @@ def mail_html(told: Message) -> str:
 
 def slack(told: Message) -> str:
     told = replace(told, actions=())
-    body = blocks.payload(told, LOOK) if told.group is None else blocks.root(told, LOOK)
+    body = blocks.payload(told, OPTIONS) if told.group is None else blocks.root(told, OPTIONS)
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -88,7 +88,7 @@ def test_what_people_are_shown(situation: str, form: tuple[str, str]) -> None:
 def test_every_receivers_limits_are_kept(situation: str) -> None:
     """Slack's, and the webhook's twenty kilobytes and its schema."""
     told = SITUATIONS[situation]
-    for body in (blocks.payload(told, LOOK), blocks.root(told, LOOK), blocks.reply(told, LOOK)):
+    for body in (blocks.payload(told, OPTIONS), blocks.root(told, OPTIONS), blocks.reply(told, OPTIONS)):
         assert slack_complaint(body) is None
     posted = webhook.payload(told)
     assert len(posted) < webhook.CAP

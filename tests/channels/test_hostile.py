@@ -268,7 +268,7 @@ def test_a_head_with_a_line_that_is_not_ours_is_refused(line: tuple[str, str]) -
 
 
 @pytest.mark.parametrize(
-    "make", [slack.payload, lambda told: blocks.root(told, blocks.Look(buttons=True)), blocks.reply]
+    "make", [slack.payload, lambda told: blocks.root(told, blocks.BlockOptions(buttons=True)), blocks.reply]
 )
 @settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
@@ -351,7 +351,7 @@ MARKUP = (
 
 
 @pytest.mark.parametrize(
-    "make", [slack.payload, lambda told: blocks.root(told, blocks.Look(buttons=True)), blocks.reply]
+    "make", [slack.payload, lambda told: blocks.root(told, blocks.BlockOptions(buttons=True)), blocks.reply]
 )
 @pytest.mark.parametrize("text", MARKUP)
 def test_text_is_no_markup_in_slack(make: Callable[[Message], Any], text: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from notifier.channels.smtp import Session
+from notifier.channels.smtp import SmtpSession
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from tests.sockets import wait_for_port
@@ -103,7 +103,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 async def deliver(port: int, hello: str | None, recipient: str = "known@example.com") -> None:
-    session = Session(
+    session = SmtpSession(
         host="127.0.0.1", port=port, security="none", tls=ssl.create_default_context(), hello=hello
     )
     mail = b"From: n@example.org\r\nTo: known@example.com\r\nSubject: x\r\n\r\nx\r\n"

@@ -147,7 +147,7 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
     )
     told = tuple(Told(incident=changed, reason=reason) for _ in range(count))
     made = message(told=told, labels={"service": value}, reason=reason, note=title or None)
-    for body in (slack.payload(made), slack.root(made, slack.Look(buttons=True)), slack.reply(made)):
+    for body in (slack.payload(made), slack.root(made, slack.BlockOptions(buttons=True)), slack.reply(made)):
         assert slack_complaint(body) is None
         link = r"<https://notifier.example.com/incidents/142\|Open incident 142>"
         texts = re.sub(
@@ -159,7 +159,7 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
 
 def test_each_reader_sees_their_own_time() -> None:
     """Through the date element; where Slack cannot, by the channel's clock, with how long ago beside it."""
-    look = slack.Look(time_zone="Europe/Berlin")
+    look = slack.BlockOptions(time_zone="Europe/Berlin")
     for body in (slack.payload(message(), look), slack.root(message(), look), slack.reply(message(), look)):
         text = json.dumps(body["blocks"], ensure_ascii=False)
         assert (
@@ -170,7 +170,11 @@ def test_each_reader_sees_their_own_time() -> None:
 
 def test_text_alone_says_how_bad_what_where_and_leads_there() -> None:
     """Phones and Mattermost show no blocks."""
-    for body in (slack.payload(message()), slack.root(message(), slack.Look()), slack.reply(message())):
+    for body in (
+        slack.payload(message()),
+        slack.root(message(), slack.BlockOptions()),
+        slack.reply(message()),
+    ):
         assert re.fullmatch(
             r"\[billing/production\] error \u00b7 (New|Open): TimeoutError: upstream timed out after 30s "
             r"https://notifier\.example\.com/incidents/142",

@@ -89,7 +89,7 @@ async def test_an_edit_shows_all_and_the_reply_what_is_new(toolbox: Toolbox) -> 
     told = (Told(incident=shown[2], reason=Reason.RESOLVED, actor="bo"),)
     standing = EpisodeSummary(open=1, acknowledged=1, resolved=3, events=9, incidents=shown)
     made = message(reason=Reason.RESOLVED, told=told, totals={"resolved": 1}, standing=standing)
-    root, said = slack.root(made, slack.Look()), slack.reply(made)
+    root, said = slack.root(made, slack.BlockOptions()), slack.reply(made)
     assert root["text"] == (
         "error · billing/production, 1 open, 1 acknowledged, 3 resolved: 9 events, 5 causes; "
         "biggest: TimeoutError in charge (4,312) https://notifier.example.com/incidents/142"
@@ -331,4 +331,6 @@ async def test_what_is_about_no_group_has_no_buttons(toolbox: Toolbox, reason: R
 def test_a_message_of_before_shows_what_it_tells() -> None:
     """Stored without a standing, it is drawn from what it tells, with how many more there are."""
     old = message(told=(Told(incident=OVER, reason=Reason.RESOLVED),), more=2, at=AT + HOUR)
-    assert slack.root(old, slack.Look())["text"].startswith("error · billing/production: 3 causes; biggest: ")
+    assert slack.root(old, slack.BlockOptions())["text"].startswith(
+        "error · billing/production: 3 causes; biggest: "
+    )

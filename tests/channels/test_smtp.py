@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from notifier.channels import email, hello, smtp_replies
-from notifier.channels.smtp import Session, answered, broken
+from notifier.channels.smtp import SmtpSession, answered, broken
 from notifier.channels.smtp_settings import SmtpSettings, warnings
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
@@ -225,7 +225,7 @@ def test_a_port_is_no_part_of_a_host(host: str) -> None:
 
 async def broken_off(port: int, **options: Any) -> SendError:
     values = {"security": "starttls", "deadline": 300, "tls": ssl.create_default_context(), **options}
-    session = Session(host="127.0.0.1", port=port, **values)
+    session = SmtpSession(host="127.0.0.1", port=port, **values)
     with pytest.raises(SendError) as caught:
         await session.deliver(b"Subject: x\r\n\r\nx\r\n", sender="a@b.c", recipient="d@e.f")
     await asyncio.sleep(0.01)  # the connection is closed by the loop, which the server waits for
@@ -341,7 +341,9 @@ async def test_what_keeps_a_connection_from_being_made_is_said() -> None:
         free.bind(("127.0.0.1", 0))
         refused = await broken_off(free.getsockname()[1])
     assert "refused the connection: does it run, and is `smtp.port` right?" in refused.detail
-    session = Session(host="nowhere.invalid", port=25, security="starttls", tls=ssl.create_default_context())
+    session = SmtpSession(
+        host="nowhere.invalid", port=25, security="starttls", tls=ssl.create_default_context()
+    )
     with pytest.raises(SendError, match=r"could not be resolved: is `smtp.host` right") as caught:
         await session.deliver(b"x", sender="a@b.c", recipient="d@e.f")
     assert caught.value.outcome is Outcome.TRANSIENT
@@ -352,7 +354,7 @@ async def test_what_keeps_a_connection_from_being_made_is_said() -> None:
 async def test_the_second_address_of_a_host_is_tried() -> None:
     """`localhost` is ::1 as well, where nothing listens."""
     with SmtpServer() as server:
-        session = Session(
+        session = SmtpSession(
             host="localhost", port=server.port, security="none", tls=ssl.create_default_context()
         )
         await session.deliver(b"Subject: x\r\n\r\nx\r\n", sender="a@b.c", recipient="d@e.f")

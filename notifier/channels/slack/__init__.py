@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notifier.channels.base import Capabilities, Kind, Toolbox
-from notifier.channels.slack.blocks import Look, payload, reply, root
+from notifier.channels.slack.blocks import BlockOptions, payload, reply, root
 from notifier.channels.slack.inbound import SlackInbound
 from notifier.channels.slack.responses import SlackError, read_api, read_hook
 from notifier.channels.slack.sender import SlackChannel
@@ -12,7 +12,7 @@ from notifier.domain.time import SECOND
 
 __all__ = [
     "KIND",
-    "Look",
+    "BlockOptions",
     "SlackChannel",
     "SlackError",
     "SlackSettings",

@@ -53,7 +53,7 @@ _SPANS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class BlockOptions:
     """How a channel shows an episode: whether with buttons, by which clock, and where the one before stands."""
 
     buttons: bool = False
@@ -61,11 +61,11 @@ class Look:
     previous: str | None = None
 
     @property
-    def options(self) -> RenderOptions:
+    def rendering(self) -> RenderOptions:
         return RenderOptions(zone=ZoneInfo(self.time_zone))
 
 
-PLAIN = Look()
+PLAIN = BlockOptions()
 
 
 def escaped(text: str, limit: int) -> str:
@@ -81,25 +81,25 @@ def escaped(text: str, limit: int) -> str:
     return "".join(parts[:kept]) + "…"
 
 
-def payload(message: Message, look: Look = PLAIN) -> dict[str, Any]:
+def payload(message: Message, options: BlockOptions = PLAIN) -> dict[str, Any]:
     """`text` (the fallback and the notification's line) and `blocks` of a message that stands for itself."""
-    return _document(wording.render(message, look.options))
+    return _document(wording.render(message, options.rendering))
 
 
-def root(message: Message, look: Look) -> dict[str, Any]:
+def root(message: Message, options: BlockOptions) -> dict[str, Any]:
     """The whole episode as it is: what is posted first, and what takes its place when something has changed."""
     tail: list[Block] = []
-    if look.previous is not None:
-        words = f"<{look.previous}|What was said the last time>"
+    if options.previous is not None:
+        words = f"<{options.previous}|What was said the last time>"
         tail.append(ContextBlock(elements=[_markdown(words)]))
-    buttons = _buttons(message, look) if look.buttons else []
+    buttons = _buttons(message, options) if options.buttons else []
     acts = [ActionsBlock(elements=buttons)] if buttons else []
-    return _document(wording.episode(message, look.options), acts=acts, tail=tail)
+    return _document(wording.episode(message, options.rendering), acts=acts, tail=tail)
 
 
-def reply(message: Message, look: Look = PLAIN) -> dict[str, Any]:
+def reply(message: Message, options: BlockOptions = PLAIN) -> dict[str, Any]:
     """The change alone, in short: the reply stands below the root that shows the rest."""
-    told = wording.change(message, look.options)
+    told = wording.change(message, options.rendering)
     blocks = list(_changes(told))
     return {"text": _text(told), "blocks": [block.to_dict() for block in blocks]}
 
@@ -129,7 +129,7 @@ def _text(told: RenderedMessage) -> str:
     return f"{escaped(told.summary, room)} {url}" if url else escaped(told.summary, SECTION)
 
 
-def _buttons(message: Message, look: Look) -> list[InteractiveElement]:
+def _buttons(message: Message, options: BlockOptions) -> list[InteractiveElement]:
     """Buttons shrink with the state: an acknowledged incident needs no "Acknowledge", a resolved one none at all."""
     waits, unresolved, url = wording.left(message)
     thread = message.thread_id
@@ -137,7 +137,10 @@ def _buttons(message: Message, look: Look) -> list[InteractiveElement]:
     if waits:
         found.append(_button(Button.ACKNOWLEDGE, "Acknowledge", value=value(thread), style="primary"))
     if unresolved:
-        found += [_silence(thread, look.time_zone), _button(Button.RESOLVE, "Resolve", value=value(thread))]
+        found += [
+            _silence(thread, options.time_zone),
+            _button(Button.RESOLVE, "Resolve", value=value(thread)),
+        ]
     if url is not None and 0 < len(url) <= _URL:
         found.append(_button(Button.OPEN, "Open", url=url))
     return found

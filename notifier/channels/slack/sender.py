@@ -42,7 +42,9 @@ class SlackChannel:
         base = parse_url(settings.base_url)
         self._base = settings.base_url.rstrip("/")
         self._origin = f"{base.scheme}://{base.netloc.decode('ascii')}"
-        self._look = blocks.Look(buttons=settings.signing_secret is not None, time_zone=settings.time_zone)
+        self._options = blocks.BlockOptions(
+            buttons=settings.signing_secret is not None, time_zone=settings.time_zone
+        )
         self._headers = {"Content-Type": "application/json; charset=utf-8"}
         if settings.token is not None:
             self._headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"
@@ -82,9 +84,9 @@ class SlackChannel:
         if message.reason is Reason.DIGEST and root.channel:
             return
         said = (
-            blocks.payload(message, self._look)
+            blocks.payload(message, self._options)
             if message.reason in _ALONE
-            else blocks.reply(message, self._look)
+            else blocks.reply(message, self._options)
         )
         where: dict[str, Any] = {"channel": root.channel or self._channel, "thread_ts": root.ts}
         if message.reason not in QUIET:
@@ -100,12 +102,12 @@ class SlackChannel:
 
     def _body(self, message: Message, thread: Thread) -> dict[str, Any]:
         if message.reason in _ALONE or message.group is None:
-            return blocks.payload(message, self._look)
+            return blocks.payload(message, self._options)
         before = message_ref.parse(thread.previous_ref)
         if before is not None and not before.channel:
             before = replace(before, channel=self._own_id())
         link = None if before is None else message_ref.link(before, self._origin)
-        return blocks.root(message, replace(self._look, previous=link))
+        return blocks.root(message, replace(self._options, previous=link))
 
     def _own_id(self) -> str:
         """The channel's id where the configuration gives it: an edit and a link need one, a name is not enough."""
@@ -134,7 +136,7 @@ class SlackChannel:
             reply = await self._http.post(parse_url(hook), blocks.encoded(body), headers=self._headers)
             return read_hook(reply)
 
-        return await _as_text_if_need_be(post, {**blocks.payload(message, self._look), **_POSTED})
+        return await _as_text_if_need_be(post, {**blocks.payload(message, self._options), **_POSTED})
 
 
 async def _as_text_if_need_be(

@@ -41,7 +41,6 @@ COUNTED_WITH = {"alerting": "store", "delivery": "store", "access": "api"}
 # How many docstrings of a room begin with one of them, at most.
 STILL_PRONOUNS: Mapping[str, int] = {
     "domain": 13,
-    "oncall": 3,
     "policy": 19,
     "runtime": 12,
     "store": 50,

@@ -15,8 +15,8 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.settings import ChannelBlock, SourceMark
-from notifier.settings.complaints import alternatives, complaints, dotted
-from notifier.settings.document import Path
+from notifier.settings.complaints import alternatives, complaints
+from notifier.settings.document import Path, dotted
 from notifier.settings.secrets import is_secret as is_secret_of
 
 

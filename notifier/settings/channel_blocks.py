@@ -9,11 +9,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from notifier.domain.delivery import RateLimit
-from notifier.settings.document import MISSING, Path, SourceMark, SourceNode
+from notifier.settings.document import MISSING, Path, SourceMark
 from notifier.settings.sections import Block
 from notifier.settings.values import Count, Flag, Quota, Span, Text, rate, text
-
-SHARED = frozenset({"type", "rate_limit", "digest"})
 
 
 class RateLimitBlock(Block):
@@ -76,40 +74,49 @@ class ChannelBlock:
     marks: Mapping[Path, SourceMark] = field(default_factory=dict)
 
 
-def channel_block(name: str, node: SourceNode, common: ChannelCommon | None) -> ChannelBlock:
-    """The block at this node; `common` is None where what kinds share has problems, which are noted."""
+def channel_block(
+    name: str, written: Any, common: ChannelCommon | None, marks: Mapping[Path, SourceMark]
+) -> ChannelBlock:
+    """The block of this name; `common` is None where what kinds share has problems, which are noted."""
     limit = None if common is None else common.rate_limit
+    options = without_empty(written) if isinstance(written, dict) else {}
     return ChannelBlock(
         name=name,
-        type=kind_of(node),
-        options={key: entry.plain(empty=False) for key, entry in node.entries.items() if key not in SHARED},
+        type=kind_of(written),
+        options={key: value for key, value in options.items() if key not in ChannelCommon.model_fields},
         rate_limit=None if limit is None else limit.limit,
         digest=None if common is None else common.digest,
-        mark=node.key,
-        marks=dict(_marks(node, ())),
+        mark=marks[()],
+        marks=marks,
     )
 
 
-def kind_of(node: SourceNode) -> str:
+def kind_of(written: Any) -> str:
     """The `type` of a channel, empty where none can be read."""
-    kind = node.entries.get("type")
     try:
-        return "" if kind is None else text(kind.plain())
-    except ValueError:
+        return text(written["type"]) if isinstance(written, dict) else ""
+    except (KeyError, ValueError):
         return ""
+
+
+def without_empty(value: Any) -> Any:
+    """The value without keys that are left empty, at every depth."""
+    if isinstance(value, list):
+        return [without_empty(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: without_empty(entry) for key, entry in value.items() if entry is not None}
 
 
 def is_whole(value: Any) -> bool:
     """Whether nothing in a block's options is missing, so that a kind can judge them."""
-    if isinstance(value, Mapping):
-        return all(map(is_whole, value.values()))
-    if isinstance(value, list):
-        return all(map(is_whole, value))
-    return value is not MISSING
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return value is not MISSING and all(map(is_whole, inner))
 
 
-def _marks(node: SourceNode, path: Path) -> Iterator[tuple[Path, SourceMark]]:
-    inner = node.value.items() if isinstance(node.value, Mapping) else enumerate(node.items)
+def paths(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all keys and items, this one included."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, entry in inner:
-        yield (*path, step), entry.key
-        yield from _marks(entry, (*path, step))
+        yield from paths(entry, (*path, step))

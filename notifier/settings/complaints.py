@@ -11,8 +11,8 @@ from typing import Any, LiteralString
 from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from notifier.settings.document import Path, showable
-from notifier.settings.secrets import keys_at, model_at
+from notifier.settings.document import Path, dotted, showable
+from notifier.settings.secrets import keys_of, model_at
 
 # What users of Alertmanager write, and what it is called here.
 _FOREIGN = {
@@ -69,12 +69,7 @@ class Complaint:
     path: Path
     message: str
     at_key: bool = False
-
-
-def dotted(path: Path) -> str:
-    """A path as problems show it: `channels.team-mail.to[0]`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{showable(step).strip('`')}" for step in path)
-    return "".join(steps).removeprefix(".")
+    value: Any = None
 
 
 def alternatives(name: str, known: Iterable[str]) -> str:
@@ -134,16 +129,17 @@ def complaints(
         block = model_at(model, parent)
         match each["type"]:
             case "extra_forbidden":
-                yield _of_unknown_key(block, keys_at(model, parent), above + parent, str(last))
+                yield _of_unknown_key(block, keys_of(block), above + parent, str(last))
             case "missing":
                 sentence = f"`{last}` is missing{_how_to_write(block, str(last))}"
                 at_key = last in getattr(block, "missing", ())
                 message = f"{dotted(above + parent)}: {sentence}"
-                yield Complaint(path=above + parent, message=message, at_key=at_key)
+                yield Complaint(path=above + parent, message=message, at_key=at_key, value=_at(data, parent))
             case kind:
                 shown = above + (path[:-1] if kind == "of_a_list" and isinstance(last, int) else path)
                 sentence = _sentence(each, model_at(model, path))
-                yield Complaint(path=above + path, message=f"{dotted(shown)}: {sentence}")
+                message = f"{dotted(shown)}: {sentence}"
+                yield Complaint(path=above + path, message=message, value=_at(data, path))
 
 
 def _of_unknown_key(block: Any, known: Iterable[str], around: Path, key: str) -> Complaint:
@@ -173,6 +169,12 @@ def _sentence(error: ErrorDetails, model: Any) -> str:
         return _SENTENCES[kind].format(**context)
     should = _SHOULD.fullmatch(error["msg"])
     return error["msg"] if should is None else f"expected {should[1]}"
+
+
+def _at(data: Any, path: Path) -> Any:
+    for step in path:
+        data = data[step]
+    return data
 
 
 def _written(data: Any, loc: Path) -> Path:

@@ -1,6 +1,6 @@
-"""The file as a tree in which every node knows its place.
+"""The file as plain values, and the places of all of them.
 
-YAML is composed, not constructed: the node marks survive, a duplicate key is noticed, and nothing of YAML 1.1
+YAML is composed, not constructed: the marks of its nodes survive, a duplicate key is noticed, and nothing of YAML 1.1
 that surprises people (`1:30` as ninety, `010` as eight, dates) becomes a value; such text stays text.
 """
 
@@ -61,60 +61,52 @@ class Missing:
 MISSING = Missing()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceNode:
-    """A value and where it stands.
+class Source:
+    """Where in a file its values stand. `given` are places of what does not come from it: of a variable, say."""
 
-    `key` is where its key stands: what a complaint about the key points at. A `literal` one is not interpolated.
-    """
+    def __init__(self, file: str, root: yaml.Node | None = None) -> None:
+        self._start = SourceMark(file=file, line=1, column=1)
+        self._root = root
+        self.given: dict[Path, tuple[SourceMark, SourceMark]] = {}
 
-    value: Scalar | Missing | tuple[SourceNode, ...] | Mapping[str, SourceNode]
-    mark: SourceMark
-    key: SourceMark
-    literal: bool = False
+    def key(self, path: Path) -> SourceMark:
+        """The place of the key at a path, or of the nearest around it."""
+        return self._marks(path)[0]
 
-    @property
-    def is_empty(self) -> bool:
-        """An empty key is the same as one that is left out."""
-        return self.value is None
+    def value(self, path: Path) -> SourceMark:
+        """The place of the value at a path, or of the nearest around it."""
+        return self._marks(path)[1]
 
-    @property
-    def entries(self) -> Mapping[str, SourceNode]:
-        """Entries of a mapping that are not empty; of any other value none."""
-        written = self.value if isinstance(self.value, Mapping) else {}
-        return {key: entry for key, entry in written.items() if not entry.is_empty}
+    def mark(self, mark: yaml.Mark | None) -> SourceMark:
+        return replace(self._start, line=mark.line + 1, column=mark.column + 1) if mark else self._start
 
-    @property
-    def items(self) -> tuple[SourceNode, ...]:
-        """Items of a list; of any other value none."""
-        return self.value if isinstance(self.value, tuple) else ()
-
-    def plain(self, *, empty: bool = True) -> Any:
-        """The value without places: a dict, a list or a scalar; with keys that are left empty, or without."""
-        match self.value:
-            case Mapping() as written:
-                entries = written if empty else self.entries
-                return {key: entry.plain(empty=empty) for key, entry in entries.items()}
-            case tuple() as items:
-                return [item.plain(empty=empty) for item in items]
-            case value:
-                return value
-
-    def get(self, key: str) -> SourceNode:
-        """The node under a key; where nothing is, an empty one in this one's place."""
-        return self.entries.get(key) or SourceNode(value=None, mark=self.mark, key=self.key)
-
-    def at(self, path: Path) -> SourceNode:
-        """The node at a path, or the nearest one around it."""
-        node = self
+    def _marks(self, path: Path) -> tuple[SourceMark, SourceMark]:
+        if path in self.given:
+            return self.given[path]
+        key = value = self._root
         for step in path:
-            if isinstance(step, int) and step < len(node.items):
-                node = node.items[step]
-            elif isinstance(step, str) and isinstance(node.value, Mapping) and step in node.value:
-                node = node.value[step]
-            else:
+            found = _below(value, step)
+            if found is None:
                 break
-        return node
+            key, value = found
+        return tuple(self.mark(node.start_mark if node else None) for node in (key, value))  # type: ignore[return-value]
+
+
+def _below(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """The key and the value under a key, one's own before those that `<<` brings in; an item is both."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+        return (node.value[step],) * 2 if step < len(node.value) else None
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    own = ((key, value) for key, value in node.value if key.value == step and key.tag == f"{_TAG}str")
+    merged = (
+        found
+        for key, value in node.value
+        if key.tag == f"{_TAG}merge"
+        for source in (value.value if isinstance(value, yaml.SequenceNode) else [value])
+        if (found := _below(source, step)) is not None
+    )
+    return next(own, None) or next(merged, None)
 
 
 class Problems:
@@ -142,43 +134,52 @@ def showable(name: str) -> str:
     return f"`{name}`" if _SHOWABLE.fullmatch(name) else "this name"
 
 
-def parse(data: bytes, file: str, problems: Problems) -> SourceNode:
-    """The document's root mapping; an empty one where the file is empty or cannot be read as YAML."""
-    start = SourceMark(file=file, line=1, column=1)
-    empty = SourceNode(value={}, mark=start, key=start)
+def dotted(path: Path) -> str:
+    """A path as problems show it: `channels.team-mail.to[0]`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{showable(step).strip('`')}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def parse(data: bytes, file: str, problems: Problems) -> tuple[dict[str, Any], Source]:
+    """The document's mapping; an empty one where the file is empty or cannot be read as YAML."""
+    source = Source(file)
     try:
         root = _compose(_decode(data))
     except yaml.MarkedYAMLError as error:
-        problems.add(_mark(error.problem_mark or error.context_mark, file), _not_yaml(error))
-        return empty
+        problems.add(source.mark(error.problem_mark or error.context_mark), _not_yaml(error))
+        return {}, source
     except _UnreadableError as error:
-        problems.add(replace(start, line=error.line, column=error.column), str(error))
-        return empty
-    if root is None:
-        return empty
-    tree = _Tree(file, problems).node(root, start, ())
-    if isinstance(tree.value, Mapping) or tree.value is None:
-        return tree if tree.value else empty
-    if tree.value is not MISSING:
-        problems.add(tree.mark, "the file must be a mapping of sections, such as `channels:` and `route:`")
-    return empty
+        problems.add(SourceMark(file=file, line=error.line, column=error.column), str(error))
+        return {}, source
+    source = Source(file, root)
+    value = None if root is None else _Values(source, problems).of(root, ())
+    if isinstance(value, dict):
+        return value, source
+    if value is not None and value is not MISSING:
+        sentence = "the file must be a mapping of sections, such as `channels:` and `route:`"
+        problems.add(source.value(()), sentence)
+    return {}, Source(file)
 
 
-def interpolate(node: SourceNode, environ: Mapping[str, str], problems: Problems) -> SourceNode:
-    """The tree with `${VAR}` and `${VAR:-default}` filled in.
+def interpolate(
+    value: Any, source: Source, environ: Mapping[str, str], problems: Problems, path: Path = ()
+) -> Any:
+    """The value with `${VAR}` and `${VAR:-default}` filled in, but for what does not come from the file.
 
     In text values only, and once: what a variable holds is not searched again. `$${` stands for `${`.
     """
-    match node.value:
-        case str() as text if not node.literal:
-            return replace(node, value=_fill(text, environ, node.mark, problems))
-        case tuple() as items:
-            return replace(node, value=tuple(interpolate(item, environ, problems) for item in items))
-        case Mapping() as entries:
-            filled = {name: interpolate(entry, environ, problems) for name, entry in entries.items()}
-            return replace(node, value=filled)
+    match value:
+        case str() if path not in source.given:
+            filled, faults = _filled(value, environ)
+            for fault in faults:
+                problems.add(source.value(path), fault)
+            return MISSING if faults else filled
+        case list():
+            return [interpolate(v, source, environ, problems, (*path, i)) for i, v in enumerate(value)]
+        case dict():
+            return {k: interpolate(v, source, environ, problems, (*path, k)) for k, v in value.items()}
         case _:
-            return node
+            return value
 
 
 class _UnreadableError(Exception):
@@ -242,86 +243,72 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     return f"not valid YAML: {problem}"
 
 
-def _mark(mark: yaml.Mark | None, file: str) -> SourceMark:
-    return SourceMark(file=file, line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
+class _Values:
+    """Makes values of YAML's nodes; counts what aliases repeat, as they can make a short file endless."""
 
-
-class _Tree:
-    """Turns YAML's nodes into ours; counts what aliases repeat, as they can make a short file endless."""
-
-    def __init__(self, file: str, problems: Problems) -> None:
-        self._file = file
+    def __init__(self, source: Source, problems: Problems) -> None:
+        self._source = source
         self._problems = problems
         self._seen: set[int] = set()
         self._left = MOST_REPEATED
 
-    def node(self, node: yaml.Node, key: SourceMark, above: tuple[int, ...]) -> SourceNode:
-        mark = _mark(node.start_mark, self._file)
+    def of(self, node: yaml.Node, above: tuple[int, ...]) -> Any:
         if id(node) in self._seen:
             self._left -= max(_LEAST_REPEATED, len(node.value))
         self._seen.add(id(node))
         if id(node) in above:
-            return self._refuse(mark, key, "an alias stands inside what it repeats")
+            return self._refuse(node, "an alias stands inside what it repeats")
         if self._left <= 0:
-            return self._refuse(
-                mark, key, f"aliases repeat too much: more than {MOST_REPEATED >> 20} MiB in all"
-            )
+            return self._refuse(node, f"aliases repeat too much: more than {MOST_REPEATED >> 20} MiB in all")
         above = (*above, id(node))
         match node:
             case yaml.ScalarNode():
-                return SourceNode(value=self._scalar(node, mark), mark=mark, key=key)
+                return self._scalar(node)
             case yaml.SequenceNode(tag="tag:yaml.org,2002:seq"):
-                return SourceNode(value=self._items(node, above), mark=mark, key=key)
+                # What is left out once too much is repeated could make the rest endless.
+                return [self.of(item, above) for item in node.value if self._left > 0]
             case yaml.MappingNode(tag="tag:yaml.org,2002:map"):
-                return SourceNode(value=self._entries(node, above), mark=mark, key=key)
+                return self._entries(node, above)
             case _:
-                return self._refuse(mark, key, "tags such as !name are not supported: remove it")
+                return self._refuse(node, "tags such as !name are not supported: remove it")
 
-    def _refuse(self, mark: SourceMark, key: SourceMark, message: str) -> SourceNode:
-        self._problems.add(mark, message)
-        return SourceNode(value=MISSING, mark=mark, key=key)
+    def _refuse(self, node: yaml.Node, message: str) -> Missing:
+        self._problems.add(self._source.mark(node.start_mark), message)
+        return MISSING
 
-    def _items(self, node: yaml.SequenceNode, above: tuple[int, ...]) -> tuple[SourceNode, ...]:
-        items = []
-        for item in node.value:
-            items.append(self.node(item, _mark(item.start_mark, self._file), above))
-            if self._left <= 0:
-                break
-        return tuple(items)
-
-    def _entries(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, SourceNode]:
-        own: dict[str, SourceNode] = {}
-        merged: dict[str, SourceNode] = {}
+    def _entries(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        lines: dict[str, int] = {}
         for key, value in node.value:
-            mark = _mark(key.start_mark, self._file)
             if key.tag == f"{_TAG}merge":
-                merged = self._merged(self.node(value, mark, above)) | merged
+                merged = self._merged(value, above) | merged
             elif not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
-                self._problems.add(mark, "a key must be text; put it in quotes")
+                self._refuse(key, "a key must be text; put it in quotes")
             elif key.value in own:
-                first = own[key.value].key
-                name = showable(key.value)
-                self._problems.add(
-                    mark, f"{name} is here for the second time; the first is in line {first.line}"
-                )
+                line = lines[key.value]
+                again = f"{showable(key.value)} is here for the second time; the first is in line {line}"
+                self._refuse(key, again)
             else:
-                own[key.value] = self.node(value, mark, above)
+                lines[key.value] = key.start_mark.line + 1
+                own[key.value] = self.of(value, above)
             if self._left <= 0:
                 break
         return merged | own
 
-    def _merged(self, node: SourceNode) -> dict[str, SourceNode]:
+    def _merged(self, node: yaml.Node, above: tuple[int, ...]) -> dict[str, Any]:
         """Entries that `<<` brings in: of several mappings, the first wins."""
-        sources = node.value if isinstance(node.value, tuple) else (node,)
-        entries: dict[str, SourceNode] = {}
-        for source in sources:
-            if isinstance(source.value, Mapping):
-                entries = {**source.value, **entries}
-            elif source.value is not MISSING:
-                self._problems.add(source.mark, "`<<` takes an alias of a mapping, or a list of them")
+        brought = self.of(node, above)
+        nodes = node.value if isinstance(brought, list) else [node]
+        entries: dict[str, Any] = {}
+        for source, value in zip(nodes, brought if isinstance(brought, list) else [brought], strict=False):
+            if isinstance(value, dict):
+                entries = {**value, **entries}
+            elif value is not MISSING:
+                self._refuse(source, "`<<` takes an alias of a mapping, or a list of them")
         return entries
 
-    def _scalar(self, node: yaml.ScalarNode, mark: SourceMark) -> Scalar | Missing:
+    def _scalar(self, node: yaml.ScalarNode) -> Scalar | Missing:
         text: str = node.value
         value: Scalar | Missing = MISSING
         match node.tag.removeprefix(_TAG):
@@ -338,31 +325,29 @@ class _Tree:
             case "float" if "n" not in text.lower():
                 value = text
             case "float":
-                self._problems.add(mark, "a number must be finite; put it in quotes if it is text")
+                self._refuse(node, "a number must be finite; put it in quotes if it is text")
             case _:
-                self._problems.add(mark, "tags such as !name are not supported: remove it")
+                self._refuse(node, "tags such as !name are not supported: remove it")
         return value
 
 
-def _fill(text: str, environ: Mapping[str, str], mark: SourceMark, problems: Problems) -> str | Missing:
-    found: list[str] = []
+def _filled(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The text with its variables filled in, and what is wrong with them."""
+    faults: list[str] = []
 
     def value(reference: re.Match[str]) -> str:
         if reference[0] == "$${":
             return "${"
         parts = _REFERENCE.fullmatch(reference[1] or "")
         if parts is None:
-            found.append("expected ${NAME} or ${NAME:-default}; write $${ for the signs themselves")
+            faults.append("expected ${NAME} or ${NAME:-default}; write $${ for the signs themselves")
             return ""
         name, has_default, default = parts.groups()
         given = environ.get(name)
         if has_default:
             return given or default
         if given is None:
-            found.append(f"the variable {name} is not set: set it, or write ${{{name}:-default}}")
+            faults.append(f"the variable {name} is not set: set it, or write ${{{name}:-default}}")
         return given or ""
 
-    filled = _VARIABLE.sub(value, text)
-    for message in found:
-        problems.add(mark, message)
-    return MISSING if found else filled
+    return _VARIABLE.sub(value, text), faults

@@ -12,7 +12,7 @@ from pydantic import Field
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Inhibition
 from notifier.settings.complaints import Fault, checked
-from notifier.settings.document import Problems, SourceNode
+from notifier.settings.document import Problems, Source
 from notifier.settings.names import MATCHERS, DefinedNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block
 
@@ -45,32 +45,22 @@ class InhibitionBlock(Block):
 
 def _twice(blocks: Sequence[InhibitionBlock | None], names: DefinedNames) -> Iterator[Fault]:
     keys = [None if block is None else block.key for block in blocks]
-    items = names.root.get("inhibit").items
     for index, key in enumerate(keys):
         if key is not None and key in keys[:index]:
-            yield (index,), f"the same rule as in {items[keys.index(key)].mark.short}: remove one"
+            line = names.source.value(("inhibit", keys.index(key))).short
+            yield (index,), f"the same rule as in {line}: remove one"
 
 
 InhibitionBlocks = Annotated[tuple[InhibitionBlock, ...], checked(_twice), Listed(f"- {_EXAMPLE}")]
 
 
-def inhibitions(
-    blocks: Sequence[InhibitionBlock], items: Sequence[SourceNode], warnings: Problems
-) -> tuple[Inhibition, ...]:
-    """The rules of a file; one that likely holds more than is meant is noted."""
-    for index, (block, item) in enumerate(zip(blocks, items, strict=True)):
-        if not block.equal and {one.name for one in flat(block.source + block.target)} == {"severity"}:
-            warnings.add(item.mark, f"inhibit[{index}]: {_BROAD}")
-    return tuple(
-        Inhibition(
-            key=block.key,
-            source=flat(block.source),
-            target=flat(block.target),
-            equal=block.equal,
-            line=item.mark.short,
-        )
-        for block, item in zip(blocks, items, strict=True)
-    )
+def inhibition(index: int, block: InhibitionBlock, source: Source, warnings: Problems) -> Inhibition:
+    """A rule of a file; one that likely holds more than is meant is noted."""
+    rule, mark = f"inhibit[{index}]", source.value(("inhibit", index))
+    both = flat(block.source), flat(block.target)
+    if not block.equal and {matcher.name for side in both for matcher in side} == {"severity"}:
+        warnings.add(mark, f"{rule}: {_BROAD}")
+    return Inhibition(key=block.key, source=both[0], target=both[1], equal=block.equal, line=mark.short)
 
 
 def _parts(matcher: Matcher) -> tuple[str, str, str]:

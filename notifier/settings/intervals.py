@@ -8,19 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from notifier.domain.calendar import (
-    Hours,
-    Weekly,
-    assemble,
-    begins,
-    date_of,
-    days_of,
-    ends,
-    located,
-    month_days_of,
-    months_of,
-    years_of,
-)
+from notifier.domain import calendar
+from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.route import TimeInterval
 from notifier.settings.complaints import Fault, checked
 from notifier.settings.document import showable
@@ -41,37 +30,39 @@ _TIME: dict[str, Any] = {
 _DATE: dict[str, Any] = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$|\$\{"}
 
 Range = tuple[int, int]
-Dates = Annotated[tuple[Annotated[date, ScalarForm(date_of, _DATE)], ...], filled("[2026-12-25]")]
+Dates = Annotated[tuple[Annotated[date, ScalarForm(calendar.date_of, _DATE)], ...], filled("[2026-12-25]")]
 _Lists = Annotated[tuple[HolidaysName, ...], filled("[de]")]
 
 
 class HoursBlock(Block):
     example: ClassVar[str] = _HOURS
 
-    start_time: Annotated[int, ScalarForm(begins, _TIME)]
-    end_time: Annotated[int, ScalarForm(ends, _TIME)]
+    start_time: Annotated[int, ScalarForm(calendar.begins, _TIME)]
+    end_time: Annotated[int, ScalarForm(calendar.ends, _TIME)]
 
 
 class WindowBlock(Block):
     weekdays: Annotated[
-        tuple[Annotated[tuple[int, ...], ScalarForm(days_of, _STRING)], ...], filled("['monday:friday']")
+        tuple[Annotated[tuple[int, ...], ScalarForm(calendar.days_of, _STRING)], ...],
+        filled("['monday:friday']"),
     ] = Field(default=(), description="monday, or monday:friday; else every day.")
     days_of_month: Annotated[
-        tuple[Annotated[Range, ScalarForm(month_days_of, _NUMBER)], ...], filled("['1:5', '-1']")
+        tuple[Annotated[Range, ScalarForm(calendar.month_days_of, _NUMBER)], ...], filled("['1:5', '-1']")
     ] = Field(default=(), description="1, 1:5, or from the end of the month -3:-1.")
     months: Annotated[
-        tuple[Annotated[tuple[int, ...], ScalarForm(months_of, _NUMBER)], ...], filled("['january:march']")
+        tuple[Annotated[tuple[int, ...], ScalarForm(calendar.months_of, _NUMBER)], ...],
+        filled("['january:march']"),
     ] = Field(default=(), description="may, 5, or january:march.")
-    years: Annotated[tuple[Annotated[Range, ScalarForm(years_of, _NUMBER)], ...], filled("['2026:2028']")] = (
-        Field(default=(), description="2026, or 2026:2028.")
-    )
+    years: Annotated[
+        tuple[Annotated[Range, ScalarForm(calendar.years_of, _NUMBER)], ...], filled("['2026:2028']")
+    ] = Field(default=(), description="2026, or 2026:2028.")
     holidays: _Lists | None = Field(default=None, description="Only on the dates of these lists.")
     except_holidays: _Lists = Field(default=(), description="Not on the dates of these lists.")
     times: Annotated[tuple[HoursBlock, ...], filled(f"[{_HOURS}]")] = Field(
         default=(),
         description="One that ends at or before its start ends on the next day; without, all day.",
     )
-    location: Annotated[str, ScalarForm(located, _STRING)] | None = Field(
+    location: Annotated[str, ScalarForm(calendar.located, _STRING)] | None = Field(
         default=None, description="A time zone such as Europe/Berlin; else UTC."
     )
 
@@ -85,10 +76,9 @@ class IntervalBlock(Block):
 
 def _twice(blocks: Sequence[IntervalBlock | None], context: DefinedNames) -> Iterator[Fault]:
     names = [None if block is None else block.name for block in blocks]
-    items = context.root.get("time_intervals").items
     for index, name in enumerate(names):
         if name is not None and name in names[:index]:
-            line = items[names.index(name)].mark.line
+            line = context.source.value(("time_intervals", names.index(name))).line
             yield (index,), f"{showable(name)} is here for the second time; the first is in line {line}"
 
 
@@ -111,7 +101,7 @@ def _weekly(window: WindowBlock, holidays: Mapping[str, tuple[date, ...]]) -> We
     def dates(lists: Iterable[str]) -> frozenset[date]:
         return frozenset(day for name in lists for day in holidays[name])
 
-    return assemble(
+    return calendar.assemble(
         window.weekdays,
         [Hours(start=hours.start_time, end=hours.end_time) for hours in window.times],
         window.location,

@@ -14,12 +14,12 @@ from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.route import Route
 from notifier.settings import environment
 from notifier.settings.channel_blocks import (
-    SHARED,
     ChannelBlock,
     ChannelCommon,
     channel_block,
     is_whole,
     kind_of,
+    paths,
 )
 from notifier.settings.complaints import complaints, unknown_key
 from notifier.settings.document import (
@@ -27,17 +27,17 @@ from notifier.settings.document import (
     MISSING,
     Path,
     Problems,
+    Source,
     SourceMark,
-    SourceNode,
     interpolate,
     parse,
 )
-from notifier.settings.inhibition import inhibitions
+from notifier.settings.inhibition import inhibition
 from notifier.settings.intervals import time_intervals
 from notifier.settings.model import Settings, SettingsFile
 from notifier.settings.names import CHANNEL_NAME, defined_in
 from notifier.settings.routes import RouteTree, route_key
-from notifier.settings.secret_files import SecretFiles
+from notifier.settings.secrets import SecretFiles
 from notifier.settings.secrets import is_secret as is_secret_of
 from notifier.settings.sections import DeliverySettings, Sections
 
@@ -81,20 +81,24 @@ def load(
     )
     problems, warnings = Problems(), Problems()
     start = SourceMark(file=source or "defaults", line=1, column=1)
-    data = b"" if source is None else _contents(source, start, problems)
-    root = _without_extensions(parse(data, start.file, problems))
-    root = interpolate(environment.apply(root, environ, problems, warnings), environ, problems)
-    root = SecretFiles(File(start.file).parent, problems, _secrets(root, is_secret)).read(root)
-    reading = _Reading(root, problems)
-    file = reading.file()
-    channels = reading.channels()
+    content = b"" if source is None else _contents(source, start, problems)
+    written, places = parse(content, start.file, problems)
+    # Under `x-...` stand anchors, which other places repeat.
+    data: dict[str, Any] = {key: value for key, value in written.items() if not key.startswith("x-")}
+    environment.apply(data, places, environ, problems, warnings)
+    data = interpolate(data, places, environ, problems)
+    data = SecretFiles(File(start.file).parent, places, problems, _secrets(data, is_secret)).read(data)
+    reading = _Reading({key: value for key, value in data.items() if value is not None}, places, problems)
+    for key in data.keys() - SettingsFile.model_fields.keys():
+        problems.add(places.key((key,)), unknown_key(key, SettingsFile.model_fields))
+    file, channels = reading.file(), reading.channels()
     for block in channels.values():
         if block.type and is_whole(block.options):
             problems.extend(check_channel(block, file.delivery))
     if problems:
         raise ConfigError(tuple(problems))
-    settings = _settings(file, channels, root, warnings)
-    version = sha256(data).hexdigest()[:12]
+    settings = _settings(file, channels, places, warnings)
+    version = sha256(content).hexdigest()[:12]
     return replace(settings, source=source, version=version, warnings=tuple(warnings))
 
 
@@ -108,19 +112,13 @@ def _contents(source: str, start: SourceMark, problems: Problems) -> bytes:
         return b""
 
 
-def _without_extensions(root: SourceNode) -> SourceNode:
-    """The file without its `x-...` keys, where anchors are written that other places repeat."""
-    assert isinstance(root.value, Mapping)
-    return replace(root, value={key: node for key, node in root.value.items() if not key.startswith("x-")})
-
-
-def _secrets(root: SourceNode, is_secret: IsSecret) -> Callable[[Path], bool]:
+def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool]:
     """Where in a file a secret may stand."""
 
     def is_one(path: Path) -> bool:
         match path:
             case ("channels", str() as name, *below) if below:
-                return is_secret(kind_of(root.at(("channels", name))), tuple(below))
+                return is_secret(kind_of(data["channels"][name]), tuple(below))
             case _:
                 return is_secret_of(Sections, path)
 
@@ -131,77 +129,76 @@ def _secrets(root: SourceNode, is_secret: IsSecret) -> Callable[[Path], bool]:
 class _Reading:
     """Validates a file, and notes what pydantic has found at its places."""
 
-    root: SourceNode
+    data: Mapping[str, Any]
+    source: Source
     problems: Problems
 
     def file(self) -> SettingsFile:
-        """All but the channels."""
-        entries = self.root.entries
-        for key, entry in self.root.value.items() if isinstance(self.root.value, Mapping) else ():
-            if key not in SettingsFile.model_fields:
-                self.problems.add(entry.key, unknown_key(key, SettingsFile.model_fields))
-        if "route" not in entries and entries.keys() & {"channels", "fallback"}:
+        """All but the channels, each of which is read by itself."""
+        if "route" not in self.data and self.data.keys() & {"channels", "fallback"}:
             sentence = "`route` is missing: write `route: {channels: [...]}` to say who is told"
-            self.problems.add(self.root.mark, sentence)
-        own = {name: entry.plain() for name, entry in entries.items() if name in SettingsFile.model_fields}
-        if self.root.get("channels").entries:
-            del own["channels"]  # each is read on its own
-        names = defined_in(self.root)
-        file = SettingsFile.model_validate(own, context=names)
+            self.problems.add(self.source.value(()), sentence)
+        known = {key: value for key, value in self.data.items() if key in SettingsFile.model_fields}
+        if isinstance(known.get("channels"), dict):
+            del known["channels"]
+        names = defined_in(self.data, self.source)
+        file = SettingsFile.model_validate(known, context=names)
         for name, error in names.faults:
-            self._note(error, own, (name,))
+            self._note(error, (name,))
         return file
 
     def channels(self) -> Mapping[str, ChannelBlock]:
         """Every block, by name; one with problems of its own is there too."""
-        return {name: self._block(name, node) for name, node in self.root.get("channels").entries.items()}
+        written = self.data.get("channels")
+        entries = written.items() if isinstance(written, dict) else ()
+        return {name: self._block(name, value) for name, value in entries if value is not None}
 
-    def _block(self, name: str, node: SourceNode) -> ChannelBlock:
+    def _block(self, name: str, written: Any) -> ChannelBlock:
+        path = ("channels", name)
         if not CHANNEL_NAME.fullmatch(name):
             sentence = "a channel's name has letters, digits, - _ and . only, and at most 64 of them"
-            self.problems.add(node.key, f"channels: {sentence}")
-        written = {key: entry.plain() for key, entry in node.entries.items() if key in SHARED}
-        common = None
+            self.problems.add(self.source.key(path), f"channels: {sentence}")
+        shared, common = written, None
+        if isinstance(written, dict):
+            shared = {key: written[key] for key in ChannelCommon.model_fields if key in written}
         try:
-            whole = written if isinstance(node.value, Mapping) else node.plain()
-            common = ChannelCommon.model_validate(whole, context=())
+            common = ChannelCommon.model_validate(shared, context=())
         except ValidationError as error:
-            self._note(error, {"channels": {name: whole}}, ("channels", name))
-        return channel_block(name, node, common)
+            self._note(error, path)
+        marks = {below: self.source.key((*path, *below)) for below in paths(written)}
+        return channel_block(name, written, common, marks)
 
-    def _note(self, error: ValidationError, data: Any, within: Path) -> None:
-        for complaint in complaints(error, SettingsFile, data, within=within):
-            node = self.root.at(complaint.path)
-            if complaint.at_key or node.value is not MISSING:
-                self.problems.add(node.key if complaint.at_key else node.mark, complaint.message)
+    def _note(self, error: ValidationError, within: Path) -> None:
+        for complaint in complaints(error, SettingsFile, self.data, within=within):
+            if complaint.at_key:
+                self.problems.add(self.source.key(complaint.path), complaint.message)
+            elif complaint.value is not MISSING:
+                self.problems.add(self.source.value(complaint.path), complaint.message)
 
 
 def _settings(
-    file: SettingsFile, channels: Mapping[str, ChannelBlock], root: SourceNode, warnings: Problems
+    file: SettingsFile, channels: Mapping[str, ChannelBlock], source: Source, warnings: Problems
 ) -> Settings:
     """Settings of a file without problems. One that does not say who is told gets the console, at once."""
     if file.route is None:
-        block = ChannelBlock(name="console", type="console", options={}, mark=root.mark)
-        channels = {"console": block}
+        channels = {
+            "console": ChannelBlock(name="console", type="console", options={}, mark=source.value(()))
+        }
         route = Route(key=route_key("", (), 0), name="default", channels=("console",), group_wait=0)
     else:
         intervals = time_intervals(file.time_intervals, file.holidays)
-        tree = RouteTree(fallback=file.fallback, intervals=intervals, warnings=warnings)
-        route = tree.root(file.route, root.get("route"))
+        tree = RouteTree(fallback=file.fallback, intervals=intervals, source=source, warnings=warnings)
+        route = tree.root(file.route)
     if file.fallback is None and any(block.type != "console" for block in channels.values()):
         sentence = "`fallback` is missing: nobody is told when a channel fails; name a second channel"
-        warnings.add(root.mark, sentence)
+        warnings.add(source.value(()), sentence)
     return Settings(
-        server=file.server,
-        database=file.database,
+        **{section: getattr(file, section) for section in Sections.model_fields},
         channels=channels,
         fallback=file.fallback,
         route=route,
-        inhibit=inhibitions(file.inhibit, root.get("inhibit").items, warnings),
+        inhibit=tuple(inhibition(i, block, source, warnings) for i, block in enumerate(file.inhibit)),
         auto_resolve=file.auto_resolve,
-        delivery=file.delivery,
-        ingest=file.ingest,
-        retention=file.retention,
         source=None,
         version="",
     )

@@ -19,7 +19,7 @@ from pydantic import (
 from notifier.domain.errors import Problem
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Inhibition, Route
 from notifier.domain.time import Duration
-from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon
+from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon, without_empty
 from notifier.settings.inhibition import InhibitionBlocks
 from notifier.settings.intervals import Dates, IntervalBlocks
 from notifier.settings.names import ChannelName
@@ -33,12 +33,6 @@ from notifier.settings.sections import (
     ServerSettings,
 )
 from notifier.settings.values import Span
-
-
-def _without_empty(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {key: entry for key, entry in value.items() if entry is not None}
 
 
 class SettingsFile(Sections):
@@ -61,7 +55,7 @@ class SettingsFile(Sections):
         default=(),
         description="Windows by name, for mute_time_intervals and active_time_intervals of routes.",
     )
-    holidays: Annotated[dict[str, Dates], BeforeValidator(_without_empty)] = Field(
+    holidays: Annotated[dict[str, Dates], BeforeValidator(without_empty)] = Field(
         default_factory=dict,
         description="Lists of dates by name, for `holidays` and `except_holidays` of time intervals.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from notifier.domain.matcher import Matcher, parse_all
 from notifier.settings.complaints import Fault, alternatives, checked
-from notifier.settings.document import SourceNode, showable
+from notifier.settings.document import Source, showable
 from notifier.settings.values import Scalar, ScalarForm, text
 
 CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -22,25 +22,35 @@ CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class DefinedNames:
     """The context that a file is validated in: what it defines, right or wrong, so that each fault is said once.
 
-    `root` is the file, for those who tell where something else stands; `faults` are each section's, as they are found.
+    `source` is for those who tell where something else stands; `faults` are each section's, as they are found.
     """
 
     channels: frozenset[str]
     intervals: frozenset[str]
     holidays: frozenset[str]
-    root: SourceNode
+    source: Source
     faults: list[tuple[str, ValidationError]] = field(default_factory=list)
 
 
-def defined_in(root: SourceNode) -> DefinedNames:
+def defined_in(data: Mapping[str, Any], source: Source) -> DefinedNames:
     """The names of channels, time intervals and lists of holidays."""
-    named = (item.entries.get("name") for item in root.get("time_intervals").items)
-    return DefinedNames(
-        channels=frozenset(root.get("channels").entries),
-        holidays=frozenset(root.get("holidays").entries),
-        intervals=frozenset(node.value for node in named if node is not None and isinstance(node.value, str)),
-        root=root,
+    intervals = data.get("time_intervals")
+    named = (
+        [each.get("name") for each in intervals if isinstance(each, dict)]
+        if isinstance(intervals, list)
+        else []
     )
+    return DefinedNames(
+        channels=_keys(data.get("channels")),
+        holidays=_keys(data.get("holidays")),
+        intervals=frozenset(name for name in named if isinstance(name, str)),
+        source=source,
+    )
+
+
+def _keys(value: Any) -> frozenset[str]:
+    entries = value.items() if isinstance(value, dict) else ()
+    return frozenset(key for key, entry in entries if entry is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from pydantic import Field
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Route, Step, Threshold, TimeInterval
 from notifier.settings.complaints import Fault, checked
-from notifier.settings.document import Problems, SourceNode
+from notifier.settings.document import Path, Problems, Source, dotted
 from notifier.settings.names import MATCHERS, ChannelNames, IntervalNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block
 from notifier.settings.values import Count, Flag, Span, Wait
@@ -25,6 +25,14 @@ _PER_INCIDENT = "incident"
 _HIDES_PARENT = (
     "this route takes everything, so where no later one matches it alone tells, and not the channels above; "
     "if they should be told as well, end the list with a route without `match`"
+)
+_INHERITS_NOBODY = (
+    "this route inherits `channels: []` from the one in {line}, so it tells nobody: "
+    "name its channels, or write `channels: []` here as well"
+)
+_NEVER_ESCALATES = (
+    "this route tells nobody (`channels: []`), so its `escalate` never begins: "
+    "name a channel, or write `escalate: []`"
 )
 
 
@@ -132,85 +140,75 @@ class RouteTree:
 
     fallback: str | None
     intervals: Mapping[str, TimeInterval]
+    source: Source
     warnings: Problems
 
-    def root(self, block: RootRouteBlock, node: SourceNode) -> Route:
-        """The whole tree of what was written at this node."""
-        root = Route(key=route_key("", (), 0), name="default", line=node.key.short)
-        return self._with_children(replace(root, **self._own(block, node, "route")), block, node, "route")
+    def root(self, block: RootRouteBlock) -> Route:
+        """The whole tree of a file."""
+        path = ("route",)
+        root = Route(key=route_key("", (), 0), name="default", line=self.source.key(path).short)
+        return self._with_children(replace(root, **self._own(block, path)), block, path)
 
-    def _with_children(self, parent: Route, block: RouteCommon, node: SourceNode, path: str) -> Route:
+    def _with_children(self, parent: Route, block: RouteCommon, path: Path) -> Route:
         """`parent` with its `routes`; children inherit everything but `match`, `continue` and `routes`."""
         seen: Counter[str] = Counter()
         children: list[Route] = []
-        items = node.get("routes").items
-        for index, (child, item) in enumerate(zip(block.routes, items, strict=False)):
+        for index, child in enumerate(block.routes):
             match = flat(child.match)
             alike = route_key("", match, 0)
             key = route_key(parent.key, match, seen[alike])
             seen[alike] += 1
-            children.append(self._child(parent, child, item, f"{path}.routes[{index}]", key))
-        self._warn_of_order(parent, children, items)
+            children.append(self._child(parent, child, (*path, "routes", index), key))
+        self._warn_of_order(parent, children, path)
         return replace(parent, routes=tuple(children))
 
-    def _child(self, parent: Route, block: RouteBlock, node: SourceNode, path: str, key: str) -> Route:
-        match = flat(block.match)
-        own: dict[str, Any] = {
-            "match": match,
-            "continue_": block.continue_,
-            "key": key,
-            "line": node.mark.short,
-            "routes": (),
-        }
-        own["name"] = _name(parent, match)
-        child = replace(parent, **own | self._own(block, node, path))
+    def _child(self, parent: Route, block: RouteBlock, path: Path, key: str) -> Route:
+        match, line = flat(block.match), self.source.value(path).short
+        child = replace(parent, match=match, continue_=block.continue_, key=key, line=line, routes=())
+        child = replace(child, name=_name(parent, match), **self._own(block, path))
         if not child.channels:
-            self._warn_of_nobody(child, parent, node)
-        return self._with_children(child, block, node, path)
+            self._warn_of_nobody(child, parent, block, path)
+        return self._with_children(child, block, path)
 
-    def _own(self, block: RouteCommon, node: SourceNode, path: str) -> dict[str, Any]:
+    def _own(self, block: RouteCommon, path: Path) -> dict[str, Any]:
         """Attributes that are written at one node and inherited below it."""
         own = {name: getattr(block, name) for name in block.model_fields_set & _INHERITED}
         if "notify_after" in own:
             own["notify_after"] = Threshold(**dict(own["notify_after"]))
         if "escalate" in own:
-            items = node.get("escalate").items
-            steps = zip(own["escalate"], items, strict=True)
-            own["escalate"] = tuple(Step(**dict(step), line=item.mark.short) for step, item in steps)
+            lines = (self.source.value((*path, "escalate", i)).short for i in range(len(own["escalate"])))
+            own["escalate"] = tuple(
+                Step(**dict(step), line=line) for step, line in zip(own["escalate"], lines, strict=True)
+            )
         for written, name in _TIMES.items():
             if written in own:
                 own[name] = tuple(self.intervals[interval] for interval in own.pop(written))
         if own.get("channels") == (self.fallback,):
             message = "the fallback is this route's only channel, so nothing takes over when it fails"
-            self.warnings.add(node.get("channels").mark, f"{path}.channels: {message}")
+            place = (*path, "channels")
+            self.warnings.add(self.source.value(place), f"{dotted(place)}: {message}")
         return own
 
-    def _warn_of_order(self, parent: Route, children: Sequence[Route], items: Sequence[SourceNode]) -> None:
+    def _warn_of_order(self, parent: Route, children: Sequence[Route], path: Path) -> None:
         """Two orders that Alertmanager allows and hardly anybody means."""
         takes_all = [index for index, child in enumerate(children) if not child.match]
         last = next((index for index in takes_all if not children[index].continue_), None)
+        places = [(*path, "routes", index) for index in range(len(children))]
         if last is None and takes_all and not set(parent.channels) <= set(children[takes_all[-1]].channels):
-            self.warnings.add(items[takes_all[-1]].mark, _HIDES_PARENT)
+            self._warn(places[takes_all[-1]], _HIDES_PARENT)
         if last is not None and last + 1 < len(children):
-            line = items[last].mark.line
-            self.warnings.add(
-                items[last + 1].mark, f"never reached: the route in line {line} takes everything"
-            )
+            line = self.source.value(places[last]).line
+            self._warn(places[last + 1], f"never reached: the route in line {line} takes everything")
 
-    def _warn_of_nobody(self, child: Route, parent: Route, node: SourceNode) -> None:
+    def _warn_of_nobody(self, child: Route, parent: Route, block: RouteCommon, path: Path) -> None:
         """A route to nobody is meant where it is written, and rarely where it is inherited or escalates."""
-        if "channels" not in node.entries and not parent.channels:
-            message = (
-                f"this route inherits `channels: []` from the one in {parent.line}, so it tells nobody: "
-                "name its channels, or write `channels: []` here as well"
-            )
-            self.warnings.add(node.mark, message)
+        if "channels" not in block.model_fields_set and not parent.channels:
+            self._warn(path, _INHERITS_NOBODY.format(line=parent.line))
         if child.escalate:
-            message = (
-                "this route tells nobody (`channels: []`), so its `escalate` never begins: "
-                "name a channel, or write `escalate: []`"
-            )
-            self.warnings.add(node.mark, message)
+            self._warn(path, _NEVER_ESCALATES)
+
+    def _warn(self, path: Path, message: str) -> None:
+        self.warnings.add(self.source.value(path), message)
 
 
 _TIMES = {"mute_time_intervals": "mute_times", "active_time_intervals": "active_times"}

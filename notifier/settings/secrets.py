@@ -1,101 +1,151 @@
-"""Keys at a path of a model: which there are, and which are secrets. Pure."""
+"""Keys of a model: which there are, which are secrets, and the files that secrets come from."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path as File
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
-from pydantic.fields import FieldInfo
 
+from notifier.settings.document import MISSING, Path, Problems, Source, dotted, showable
 from notifier.settings.values import ScalarForm
 
-Path = tuple[str | int, ...]
+LARGEST_SECRET = 64 * 1024
+_COMPOSED: tuple[Any, ...] = (Annotated, Union, UnionType)
+
+
+@cache
+def keys_of(model: type[BaseModel] | None) -> frozenset[str]:
+    """Every key that may be written for a model, `x_file` included."""
+    if model is None:
+        return frozenset()
+    names = frozenset(field.alias or name for name, field in model.model_fields.items())
+    return names | {f"{name}_file" for name in names if is_secret(model, (name,))}
 
 
 def is_secret(model: type[BaseModel], path: Path) -> bool:
     """Whether the key at this path holds a secret, or a list of them, and `x_file` is no key of its own there."""
     *above, name = path
-    if not isinstance(name, str):
-        return False
     around = model_at(model, tuple(above))
-    if around is not None and _annotation(around, f"{name}_file") is not None:
-        return False
-    field = None if around is None else _field(around, name)
-    notes = () if field is None else field.metadata
-    marked = any(isinstance(note, ScalarForm) and note.schema.get("writeOnly") for note in notes)
-    return marked or any(map(_holds_secret, _at(model, path)))
-
-
-@cache
-def keys_at(model: type[BaseModel], path: Path) -> frozenset[str]:
-    """Every key that may be written in the mapping at this path, `x_file` included."""
-    around = model_at(model, path)
-    if around is None:
-        return frozenset()
-    names = frozenset(field.alias or name for name, field in around.model_fields.items())
-    return names | {f"{name}_file" for name in names if is_secret(around, (name,))}
+    is_own = isinstance(name, str) and around is not None and any(_types_at(around, (f"{name}_file",)))
+    return isinstance(name, str) and not is_own and any(map(_holds_secret, _types_at(model, path)))
 
 
 def model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
     """The model that describes the mapping at this path, if one does."""
-    return next((one for one in _at(model, path) if _is_model(one)), None)
+    return next((kind for kind in _types_at(model, path) if _is(kind, BaseModel)), None)
 
 
-def _at(annotation: Any, path: Path) -> list[Any]:
-    """The types that a value at this path may have."""
-    found = list(_alternatives(annotation))
-    for step in path:
-        found = [inner for one in found for below in _below(one, step) for inner in _alternatives(below)]
-    return found
-
-
-def _alternatives(annotation: Any) -> Iterator[Any]:
-    """Members of a union, or the type under notes; a class and a collection stand for themselves."""
-    if _class(annotation) is not None:
-        yield annotation
-        return
-    for argument in get_args(annotation):
-        yield from _alternatives(argument)
-
-
-def _class(annotation: Any) -> type[Any] | None:
+def _types_at(annotation: Any, path: Path) -> Iterator[Any]:
+    """The types that a value at this path may have: members of unions, with notes only where they say how to read."""
     base = get_origin(annotation) or annotation
-    return base if isinstance(base, type) and base not in {Annotated, Union, UnionType} else None
+    if not isinstance(base, type) or base in _COMPOSED:
+        notes = getattr(annotation, "__metadata__", ())
+        if not path and any(isinstance(note, ScalarForm) for note in notes):
+            yield annotation
+        for argument in get_args(annotation)[: 1 if notes else None]:
+            yield from _types_at(argument, path)
+    elif not path:
+        yield annotation
+    else:
+        for below in _below(annotation, base, path[0]):
+            yield from _types_at(below, path[1:])
 
 
-def _below(annotation: Any, step: str | int) -> Iterator[Any]:
-    base = _class(annotation)
-    if _is_model(annotation):
-        found = _annotation(annotation, step)
-        if found is not None:
-            yield found
-    elif base is not None and issubclass(base, Mapping):
+def _below(annotation: Any, base: type, step: str | int) -> Iterator[Any]:
+    if issubclass(base, BaseModel):
+        for name, field in base.model_fields.items():
+            if (field.alias or name) == step:
+                yield Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    elif issubclass(base, Mapping):
         yield from get_args(annotation)[1:] if isinstance(step, str) else ()
-    elif base is not None and issubclass(base, Collection):
+    elif issubclass(base, Collection):
         yield from get_args(annotation) if isinstance(step, int) else ()
 
 
-def _field(model: type[BaseModel], name: str | int) -> FieldInfo | None:
-    fields = model.model_fields.items()
-    return next((field for own, field in fields if (field.alias or own) == name), None)
-
-
-def _annotation(model: type[BaseModel], name: str | int) -> Any:
-    field = _field(model, name)
-    return None if field is None else field.annotation
-
-
 def _holds_secret(annotation: Any) -> bool:
-    base = _class(annotation)
-    if base is not None and issubclass(base, SecretStr | SecretBytes | Secret):
+    notes = getattr(annotation, "__metadata__", ())
+    if any(isinstance(note, ScalarForm) and note.schema.get("writeOnly") for note in notes):
         return True
-    is_list = base is None or (issubclass(base, Collection) and not issubclass(base, Mapping))
-    return is_list and any(map(_holds_secret, get_args(annotation)))
+    inner = () if _is(annotation, Mapping) else get_args(annotation)
+    return _is(annotation, SecretStr, SecretBytes, Secret) or any(map(_holds_secret, inner))
 
 
-def _is_model(annotation: Any) -> bool:
-    base = _class(annotation)
-    return base is not None and issubclass(base, BaseModel)
+def _is(annotation: Any, *classes: type) -> bool:
+    base = get_origin(annotation) or annotation
+    return isinstance(base, type) and issubclass(base, classes)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFiles:
+    """Reads the files that a configuration names; relative paths start at its `folder`.
+
+    `is_secret` says at which paths a secret may stand: what else ends in `_file` is a key of its own.
+    """
+
+    folder: File
+    source: Source
+    problems: Problems
+    is_secret: Callable[[Path], bool]
+
+    def read(self, value: Any, path: Path = ()) -> Any:
+        """The value with `x` for each secret's `x_file`, at every depth."""
+        if isinstance(value, list):
+            return [self.read(item, (*path, index)) for index, item in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        files = {key: key.removesuffix("_file") for key in value if self._is_file(value, key, path)}
+        both = {key for key, name in files.items() if value.get(name) is not None}
+        for key in both:
+            sentence = f"{showable(files[key])} is set as well: keep one of the two"
+            self.problems.add(self.source.key((*path, key)), f"{dotted((*path, key))}: {sentence}")
+        own = {
+            key: self.read(entry, (*path, key))
+            for key, entry in value.items()
+            if key not in files and (entry is not None or f"{key}_file" not in files)
+        }
+        return own | {
+            name: self._secret(value[key], (*path, key), (*path, name))
+            for key, name in files.items()
+            if key not in both
+        }
+
+    def _is_file(self, value: Mapping[str, Any], key: str, path: Path) -> bool:
+        name = key.removesuffix("_file")
+        return value[key] is not None and name not in {key, ""} and self.is_secret((*path, name))
+
+    def _secret(self, value: Any, path: Path, secret: Path) -> Any:
+        """The contents of the file that a value names, or of each file in a list."""
+        self.source.given[secret] = (self.source.key(path), self.source.value(path))
+        if isinstance(value, list):
+            return [self._secret(item, (*path, i), (*secret, i)) for i, item in enumerate(value)]
+        if value is MISSING:
+            return MISSING
+        try:
+            return _secret_in(self.folder, value)
+        except ValueError as error:
+            self.problems.add(self.source.value(path), f"{dotted(path)}: {error}")
+            return MISSING
+
+
+def _secret_in(folder: File, name: object) -> str:
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ValueError("expected the path of a file that holds the secret")
+    try:
+        with (folder / name).open("rb") as file:
+            data = file.read(LARGEST_SECRET + 1)
+        text = data.decode().rstrip("\r\n")
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+        raise ValueError(f"the secret file cannot be read ({reason})") from None
+    except UnicodeDecodeError:
+        raise ValueError("the secret file is not UTF-8 text; is it the right one?") from None
+    if len(data) > LARGEST_SECRET:
+        raise ValueError(f"the secret file is larger than {LARGEST_SECRET // 1024} KiB; is it the right one?")
+    if not text.strip():
+        raise ValueError("the secret file is empty: write the secret into it")
+    return text

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from notifier.settings.secrets import keys_at
+from notifier.settings.secrets import keys_of
 from notifier.settings.values import BaseUrl, DatabaseUrl, Flag, Port, Quota, Size, Span, Text, Wait
 
 
@@ -30,8 +30,7 @@ class Block(BaseModel):
         """A key that is left empty is as if it were not there."""
         if not isinstance(value, dict):
             return {} if value is None else value
-        known = keys_at(cls, ())
-        return {key: entry for key, entry in value.items() if entry is not None or key not in known}
+        return {key: entry for key, entry in value.items() if entry is not None or key not in keys_of(cls)}
 
 
 def _key(default: str, description: str) -> Any:

@@ -16,11 +16,11 @@ from notifier.domain.route import Route
 from notifier.policy.routing import route
 from notifier.settings import load
 from notifier.settings.model import SettingsFile
-from notifier.settings.secrets import keys_at
+from notifier.settings.secrets import keys_of, model_at
 from notifier.settings.sections import Sections
 
-SECTIONS = {name: sorted(keys_at(Sections, (name,))) for name in Sections.model_fields}
-ROUTE_KEYS = keys_at(SettingsFile, ("route", "routes", 0))
+SECTIONS = {name: sorted(keys_of(model_at(Sections, (name,)))) for name in Sections.model_fields}
+ROUTE_KEYS = keys_of(model_at(SettingsFile, ("route", "routes", 0)))
 
 OTHER_KEYS = (
     *(

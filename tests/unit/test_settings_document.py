@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from notifier.domain.time import DAY, MINUTE
 from notifier.settings import Settings
+from notifier.settings.channel_blocks import paths
 from notifier.settings.document import DEEPEST, LARGEST_FILE, Problems, interpolate, parse
 
 LoadText = Callable[..., Settings]
@@ -148,8 +149,10 @@ def test_parsing_is_total(text: bytes | str) -> None:
     """Whatever the bytes are, there is a mapping to go on with, and problems have a place."""
     problems = Problems()
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    root = interpolate(parse(data, "n.yaml", problems), {"a": "1"}, problems)
-    assert isinstance(root.value, dict)
+    values, source = parse(data, "n.yaml", problems)
+    assert isinstance(interpolate(values, source, {"a": "1"}, problems), dict)
+    for path in paths(values):
+        assert min(source.key(path).line, source.value(path).line) >= 1
     for problem in problems:
         assert problem.line >= 1
         assert problem.column >= 1

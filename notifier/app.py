@@ -15,7 +15,6 @@ from typing import Any, Self, cast
 
 import uvicorn
 
-from notifier import runtime as wiring
 from notifier.access.keyring import Keyring, create_first_key
 from notifier.api import errors
 from notifier.api.connections import Connections, most_connections
@@ -25,7 +24,8 @@ from notifier.api.request_id import RequestIdMiddleware, one_host
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, NotifierError
 from notifier.oncall.actor import Actor
-from notifier.runtime import Runtime
+from notifier.runtime import configuration
+from notifier.runtime.service import Runtime, running
 from notifier.settings import Settings
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
@@ -73,7 +73,7 @@ def serve(config_path: str | None, *, hold: bool = False) -> int:
     """
     hangups = Hangups()
     try:
-        settings, configs = wiring.load(config_path, os.environ)
+        settings, configs = configuration.load(config_path, os.environ)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before there is a log
         return 2
@@ -129,7 +129,7 @@ async def _serve(
     hold: bool,
 ) -> int:
     clients = Connections(most_connections())
-    async with wiring.running(settings, configs, hold=hold) as runtime:
+    async with running(settings, configs, hold=hold) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
         server = _Server(

@@ -20,7 +20,7 @@ from notifier.domain.event import Event
 from notifier.domain.time import SECOND, Instant
 from notifier.ingest.intake import StoredEvent
 from notifier.ingest.normalize import Malformed, Parsed, Rejection, accepts
-from notifier.runtime import Runtime
+from notifier.runtime.service import Runtime
 
 _JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode

@@ -84,23 +84,24 @@ class Installed:
         self, config: str | None, environ: Mapping[str, str]
     ) -> tuple[Sequence[object], Sequence[object]]:
         return cast(
-            "tuple[Sequence[object], Sequence[object]]", _service("notifier.runtime").check(config, environ)
+            "tuple[Sequence[object], Sequence[object]]",
+            _service("notifier.runtime.configuration").check(config, environ),
         )
 
     def schema(self) -> Mapping[str, Any]:
-        return cast("Mapping[str, Any]", _service("notifier.runtime").schema())
+        return cast("Mapping[str, Any]", _service("notifier.runtime.configuration").schema())
 
     def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str:
-        return cast("str", _service("notifier.runtime").upgrade(config, environ))
+        return cast("str", _service("notifier.runtime.database").upgrade(config, environ))
 
     def create_key_offline(
         self, config: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
     ) -> str:
-        runtime = _service("notifier.runtime")
-        return cast("str", runtime.create_key_offline(config, environ, project, name, scopes))
+        database = _service("notifier.runtime.database")
+        return cast("str", database.create_key_offline(config, environ, project, name, scopes))
 
     def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
-        return cast("str | None", _service("notifier.runtime").made_by(config, environ))
+        return cast("str | None", _service("notifier.runtime.database").made_by(config, environ))
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         settings = _service("notifier.settings")

@@ -61,7 +61,7 @@ class Missing:
 MISSING = Missing()
 
 
-class Source:
+class SourceFile:
     """Where in a file its values stand. `given` are places of what does not come from it: of a variable, say."""
 
     def __init__(self, file: str, root: yaml.Node | None = None) -> None:
@@ -140,9 +140,9 @@ def dotted(path: Path) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def parse(data: bytes, file: str, problems: Problems) -> tuple[dict[str, Any], Source]:
+def parse(data: bytes, file: str, problems: Problems) -> tuple[dict[str, Any], SourceFile]:
     """The document's mapping; an empty one where the file is empty or cannot be read as YAML."""
-    source = Source(file)
+    source = SourceFile(file)
     try:
         root = _compose(_decode(data))
     except yaml.MarkedYAMLError as error:
@@ -151,18 +151,18 @@ def parse(data: bytes, file: str, problems: Problems) -> tuple[dict[str, Any], S
     except _UnreadableError as error:
         problems.add(SourceMark(file=file, line=error.line, column=error.column), str(error))
         return {}, source
-    source = Source(file, root)
+    source = SourceFile(file, root)
     value = None if root is None else _Values(source, problems).of(root, ())
     if isinstance(value, dict):
         return value, source
     if value is not None and value is not MISSING:
         sentence = "the file must be a mapping of sections, such as `channels:` and `route:`"
         problems.add(source.value(()), sentence)
-    return {}, Source(file)
+    return {}, SourceFile(file)
 
 
 def interpolate(
-    value: Any, source: Source, environ: Mapping[str, str], problems: Problems, path: Path = ()
+    value: Any, source: SourceFile, environ: Mapping[str, str], problems: Problems, path: Path = ()
 ) -> Any:
     """The value with `${VAR}` and `${VAR:-default}` filled in, but for what does not come from the file.
 
@@ -246,7 +246,7 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
 class _Values:
     """Makes values of YAML's nodes; counts what aliases repeat, as they can make a short file endless."""
 
-    def __init__(self, source: Source, problems: Problems) -> None:
+    def __init__(self, source: SourceFile, problems: Problems) -> None:
         self._source = source
         self._problems = problems
         self._seen: set[int] = set()

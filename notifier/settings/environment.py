@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from notifier.settings.complaints import alternatives
-from notifier.settings.document import Problems, Source, SourceMark, showable
+from notifier.settings.document import Problems, SourceFile, SourceMark, showable
 from notifier.settings.secrets import is_secret, keys_of, model_at
 from notifier.settings.sections import Sections
 
@@ -39,7 +39,11 @@ class EnvironSource(EnvSettingsSource):
 
 
 def apply(
-    data: dict[str, Any], source: Source, environ: Mapping[str, str], problems: Problems, warnings: Problems
+    data: dict[str, Any],
+    source: SourceFile,
+    environ: Mapping[str, str],
+    problems: Problems,
+    warnings: Problems,
 ) -> None:
     """Set the environment's keys in the file's data; a `url` in the one replaces a `url_file` in the other.
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Inhibition
 from notifier.settings.complaints import Fault, checked
-from notifier.settings.document import Problems, Source
+from notifier.settings.document import Problems, SourceFile
 from notifier.settings.names import MATCHERS, DefinedNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block
 
@@ -54,7 +54,7 @@ def _twice(blocks: Sequence[InhibitionBlock | None], names: DefinedNames) -> Ite
 InhibitionBlocks = Annotated[tuple[InhibitionBlock, ...], checked(_twice), Listed(f"- {_EXAMPLE}")]
 
 
-def inhibition(index: int, block: InhibitionBlock, source: Source, warnings: Problems) -> Inhibition:
+def inhibition(index: int, block: InhibitionBlock, source: SourceFile, warnings: Problems) -> Inhibition:
     """A rule of a file; one that likely holds more than is meant is noted."""
     rule, mark = f"inhibit[{index}]", source.value(("inhibit", index))
     both = flat(block.source), flat(block.target)

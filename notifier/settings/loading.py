@@ -27,7 +27,7 @@ from notifier.settings.document import (
     MISSING,
     Path,
     Problems,
-    Source,
+    SourceFile,
     SourceMark,
     interpolate,
     parse,
@@ -130,7 +130,7 @@ class _Reading:
     """Validates a file, and notes what pydantic has found at its places."""
 
     data: Mapping[str, Any]
-    source: Source
+    source: SourceFile
     problems: Problems
 
     def file(self) -> SettingsFile:
@@ -177,7 +177,7 @@ class _Reading:
 
 
 def _settings(
-    file: SettingsFile, channels: Mapping[str, ChannelBlock], source: Source, warnings: Problems
+    file: SettingsFile, channels: Mapping[str, ChannelBlock], source: SourceFile, warnings: Problems
 ) -> Settings:
     """Settings of a file without problems. One that does not say who is told gets the console, at once."""
     if file.route is None:

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from notifier.domain.matcher import Matcher, parse_all
 from notifier.settings.complaints import Fault, alternatives, checked
-from notifier.settings.document import Source, showable
+from notifier.settings.document import SourceFile, showable
 from notifier.settings.values import Scalar, ScalarForm, text
 
 CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -28,11 +28,11 @@ class DefinedNames:
     channels: frozenset[str]
     intervals: frozenset[str]
     holidays: frozenset[str]
-    source: Source
+    source: SourceFile
     faults: list[tuple[str, ValidationError]] = field(default_factory=list)
 
 
-def defined_in(data: Mapping[str, Any], source: Source) -> DefinedNames:
+def defined_in(data: Mapping[str, Any], source: SourceFile) -> DefinedNames:
     """The names of channels, time intervals and lists of holidays."""
     intervals = data.get("time_intervals")
     named = (

@@ -15,7 +15,7 @@ from pydantic import Field
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Route, Step, Threshold, TimeInterval
 from notifier.settings.complaints import Fault, checked
-from notifier.settings.document import Path, Problems, Source, dotted
+from notifier.settings.document import Path, Problems, SourceFile, dotted
 from notifier.settings.names import MATCHERS, ChannelNames, IntervalNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block
 from notifier.settings.values import Count, Flag, Span, Wait
@@ -140,7 +140,7 @@ class RouteTree:
 
     fallback: str | None
     intervals: Mapping[str, TimeInterval]
-    source: Source
+    source: SourceFile
     warnings: Problems
 
     def root(self, block: RootRouteBlock) -> Route:

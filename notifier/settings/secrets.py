@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
-from notifier.settings.document import MISSING, Path, Problems, Source, dotted, showable
+from notifier.settings.document import MISSING, Path, Problems, SourceFile, dotted, showable
 from notifier.settings.values import ScalarForm
 
 LARGEST_SECRET = 64 * 1024
@@ -88,7 +88,7 @@ class SecretFiles:
     """
 
     folder: File
-    source: Source
+    source: SourceFile
     problems: Problems
     is_secret: Callable[[Path], bool]
 

@@ -11,23 +11,17 @@ from typing import Any, LiteralString
 from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from notifier.settings.document import Path, dotted, showable
+from notifier.settings.document import MISSING, Path, dotted, showable
 from notifier.settings.secrets import keys_of, model_at
 
 # What users of Alertmanager write, and what it is called here.
 _FOREIGN = {
-    "receiver": "channels",
-    "receivers": "channels",
-    "matchers": "match",
-    "match_re": "match",
+    **dict.fromkeys(("receiver", "receivers"), "channels"),
+    **dict.fromkeys(("matchers", "match_re"), "match"),
+    **dict.fromkeys(("source_matchers", "source_match", "source_match_re"), "source"),
+    **dict.fromkeys(("target_matchers", "target_match", "target_match_re"), "target"),
     "resolve_timeout": "auto_resolve",
     "inhibit_rules": "inhibit",
-    "source_matchers": "source",
-    "source_match": "source",
-    "source_match_re": "source",
-    "target_matchers": "target",
-    "target_match": "target",
-    "target_match_re": "target",
     "mute_time_intervals": "time_intervals",  # the older name of the section
     "mute_times": "mute_time_intervals",
     "active_times": "active_time_intervals",
@@ -69,7 +63,6 @@ class Complaint:
     path: Path
     message: str
     at_key: bool = False
-    value: Any = None
 
 
 def alternatives(name: str, known: Iterable[str]) -> str:
@@ -121,11 +114,14 @@ def _alone(item: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 def complaints(
     error: ValidationError, model: type[BaseModel], data: Any, *, within: Path = (), above: Path = ()
 ) -> Iterator[Complaint]:
-    """Complaints about an error that was found `within` the model of `data`, which stands at the path `above`."""
+    """Complaints about an error that was found `within` the model of `data`, which stands at the path `above`.
+
+    A value that is missing has its problem already.
+    """
     for each in error.errors(include_url=False, include_input=False):
         *around, last = (*within, *each["loc"]) or ("",)
-        path = _written(data, (*around, last))
-        parent = _written(data, tuple(around))
+        path, value = _written(data, (*around, last))
+        parent, _ = _written(data, tuple(around))
         block = model_at(model, parent)
         match each["type"]:
             case "extra_forbidden":
@@ -134,12 +130,12 @@ def complaints(
                 sentence = f"`{last}` is missing{_how_to_write(block, str(last))}"
                 at_key = last in getattr(block, "missing", ())
                 message = f"{dotted(above + parent)}: {sentence}"
-                yield Complaint(path=above + parent, message=message, at_key=at_key, value=_at(data, parent))
-            case kind:
+                yield Complaint(path=above + parent, message=message, at_key=at_key)
+            case kind if value is not MISSING:
                 shown = above + (path[:-1] if kind == "of_a_list" and isinstance(last, int) else path)
                 sentence = _sentence(each, model_at(model, path))
                 message = f"{dotted(shown)}: {sentence}"
-                yield Complaint(path=above + path, message=message, value=_at(data, path))
+                yield Complaint(path=above + path, message=message)
 
 
 def _of_unknown_key(block: Any, known: Iterable[str], around: Path, key: str) -> Complaint:
@@ -171,21 +167,15 @@ def _sentence(error: ErrorDetails, model: Any) -> str:
     return error["msg"] if should is None else f"expected {should[1]}"
 
 
-def _at(data: Any, path: Path) -> Any:
-    for step in path:
-        data = data[step]
-    return data
-
-
-def _written(data: Any, loc: Path) -> Path:
-    """The steps of a location that lead through what was written: a list of one may be without its brackets."""
+def _written(data: Any, loc: Path) -> tuple[Path, Any]:
+    """The steps of a location through what was written, as a list of one may be without its brackets; and the value."""
     path: list[str | int] = []
     for step in loc:
         is_item = isinstance(data, list | tuple) and isinstance(step, int) and step < len(data)
         if is_item or (isinstance(data, Mapping) and step in data):
             data = data[step]
             path.append(step)
-    return tuple(path)
+    return tuple(path), data
 
 
 def _detail(path: Path, sentence: str, kind: LiteralString = "of_an_item") -> InitErrorDetails:

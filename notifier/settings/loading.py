@@ -24,7 +24,6 @@ from notifier.settings.channel_blocks import (
 from notifier.settings.complaints import complaints, unknown_key
 from notifier.settings.document import (
     LARGEST_FILE,
-    MISSING,
     Path,
     Problems,
     SourceFile,
@@ -170,10 +169,8 @@ class _Reading:
 
     def _note(self, error: ValidationError, within: Path) -> None:
         for complaint in complaints(error, SettingsFile, self.data, within=within):
-            if complaint.at_key:
-                self.problems.add(self.source.key(complaint.path), complaint.message)
-            elif complaint.value is not MISSING:
-                self.problems.add(self.source.value(complaint.path), complaint.message)
+            place = self.source.key if complaint.at_key else self.source.value
+            self.problems.add(place(complaint.path), complaint.message)
 
 
 def _settings(

@@ -8,12 +8,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Self, cast
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifier.access.keyring import Keyring, create_first_key
 from notifier.api import errors
@@ -30,9 +31,7 @@ from notifier.settings import Settings
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.watchdog import LONG_LIMIT
-from notifier.web import INCIDENTS, PREFIX, LinkPages, incident_page
-
-Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+from notifier.web import pages
 
 EXIT_BROKEN = 70
 BACKLOG = 2048
@@ -41,27 +40,27 @@ LOOK_S = 5.0
 END_WITHIN_S = 50.0
 
 
-def create_app(runtime: Runtime) -> Asgi:
+def create_app(runtime: Runtime) -> ASGIApp:
     """The application. Ingest goes past FastAPI, whose body handling would cost three quarters of its rate."""
     keyring = Keyring(runtime.database)
     ingest = IngestEndpoint(runtime, keyring)
     api = create_api(runtime, keyring, ingest)
-    pages = RequestIdMiddleware(LinkPages(runtime))
-    incidents = RequestIdMiddleware(incident_page)
-
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
+    calls: dict[tuple[str, str], ASGIApp] = {("POST", "/v1/events"): ingest}
+    mounts = [(path, RequestIdMiddleware(page)) for path, page in pages(runtime).items()]
 
-    async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and not one_host(scope):
-            await hostless(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":
-            await ingest(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await pages(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(INCIDENTS):
-            await incidents(scope, receive, send)
-        else:
-            await api(scope, receive, send)
+    def target(scope: Scope) -> ASGIApp:
+        if scope["type"] != "http":
+            return api
+        if not one_host(scope):
+            return hostless
+        call = calls.get((scope["method"], scope["path"]))
+        if call is not None:
+            return call
+        return next((page for path, page in mounts if scope["path"].startswith(path)), api)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await target(scope)(scope, receive, send)
 
     return app
 

@@ -17,11 +17,14 @@ from notifier.store.views import Page
 async def find(database: Database, *, project: str | None, page_request: PageRequest) -> Listing[Key]:
     """The keys of a project, or of all where that is None, newest first. A service has few: they are cut here."""
     after = page_request.after("keys")
-    known = [key for key in await database.read(keys.listing) if project in {None, key.project}]
-    rest = [key for key in known if after is None or (key.created_at, key.id) < after]
-    shown = rest[: page_request.limit]
-    next_key = (shown[-1].created_at, shown[-1].id) if len(rest) > page_request.limit else None
-    return listing("keys", Page(items=tuple(shown), next_key=next_key))
+    remaining = [
+        key
+        for key in await database.read(keys.listing)
+        if project in {None, key.project} and (after is None or (key.created_at, key.id) < after)
+    ]
+    items = tuple(remaining[: page_request.limit])
+    next_key = (items[-1].created_at, items[-1].id) if len(remaining) > page_request.limit else None
+    return listing("keys", Page(items=items, next_key=next_key))
 
 
 async def create(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from notifier.web import incident_page
+from notifier.web.incidents import incident_page
 
 pytestmark = pytest.mark.anyio
 

@@ -21,7 +21,7 @@ from notifier.oncall.actor import Actor
 from notifier.store import audit, tokens, views
 from notifier.store.schema import incidents, members
 from notifier.store.tokens import LIFETIME
-from notifier.web import LinkPages
+from notifier.web.links import LinkPages
 from tests.world import World
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,53 @@
+"""An incident has one form (RULES.md#the-incident): lists, webhooks and templates all show it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from importlib.resources import files
+
+import pytest
+
+from notifier.api.models.responses_incidents import IncidentAnswer
+from notifier.domain.event import Severity
+from notifier.domain.incident import Incident, State
+
+INCIDENT = Incident(
+    id="i",
+    number=7,
+    project="shop",
+    environment="production",
+    fingerprint="f",
+    title="KeyError: 'x'",
+    state=State.OPEN,
+    severity=Severity.ERROR,
+    labels={"service": "billing"},
+    varying=("host",),
+    count=3,
+    first_seen=1_764_000_000_000,
+    last_seen=1_764_000_000_001,
+    resolved_at=1_764_000_000_002,
+    latest_event={"message": "m"},
+)
+
+
+def test_the_api_describes_what_is_encoded() -> None:
+    """The model has the incident's fields in the order of its JSON, and reads the same off either."""
+    document = INCIDENT.as_json()
+    assert list(document) == list(IncidentAnswer.model_fields) == [field.name for field in fields(Incident)]
+    assert IncidentAnswer.model_validate(INCIDENT).model_dump(mode="json") == document
+    assert IncidentAnswer.model_validate(document).model_dump(mode="json") == document
+
+
+def test_a_webhook_s_schema_describes_it_too() -> None:
+    """Its properties are those of the API's incident, and the reason of the message."""
+    schema = json.loads(files("notifier.channels").joinpath("webhook.schema.json").read_text())
+    assert list(schema["$defs"]["incident"]["properties"]) == [*INCIDENT.as_json(), "reason"]
+
+
+@pytest.mark.parametrize("resolved_at", [None, INCIDENT.resolved_at])
+def test_its_json_is_read_back(resolved_at: int | None) -> None:
+    """A stored snapshot is the incident again."""
+    incident = Incident.from_json({**INCIDENT.as_json(), **({} if resolved_at else {"resolved_at": None})})
+    assert incident.resolved_at == resolved_at
+    assert Incident.from_json(incident.as_json()) == incident

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,27 +14,29 @@ from notifier.api.bearer import bearer_secret
 from notifier.api.body_reader import BodyReader, Headers, sent_at
 from notifier.api.errors import problem_of
 from notifier.api.problems import GUARD_LINES, HttpProblem, retry_after
-from notifier.domain.errors import Overloaded, StoreError, StoreFull
-from notifier.domain.event import Event
-from notifier.domain.time import SECOND, Instant
-from notifier.ingest.intake import StoredEvent
-from notifier.ingest.normalize import Malformed, Parsed, Rejection, accepts
+from notifier.domain.errors import StoreError
+from notifier.domain.event import Rejection
+from notifier.domain.time import SECOND
+from notifier.ingest.acceptance import Busy, EventResult, Full, Taken
+from notifier.ingest.batch import Malformed, accepts, split
 from notifier.runtime.service import Runtime
 
 _JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
+_BUSY = {
+    "quota": (429, "this key's ingest.rate_limit is used up: send the same again later"),
+    "backlog": (503, "too much waits for the database: send the same again"),
+    "database": (503, "the event could not be stored: send the same again"),
+}
 
 
 class IngestEndpoint:
-    """Reads, authenticates, normalises, waits for the commit, answers."""
+    """The HTTP of accepting events: key, content type, size, decompression, statuses and headers."""
 
     def __init__(self, runtime: Runtime, keyring: Keyring) -> None:
         self._runtime = runtime
         self._keyring = keyring
         self._bodies = BodyReader(runtime.settings.ingest.max_body_bytes, "events")
-        self._results = {
-            name: runtime.metrics.events.labels(name) for name in ("accepted", "duplicate", "rejected")
-        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope["headers"])
@@ -60,19 +61,21 @@ class IngestEndpoint:
         body = await self._reader().read(headers, receive)
         now = self._runtime.database.now()
         try:
-            parsed = self._runtime.normalizer.parse(
-                body,
-                headers.content_type,
-                project=caller.project,
-                received_at=now,
-                sent_at=sent_at(headers.sent_at),
-            )
-        except Malformed as refusal:
-            raise HttpProblem(413 if refusal.reason == "too_many" else 422, refusal.message) from None
-        events = [item.event for item in parsed.items if not isinstance(item, Rejection)]
-        self._quota(caller, len(events), now)
-        stored = await self._commit(caller, events)
-        return self._results_of(parsed, stored)
+            batch = split(body, headers.content_type)
+        except Malformed as error:
+            raise HttpProblem(413 if error.reason == "too_many" else 422, error.message) from None
+        taken = await self._runtime.acceptance.take(
+            caller, batch.items, now, sent_at=sent_at(headers.sent_at)
+        )
+        if not isinstance(taken, Taken):
+            raise _try_again(taken)
+        if batch.single:
+            return 202, _encode(_accepted(taken.results[0]))
+        results = [
+            _rejected(index, result) if isinstance(result, Rejection) else result
+            for index, result in enumerate(taken.results)
+        ]
+        return (202 if taken.stored else 422), _encode({"results": results})
 
     async def _caller(self, headers: Headers) -> Caller:
         try:
@@ -90,55 +93,28 @@ class IngestEndpoint:
             self._bodies = BodyReader(largest, "events")
         return self._bodies
 
-    def _quota(self, caller: Caller, count: int, now: Instant) -> None:
-        wait = self._runtime.events_quota.take(caller.key_id, count, now)
-        if wait is not None:
-            raise retry_after(429, "this key's ingest.rate_limit is used up: send the same again later", wait)
 
-    async def _commit(self, caller: Caller, events: Sequence[Event]) -> Sequence[StoredEvent]:
-        if not events:
-            return ()
-        try:
-            return await self._runtime.commit.submit(caller.key_id, events)
-        except Overloaded as error:
-            raise retry_after(
-                503, "too much waits for the database: send the same again", error.retry_after
-            ) from None
-        except StoreFull:
-            raise retry_after(
-                503,
-                "the database is full: free space or raise database.max_size; send the same again",
-                30 * SECOND,
-            ) from None
-        except StoreError:
-            raise retry_after(503, "the event could not be stored: send the same again", SECOND) from None
+def _try_again(refusal: Busy | Full) -> HttpProblem:
+    if isinstance(refusal, Full):
+        sentence = "the database is full: free space or raise database.max_size; send the same again"
+        return retry_after(503, sentence, refusal.retry_after)
+    status, sentence = _BUSY[refusal.reason]
+    return retry_after(status, sentence, refusal.retry_after)
 
-    def _results_of(self, parsed: Parsed, stored: Sequence[StoredEvent]) -> tuple[int, bytes]:
-        remaining = iter(stored)
-        results: list[dict[str, Any]] = []
-        for index, item in enumerate(parsed.items):
-            if isinstance(item, Rejection):
-                self._results["rejected"].inc()
-                if parsed.single:
-                    code = 413 if item.reason == "too_large" else 422
-                    errors = [{"path": item.path, "message": item.message}]
-                    raise HttpProblem(code, _sentence(item), more={"errors": errors})
-                results.append({"status": "rejected", "index": index, "error": _sentence(item)})
-                continue
-            one = next(remaining)
-            status = "duplicate" if one.duplicate else "accepted"
-            self._results[status].inc()
-            results.append(
-                {
-                    "id": item.event.id,
-                    "incident_id": one.incident_id,
-                    "status": status,
-                    "warnings": item.warnings,
-                }
-            )
-        if parsed.single:
-            return 202, _encode(results[0])
-        return (202 if stored else 422), _encode({"results": results})
+
+def _accepted(result: EventResult | Rejection) -> EventResult:
+    """The result of a body that is one event; `HttpProblem` where it is rejected."""
+    if not isinstance(result, Rejection):
+        return result
+    if result.reason == "unreadable":
+        raise HttpProblem(422, f"the body cannot be read as an event: {result.message}")
+    errors = [{"path": result.path, "message": result.message}]
+    status = 413 if result.reason == "too_large" else 422
+    raise HttpProblem(status, _sentence(result), more={"errors": errors})
+
+
+def _rejected(index: int, rejection: Rejection) -> dict[str, Any]:
+    return {"status": "rejected", "index": index, "error": _sentence(rejection)}
 
 
 def _sentence(rejection: Rejection) -> str:

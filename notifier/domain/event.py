@@ -59,9 +59,10 @@ class Event:
 class Rejection:
     """Why one posted event was not accepted.
 
-    `path` names contract fields only (`exception.frames[3].line`), empty where the event as a whole is meant.
+    `path` names contract fields only (`exception.frames[3].line`), empty where the event as a whole is meant: it is too
+    large, or `unreadable`, no JSON object.
     """
 
     path: str
     message: str
-    reason: Literal["invalid", "too_large"] = "invalid"
+    reason: Literal["invalid", "too_large", "unreadable"] = "invalid"

@@ -39,6 +39,15 @@ def from_bytes(raw: bytes) -> tuple[schema.EventBody, list[str]]:
         tree = sanitise.read(raw)
     except sanitise.UnreadableJson as error:
         raise InvalidField("", str(error)) from None
+    return _event_in(tree)
+
+
+def from_tree(tree: Fields) -> tuple[schema.EventBody, list[str]]:
+    """The event in a tree of JSON's values, read as its bytes are. `InvalidField` or `UnreadableJson` if it is none."""
+    return _event_in(sanitise.clean(tree))
+
+
+def _event_in(tree: Any) -> tuple[schema.EventBody, list[str]]:
     if not isinstance(tree, dict):
         raise InvalidField("", f"an event is a JSON object, this is {kind(tree)}")
     reading = Reading()

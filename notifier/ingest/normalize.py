@@ -1,4 +1,4 @@
-"""Events made of a request's bytes: limits, sanitising, scrubbing, labels, fingerprint. Pure but for the given ids.
+"""Events made of what was posted: limits, sanitising, scrubbing, labels, fingerprint. Pure but for the given ids.
 
 There are two readings. The strict one takes what is within the schema and holds nothing suspicious, at the speed of the
 decoder; the lenient one takes everything else. Where both apply they give the same event.
@@ -6,22 +6,22 @@ decoder; the lenient one takes everything else. Where both apply they give the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from notifier.domain.event import RESERVED_LABELS, Event, Rejection, Severity
 from notifier.domain.time import DAY, Instant, rfc3339
-from notifier.ingest import lenient
-from notifier.ingest.batch import Malformed, accepts, split
+from notifier.ingest import lenient, sanitise
 from notifier.ingest.fields import InvalidField, instant
 from notifier.ingest.schema import CAUSES, ID_CHARS, EventBody, ExceptionBody, LinkBody
 from notifier.ingest.scrub import suspicious
 from notifier.policy import fingerprint
 
-__all__ = ["Accepted", "Malformed", "Normalizer", "Parsed", "Rejection", "accepts"]
+EventItem = bytes | msgspec.Raw | dict[str, Any]
+"""An event as its JSON text, or as a tree of JSON's values; both have the fields of `schema.EventBody`."""
 
 TITLE_CHARS: Final = 200
 OLDEST: Final = 30 * DAY
@@ -42,14 +42,6 @@ class Accepted:
 
     event: Event
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """A body's events in order; `single` if it was one object and not a batch."""
-
-    single: bool
-    items: tuple[Accepted | Rejection, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +72,39 @@ class Normalizer:
         self._new_id = new_id
         self._seen: dict[tuple[str, bytes], _Content] = {}
 
-    def parse(
-        self,
-        body: bytes,
-        content_type: str | None,
-        *,
-        project: str,
-        received_at: Instant,
-        sent_at: Instant | None,
-    ) -> Parsed:
-        """Read a body. `Malformed` if no event can be told apart in it, or it is one object that is no JSON."""
-        batch = split(body, content_type)
-        items = tuple([self._item(bytes(raw), project, received_at, sent_at) for raw in batch.items])
-        if batch.single and isinstance(items[0], Rejection) and not items[0].path:
-            self._refuse_body(items[0])
-        return Parsed(single=batch.single, items=items)
-
-    def _refuse_body(self, rejection: Rejection) -> None:
-        if rejection.reason == "invalid":
-            raise Malformed(f"the body cannot be read as an event: {rejection.message}")
+    def read(
+        self, items: Sequence[EventItem], *, project: str, received_at: Instant, sent_at: Instant | None
+    ) -> list[Accepted | Rejection]:
+        """Read events, in order. One that cannot be read is rejected, and costs no other."""
+        return [self._item(item, project, received_at, sent_at) for item in items]
 
     def _item(
-        self, raw: bytes, project: str, received_at: Instant, sent_at: Instant | None
+        self, item: EventItem, project: str, received_at: Instant, sent_at: Instant | None
     ) -> Accepted | Rejection:
-        if len(raw) > self._largest:
-            return Rejection(
-                path="",
-                message=f"the event has {len(raw)} bytes, more than {self._largest} (ingest.max_event_bytes): "
-                "send less context or fewer frames",
-                reason="too_large",
-            )
         try:
+            if type(item) is dict:
+                size = sanitise.size(item)
+                if size > self._largest:
+                    return self._too_large(size)
+                body, warnings = lenient.from_tree(item)
+                return self._accepted(body, warnings, project, received_at, sent_at)
+            raw = bytes(item)  # type: ignore[arg-type]
+            if len(raw) > self._largest:
+                return self._too_large(len(raw))
             return self._accept(raw, project, received_at, sent_at)
         except InvalidField as error:
-            return Rejection(path=error.path, message=error.message)
+            reason: Literal["invalid", "unreadable"] = "invalid" if error.path else "unreadable"
+            return Rejection(path=error.path, message=error.message, reason=reason)
+        except sanitise.UnreadableJson as error:
+            return Rejection(path="", message=str(error), reason="unreadable")
+
+    def _too_large(self, size: int) -> Rejection:
+        return Rejection(
+            path="",
+            message=f"the event has {size} bytes, more than {self._largest} (ingest.max_event_bytes): "
+            "send less context or fewer frames",
+            reason="too_large",
+        )
 
     def _accept(self, raw: bytes, project: str, received_at: Instant, sent_at: Instant | None) -> Accepted:
         body = _strictly(raw)

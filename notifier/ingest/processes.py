@@ -158,9 +158,9 @@ def lost_run_events(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instan
         by_project.setdefault(run.project, []).append(run)
     events: list[Event] = []
     for project, of_project in by_project.items():
-        body = _encode([_event(run) for run in of_project])
-        parsed = normalizer.parse(body, "application/json", project=project, received_at=now, sent_at=None)
-        events += [item.event for item in parsed.items if not isinstance(item, Rejection)]
+        bodies = [_encode(_event(run)) for run in of_project]
+        items = normalizer.read(bodies, project=project, received_at=now, sent_at=None)
+        events += [item.event for item in items if not isinstance(item, Rejection)]
     return events
 
 

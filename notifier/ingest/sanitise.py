@@ -12,6 +12,7 @@ from notifier.ingest.schema import INT_MAX, INT_MIN
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 TOO_DEEP: Final = "[nested too deeply]"
 DEPTH: Final = 100
+_TOO_DEEP_SENTENCE: Final = "nested too deeply: send fewer levels"
 
 
 class UnreadableJson(Exception):
@@ -41,7 +42,36 @@ def read(raw: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise UnreadableJson(_syntax(raw, error)) from None
     except RecursionError:
-        raise UnreadableJson("nested too deeply: send fewer levels") from None
+        raise UnreadableJson(_TOO_DEEP_SENTENCE) from None
+
+
+def clean(tree: Any) -> Any:
+    """A tree of JSON's values, sanitised as `read` sanitises what it decodes. `UnreadableJson` if it is too deep."""
+    try:
+        return _clean(_with_storable_numbers(tree), DEPTH)
+    except RecursionError:
+        raise UnreadableJson(_TOO_DEEP_SENTENCE) from None
+
+
+def size(tree: Any) -> int:
+    """The bytes of a tree as JSON text. `UnreadableJson` if it is too deep."""
+    try:
+        text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise UnreadableJson(_TOO_DEEP_SENTENCE) from None
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _with_storable_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_storable_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(_with_storable_numbers, value))
+    if type(value) is int and not INT_MIN <= value <= INT_MAX:
+        return Huge(value)
+    if type(value) is float and not math.isfinite(value):
+        return Huge(value)
+    return value
 
 
 def _decode(source: str) -> Any:

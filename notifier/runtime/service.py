@@ -20,6 +20,7 @@ from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.delivery import DeliveryState
 from notifier.domain.errors import StoreBroken, StoreError
 from notifier.domain.time import SECOND, Duration, Instant, rfc3339
+from notifier.ingest.acceptance import Acceptance
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.processes import ProcessWatch
@@ -68,7 +69,7 @@ class Runtime:
     present: Present
     metrics: Metrics
     new_id: Callable[[], str]
-    normalizer: Normalizer
+    acceptance: Acceptance
     commit: GroupCommit
     events_quota: KeyQuota
     runs: RunIntake
@@ -120,7 +121,9 @@ class Runtime:
         """Let ingest follow what was reloaded; what a key has used stays used."""
         limit = settings.ingest.rate_limit
         self.events_quota.allow(limit.count, limit.per)
-        self.normalizer = Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=self.new_id)
+        self.acceptance.normalizer = Normalizer(
+            max_event_bytes=settings.ingest.max_event_bytes, new_id=self.new_id
+        )
 
     async def ready(self) -> tuple[str, ...]:
         """Why it is not ready; empty: a commit works and every loop beats. Many who ask at once cost one commit."""
@@ -275,9 +278,16 @@ def _group_commit(
     )
 
 
+def _acceptance(settings: Settings, quota: KeyQuota, commit: GroupCommit, metrics: Metrics) -> Acceptance:
+    normalizer = Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=uuid7)
+    return Acceptance(normalizer=normalizer, quota=quota, commit=commit, metrics=metrics)
+
+
 def _assemble(database: Database, present: Present, channel_pool: ChannelPool, reread: Read) -> Runtime:
     metrics, settings = Metrics(), present.now.settings
     new_incidents = KeyQuota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+    events_quota = KeyQuota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per)
+    commit = _group_commit(database, present, new_incidents, metrics)
     dispatcher = Dispatcher(
         database,
         use=present.use,
@@ -294,9 +304,9 @@ def _assemble(database: Database, present: Present, channel_pool: ChannelPool, r
         present=present,
         metrics=metrics,
         new_id=uuid7,
-        normalizer=Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=uuid7),
-        commit=_group_commit(database, present, new_incidents, metrics),
-        events_quota=KeyQuota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per),
+        acceptance=_acceptance(settings, events_quota, commit, metrics),
+        commit=commit,
+        events_quota=events_quota,
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
         watch=ProcessWatch(database, new_id=uuid7, metrics=metrics),
         dispatcher=dispatcher,

@@ -59,7 +59,7 @@ async def test_it_is_the_fingerprint_of_the_incident(desk: Desk) -> None:
     explained = (await desk.post("/v1/fingerprint", event)).json()
     normalizer = Normalizer(max_event_bytes=10_000, new_id=lambda: "id")
     body = json.dumps(event).encode()
-    item = normalizer.parse(body, None, project="default", received_at=0, sent_at=None).items[0]
+    item = normalizer.read([body], project="default", received_at=0, sent_at=None)[0]
     assert isinstance(item, Accepted)
     assert (item.event.fingerprint, item.event.title) == (explained["fingerprint"], explained["title"])
     assert explained["override"] == ["billing", "could not charge order <number>"]

@@ -104,6 +104,17 @@ def test_decisions_are_pure(graph: grimp.ImportGraph, package: str) -> None:
     assert used - set(sys.stdlib_module_names) <= {"domain", *THIRD_PARTIES_OF_THE_PURE}
 
 
+def test_accepting_events_knows_no_status_of_http(graph: grimp.ImportGraph) -> None:
+    """`ingest` says busy, full or rejected; who carried the events says what that is in HTTP."""
+    assert not imports(graph, "notifier.ingest") & {"http", "fastapi", "starlette", "httpx", "uvicorn"}
+    statuses = {202, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503}
+    for path in (ROOT / "notifier" / "ingest").rglob("*.py"):
+        numbers = {
+            node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+        }
+        assert not {number for number in numbers if type(number) is int} & statuses, name(path)
+
+
 def test_commands_reach_the_service_over_http_alone(graph: grimp.ImportGraph) -> None:
     """No command imports what the service is made of, but for the few that work on files."""
     used = imports(graph, "notifier.cli") - set(sys.stdlib_module_names)

@@ -81,7 +81,7 @@ def fingerprints(messages: Iterable[str]) -> list[str]:
     found = []
     for message in messages:
         body = json.dumps({"service": "bench", "message": message}).encode()
-        item = normalizer.parse(body, None, project="default", received_at=0, sent_at=None).items[0]
+        item = normalizer.read([body], project="default", received_at=0, sent_at=None)[0]
         assert isinstance(item, Accepted), item
         found.append(item.event.fingerprint)
     return found

@@ -11,6 +11,7 @@ import timeit
 from collections.abc import Callable
 
 from notifier.ingest import lenient
+from notifier.ingest.batch import split
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.scrub import suspicious
 from tests.bench.payload import EVENT
@@ -28,7 +29,8 @@ def main() -> None:
     normalizer = Normalizer(max_event_bytes=262_144, new_id=lambda: "id")
 
     def parse(body: bytes) -> object:
-        return normalizer.parse(body, None, project="default", received_at=1_795_323_600_000, sent_at=None)
+        items = split(body, None).items
+        return normalizer.read(items, project="default", received_at=1_795_323_600_000, sent_at=None)
 
     orders = itertools.count(10_000)
 

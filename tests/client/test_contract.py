@@ -80,8 +80,7 @@ def taken(event: dict[str, Any]) -> None:
     EVENTS.validate([event])
     normalizer = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "id")
     body = json.dumps(event).encode()
-    parsed = normalizer.parse(body, "application/json", project="default", received_at=NOW, sent_at=NOW)
-    (item,) = parsed.items
+    (item,) = normalizer.read([body], project="default", received_at=NOW, sent_at=NOW)
     assert isinstance(item, Accepted), item
     assert item.warnings == ()
 

@@ -83,8 +83,8 @@ def told(way: Callable[[Callable[[], None]], None], failing: Callable[[], None])
 
 def read(document: dict[str, Any]) -> Event:
     normalizer = Normalizer(max_event_bytes=262_144, new_id=lambda: "id")
-    parsed = normalizer.parse(json.dumps(document).encode(), None, project="p", received_at=NOW, sent_at=NOW)
-    item = parsed.items[0]
+    body = json.dumps(document).encode()
+    (item,) = normalizer.read([body], project="p", received_at=NOW, sent_at=NOW)
     assert isinstance(item, Accepted), item
     assert not item.warnings
     return item.event

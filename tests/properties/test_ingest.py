@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from notifier.domain.event import Event, Rejection, Severity
 from notifier.ingest import lenient
-from notifier.ingest.normalize import Accepted, Malformed, Normalizer
+from notifier.ingest.batch import Malformed, split
+from notifier.ingest.normalize import Accepted, Normalizer
 from notifier.ingest.schema import EventBody
 from notifier.ingest.scrub import scrub, suspicious
 from notifier.policy.fingerprint import compute, masked
@@ -69,7 +70,7 @@ SECRETS = (
 
 def parsed(body: bytes) -> list[Accepted | Rejection]:
     return list(
-        NORMALIZER.parse(body, None, project="default", received_at=NOW, sent_at=NOW).items,
+        NORMALIZER.read(split(body, None).items, project="default", received_at=NOW, sent_at=NOW),
     )
 
 

@@ -40,10 +40,9 @@ CHARGE = {
 def posted(bench: Bench, body: dict[str, Any]) -> Event:
     """The event as ingest reads it."""
     now = bench.clock.now()
-    parsed = Normalizer(max_event_bytes=65_536, new_id=new_id).parse(
-        json.dumps(body).encode(), None, project="default", received_at=now, sent_at=None
+    (item,) = Normalizer(max_event_bytes=65_536, new_id=new_id).read(
+        [json.dumps(body).encode()], project="default", received_at=now, sent_at=None
     )
-    (item,) = parsed.items
     assert isinstance(item, Accepted)
     return item.event
 

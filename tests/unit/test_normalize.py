@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from notifier.domain.event import Event, Rejection, Severity
-from notifier.ingest.normalize import Accepted, Malformed, Normalizer, Parsed, accepts
+from notifier.ingest.batch import Malformed, accepts, split
+from notifier.ingest.normalize import Accepted, Normalizer
 
 NOW = 1_763_787_600_123
 NORMALIZER = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "new-id")
 LEAST: dict[str, Any] = {"service": "billing", "message": "boom"}
 
 
+@dataclass(frozen=True)
+class Parsed:
+    single: bool
+    items: list[Accepted | Rejection]
+
+
 def parse(body: bytes, kind: str | None = None, sent_at: int | None = None) -> Parsed:
-    return NORMALIZER.parse(body, kind, project="default", received_at=NOW, sent_at=sent_at)
+    batch = split(body, kind)
+    items = NORMALIZER.read(batch.items, project="default", received_at=NOW, sent_at=sent_at)
+    return Parsed(batch.single, items)
 
 
 def take(sent_at: int | None = None, **fields: Any) -> Accepted:
@@ -301,9 +311,17 @@ def test_a_bad_element_does_not_cost_the_others(bad: bytes) -> None:
 )
 def test_a_body_without_events_is_refused_with_a_sentence(body: bytes, word: str) -> None:
     """What is wrong and where, never what was there."""
-    with pytest.raises(Malformed) as refusal:
-        parse(body)
-    assert word in refusal.value.message
+    assert word in sentence_for(body)
+
+
+def sentence_for(body: bytes) -> str:
+    try:
+        (item,) = parse(body).items
+    except Malformed as refusal:
+        return refusal.message
+    assert isinstance(item, Rejection)
+    assert item.reason == "unreadable"
+    return item.message
 
 
 def test_a_thousand_events_are_taken_and_one_more_is_too_many() -> None:

@@ -1,0 +1,221 @@
+"""The seam that a new format starts from: a pure function to trees, and `Acceptance.take`, on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.event import Rejection
+from notifier.domain.time import MINUTE
+from notifier.ingest.acceptance import Acceptance, Busy, EventResult, Full, Taken
+from notifier.ingest.commit import GroupCommit
+from notifier.ingest.normalize import Normalizer
+from notifier.ingest.quota import KeyQuota
+from notifier.store.database import Database, Tx
+from notifier.store.schema import incidents
+from notifier.telemetry.metrics import Metrics
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass(frozen=True)
+class Source:
+    key_id: str = "key"
+    project: str = "shop"
+
+
+def buzz(body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A format of another sender: pure, and it knows neither the service nor how an event is stored."""
+    return [
+        {
+            "id": buzz["ref"],
+            "service": headers["x-buzz-app"],
+            "severity": buzz["level"],
+            "message": buzz["text"],
+            "labels": {"zone": buzz.get("zone")},
+            **({"context": buzz["more"]} if "more" in buzz else {}),
+        }
+        for buzz in json.loads(body)["buzzes"]
+    ]
+
+
+HEADERS = {"x-buzz-app": "billing"}
+
+
+def posted(*buzzes: dict[str, Any]) -> list[dict[str, Any]]:
+    usual = {"level": "fatal", "text": "it broke", "zone": "eu"}
+    body = json.dumps({"buzzes": [{"ref": f"ref-{i}", **usual, **each} for i, each in enumerate(buzzes)]})
+    return buzz(body.encode(), HEADERS)
+
+
+@dataclass
+class Door:
+    """An acceptance whose commits run, as in the service."""
+
+    database: Database
+    metrics: Metrics
+    acceptance: Acceptance
+    quota: KeyQuota
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, database: Database, **limits: Any) -> AsyncIterator[Door]:
+        numbers = count(1)
+        metrics, quota = Metrics(), KeyQuota(10, MINUTE)
+        commit = GroupCommit(
+            database,
+            new_id=lambda: f"id-{next(numbers):08d}",
+            new_incidents=KeyQuota(1_000, MINUTE),
+            metrics=metrics,
+            **limits,
+        )
+        normalizer = Normalizer(max_event_bytes=2_000, new_id=lambda: f"event-{next(numbers):08d}")
+        acceptance = Acceptance(normalizer=normalizer, quota=quota, commit=commit, metrics=metrics)
+        loop = asyncio.create_task(forever(commit))
+        yield cls(database, metrics, acceptance, quota)
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop
+
+    async def take(self, *items: Any) -> Taken | Busy | Full:
+        return await self.acceptance.take(Source(), items, self.database.now())
+
+    async def incidents(self) -> list[tuple[str, str, int]]:
+        columns = incidents.c["title", "severity", "count"]
+        query = sa.select(*columns).order_by(incidents.c.number)
+        return [tuple(row) for row in await self.database.read(lambda tx: tx.run(query).all())]
+
+    def counted(self) -> list[float]:
+        results = ("accepted", "duplicate", "rejected")
+        return [self.metrics.events.labels(result)._value.get() for result in results]
+
+
+async def forever(commit: GroupCommit) -> None:
+    while True:
+        await commit.step()
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    async with Door.open(database) as door:
+        yield door
+
+
+async def test_trees_of_a_format_are_stored_as_events(door: Door) -> None:
+    """Spellings are mapped and warned of, equal problems are one incident, and each item has its result."""
+    taken = await door.take(*posted({}, {}, {"text": "it hangs", "level": "error"}))
+    assert isinstance(taken, Taken)
+    assert taken.stored
+    first, second, third = taken.results
+    assert isinstance(first, EventResult)
+    assert (first.id, first.status, len(first.warnings)) == ("ref-0", "accepted", 1)
+    assert isinstance(second, EventResult)
+    assert isinstance(third, EventResult)
+    assert first.incident_id == second.incident_id != third.incident_id
+    assert await door.incidents() == [("it broke", "critical", 2), ("it hangs", "error", 1)]
+    assert door.counted() == [3, 0, 0]
+
+
+async def test_trees_and_bytes_enter_at_one_place(door: Door) -> None:
+    """The same event as its JSON text is a duplicate of the tree, in one batch and in the next."""
+    (tree,) = posted({})
+    for status in ("accepted", "duplicate"):
+        taken = await door.take(tree, json.dumps(tree).encode())
+        assert isinstance(taken, Taken)
+        assert [result.status for result in taken.results if isinstance(result, EventResult)] == [
+            status,
+            "duplicate",
+        ]
+        assert len({result.incident_id for result in taken.results if isinstance(result, EventResult)}) == 1
+    assert await door.incidents() == [("it broke", "critical", 1)]
+
+
+async def test_what_cannot_be_kept_is_rejected_at_its_index_and_costs_no_other(door: Door) -> None:
+    """A field of the wrong type, an event that is too large, one too deep, and one that is no event."""
+    deep = {"service": "billing", "message": "it broke", "context": nested(5_000)}
+    taken = await door.take(*posted({}, {"text": 3}, {"more": {"x": "y" * 3_000}}), deep, b"[1]")
+    assert isinstance(taken, Taken)
+    assert isinstance(taken.results[0], EventResult)
+    rejections = [result for result in taken.results[1:] if isinstance(result, Rejection)]
+    assert [(rejection.path, rejection.reason) for rejection in rejections] == [
+        ("message", "invalid"),
+        ("", "too_large"),
+        ("", "unreadable"),
+        ("", "unreadable"),
+    ]
+    assert door.counted() == [1, 0, 4]
+
+
+async def test_nothing_but_rejections_stores_nothing(door: Door) -> None:
+    """And needs no database."""
+    taken = await door.take(*posted({"text": None}))
+    assert isinstance(taken, Taken)
+    assert not taken.stored
+    assert await door.incidents() == []
+
+
+async def test_a_tree_is_sanitised_and_scrubbed_as_bytes_are(door: Door) -> None:
+    """What no database holds is replaced, secrets go, numbers beyond 64 bits and doubles become text."""
+    more = {"password": "hunter2", "big": 2**70, "nan": float("nan"), "nul": "a\0b"}
+    (tree,) = posted({"text": "lone \ud800"})
+    taken = await door.take({**tree, "context": more})
+    assert isinstance(taken, Taken)
+    ((title, _, _),) = await door.incidents()
+    assert title == "lone \N{REPLACEMENT CHARACTER}"
+    query = sa.text("SELECT document FROM events")
+    (document,) = await door.database.read(lambda tx: tx.run(query).scalars().all())
+    assert json.loads(document)["context"] == {
+        "password": "[scrubbed]", "big": str(2**70), "nan": "nan", "nul": "a\N{REPLACEMENT CHARACTER}b",
+    }  # fmt: skip
+
+
+async def test_a_key_over_its_quota_is_told_when_to_come_again(door: Door) -> None:
+    """Nothing of the batch is stored; another key's quota is its own."""
+    assert isinstance(await door.take(*posted(*[{}] * 10)), Taken)
+    busy = await door.take(*posted({"ref": "late"}))
+    assert isinstance(busy, Busy)
+    assert (busy.reason, busy.retry_after) == ("quota", MINUTE // 10 + 1)
+    other = await door.acceptance.take(Source(key_id="other"), posted({"ref": "o"}), door.database.now())
+    assert isinstance(other, Taken)
+    assert door.counted() == [11, 0, 0]
+
+
+async def test_a_full_database_says_so(own_database: Database) -> None:
+    """A SQLite file at its `max_size`; a PostgreSQL whose disk is full, by a trigger that raises the same error."""
+    if own_database.dialect == "postgresql":
+        await own_database.write(fill)
+    async with Door.open(own_database, max_size=1) as door:
+        full = await door.take(*posted({}))
+        assert isinstance(full, Full)
+        assert full.retry_after > 0
+        assert await door.incidents() == []
+        assert door.counted() == [0, 0, 0]
+
+
+def fill(tx: Tx) -> None:
+    tx.run(
+        sa.text(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$"
+        )
+    )
+    tx.run(
+        sa.text(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON incidents FOR EACH ROW EXECUTE FUNCTION full_disk()"
+        )
+    )
+
+
+def nested(depth: int) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for _ in range(depth):
+        tree = {"in": tree}
+    return tree

@@ -48,7 +48,7 @@ async def create_silence(
 ) -> SilenceAnswer:
     """Keep what the matchers meet quiet for a while. It goes on being counted, and its end is told where it is open."""
     actor, draft = actor_of(caller, service, body.actor, project=project), _draft(body)
-    shown = await service.database.write(lambda tx: silences.shown(tx, silences.create(tx, actor, draft)))
+    shown = await service.database.write(lambda tx: silences.status_of(tx, silences.create(tx, actor, draft)))
     return SilenceAnswer.model_validate(shown)
 
 
@@ -98,7 +98,9 @@ async def change_silence(
     """Extend it, shorten it, or let it meet something else. One that is over stays over: 409."""
     actor = actor_of(caller, service, body.actor)
     draft = replace(_draft(body), cleared=frozenset(name for name in _CLEARED if _is_null(body, name)))
-    shown = await service.database.write(lambda tx: silences.shown(tx, silences.change(tx, actor, id, draft)))
+    shown = await service.database.write(
+        lambda tx: silences.status_of(tx, silences.change(tx, actor, id, draft))
+    )
     return SilenceAnswer.model_validate(shown)
 
 

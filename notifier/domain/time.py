@@ -77,6 +77,14 @@ def parse_positive_duration(value: str | float | None) -> Duration:
     return result
 
 
+def format_duration(duration: Duration) -> str:
+    """A duration as `parse_duration` reads it, exactly and in one unit: `90s`, `5m`, `4h`, `1500ms`."""
+    for unit, size in (("h", HOUR), ("m", MINUTE), ("s", SECOND)):
+        if duration and duration % size == 0:
+            return f"{duration // size}{unit}"
+    return f"{duration}ms" if duration else "0s"
+
+
 def in_units(duration: Duration) -> list[tuple[int, str]]:
     """At most two units, and no seconds beside minutes: `[(3, "h"), (5, "m")]`; of nothing `[(0, "s")]`."""
     seconds = max(0, duration) // SECOND

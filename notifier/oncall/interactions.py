@@ -115,8 +115,7 @@ def _silence(tx: Tx, press: Press, location: ThreadLocation, actor: Actor) -> Pr
         silences.create(tx, actor, Draft(matchers=matchers, ends_at=rfc3339(until), comment=comment))
     except Unreadable as error:
         return PressResult(text=interactions.not_silenced(error))
-    local = _local(until, time_zone).strftime("%Y-%m-%d %H:%M")
-    return PressResult(text=interactions.silenced(local, time_zone, matchers), done=1)
+    return PressResult(text=interactions.silenced(until, time_zone, matchers), done=1)
 
 
 def _common_labels(tx: Tx, location: ThreadLocation, incident_id: str) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from notifier.domain.event import Severity
 from notifier.domain.route import Route
-from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant
+from notifier.domain.time import Instant
 from notifier.policy import muting, routing
 from notifier.policy.muting import Mute
 
@@ -63,11 +63,3 @@ def _place(route: Route) -> str:
     if route.line is None:
         return "the built-in route"
     return f"the route in line {route.line.rpartition(':')[2]}"
-
-
-def written(duration: Duration) -> str:
-    """A duration as the configuration would write it, exactly: `90s`, `5m`, `4h`, `1500ms`."""
-    for unit, size in (("h", HOUR), ("m", MINUTE), ("s", SECOND)):
-        if duration and duration % size == 0:
-            return f"{duration // size}{unit}"
-    return f"{duration}ms" if duration else "0s"

@@ -38,7 +38,7 @@ __all__ = [
     "find",
     "get",
     "preview",
-    "shown",
+    "status_of",
 ]
 
 MATCHERS_AT_MOST = 50
@@ -157,7 +157,7 @@ async def find(
     def read(tx: Tx) -> Page[SilenceStatus]:
         page = views.find_silences(tx, project=project, state=state, after=after, limit=page_request.limit)
         held = views.held_now(tx, [silence.id for silence in page.items])
-        items = tuple(_shown(silence, held.get(silence.id, 0), tx.now) for silence in page.items)
+        items = tuple(_status(silence, held.get(silence.id, 0), tx.now) for silence in page.items)
         return Page(items=items, next_key=page.next_key)
 
     return listing("silences", await database.read(read))
@@ -165,11 +165,11 @@ async def find(
 
 async def get(database: Database, id_: str, *, project_scope: str | None) -> SilenceStatus:
     """The silence of this id, or `Unknown`."""
-    return await database.read(lambda tx: shown(tx, _known(tx, id_, project_scope)))
+    return await database.read(lambda tx: status_of(tx, _known(tx, id_, project_scope)))
 
 
-def shown(tx: Tx, silence: Silence) -> SilenceStatus:
-    return _shown(silence, views.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
+def status_of(tx: Tx, silence: Silence) -> SilenceStatus:
+    return _status(silence, views.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
 
 
 async def preview(
@@ -284,7 +284,7 @@ def _known(tx: Tx, id_: str, project_scope: str | None) -> Silence:
     return silence
 
 
-def _shown(silence: Silence, held: int, now: Instant) -> SilenceStatus:
+def _status(silence: Silence, held: int, now: Instant) -> SilenceStatus:
     return SilenceStatus(
         silence=silence, phase=views.phase(silence, now), held=held, window=_window(silence, now)
     )

@@ -1,10 +1,12 @@
-"""Acts of people: the incident that an act meets, and the time in which acts are told together."""
+"""Acts of people: the incident that an act meets, the acts that a mail offers, and which acts are told together."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from notifier.domain.incident import State
+from notifier.domain.incident import Incident, State
+from notifier.domain.message import Message
 from notifier.domain.time import SECOND, Duration, Instant
 
 GATHERED: Duration = 3 * SECOND
@@ -44,3 +46,24 @@ def in_force(incident: LockedIncident, now: Instant) -> LockedIncident:
 
 def _over(until: Instant | None, now: Instant) -> bool:
     return until is not None and until <= now
+
+
+LINKED_AT_MOST = 5
+"""How many of a message's incidents have links."""
+
+# The fewer, the further an incident is.
+_POSSIBLE: Mapping[State, tuple[str, ...]] = {
+    State.OPEN: ("acknowledge", "snooze", "resolve"),
+    State.ACKNOWLEDGED: ("snooze", "resolve"),
+    State.RESOLVED: (),
+}
+
+
+def linked_acts(message: Message) -> list[tuple[Incident, str]]:
+    """The acts that a mail offers as links: those that are still possible, of its first incidents.
+
+    A message of the service about itself is about no incident, and its number is 0.
+    """
+    incidents = {told.incident.id: told.incident for told in message.told}
+    linked = [incident for incident in incidents.values() if incident.number and _POSSIBLE[incident.state]]
+    return [(incident, act) for incident in linked[:LINKED_AT_MOST] for act in _POSSIBLE[incident.state]]

@@ -1,4 +1,4 @@
-"""What a person at a message may act on: its thread, where that stands, and the incidents it tells of."""
+"""Threads that a person at a message acts on: where one stands, and the incidents that it tells of."""
 
 from __future__ import annotations
 

@@ -5,29 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.incident import Incident, State
 from notifier.domain.message import ActionLink, Message
 from notifier.domain.time import DAY, Duration, Instant
+from notifier.policy.acts import linked_acts
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Dialect, Tx
 from notifier.store.schema import Big, action_tokens
 
 LIFETIME: Duration = 7 * DAY
-LINKED_AT_MOST = 5
-"""How many of a message's incidents have links."""
-
-# The fewer, the further an incident is.
-_POSSIBLE: Mapping[State, tuple[str, ...]] = {
-    State.OPEN: ("acknowledge", "snooze", "resolve"),
-    State.ACKNOWLEDGED: ("snooze", "resolve"),
-    State.RESOLVED: (),
-}
 # 256 bits in URL-safe base64.
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -50,12 +40,7 @@ def links(tx: Tx, message: Message, *, recipient: str, url: str | None) -> tuple
 
     Those of an earlier attempt stay good: it may have arrived, and what was sent is not kept.
     """
-    linked = {told.incident.id: told.incident for told in message.told if _linked(told.incident)}
-    acts = [
-        (incident, action)
-        for incident in list(linked.values())[:LINKED_AT_MOST]
-        for action in _POSSIBLE[incident.state]
-    ]
+    acts = linked_acts(message)
     if url is None or not acts:
         return ()
     made = [(incident, action, secrets.token_urlsafe(32)) for incident, action in acts]
@@ -96,11 +81,6 @@ def spend(tx: Tx, token: str) -> Token | None:
 def forget(tx: Tx, before: Instant, most: int) -> int:
     """Remove tokens that expired before this; how many."""
     return execute(tx, _forgetting, {"before": before, "most": most}).rowcount
-
-
-def _linked(incident: Incident) -> bool:
-    """A message of the service about itself is about no incident, and its number is 0."""
-    return bool(incident.number and _POSSIBLE[incident.state])
 
 
 def _row(

@@ -1,4 +1,4 @@
-"""What became of one delivery, in a sentence."""
+"""One delivery in a sentence: what became of it, or what it waits for."""
 
 from __future__ import annotations
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from notifier.domain.time import Instant
+from notifier.wording.times import by_clocks_of
+
 SENTENCES = 3
 
 GONE = "This is no longer kept: nothing was done."
@@ -13,9 +16,9 @@ SETTLED = "Everything here is resolved already: nothing was done."
 UNAVAILABLE = "notifier's database does not answer: press again in a moment."
 
 
-def silenced(until: str, time_zone: str, matchers: Sequence[str]) -> str:
+def silenced(until: Instant, time_zone: str, matchers: Sequence[str]) -> str:
     """Until when a silence lasts, by the clocks of this time zone, and what it silences."""
-    return f"Silenced until {until} ({time_zone}): {', '.join(matchers)}"
+    return f"Silenced until {by_clocks_of(until, time_zone)}: {', '.join(matchers)}"
 
 
 def not_silenced(why: object) -> str:

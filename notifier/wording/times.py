@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from notifier.domain.time import SECOND, Duration, Instant, in_units
 from notifier.wording.text import number
@@ -29,7 +30,16 @@ def moment(at: Instant, zone: tzinfo = UTC) -> str:
         return f"{at} ms"
     name = local.tzname() or "UTC"
     # Zones without letters of their own are called after their offset.
-    return f"{local:%Y-%m-%d %H:%M} {name if name[:1].isalpha() else f'UTC{name}'}"
+    return f"{_day_and_time(local)} {name if name[:1].isalpha() else f'UTC{name}'}"
+
+
+def by_clocks_of(at: Instant, time_zone: str) -> str:
+    """`2026-11-22 06:00 (Europe/Berlin)`, for a person who has chosen a moment by these clocks."""
+    return f"{_day_and_time(datetime.fromtimestamp(at // SECOND, ZoneInfo(time_zone)))} ({time_zone})"
+
+
+def _day_and_time(local: datetime) -> str:
+    return f"{local:%Y-%m-%d %H:%M}"
 
 
 def beside(at: Instant, now: Instant, zone: tzinfo = UTC, *, day_of: Instant | None = None) -> Moment:

@@ -11,8 +11,7 @@ from notifier.api.models.responses_routes import RouteTestAnswer
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.delivery import Outcome
 from notifier.domain.route import Step, TimeInterval
-from notifier.domain.time import HOUR, MINUTE, SECOND, rfc3339
-from notifier.oncall.routes import written
+from notifier.domain.time import HOUR, MINUTE, SECOND, format_duration, rfc3339
 from notifier.runtime.running_service import ChannelTestOutcome
 from notifier.store import audit
 from tests.api.conftest import Desk
@@ -183,7 +182,7 @@ async def test_wrong_labels_are_named_by_their_position(desk: Desk) -> None:
 )
 def test_durations_are_written_exactly(duration: int, text: str) -> None:
     """In the largest unit that leaves nothing over."""
-    assert written(duration) == text
+    assert format_duration(duration) == text
 
 
 async def test_a_route_to_nobody_says_so(desk: Desk) -> None:

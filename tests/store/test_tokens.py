@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from notifier.domain.incident import State
 from notifier.domain.message import Message
 from notifier.domain.time import DAY
+from notifier.policy.acts import LINKED_AT_MOST
 from notifier.store import tokens
 from notifier.store.database import Database
 from notifier.store.schema import action_tokens
-from notifier.store.tokens import LIFETIME, LINKED_AT_MOST, Token
+from notifier.store.tokens import LIFETIME, Token
 from notifier.testing.messages import incident, message, several
 
 pytestmark = pytest.mark.anyio

@@ -9,13 +9,13 @@ from pydantic import BeforeValidator, Field
 
 from notifier.api.models.responses_base import Moment, ResponseModel
 from notifier.api.models.responses_silences import DoubtAnswer
-from notifier.domain.time import Duration
+from notifier.domain.time import Duration, format_duration
 from notifier.oncall.labels import Doubt
-from notifier.oncall.routes import MatchedRoute, RoutePreview, in_words, written
+from notifier.oncall.routes import MatchedRoute, RoutePreview, in_words
 
 
 def _duration(value: Duration | str) -> str:
-    return value if isinstance(value, str) else written(value)
+    return value if isinstance(value, str) else format_duration(value)
 
 
 DurationText = Annotated[str, BeforeValidator(_duration)]
@@ -72,7 +72,7 @@ class RouteAnswer(ResponseModel):
                 "repeat_interval": route.repeat_interval,
                 "send_resolved": route.send_resolved,
                 "notify_after": notify_after
-                and {"events": notify_after.events, "within": written(notify_after.within)},
+                and {"events": notify_after.events, "within": format_duration(notify_after.within)},
                 "escalate": route.escalate,
                 "muted": mute is not None,
                 "muted_until": mute and mute.until,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ssl
 from email.headerregistry import Address
 from functools import cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import PackageLoader, StrictUndefined, Template
-from jinja2.sandbox import SandboxedEnvironment
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from notifier import wording
@@ -22,6 +20,9 @@ from notifier.channels.zones import TimeZone
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
 from notifier.wording import RenderOptions
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 __all__ = ["KIND", "EmailChannel", "EmailSettings", "SmtpSettings", "parse_address", "payload"]
 
@@ -81,6 +82,9 @@ def payload(
 
 @cache
 def _template() -> Template:
+    from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415 - not needed to check settings
+    from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
+
     environment = SandboxedEnvironment(
         loader=PackageLoader("notifier.channels"),
         autoescape=True,

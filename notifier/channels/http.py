@@ -7,8 +7,6 @@ import ssl
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import httpx
-
 from notifier.channels.addresses import Network
 from notifier.channels.reply import Reply
 from notifier.domain.delivery import Outcome
@@ -17,6 +15,8 @@ from notifier.domain.time import SECOND, Duration
 from notifier.telemetry.clock import Clock
 
 if TYPE_CHECKING:
+    import httpx
+
     from notifier.channels.transport import GuardedTransport
 
 __all__ = ["GuardedClient", "Reply", "name_of", "parse_url"]
@@ -27,6 +27,8 @@ DEADLINE: Duration = 25 * SECOND
 
 def parse_url(text: str) -> httpx.URL:
     """A URL to post to. `ValueError` with a sentence where it is none; the sentence never repeats the URL."""
+    import httpx  # noqa: PLC0415 - half a second of a start that has no URL to read
+
     try:
         url = httpx.URL(text)
         target = url.raw_path

@@ -21,7 +21,8 @@ from notifier.channels.base import Toolbox
 from notifier.channels.callbacks import Callbacks
 from notifier.channels.http import GuardedClient
 from notifier.channels.registry import ChannelConfig
-from notifier.channels.slack import SlackChannel, SlackSettings
+from notifier.channels.slack.sender import SlackChannel
+from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier import wording
-from notifier.channels import console, slack
+from notifier.channels import console
+from notifier.channels.slack.blocks import payload as slack_payload
 from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Told
@@ -149,7 +150,7 @@ def test_an_incident_without_a_link_goes_by_its_number() -> None:
     told = [(Told(incident=incident(url=None, number=number), reason=Reason.OPENED),) for number in (142, 0)]
     shown = [console.payload(message(told=one)) for one in told]
     assert ["| incident 142\n" in text for text in shown] == [True, False]
-    slacks = [str(slack.payload(message(told=one))["blocks"][:-1]) for one in told]
+    slacks = [str(slack_payload(message(told=one))["blocks"][:-1]) for one in told]
     assert ["incident" in text for text in slacks] == [True, False]
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from notifier.channels import console, email, slack, webhook
+from notifier.channels import console, email, webhook
 from notifier.channels.base import Toolbox
 from notifier.channels.kinds import BUILT_IN
 from notifier.channels.slack import blocks
@@ -33,7 +33,7 @@ def _mail(told: Message) -> str:
 
 def _slack(told: Message) -> str:
     look = blocks.BlockOptions(buttons=True)
-    return json.dumps([slack.payload(told), blocks.root(told, look), blocks.reply(told)])
+    return json.dumps([blocks.payload(told), blocks.root(told, look), blocks.reply(told)])
 
 
 def _webhook(told: Message) -> str:

@@ -19,10 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier import wording
-from notifier.channels import console, email, mime, slack, webhook
+from notifier.channels import console, email, mime, webhook
 from notifier.channels.base import Toolbox
 from notifier.channels.http import GuardedClient
 from notifier.channels.slack import blocks
+from notifier.channels.slack.encoding import escaped
 from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message
@@ -268,7 +269,7 @@ def test_a_head_with_a_line_that_is_not_ours_is_refused(line: tuple[str, str]) -
 
 
 @pytest.mark.parametrize(
-    "make", [slack.payload, lambda told: blocks.root(told, blocks.BlockOptions(buttons=True)), blocks.reply]
+    "make", [blocks.payload, lambda told: blocks.root(told, blocks.BlockOptions(buttons=True)), blocks.reply]
 )
 @settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
@@ -351,7 +352,7 @@ MARKUP = (
 
 
 @pytest.mark.parametrize(
-    "make", [slack.payload, lambda told: blocks.root(told, blocks.BlockOptions(buttons=True)), blocks.reply]
+    "make", [blocks.payload, lambda told: blocks.root(told, blocks.BlockOptions(buttons=True)), blocks.reply]
 )
 @pytest.mark.parametrize("text", MARKUP)
 def test_text_is_no_markup_in_slack(make: Callable[[Message], Any], text: str) -> None:
@@ -361,9 +362,9 @@ def test_text_is_no_markup_in_slack(make: Callable[[Message], Any], text: str) -
         marked = "".join(
             part["text"] for part in _parts(body["blocks"], "mrkdwn") if "```" not in part["text"]
         )
-        assert blocks.escaped(text, 100) not in marked
+        assert escaped(text, 100) not in marked
         plain = [part for part in _parts(body["blocks"], "plain_text") if part["text"]]
-        assert any(blocks.escaped(text, 100) in part["text"] for part in plain)
+        assert any(escaped(text, 100) in part["text"] for part in plain)
         assert all(part["emoji"] is False for part in plain)
 
 

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.channels import slack
 from notifier.channels.base import Toolbox
 from notifier.channels.http import Reply
+from notifier.channels.slack import blocks
+from notifier.channels.slack.responses import read_api, read_hook
+from notifier.channels.slack.sender import SlackChannel
+from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Told
@@ -25,15 +28,15 @@ from notifier.testing.messages import EVENT, incident, message, several
 pytestmark = pytest.mark.anyio
 
 
-def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> slack.SlackChannel:
+def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> SlackChannel:
     options = {"token": server.token, "channel": "#oncall", "base_url": server.base_url, **changes}
-    return slack.SlackChannel(slack.SlackSettings.model_validate(options), toolbox)
+    return SlackChannel(SlackSettings.model_validate(options), toolbox)
 
 
 async def test_a_message_says_what_a_person_needs() -> None:
     """What, where, since when, how often, the top in-app frame, why, what was suppressed, and a link."""
     text = json.dumps(
-        slack.payload(message(possible_repeat=True, note="Test note", more=2)), ensure_ascii=False
+        blocks.payload(message(possible_repeat=True, note="Test note", more=2)), ensure_ascii=False
     )
     for fact in (
         "error", "TimeoutError", "billing", "production", "1.4.2", "2026-11-22 04:00 UTC", "4,312 times",
@@ -103,9 +106,9 @@ async def test_an_incoming_webhooks_text_answers_count(
     """Webhooks answer in words; only `ok` is a delivery."""
     with FakeSlack() as server:
         server.script(Answer(status=status, body=body))
-        options = slack.SlackSettings.model_validate({"webhook_url": server.webhook_url})
+        options = SlackSettings.model_validate({"webhook_url": server.webhook_url})
         with pytest.raises(SendError) as caught:
-            await slack.SlackChannel(options, toolbox).send(message(), target="x", thread=Thread(id="t"))
+            await SlackChannel(options, toolbox).send(message(), target="x", thread=Thread(id="t"))
     assert caught.value.outcome is outcome
 
 
@@ -113,7 +116,7 @@ def test_a_proxys_page_says_so() -> None:
     """HTML where JSON belongs: the detail names the likely cause and shows nothing of the page."""
     page = Reply(status=200, body=b"<html>s3cr3t", content_type="text/html")
     with pytest.raises(SendError, match="proxy") as caught:
-        slack.read_api(page)
+        read_api(page)
     assert "s3cr3t" not in caught.value.detail
 
 
@@ -122,9 +125,9 @@ def test_any_answer_is_a_receipt_or_a_send_error(status: int, body: bytes, whole
     """Nothing that comes back escapes the outcome table."""
     reply = Reply(status=status, body=body, whole=whole)
     with contextlib.suppress(SendError):
-        assert slack.read_api(reply)["ok"] is True
+        assert read_api(reply)["ok"] is True
     with contextlib.suppress(SendError):
-        assert slack.read_hook(reply) == Receipt()
+        assert read_hook(reply) == Receipt()
 
 
 NASTY = st.text() | st.builds(
@@ -147,7 +150,11 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
     )
     told = tuple(Told(incident=changed, reason=reason) for _ in range(count))
     made = message(told=told, labels={"service": value}, reason=reason, note=title or None)
-    for body in (slack.payload(made), slack.root(made, slack.BlockOptions(buttons=True)), slack.reply(made)):
+    for body in (
+        blocks.payload(made),
+        blocks.root(made, blocks.BlockOptions(buttons=True)),
+        blocks.reply(made),
+    ):
         assert slack_complaint(body) is None
         link = r"<https://notifier.example.com/incidents/142\|Open incident 142>"
         texts = re.sub(
@@ -159,8 +166,12 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
 
 def test_each_reader_sees_their_own_time() -> None:
     """Through the date element; where Slack cannot, by the channel's clock, with how long ago beside it."""
-    look = slack.BlockOptions(time_zone="Europe/Berlin")
-    for body in (slack.payload(message(), look), slack.root(message(), look), slack.reply(message(), look)):
+    look = blocks.BlockOptions(time_zone="Europe/Berlin")
+    for body in (
+        blocks.payload(message(), look),
+        blocks.root(message(), look),
+        blocks.reply(message(), look),
+    ):
         text = json.dumps(body["blocks"], ensure_ascii=False)
         assert (
             "since <!date^1795320000^{date_short_pretty} {time}|2026-11-22 05:00 CET> (1 h 1 min ago)" in text
@@ -171,9 +182,9 @@ def test_each_reader_sees_their_own_time() -> None:
 def test_text_alone_says_how_bad_what_where_and_leads_there() -> None:
     """Phones and Mattermost show no blocks."""
     for body in (
-        slack.payload(message()),
-        slack.root(message(), slack.BlockOptions()),
-        slack.reply(message()),
+        blocks.payload(message()),
+        blocks.root(message(), blocks.BlockOptions()),
+        blocks.reply(message()),
     ):
         assert re.fullmatch(
             r"\[billing/production\] error \u00b7 (New|Open): TimeoutError: upstream timed out after 30s "
@@ -185,7 +196,7 @@ def test_text_alone_says_how_bad_what_where_and_leads_there() -> None:
 def test_an_instant_before_slacks_calendar_is_told_in_words() -> None:
     """No element that it would refuse."""
     told = (Told(incident=incident(first_seen=-5_000_000, last_seen=10**16), reason=Reason.OPENED),)
-    text = json.dumps(slack.payload(message(told=told)))
+    text = json.dumps(blocks.payload(message(told=told)))
     assert "<!date" not in text
     assert "1969-12-31 22:36 UTC" in text
 
@@ -194,7 +205,7 @@ def test_a_link_is_whole_or_left_out() -> None:
     """A link that was cut would lead nowhere; `|` would end the address."""
     links = {
         url: json.dumps(
-            slack.payload(message(told=(Told(incident=incident(url=url), reason=Reason.OPENED),)))
+            blocks.payload(message(told=(Told(incident=incident(url=url), reason=Reason.OPENED),)))
         )
         for url in ("https://n.example.com/a|b&c", "https://n.example.com/" + "x" * 700)
     }
@@ -204,7 +215,7 @@ def test_a_link_is_whole_or_left_out() -> None:
 
 def test_twenty_incidents_fit_into_one_message() -> None:
     """Five are told in full, with frames and code, the others in a line each."""
-    body = slack.payload(several(20))
+    body = blocks.payload(several(20))
     assert slack_complaint(body) is None
     text = json.dumps(body)
     assert text.count("TimeoutError: upstream") == 20
@@ -226,7 +237,7 @@ def test_what_is_too_long_for_slack_loses_details_first(
         for n in range(3)
     ]
     event = {"exception": {"type": "E", "message": "m", "frames": place}, "context": {"a": "b" * 10 * length}}
-    body = slack.payload(several(20, title="T" * length, latest_event=event))
+    body = blocks.payload(several(20, title="T" * length, latest_event=event))
     assert slack_complaint(body) is None
     text = json.dumps(body)
     assert [text.count(word) // each for word, each in (("await", 3), ("x" * 100, 3), ("T" * length, 1))] == [
@@ -239,7 +250,7 @@ def test_what_has_no_room_at_all_is_counted() -> None:
     long = "&" * 300
     labels = {"service": long, "task": long, "host": long, "release": long}
     told = several(20, title=long, labels=labels)
-    body = slack.payload(replace(told, labels={}))
+    body = blocks.payload(replace(told, labels={}))
     assert slack_complaint(body) is None
     text = json.dumps(body)
     shown = text.count("New: &amp;")

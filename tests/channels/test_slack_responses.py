@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from notifier.channels import slack
 from notifier.channels.base import Toolbox
+from notifier.channels.slack.sender import SlackChannel
+from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.testing import Answer, FakeSlack
@@ -17,15 +18,15 @@ from notifier.testing.messages import message
 pytestmark = pytest.mark.anyio
 
 
-def opened(toolbox: Toolbox, **options: Any) -> slack.SlackChannel:
-    return slack.SlackChannel(slack.SlackSettings.model_validate(options), toolbox)
+def opened(toolbox: Toolbox, **options: Any) -> SlackChannel:
+    return SlackChannel(SlackSettings.model_validate(options), toolbox)
 
 
-def bot(server: FakeSlack, toolbox: Toolbox) -> slack.SlackChannel:
+def bot(server: FakeSlack, toolbox: Toolbox) -> SlackChannel:
     return opened(toolbox, token=server.token, channel="#oncall", base_url=server.base_url)
 
 
-def hook(server: FakeSlack, toolbox: Toolbox) -> slack.SlackChannel:
+def hook(server: FakeSlack, toolbox: Toolbox) -> SlackChannel:
     return opened(toolbox, webhook_url=server.webhook_url)
 
 

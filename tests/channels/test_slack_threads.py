@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from notifier.channels import slack
 from notifier.channels.base import Toolbox
+from notifier.channels.slack import blocks
+from notifier.channels.slack.sender import SlackChannel
+from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.incident import State
@@ -26,13 +28,13 @@ TAKEN = incident(first_seen=AT - 2 * MINUTE, state=State.ACKNOWLEDGED, acknowled
 OVER = incident(first_seen=AT - 12 * MINUTE, state=State.RESOLVED, resolved_at=AT)
 
 
-def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> slack.SlackChannel:
+def bot(server: FakeSlack, toolbox: Toolbox, **changes: Any) -> SlackChannel:
     options = {"token": server.token, "channel": "#oncall", "base_url": server.base_url, **changes}
-    return slack.SlackChannel(slack.SlackSettings.model_validate(options), toolbox)
+    return SlackChannel(SlackSettings.model_validate(options), toolbox)
 
 
 async def tell(
-    channel: slack.SlackChannel, *messages: Message, ref: str | None = None, previous: str | None = None
+    channel: SlackChannel, *messages: Message, ref: str | None = None, previous: str | None = None
 ) -> Receipt:
     """One after the other in one thread; the last receipt."""
     receipt = Receipt(ref=ref)
@@ -89,7 +91,7 @@ async def test_an_edit_shows_all_and_the_reply_what_is_new(toolbox: Toolbox) -> 
     told = (Told(incident=shown[2], reason=Reason.RESOLVED, actor="bo"),)
     standing = EpisodeSummary(open=1, acknowledged=1, resolved=3, events=9, incidents=shown)
     made = message(reason=Reason.RESOLVED, told=told, totals={"resolved": 1}, standing=standing)
-    root, said = slack.root(made, slack.BlockOptions()), slack.reply(made)
+    root, said = blocks.root(made, blocks.BlockOptions()), blocks.reply(made)
     assert root["text"] == (
         "error · billing/production, 1 open, 1 acknowledged, 3 resolved: 9 events, 5 causes; "
         "biggest: TimeoutError in charge (4,312) https://notifier.example.com/incidents/142"
@@ -149,7 +151,7 @@ async def test_links_lead_to_the_slack_that_the_channel_is_of(
 ) -> None:
     """GovSlack has a host of its own."""
     options = {"token": "xoxb-1", "channel": "#oncall", "base_url": base_url}
-    channel = slack.SlackChannel(slack.SlackSettings.model_validate(options), toolbox)
+    channel = SlackChannel(SlackSettings.model_validate(options), toolbox)
     thread = Thread(id="t", previous_ref=REF)
     assert f"<{link}|" in json.dumps(channel._body(message_about(OPEN, Reason.REOPENED), thread))
 
@@ -331,6 +333,6 @@ async def test_what_is_about_no_group_has_no_buttons(toolbox: Toolbox, reason: R
 def test_a_message_of_before_shows_what_it_tells() -> None:
     """Stored without a standing, it is drawn from what it tells, with how many more there are."""
     old = message(told=(Told(incident=OVER, reason=Reason.RESOLVED),), more=2, at=AT + HOUR)
-    assert slack.root(old, slack.BlockOptions())["text"].startswith(
+    assert blocks.root(old, blocks.BlockOptions())["text"].startswith(
         "error · billing/production: 3 causes; biggest: "
     )

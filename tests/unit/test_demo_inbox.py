@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from notifier.channels import email, slack, webhook
+from notifier.channels import email, webhook
+from notifier.channels.slack import blocks
 from notifier.demo.inbox import markup
 from notifier.demo.inbox.messages import (
     InboxEntry,
@@ -51,7 +52,7 @@ def send(port: int) -> None:
 
 
 def post(**changes: Any) -> dict[str, Any]:
-    return {**slack.payload(message(**changes)), "channel": "#oncall"}
+    return {**blocks.payload(message(**changes)), "channel": "#oncall"}
 
 
 def arrived(told: ReceivedMessage) -> InboxEntry:

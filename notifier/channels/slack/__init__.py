@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from notifier.channels.base import Capabilities, Kind, Toolbox
-from notifier.channels.slack.blocks import BlockOptions, payload, reply, root
+from notifier.channels.base import Capabilities, Channel, Kind, Toolbox
 from notifier.channels.slack.inbound import SlackInbound
-from notifier.channels.slack.responses import SlackError, read_api, read_hook
-from notifier.channels.slack.sender import SlackChannel
 from notifier.channels.slack.settings import SlackSettings, targets, warnings
 from notifier.domain.time import SECOND
 
-__all__ = [
-    "KIND",
-    "BlockOptions",
-    "SlackChannel",
-    "SlackError",
-    "SlackSettings",
-    "payload",
-    "read_api",
-    "read_hook",
-    "reply",
-    "root",
-]
+__all__ = ["KIND"]
 
 
-def _open(_name: str, settings: SlackSettings, toolbox: Toolbox) -> SlackChannel:
+def _open(_name: str, settings: SlackSettings, toolbox: Toolbox) -> Channel:
+    from notifier.channels.slack.sender import SlackChannel  # noqa: PLC0415 - slack_sdk, a quarter of a second
+
     return SlackChannel(settings, toolbox)
 
 

@@ -5,7 +5,6 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +26,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.blocks.basic_components import TextObject
 
 from notifier import wording
+from notifier.channels.slack.encoding import encoded, escaped
 from notifier.domain.button import MORNING_HOUR, Button, Span, value
 from notifier.domain.message import Message
 from notifier.domain.time import SECOND as MILLISECONDS
@@ -42,7 +42,6 @@ FRAMES = 3
 _SIGNS = {"critical": "\U0001f7e5", "error": "\U0001f7e7", "warning": "\U0001f7e8", "info": "\U0001f7e6"}
 _OVER = "\u2705"
 
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _URL = 3_000
 _SPANS = {
     Span.HALF_HOUR: "30 minutes",
@@ -66,19 +65,6 @@ class BlockOptions:
 
 
 PLAIN = BlockOptions()
-
-
-def escaped(text: str, limit: int) -> str:
-    """`&`, `<` and `>` as Slack wants them, cut to `limit` UTF-16 units without splitting an entity."""
-    parts = [_ESCAPES.get(char, char) for char in text]
-    sizes = [len(part) + (ord(part[0]) > 0xFFFF) for part in parts]
-    if sum(sizes) <= limit:
-        return "".join(parts)
-    used, kept = 1, 0
-    while used + sizes[kept] <= limit:
-        used += sizes[kept]
-        kept += 1
-    return "".join(parts[:kept]) + "…"
 
 
 def payload(message: Message, options: BlockOptions = PLAIN) -> dict[str, Any]:
@@ -328,7 +314,3 @@ def _open(one: IncidentBlock, longest: int) -> str | None:
 def _url(url: str, longest: int) -> str:
     found = escaped(wording.plain(url, 1_000), 1_500).replace("|", "%7C")
     return found if 0 < len(found) <= longest else ""
-
-
-def encoded(body: Any) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -10,21 +10,22 @@ import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
-
-import httpx
 
 from notifier.channels.base import Callback, CallbackRefusal, CallbackReply
 from notifier.channels.http import parse_url
 from notifier.channels.slack import message_ref, signature
-from notifier.channels.slack.blocks import encoded, escaped
+from notifier.channels.slack.encoding import encoded, escaped
 from notifier.channels.slack.settings import SlackSettings
 from notifier.domain import button as buttons
 from notifier.domain.button import Button
 from notifier.domain.interaction import Person, Press
 from notifier.domain.time import SECOND, Instant
 from notifier.wording import interactions
+
+if TYPE_CHECKING:
+    import httpx
 
 KIND = "slack"
 ORGANISATION = "E"  # what the ids of organisations begin with

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from notifier.channels.base import Toolbox
 from notifier.channels.http import parse_url
 from notifier.channels.slack import blocks, codes, message_ref
+from notifier.channels.slack.encoding import encoded
 from notifier.channels.slack.message_ref import MessageRef
 from notifier.channels.slack.responses import SlackError, read_api, read_hook
 from notifier.channels.slack.settings import SlackSettings
@@ -129,11 +130,11 @@ class SlackChannel:
 
     async def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         url = parse_url(f"{self._base}/{method}")
-        return read_api(await self._http.post(url, blocks.encoded(body), headers=self._headers))
+        return read_api(await self._http.post(url, encoded(body), headers=self._headers))
 
     async def _through(self, hook: str, message: Message) -> Receipt:
         async def post(body: Mapping[str, Any]) -> Receipt:
-            reply = await self._http.post(parse_url(hook), blocks.encoded(body), headers=self._headers)
+            reply = await self._http.post(parse_url(hook), encoded(body), headers=self._headers)
             return read_hook(reply)
 
         return await _as_text_if_need_be(post, {**blocks.payload(message, self._options), **_POSTED})

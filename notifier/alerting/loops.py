@@ -19,7 +19,7 @@ from notifier.telemetry.metrics import Metrics
 
 
 class Rules(Protocol):
-    """What alerting needs of the present configuration."""
+    """The part of the active configuration that alerting needs."""
 
     @property
     def rules(self) -> AlertingRules: ...

@@ -1,4 +1,4 @@
-"""What mutes the members of a group that is being flushed."""
+"""Mutes of the members of groups that are being flushed."""
 
 from __future__ import annotations
 

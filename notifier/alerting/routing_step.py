@@ -84,7 +84,7 @@ def route_incidents(tx: Tx, rules: AlertingRules) -> Progress:
 
 
 def _routed_at(incident: IncidentRow) -> int:
-    """What `incidents.routed` says afterwards: the severity that the incident was last routed with, from 1."""
+    """The value of `incidents.routed` afterwards: the severity that the incident was last routed with, from 1."""
     return max(incident.routed, Severity(incident.severity).rank + 1)
 
 
@@ -166,7 +166,7 @@ _ByMember = Mapping[tuple[str, int], Carried]
 
 
 def _carried(tx: Tx, joins: Sequence[_Join], groups: Mapping[str, GroupRow]) -> _ByMember:
-    """What returned incidents take over from the incidents before them, which may be of this batch as well."""
+    """The values that returned incidents take over from the incidents before them, which may be of this batch too."""
     returns = sorted(
         (join for join in joins if join.incident.previous_id is not None),
         key=lambda join: (join.incident.number, join.group),

@@ -42,7 +42,7 @@ DIGESTED_AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
-    """What was claimed of one target, what died instead, and how quiet it must be before more is."""
+    """The claims of one target: jobs, deliveries that died instead, and how quiet it must be before more is claimed."""
 
     jobs: tuple[Job, ...]
     died: tuple[tuple[str, Outcome], ...]

@@ -47,7 +47,7 @@ class OpenChannel:
 
 
 class OpenChannels(Protocol):
-    """What delivery needs of the present configuration."""
+    """The part of the active configuration that delivery needs."""
 
     @property
     def rules(self) -> AlertingRules: ...

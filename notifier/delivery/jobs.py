@@ -19,7 +19,7 @@ LEASE: Duration = 60 * SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelRules:
-    """What the outbox knows of a channel. `slots` is how many more sends it may take now.
+    """The rules that a channel sets for its deliveries. `slots` is how many more sends the channel may take now.
 
     `share` is how many one of its targets may have in flight, None: all. `quiet` says how far nothing is being sent.
     """
@@ -71,7 +71,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What was recorded: the row's new state and why; None where the lease had passed to somebody else."""
+    """The record of an attempt: the delivery's new state and why."""
 
     state: DeliveryState
     outcome: Outcome

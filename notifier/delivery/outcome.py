@@ -99,13 +99,13 @@ def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | 
 
 
 def _known(tx: Tx, jobs: Sequence[Job]) -> set[tuple[str, int]]:
-    """Those that were recorded before: a commit whose answer was lost is not made twice."""
+    """The jobs whose ends were recorded before: a commit whose answer was lost is not made twice."""
     rows = encode_rows((job.id, job.fence) for job in jobs)
     return {(row.delivery, row.n) for row in execute(tx, statements.already_delivered, {"rows": rows})}
 
 
 def _remember(tx: Tx, recorded: Sequence[tuple[Job, Receipt]]) -> None:
-    """What a good end says of its thread, of what it carried, and of its target."""
+    """Keep what a delivery's end says of its thread, of the deliveries that it carried, and of its target."""
     refs = [(job.thread.id, receipt.ref) for job, receipt in recorded if receipt.ref is not None]
     if refs:
         execute(tx, keep_message_refs, {"rows": encode_rows(refs)})
@@ -180,7 +180,7 @@ def _settle(tx: Tx, job: Job, **values: object) -> bool:
 
 
 def _cool(tx: Tx, health: TargetFailures, job: Job, error: SendError, jitter: float) -> None:
-    """What a failure does to its target, or to all of its channel's: but not where other settings are tried by now."""
+    """Cool the target of a failure, or all of its channel's, unless other settings are in use by now."""
     if job.settings_hash != health.settings_hash:
         return
     values: dict[str, object] = {

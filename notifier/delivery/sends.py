@@ -1,4 +1,4 @@
-"""What this process has claimed: in line for a slot of its channel, in flight, and ended but not recorded yet."""
+"""Sends: deliveries that this process has claimed, in line for a slot, in flight, or ended and not recorded yet."""
 
 from __future__ import annotations
 
@@ -119,13 +119,13 @@ class Sends:
             self._begin(self._lanes[channel])
 
     def take(self, most: int) -> tuple[list[Ended], list[Job]]:
-        """What is to be recorded now: how sends ended, in that order, and claims that go back."""
+        """The ends of sends that are to be recorded now, in their order, and the claims that go back."""
         ended, self._ended = self._ended[:most], self._ended[most:]
         back, self._back = self._back, []
         return ended, back
 
     def put_back(self, ended: list[Ended], back: list[Job]) -> None:
-        """It could not be recorded; it is taken again, unless its lease has ended by then."""
+        """Take an end back that could not be recorded, to record it again unless its lease is over by then."""
         now = self._now()
         self._ended = [one for one in ended if now < one.job.claimed_at + LEASE] + self._ended
         self._back = [job for job in back if now < job.claimed_at + LEASE] + self._back
@@ -140,7 +140,7 @@ class Sends:
         return len(self._back) - before
 
     def on(self, senders: Collection[Channel]) -> list[asyncio.Task[Ended]]:
-        """What is in flight on these senders."""
+        """The sends that are in flight on these senders."""
         return [task for task, one in self._tasks.items() if _is_on(one, senders)]
 
     def _all(self) -> Iterator[Sending]:

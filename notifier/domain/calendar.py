@@ -116,7 +116,7 @@ def weekly(document: Mapping[str, object]) -> Weekly:
 
 
 def weekly_json(window: Weekly) -> dict[str, object]:
-    """What `weekly` reads back, everything written out."""
+    """The JSON of weekly hours, everything written out, as `weekly` reads it back."""
     dated = {
         "days_of_month": [_range(str(first), str(last)) for first, last in window.days_of_month],
         "months": [_range(MONTHS[first - 1], MONTHS[last - 1]) for first, last in _runs(window.months)],
@@ -143,7 +143,7 @@ def assemble(
     only_on: frozenset[date] | None = None,
     never_on: frozenset[date] = frozenset(),
 ) -> Weekly:
-    """What was read, in order and each once; nothing said is every day, all day, UTC."""
+    """The hours that were read, in order and each once; nothing said is every day, all day, UTC."""
     chosen = tuple(sorted({day for some in days for day in some}))
     whole = Weekly()
     return Weekly(

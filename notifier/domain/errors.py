@@ -1,4 +1,4 @@
-"""What can go wrong, as one small tree.
+"""The errors of notifier, as one small tree.
 
 NotifierError
 ├── ConfigError          the configuration has problems; shows them all, with file:line:column

@@ -31,7 +31,7 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What ingest hands to the store.
+    """An event as ingest hands it to the store.
 
     `at` is when it happened by notifier's reckoning (RULES.md#incidents), `received_at` when it came.
     `labels` are the sender's, normalised to `str: str`, plus the reserved ones. `document` is the whole sanitised and

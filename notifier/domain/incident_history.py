@@ -1,4 +1,4 @@
-"""What is known of one incident: what was decided, sent and done about it, and what is due next."""
+"""The history of one incident: what was decided, sent and done about it, and what is due next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a channel is given to tell: a frozen snapshot, the same on every retry."""
+"""A message is what a channel is given to send: a frozen snapshot, the same on every retry."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EpisodeSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """What an episode's messages are in mail: its subject and severity are of the moment when it opened, and stay.
+    """A conversation is an episode's mails. Its subject and severity are of the moment when it opened, and stay.
 
     `number` counts the conversations of an episode from 0: a raise to critical opens the next one.
     """
@@ -207,12 +207,12 @@ def _standing_of(document: Mapping[str, Any]) -> EpisodeSummary:
 
 
 def by_weight(told: Iterable[Told]) -> tuple[Told, ...]:
-    """What is over last, then the most severe first, and of one severity what has the most events."""
+    """Items in the order in which they are told: resolved ones last, the most severe first, then by their events."""
     return tuple(sorted(told, key=lambda one: weight(one.incident)))
 
 
 def weight(incident: Incident) -> tuple[bool, int, int, bool]:
-    """What an incident is sorted by: the weightiest has the least, and of equals what nobody has."""
+    """The sort key of an incident: the weightiest has the least, and of equals those that nobody has acknowledged."""
     state = incident.state
     return (state is State.RESOLVED, -incident.severity.rank, -incident.count, state is not State.OPEN)
 

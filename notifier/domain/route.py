@@ -81,7 +81,7 @@ class Route:
     routes: tuple[Route, ...] = ()
 
     def walk(self) -> Iterator[Route]:
-        """This route and all below it, depth first."""
+        """The route and all routes below it, depth first."""
         yield self
         for child in self.routes:
             yield from child.walk()

@@ -16,7 +16,7 @@ RETURNS_TO_FLAP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """What a member takes over from the member of the identity's incident before it, in the same group.
+    """The values that a member takes over from the member of the identity's previous incident, in the same group.
 
     `returns` counts how often the identity has come back in this run, which began at `since`. `critical_at` is when
     it was last told of at critical. `first_told_at` and `escalated` go on where the thread does.
@@ -44,7 +44,7 @@ def thread_kept(route: Route) -> Duration:
 
 
 def carry(previous: Previous, route: Route, opened_at: Instant, *, same_thread: bool) -> Carried:
-    """What the next incident of an identity starts with. `same_thread`: its group's thread would go on."""
+    """The values that the next incident of an identity starts with. `same_thread`: its group's thread would go on."""
     before = previous.carried
     if previous.resolved_at is None or opened_at - previous.resolved_at > thread_kept(route):
         return Carried(critical_at=before.critical_at)
@@ -59,7 +59,7 @@ def carry(previous: Previous, route: Route, opened_at: Instant, *, same_thread: 
 
 
 def named(returns: int, since: Instant | None) -> Flapping | None:
-    """What a message says of an identity that has come back twice or more."""
+    """The flapping that a message names: of an identity that has come back twice or more; None of any other."""
     if since is None or returns < RETURNS_TO_FLAP:
         return None
     return Flapping(times=returns + 1, since=since)

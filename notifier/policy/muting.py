@@ -23,7 +23,7 @@ _MOST_CHANGES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mute:
-    """What holds it: `until` is when that ends by itself, None where nobody knows.
+    """A mute holds a member until `until`, when it ends by itself; None: its end is not known.
 
     `ref` is the id of the silence, or of the incident that inhibits.
     """

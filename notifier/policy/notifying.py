@@ -80,7 +80,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """It is to be told, and its group has just told: it is looked at again at `until`.
+    """Tell the member later: its group has just told, and looks at the member again at `until`.
 
     Of a step of escalation: something holds it until then; `ref` names what, where that can end early.
     """
@@ -91,7 +91,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What is has been told, or is by the route's wish not told (`send_resolved: false`).
+    """The member's state has been told, or the route does not tell it (`send_resolved: false`).
 
     `repeat_at` is when a repeat is due; None: what is acknowledged or over is not repeated.
     """
@@ -202,7 +202,7 @@ def all_clear_at(member: Member, route: Route) -> Instant | None:
 
 
 def _changed(member: Member, route: Route, now: Instant) -> Verdict:
-    """What was told before, and is not resolved."""
+    """The verdict on a member that was told before and is not resolved."""
     repeat_at = now + route.repeat_interval if member.state is State.OPEN else None
     if member.told_state is State.RESOLVED:
         return replace(_notify(member, Reason.REOPENED, repeat_at), anew=True)
@@ -347,7 +347,7 @@ def next_step(member: Member, route: Route) -> Instant | None:
 def escalate(
     member: Member, route: Route, now: Instant, mute: Mute | None, *, hold: str | None = None
 ) -> Escalate | Wait | None:
-    """What to do about a member whose escalation was due; None: nothing any more. `hold` names what ends early."""
+    """The verdict on a member whose escalation was due; None: no step is due. `hold` names a hold that postpones it."""
     due_at = step_due(route, member.state, member.first_told_at, member.escalated)
     if due_at is None:
         return None

@@ -1,4 +1,4 @@
-"""What follows an attempt: one table for all channels (RULES.md#outcomes)."""
+"""Retry: the state that follows each outcome, in one table for all channels (RULES.md#outcomes)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def after(
     retry_after: Duration | None = None,
     jitter: float = 0.0,
 ) -> Again | Dead:
-    """What becomes of a delivery whose attempt failed; `attempts` counts this one."""
+    """The state that follows a failed attempt of a delivery; `attempts` counts this one."""
     if outcome is Outcome.THROTTLED:
         return _until(expires_at, now, now + throttle(retry_after), counts=False)
     if outcome in {Outcome.TRANSIENT, Outcome.AMBIGUOUS}:

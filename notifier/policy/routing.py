@@ -1,4 +1,4 @@
-"""Which routes tell about an incident, and in which group, as Alertmanager decides it."""
+"""Routing: the routes that tell about an incident, and the group at each, as Alertmanager decides it."""
 
 from __future__ import annotations
 

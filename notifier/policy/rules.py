@@ -1,4 +1,4 @@
-"""What the configuration says about alerting, as one value that every transaction is given."""
+"""The alerting rules of a configuration, as one value that every transaction is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a due target sends now: single messages, one digest, or nothing until a moment (RULES.md#targets)."""
+"""Pacing: a due target sends single messages, one digest, or nothing until a moment (RULES.md#targets)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Quiet(IntEnum):
 
 
 def quiet_for(claims: int) -> Quiet:
-    """What a delivery needs whose claim was lost: it may have ended that worker, and may end the next one.
+    """How quiet it must be for a delivery whose claim was lost: it may have ended that worker, and may end the next.
 
     After the first loss its channel must be quiet, after further ones the process: then it takes nobody along.
     """
@@ -98,7 +98,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPlan:
-    """What to do now. `digest` holds sends that go as one message, with all others that may be merged and are due.
+    """A plan of sends. `digest` holds sends that go as one message, with all others that may be merged and are due.
 
     `tokens` is the bucket afterwards; `next_at` is when to look again, None: when something changes. `needs` is how
     quiet it must be before the next may go.
@@ -195,7 +195,7 @@ def _threads(pending: Sequence[Pending]) -> list[tuple[Instant, Send]]:
 
 
 def _first(ones: list[Pending]) -> list[Pending]:
-    """What goes first of a thread: all in one message, unless that one is frozen and an older one came back."""
+    """The deliveries of a thread that go first: all in one message, unless it is frozen and an older one came back."""
     while len(ones) > 1 and ones[-1].frozen:
         ones = ones[:-1]
     return ones
@@ -215,7 +215,7 @@ def _blocked_until(target: Target, now: Instant, slots: int) -> Instant | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """What may go now, by its turn, and the deliveries behind it."""
+    """The sends that may go now, in their order, and the deliveries behind them."""
 
     sends: list[Send]
     by_id: dict[str, Pending]
@@ -240,7 +240,7 @@ class _Chosen:
 
 
 def _choose(target: Target, ready: Ready, tokens: float | None, now: Instant, slots: int) -> _Chosen:
-    """What goes of it, the tokens spent, and when the rest may go."""
+    """The sends that go now, the tokens spent, and when the rest may go."""
     probing = target.failures >= FAILURES_TO_COOL
     affordable = len(ready.sends) if tokens is None else int(tokens)
     merge = [send for send in ready.sends if not ready.goes_alone(send)]
@@ -263,7 +263,7 @@ def _choose(target: Target, ready: Ready, tokens: float | None, now: Instant, sl
 
 
 def _in_company(sends: list[Send], ready: Ready, quiet: Quiet) -> tuple[list[Send], Quiet]:
-    """What may go side by side: nothing beside what goes alone. And how quiet it must be for the first, if it waits."""
+    """The sends that may go side by side, and how quiet it must be for the first, if that waits to go alone."""
     needs = [ready.quiet(send) for send in sends]
     if not sends or not needs[0]:
         return sends[: next((place for place, each in enumerate(needs) if each), len(sends))], Quiet.NOWHERE

@@ -1,4 +1,4 @@
-"""What a configuration has made: one frozen value, and the one place that holds the present one."""
+"""The active configuration: one frozen value, and the one place that holds the present one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Configured:
-    """Everything that a configuration decides, so that it can be replaced in one assignment."""
+    """The active configuration has everything that a file decides, so that one assignment replaces it."""
 
     settings: Settings
     configs: Mapping[str, ChannelConfig]
@@ -109,7 +109,7 @@ class Present:
 
 
 def rules_of(settings: Settings, rows: Rows) -> AlertingRules:
-    """What alerting is told of the configuration."""
+    """The alerting rules of a configuration."""
     return AlertingRules(
         tree=settings.route,
         targets=rows.targets,
@@ -125,7 +125,7 @@ def rules_of(settings: Settings, rows: Rows) -> AlertingRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """What the database has for a configuration: each channel's targets, and the hash of its settings."""
+    """The rows that the database has for a configuration: each channel's targets, and the hash of its settings."""
 
     targets: Mapping[str, tuple[int, ...]]
     settings_hashes: Mapping[str, str]
@@ -143,7 +143,7 @@ def sync(tx: Tx, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Ro
 
 
 def settings_text(config: ChannelConfig) -> str:
-    """What a channel's health depends on, secrets in clear: its kind and settings, without who is told."""
+    """The text that a channel's health depends on, secrets in clear: its kind and settings, without its recipients."""
     own = config.settings.model_dump(exclude=set(config.kind.recipients))
     return json.dumps([config.kind.name, own], sort_keys=True, default=_plain)
 

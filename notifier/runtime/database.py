@@ -76,7 +76,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def replica_name() -> str:
-    """This process among the replicas of one database."""
+    """The name of this process among the replicas of one database."""
     return f"{os.uname().nodename}-{os.getpid()}"[:64]
 
 
@@ -102,7 +102,7 @@ def upgrade(path: str | None, environ: Mapping[str, str]) -> str:
 
 
 def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:
-    """Which database a command that works on files would make new."""
+    """The database that a command which works on files would make new; None: it exists."""
     made = new_database(load(path, environ)[0])
     return None if made is None else str(made)
 

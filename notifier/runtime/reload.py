@@ -125,7 +125,7 @@ class Reloader:
         self._settle_later(before, after)
 
     def _settle_later(self, old: Configured | None, new: Configured) -> None:
-        """What follows a swap waits for work that still has the old configuration in its hands, swap by swap."""
+        """Finish swaps, one by one, once no work has the old configuration in its hands."""
         earlier = self._settling
 
         async def settle() -> None:

@@ -101,7 +101,7 @@ class Runtime:
 
     @property
     def channels(self) -> Mapping[str, ChannelFacts]:
-        """What the configuration says of each channel, by its name; nothing secret."""
+        """The facts that the configuration gives of each channel, by its name; nothing secret."""
         settings = self.settings
         return {
             name: ChannelFacts(
@@ -188,7 +188,7 @@ async def running(
     hold: bool = False,
     reread: Read | None = None,
 ) -> AsyncIterator[Runtime]:
-    """Everything open and every loop beating; on leaving, sends in flight are drained for `drain` milliseconds.
+    """A running service: all is open and every loop beats. On leaving, sends in flight are drained for `drain` milliseconds.
 
     `reread` reads what a reload takes; usually the file that `settings` came from. `hold`, or `delivery.hold`, lets
     nothing out before somebody releases it.

@@ -1,4 +1,4 @@
-"""What the service says of itself: messages without an incident behind them."""
+"""System messages: what the service says of itself, without an incident behind it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,16 @@ from notifier.domain.errors import ConfigError, Problem, StoreBroken, StoreError
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND
 from notifier.oncall.actor import Actor
-from notifier.runtime.configured import ChannelPool, Configured, Opened, Present, Rows, rules_of, sync, synced
+from notifier.runtime.active_config import (
+    ActiveConfig,
+    ChannelPool,
+    CurrentConfig,
+    Opened,
+    Rows,
+    rules_of,
+    sync,
+    sync_rows,
+)
 from notifier.runtime.running_service import Reloaded
 from notifier.runtime.system_messages import system_message
 from notifier.settings import Settings
@@ -43,39 +52,39 @@ class Reloader:
         self,
         *,
         database: Database,
-        present: Present,
+        current_config: CurrentConfig,
         channel_pool: ChannelPool,
         dispatcher: Dispatcher,
         metrics: Metrics,
         read: Read,
-        applied: Callable[[Settings], None],
+        apply_settings: Callable[[Settings], None],
     ) -> None:
         self._database = database
-        self._present = present
-        self._wardrobe = channel_pool
+        self._current_config = current_config
+        self._channel_pool = channel_pool
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._read = read
-        self._applied = applied
+        self._apply_settings = apply_settings
         self._lock = asyncio.Lock()
         self._told: tuple[Problem, ...] = ()
         self._settling: asyncio.Task[None] | None = None
 
     def started(self) -> None:
         """Show the first configuration, and let what was decided under another follow it."""
-        self._good(self._present.now.version, previous=None)
-        self._settle_later(None, self._present.now)
+        self._good(self._current_config.now.version, previous=None)
+        self._settle_later(None, self._current_config.now)
 
     async def reload(self, actor: Actor) -> Reloaded:
         """Read the file anew. `ConfigError`: it has problems, and the old configuration goes on."""
         async with self._lock:
-            before = self._present.now
+            before = self._current_config.now
             try:
                 settings, configs = await asyncio.to_thread(self._read)
                 settings, needs_restart = keep_fixed(settings, before.settings)
                 changed = (settings, configs) != (before.settings, before.configs)
                 if changed:
-                    opened = await self._wardrobe.open(settings, configs, before)
+                    opened = await self._channel_pool.open(settings, configs, before)
                     await self._replace(before, settings, configs, opened, actor)
                 else:
                     await self._database.write(lambda tx: actor.record(tx, "reload", SUBJECT, "unchanged"))
@@ -103,7 +112,7 @@ class Reloader:
 
     async def _replace(
         self,
-        before: Configured,
+        before: ActiveConfig,
         settings: Settings,
         configs: Mapping[str, ChannelConfig],
         opened: Opened,
@@ -116,15 +125,17 @@ class Reloader:
         try:
             rows = await self._database.write(work)
         except StoreError:
-            await self._wardrobe.put_away(opened, unless=before.opened)
+            await self._channel_pool.put_away(opened, unless=before.opened)
             raise
-        after = Configured(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
-        self._present.now = after
-        self._applied(settings)
+        after = ActiveConfig(
+            settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows)
+        )
+        self._current_config.now = after
+        self._apply_settings(settings)
         self._database.signals.wake(TOPICS)
         self._settle_later(before, after)
 
-    def _settle_later(self, old: Configured | None, new: Configured) -> None:
+    def _settle_later(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
         """Finish swaps, one by one, once no work has the old configuration in its hands."""
         earlier = self._settling
 
@@ -135,9 +146,9 @@ class Reloader:
 
         self._settling = asyncio.create_task(settle(), name="settle-configuration")
 
-    async def _settle(self, old: Configured | None, new: Configured) -> None:
+    async def _settle(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
         if old is not None:
-            await self._present.unused(old)
+            await self._current_config.unused(old)
             # Not before: what waits for a target with new settings would be tried with the old ones.
             await self._persist(self._sync)
         await self._persist(lambda: self._follow(old, new))
@@ -146,9 +157,9 @@ class Reloader:
         if await self._dispatcher.ended(old.opened.only(new.opened)):
             # What was being sent to a target that is gone may be pending only now.
             await self._persist(self._sync)
-        await self._wardrobe.put_away(old.opened, unless=new.opened)
+        await self._channel_pool.put_away(old.opened, unless=new.opened)
 
-    async def _follow(self, old: Configured | None, new: Configured) -> None:
+    async def _follow(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
         """Let incidents and groups follow the present rules and routes, and write down which they are."""
         version, tree, inhibit = new.version, new.rules.tree, new.rules.inhibit
         newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree), limit=LOOP)
@@ -169,8 +180,8 @@ class Reloader:
             after = await self._database.write(partial(step, after), limit=HOUSEKEEPING)
 
     async def _sync(self) -> None:
-        configured = self._present.now
-        await synced(self._database, configured.settings, configured.configs)
+        configured = self._current_config.now
+        await sync_rows(self._database, configured.settings, configured.configs)
 
     async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
         """While the store is away, try again: nobody waits for it."""
@@ -194,7 +205,7 @@ class Reloader:
         self._metrics.config_info.labels(version).set(1)
 
     def _say(
-        self, settings: Settings, before: Configured, *, changed: bool, needs_restart: tuple[str, ...]
+        self, settings: Settings, before: ActiveConfig, *, changed: bool, needs_restart: tuple[str, ...]
     ) -> None:
         for warning in settings.warnings:
             log.warning("configuration", problem=str(warning))
@@ -207,16 +218,16 @@ class Reloader:
         self._metrics.config_good.set(0)
         for problem in problems:
             log.error("configuration", problem=str(problem))
-        log.error("reload_failed", problems=len(problems), version=self._present.now.version)
+        log.error("reload_failed", problems=len(problems), version=self._current_config.now.version)
         try:
-            with self._present.use() as configured:
+            with self._current_config.use() as configured:
                 await self._database.write(lambda tx: self._tell(tx, configured, problems, actor))
         except StoreError as error:
             log.error("reload_failure_not_told", error=str(error))
         else:
             self._told = problems
 
-    def _tell(self, tx: Tx, configured: Configured, problems: tuple[Problem, ...], actor: Actor) -> None:
+    def _tell(self, tx: Tx, configured: ActiveConfig, problems: tuple[Problem, ...], actor: Actor) -> None:
         actor.record(tx, "reload_failed", SUBJECT, f"{len(problems)} problems; {place(problems[0])}")
         # The same file again has nothing new for whoever reads the fallback channel.
         if configured.fallback is None or problems == self._told:
@@ -234,7 +245,7 @@ class Reloader:
         )
 
 
-def _keys(configured: Configured) -> frozenset[str]:
+def _keys(configured: ActiveConfig) -> frozenset[str]:
     return frozenset(rule.key for rule in configured.rules.inhibit)
 
 

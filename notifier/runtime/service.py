@@ -29,10 +29,10 @@ from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.oncall.channels import ChannelFacts
 from notifier.policy.rules import AlertingRules
+from notifier.runtime.active_config import ActiveConfig, ChannelPool, CurrentConfig, rules_of, sync_rows
 from notifier.runtime.backup import copy
 from notifier.runtime.channel_test import test_channel
 from notifier.runtime.configuration import load
-from notifier.runtime.configured import ChannelPool, Configured, Present, rules_of, synced
 from notifier.runtime.database import new_database, open_database, sqlite_path
 from notifier.runtime.reload import Read, Reloader
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
@@ -66,7 +66,7 @@ class Runtime:
     """The running service: a `RunningService`, and what only composition and the event endpoint touch."""
 
     database: Database
-    present: Present
+    current_config: CurrentConfig
     metrics: Metrics
     new_id: Callable[[], str]
     acceptance: Acceptance
@@ -88,7 +88,7 @@ class Runtime:
     @property
     def settings(self) -> Settings:
         """The present configuration's, as of those below: a reload replaces all of them at once."""
-        return self.present.now.settings
+        return self.current_config.now.settings
 
     @property
     def broken(self) -> Broken:
@@ -97,7 +97,7 @@ class Runtime:
 
     @property
     def rules(self) -> AlertingRules:
-        return self.present.now.rules
+        return self.current_config.now.rules
 
     @property
     def channels(self) -> Mapping[str, ChannelFacts]:
@@ -110,14 +110,14 @@ class Runtime:
                 rate_limit=config.rate_limit,
                 fallback=name == settings.fallback,
             )
-            for name, config in self.present.now.configs.items()
+            for name, config in self.current_config.now.configs.items()
         }
 
     async def reload(self, actor: Actor) -> Reloaded:
         """Read the configuration anew. `ConfigError`: it has problems, and the old one goes on."""
         return await self.reloader.reload(actor)
 
-    def applied(self, settings: Settings) -> None:
+    def apply_settings(self, settings: Settings) -> None:
         """Let ingest follow what was reloaded; what a key has used stays used."""
         limit = settings.ingest.rate_limit
         self.events_quota.allow(limit.count, limit.per)
@@ -188,7 +188,7 @@ async def running(
     hold: bool = False,
     reread: Read | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A running service: all is open and every loop beats. On leaving, sends in flight are drained for `drain` milliseconds.
+    """A running service: every loop beats. On leaving, sends in flight are drained for `drain` milliseconds.
 
     `reread` reads what a reload takes; usually the file that `settings` came from. `hold`, or `delivery.hold`, lets
     nothing out before somebody releases it.
@@ -206,15 +206,15 @@ async def running(
         channel_pool = ChannelPool(_DatabaseClock(database))
         stack.push_async_callback(channel_pool.aclose)
         opened = await channel_pool.open(settings, configs)
-        rows = await synced(database, settings, configs)
-        present = Present(
-            Configured(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
+        rows = await sync_rows(database, settings, configs)
+        current_config = CurrentConfig(
+            ActiveConfig(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
         )
-        runtime = _assemble(database, present, channel_pool, reread or _reread(settings))
+        runtime = _assemble(database, current_config, channel_pool, reread or _reread(settings))
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
             # What was being sent to a target that is gone is pending only now.
-            await synced(database, settings, configs)
+            await sync_rows(database, settings, configs)
         runtime.reloader.started()
         stack.push_async_callback(runtime.reloader.aclose)
         stack.push_async_callback(runtime.callbacks.aclose)
@@ -266,15 +266,15 @@ def _reread(settings: Settings) -> Read:
 
 
 def _group_commit(
-    database: Database, present: Present, new_incidents: KeyQuota, metrics: Metrics
+    database: Database, current_config: CurrentConfig, new_incidents: KeyQuota, metrics: Metrics
 ) -> GroupCommit:
     return GroupCommit(
         database,
         new_id=uuid7,
         new_incidents=new_incidents,
         metrics=metrics,
-        max_size=present.now.settings.database.max_size,
-        auto_resolve=lambda: present.now.settings.auto_resolve,
+        max_size=current_config.now.settings.database.max_size,
+        auto_resolve=lambda: current_config.now.settings.auto_resolve,
     )
 
 
@@ -283,25 +283,27 @@ def _acceptance(settings: Settings, quota: KeyQuota, commit: GroupCommit, metric
     return Acceptance(normalizer=normalizer, quota=quota, commit=commit, metrics=metrics)
 
 
-def _assemble(database: Database, present: Present, channel_pool: ChannelPool, reread: Read) -> Runtime:
-    metrics, settings = Metrics(), present.now.settings
+def _assemble(
+    database: Database, current_config: CurrentConfig, channel_pool: ChannelPool, reread: Read
+) -> Runtime:
+    metrics, settings = Metrics(), current_config.now.settings
     new_incidents = KeyQuota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
     events_quota = KeyQuota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per)
-    commit = _group_commit(database, present, new_incidents, metrics)
+    commit = _group_commit(database, current_config, new_incidents, metrics)
     dispatcher = Dispatcher(
         database,
-        use=present.use,
+        use=current_config.use,
         metrics=metrics,
         jitter=lambda: random.uniform(-1, 1),  # noqa: S311 - spreads retries, guards nothing
     )
 
-    def applied(settings: Settings) -> None:
+    def apply_settings(settings: Settings) -> None:
         new_incidents.allow(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
-        runtime.applied(settings)
+        runtime.apply_settings(settings)
 
     runtime = Runtime(
         database=database,
-        present=present,
+        current_config=current_config,
         metrics=metrics,
         new_id=uuid7,
         acceptance=_acceptance(settings, events_quota, commit, metrics),
@@ -310,17 +312,17 @@ def _assemble(database: Database, present: Present, channel_pool: ChannelPool, r
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
         watch=ProcessWatch(database, new_id=uuid7, metrics=metrics),
         dispatcher=dispatcher,
-        alerting=Alerting(database=database, use=present.use, metrics=metrics),
+        alerting=Alerting(database=database, use=current_config.use, metrics=metrics),
         reloader=Reloader(
             database=database,
-            present=present,
+            current_config=current_config,
             channel_pool=channel_pool,
             dispatcher=dispatcher,
             metrics=metrics,
             read=reread,
-            applied=applied,
+            apply_settings=apply_settings,
         ),
-        callbacks=Callbacks(use=present.use, now=database.now),
+        callbacks=Callbacks(use=current_config.use, now=database.now),
         watchdog=Watchdog(
             stalled=lambda name: metrics.loop_stalled.labels(name).inc(), lost=database.broken.set
         ),

@@ -26,7 +26,7 @@ from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.runtime.configured import Configured, Opened, Present
+from notifier.runtime.active_config import ActiveConfig, CurrentConfig, Opened
 from notifier.settings import ChannelBlock, SourceMark
 from notifier.store.database import Tx
 from notifier.store.schema import answered_callbacks, audit, deliveries, groups, incidents, silences, threads
@@ -108,13 +108,13 @@ async def room(desk: Desk) -> AsyncIterator[Room]:
             "hook": config("hook", options),
             "mail": config("mail", {**options, "signing_secret": "f" * 32}),
         }
-        configured = Configured(
+        configured = ActiveConfig(
             settings=desk.service.settings,
             configs=configs,
             opened=Opened(toolbox=toolbox, channels={}),
             rules=desk.world.rules,
         )
-        callbacks = Callbacks(use=Present(configured).use, now=desk.world.clock.now)
+        callbacks = Callbacks(use=CurrentConfig(configured).use, now=desk.world.clock.now)
         desk.service.callbacks = callbacks
         settings = configs["hook"].settings
         assert isinstance(settings, SlackSettings)

@@ -16,11 +16,11 @@ from notifier.domain.errors import ConfigError
 from notifier.domain.message import Message
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR
-from notifier.runtime.configured import (
+from notifier.runtime.active_config import (
+    ActiveConfig,
     ChannelPool,
-    Configured,
+    CurrentConfig,
     Opened,
-    Present,
     Rows,
     rules_of,
     settings_text,
@@ -102,8 +102,8 @@ def _configs(*configs: ChannelConfig) -> dict[str, ChannelConfig]:
     return {config.name: config for config in configs}
 
 
-def _configured(opened: Opened, *configs: ChannelConfig, settings: Settings = SETTINGS) -> Configured:
-    return Configured(
+def _configured(opened: Opened, *configs: ChannelConfig, settings: Settings = SETTINGS) -> ActiveConfig:
+    return ActiveConfig(
         settings=settings,
         configs=_configs(*configs),
         opened=opened,
@@ -181,12 +181,12 @@ async def test_what_is_replaced_is_unused_once_its_last_user_has_left(channel_po
     """Two hold the old configuration; who comes after the swap has the new one and keeps nobody waiting."""
     old = _configured(await channel_pool.open(SETTINGS, {}))
     new = replace(old, settings=replace(SETTINGS, version="b" * 12))
-    present = Present(old)
-    with present.use() as outer:
-        with present.use() as inner:
-            present.now = new
-            waiting = asyncio.create_task(present.unused(old))
-            with present.use() as later:
+    current_config = CurrentConfig(old)
+    with current_config.use() as outer:
+        with current_config.use() as inner:
+            current_config.now = new
+            waiting = asyncio.create_task(current_config.unused(old))
+            with current_config.use() as later:
                 assert (outer.version, inner.version, later.version) == (old.version, old.version, "b" * 12)
             await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -47,7 +47,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Configured:
+class ActiveConfig:
     """The active configuration has everything that a file decides, so that one assignment replaces it."""
 
     settings: Settings
@@ -76,20 +76,20 @@ class Configured:
         return self.settings.version
 
 
-class Present:
+class CurrentConfig:
     """Holds the present configuration.
 
     Who works with it over an `await` says so by `use`: what was replaced can then be put away once nobody works with
     it any more.
     """
 
-    def __init__(self, first: Configured) -> None:
+    def __init__(self, first: ActiveConfig) -> None:
         self.now = first
-        self._users: Counter[Configured] = Counter()
+        self._users: Counter[ActiveConfig] = Counter()
         self._left = asyncio.Event()
 
     @contextmanager
-    def use(self) -> Iterator[Configured]:
+    def use(self) -> Iterator[ActiveConfig]:
         """The present configuration, which may be replaced meanwhile."""
         configured = self.now
         self._users[configured] += 1
@@ -101,7 +101,7 @@ class Present:
                 del self._users[configured]
                 self._left.set()
 
-    async def unused(self, configured: Configured) -> None:
+    async def unused(self, configured: ActiveConfig) -> None:
         """Until nobody works with a configuration that was replaced."""
         while configured in self._users:
             self._left.clear()
@@ -158,7 +158,7 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-async def synced(database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
+async def sync_rows(database: Database, settings: Settings, configs: Mapping[str, ChannelConfig]) -> Rows:
     """Make the target rows agree with a configuration that is in force, and forget what other settings taught."""
 
     def work(tx: Tx) -> Rows:
@@ -178,7 +178,7 @@ class ChannelPool:
     _senders: list[Channel] = field(default_factory=list)
 
     async def open(
-        self, settings: Settings, configs: Mapping[str, ChannelConfig], before: Configured | None = None
+        self, settings: Settings, configs: Mapping[str, ChannelConfig], before: ActiveConfig | None = None
     ) -> Opened:
         """Every channel, open; one that is as it was `before` keeps its sender. `ConfigError` with every problem."""
         toolbox = self._toolbox(settings, before)
@@ -218,7 +218,7 @@ class ChannelPool:
         for client in self._clients:
             await client.aclose()
 
-    def _toolbox(self, settings: Settings, before: Configured | None) -> Toolbox:
+    def _toolbox(self, settings: Settings, before: ActiveConfig | None) -> Toolbox:
         allow, url = settings.delivery.allow_private_addresses, settings.server.url
         if before is not None and before.settings.delivery.allow_private_addresses == allow:
             lent = before.opened.toolbox
@@ -240,7 +240,7 @@ class ChannelPool:
                 log.warning("channel_not_closed", error=type(error).__name__)
 
 
-def _unchanged(before: Configured, configs: Mapping[str, ChannelConfig]) -> dict[str, Channel]:
+def _unchanged(before: ActiveConfig, configs: Mapping[str, ChannelConfig]) -> dict[str, Channel]:
     """The senders of those channels whose own settings are as they were."""
     return {
         name: before.channels[name].sender

@@ -258,7 +258,7 @@ class _Writer(threading.Thread):
             self._due = None
 
     def _break(self, error: StoreBroken) -> None:
-        """What the kernel failed to write once it may report as written next time: nothing more is acknowledged."""
+        """Acknowledge nothing more: what the kernel failed to write once it may report as written next time."""
         if self._broken is not None:
             return
         self._broken = error
@@ -293,7 +293,7 @@ class _Writer(threading.Thread):
         self._driver.execute(f"PRAGMA busy_timeout={min(wait, LOCKED_AT_MOST)}").close()
 
     def _keep_reserve(self) -> None:
-        """What is not essential waits until the reserve is whole again: claims and outcomes live on it."""
+        """Let work that is not essential wait until the reserve is whole again: claims and outcomes live on it."""
         reserve = self._database._reserve  # noqa: SLF001 - one module
         if reserve.spent:
             reserve.fill()

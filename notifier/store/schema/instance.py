@@ -1,4 +1,4 @@
-"""What all replicas of an installation share: one row a name."""
+"""Values that all replicas of an installation share: one row for each name."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def begin_sending(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(DeliveryMessage)
 def delivery_messages(dialect: Dialect) -> sa.ClauseElement:
-    """These deliveries with their messages."""
+    """Deliveries with their messages, by their ids."""
     before = threads.alias("before")
     own = DeliveryMessage.__struct_fields__[:-4]
     return (
@@ -198,7 +198,7 @@ def delivery_messages(dialect: Dialect) -> sa.ClauseElement:
 
 
 def supersede(dialect: Dialect) -> sa.ClauseElement:
-    """What a newer delivery of the same thread carries."""
+    """Supersede deliveries that a newer one of the same thread carries."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("carried_by", Text)])
     return (
         sa.update(deliveries)
@@ -215,7 +215,7 @@ def supersede(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(RankedDelivery)
 def ranked_deliveries(dialect: Dialect) -> sa.ClauseElement:
-    """These deliveries, the highest severity first."""
+    """Deliveries by their ids, the highest severity first."""
     # The rank of a delivery may say that it is a test; a notification's does not.
     own = (deliveries.c[name] for name in RankedDelivery.__struct_fields__[:-1])
     return (
@@ -274,7 +274,7 @@ def give_back(dialect: Dialect) -> sa.ClauseElement:
 
 
 def already_delivered(dialect: Dialect) -> sa.ClauseElement:
-    """Those of these (delivery, fence) whose good end is written down."""
+    """Claims (delivery, fence) of the given ones that were recorded as delivered."""
     rows = rows_from_json(dialect, "rows", [("id", Text), ("fence", Big)])
     return (
         sa.select(attempts.c.delivery, attempts.c.n)

@@ -69,7 +69,7 @@ def next_group_ids(_dialect: Dialect) -> sa.ClauseElement:
 
 @reads(GroupRow)
 def lock_groups(dialect: Dialect) -> sa.ClauseElement:
-    """These groups, locked in the order of their ids."""
+    """Groups by their ids, locked in that order."""
     found = sa.select(*_GROUP).where(groups.c.id.in_(in_json(dialect, "groups", Text)))
     return found.order_by(groups.c.id).with_for_update(of=groups)
 

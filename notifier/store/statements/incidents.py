@@ -113,7 +113,7 @@ def episode_counts(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def episode_incidents(_dialect: Dialect) -> sa.ClauseElement:
-    """Those to show first: what is not resolved, then the most severe, then what has the most events."""
+    """Incidents of an episode: unresolved ones first, then the most severe, then those with the most events."""
     severity = sa.case({one.value: one.rank for one in Severity}, value=incidents.c.severity, else_=0)
     return (
         with_latest()

@@ -28,7 +28,7 @@ _COPIED = tuple(column.name for column in members.c if column.name not in _NOT_C
 
 
 class ToldMember(Row, frozen=True):
-    """What has been told and decided of one incident in one group. `incident` is its number."""
+    """A membership: what has been told and decided of one incident in one group. `incident` is its number."""
 
     group_id: str
     incident: int
@@ -123,7 +123,7 @@ def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 @reads(MemberRow)
 def changed_members(dialect: Dialect) -> sa.ClauseElement:
-    """Those of these groups that changed, whose repeat is due, or whose hold is over."""
+    """Members of groups that changed, whose repeat is due, or whose hold is over."""
     return (
         _members_with_incidents()
         .where(
@@ -137,12 +137,12 @@ def changed_members(dialect: Dialect) -> sa.ClauseElement:
 
 @reads(MemberRow)
 def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
-    """Those of a group whose next step of escalation is due."""
+    """Members of a group whose next step of escalation is due."""
     return _members_now(members.c.escalate_at <= _now())
 
 
 def escalating_groups(dialect: Dialect) -> sa.ClauseElement:
-    """Those of these groups in which a step of escalation is due."""
+    """The ids of those groups in which a step of escalation is due."""
     found = sa.select(members.c.group_id).where(
         members.c.group_id.in_(in_json(dialect, "groups", Text)), members.c.escalate_at <= _now()
     )
@@ -244,7 +244,7 @@ def write_waiting(dialect: Dialect) -> sa.ClauseElement:
 
 
 def write_escalated(dialect: Dialect) -> sa.ClauseElement:
-    """What postpones a step is named as well, so that its early end lets the step go."""
+    """Write the steps that members have been through, and the hold that postpones a step, so that its end lets the step go."""
     rows = _member_rows(dialect, "escalated", "escalate_at", "hold_ref")
     named = sa.or_(
         *(
@@ -345,7 +345,7 @@ def held_by_configuration() -> sa.ColumnElement[bool]:
 
 
 def has_sooner_step(steps: sa.Subquery) -> tuple[sa.ColumnElement[bool], ...]:
-    """It was open when it was told last, and its next step is planned for later, or not at all."""
+    """Whether a member was told as open, and its next step is planned for later than the route says, or not at all."""
     at = members.c.first_told_at + steps.c.after
     return (
         groups.c.route == steps.c.route,

@@ -70,7 +70,7 @@ def _claims() -> sa.Select[tuple[object, ...]]:
 
 
 def give_up_claims(dialect: Dialect) -> sa.ClauseElement:
-    """These deliveries may have been sent: they are pending again, under a new fence; tests are discarded.
+    """Return deliveries that may have been sent to pending, under a new fence; tests are discarded.
 
     `claims` stays: five of these in a row are what quarantines a delivery that ends its worker.
     """
@@ -184,7 +184,7 @@ def waiting_deliveries_due(dialect: Dialect) -> sa.ClauseElement:
 
 
 def waited_for_targets_due(dialect: Dialect) -> sa.ClauseElement:
-    """Those of these targets that something waits for are due now."""
+    """Make targets due now that a delivery waits for."""
     waits = sa.exists().where(deliveries.c.target == targets.c.id, deliveries.c.state == PENDING)
     these = targets.c.id.in_(in_json(dialect, "targets", Big))
     return sa.update(targets).where(these, waits).values(due_at=_now())

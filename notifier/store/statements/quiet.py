@@ -44,7 +44,7 @@ def _these(dialect: Dialect) -> sa.ColumnElement[bool]:
 
 
 def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
-    """These incidents are resolved by `auto`, and alerting looks at them."""
+    """Resolve incidents by `auto`, and let alerting look at them."""
     now = sa.bindparam("now", type_=Big)
     return (
         sa.update(incidents)
@@ -61,7 +61,7 @@ def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
 
 
 def move_quiet_since(dialect: Dialect) -> sa.ClauseElement:
-    """These incidents count as quiet since they were last reached."""
+    """Let incidents count as quiet since an event or a reopening last reached them."""
     return sa.update(incidents).where(_these(dialect)).values(quiet_since=_active_at())
 
 

@@ -79,7 +79,7 @@ def lock_targets(dialect: Dialect) -> sa.ClauseElement:
 
 
 def wake_targets(dialect: Dialect) -> sa.ClauseElement:
-    """These targets are due now, if they were not before."""
+    """Make targets due now, if they were not before."""
     return (
         sa.update(targets)
         .where(
@@ -111,7 +111,7 @@ def wake_forgotten_targets(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def mark_healthy(dialect: Dialect) -> sa.ClauseElement:
-    """These targets have just taken something."""
+    """Keep that targets have just taken a delivery."""
     return (
         sa.update(targets)
         .where(targets.c.id.in_(in_json(dialect, "targets", Big)))
@@ -141,11 +141,6 @@ def cool_channel(_dialect: Dialect) -> sa.ClauseElement:
     return sa.update(targets).where(of_channel).values(cool_until=sa.bindparam("until", type_=Big))
 
 
-def look_at_targets(dialect: Dialect) -> sa.ClauseElement:
-    """These targets are due now."""
-    return sa.update(targets).where(targets.c.id.in_(in_json(dialect, "targets", Big))).values(due_at=_now())
-
-
 class TargetAddress(Row, frozen=True):
     """A target's id, channel and address."""
 
@@ -167,7 +162,7 @@ def insert_target(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def never_due(dialect: Dialect) -> sa.ClauseElement:
-    """These targets are not due any more."""
+    """Let targets not be due any more."""
     return sa.update(targets).where(targets.c.id.in_(in_json(dialect, "targets", Big))).values(due_at=None)
 
 

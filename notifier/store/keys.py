@@ -24,7 +24,7 @@ def make_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """The hash that is stored of a key. Keys are random, so one SHA-256 is enough, and its lookup tells a timer nothing."""
+    """The hash that is stored of a key. Keys are random: one SHA-256 is enough, and a lookup tells a timer nothing."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

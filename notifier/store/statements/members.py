@@ -244,7 +244,7 @@ def write_waiting(dialect: Dialect) -> sa.ClauseElement:
 
 
 def write_escalated(dialect: Dialect) -> sa.ClauseElement:
-    """Write the steps that members have been through, and the hold that postpones a step, so that its end lets the step go."""
+    """Write the steps that members have been through, and the hold that postpones a step until it ends."""
     rows = _member_rows(dialect, "escalated", "escalate_at", "hold_ref")
     named = sa.or_(
         *(

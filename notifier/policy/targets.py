@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.policy.bucket import TokenBucket
 from notifier.policy.retry import CLAIMS_AT_MOST, FAILURES_TO_COOL
 
 DIGEST_AT_LEAST = 2
@@ -119,8 +120,11 @@ def refill(target: Target, now: Instant) -> float | None:
         return None
     if target.tokens is None or target.tokens_at is None:
         return float(limit.burst)
-    earned = max(0, now - target.tokens_at) * limit.messages / limit.per
-    return min(float(limit.burst), target.tokens + earned)
+    return _bucket(limit).refilled(target.tokens, target.tokens_at, now)
+
+
+def _bucket(limit: RateLimit) -> TokenBucket:
+    return TokenBucket(size=limit.burst, count=limit.messages, per=limit.per)
 
 
 def needed(target: Target, now: Instant, slots: int) -> int:
@@ -275,7 +279,7 @@ def next_token(target: Target, tokens: float, now: Instant) -> Instant:
     limit = target.rate_limit
     if limit is None or tokens >= 1:
         return now
-    return now + int((1 - tokens) * limit.per / limit.messages) + 1
+    return now + _bucket(limit).earns(1 - tokens)
 
 
 def _earliest(*moments: Instant | None) -> Instant | None:

@@ -26,7 +26,8 @@ from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, NotifierError
 from notifier.oncall.actor import Actor
 from notifier.runtime import configuration
-from notifier.runtime.service import Runtime, running
+from notifier.runtime.service import Runtime
+from notifier.runtime.start import running
 from notifier.settings import Settings
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop

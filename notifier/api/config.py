@@ -11,7 +11,7 @@ from notifier.api.openapi import problems
 from notifier.api.problems import HttpProblem
 from notifier.api.request_body import ActingBody, documented
 from notifier.domain.errors import ConfigError
-from notifier.runtime.reload import place
+from notifier.runtime.reload_report import place
 
 router = APIRouter(tags=["operation"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -10,6 +12,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+
+from notifier.domain.delivery import DeliveryState
 
 _LATENCY = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -145,6 +149,11 @@ class Metrics:
             "notifier_hold", "1 while deliveries wait for `notifier release`.", registry=registry
         )
         self.ready = Gauge("notifier_ready", "1 when the last readiness check passed.", registry=registry)
+
+    def show_states(self, by_state: Mapping[str, int]) -> None:
+        """Set how many deliveries there are in each state."""
+        for state in DeliveryState:
+            self.deliveries.labels(state.value).set(by_state.get(state.value, 0))
 
     def render(self) -> bytes:
         """The text exposition format."""

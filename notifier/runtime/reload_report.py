@@ -1,0 +1,91 @@
+"""The report of a reload: the log, metrics, an audit row, and the fallback channel where a reload was refused."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from notifier.domain.errors import Problem, StoreError
+from notifier.domain.notification import Reason
+from notifier.domain.time import SECOND
+from notifier.oncall.actor import Actor
+from notifier.runtime.active_config import ActiveConfig, CurrentConfig
+from notifier.runtime.running_service import Reloaded
+from notifier.runtime.system_messages import system_message
+from notifier.store import notifications
+from notifier.store.database import Database, Tx
+from notifier.telemetry.logging import get
+from notifier.telemetry.metrics import Metrics
+from notifier.wording import sentences
+
+SUBJECT = "configuration"
+TOLD_AT_MOST = 3
+
+log = get("notifier.config")
+
+
+class ReloadReport:
+    """Says how a reload ended, wherever somebody may look."""
+
+    def __init__(self, *, database: Database, current_config: CurrentConfig, metrics: Metrics) -> None:
+        self._database = database
+        self._current_config = current_config
+        self._metrics = metrics
+        self._told: tuple[Problem, ...] = ()
+
+    def good(self, version: str, *, previous: str | None) -> None:
+        """The configuration of this version is in use."""
+        self._told = ()
+        self._metrics.config_good.set(1)
+        self._metrics.config_good_at.set(self._database.now() / SECOND)
+        if previous is not None and previous != version:
+            self._metrics.config_info.remove(previous)
+        self._metrics.config_info.labels(version).set(1)
+
+    def reloaded(self, done: Reloaded) -> None:
+        """The reload is done; warnings and settings that wait for a restart are named."""
+        self.good(done.version, previous=done.previous)
+        for warning in done.warnings:
+            log.warning("configuration", problem=str(warning))
+        for name in done.needs_restart:
+            log.warning("needs_restart", setting=name)
+        log.info("reloaded", version=done.version, previous=done.previous, changed=done.changed)
+
+    def failed(self) -> None:
+        """The store refused the reload: the old configuration goes on."""
+        self._metrics.config_good.set(0)
+
+    async def refused(self, problems: tuple[Problem, ...], actor: Actor) -> None:
+        """The file has problems: the old configuration goes on, and the fallback channel is told."""
+        self._metrics.config_good.set(0)
+        for problem in problems:
+            log.error("configuration", problem=str(problem))
+        log.error("reload_failed", problems=len(problems), version=self._current_config.now.version)
+        try:
+            with self._current_config.use() as config:
+                await self._database.write(lambda tx: self._tell(tx, config, problems, actor))
+        except StoreError as error:
+            log.error("reload_failure_not_told", error=str(error))
+        else:
+            self._told = problems
+
+    def _tell(self, tx: Tx, config: ActiveConfig, problems: tuple[Problem, ...], actor: Actor) -> None:
+        actor.record(tx, "reload_failed", SUBJECT, f"{len(problems)} problems; {place(problems[0])}")
+        # The same file again has nothing new for whoever reads the fallback channel.
+        if config.fallback is None or problems == self._told:
+            return
+        said = [f"{place(problem)}: {problem.message}" for problem in problems]
+        message = system_message(
+            reason=Reason.SYSTEM,
+            title="the configuration was not reloaded",
+            note=sentences.not_reloaded(said, shown=TOLD_AT_MOST, version=config.version),
+            project=actor.project,
+            at=tx.now,
+        )
+        notifications.enqueue(
+            tx, config.rules, project=actor.project, channel=config.fallback, message=message
+        )
+
+
+def place(problem: Problem) -> str:
+    """`notifier.yaml:12:3`: the file without its folder, as for people elsewhere."""
+    return f"{PurePath(problem.file).name}:{problem.line}:{problem.column}"

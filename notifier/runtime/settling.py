@@ -1,0 +1,111 @@
+"""Settling: decisions of an earlier configuration follow the new one, once no work has the old one in its hands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from notifier.alerting import inhibition, replanning, rerouting
+from notifier.delivery.dispatcher import Dispatcher
+from notifier.domain.errors import StoreBroken, StoreError
+from notifier.runtime.active_config import ActiveConfig, ChannelPool, CurrentConfig, sync_rows
+from notifier.store import configurations
+from notifier.store.database import HOUSEKEEPING, LOOP, Database, Tx
+from notifier.telemetry.logging import get
+
+AGAIN_S = 1.0
+
+log = get("notifier.config")
+
+T = TypeVar("T", int, str)
+
+
+class Settling:
+    """Finishes one replacement of the configuration after the other, in the background."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        current_config: CurrentConfig,
+        channel_pool: ChannelPool,
+        dispatcher: Dispatcher,
+    ) -> None:
+        self._database = database
+        self._current_config = current_config
+        self._channel_pool = channel_pool
+        self._dispatcher = dispatcher
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
+        """Let everything follow `new`; `old` is None at a start."""
+        earlier = self._task
+
+        async def settle() -> None:
+            if earlier is not None:
+                await earlier
+            await self._settle(old, new)
+
+        self._task = asyncio.create_task(settle(), name="settle-configuration")
+
+    async def aclose(self) -> None:
+        """Leave the rest to the next start, which does the same."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _settle(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
+        if old is not None:
+            await self._current_config.unused(old)
+            # Not before: what waits for a target with new settings would be tried with the old ones.
+            await self._persist(self._sync)
+        await self._persist(lambda: self._follow(old, new))
+        if old is None:
+            return
+        if await self._dispatcher.ended(old.opened.only(new.opened)):
+            # What was being sent to a target that is gone may be pending only now.
+            await self._persist(self._sync)
+        await self._channel_pool.put_away(old.opened, unless=new.opened)
+
+    async def _follow(self, old: ActiveConfig | None, new: ActiveConfig) -> None:
+        """Let incidents and groups follow the present rules and routes, and write down which they are."""
+        version, tree, inhibit = new.version, new.rules.tree, new.rules.inhibit
+        newest = await self._database.read(lambda tx: configurations.is_newest(tx, version, tree), limit=LOOP)
+        if inhibit and (not newest or (old is not None and _keys(old) != _keys(new))):
+            await self._all(0, lambda after, tx: inhibition.backfill(tx, inhibit, after))
+        if newest:
+            return
+        routes = tuple(route.key for route in tree.walk())
+        await self._all("", lambda after, tx: rerouting.make_orphaned_groups_due(tx, routes, after))
+        await self._all("", lambda after, tx: replanning.replan_after_reload(tx, tuple(tree.walk()), after))
+        # Last, so that a process that ends before it begins anew.
+        await self._database.write(lambda tx: configurations.remember(tx, version, tree), limit=LOOP)
+
+    async def _all(self, first: T, step: Callable[[T, Tx], T | None]) -> None:
+        """Take a step, in a transaction of its own, from where the one before it ended."""
+        after: T | None = first
+        while after is not None:
+            after = await self._database.write(partial(step, after), limit=HOUSEKEEPING)
+
+    async def _sync(self) -> None:
+        config = self._current_config.now
+        await sync_rows(self._database, config.settings, config.configs)
+
+    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take a step, and take it again while the store is away: nobody waits for it."""
+        while True:
+            try:
+                await step()
+            except StoreBroken:
+                raise
+            except StoreError as error:
+                log.error("configuration_waits_for_store", error=str(error))
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
+
+
+def _keys(config: ActiveConfig) -> frozenset[str]:
+    return frozenset(rule.key for rule in config.rules.inhibit)

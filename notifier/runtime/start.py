@@ -1,0 +1,195 @@
+"""The start of the service: everything opened on one exit stack, and wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from notifier.alerting.loops import Alerting
+from notifier.channels.callbacks import Callbacks
+from notifier.channels.registry import ChannelConfig
+from notifier.delivery.dispatcher import Dispatcher
+from notifier.domain.time import SECOND, Duration, rfc3339
+from notifier.ingest.acceptance import Acceptance
+from notifier.ingest.commit import GroupCommit
+from notifier.ingest.normalize import Normalizer
+from notifier.ingest.processes import ProcessWatch
+from notifier.ingest.quota import KeyQuota
+from notifier.ingest.run_intake import RunIntake
+from notifier.runtime.active_config import ActiveConfig, ChannelPool, CurrentConfig, rules_of, sync_rows
+from notifier.runtime.configuration import load
+from notifier.runtime.database import new_database, open_database
+from notifier.runtime.loops import loops_of
+from notifier.runtime.reload import Read, Reloader
+from notifier.runtime.reload_report import ReloadReport
+from notifier.runtime.service import Runtime
+from notifier.runtime.settling import Settling
+from notifier.settings import Settings
+from notifier.store import hold as holding
+from notifier.store import restored
+from notifier.store.database import Database, Tx
+from notifier.telemetry.clock import Clock
+from notifier.telemetry.ids import uuid7
+from notifier.telemetry.logging import get
+from notifier.telemetry.metrics import Metrics
+from notifier.telemetry.watchdog import Watchdog
+
+DRAIN: Duration = 20 * SECOND
+LOOPS_END_S = 5.0
+
+log = get("notifier.runtime")
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    configs: Mapping[str, ChannelConfig],
+    *,
+    clock: Clock | None = None,
+    drain: Duration = DRAIN,
+    hold: bool = False,
+    reread: Read | None = None,
+) -> AsyncIterator[Runtime]:
+    """A running service: every loop beats. On leaving, sends in flight are drained for `drain` milliseconds.
+
+    `reread` reads what a reload takes; usually the file that `settings` came from. `hold`, or `delivery.hold`, lets
+    nothing out before somebody releases it.
+    """
+    async with AsyncExitStack() as stack:
+        made = new_database(settings)
+        database = await open_database(settings, clock=clock)
+        if made is not None:
+            get("notifier.store").info("database_created", file=str(made))
+        stack.push_async_callback(database.aclose)
+        await _hold(
+            database, by="serve --hold" if hold else "delivery.hold" if settings.delivery.hold else None
+        )
+        await _renumbered(database)
+        channel_pool = ChannelPool(database)
+        stack.push_async_callback(channel_pool.aclose)
+        opened = await channel_pool.open(settings, configs)
+        rows = await sync_rows(database, settings, configs)
+        current_config = CurrentConfig(
+            ActiveConfig(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
+        )
+        runtime = _assemble(database, current_config, channel_pool, reread or _reread(settings))
+        if database.dialect == "sqlite":
+            await runtime.dispatcher.sweep(restarted=True)
+            # What was being sent to a target that is gone is pending only now.
+            await sync_rows(database, settings, configs)
+        runtime.reloader.started()
+        stack.push_async_callback(runtime.reloader.aclose)
+        stack.push_async_callback(runtime.callbacks.aclose)
+        for loop in runtime.loops:
+            runtime.watchdog.watch(loop)
+        watching = asyncio.create_task(runtime.watchdog.run(), name="watchdog")
+        try:
+            yield runtime
+        finally:
+            runtime.stopping = True
+            await runtime.dispatcher.drain(drain)
+            watching.cancel()
+            await asyncio.wait([watching], timeout=LOOPS_END_S)
+
+
+async def _hold(database: Database, *, by: str | None) -> None:
+    """Begin a hold where somebody wants one, and say so where one stands: it outlives restarts."""
+
+    def work(tx: Tx) -> holding.DeliveryHold | None:
+        if by is not None:
+            holding.begin(tx, by=by)
+        return holding.current(tx)
+
+    held = await database.write(work)
+    if held is not None:
+        log.warning("on_hold", since=rfc3339(held.since), by=held.by, end="notifier release")
+
+
+async def _renumbered(database: Database) -> None:
+    """In a restored backup, incidents go on under numbers that are nobody else's in any mail."""
+    if database.dialect != "sqlite":
+        return
+    following = await database.write(restored.renumber)
+    if following is not None:
+        log.info("restored_from_a_backup", incidents_continue_at=following)
+
+
+def _reread(settings: Settings) -> Read:
+    """The same file, even where another would now come first; its absence is a problem and no empty configuration."""
+    return lambda: load(settings.source, os.environ)
+
+
+def _group_commit(
+    database: Database, current_config: CurrentConfig, new_incidents: KeyQuota, metrics: Metrics
+) -> GroupCommit:
+    return GroupCommit(
+        database,
+        new_id=uuid7,
+        new_incidents=new_incidents,
+        metrics=metrics,
+        max_size=current_config.now.settings.database.max_size,
+        auto_resolve=lambda: current_config.now.settings.auto_resolve,
+    )
+
+
+def _acceptance(settings: Settings, quota: KeyQuota, commit: GroupCommit, metrics: Metrics) -> Acceptance:
+    normalizer = Normalizer(max_event_bytes=settings.ingest.max_event_bytes, new_id=uuid7)
+    return Acceptance(normalizer=normalizer, quota=quota, commit=commit, metrics=metrics)
+
+
+def _watchdog(database: Database, metrics: Metrics) -> Watchdog:
+    return Watchdog(stalled=lambda name: metrics.loop_stalled.labels(name).inc(), lost=database.broken.set)
+
+
+def _assemble(
+    database: Database, current_config: CurrentConfig, channel_pool: ChannelPool, reread: Read
+) -> Runtime:
+    metrics, settings = Metrics(), current_config.now.settings
+    new_incidents = KeyQuota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+    events_quota = KeyQuota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per)
+    commit = _group_commit(database, current_config, new_incidents, metrics)
+    dispatcher = Dispatcher(
+        database,
+        use=current_config.use,
+        metrics=metrics,
+        jitter=lambda: random.uniform(-1, 1),  # noqa: S311 - spreads retries, guards nothing
+    )
+    settling = Settling(
+        database=database, current_config=current_config, channel_pool=channel_pool, dispatcher=dispatcher
+    )
+
+    def apply_settings(settings: Settings) -> None:
+        new_incidents.allow(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+        runtime.apply_settings(settings)
+
+    runtime = Runtime(
+        database=database,
+        current_config=current_config,
+        metrics=metrics,
+        new_id=uuid7,
+        acceptance=_acceptance(settings, events_quota, commit, metrics),
+        commit=commit,
+        events_quota=events_quota,
+        runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
+        watch=ProcessWatch(database, new_id=uuid7, metrics=metrics),
+        dispatcher=dispatcher,
+        alerting=Alerting(database=database, use=current_config.use, metrics=metrics),
+        reloader=Reloader(
+            database=database,
+            current_config=current_config,
+            channel_pool=channel_pool,
+            settling=settling,
+            report=ReloadReport(database=database, current_config=current_config, metrics=metrics),
+            read=reread,
+            apply_settings=apply_settings,
+        ),
+        callbacks=Callbacks(use=current_config.use, now=database.now),
+        watchdog=_watchdog(database, metrics),
+    )
+    runtime.loops = loops_of(runtime)
+    for loop in runtime.loops:
+        metrics.loop_stalled.labels(loop.name)
+    return runtime

@@ -89,9 +89,9 @@ def is_secret(kind: str, path: Path, known: Found | None = None) -> bool:
     return found is not None and is_secret_of(found.settings, path)
 
 
-def json_schema() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of every kind's own keys, by kind."""
-    return {name: kind.settings.model_json_schema(by_alias=True) for name, kind in installed().kinds.items()}
+def models() -> dict[str, type[ChannelSettings]]:
+    """The model of every kind's own keys, by kind."""
+    return {name: kind.settings for name, kind in installed().kinds.items()}
 
 
 def unusable(used: Iterable[str]) -> Iterable[str]:

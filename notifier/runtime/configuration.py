@@ -47,4 +47,4 @@ def check(path: str | None, environ: Mapping[str, str]) -> tuple[tuple[Problem, 
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the configuration file, every kind of channel included."""
-    return configuration.json_schema(registry.json_schema())
+    return configuration.json_schema(registry.models())

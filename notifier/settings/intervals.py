@@ -86,7 +86,7 @@ IntervalBlocks = Annotated[tuple[IntervalBlock, ...], checked(_twice), Listed(f"
 
 
 def time_intervals(
-    blocks: Iterable[IntervalBlock], holidays: Mapping[str, tuple[date, ...]]
+    blocks: Iterable[IntervalBlock], holidays: Mapping[str, tuple[date, ...] | None]
 ) -> dict[str, TimeInterval]:
     """The windows of a file, by name, with the dates of the lists that they name."""
     return {
@@ -97,9 +97,9 @@ def time_intervals(
     }
 
 
-def _weekly(window: WindowBlock, holidays: Mapping[str, tuple[date, ...]]) -> Weekly:
+def _weekly(window: WindowBlock, holidays: Mapping[str, tuple[date, ...] | None]) -> Weekly:
     def dates(lists: Iterable[str]) -> frozenset[date]:
-        return frozenset(day for name in lists for day in holidays[name])
+        return frozenset(day for name in lists for day in holidays[name] or ())
 
     return calendar.assemble(
         window.weekdays,

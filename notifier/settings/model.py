@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -19,7 +18,7 @@ from pydantic import (
 from notifier.domain.errors import Problem
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Inhibition, Route
 from notifier.domain.time import Duration
-from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon, without_empty
+from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon
 from notifier.settings.inhibition import InhibitionBlocks
 from notifier.settings.intervals import Dates, IntervalBlocks
 from notifier.settings.names import ChannelName
@@ -55,7 +54,7 @@ class SettingsFile(Sections):
         default=(),
         description="Windows by name, for mute_time_intervals and active_time_intervals of routes.",
     )
-    holidays: Annotated[dict[str, Dates], BeforeValidator(without_empty)] = Field(
+    holidays: dict[str, Dates | None] = Field(
         default_factory=dict,
         description="Lists of dates by name, for `holidays` and `except_holidays` of time intervals.",
     )

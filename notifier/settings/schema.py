@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
 from notifier.domain.time import UNITS
 from notifier.settings.channel_blocks import ChannelCommon
 from notifier.settings.model import SettingsFile
 from notifier.settings.names import CHANNEL_NAME
-from notifier.settings.sections import Sections
+from notifier.settings.values import Schema, or_variable
 
-Schema = dict[str, Any]
-
-_VARIABLE: Schema = {"$ref": "#/$defs/variable"}
-# Values of these are data, not schemas.
-_VERBATIM = frozenset({"default", "examples", "enum", "const", "description", "title", "pattern"})
 _UNITS = "".join(f"([0-9]+{unit})?" for unit in UNITS)
-_DEFS: Schema = {
+_SHARED: Schema = {
     "variable": {
         "description": "Filled in from the environment: ${NAME} or ${NAME:-default}.",
         "type": "string",
@@ -31,7 +28,7 @@ _DEFS: Schema = {
         "anyOf": [
             {"type": "string", "pattern": f"^(?=[0-9])(?:{_UNITS})$"},
             {"enum": [0, "0"]},
-            _VARIABLE,
+            {"x-def": "variable"},
         ],
     },
     "size": {
@@ -39,7 +36,7 @@ _DEFS: Schema = {
         "anyOf": [
             {"type": "string", "pattern": "^[0-9]+ ?([KMGT]i?)?B?$"},
             {"type": "integer", "minimum": 1},
-            _VARIABLE,
+            {"x-def": "variable"},
         ],
     },
     "rate": {
@@ -51,151 +48,111 @@ _DEFS: Schema = {
 
 
 class _FileSchema(GenerateJsonSchema):
-    """A key that is left empty is not there, so None is never written but for a mapping."""
+    """What holds of every key: a number may be a variable, a secret a file, and a list or a mapping may be empty."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
 
+    def int_schema(self, schema: core_schema.IntSchema) -> Schema:
+        return or_variable(super().int_schema(schema))
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> Schema:
+        return or_variable(super().float_schema(schema))
+
+    def bool_schema(self, schema: core_schema.BoolSchema) -> Schema:
+        return or_variable(super().bool_schema(schema))
+
     def nullable_schema(self, schema: core_schema.NullableSchema) -> Schema:
-        return self.generate_inner(schema["schema"])
+        return _or_empty(self.generate_inner(schema["schema"]))
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> Schema:
-        own = super().default_schema(schema)
-        shown = isinstance(own.get("default"), str | int | float)
-        return {key: value for key, value in own.items() if shown or key != "default"}
+        own = _or_empty(super().default_schema(schema))
+        if not isinstance(own.get("default"), str | int | float):
+            own.pop("default", None)
+        return own
 
     def model_schema(self, schema: core_schema.ModelSchema) -> Schema:
         own = super().model_schema(schema)
-        del own["title"]
-        return own if "required" in own else own | {"type": ["object", "null"]}
+        own.pop("title", None)
+        own = _with_secret_files(own)
+        return own if "required" in own else _or_empty(own)
 
 
-def json_schema(kinds: Mapping[str, Mapping[str, Any]] | None = None) -> Schema:
-    """JSON Schema (draft 2020-12) of the file.
-
-    `kinds` gives the schema of each kind's own options, as pydantic's `model_json_schema` does.
-    """
-    file = _adapted(SettingsFile.model_json_schema(schema_generator=_FileSchema), "#/$defs/")
-    definitions, properties = file["$defs"], file["properties"]
-    for name in Sections.model_fields:
-        properties[name] = definitions.pop(_referred(properties[name]))
-    shared = definitions.pop(ChannelCommon.__name__)["properties"]
-    properties["channels"] |= _channels(tuple(sorted(kinds or {})))
-    route = definitions[_referred(properties["route"])]
-    for section in (route, *properties.values(), properties["holidays"]["additionalProperties"]):
-        if section.get("type") in ("object", "array"):
-            section["type"] = [section["type"], "null"]  # nothing may be in it yet
-    blocks = {
-        _definition(name): _kind(name, schema, shared) for name, schema in sorted((kinds or {}).items())
+def json_schema(kinds: Mapping[str, type[BaseModel]] | None = None) -> Schema:
+    """JSON Schema (draft 2020-12) of the file. `kinds` gives the model of each kind's own options."""
+    models = dict(sorted((kinds or {}).items()))
+    needed: set[type[BaseModel]] = {SettingsFile, ChannelCommon, *models.values()}
+    references, document = models_json_schema(
+        [(model, "validation") for model in needed], schema_generator=_FileSchema
+    )
+    definitions = document["$defs"]
+    used: dict[type[BaseModel], Schema] = {
+        model: definitions.pop(references[model, "validation"]["$ref"].removeprefix("#/$defs/"))
+        for model in needed
     }
-    return {
+    file, shared = used[SettingsFile], used[ChannelCommon]["properties"]
+    file["properties"]["channels"] |= {
+        "propertyNames": {"pattern": f"^{CHANNEL_NAME.pattern}$"},
+        "additionalProperties": _channel({name: used[model] for name, model in models.items()}, shared),
+    }
+    whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "notifier configuration",
         "type": "object",
-        "properties": properties,
-        "patternProperties": {"^x-": {"description": "A place for anchors; nothing reads it."}},
+        "properties": file["properties"],
         "additionalProperties": False,
-        "$defs": _DEFS | definitions | blocks,
+        "patternProperties": {"^x-": {"description": "A place for anchors; nothing reads it."}},
+        "$defs": _SHARED | definitions,
     }
+    schema: Schema = json.loads(json.dumps(whole), object_hook=_referring)
+    return schema
 
 
-def _referred(schema: Schema) -> str:
-    """The name of the definition that a schema refers to."""
-    return str(schema["$ref"]).removeprefix("#/$defs/")
-
-
-def _or_variable(schema: Schema) -> Schema:
-    """A number or a flag may also be a variable, which is text until it is filled in."""
-    if schema.get("type") not in ("integer", "number", "boolean"):  # it may be a list
-        return schema
-    about: Schema = {key: schema.pop(key) for key in ("title", "description", "default") if key in schema}
-    return {"anyOf": [schema, _VARIABLE], **about}
-
-
-def _secret_file(name: str) -> Schema:
-    return {
-        "description": f"A file that holds `{name}`.",
-        "type": ["string", "array"],
-        "items": {"type": "string"},
-    }
-
-
-def _channels(kinds: tuple[str, ...]) -> Schema:
+def _channel(kinds: Mapping[str, Schema], shared: Schema) -> Schema:
+    """A block of any kind, held to the kind's keys and the shared ones."""
     block: Schema = {"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]}
     if kinds:
         block["properties"] = {"type": {"enum": list(kinds)}}
         block["allOf"] = [
             {
-                "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
-                "then": {"$ref": f"#/$defs/{_pointer(_definition(kind))}"},
+                "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+                "then": own | {"properties": own.get("properties", {}) | shared | {"type": {"const": name}}},
             }
-            for kind in kinds
+            for name, own in kinds.items()
         ]
-    return {"propertyNames": {"pattern": f"^{CHANNEL_NAME.pattern}$"}, "additionalProperties": block}
+    return block
 
 
-def _definition(kind: str) -> str:
-    return f"channel-{kind}"
+def _referring(schema: Schema) -> Schema:
+    """The schema with a reference to the shared definition that it names."""
+    shared = schema.pop("x-def", None)
+    return schema if shared is None else {**schema, "$ref": f"#/$defs/{shared}"}
 
 
-def _pointer(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _kind(name: str, schema: Mapping[str, Any], shared: Schema) -> Schema:
-    """A kind's schema with the shared keys, its references pointing to where it now stands."""
-    own: Schema = _adapted(dict(schema), f"#/$defs/{_pointer(_definition(name))}/$defs/")
-    own["properties"] = own.get("properties", {}) | shared | {"type": {"const": name}}
-    return own
-
-
-def _adapted(schema: Any, definitions: str) -> Any:
-    if isinstance(schema, list):
-        return [_adapted(item, definitions) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    adapted = {key: _below(key, value, definitions) for key, value in schema.items()}
-    if isinstance(reference := schema.get("$ref"), str):
-        adapted["$ref"] = reference.replace("#/$defs/", definitions, 1)
-    if isinstance(shared := adapted.pop("x-def", None), str):
-        adapted["$ref"] = f"#/$defs/{shared}"
-    if isinstance(schema.get("properties"), dict):
-        adapted = _with_secret_files(adapted)
-    return _or_variable(adapted)
-
-
-def _below(key: str, value: Any, definitions: str) -> Any:
-    if key in _VERBATIM:
-        return value
-    if key in {"properties", "$defs"} and isinstance(value, dict):
-        return {name: _adapted(entry, definitions) for name, entry in value.items()}
-    return _adapted(value, definitions)
+def _or_empty(schema: Schema) -> Schema:
+    kind = schema.get("type")
+    return {**schema, "type": [kind, "null"]} if kind in ("object", "array") else schema
 
 
 def _with_secret_files(schema: Schema) -> Schema:
     """Every secret `x` may be given as `x_file` instead, unless that is another key; pydantic marks it `writeOnly`."""
-    own = schema["properties"]
+    own: Schema = schema.get("properties", {})
     secrets = [name for name, entry in own.items() if _is_secret(entry) and f"{name}_file" not in own]
-    if not secrets:
-        return schema
-    files = {f"{name}_file": _secret_file(name) for name in secrets}
-    needed = [name for name in schema.get("required", ()) if name not in secrets]
-    either = [
-        {"oneOf": [{"required": [name]}, {"required": [f"{name}_file"]}]}
-        for name in schema.get("required", ())
-        if name in secrets
-    ]
-    changed = schema | {"properties": schema["properties"] | files}
-    if "required" in schema:
-        changed["required"] = needed
-    return changed | {"allOf": [*schema.get("allOf", ()), *either]} if either else changed
+    for name in secrets:
+        path: Schema = {"type": ["string", "array"], "items": {"type": "string"}}
+        own[f"{name}_file"] = {"description": f"A file that holds `{name}`.", **path}
+        if name in schema.get("required", ()):
+            schema["required"].remove(name)
+            either: Schema = {"oneOf": [{"required": [name]}, {"required": [f"{name}_file"]}]}
+            schema.setdefault("allOf", []).append(either)
+    return schema
 
 
-def _is_secret(schema: Any) -> bool:
-    if isinstance(schema, list):
-        return any(map(_is_secret, schema))
-    if not isinstance(schema, dict):
-        return False
-    return schema.get("writeOnly") is True or any(
-        _is_secret(schema.get(key)) for key in ("anyOf", "items", "oneOf")
-    )
+def _is_secret(schema: Schema) -> bool:
+    return schema.get("writeOnly") is True or any(map(_is_secret, _inner(schema)))
+
+
+def _inner(schema: Schema) -> Iterator[Schema]:
+    yield from schema.get("anyOf", ())
+    if isinstance(schema.get("items"), dict):
+        yield schema["items"]

@@ -28,6 +28,7 @@ from notifier.domain.time import (
 )
 
 Scalar = None | bool | int | float | str
+Schema = dict[str, Any]
 
 LARGEST_SIZE = 2**62
 LARGEST_COUNT = 1_000_000_000
@@ -171,13 +172,20 @@ def _period(written: str) -> Duration:
         ) from None
 
 
+def or_variable(schema: Schema) -> Schema:
+    """The schema of a number or a flag, which may also be a variable: text until it is filled in."""
+    return {"anyOf": [schema, {"x-def": "variable"}]}
+
+
+def _from_to(lowest: int, highest: int) -> Schema:
+    return or_variable({"type": "integer", "minimum": lowest, "maximum": highest})
+
+
 # `x-def` names a definition that the schema of the file shares (settings.schema).
 Text = Annotated[str, ScalarForm(text, {"type": "string", "minLength": 1})]
-Flag = Annotated[bool, ScalarForm(yes_or_no, {"type": "boolean"})]
-Count = Annotated[int, ScalarForm(count, {"type": "integer", "minimum": 1, "maximum": LARGEST_COUNT})]
-Port = Annotated[
-    int, ScalarForm(whole_number(0, 65_535), {"type": "integer", "minimum": 0, "maximum": 65_535})
-]
+Flag = Annotated[bool, ScalarForm(yes_or_no, or_variable({"type": "boolean"}))]
+Count = Annotated[int, ScalarForm(count, _from_to(1, LARGEST_COUNT))]
+Port = Annotated[int, ScalarForm(whole_number(0, 65_535), _from_to(0, 65_535))]
 Size = Annotated[int, ScalarForm(size, {"x-def": "size"})]
 Wait = Annotated[Duration, ScalarForm(parse_duration, {"x-def": "duration"})]
 Span = Annotated[Duration, ScalarForm(parse_positive_duration, {"x-def": "duration"})]

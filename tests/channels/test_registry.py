@@ -158,10 +158,10 @@ def test_a_third_party_kind_is_used_like_a_built_in_one() -> None:
 
 def test_every_kind_has_a_schema_that_marks_its_secrets() -> None:
     """`notifier schema` knows each kind, by the names of the file."""
-    schemas = registry.json_schema()
-    assert {"email", "slack", "webhook", "console"} <= set(schemas)
-    assert "from" in schemas["email"]["properties"]
-    assert "writeOnly" in str(schemas["webhook"]["properties"]["secret"])
+    models = registry.models()
+    assert {"email", "slack", "webhook", "console"} <= set(models)
+    assert "from" in models["email"].model_json_schema()["properties"]
+    assert "writeOnly" in str(models["webhook"].model_json_schema()["properties"]["secret"])
 
 
 def point(name: str, value: str) -> EntryPoint:

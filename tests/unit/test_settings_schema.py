@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import jsonschema_rs
 import pytest
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from notifier.settings import json_schema
 
@@ -32,10 +32,10 @@ class Kind(BaseModel):
     flag: bool = False
 
 
-KINDS = {"mail": Kind.model_json_schema()}
+KINDS: dict[str, type[BaseModel]] = {"mail": Kind}
 
 
-def errors(text: str, kinds: dict[str, dict[str, Any]] | None = None) -> list[str]:
+def errors(text: str, kinds: dict[str, type[BaseModel]] | None = None) -> list[str]:
     """Where the document breaks the schema."""
     validator = jsonschema_rs.Draft202012Validator(json_schema(kinds))
     found = validator.iter_errors(yaml.safe_load(text))
@@ -56,10 +56,10 @@ def test_the_shipped_files_follow_it(name: str) -> None:
 
 def test_every_key_has_a_description() -> None:
     """An editor explains each key of the plain sections and each section."""
-    properties = json_schema()["properties"]
-    for name in ("server", "database", "delivery", "ingest", "retention"):
-        assert properties[name]["description"]
-        for key, schema in properties[name]["properties"].items():
+    sections = json_schema()["$defs"]
+    for name in ("Server", "Database", "Delivery", "Ingest", "Retention"):
+        assert sections[f"{name}Settings"]["description"]
+        for key, schema in sections[f"{name}Settings"]["properties"].items():
             assert schema["description"], f"{name}.{key}"
 
 
@@ -166,13 +166,14 @@ def test_kinds_are_merged_in(block: str, places: list[str]) -> None:
     assert errors(f"channels: {{a: {block}}}", KINDS) == places
 
 
-def test_a_kind_may_write_its_schema_as_it_likes() -> None:
-    """Lists of types, properties named after keywords, and references of its own survive."""
-    kind = {
-        "properties": {"title": {"type": ["string", "null"]}, "type": {}, "pattern": {"$ref": "#/$defs/p"}},
-        "$defs": {"p": {"type": "string", "default": {"$ref": "data"}}},
-        "additionalProperties": False,
-    }
-    jsonschema_rs.meta.validate(json_schema({"a/b~c": kind}))
-    assert errors("channels: {a: {type: a/b~c, title: x, pattern: y}}", {"a/b~c": kind}) == []
-    assert errors("channels: {a: {type: a/b~c, pattern: 5}}", {"a/b~c": kind}) == ["channels/a/pattern"]
+class Odd(BaseModel):
+    title: str | None = None
+    type_: str = Field(default="", alias="type")
+    pattern: Annotated[str, WithJsonSchema({"type": ["string", "integer"]})] = "x"
+
+
+def test_a_kind_may_name_its_keys_and_itself_as_it_likes() -> None:
+    """Properties named after keywords, lists of types, and a name with the signs of a JSON pointer."""
+    jsonschema_rs.meta.validate(json_schema({"a/b~c": Odd}))
+    assert errors("channels: {a: {type: a/b~c, title: x, pattern: 5}}", {"a/b~c": Odd}) == []
+    assert errors("channels: {a: {type: a/b~c, pattern: []}}", {"a/b~c": Odd}) == ["channels/a/pattern"]

@@ -7,7 +7,7 @@ that surprises people (`1:30` as ninety, `010` as eight, dates) becomes a value;
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, cast
@@ -21,10 +21,16 @@ LARGEST_FILE = 8 << 20
 MOST_REPEATED = 4 << 20
 """Bytes that aliases may add, every value counted as sixteen at least: a short file can repeat itself without end."""
 
-_LEAST_REPEATED = 16
+_LEAST = 16
 DEEPEST = 64
 
 _TAG = "tag:yaml.org,2002:"
+_MISSING = f"{_TAG}missing"
+_TAGS: Mapping[type[yaml.Node], Collection[str]] = {
+    yaml.MappingNode: ("map",),
+    yaml.SequenceNode: ("seq",),
+    yaml.ScalarNode: ("null", "bool", "int", "float", "str", "timestamp", "value", "merge", "missing"),
+}
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]{1,2})?")
 _TRUE = {"true", "yes", "on"}
@@ -34,6 +40,7 @@ _SHOWABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 Path = tuple[str | int, ...]
+_Entries = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,33 +87,28 @@ class SourceFile:
     def mark(self, mark: yaml.Mark | None) -> SourceMark:
         return replace(self._start, line=mark.line + 1, column=mark.column + 1) if mark else self._start
 
+    def after(self, text: str) -> SourceMark:
+        """The place where the file goes on after this text."""
+        return replace(self._start, line=text.count("\n") + 1, column=len(text) - text.rfind("\n"))
+
     def _marks(self, path: Path) -> tuple[SourceMark, SourceMark]:
         if path in self.given:
             return self.given[path]
         key = value = self._root
         for step in path:
-            found = _below(value, step)
-            if found is None:
+            below = _below(value, step)
+            if below is None:
                 break
-            key, value = found
-        return tuple(self.mark(node.start_mark if node else None) for node in (key, value))  # type: ignore[return-value]
+            key, value = below
+        return self.mark(key.start_mark if key else None), self.mark(value.start_mark if value else None)
 
 
 def _below(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """The key and the value under a key, one's own before those that `<<` brings in; an item is both."""
+    """The key and the value under a key; an item is both."""
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
         return (node.value[step],) * 2 if step < len(node.value) else None
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    own = ((key, value) for key, value in node.value if key.value == step and key.tag == f"{_TAG}str")
-    merged = (
-        found
-        for key, value in node.value
-        if key.tag == f"{_TAG}merge"
-        for source in (value.value if isinstance(value, yaml.SequenceNode) else [value])
-        if (found := _below(source, step)) is not None
-    )
-    return next(own, None) or next(merged, None)
+    entries = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next(((key, value) for key, value in entries if key.value == step), None)
 
 
 class Problems:
@@ -143,22 +145,33 @@ def dotted(path: Path) -> str:
 def parse(data: bytes, file: str, problems: Problems) -> tuple[dict[str, Any], SourceFile]:
     """The document's mapping; an empty one where the file is empty or cannot be read as YAML."""
     source = SourceFile(file)
+    if len(data) > LARGEST_FILE:
+        problems.add(
+            source.value(()), f"the file is larger than {LARGEST_FILE >> 20} MiB; is it a configuration?"
+        )
+        return {}, source
+    text = ""
     try:
-        root = _compose(_decode(data))
+        text = data.decode("utf-8-sig")
+        loader = _Loader(text, source, problems)
+        root = loader.get_single_node()
+        value = {} if root is None else loader.value(root)
+        if isinstance(value, dict):
+            return value, SourceFile(file, root)
+        if value not in (None, MISSING):
+            problems.add(
+                source.value(()), "the file must be a mapping of sections, such as `channels:` and `route:`"
+            )
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        problems.add(source.after(before), "the file is not UTF-8: save it as UTF-8 text")
+    except yaml.reader.ReaderError as error:
+        problems.add(
+            source.after(text[: error.position]), "a control character is not allowed here: remove it"
+        )
     except yaml.MarkedYAMLError as error:
         problems.add(source.mark(error.problem_mark or error.context_mark), _not_yaml(error))
-        return {}, source
-    except _UnreadableError as error:
-        problems.add(SourceMark(file=file, line=error.line, column=error.column), str(error))
-        return {}, source
-    source = SourceFile(file, root)
-    value = None if root is None else _Values(source, problems).of(root, ())
-    if isinstance(value, dict):
-        return value, source
-    if value is not None and value is not MISSING:
-        sentence = "the file must be a mapping of sections, such as `channels:` and `route:`"
-        problems.add(source.value(()), sentence)
-    return {}, SourceFile(file)
+    return {}, source
 
 
 def interpolate(
@@ -182,55 +195,6 @@ def interpolate(
             return value
 
 
-class _UnreadableError(Exception):
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
-
-
-def _decode(data: bytes) -> str:
-    if len(data) > LARGEST_FILE:
-        raise _UnreadableError(f"the file is larger than {LARGEST_FILE >> 20} MiB; is it a configuration?")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        raise _UnreadableError("the file is not UTF-8: save it as UTF-8 text", *_place(before)) from None
-
-
-def _compose(text: str) -> yaml.Node | None:
-    try:
-        return yaml.compose(text, Loader=_Loader)
-    except yaml.reader.ReaderError as error:
-        message = "a control character is not allowed here: remove it"
-        raise _UnreadableError(message, *_place(text[: error.position])) from None
-
-
-def _place(before: str) -> tuple[int, int]:
-    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's composer calls itself for every level; a file of brackets must not reach Python's limit."""
-
-    _depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            mark = cast("yaml.error.Mark", _event(self).start_mark)
-            raise yaml.composer.ComposerError(None, None, f"nested deeper than {DEEPEST} levels", mark)
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
-
-
-def _event(loader: yaml.SafeLoader) -> yaml.Event:
-    return cast("yaml.Event", loader.peek_event())  # type: ignore[no-untyped-call]
-
-
 def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or error.context or "it cannot be read"
     if "'\\t'" in problem:
@@ -243,92 +207,99 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
     return f"not valid YAML: {problem}"
 
 
-class _Values:
-    """Makes values of YAML's nodes; counts what aliases repeat, as they can make a short file endless."""
+class _Loader(yaml.SafeLoader):
+    """Composes what a file may hold, with merges done, and makes values of it; the rest is noted, and `MISSING`.
 
-    def __init__(self, source: SourceFile, problems: Problems) -> None:
+    PyYAML calls itself for every level, so a file of brackets must not reach Python's limit.
+    """
+
+    def __init__(self, text: str, source: SourceFile, problems: Problems) -> None:
+        super().__init__(text)
         self._source = source
         self._problems = problems
-        self._seen: set[int] = set()
-        self._left = MOST_REPEATED
+        self._depth = 0
+        self._left = len(text) * _LEAST // 2 + MOST_REPEATED  # a written value takes two bytes at least
 
-    def of(self, node: yaml.Node, above: tuple[int, ...]) -> Any:
-        if id(node) in self._seen:
-            self._left -= max(_LEAST_REPEATED, len(node.value))
-        self._seen.add(id(node))
-        if id(node) in above:
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            raise _refusal(f"nested deeper than {DEEPEST} levels", event.start_mark)
+        node: Any = super().compose_node(parent, index)
+        self._depth -= 1
+        if node.end_mark is None:
             return self._refuse(node, "an alias stands inside what it repeats")
-        if self._left <= 0:
-            return self._refuse(node, f"aliases repeat too much: more than {MOST_REPEATED >> 20} MiB in all")
-        above = (*above, id(node))
-        match node:
-            case yaml.ScalarNode():
-                return self._scalar(node)
-            case yaml.SequenceNode(tag="tag:yaml.org,2002:seq"):
-                # What is left out once too much is repeated could make the rest endless.
-                return [self.of(item, above) for item in node.value if self._left > 0]
-            case yaml.MappingNode(tag="tag:yaml.org,2002:map"):
-                return self._entries(node, above)
-            case _:
-                return self._refuse(node, "tags such as !name are not supported: remove it")
+        if node.tag.removeprefix(_TAG) not in _TAGS[type(node)]:
+            return self._refuse(node, "tags such as !name are not supported: remove it")
+        if node.tag == f"{_TAG}float" and "n" in node.value.lower():
+            return self._refuse(node, "a number must be finite; put it in quotes if it is text")
+        return cast("yaml.Node", node)
 
-    def _refuse(self, node: yaml.Node, message: str) -> Missing:
-        self._problems.add(self._source.mark(node.start_mark), message)
-        return MISSING
-
-    def _entries(self, node: yaml.MappingNode, above: tuple[int, ...]) -> dict[str, Any]:
-        own: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
-        lines: dict[str, int] = {}
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """The mapping with what `<<` brings in, so that every key is there once; its own win, then earlier ones."""
+        node = super().compose_mapping_node(anchor)
+        own: _Entries = {}
+        merged: _Entries = {}
         for key, value in node.value:
             if key.tag == f"{_TAG}merge":
-                merged = self._merged(value, above) | merged
-            elif not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
+                merged = self._merged(value) | merged
+            elif key.tag != f"{_TAG}str":
                 self._refuse(key, "a key must be text; put it in quotes")
             elif key.value in own:
-                line = lines[key.value]
-                again = f"{showable(key.value)} is here for the second time; the first is in line {line}"
-                self._refuse(key, again)
+                first = own[key.value][0].start_mark.line + 1
+                self._refuse(
+                    key, f"{showable(key.value)} is here for the second time; the first is in line {first}"
+                )
             else:
-                lines[key.value] = key.start_mark.line + 1
-                own[key.value] = self.of(value, above)
-            if self._left <= 0:
-                break
-        return merged | own
+                own[key.value] = key, value
+        node.value = list((merged | own).values())
+        return node
 
-    def _merged(self, node: yaml.Node, above: tuple[int, ...]) -> dict[str, Any]:
-        """Entries that `<<` brings in: of several mappings, the first wins."""
-        brought = self.of(node, above)
-        nodes = node.value if isinstance(brought, list) else [node]
-        entries: dict[str, Any] = {}
-        for source, value in zip(nodes, brought if isinstance(brought, list) else [brought], strict=False):
-            if isinstance(value, dict):
-                entries = {**value, **entries}
-            elif value is not MISSING:
+    def _merged(self, node: yaml.Node) -> _Entries:
+        entries: _Entries = {}
+        for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if isinstance(source, yaml.MappingNode):
+                entries = {key.value: (key, value) for key, value in source.value} | entries
+            elif source.tag != _MISSING:
                 self._refuse(source, "`<<` takes an alias of a mapping, or a list of them")
         return entries
 
-    def _scalar(self, node: yaml.ScalarNode) -> Scalar | Missing:
-        text: str = node.value
-        value: Scalar | Missing = MISSING
-        match node.tag.removeprefix(_TAG):
-            case "null":
-                value = None
-            case "bool":
-                value = text.lower() in _TRUE
-            case "int" if _WHOLE.fullmatch(text):
-                value = int(text)
-            case "float" if _DECIMAL.fullmatch(text):
-                value = float(text)
-            case "str" | "int" | "timestamp" | "value":
-                value = text
-            case "float" if "n" not in text.lower():
-                value = text
-            case "float":
-                self._refuse(node, "a number must be finite; put it in quotes if it is text")
+    def _refuse(self, node: yaml.Node, message: str) -> yaml.Node:
+        self._problems.add(self._source.mark(node.start_mark), message)
+        return yaml.ScalarNode(_MISSING, "", node.start_mark, node.start_mark)
+
+    def value(self, node: yaml.Node) -> Any:
+        """The value of a node, aliases written out."""
+        self._left -= max(_LEAST, len(node.value))
+        if self._left < 0:
+            raise _refusal(
+                f"aliases repeat too much: more than {MOST_REPEATED >> 20} MiB in all", node.start_mark
+            )
+        match node:
+            case yaml.MappingNode():
+                return {key.value: self.value(value) for key, value in node.value}
+            case yaml.SequenceNode():
+                return [self.value(item) for item in node.value]
             case _:
-                self._refuse(node, "tags such as !name are not supported: remove it")
-        return value
+                return _scalar(node.tag.removeprefix(_TAG), node.value)
+
+
+def _refusal(problem: str, mark: yaml.Mark | None) -> yaml.MarkedYAMLError:
+    return yaml.composer.ComposerError(None, None, problem, cast("yaml.error.Mark", mark))
+
+
+def _scalar(kind: str, text: str) -> Scalar | Missing:
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() in _TRUE
+        case "int" if _WHOLE.fullmatch(text):
+            return int(text)
+        case "float" if _DECIMAL.fullmatch(text):
+            return float(text)
+        case _:
+            return MISSING if kind == "missing" else text
 
 
 def _filled(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:

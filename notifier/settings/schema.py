@@ -48,7 +48,7 @@ _SHARED: Schema = {
 
 
 class _FileSchema(GenerateJsonSchema):
-    """What holds of every key: a number may be a variable, a secret a file, and a list or a mapping may be empty."""
+    """Generator that knows of every key: a number may be a variable, a secret a file, a list or a mapping empty."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False

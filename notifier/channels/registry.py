@@ -44,21 +44,22 @@ def validate(
     available = installed() if known is None else known
     kind = available.kinds.get(block.type)
     if kind is None:
-        return (_problem(block, ("type",), _unknown_kind(block.type, available)),)
+        return (block.problem(("type",), _unknown_kind(block.type, available)),)
     try:
         settings = kind.settings.model_validate(
             dict(block.options), context={FOLDER: File(block.mark.file).parent}
         )
         targets: tuple[Any, ...] = tuple(kind.targets(settings))
-        cautions = tuple(_problem(block, (), str(one)) for one in kind.warnings(settings))
+        cautions = tuple(block.problem((), str(one)) for one in kind.warnings(settings))
     except ValidationError as error:
-        found = complaints(error, kind.settings, block.options, above=("channels", block.name))
-        return tuple(_at_mark(_mark(block, each.path[2:]), each.message) for each in found)
+        return tuple(
+            complaints(error, kind.settings, block.options, block.source, above=block.path, by_key=True)
+        )
     except Exception as error:  # noqa: BLE001 - a kind may be a stranger's code
         sentence = f"the kind {block.type} failed to read its settings ({type(error).__name__}): update it"
-        return (_problem(block, (), sentence),)
+        return (block.problem((), sentence),)
     if not targets or not all(isinstance(target, str) and target for target in targets):
-        return (_problem(block, (), f"the kind {block.type} names nobody to send to: check its settings"),)
+        return (block.problem((), f"the kind {block.type} names nobody to send to: check its settings"),)
     return ChannelConfig(
         name=block.name,
         mark=block.mark,
@@ -80,7 +81,7 @@ def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - re
         return config.kind.open(config.name, config.settings, toolbox)
     except Exception as error:
         why = f"the kind {config.kind.name} failed to open it ({type(error).__name__}): update it"
-        raise ConfigError((_at_mark(config.mark, f"{dotted(('channels', config.name))}: {why}"),)) from error
+        raise ConfigError((config.mark.problem(f"{dotted(('channels', config.name))}: {why}"),)) from error
 
 
 def is_secret(kind: str, path: Path, known: Found | None = None) -> bool:
@@ -110,23 +111,8 @@ def _plain_http(block: ChannelBlock) -> Iterable[Problem]:
     for key in ("url", "webhook_url", "base_url"):
         value = block.options.get(key)
         if isinstance(value, str) and value.lower().startswith("http://"):
-            yield _problem(
-                block,
+            yield block.problem(
                 (key,),
                 "http:// will be refused when something is to be sent; "
                 "use https://, or set delivery.allow_private_addresses",
             )
-
-
-def _problem(block: ChannelBlock, path: Path, message: str) -> Problem:
-    return _at_mark(_mark(block, path), f"{dotted(('channels', block.name, *path))}: {message}")
-
-
-def _at_mark(mark: SourceMark, message: str) -> Problem:
-    return Problem(file=mark.file, line=mark.line, column=mark.column, message=message)
-
-
-def _mark(block: ChannelBlock, path: Path) -> SourceMark:
-    """The place of the node, or of the nearest one around it that was written."""
-    prefixes = (path[:length] for length in range(len(path), 0, -1))
-    return next((block.marks[prefix] for prefix in prefixes if prefix in block.marks), block.mark)

@@ -22,7 +22,7 @@ class NotifierError(Exception):
     """Anything that notifier itself raises."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, order=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong in a configuration: where, what, and what to do about it. Lines and columns from 1."""
 

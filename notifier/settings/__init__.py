@@ -5,7 +5,7 @@ A channel block stays a mapping with its places: the registry knows the kinds an
 
 from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.complaints import complaints
-from notifier.settings.document import SourceMark
+from notifier.settings.document import SourceFile, SourceMark
 from notifier.settings.loading import load, no_key
 from notifier.settings.model import Settings
 from notifier.settings.schema import json_schema
@@ -27,6 +27,7 @@ __all__ = [
     "RetentionSettings",
     "ServerSettings",
     "Settings",
+    "SourceFile",
     "SourceMark",
     "complaints",
     "json_schema",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
 from notifier.domain.delivery import RateLimit
-from notifier.settings.document import MISSING, Path, SourceMark
+from notifier.domain.errors import Problem
+from notifier.settings.document import MISSING, Path, SourceFile, SourceMark
 from notifier.settings.sections import Block
 from notifier.settings.values import Count, Flag, Quota, Span, Text, rate, text
 
@@ -60,9 +61,8 @@ class ChannelCommon(Block):
 class ChannelBlock:
     """A channel as written, its secrets read and its variables filled in; the registry validates `options`.
 
-    `options` is without `type`, `rate_limit` and `digest`, and has `x` where the file has `x_file`. `marks`
-    gives the place of every key (`("smtp", "port")`) and of every item of a list (`("to", 0)`) by its path
-    inside the block.
+    `options` is without `type`, `rate_limit` and `digest`, and has `x` where the file has `x_file`. `source` knows
+    where in the file all of it stands.
     """
 
     name: str
@@ -70,13 +70,23 @@ class ChannelBlock:
     options: Mapping[str, Any]
     rate_limit: RateLimit | None = None
     digest: bool | None = None
-    mark: SourceMark
-    marks: Mapping[Path, SourceMark] = field(default_factory=dict)
+    source: SourceFile = field(compare=False)
+
+    @property
+    def path(self) -> Path:
+        return ("channels", self.name)
+
+    @property
+    def mark(self) -> SourceMark:
+        """The place of its name."""
+        return self.source.key(self.path)
+
+    def problem(self, path: Path, sentence: str) -> Problem:
+        """The problem of a key (`("smtp", "port")`) or an item (`("to", 0)`) at a path inside the block."""
+        return self.source.problem((*self.path, *path), sentence, at_key=True)
 
 
-def channel_block(
-    name: str, written: Any, common: ChannelCommon | None, marks: Mapping[Path, SourceMark]
-) -> ChannelBlock:
+def channel_block(name: str, written: Any, common: ChannelCommon | None, source: SourceFile) -> ChannelBlock:
     """The block of this name; `common` is None where what kinds share has problems, which are noted."""
     limit = None if common is None else common.rate_limit
     options = without_empty(written) if isinstance(written, dict) else {}
@@ -86,8 +96,7 @@ def channel_block(
         options={key: value for key, value in options.items() if key not in ChannelCommon.model_fields},
         rate_limit=None if limit is None else limit.limit,
         digest=None if common is None else common.digest,
-        mark=marks[()],
-        marks=marks,
+        source=source,
     )
 
 
@@ -112,11 +121,3 @@ def is_whole(value: Any) -> bool:
     """Whether nothing in a block's options is missing, so that a kind can judge them."""
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return value is not MISSING and all(map(is_whole, inner))
-
-
-def paths(value: Any, path: Path = ()) -> Iterator[Path]:
-    """The paths of all keys and items, this one included."""
-    yield path
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, entry in inner:
-        yield from paths(entry, (*path, step))

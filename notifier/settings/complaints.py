@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from notifier.settings.document import MISSING, Path, dotted, showable
+from notifier.domain.errors import Problem
+from notifier.settings.document import MISSING, Path, SourceFile, dotted, showable
 from notifier.settings.secrets import keys_of, model_at
 
 # What users of Alertmanager write, and what it is called here.
@@ -54,15 +54,6 @@ _SHOULD = re.compile(r"[\w ]+ should (?:be|have|match) ([^,]*?)(?: after validat
 
 Fault = tuple[Path, str] | tuple[Path, str, LiteralString]
 """What a check of a list says: at which item, or `()`; the sentence; and `of_a_list`, if the list is to be named."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
-    """A sentence about what stands at a path, or with the key that the path ends with."""
-
-    path: Path
-    message: str
-    at_key: bool = False
 
 
 def alternatives(name: str, known: Iterable[str]) -> str:
@@ -112,11 +103,18 @@ def _alone(item: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 def complaints(
-    error: ValidationError, model: type[BaseModel], data: Any, *, within: Path = (), above: Path = ()
-) -> Iterator[Complaint]:
-    """Complaints about an error that was found `within` the model of `data`, which stands at the path `above`.
+    error: ValidationError,
+    model: type[BaseModel],
+    data: Any,
+    source: SourceFile,
+    *,
+    within: Path = (),
+    above: Path = (),
+    by_key: bool = False,
+) -> Iterator[Problem]:
+    """Problems of an error that was found `within` the model of `data`, which stands at the path `above`.
 
-    A value that is missing has its problem already.
+    Each stands at a value, and at its key if `by_key`. A value that is missing has its problem already.
     """
     for each in error.errors(include_url=False, include_input=False):
         *around, last = (*within, *each["loc"]) or ("",)
@@ -125,26 +123,23 @@ def complaints(
         block = model_at(model, parent)
         match each["type"]:
             case "extra_forbidden":
-                yield _of_unknown_key(block, keys_of(block), above + parent, str(last))
+                yield _unknown_key(block, above + parent, str(last), source)
             case "missing":
+                at_key = by_key or last in getattr(block, "missing", ())
                 sentence = f"`{last}` is missing{_how_to_write(block, str(last))}"
-                at_key = last in getattr(block, "missing", ())
-                message = f"{dotted(above + parent)}: {sentence}"
-                yield Complaint(path=above + parent, message=message, at_key=at_key)
+                yield source.problem(above + parent, sentence, at_key=at_key)
             case kind if value is not MISSING:
-                shown = above + (path[:-1] if kind == "of_a_list" and isinstance(last, int) else path)
-                sentence = _sentence(each, model_at(model, path))
-                message = f"{dotted(shown)}: {sentence}"
-                yield Complaint(path=above + path, message=message)
+                place = source.key(above + path) if by_key else source.value(above + path)
+                shown = path[:-1] if kind == "of_a_list" and isinstance(last, int) else path
+                yield place.problem(f"{dotted(above + shown)}: {_sentence(each, model_at(model, path))}")
 
 
-def _of_unknown_key(block: Any, known: Iterable[str], around: Path, key: str) -> Complaint:
-    path = (*around, key)
+def _unknown_key(block: Any, around: Path, key: str, source: SourceFile) -> Problem:
     refused: Mapping[str, str] = getattr(block, "refused", {})
     if key in refused:
-        return Complaint(path=path, message=f"{dotted(path)}: {refused[key]}", at_key=True)
+        return source.problem((*around, key), refused[key], at_key=True)
     within = f"{dotted(around)}: " if around else ""
-    return Complaint(path=path, message=f"{within}{unknown_key(key, {*known, *refused})}", at_key=True)
+    return source.key((*around, key)).problem(f"{within}{unknown_key(key, {*keys_of(block), *refused})}")
 
 
 def _how_to_write(block: Any, name: str) -> str:

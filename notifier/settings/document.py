@@ -7,7 +7,7 @@ that surprises people (`1:30` as ninety, `010` as eight, dates) becomes a value;
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, cast
@@ -59,6 +59,9 @@ class SourceMark:
         """`notifier.yaml:12`: the file without its folder, as messages show it to people elsewhere."""
         return f"{PurePath(self.file).name}:{self.line}"
 
+    def problem(self, sentence: str) -> Problem:
+        return Problem(file=self.file, line=self.line, column=self.column, message=sentence)
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -83,6 +86,11 @@ class SourceFile:
     def value(self, path: Path) -> SourceMark:
         """The place of the value at a path, or of the nearest around it."""
         return self._marks(path)[1]
+
+    def problem(self, path: Path, sentence: str, *, at_key: bool = False) -> Problem:
+        """The problem of what stands at a path."""
+        mark = self.key(path) if at_key else self.value(path)
+        return mark.problem(f"{dotted(path)}: {sentence}")
 
     def mark(self, mark: yaml.Mark | None) -> SourceMark:
         return replace(self._start, line=mark.line + 1, column=mark.column + 1) if mark else self._start
@@ -111,26 +119,6 @@ def _below(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Nod
     return next(((key, value) for key, value in entries if key.value == step), None)
 
 
-class Problems:
-    """Problems of a configuration, collected so that all are shown at once."""
-
-    def __init__(self) -> None:
-        self._found: set[Problem] = set()
-
-    def add(self, mark: SourceMark, message: str) -> None:
-        self._found.add(Problem(file=mark.file, line=mark.line, column=mark.column, message=message))
-
-    def extend(self, problems: Iterable[Problem]) -> None:
-        self._found.update(problems)
-
-    def __iter__(self) -> Iterator[Problem]:
-        """In the order of the file."""
-        return iter(sorted(self._found, key=lambda one: (one.file, one.line, one.column, one.message)))
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-
 def showable(name: str) -> str:
     """A key or a name as an error may show it: only what looks like one, as it may be a misplaced secret."""
     return f"`{name}`" if _SHOWABLE.fullmatch(name) else "this name"
@@ -142,12 +130,14 @@ def dotted(path: Path) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def parse(data: bytes, file: str, problems: Problems) -> tuple[dict[str, Any], SourceFile]:
+def parse(data: bytes, file: str, problems: set[Problem]) -> tuple[dict[str, Any], SourceFile]:
     """The document's mapping; an empty one where the file is empty or cannot be read as YAML."""
     source = SourceFile(file)
     if len(data) > LARGEST_FILE:
         problems.add(
-            source.value(()), f"the file is larger than {LARGEST_FILE >> 20} MiB; is it a configuration?"
+            source.value(()).problem(
+                f"the file is larger than {LARGEST_FILE >> 20} MiB; is it a configuration?"
+            )
         )
         return {}, source
     text = ""
@@ -160,22 +150,24 @@ def parse(data: bytes, file: str, problems: Problems) -> tuple[dict[str, Any], S
             return value, SourceFile(file, root)
         if value not in (None, MISSING):
             problems.add(
-                source.value(()), "the file must be a mapping of sections, such as `channels:` and `route:`"
+                source.value(()).problem(
+                    "the file must be a mapping of sections, such as `channels:` and `route:`"
+                )
             )
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
-        problems.add(source.after(before), "the file is not UTF-8: save it as UTF-8 text")
+        problems.add(source.after(before).problem("the file is not UTF-8: save it as UTF-8 text"))
     except yaml.reader.ReaderError as error:
         problems.add(
-            source.after(text[: error.position]), "a control character is not allowed here: remove it"
+            source.after(text[: error.position]).problem("a control character is not allowed here: remove it")
         )
     except yaml.MarkedYAMLError as error:
-        problems.add(source.mark(error.problem_mark or error.context_mark), _not_yaml(error))
+        problems.add(source.mark(error.problem_mark or error.context_mark).problem(_not_yaml(error)))
     return {}, source
 
 
 def interpolate(
-    value: Any, source: SourceFile, environ: Mapping[str, str], problems: Problems, path: Path = ()
+    value: Any, source: SourceFile, environ: Mapping[str, str], problems: set[Problem], path: Path = ()
 ) -> Any:
     """The value with `${VAR}` and `${VAR:-default}` filled in, but for what does not come from the file.
 
@@ -185,7 +177,7 @@ def interpolate(
         case str() if path not in source.given:
             filled, faults = _filled(value, environ)
             for fault in faults:
-                problems.add(source.value(path), fault)
+                problems.add(source.value(path).problem(fault))
             return MISSING if faults else filled
         case list():
             return [interpolate(v, source, environ, problems, (*path, i)) for i, v in enumerate(value)]
@@ -213,7 +205,7 @@ class _Loader(yaml.SafeLoader):
     PyYAML calls itself for every level, so a file of brackets must not reach Python's limit.
     """
 
-    def __init__(self, text: str, source: SourceFile, problems: Problems) -> None:
+    def __init__(self, text: str, source: SourceFile, problems: set[Problem]) -> None:
         super().__init__(text)
         self._source = source
         self._problems = problems
@@ -265,7 +257,7 @@ class _Loader(yaml.SafeLoader):
         return entries
 
     def _refuse(self, node: yaml.Node, message: str) -> yaml.Node:
-        self._problems.add(self._source.mark(node.start_mark), message)
+        self._problems.add(self._source.mark(node.start_mark).problem(message))
         return yaml.ScalarNode(_MISSING, "", node.start_mark, node.start_mark)
 
     def value(self, node: yaml.Node) -> Any:

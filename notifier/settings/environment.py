@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from notifier.domain.errors import Problem
 from notifier.settings.complaints import alternatives
-from notifier.settings.document import Problems, SourceFile, SourceMark, showable
+from notifier.settings.document import SourceFile, SourceMark, showable
 from notifier.settings.secrets import is_secret, keys_of, model_at
 from notifier.settings.sections import Sections
 
@@ -42,8 +43,8 @@ def apply(
     data: dict[str, Any],
     source: SourceFile,
     environ: Mapping[str, str],
-    problems: Problems,
-    warnings: Problems,
+    problems: set[Problem],
+    warnings: set[Problem],
 ) -> None:
     """Set the environment's keys in the file's data; a `url` in the one replaces a `url_file` in the other.
 
@@ -74,7 +75,7 @@ def _meant(section: str, name: str) -> str:
     return key if is_secret(Sections, (section, key)) else name
 
 
-def _checked(variable: str, problems: Problems, warnings: Problems) -> SourceMark:
+def _checked(variable: str, problems: set[Problem], warnings: set[Problem]) -> SourceMark:
     """The place of a variable; one that is meant for notifier and sets nothing is noted."""
     mark = SourceMark(file=showable(variable).strip("`"), line=1, column=1)
     prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
@@ -86,10 +87,10 @@ def _checked(variable: str, problems: Problems, warnings: Problems) -> SourceMar
         for other in SECTIONS:
             if name.removeprefix(f"{other}_") in _keys(other) - {name}:
                 meant = f"{PREFIX}{other}{NESTED}{name.removeprefix(f'{other}_')}".upper()
-                warnings.add(mark, f"this variable sets nothing; did you mean {meant}, with two `_`?")
+                warnings.add(mark.problem(f"this variable sets nothing; did you mean {meant}, with two `_`?"))
     elif not known:
         sentence = f"the environment can set {', '.join(SECTIONS)}; there is no such section among them"
-        problems.add(mark, sentence)
+        problems.add(mark.problem(sentence))
     elif key not in known:
-        problems.add(mark, f"`{section}` has no such key; {alternatives(key, known)}")
+        problems.add(mark.problem(f"`{section}` has no such key; {alternatives(key, known)}"))
     return mark

@@ -9,10 +9,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from notifier.domain.errors import Problem
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Inhibition
 from notifier.settings.complaints import Fault, checked
-from notifier.settings.document import Problems, SourceFile
+from notifier.settings.document import SourceFile
 from notifier.settings.names import MATCHERS, DefinedNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block
 
@@ -54,13 +55,15 @@ def _twice(blocks: Sequence[InhibitionBlock | None], names: DefinedNames) -> Ite
 InhibitionBlocks = Annotated[tuple[InhibitionBlock, ...], checked(_twice), Listed(f"- {_EXAMPLE}")]
 
 
-def inhibition(index: int, block: InhibitionBlock, source: SourceFile, warnings: Problems) -> Inhibition:
+def inhibition(index: int, block: InhibitionBlock, source: SourceFile, warnings: set[Problem]) -> Inhibition:
     """A rule of a file; one that likely holds more than is meant is noted."""
-    rule, mark = f"inhibit[{index}]", source.value(("inhibit", index))
+    path = ("inhibit", index)
     both = flat(block.source), flat(block.target)
     if not block.equal and {matcher.name for side in both for matcher in side} == {"severity"}:
-        warnings.add(mark, f"{rule}: {_BROAD}")
-    return Inhibition(key=block.key, source=both[0], target=both[1], equal=block.equal, line=mark.short)
+        warnings.add(source.problem(path, _BROAD))
+    return Inhibition(
+        key=block.key, source=both[0], target=both[1], equal=block.equal, line=source.value(path).short
+    )
 
 
 def _parts(matcher: Matcher) -> tuple[str, str, str]:

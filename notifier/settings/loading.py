@@ -19,13 +19,11 @@ from notifier.settings.channel_blocks import (
     channel_block,
     is_whole,
     kind_of,
-    paths,
 )
 from notifier.settings.complaints import complaints, unknown_key
 from notifier.settings.document import (
     LARGEST_FILE,
     Path,
-    Problems,
     SourceFile,
     SourceMark,
     interpolate,
@@ -78,7 +76,8 @@ def load(
     source = (
         path or environ.get("NOTIFIER_CONFIG") or (DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None)
     )
-    problems, warnings = Problems(), Problems()
+    problems: set[Problem] = set()
+    warnings: set[Problem] = set()
     start = SourceMark(file=source or "defaults", line=1, column=1)
     content = b"" if source is None else _contents(source, start, problems)
     written, places = parse(content, start.file, problems)
@@ -89,25 +88,26 @@ def load(
     data = SecretFiles(File(start.file).parent, places, problems, _secrets(data, is_secret)).read(data)
     reading = _Reading({key: value for key, value in data.items() if value is not None}, places, problems)
     for key in data.keys() - SettingsFile.model_fields.keys():
-        problems.add(places.key((key,)), unknown_key(key, SettingsFile.model_fields))
+        problems.add(places.key((key,)).problem(unknown_key(key, SettingsFile.model_fields)))
     file, channels = reading.file(), reading.channels()
     for block in channels.values():
         if block.type and is_whole(block.options):
-            problems.extend(check_channel(block, file.delivery))
+            problems.update(check_channel(block, file.delivery))
     if problems:
-        raise ConfigError(tuple(problems))
+        raise ConfigError(tuple(sorted(problems)))
     settings = _settings(file, channels, places, warnings)
     version = sha256(content).hexdigest()[:12]
-    return replace(settings, source=source, version=version, warnings=tuple(warnings))
+    return replace(settings, source=source, version=version, warnings=tuple(sorted(warnings)))
 
 
-def _contents(source: str, start: SourceMark, problems: Problems) -> bytes:
+def _contents(source: str, start: SourceMark, problems: set[Problem]) -> bytes:
     try:
         with File(source).open("rb") as file:
             return file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        problems.add(start, f"the configuration cannot be read ({reason}); check --config or NOTIFIER_CONFIG")
+        sentence = f"the configuration cannot be read ({reason}); check --config or NOTIFIER_CONFIG"
+        problems.add(start.problem(sentence))
         return b""
 
 
@@ -130,13 +130,13 @@ class _Reading:
 
     data: Mapping[str, Any]
     source: SourceFile
-    problems: Problems
+    problems: set[Problem]
 
     def file(self) -> SettingsFile:
         """All but the channels, each of which is read by itself."""
         if "route" not in self.data and self.data.keys() & {"channels", "fallback"}:
             sentence = "`route` is missing: write `route: {channels: [...]}` to say who is told"
-            self.problems.add(self.source.value(()), sentence)
+            self.problems.add(self.source.value(()).problem(sentence))
         known = {key: value for key, value in self.data.items() if key in SettingsFile.model_fields}
         if isinstance(known.get("channels"), dict):
             del known["channels"]
@@ -156,7 +156,7 @@ class _Reading:
         path = ("channels", name)
         if not CHANNEL_NAME.fullmatch(name):
             sentence = "a channel's name has letters, digits, - _ and . only, and at most 64 of them"
-            self.problems.add(self.source.key(path), f"channels: {sentence}")
+            self.problems.add(self.source.key(path).problem(f"channels: {sentence}"))
         shared, common = written, None
         if isinstance(written, dict):
             shared = {key: written[key] for key in ChannelCommon.model_fields if key in written}
@@ -164,23 +164,18 @@ class _Reading:
             common = ChannelCommon.model_validate(shared, context=())
         except ValidationError as error:
             self._note(error, path)
-        marks = {below: self.source.key((*path, *below)) for below in paths(written)}
-        return channel_block(name, written, common, marks)
+        return channel_block(name, written, common, self.source)
 
     def _note(self, error: ValidationError, within: Path) -> None:
-        for complaint in complaints(error, SettingsFile, self.data, within=within):
-            place = self.source.key if complaint.at_key else self.source.value
-            self.problems.add(place(complaint.path), complaint.message)
+        self.problems.update(complaints(error, SettingsFile, self.data, self.source, within=within))
 
 
 def _settings(
-    file: SettingsFile, channels: Mapping[str, ChannelBlock], source: SourceFile, warnings: Problems
+    file: SettingsFile, channels: Mapping[str, ChannelBlock], source: SourceFile, warnings: set[Problem]
 ) -> Settings:
     """Settings of a file without problems. One that does not say who is told gets the console, at once."""
     if file.route is None:
-        channels = {
-            "console": ChannelBlock(name="console", type="console", options={}, mark=source.value(()))
-        }
+        channels = {"console": ChannelBlock(name="console", type="console", options={}, source=source)}
         route = Route(key=route_key("", (), 0), name="default", channels=("console",), group_wait=0)
     else:
         intervals = time_intervals(file.time_intervals, file.holidays)
@@ -188,7 +183,7 @@ def _settings(
         route = tree.root(file.route)
     if file.fallback is None and any(block.type != "console" for block in channels.values()):
         sentence = "`fallback` is missing: nobody is told when a channel fails; name a second channel"
-        warnings.add(source.value(()), sentence)
+        warnings.add(source.value(()).problem(sentence))
     return Settings(
         **{section: getattr(file, section) for section in Sections.model_fields},
         channels=channels,

@@ -12,10 +12,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from notifier.domain.errors import Problem
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Route, Step, Threshold, TimeInterval
 from notifier.settings.complaints import Fault, checked
-from notifier.settings.document import Path, Problems, SourceFile, dotted
+from notifier.settings.document import Path, SourceFile
 from notifier.settings.names import MATCHERS, ChannelNames, IntervalNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block
 from notifier.settings.values import Count, Flag, Span, Wait
@@ -141,7 +142,7 @@ class RouteTree:
     fallback: str | None
     intervals: Mapping[str, TimeInterval]
     source: SourceFile
-    warnings: Problems
+    warnings: set[Problem]
 
     def root(self, block: RootRouteBlock) -> Route:
         """The whole tree of a file."""
@@ -185,8 +186,7 @@ class RouteTree:
                 own[name] = tuple(self.intervals[interval] for interval in own.pop(written))
         if own.get("channels") == (self.fallback,):
             message = "the fallback is this route's only channel, so nothing takes over when it fails"
-            place = (*path, "channels")
-            self.warnings.add(self.source.value(place), f"{dotted(place)}: {message}")
+            self.warnings.add(self.source.problem((*path, "channels"), message))
         return own
 
     def _warn_of_order(self, parent: Route, children: Sequence[Route], path: Path) -> None:
@@ -208,7 +208,7 @@ class RouteTree:
             self._warn(path, _NEVER_ESCALATES)
 
     def _warn(self, path: Path, message: str) -> None:
-        self.warnings.add(self.source.value(path), message)
+        self.warnings.add(self.source.value(path).problem(message))
 
 
 _TIMES = {"mute_time_intervals": "mute_times", "active_time_intervals": "active_times"}

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
-from notifier.settings.document import MISSING, Path, Problems, SourceFile, dotted, showable
+from notifier.domain.errors import Problem
+from notifier.settings.document import MISSING, Path, SourceFile, showable
 from notifier.settings.values import ScalarForm
 
 LARGEST_SECRET = 64 * 1024
@@ -89,7 +90,7 @@ class SecretFiles:
 
     folder: File
     source: SourceFile
-    problems: Problems
+    problems: set[Problem]
     is_secret: Callable[[Path], bool]
 
     def read(self, value: Any, path: Path = ()) -> Any:
@@ -102,7 +103,7 @@ class SecretFiles:
         both = {key for key, name in files.items() if value.get(name) is not None}
         for key in both:
             sentence = f"{showable(files[key])} is set as well: keep one of the two"
-            self.problems.add(self.source.key((*path, key)), f"{dotted((*path, key))}: {sentence}")
+            self.problems.add(self.source.problem((*path, key), sentence, at_key=True))
         own = {
             key: self.read(entry, (*path, key))
             for key, entry in value.items()
@@ -128,7 +129,7 @@ class SecretFiles:
         try:
             return _secret_in(self.folder, value)
         except ValueError as error:
-            self.problems.add(self.source.value(path), f"{dotted(path)}: {error}")
+            self.problems.add(self.source.problem(path, str(error)))
             return MISSING
 
 

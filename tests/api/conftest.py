@@ -30,7 +30,7 @@ from notifier.settings import (
     RetentionSettings,
     ServerSettings,
     Settings,
-    SourceMark,
+    SourceFile,
 )
 from notifier.store import keys
 from notifier.store.database import Database
@@ -157,12 +157,12 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def settings(path: Path) -> Settings:
-    mark = SourceMark(file="notifier.yaml", line=1, column=1)
+    source = SourceFile("notifier.yaml")
     return Settings(
         server=ServerSettings(url="https://notifier.example.com"),
         database=DatabaseSettings(url=f"sqlite:///{path}"),
         channels={
-            name: ChannelBlock(name=name, type=kind, options={"password": "hunter2"}, mark=mark)
+            name: ChannelBlock(name=name, type=kind, options={"password": "hunter2"}, source=source)
             for name, kind in KINDS.items()
         },
         fallback="hook",

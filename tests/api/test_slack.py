@@ -27,7 +27,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.runtime.active_config import ActiveConfig, CurrentConfig, Opened
-from notifier.settings import ChannelBlock, SourceMark
+from notifier.settings import ChannelBlock, SourceFile
 from notifier.store.database import Tx
 from notifier.store.schema import answered_callbacks, audit, deliveries, groups, incidents, silences, threads
 from notifier.testing import FakeSlack
@@ -124,9 +124,9 @@ async def room(desk: Desk) -> AsyncIterator[Room]:
 
 
 def config(name: str, options: Mapping[str, Any]) -> ChannelConfig:
-    mark = SourceMark(file="notifier.yaml", line=1, column=1)
+    source = SourceFile("notifier.yaml")
     found = registry.validate(
-        ChannelBlock(name=name, type="slack", options=options, mark=mark), allow_private=True
+        ChannelBlock(name=name, type="slack", options=options, source=source), allow_private=True
     )
     assert isinstance(found, ChannelConfig), found
     return found

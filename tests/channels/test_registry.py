@@ -13,7 +13,7 @@ from notifier.channels.base import Kind, Toolbox
 from notifier.channels.console import ConsoleChannel, ConsoleSettings
 from notifier.channels.kinds import Found, found
 from notifier.domain.errors import ConfigError, Problem
-from notifier.settings import ChannelBlock, SourceMark
+from notifier.settings import ChannelBlock, SourceFile, SourceMark
 
 pytestmark = pytest.mark.anyio
 
@@ -36,14 +36,13 @@ GOOD: dict[str, dict[str, Any]] = {
 
 
 def block(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> ChannelBlock:
-    marks = {path: SourceMark(file="notifier.yaml", line=10 + n, column=5) for n, path in enumerate(paths)}
-    return ChannelBlock(
-        name="c",
-        type=kind,
-        options=options,
-        mark=SourceMark(file="notifier.yaml", line=1, column=3),
-        marks=marks,
-    )
+    source = SourceFile("notifier.yaml")
+    name = SourceMark(file="notifier.yaml", line=1, column=3)
+    source.given["channels", "c"] = (name, name)
+    for number, path in enumerate(paths):
+        mark = SourceMark(file="notifier.yaml", line=10 + number, column=5)
+        source.given["channels", "c", *path] = (mark, mark)
+    return ChannelBlock(name="c", type=kind, options=options, source=source)
 
 
 def problems(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> tuple[Problem, ...]:

@@ -34,6 +34,7 @@ from notifier.settings import (
     RetentionSettings,
     ServerSettings,
     Settings,
+    SourceFile,
     SourceMark,
 )
 from notifier.testing import ManualClock
@@ -222,7 +223,7 @@ def test_settings_are_told_apart_by_everything_but_who_is_told() -> None:
                 name="mail",
                 type="email",
                 options=options | changes,
-                mark=SourceMark(file="n", line=1, column=1),
+                source=SourceFile("n"),
             ),
             allow_private=True,
         )

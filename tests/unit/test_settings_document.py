@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifier.domain.errors import Problem
 from notifier.domain.time import DAY, MINUTE
 from notifier.settings import Settings
-from notifier.settings.channel_blocks import paths
-from notifier.settings.document import DEEPEST, LARGEST_FILE, Problems, interpolate, parse
+from notifier.settings.document import DEEPEST, LARGEST_FILE, Path, interpolate, parse
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]
@@ -138,6 +139,14 @@ def test_ten_thousand_duplicates_are_quick(wrong: Wrong) -> None:
     assert len(wrong("channels: {\n" + "a: 1,\n" * 10_000 + "}")) > 9_000
 
 
+def paths(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all keys and items, this one included."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, entry in inner:
+        yield from paths(entry, (*path, step))
+
+
 @given(
     st.one_of(
         st.binary(max_size=200),
@@ -147,7 +156,7 @@ def test_ten_thousand_duplicates_are_quick(wrong: Wrong) -> None:
 )
 def test_parsing_is_total(text: bytes | str) -> None:
     """Whatever the bytes are, there is a mapping to go on with, and problems have a place."""
-    problems = Problems()
+    problems: set[Problem] = set()
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     values, source = parse(data, "n.yaml", problems)
     assert isinstance(interpolate(values, source, {"a": "1"}, problems), dict)

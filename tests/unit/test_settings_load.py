@@ -431,8 +431,8 @@ class TestSecretFiles:
             "smtp": {"password": " second ", "host": "h"},
             "list": [{"key": "first"}],
         }
-        assert str(block.marks["smtp", "password"]).endswith("n.yaml:7")
-        assert block.marks["smtp", "password"].column == 12
+        place = block.problem(("smtp", "password"), "wrong")
+        assert str(place).endswith("n.yaml:7:12: channels.a.smtp.password: wrong")
 
     @pytest.mark.parametrize(
         ("name", "content", "sentence"),
@@ -507,12 +507,9 @@ class TestChannels:
             "to": ["x", "y"],
             "smtp": {"port": 25},
         }
-        places = {path: (mark.line, mark.column) for path, mark in block.marks.items()}
-        assert (block.mark.line, block.mark.column) == (2, 3)
-        assert places["n",] == (4, 5)
-        assert places["to", 1] == (13, 13)
-        assert places["smtp",] == (14, 5)
-        assert places["smtp", "port"] == (15, 7)
+        paths: list[tuple[str | int, ...]] = [(), ("n",), ("to", 1), ("smtp",), ("smtp", "port")]
+        found = [block.problem(path, "") for path in paths]
+        assert [(each.line, each.column) for each in found] == [(2, 3), (4, 5), (13, 13), (14, 5), (15, 7)]
 
     @pytest.mark.parametrize(
         ("block", "problem"),
@@ -566,8 +563,7 @@ class TestChannels:
         def check(block: ChannelBlock, delivery: DeliverySettings) -> Iterable[Problem]:
             asked.append(block.name)
             assert delivery.allow_private_addresses
-            mark = block.marks["x",]
-            yield Problem(file=mark.file, line=mark.line, column=mark.column, message="no such x")
+            yield block.problem(("x",), "no such x")
 
         file = tmp_path / "n.yaml"
         file.write_text(
@@ -578,7 +574,7 @@ class TestChannels:
             load(str(file), {}, check_channel=check)
         assert asked == ["a"]
         assert [(one.line, one.message[:9]) for one in refused.value.problems] == [
-            (2, "no such x"),
+            (2, "channels."),
             (3, "the varia"),
             (4, "channels."),
             (5, "route: `c"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, SecretStr
 
 from notifier.channels.addresses import Network
 from notifier.channels.reply import Reply
@@ -41,6 +43,15 @@ def parse_url(text: str) -> httpx.URL:
     if url.port is not None and not 1 <= url.port <= 65_535:
         raise ValueError("has no valid port; the URL's port must be 1 to 65535")
     return url
+
+
+def _checked(url: SecretStr) -> SecretStr:
+    parse_url(url.get_secret_value())
+    return url
+
+
+SecretUrl = Annotated[SecretStr, AfterValidator(_checked)]
+"""A setting that is posted to and may hold credentials."""
 
 
 def name_of(url: httpx.URL) -> str:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from notifier import wording
 from notifier.channels.addresses import allowed_networks
 from notifier.channels.base import Capabilities, ChannelSettings, Kind, Toolbox
-from notifier.channels.http import name_of, parse_url
+from notifier.channels.http import SecretUrl, name_of, parse_url
 from notifier.channels.outcomes import failure
 from notifier.channels.signing import signature, signing_key
 from notifier.domain.delivery import Receipt, Thread
@@ -23,11 +23,6 @@ Document = dict[str, Any]
 Shrink = Callable[[Document], Document]
 
 CAP = 20_000  # bytes: under 20 KB by either count
-
-
-def _url(url: SecretStr) -> SecretStr:
-    parse_url(url.get_secret_value())
-    return url
 
 
 def _secret(secret: SecretStr) -> SecretStr:
@@ -50,7 +45,7 @@ def _listed(value: Any) -> Any:
 class WebhookSettings(ChannelSettings):
     """`url` may hold credentials in its userinfo or query, so it is a secret too; without `secret`, unsigned."""
 
-    url: Annotated[SecretStr, AfterValidator(_url)]
+    url: SecretUrl
     secret: Annotated[
         tuple[Annotated[SecretStr, AfterValidator(_secret)], ...],
         BeforeValidator(_listed, json_schema_input_type=SecretStr | list[SecretStr]),

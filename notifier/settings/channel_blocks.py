@@ -86,20 +86,6 @@ class ChannelBlock:
         return self.source.problem((*self.path, *path), sentence, at_key=True)
 
 
-def channel_block(name: str, written: Any, common: ChannelCommon | None, source: SourceFile) -> ChannelBlock:
-    """The block of this name; `common` is None where what kinds share has problems, which are noted."""
-    limit = None if common is None else common.rate_limit
-    options = without_empty(written) if isinstance(written, dict) else {}
-    return ChannelBlock(
-        name=name,
-        type=kind_of(written),
-        options={key: value for key, value in options.items() if key not in ChannelCommon.model_fields},
-        rate_limit=None if limit is None else limit.limit,
-        digest=None if common is None else common.digest,
-        source=source,
-    )
-
-
 def kind_of(written: Any) -> str:
     """The `type` of a channel, empty where none can be read."""
     try:

@@ -16,9 +16,9 @@ from notifier.settings import environment
 from notifier.settings.channel_blocks import (
     ChannelBlock,
     ChannelCommon,
-    channel_block,
     is_whole,
     kind_of,
+    without_empty,
 )
 from notifier.settings.complaints import complaints, unknown_key
 from notifier.settings.document import (
@@ -133,7 +133,7 @@ class _Reading:
     problems: set[Problem]
 
     def file(self) -> SettingsFile:
-        """All but the channels, each of which is read by itself."""
+        """All but the channels, each of which is read by itself; a section with faults is left at its default."""
         if "route" not in self.data and self.data.keys() & {"channels", "fallback"}:
             sentence = "`route` is missing: write `route: {channels: [...]}` to say who is told"
             self.problems.add(self.source.value(()).problem(sentence))
@@ -141,10 +141,13 @@ class _Reading:
         if isinstance(known.get("channels"), dict):
             del known["channels"]
         names = defined_in(self.data, self.source)
-        file = SettingsFile.model_validate(known, context=names)
-        for name, error in names.faults:
-            self._note(error, (name,))
-        return file
+        try:
+            return SettingsFile.model_validate(known, context=names)
+        except ValidationError as error:
+            self._note(error, ())
+            faulty = {each["loc"][0] for each in error.errors(include_url=False, include_context=False)}
+            right = {key: value for key, value in known.items() if key not in faulty}
+            return SettingsFile.model_validate(right, context=names)
 
     def channels(self) -> Mapping[str, ChannelBlock]:
         """Every block, by name; one with problems of its own is there too."""
@@ -153,18 +156,28 @@ class _Reading:
         return {name: self._block(name, value) for name, value in entries if value is not None}
 
     def _block(self, name: str, written: Any) -> ChannelBlock:
-        path = ("channels", name)
+        path: Path = ("channels", name)
+        options: dict[str, Any] = {}
         if not CHANNEL_NAME.fullmatch(name):
             sentence = "a channel's name has letters, digits, - _ and . only, and at most 64 of them"
             self.problems.add(self.source.key(path).problem(f"channels: {sentence}"))
-        shared, common = written, None
+        shared = written
         if isinstance(written, dict):
             shared = {key: written[key] for key in ChannelCommon.model_fields if key in written}
+            options = {key: value for key, value in written.items() if key not in shared}
         try:
             common = ChannelCommon.model_validate(shared, context=())
         except ValidationError as error:
             self._note(error, path)
-        return channel_block(name, written, common, self.source)
+            common = ChannelCommon.model_construct(type="")
+        return ChannelBlock(
+            name=name,
+            type=kind_of(written),
+            options=without_empty(options),
+            rate_limit=None if common.rate_limit is None else common.rate_limit.limit,
+            digest=common.digest,
+            source=self.source,
+        )
 
     def _note(self, error: ValidationError, within: Path) -> None:
         self.problems.update(complaints(error, SettingsFile, self.data, self.source, within=within))

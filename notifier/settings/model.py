@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import (
     ConfigDict,
     Field,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
 )
 
 from notifier.domain.errors import Problem
@@ -35,7 +30,7 @@ from notifier.settings.values import Span
 
 
 class SettingsFile(Sections):
-    """A file, section by section; one with faults is left at its default, and the faults are in the context."""
+    """A file, section by section."""
 
     model_config = ConfigDict(title="notifier configuration")
 
@@ -63,16 +58,6 @@ class SettingsFile(Sections):
         validate_default=True,
         description="An incident without events for this long resolves by itself.",
     )
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _noted(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo[Any]) -> Any:
-        name = str(info.field_name)
-        try:
-            return handler(value)
-        except ValidationError as error:
-            info.context.faults.append((name, error))
-            return cls.model_fields[name].get_default(call_default_factory=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationError, ValidationInfo
+from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from notifier.domain.matcher import Matcher, parse_all
@@ -22,14 +22,13 @@ CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class DefinedNames:
     """The context that a file is validated in: what it defines, right or wrong, so that each fault is said once.
 
-    `source` is for those who tell where something else stands; `faults` are each section's, as they are found.
+    `source` is for those who tell where something else stands.
     """
 
     channels: frozenset[str]
     intervals: frozenset[str]
     holidays: frozenset[str]
     source: SourceFile
-    faults: list[tuple[str, ValidationError]] = field(default_factory=list)
 
 
 def defined_in(data: Mapping[str, Any], source: SourceFile) -> DefinedNames:
@@ -104,36 +103,28 @@ def _label(value: Scalar) -> str:
     return name
 
 
-def _channel(name: str, info: ValidationInfo[Any]) -> str:
-    channels = info.context.channels
-    if name not in channels:
-        shown = showable(name) if CHANNEL_NAME.fullmatch(name) else "this name"
-        raise ValueError(f"{shown} is not a channel that is defined; {alternatives(name, channels)}")
-    return name
+def _among(names: str, sentence: str) -> AfterValidator:
+    """A check that a name is one of those that the file defines."""
 
+    def check(name: str, info: ValidationInfo[Any]) -> str:
+        defined = getattr(info.context, names)
+        if name not in defined:
+            raise ValueError(f"{showable(name)} {sentence}; {alternatives(name, defined)}")
+        return name
 
-def _interval(name: str, info: ValidationInfo[Any]) -> str:
-    intervals = info.context.intervals
-    if name not in intervals:
-        raise ValueError(f"{showable(name)} is not one of `time_intervals`; {alternatives(name, intervals)}")
-    return name
-
-
-def _holidays(name: str, info: ValidationInfo[Any]) -> str:
-    lists = info.context.holidays
-    if name not in lists:
-        raise ValueError(f"{showable(name)} is no list of `holidays`; {alternatives(name, lists)}")
-    return name
+    return AfterValidator(check)
 
 
 # Of what is named, a schema says no more than that it is text.
 _NAME: dict[str, Any] = {"type": "string"}
 _Name = Annotated[str, ScalarForm(text, _NAME)]
-ChannelName = Annotated[_Name, AfterValidator(_channel)]
-HolidaysName = Annotated[_Name, AfterValidator(_holidays)]
+ChannelName = Annotated[_Name, _among("channels", "is not a channel that is defined")]
+HolidaysName = Annotated[_Name, _among("holidays", "is no list of `holidays`")]
 ChannelNames = Annotated[tuple[ChannelName, ...], checked(_named_twice), Listed("[team-mail]")]
 IntervalNames = Annotated[
-    tuple[Annotated[_Name, AfterValidator(_interval)], ...], checked(_named_twice), Listed("[offhours]")
+    tuple[Annotated[_Name, _among("intervals", "is not one of `time_intervals`")], ...],
+    checked(_named_twice),
+    Listed("[offhours]"),
 ]
 Matchers = tuple[Annotated[tuple[Matcher, ...], ScalarForm(_matchers, _NAME)], ...]
 Labels = Annotated[tuple[Annotated[str, ScalarForm(_label, _NAME)], ...], checked(_label_twice)]

@@ -9,18 +9,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from notifier.channels.base import ChannelSettings
-from notifier.channels.http import parse_url
+from notifier.channels.http import SecretUrl, parse_url
 from notifier.channels.zones import TimeZone
 
 
 def _url(text: str) -> str:
     parse_url(text)
     return text
-
-
-def _secret_url(secret: SecretStr) -> SecretStr:
-    parse_url(secret.get_secret_value())
-    return secret
 
 
 def _token(secret: SecretStr) -> SecretStr:
@@ -43,7 +38,7 @@ class SlackSettings(ChannelSettings):
 
     token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     channel: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    webhook_url: Annotated[SecretStr, AfterValidator(_secret_url)] | None = None
+    webhook_url: SecretUrl | None = None
     base_url: Annotated[str, AfterValidator(_url)] = "https://slack.com/api/"
     signing_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
     time_zone: TimeZone = "UTC"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, LiteralString
+from typing import Any
 
 from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
@@ -52,8 +52,8 @@ _SENTENCES = {
 _SHOULD = re.compile(r"[\w ]+ should (?:be|have|match) ([^,]*?)(?: after validation.*|,.*)?", re.DOTALL)
 
 
-Fault = tuple[Path, str] | tuple[Path, str, LiteralString]
-"""What a check of a list says: at which item, or `()`; the sentence; and `of_a_list`, if the list is to be named."""
+Fault = tuple[Path, str]
+"""What a check of a list says: at which item, or `()`, and the sentence."""
 
 
 def alternatives(name: str, known: Iterable[str]) -> str:
@@ -128,10 +128,8 @@ def complaints(
                 at_key = by_key or last in getattr(block, "missing", ())
                 sentence = f"`{last}` is missing{_how_to_write(block, str(last))}"
                 yield source.problem(above + parent, sentence, at_key=at_key)
-            case kind if value is not MISSING:
-                place = source.key(above + path) if by_key else source.value(above + path)
-                shown = path[:-1] if kind == "of_a_list" and isinstance(last, int) else path
-                yield place.problem(f"{dotted(above + shown)}: {_sentence(each, model_at(model, path))}")
+            case _ if value is not MISSING:
+                yield source.problem(above + path, _sentence(each, model_at(model, path)), at_key=by_key)
 
 
 def _unknown_key(block: Any, around: Path, key: str, source: SourceFile) -> Problem:
@@ -173,12 +171,12 @@ def _written(data: Any, loc: Path) -> tuple[Path, Any]:
     return tuple(path), data
 
 
-def _detail(path: Path, sentence: str, kind: LiteralString = "of_an_item") -> InitErrorDetails:
-    error = PydanticCustomError(kind, "{sentence}", {"sentence": sentence})
+def _detail(path: Path, sentence: str) -> InitErrorDetails:
+    error = PydanticCustomError("of_a_list", "{sentence}", {"sentence": sentence})
     return InitErrorDetails(type=error, loc=path, input=None)
 
 
 def _again(error: ErrorDetails) -> InitErrorDetails:
     if "sentence" in error.get("ctx", {}):
-        return _detail(error["loc"], error["ctx"]["sentence"], error["type"])
+        return _detail(error["loc"], error["ctx"]["sentence"])
     return InitErrorDetails(type=error["type"], loc=error["loc"], input=None, ctx=error.get("ctx", {}))

@@ -81,7 +81,7 @@ def filled(example: str) -> Listed:
 def _named_twice(names: Sequence[str | None], _context: object) -> Iterator[Fault]:
     for index, name in enumerate(names):
         if name is not None and name in names[:index]:
-            yield (index,), f"{showable(name)} is named twice", "of_a_list"
+            yield (index,), f"{showable(name)} is named twice"
 
 
 def _label_twice(names: Sequence[str | None], _context: object) -> Iterator[Fault]:

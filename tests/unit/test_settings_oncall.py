@@ -134,7 +134,7 @@ def test_one_incident_that_holds_a_whole_project_is_a_warning(
         ("[^{channels: [a]}]", "route.escalate[0]: `after` is missing"),
         ("[{after: 1m, channels: ^[]}]", "route.escalate[0].channels: no channel is named, so this step"),
         ("[{after: 1m, channels: [^d]}]", "route.escalate[0].channels[0]: `d` is not a channel that"),
-        ("[{after: 1m, channels: [a, ^a]}]", "route.escalate[0].channels: `a` is named twice"),
+        ("[{after: 1m, channels: [a, ^a]}]", "route.escalate[0].channels[1]: `a` is named twice"),
         ("[{after: ^0s, channels: [a]}]", "route.escalate[0].after: expected a duration longer than 0"),
         ("[{after: ^soon, channels: [a]}]", "route.escalate[0].after: expected a duration such as"),
         ("[{after: 1m, channels: [a], ^to: b}]", "route.escalate[0]: unknown key `to`; expected one of"),

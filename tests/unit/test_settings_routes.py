@@ -137,7 +137,7 @@ class TestKeys:
             "route: {channels: []}",
             "3:19: route.channels: no channel is named, and what no other route takes comes here",
         ),
-        ("route: {channels: [a, a]}", "3:23: route.channels: `a` is named twice"),
+        ("route: {channels: [a, a]}", "3:23: route.channels[1]: `a` is named twice"),
         ("route: {channels: [[a]]}", "3:20: route.channels[0]: expected a single value, not a list"),
         ("route: {channels: [5]}", "3:20: route.channels[0]: expected text on one line"),
         (

@@ -120,7 +120,7 @@ class SqliteDatabase:
 
         What has not begun after `limit` milliseconds never does; what has begun is waited for.
         """
-        job = Job(work=work, essential=essential, until=time.monotonic() + limit / 1000)
+        job = QueuedWork(work=work, essential=essential, until=time.monotonic() + limit / 1000)
         result, topics = await self._writer.submit(job, 1 if housekeeping else 0)
         if topics:
             self.signals.wake(topics)
@@ -145,7 +145,7 @@ class SqliteDatabase:
         self._lock.close()
 
 
-class Job:
+class QueuedWork:
     """A transaction that waits for the writer: either it begins, or whoever waited for it gives it up; never both."""
 
     def __init__(self, *, work: Callable[[Tx], Any], essential: bool, until: float) -> None:
@@ -198,7 +198,7 @@ class _Writer(threading.Thread):
         self._broken: StoreBroken | None = None
         self._due: float | None = None  # when what the thread does now should have ended
 
-    async def submit(self, job: Job, priority: int) -> Any:
+    async def submit(self, job: QueuedWork, priority: int) -> Any:
         self._loop = job.loop
         self._sequence += 1
         self._queue.put((priority, self._sequence, job))
@@ -209,7 +209,7 @@ class _Writer(threading.Thread):
             timer.cancel()
             job.take()  # whoever was cancelled does not want it any more
 
-    def _give_up(self, job: Job) -> None:
+    def _give_up(self, job: QueuedWork) -> None:
         if not job.take():
             return
         job.settle(None, StoreUnavailable(_BUSY_FOR_LONG))
@@ -242,7 +242,7 @@ class _Writer(threading.Thread):
         spent = self._database._reserve.spent  # noqa: SLF001 - one module
         return spent or time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S
 
-    def _serve(self, job: Job) -> None:
+    def _serve(self, job: QueuedWork) -> None:
         if not job.take():
             return
         self._due = job.until
@@ -265,7 +265,7 @@ class _Writer(threading.Thread):
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._database.broken.set, str(error))
 
-    def _transaction(self, job: Job) -> tuple[Any, set[Any]]:
+    def _transaction(self, job: QueuedWork) -> tuple[Any, set[Any]]:
         if self._broken is not None:
             raise self._broken
         if not job.essential:

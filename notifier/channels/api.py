@@ -20,7 +20,7 @@ from notifier.channels.base import (
     Kind,
     Toolbox,
 )
-from notifier.channels.http import GuardedClient, Reply, name_of, parse_url
+from notifier.channels.http import GuardedClient, Reply, SecretUrl, name_of, parse_url
 from notifier.channels.outcomes import failure, of_status, retry_after
 from notifier.channels.signing import signature, signing_key
 from notifier.channels.zones import TimeZone
@@ -87,6 +87,7 @@ __all__ = [
     "RenderOptions",
     "RenderedMessage",
     "Reply",
+    "SecretUrl",
     "SendError",
     "Severity",
     "Span",

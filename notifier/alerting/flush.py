@@ -53,16 +53,17 @@ class _Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DueGroup:
-    """A group that is due, its route, the verdicts on its members, and the snapshots of incidents by number."""
+    """A group that is due, its route, the verdicts on its members, and the snapshots of incidents by number.
+
+    `told` are the members that are told now, `items` what the notification says of each.
+    """
 
     row: GroupRow
     route: Route
     decided: Sequence[_Decided]
     shown: Mapping[int, Snapshot]
-
-    @property
-    def told(self) -> Sequence[_Decided]:
-        return [member for member in self.decided if isinstance(member.verdict, Notify)]
+    told: Sequence[_Decided]
+    items: Sequence[NotificationItem]
 
 
 def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
@@ -98,7 +99,15 @@ def _flush(
     next_due: list[tuple[str, Instant | None, Instant | None]] = []
     with gathering(tx):
         for row in groups:
-            group = _DueGroup(row=row, route=rules.route(row.route), decided=decided[row.id], shown=shown)
+            told_now = [member for member in decided[row.id] if isinstance(member.verdict, Notify)]
+            group = _DueGroup(
+                row=row,
+                route=rules.route(row.route),
+                decided=decided[row.id],
+                told=told_now,
+                items=_items(told_now),
+                shown=shown,
+            )
             reasons, again = _flush_group(tx, rules, mutes, group, escalates=row.id in escalating)
             told += ((row.id, reason) for reason in reasons)
             told_itself = any(reason is not Reason.ESCALATED for reason in reasons)
@@ -127,7 +136,7 @@ def _flush_group(
 ) -> tuple[list[Reason], bool]:
     """The reasons that the group was told for, and whether it is due again at once."""
     row, route, told = group.row, group.route, group.told
-    reason = notifying.group_reason([item.reason for item in _items(told)])
+    reason = notifying.group_reason([item.reason for item in group.items])
     goes_on = route.group_by == PER_INCIDENT and any(continues(decided.member, route) for decided in told)
     episode = current_episode(tx, row, begins=reason is not None, goes_on=goes_on)
     id_ = None if reason is None else rules.new_id()
@@ -152,7 +161,7 @@ def _decide(tx: Tx, group: GroupRow, route: Route, mutes: Mutes, rows: Sequence[
     recent = _recent(tx, route, rows)
     decided = []
     for row in rows:
-        member = replace(member_of(row, row), recent=recent.get(row.number, 0))
+        member = member_of(row, row, recent=recent.get(row.number, 0))
         verdict = notifying.decide(member, route, tx.now, last_told_at=group.last_told_at)
         if notifying.is_mutable(member, verdict) or row.snoozed_until is not None:
             mute = mutes.of(row, route)
@@ -240,7 +249,7 @@ def _notify(
     row, route, told = group.row, group.route, group.told
     rank = max(decided.member.severity.rank for decided in told)
     origin = Origin(route=route.name, line=route.line)
-    message = compose(tx, rules, row, reason, _items(told), origin=origin, episode=episode, shown=group.shown)
+    message = compose(tx, rules, row, reason, group.items, origin=origin, episode=episode, shown=group.shown)
     announce(
         tx,
         rules,

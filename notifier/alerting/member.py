@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from notifier.domain.event import Severity
 from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
@@ -15,9 +13,30 @@ RESOLVED_BY_NOBODY = frozenset({"auto", "event", "recovered"})
 """What `resolved_by` says where no person resolved the incident."""
 
 
-def member_of(incident: IncidentRow | MemberRow, told: ToldMember | MemberRow | None = None) -> Member:
-    """The member that an incident is, or becomes (`told` is None) in a group."""
-    member = Member(
+UNTOLD = ToldMember(
+    group_id="",
+    incident=0,
+    told_state=None,
+    told_severity=None,
+    told_count=0,
+    first_told_at=None,
+    told_at=None,
+    held_by=None,
+    hold_ref=None,
+    escalated=0,
+    returns=0,
+    critical_at=None,
+    decided=None,
+    decided_at=None,
+)
+"""What has been told of an incident that becomes a member now."""
+
+
+def member_of(
+    incident: IncidentRow | MemberRow, told: ToldMember | MemberRow = UNTOLD, *, recent: int = 0
+) -> Member:
+    """The member that an incident is, or becomes (`UNTOLD`) in a group; `recent` counts its events of late."""
+    return Member(
         incident=incident.number,
         state=State(incident.state),
         severity=Severity(incident.severity),
@@ -28,13 +47,7 @@ def member_of(incident: IncidentRow | MemberRow, told: ToldMember | MemberRow | 
         by_hand=incident.resolved_by is not None and incident.resolved_by not in RESOLVED_BY_NOBODY,
         opened_at=incident.opened_at,
         resolved_at=incident.resolved_at,
-    )
-    return member if told is None else _with_told(member, told)
-
-
-def _with_told(member: Member, told: ToldMember | MemberRow) -> Member:
-    return replace(
-        member,
+        recent=recent,
         told_state=None if told.told_state is None else State(told.told_state),
         told_severity=None if told.told_severity is None else Severity(told.told_severity),
         told_count=told.told_count,

@@ -74,8 +74,8 @@ def claim(tx: Tx, rules: AlertingRules, channels: Mapping[str, ChannelRules]) ->
         quiet = max([taken.needs, *(job.quiet for job in taken.jobs)])
         if quiet:
             free |= dict.fromkeys(free if quiet is Quiet.PROCESS else [name], 0)
-    left = encode_values(name for name, slots in free.items() if slots > 0)
-    next_at = execute(tx, next_target_due, {"channels": left}).scalar()
+    left = [name for name, slots in free.items() if slots > 0]
+    next_at = execute(tx, next_target_due, {"channels": encode_values(left)}).scalar() if left else None
     return Claimed(jobs=tuple(jobs), died=tuple(died), next_at=next_at, needs=needs)
 
 

@@ -9,8 +9,8 @@ from typing import Literal
 from notifier.domain.delivery import RateLimit
 from notifier.domain.time import Instant
 from notifier.oncall.actor import Actor
-from notifier.policy import targets as pacing
 from notifier.policy.rules import AlertingRules
+from notifier.policy.targets import tokens_now
 from notifier.store import views
 from notifier.store.database import Database
 from notifier.store.views import TargetRow
@@ -90,7 +90,10 @@ async def record_test(database: Database, name: str, actor: Actor) -> None:
 
 def _health(row: TargetRow, facts: ChannelFacts, pending: int, now: Instant) -> TargetHealth:
     return TargetHealth(
-        row=row, state=_condition(row, now), tokens=_tokens(row, facts.rate_limit, now), pending=pending
+        row=row,
+        state=_condition(row, now),
+        tokens=tokens_now(facts.rate_limit, row.tokens, row.tokens_at, now),
+        pending=pending,
     )
 
 
@@ -98,19 +101,3 @@ def _condition(row: TargetRow, now: Instant) -> Condition:
     if row.disabled_at is not None:
         return "disabled"
     return "cooling" if row.cool_until is not None and row.cool_until > now else "ok"
-
-
-def _tokens(row: TargetRow, limit: RateLimit | None, now: Instant) -> float | None:
-    target = pacing.Target(
-        tokens=row.tokens,
-        tokens_at=row.tokens_at,
-        cool_until=row.cool_until,
-        failures=row.failures,
-        disabled=row.disabled_at is not None,
-        last_sent_at=row.last_sent_at,
-        in_flight=0,
-        rate_limit=limit,
-        digest=True,
-        pace=0,
-    )
-    return pacing.refill(target, now)

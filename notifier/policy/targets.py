@@ -113,14 +113,15 @@ class SendPlan:
     needs: Quiet = Quiet.NOWHERE
 
 
-def refill(target: Target, now: Instant) -> float | None:
-    """The bucket's tokens at `now`; None where nothing limits."""
-    limit = target.rate_limit
+def tokens_now(
+    limit: RateLimit | None, tokens: float | None, tokens_at: Instant | None, now: Instant
+) -> float | None:
+    """The tokens at `now` of a bucket that held `tokens` at `tokens_at`; None where nothing limits."""
     if limit is None:
         return None
-    if target.tokens is None or target.tokens_at is None:
+    if tokens is None or tokens_at is None:
         return float(limit.burst)
-    return _bucket(limit).refilled(target.tokens, target.tokens_at, now)
+    return _bucket(limit).refilled(tokens, tokens_at, now)
 
 
 def _bucket(limit: RateLimit) -> TokenBucket:
@@ -133,7 +134,7 @@ def needed(target: Target, now: Instant, slots: int) -> int:
     if target.disabled:
         return max(enough, DYING_AT_ONCE)
     if target.digest:
-        tokens = refill(target, now)
+        tokens = tokens_now(target.rate_limit, target.tokens, target.tokens_at, now)
         enough = max(enough, DIGEST_AT_LEAST, 0 if tokens is None else int(tokens))
         enough = max(enough, PACED_AT_MOST // target.pace if target.pace else 0)
     return min(enough, SEEN_AT_MOST) + 1
@@ -141,7 +142,7 @@ def needed(target: Target, now: Instant, slots: int) -> int:
 
 def plan(target: Target, front: Front, now: Instant, slots: int) -> SendPlan:
     """Decide for one target with `slots` sends at most."""
-    tokens = refill(target, now)
+    tokens = tokens_now(target.rate_limit, target.tokens, target.tokens_at, now)
     if target.held:
         # Nothing expires either: the time counts from the release.
         passing = tuple(Send(newest=one.id, older=()) for one in front.pending if one.is_test)

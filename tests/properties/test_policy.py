@@ -18,7 +18,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339, rfc33
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_events, keeps_sample
 from notifier.policy.notifying import Member, Notify, change_due, decide
 from notifier.policy.retry import JITTER, SCHEDULE, Again, after, backoff, cool, throttle
-from notifier.policy.targets import Front, Pending, Send, SendPlan, Target, plan, refill
+from notifier.policy.targets import Front, Pending, Send, SendPlan, Target, plan, tokens_now
 
 NOW = 1_795_323_600_000
 
@@ -307,7 +307,7 @@ def _within_bounds(target: Target, result: SendPlan, by_id: dict[str, Pending], 
         assert target.digest
         assert not any(by_id[send.newest].never_digest for send in result.digest)
         assert len(result.digest) >= 2
-    tokens = refill(target, NOW)
+    tokens = tokens_now(target.rate_limit, target.tokens, target.tokens_at, NOW)
     if tokens is None:
         assert result.tokens is None
     else:

@@ -18,7 +18,7 @@ from notifier.policy.targets import (
     Target,
     next_token,
     plan,
-    refill,
+    tokens_now,
 )
 
 NOW = 1_000_000_000
@@ -192,7 +192,7 @@ def test_pace_spaces_the_messages() -> None:
 
 def test_without_a_rate_limit_there_are_no_tokens() -> None:
     """Nothing is held, whatever an earlier configuration left behind."""
-    assert refill(replace(FREE, tokens=0.0, tokens_at=NOW), NOW) is None
+    assert tokens_now(None, 0.0, NOW, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_the_bucket_starts_full_and_refills_to_its_burst(
 ) -> None:
     """Two an hour; a clock that steps back takes nothing away."""
     target = replace(FREE, rate_limit=TWO_AN_HOUR, tokens=tokens, tokens_at=None if tokens is None else NOW)
-    assert refill(target, NOW + elapsed) == now
+    assert tokens_now(target.rate_limit, target.tokens, target.tokens_at, NOW + elapsed) == now
 
 
 def test_enough_tokens_send_each_thread_alone() -> None:
@@ -266,5 +266,5 @@ def test_the_next_token_is_there_at_its_moment() -> None:
     target = replace(FREE, rate_limit=limit, tokens=0.0, tokens_at=NOW)
     at = next_token(target, 0.0, NOW)
     assert at - NOW in {3334, 3335}
-    assert (refill(target, at) or 0) >= 1
+    assert (tokens_now(target.rate_limit, target.tokens, target.tokens_at, at) or 0) >= 1
     assert next_token(target, 1.0, NOW) == NOW

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifier.policy.fingerprint import compute, masked
@@ -31,6 +31,7 @@ TEXTS = st.one_of(
 )
 
 
+@example(message="_--", alone=False)
 @given(TEXTS, st.booleans())
 def test_masking_twice_is_masking_once(message: str, alone: bool) -> None:
     """What was masked is no instance of anything any more."""

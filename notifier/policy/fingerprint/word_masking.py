@@ -54,7 +54,7 @@ _REVERSE_NAME: Final = re.compile(
 _LOCATION: Final = re.compile(r"[A-Z]\d{1,3}(?:-[A-Z]\d{1,3}){2,8}(?:-[A-Z])?").fullmatch
 _PUBLIC_HOST: Final = re.compile(r"(?:[\w-]+\.)+(?:com|net|org|io|dev|app|cloud)").fullmatch
 _SEGMENTS: Final = re.compile(r"[\\/]+").split
-_PARTS: Final = re.compile(r"(\W+|_+-?|_)").split
+_PARTS: Final = re.compile(r"(\W+|_+-*)").split
 _RUNS: Final = re.compile(r"\d+|\D+").findall
 _HEX: Final = re.compile(r"[0-9a-fA-F]+").fullmatch
 _DURATION: Final = re.compile(rf"(?:\d+{_UNIT})+").fullmatch
@@ -256,7 +256,8 @@ def _compound(core: str) -> str:
     if len(hexes) > 2 and len(hexes) == len(parts[::2]) and not core.isalpha():
         return "<id>"
     pieces = [
-        masked_part(part) if index % 2 == 0 else part.replace("_-", "_") for index, part in enumerate(parts)
+        masked_part(part) if index % 2 == 0 else part.rstrip("-") if part[0] == "_" else part
+        for index, part in enumerate(parts)
     ]
     _mask_suffixes(parts, pieces)
     return "".join(pieces)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from notifier.domain.calendar import Weekly
 from notifier.domain.matcher import Matcher
 from notifier.domain.time import Instant
+
+Phase = Literal["pending", "active", "expired"]
+"""How a silence stands at a moment: on, still to come (or between two of its windows), or over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

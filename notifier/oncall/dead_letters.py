@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from notifier.domain.delivery import DeliveryState
+from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.time import Instant
 from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
@@ -17,14 +17,19 @@ from notifier.policy.rules import AlertingRules
 from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
 from notifier.store.statements import task_runs
-from notifier.store.views import DeadLetter, DeadLetterKind, RunStatus
+from notifier.store.views import DeadDeliveries, DeadLetter, DeadLetterKind, DeadRuns, RunStatus
 
 __all__ = [
+    "COUNTED_AT_MOST",
     "Chosen",
+    "DeadDeliveries",
     "DeadLetter",
+    "DeadLetterCounts",
     "DeadLetterKind",
+    "DeadRuns",
     "Decided",
     "SkippedDeadLetter",
+    "count",
     "discard",
     "find",
     "redeliver",
@@ -33,15 +38,25 @@ __all__ = [
 _NOTHING = "there is no dead letter of this id"
 AT_ONCE = 500
 """Dead letters that one transaction decides about."""
+COUNTED_AT_MOST = 10_000
+"""Dead letters of each kind that `count` looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The dead letters that a command decides about: those of these ids, or all of a channel, or all of a task."""
+    """The dead letters that a command decides about.
+
+    Those of these ids; or all of a channel, all that one outcome has ended, or both; or all of a task.
+    """
 
     ids: Sequence[str] = ()
     channel: str | None = None
+    outcome: Outcome | None = None
     task: str | None = None
+
+    @property
+    def by_id(self) -> bool:
+        return self.channel is None and self.outcome is None and self.task is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +90,53 @@ async def find(
     project: str,
     kind: DeadLetterKind | None,
     channel: str | None,
+    outcome: Outcome | None = None,
+    task: str | None = None,
     page_request: PageRequest,
 ) -> Listing[DeadLetter]:
-    """Deliveries and task runs that wait for a person, the latest first; with a channel, deliveries alone."""
+    """Deliveries and task runs that wait for a person, the latest first.
+
+    With a channel or an outcome, deliveries alone; with a task, its runs.
+    """
     after = page_request.after("dead-letters")
     page = await database.read(
         lambda tx: views.find_dead_letters(
-            tx, project=project, kind=kind, channel=channel, after=after, limit=page_request.limit
+            tx,
+            project=project,
+            kind=kind,
+            channel=channel,
+            outcome=outcome,
+            task=task,
+            after=after,
+            limit=page_request.limit,
         )
     )
     return listing("dead-letters", page)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterCounts:
+    """How many dead letters wait, by channel and outcome and by task: of each kind at most `COUNTED_AT_MOST`."""
+
+    deliveries: tuple[DeadDeliveries, ...]
+    runs: tuple[DeadRuns, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all."""
+        return all(
+            sum(part.count for part in parts) < COUNTED_AT_MOST for parts in (self.deliveries, self.runs)
+        )
+
+
+async def count(database: Database, *, project: str) -> DeadLetterCounts:
+    """Count the dead letters of a project that wait for a person."""
+    return await database.read(
+        lambda tx: DeadLetterCounts(
+            deliveries=views.count_dead(tx, project=project, most=COUNTED_AT_MOST),
+            runs=views.count_dead_runs(tx, project=project, most=COUNTED_AT_MOST),
+        )
+    )
 
 
 async def redeliver(database: Database, rules: AlertingRules, actor: Actor, chosen: Chosen) -> Decided:
@@ -198,7 +250,7 @@ def _discard(tx: Tx, ids: Sequence[str], actor: Actor) -> tuple[str, ...]:
 
 
 async def _decide(database: Database, decision: _Decision, chosen: Chosen) -> Decided:
-    if chosen.channel is None and chosen.task is None:
+    if chosen.by_id:
         named = tuple(dict.fromkeys(chosen.ids))
         ids, doubtful = await database.read(lambda tx: _meant(tx, named, decision.actor.project_scope))
         batches = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
@@ -230,12 +282,18 @@ def _meant(
 
 def _waiting(project: str, chosen: Chosen, by: Instant, after: str | None) -> Callable[[Tx], tuple[str, ...]]:
     def work(tx: Tx) -> tuple[str, ...]:
-        if chosen.channel is not None:
-            return views.dead_ids(
-                tx, project=project, channel=chosen.channel, died_by=by, after=after, limit=AT_ONCE
+        if chosen.task is not None:
+            return views.dead_run_ids(
+                tx, project=project, task=chosen.task, died_by=by, after=after, limit=AT_ONCE
             )
-        return views.dead_run_ids(
-            tx, project=project, task=chosen.task or "", died_by=by, after=after, limit=AT_ONCE
+        return views.dead_ids(
+            tx,
+            project=project,
+            channel=chosen.channel,
+            outcome=chosen.outcome,
+            died_by=by,
+            after=after,
+            limit=AT_ONCE,
         )
 
     return work

@@ -9,23 +9,24 @@ from typing import Any, Literal
 from notifier.domain.calendar import Weekly, weekly
 from notifier.domain.event import Severity
 from notifier.domain.matcher import Matcher, parse_all
-from notifier.domain.silence import Silence
-from notifier.domain.time import Instant, has_offset, parse_rfc3339, rfc3339
+from notifier.domain.silence import Phase, Silence
+from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
 from notifier.oncall import labels
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
 from notifier.oncall.labels import Doubt
 from notifier.oncall.names import exact_id
 from notifier.oncall.paging import Listing, PageRequest, listing
-from notifier.policy import calendar
+from notifier.policy import calendar, muting
 from notifier.store import silences as rows
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.views import MatchedIncidents, Page, Phase
+from notifier.store.views import MatchedIncidents, Page
 
 __all__ = [
     "COMMENT_CHARS",
     "JUDGED_AT_MOST",
+    "LATELY",
     "MATCHERS_AT_MOST",
     "Draft",
     "Phase",
@@ -44,6 +45,8 @@ __all__ = [
 MATCHERS_AT_MOST = 50
 SHOWN_AT_MOST = 20
 JUDGED_AT_MOST = 10_000
+LATELY: Duration = DAY
+"""So far back a preview looks at what is over."""
 COMMENT_CHARS = 2_000
 
 # What every event has, in values that have no more in common than anybody's names.
@@ -92,11 +95,17 @@ class SilenceWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilencePreview:
-    """Matchers tried out: what they meet now, and whether a silence with them would silence everything."""
+    """Matchers tried out: what they meet now, and whether a silence with them would silence everything.
+
+    `lately` counts the incidents that they meet and that were resolved within `LATELY`: a silence would have held them.
+    `counted_lately` is False where there were too many, and only the latest were judged.
+    """
 
     met: MatchedIncidents
     everything: bool
     doubts: tuple[Doubt, ...]
+    lately: int
+    counted_lately: bool
 
 
 def create(tx: Tx, actor: Actor, draft: Draft) -> Silence:
@@ -155,7 +164,14 @@ async def find(
     after = page_request.after("silences")
 
     def read(tx: Tx) -> Page[SilenceStatus]:
-        page = views.find_silences(tx, project=project, state=state, after=after, limit=page_request.limit)
+        page = views.find_silences(
+            tx,
+            project=project,
+            state=state,
+            in_phase=lambda silence: state is None or muting.phase(silence, tx.now) == state,
+            after=after,
+            limit=page_request.limit,
+        )
         held = views.held_now(tx, [silence.id for silence in page.items])
         items = tuple(_status(silence, held.get(silence.id, 0), tx.now) for silence in page.items)
         return Page(items=items, next_key=page.next_key)
@@ -184,8 +200,13 @@ async def preview(
 def _preview(tx: Tx, project: str, placed: Sequence[tuple[int, Matcher]], url: str | None) -> SilencePreview:
     matchers = tuple(matcher for _, matcher in placed)
     met = views.met(tx, project, matchers, most=JUDGED_AT_MOST, shown=SHOWN_AT_MOST, url=url)
+    lately, counted_lately = views.resolved_met(
+        tx, project, matchers, since=tx.now - LATELY, most=JUDGED_AT_MOST
+    )
     return SilencePreview(
         met=met,
+        lately=lately,
+        counted_lately=counted_lately,
         everything=_takes_all(matchers, project),
         doubts=labels.doubts(tx, project, labels.of_matchers(placed)),
     )
@@ -286,7 +307,7 @@ def _known(tx: Tx, id_: str, project_scope: str | None) -> Silence:
 
 def _status(silence: Silence, held: int, now: Instant) -> SilenceStatus:
     return SilenceStatus(
-        silence=silence, phase=views.phase(silence, now), held=held, window=_window(silence, now)
+        silence=silence, phase=muting.phase(silence, now), held=held, window=_window(silence, now)
     )
 
 

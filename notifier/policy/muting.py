@@ -11,7 +11,7 @@ from hashlib import blake2b
 from notifier.domain.matcher import Matcher, Patterns, meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
-from notifier.domain.silence import Silence
+from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import Instant
 from notifier.policy.calendar import Window, window
 
@@ -71,10 +71,10 @@ class SilenceIndex:
     def mute(self, project: str, labels: Mapping[str, str], now: Instant) -> Mute | None:
         """By the silence that is on and matches; of several, by the one that lasts longest."""
         found = [
-            Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, phase.until), ref=silence.id)
+            Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, on.until), ref=silence.id)
             for silence in self._candidates(project, labels)
             if meet(silence.matchers, labels)
-            if (phase := _phase(silence, now)).active
+            if (on := _window(silence, now)).active
         ]
         return max(found, key=_lasting, default=None)
 
@@ -97,6 +97,13 @@ def _patterns(silence: Silence) -> Iterator[Matcher]:
 def _exact(silence: Silence) -> list[Matcher]:
     """The matchers that only a label with this very value meets: an empty one is met by its absence."""
     return [matcher for matcher in silence.matchers if matcher.op == "=" and matcher.value]
+
+
+def phase(silence: Silence, now: Instant) -> Phase:
+    """The phase that a silence is in: one that recurs is active only within its windows."""
+    if silence.ends_at is not None and silence.ends_at <= now:
+        return "expired"
+    return "active" if _window(silence, now).active else "pending"
 
 
 def mute_time(route: Route, now: Instant) -> Mute | None:
@@ -130,7 +137,7 @@ def equal_key(rule: Inhibition, labels: Mapping[str, str]) -> str:
     return blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()
 
 
-def _phase(silence: Silence, now: Instant) -> Window:
+def _window(silence: Silence, now: Instant) -> Window:
     if now < silence.starts_at or (silence.ends_at is not None and now >= silence.ends_at):
         return Window(active=False, until=None)
     return Window(active=True, until=None) if silence.recur is None else window(silence.recur, now)

@@ -214,6 +214,22 @@ async def test_a_preview_judges_the_newest_where_there_are_too_many(bench: Bench
         assert [one.fingerprint for one in met.incidents] == ["fp-3"]
 
 
+async def test_a_preview_counts_what_was_resolved_within_the_last_day(bench: Bench) -> None:
+    """A silence would have held it; what ended earlier, or is another project's, is not counted."""
+    await bench.post(*(bench.event(f"fp-{number}") for number in range(3)))
+    await bench.post(bench.event("fp-0", status="resolved"))
+    bench.clock.advance(DAY + HOUR)
+    await bench.post(bench.event("fp-1", status="resolved"))
+    await bench.alert()
+    for matchers, expected in ((BILLING, 1), (['service="shop"'], 0)):
+        seen = await silences.preview(bench.database, project="default", matchers=matchers, url=None)
+        assert (seen.lately, seen.counted_lately, seen.met.unresolved) == (expected, True, 1)
+    some = await bench.database.read(
+        lambda tx: views.resolved_met(tx, "default", [parse('service="billing"')], since=0, most=1)
+    )
+    assert some == (1, False)
+
+
 async def test_silences_leave_as_long_after_their_end_as_incidents_do(bench: Bench) -> None:
     """One that goes on stays, and so does one whose end is still to be told."""
     ended = await silence(bench)

@@ -2,10 +2,12 @@
 
 from notifier.store.views.dead_letters import DeadLetter, DeadLetterKind, find_dead_letters
 from notifier.store.views.deliveries import (
+    DeadDeliveries,
     DeliveryAttempt,
     DeliverySearch,
     DeliveryView,
     attempts_of,
+    count_dead,
     dead_ids,
     delivery,
     find_deliveries,
@@ -26,7 +28,7 @@ from notifier.store.views.incidents import (
 from notifier.store.views.labels import unsent
 from notifier.store.views.names import ENDING_AT_MOST, NamedKind, ids_ending, ids_of_numbers, whole_ids
 from notifier.store.views.paging import Page, PageKey
-from notifier.store.views.silences import MatchedIncidents, Phase, find_silences, held_now, met, phase
+from notifier.store.views.silences import MatchedIncidents, find_silences, held_now, met, resolved_met
 from notifier.store.views.stats import (
     ChannelFigures,
     ErrorFigures,
@@ -40,8 +42,10 @@ from notifier.store.views.stats import (
 )
 from notifier.store.views.targets import TargetRow, pending_by_target, target_rows
 from notifier.store.views.task_runs import (
+    DeadRuns,
     RunSearch,
     RunStatus,
+    count_dead_runs,
     dead_run_ids,
     find_runs,
     run_statuses,
@@ -51,8 +55,10 @@ from notifier.store.views.task_runs import (
 __all__ = [
     "ENDING_AT_MOST",
     "ChannelFigures",
+    "DeadDeliveries",
     "DeadLetter",
     "DeadLetterKind",
+    "DeadRuns",
     "DeliveryAttempt",
     "DeliverySearch",
     "DeliveryView",
@@ -63,7 +69,6 @@ __all__ = [
     "NamedKind",
     "Page",
     "PageKey",
-    "Phase",
     "RunCounts",
     "RunSearch",
     "RunStatus",
@@ -73,6 +78,8 @@ __all__ = [
     "WaitingIncident",
     "attempts_of",
     "channel_figures",
+    "count_dead",
+    "count_dead_runs",
     "dead_ids",
     "dead_run_ids",
     "delivery",
@@ -94,7 +101,7 @@ __all__ = [
     "matching",
     "met",
     "pending_by_target",
-    "phase",
+    "resolved_met",
     "run_statuses",
     "runs_by",
     "states",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from notifier.domain.delivery import Outcome
 from notifier.domain.task_run import TaskRun
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
@@ -21,18 +22,25 @@ def find_dead_letters(
     project: str,
     kind: DeadLetterKind | None = None,
     channel: str | None = None,
+    outcome: Outcome | None = None,
+    task: str | None = None,
     after: PageKey | None,
     limit: int,
 ) -> Page[DeadLetter]:
-    """Dead letters that wait for a person, the latest first. A `channel` has deliveries only."""
+    """Dead letters that wait for a person, the latest first.
+
+    A `channel` and an `outcome` have deliveries only, a `task` has runs only.
+    """
     keys: list[tuple[Instant, str, DeadLetterKind]] = []
-    if kind != "task_run":
-        dead = dead_delivery_keys(tx, project=project, channel=channel, after=after, limit=limit + 1)
+    if kind != "task_run" and task is None:
+        dead = dead_delivery_keys(
+            tx, project=project, channel=channel, outcome=outcome, after=after, limit=limit + 1
+        )
         keys += [(at, id_, "delivery") for at, id_ in dead]
-    if kind != "delivery" and channel is None:
+    if kind != "delivery" and channel is None and outcome is None:
         keys += [
             (at, id_, "task_run")
-            for at, id_ in dead_run_keys(tx, project=project, after=after, limit=limit + 1)
+            for at, id_ in dead_run_keys(tx, project=project, task=task, after=after, limit=limit + 1)
         ]
     keys.sort(reverse=True)
     first = keys[:limit]

@@ -95,15 +95,17 @@ def find_deliveries(
 
 
 def dead_delivery_keys(
-    tx: Tx, *, project: str, channel: str | None, after: PageKey | None, limit: int
+    tx: Tx,
+    *,
+    project: str,
+    channel: str | None,
+    outcome: Outcome | None,
+    after: PageKey | None,
+    limit: int,
 ) -> Sequence[tuple[Instant, str]]:
     """When and which deliveries died, the latest death first."""
     order = [deliveries.c.finished_at, deliveries.c.id]
-    query = sa.select(*order).where(
-        deliveries.c.project == project, deliveries.c.state == DEAD, earlier(order, after)
-    )
-    if channel is not None:
-        query = query.where(deliveries.c.channel == channel)
+    query = sa.select(*order).where(_dead(project, channel, outcome), earlier(order, after))
     rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit))
     return [(row.finished_at, row.id) for row in rows]
 
@@ -160,18 +162,62 @@ def states(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, tupl
 
 
 def dead_ids(
-    tx: Tx, *, project: str, channel: str, died_by: Instant, after: str | None, limit: int
+    tx: Tx,
+    *,
+    project: str,
+    channel: str | None,
+    outcome: Outcome | None,
+    died_by: Instant,
+    after: str | None,
+    limit: int,
 ) -> tuple[str, ...]:
-    """Ids of a channel's dead letters that had died by that moment, in their order."""
+    """Ids of the deliveries of a channel, or that one outcome ended, that had died by that moment, in their order."""
     query = sa.select(deliveries.c.id).where(
-        deliveries.c.project == project,
-        deliveries.c.channel == channel,
-        deliveries.c.state == DEAD,
-        deliveries.c.finished_at <= died_by,
+        _dead(project, channel, outcome), deliveries.c.finished_at <= died_by
     )
     if after is not None:
         query = query.where(deliveries.c.id > after)
     return tuple(tx.run(query.order_by(deliveries.c.id).limit(limit)).scalars())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadDeliveries:
+    """How many deliveries of one channel one outcome has ended."""
+
+    channel: str
+    outcome: Outcome | None
+    count: int
+
+
+def count_dead(tx: Tx, *, project: str, most: int) -> tuple[DeadDeliveries, ...]:
+    """The dead deliveries of a project by channel and outcome, the most first; of more than `most`, some of them."""
+    some = (
+        sa.select(deliveries.c.channel, deliveries.c.outcome)
+        .where(_dead(project, None, None))
+        .limit(most)
+        .subquery()
+    )
+    n = sa.func.count().label("n")
+    rows = tx.run(
+        sa.select(some.c.channel, some.c.outcome, n)
+        .group_by(some.c.channel, some.c.outcome)
+        .order_by(n.desc(), some.c.channel, some.c.outcome)
+    )
+    return tuple(
+        DeadDeliveries(
+            channel=row.channel, outcome=None if row.outcome is None else Outcome(row.outcome), count=row.n
+        )
+        for row in rows
+    )
+
+
+def _dead(project: str, channel: str | None, outcome: Outcome | None) -> sa.ColumnElement[bool]:
+    conditions = [deliveries.c.project == project, deliveries.c.state == DEAD]
+    if channel is not None:
+        conditions.append(deliveries.c.channel == channel)
+    if outcome is not None:
+        conditions.append(deliveries.c.outcome == outcome.value)
+    return sa.and_(*conditions)
 
 
 class _ShownIncident(msgspec.Struct):

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from notifier.domain.incident import Incident
 from notifier.domain.matcher import Matcher, meet
 from notifier.domain.notification import HeldBy
-from notifier.domain.silence import Silence
+from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import Instant
-from notifier.policy.calendar import window
 from notifier.store.database import Tx
 from notifier.store.schema import OPEN, incidents, members, silences
 from notifier.store.silences import silence_of
 from notifier.store.views.incidents import incident_of, with_latest
 from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
-
-Phase = Literal["pending", "active", "expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,34 +34,45 @@ class MatchedIncidents:
     incidents: tuple[Incident, ...]
 
 
-def phase(silence: Silence, now: Instant) -> Phase:
-    """How it stands: one that recurs is active only within its window."""
-    if silence.ends_at is not None and silence.ends_at <= now:
-        return "expired"
-    on = silence.starts_at <= now and (silence.recur is None or window(silence.recur, now).active)
-    return "active" if on else "pending"
-
-
 def find_silences(
-    tx: Tx, *, project: str, state: Phase | None, after: PageKey | None, limit: int
+    tx: Tx,
+    *,
+    project: str,
+    state: Phase | None,
+    in_phase: Callable[[Silence], bool],
+    after: PageKey | None,
+    limit: int,
 ) -> Page[Silence]:
-    """Of one project, newest first."""
+    """Of one project, newest first; `state` narrows what is read, and `in_phase` judges what no engine can."""
     order = [silences.c.created_at, silences.c.id]
     query = sa.select(silences).where(silences.c.project == project)
     if state is not None:
         query = query.where(_may_be(state, tx.now))
     query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
-    in_phase: list[Silence] = []
+    found: list[Silence] = []
     # The window of one that recurs is judged here: read on until the page is full.
     while True:
         rows = tx.run(query.where(earlier(order, after))).all()
         read = [silence_of(row) for row in rows]
-        in_phase += [silence for silence in read if state is None or phase(silence, tx.now) == state]
-        if len(in_phase) > limit or len(rows) <= limit:
+        found += filter(in_phase, read)
+        if len(found) > limit or len(rows) <= limit:
             return cut(
-                in_phase, limit, lambda silence: silence, lambda silence: (silence.created_at, silence.id)
+                found, limit, lambda silence: silence, lambda silence: (silence.created_at, silence.id)
             )
         after = (rows[-1].created_at, rows[-1].id)
+
+
+def resolved_met(
+    tx: Tx, project: str, matchers: Sequence[Matcher], *, since: Instant, most: int
+) -> tuple[int, bool]:
+    """How many incidents that were resolved since then the matchers meet; False: there were too many to judge all."""
+    query = (
+        sa.select(incidents.c.labels)
+        .where(unindexed(incidents.c.project) == project, incidents.c.resolved_at >= since)
+        .order_by(incidents.c.resolved_at.desc())
+    )
+    rows = tx.run(query.limit(most + 1)).all()
+    return sum(meet(matchers, json.loads(row.labels)) for row in rows[:most]), len(rows) <= most
 
 
 def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:

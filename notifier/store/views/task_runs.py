@@ -61,11 +61,13 @@ def task_run(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
 
 
 def dead_run_keys(
-    tx: Tx, *, project: str, after: PageKey | None, limit: int
+    tx: Tx, *, project: str, task: str | None, after: PageKey | None, limit: int
 ) -> Sequence[tuple[Instant, str]]:
     """When and which failed and lost runs became dead letters that wait, the latest first."""
     order = [task_runs.c.finished_at, task_runs.c.id]
     query = sa.select(*order).where(task_runs.c.project == project, waiting, earlier(order, after))
+    if task is not None:
+        query = query.where(task_runs.c.task == task)
     rows = tx.run(query.order_by(*(column.desc() for column in order)).limit(limit))
     return [(row.finished_at, row.id) for row in rows]
 
@@ -94,6 +96,22 @@ def dead_run_ids(
     if after is not None:
         query = query.where(task_runs.c.id > after)
     return tuple(tx.run(query.order_by(task_runs.c.id).limit(limit)).scalars())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadRuns:
+    """How many runs of one task wait as dead letters."""
+
+    task: str
+    count: int
+
+
+def count_dead_runs(tx: Tx, *, project: str, most: int) -> tuple[DeadRuns, ...]:
+    """The dead runs of a project by task, the most first; of more than `most`, some of them."""
+    some = sa.select(task_runs.c.task).where(task_runs.c.project == project, waiting).limit(most).subquery()
+    n = sa.func.count().label("n")
+    rows = tx.run(sa.select(some.c.task, n).group_by(some.c.task).order_by(n.desc(), some.c.task))
+    return tuple(DeadRuns(task=row.task, count=row.n) for row in rows)
 
 
 def _views() -> sa.Select[Any]:

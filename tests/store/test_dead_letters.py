@@ -1,0 +1,85 @@
+"""Dead letters by their reason: counted, listed and decided about together, on both engines."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier.domain.delivery import Outcome
+from notifier.oncall import dead_letters
+from notifier.oncall.actor import Actor
+from notifier.oncall.dead_letters import Chosen, DeadDeliveries, DeadRuns
+from notifier.oncall.paging import PageRequest
+from notifier.store import views
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+
+async def dead(world: World) -> None:
+    """Two mails that were refused, one hook that was gone, one run of each of two tasks; and another project's."""
+    await world.mark_dead("refused")
+    await world.post("gone", severity="critical", service="shipping")
+    await world.alert()
+    for job in await world.claim():
+        if job.channel == "hook":
+            await world.fail(job, Outcome.GONE, "410")
+        else:
+            await world.deliver(job)
+    await world.mark_dead("theirs", project="other")
+    for task in ("charge", "refund", "charge"):
+        await world.ran(
+            {"task": task, "state": "failed", "letter": "waiting", "finished_at": world.clock.now()}
+        )
+
+
+def actor(world: World) -> Actor:
+    return Actor(name="ann", key_name="k", project="shop", project_scope="shop", new_id=world.new_id)
+
+
+async def test_dead_letters_are_counted_by_channel_and_reason(world: World) -> None:
+    """Of the project alone, the most first; runs by their task."""
+    await dead(world)
+    counts = await dead_letters.count(world.database, project="shop")
+    assert counts.deliveries == (
+        DeadDeliveries(channel="mail", outcome=Outcome.BLOCKED, count=2),
+        DeadDeliveries(channel="hook", outcome=Outcome.GONE, count=1),
+    )
+    assert counts.runs == (DeadRuns(task="charge", count=2), DeadRuns(task="refund", count=1))
+    assert counts.whole
+
+
+async def test_too_many_are_not_all_counted(world: World) -> None:
+    """A page counts so many and no more: what it shows is said not to be the whole."""
+    await dead(world)
+    some = await world.database.read(lambda tx: views.count_dead(tx, project="shop", most=2))
+    assert sum(part.count for part in some) == 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"outcome": Outcome.GONE}, 1),
+        ({"channel": "mail", "outcome": Outcome.GONE}, 0),
+        ({"channel": "mail", "outcome": Outcome.BLOCKED}, 2),
+        ({"task": "charge"}, 2),
+        ({"task": "nobody's"}, 0),
+    ],
+)
+async def test_what_is_listed_is_what_is_decided_about(
+    world: World, chosen: dict[str, object], expected: int
+) -> None:
+    """The same filter lists and discards; the rest stays."""
+    await dead(world)
+    usual = {"channel": None, "kind": None, **chosen}
+    before = await dead_letters.find(
+        world.database,
+        project="shop",
+        page_request=PageRequest(limit=100),
+        **usual,  # type: ignore[arg-type]
+    )
+    assert len(before.items) == expected
+    decided = await dead_letters.discard(world.database, actor(world), Chosen(**chosen))  # type: ignore[arg-type]
+    assert sorted(decided.ids) == sorted(letter.id for letter in before.items)
+    counts = await dead_letters.count(world.database, project="shop")
+    left = sum(part.count for part in counts.deliveries) + sum(part.count for part in counts.runs)
+    assert left == 6 - expected

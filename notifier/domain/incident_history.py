@@ -92,11 +92,12 @@ class SentDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """The incident in one group, by its route's key. `undecided`: it has changed since it was decided about.
+    """The incident in one group, with its route's key. `undecided`: it has changed since it was decided about.
 
     `told_over`: the last that was told is that the incident is resolved.
     """
 
+    group_id: str
     route: str
     undecided: bool
     due_at: Instant | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 TITLE = VALUE = 200
@@ -19,6 +20,22 @@ def plain(value: object, limit: int = VALUE) -> str:
     text = str(value)[: limit * 4]
     text = " ".join(_UNSEEN.sub(" ", text).split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def several_lines(value: object, limit: int) -> str:
+    """The same with its lines and their depth as they are: a traceback, a note."""
+    text = str(value)[: limit + 1]
+    text = "\n".join(_UNSEEN.sub(" ", line.expandtabs(4)).rstrip() for line in text.split("\n"))
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def escaped_unseen(text: str) -> str:
+    r"""Text with unseen characters as JSON escapes (`\u202e`); ends of lines stay."""
+    return _UNSEEN.sub(lambda found: "".join(map(_escape, found[0])), text)
+
+
+def _escape(character: str) -> str:
+    return character if character == "\n" else json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
 
 
 def number(count: int) -> str:

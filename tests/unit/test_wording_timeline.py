@@ -109,6 +109,7 @@ def test_what_a_delivery_waits_for_is_held_by_a_named_reason() -> None:
 
 def test_what_is_next_comes_last_and_never_falls_behind_the_bound() -> None:
     membership = Membership(
+        group_id="g1",
         route="r1", undecided=False, due_at=None, told=True, told_over=False, held_by=None, hold_ref=None,
         repeat_at=NINE + 4 * HOUR, escalate_at=None,
     )  # fmt: skip

@@ -25,6 +25,9 @@ notifications = Table(
     Column("fallback_of", Text, unique=True),
 )
 Index("ix_notifications_at", notifications.c.at)
+Index("ix_notifications_group", notifications.c.group_id, notifications.c.at,
+      sqlite_where=notifications.c.group_id.is_not(None),
+      postgresql_where=notifications.c.group_id.is_not(None))  # fmt: skip
 
 targets = Table(
     "targets",

@@ -70,7 +70,7 @@ run_incidents = Table(
     sqlite_with_rowid=False,
 )
 _failing = run_incidents.c.well == sa.literal_column("0")
-Index("ix_run_incidents_incident", run_incidents.c.incident)
+Index("ix_run_incidents_incident", run_incidents.c.incident, run_incidents.c.run)
 Index("ix_run_incidents_failing", run_incidents.c.incident, sqlite_where=_failing, postgresql_where=_failing)
 
 # Processes of applications, as their heartbeats tell; `running` is a JSON list of run ids, `tasks` of task names.

@@ -13,7 +13,17 @@ from notifier.store.views.deliveries import (
     find_deliveries,
     states,
 )
+from notifier.store.views.group_pages import (
+    GroupMember,
+    StoredGroup,
+    Telling,
+    ToldTarget,
+    group_members,
+    group_row,
+    tellings,
+)
 from notifier.store.views.groups import GroupView, WaitingIncident, find_groups
+from notifier.store.views.identities import EarlierIncident, earlier_incidents, later_incident
 from notifier.store.views.incident_history import incident_history
 from notifier.store.views.incidents import (
     IncidentSearch,
@@ -27,6 +37,7 @@ from notifier.store.views.incidents import (
 )
 from notifier.store.views.labels import unsent
 from notifier.store.views.names import ENDING_AT_MOST, NamedKind, ids_ending, ids_of_numbers, whole_ids
+from notifier.store.views.occurrences import Sample, occurrences, sample, samples
 from notifier.store.views.paging import Page, PageKey
 from notifier.store.views.silences import MatchedIncidents, find_silences, held_now, met, resolved_met
 from notifier.store.views.stats import (
@@ -49,6 +60,7 @@ from notifier.store.views.task_runs import (
     dead_run_ids,
     find_runs,
     run_statuses,
+    runs_of_incident,
     task_run,
 )
 
@@ -62,7 +74,9 @@ __all__ = [
     "DeliveryAttempt",
     "DeliverySearch",
     "DeliveryView",
+    "EarlierIncident",
     "ErrorFigures",
+    "GroupMember",
     "GroupView",
     "IncidentSearch",
     "MatchedIncidents",
@@ -72,9 +86,13 @@ __all__ = [
     "RunCounts",
     "RunSearch",
     "RunStatus",
+    "Sample",
     "Sort",
+    "StoredGroup",
     "TargetRow",
     "TaskFigures",
+    "Telling",
+    "ToldTarget",
     "WaitingIncident",
     "attempts_of",
     "channel_figures",
@@ -83,6 +101,7 @@ __all__ = [
     "dead_ids",
     "dead_run_ids",
     "delivery",
+    "earlier_incidents",
     "error_figures",
     "events_by",
     "find_dead_letters",
@@ -92,22 +111,30 @@ __all__ = [
     "find_incidents",
     "find_runs",
     "find_silences",
+    "group_members",
+    "group_row",
     "held_now",
     "ids_ending",
     "ids_of_numbers",
     "incident",
     "incident_history",
     "incident_of",
+    "later_incident",
     "matching",
     "met",
+    "occurrences",
     "pending_by_target",
     "resolved_met",
     "run_statuses",
     "runs_by",
+    "runs_of_incident",
+    "sample",
+    "samples",
     "states",
     "target_rows",
     "task_figures",
     "task_run",
+    "tellings",
     "unsent",
     "whole_ids",
     "with_latest",

@@ -176,6 +176,7 @@ def _memberships(tx: Tx, number: int, most: int) -> tuple[Membership, ...]:
     )
     return tuple(
         Membership(
+            group_id=row.group_id,
             route=row.route,
             undecided=row.changed_at is not None,
             due_at=row.due_at,

@@ -78,6 +78,23 @@ def runs_named(tx: Tx, ids: Sequence[str], *, project: str) -> dict[str, TaskRun
     return {row.id: _view(row) for row in rows}
 
 
+def runs_of_incident(tx: Tx, number: int, *, most: int) -> tuple[TaskRun, ...]:
+    """The runs whose events this incident counts, at most `most` and the last first: ids are ordered in time."""
+    chosen = (
+        sa.select(run_incidents.c.project, run_incidents.c.run)
+        .where(run_incidents.c.incident == number)
+        .order_by(run_incidents.c.run.desc())
+        .limit(most)
+        .subquery()
+    )
+    rows = tx.run(
+        _views()
+        .join(chosen, sa.and_(chosen.c.project == task_runs.c.project, chosen.c.run == task_runs.c.id))
+        .order_by(task_runs.c.id.desc())
+    )
+    return tuple(_view(row) for row in rows)
+
+
 def run_statuses(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, RunStatus]:
     """The state of each of these runs that exists."""
     query = sa.select(task_runs.c.id, task_runs.c.state, task_runs.c.letter).where(task_runs.c.id.in_(ids))

@@ -1,0 +1,122 @@
+"""The details of one incident, for a person to read: all from one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from notifier.domain.incident import Incident, State
+from notifier.domain.incident_history import IncidentHistory
+from notifier.domain.task_run import TaskRun
+from notifier.domain.time import DAY, HOUR, MINUTE, WEEK, Duration, Instant
+from notifier.oncall.incidents import require
+from notifier.store import views
+from notifier.store.database import Database, Tx
+from notifier.store.views import EarlierIncident, Sample
+from notifier.wording.timeline import ITEMS_AT_MOST, Routes, Timeline
+from notifier.wording.timeline import timeline as in_order
+
+__all__ = ["EarlierIncident", "IncidentDetails", "Occurrences", "Sample", "details", "spans"]
+
+SPANS_AT_MOST = 60
+SAMPLES_AT_MOST = 100
+RUNS_AT_MOST = 20
+EARLIER_AT_MOST = 5
+
+_WIDTHS: tuple[Duration, ...] = (
+    MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
+    2 * DAY, WEEK, 2 * WEEK, 4 * WEEK, 13 * WEEK, 52 * WEEK, 520 * WEEK,
+)  # fmt: skip
+# Counts older than two days are kept by the hour.
+_BY_THE_HOUR = 47 * HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrences:
+    """How many events came in each span of `width` since `since`, the oldest first."""
+
+    since: Instant
+    width: Duration
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentDetails:
+    """One incident with its history, its timeline, its samples, its task runs and the others of its problem.
+
+    `incident.latest_event` is the sample that is shown, `shown` its place: the newest, unless another was asked for.
+    `later` is number and id of the newest incident of the same identity, where that is another.
+    """
+
+    incident: Incident
+    history: IncidentHistory
+    timeline: Timeline
+    now: Instant
+    samples: tuple[Sample, ...]
+    shown: int | None
+    occurrences: Occurrences
+    runs: tuple[TaskRun, ...]
+    earlier: tuple[EarlierIncident, ...]
+    later: tuple[int, str] | None
+
+
+async def details(
+    database: Database,
+    routes: Routes,
+    name: str,
+    *,
+    project_scope: str | None,
+    url: str | None,
+    sample: int | None = None,
+) -> IncidentDetails:
+    """The incident with this id or number, or `Unknown`; of a sample that is gone, the newest in its place."""
+
+    def read(tx: Tx) -> IncidentDetails:
+        incident = require(tx, name, project_scope, url)
+        samples = views.samples(tx, incident.number, most=SAMPLES_AT_MOST)
+        shown, document = _sample(tx, incident, samples, sample)
+        history = views.incident_history(tx, incident.number, most=ITEMS_AT_MOST + 1)
+        return IncidentDetails(
+            incident=replace(incident, latest_event=document),
+            history=history,
+            timeline=in_order(history, routes, tx.now),
+            now=tx.now,
+            samples=samples,
+            shown=shown,
+            occurrences=_occurrences(tx, incident),
+            runs=views.runs_of_incident(tx, incident.number, most=RUNS_AT_MOST),
+            earlier=views.earlier_incidents(tx, incident, most=EARLIER_AT_MOST),
+            later=views.later_incident(tx, incident),
+        )
+
+    return await database.read(read)
+
+
+def spans(first: Instant, last: Instant, now: Instant) -> tuple[Instant, Duration, int]:
+    """Where the first span begins, how long each is, and how many there are: at most `SPANS_AT_MOST`."""
+    least = HOUR if first < now - _BY_THE_HOUR else MINUTE
+    for width in _WIDTHS:
+        since = first - first % width
+        count = (max(last, first) - since) // width + 1
+        if width >= least and count <= SPANS_AT_MOST:
+            return since, width, count
+    return max(first, last - SPANS_AT_MOST * _WIDTHS[-1]), _WIDTHS[-1], SPANS_AT_MOST
+
+
+def _occurrences(tx: Tx, incident: Incident) -> Occurrences:
+    """Up to now, or to the end of what is over."""
+    over = incident.state is State.RESOLVED
+    until = max(incident.last_seen, (incident.resolved_at or 0) if over else tx.now)
+    since, width, count = spans(incident.first_seen, until, tx.now)
+    counts = views.occurrences(tx, incident.number, since=since, width=width)
+    return Occurrences(since=since, width=width, counts=tuple(counts.get(place, 0) for place in range(count)))
+
+
+def _sample(
+    tx: Tx, incident: Incident, samples: tuple[Sample, ...], wanted: int | None
+) -> tuple[int | None, Mapping[str, Any] | None]:
+    document = None if wanted is None else views.sample(tx, incident.number, wanted)
+    if document is not None:
+        return wanted, document
+    return (samples[0].seq if samples else None), incident.latest_event

@@ -1,0 +1,202 @@
+"""One group with its incidents, and what was told of it, to whom and how that ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.event import Severity
+from notifier.domain.incident import State
+from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.time import Instant
+from notifier.store.database import Tx
+from notifier.store.schema import deliveries, groups, incidents, members, notifications, targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGroup:
+    """A group: `due_at` is when it decides next, `active` whether what it last told of is not over."""
+
+    id: str
+    project: str
+    route: str
+    labels: Mapping[str, str]
+    created_at: Instant
+    due_at: Instant | None
+    last_told_at: Instant | None
+    episode_at: Instant | None
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMember:
+    """One incident of a group as it stands, and what was told of it there."""
+
+    id: str
+    number: int
+    title: str
+    state: State
+    severity: Severity
+    count: int
+    first_seen: Instant
+    last_seen: Instant
+    acknowledged_by: str | None
+    held_by: HeldBy | None
+    told_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldTarget:
+    """Where a notification went, and how that stands."""
+
+    delivery: str
+    channel: str
+    target: str
+    state: DeliveryState
+    outcome: Outcome | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """One notification of a group: why, about how many incidents, and to whom; `first` is the title of the first."""
+
+    id: str
+    at: Instant
+    reason: Reason
+    incidents: int
+    first: str | None
+    note: str | None
+    targets: tuple[ToldTarget, ...]
+
+
+def group_row(tx: Tx, id_: str, *, project: str | None) -> StoredGroup | None:
+    """The group with this id; of this project, or of any where that is None."""
+    query = sa.select(groups).where(groups.c.id == id_)
+    if project is not None:
+        query = query.where(groups.c.project == project)
+    row = tx.run(query).one_or_none()
+    if row is None:
+        return None
+    return StoredGroup(
+        id=row.id,
+        project=row.project,
+        route=row.route,
+        labels=json.loads(row.labels),
+        created_at=row.created_at,
+        due_at=row.due_at,
+        last_told_at=row.last_told_at,
+        episode_at=row.episode_at,
+        active=bool(row.active),
+    )
+
+
+def group_members(tx: Tx, id_: str, *, most: int) -> tuple[GroupMember, ...]:
+    """The newest incidents of a group, at most `most`, newest first."""
+    newest = (
+        sa.select(members.c.incident, members.c.held_by, members.c.told_at)
+        .where(members.c.group_id == id_)
+        .order_by(members.c.incident.desc())
+        .limit(most)
+        .subquery()
+    )
+    rows = tx.run(
+        sa.select(
+            *(incidents.c[name] for name in ("id", "number", "title", "state", "severity")),
+            incidents.c["count"].label("n"),
+            *(incidents.c[name] for name in ("first_seen", "last_seen", "acknowledged_by")),
+            newest.c.held_by,
+            newest.c.told_at,
+        )
+        .join(newest, newest.c.incident == incidents.c.number)
+        .order_by(incidents.c.number.desc())
+    )
+    return tuple(
+        GroupMember(
+            id=row.id,
+            number=row.number,
+            title=row.title,
+            state=State(row.state),
+            severity=Severity(row.severity),
+            count=row.n,
+            first_seen=row.first_seen,
+            last_seen=row.last_seen,
+            acknowledged_by=row.acknowledged_by,
+            held_by=None if row.held_by is None else HeldBy(row.held_by),
+            told_at=row.told_at,
+        )
+        for row in rows
+    )
+
+
+def tellings(tx: Tx, id_: str, *, most: int) -> tuple[Telling, ...]:
+    """The notifications of a group, newest first, each with its deliveries."""
+    rows = tx.run(
+        sa.select(notifications)
+        .where(notifications.c.group_id == id_)
+        .order_by(notifications.c.at.desc(), notifications.c.id.desc())
+        .limit(most)
+    ).all()
+    told = _targets(tx, [row.id for row in rows])
+    return tuple(_telling(row, told.get(row.id, ())) for row in rows)
+
+
+class _Incident(msgspec.Struct):
+    title: str
+
+
+class _Shown(msgspec.Struct):
+    incident: _Incident
+
+
+class _Told(msgspec.Struct):
+    """The part of a stored message that is counted here."""
+
+    told: list[_Shown]
+    more: int = 0
+    note: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Told).decode
+
+
+def _telling(row: sa.Row[Any], told_targets: Sequence[ToldTarget]) -> Telling:
+    message = _decode(row.message)
+    return Telling(
+        id=row.id,
+        at=row.at,
+        reason=Reason(row.reason),
+        incidents=len(message.told) + message.more,
+        first=message.told[0].incident.title if message.told else None,
+        note=message.note,
+        targets=tuple(told_targets),
+    )
+
+
+def _targets(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[ToldTarget, ...]]:
+    """The deliveries of each of these notifications, and how they stand."""
+    columns = ("id", "notification", "channel", "state", "outcome", "detail")
+    rows = tx.run(
+        sa.select(*(deliveries.c[name] for name in columns), targets.c.address)
+        .join(targets, targets.c.id == deliveries.c.target)
+        .where(deliveries.c.notification.in_(ids))
+        .order_by(deliveries.c.id)
+    )
+    told: dict[str, tuple[ToldTarget, ...]] = {}
+    for row in rows:
+        target = ToldTarget(
+            delivery=row.id,
+            channel=row.channel,
+            target=row.address,
+            state=DeliveryState(row.state),
+            outcome=None if row.outcome is None else Outcome(row.outcome),
+            detail=row.detail,
+        )
+        told[row.notification] = (*told.get(row.notification, ()), target)
+    return told

@@ -136,7 +136,8 @@ class Kind(Generic[S]):
 
     `targets` names the recipients (one delivery each); the names are stored and shown, so they hold no secret.
     `warnings` are sentences about what a channel of these settings cannot do, for `notifier check`. `digest` is whether
-    pending messages beyond the rate limit go as one digest (else they are paced). `pace` is the least time between two
+    pending messages beyond the rate limit go as one digest (else they are paced), and `digestible` whether these
+    settings let one message stand for several threads. `pace` is the least time between two
     messages to one target. `concurrency` is how many sends of one channel may run at once. `recipients` are the keys
     that only name who is told: another name there says nothing about the health of those that stay.
     """
@@ -147,6 +148,7 @@ class Kind(Generic[S]):
     targets: Callable[[S], Sequence[str]]
     warnings: Callable[[S], Iterable[str]] = lambda _settings: ()
     digest: bool = True
+    digestible: Callable[[S], bool] = lambda _settings: True
     pace: Duration = 0
     concurrency: int = 8
     recipients: tuple[str, ...] = ()

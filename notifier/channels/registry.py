@@ -51,6 +51,7 @@ def validate(
         )
         targets: tuple[Any, ...] = tuple(kind.targets(settings))
         cautions = tuple(block.problem((), str(one)) for one in kind.warnings(settings))
+        digestible = kind.digestible(settings)
     except ValidationError as error:
         return tuple(
             complaints(error, kind.settings, block.options, block.source, above=block.path, by_key=True)
@@ -60,6 +61,9 @@ def validate(
         return (block.problem((), sentence),)
     if not targets or not all(isinstance(target, str) and target for target in targets):
         return (block.problem((), f"the kind {block.type} names nobody to send to: check its settings"),)
+    if block.digest and not digestible:
+        sentence = "each message of this channel is for one thread, so that none can be a digest: remove it"
+        return (block.problem(("digest",), sentence),)
     return ChannelConfig(
         name=block.name,
         mark=block.mark,
@@ -67,7 +71,7 @@ def validate(
         settings=settings,
         targets=targets,
         rate_limit=block.rate_limit,
-        digest=kind.digest if block.digest is None else block.digest,
+        digest=kind.digest and digestible if block.digest is None else block.digest,
         pace=kind.pace,
         concurrency=kind.concurrency,
         action_links=kind.can.links,

@@ -127,6 +127,16 @@ class Message:
     actions: tuple[ActionLink, ...] = ()
     form: int = FORM
 
+    @property
+    def state(self) -> State:
+        """Where its whole group stands: resolved once all of it is, and open as long as one of it is."""
+        if self.standing is None:
+            states = {one.incident.state for one in self.told}
+        else:
+            counts = (self.standing.open, self.standing.acknowledged, self.standing.resolved)
+            states = {state for state, count in zip(State, counts, strict=True) if count}
+        return next((state for state in State if state in states), State.OPEN)
+
     def as_json(self) -> dict[str, Any]:
         """The stored form; `from_json` reads it back. `possible_repeat` and `actions` are the attempt's own."""
         return {

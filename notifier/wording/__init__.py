@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from notifier.wording.blocks import ACTIONS, IncidentBlock, where
 from notifier.wording.episodes import change, episode, left
-from notifier.wording.evidence import Evidence, Frame, Link, top_frame
+from notifier.wording.evidence import Evidence, Frame, Link, links_of, top_frame
 from notifier.wording.messages import RenderedMessage, RenderOptions, footer, headline, render
 from notifier.wording.plain_text import brief_line, lines
 from notifier.wording.reasons import REASONS, state, why
@@ -36,6 +36,7 @@ __all__ = [
     "headline",
     "left",
     "lines",
+    "links_of",
     "moment",
     "number",
     "plain",

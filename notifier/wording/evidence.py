@@ -74,8 +74,14 @@ def evidence(incident: Incident) -> Evidence:
         frames=tuple(frames(told)),
         notes=tuple(_notes(event.get("exception"))),
         context=tuple(_context(event.get("context"))),
-        links=tuple(_links(event.get("links"))),
+        links=links_of(incident),
     )
+
+
+def links_of(incident: Incident) -> tuple[Link, ...]:
+    """The newest event's links, as far as they can stand in any channel."""
+    event = incident.latest_event
+    return tuple(_links(event.get("links"))) if isinstance(event, Mapping) else ()
 
 
 def said(incident: Incident) -> str | None:

@@ -29,9 +29,19 @@ SECRET = "whsec_" + base64.b64encode(b"k3y-that-nobody-may-see!").decode()
 TOKEN = "xoxb-nobody-may-see-this"
 
 
+ROUTING_KEY = "r0uting-key-that-nobody-may-see"
+
+
 def hook(receiver: WebhookReceiver) -> dict[str, Any]:
     url = receiver.url.replace("http://", "http://user:pa55word@") + "?token=s3cr3t"
     return {"url": url, "secret": SECRET}
+
+
+def hook_case(**options: Any) -> HttpCase:
+    secrets = (SECRET, SECRET[6:], "pa55word", "s3cr3t", ROUTING_KEY)
+    return HttpCase(
+        webhook.KIND, lambda receiver: hook(receiver) | options, secrets=secrets, repeat_header="webhook-id"
+    )
 
 
 class SlackCase(HttpCase):
@@ -241,11 +251,9 @@ CASES: Sequence[tuple[str, ChannelCase]] = (
     ("Email", EmailCase()),
     ("Slack", SlackCase()),
     ("SlackHook", SlackHookCase()),
-    (
-        "Webhook",
-        HttpCase(
-            webhook.KIND, hook, secrets=(SECRET, SECRET[6:], "pa55word", "s3cr3t"), repeat_header="webhook-id"
-        ),
-    ),
+    ("Webhook", hook_case()),
+    ("WebhookAlertmanager", hook_case(format="alertmanager-v4")),
+    ("WebhookPagerDuty", hook_case(format="pagerduty-v2", routing_key=ROUTING_KEY)),
+    ("WebhookCloudEvents", hook_case(format="cloudevents")),
 )
 """Of each built-in kind one at least, under the name of its class."""

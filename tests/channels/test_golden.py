@@ -15,12 +15,13 @@ import jsonschema_rs
 import pytest
 
 from notifier.channels import console, email, webhook
+from notifier.channels.payloads import alertmanager, cloudevents, pagerduty
 from notifier.channels.slack import blocks
 from notifier.domain.delivery import Thread
 from notifier.domain.message import Message
 from notifier.testing import slack_complaint
 from notifier.wording import RenderOptions
-from tests.channels.situations import SITUATIONS
+from tests.channels.situations import SITUATIONS, URL
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITE = os.environ.get("NOTIFIER_GOLDEN") == "write"
@@ -58,8 +59,9 @@ def slack(told: Message) -> str:
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
-def hook(told: Message) -> str:
-    return json.dumps(json.loads(webhook.payload(told)), indent=1, ensure_ascii=False) + "\n"
+def posted(payload: Callable[..., bytes], **options: Any) -> Callable[[Message], str]:
+    """A webhook's body, of one of its formats."""
+    return lambda told: json.dumps(json.loads(payload(told, **options)), indent=1, ensure_ascii=False) + "\n"
 
 
 # By kind and file.
@@ -68,7 +70,10 @@ FORMS: Mapping[tuple[str, str], Callable[[Message], str]] = {
     ("email", "mail.html"): mail_html,
     ("slack", "slack.json"): slack,
     ("console", "console.txt"): lambda told: console.payload(replace(told, actions=()), BERLIN),
-    ("webhook", "webhook.json"): hook,
+    ("webhook", "webhook.json"): posted(webhook.payload),
+    ("webhook", "alertmanager-v4.json"): posted(alertmanager.payload, receiver="ops", url=URL),
+    ("webhook", "pagerduty-v2.json"): posted(pagerduty.payload, routing_key="R0UT1NG"),
+    ("webhook", "cloudevents.json"): posted(cloudevents.payload, url=URL),
 }
 
 
@@ -90,6 +95,6 @@ def test_every_receivers_limits_are_kept(situation: str) -> None:
     told = SITUATIONS[situation]
     for body in (blocks.payload(told, OPTIONS), blocks.root(told, OPTIONS), blocks.reply(told, OPTIONS)):
         assert slack_complaint(body) is None
-    posted = webhook.payload(told)
-    assert len(posted) < webhook.CAP
-    jsonschema_rs.validator_for(webhook.schema()).validate(json.loads(posted))
+    body = webhook.payload(told)
+    assert len(body) < webhook.CAP
+    jsonschema_rs.validator_for(webhook.schema()).validate(json.loads(body))

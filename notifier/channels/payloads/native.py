@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any
 
 from notifier import wording
@@ -22,10 +23,18 @@ def payload(message: Message, *, cap: int = CAP) -> bytes:
     incidents = [{**told.incident.as_json(), "reason": told.reason.value} for told in message.told]
     for step in _STEPS:
         incidents = list(map(step, incidents))
+        if _is_over(cap, incidents):
+            continue
         body = encode(_document(message, incidents))
         if len(body) < cap:
             return body
     return encode(_document(message, list(_fitting(message, incidents, cap))))
+
+
+def _is_over(cap: int, incidents: list[Document]) -> bool:
+    """Whether incidents by themselves have no room; the first that leaves none ends the measuring."""
+    sizes = accumulate(len(encode(one)) for one in incidents) if len(incidents) > 1 else ()
+    return any(size >= cap for size in sizes)
 
 
 def _document(message: Message, incidents: list[Document]) -> Document:

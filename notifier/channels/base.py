@@ -139,7 +139,9 @@ class Kind(Generic[S]):
     pending messages beyond the rate limit go as one digest (else they are paced), and `digestible` whether these
     settings let one message stand for several threads. `pace` is the least time between two
     messages to one target. `concurrency` is how many sends of one channel may run at once. `recipients` are the keys
-    that only name who is told: another name there says nothing about the health of those that stay.
+    that only name who is told: another name there says nothing about the health of those that stay. `preview` is the
+    text that a message goes out as, for people to look at, without anything secret; None: the kind shows none. Its
+    arguments are the channel's name and settings, the message, and the base of links.
     """
 
     name: str
@@ -153,4 +155,5 @@ class Kind(Generic[S]):
     concurrency: int = 8
     recipients: tuple[str, ...] = ()
     inbound: Inbound[S] | None = None
+    preview: Callable[[str, S, Message, str | None], str] | None = None
     can: Capabilities = Capabilities()

@@ -54,10 +54,15 @@ def _open(_name: str, settings: ConsoleSettings, _toolbox: Toolbox) -> ConsoleCh
     return ConsoleChannel(settings)
 
 
+def _preview(_name: str, settings: ConsoleSettings, message: Message, _url: str | None) -> str:
+    return payload(message, RenderOptions(zone=ZoneInfo(settings.time_zone)))
+
+
 KIND = Kind(
     name="console",
     settings=ConsoleSettings,
     open=_open,
     targets=lambda _settings: ("stdout",),
     concurrency=1,
+    preview=_preview,
 )

@@ -138,6 +138,11 @@ def _open(_name: str, settings: EmailSettings, toolbox: Toolbox) -> EmailChannel
     return EmailChannel(settings, url=toolbox.url)
 
 
+def _preview(_name: str, settings: EmailSettings, message: Message, _url: str | None) -> str:
+    told = wording.render(message, RenderOptions(zone=ZoneInfo(settings.time_zone)))
+    return "\n".join([f"Subject: {told.subject}", "", *wording.lines(told)])
+
+
 KIND = Kind(
     name="email",
     settings=EmailSettings,
@@ -147,4 +152,5 @@ KIND = Kind(
     concurrency=4,
     can=Capabilities(threads=True, links=True, idempotent=True, max_bytes=1_000_000),
     recipients=("to",),
+    preview=_preview,
 )

@@ -54,6 +54,9 @@ def _routing_key(key: SecretStr) -> SecretStr:
     return key
 
 
+_UNSEEN = SecretStr("...")
+
+
 class WebhookSettings(ChannelSettings):
     """`url` may hold credentials in its userinfo or query, so it is a secret too; without `secret`, unsigned.
 
@@ -150,6 +153,11 @@ def _open(name: str, settings: WebhookSettings, toolbox: Toolbox) -> WebhookChan
     return WebhookChannel(settings, toolbox, name=name)
 
 
+def _preview(name: str, settings: WebhookSettings, message: Message, url: str | None) -> str:
+    shown = settings if settings.routing_key is None else settings.model_copy(update={"routing_key": _UNSEEN})
+    return json.dumps(json.loads(_payload_of(shown, name, url)(message)), ensure_ascii=False, indent=2)
+
+
 KIND = Kind(
     name="webhook",
     settings=WebhookSettings,
@@ -157,5 +165,6 @@ KIND = Kind(
     targets=lambda settings: (name_of(parse_url(settings.url.get_secret_value())),),
     digest=False,
     digestible=lambda settings: settings.format != "pagerduty-v2",
+    preview=_preview,
     can=Capabilities(idempotent=True, max_bytes=CAP),
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, replace
+
 from notifier.domain.delivery import DeliveryState
+from notifier.domain.message import Message
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown
 from notifier.oncall.names import exact_id
@@ -12,7 +16,16 @@ from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliveryAttempt, DeliveryView
 
-__all__ = ["TARGET_GONE", "DeliveryAttempt", "DeliveryView", "find", "get", "redeliver"]
+__all__ = [
+    "TARGET_GONE",
+    "DeliveryAttempt",
+    "DeliveryDetail",
+    "DeliveryView",
+    "detail",
+    "find",
+    "get",
+    "redeliver",
+]
 
 TARGET_GONE = (
     "the configuration no longer has this delivery's target: discard it, or configure the target again"
@@ -44,6 +57,30 @@ async def get(
     def read(tx: Tx) -> tuple[DeliveryView, tuple[DeliveryAttempt, ...]]:
         delivery = _known(tx, id_, project_scope)
         return delivery, views.attempts_of(tx, delivery.id)
+
+    return await database.read(read)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryDetail:
+    """A delivery with every attempt, and the message that they carried or will carry."""
+
+    delivery: DeliveryView
+    attempts: tuple[DeliveryAttempt, ...]
+    message: Message
+
+
+async def detail(database: Database, id_: str, *, project_scope: str | None) -> DeliveryDetail:
+    """A delivery with all that is known of it, or `Unknown`."""
+
+    def read(tx: Tx) -> DeliveryDetail:
+        delivery = _known(tx, id_, project_scope)
+        message = Message.from_json(json.loads(views.stored_message(tx, delivery.id)))
+        return DeliveryDetail(
+            delivery=delivery,
+            attempts=views.attempts_of(tx, delivery.id),
+            message=replace(message, id=delivery.id, thread_id=delivery.thread_id),
+        )
 
     return await database.read(read)
 

@@ -8,14 +8,16 @@ from typing import Any
 
 from notifier.alerting.loops import step as alerting_step
 from notifier.domain.errors import StoreBroken
-from notifier.domain.time import SECOND, Duration
+from notifier.domain.time import HOUR, SECOND, Duration, Instant
 from notifier.runtime.service import Runtime
-from notifier.store import housekeeping
+from notifier.store import housekeeping, replicas
 from notifier.store.database import HOUSEKEEPING
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.watchdog import LIMIT, LONG_LIMIT
 
 HOUSEKEEPING_REST: Duration = 5 * SECOND
+REPLICA_BEATS: Duration = 30 * SECOND
+REPLICAS_KEPT: Duration = HOUR
 
 
 def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
@@ -23,6 +25,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     database, alerting = runtime.database, runtime.alerting
     attention, groups = database.signals.subscribe("attention"), database.signals.subscribe("groups")
     quiet = database.signals.subscribe()
+    living = Living(runtime)
     keeper = housekeeping.Housekeeper(
         retention=runtime.settings.retention, max_size=runtime.settings.database.max_size
     )
@@ -38,7 +41,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
         "delivery": runtime.dispatcher.step,
         "sweep": runtime.dispatcher.sweep_step,
         "processes": runtime.watch.step,
-        "housekeeping": lambda: _keep(runtime, keeper),
+        "housekeeping": lambda: _keep(runtime, keeper, living),
     }
     return tuple(
         Loop(
@@ -52,8 +55,29 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     )
 
 
-async def _keep(runtime: Runtime, keeper: housekeeping.Housekeeper) -> None:
+class Living:
+    """Says now and then that this replica lives. A SQLite file has one process, and its lock says so already."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._next: Instant = 0
+
+    async def beat(self) -> None:
+        database, now = self._runtime.database, self._runtime.database.now()
+        if database.dialect == "sqlite" or now < self._next:
+            return
+        version = self._runtime.settings.version
+        await database.write(
+            lambda tx: replicas.beat(tx, version, forget_before=tx.now - REPLICAS_KEPT),
+            housekeeping=True,
+            limit=HOUSEKEEPING,
+        )
+        self._next = now + REPLICA_BEATS
+
+
+async def _keep(runtime: Runtime, keeper: housekeeping.Housekeeper, living: Living) -> None:
     """One turn of housekeeping: small batches, last in the writer's queue."""
+    await living.beat()
     keeper.retention = runtime.settings.retention
     more = await runtime.database.write(keeper.turn, housekeeping=True, limit=HOUSEKEEPING)
     if not more:

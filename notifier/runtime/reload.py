@@ -21,6 +21,7 @@ from notifier.runtime.active_config import (
 from notifier.runtime.reload_report import SUBJECT, ReloadReport
 from notifier.runtime.running_service import Reloaded
 from notifier.runtime.settling import Settling
+from notifier.runtime.status import ConfigStatus
 from notifier.settings import Settings
 from notifier.store.database import TOPICS, Database, Tx
 
@@ -83,6 +84,10 @@ class Reloader:
             )
             self._report.reloaded(done)
             return done
+
+    @property
+    def status(self) -> ConfigStatus:
+        return self._report.status
 
     async def aclose(self) -> None:
         """Stop looking after what was replaced: a start does it as well."""

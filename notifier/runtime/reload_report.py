@@ -6,10 +6,11 @@ from pathlib import PurePath
 
 from notifier.domain.errors import Problem, StoreError
 from notifier.domain.notification import Reason
-from notifier.domain.time import SECOND
+from notifier.domain.time import SECOND, Instant
 from notifier.oncall.actor import Actor
 from notifier.runtime.active_config import ActiveConfig, CurrentConfig
 from notifier.runtime.running_service import Reloaded
+from notifier.runtime.status import ConfigStatus
 from notifier.runtime.system_messages import system_message
 from notifier.store import notifications
 from notifier.store.database import Database, Tx
@@ -31,10 +32,26 @@ class ReloadReport:
         self._current_config = current_config
         self._metrics = metrics
         self._told: tuple[Problem, ...] = ()
+        self._loaded_at = database.now()
+        self._refusal: tuple[Instant, tuple[Problem, ...]] | None = None
+
+    @property
+    def status(self) -> ConfigStatus:
+        """The configuration in use, and the latest refusal since it was loaded."""
+        settings = self._current_config.now.settings
+        refused_at, problems = self._refusal or (None, ())
+        return ConfigStatus(
+            source=settings.source or "",
+            version=settings.version,
+            loaded_at=self._loaded_at,
+            refused_at=refused_at,
+            problems=problems,
+        )
 
     def good(self, version: str, *, previous: str | None) -> None:
         """The configuration of this version is in use."""
         self._told = ()
+        self._loaded_at, self._refusal = self._database.now(), None
         self._metrics.config_good.set(1)
         self._metrics.config_good_at.set(self._database.now() / SECOND)
         if previous is not None and previous != version:
@@ -57,6 +74,7 @@ class ReloadReport:
     async def refused(self, problems: tuple[Problem, ...], actor: Actor) -> None:
         """The file has problems: the old configuration goes on, and the fallback channel is told."""
         self._metrics.config_good.set(0)
+        self._refusal = (self._database.now(), problems)
         for problem in problems:
             log.error("configuration", problem=str(problem))
         log.error("reload_failed", problems=len(problems), version=self._current_config.now.version)

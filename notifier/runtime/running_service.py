@@ -9,11 +9,13 @@ from typing import Protocol
 
 from notifier.channels.callbacks import Callbacks
 from notifier.domain.errors import Problem
+from notifier.domain.message import Message
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.oncall.channels import ChannelFacts
 from notifier.oncall.context import OncallContext
+from notifier.runtime.status import ServiceStatus
 from notifier.settings import Settings
 
 
@@ -59,11 +61,20 @@ class RunningService(OncallContext, Protocol):
     async def ready(self) -> Sequence[str]:
         """Why the service is not ready, as sentences; empty where it is."""
 
+    async def status(self) -> ServiceStatus:
+        """The state of this process and of the instance, for people."""
+
     async def exposition(self) -> bytes:
         """The metrics as Prometheus text."""
 
     async def test_channel(self, name: str, project: str, actor: str) -> Sequence[ChannelTestOutcome]:
         """Send a real message to every target of a channel, and wait for what becomes of each."""
+
+    def preview(self, channel: str, message: Message) -> str | None:
+        """The text that a message goes out as through a channel; None where its kind shows none, or it is gone."""
+
+    def sample(self, channel: str, project: str) -> str | None:
+        """The same of a made-up alert."""
 
     async def backup(self, path: Path) -> None:
         """Write a consistent copy of the SQLite file; `StoreError` on PostgreSQL."""

@@ -12,6 +12,7 @@ from notifier.alerting.loops import Alerting
 from notifier.channels.callbacks import Callbacks
 from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.errors import StoreError
+from notifier.domain.message import Message
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.ingest.acceptance import Acceptance
 from notifier.ingest.commit import GroupCommit
@@ -19,15 +20,18 @@ from notifier.ingest.normalize import Normalizer
 from notifier.ingest.processes import ProcessWatch
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
+from notifier.oncall import status
 from notifier.oncall.actor import Actor
 from notifier.oncall.channels import ChannelFacts
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.active_config import CurrentConfig
 from notifier.runtime.backup import copy
 from notifier.runtime.channel_test import test_channel
-from notifier.runtime.database import sqlite_path
+from notifier.runtime.database import replica_name, sqlite_path
 from notifier.runtime.reload import Reloader
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
+from notifier.runtime.sample_message import sample_message
+from notifier.runtime.status import Books, ServiceStatus, loop_status, release, troubles
 from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import ledger
@@ -36,7 +40,6 @@ from notifier.telemetry.loop import Loop
 from notifier.telemetry.metrics import Metrics
 from notifier.telemetry.watchdog import Watchdog
 
-BEATS_WITHIN: Duration = 30 * SECOND
 ACCOUNTED = (
     "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
     "shed_deliveries", "shed_task_runs",
@@ -65,9 +68,14 @@ class Runtime:
     watchdog: Watchdog
     loops: tuple[Loop, ...] = ()
     stopping: bool = False
+    _books: Books = field(init=False)
+    _started_at: Instant = field(init=False)
     _account_after: float = 0.0
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
     _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self._books, self._started_at = Books(self.database), self.database.now()
 
     @property
     def settings(self) -> Settings:
@@ -118,7 +126,7 @@ class Runtime:
         now = self.database.now()
         if self._ready[0] and 0 <= now - self._ready[0] < READY_FOR and not self.stopping:
             return self._ready[1]
-        problems = [problem for loop in self.loops if (problem := _still(loop, now))]
+        problems = troubles(self.loops, now)
         if self.stopping:
             problems.append("the service is stopping")
         try:
@@ -132,9 +140,37 @@ class Runtime:
         self.metrics.ready.set(0 if problems else 1)
         return self._ready[1]
 
+    async def status(self) -> ServiceStatus:
+        """The state of this process and of the instance, for people."""
+        now = self.database.now()
+        books_at, books = await self._books.read()
+        return ServiceStatus(
+            release=release(),
+            replica=replica_name(),
+            started_at=self._started_at,
+            config=self.reloader.status,
+            loops=tuple(loop_status(loop, now) for loop in self.loops),
+            not_ready=await self.ready(),
+            database=await status.read(self.database),
+            books=books,
+            books_at=books_at,
+        )
+
     async def test_channel(self, name: str, project: str, actor: str) -> tuple[ChannelTestOutcome, ...]:
         """Send a real message to every target of a channel and wait for what becomes of it."""
         return await test_channel(self.database, self.rules, name=name, project=project, actor=actor)
+
+    def preview(self, channel: str, message: Message) -> str | None:
+        """The text that a message goes out as through a channel; None where its kind shows none, or it is gone."""
+        config = self.current_config.now.configs.get(channel)
+        if config is None or config.kind.preview is None:
+            return None
+        return config.kind.preview(channel, config.settings, message, self.rules.url)
+
+    def sample(self, channel: str, project: str) -> str | None:
+        """The same of a made-up alert."""
+        message = sample_message(project=project, at=self.database.now(), url=self.rules.url)
+        return self.preview(channel, message)
 
     async def exposition(self) -> bytes:
         """The metrics' text, with the accounting equations as they stand."""
@@ -160,12 +196,3 @@ class Runtime:
         if source is None:
             raise StoreError("PostgreSQL is backed up with pg_dump")
         await asyncio.to_thread(copy, source, path)
-
-
-def _still(loop: Loop, now: Instant) -> str | None:
-    """Why a loop is not one that beats."""
-    if loop.stalls:
-        return f"the {loop.name} loop stalled {loop.stalls} times in a row and was started again"
-    if now - loop.beat > BEATS_WITHIN:
-        return f"the {loop.name} loop has not moved for {(now - loop.beat) // SECOND} s"
-    return None

@@ -16,12 +16,14 @@ import structlog
 from notifier.access.keyring import Keyring
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, StoreError
+from notifier.domain.message import Message
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.oncall.channels import ChannelFacts
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
+from notifier.runtime.status import ServiceStatus
 from notifier.settings import (
     ChannelBlock,
     DatabaseSettings,
@@ -54,6 +56,15 @@ class StandIn:
     outcomes: tuple[ChannelTestOutcome, ...] = ()
     tests: list[tuple[str, str, str]] = field(default_factory=list)
     reloads: list[Reloaded | ConfigError] = field(default_factory=list)
+
+    def preview(self, channel: str, message: Message) -> str | None:
+        return None
+
+    def sample(self, channel: str, project: str) -> str | None:
+        return None
+
+    async def status(self) -> ServiceStatus:
+        raise StoreError("no page asks here")
 
     async def ready(self) -> tuple[str, ...]:
         return self.problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notifier.domain.delivery import Outcome
-from notifier.oncall import dead_letters
+from notifier.oncall import dead_letters, deliveries
 from notifier.oncall.actor import Actor
 from notifier.oncall.dead_letters import Chosen, DeadDeliveries, DeadRuns
 from notifier.oncall.paging import PageRequest
@@ -83,3 +83,19 @@ async def test_what_is_listed_is_what_is_decided_about(
     counts = await dead_letters.count(world.database, project="shop")
     left = sum(part.count for part in counts.deliveries) + sum(part.count for part in counts.runs)
     assert left == 6 - expected
+
+
+async def test_a_delivery_shows_what_it_carried(world: World) -> None:
+    """Before it was claimed the notification's message, after that its own, each under the delivery's id."""
+    await world.post("refused")
+    await world.alert()
+    listed = await deliveries.find(
+        world.database, project="shop", state=None, channel=None, page_request=PageRequest()
+    )
+    before = await deliveries.detail(world.database, listed.items[0].id, project_scope="shop")
+    for job in await world.claim():
+        await world.fail(job)
+    after = await deliveries.detail(world.database, before.delivery.id, project_scope="shop")
+    assert before.message.id == after.message.id == before.delivery.id
+    assert [told.incident.title for told in after.message.told] == ["refused"]
+    assert [attempt.detail for attempt in after.attempts] == ["not allowed"]

@@ -94,6 +94,30 @@ def find_deliveries(
     return _page(tx, query.order_by(deliveries.c.id.desc()), limit)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndeliveredRow:
+    """A delivery that waits or is being sent."""
+
+    id: str
+    project: str
+    channel: str
+    created_at: Instant
+
+
+def oldest_undelivered(tx: Tx) -> UndeliveredRow | None:
+    """The delivery of any project that waits longest; those that a digest or a newer one carries wait with it."""
+    columns = [deliveries.c.id, deliveries.c.project, deliveries.c.channel, deliveries.c.created_at]
+    # One state at a time, so that an engine walks its index of them.
+    firsts = [
+        tx.run(
+            sa.select(*columns).where(deliveries.c.state == state).order_by(deliveries.c.created_at).limit(1)
+        ).one_or_none()
+        for state in sorted(_LIVE)
+    ]
+    rows = [UndeliveredRow(**row._asdict()) for row in firsts if row is not None]
+    return min(rows, key=lambda row: row.created_at, default=None)
+
+
 def dead_delivery_keys(
     tx: Tx,
     *,
@@ -134,6 +158,16 @@ def delivery(tx: Tx, id_: str, *, project: str | None) -> DeliveryView | None:
         query = query.where(deliveries.c.project == project)
     row = tx.run(query).one_or_none()
     return None if row is None else _view(row)
+
+
+def stored_message(tx: Tx, id_: str) -> str:
+    """The message of a delivery as JSON: its own once it was claimed, before that the notification's."""
+    query = (
+        sa.select(sa.func.coalesce(deliveries.c.message, notifications.c.message))
+        .join(notifications, notifications.c.id == deliveries.c.notification)
+        .where(deliveries.c.id == id_)
+    )
+    return str(tx.run(query).scalar_one())
 
 
 def attempts_of(tx: Tx, id_: str) -> tuple[DeliveryAttempt, ...]:

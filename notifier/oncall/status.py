@@ -1,0 +1,100 @@
+"""Whether anything is lost or late: the books, the oldest delivery that waits, the hold and the replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from notifier.domain.time import MINUTE, Duration, Instant
+from notifier.store import hold, housekeeping, ledger, replicas, views
+from notifier.store.database import Database, Tx
+from notifier.store.hold import DeliveryHold
+from notifier.store.ledger import Accounting
+from notifier.store.replicas import ReplicaBeat
+from notifier.store.views import UndeliveredRow
+
+__all__ = [
+    "REPLICAS_KNOWN",
+    "Accounting",
+    "DatabaseStatus",
+    "DeliveryHold",
+    "Equation",
+    "ReplicaBeat",
+    "UndeliveredRow",
+    "accounting",
+    "equations",
+    "read",
+]
+
+REPLICAS_KNOWN: Duration = 10 * MINUTE
+"""How long a replica is shown that is no longer heard of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equation:
+    """One line of the books (RULES.md#accounting): the `total` is the sum of its `parts`, or something is lost."""
+
+    name: str
+    total: int
+    parts: Mapping[str, int]
+
+    @property
+    def difference(self) -> int:
+        return self.total - sum(self.parts.values())
+
+    @property
+    def holds(self) -> bool:
+        return self.difference == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseStatus:
+    """The state of the whole instance as its database has it, at one moment.
+
+    `oldest` is the delivery that waits longest.
+    """
+
+    at: Instant
+    dialect: str
+    bytes: int
+    oldest: UndeliveredRow | None
+    hold: DeliveryHold | None
+    replicas: tuple[ReplicaBeat, ...]
+
+
+def equations(books: Accounting) -> tuple[Equation, ...]:
+    """The three equations. Telling counts what is neither told, nor held by a named reason, nor due: nothing, then."""
+    return (
+        Equation(
+            name="events",
+            total=books.accepted,
+            parts={"counted": books.counted, "pruned": books.pruned_events},
+        ),
+        Equation(name="telling", total=books.untold, parts={}),
+        Equation(
+            name="deliveries",
+            total=books.created,
+            parts={**books.by_state, "pruned": books.pruned_deliveries},
+        ),
+    )
+
+
+async def accounting(database: Database) -> Accounting:
+    """The terms of the equations, counted anew."""
+    return await database.read(ledger.accounting)
+
+
+async def read(database: Database) -> DatabaseStatus:
+    """The state of the instance, without the books."""
+
+    def work(tx: Tx) -> DatabaseStatus:
+        return DatabaseStatus(
+            at=tx.now,
+            dialect=tx.dialect,
+            bytes=housekeeping.size(tx),
+            oldest=views.oldest_undelivered(tx),
+            hold=hold.current(tx),
+            replicas=replicas.since(tx, tx.now - REPLICAS_KNOWN),
+        )
+
+    return await database.read(work)

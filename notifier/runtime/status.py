@@ -1,0 +1,94 @@
+"""The status of the service: what this process knows of itself, beside what the database says of all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from notifier.domain.errors import Problem
+from notifier.domain.time import SECOND, Duration, Instant
+from notifier.oncall import status
+from notifier.oncall.status import Accounting, DatabaseStatus
+from notifier.store.database import Database
+from notifier.telemetry.loop import Loop
+
+BEATS_WITHIN: Duration = 30 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopStatus:
+    """When a loop last moved; `trouble` is the sentence that says why it is not one that beats, None where it is."""
+
+    name: str
+    beat: Instant
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigStatus:
+    """The configuration in use, and since when; and when one was last refused, with every problem that it had."""
+
+    source: str
+    version: str
+    loaded_at: Instant
+    refused_at: Instant | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    """How this process does, and the instance. `not_ready` are the sentences of `/readyz`."""
+
+    release: str
+    replica: str
+    started_at: Instant
+    config: ConfigStatus
+    loops: tuple[LoopStatus, ...]
+    not_ready: tuple[str, ...]
+    database: DatabaseStatus
+    books: Accounting
+    books_at: Instant
+
+
+def loop_status(loop: Loop, now: Instant) -> LoopStatus:
+    """A loop that stalled, or has not moved for `BEATS_WITHIN`, does not beat."""
+    trouble = None
+    if loop.stalls:
+        trouble = f"the {loop.name} loop stalled {loop.stalls} times in a row and was started again"
+    elif now - loop.beat > BEATS_WITHIN:
+        trouble = f"the {loop.name} loop has not moved for {(now - loop.beat) // SECOND} s"
+    return LoopStatus(name=loop.name, beat=loop.beat, trouble=trouble)
+
+
+def troubles(loops: Sequence[Loop], now: Instant) -> list[str]:
+    """Why loops do not beat, as sentences."""
+    return [trouble for loop in loops if (trouble := loop_status(loop, now).trouble) is not None]
+
+
+def release() -> str:
+    """The version of the installed package; empty where it is not installed."""
+    try:
+        return version("notifier-alerting")
+    except PackageNotFoundError:
+        return ""
+
+
+class Books:
+    """The books as they were last counted: where that takes long, it is done for a twentieth of the time at most."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._counted: tuple[Instant, Accounting] | None = None
+        self._again_at = 0.0
+
+    async def read(self) -> tuple[Instant, Accounting]:
+        """When they were counted, and what they said."""
+        if self._counted is None or time.monotonic() >= self._again_at:
+            started = time.monotonic()
+            at = self._database.now()
+            self._counted = (at, await status.accounting(self._database))
+            took = time.monotonic() - started
+            self._again_at = time.monotonic() + 20 * max(0.0, took - 0.25)
+        return self._counted

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from notifier.access.keyring import Keyring, create_first_key
 from notifier.api import errors
 from notifier.api.connections import Connections, most_connections
+from notifier.api.doors.table import doors
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.protocol import HttpProtocol
 from notifier.api.request_id import RequestIdMiddleware, one_host
@@ -45,7 +46,7 @@ def create_app(runtime: Runtime) -> ASGIApp:
     """The application. Ingest goes past FastAPI, whose body handling would cost three quarters of its rate."""
     keyring = Keyring(runtime.database)
     ingest = IngestEndpoint(runtime, keyring)
-    api = create_api(runtime, keyring, ingest)
+    api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
     calls: dict[tuple[str, str], ASGIApp] = {("POST", "/v1/events"): ingest}
     mounts = [(path, RequestIdMiddleware(page)) for path, page in pages(runtime).items()]

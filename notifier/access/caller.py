@@ -19,13 +19,16 @@ class Caller:
     """A caller that has shown who it is.
 
     `key_id` and `name` are its key's, `project` is the project that it speaks for. `scopes` are as the key was given
-    them: `admin`, which is the instance's, stands for `manage` and `read` too, and `manage` for `read`.
+    them: `admin`, which is the instance's, stands for `manage` and `read` too, and `manage` for `read`. `door`: the key
+    opens that one alone. `service`: whose the events are that name none.
     """
 
     key_id: str
     name: str
     project: str
     scopes: frozenset[str]
+    door: str | None = None
+    service: str | None = None
 
     def require(self, scope: Scope) -> None:
         """`MissingScope` unless the caller has the scope."""

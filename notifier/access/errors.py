@@ -2,7 +2,8 @@
 
 AccessError
 ├── Unauthenticated   what was presented is no key, or none that is good any more
-└── MissingScope      the caller is known, and its key lacks the scope that this needs
+├── MissingScope      the caller is known, and its key lacks the scope that this needs
+└── OtherDoor         the caller is known, and its key was made for one door, which is not this one
 """
 
 from __future__ import annotations
@@ -26,3 +27,12 @@ class MissingScope(AccessError):
             f"this key lacks the scope `{scope}`: use one that has it, or create one with `notifier keys`"
         )
         self.scope = scope
+
+
+class OtherDoor(AccessError):
+    """The caller is known, and its key opens one door alone. Use a key without a door, or one of this door."""
+
+    def __init__(self, door: str) -> None:
+        super().__init__(
+            f"this key was made for {door} alone: use another here, or create one with `notifier keys create`"
+        )

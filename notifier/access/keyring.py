@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from notifier.access.caller import Caller
-from notifier.access.errors import Unauthenticated
+from notifier.access.errors import OtherDoor, Unauthenticated
 from notifier.domain.key import Key
 from notifier.domain.time import Instant
 from notifier.store import keys
@@ -32,10 +32,11 @@ class Keyring:
         """After a change made here: the change holds at once."""
         self._remembered.clear()
 
-    async def caller(self, secret: str) -> Caller:
-        """The caller whose key this secret is.
+    async def caller(self, secret: str, *, door: str | None = None) -> Caller:
+        """The caller whose key this secret is, at a sender's door or, where that is None, at any other place.
 
-        `Unauthenticated` for a secret that is no key, or a revoked one; `StoreError` where the database does not say.
+        `Unauthenticated` for a secret that is no key, or a revoked one; `OtherDoor` for a key that was made for another
+        door; `StoreError` where the database does not say.
         """
         hash_ = keys.digest(secret)
         now = self._database.now()
@@ -48,6 +49,8 @@ class Keyring:
         caller = looked_up[1]
         if isinstance(caller, str):
             raise Unauthenticated(caller)
+        if caller.door is not None and caller.door != door:
+            raise OtherDoor(caller.door)
         return caller
 
 
@@ -66,4 +69,11 @@ def _caller_of(key: Key | None) -> Caller | str:
         return _UNKNOWN
     if key.revoked_at is not None:
         return _REVOKED
-    return Caller(key_id=key.id, name=key.name, project=key.project, scopes=key.scopes)
+    return Caller(
+        key_id=key.id,
+        name=key.name,
+        project=key.project,
+        scopes=key.scopes,
+        door=key.door,
+        service=key.service,
+    )

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from notifier.access.errors import MissingScope, Unauthenticated
+from notifier.access.errors import MissingScope, OtherDoor, Unauthenticated
 from notifier.api.problems import HttpProblem, retry_after
 from notifier.domain.errors import NotifierError, Overloaded, StoreBroken, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND
@@ -67,7 +67,7 @@ def problem_of(error: NotifierError) -> HttpProblem:
     match error:
         case Unauthenticated():
             return HttpProblem(401, str(error), CHALLENGE)
-        case MissingScope():
+        case MissingScope() | OtherDoor():
             return HttpProblem(403, str(error))
         case Unknown():
             return HttpProblem(404, str(error))

@@ -68,7 +68,7 @@ class IngestEndpoint:
             caller, batch.items, now, sent_at=sent_at(headers.sent_at)
         )
         if not isinstance(taken, Taken):
-            raise _try_again(taken)
+            raise try_again(taken)
         if batch.single:
             return 202, _encode(_accepted(taken.results[0]))
         results = [
@@ -94,7 +94,8 @@ class IngestEndpoint:
         return self._bodies
 
 
-def _try_again(refusal: Busy | Full) -> HttpProblem:
+def try_again(refusal: Busy | Full) -> HttpProblem:
+    """The answer to what was not taken, but may come again: 429 or 503 with `Retry-After`."""
     if isinstance(refusal, Full):
         sentence = "the database is full: free space or raise database.max_size; send the same again"
         return retry_after(503, sentence, refusal.retry_after)
@@ -110,13 +111,13 @@ def _accepted(result: EventResult | Rejection) -> EventResult:
         raise HttpProblem(422, f"the body cannot be read as an event: {result.message}")
     errors = [{"path": result.path, "message": result.message}]
     status = 413 if result.reason == "too_large" else 422
-    raise HttpProblem(status, _sentence(result), more={"errors": errors})
+    raise HttpProblem(status, sentence_of(result), more={"errors": errors})
 
 
 def _rejected(index: int, rejection: Rejection) -> dict[str, Any]:
-    return {"status": "rejected", "index": index, "error": _sentence(rejection)}
+    return {"status": "rejected", "index": index, "error": sentence_of(rejection)}
 
 
-def _sentence(rejection: Rejection) -> str:
+def sentence_of(rejection: Rejection) -> str:
     """`labels[0]: what is wrong and what to do`."""
     return f"{rejection.path}: {rejection.message}" if rejection.path else rejection.message

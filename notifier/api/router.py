@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -54,8 +55,13 @@ def routers() -> tuple[APIRouter, ...]:
     )
 
 
-def create_api(service: RunningService, keyring: Keyring, ingest: ASGIApp | None = None) -> Api:
-    """The application. `ingest` answers `POST /v1/events`, where nobody has answered it before."""
+def create_api(
+    service: RunningService, keyring: Keyring, ingest: ASGIApp | None = None, doors: Sequence[Route] = ()
+) -> Api:
+    """The application. `ingest` answers `POST /v1/events`, where nobody has answered it before.
+
+    `doors` are those of senders with formats of their own: found first, as they are busier than people.
+    """
     api = Api(
         title="notifier",
         summary="Error reports in; deduplicated, rate-limited alerts out.",
@@ -70,6 +76,7 @@ def create_api(service: RunningService, keyring: Keyring, ingest: ASGIApp | None
     api.state.backup = asyncio.Lock()
     api.state.stats = asyncio.Lock()
     errors.install(api)
+    api.router.routes.extend(doors)
     for router in routers():
         api.include_router(router)
     api.router.routes.append(Route("/openapi.json", api.describe))

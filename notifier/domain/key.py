@@ -12,10 +12,19 @@ Scope = Literal["ingest", "read", "manage", "admin"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
+DoorName = Literal["sentry"]
+"""A door that keys may be made for: such a key opens that one alone."""
+
+DOORS: tuple[DoorName, ...] = get_args(DoorName)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key as stored: never the secret itself."""
+    """A key as stored: never the secret itself.
+
+    `door`: the one that it opens; None: every one. `service`: whose the events are that name none. `last_used_at` is
+    to the minute.
+    """
 
     id: str
     project: str
@@ -23,3 +32,6 @@ class Key:
     scopes: frozenset[str]
     created_at: Instant
     revoked_at: Instant | None = None
+    door: DoorName | None = None
+    service: str | None = None
+    last_used_at: Instant | None = None

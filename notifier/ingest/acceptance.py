@@ -1,7 +1,8 @@
 """Acceptance: the way that events of every format take into the database, whoever carried them.
 
-A format is a pure function from a body and its headers to items: an event's JSON text, or a tree of JSON's values, with
-the fields of `schema.EventBody`. `Acceptance.take` reads them, and answers when they are committed and fsynced.
+A format (`formats/reading.py`) is a pure function from a body and its headers to items: an event's JSON text, or a tree
+of JSON's values, with the fields of `schema.EventBody`. `Acceptance.take` reads them, and answers when they are
+committed and fsynced.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 import msgspec
+from prometheus_client import Counter
 
 from notifier.domain.errors import Overloaded, StoreError, StoreFull
 from notifier.domain.event import Rejection
@@ -85,14 +87,23 @@ class Acceptance:
         self.normalizer = normalizer
         self._quota = quota
         self._commit = commit
-        self._accepted, self._duplicates, self._rejected = (
-            metrics.events.labels(name) for name in ("accepted", "duplicate", "rejected")
-        )
+        self._metrics = metrics
+        self._counted: dict[str, _Counters] = {}
+        self._of_format("native")
 
     async def take(
-        self, source: EventSource, items: Sequence[EventItem], now: Instant, *, sent_at: Instant | None = None
+        self,
+        source: EventSource,
+        items: Sequence[EventItem],
+        now: Instant,
+        *,
+        sent_at: Instant | None = None,
+        format_: str = "native",
     ) -> Taken | Busy | Full:
-        """Wait until the events are committed. `sent_at` is the moment of sending by the sender's own clock."""
+        """Wait until the events are committed. `sent_at` is the moment of sending by the sender's own clock.
+
+        `format_` is the name of the format that they came in: they are counted by it.
+        """
         read = self.normalizer.read(items, project=source.project, received_at=now, sent_at=sent_at)
         events = [item.event for item in read if not isinstance(item, Rejection)]
         wait = self._quota.take(source.key_id, len(events), now)
@@ -108,23 +119,44 @@ class Acceptance:
                 return Full()
             except StoreError:
                 return Busy(reason="database", retry_after=UNAVAILABLE_FOR)
-        return Taken(results=self._results(read, stored), stored=bool(stored))
+        return Taken(results=_results(read, stored, self._of_format(format_)), stored=bool(stored))
 
-    def _results(
-        self, read: Sequence[Accepted | Rejection], stored: Sequence[StoredEvent]
-    ) -> list[EventResult | Rejection]:
-        following = iter(stored)
-        results: list[EventResult | Rejection] = []
-        for item in read:
-            if isinstance(item, Rejection):
-                self._rejected.inc()
-                results.append(item)
-                continue
-            event = next(following)
-            if event.duplicate:
-                self._duplicates.inc()
-                results.append(EventResult(item.event.id, event.incident_id, "duplicate", item.warnings))
-            else:
-                self._accepted.inc()
-                results.append(EventResult(item.event.id, event.incident_id, "accepted", item.warnings))
-        return results
+    def _of_format(self, name: str) -> _Counters:
+        counters = self._counted.get(name)
+        if counters is None:
+            events = self._metrics.events
+            counters = self._counted[name] = _Counters(
+                accepted=events.labels("accepted", name),
+                duplicates=events.labels("duplicate", name),
+                rejected=events.labels("rejected", name),
+            )
+        return counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counters:
+    """Counts of one format's events by what became of them."""
+
+    accepted: Counter
+    duplicates: Counter
+    rejected: Counter
+
+
+def _results(
+    read: Sequence[Accepted | Rejection], stored: Sequence[StoredEvent], counters: _Counters
+) -> list[EventResult | Rejection]:
+    following = iter(stored)
+    results: list[EventResult | Rejection] = []
+    for item in read:
+        if isinstance(item, Rejection):
+            counters.rejected.inc()
+            results.append(item)
+            continue
+        event = next(following)
+        if event.duplicate:
+            counters.duplicates.inc()
+            results.append(EventResult(item.event.id, event.incident_id, "duplicate", item.warnings))
+        else:
+            counters.accepted.inc()
+            results.append(EventResult(item.event.id, event.incident_id, "accepted", item.warnings))
+    return results

@@ -95,7 +95,7 @@ class ProcessWatch:
         runs_of_ended = await self._database.write(self._work, essential=False, limit=LOOP)
         count_ended(self._metrics, runs_of_ended.ended)
         if runs_of_ended.lost:
-            self._metrics.events.labels("accepted").inc(len(runs_of_ended.lost))
+            self._metrics.events.labels("accepted", "native").inc(len(runs_of_ended.lost))
             log.warning("runs_lost", count=len(runs_of_ended.lost))
         return runs_of_ended.more
 

@@ -6,12 +6,13 @@ import hashlib
 import json
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.key import SCOPES, Key
+from notifier.domain.key import SCOPES, DoorName, Key
+from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.schema import api_keys
 
@@ -28,8 +29,26 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def create(tx: Tx, *, id_: str, secret: str, project: str, name: str, scopes: Sequence[str]) -> Key:
-    key = Key(id=id_, project=project, name=name, scopes=frozenset(scopes), created_at=tx.now)
+def create(
+    tx: Tx,
+    *,
+    id_: str,
+    secret: str,
+    project: str,
+    name: str,
+    scopes: Sequence[str],
+    door: DoorName | None = None,
+    service: str | None = None,
+) -> Key:
+    key = Key(
+        id=id_,
+        project=project,
+        name=name,
+        scopes=frozenset(scopes),
+        created_at=tx.now,
+        door=door,
+        service=service,
+    )
     tx.run(
         sa.insert(api_keys).values(
             id=id_,
@@ -38,6 +57,8 @@ def create(tx: Tx, *, id_: str, secret: str, project: str, name: str, scopes: Se
             hash=digest(secret),
             scopes=json.dumps(sorted(scopes)),
             created_at=tx.now,
+            door=door,
+            service=service,
         )
     )
     return key
@@ -58,6 +79,19 @@ def revoke(tx: Tx, id_: str) -> Key | None:
     )
     row = tx.run(sa.select(api_keys).where(api_keys.c.id == id_)).one_or_none()
     return None if row is None else _key(row)
+
+
+def used(tx: Tx, uses: Mapping[str, Instant]) -> None:
+    """Note when keys were used last, by their ids; replicas may note in any order."""
+    for id_ in sorted(uses):
+        tx.run(
+            sa.update(api_keys)
+            .where(
+                api_keys.c.id == id_,
+                sa.or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < uses[id_]),
+            )
+            .values(last_used_at=uses[id_])
+        )
 
 
 def listing(tx: Tx) -> tuple[Key, ...]:
@@ -84,4 +118,7 @@ def _key(row: sa.Row[Any]) -> Key:
         scopes=frozenset(json.loads(row.scopes)),
         created_at=row.created_at,
         revoked_at=row.revoked_at,
+        door=row.door,
+        service=row.service,
+        last_used_at=row.last_used_at,
     )

@@ -29,11 +29,20 @@ class Metrics:
         self.registry = CollectorRegistry()
         registry = self.registry
         self.events = Counter(
-            "notifier_events_total", "Events by what became of them.", ["result"], registry=registry
+            "notifier_events_total",
+            "Events by what became of them, and by the format that they came in.",
+            ["result", "format"],
+            registry=registry,
+        )
+        self.dropped = Counter(
+            "notifier_dropped_items_total",
+            "What senders sent that is no event, or dropped before they sent it, by its kind.",
+            ["format", "kind"],
+            registry=registry,
         )
         self.refused = Counter(
             "notifier_requests_refused_total",
-            "Requests to /v1/events that were refused, by status.",
+            "Requests of senders that were refused, by status.",
             ["status"],
             registry=registry,
         )

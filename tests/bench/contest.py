@@ -29,7 +29,9 @@ DISTURBED = 0.1
 Stream = Callable[[], Iterator[bytes]]
 
 _ACCEPTED = {
-    NOTIFIER: re.compile(rb'^notifier_events_total\{result="accepted"\} ([0-9.e+]+)$', re.MULTILINE),
+    NOTIFIER: re.compile(
+        rb'^notifier_events_total\{format="native",result="accepted"\} ([0-9.e+]+)$', re.MULTILINE
+    ),
     ALERTMANAGER: re.compile(
         rb'^alertmanager_alerts_received_total\{status="firing",version="v2"\} ([0-9.e+]+)$', re.MULTILINE
     ),

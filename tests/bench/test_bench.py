@@ -111,7 +111,7 @@ async def test_the_service_takes_part(tmp_path: Path, receiver: Receiver) -> Non
 @pytest.mark.parametrize(("sent", "fits"), [(5, True), (6, False)])
 async def test_a_count_that_differs_stops_the_run(bare: Subject, sent: int, *, fits: bool) -> None:
     """What a server claims to have accepted is compared with what it answered for."""
-    text = b'notifier_events_total{result="accepted"} 5.0\n'
+    text = b'notifier_events_total{format="native",result="accepted"} 5.0\n'
 
     async def metrics(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

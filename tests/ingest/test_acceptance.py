@@ -95,7 +95,7 @@ class Door:
 
     def counted(self) -> list[float]:
         results = ("accepted", "duplicate", "rejected")
-        return [self.metrics.events.labels(result)._value.get() for result in results]
+        return [self.metrics.events.labels(result, "native")._value.get() for result in results]
 
 
 async def forever(commit: GroupCommit) -> None:

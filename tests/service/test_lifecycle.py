@@ -187,7 +187,7 @@ def test_metrics_have_the_names_and_the_accounting(tmp_path: Path, hook: Webhook
             'notifier_accounting{term="untold"} 0.0',
             'notifier_accounting{term="created"} 1.0',
             'notifier_deliveries{state="delivered"} 1.0',
-            'notifier_events_total{result="accepted"} 1.0',
+            'notifier_events_total{format="native",result="accepted"} 1.0',
         ):
             assert line in answer.text.splitlines(), (line, answer.text)
         assert re.search(r"^notifier_outbox_oldest_age_seconds \S+$", answer.text, re.MULTILINE)

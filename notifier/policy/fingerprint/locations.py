@@ -61,12 +61,12 @@ def _chosen(frames: Sequence[ReportedFrame]) -> list[ReportedFrame]:
     own = [frame for frame in frames if frame.in_app and (frame.file or frame.function)]
     if not own:
         unmarked = (frame for frame in frames if frame.in_app is None and (frame.file or frame.function))
-        own = [frame for frame in unmarked if not _of_library(frame.file or "")]
+        own = [frame for frame in unmarked if not of_library(frame.file or "")]
     return [frame for frame in own if not (frame.function or "").endswith(_INLINED)] or own
 
 
 @lru_cache(maxsize=4_096)
-def _of_library(file: str) -> bool:
+def of_library(file: str) -> bool:
     return _LIBRARIES(file.replace("\\", "/")) is not None
 
 

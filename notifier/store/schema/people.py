@@ -40,6 +40,9 @@ api_keys = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", Big, nullable=False),
     Column("revoked_at", Big),
+    Column("door", Text),
+    Column("service", Text),
+    Column("last_used_at", Big),
 )
 
 audit = Table(

@@ -1,0 +1,78 @@
+"""The door of Sentry's SDKs: a DSN's key, envelopes and stored events, and answers that no SDK falls silent at."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from notifier.access.caller import Caller
+from notifier.api.doors.credentials import PresentedKey
+from notifier.api.doors.door import CODINGS, read_body, take
+from notifier.api.doors.request import DoorAnswer, DoorRequest
+from notifier.api.ingest import sentence_of
+from notifier.api.problems import HttpProblem
+from notifier.domain.event import Rejection
+from notifier.domain.key import Scope
+from notifier.ingest.acceptance import EventResult
+from notifier.ingest.formats.reading import FormatReader
+from notifier.runtime.service import Runtime
+
+NAME: Final = "sentry"
+_KEY: Final = re.compile(r"(?:^|[\s,])sentry_key=([^\s,]+)")
+
+
+class SentryDoor:
+    """One of the two calls of an SDK: `read` makes events of its bodies."""
+
+    name: Final = NAME
+    codings = CODINGS
+    key_in_body = False
+
+    def __init__(self, runtime: Runtime, read: FormatReader) -> None:
+        self._runtime = runtime
+        self._read = read
+
+    def scope(self, _: DoorRequest) -> Scope:
+        return "ingest"
+
+    def own_key(self, request: DoorRequest) -> PresentedKey | None:
+        """The DSN's key, in a header (Python) or in the query (Node)."""
+        for name in ("x-sentry-auth", "authorization"):
+            found = _KEY.search(request.headers.get(name, ""))
+            if found is not None:
+                return PresentedKey(found[1], in_address=True)
+        secret = request.query.get("sentry_key")
+        return PresentedKey(secret, in_address=True) if secret else None
+
+    async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
+        read = read_body(self._read, request, caller)
+        taken = await take(self._runtime, caller, read, self.name)
+        rejected = [result for result in taken.results if isinstance(result, Rejection)]
+        results = [result for result in taken.results if isinstance(result, EventResult)]
+        if rejected and not results:
+            status = 413 if rejected[0].reason == "too_large" else 422
+            raise HttpProblem(status, f"no event could be read: {sentence_of(rejected[0])}")
+        answer: dict[str, Any] = {"id": results[0].id if results else None}
+        warnings = [*read.warnings, *(sentence for result in results for sentence in result.warnings)]
+        if warnings:
+            answer["warnings"] = warnings
+        return DoorAnswer(status=200, body=json.dumps(answer, ensure_ascii=False).encode())
+
+    def refusal(self, problem: HttpProblem) -> DoorAnswer:
+        """The problem. A bare 429 would silence every category for a minute: this one names errors, and how long."""
+        headers: Mapping[str, str] = {**problem.headers, "x-sentry-error": _ascii(problem.detail)}
+        if problem.status == 429:
+            seconds = problem.headers.get("retry-after", "1")
+            headers = {**headers, "x-sentry-rate-limits": f"{seconds}:error:key"}
+        return DoorAnswer(
+            status=problem.status,
+            body=problem.body(),
+            content_type="application/problem+json",
+            headers=headers,
+        )
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode()

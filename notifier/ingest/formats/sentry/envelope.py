@@ -1,0 +1,164 @@
+"""Envelopes (https://develop.sentry.dev/sdk/data-model/envelopes/) and stored events, from bytes to event trees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from notifier.domain.time import Instant, parse_rfc3339
+from notifier.ingest import sanitise
+from notifier.ingest.batch import Malformed
+from notifier.ingest.formats.reading import Read, object_of
+from notifier.ingest.formats.sentry.event import tree_of
+from notifier.ingest.normalize import EventItem
+
+ITEMS: Final = 1_000
+_KINDS: Final = frozenset({
+    "attachment", "check_in", "client_report", "feedback", "log", "metric", "profile", "profile_chunk", "raw_security",
+    "replay_event", "replay_recording", "replay_video", "session", "sessions", "span", "statsd", "trace_metric",
+    "transaction", "user_report",
+})  # fmt: skip
+_REASONS: Final = frozenset({
+    "backpressure", "before_send", "buffer_overflow", "cache_overflow", "event_processor", "ignored",
+    "insufficient_data", "internal_sdk_error", "network_error", "queue_overflow", "ratelimit_backoff", "sample_rate",
+    "send_error", "too_large",
+})  # fmt: skip
+_MOST_REPORTED: Final = 1_000_000_000
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    header: Mapping[str, Any]
+    payload: bytes
+
+
+def read_envelope(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Read:
+    """The events of an envelope. `Malformed` where not one item can be told apart, or there are too many."""
+    del headers
+    line, position = _line(body, 0)
+    header = _decoded(line)
+    if not isinstance(header, dict):
+        raise Malformed("an envelope begins with a line that is a JSON object: send one, `{}` will do")
+    reading = _Reading(service)
+    for item in _items(body, position):
+        reading.item(item)
+    return reading.read(_sent_at(header))
+
+
+def read_store(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Read:
+    """The one event of a body, as SDKs sent it before there were envelopes."""
+    del headers
+    if not body.strip():
+        raise Malformed("the body is empty: send an event as a JSON object", reason="empty")
+    reading = _Reading(service)
+    reading.event(body)
+    return reading.read(None)
+
+
+class _Reading:
+    """The events and other items that were found so far."""
+
+    def __init__(self, service: str | None) -> None:
+        self._service = service
+        self._events: list[EventItem] = []
+        self._dropped: Counter[str] = Counter()
+        self._warnings: list[str] = []
+
+    def read(self, sent_at: Instant | None) -> Read:
+        return Read(self._events, self._dropped, sent_at, tuple(dict.fromkeys(self._warnings)))
+
+    def item(self, item: _Item) -> None:
+        kind = item.header.get("type")
+        if kind == "event":
+            self.event(item.payload)
+            return
+        self._dropped[kind if isinstance(kind, str) and kind in _KINDS else "other"] += 1
+        if kind == "client_report":
+            self._dropped.update(_lost_by_client(_decoded(item.payload)))
+
+    def event(self, payload: bytes) -> None:
+        event = _decoded(payload)
+        if not isinstance(event, dict):
+            self._events.append(payload)  # whose rejection says what is wrong with it
+        elif event.get("type") == "transaction":
+            self._dropped["transaction"] += 1
+        else:
+            self._events.append(tree_of(event, service=self._service, warnings=self._warnings))
+
+
+def _items(body: bytes, position: int) -> Iterator[_Item]:
+    """Each item. What follows one that cannot be told apart is lost with it, and what came before is kept."""
+    count = 0
+    while True:
+        line, position = _line(body, position)
+        if not line.strip():
+            if position >= len(body):
+                return
+            continue
+        count += 1
+        if count > ITEMS:
+            raise Malformed(
+                f"more than {ITEMS} items in one envelope: send them in several", reason="too_many"
+            )
+        header = _decoded(line)
+        if not isinstance(header, dict):
+            if count == 1:
+                raise Malformed("an item of an envelope begins with a line that is a JSON object: send one")
+            return
+        end = _end_of(body, position, header.get("length"))
+        if end is None:
+            payload, position = _line(body, position)
+        else:
+            payload, position = body[position:end], end + 1
+        yield _Item(header, payload)
+
+
+def _end_of(body: bytes, start: int, length: object) -> int | None:
+    """Where the payload ends by its own length; None: it says none, or one that lies, and is a line."""
+    if type(length) is not int or not 0 <= length <= len(body) - start:
+        return None
+    end = start + length
+    return end if body[end : end + 1] in {b"\n", b""} else None
+
+
+def _line(body: bytes, start: int) -> tuple[bytes, int]:
+    end = body.find(b"\n", start)
+    return (body[start:], len(body)) if end < 0 else (body[start:end], end + 1)
+
+
+def _decoded(raw: bytes) -> Any:
+    """The JSON value; None where there is none."""
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # what only the lenient reading takes: lone surrogates, huge numbers
+    try:
+        return sanitise.read(raw)
+    except sanitise.UnreadableJson:
+        return None
+
+
+def _sent_at(header: Mapping[str, Any]) -> Instant | None:
+    try:
+        return parse_rfc3339(str(header.get("sent_at")))
+    except ValueError:
+        return None
+
+
+def _lost_by_client(report: Any) -> Mapping[str, int]:
+    """Counts of errors that the SDK dropped before it could send them."""
+    discarded = object_of(report).get("discarded_events")
+    lost: Counter[str] = Counter()
+    for each in discarded[:ITEMS] if isinstance(discarded, list) else ():
+        fields = object_of(each)
+        reason, quantity = fields.get("reason"), fields.get("quantity")
+        if fields.get("category") != "error" or type(quantity) is not int:
+            continue
+        known = reason if isinstance(reason, str) and reason in _REASONS else "other"
+        lost[f"client_{known}"] += max(0, min(quantity, _MOST_REPORTED))
+    return lost

@@ -1,0 +1,183 @@
+"""One event of Sentry's (https://develop.sentry.dev/sdk/data-model/event-payloads/) as a native event's tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from notifier.domain.event import RESERVED_LABELS
+from notifier.domain.time import SECOND, parse_rfc3339, rfc3339
+from notifier.ingest.fields import Fields
+from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, object_of, text_of
+from notifier.ingest.formats.sentry.exceptions import exception_of, is_synthetic, stack_of, values_of
+from notifier.ingest.lenient import bounded, within
+from notifier.ingest.schema import CONTEXT_BYTES, CONTEXT_DEPTH, FINGERPRINT, ID_CHARS, LABELS, TEXT_CHARS
+
+BREADCRUMBS: Final = 20
+_CRUMB_CHARS: Final = 512
+_SEVERITIES: Final[Mapping[str, str]] = {"fatal": "critical", "debug": "info", "log": "info"}
+_DEFAULT: Final = "{{ default }}"
+_REQUEST: Final = ("method", "url", "query_string", "headers")
+_USER: Final = ("id", "username", "email", "ip_address", "name", "segment")
+_CRUMB: Final = ("timestamp", "level", "category", "type", "message", "data")
+
+
+def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[str, Any]:
+    """The native event. Nothing in it is trusted: whatever has an unexpected type is left out."""
+    tags = dict(_tags(event.get("tags")))
+    named = service or text_of(tags.get("service"))
+    if named is None:
+        warnings.append(NO_SERVICE)
+    service = named or UNKNOWN_SERVICE
+    message, template = _message(event)
+    values = values_of(event, "exception")
+    exception = None
+    if any(map(is_synthetic, values)) and len(values) == 1:
+        message = message or text_of(values[0].get("value"))
+    else:
+        exception = exception_of(values, _failing_stack(event))
+    if exception is None and message is None:
+        message = text_of(event.get("culprit")) or text_of(event.get("transaction")) or "(no message)"
+    return {
+        "id": _id(event.get("event_id")),
+        "timestamp": _timestamp(event.get("timestamp")),
+        "service": service,
+        "environment": text_of(event.get("environment")),
+        "release": text_of(event.get("release")),
+        "host": text_of(event.get("server_name")),
+        "severity": _severity(event.get("level")),
+        "message": message if message is None else message[:TEXT_CHARS],
+        "exception": exception,
+        "task": _task(event),
+        "labels": {name: value for name, value in tags.items() if name not in RESERVED_LABELS},
+        "context": _context(event, tags, values),
+        "trace_id": text_of(object_of(object_of(event.get("contexts")).get("trace")).get("trace_id")),
+        "fingerprint": _fingerprint(event, service, None if exception is not None else template),
+    }
+
+
+def _id(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= ID_CHARS else None
+
+
+def _timestamp(value: Any) -> str | None:
+    """A string, or seconds since the epoch; None, and so the time of arrival, for anything else."""
+    try:
+        if isinstance(value, str):
+            return rfc3339(parse_rfc3339(value))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return rfc3339(int(value * SECOND))
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _severity(level: Any) -> str:
+    return _SEVERITIES.get(level, level) if isinstance(level, str) and level else "error"
+
+
+def _message(event: Fields) -> tuple[str | None, str | None]:
+    """The message as it is shown, and its template where something was filled into it."""
+    for entry in (event.get("logentry"), event.get("message")):
+        if isinstance(entry, dict):
+            template, shown = text_of(entry.get("message")), text_of(entry.get("formatted"))
+            if template or shown:
+                return shown or template, template if entry.get("params") else None
+        elif text_of(entry) is not None:
+            return text_of(entry), None
+    return None, None
+
+
+def _fingerprint(event: Fields, service: str, template: str | None) -> list[str] | None:
+    """The sender's own; else a template's, as the native client gives a log record's."""
+    given = event.get("fingerprint")
+    parts = (
+        [text for part in given[:FINGERPRINT] if (text := text_of(part))] if isinstance(given, list) else []
+    )
+    if parts and parts != [_DEFAULT]:
+        return parts
+    if template is None:
+        return None
+    return ["log", service, text_of(event.get("logger")) or "", template[:1_000]]
+
+
+def _tags(tags: Any) -> Iterator[tuple[str, str]]:
+    """Tags as an object, a list of pairs, or a list of objects."""
+    pairs: Iterable[Any] = tags.items() if isinstance(tags, dict) else tags if isinstance(tags, list) else ()
+    for count, pair in enumerate(pairs):
+        if count == LABELS:
+            return
+        if isinstance(pair, dict):
+            name, value = pair.get("key"), pair.get("value")
+        elif isinstance(pair, list | tuple) and len(pair) == 2:
+            name, value = pair
+        else:
+            continue
+        label = str(value).lower() if isinstance(value, bool) else text_of(value)
+        if isinstance(name, str) and name and label is not None:
+            yield name, label
+
+
+def _failing_stack(event: Fields) -> Any:
+    """The frames of the thread that crashed, or that was at work; older SDKs have them in the event itself."""
+    threads = values_of(event, "threads")
+    for mark in ("crashed", "current"):
+        for thread in threads:
+            if thread.get(mark) is True and stack_of(thread):
+                return stack_of(thread)
+    return stack_of(event)
+
+
+def _task(event: Fields) -> dict[str, Any] | None:
+    """The name of a Celery task; its id is no task run's of ours."""
+    name = text_of(object_of(object_of(event.get("extra")).get("celery-job")).get("task_name"))
+    return None if name is None else {"name": name}
+
+
+def _context(event: Fields, tags: Mapping[str, str], values: Any) -> dict[str, Any]:
+    """Facts around the failure, the most useful first: what no longer fits is left out."""
+    mechanism = object_of(values[-1].get("mechanism")) if values else {}
+    known: dict[str, Any] = {
+        "logger": text_of(event.get("logger")),
+        "transaction": text_of(event.get("transaction")),
+        "mechanism": _only(mechanism, ("type", "handled")),
+        "request": _request(event.get("request")),
+        "user": _only(event.get("user"), _USER),
+        "tags": {name: value for name, value in tags.items() if name in RESERVED_LABELS},
+    }
+    extra = {name: value for name, value in object_of(event.get("extra")).items() if name not in known}
+    later = {
+        "breadcrumbs": [_crumb(crumb) for crumb in values_of(event, "breadcrumbs")[-BREADCRUMBS:]],
+        "contexts": {
+            name: value for name, value in object_of(event.get("contexts")).items() if name != "trace"
+        },
+        "threads": [_only(thread, ("name", "crashed", "current")) for thread in values_of(event, "threads")],
+        "sdk": _only(event.get("sdk"), ("name", "version")),
+    }
+    whole = {
+        name: value for name, value in {**known, **extra, **later}.items() if value not in (None, {}, [])
+    }
+    fitting: dict[str, Any] = bounded(whole, CONTEXT_DEPTH)[0]
+    return within(fitting, CONTEXT_BYTES)
+
+
+def _only(value: Any, names: Iterable[str]) -> dict[str, Any]:
+    fields = object_of(value)
+    return {name: fields[name] for name in names if fields.get(name) is not None}
+
+
+def _request(value: Any) -> dict[str, Any]:
+    """Without the body and cookies."""
+    request = _only(value, _REQUEST)
+    headers = request.get("headers")
+    if isinstance(headers, list):
+        request["headers"] = dict(_tags(headers))
+    return request
+
+
+def _crumb(crumb: Mapping[str, Any]) -> dict[str, Any]:
+    kept = _only(crumb, _CRUMB)
+    message = kept.get("message")
+    if isinstance(message, str):
+        kept["message"] = message[:_CRUMB_CHARS]
+    return kept

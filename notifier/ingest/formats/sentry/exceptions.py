@@ -1,0 +1,157 @@
+"""Exceptions of Sentry's events as the native ones: a chain from what was raised to its causes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from notifier.ingest.formats.reading import object_of, text_of
+from notifier.ingest.schema import CAUSES, FRAMES, NOTE_CHARS, NOTES, TEXT_CHARS
+from notifier.policy.fingerprint.locations import of_library
+
+Values = Sequence[Mapping[str, Any]]
+
+VALUES: Final = 50
+_CAUSE_CHARS: Final = 2_048
+_FEWEST_FRAMES: Final = 10
+_CODE_CHARS: Final = 384
+
+
+def values_of(event: Mapping[str, Any], name: str) -> Values:
+    """The entries of an interface that is `{"values": []}`, or a bare list; the last of too many."""
+    field = event.get(name)
+    entries = field.get("values") if isinstance(field, dict) else field
+    if isinstance(field, dict) and "values" not in field:
+        entries = [field]
+    return [each for each in entries[-VALUES:] if isinstance(each, dict)] if isinstance(entries, list) else []
+
+
+def exception_of(values: Values, frames: Sequence[Any]) -> dict[str, Any] | None:
+    """The exception that was raised, with its causes. `frames` are the failing thread's, for one that has none."""
+    chain = [value for value in _chain(values) if value.get("type") or value.get("value")]
+    if not chain:
+        return None
+    most = max(_FEWEST_FRAMES, FRAMES // len(chain))
+    told: dict[str, Any] | None = None
+    for position in reversed(range(len(chain))):
+        told = _exception(chain[position], most, told, TEXT_CHARS if position == 0 else _CAUSE_CHARS)
+    assert told is not None
+    if not told["frames"]:
+        told["frames"] = frames_of(frames, most)
+    told["notes"] = _siblings(values, chain)
+    return told
+
+
+def is_synthetic(value: Mapping[str, Any]) -> bool:
+    """Whether it only carries the place where a message was written."""
+    return not value.get("type") and object_of(value.get("mechanism")).get("synthetic") is True
+
+
+def frames_of(frames: Sequence[Any], most: int = FRAMES) -> list[dict[str, Any]]:
+    """Frames, the outermost first, the middle of a deep recursion left out."""
+    outermost = most // 5
+    kept = [*frames[:outermost], *frames[outermost - most :]] if len(frames) > most else frames
+    return [_frame(frame) for frame in kept if isinstance(frame, dict)]
+
+
+def stack_of(owner: Mapping[str, Any]) -> Sequence[Any]:
+    """The frames of what has a `stacktrace`."""
+    frames = object_of(owner.get("stacktrace")).get("frames")
+    return frames if isinstance(frames, list) else ()
+
+
+def _chain(values: Values) -> Values:
+    """The exception that was raised, then its causes: by their ids, else from the last to the first."""
+    by_id: dict[int, Mapping[str, Any]] = {}
+    children: dict[int, list[int]] = {}
+    for value in values:
+        mechanism = object_of(value.get("mechanism"))
+        own, parent = mechanism.get("exception_id"), mechanism.get("parent_id")
+        if type(own) is int:
+            by_id.setdefault(own, value)
+            if type(parent) is int and parent != own:
+                children.setdefault(parent, []).append(own)
+    if len(by_id) < len(values):
+        return list(reversed(values))[: CAUSES + 1]
+    chain: list[Mapping[str, Any]] = []
+    at = min(by_id, default=None)
+    while at is not None and len(chain) <= CAUSES:
+        chain.append(by_id.pop(at))
+        at = _cause(by_id, children.get(at, ()))
+    return chain
+
+
+def _cause(by_id: Mapping[int, Mapping[str, Any]], children: Sequence[int]) -> int | None:
+    """An explicit cause, else the first of a group, else the context: as for native events."""
+    known = sorted(child for child in children if child in by_id)
+    explicit = (child for child in known if _source(by_id[child]) == "__cause__")
+    others = (child for child in known if _source(by_id[child]) != "__context__")
+    return next(explicit, next(others, next(iter(known), None)))
+
+
+def _source(value: Mapping[str, Any]) -> Any:
+    return object_of(value.get("mechanism")).get("source")
+
+
+def _siblings(values: Values, chain: Values) -> list[str]:
+    """The others of a group, as notes."""
+    told = {id(value) for value in chain}
+    others = [
+        value for value in values if id(value) not in told and (value.get("type") or value.get("value"))
+    ]
+    return [
+        f"and {text_of(value.get('type')) or 'an exception'}: {text_of(value.get('value')) or ''}"[
+            :NOTE_CHARS
+        ]
+        for value in others[:NOTES]
+    ]
+
+
+def _exception(
+    value: Mapping[str, Any], most: int, cause: dict[str, Any] | None, chars: int
+) -> dict[str, Any]:
+    said = text_of(value.get("value"))
+    return {
+        "type": text_of(value.get("type")),
+        "module": text_of(value.get("module")),
+        "message": said if said is None else said[:chars],
+        "frames": frames_of(stack_of(value), most),
+        "cause": cause,
+    }
+
+
+def _frame(frame: Mapping[str, Any]) -> dict[str, Any]:
+    line, code = frame.get("lineno"), text_of(frame.get("context_line"))
+    return {
+        "file": _file(frame),
+        "function": text_of(frame.get("function")),
+        "line": line if type(line) is int else None,
+        "code": code if code is None else code.strip()[:_CODE_CHARS],
+        "in_app": _in_app(frame),
+    }
+
+
+def _file(frame: Mapping[str, Any]) -> str | None:
+    """The file as the native client names it: by the module, where a compiler tells only its last part."""
+    file, module = (
+        text_of(frame.get("filename")) or text_of(frame.get("abs_path")),
+        text_of(frame.get("module")),
+    )
+    if file is None:
+        return module
+    if (
+        module is not None
+        and "." in module
+        and file.endswith((".java", ".kt", ".scala", ".groovy"))
+        and "/" not in file
+    ):
+        return "/".join([*module.split(".")[:-1], file])
+    return file
+
+
+def _in_app(frame: Mapping[str, Any]) -> bool | None:
+    """The SDK's own mark; where there is none, what the full path tells."""
+    marked, path = frame.get("in_app"), text_of(frame.get("abs_path"))
+    if isinstance(marked, bool):
+        return marked
+    return None if path is None else not of_library(path)

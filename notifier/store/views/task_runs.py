@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from notifier.domain.task_run import DeadLetterState, RunState, TaskRun
 from notifier.domain.time import Instant
-from notifier.store.database import Tx
+from notifier.store.database import Dialect, Tx
 from notifier.store.schema import incidents, run_incidents, task_runs
 from notifier.store.task_run_rows import run_of, waiting
 from notifier.store.views.paging import Page, PageKey, cut, earlier
@@ -113,6 +114,50 @@ def dead_run_ids(
     if after is not None:
         query = query.where(task_runs.c.id > after)
     return tuple(tx.run(query.order_by(task_runs.c.id).limit(limit)).scalars())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunErrors:
+    """How many runs of one task have ended with one type of error; None: they told of none."""
+
+    task: str
+    type: str | None
+    count: int
+
+
+def run_errors(tx: Tx, *, project: str, task: str | None, since: Instant, most: int) -> tuple[RunErrors, ...]:
+    """The errors of failed and lost runs created since, the most frequent first; of each state the latest `most`."""
+    some = sa.union_all(
+        *(
+            sa.select(
+                sa.select(task_runs.c.task, _error_type(tx.dialect).label("type"))
+                .where(
+                    task_runs.c.project == project,
+                    task_runs.c.state == state.value,
+                    task_runs.c.created_at >= since,
+                    sa.true() if task is None else task_runs.c.task == task,
+                )
+                .order_by(task_runs.c.created_at.desc())
+                .limit(most)
+                .subquery()
+            )
+            for state in (RunState.FAILED, RunState.LOST)
+        )
+    ).subquery()
+    n = sa.func.count().label("n")
+    rows = tx.run(
+        sa.select(some.c.task, some.c.type, n)
+        .group_by(some.c.task, some.c.type)
+        .order_by(n.desc(), some.c.task, some.c.type)
+    )
+    return tuple(RunErrors(task=row.task, type=row.type, count=row.n) for row in rows)
+
+
+def _error_type(dialect: Dialect) -> sa.ColumnElement[str]:
+    if dialect == "sqlite":
+        return sa.func.json_extract(task_runs.c.error, "$.type", type_=sa.Text())
+    value: sa.ColumnElement[str] = sa.cast(task_runs.c.error, JSONB)["type"].astext
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

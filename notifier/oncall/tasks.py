@@ -1,0 +1,77 @@
+"""Tasks: how the runs of each have done, with which errors they failed, and what waits for a person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from notifier.domain.time import Instant, parse_positive_duration
+from notifier.oncall.dead_letters import COUNTED_AT_MOST
+from notifier.oncall.errors import Unreadable
+from notifier.store import views
+from notifier.store.database import Database, Tx
+from notifier.store.views import RunErrors, TaskFigures
+
+__all__ = ["SPANS", "RunErrors", "TaskFigures", "TaskSummary", "read"]
+
+FAILURES_AT_MOST = 1_000
+"""Failed runs, and as many lost ones, whose errors are looked at; the latest."""
+SPANS: Sequence[str] = ("1h", "24h", "7d", "14d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSummary:
+    """One task in a span. `errors` are those of its latest failures, the most frequent first; `dead` all that wait."""
+
+    figures: TaskFigures
+    errors: tuple[RunErrors, ...]
+    dead: int
+
+
+async def read(database: Database, *, project: str, since: str) -> tuple[TaskSummary, ...]:
+    """The tasks that ran within a duration, the busiest first; and those with dead letters, whenever these ran."""
+    if since not in SPANS:
+        raise Unreadable("since", f"choose one of {', '.join(SPANS)}")
+
+    def work(tx: Tx) -> tuple[TaskSummary, ...]:
+        begin = tx.now - parse_positive_duration(since)
+        return _summaries(
+            views.task_figures(tx, project=project, since=begin),
+            _by_task(tx, project, begin),
+            {
+                dead.task: dead.count
+                for dead in views.count_dead_runs(tx, project=project, most=COUNTED_AT_MOST)
+            },
+        )
+
+    return await database.read(work)
+
+
+def _by_task(tx: Tx, project: str, begin: Instant) -> Mapping[str, Sequence[RunErrors]]:
+    errors = defaultdict(list)
+    for each in views.run_errors(tx, project=project, task=None, since=begin, most=FAILURES_AT_MOST):
+        errors[each.task].append(each)
+    return errors
+
+
+def _summaries(
+    figures: Sequence[TaskFigures], errors: Mapping[str, Sequence[RunErrors]], dead: Mapping[str, int]
+) -> tuple[TaskSummary, ...]:
+    ran = [
+        TaskSummary(figures=each, errors=tuple(errors.get(each.task, ())), dead=dead.get(each.task, 0))
+        for each in figures
+    ]
+    names = {each.task for each in figures}
+    idle = [
+        TaskSummary(
+            figures=TaskFigures(
+                task=task, runs=0, completed=0, failed=0, retries=0, p50_ms=None, p95_ms=None
+            ),
+            errors=(),
+            dead=count,
+        )
+        for task, count in sorted(dead.items())
+        if task not in names
+    ]
+    return (*ran, *idle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from notifier.policy.rules import AlertingRules
 from notifier.store import silences
 from notifier.store.compiled import execute, write_out
 from notifier.store.database import Tx
-from notifier.store.json_rows import encode_values
+from notifier.store.json_rows import encode_values, json_value
 from notifier.store.statements.groups import GroupRow
 from notifier.store.statements.incidents import episode_counts, episode_incidents, snapshots
 from notifier.store.statements.members import MemberRow
@@ -89,7 +88,7 @@ def compose(
         at=tx.now,
         project=group.project,
         group=group.id,
-        labels=json.loads(group.labels),
+        labels=json_value(group.labels),
         told=by_weight(tuple(_told(item, shown[item.member.number]) for item in first)),
         more=len(items) - len(first),
         totals=dict(Counter(item.reason.value for item in items)),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from notifier.domain.message import Conversation
 from notifier.domain.time import Instant
 from notifier.store.compiled import each
 from notifier.store.database import Tx
-from notifier.store.json_rows import json_text
+from notifier.store.json_rows import json_text, json_value
 from notifier.store.statements.groups import GroupRow, begin_episodes, keep_conversations
 
 
@@ -30,7 +29,7 @@ def current_episode(tx: Tx, group: GroupRow, *, begins: bool, goes_on: bool) -> 
     """The episode that a flush tells of: the group's last, or a new one where that is over and does not go on."""
     if group.active or not begins or (goes_on and group.episode):
         stored = group.conversation
-        conversation = None if stored is None else Conversation.from_json(json.loads(stored))
+        conversation = None if stored is None else Conversation.from_json(json_value(stored))
         return Episode(number=group.episode, since=group.episode_at or 0, conversation=conversation)
     number = group.episode + 1
     each(tx, begin_episodes, [(group.id, number, tx.now)])

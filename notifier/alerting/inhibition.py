@@ -6,7 +6,6 @@ lookup, whatever the number of open incidents. A row is a hint: the source is ju
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -17,7 +16,7 @@ from notifier.domain.route import Inhibition
 from notifier.policy.muting import Mute, equal_key, inhibits
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.json_rows import encode_rows, encode_values
+from notifier.store.json_rows import encode_rows, encode_values, json_value
 from notifier.store.silences import release
 from notifier.store.statements.incidents import IncidentRow
 from notifier.store.statements.inhibitors import (
@@ -71,7 +70,7 @@ class Sources:
             if not meet(rule.target, labels):
                 continue
             for source in self._sources(project, rule, equal_key(rule, labels)):
-                if source.number != number and inhibits(rule, json.loads(source.labels), labels):
+                if source.number != number and inhibits(rule, json_value(source.labels), labels):
                     return Mute(held_by=HeldBy.INHIBITED, until=None, ref=source.id)
         return None
 
@@ -94,7 +93,7 @@ class _Labelled(Protocol):
 def _add(tx: Tx, rules: Sequence[Inhibition], incidents: Iterable[_Labelled]) -> None:
     rows = []
     for incident in incidents:
-        labels = json.loads(incident.labels)
+        labels = json_value(incident.labels)
         rows += [
             (incident.project, rule.key, equal_key(rule, labels), incident.number)
             for rule in rules

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from notifier.alerting.inhibition import Sources
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
@@ -11,6 +9,7 @@ from notifier.policy import muting
 from notifier.policy.muting import Mute, SilenceIndex
 from notifier.policy.rules import AlertingRules
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.silences import ActiveSilences
 from notifier.store.statements.members import MemberRow
 
@@ -34,7 +33,7 @@ class Mutes:
         if self._silences is None:
             self._silences = self._active.index(self._tx)
         if self._silences or self._labelled:
-            labels = json.loads(member.labels)
+            labels = json_value(member.labels)
             mute = self._silences.mute(member.project, labels, now)
             mute = mute or self._sources.mute(member.project, member.number, labels)
             if mute is not None:

@@ -5,7 +5,6 @@ What has been told about an incident moves with its member, so that nothing is t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from notifier.policy import notifying, routing
 from notifier.policy.rules import AlertingRules
 from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Tx
-from notifier.store.json_rows import encode_rows, encode_values, json_text
+from notifier.store.json_rows import encode_rows, encode_values, json_text, json_value
 from notifier.store.schema import groups, threads
 from notifier.store.statements.groups import (
     GroupRow,
@@ -102,7 +101,7 @@ def _target_groups(rules: AlertingRules, members: Sequence[MemberRow]) -> dict[s
     targets: dict[str, TargetGroup] = {}
     walked: dict[str, tuple[Route, ...]] = {}
     for member in members:
-        labels = json.loads(member.labels)
+        labels = json_value(member.labels)
         if member.labels not in walked:
             walked[member.labels] = routing.route(rules.tree, labels)
         for route in walked[member.labels]:

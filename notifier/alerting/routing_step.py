@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -19,7 +18,7 @@ from notifier.policy.notifying import Member
 from notifier.policy.rules import AlertingRules
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
-from notifier.store.json_rows import encode_rows, encode_values, json_text
+from notifier.store.json_rows import encode_rows, encode_values, json_text, json_value
 from notifier.store.statements.groups import (
     GroupRow,
     insert_groups,
@@ -126,7 +125,7 @@ class _Walk:
         return [_Join(group, incident, route, labels) for group, route, labels in groups]
 
     def _groups(self, incident: IncidentRow) -> list[tuple[str, Route, Mapping[str, str]]]:
-        labels = json.loads(incident.labels)
+        labels = json_value(incident.labels)
         identity = (incident.environment, incident.fingerprint)
         groups = []
         for route in routing.route(self._rules.tree, labels):
@@ -230,8 +229,10 @@ def _joined(due: _DueTimes, joins: Sequence[_Join], carried: _ByMember) -> None:
             if kind in alike:
                 continue
             alike.add(kind)
-        critical_at = None if taken_over is None else taken_over.critical_at
-        due.add(join.group, join.route, replace(member_of(incident), critical_at=critical_at))
+        member = member_of(incident)
+        if taken_over is not None:
+            member = replace(member, critical_at=taken_over.critical_at)
+        due.add(join.group, join.route, member)
 
 
 def _member_row(join: _Join, carried: _ByMember, now: Instant) -> tuple[object, ...]:

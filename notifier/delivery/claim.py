@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from notifier.delivery.digest import digest
 from notifier.delivery.jobs import LEASE, ChannelRules, Claimed, Job
 from notifier.domain.delivery import Outcome, Thread
-from notifier.domain.message import FORM, ActionLink, Message
+from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
@@ -19,7 +19,7 @@ from notifier.store import hold, tokens
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
 from notifier.store.dead_letters import mark_dead
-from notifier.store.json_rows import encode_rows, encode_values, json_text
+from notifier.store.json_rows import encode_rows, encode_values, json_text, json_value
 from notifier.store.schema import targets
 from notifier.store.statements.deliveries import (
     DeliveryMessage,
@@ -187,16 +187,16 @@ def _start(
     ids = encode_values(id_ for send in sends for id_ in (send.newest, *send.older))
     deliveries = {delivery.id: delivery for delivery in delivery_messages(tx, ids=ids)}
     older_of = {send.newest: [deliveries[id_] for id_ in send.older if id_ in deliveries] for send in sends}
-    messages = {id_: _message(deliveries[id_], older) for id_, older in older_of.items()}
+    documents = {id_: _document(deliveries[id_], older) for id_, older in older_of.items()}
     superseded = [(older.id, id_) for id_, carried in older_of.items() for older in carried]
     if superseded:
         execute(tx, supersede, {"rows": encode_rows(superseded), "now": tx.now})
     rows = [
-        (id_, json_text(messages[id_].as_json()), _fallback_at(deliveries[id_], older))
+        (id_, json_text(documents[id_]), _fallback_at(deliveries[id_], older))
         for id_, older in older_of.items()
     ]
     execute(tx, begin_sending, {"rows": encode_rows(rows), "lease_until": tx.now + LEASE})
-    return tuple(_job(tx, rules, target, channel, deliveries[id_], messages[id_]) for id_ in older_of)
+    return tuple(_job(tx, rules, target, channel, deliveries[id_], documents[id_]) for id_ in older_of)
 
 
 def _fallback_at(delivery: DeliveryMessage, older: Sequence[DeliveryMessage]) -> int | None:
@@ -211,11 +211,12 @@ def _job(
     target: DueTarget,
     channel: ChannelRules,
     delivery: DeliveryMessage,
-    message: Message,
+    document: Mapping[str, Any],
 ) -> Job:
-    links: tuple[ActionLink, ...] = ()
+    message = Message.from_json(document, possible_repeat=bool(delivery.maybe_sent))
     if channel.action_links:
         links = tokens.links(tx, message, recipient=target.address, url=rules.url)
+        message = replace(message, actions=links)
     return Job(
         id=delivery.id,
         fence=delivery.fence + 1,
@@ -224,7 +225,7 @@ def _job(
         channel=target.channel,
         address=target.address,
         reason=Reason(delivery.reason),
-        message=replace(message, possible_repeat=bool(delivery.maybe_sent), actions=links),
+        message=message,
         thread=Thread(id=delivery.thread, ref=delivery.thread_ref, previous_ref=delivery.previous_ref),
         created_at=delivery.created_at,
         claimed_at=tx.now,
@@ -233,13 +234,18 @@ def _job(
     )
 
 
-def _message(delivery: DeliveryMessage, older: Sequence[DeliveryMessage]) -> Message:
+def _document(delivery: DeliveryMessage, older: Sequence[DeliveryMessage]) -> Mapping[str, Any]:
     """The delivery's message, frozen now if it was not, with the changes of the older ones that it carries."""
-    message = Message.from_json(json.loads(delivery.message or delivery.base))
+    document: dict[str, Any] = json_value(delivery.message or delivery.base)
     if delivery.message is None:
-        message = replace(message, form=FORM)
-    for earlier in sorted(older, key=lambda carried: carried.id, reverse=True):
-        message = union(Message.from_json(json.loads(earlier.message or earlier.base)), message)
-    return replace(
-        message, id=delivery.id, thread_id=delivery.thread, previous_thread_id=delivery.previous_thread
-    )
+        document["form"] = FORM
+    if older:
+        message = Message.from_json(document)
+        for earlier in sorted(older, key=lambda carried: carried.id, reverse=True):
+            message = union(Message.from_json(json_value(earlier.message or earlier.base)), message)
+        document = message.as_json()
+    return document | {
+        "id": delivery.id,
+        "thread_id": delivery.thread,
+        "previous_thread_id": delivery.previous_thread,
+    }

@@ -6,7 +6,6 @@ in it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from notifier.policy.targets import Send
 from notifier.store import ledger
 from notifier.store.compiled import execute, insert, update
 from notifier.store.database import Tx
-from notifier.store.json_rows import encode_values
+from notifier.store.json_rows import encode_values, json_value
 from notifier.store.notifications import announce
 from notifier.store.schema import deliveries, targets, threads
 from notifier.store.statements.deliveries import (
@@ -119,7 +118,7 @@ def _short(title: str) -> str:
 def _message(
     now: int, rows: Sequence[RankedDelivery], shown: Sequence[DeliveryMessage], alerts: int, figures: Figures
 ) -> Message:
-    parts = [Message.from_json(json.loads(row.message or row.base)) for row in shown]
+    parts = [Message.from_json(json_value(row.message or row.base)) for row in shown]
     told = [item for part in parts for item in part.told[:3]]
     told.sort(key=lambda item: (-item.incident.severity.rank, -item.incident.count))
     totals: dict[str, int] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
 from notifier.domain.delivery import DeliveryState, Outcome
@@ -14,7 +13,7 @@ from notifier.store import hold
 from notifier.store.compiled import execute, insert
 from notifier.store.database import Tx
 from notifier.store.dead_letters import mark_dead
-from notifier.store.json_rows import encode_values
+from notifier.store.json_rows import encode_values, json_value
 from notifier.store.notifications import announce, deliver
 from notifier.store.schema import attempts
 from notifier.store.statements.overdue import (
@@ -133,7 +132,7 @@ def _tell_fallback(tx: Tx, rules: AlertingRules, fallback: str, alert: Undeliver
         alert.channel, alert.address, dead=dead, outcome=alert.outcome, detail=alert.detail
     )
     message = replace(
-        Message.from_json(json.loads(alert.message or alert.base)),
+        Message.from_json(json_value(alert.message or alert.base)),
         reason=Reason.FALLBACK,
         note=note,
         at=tx.now,

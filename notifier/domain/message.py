@@ -169,7 +169,7 @@ class Message:
         }
 
     @staticmethod
-    def from_json(document: Mapping[str, Any]) -> Message:
+    def from_json(document: Mapping[str, Any], *, possible_repeat: bool = False) -> Message:
         origin, standing = document["origin"], document.get("standing")
         conversation = document.get("conversation")
         return Message(
@@ -198,6 +198,7 @@ class Message:
             previous_thread_id=document["previous_thread_id"],
             standing=None if standing is None else _standing_of(standing),
             conversation=None if conversation is None else Conversation.from_json(conversation),
+            possible_repeat=possible_repeat,
             form=document.get("form", 1),
         )
 

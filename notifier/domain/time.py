@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Instant = int
 Duration = int
@@ -25,6 +26,7 @@ _DATE_TIME = re.compile(
 )
 
 
+@lru_cache(maxsize=4_096)
 def rfc3339(at: Instant) -> str:
     """`2026-11-22T05:00:00.123Z`, always UTC; the milliseconds are left out where they are zero."""
     precision = "milliseconds" if at % SECOND else "seconds"

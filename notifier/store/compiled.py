@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
+from notifier.store.compiled_statement import CompiledStatement, Statement, sqlite_statement
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, rows_from_json
 
@@ -22,11 +23,8 @@ Build = Callable[[Dialect], sa.ClauseElement]
 
 
 def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> sa.CursorResult[Any]:
-    """Run a statement. Values come as the driver has them: text, numbers, None."""
-    text, names, fixed = _compiled(build, tx.dialect)
-    return tx.conn.exec_driver_sql(
-        text, tuple(parameters[name] if name in parameters else fixed[name] for name in names)
-    )
+    """Run a statement. Values come as the driver has them: text, numbers, None; and `Rows`."""
+    return tx.conn.exec_driver_sql(*_compiled(build, tx.dialect).bound(parameters))
 
 
 class Row(Struct, frozen=True):
@@ -134,7 +132,11 @@ def _updating(table: sa.Table, key: tuple[str, ...], names: tuple[str, ...]) -> 
 
 
 @cache
-def _compiled(build: Build, dialect: Dialect) -> tuple[str, tuple[str, ...], Mapping[str, object]]:
+def _compiled(build: Build, dialect: Dialect) -> Statement:
     engine: Any = sqlite.dialect() if dialect == "sqlite" else postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
     compiled: Any = build(dialect).compile(dialect=engine, compile_kwargs={"render_postcompile": True})
-    return str(compiled), tuple(compiled.positiontup or ()), compiled.params
+    required = {name for bind, name in compiled.bind_names.items() if bind.required}
+    fixed = {name: value for name, value in compiled.params.items() if name not in required}
+    names = tuple(compiled.positiontup or ())
+    make = sqlite_statement if dialect == "sqlite" else CompiledStatement
+    return make(str(compiled), names, fixed)

@@ -1,8 +1,9 @@
-"""A whole batch as one parameter: a JSON array of arrays that each engine unfolds into typed rows."""
+"""A whole batch as one parameter of a statement, which each engine unfolds into typed rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from notifier.store.database import Dialect
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 def json_text(value: object) -> str:
@@ -19,9 +21,26 @@ def json_text(value: object) -> str:
     return _encode(value).decode()
 
 
-def encode_rows(rows: Iterable[Sequence[object]]) -> str:
+def json_value(text: str) -> Any:
+    """The value of a JSON column; five times as fast as the standard library."""
+    return _decode(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one parameter, each as long as the others."""
+
+    rows: Sequence[Sequence[object]]
+
+    @property
+    def text(self) -> str:
+        """The rows as a JSON array of arrays."""
+        return json_text(self.rows)
+
+
+def encode_rows(rows: Iterable[Sequence[object]]) -> Rows:
     """The parameter for `rows_from_json`. Strings hold neither NUL nor lone surrogates: ingest has seen to it."""
-    return json_text(list(rows))
+    return Rows(list(rows))
 
 
 def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -> sa.Select[Any]:
@@ -30,9 +49,9 @@ def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -
     return sa.select(rows.c.value)
 
 
-def encode_values(values: Iterable[object]) -> str:
+def encode_values(values: Iterable[object]) -> Rows:
     """The parameter for `in_json`."""
-    return encode_rows([value] for value in values)
+    return Rows([(value,) for value in values])
 
 
 def rows_from_json(

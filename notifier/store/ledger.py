@@ -8,10 +8,10 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from notifier.store.compiled import execute, upsert
+from notifier.store.compiled import each, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.json_rows import encode_rows, rows_from_json
-from notifier.store.schema import deliveries, groups, incidents, members
+from notifier.store.json_rows import rows_from_json
+from notifier.store.schema import Big, deliveries, groups, incidents, members
 from notifier.store.schema import ledger as table
 
 CounterName = Literal[
@@ -29,15 +29,14 @@ CounterName = Literal[
 
 def add(tx: Tx, counts: Mapping[CounterName, int]) -> None:
     """Add to this replica's counters."""
-    rows = [(tx.replica, name, n) for name, n in counts.items() if n]
-    if rows:
-        execute(tx, _upsert, {"counts": encode_rows(rows)})
+    each(tx, _upsert, [(tx.replica, name, n) for name, n in counts.items() if n])
 
 
 def _upsert(dialect: Dialect) -> sa.ClauseElement:
-    rows = rows_from_json(dialect, "counts", [(column.name, column.type) for column in table.c])
+    rows = rows_from_json(dialect, "rows", [(column.name, column.type) for column in table.c])
+    summed = sa.select(rows.c.replica, rows.c.name, sa.cast(sa.func.sum(rows.c.n), Big)).where(sa.true())
     adding = upsert(dialect, table).from_select(
-        [column.name for column in table.c], sa.select(*rows.c).where(sa.true())
+        [column.name for column in table.c], summed.group_by(rows.c.replica, rows.c.name)
     )
     return adding.on_conflict_do_update(
         index_elements=["replica", "name"], set_={"n": table.c.n + adding.excluded.n}

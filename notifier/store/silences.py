@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from notifier.domain.silence import Silence
 from notifier.policy.muting import SilenceIndex
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.json_rows import json_text
+from notifier.store.json_rows import json_text, json_value
 from notifier.store.schema import Big, groups, instance, members, silences
 
 
@@ -152,10 +151,10 @@ def silence_of(row: Any) -> Silence:
     return Silence(
         id=row.id,
         project=row.project,
-        matchers=tuple(parse(text) for text in json.loads(row.matchers)),
+        matchers=tuple(parse(text) for text in json_value(row.matchers)),
         starts_at=row.starts_at,
         ends_at=row.ends_at,
-        recur=None if row.recur is None else _weekly(json.loads(row.recur)),
+        recur=None if row.recur is None else _weekly(json_value(row.recur)),
         author=row.author,
         comment=row.comment,
         created_at=row.created_at,

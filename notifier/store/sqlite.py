@@ -31,6 +31,8 @@ from notifier.telemetry.watchdog import pulse
 T = TypeVar("T")
 
 READERS = 4
+STATEMENTS_KEPT = 512
+"""How many prepared statements a connection keeps: each text that takes rows comes in several sizes."""
 CHECKPOINT_IDLE_S = 0.05
 CHECKPOINT_AT_LEAST_S = 5.0
 RACES = 5
@@ -54,7 +56,12 @@ def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) ->
         pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"check_same_thread": False, "timeout": 5.0, "isolation_level": None},
+        connect_args={
+            "check_same_thread": False,
+            "timeout": 5.0,
+            "isolation_level": None,
+            "cached_statements": STATEMENTS_KEPT,
+        },
     )
 
     @event.listens_for(engine, "connect")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from notifier.domain.time import MINUTE, Duration
 from notifier.store.compiled import upsert
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import (
     OPEN,
     answered_callbacks,
@@ -61,7 +61,7 @@ def find(tx: Tx, id_: str) -> ThreadLocation | None:
         ref=row.ref,
         group=row.group_id,
         project=row.project,
-        labels=json.loads(row.labels),
+        labels=json_value(row.labels),
         present=row.episode == row.now,
     )
 

@@ -114,7 +114,7 @@ def waiting_replays(
         .limit(most)
         .with_for_update(of=task_runs, skip_locked=True)
     )
-    return [run_of(row) for row in tx.run(query, {"tasks": encode_values(tasks)})]
+    return [run_of(row) for row in tx.run(query, {"tasks": encode_values(tasks).text})]
 
 
 def assign(tx: Tx, *, project: str, ids: Sequence[str], process: str) -> None:
@@ -129,7 +129,7 @@ def assign(tx: Tx, *, project: str, ids: Sequence[str], process: str) -> None:
 def confirm_running(tx: Tx, *, project: str, ids: Sequence[str], process: str) -> None:
     """Runs that a process names are its own, and those of them that were taken for lost go on."""
     named = [task_runs.c.project == project, task_runs.c.id.in_(in_json(tx.dialect, "running", _TEXT))]
-    running = {"running": encode_values(ids)}
+    running = {"running": encode_values(ids).text}
     elsewhere = sa.or_(task_runs.c.process.is_distinct_from(process), task_runs.c.asked_at.is_not(None))
     tx.run(
         sa.update(task_runs).where(*named, unfinished, elsewhere).values(process=process, asked_at=None),

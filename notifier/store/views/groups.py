@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from notifier.domain.notification import HeldBy
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, groups, incidents, members
 from notifier.store.views.paging import Page, PageKey, cut, earlier
 
@@ -80,7 +80,7 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
             id=row.id,
             project=row.project,
             route=row.route,
-            labels=json.loads(row.labels),
+            labels=json_value(row.labels),
             created_at=row.created_at,
             due_at=row.due_at,
             last_told_at=row.last_told_at,

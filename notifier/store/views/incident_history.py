@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from notifier.domain.silence import Silence
 from notifier.domain.time import Instant
 from notifier.store import audit, hold
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import (
     configurations,
     decisions,
@@ -102,7 +102,7 @@ def _routes(tx: Tx, versions: Iterable[str]) -> dict[tuple[str, str], tuple[str,
     return {
         (row.version, key): (name, line)
         for row in rows
-        for key, (name, line) in json.loads(row.routes).items()
+        for key, (name, line) in json_value(row.routes).items()
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from notifier.domain.event import Severity
 from notifier.domain.incident import Incident, State, page
 from notifier.domain.matcher import Matcher, meet
 from notifier.store.database import Dialect, Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, events, incidents
 from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
@@ -80,8 +80,8 @@ def incident_of(row: sa.Row, url: str | None) -> Incident:  # type: ignore[type-
         title=row.title,
         state=State(row.state),
         severity=Severity(row.severity),
-        labels=json.loads(row.labels),
-        varying=tuple(json.loads(row.varying)),
+        labels=json_value(row.labels),
+        varying=tuple(json_value(row.varying)),
         count=row.count,  # type: ignore[arg-type] # the column, not the tuple's method
         first_seen=row.first_seen,
         last_seen=row.last_seen,
@@ -89,7 +89,7 @@ def incident_of(row: sa.Row, url: str | None) -> Incident:  # type: ignore[type-
         resolved_at=row.resolved_at,
         previous_id=row.previous_id,
         url=None if url is None else page(url, row.number, row.id),
-        latest_event=None if row.latest is None else json.loads(row.latest),
+        latest_event=None if row.latest is None else json_value(row.latest),
     )
 
 
@@ -135,7 +135,7 @@ def find_events(tx: Tx, number: int, *, after: PageKey | None, limit: int) -> Pa
         .order_by(events.c.seq.desc())
         .limit(limit + 1)
     ).all()
-    return cut(rows, limit, lambda row: json.loads(row.document), lambda row: (row.seq,))
+    return cut(rows, limit, lambda row: json_value(row.document), lambda row: (row.seq,))
 
 
 def _numbers(
@@ -221,4 +221,4 @@ def label(dialect: Dialect, name: str) -> sa.ColumnElement[str]:
 def _fits(row: sa.Row, matchers: Sequence[Matcher], words: Sequence[str]) -> bool:  # type: ignore[type-arg]
     if words and not all(word in row.title.casefold() for word in words):
         return False
-    return not matchers or meet(matchers, json.loads(row.labels))
+    return not matchers or meet(matchers, json_value(row.labels))

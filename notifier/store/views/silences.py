@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, incidents, members, silences
 from notifier.store.silences import silence_of
 from notifier.store.views.incidents import incident_of, with_latest
@@ -72,7 +72,7 @@ def resolved_met(
         .order_by(incidents.c.resolved_at.desc())
     )
     rows = tx.run(query.limit(most + 1)).all()
-    return sum(meet(matchers, json.loads(row.labels)) for row in rows[:most]), len(rows) <= most
+    return sum(meet(matchers, json_value(row.labels)) for row in rows[:most]), len(rows) <= most
 
 
 def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
@@ -95,7 +95,7 @@ def met(
 ) -> MatchedIncidents:
     """Judge at most `most` incidents, and show at most `shown`, newest first."""
     rows, whole = _unresolved(tx, project, most)
-    numbers = [row.number for row in rows if meet(matchers, json.loads(row.labels))]
+    numbers = [row.number for row in rows if meet(matchers, json_value(row.labels))]
     newest = sorted(numbers, reverse=True)[:shown]
     first = tx.run(with_latest().where(incidents.c.number.in_(newest)).order_by(incidents.c.number.desc()))
     return MatchedIncidents(

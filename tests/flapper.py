@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from notifier.domain.message import Message
 from notifier.domain.route import Route
 from notifier.domain.time import MINUTE, SECOND, Duration, Instant
+from notifier.domain.value import replace
 from notifier.store import ledger
 from notifier.store.database import Tx
 from notifier.store.schema import deliveries, notifications

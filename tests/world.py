@@ -13,9 +13,10 @@ from notifier.delivery.jobs import ChannelRules, Job
 from notifier.delivery.targets import sync_targets
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
-from notifier.domain.event import Event, Severity
+from notifier.domain.event import Event
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE, Duration, rfc3339
 from notifier.ingest import intake
 from notifier.policy import routing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.store import incidents
 from notifier.store.database import Tx
 from notifier.telemetry.loop import Progress

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from notifier import wording
 from notifier.alerting.episode import Episode, keep_conversation
 from notifier.alerting.member import RESOLVED_BY_NOBODY
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight
 from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
+from notifier.domain.value import Value, replace
 from notifier.policy import flapping
 from notifier.policy.rules import AlertingRules
 from notifier.store import silences
@@ -30,8 +31,7 @@ SUMMARISED_AT_MOST = 10
 SENTENCES_AT_MOST = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationItem:
+class NotificationItem(Value, frozen=True, kw_only=True):
     """A member that is told: its row, the reason, and how many events were not told one by one."""
 
     member: MemberRow
@@ -39,8 +39,7 @@ class NotificationItem:
     suppressed: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Value, frozen=True, kw_only=True):
     """An incident as a message shows it, with its newest event, and who resolved or reopened it."""
 
     incident: Incident

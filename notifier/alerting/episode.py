@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from notifier.domain.message import Conversation
 from notifier.domain.time import Instant
+from notifier.domain.value import Value
 from notifier.store.compiled import each
 from notifier.store.database import Tx
 from notifier.store.json_rows import json_text, json_value
 from notifier.store.statements.groups import GroupRow, begin_episodes, keep_conversations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class Episode(Value, frozen=True, kw_only=True):
     """An episode has a number, the moment of its first message, and a conversation in mail (None before it).
 
     `begins`: nothing has been told of the episode yet.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from notifier.alerting.compose import NotificationItem, compose
 from notifier.alerting.episode import Episode
@@ -14,6 +13,7 @@ from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.time import Instant
+from notifier.domain.value import replace
 from notifier.policy import notifying
 from notifier.policy.notifying import Escalate, Wait
 from notifier.policy.rules import AlertingRules

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from notifier.alerting import rerouting
 from notifier.alerting.compose import NotificationItem, Snapshot, compose, read_shown, shown_first
@@ -12,12 +11,13 @@ from notifier.alerting.escalation import escalate
 from notifier.alerting.member import member_of
 from notifier.alerting.mutes import Mutes
 from notifier.alerting.record import record
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import MINUTE, Instant
+from notifier.domain.value import Value, replace
 from notifier.policy import notifying
 from notifier.policy.flapping import continues
 from notifier.policy.notifying import Member, Notify, Verdict, Wait
@@ -38,8 +38,7 @@ GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decided:
+class _Decided(Value, frozen=True, kw_only=True):
     """A member, the row that it was read from, and the verdict on it."""
 
     member: Member
@@ -51,8 +50,7 @@ class _Decided:
         return self.row.environment, self.row.fingerprint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _DueGroup:
+class _DueGroup(Value, frozen=True, kw_only=True):
     """A group that is due, its route, the verdicts on its members, and the snapshots of incidents by number.
 
     `told` are the members that are told now, `items` what the notification says of each.

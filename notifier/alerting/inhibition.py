@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from notifier.domain.incident import State
 from notifier.domain.matcher import meet
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition
+from notifier.domain.state import State
 from notifier.policy.muting import Mute, equal_key, inhibits
 from notifier.store.compiled import execute
 from notifier.store.database import Tx

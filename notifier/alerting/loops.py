@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from notifier import alerting
 from notifier.alerting.acknowledgements import end_acknowledgements
 from notifier.domain.time import Duration, Instant
+from notifier.domain.value import replace
 from notifier.policy.rules import AlertingRules
 from notifier.store.database import LOOP, Database, Subscription, Tx
 from notifier.store.silences import ActiveSilences

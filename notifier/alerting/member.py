@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.policy.notifying import Member
 from notifier.store.statements.incidents import IncidentRow
 from notifier.store.statements.members import MemberRow, ToldMember

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
+from notifier.domain.state import State
 from notifier.policy.notifying import Hold, Member, Notify, Settled, Verdict, Wait, next_step, step_due
 from notifier.policy.rules import AlertingRules
 from notifier.store.compiled import each, execute

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from notifier.alerting.member import member_of
-from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
+from notifier.domain.state import State
 from notifier.domain.time import SECOND, Instant
 from notifier.policy import notifying, routing
 from notifier.policy.rules import AlertingRules

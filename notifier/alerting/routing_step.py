@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from notifier.alerting.inhibition import update_inhibitors
 from notifier.alerting.member import member_of
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
+from notifier.domain.value import replace
 from notifier.policy import flapping, notifying, routing
 from notifier.policy.flapping import Carried, Previous
 from notifier.policy.notifying import Member

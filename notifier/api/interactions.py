@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -17,6 +16,7 @@ from notifier.channels.callbacks import CallbackReader
 from notifier.channels.kinds import BUILT_IN
 from notifier.domain.errors import StoreError
 from notifier.domain.interaction import Person, Press
+from notifier.domain.value import replace
 from notifier.ingest import sanitise
 from notifier.ingest.scrub import scrub_text
 from notifier.oncall import interactions

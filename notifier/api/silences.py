@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
@@ -13,6 +12,7 @@ from notifier.api.models.requests_silences import NewSilence, Preview, SilenceCh
 from notifier.api.models.responses_silences import DoubtAnswer, PreviewAnswer, SilenceAnswer, SilenceList
 from notifier.api.openapi import problems
 from notifier.api.request_body import body_of, documented
+from notifier.domain.value import replace
 from notifier.ingest import sanitise
 from notifier.ingest.scrub import written
 from notifier.oncall import silences

@@ -27,11 +27,12 @@ from notifier.channels.zones import TimeZone
 from notifier.domain.button import Button, Span
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.interaction import Person, Press, PressOrigin
 from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Flapping, Message, Origin, Told
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant, rfc3339
 from notifier.telemetry.clock import Clock
 from notifier.wording import (

@@ -10,9 +10,9 @@ from email.utils import format_datetime
 
 from notifier.channels import mime
 from notifier.domain.delivery import Thread
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.message import Message
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import SECOND
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9_-]{1,100}@[A-Za-z0-9.-]{1,255}>")

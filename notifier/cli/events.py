@@ -11,7 +11,7 @@ from notifier.cli.options import Arguments, Subparsers, command, pair
 from notifier.cli.service import ServiceClient, connect, decoded, refuse
 from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.cli.text import as_json, cell
-from notifier.domain.event import Severity
+from notifier.domain.severity import Severity
 
 if TYPE_CHECKING:
     import httpx

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from notifier.cli.options import Arguments, Parser, query
-from notifier.domain.incident import State
+from notifier.domain.state import State
 
 ALL = "all"
 UNRESOLVED = "unresolved"

@@ -15,7 +15,7 @@ from notifier.cli.screen import BOLD, DIM, Screen
 from notifier.cli.service import connect
 from notifier.cli.session import CommandSession, Exit
 from notifier.cli.text import as_json, cell, visible
-from notifier.domain.event import RESERVED_LABELS
+from notifier.domain.labels import RESERVED_LABELS
 
 PATH = "/v1/incidents"
 SORTS = ("newest", "severity", "count", "last_seen")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from notifier.delivery.digest import digest
@@ -11,6 +10,7 @@ from notifier.delivery.jobs import LEASE, ChannelRules, Claimed, Job
 from notifier.domain.delivery import Outcome, Thread
 from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
+from notifier.domain.value import Value, replace
 from notifier.policy import targets as pacing
 from notifier.policy.merging import union
 from notifier.policy.rules import AlertingRules
@@ -40,8 +40,7 @@ TARGETS_AT_ONCE = 20
 DIGESTED_AT_ONCE = 5_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
+class _Taken(Value, frozen=True, kw_only=True):
     """The claims of one target: jobs, deliveries that died instead, and how quiet it must be before more is claimed."""
 
     jobs: tuple[Job, ...]

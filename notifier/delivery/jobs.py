@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Thread
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.domain.value import Value
 from notifier.policy.targets import Quiet
 from notifier.store.compiled import insert
 from notifier.store.database import Tx
@@ -34,8 +35,7 @@ class ChannelRules:
     quiet: Quiet = Quiet.PROCESS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Value, frozen=True, kw_only=True):
     """One claimed delivery: what to send where, and the fence that its outcome must still hold.
 
     `settings_hash` is of the settings that it is sent with; `quiet` says how far nothing else may be sent meanwhile.
@@ -56,8 +56,7 @@ class Job:
     quiet: Quiet = Quiet.NOWHERE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Value, frozen=True, kw_only=True):
     """The jobs of one claim, those that died in it, and when to claim again (None: on a signal).
 
     `needs` says for which channels nothing more may be claimed until it is so quiet.
@@ -66,11 +65,10 @@ class Claimed:
     jobs: tuple[Job, ...] = ()
     died: tuple[tuple[str, Outcome], ...] = ()
     next_at: Instant | None = None
-    needs: Mapping[str, Quiet] = field(default_factory=dict)
+    needs: Mapping[str, Quiet] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Value, frozen=True, kw_only=True):
     """The record of an attempt: the delivery's new state and why."""
 
     state: DeliveryState

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 
 from notifier.delivery.jobs import Job, Result, write_attempts
 from notifier.domain.delivery import DeliveryState, Outcome, Receipt
 from notifier.domain.errors import SendError
 from notifier.domain.notification import Reason
+from notifier.domain.value import Value
 from notifier.policy import retry
 from notifier.store.compiled import execute, update
 from notifier.store.database import Tx
@@ -31,8 +31,7 @@ from notifier.store.statements.targets import (
 from notifier.store.statements.threads import keep_message_refs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Value, frozen=True, kw_only=True):
     """A send that has ended: with a receipt, or with an error whose retry is spread by `jitter`."""
 
     job: Job

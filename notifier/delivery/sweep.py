@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from notifier.domain.delivery import DeliveryState, Outcome
 from notifier.domain.message import FORM, Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import Instant
+from notifier.domain.value import replace
 from notifier.policy.rules import AlertingRules
 from notifier.store import hold
 from notifier.store.compiled import execute, insert

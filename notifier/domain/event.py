@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
+from notifier.domain.severity import Severity
 from notifier.domain.time import Instant
-
-RESERVED_LABELS = ("project", "service", "environment", "release", "host", "severity", "exception", "task")
-
-
-class Severity(StrEnum):
-    """How bad it is; `rank` orders them, `critical` highest. What is `none` is kept and told to nobody."""
-
-    NONE = "none"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        return _RANK[self]
+from notifier.domain.value import Value
 
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Value, frozen=True, kw_only=True):
     """An event as ingest hands it to the store.
 
     `at` is when it happened by notifier's reckoning (RULES.md#incidents), `received_at` when it came.
@@ -55,8 +35,7 @@ class Event:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class Rejection(Value, frozen=True, kw_only=True):
     """Why one posted event was not accepted.
 
     `path` names contract fields only (`exception.frames[3].line`), empty where the event as a whole is meant: it is too

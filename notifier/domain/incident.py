@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from notifier.domain.event import Severity
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant, parse_rfc3339, rfc3339
-
-
-class State(StrEnum):
-    """Where an incident stands; at most one of an identity is not `resolved`."""
-
-    OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
-    RESOLVED = "resolved"
+from notifier.domain.value import Value
 
 
 def page(base: str, number: int, id_: str) -> str:
@@ -24,8 +16,7 @@ def page(base: str, number: int, id_: str) -> str:
     return f"{base}/incidents/{number}?id={id_}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class Incident(Value, frozen=True, kw_only=True):
     """One problem, as lists, webhooks and templates all show it.
 
     `varying` names labels that left `labels` because a later event had another value. `latest_event` is the newest

@@ -6,26 +6,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.notification import PRECEDENCE, Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
+from notifier.domain.value import Value
 
 SHOWN_AT_MOST = 20
 FORM = 2
 """How messages are stored now. A body that may have been sent keeps the form it was sent in."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flapping:
+class Flapping(Value, frozen=True, kw_only=True):
     """How often a problem has opened since the first time of its present run: it goes and comes back."""
 
     times: int
     since: Instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Value, frozen=True, kw_only=True):
     """One incident as it stood when the decision fell, why it is told, and who did it where somebody did.
 
     `flapping` says that its problem goes and comes back, None that it does not.
@@ -37,8 +37,7 @@ class Told:
     flapping: Flapping | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpisodeSummary:
+class EpisodeSummary(Value, frozen=True, kw_only=True):
     """The whole episode of a group when the decision fell: how many of its told incidents stand where.
 
     `incidents` shows at most 10 of them: not resolved ones first, then by severity, then by count.
@@ -51,8 +50,7 @@ class EpisodeSummary:
     incidents: tuple[Incident, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(Value, frozen=True, kw_only=True):
     """A conversation is an episode's mails. Its subject and severity are of the moment when it opened, and stay.
 
     `number` counts the conversations of an episode from 0: a raise to critical opens the next one.
@@ -80,8 +78,7 @@ class ActionLink:
     url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Value, frozen=True, kw_only=True):
     """Where the decision came from, so that a message says why it was sent.
 
     `route` is the route's matchers from the root down (`severity="critical"`, or `default`), `line` its place in
@@ -92,8 +89,7 @@ class Origin:
     line: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Value, frozen=True, kw_only=True):
     """One delivery's content.
 
     `id` is the delivery's id, stable over retries and redeliveries. `told` holds at most 20 incidents, the weightiest

@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from notifier.domain.errors import Overloaded, StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.event import Event
 from notifier.domain.time import DAY, Duration
+from notifier.domain.value import replace
 from notifier.ingest import intake
 from notifier.ingest.intake import Committed, Intake, StoredEvent
 from notifier.ingest.quota import KeyQuota

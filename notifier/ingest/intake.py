@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from notifier.domain.errors import StoreFull
 from notifier.domain.event import Event
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.domain.time import MINUTE, Instant
+from notifier.domain.value import Value, replace
 from notifier.ingest import recovery
 from notifier.ingest.upgrade import IdentityEvents, Upgrade, taken_over
 from notifier.policy import lifecycle
@@ -23,8 +24,7 @@ from notifier.store.statements.intake import EventName, Identity, Sample
 OVERFLOW_TITLE = "too many distinct errors"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
+class StoredEvent(Value, frozen=True, kw_only=True):
     """An event's incident, which counts it (None: a resolution of nothing); `duplicate`: it was stored before."""
 
     incident_id: str | None

@@ -7,13 +7,15 @@ decoder; the lenient one takes everything else. Where both apply they give the s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
 
-from notifier.domain.event import RESERVED_LABELS, Event, Rejection, Severity
+from notifier.domain.event import Event, Rejection
+from notifier.domain.labels import RESERVED_LABELS
+from notifier.domain.severity import Severity
 from notifier.domain.time import DAY, Instant, rfc3339
+from notifier.domain.value import Value
 from notifier.ingest import lenient, sanitise
 from notifier.ingest.fields import InvalidField, instant
 from notifier.ingest.schema import CAUSES, ID_CHARS, EventBody, ExceptionBody, LinkBody
@@ -36,16 +38,14 @@ _strict = msgspec.json.Decoder(EventBody).decode
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Value, frozen=True, kw_only=True):
     """An event, and sentences about what was changed or ignored in it."""
 
     event: Event
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(Value, frozen=True):
     """The content of events that differ in their id and timestamp alone; `tail` is the document after those two."""
 
     service: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from notifier.domain.event import Severity
+from notifier.domain.severity import Severity
 
 SPELLINGS: Final = {
     "critical": "crit fatal page emergency emerg alert panic disaster blocker urgent p0 p1 sev0 sev1 s0 s1",

@@ -6,7 +6,7 @@ known field of the wrong type costs its change, and no other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from notifier.domain.event import Rejection
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
+from notifier.domain.value import replace
 from notifier.ingest import sanitise, schema
 from notifier.ingest.batch import Malformed, split
 from notifier.ingest.fields import (

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
+from notifier.domain.state import State
 from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
 from notifier.oncall import effects
 from notifier.oncall.actor import Actor

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.oncall import actions, effects, search
 from notifier.oncall.actor import Actor

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.policy.acts import GATHERED, LockedIncident
 from notifier.store import incidents

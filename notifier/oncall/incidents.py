@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal, cast, get_args
 
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
+from notifier.domain.state import State
+from notifier.domain.value import replace
 from notifier.oncall import search
 from notifier.oncall.errors import Unknown, Unreadable
 from notifier.oncall.names import exact_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from notifier.domain.event import RESERVED_LABELS
+from notifier.domain.labels import RESERVED_LABELS
 from notifier.domain.matcher import Matcher
 from notifier.store import views
 from notifier.store.database import Tx

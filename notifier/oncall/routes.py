@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from notifier.domain.event import Severity
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import Instant
 from notifier.policy import muting, routing
 from notifier.policy.muting import Mute

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from notifier.domain.calendar import Weekly, weekly
-from notifier.domain.event import Severity
 from notifier.domain.matcher import Matcher, parse_all
+from notifier.domain.severity import Severity
 from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
+from notifier.domain.value import replace
 from notifier.oncall import labels
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import Message
+from notifier.domain.state import State
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.domain.value import replace
 
 GATHERED: Duration = 3 * SECOND
 """Acts on a group within this time of a first act are told together at its end."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from notifier.domain.incident import State
 from notifier.domain.message import Flapping
 from notifier.domain.route import Route
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, Duration, Instant
+from notifier.domain.value import Value
 from notifier.policy.notifying import Member
 
 RETURNS_TO_FLAP = 2
 """From the second return on, a problem is called flapping."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class Carried(Value, frozen=True, kw_only=True):
     """The values that a member takes over from the member of the identity's previous incident, in the same group.
 
     `returns` counts how often the identity has come back in this run, which began at `since`. `critical_at` is when
@@ -29,8 +27,7 @@ class Carried:
     escalated: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Previous:
+class Previous(Value, frozen=True, kw_only=True):
     """The member of the incident before: what it carries, and when that incident opened and ended."""
 
     carried: Carried

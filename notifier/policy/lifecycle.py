@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from notifier.domain.event import Event, Severity
-from notifier.domain.incident import State
+from notifier.domain.event import Event
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
+from notifier.domain.value import Value
 
 FIRST_SAMPLES = 10
 
@@ -17,8 +18,7 @@ ChangeKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentBefore:
+class IncidentBefore(Value, frozen=True, kw_only=True):
     """An incident as it is before events are applied to it."""
 
     number: int
@@ -35,8 +35,7 @@ class IncidentBefore:
     waiting: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentChange:
+class IncidentChange(Value, frozen=True, kw_only=True):
     """An incident as it is after events were applied to it.
 
     `incident` is the incident before, or None for a new one (`previous_id` then links to the resolved one before it).

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from notifier.domain.message import SHOWN_AT_MOST, Message, Told, by_weight, leading
+from notifier.domain.value import replace
 
 
 def union(older: Message, newer: Message) -> Message:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.message import leading
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, Instant
+from notifier.domain.value import Value, replace
 from notifier.policy.muting import MUTES, Mute
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Value, frozen=True, kw_only=True):
     """One incident as it is, and what has been told about it in one group.
 
     `recent` is its exact count inside the route's `notify_after` window, where it has one. `reopened_at` is when a
@@ -52,8 +52,7 @@ class Member:
     returned: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notify:
+class Notify(Value, frozen=True, kw_only=True):
     """Tell about it now. `repeat_at` is when a repeat is due, None where there is nothing to repeat.
 
     `anew`: its escalation begins again, for it was over.
@@ -65,8 +64,7 @@ class Notify:
     anew: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Value, frozen=True, kw_only=True):
     """Do not tell the member, for a named reason.
 
     `wake`: the incident's next event makes the group due again; `until`: that moment does.
@@ -78,8 +76,7 @@ class Hold:
     ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Value, frozen=True, kw_only=True):
     """Tell the member later: its group has just told, and looks at the member again at `until`.
 
     Of a step of escalation: something holds it until then; `ref` names what, where that can end early.
@@ -89,8 +86,7 @@ class Wait:
     ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Value, frozen=True, kw_only=True):
     """The member's state has been told, or the route does not tell it (`send_resolved: false`).
 
     `repeat_at` is when a repeat is due; None: what is acknowledged or over is not repeated.

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, Literal
 
 from notifier.domain.task_run import DeadLetterState, Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
+from notifier.domain.value import replace
 
 LARGEST_ATTEMPT: Final = 2**31 - 1
 TASK_LOST: Final = "TaskLost"

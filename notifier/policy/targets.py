@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.domain.value import Value
 from notifier.policy.bucket import TokenBucket
 from notifier.policy.retry import CLAIMS_AT_MOST, FAILURES_TO_COOL
 
@@ -36,8 +37,7 @@ def quiet_for(claims: int) -> Quiet:
     return Quiet(min(claims, Quiet.PROCESS))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Value, frozen=True, kw_only=True):
     """One recipient of one channel, and the rules its channel sets. While it is `held`, nothing but tests goes out.
 
     `in_flight` counts its own sends. `quiet` says how far this process sends nothing: what was lost before goes alone.
@@ -57,8 +57,7 @@ class Target:
     quiet: Quiet = Quiet.PROCESS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class Pending(Value, frozen=True, kw_only=True):
     """One pending delivery.
 
     `is_test`: sent whatever blocks the target. `never_digest`: never merged into a digest. `frozen`: sent before,
@@ -76,8 +75,7 @@ class Pending:
     frozen: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Front:
+class Front(Value, frozen=True, kw_only=True):
     """The first of what waits for a target, in the order of its turn: enough to decide, however much there is.
 
     `pending` are deliveries of threads with none in flight, thread by thread, and of each thread all. `more` says that
@@ -89,16 +87,14 @@ class Front:
     later: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(Value, frozen=True, kw_only=True):
     """Send `newest`; it carries the `older` unsent ones of its thread."""
 
     newest: str
     older: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendPlan:
+class SendPlan(Value, frozen=True, kw_only=True):
     """A plan of sends. `digest` holds sends that go as one message, with all others that may be merged and are due.
 
     `tokens` is the bucket afterwards; `next_at` is when to look again, None: when something changes. `needs` is how

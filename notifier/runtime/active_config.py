@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pydantic import SecretBytes, SecretStr
 
@@ -19,6 +19,7 @@ from notifier.delivery.dispatcher import OpenChannel
 from notifier.delivery.targets import forget_health, settings_hashes, sync_targets
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
+from notifier.domain.value import replace
 from notifier.policy.rules import AlertingRules
 from notifier.settings import Settings
 from notifier.store.database import Database, Tx

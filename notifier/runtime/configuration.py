@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from notifier import settings as configuration
 from notifier.channels import registry
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, Problem
+from notifier.domain.value import replace
 from notifier.settings import ChannelBlock, DeliverySettings, Settings
 
 

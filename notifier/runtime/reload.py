@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, StoreError
+from notifier.domain.value import replace
 from notifier.oncall.actor import Actor
 from notifier.runtime.active_config import (
     ActiveConfig,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import Message, Origin, Told
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 
 NOTE_CHARS = 600

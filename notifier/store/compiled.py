@@ -23,7 +23,7 @@ Build = Callable[[Dialect], sa.ClauseElement]
 
 
 def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> sa.CursorResult[Any]:
-    """Run a statement. Values come as the driver has them: text, numbers, None; and `Rows`."""
+    """Run a statement. Values come as the driver has them: text, numbers, None; and `BoundRows`."""
     return tx.conn.exec_driver_sql(*_compiled(build, tx.dialect).bound(parameters))
 
 

@@ -1,4 +1,4 @@
-"""A compiled statement and the binding of its parameters, `Rows` among them."""
+"""A compiled statement and the binding of its parameters, `BoundRows` among them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final, Protocol
 
-from notifier.store.json_rows import Rows
+from notifier.store.json_rows import BoundRows
 
 VARIABLES_AT_MOST: Final = 4_096
 """Rows with more values than this go to SQLite as JSON: a statement's memory grows with its variables."""
@@ -35,10 +35,10 @@ class CompiledStatement:
         self._fixed = fixed
 
     def bound(self, parameters: Mapping[str, object]) -> Bound:
-        """Rows are bound as JSON."""
+        """BoundRows are bound as JSON."""
         fixed = self._fixed
         values = [parameters[name] if name in parameters else fixed[name] for name in self._names]
-        return self._text, tuple([value.text if isinstance(value, Rows) else value for value in values])
+        return self._text, tuple([value.text if isinstance(value, BoundRows) else value for value in values])
 
 
 def sqlite_statement(text: str, names: Sequence[str], fixed: Mapping[str, object]) -> Statement:
@@ -63,7 +63,7 @@ def sqlite_statement(text: str, names: Sequence[str], fixed: Mapping[str, object
 
 
 class UnfoldingStatement:
-    """A statement of SQLite some of whose parameters are `Rows`.
+    """A statement of SQLite some of whose parameters are rows.
 
     Few rows are bound value by value, `FROM (VALUES (?, ?), ...)`, which costs half of what reading them out of JSON
     does. So that few texts are prepared, and kept, there are always as many places as a power of two; a LIMIT cuts off
@@ -77,14 +77,14 @@ class UnfoldingStatement:
         self._with_values = cache(self._make_with_values)
 
     def bound(self, parameters: Mapping[str, object]) -> Bound:
-        """Rows are bound value by value, or as JSON where there are many."""
+        """BoundRows are bound value by value, or as JSON where there are many."""
         places = {name: _places(parameters[name]) for name in self._tables}
         if any(places[name] * width > VARIABLES_AT_MOST for name, width in self._tables.items()):
             return CompiledStatement(self._text, self._names, {}).bound(parameters)
         values: list[object] = []
         for name in self._names:
             value = parameters[name]
-            if isinstance(value, Rows):
+            if isinstance(value, BoundRows):
                 for row in value.rows:
                     values += row
                 values += [None] * ((places[name] - len(value.rows)) * self._tables[name])
@@ -94,13 +94,13 @@ class UnfoldingStatement:
         return self._with_values(tuple(places.values())), tuple(values)
 
     def _make_with_values(self, places: tuple[int, ...]) -> str:
-        """The text with so many places for each parameter that is `Rows`."""
+        """The text with so many places for each parameter that is `BoundRows`."""
         rows = {
-            name: ", ".join([f"({', '.join('?' * width)})"] * count)
+            name: "VALUES " + ", ".join([f"({', '.join('?' * width)})"] * count)
             for (name, width), count in zip(self._tables.items(), places, strict=True)
         }
         text = _CELL.sub(lambda cell: f"{cell[1]}_e.column{int(cell[2]) + 1}", self._text)
-        return _UNFOLDED.sub(lambda table: f"(VALUES {rows[table[1]]}) AS {table[1]}_e LIMIT ?)", text)
+        return _UNFOLDED.sub(lambda table: f"({rows[table[1]]}) AS {table[1]}_e LIMIT ?)", text)
 
 
 def _literal(value: object) -> str:
@@ -115,7 +115,7 @@ def _literal(value: object) -> str:
 
 def _places(rows: object) -> int:
     """The places for rows: a power of two."""
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, BoundRows)
     return 1 << max(0, len(rows.rows) - 1).bit_length()
 
 

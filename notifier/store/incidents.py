@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.domain.time import Duration, Instant
 from notifier.policy.acts import LockedIncident
 from notifier.store.database import Tx

@@ -27,7 +27,7 @@ def json_value(text: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class BoundRows:
     """The rows of one parameter, each as long as the others."""
 
     rows: Sequence[Sequence[object]]
@@ -38,9 +38,9 @@ class Rows:
         return json_text(self.rows)
 
 
-def encode_rows(rows: Iterable[Sequence[object]]) -> Rows:
+def encode_rows(rows: Iterable[Sequence[object]]) -> BoundRows:
     """The parameter for `rows_from_json`. Strings hold neither NUL nor lone surrogates: ingest has seen to it."""
-    return Rows(list(rows))
+    return BoundRows(list(rows))
 
 
 def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -> sa.Select[Any]:
@@ -49,9 +49,9 @@ def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -
     return sa.select(rows.c.value)
 
 
-def encode_values(values: Iterable[object]) -> Rows:
+def encode_values(values: Iterable[object]) -> BoundRows:
     """The parameter for `in_json`."""
-    return Rows([(value,) for value in values])
+    return BoundRows([(value,) for value in values])
 
 
 def rows_from_json(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import sqlalchemy as sa
 
-from notifier.domain.event import Severity
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.value import replace
 from notifier.policy.rules import AlertingRules
 from notifier.store import ledger
 from notifier.store.compiled import each, insert

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from notifier.channels.base import Callback
 from notifier.domain.button import Button
 from notifier.domain.delivery import Receipt
-from notifier.domain.incident import State
 from notifier.domain.interaction import Press
 from notifier.domain.message import ActionLink, Message
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
+from notifier.domain.value import replace
 from notifier.telemetry.clock import SystemClock
 from notifier.testing.cases import ChannelCase, parse_settings
 from notifier.testing.messages import hostile, incident, message, message_about

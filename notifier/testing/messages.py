@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import EpisodeSummary, Message, Origin, Told
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, parse_rfc3339
 
 AT = parse_rfc3339("2026-11-22T05:00:00Z")

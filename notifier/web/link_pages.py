@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from notifier import wording
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
+from notifier.domain.state import State
 from notifier.oncall.mail_links import Offer
 from notifier.web.page import HtmlPage
 

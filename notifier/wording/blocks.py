@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from notifier.domain.event import RESERVED_LABELS
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
+from notifier.domain.labels import RESERVED_LABELS
 from notifier.domain.message import ActionLink, Told
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.wording.evidence import Evidence, evidence
 from notifier.wording.reasons import owner, state

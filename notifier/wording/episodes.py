@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import tzinfo
 
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import Message, Told, by_weight
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
 from notifier.domain.time import Instant
+from notifier.domain.value import replace
 from notifier.wording import messages, subjects
 from notifier.wording.messages import RenderedMessage, RenderOptions
 from notifier.wording.reasons import flapping, state

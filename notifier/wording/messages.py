@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import ActionLink, Message, Told, by_weight
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
+from notifier.domain.value import replace
 from notifier.wording import blocks, evidence, subjects
 from notifier.wording.blocks import ACTIONS, IncidentBlock, Pairs
 from notifier.wording.evidence import Link

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
 
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
 from notifier.domain.time import SECOND, Instant
 from notifier.wording.text import counted, number, plain
 from notifier.wording.times import duration, moment

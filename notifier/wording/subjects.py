@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.message import Conversation, Message
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.wording.reasons import REASONS
 from notifier.wording.text import number, plain
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from notifier.domain.incident import State
 from notifier.domain.incident_history import (
     AuditEntry,
     DecidedBy,
@@ -17,7 +16,9 @@ from notifier.domain.incident_history import (
 )
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
+from notifier.domain.state import State
 from notifier.domain.time import Instant
+from notifier.domain.value import replace
 from notifier.wording import explanations
 from notifier.wording.audit_details import apart_from_end, end_of
 from notifier.wording.delivery_sentences import what_became_of

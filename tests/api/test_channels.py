@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from notifier.api.models.responses_channels import ChannelList, ChannelTestAnswer
@@ -12,6 +10,7 @@ from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.delivery import Outcome
 from notifier.domain.route import Step, TimeInterval
 from notifier.domain.time import HOUR, MINUTE, SECOND, format_duration, rfc3339
+from notifier.domain.value import replace
 from notifier.runtime.running_service import ChannelTestOutcome
 from notifier.store import audit
 from tests.api.conftest import Desk

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from notifier import delivery
@@ -11,6 +9,7 @@ from notifier.api.models.responses_dead_letters import DeadLetterList
 from notifier.api.models.responses_deliveries import DeliveryList, DeliveryWithAttempts
 from notifier.delivery.jobs import LEASE
 from notifier.domain.delivery import Outcome
+from notifier.domain.value import replace
 from notifier.store import audit, views
 from tests.api.conftest import Desk
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from notifier.domain.value import replace
 from notifier.settings import DatabaseSettings
 from notifier.store import audit
 from tests.api.conftest import Desk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.matcher import parse
 from notifier.domain.route import Inhibition, Route, Step, Threshold
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
+from notifier.domain.value import replace
 from notifier.store import configurations, hold
 from notifier.store.compiled import insert
 from notifier.store.schema import silences

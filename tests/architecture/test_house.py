@@ -39,7 +39,7 @@ VENDORS_NAMED: dict[str, str] = {
 
 PURE = ("notifier.domain", "notifier.policy")
 IMPURE = {"asyncio", "time", "random", "secrets", "os", "logging", "threading", "socket", "subprocess"}
-THIRD_PARTIES_OF_THE_PURE = {"re2"}
+THIRD_PARTIES_OF_THE_PURE = {"msgspec", "re2"}
 # Imported by those alone who have the library.
 CLIENT_MODULES = {
     "fastapi": {"fastapi", "starlette"},

@@ -101,7 +101,7 @@ def sentences(node: ast.AST) -> Iterator[str]:
         yield from sentences(child)
 
 
-SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|SET|LISTEN|LOCK)\b")
+SQL = re.compile(r"[\s({}]*(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE|SET|LISTEN|LOCK|AS|json_each)\b")
 
 
 def text_of(node: ast.AST) -> str | None:

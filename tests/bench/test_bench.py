@@ -6,11 +6,11 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from notifier.domain.value import replace
 from tests.bench import payload, rows, subjects
 from tests.bench.baselines import Event
 from tests.bench.clients import Figures, Work, compare, table

@@ -6,13 +6,13 @@ import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
-from dataclasses import replace
 from email import message_from_bytes, policy
 from typing import Any
 
 from notifier.channels import console, email, slack, webhook
 from notifier.channels.base import Callback
 from notifier.domain.delivery import Outcome
+from notifier.domain.value import replace
 from notifier.testing import FakeSlack, SmtpServer, WebhookReceiver
 from notifier.testing.cases import (
     ECHO,

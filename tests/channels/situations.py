@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from notifier import wording
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import ActionLink, EpisodeSummary, Flapping, Message, Origin, Told, by_weight
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339
+from notifier.domain.value import replace
 from notifier.runtime.system_messages import system_message
 from notifier.wording import sentences
 

@@ -7,7 +7,6 @@ import colorsys
 import re
 import socket
 import ssl
-from dataclasses import replace
 from email import message_from_bytes, policy
 from html import unescape
 from pathlib import Path
@@ -23,11 +22,12 @@ from notifier.channels.smtp import DEADLINE, QUIT, SmtpSession, answered
 from notifier.delivery import attempt
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.message import ActionLink, EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import MINUTE, SECOND
+from notifier.domain.value import replace
 from notifier.testing import SmtpServer, certificate
 from notifier.testing.messages import AT, incident, message, several
 from notifier.wording import RenderOptions

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from notifier.channels.payloads import alertmanager, cloudevents, pagerduty
 from notifier.channels.slack import blocks
 from notifier.domain.delivery import Thread
 from notifier.domain.message import Message
+from notifier.domain.value import replace
 from notifier.testing import slack_complaint
 from notifier.wording import RenderOptions
 from tests.channels.situations import SITUATIONS, URL

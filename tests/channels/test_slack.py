@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Told
 from notifier.domain.notification import Reason
+from notifier.domain.value import replace
 from notifier.testing import Answer, FakeSlack, slack_complaint
 from notifier.testing.messages import EVENT, incident, message, several
 

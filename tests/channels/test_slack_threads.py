@@ -13,9 +13,9 @@ from notifier.channels.slack.sender import SlackChannel
 from notifier.channels.slack.settings import SlackSettings
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
-from notifier.domain.incident import State
 from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE
 from notifier.testing import Answer, FakeSlack
 from notifier.testing.messages import AT, incident, message, message_about

@@ -6,14 +6,15 @@ Above all RULES.md#timing and RULES.md#held.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.message import Message, Told
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+from notifier.domain.value import replace
 
 GATHERED: Duration = 3 * SECOND
 ACKNOWLEDGED, OPEN, RESOLVED = State.ACKNOWLEDGED, State.OPEN, State.RESOLVED

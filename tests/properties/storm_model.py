@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from notifier.domain.event import Event, Severity
+from notifier.domain.event import Event
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE, Duration, Instant
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from notifier.domain.calendar import DAY_MINUTES, Hours, Weekly, weekly, weekly_json
 from notifier.domain.time import DAY, HOUR, MINUTE, Instant, parse_rfc3339
+from notifier.domain.value import replace
 from notifier.policy.calendar import window
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,9 +12,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration
 from notifier.store.sqlite import SqliteDatabase
 from notifier.testing import ManualClock

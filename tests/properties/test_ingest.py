@@ -9,7 +9,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.event import Event, Rejection, Severity
+from notifier.domain.event import Event, Rejection
+from notifier.domain.severity import Severity
 from notifier.ingest import lenient
 from notifier.ingest.batch import Malformed, split
 from notifier.ingest.normalize import Accepted, Normalizer

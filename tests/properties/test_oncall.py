@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -31,12 +30,13 @@ from notifier.alerting.acknowledgements import end_acknowledgements
 from notifier.alerting.inhibition import backfill
 from notifier.alerting.replanning import replan_after_reload
 from notifier.domain.calendar import Hours, Weekly
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.matcher import parse
 from notifier.domain.message import Message
 from notifier.domain.route import Inhibition, Route, Step, TimeInterval
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Instant
+from notifier.domain.value import replace
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -11,10 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.delivery import Outcome, RateLimit
-from notifier.domain.event import Event, Severity
-from notifier.domain.incident import State
+from notifier.domain.event import Event
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339, words
+from notifier.domain.value import replace
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_events, keeps_sample
 from notifier.policy.notifying import Member, Notify, change_due, decide
 from notifier.policy.retry import JITTER, SCHEDULE, Again, after, backoff, cool, throttle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.task_run import Replayable, RunState, TaskRun
+from notifier.domain.value import replace
 from notifier.policy import runs
 
 BASE = TaskRun(

@@ -19,11 +19,11 @@ from notifier import alerting
 from notifier.delivery.jobs import LEASE, Job
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
-from notifier.domain.event import Severity
 from notifier.domain.matcher import Matcher
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route, Threshold
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.store import dead_letters
 from notifier.store.schema import deliveries, groups, incidents, notifications

@@ -15,8 +15,9 @@ from notifier.delivery.sweep import Swept
 from notifier.delivery.targets import sync_targets
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import SendError
-from notifier.domain.event import Event, Severity
+from notifier.domain.event import Event
 from notifier.domain.route import Inhibition, Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, Duration
 from notifier.ingest import intake
 from notifier.ingest.intake import Intake, StoredEvent

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import sqlalchemy as sa
 
 from notifier import alerting
-from notifier.domain.event import Severity
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Route, Threshold
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE, SECOND
+from notifier.domain.value import replace
 from notifier.store.schema import members
 from tests.store.conftest import Bench
 

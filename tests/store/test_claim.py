@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,11 +12,12 @@ from notifier.delivery.jobs import ChannelRules, Claimed, Job
 from notifier.delivery.outcome import Ended
 from notifier.domain.delivery import DeliveryState, Outcome, Receipt
 from notifier.domain.errors import SendError
-from notifier.domain.event import Severity
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR
+from notifier.domain.value import replace
 from notifier.policy.targets import Quiet
 from notifier.store import notifications
 from notifier.store.database import Tx

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +11,12 @@ from notifier.alerting import rerouting
 from notifier.delivery.jobs import Job
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
-from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.message import SHOWN_AT_MOST
 from notifier.domain.route import Route, Step
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE
+from notifier.domain.value import replace
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store.database import Tx

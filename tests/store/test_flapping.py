@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from notifier.domain.route import Step
 from notifier.domain.time import MINUTE, SECOND, Duration
+from notifier.domain.value import replace
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store.database import Tx

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,6 +12,7 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError, StoreFull
 from notifier.domain.route import Inhibition, Route
 from notifier.domain.time import DAY, HOUR, MINUTE
+from notifier.domain.value import replace
 from notifier.ingest import intake
 from notifier.ingest.intake import Intake
 from notifier.settings import RetentionSettings

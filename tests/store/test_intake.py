@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notifier.domain.event import Severity
+from notifier.domain.severity import Severity
 from notifier.store.database import Tx
 from notifier.store.schema import events, incidents, tallies
 from tests.store.conftest import Bench

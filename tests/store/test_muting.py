@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +14,11 @@ from notifier.alerting.inhibition import backfill
 from notifier.alerting.replanning import replan_after_reload
 from notifier.delivery.jobs import Job
 from notifier.domain.calendar import Hours, Weekly
-from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Inhibition, Route, Step, TimeInterval
+from notifier.domain.severity import Severity
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
+from notifier.domain.value import replace
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store import ledger

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from notifier.alerting.replanning import replan_after_reload
-from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route, Step
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -14,11 +13,12 @@ from notifier.delivery.jobs import Job
 from notifier.delivery.targets import forget_health, settings_hashes
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit
 from notifier.domain.errors import SendError
-from notifier.domain.event import Severity
 from notifier.domain.message import FORM
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE, SECOND
+from notifier.domain.value import replace
 from notifier.store import dead_letters
 from notifier.store.database import Tx
 from notifier.store.schema import attempts, deliveries, notifications, targets

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import sqlalchemy as sa
 
@@ -11,10 +9,11 @@ from notifier import alerting
 from notifier.delivery.jobs import Job
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
-from notifier.domain.event import Severity
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, SECOND
+from notifier.domain.value import replace
 from notifier.store import dead_letters
 from notifier.store.schema import groups, incidents
 from tests.store.conftest import Bench

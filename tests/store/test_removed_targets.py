@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from notifier.delivery.targets import sync_targets
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.time import HOUR
+from notifier.domain.value import replace
 from notifier.store.schema import deliveries
 from tests.store.conftest import Bench
 

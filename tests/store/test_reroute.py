@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,10 +12,11 @@ import sqlalchemy as sa
 
 from notifier import alerting
 from notifier.alerting import rerouting
-from notifier.domain.event import Severity
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route, Step
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE, SECOND
+from notifier.domain.value import replace
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.store import configurations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from notifier.domain.matcher import parse
 from notifier.domain.silence import Silence
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
+from notifier.domain.value import replace
 from notifier.oncall import silences
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused

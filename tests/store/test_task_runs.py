@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from notifier.domain.errors import StoreFull
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import DAY, HOUR, SECOND
+from notifier.domain.value import replace
 from notifier.ingest import heartbeats, intake, run_intake
 from notifier.ingest.heartbeats import Beat
 from notifier.ingest.intake import Intake

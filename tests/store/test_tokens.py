@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from notifier.domain.incident import State
 from notifier.domain.message import Message
+from notifier.domain.state import State
 from notifier.domain.time import DAY
+from notifier.domain.value import replace
 from notifier.policy.acts import LINKED_AT_MOST
 from notifier.store import tokens
 from notifier.store.database import Database

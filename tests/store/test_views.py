@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from notifier.domain.delivery import DeliveryState, Outcome
-from notifier.domain.incident import State
 from notifier.domain.matcher import parse
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE
+from notifier.domain.value import replace
 from notifier.store import audit, notifications, views
 from notifier.store.database import Database, Tx
 from notifier.store.views import DeliverySearch, IncidentSearch, PageKey

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from notifier.domain.errors import ConfigError
 from notifier.domain.message import Message
 from notifier.domain.route import Route
 from notifier.domain.time import HOUR
+from notifier.domain.value import replace
 from notifier.runtime.active_config import (
     ActiveConfig,
     ChannelPool,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from notifier.domain.incident import State
 from notifier.domain.message import Told, by_weight
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
+from notifier.domain.value import replace
 from notifier.policy.acts import LockedIncident, in_force, linked_acts
 from notifier.testing.messages import incident, message
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
+from notifier.domain.value import replace
 from notifier.policy.fingerprint import compute, masked, told_of, uses_default, version_1
 
 

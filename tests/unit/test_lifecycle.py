@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from notifier.domain.event import Event, Severity
-from notifier.domain.incident import State
+from notifier.domain.event import Event
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
+from notifier.domain.value import replace
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_events, keeps_sample
 
 NOW = 1_000_000

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import SHOWN_AT_MOST, Message, Origin, Told, leading
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
+from notifier.domain.value import replace
 from notifier.policy.merging import union
 
 AT = 1_795_323_600_123
@@ -32,7 +32,7 @@ INCIDENT = Incident(
 
 
 def told(number: int, reason: Reason, **changes: object) -> Told:
-    return Told(incident=replace(INCIDENT, id=f"i-{number}", number=number, **changes), reason=reason)  # type: ignore[arg-type]
+    return Told(incident=replace(INCIDENT, id=f"i-{number}", number=number, **changes), reason=reason)
 
 
 def message(reason: Reason, *what: Told, more: int = 0, suppressed: int = 0) -> Message:
@@ -67,7 +67,7 @@ def message(reason: Reason, *what: Told, more: int = 0, suppressed: int = 0) -> 
 )
 def test_a_stored_message_is_read_back_unchanged(changes: dict[str, object]) -> None:
     """Every field, to the millisecond."""
-    one = replace(message(Reason.OPENED, told(1, Reason.OPENED)), **changes)  # type: ignore[arg-type]
+    one = replace(message(Reason.OPENED, told(1, Reason.OPENED)), **changes)
     assert Message.from_json(one.as_json()) == one
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +12,7 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.route import Inhibition, Route, TimeInterval
 from notifier.domain.silence import Silence
 from notifier.domain.time import DAY, HOUR, MINUTE, Instant, parse_rfc3339
+from notifier.domain.value import replace
 from notifier.policy.muting import Mute, SilenceIndex, equal_key, inhibits, mute_time
 
 NOW = parse_rfc3339("2026-11-23T12:00:00Z")  # a Monday

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from notifier.domain.event import Event, Rejection, Severity
+from notifier.domain.event import Event, Rejection
+from notifier.domain.severity import Severity
 from notifier.ingest.batch import Malformed, accepts, split
 from notifier.ingest.normalize import Accepted, Normalizer
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route, Step, Threshold
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.domain.value import replace
 from notifier.policy.muting import Mute
 from notifier.policy.notifying import (
     Escalate,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from notifier.delivery.sends import BEGUN_WITHIN, Sending, Sends
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
+from notifier.domain.value import replace
 from notifier.policy.targets import Quiet
 
 pytestmark = pytest.mark.anyio

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.domain.value import replace
 from notifier.policy.targets import (
     STALE,
     Front,

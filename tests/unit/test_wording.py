@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier import wording
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import EpisodeSummary, Flapping, Told, by_weight
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.domain.value import replace
 from notifier.testing.messages import AT, EVENT, incident, message, several
 from notifier.wording import blocks, evidence, messages, plain_text, reasons, sentences, times
 from tests.channels.situations import SITUATIONS

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from notifier.domain.delivery import DeliveryState
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.incident_history import (
     AuditEntry,
     DecidedBy,
@@ -17,7 +14,10 @@ from notifier.domain.incident_history import (
 )
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, parse_rfc3339, rfc3339
+from notifier.domain.value import replace
 from notifier.wording import audit_details
 from notifier.wording.timeline import ITEMS_AT_MOST, timeline
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from notifier.api.models.responses_base import Moment, NextCursor, ResponseModel
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.oncall.bulk import SkipReason
 
 

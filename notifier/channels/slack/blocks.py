@@ -6,7 +6,7 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from notifier.channels.slack.encoding import encoded, escaped
 from notifier.domain.button import MORNING_HOUR, Button, Span, value
 from notifier.domain.message import Message
 from notifier.domain.time import SECOND as MILLISECONDS
+from notifier.domain.value import replace
 from notifier.wording import Evidence, Frame, IncidentBlock, Link, Moment, RenderedMessage, RenderOptions
 
 HEADER, SECTION, PART, BLOCKS = 150, 3_000, 1_500, 50

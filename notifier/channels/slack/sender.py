@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from notifier.channels.base import Toolbox
@@ -19,6 +18,7 @@ from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
+from notifier.domain.value import replace
 from notifier.telemetry.logging import get
 
 # Nobody hears of a reply who does not follow the thread: what needs somebody is shown in the channel as well.

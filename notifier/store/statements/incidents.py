@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.store.compiled import Row, columns_of, reads
 from notifier.store.database import Dialect

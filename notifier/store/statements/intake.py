@@ -12,8 +12,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.policy.fingerprint import VERSION
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange

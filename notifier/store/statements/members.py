@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.event import Severity
 from notifier.domain.notification import HeldBy
+from notifier.domain.severity import Severity
 from notifier.domain.time import Instant
 from notifier.store.compiled import Row, columns_of, reads, upsert
 from notifier.store.database import Dialect

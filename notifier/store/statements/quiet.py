@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.store.compiled import Row, reads
 from notifier.store.database import Dialect

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.store.compiled import Build, execute, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, rows_from_json

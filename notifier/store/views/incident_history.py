@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
-from notifier.domain.incident import State
 from notifier.domain.incident_history import (
     CarryingDelivery,
     DecidedBy,
@@ -19,6 +18,7 @@ from notifier.domain.incident_history import (
 )
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.store import audit, hold
 from notifier.store.database import Tx

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State, page
+from notifier.domain.incident import Incident, page
 from notifier.domain.matcher import Matcher, meet
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, events, incidents

@@ -1,0 +1,13 @@
+"""The states of an incident."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where an incident stands; at most one of an identity is not `resolved`."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"

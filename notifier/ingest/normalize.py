@@ -120,7 +120,7 @@ class Normalizer:
             if suspicious(raw):
                 body, warnings = lenient.from_bytes(raw)
                 return self._accepted(body, warnings, project, received_at, sent_at)
-            content = _content(body, project)
+            content = _content(body, project, encoded=key[1])
             if len(self._seen) >= REMEMBERED:
                 self._seen.clear()
             self._seen[key] = content
@@ -182,14 +182,18 @@ def read_one(raw: bytes) -> tuple[EventBody, str]:
     return body, _title(body, None if body.exception is None else _told(body.exception))
 
 
-def _content(body: EventBody, project: str) -> _Content:
+def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> _Content:
+    """The content of a body; `encoded` is its JSON text without id and timestamp, where that is known."""
     service = _required(body)
     warnings: list[str] = []
     failure = None if body.exception is None else _told(body.exception)
+    sent = body.labels, body.links
     labels = _labels(body, project, service, failure, warnings)
     if body.links:
         body.links = _web_links(body.links, warnings)
     body.id = body.timestamp = None
+    if encoded is None or (body.labels, body.links) != sent:
+        encoded = _encode(body)
     return _Content(
         service=service,
         environment=body.environment,
@@ -204,7 +208,7 @@ def _content(body: EventBody, project: str) -> _Content:
         labels=labels,
         status=body.status,
         run=_run(body),
-        tail=_encode(body).decode().removeprefix(_HEAD),
+        tail=encoded.decode().removeprefix(_HEAD),
         warnings=tuple(warnings),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from notifier.domain.event import Event
@@ -72,7 +73,8 @@ def keeps_sample(seq: int) -> bool:
     return seq <= FIRST_SAMPLES or seq & (seq - 1) == 0
 
 
-def sample_numbers(before: int, last: int) -> list[int]:
+@lru_cache(maxsize=1_024)
+def sample_numbers(before: int, last: int) -> tuple[int, ...]:
     """The counts, of `before + 1` to `last`, whose events are stored: those kept for good, and the newest."""
     chosen = list(range(before + 1, min(last, FIRST_SAMPLES) + 1))
     power = 1 << max(before, FIRST_SAMPLES).bit_length()
@@ -81,7 +83,7 @@ def sample_numbers(before: int, last: int) -> list[int]:
         power <<= 1
     if not chosen or chosen[-1] != last:
         chosen.append(last)
-    return chosen
+    return tuple(chosen)
 
 
 def apply_events(
@@ -95,9 +97,11 @@ def apply_events(
     """
     if current is not None:
         return _onto_open(current, events)
-    skipped = next((i for i, event in enumerate(events) if event.status == "firing"), len(events))
-    if skipped == len(events):
-        return None
+    skipped = 0
+    if events[0].status != "firing":
+        skipped = next((i for i, event in enumerate(events) if event.status == "firing"), len(events))
+        if skipped == len(events):
+            return None
     first = events[skipped]
     if newest_resolved is not None and newest_resolved.resolved_at is not None:
         if first.at <= newest_resolved.resolved_at:
@@ -107,13 +111,19 @@ def apply_events(
 
 
 def _opened(events: Sequence[Event], skipped: int, previous_id: str | None) -> IncidentChange:
-    end = next((i for i in range(skipped, len(events)) if events[i].status == "resolved"), len(events))
-    counted = events[skipped:end]
-    first = counted[0]
-    labels, varying = _labels(first.labels, (), counted)
-    severity = _highest(first.severity, counted)
-    if severity is not first.severity:
-        labels = {**labels, "severity": severity.value}
+    first = events[skipped]
+    labels, severity = first.labels, first.severity
+    varying: tuple[str, ...] = ()
+    end = len(events)
+    counted = events
+    # Most new causes come with one event.
+    if end > 1:
+        end = next((i for i in range(skipped, end) if events[i].status == "resolved"), end)
+        counted = events[skipped:end]
+        labels, varying = _labels(labels, (), counted)
+        severity = _highest(severity, counted)
+        if severity is not first.severity:
+            labels = {**labels, "severity": severity.value}
     return IncidentChange(
         incident=None,
         previous_id=previous_id,

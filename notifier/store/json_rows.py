@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from notifier.store.database import Dialect
+
+ROWS_AT_ONCE: Final = 128
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -47,6 +49,12 @@ def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -
     """The values of the bind parameter `parameter`, which `encode_rows` made of one-element rows, for `IN`."""
     rows = rows_from_json(dialect, parameter, [("value", type_)])
     return sa.select(rows.c.value)
+
+
+def in_parts(rows: Sequence[Sequence[object]]) -> Iterator[BoundRows]:
+    """Rows as several parameters, each so short that its values are bound one by one however many columns it has."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield BoundRows(rows[start : start + ROWS_AT_ONCE])
 
 
 def encode_values(values: Iterable[object]) -> BoundRows:

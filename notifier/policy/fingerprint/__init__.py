@@ -46,11 +46,11 @@ def compute(
 ) -> str:
     """32 hex digits. `given` is the sender's list; `{{ default }}` in it stands for the default fingerprint."""
     if not given:
-        return digest(elements(service, message, exception))
+        return _known_digest(tuple(elements(service, message, exception)))
     own = tuple(given)
     if not _names_default(own):
         return digest(["given", *own])
-    return combined(own, digest(elements(service, message, exception)))
+    return combined(own, _known_digest(tuple(elements(service, message, exception))))
 
 
 def elements(service: str, message: str | None, exception: ReportedException | None) -> list[str]:
@@ -92,7 +92,11 @@ def _names_default(given: tuple[str, ...]) -> bool:
     return any("{{" in element for element in given) and uses_default(given)
 
 
-def digest(parts: list[str]) -> str:
+def digest(parts: Sequence[str]) -> str:
     """Lengths keep ["ab", "c"] and ["a", "bc"] apart; surrogates that a caller let through must not raise."""
     text = "".join([f"{len(part)}:{part}" for part in parts])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+# Few places in the code fail often.
+_known_digest = lru_cache(maxsize=4_096)(digest)

@@ -19,7 +19,7 @@ from notifier.policy.fingerprint import VERSION
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, SerializationConflict, Tx
-from notifier.store.json_rows import encode_rows, json_text, rows_from_json
+from notifier.store.json_rows import encode_rows, in_parts, json_text, rows_from_json
 from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
 
 Identity = tuple[str, str, str]
@@ -29,6 +29,9 @@ EventName = tuple[str, str]
 Sample = tuple[int, int, str, Instant, Instant, str]
 """The incident's number, the count that the event made; the event's id, `at`, `received_at` and document."""
 
+_OPENED = State.OPEN.value
+# An enumeration's `value` costs ten times a look into a dictionary.
+_SEVERITY = {severity: severity.value for severity in Severity}
 _decode = msgspec.json.Decoder().decode
 
 
@@ -86,12 +89,15 @@ def insert_incidents(tx: Tx, new: Iterable[tuple[str, IncidentChange]]) -> dict[
     for id_, change in new:
         first = change.counted[0]
         rows.append((
-            id_, first.project, first.environment, first.fingerprint, OPEN, change.state.value, first.title,
-            change.severity.value, json_text(change.labels), json_text(change.varying) if change.varying else "[]",
+            id_, first.project, first.environment, first.fingerprint, OPEN, _OPENED, first.title,
+            _SEVERITY[change.severity], json_text(change.labels), json_text(change.varying) if change.varying else "[]",
             len(change.counted), 0, now, change.first_seen, change.last_seen, change.previous_id, now, 0, 0,
             change.last_seen, VERSION,
         ))  # fmt: skip
-    numbers = {row.id: row.number for row in execute(tx, _insert_incidents, {"incidents": encode_rows(rows)})}
+    numbers: dict[str, int] = {}
+    for part in in_parts(rows):
+        inserted: Iterable[Any] = execute(tx, _insert_incidents, {"incidents": part})
+        numbers.update((id_, number) for number, id_ in inserted)
     if len(numbers) < len(rows):
         raise SerializationConflict
     return numbers
@@ -115,7 +121,8 @@ def update_incidents(tx: Tx, changes: Iterable[IncidentChange]) -> None:
 
 
 def insert_samples(tx: Tx, samples: Sequence[Sample]) -> None:
-    execute(tx, _insert_events, {"events": encode_rows(samples)})
+    for part in in_parts(samples):
+        execute(tx, _insert_events, {"events": part})
 
 
 def delete_samples(tx: Tx, samples: Sequence[tuple[int, int]]) -> None:

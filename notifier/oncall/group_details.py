@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.oncall import bulk
 from notifier.oncall.actor import Actor
 from notifier.oncall.bulk import Act, BulkOutcome

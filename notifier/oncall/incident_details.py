@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.incident_history import IncidentHistory
+from notifier.domain.state import State
 from notifier.domain.task_run import TaskRun
 from notifier.domain.time import DAY, HOUR, MINUTE, WEEK, Duration, Instant
+from notifier.domain.value import replace
 from notifier.oncall.incidents import require
 from notifier.store import views
 from notifier.store.database import Database, Tx

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State, page
+from notifier.domain.incident import Incident, page
 from notifier.domain.message import EpisodeSummary, Message, Origin, Told
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant, rfc3339
 
 _ID = "00000000-0000-7000-8000-000000000142"

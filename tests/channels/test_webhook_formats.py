@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from notifier.channels import webhook
 from notifier.channels.payloads import alertmanager, cloudevents, native, pagerduty
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.testing.messages import AT, EVENT, hostile, incident, message, message_about, several
 
 FORMS: dict[str, Callable[[Message], bytes]] = {

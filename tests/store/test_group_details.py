@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.notification import Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from notifier.domain.incident import State
+from notifier.domain.state import State
 from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.wording import copies
 
 HOSTILE = (

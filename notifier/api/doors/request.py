@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
 from notifier.api.problems import HttpProblem
+from notifier.domain.value import replace
 
 MOST_PARAMETERS = 1_000
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from notifier import wording
 from notifier.channels.payloads.fitting import Document, cut, with_as_many_as_fit
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import SHOWN_AT_MOST, Message
+from notifier.domain.state import State
 from notifier.domain.time import rfc3339
 
 NEVER: Final = "0001-01-01T00:00:00Z"

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from notifier import wording
 from notifier.channels.payloads.fitting import Document, cut, with_as_many_as_fit
-from notifier.domain.event import Severity
-from notifier.domain.incident import Incident, State
+from notifier.domain.incident import Incident
 from notifier.domain.message import Message
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import rfc3339
 
 SUMMARY_CHARS: Final = 1_024

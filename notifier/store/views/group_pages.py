@@ -11,9 +11,9 @@ import msgspec
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
-from notifier.domain.event import Severity
-from notifier.domain.incident import State
 from notifier.domain.notification import HeldBy, Reason
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.schema import deliveries, groups, incidents, members, notifications, targets

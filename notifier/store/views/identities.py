@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.domain.event import Severity
 from notifier.domain.incident import Incident
+from notifier.domain.severity import Severity
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.schema import OPEN, audit, incidents

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from notifier.domain.event import RESERVED_LABELS
+from notifier.domain.labels import RESERVED_LABELS
 from notifier.domain.time import SECOND, parse_rfc3339, rfc3339
 from notifier.ingest.fields import Fields
 from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, object_of, text_of

@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from notifier.access.keyring import Keyring, create_first_key
+from notifier.access.keyring import create_first_key
 from notifier.api import errors
 from notifier.api.connections import Connections, most_connections
 from notifier.api.doors.table import doors
@@ -44,7 +44,7 @@ END_WITHIN_S = 50.0
 
 def create_app(runtime: Runtime) -> ASGIApp:
     """The application. Ingest goes past FastAPI, whose body handling would cost three quarters of its rate."""
-    keyring = Keyring(runtime.database)
+    keyring = runtime.keyring
     ingest = IngestEndpoint(runtime, keyring)
     api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))

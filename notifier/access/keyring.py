@@ -10,9 +10,9 @@ from collections.abc import Callable
 from notifier.access.caller import Caller
 from notifier.access.errors import OtherDoor, Unauthenticated
 from notifier.domain.key import Key
-from notifier.domain.time import Instant
+from notifier.domain.time import MINUTE, Instant
 from notifier.store import keys
-from notifier.store.database import INGEST, Database
+from notifier.store.database import HOUSEKEEPING, INGEST, Database
 
 REMEMBERED_MS = 2_000
 REMEMBERED_AT_MOST = 10_000
@@ -27,6 +27,8 @@ class Keyring:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._remembered: dict[str, tuple[Instant, Caller | str]] = {}
+        self._used: dict[str, Instant] = {}
+        self._noted: dict[str, Instant] = {}
 
     def forget(self) -> None:
         """After a change made here: the change holds at once."""
@@ -46,12 +48,28 @@ class Keyring:
             if len(self._remembered) >= REMEMBERED_AT_MOST:
                 self._remembered.clear()
             looked_up = self._remembered[hash_] = (now, _caller_of(key))
+            if key is not None and key.revoked_at is None:
+                self._used[key.id] = now
         caller = looked_up[1]
         if isinstance(caller, str):
             raise Unauthenticated(caller)
         if caller.door is not None and caller.door != door:
             raise OtherDoor(caller.door)
         return caller
+
+    async def note_uses(self) -> None:
+        """Write down when keys were used last, of each at most once a minute."""
+        now = self._database.now()
+        due = {
+            id_: at for id_, at in self._used.items() if not 0 <= now - self._noted.get(id_, -MINUTE) < MINUTE
+        }
+        if not due:
+            return
+        await self._database.write(lambda tx: keys.used(tx, due), housekeeping=True, limit=HOUSEKEEPING)
+        for id_, at in due.items():
+            self._noted[id_] = now
+            if self._used[id_] == at:
+                del self._used[id_]
 
 
 async def create_first_key(database: Database, new_id: Callable[[], str]) -> str | None:

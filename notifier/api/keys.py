@@ -10,7 +10,7 @@ from notifier.access.keyring import Keyring
 from notifier.api.dependencies import ActorName, AdminCaller, Paged, Running, actor_of
 from notifier.api.models.requests_base import Name
 from notifier.api.models.requests_keys import NewKey
-from notifier.api.models.responses_keys import CreatedKey, KeyList
+from notifier.api.models.responses_keys import CreatedDsn, CreatedKey, KeyList
 from notifier.api.openapi import problems
 from notifier.api.request_body import body_of, documented
 from notifier.ingest.scrub import written
@@ -36,18 +36,23 @@ async def list_keys(_: AdminCaller, service: Running, page: Paged, project: Name
 )
 async def create_key(
     request: Request, caller: AdminCaller, service: Running, body: NewKeyBody, response: Response
-) -> CreatedKey:
-    """Make a key. Its secret is in `key`, and is shown only now. A project exists once a key names it."""
+) -> CreatedDsn | CreatedKey:
+    """Make a key. Its secret is in `key`, and is shown only now. A project exists once a key names it.
+
+    With `for` it opens that sender's door alone; for `sentry`, `dsn` is what an SDK is given.
+    """
     key, secret = await keys.create(
         service.database,
         actor_of(caller, service, body.actor),
         project=body.project or caller.project,
         name=written(body.name),
         scopes=sorted(set(body.scopes)),
+        door=body.door,
+        service=None if body.service is None else written(body.service),
     )
     _forget(request)
     response.headers["cache-control"] = "no-store"
-    return CreatedKey.with_secret(key, secret)
+    return CreatedKey.with_secret(key, secret, service.settings.server.url)
 
 
 @router.delete("/v1/keys/{id}", status_code=204, responses=problems(401, 403, 404, 422, 503))

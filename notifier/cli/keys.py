@@ -7,9 +7,10 @@ from notifier.cli.files import say_new
 from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment, wide
 from notifier.cli.resources import View, acted, show_page
 from notifier.cli.screen import Column
-from notifier.cli.service import connect
+from notifier.cli.service import address, connect
 from notifier.cli.session import CommandSession, Exit
 from notifier.cli.text import as_json, cell
+from notifier.domain.key import DOORS, sentry_dsn
 
 SCOPES = ("ingest", "read", "manage", "admin")
 KEYS = View(
@@ -18,17 +19,33 @@ KEYS = View(
         Column(name="project", least=8),
         Column(name="name", least=8),
         Column(name="scopes", least=12),
+        Column(name="for"),
+        Column(name="service", least=8),
         Column(name="made", right=True),
+        Column(name="used", right=True),
         Column(name="revoked", right=True),
     ),
     cells=lambda item, screen: (
         cell(item.get("project")),
         cell(item.get("name")),
         cell(item.get("scopes")),
+        cell(item.get("for")),
+        cell(item.get("service")),
         screen.ago(item.get("created_at")),
+        screen.ago(item.get("last_used_at")) if item.get("last_used_at") else "-",
         screen.ago(item.get("revoked_at")) if item.get("revoked_at") else "-",
     ),
-    all_columns=("id", "project", "name", "scopes", "created_at", "revoked_at"),
+    all_columns=(
+        "id",
+        "project",
+        "name",
+        "scopes",
+        "for",
+        "service",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+    ),
 )
 
 
@@ -39,10 +56,17 @@ def add(commands: Subparsers) -> None:
     paged(parser)
     parser = command(keys, "create", create, "create a key and print it, this once")
     parser.add_argument("--project", default="default", help="the project it belongs to (default: default)")
-    parser.add_argument("--name", default="cli", help="what it is for, in a word (default: cli)")
+    parser.add_argument("--name", help="what it is for, in a word (default: the sender of --for, else cli)")
     parser.add_argument(
         "--scope", dest="scopes", action="append", choices=SCOPES, help="may be repeated (default: ingest)"
     )
+    parser.add_argument(
+        "--for",
+        dest="door",
+        choices=DOORS,
+        help="the only sender that it lets in; for sentry, the DSN is printed",
+    )
+    parser.add_argument("--service", metavar="NAME", help="the service of events that name none")
     parser.add_argument(
         "--offline",
         action="store_true",
@@ -62,16 +86,27 @@ def list_keys(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def create(arguments: Arguments, session: CommandSession) -> Exit:
-    body = {"project": arguments.project, "name": arguments.name, "scopes": arguments.scopes or ["ingest"]}
+    door, service = arguments.door, arguments.service
+    body = {
+        "project": arguments.project,
+        "name": arguments.name or door or "cli",
+        "scopes": arguments.scopes or ["ingest"],
+    }
+    asked = {**body, **{key: value for key, value in (("for", door), ("service", service)) if value}}
     if arguments.offline:
         new = session.local().new_database(arguments.config, session.environ)
-        secret = session.local().create_key_offline(arguments.config, session.environ, **body)
+        secret, url = session.local().create_key_offline(
+            arguments.config, session.environ, **body, door=door, service=service
+        )
         say_new(new, session)
-        made = {**body, "key": secret}
+        made = {**asked, "key": secret}
     else:
-        with connect(session, arguments.config) as service:
-            made = service.post("/v1/keys", {**body, **acted(arguments, session)})
-    session.put(as_json(made) if arguments.json else str(made["key"]))
+        with connect(session, arguments.config) as connected:
+            made = connected.post("/v1/keys", {**asked, **acted(arguments, session)})
+        url = None
+    if door == "sentry" and not made.get("dsn"):
+        made["dsn"] = sentry_dsn(url or address(session, arguments.config), made["key"])
+    session.put(as_json(made) if arguments.json else str(made.get("dsn") or made["key"]))
     session.say(f"This key of project {body['project']} is shown only now: keep it safe.")
     return Exit.OK
 

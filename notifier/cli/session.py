@@ -54,8 +54,17 @@ class Local(Protocol):
     def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str: ...
 
     def create_key_offline(
-        self, config: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
-    ) -> str: ...
+        self,
+        config: str | None,
+        environ: Mapping[str, str],
+        project: str,
+        name: str,
+        scopes: Sequence[str],
+        door: str | None,
+        service: str | None,
+    ) -> tuple[str, str | None]:
+        """A new key, and the service's own address where the configuration gives it."""
+        ...
 
     def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
         """The file that would be made, for there is none; None: there is a database."""
@@ -95,10 +104,19 @@ class Installed:
         return cast("str", _service("notifier.runtime.database").upgrade(config, environ))
 
     def create_key_offline(
-        self, config: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
-    ) -> str:
-        database = _service("notifier.runtime.database")
-        return cast("str", database.create_key_offline(config, environ, project, name, scopes))
+        self,
+        config: str | None,
+        environ: Mapping[str, str],
+        project: str,
+        name: str,
+        scopes: Sequence[str],
+        door: str | None,
+        service: str | None,
+    ) -> tuple[str, str | None]:
+        made = _service("notifier.runtime.database").create_key_offline(
+            config, environ, project, name, scopes, door, service
+        )
+        return cast("tuple[str, str | None]", made)
 
     def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
         return cast("str | None", _service("notifier.runtime.database").made_by(config, environ))

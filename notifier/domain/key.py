@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from notifier.domain.time import Instant
 
@@ -16,6 +17,9 @@ DoorName = Literal["sentry"]
 """A door that keys may be made for: such a key opens that one alone."""
 
 DOORS: tuple[DoorName, ...] = get_args(DoorName)
+
+DOORS_BY_ADDRESS: frozenset[DoorName] = frozenset({"sentry"})
+"""Doors whose keys stand in an address, which logs keep: such a key has the scope `ingest` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +39,9 @@ class Key:
     door: DoorName | None = None
     service: str | None = None
     last_used_at: Instant | None = None
+
+
+def sentry_dsn(base: str, secret: str) -> str:
+    """The DSN by which Sentry's SDKs reach the service at `base` with this key."""
+    address = urlsplit(base)
+    return f"{address.scheme}://{secret}@{address.netloc}{address.path.rstrip('/')}/1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from notifier.domain.key import Key
+from notifier.domain.key import DoorName, Key
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unknown
 from notifier.oncall.names import exact_id
@@ -28,14 +28,31 @@ async def find(database: Database, *, project: str | None, page_request: PageReq
 
 
 async def create(
-    database: Database, actor: Actor, *, project: str, name: str, scopes: Sequence[str]
+    database: Database,
+    actor: Actor,
+    *,
+    project: str,
+    name: str,
+    scopes: Sequence[str],
+    door: DoorName | None = None,
+    service: str | None = None,
 ) -> tuple[Key, str]:
-    """A new key and its secret, which is never shown again."""
+    """A new key and its secret, which is never shown again. `door` and `service` as in `Key`."""
     secret = keys.make_secret()
 
     def work(tx: Tx) -> Key:
-        key = keys.create(tx, id_=actor.new_id(), secret=secret, project=project, name=name, scopes=scopes)
-        actor.record(tx, "create_key", key.id, f"{name} of {project}: {' '.join(sorted(scopes))}")
+        key = keys.create(
+            tx,
+            id_=actor.new_id(),
+            secret=secret,
+            project=project,
+            name=name,
+            scopes=scopes,
+            door=door,
+            service=service,
+        )
+        detail = f"{name} of {project}: {' '.join(sorted(scopes))}"
+        actor.record(tx, "create_key", key.id, detail if door is None else f"{detail}, for {door}")
         return key
 
     return await database.write(work), secret

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from notifier.domain.errors import StoreError, StoreUnavailable
+from notifier.domain.key import DoorName
 from notifier.runtime.configuration import load
 from notifier.settings import Settings
 from notifier.store import keys, migrate
@@ -108,24 +109,49 @@ def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def create_key_offline(
-    path: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
-) -> str:
-    """`notifier keys create --offline`: a new key, written under the database's lock."""
+    path: str | None,
+    environ: Mapping[str, str],
+    project: str,
+    name: str,
+    scopes: Sequence[str],
+    door: DoorName | None,
+    service: str | None,
+) -> tuple[str, str | None]:
+    """`notifier keys create --offline`: a new key, written under the database's lock, and `server.url`."""
     settings, _ = load(path, environ)
 
     async def create() -> str:
         database = await open_database(settings)
         try:
-            return await new_key(database, project=project, name=name, scopes=scopes)
+            return await new_key(
+                database, project=project, name=name, scopes=scopes, door=door, service=service
+            )
         finally:
             await database.aclose()
 
-    return asyncio.run(create())
+    return asyncio.run(create()), settings.server.url
 
 
-async def new_key(database: Database, *, project: str, name: str, scopes: Sequence[str]) -> str:
+async def new_key(
+    database: Database,
+    *,
+    project: str,
+    name: str,
+    scopes: Sequence[str],
+    door: DoorName | None = None,
+    service: str | None = None,
+) -> str:
     secret = keys.make_secret()
     await database.write(
-        lambda tx: keys.create(tx, id_=uuid7(), secret=secret, project=project, name=name, scopes=scopes)
+        lambda tx: keys.create(
+            tx,
+            id_=uuid7(),
+            secret=secret,
+            project=project,
+            name=name,
+            scopes=scopes,
+            door=door,
+            service=service,
+        )
     )
     return secret

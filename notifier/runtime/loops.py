@@ -78,6 +78,7 @@ class Living:
 async def _keep(runtime: Runtime, keeper: housekeeping.Housekeeper, living: Living) -> None:
     """One turn of housekeeping: small batches, last in the writer's queue."""
     await living.beat()
+    await runtime.keyring.note_uses()
     keeper.retention = runtime.settings.retention
     more = await runtime.database.write(keeper.turn, housekeeping=True, limit=HOUSEKEEPING)
     if not more:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from notifier.access.keyring import Keyring
 from notifier.alerting.loops import Alerting
 from notifier.channels.callbacks import Callbacks
 from notifier.delivery.dispatcher import Dispatcher
@@ -66,6 +67,7 @@ class Runtime:
     reloader: Reloader
     callbacks: Callbacks
     watchdog: Watchdog
+    keyring: Keyring
     loops: tuple[Loop, ...] = ()
     stopping: bool = False
     _books: Books = field(init=False)

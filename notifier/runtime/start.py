@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from notifier.access.keyring import Keyring
 from notifier.alerting.loops import Alerting
 from notifier.channels.callbacks import Callbacks
 from notifier.channels.registry import ChannelConfig
@@ -188,6 +189,7 @@ def _assemble(
         ),
         callbacks=Callbacks(use=current_config.use, now=database.now),
         watchdog=_watchdog(database, metrics),
+        keyring=Keyring(database),
     )
     runtime.loops = loops_of(runtime)
     for loop in runtime.loops:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from notifier.access.errors import AccessError, MissingScope, Unauthenticated
+from notifier.access.errors import AccessError, MissingScope, OtherDoor, Unauthenticated
 from notifier.access.keyring import Keyring, create_first_key
 from notifier.domain.key import SCOPES
 from notifier.store import keys
@@ -49,6 +51,43 @@ async def test_a_revoked_key_is_refused(database: Database, clock: ManualClock) 
         await elsewhere.caller(secret)
 
 
+async def test_a_key_of_one_door_opens_no_other(database: Database) -> None:
+    """Nor the API, which is none; a key without a door opens all of them."""
+    secret = await made(database, "key-1", door="sentry", service="billing")
+    keyring = Keyring(database)
+    caller = await keyring.caller(secret, door="sentry")
+    assert (caller.door, caller.service) == ("sentry", "billing")
+    for door in (None, "prometheus"):
+        with pytest.raises(OtherDoor, match="made for sentry alone"):
+            await keyring.caller(secret, door=door)
+    everywhere = await made(database, "key-2")
+    assert (await keyring.caller(everywhere, door="sentry")).service is None
+
+
+async def test_the_last_use_is_written_once_a_minute(database: Database, clock: ManualClock) -> None:
+    """At first at once; what comes within the minute is written when it is over, and a revoked key is not used."""
+    secret, other = await made(database, "key-1"), await made(database, "key-2")
+    await database.write(lambda tx: keys.revoke(tx, "key-2"))
+    keyring = Keyring(database)
+    start = clock.now()
+
+    async def last_used() -> dict[str, int | None]:
+        await keyring.note_uses()
+        return {key.id: key.last_used_at for key in await database.read(keys.listing)}
+
+    await keyring.caller(secret)
+    with pytest.raises(Unauthenticated):
+        await keyring.caller(other)
+    assert await last_used() == {"key-1": start, "key-2": None}
+    clock.advance(10_000)
+    await keyring.caller(secret)
+    assert await last_used() == {"key-1": start, "key-2": None}
+    clock.advance(50_000)
+    assert await last_used() == {"key-1": start + 10_000, "key-2": None}
+    await database.write(lambda tx: keys.used(tx, {"key-1": start}))
+    assert await last_used() == {"key-1": start + 10_000, "key-2": None}
+
+
 async def test_the_first_key_is_made_once(database: Database) -> None:
     """It has every scope; where a key works there is no other."""
     ids = iter(("key-1", "key-2"))
@@ -59,9 +98,9 @@ async def test_the_first_key_is_made_once(database: Database) -> None:
     assert await create_first_key(database, lambda: next(ids)) is None
 
 
-async def made(database: Database, id_: str, scopes: tuple[str, ...] = ("ingest",)) -> str:
+async def made(database: Database, id_: str, scopes: tuple[str, ...] = ("ingest",), **more: Any) -> str:
     secret = keys.make_secret()
     await database.write(
-        lambda tx: keys.create(tx, id_=id_, secret=secret, project="shop", name="ci", scopes=scopes)
+        lambda tx: keys.create(tx, id_=id_, secret=secret, project="shop", name="ci", scopes=scopes, **more)
     )
     return secret

@@ -36,6 +36,24 @@ async def test_a_new_key_is_shown_once_and_works(desk: Desk) -> None:
     assert (entry.action, entry.actor, entry.detail) == ("create_key", "admin", "ci of new: ingest read")
 
 
+async def test_a_key_for_sentry_is_a_dsn(desk: Desk) -> None:
+    """With the address of `server.url`; it opens that door alone, and posts, nothing else."""
+    answer = await desk.post("/v1/keys", {"for": "sentry", "service": "billing"}, key="admin")
+    assert answer.status_code == 201
+    made = answer.json()
+    assert made["dsn"] == f"https://{made['key']}@notifier.example.com/1"
+    assert (made["for"], made["service"], made["last_used_at"]) == ("sentry", "billing", None)
+    listed = (await desk.get("/v1/keys", "admin")).json()["items"]
+    [one] = [item for item in listed if item["id"] == made["id"]]
+    assert (one["for"], one["service"]) == ("sentry", "billing")
+    desk.secrets["made"] = made["key"]
+    refused = await desk.get("/v1/incidents", "made")
+    assert refused.status_code == 403
+    assert "sentry alone" in refused.json()["detail"]
+    (entry,) = await desk.world.database.read(lambda tx: audit.entries(tx, made["id"]))
+    assert entry.detail == "unnamed of shop: ingest, for sentry"
+
+
 async def test_a_revoked_key_stops_at_once(desk: Desk) -> None:
     """204, and the next request with it is a 401; the same again is 204, an unknown id 404."""
     assert (await desk.get("/v1/incidents", "reader")).status_code == 200
@@ -76,6 +94,9 @@ async def test_a_wrong_key_is_not_made(desk: Desk) -> None:
         ({"name": ""}, "name"),
         ({"name": "a\0"}, "name"),
         ({"scope": ["read"]}, ""),
+        ({"for": "nobody"}, "for"),
+        ({"for": "sentry", "scopes": ["ingest", "read"]}, "for"),
+        ({"for": "sentry", "service": ""}, "service"),
     ):
         answer = await desk.post("/v1/keys", body, key="admin")
         assert answer.status_code == 422, body

@@ -12,7 +12,9 @@ import brotli
 import httpx
 import pytest
 
-from tests.processes import Service
+from notifier.api.doors.sentry import refusal
+from notifier.api.problems import retry_after
+from tests.processes import Service, eventually
 
 EVENT = {
     "event_id": "9ec79c33ec9942ab8353589fcb2e04dc",
@@ -171,3 +173,38 @@ def test_what_is_no_event_is_counted(service: Service, key: str) -> None:
     text = metrics(service)
     for kind, count in (("session", 1), ("check_in", 1), ("client_queue_overflow", 7), ("other", 1)):
         assert f'notifier_dropped_items_total{{format="sentry",kind="{kind}"}} {count}.0' in text
+
+
+def test_a_key_for_sentry_names_the_service(service: Service) -> None:
+    """Of events that name none; without it and without a tag they are `unknown`, with a warning."""
+    with service.client() as client:
+        made_for = client.post("/v1/keys", json={"for": "sentry", "service": "checkout"}).json()
+    bare = {"message": "it broke", "event_id": "a" * 32}
+    assert post(service, envelope(bare), auth(made_for["key"])).json() == {"id": "a" * 32}
+    answer = post(service, envelope({**bare, "event_id": "b" * 32}), auth(made(service)))
+    assert "`unknown`" in answer.json()["warnings"][0]
+    assert {"checkout", "unknown"} <= {one["labels"]["service"] for one in service.items("/v1/incidents")}
+    used = [one["last_used_at"] for one in eventually_used(service, made_for["id"])]
+    assert used[0] is not None
+    native = httpx.post(
+        f"{service.url}/v1/events",
+        json={"service": "a", "message": "b"},
+        headers={"authorization": f"Bearer {made_for['key']}"},
+    )
+    assert native.status_code == 403
+
+
+def eventually_used(service: Service, id_: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = eventually(
+        lambda: [one for one in service.items("/v1/keys") if one["id"] == id_ and one["last_used_at"]]
+    )
+    return found
+
+
+def test_a_quota_is_told_as_an_sdk_understands_it() -> None:
+    """A bare 429 silences every category for a minute; this one names errors, and how long."""
+    answer = refusal(retry_after(429, "used up", 2_500))
+    assert answer.status == 429
+    assert answer.headers["x-sentry-rate-limits"] == "3:error:key"
+    assert answer.headers["retry-after"] == "3"
+    assert "x-sentry-rate-limits" not in refusal(retry_after(503, "full", 30_000)).headers

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -278,6 +279,28 @@ def test_keys_create_gives_the_least_scope_unless_told(api: Api, shell: Shell) -
     api.answer("POST /v1/keys", {"id": "k1", "key": KEY}, status=201)
     shell("keys", "create")
     assert api.asked[0].document["scopes"] == ["ingest"]
+
+
+@pytest.mark.parametrize(
+    ("told", "dsn"),
+    [
+        ("https://K@notifier.example.com/1", "https://K@notifier.example.com/1"),
+        (None, "{scheme}://{key}@{host}/1"),
+    ],
+)
+def test_keys_create_for_sentry_prints_the_dsn(api: Api, shell: Shell, told: str | None, dsn: str) -> None:
+    """As the service says it; where it does not know its address, with the one that was asked."""
+    api.answer("POST /v1/keys", {"id": "k1", "key": KEY, "for": "sentry", "dsn": told}, status=201)
+    result = shell("keys", "create", "--for", "sentry", "--service", "billing")
+    address = urlsplit(api.url)
+    assert result.out == dsn.format(scheme=address.scheme, key=KEY, host=address.netloc) + "\n"
+    assert api.asked[0].document == {
+        "project": "default",
+        "name": "sentry",
+        "scopes": ["ingest"],
+        "for": "sentry",
+        "service": "billing",
+    }
 
 
 def test_keys_revoke_deletes(api: Api, shell: Shell) -> None:

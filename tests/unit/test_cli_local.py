@@ -61,10 +61,17 @@ class Recording:
         return "The database is up to date."
 
     def create_key_offline(
-        self, config: str | None, environ: Mapping[str, str], project: str, name: str, scopes: Sequence[str]
-    ) -> str:
-        self._called("create_key_offline", config, project, name, scopes)
-        return KEY
+        self,
+        config: str | None,
+        environ: Mapping[str, str],
+        project: str,
+        name: str,
+        scopes: Sequence[str],
+        door: str | None,
+        service: str | None,
+    ) -> tuple[str, str | None]:
+        self._called("create_key_offline", config, project, name, scopes, door, service)
+        return KEY, "https://notifier.example.com/"
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         self._called("address", config)
@@ -153,7 +160,16 @@ def test_keys_create_offline_asks_no_service() -> None:
     local = Recording()
     status, out, _ = invoke(local, "keys", "create", "--offline", "--config", "a.yaml", "--scope", "admin")
     assert (status, out) == (0, f"{KEY}\n")
-    assert local.calls == [("create_key_offline", "a.yaml", "default", "cli", ["admin"])]
+    assert local.calls == [("create_key_offline", "a.yaml", "default", "cli", ["admin"], None, None)]
+
+
+def test_keys_create_offline_for_sentry_prints_the_dsn() -> None:
+    """Its address is `server.url`."""
+    local = Recording()
+    made = ("keys", "create", "--offline", "--for", "sentry", "--service", "billing")
+    status, out, _ = invoke(local, *made)
+    assert (status, out) == (0, f"https://{KEY}@notifier.example.com/1\n")
+    assert local.calls == [("create_key_offline", None, "default", "sentry", ["ingest"], "sentry", "billing")]
 
 
 @pytest.mark.parametrize(

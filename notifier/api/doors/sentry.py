@@ -61,17 +61,21 @@ class SentryDoor:
         return DoorAnswer(status=200, body=json.dumps(answer, ensure_ascii=False).encode())
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
-        """The problem. A bare 429 would silence every category for a minute: this one names errors, and how long."""
-        headers: Mapping[str, str] = {**problem.headers, "x-sentry-error": _ascii(problem.detail)}
-        if problem.status == 429:
-            seconds = problem.headers.get("retry-after", "1")
-            headers = {**headers, "x-sentry-rate-limits": f"{seconds}:error:key"}
-        return DoorAnswer(
-            status=problem.status,
-            body=problem.body(),
-            content_type="application/problem+json",
-            headers=headers,
-        )
+        return refusal(problem)
+
+
+def refusal(problem: HttpProblem) -> DoorAnswer:
+    """The problem. A bare 429 would silence every category for a minute: this one names errors, and how long."""
+    headers: Mapping[str, str] = {**problem.headers, "x-sentry-error": _ascii(problem.detail)}
+    if problem.status == 429:
+        seconds = problem.headers.get("retry-after", "1")
+        headers = {**headers, "x-sentry-rate-limits": f"{seconds}:error:key"}
+    return DoorAnswer(
+        status=problem.status,
+        body=problem.body(),
+        content_type="application/problem+json",
+        headers=headers,
+    )
 
 
 def _ascii(text: str) -> str:

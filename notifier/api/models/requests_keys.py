@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
 
-from notifier.api.models.requests_base import Acting, Name
-from notifier.domain.key import Scope
+from notifier.api.models.requests_base import Acting, LongName, Name
+from notifier.domain.key import DOORS_BY_ADDRESS, DoorName, Scope
+
+
+def _fits_an_address(door: DoorName | None, info: ValidationInfo) -> DoorName | None:
+    if door in DOORS_BY_ADDRESS and set(info.data.get("scopes", ())) != {"ingest"}:
+        raise PydanticCustomError(
+            "scopes", "a key for this door stands in an address: it has the scope `ingest` alone"
+        )
+    return door
 
 
 class NewKey(Acting):
-    """A key to make. Without `project` it is one of the caller's."""
+    """A key to make. Without `project` it is one of the caller's.
+
+    With `for` it opens that sender's door alone; events that name no service are its `service`'s.
+    """
 
     project: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
     name: Name = "unnamed"
     scopes: list[Scope] = Field(default=["ingest"], min_length=1)
+    # After the scopes, which it is compared with.
+    door: Annotated[DoorName | None, AfterValidator(_fits_an_address)] = Field(default=None, alias="for")
+    service: LongName | None = None

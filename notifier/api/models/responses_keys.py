@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from notifier.api.models.responses_base import Moment, NextCursor, ResponseModel
-from notifier.domain.key import Key
+from notifier.domain.key import DoorName, Key, sentry_dsn
 
 
 def _sorted(scopes: Iterable[str]) -> list[str]:
@@ -24,6 +24,13 @@ class KeyAnswer(ResponseModel):
     scopes: Annotated[list[str], BeforeValidator(_sorted)]
     created_at: Moment
     revoked_at: Moment | None
+    door: DoorName | None = Field(
+        validation_alias=AliasChoices("door", "for"),
+        serialization_alias="for",
+        description="The sender's door that it opens; null: every one.",
+    )
+    service: str | None = Field(description="The service of events that name none.")
+    last_used_at: Moment | None = Field(description="To the minute.")
 
 
 class CreatedKey(KeyAnswer):
@@ -32,8 +39,18 @@ class CreatedKey(KeyAnswer):
     key: str
 
     @staticmethod
-    def with_secret(key: Key, secret: str) -> CreatedKey:
-        return CreatedKey(**KeyAnswer.model_validate(key).model_dump(), key=secret)
+    def with_secret(key: Key, secret: str, base: str | None) -> CreatedKey:
+        """`base` is the address of the service, where it is known: a DSN needs it."""
+        fields = {**KeyAnswer.model_validate(key).model_dump(), "key": secret}
+        if key.door != "sentry" or base is None:
+            return CreatedKey(**fields)
+        return CreatedDsn(**fields, dsn=sentry_dsn(base, secret))
+
+
+class CreatedDsn(CreatedKey):
+    """A key that was made for Sentry's SDKs: `dsn` is what they are given."""
+
+    dsn: str
 
 
 class KeyList(ResponseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -9,12 +10,14 @@ from notifier.domain.labels import RESERVED_LABELS
 from notifier.domain.time import SECOND, parse_rfc3339, rfc3339
 from notifier.ingest.fields import Fields
 from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, object_of, text_of
-from notifier.ingest.formats.sentry.exceptions import exception_of, is_synthetic, stack_of, values_of
+from notifier.ingest.formats.sentry.exceptions import Values, exception_of, is_synthetic, stack_of, values_of
 from notifier.ingest.lenient import bounded, within
 from notifier.ingest.schema import CONTEXT_BYTES, CONTEXT_DEPTH, FINGERPRINT, ID_CHARS, LABELS, TEXT_CHARS
 
 BREADCRUMBS: Final = 20
 _CRUMB_CHARS: Final = 512
+_PARAMETER_CHARS: Final = 1_024
+_PLACE: Final = re.compile(r"%(?:\((\w{1,64})\))?[#0 +-]{0,4}\d{0,4}(?:\.\d{1,4})?[a-zA-Z%]")
 _SEVERITIES: Final[Mapping[str, str]] = {"fatal": "critical", "debug": "info", "log": "info"}
 _DEFAULT: Final = "{{ default }}"
 _REQUEST: Final = ("method", "url", "query_string", "headers")
@@ -25,8 +28,8 @@ _CRUMB: Final = ("timestamp", "level", "category", "type", "message", "data")
 def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[str, Any]:
     """The native event. Nothing in it is trusted: whatever has an unexpected type is left out."""
     tags = dict(_tags(event.get("tags")))
-    named = service or text_of(tags.get("service"))
-    if named is None:
+    named = service or (text_of(tags.get("service")) or "").strip()
+    if not named:
         warnings.append(NO_SERVICE)
     service = named or UNKNOWN_SERVICE
     message, template = _message(event)
@@ -38,7 +41,7 @@ def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[
         exception = exception_of(values, _failing_stack(event))
     if exception is None and message is None:
         message = text_of(event.get("culprit")) or text_of(event.get("transaction")) or "(no message)"
-    return {
+    tree = {
         "id": _id(event.get("event_id")),
         "timestamp": _timestamp(event.get("timestamp")),
         "service": service,
@@ -50,10 +53,11 @@ def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[
         "exception": exception,
         "task": _task(event),
         "labels": {name: value for name, value in tags.items() if name not in RESERVED_LABELS},
-        "context": _context(event, tags, values),
         "trace_id": text_of(object_of(object_of(event.get("contexts")).get("trace")).get("trace_id")),
         "fingerprint": _fingerprint(event, service, None if exception is not None else template),
     }
+    reserved = {n: value for n, value in tags.items() if n in RESERVED_LABELS and tree.get(n) != value}
+    return {**tree, "context": _context(event, reserved, values)}
 
 
 def _id(value: Any) -> str | None:
@@ -81,11 +85,29 @@ def _message(event: Fields) -> tuple[str | None, str | None]:
     for entry in (event.get("logentry"), event.get("message")):
         if isinstance(entry, dict):
             template, shown = text_of(entry.get("message")), text_of(entry.get("formatted"))
+            params = entry.get("params")
+            if template is not None and params:
+                return shown or _filled_in(template, params), template
             if template or shown:
-                return shown or template, template if entry.get("params") else None
+                return shown or template, None
         elif text_of(entry) is not None:
             return text_of(entry), None
     return None, None
+
+
+def _filled_in(template: str, params: Any) -> str:
+    """The template with its parameters, as older SDKs leave it to the receiver; widths and precisions are ignored."""
+    named = object_of(params)
+    following = iter(params if isinstance(params, list) else ())
+
+    def value(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        given = named.get(found[1]) if found[1] is not None else next(following, None)
+        text = text_of(given)
+        return found[0] if text is None else text[:_PARAMETER_CHARS]
+
+    return _PLACE.sub(value, template[:TEXT_CHARS])
 
 
 def _fingerprint(event: Fields, service: str, template: str | None) -> list[str] | None:
@@ -134,7 +156,7 @@ def _task(event: Fields) -> dict[str, Any] | None:
     return None if name is None else {"name": name}
 
 
-def _context(event: Fields, tags: Mapping[str, str], values: Any) -> dict[str, Any]:
+def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str, Any]:
     """Facts around the failure, the most useful first: what no longer fits is left out."""
     mechanism = object_of(values[-1].get("mechanism")) if values else {}
     known: dict[str, Any] = {
@@ -143,7 +165,7 @@ def _context(event: Fields, tags: Mapping[str, str], values: Any) -> dict[str, A
         "mechanism": _only(mechanism, ("type", "handled")),
         "request": _request(event.get("request")),
         "user": _only(event.get("user"), _USER),
-        "tags": {name: value for name, value in tags.items() if name in RESERVED_LABELS},
+        "tags": tags,
     }
     extra = {name: value for name, value in object_of(event.get("extra")).items() if name not in known}
     later = {
@@ -176,7 +198,8 @@ def _request(value: Any) -> dict[str, Any]:
 
 
 def _crumb(crumb: Mapping[str, Any]) -> dict[str, Any]:
-    kept = _only(crumb, _CRUMB)
+    kept = {name: value for name, value in _only(crumb, _CRUMB).items() if value != {}}
+    kept["timestamp"] = _timestamp(crumb.get("timestamp"))
     message = kept.get("message")
     if isinstance(message, str):
         kept["message"] = message[:_CRUMB_CHARS]

@@ -71,11 +71,7 @@ class IngestEndpoint:
             raise try_again(taken)
         if batch.single:
             return 202, _encode(_accepted(taken.results[0]))
-        results = [
-            _rejected(index, result) if isinstance(result, Rejection) else result
-            for index, result in enumerate(taken.results)
-        ]
-        return (202 if taken.stored else 422), _encode({"results": results})
+        return (202 if taken.stored else 422), _encode({"results": results_of(taken)})
 
     async def _caller(self, headers: Headers) -> Caller:
         try:
@@ -112,6 +108,14 @@ def _accepted(result: EventResult | Rejection) -> EventResult:
     errors = [{"path": result.path, "message": result.message}]
     status = 413 if result.reason == "too_large" else 422
     raise HttpProblem(status, sentence_of(result), more={"errors": errors})
+
+
+def results_of(taken: Taken) -> list[Any]:
+    """The results of several events, in order."""
+    return [
+        _rejected(index, result) if isinstance(result, Rejection) else result
+        for index, result in enumerate(taken.results)
+    ]
 
 
 def _rejected(index: int, rejection: Rejection) -> dict[str, Any]:

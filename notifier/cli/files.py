@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from notifier.cli import formats
 from notifier.cli.demo import port
 from notifier.cli.options import Arguments, Subparsers, command, family
 from notifier.cli.service import connect
@@ -29,7 +30,18 @@ def add(commands: Subparsers) -> None:
         action="store_true",
         help="tell nobody until `notifier release`: deliveries, the fallback and escalation wait",
     )
-    command(commands, "check", check, "report every problem of the configuration; exits 1 if there is any")
+    checking = command(
+        commands, "check", check, "report every problem of the configuration; exits 1 if there is any"
+    )
+    checking.add_argument(
+        "--format", metavar="NAME", help="show what this format of /v1/ingest makes of a body instead"
+    )
+    checking.add_argument(
+        "--sample",
+        metavar="FILE",
+        type=Path,
+        help="with --format: the body; - is standard input, and without it the format's own sample is read",
+    )
     command(commands, "schema", schema, "print the JSON Schema of the configuration")
     database = family(commands, "db", "look after the database")
     command(database, "upgrade", upgrade, "bring the database's tables up to date")
@@ -48,6 +60,10 @@ def serve(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def check(arguments: Arguments, session: CommandSession) -> Exit:
+    if arguments.format is not None:
+        return formats.check(arguments, session)
+    if arguments.sample is not None:
+        raise CommandFailure(Exit.USAGE, "--sample is the body of a format: name it with --format.")
     errors, warnings = (
         tuple(map(str, part)) for part in session.local().check(arguments.config, session.environ)
     )

@@ -51,6 +51,12 @@ class Local(Protocol):
 
     def schema(self) -> Mapping[str, Any]: ...
 
+    def try_format(
+        self, config: str | None, environ: Mapping[str, str], name: str, sample: bytes | None
+    ) -> Any:
+        """The answer of `runtime.configuration.try_format`."""
+        ...
+
     def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str: ...
 
     def create_key_offline(
@@ -99,6 +105,11 @@ class Installed:
 
     def schema(self) -> Mapping[str, Any]:
         return cast("Mapping[str, Any]", _service("notifier.runtime.configuration").schema())
+
+    def try_format(
+        self, config: str | None, environ: Mapping[str, str], name: str, sample: bytes | None
+    ) -> Any:
+        return _service("notifier.runtime.configuration").try_format(config, environ, name, sample)
 
     def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str:
         return cast("str", _service("notifier.runtime.database").upgrade(config, environ))

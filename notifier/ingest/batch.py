@@ -68,7 +68,7 @@ def accepts(content_type: str | None) -> bool:
 def split(body: bytes, content_type: str | None) -> SplitBody:
     """Tell the events of a body apart. `Malformed` if there are none, or more than a thousand."""
     body = body.removeprefix(_BOM)
-    if _by_line(content_type):
+    if is_by_line(content_type):
         lines = (line.removeprefix(_BOM) for line in body.split(b"\n"))
         return SplitBody(single=False, items=_counted([line for line in lines if line.strip()]))
     first = _FIRST.match(body)
@@ -80,7 +80,7 @@ def split(body: bytes, content_type: str | None) -> SplitBody:
 
 
 @lru_cache(maxsize=256)
-def _by_line(content_type: str | None) -> bool:
+def is_by_line(content_type: str | None) -> bool:
     """Whether it is one of the names of NDJSON, of which none is registered: `application/x-json-lines` as well."""
     minor = _kind(content_type).partition("/")[2]
     return re.sub("[^a-z]", "", minor).endswith(_NDJSON)

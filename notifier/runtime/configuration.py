@@ -10,7 +10,9 @@ from notifier.channels import registry
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.value import replace
+from notifier.ingest.formats.trial import FormatTrial, fault_of_sample, trial
 from notifier.settings import ChannelBlock, DeliverySettings, Settings
+from notifier.settings.formats import available
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mapping[str, ChannelConfig]]:
@@ -24,7 +26,13 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
             return ()
         return found
 
-    read = configuration.load(path, environ, check_channel=check_channel, is_secret=registry.is_secret)
+    read = configuration.load(
+        path,
+        environ,
+        check_channel=check_channel,
+        check_format=fault_of_sample,
+        is_secret=registry.is_secret,
+    )
     return replace(read, warnings=(*read.warnings, *_warnings(read, configs))), configs
 
 
@@ -43,6 +51,25 @@ def check(path: str | None, environ: Mapping[str, str]) -> tuple[tuple[Problem, 
     except ConfigError as error:
         return error.problems, ()
     return (), settings.warnings
+
+
+def try_format(
+    path: str | None, environ: Mapping[str, str], name: str, sample: bytes | None
+) -> FormatTrial | tuple[Problem, ...]:
+    """A format on a body, or on its own sample; or the problems of a configuration that has any.
+
+    `KeyError` with a sentence for a name that no format has, and for a format without a sample where there is no body.
+    """
+    try:
+        settings, _ = load(path, environ)
+    except ConfigError as error:
+        return error.problems
+    known = available(settings.formats)
+    if name not in known:
+        raise KeyError(f"there is no such format: it is one of {', '.join(sorted(known))}")
+    if sample is None and known[name].sample is None:
+        raise KeyError(f"the format {name} has no sample: give one with --sample FILE")
+    return trial(known[name], name, sample)
 
 
 def schema() -> dict[str, Any]:

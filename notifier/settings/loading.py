@@ -29,6 +29,7 @@ from notifier.settings.document import (
     interpolate,
     parse,
 )
+from notifier.settings.formats import FormatBlock
 from notifier.settings.inhibition import inhibition
 from notifier.settings.intervals import time_intervals
 from notifier.settings.model import Settings, SettingsFile
@@ -41,6 +42,8 @@ from notifier.settings.sections import DeliverySettings, Sections
 DEFAULT_FILE = "config/notifier.yaml"
 
 ChannelCheck = Callable[[ChannelBlock, DeliverySettings], Iterable[Problem]]
+FormatCheck = Callable[[str, FormatBlock], str | None]
+"""From a format's name and block to what is wrong with its sample, if anything is."""
 IsSecret = Callable[[str, Path], bool]
 """Whether a kind of channel (its `type`) has a secret at a path, and so takes `x_file` for it."""
 
@@ -59,19 +62,24 @@ def _no_check(_block: ChannelBlock, _delivery: DeliverySettings) -> Iterable[Pro
     return ()
 
 
+def _no_format_check(_name: str, _block: FormatBlock) -> str | None:
+    return None
+
+
 def load(
     path: str | None,
     environ: Mapping[str, str],
     *,
     check_channel: ChannelCheck = _no_check,
+    check_format: FormatCheck = _no_format_check,
     is_secret: IsSecret = every_key,
 ) -> Settings:
     """Settings from `path`, else `NOTIFIER_CONFIG`, else config/notifier.yaml where it exists, else the defaults.
 
     `check_channel(block, delivery)` says what is wrong with a block's own options, so that those problems come with
-    all others; `delivery` is what the file allows. `is_secret(type, path)` says for which keys of a channel `x_file`
-    is a secret's file; others that end so are the kind's own. Raises `ConfigError` with every problem, in the file's
-    order.
+    all others; `delivery` is what the file allows. `check_format` says what is wrong with a format's sample.
+    `is_secret(type, path)` says for which keys of a channel `x_file` is a secret's file; others that end so are the
+    kind's own. Raises `ConfigError` with every problem, in the file's order.
     """
     source = (
         path or environ.get("NOTIFIER_CONFIG") or (DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None)
@@ -93,6 +101,10 @@ def load(
     for block in channels.values():
         if block.type and is_whole(block.options):
             problems.update(check_channel(block, file.delivery))
+    for name, format_ in file.formats.items():
+        sentence = check_format(name, format_)
+        if sentence is not None:
+            problems.add(places.problem(("formats", name, "sample"), sentence))
     if problems:
         raise ConfigError(tuple(sorted(problems)))
     settings = _settings(file, channels, places, warnings)
@@ -118,6 +130,8 @@ def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool
         match path:
             case ("channels", str() as name, *below) if below:
                 return is_secret(kind_of(data["channels"][name]), tuple(below))
+            case ("formats", *_):
+                return is_secret_of(SettingsFile, path)
             case _:
                 return is_secret_of(Sections, path)
 
@@ -204,6 +218,7 @@ def _settings(
         route=route,
         inhibit=tuple(inhibition(i, block, source, warnings) for i, block in enumerate(file.inhibit)),
         auto_resolve=file.auto_resolve,
+        formats=file.formats,
         source=None,
         version="",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import (
     ConfigDict,
@@ -14,6 +14,7 @@ from notifier.domain.errors import Problem
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Inhibition, Route
 from notifier.domain.time import Duration
 from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon
+from notifier.settings.formats import FormatBlock, FormatBlocks
 from notifier.settings.inhibition import InhibitionBlocks
 from notifier.settings.intervals import Dates, IntervalBlocks
 from notifier.settings.names import ChannelName
@@ -53,6 +54,10 @@ class SettingsFile(Sections):
         default_factory=dict,
         description="Lists of dates by name, for `holidays` and `except_holidays` of time intervals.",
     )
+    formats: FormatBlocks = Field(
+        default_factory=dict,
+        description="How senders' JSON becomes events at /v1/ingest/NAME: one's own, or changes of a known one.",
+    )
     auto_resolve: Span = Field(
         default="24h",
         validate_default=True,
@@ -65,7 +70,8 @@ class Settings:
     """A configuration, frozen.
 
     `source` is the file's name or None, `version` the first 12 hex digits of its SHA-256. `warnings` are what is
-    allowed but likely unwanted: no fallback, a route whose only channel is the fallback.
+    allowed but likely unwanted: no fallback, a route whose only channel is the fallback. `formats` are those that the
+    file names.
     """
 
     server: ServerSettings
@@ -75,6 +81,7 @@ class Settings:
     route: Route
     inhibit: tuple[Inhibition, ...] = ()
     auto_resolve: Duration = AUTO_RESOLVE_DEFAULT
+    formats: Mapping[str, FormatBlock] = field(default_factory=dict)
     delivery: DeliverySettings
     ingest: IngestSettings
     retention: RetentionSettings

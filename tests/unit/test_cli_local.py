@@ -56,6 +56,11 @@ class Recording:
         self._called("schema")
         return {"type": "object"}
 
+    def try_format(
+        self, config: str | None, environ: Mapping[str, str], name: str, sample: bytes | None
+    ) -> Any:
+        self._called("try_format", config, name, sample)
+
     def upgrade(self, config: str | None, environ: Mapping[str, str]) -> str:
         self._called("upgrade", config, environ)
         return "The database is up to date."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from notifier.access.keyring import Keyring
+from notifier.api.doors.declared import DeclaredDoor
 from notifier.api.doors.door import Door, DoorEndpoint
 from notifier.api.doors.sentry import SentryDoor
 from notifier.ingest.formats.sentry.envelope import read_envelope, read_store
@@ -18,6 +19,7 @@ def doors(runtime: Runtime, keyring: Keyring) -> Sequence[Route]:
     rows: tuple[tuple[str, str, Door], ...] = (
         ("POST", "/api/{project}/envelope", SentryDoor(runtime, read_envelope)),
         ("POST", "/api/{project}/store", SentryDoor(runtime, read_store)),
+        ("POST", "/v1/ingest/{format}", DeclaredDoor(runtime)),
     )
     routes: list[Route] = []
     for method, path, door in rows:

@@ -1,0 +1,204 @@
+"""Formats that are data: what a `FormatBlock` makes of a body. Pure, within one budget for each body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from notifier.domain.labels import RESERVED_LABELS
+from notifier.ingest import sanitise
+from notifier.ingest.batch import EVENTS_AT_MOST, Malformed, is_by_line
+from notifier.ingest.formats.interpreter import Interpreter, OverBudget
+from notifier.ingest.formats.moments import moment
+from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read
+from notifier.ingest.schema import FINGERPRINT, NOTE_CHARS
+from notifier.settings.formats import FormatBlock
+
+NODES: Final = 10_000
+"""Of one item: what its events may be made of."""
+NODES_OF_BODY: Final = 100_000
+OVER_BUDGET: Final = "over_budget"
+_OVER: Final = frozenset({"resolved", "ok", "closed"})
+
+Tree = dict[str, Any]
+
+
+def read(
+    format_: FormatBlock,
+    name: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    service: str | None,
+    seen: set[tuple[int, Any]] | None = None,
+) -> Read:
+    """The events in a body. `seen` collects which of its places were looked at, as `interpreter.Interpreter` does."""
+    return read_documents(format_, name, documents(body, headers), headers, service=service, seen=seen)
+
+
+def documents(body: bytes, headers: Mapping[str, str]) -> list[Any]:
+    """The body's JSON: one document, or one a line where its content type says so. `Malformed` where it is none."""
+    lines = body.split(b"\n") if is_by_line(headers.get("content-type")) else [body]
+    texts = [line for line in lines if line.strip()]
+    if not texts:
+        raise Malformed("the body is empty: send JSON", reason="empty")
+    if len(texts) > EVENTS_AT_MOST:
+        raise Malformed(
+            f"more than {EVENTS_AT_MOST} lines in one body: send fewer at once", reason="too_many"
+        )
+    try:
+        return [sanitise.read(text.removeprefix(b"\xef\xbb\xbf")) for text in texts]
+    except sanitise.UnreadableJson as error:
+        raise Malformed(f"the body cannot be read: {error}") from None
+
+
+def read_documents(
+    format_: FormatBlock,
+    name: str,
+    found: list[Any],
+    headers: Mapping[str, str],
+    *,
+    service: str | None,
+    seen: set[tuple[int, Any]] | None = None,
+) -> Read:
+    reading = _Reading(format_, service, Interpreter(seen))
+    try:
+        if not all(format_.detect is None or reading.run.truth(format_.detect, each) for each in found):
+            raise Malformed(
+                f"the body is none of the format {name}: try it with `notifier check --format {name} --sample FILE`"
+            )
+        items = [item for each in found for item in reading.items(each)]
+    except OverBudget as error:
+        raise Malformed(
+            f"the body costs too much to read ({error}): send less at once", reason="too_many"
+        ) from None
+    events = list(reading.events(items[:EVENTS_AT_MOST]))
+    left_out = len(items) - len(events)
+    if not events and left_out:
+        raise Malformed("the body costs too much to read: send less at once", reason="too_many")
+    given = next((headers[header] for header in format_.id_header if headers.get(header)), None)
+    if given is not None:
+        for index, event in enumerate(events):
+            event.setdefault("id", given if len(events) == 1 else f"{given}:{index}")
+    warnings = list(reading.warnings)
+    if left_out:
+        warnings.append(f"{left_out} items were left out: they cost too much to read, so send fewer at once")
+    return Read(events, dropped={OVER_BUDGET: left_out} if left_out else {}, warnings=warnings)
+
+
+@dataclass(slots=True)
+class _Reading:
+    format_: FormatBlock
+    service: str | None
+    run: Interpreter
+    warnings: dict[str, None] = field(default_factory=dict)
+    _nodes: int = NODES_OF_BODY
+
+    def items(self, document: Any) -> list[Any]:
+        chosen = document if self.format_.items is None else self.run.select(self.format_.items, document)
+        if chosen is None:
+            return []
+        return chosen if isinstance(chosen, list) else [chosen]
+
+    def events(self, items: list[Any]) -> Iterator[Tree]:
+        """An event for each item, as long as the budget lasts; one that is too large by itself is left out."""
+        for item in items:
+            nodes = _nodes_in(item)
+            self._nodes -= nodes
+            if nodes > NODES:
+                continue
+            if self._nodes < 0:
+                return
+            try:
+                event = self._event(item)
+            except OverBudget:
+                return
+            yield event
+
+    def _event(self, item: Any) -> Tree:
+        event: Tree = {}
+        for name, expression in self.format_.map.expressions.items():
+            value = self._value(name, self.run.run(expression, item))
+            if value is not None:
+                event[name] = value
+        if self.format_.resolve_when is not None and self.run.truth(self.format_.resolve_when, item):
+            event["status"] = "resolved"
+        if not event.get("service"):
+            event["service"] = self.service or UNKNOWN_SERVICE
+            if self.service is None:
+                self.warnings[NO_SERVICE] = None
+        return event
+
+    def _value(self, name: str, value: Any) -> Any:
+        """A value as the field of an event that it was found for; None where it is of no use there."""
+        if value is None or value in ("", [], {}):
+            return None
+        return _FIELDS[name](self, value) if name in _FIELDS else self.run.text(value)
+
+    def _labels(self, value: Any) -> Tree | None:
+        return _given(value, without=RESERVED_LABELS) if isinstance(value, dict) else None
+
+    def _status(self, value: Any) -> str | None:
+        return "resolved" if str(value).lower() in _OVER else None
+
+    def _timestamp(self, value: Any) -> str | None:
+        return moment(value)
+
+    def _context(self, value: Any) -> Tree:
+        return _given(value) if isinstance(value, dict) else {"value": value}
+
+    def _severity(self, value: Any) -> str:
+        word = self.run.text(value)
+        known = {name.casefold(): severity for name, severity in self.format_.severities.items()}
+        return known.get(word.casefold(), word)
+
+    def _fingerprint(self, value: Any) -> list[str] | None:
+        parts = value if isinstance(value, list) else [value]
+        texts = [self.run.text(part) for part in parts[:FINGERPRINT] if part is not None]
+        return [text if len(text) <= NOTE_CHARS else _digest(text) for text in texts] or None
+
+    def _links(self, value: Any) -> list[Tree] | None:
+        links = [
+            one if isinstance(one, dict) else {"url": one}
+            for one in (value if isinstance(value, list) else [value])
+        ]
+        return [
+            {"url": link["url"], "title": self.run.text(link.get("title") or "link")}
+            for link in links
+            if isinstance(link.get("url"), str) and link["url"]
+        ] or None
+
+
+_FIELDS: Final[Mapping[str, Callable[[_Reading, Any], Any]]] = {
+    "severity": _Reading._severity,  # noqa: SLF001
+    "fingerprint": _Reading._fingerprint,  # noqa: SLF001
+    "labels": _Reading._labels,  # noqa: SLF001
+    "links": _Reading._links,  # noqa: SLF001
+    "status": _Reading._status,  # noqa: SLF001
+    "timestamp": _Reading._timestamp,  # noqa: SLF001
+    "context": _Reading._context,  # noqa: SLF001
+}
+
+
+def _given(value: Tree, without: Collection[str] = ()) -> Tree:
+    return {key: one for key, one in value.items() if one is not None and key not in without}
+
+
+def _digest(text: str) -> str:
+    """A stand-in for a text that would be shortened, and so be the same as another."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _nodes_in(value: Any) -> int:
+    """How many values it is made of, counted up to one more than an item may have."""
+    count, waiting = 0, [value]
+    while waiting and count <= NODES:
+        one = waiting.pop()
+        count += 1
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return count

@@ -1,0 +1,71 @@
+"""A format tried on a body: the events that it makes, and what of the body none of its expressions has looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from notifier.domain.event import Rejection
+from notifier.ingest.batch import Malformed
+from notifier.ingest.formats import declared
+from notifier.ingest.normalize import Normalizer
+from notifier.settings.formats import FormatBlock
+
+PLACES: Final = 200
+_LARGEST: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatTrial:
+    """`events` as they would be taken; `faults` are sentences about those that would not; `not_mapped` are places."""
+
+    events: Sequence[Mapping[str, Any]]
+    faults: Sequence[str]
+    not_mapped: Sequence[str]
+    warnings: Sequence[str] = ()
+
+
+def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> FormatTrial:
+    """Try it on these bytes, or on the format's own sample."""
+    seen: set[tuple[int, Any]] = set()
+    try:
+        documents = [format_.sample] if sample is None else declared.documents(sample, {})
+        read = declared.read_documents(format_, name, documents, {}, service=None, seen=seen)
+    except Malformed as error:
+        return FormatTrial(events=(), faults=(error.message,), not_mapped=())
+    events = [dict(item) for item in read.items if isinstance(item, dict)]
+    judged = Normalizer(max_event_bytes=_LARGEST, new_id=lambda: "new").read(
+        read.items, project="default", received_at=0, sent_at=None
+    )
+    faults = [
+        f"event {index}: {one.path}: {one.message}" if one.path else f"event {index}: {one.message}"
+        for index, one in enumerate(judged)
+        if isinstance(one, Rejection)
+    ]
+    places = dict.fromkeys(place for each in documents for place in _unread(each, seen, ""))
+    return FormatTrial(
+        events=events, faults=faults, not_mapped=list(places)[:PLACES], warnings=list(read.warnings)
+    )
+
+
+def fault_of_sample(name: str, format_: FormatBlock) -> str | None:
+    """The sentence about a format whose own sample makes no event, or one that would be refused."""
+    if format_.sample is None:
+        return None
+    tried = trial(format_, name)
+    if tried.faults:
+        return f"the sample is not taken: {tried.faults[0]}"
+    return None if tried.events else "nothing becomes of the sample: look at `items`"
+
+
+def _unread(value: Any, seen: set[tuple[int, Any]], path: str) -> Iterator[str]:
+    """Places of leaves that were not looked at; those of all items of a list are one."""
+    if not isinstance(value, dict | list):
+        return
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        place = f"{path}[]" if isinstance(value, list) else f"{path}.{key}".lstrip(".")
+        if isinstance(inner, dict | list) and inner:
+            yield from _unread(inner, seen, place)
+        elif (id(value), key) not in seen:
+            yield place

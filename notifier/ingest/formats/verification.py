@@ -1,0 +1,71 @@
+"""Whether a request carries what only its sender can make: a signature or a token in a header. Beside a key, always."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Final
+
+from notifier.domain.time import MINUTE, SECOND, Duration, Instant
+from notifier.settings.formats import VerifyBlock
+
+TOLERANCE: Final[Duration] = 5 * MINUTE
+_SIGNED: Final = ("webhook-id", "webhook-timestamp")
+_PREFIX: Final = "whsec_"
+_SIGNATURES_AT_MOST: Final = 20
+
+
+def verified(verify: VerifyBlock | None, headers: Mapping[str, str], body: bytes, now: Instant) -> bool:
+    """Yes where nothing is asked for, or one of the secrets vouches for the body."""
+    if verify is None or not verify.secret:
+        return True
+    secrets = [secret.get_secret_value() for secret in verify.secret]
+    if verify.type == "standard-webhooks":
+        return any(_standard(secret, headers, body, now) for secret in secrets)
+    given = headers.get(verify.header or "", "")
+    if not given.startswith(verify.prefix):
+        return False
+    given = given.removeprefix(verify.prefix).strip()
+    if verify.type == "token":
+        return any(_same(given, secret) for secret in secrets)
+    return any(_same(_written(given, verify), _digest(secret, body, verify)) for secret in secrets)
+
+
+def _written(given: str, verify: VerifyBlock) -> str:
+    return given.lower() if verify.encoding == "hex" else given
+
+
+def _digest(secret: str, body: bytes, verify: VerifyBlock) -> str:
+    digest = hmac.digest(secret.encode("utf-8", "replace"), body, hashlib.sha256)
+    return digest.hex() if verify.encoding == "hex" else base64.b64encode(digest).decode("ascii")
+
+
+def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: Instant) -> bool:
+    """Standard Webhooks 1.0: `v1` signatures over `id.timestamp.body`, not older than five minutes."""
+    id_, seconds = (headers.get(name, "") for name in _SIGNED)
+    if not id_ or not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 12:
+        return False
+    if abs(now - int(seconds) * SECOND) > TOLERANCE:
+        return False
+    signed = f"{id_}.{seconds}.".encode("latin-1", "replace") + body
+    expected = base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode("ascii")
+    given = headers.get("webhook-signature", "").split(" ", _SIGNATURES_AT_MOST)
+    return any(_same(one.removeprefix("v1,"), expected) for one in given if one.startswith("v1,"))
+
+
+def _key(secret: str) -> bytes:
+    """The bytes of `whsec_` and base64; what is written otherwise is the key as it stands."""
+    if secret.startswith(_PREFIX):
+        try:
+            return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    return secret.encode("utf-8", "replace")
+
+
+def _same(given: str, right: str) -> bool:
+    """In a time that says nothing of where they differ. What was given is a header's bytes, as Latin-1."""
+    return hmac.compare_digest(given.encode("latin-1", "replace"), right.encode("utf-8", "replace"))

@@ -1,0 +1,196 @@
+"""The `formats` section, and the formats that notifier brings: how a sender's JSON becomes events, as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+
+from notifier.domain.severity import Severity
+from notifier.settings.expressions import JmesPath
+from notifier.settings.sections import Block
+from notifier.settings.values import ScalarForm, text
+
+FORMAT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_FOLDER = "shipped_formats"
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_SEVERITIES = [severity.value for severity in Severity]
+
+
+def _header(value: Any) -> str:
+    name = text(value)
+    if not _HEADER.fullmatch(name):
+        raise ValueError("expected a header's name, such as X-Hub-Signature-256")
+    return name.lower()
+
+
+def _severity(value: Any) -> str:
+    if value not in _SEVERITIES:
+        raise ValueError(f"expected one of {', '.join(_SEVERITIES)}")
+    return str(value)
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    if not 1 <= len(secret.get_secret_value()) <= 1_000:
+        raise ValueError("expected a secret of at most 1,000 characters")
+    return secret
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+HeaderName = Annotated[str, ScalarForm(_header, {"type": "string", "minLength": 1})]
+_SeverityName = Annotated[str, ScalarForm(_severity, {"enum": _SEVERITIES})]
+
+
+class VerifyBlock(Block):
+    """A signature or a token in a header, which a request must have beside its key."""
+
+    example: ClassVar[str] = "{type: hmac, header: X-Signature-256, secret: ...}"
+
+    type: Literal["hmac", "token", "standard-webhooks"] = Field(
+        default="hmac",
+        description="`hmac`: SHA-256 of the body; `token`: the secret itself; `standard-webhooks`: its three headers.",
+    )
+    header: HeaderName | None = Field(
+        default=None, description="Where it stands; not for `standard-webhooks`."
+    )
+    prefix: Annotated[str, Field(max_length=40)] = Field(default="", description="What stands before it.")
+    encoding: Literal["hex", "base64"] = Field(default="hex", description="How an `hmac` is written.")
+    secret: Annotated[
+        tuple[Annotated[SecretStr, AfterValidator(_secret)], ...],
+        BeforeValidator(_listed, json_schema_input_type=SecretStr | list[SecretStr]),
+        Field(max_length=2),
+    ] = Field(
+        default=(),
+        description="One secret, or two while one follows the other. Without it nothing is checked.",
+    )
+
+
+class MapBlock(Block):
+    """Where each field of an event is found in an item."""
+
+    expected: ClassVar[str] = "fields of an event, each with an expression"
+
+    id: JmesPath | None = None
+    service: JmesPath | None = None
+    environment: JmesPath | None = None
+    release: JmesPath | None = None
+    host: JmesPath | None = None
+    severity: JmesPath | None = None
+    message: JmesPath | None = None
+    fingerprint: JmesPath | None = Field(default=None, description="A list of texts, or one text.")
+    labels: JmesPath | None = Field(default=None, description="An object of texts.")
+    links: JmesPath | None = Field(default=None, description="A list of objects with `title` and `url`.")
+    status: JmesPath | None = Field(default=None, description="`resolved`, or anything else.")
+    timestamp: JmesPath | None = Field(default=None, description="RFC 3339, or seconds since 1970.")
+    context: JmesPath | None = Field(default=None, description="An object.")
+
+    @property
+    def expressions(self) -> Mapping[str, JmesPath]:
+        """The expressions that are given, by field."""
+        found = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: expression for name, expression in found if expression is not None}
+
+
+class FormatBlock(Block):
+    """How a sender's JSON becomes events. What is left out of one that notifier brings stays as it is there."""
+
+    expected: ClassVar[str] = "a mapping with `map`, such as {map: {service: app, message: text}}"
+
+    detect: JmesPath | None = Field(
+        default=None, description="What must hold of a body that is of this format."
+    )
+    verify: VerifyBlock | None = None
+    id_header: Annotated[
+        tuple[HeaderName, ...], BeforeValidator(_listed, json_schema_input_type=HeaderName | list[HeaderName])
+    ] = Field(
+        default=(), description="Headers that name a delivery: the first that is there is the event's id."
+    )
+    items: JmesPath | None = Field(
+        default=None, description="The list of what becomes an event each; else the body."
+    )
+    map: MapBlock = MapBlock()
+    severities: dict[str, _SeverityName] = Field(
+        default_factory=dict, description="What the sender's severities are called here."
+    )
+    resolve_when: JmesPath | None = Field(default=None, description="What holds of an item that is over.")
+    sample: dict[str, Any] | list[Any] | None = Field(
+        default=None, description="A body, which `notifier check` reads as a test."
+    )
+
+    @model_validator(mode="after")
+    def _has_somewhere_to_look(self) -> FormatBlock:
+        if not self.map.expressions:
+            raise ValueError(
+                "has no `map`, so that nothing would become of a body: write where each field is found"
+            )
+        verify = self.verify
+        if (
+            verify is not None
+            and verify.type != "standard-webhooks"
+            and verify.header is None
+            and verify.secret
+        ):
+            raise ValueError("has `verify` without a `header`: name the one that the sender puts it into")
+        return self
+
+
+def _merged(name: str, written: Any) -> Any:
+    """A format as written over the one of that name that notifier brings."""
+    if not isinstance(written, dict) or name not in shipped_sources():
+        return written
+    base = shipped_sources()[name]
+    return {
+        **base,
+        **written,
+        **{key: base[key] | written[key] for key in ("map", "verify") if _both(base, written, key)},
+    }
+
+
+def _both(base: Mapping[str, Any], written: Mapping[str, Any], key: str) -> bool:
+    return isinstance(base.get(key), dict) and isinstance(written.get(key), dict)
+
+
+def _with_shipped(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    for name in value:
+        if not isinstance(name, str) or not FORMAT_NAME.fullmatch(name):
+            raise ValueError("a format's name has small letters, digits and - only, and at most 40 of them")
+    return {name: _merged(name, written) for name, written in value.items()}
+
+
+FormatBlocks = Annotated[
+    dict[str, FormatBlock], BeforeValidator(_with_shipped, json_schema_input_type=dict[str, FormatBlock])
+]
+
+
+@cache
+def shipped_sources() -> Mapping[str, Mapping[str, Any]]:
+    """The data of the formats that notifier brings, by name."""
+    import yaml  # noqa: PLC0415 - with libyaml, where it is there
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    folder = files("notifier.settings") / _FOLDER
+    return {
+        entry.name.removesuffix(".yaml"): yaml.load(entry.read_text("utf-8"), Loader=loader)  # noqa: S506 - a safe one
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".yaml")
+    }
+
+
+def available(configured: Mapping[str, FormatBlock]) -> Mapping[str, FormatBlock]:
+    """Every format by its name: those that notifier brings, and a configuration's own."""
+    return {**shipped(), **configured}
+
+
+@cache
+def shipped() -> Mapping[str, FormatBlock]:
+    """The formats that notifier brings, by name."""
+    return {name: FormatBlock.model_validate(source) for name, source in shipped_sources().items()}

@@ -1,0 +1,322 @@
+"""Formats that are data: the samples of those that notifier brings, signatures, and whatever else may come."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from standardwebhooks import Webhook
+
+from notifier.domain.event import Rejection
+from notifier.domain.time import MINUTE, parse_rfc3339
+from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
+from notifier.ingest.formats import declared
+from notifier.ingest.formats.moments import moment
+from notifier.ingest.formats.trial import trial
+from notifier.ingest.formats.verification import verified
+from notifier.ingest.normalize import Normalizer
+from notifier.settings.formats import FormatBlock, VerifyBlock, shipped
+
+GOLDEN = Path(__file__).parent / "golden"
+WRITE = os.environ.get("NOTIFIER_GOLDEN") == "write"
+FORMATS = ("alertmanager", "azure", "gcp", "github", "gitlab", "grafana", "healthchecks", "uptime-kuma")
+NOW = parse_rfc3339("2026-11-27T12:00:00Z")
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@cache
+def named(name: str) -> FormatBlock:
+    return shipped()[name]
+
+
+def sample(name: str) -> Any:
+    return copy.deepcopy(named(name).sample)
+
+
+def read(
+    name: str, body: Any, headers: Mapping[str, str] | None = None, *, service: str | None = None
+) -> Any:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return declared.read(named(name), name, raw, headers or {}, service=service)
+
+
+def judged(items: Any) -> list[Any]:
+    normalizer = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "new")
+    return normalizer.read(items, project="p", received_at=NOW, sent_at=None)
+
+
+def test_every_format_of_the_contract_is_there() -> None:
+    """And each has a sample that becomes events."""
+    assert tuple(shipped()) == FORMATS
+    for name, format_ in shipped().items():
+        tried = trial(format_, name)
+        assert tried.events, name
+        assert not tried.faults, name
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_sample_becomes_what_is_in_its_file(name: str) -> None:
+    """The events, and what of the sample is left aside, which somebody has read."""
+    tried = trial(named(name), name)
+    shown = {"events": list(tried.events), "not_mapped": list(tried.not_mapped)}
+    text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
+    file = GOLDEN / f"{name}.json"
+    if WRITE:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+ENDS: list[tuple[str, tuple[str | int, ...], Any]] = [
+    ("alertmanager", ("alerts", 0, "status"), "resolved"),
+    ("azure", ("data", "essentials", "monitorCondition"), "Resolved"),
+    ("gcp", ("incident", "state"), "closed"),
+    ("github", ("workflow_run", "conclusion"), "success"),
+    ("gitlab", ("object_attributes", "status"), "success"),
+    ("grafana", ("alerts", 0, "status"), "resolved"),
+    ("healthchecks", ("status",), "up"),
+    ("uptime-kuma", ("heartbeat", "status"), 1),
+]
+
+
+def changed(body: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    *above, last = path
+    within = body
+    for step in above:
+        within = within[step]
+    within[last] = value
+    return body
+
+
+@pytest.mark.parametrize(("name", "path", "value"), ENDS)
+def test_the_end_resolves_what_the_beginning_opened(
+    name: str, path: tuple[str | int, ...], value: Any
+) -> None:
+    """Both are of one identity: fingerprint and environment are the same."""
+    [opened, *_] = judged(read(name, sample(name)).items)
+    [ended, *_] = judged(read(name, changed(sample(name), path, value)).items)
+    assert (opened.event.status, ended.event.status) == ("firing", "resolved")
+    assert opened.event.fingerprint == ended.event.fingerprint
+    assert opened.event.environment == ended.event.environment
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("github", {"zen": "Keep it logically awesome.", "hook_id": 1, "hook": {}, "repository": {"name": "b"}}),
+        ("github", {"action": "requested", "workflow_run": {"conclusion": None}, "organization": {"id": 1}}),
+        ("gitlab", {"object_kind": "push", "ref": "refs/heads/main"}),
+        ("gitlab", {"object_kind": "pipeline", "object_attributes": {"status": "running", "protected_ref": True}}),
+        ("gitlab", {"object_kind": "pipeline", "project": {"default_branch": "main"},
+                    "object_attributes": {"status": "failed", "ref": "topic", "protected_ref": False}}),
+        ("uptime-kuma", {"msg": "maintenance", "heartbeat": {"status": 3}, "monitor": {"id": 1}}),
+    ],
+)  # fmt: skip
+def test_what_is_no_alert_makes_no_event(name: str, body: Any) -> None:
+    """A ping, a run that goes on, a branch of nobody's concern: taken, and nothing comes of it."""
+    assert read(name, body).items == []
+
+
+def test_a_kuma_test_is_told() -> None:
+    """Without heartbeat and monitor: who presses "test" wants to see it arrive."""
+    [event] = read(
+        "uptime-kuma", {"heartbeat": None, "monitor": None, "msg": "My Alert Testing"}, service="kuma"
+    ).items
+    assert (event["message"], event["service"], event["severity"]) == ("My Alert Testing", "kuma", "warning")
+    assert "fingerprint" not in event
+
+
+def test_a_delivery_names_its_event() -> None:
+    """The header of a forge is the event's id, so that a replay is a duplicate; several events are numbered."""
+    [event] = read("github", sample("github"), {"x-github-delivery": "72d3162e"}).items
+    assert event["id"] == "72d3162e"
+    [event] = read("gitlab", sample("gitlab"), {"x-gitlab-event-uuid": "b", "idempotency-key": "a"}).items
+    assert event["id"] == "a"
+    format_ = FormatBlock.model_validate({"map": {"message": "m"}, "id_header": "X-Id"})
+    read_ = declared.read(format_, "x", b'[{"m": "a"}, {"m": "b"}]', {"x-id": "d"}, service="s")
+    assert [item["id"] for item in read_.items if isinstance(item, dict)] == ["d:0", "d:1"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"   ", b"{", b"[]]", b"\xff\xfe", b"NaN", b"null", b"5", b'"x"', b"[" * 5_000, b"{}", b"[]"],
+)
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_no_body_of_a_format_is_refused_in_a_sentence(name: str, body: bytes) -> None:
+    """It says what is wrong, and repeats nothing."""
+    with pytest.raises(Malformed) as caught:
+        read(name, body)
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_mutated_body_is_read_or_refused(name: str, data: st.DataObject) -> None:
+    """Any place of a sample may hold anything: events that are taken or rejected in a sentence, never another error."""
+    body = sample(name)
+    for _ in range(data.draw(st.integers(1, 4))):
+        places = list(_places(body))
+        body = changed(body, data.draw(st.sampled_from(places)), data.draw(JSON))
+    try:
+        items = read(name, body).items
+    except Malformed:
+        return
+    for one in judged(items):
+        assert not isinstance(one, Rejection) or one.message
+
+
+def _places(value: Any, path: tuple[str | int, ...] = ()) -> Any:
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from _places(inner, (*path, key))
+
+
+def test_a_thousand_alerts_fit() -> None:
+    """Of a body that goes on longer, what fits is taken and the rest is counted."""
+    body = sample("alertmanager")
+    body["alerts"] = [body["alerts"][0]] * EVENTS_AT_MOST
+    assert len(read("alertmanager", body).items) == EVENTS_AT_MOST
+    body["alerts"] *= 2
+    taken = read("alertmanager", body)
+    assert len(taken.items) + taken.dropped[declared.OVER_BUDGET] == 2 * EVENTS_AT_MOST
+    assert "left out" in taken.warnings[0]
+
+
+def test_one_huge_item_costs_no_other() -> None:
+    """It is left out by itself."""
+    body = sample("alertmanager")
+    body["alerts"][0]["annotations"] = {f"a{n}": n for n in range(declared.NODES)}
+    taken = read("alertmanager", body)
+    assert (len(taken.items), dict(taken.dropped)) == (1, {declared.OVER_BUDGET: 1})
+
+
+def test_long_fingerprints_stay_apart() -> None:
+    """What would be shortened stands as its digest."""
+    format_ = FormatBlock.model_validate({"map": {"message": "m", "fingerprint": "f"}})
+    bodies = [json.dumps({"m": "x", "f": "x" * 2_000 + end}).encode() for end in "ab"]
+    first, second = (judged(declared.read(format_, "x", body, {}, service="s").items)[0] for body in bodies)
+    assert first.event.fingerprint != second.event.fingerprint
+
+
+def test_lines_are_bodies_of_their_own() -> None:
+    """NDJSON, as log shippers send it."""
+    format_ = FormatBlock.model_validate({"map": {"message": "m", "service": "app"}})
+    taken = declared.read(
+        format_,
+        "x",
+        b'{"m": "a", "app": "s"}\n\n{"m": "b"}\n',
+        {"content-type": "application/x-ndjson"},
+        service=None,
+    )
+    assert [(item["message"], item["service"]) for item in taken.items if isinstance(item, dict)] == [
+        ("a", "s"),
+        ("b", "unknown"),
+    ]
+    assert len(taken.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026-11-27T12:00:00Z", "2026-11-27T12:00:00Z"),
+        ("2026-11-27 12:00:00 UTC", "2026-11-27T12:00:00Z"),
+        ("2026-11-27 12:00:00.5", "2026-11-27T12:00:00.500Z"),
+        ("2026-11-27T13:00:00.123456789+0100", "2026-11-27T12:00:00.123Z"),
+        ("2026-11-27 12:00", "2026-11-27T12:00:00Z"),
+        (1_795_780_800, "2026-11-27T12:00:00Z"),
+        (1_795_780_800_000, "2026-11-27T12:00:00Z"),
+        (1_795_780_800_000_000_000, "2026-11-27T12:00:00Z"),
+        ("1795780800", "2026-11-27T12:00:00Z"),
+        (1_795_780_800.25, "2026-11-27T12:00:00.250Z"),
+        ("0001-01-01T00:00:00Z", None),
+        ("2026-13-01T00:00:00Z", None),
+        ("yesterday", None),
+        (True, None),
+        (-5, None),
+        (10**300, None),
+        ([], None),
+    ],
+)
+def test_moments(written: Any, expected: str | None) -> None:
+    """Every spelling, and none that costs an event."""
+    assert moment(written) == expected
+
+
+SECRET = "s3cr3t-\u00fc"
+BODY = b'{"a": 1}'
+
+
+def mac(body: bytes = BODY) -> bytes:
+    return hmac.digest(SECRET.encode(), body, hashlib.sha256)
+
+
+@pytest.mark.parametrize(
+    ("verify", "headers", "good"),
+    [
+        ({"header": "X-Sig", "prefix": "sha256="}, {"x-sig": f"sha256={mac().hex()}"}, True),
+        ({"header": "X-Sig", "prefix": "sha256="}, {"x-sig": f"sha256={mac().hex().upper()}"}, True),
+        ({"header": "X-Sig", "prefix": "sha256="}, {"x-sig": mac().hex()}, False),
+        ({"header": "X-Sig", "prefix": "sha256="}, {"x-sig": f"sha256={mac(b'other').hex()}"}, False),
+        ({"header": "X-Sig", "prefix": "sha256="}, {}, False),
+        ({"header": "X-Sig", "encoding": "base64"}, {"x-sig": base64.b64encode(mac()).decode()}, True),
+        ({"header": "X-Sig"}, {"x-sig": ""}, False),
+        ({"header": "X-Sig"}, {"x-sig": "\xff\x00"}, False),
+        (
+            {"type": "token", "header": "X-Gitlab-Token"},
+            {"x-gitlab-token": SECRET.encode().decode("latin-1")},
+            True,
+        ),
+        ({"type": "token", "header": "X-Gitlab-Token"}, {"x-gitlab-token": "s3cr3t"}, False),
+        ({"type": "token", "header": "X-Gitlab-Token"}, {}, False),
+    ],
+)
+def test_a_request_is_vouched_for_or_not(verify: Any, headers: Mapping[str, str], good: bool) -> None:
+    """By a signature of the body or by a token; of two secrets either will do."""
+    for secret in (SECRET, ["another", SECRET]):
+        block = VerifyBlock.model_validate({**verify, "secret": secret})
+        assert verified(block, headers, BODY, NOW) == good
+    assert not verified(VerifyBlock.model_validate({**verify, "secret": "another"}), headers, BODY, NOW)
+    assert verified(VerifyBlock.model_validate(verify), headers, BODY, NOW)
+
+
+def test_standard_webhooks_are_verified_as_their_library_signs_them() -> None:
+    """Within five minutes; one of several signatures will do, and nothing raises."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    block = VerifyBlock.model_validate({"type": "standard-webhooks", "secret": secret})
+    at = datetime.fromtimestamp(NOW // 1_000, UTC)
+    signature = Webhook(secret).sign("msg_1", at, BODY.decode())
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(NOW // 1_000),
+        "webhook-signature": f"v1a,x {signature}",
+    }
+    assert verified(block, headers, BODY, NOW)
+    assert verified(block, headers, BODY, NOW + 4 * MINUTE)
+    assert not verified(block, headers, BODY, NOW + 6 * MINUTE)
+    assert not verified(block, headers, BODY + b" ", NOW)
+    for name in headers:
+        for value in ("", "x", "\xff", "9" * 50, "v1", "v1,"):
+            assert not verified(block, {**headers, name: value}, BODY, NOW)

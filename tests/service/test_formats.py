@@ -1,0 +1,146 @@
+"""The door of formats that are data, on a running service."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from notifier.settings.formats import shipped
+from tests.processes import Service
+
+SECRET = "the-forge-knows-it"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    settings = {
+        "channels": {"console": {"type": "console"}},
+        "route": {"channels": ["console"], "group_wait": "1h"},
+        "ingest": {"max_body_bytes": "1MiB"},
+        "formats": {
+            "github": {"verify": {"secret": SECRET}},
+            "ours": {
+                "detect": "kind == 'alarm'",
+                "items": "alarms",
+                "map": {"service": "app", "message": "text", "fingerprint": "[id]", "severity": "level"},
+                "severities": {"bad": "critical"},
+                "resolve_when": "state == 'over'",
+            },
+        },
+    }
+    with Service(tmp_path_factory.mktemp("formats"), settings) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def key(service: Service) -> str:
+    with service.client() as client:
+        answer = client.post("/v1/keys", json={"scopes": ["ingest"]})
+    return str(answer.json()["key"])
+
+
+def post(
+    service: Service, format_: str, body: Any, key: str | None, headers: Mapping[str, str] | None = None
+) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    authorization = {} if key is None else {"authorization": f"Bearer {key}"}
+    return httpx.post(
+        f"{service.url}/v1/ingest/{format_}", content=content, headers={**authorization, **(headers or {})}
+    )
+
+
+def signed(body: bytes, delivery: str, secret: str = SECRET) -> dict[str, str]:
+    digest = hmac.digest(secret.encode(), body, hashlib.sha256).hex()
+    return {"x-hub-signature-256": f"sha256={digest}", "x-github-delivery": delivery}
+
+
+def test_alerts_open_and_resolve_incidents(service: Service, key: str) -> None:
+    """One of the sample fires, the other is over without ever having been open; then the first is over as well."""
+    body = json.loads(json.dumps(shipped()["alertmanager"].sample))
+    answer = post(service, "alertmanager", body, key)
+    assert answer.status_code == 202, answer.text
+    assert [result["status"] for result in answer.json()["results"]] == ["accepted", "accepted"]
+    [incident] = service.items("/v1/incidents", q='alertname="DiskFull"')
+    assert (incident["state"], incident["severity"], incident["title"]) == (
+        "open",
+        "critical",
+        "DiskFull: /var on db-1 is 97 % full",
+    )
+    body["alerts"][0]["status"] = "resolved"
+    packed = gzip.compress(json.dumps(body).encode())
+    assert post(service, "alertmanager", packed, key, {"content-encoding": "gzip"}).status_code == 202
+    [incident] = service.items("/v1/incidents", q='alertname="DiskFull"')
+    assert incident["state"] == "resolved"
+    with service.client() as client:
+        metrics = client.get("/metrics").text
+    assert 'notifier_events_total{format="alertmanager",result="accepted"} 4.0' in metrics
+
+
+def test_a_format_of_ones_own(service: Service, key: str) -> None:
+    """As the configuration says; what cannot become an event is rejected in a sentence, and costs no other."""
+    alarms = [{"app": "shop", "text": "late", "id": 7, "level": "bad"}, {"app": "shop", "id": 8}]
+    answer = post(service, "ours", {"kind": "alarm", "alarms": alarms}, key)
+    assert answer.status_code == 202
+    first, second = answer.json()["results"]
+    assert (first["status"], second["status"], second["index"]) == ("accepted", "rejected", 1)
+    assert "message" in second["error"]
+    [incident] = service.items("/v1/incidents", q='service="shop"')
+    assert (incident["severity"], incident["title"]) == ("critical", "late")
+    alone = post(service, "ours", {"kind": "alarm", "alarms": alarms[1:]}, key)
+    assert (alone.status_code, alone.json()["results"][0]["status"]) == (422, "rejected")
+
+
+def test_a_signature_stands_beside_the_key(service: Service, key: str) -> None:
+    """Neither alone lets anybody in, and a delivery that comes again is a duplicate."""
+    body = json.dumps(shipped()["github"].sample).encode()
+    assert post(service, "github", body, key).status_code == 401
+    assert post(service, "github", body, key, signed(body, "d-1", "forged")).status_code == 401
+    assert post(service, "github", body, None, signed(body, "d-1")).status_code == 401
+    for status in ("accepted", "duplicate"):
+        answer = post(service, "github", body, key, signed(body, "d-1"))
+        assert (answer.status_code, answer.json()["results"][0]["status"]) == (202, status)
+    assert SECRET not in service.log
+
+
+def test_a_ping_is_taken(service: Service, key: str) -> None:
+    """A forge that sees an error there shows its webhook as broken."""
+    body = json.dumps({"zen": "Speak like a human.", "hook": {"id": 1}}).encode()
+    answer = post(service, "github", body, key, signed(body, "ping"))
+    assert (answer.status_code, answer.json()) == (202, {"results": []})
+
+
+def test_a_key_in_an_address_only_posts(service: Service, key: str) -> None:
+    """For senders that can do nothing else; it is not logged."""
+    body = json.dumps(shipped()["uptime-kuma"].sample)
+    for secret, status in ((key, 202), (service.key, 403), ("ntf_" + "x" * 40, 401)):
+        answer = httpx.post(f"{service.url}/v1/ingest/uptime-kuma?key={secret}", content=body)
+        assert answer.status_code == status, answer.text
+    assert key not in service.log
+
+
+@pytest.mark.parametrize(
+    ("format_", "body", "status"),
+    [
+        ("nothing", {}, 404),
+        ("grafana", {}, 422),
+        ("grafana", b"", 422),
+        ("grafana", b"{", 422),
+        ("grafana", b" " * 2_000_000, 413),
+        ("ours", {"kind": "alarm", "alarms": [None]}, 422),
+        ("ours", {"kind": "alarm", "alarms": [{"text": "x" * 300_000, "app": "a"}]}, 422),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_in_a_sentence(
+    service: Service, key: str, format_: str, body: Any, status: int
+) -> None:
+    """Never with a 5xx, and without repeating what was sent."""
+    answer = post(service, format_, body, key)
+    assert answer.status_code == status, answer.text
+    assert "xxxx" not in answer.text

@@ -15,7 +15,7 @@ from notifier.ingest import recovery
 from notifier.ingest.upgrade import IdentityEvents, Upgrade, taken_over
 from notifier.policy import lifecycle
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange
-from notifier.store import ledger
+from notifier.store import figures, ledger
 from notifier.store.database import Tx
 from notifier.store.sizes import bytes_in_use
 from notifier.store.statements import intake as statements
@@ -74,7 +74,8 @@ def commit(tx: Tx, intake: Intake) -> Committed:
     if batch.linked:
         recovery.count_events(tx, batch.linked)
     _claim_ids(tx, batch.events, fresh, batch.numbers)
-    ledger.add(tx, {"accepted": batch.accepted, "duplicates": len(intake.events) - len(fresh)})
+    repeated = len(intake.events) - len(fresh)
+    ledger.add(tx, {"accepted": batch.accepted, "counted": batch.counted, "duplicates": repeated})
     if len(fresh) < len(intake.events):
         batch.answer_repeats(fresh)
     return Committed(stored=tuple(map(_present, batch.stored)), opened=batch.opened)
@@ -119,6 +120,7 @@ class _Batch:
         self.numbers = [0] * len(self.events)
         self.opened: dict[str, int] = {}
         self.accepted = 0
+        self.counted = 0
         self.runs = {(event.project, event.run) for event in self.events if event.run is not None}
         self.linked: Counter[tuple[str, str, int]] = Counter()
         self._overflowed: set[int] = set()
@@ -203,6 +205,7 @@ class _Batch:
         ids = [self.intake.new_id() for _ in new]
         changes = [change for _, change in new]
         numbers = statements.insert_incidents(self.tx, zip(ids, changes, strict=True))
+        self.counted += sum(len(change.counted) for change in changes)
         self._record([(numbers[id_], id_, own, change) for id_, (own, change) in zip(ids, new, strict=True)])
         self.tx.signal("attention")
 
@@ -210,6 +213,7 @@ class _Batch:
         if not changed:
             return
         statements.update_incidents(self.tx, [change for _, _, change in changed])
+        self.counted += sum(len(change.counted) for _, _, change in changed)
         if any(change.attention for _, _, change in changed):
             self.tx.signal("attention")
         self._record([(incident.number, incident.id, own, change) for own, incident, change in changed])
@@ -238,6 +242,7 @@ class _Batch:
             for seq in lifecycle.sample_numbers(before, before + len(change.counted)):
                 event = change.counted[seq - before - 1]
                 samples.append((number, seq, event.id, event.at, event.received_at, event.document))
+        figures.record(self.tx, [(number, change) for number, _, _, change in applied])
         if dropped:
             statements.delete_samples(self.tx, dropped)
         if counts:

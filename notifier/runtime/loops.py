@@ -86,4 +86,6 @@ async def _keep(runtime: Runtime, keeper: housekeeping.Housekeeper, living: Livi
         runtime.metrics.oldest.set(figures.oldest_age / SECOND)
         runtime.metrics.database_bytes.set(figures.bytes)
         runtime.metrics.show_states(figures.by_state)
+        if runtime.books.check_is_due:
+            await runtime.books.check()
         await asyncio.sleep(HOUSEKEEPING_REST / 1000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,12 +26,13 @@ from notifier.oncall.channels import ChannelFacts
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.active_config import CurrentConfig
 from notifier.runtime.backup import copy
+from notifier.runtime.books import Books
 from notifier.runtime.channel_test import test_channel
 from notifier.runtime.database import replica_name, sqlite_path
 from notifier.runtime.reload import Reloader
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.runtime.sample_message import sample_message
-from notifier.runtime.status import Books, ServiceStatus, loop_status, release, troubles
+from notifier.runtime.status import ServiceStatus, loop_status, release, troubles
 from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import ledger
@@ -41,10 +41,6 @@ from notifier.telemetry.loop import Loop
 from notifier.telemetry.metrics import Metrics
 from notifier.telemetry.watchdog import Watchdog
 
-ACCOUNTED = (
-    "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
-    "shed_deliveries", "shed_task_runs",
-)  # fmt: skip
 READY_FOR: Duration = SECOND
 PROBE: Duration = 3 * SECOND
 
@@ -70,14 +66,13 @@ class Runtime:
     keyring: Keyring
     loops: tuple[Loop, ...] = ()
     stopping: bool = False
-    _books: Books = field(init=False)
+    books: Books = field(init=False)
     _started_at: Instant = field(init=False)
-    _account_after: float = 0.0
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
     _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self._books, self._started_at = Books(self.database), self.database.now()
+        self.books, self._started_at = Books(self.database, self.metrics), self.database.now()
 
     @property
     def settings(self) -> Settings:
@@ -145,7 +140,7 @@ class Runtime:
     async def status(self) -> ServiceStatus:
         """The state of this process and of the instance, for people."""
         now = self.database.now()
-        books_at, books = await self._books.read()
+        books_at, books = await self.books.read()
         return ServiceStatus(
             release=release(),
             replica=replica_name(),
@@ -156,6 +151,7 @@ class Runtime:
             database=await status.read(self.database),
             books=books,
             books_at=books_at,
+            books_check=self.books.last_check,
         )
 
     async def test_channel(self, name: str, project: str, actor: str) -> tuple[ChannelTestOutcome, ...]:
@@ -176,20 +172,11 @@ class Runtime:
 
     async def exposition(self) -> bytes:
         """The metrics' text, with the accounting equations as they stand."""
-        if time.monotonic() < self._account_after:
-            return self.metrics.render()
-        started = time.monotonic()
         try:
-            accounting = await self.database.read(ledger.accounting)
+            await self.books.show()
             self.metrics.held.set(0 if await self.database.read(holding.current) is None else 1)
         except StoreError:
-            return self.metrics.render()  # while the database is away, what memory counts is worth a scrape
-        # It reads every incident: with a million of them a scrape must not cost more than a twentieth of the time.
-        self._account_after = time.monotonic() + 20 * max(0.0, time.monotonic() - started - 0.25)
-        for term in ACCOUNTED:
-            self.metrics.accounting.labels(term).set(getattr(accounting, term))
-        self.metrics.balanced.set(1 if accounting.balanced else 0)
-        self.metrics.show_states(accounting.by_state)
+            pass  # while the database is away, what memory counts is worth a scrape
         return self.metrics.render()
 
     async def backup(self, path: Path) -> None:

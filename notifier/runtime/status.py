@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from notifier.domain.errors import Problem
 from notifier.domain.time import SECOND, Duration, Instant
-from notifier.oncall import status
 from notifier.oncall.status import Accounting, DatabaseStatus
-from notifier.store.database import Database
+from notifier.store.ledger import BooksCheck
 from notifier.telemetry.loop import Loop
 
 BEATS_WITHIN: Duration = 30 * SECOND
@@ -39,7 +37,11 @@ class ConfigStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """How this process does, and the instance. `not_ready` are the sentences of `/readyz`."""
+    """How this process does, and the instance. `not_ready` are the sentences of `/readyz`.
+
+    `books` are running figures; `books_check` is when they were last compared with everything counted, and where they
+    differed (None: not yet).
+    """
 
     release: str
     replica: str
@@ -50,6 +52,7 @@ class ServiceStatus:
     database: DatabaseStatus
     books: Accounting
     books_at: Instant
+    books_check: BooksCheck | None
 
 
 def loop_status(loop: Loop, now: Instant) -> LoopStatus:
@@ -73,22 +76,3 @@ def release() -> str:
         return version("notifier-alerting")
     except PackageNotFoundError:
         return ""
-
-
-class Books:
-    """The books as they were last counted: where that takes long, it is done for a twentieth of the time at most."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._counted: tuple[Instant, Accounting] | None = None
-        self._again_at = 0.0
-
-    async def read(self) -> tuple[Instant, Accounting]:
-        """When they were counted, and what they said."""
-        if self._counted is None or time.monotonic() >= self._again_at:
-            started = time.monotonic()
-            at = self._database.now()
-            self._counted = (at, await status.accounting(self._database))
-            took = time.monotonic() - started
-            self._again_at = time.monotonic() + 20 * max(0.0, took - 0.25)
-        return self._counted

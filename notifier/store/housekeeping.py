@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.store import configurations, ledger, tokens
+from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
 from notifier.store.schema import (
     OPEN,
@@ -107,9 +109,19 @@ class Housekeeper:
             return False
         folded = old_minutes(tx, tx.now - MINUTES_KEPT)
         done = folded + configurations.forget(tx, tx.now - self.retention.incidents) > 0
+        done = done or self._old_figures(tx)
         if not done:
             self._hourly_at = tx.now + HOUR
         return done
+
+    def _old_figures(self, tx: Tx) -> bool:
+        keep = max(self.retention.deliveries, self.retention.task_runs) + DAY
+        return (
+            figures_of_events.forget_old(
+                tx, events_before=tx.now - MINUTES_KEPT - DAY, others_before=tx.now - keep, most=IDS_BATCH
+            )
+            > 0
+        )
 
 
 def size(tx: Tx) -> int:
@@ -209,7 +221,7 @@ def old_incidents(tx: Tx, before: Instant) -> int:
     """Resolved incidents past their time, with all that hangs on them, once nothing about them waits to be told."""
     waiting = sa.exists().where(members.c.incident == incidents.c.number, members.c.changed_at.is_not(None))
     rows = tx.run(
-        sa.select(incidents.c.number, incidents.c.count.label("events"))
+        sa.select(incidents.c.number, incidents.c.count.label("events"), incidents.c.labels)
         .where(incidents.c.resolved_at < before, incidents.c.attention_at.is_(None), ~waiting)
         .order_by(incidents.c.resolved_at)
         .limit(BATCH)
@@ -221,6 +233,10 @@ def old_incidents(tx: Tx, before: Instant) -> int:
     of_group = list(
         tx.run(sa.select(members.c.group_id).distinct().where(members.c.incident.in_(numbers))).scalars()
     )
+    of_type: dict[str, list[int]] = {}
+    for row in rows:
+        of_type.setdefault(json.loads(row.labels).get("exception", ""), []).append(row.number)
+    figures_of_events.forget_events(tx, of_type.items())
     for table, column in (
         (events, events.c.incident),
         (tallies, tallies.c.incident),
@@ -231,7 +247,8 @@ def old_incidents(tx: Tx, before: Instant) -> int:
     ):
         tx.run(sa.delete(table).where(column.in_(numbers)))
     tx.run(sa.delete(incidents).where(incidents.c.number.in_(numbers)))
-    ledger.add(tx, {"pruned_events": sum(row.events for row in rows)})
+    events_gone = sum(row.events for row in rows)
+    ledger.add(tx, {"pruned_events": events_gone, "counted": -events_gone})
     _empty_groups(tx, of_group)
     return len(rows)
 
@@ -331,5 +348,5 @@ def figures(tx: Tx) -> DatabaseFigures:
     return DatabaseFigures(
         bytes=size(tx),
         oldest_age=0 if oldest is None else max(0, tx.now - oldest),
-        by_state=ledger.by_state(tx),
+        by_state=ledger.running_by_state(tx),
     )

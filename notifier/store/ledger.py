@@ -1,4 +1,7 @@
-"""Counters for ever, and the three equations that must balance (RULES.md#accounting)."""
+"""Counters for ever, and the three equations that must balance (RULES.md#accounting).
+
+`running` reads counters alone and is cheap; `accounting` counts everything, and is what the counters are compared with.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from notifier.domain.time import Instant
 from notifier.store.compiled import each, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import rows_from_json
@@ -16,6 +20,7 @@ from notifier.store.schema import ledger as table
 
 CounterName = Literal[
     "accepted",
+    "counted",
     "duplicates",
     "pruned_events",
     "pruned_deliveries",
@@ -41,6 +46,13 @@ def _upsert(dialect: Dialect) -> sa.ClauseElement:
     return adding.on_conflict_do_update(
         index_elements=["replica", "name"], set_={"n": table.c.n + adding.excluded.n}
     )
+
+
+COUNTED_AT_ONCE = 20_000
+"""Up to so many incidents and deliveries are counted whenever somebody asks for the books."""
+
+_STATE = "deliveries:"
+"""Before a state, the name of the counter that triggers keep of deliveries which are in it, and over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,51 +81,122 @@ class Accounting:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A term of the equations that was counted one by one, and what the running figures say of it."""
+
+    term: str
+    running: int
+    exact: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksCheck:
+    """The running figures compared with what there is: when, and where they differ. Nothing is corrected."""
+
+    at: Instant
+    exact: Accounting
+    differences: tuple[Difference, ...]
+
+    @property
+    def sound(self) -> bool:
+        return self.exact.balanced and not self.differences
+
+
+def compared(running_: Accounting, exact: Accounting) -> tuple[Difference, ...]:
+    """The terms in which the two differ."""
+    states = sorted({*running_.by_state, *exact.by_state})
+    pairs = {
+        "counted": (running_.counted, exact.counted),
+        "untold": (running_.untold, exact.untold),
+        **{state: (running_.by_state.get(state, 0), exact.by_state.get(state, 0)) for state in states},
+    }
+    return tuple(Difference(term=term, running=a, exact=b) for term, (a, b) in pairs.items() if a != b)
+
+
+def is_small(tx: Tx, books: Accounting) -> bool:
+    """Whether so little is stored that counting all of it costs next to nothing."""
+    newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0
+    return int(newest) + sum(books.by_state.values()) <= COUNTED_AT_ONCE
+
+
+def check(tx: Tx) -> BooksCheck:
+    """Count everything, and compare; in a transaction of one moment."""
+    exact = accounting(tx)
+    return BooksCheck(at=tx.now, exact=exact, differences=compared(running(tx), exact))
+
+
+def running(tx: Tx) -> Accounting:
+    """The terms as they have been added up. Only what waits is counted one by one."""
+    totals = _totals(tx)
+    return _accounting(
+        totals, counted=totals.get("counted", 0), untold=_untold(tx), by_state=running_by_state(tx, totals)
+    )
+
+
+def running_by_state(tx: Tx, totals: Mapping[str, int] | None = None) -> dict[str, int]:
+    """How many delivery rows are in each state; only those that wait or are being sent are counted one by one."""
+    totals = _totals(tx) if totals is None else totals
+    live = (
+        sa.select(deliveries.c.state, sa.func.count().label("n"))
+        .where(deliveries.c.state.in_(["pending", "sending"]))
+        .group_by(deliveries.c.state)
+    )
+    over = {name.removeprefix(_STATE): n for name, n in totals.items() if name.startswith(_STATE) and n}
+    return {**over, **{row.state: int(row.n) for row in tx.run(live)}}
+
+
 def by_state(tx: Tx) -> dict[str, int]:
-    """How many delivery rows are in each state."""
+    """How many delivery rows are in each state, counted one by one."""
     counts = sa.select(deliveries.c.state, sa.func.count().label("n")).group_by(deliveries.c.state)
-    return {row.state: row.n for row in tx.run(counts)}
+    return {row.state: int(row.n) for row in tx.run(counts)}
 
 
 def accounting(tx: Tx) -> Accounting:
-    """One look at all of it, in one transaction.
-
-    `untold` counts members that are neither told, nor held by a named reason, nor in a group that is due, and incidents
-    that were never routed though nothing is going to look at them: both must be zero.
-    """
-    totals: dict[str, int] = {
-        row.name: int(row.n)
-        for row in tx.run(sa.select(table.c.name, sa.func.sum(table.c.n).label("n")).group_by(table.c.name))
-    }
+    """One look at all of it, in one transaction: every incident and every delivery is counted."""
     counted = tx.run(sa.select(sa.func.coalesce(sa.func.sum(incidents.c.count), 0))).scalar_one()
-    lost = tx.run(
-        sa.select(sa.func.count())
-        .select_from(members.join(groups, groups.c.id == members.c.group_id))
-        .where(
-            sa.or_(
-                sa.and_(members.c.changed_at.is_not(None), groups.c.due_at.is_(None)),
-                sa.and_(
-                    members.c.changed_at.is_(None), members.c.told_at.is_(None), members.c.held_by.is_(None)
-                ),
-            )
-        )
-    ).scalar_one()
-    unrouted = tx.run(
-        sa.select(sa.func.count())
-        .select_from(incidents)
-        .where(incidents.c.routed == 0, incidents.c.attention_at.is_(None))
-    ).scalar_one()
+    return _accounting(_totals(tx), counted=int(counted), untold=_untold(tx), by_state=by_state(tx))
+
+
+def _accounting(
+    totals: Mapping[str, int], *, counted: int, untold: tuple[int, int], by_state: Mapping[str, int]
+) -> Accounting:
     return Accounting(
         accepted=totals.get("accepted", 0),
-        counted=int(counted),
+        counted=counted,
         pruned_events=totals.get("pruned_events", 0),
         duplicates=totals.get("duplicates", 0),
-        untold=lost + unrouted,
-        unrouted=unrouted,
+        untold=sum(untold),
+        unrouted=untold[1],
         created=totals.get("created_deliveries", 0),
-        by_state=by_state(tx),
+        by_state=by_state,
         pruned_deliveries=totals.get("pruned_deliveries", 0),
         shed_samples=totals.get("shed_samples", 0),
         shed_deliveries=totals.get("shed_deliveries", 0),
         shed_task_runs=totals.get("shed_task_runs", 0),
     )
+
+
+def _totals(tx: Tx) -> dict[str, int]:
+    query = sa.select(table.c.name, sa.func.sum(table.c.n).label("n")).group_by(table.c.name)
+    return {row.name: int(row.n) for row in tx.run(query)}
+
+
+def _untold(tx: Tx) -> tuple[int, int]:
+    """Members that nobody will look at, and incidents that were never routed and nobody will: both must be zero.
+
+    A member is neither told, nor held by a named reason, nor in a group that is due. Indexes hold only such rows, and
+    members whose group is about to decide.
+    """
+    undue = (
+        sa.select(sa.func.count())
+        .select_from(members.join(groups, groups.c.id == members.c.group_id))
+        .where(members.c.changed_at.is_not(None), groups.c.due_at.is_(None))
+    )
+    lost = sa.select(sa.func.count()).where(
+        members.c.changed_at.is_(None), members.c.told_at.is_(None), members.c.held_by.is_(None)
+    )
+    unrouted = sa.select(sa.func.count()).where(
+        incidents.c.routed == sa.literal_column("0"), incidents.c.attention_at.is_(None)
+    )
+    return tx.run(undue).scalar_one() + tx.run(lost).scalar_one(), tx.run(unrouted).scalar_one()

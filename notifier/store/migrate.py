@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from notifier.domain.errors import StoreError
 
-HEAD = "0009"
+HEAD = "0010"
 
 
 def current(connection: Connection) -> str | None:

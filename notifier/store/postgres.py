@@ -119,8 +119,12 @@ class PostgresDatabase:
         connection.commit()
         return result
 
-    async def read(self, work: Callable[[Tx], T], *, limit: Duration = REQUEST) -> T:
+    async def read(
+        self, work: Callable[[Tx], T], *, limit: Duration = REQUEST, one_moment: bool = False
+    ) -> T:
         def call(connection: Connection) -> T:
+            if one_moment:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.exec_driver_sql(bounds(limit))
             return work(Tx(connection, self.now(), "postgresql", self.replica))
 

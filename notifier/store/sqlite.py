@@ -134,7 +134,13 @@ class SqliteDatabase:
         pulse()
         return result  # type: ignore[no-any-return]
 
-    async def read(self, work: Callable[[Tx], T], *, limit: Duration = REQUEST) -> T:  # noqa: ARG002 - one protocol
+    async def read(
+        self,
+        work: Callable[[Tx], T],
+        *,
+        limit: Duration = REQUEST,  # noqa: ARG002 - one protocol
+        one_moment: bool = False,  # noqa: ARG002 - a reader's transaction always is
+    ) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:

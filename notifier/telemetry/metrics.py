@@ -119,6 +119,11 @@ class Metrics:
             ["term"],
             registry=registry,
         )
+        self.differences = Gauge(
+            "notifier_accounting_differences",
+            "Terms whose running figures differed from what there is when it was last counted.",
+            registry=registry,
+        )
         self.balanced = Gauge(
             "notifier_accounting_balanced", "1 where the accounting equations hold.", registry=registry
         )

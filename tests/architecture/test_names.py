@@ -27,6 +27,8 @@ SENTENCES_OF_THE_STORE = {
     # Of an error that two places raise.
     "the database is busy or locked: is another program using the file? Try again",
 }
+# Modules whose texts are parts of SQL.
+SQL_ALONE = {"store/schema/triggers.py"}
 ERRORS = {node.name for node in MODULES["domain/errors.py"].body if isinstance(node, ast.ClassDef)}
 
 PRONOUNS = {
@@ -56,7 +58,7 @@ def test_the_store_says_nothing_to_people() -> None:
     found = {
         text
         for path, module in MODULES.items()
-        if path.startswith("store/") and "/migrations/" not in path
+        if path.startswith("store/") and "/migrations/" not in path and path not in SQL_ALONE
         for text in sentences(module)
     }
     assert found == SENTENCES_OF_THE_STORE

@@ -2,7 +2,7 @@
 
     uv run python -m tests.bench                    # every row, about eight minutes
     uv run python -m tests.bench --quick            # every row in miniature, about a minute
-    uv run python -m tests.bench --rows single,idle # some of: single batches idle storm telling ready million
+    uv run python -m tests.bench --rows single,idle # some of: single batches idle storm telling ready million reading
     uv run --group bench python -m tests.bench client   # an application with the client, beside sentry-sdk and others
     uv run python -m tests.bench profile            # where the time goes while events come in, ten seconds
     uv run python -m tests.bench grouping FOLDER    # how well the messages of a labelled log benchmark are grouped
@@ -32,7 +32,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import clients, grouping, hotspots, million, rows, telling
+from tests.bench import clients, grouping, hotspots, million, reading, rows, telling
 from tests.bench.clients import Work
 from tests.bench.machine import cores, fsync_seconds, pinned
 from tests.bench.report import milliseconds
@@ -48,6 +48,7 @@ ROWS: Mapping[str, Row] = {
     "telling": telling.telling,
     "ready": rows.ready,
     "million": million.row,
+    "reading": reading.row,
 }
 FULL = Options(
     rounds=5,

@@ -27,15 +27,27 @@ def _indexes(connection: sa.Connection) -> set[tuple[str, str]]:
     return {(name, " ".join(text.split())) for name, text in rows if "alembic" not in name}
 
 
+def _triggers(connection: sa.Connection) -> set[tuple[str, str]]:
+    """Every trigger with its text; on PostgreSQL that of its function, too."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = (
+            "SELECT tgname, pg_get_triggerdef(t.oid) || prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid "
+            "WHERE NOT tgisinternal"
+        )
+    return {(name, text) for name, text in connection.execute(sa.text(query))}
+
+
 async def test_migrated_and_declared_schemas_are_equal(own_database: Database) -> None:
     """Drop everything, migrate from nothing: no difference is left, partial indexes and options included."""
 
     def work(tx: Tx) -> tuple[object, object, object, str | None]:
-        declared = _indexes(tx.conn)
+        declared = _indexes(tx.conn) | _triggers(tx.conn)
         metadata.drop_all(tx.conn)
         migrate.upgrade(tx.conn)
         difference = compare_metadata(MigrationContext.configure(tx.conn), metadata)
-        return declared, _indexes(tx.conn), difference, migrate.current(tx.conn)
+        return declared, _indexes(tx.conn) | _triggers(tx.conn), difference, migrate.current(tx.conn)
 
     declared, migrated, difference, version = await own_database.write(work)
     assert difference == []

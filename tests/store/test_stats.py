@@ -12,7 +12,8 @@ from notifier.settings import RetentionSettings
 from notifier.store import views
 from notifier.store.housekeeping import Housekeeper
 from notifier.store.views import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
-from notifier.store.views.stats import ERRORS_AT_MOST, TASKS_AT_MOST
+from notifier.store.views.stats import ERRORS_AT_MOST
+from notifier.store.views.task_figures import TASKS_AT_MOST
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -56,9 +57,9 @@ class TestTasks:
             {"task": "mail.send", "state": "pending"},
         )
         charge, send = await tasks(world)
-        assert astuple(charge) == ("billing.tasks.charge", 5, 2, 2, 6, 10.5, 30.0)
+        assert astuple(charge) == ("billing.tasks.charge", 5, 2, 2, 6, 10.5, 30.0, False)
         assert charge.success_rate == 0.5
-        assert astuple(send) == ("mail.send", 1, 0, 0, 0, None, None)
+        assert astuple(send) == ("mail.send", 1, 0, 0, 0, None, None, False)
         assert send.success_rate is None
 
     async def test_only_the_project_s_runs_since_the_moment(self, world: World) -> None:
@@ -207,8 +208,8 @@ class TestDeliveries:
         await world.post("another", project="other")
         await world.alert()
         assert [astuple(one) for one in await channels(world)] == [
-            ("hook", 1, 0, 3 * SECOND),
-            ("mail", 1, 1, 4 * SECOND),
+            ("hook", 1, 0, 3 * SECOND, False),
+            ("mail", 1, 1, 4 * SECOND, False),
         ]
 
     async def test_only_what_ended_since(self, world: World) -> None:

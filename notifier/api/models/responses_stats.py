@@ -19,6 +19,11 @@ class TaskStats(ResponseModel):
     retries: int = Field(description="Attempts after the first.")
     p50_ms: float | None = Field(description="Of the last attempts that completed or failed; nearest rank.")
     p95_ms: float | None
+    approximate: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="There where both are estimated, of more than 1,000 runs: they are within 3 %.",
+    )
 
 
 class ErrorStats(ResponseModel):
@@ -38,6 +43,11 @@ class DeliveryStats(ResponseModel):
     delivered: int
     dead: int
     p95_ms: int | None = Field(description="From the decision to tell until it was delivered; nearest rank.")
+    approximate: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="There where it is estimated, of many deliveries: it is within 3 %.",
+    )
 
 
 class PointStats(ResponseModel):

@@ -3,10 +3,14 @@
 from notifier.store.schema.alerting import configurations, decisions, groups, inhibitors, members, silences
 from notifier.store.schema.base import OPEN, Big, Serial, metadata
 from notifier.store.schema.events import event_ids, events, incidents, tallies
+from notifier.store.schema.figures import delivery_figures, event_figures, run_durations, run_figures
 from notifier.store.schema.instance import instance
 from notifier.store.schema.outbox import attempts, deliveries, notifications, targets, threads
 from notifier.store.schema.people import action_tokens, answered_callbacks, api_keys, audit, ledger
 from notifier.store.schema.task_runs import processes, run_incidents, task_runs
+from notifier.store.schema.triggers import declare_triggers
+
+declare_triggers()
 
 __all__ = [
     "OPEN",
@@ -20,6 +24,8 @@ __all__ = [
     "configurations",
     "decisions",
     "deliveries",
+    "delivery_figures",
+    "event_figures",
     "event_ids",
     "events",
     "groups",
@@ -31,6 +37,8 @@ __all__ = [
     "metadata",
     "notifications",
     "processes",
+    "run_durations",
+    "run_figures",
     "run_incidents",
     "silences",
     "tallies",

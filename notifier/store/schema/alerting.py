@@ -75,6 +75,10 @@ Index("ix_members_hold", members.c.hold_ref,
 _told_open = members.c.told_state != "resolved"
 Index("ix_members_open", members.c.group_id, sqlite_where=_told_open, postgresql_where=_told_open)
 
+# What accounting must never find; empty.
+_lost = sa.and_(members.c.changed_at.is_(None), members.c.told_at.is_(None), members.c.held_by.is_(None))
+Index("ix_members_lost", members.c.incident, sqlite_where=_lost, postgresql_where=_lost)
+
 # Why told, or why not. Equal decisions about a member that follow each other are one row.
 decisions = Table(
     "decisions",

@@ -65,6 +65,9 @@ Index("ix_incidents_first_version", incidents.c.resolved_at,
 Index("ix_incidents_acknowledged", incidents.c.acknowledged_until,
       sqlite_where=incidents.c.acknowledged_until.is_not(None),
       postgresql_where=incidents.c.acknowledged_until.is_not(None))  # fmt: skip
+# What accounting must never find; empty.
+_unrouted = sa.and_(incidents.c.routed == sa.literal_column("0"), incidents.c.attention_at.is_(None))
+Index("ix_incidents_unrouted", incidents.c.number, sqlite_where=_unrouted, postgresql_where=_unrouted)
 
 # Samples: the first ten of an incident, then ever fewer, always the newest. `seq` is the incident's count at it.
 events = Table(

@@ -43,18 +43,9 @@ from notifier.store.views.names import ENDING_AT_MOST, NamedKind, ids_ending, id
 from notifier.store.views.occurrences import Sample, occurrences, sample, samples
 from notifier.store.views.paging import Page, PageKey
 from notifier.store.views.silences import MatchedIncidents, find_silences, held_now, met, resolved_met
-from notifier.store.views.stats import (
-    ChannelFigures,
-    ErrorFigures,
-    RunCounts,
-    TaskFigures,
-    channel_figures,
-    error_figures,
-    events_by,
-    runs_by,
-    task_figures,
-)
+from notifier.store.views.stats import ChannelFigures, ErrorFigures, channel_figures, error_figures, events_by
 from notifier.store.views.targets import TargetRow, pending_by_target, target_rows
+from notifier.store.views.task_figures import RunCounts, TaskFigures, runs_by, task_figures
 from notifier.store.views.task_runs import (
     DeadRuns,
     RunErrors,

@@ -1,0 +1,68 @@
+"""The books of the service: the running figures, and now and then everything counted beside them."""
+
+from __future__ import annotations
+
+import time
+
+from notifier.domain.time import Instant
+from notifier.store import ledger
+from notifier.store.database import HOUSEKEEPING, Database, Tx
+from notifier.store.ledger import Accounting, BooksCheck
+from notifier.telemetry.logging import get
+from notifier.telemetry.metrics import Metrics
+
+log = get("notifier.runtime")
+
+ACCOUNTED = (
+    "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
+    "shed_deliveries", "shed_task_runs",
+)  # fmt: skip
+CHECK_EVERY_S = 300.0
+
+
+class Books:
+    """The accounting of the service. `last_check` is the last comparison with all that there is, None before it."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._check_after = 0.0
+        self.last_check: BooksCheck | None = None
+
+    async def read(self) -> tuple[Instant, Accounting]:
+        """A moment, and the running figures at it. Where little is stored, all of it is counted as well."""
+        at, books, small = await self._database.read(_look, one_moment=True)
+        if small:
+            await self.check()
+        return at, books
+
+    async def show(self) -> None:
+        """Set the metrics of accounting."""
+        _, books = await self.read()
+        for term in ACCOUNTED:
+            self._metrics.accounting.labels(term).set(getattr(books, term))
+        sound = self.last_check is None or self.last_check.sound
+        self._metrics.balanced.set(1 if books.balanced and sound else 0)
+        self._metrics.show_states(books.by_state)
+
+    async def check(self) -> BooksCheck:
+        """Count everything, and compare. A difference is said, shown and not corrected."""
+        started = time.monotonic()
+        found = await self._database.read(ledger.check, limit=HOUSEKEEPING, one_moment=True)
+        # With millions of rows it takes a while: never more than a hundredth of the time.
+        self._check_after = time.monotonic() + max(CHECK_EVERY_S, 100 * (time.monotonic() - started))
+        known, self.last_check = self.last_check, found
+        self._metrics.differences.set(len(found.differences))
+        if not found.sound and (known is None or known.sound or known.differences != found.differences):
+            terms = {one.term: [one.running, one.exact] for one in found.differences}
+            log.critical("books_differ", terms=terms, balanced=found.exact.balanced)
+        return found
+
+    @property
+    def check_is_due(self) -> bool:
+        return time.monotonic() >= self._check_after
+
+
+def _look(tx: Tx) -> tuple[Instant, Accounting, bool]:
+    books = ledger.running(tx)
+    return tx.now, books, ledger.is_small(tx, books)

@@ -1,0 +1,209 @@
+"""Running figures of events: added where events are counted, taken back where incidents go (see `schema.figures`).
+
+Those of runs and deliveries are kept by triggers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from notifier.domain.time import Instant
+from notifier.policy.lifecycle import IncidentChange
+from notifier.store.compiled import execute, upsert
+from notifier.store.database import Dialect, Tx
+from notifier.store.json_rows import encode_rows, encode_values, in_json, rows_from_json
+from notifier.store.schema import (
+    Big,
+    api_keys,
+    delivery_figures,
+    event_figures,
+    incidents,
+    run_durations,
+    run_figures,
+    tallies,
+)
+from notifier.store.schema.triggers import DURATION_STEPS, STEPS
+
+_SEEN = ("first_seen", "last_seen")
+
+
+def record(tx: Tx, changes: Sequence[tuple[int, IncidentChange]]) -> None:
+    """Count what incidents of these numbers have counted, before it is in their tallies."""
+    moved = []
+    for number, change in changes:
+        now = change.labels.get("exception", "")
+        was = now if change.incident is None else change.incident.labels.get("exception", "")
+        if was != now:
+            moved.append((number, was, now))
+    if moved:
+        move_events(tx, moved)
+    count_events(
+        tx,
+        (
+            CountedEvents(
+                change.counted[0].project,
+                change.labels.get("exception", ""),
+                len(change.counted),
+                change.first_seen,
+                change.last_seen,
+            )
+            for _, change in changes
+            if change.counted
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CountedEvents:
+    """Events that an incident has just counted: how many, under which type, and when it was first and last seen."""
+
+    project: str
+    type: str
+    n: int
+    first_seen: Instant
+    last_seen: Instant
+
+
+def count_events(tx: Tx, counted: Iterable[CountedEvents]) -> None:
+    """Add events that were counted at `tx.now`."""
+    sums: dict[tuple[str, str], CountedEvents] = {}
+    for one in counted:
+        key = (one.project, one.type)
+        before = sums.get(key)
+        sums[key] = one if before is None else _together(before, one)
+    rows = [(tx.now, one.project, one.type, one.n, one.first_seen, one.last_seen) for one in sums.values()]
+    if rows:
+        execute(tx, _add_events, {"rows": encode_rows(rows), "replica": tx.replica})
+
+
+def _together(one: CountedEvents, other: CountedEvents) -> CountedEvents:
+    return CountedEvents(
+        one.project,
+        one.type,
+        one.n + other.n,
+        min(one.first_seen, other.first_seen),
+        max(one.last_seen, other.last_seen),
+    )
+
+
+def move_events(tx: Tx, incidents_: Sequence[tuple[int, str, str]]) -> None:
+    """Count what these incidents have counted before under another type: number, the type it was, the type it is."""
+    for number, was, now in incidents_:
+        for type_, sign in ((was, -1), (now, 1)):
+            execute(
+                tx,
+                _add_tallies,
+                {"numbers": encode_values([number]), "type": type_, "sign": sign, "replica": tx.replica},
+            )
+
+
+def forget_events(tx: Tx, numbers_by_type: Iterable[tuple[str, Sequence[int]]]) -> None:
+    """Take back what incidents that are about to go have counted: by type, their numbers."""
+    for type_, numbers in numbers_by_type:
+        execute(
+            tx,
+            _add_tallies,
+            {"numbers": encode_values(numbers), "type": type_, "sign": -1, "replica": tx.replica},
+        )
+
+
+def forget_old(tx: Tx, *, events_before: Instant, others_before: Instant, most: int) -> int:
+    """Remove figures that nobody asks for any more: minutes of events, and what counts nothing since its rows are gone.
+
+    How many of one table and step were removed; 0: there is none left.
+    """
+    projects = list(tx.run(sa.select(api_keys.c.project).distinct()).scalars())
+    for table, value, steps, before in (
+        (event_figures, None, STEPS[:1], events_before),
+        (event_figures, event_figures.c.n, STEPS[1:], events_before),
+        (run_figures, run_figures.c.runs, STEPS, others_before),
+        (run_durations, run_durations.c.n, DURATION_STEPS, others_before),
+        (delivery_figures, delivery_figures.c.n, STEPS, others_before),
+    ):
+        key = sa.tuple_(*table.primary_key.columns)
+        for step in steps:
+            for project in projects:
+                old = sa.select(*table.primary_key.columns).where(
+                    table.c.step == step,
+                    table.c.project == project,
+                    table.c.at < before,
+                    sa.true() if value is None else value == 0,
+                )
+                gone = tx.run(sa.delete(table).where(key.in_(old.limit(most)))).rowcount
+                if gone:
+                    return gone
+    return 0
+
+
+def _steps() -> sa.Subquery:
+    return sa.union_all(
+        *(sa.select(sa.literal_column(str(step), Big).label("step")) for step in STEPS)
+    ).subquery("s")
+
+
+def _add_events(dialect: Dialect) -> sa.ClauseElement:
+    names = ("at", "project", "type", "n", *_SEEN)
+    rows = rows_from_json(dialect, "rows", [(name, event_figures.c[name].type) for name in names])
+    return _adding(
+        dialect, rows, [rows.c.project, rows.c.type, rows.c.n, rows.c.first_seen, rows.c.last_seen], rows.c.at
+    )
+
+
+def _add_tallies(dialect: Dialect) -> sa.ClauseElement:
+    """Add the tallies of incidents, as they are, under a type and with a sign."""
+    counted = (
+        sa.select(
+            incidents.c.project,
+            sa.bindparam("type", type_=sa.Text()).label("type"),
+            tallies.c.minute.label("at"),
+            sa.cast(sa.func.sum(tallies.c.n) * sa.bindparam("sign", type_=sa.Integer()), Big).label("n"),
+            sa.func.min(incidents.c.first_seen).label("first_seen"),
+            sa.func.max(incidents.c.last_seen).label("last_seen"),
+        )
+        .select_from(incidents.join(tallies, tallies.c.incident == incidents.c.number))
+        .where(incidents.c.number.in_(in_json(dialect, "numbers", Big)))
+        .group_by(incidents.c.project, tallies.c.minute)
+        .subquery("counted")
+    )
+    columns = [counted.c[name] for name in ("project", "type", "n", *_SEEN)]
+    return _adding(dialect, counted, columns, counted.c.at)
+
+
+def _adding(
+    dialect: Dialect,
+    rows: sa.FromClause,
+    columns: Sequence[sa.ColumnElement[object]],
+    at: sa.ColumnElement[int],
+) -> sa.ClauseElement:
+    """Add rows of project, type, n, first_seen and last_seen to the minute, the hour and the day of `at`."""
+    steps = _steps()
+    project, type_, n, first_seen, last_seen = columns
+    start = (at - at % steps.c.step).label("start")
+    chosen = (
+        sa.select(
+            steps.c.step,
+            project,
+            start,
+            type_,
+            sa.bindparam("replica", type_=sa.Text()),
+            sa.cast(sa.func.sum(n), Big),
+            sa.func.min(first_seen),
+            sa.func.max(last_seen),
+        )
+        .select_from(rows.join(steps, sa.true()))
+        .group_by(steps.c.step, project, start, type_)
+    )
+    insert = upsert(dialect, event_figures).from_select([column.name for column in event_figures.c], chosen)
+    old, new = event_figures.c, insert.excluded
+    least, most = (sa.func.min, sa.func.max) if dialect == "sqlite" else (sa.func.least, sa.func.greatest)
+    return insert.on_conflict_do_update(
+        index_elements=["step", "project", "at", "type", "replica"],
+        set_={
+            "n": old.n + new.n,
+            "first_seen": least(old.first_seen, new.first_seen),
+            "last_seen": most(old.last_seen, new.last_seen),
+        },
+    )

@@ -49,7 +49,7 @@ def create_app(runtime: Runtime) -> ASGIApp:
     api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
     calls: dict[tuple[str, str], ASGIApp] = {("POST", "/v1/events"): ingest}
-    mounts = [(path, RequestIdMiddleware(page)) for path, page in pages(runtime).items()]
+    mounts = [(serves, RequestIdMiddleware(page)) for serves, page in pages(runtime, keyring)]
 
     def target(scope: Scope) -> ASGIApp:
         if scope["type"] != "http":
@@ -59,7 +59,7 @@ def create_app(runtime: Runtime) -> ASGIApp:
         call = calls.get((scope["method"], scope["path"]))
         if call is not None:
             return call
-        return next((page for path, page in mounts if scope["path"].startswith(path)), api)
+        return next((page for serves, page in mounts if serves(scope["path"])), api)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await target(scope)(scope, receive, send)

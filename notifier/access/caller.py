@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.access.errors import MissingScope
-from notifier.domain.key import Scope
+from notifier.domain.key import Key, Scope
 
 _IMPLIED: Mapping[str, frozenset[str]] = {
     "admin": frozenset({"manage", "read"}),
@@ -30,11 +30,25 @@ class Caller:
     door: str | None = None
     service: str | None = None
 
+    @staticmethod
+    def of(key: Key) -> Caller:
+        """The caller that has shown this key."""
+        return Caller(
+            key_id=key.id,
+            name=key.name,
+            project=key.project,
+            scopes=key.scopes,
+            door=key.door,
+            service=key.service,
+        )
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has the scope."""
+        return scope in self.scopes or any(scope in _IMPLIED.get(granted, ()) for granted in self.scopes)
+
     def require(self, scope: Scope) -> None:
         """`MissingScope` unless the caller has the scope."""
-        if scope in self.scopes:
-            return
-        if not any(scope in _IMPLIED.get(granted, ()) for granted in self.scopes):
+        if not self.may(scope):
             raise MissingScope(scope)
 
     @property

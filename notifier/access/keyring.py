@@ -87,11 +87,4 @@ def _caller_of(key: Key | None) -> Caller | str:
         return _UNKNOWN
     if key.revoked_at is not None:
         return _REVOKED
-    return Caller(
-        key_id=key.id,
-        name=key.name,
-        project=key.project,
-        scopes=key.scopes,
-        door=key.door,
-        service=key.service,
-    )
+    return Caller.of(key)

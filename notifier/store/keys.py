@@ -67,7 +67,7 @@ def create(
 def find(tx: Tx, hash_: str) -> Key | None:
     """The key with this hash, revoked or not."""
     row = tx.run(sa.select(api_keys).where(api_keys.c.hash == hash_)).one_or_none()
-    return None if row is None else _key(row)
+    return None if row is None else key_of(row)
 
 
 def revoke(tx: Tx, id_: str) -> Key | None:
@@ -78,7 +78,7 @@ def revoke(tx: Tx, id_: str) -> Key | None:
         .values(revoked_at=tx.now)
     )
     row = tx.run(sa.select(api_keys).where(api_keys.c.id == id_)).one_or_none()
-    return None if row is None else _key(row)
+    return None if row is None else key_of(row)
 
 
 def used(tx: Tx, uses: Mapping[str, Instant]) -> None:
@@ -97,7 +97,7 @@ def used(tx: Tx, uses: Mapping[str, Instant]) -> None:
 def listing(tx: Tx) -> tuple[Key, ...]:
     """All keys, newest first."""
     rows = tx.run(sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc()))
-    return tuple(_key(row) for row in rows)
+    return tuple(key_of(row) for row in rows)
 
 
 def create_first(tx: Tx, *, id_: str, secret: str, project: str, name: str) -> bool:
@@ -110,7 +110,8 @@ def create_first(tx: Tx, *, id_: str, secret: str, project: str, name: str) -> b
     return True
 
 
-def _key(row: sa.Row[Any]) -> Key:
+def key_of(row: sa.Row[Any]) -> Key:
+    """The key that a row of its table describes."""
     return Key(
         id=row.id,
         project=row.project,

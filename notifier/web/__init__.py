@@ -1,16 +1,21 @@
-"""Pages for people, rendered by the server: no script, and nothing from elsewhere."""
+"""Pages for people, rendered by the server: nothing from elsewhere, and no script that reading or an act needs."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp
 
-from notifier.oncall.context import OncallContext
-from notifier.web.incidents import INCIDENTS, incident_page
+from notifier.access.keyring import Keyring
+from notifier.runtime.running_service import RunningService
 from notifier.web.links import PREFIX, LinkPages
+from notifier.web.site import Site
+from notifier.web.table import PAGES
 
 __all__ = ["pages"]
 
 
-def pages(context: OncallContext) -> Mapping[str, ASGIApp]:
-    """The application of each page, by the beginning of its path."""
-    return {PREFIX: LinkPages(context), INCIDENTS: incident_page}
+def pages(service: RunningService, keyring: Keyring) -> Sequence[tuple[Callable[[str], bool], ASGIApp]]:
+    """Each application of pages, with what says whether a path is one of its."""
+    site = Site(service, keyring, PAGES)
+    return ((lambda path: path.startswith(PREFIX), LinkPages(service)), (site.serves, site))

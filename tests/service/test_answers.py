@@ -25,10 +25,10 @@ ANSWERS = [
     ("/v1/events", 405),
     ("/v1/backup", 405),
     ("/v1/nothing", 404),
-    ("/", 404),
+    ("/nothing", 404),
     ("/actions/unknown", 404),
-    ("/incidents/1", 200),
-    ("/incidents/x", 404),
+    ("/incidents/1/nothing", 404),
+    ("/static/nothing", 404),
 ]
 VARYING = {"x-request-id"}
 

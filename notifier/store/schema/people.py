@@ -45,6 +45,18 @@ api_keys = Table(
     Column("last_used_at", Big),
 )
 
+# People who have signed in to the pages, by the hash of what their cookie holds; `key_id` is the key that they showed.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("seen_at", Big, nullable=False),
+    Column("expires_at", Big, nullable=False),
+)
+Index("ix_sessions_expires", sessions.c.expires_at)
+
 audit = Table(
     "audit",
     metadata,

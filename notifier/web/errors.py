@@ -1,0 +1,42 @@
+"""Errors of pages: a sentence and a status for each."""
+
+from __future__ import annotations
+
+from notifier.access.errors import AccessError
+from notifier.domain.errors import NotifierError, Overloaded, StoreError, StoreFull
+from notifier.oncall.errors import Refused, Unknown, Unreadable
+
+
+class PageError(NotifierError):
+    """An answer of a page that is none of the house's errors; the sentence says what to do."""
+
+    def __init__(self, status: int, sentence: str, *, allow: str | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.allow = allow
+
+
+_STATUSES: tuple[tuple[type[NotifierError], int], ...] = (
+    (AccessError, 403),
+    (Unknown, 404),
+    (Refused, 409),
+    (Unreadable, 422),
+)
+
+
+def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
+    """The answer that an error becomes; None for one that is no answer but a fault of the service."""
+    if isinstance(error, PageError):
+        return error.status, str(error)
+    if isinstance(error, StoreFull):
+        return 503, "The database is full: free space, or raise database.max_size."
+    if isinstance(error, StoreError | Overloaded):
+        return 503, "The database does not answer just now: try again in a moment."
+    known = (status for kind, status in _STATUSES if isinstance(error, kind))
+    status = next(known, None)
+    return None if status is None else (status, _sentence(error))
+
+
+def _sentence(error: NotifierError) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

@@ -1,0 +1,56 @@
+"""Forms, read within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect, Request
+
+from notifier.web.errors import PageError
+
+LARGEST = 256 * 1024
+FIELDS_AT_MOST = 2_000
+PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The fields of a form. A field may come several times; `get` answers its first value, or an empty one."""
+
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def get(self, name: str) -> str:
+        return self.all(name)[0] if name in self.fields else ""
+
+    def all(self, name: str) -> Sequence[str]:
+        return self.fields.get(name, ())
+
+
+async def read_form(request: Request) -> Form:
+    """The form of a POST; a `PageError` where it is none, or too much."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise PageError(413, "More was sent than a form of these pages holds.")
+    except (TimeoutError, ClientDisconnect):
+        raise PageError(400, "What the form sends did not come whole: press its button again.") from None
+    if body and kind != "application/x-www-form-urlencoded":
+        raise PageError(415, "Forms are sent as application/x-www-form-urlencoded.")
+    return parse_form(bytes(body))
+
+
+def parse_form(body: bytes) -> Form:
+    """The fields in a form's body, or in the query of an address."""
+    try:
+        text = body.decode("ascii")
+        fields = parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS_AT_MOST, errors="replace")
+    except ValueError:
+        raise PageError(422, "This is not what a form of these pages sends.") from None
+    return Form(fields=fields)

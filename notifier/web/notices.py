@@ -1,0 +1,52 @@
+"""Notices after an act. An address carries a name and numbers, and never a sentence of somebody else's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from notifier.wording.text import counted, number
+
+_GIVEN = re.compile(r"([a-z_]{1,40})((?:\.[0-9]{1,7}){0,3})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A sentence about what was done, and the act that takes it back, where there is one."""
+
+    text: str
+    undo: str | None = None
+
+
+_NOTICES: Mapping[str, Notice] = {
+    "acknowledge": Notice(text="You have it: repeats and escalation stop.", undo="unacknowledge"),
+    "take_over": Notice(text="You have taken it over.", undo="unacknowledge"),
+    "unacknowledge": Notice(text="It counts as open again.", undo="acknowledge"),
+    "snooze": Notice(text="Snoozed: nothing is told of it until then but its end.", undo="unsnooze"),
+    "unsnooze": Notice(text="The snooze is over."),
+    "resolve": Notice(text="Resolved: whoever was told of it hears so.", undo="reopen"),
+    "reopen": Notice(text="It is open again."),
+    "note": Notice(text="The note is in the timeline."),
+    "silence": Notice(text="Silenced. What it holds is told once it is over, if it is open then."),
+    "redeliver": Notice(text="It is sent again."),
+    "replay": Notice(text="The run was asked for again: a process that has its task takes it."),
+}
+
+
+def given(name: str, counts: tuple[int, ...]) -> str:
+    """A notice in an address."""
+    return ".".join([name, *map(str, counts)])
+
+
+def notice_of(text: str) -> Notice | None:
+    """The notice that an address carries; None for what is none."""
+    found = _GIVEN.fullmatch(text)
+    if found is None:
+        return None
+    counts = [int(count) for count in found[2].split(".") if count]
+    if found[1] == "bulk" and len(counts) == 2:
+        done, skipped = counts
+        left = f" {number(skipped)} were left as they were: over, taken or done already." if skipped else ""
+        return Notice(text=f"Done to {counted(done, 'incident')}.{left}")
+    return _NOTICES.get(found[1])

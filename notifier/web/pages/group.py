@@ -1,0 +1,36 @@
+"""`/groups/{id}`: a group in a storm, and one act on all or some of its incidents."""
+
+from __future__ import annotations
+
+from notifier.oncall import bulk
+from notifier.oncall.bulk import AcknowledgeAct
+from notifier.oncall.errors import Unreadable
+from notifier.oncall.group_details import act_on_all, group_details
+from notifier.web.views.group import group_view
+from notifier.web.views.lasting import until_of
+from notifier.web.visit import Redirect, Shown, Visit
+
+
+async def show_group(request: Visit) -> Shown:
+    """The group with its causes by count, and what was told of it."""
+    service = request.service
+    found = await group_details(
+        service.database, service.rules, request.path["id"], project_scope=request.project_scope
+    )
+    return Shown(template="group", view=group_view(found))
+
+
+async def acknowledge_group(request: Visit) -> Redirect:
+    """Acknowledge the chosen incidents, or all that are not resolved."""
+    act = AcknowledgeAct(until=until_of(request.form, request.now))
+    database, actor, id_ = request.service.database, request.actor(), request.path["id"]
+    if request.form.get("chosen"):
+        names = request.form.all("incident")
+        if not 1 <= len(names) <= bulk.AT_MOST:
+            raise Unreadable("incident", f"choose 1 to {bulk.AT_MOST:,} incidents")
+        outcome = await bulk.on_named(database, actor, act, names)
+    else:
+        outcome = await act_on_all(database, actor, act, id_)
+    return Redirect(
+        path=f"/groups/{id_}", query={}, notice="bulk", counts=(outcome.done, len(outcome.skipped))
+    )

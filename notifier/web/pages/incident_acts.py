@@ -1,0 +1,106 @@
+"""Acts on one incident: each is a form's POST, and leads back to the incident."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from notifier.domain.incident import Incident
+from notifier.domain.time import rfc3339
+from notifier.ingest.sanitise import text as sanitised
+from notifier.ingest.scrub import written
+from notifier.oncall import actions, deliveries, silences, task_runs
+from notifier.oncall.errors import Unreadable
+from notifier.oncall.silences import Draft
+from notifier.web.pages.incident import named_incident, to_incident
+from notifier.web.views.lasting import until_of
+from notifier.web.visit import PageHandler, Redirect, Visit
+
+
+def acts() -> Mapping[str, PageHandler]:
+    """The handler of each act, by its name in the address."""
+    return {name: partial(_perform, name) for name in _ACTS}
+
+
+async def _perform(name: str, request: Visit) -> Redirect:
+    incident = await named_incident(request)
+    await _ACTS[name](request, incident)
+    return to_incident(incident, notice=name)
+
+
+async def _acknowledge(request: Visit, incident: Incident, *, take_over: bool = False) -> None:
+    actor, until = request.actor(), until_of(request.form, request.now)
+    await request.service.database.write(
+        lambda tx: actions.acknowledge(tx, actor, incident.id, until=until, take_over=take_over)
+    )
+
+
+async def _snooze(request: Visit, incident: Incident) -> None:
+    actor, until = request.actor(), until_of(request.form, request.now)
+    if until is None:
+        raise Unreadable("until", "say for how long")
+    await request.service.database.write(lambda tx: actions.snooze(tx, actor, incident.id, until=until))
+
+
+async def _unacknowledge(request: Visit, incident: Incident) -> None:
+    actor = request.actor()
+    await request.service.database.write(lambda tx: actions.unacknowledge(tx, actor, incident.id))
+
+
+async def _unsnooze(request: Visit, incident: Incident) -> None:
+    actor = request.actor()
+    await request.service.database.write(lambda tx: actions.unsnooze(tx, actor, incident.id))
+
+
+async def _resolve(request: Visit, incident: Incident) -> None:
+    actor = request.actor()
+    await request.service.database.write(lambda tx: actions.resolve(tx, actor, incident.id))
+
+
+async def _reopen(request: Visit, incident: Incident) -> None:
+    actor = request.actor()
+    await request.service.database.write(lambda tx: actions.reopen(tx, actor, incident.id))
+
+
+async def _note(request: Visit, incident: Incident) -> None:
+    # Browsers end lines as mail does.
+    actor, text = request.actor(), written(request.form.get("text").replace("\r\n", "\n"))
+    await request.service.database.write(lambda tx: actions.note(tx, actor, incident.id, text))
+
+
+async def _silence(request: Visit, incident: Incident) -> None:
+    """For the like of it; in the incident's project."""
+    until = until_of(request.form, request.now)
+    if until is None:
+        raise Unreadable("until", "say for how long")
+    draft = Draft(
+        matchers=[sanitised(matcher) for matcher in request.form.all("matcher")],
+        ends_at=rfc3339(until),
+        comment=written(request.form.get("comment"))[: silences.COMMENT_CHARS],
+    )
+    actor = request.actor(project=incident.project)
+    await request.service.database.write(lambda tx: silences.create(tx, actor, draft))
+
+
+async def _redeliver(request: Visit, _: Incident) -> None:
+    service = request.service
+    await deliveries.redeliver(service.database, service.rules, request.form.get("delivery"), request.actor())
+
+
+async def _replay(request: Visit, _: Incident) -> None:
+    await task_runs.replay(request.service.database, request.form.get("run"), request.actor())
+
+
+_ACTS: Mapping[str, Callable[[Visit, Incident], Awaitable[None]]] = {
+    "acknowledge": _acknowledge,
+    "take_over": partial(_acknowledge, take_over=True),
+    "unacknowledge": _unacknowledge,
+    "snooze": _snooze,
+    "unsnooze": _unsnooze,
+    "resolve": _resolve,
+    "reopen": _reopen,
+    "note": _note,
+    "silence": _silence,
+    "redeliver": _redeliver,
+    "replay": _replay,
+}

@@ -1,0 +1,63 @@
+"""Templates to bytes, and the headers of every page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from notifier.domain.time import Instant, rfc3339
+from notifier.wording.times import beside, duration, moment
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "content-security-policy": CSP,
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "x-robots-tag": "noindex",
+}
+
+
+def page_response(
+    template: str, status: int, values: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> Response:
+    """A page. Text of events is escaped wherever it stands."""
+    body = _environment().get_template(f"{template}.html.j2").render(values)
+    return Response(body, status, {**_HEADERS, **(headers or {})})
+
+
+@cache
+def style() -> tuple[str, bytes]:
+    """The style sheet: its path, with a hash of what it holds, and its bytes."""
+    content = files("notifier.web").joinpath("static/pages.css").read_bytes()
+    return f"/static/pages-{hashlib.sha256(content).hexdigest()[:12]}.css", content
+
+
+def _ago(at: Instant, now: Instant) -> str:
+    """`12 min ago`; of what is to come the moment itself."""
+    beside_now = beside(at, now, day_of=now)
+    return beside_now.ago or beside_now.text
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("notifier.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"duration": duration, "moment": moment, "ago": _ago, "rfc3339": rfc3339}
+    return environment

@@ -1,0 +1,180 @@
+"""The pages for people who have signed in: one ASGI application over the table of pages."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from functools import partial
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from notifier.access.keyring import Keyring
+from notifier.access.sessions import Session, Sessions
+from notifier.domain.errors import NotifierError
+from notifier.runtime.running_service import RunningService
+from notifier.web import notices
+from notifier.web.cookies import SESSION, cookie_of
+from notifier.web.errors import PageError, status_and_sentence
+from notifier.web.forms import Form, parse_form, read_form
+from notifier.web.rendering import page_response, style
+from notifier.web.sign_in import SignIn
+from notifier.web.visit import PageRow, Redirect, Visit, address, base_path
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_STYLE_KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+_SIGNED_OUT = "You are signed out: sign in again, and then press the button again."
+
+
+class Site:
+    """An ASGI application for the paths that `serves` says."""
+
+    def __init__(self, service: RunningService, keyring: Keyring, rows: Sequence[PageRow]) -> None:
+        self._service = service
+        self._sessions = Sessions(service.database, keyring)
+        self._sign_in = SignIn(service, self._sessions, self.serves)
+        self._rows: dict[str, dict[str, PageRow]] = {}
+        for row in rows:
+            self._rows.setdefault(row.path, {})[row.method] = row
+        self._nav = [(row.path, row.nav) for row in rows if row.nav is not None]
+        own = {"/sign-in": self._door, "/sign-out": self._leave, "/": self._first}
+        self._first_parts = {path.split("/")[1] for path in (*self._rows, *own)} | {"static"}
+        routes = [
+            *(Route(path, endpoint, methods=_METHODS) for path, endpoint in own.items()),
+            Route("/static/{name}", self._style, methods=_METHODS),
+            *(
+                Route(path, partial(self._page, by_method), methods=_METHODS)
+                for path, by_method in self._rows.items()
+            ),
+        ]
+        self._router = Router(
+            [*routes, Route("/{path:path}", _nothing, methods=_METHODS)], redirect_slashes=False
+        )
+
+    def serves(self, path: str) -> bool:
+        """Whether a path belongs to the pages, be there such a page or not."""
+        return path.startswith("/") and path.split("/")[1] in self._first_parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._router(scope, receive, send)
+        except NotifierError as error:
+            await self._failed(error)(scope, receive, send)
+
+    async def _page(self, by_method: Mapping[str, PageRow], request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        row = by_method.get(method)
+        if row is None:
+            raise PageError(405, "This page does not know that method.", allow=", ".join(sorted(by_method)))
+        session = await self._session(request)
+        form = Form()
+        if method == "POST":
+            form = await self._sent(request, session)
+        elif session is None:
+            return self._to_sign_in(request)
+        assert session is not None
+        session.caller.require(row.scope)
+        asked = Visit(
+            service=self._service,
+            session=session,
+            path=request.path_params,
+            query=parse_form(request.scope["query_string"]),
+            form=form,
+        )
+        answer = await row.handler(asked)
+        if isinstance(answer, Redirect):
+            return self._redirect(answer)
+        values = {**self._frame(session), "page": asked, "view": answer.view}
+        values["notice"] = notices.notice_of(asked.query.get("notice"))
+        return page_response(answer.template, answer.status, values)
+
+    async def _sent(self, request: Request, session: Session | None) -> Form:
+        """The form of a person who has signed in, and pressed a button of our own page."""
+        _same_site(request)
+        form = await read_form(request)
+        if session is None:
+            raise PageError(403, _SIGNED_OUT)
+        if not hmac.compare_digest(session.form_token.encode(), form.get("form_token").encode()):
+            raise PageError(
+                403, "This form is of another session: open the page anew, and press the button there."
+            )
+        return form
+
+    async def _session(self, request: Request) -> Session | None:
+        return await self._sessions.find(cookie_of(request, SESSION, url=self._service.settings.server.url))
+
+    async def _door(self, request: Request) -> Response:
+        if request.method == "POST":
+            _same_site(request)
+            return await self._sign_in.sign_in(request, await read_form(request))
+        if request.method not in {"GET", "HEAD"}:
+            raise PageError(405, "This page is opened, and its form sent.", allow="GET, HEAD, POST")
+        query = parse_form(request.scope["query_string"])
+        if await self._session(request) is not None:
+            return self._redirect(Redirect(path="/incidents", query={}))
+        return self._sign_in.form(request, next_=query.get("next") or "/")
+
+    async def _leave(self, request: Request) -> Response:
+        if request.method != "POST":
+            raise PageError(405, "Signing out is a button.", allow="POST")
+        await self._sent(request, await self._session(request))
+        return await self._sign_in.sign_out(request)
+
+    async def _first(self, request: Request) -> Response:
+        if await self._session(request) is None:
+            return self._redirect(Redirect(path="/sign-in", query={}))
+        return self._redirect(Redirect(path="/incidents", query={}))
+
+    async def _style(self, request: Request) -> Response:
+        path, content = style()
+        if request.url.path != path or request.method not in {"GET", "HEAD"}:
+            raise PageError(404, "There is no such file.")
+        return Response(content, 200, _STYLE_KEPT, "text/css; charset=utf-8")
+
+    def _to_sign_in(self, request: Request) -> Response:
+        """A stranger learns nothing, not even whether there is such a thing."""
+        query = request.scope["query_string"].decode("ascii", "replace")
+        wanted = quote(request.scope["path"]) + (f"?{query}" if query else "")
+        return self._redirect(Redirect(path="/sign-in", query={"next": wanted}))
+
+    def _redirect(self, to: Redirect) -> Response:
+        query = dict(to.query)
+        if to.notice is not None:
+            query["notice"] = notices.given(to.notice, to.counts)
+        location = address(base_path(self._service), to.path, query)
+        return RedirectResponse(location, 303, {"cache-control": "no-store"})
+
+    def _failed(self, error: NotifierError) -> Response:
+        known = status_and_sentence(error)
+        if known is None:
+            raise error
+        status, sentence = known
+        headers = {"retry-after": "2"} if status == 503 else {}
+        if isinstance(error, PageError) and error.allow is not None:
+            headers["allow"] = error.allow
+        values = {**self._frame(None), "sentence": sentence, "status": status}
+        return page_response("error", status, values, headers)
+
+    def _frame(self, session: Session | None) -> dict[str, object]:
+        """The values that the frame of every page needs."""
+        base = base_path(self._service)
+        return {
+            "base": base,
+            "style": f"{base}{style()[0]}",
+            "nav": self._nav if session is not None else [],
+            "session": session,
+            "notice": None,
+        }
+
+
+async def _nothing(_: Request) -> Response:
+    raise PageError(404, "There is no such page.")
+
+
+def _same_site(request: Request) -> None:
+    """Browsers say where a form stands; on plain http outside of localhost they do not, and its token decides."""
+    if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        raise PageError(403, "This form stands on another site: nothing has been done.")

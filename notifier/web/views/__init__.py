@@ -1,0 +1,1 @@
+"""Views: what each page shows, as one frozen value. Templates place them and decide nothing."""

@@ -1,0 +1,322 @@
+"""The page of an incident as one frozen value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from notifier.domain.delivery import DeliveryState
+from notifier.domain.incident import Incident
+from notifier.domain.incident_history import IncidentHistory, SentDelivery
+from notifier.domain.matcher import Matcher
+from notifier.domain.state import State
+from notifier.domain.task_run import Replayable, RunState, TaskRun
+from notifier.domain.time import Duration, Instant
+from notifier.ingest.grouping import Grouping
+from notifier.oncall.incident_details import EarlierIncident, IncidentDetails
+from notifier.web.views.charts import BarChart, bar_chart
+from notifier.web.views.lasting import CHOICES
+from notifier.wording.delivery_sentences import what_became_of
+from notifier.wording.grouping import GroupingSentences, grouping_sentences
+from notifier.wording.links import PageLink, page_links
+from notifier.wording.reasons import owner
+from notifier.wording.text import TITLE, escaped_unseen, plain, several_lines
+from notifier.wording.timeline import HistoryItem
+from notifier.wording.tracebacks import PrintedTraceback, printed
+
+DELIVERIES_AT_MOST = 50
+CONTEXT_CHARS = 20_000
+
+ActName = Literal["acknowledge", "take_over", "unacknowledge", "snooze", "unsnooze", "resolve", "reopen"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentAct:
+    """A button: the first is what most people come for. `until`: it asks for how long."""
+
+    name: ActName
+    label: str
+    means: str
+    until: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFact:
+    """A label of the incident, and the search for what else has it."""
+
+    name: str
+    value: str
+    search: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentDelivery:
+    """A delivery: whom it went to, and what they answered. `dead`: it can be sent again."""
+
+    id: str
+    channel: str
+    target: str
+    reason: str
+    state: str
+    at: Instant
+    answer: str
+    attempts: int
+    dead: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRun:
+    """A task run whose events the incident counts. `replay`: it can be asked for again."""
+
+    id: str
+    task: str
+    state: str
+    attempts: str
+    at: Instant
+    duration_ms: float | None
+    error: str | None
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierEnding:
+    """How the problem ended an earlier time."""
+
+    id: str
+    number: int
+    opened_at: Instant
+    lasted: Duration | None
+    how: str
+    count: int
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleChoice:
+    """A sample that can be looked at: the event that made the count `seq`."""
+
+    seq: int
+    at: Instant
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView:
+    """All that the page shows. `holds` are sentences: held by what, until when; `coming` is what is due next.
+
+    `message` is the event's own where the title is another's. `buttons` are the two most wanted acts that its state
+    allows, `more` the others and those that may have an end. `shown` is the sample's place, `chosen` says that it is
+    not the newest. `groups` are the groups that tell of it, by id and route.
+    """
+
+    incident: Incident
+    title: str
+    now: Instant
+    owner: str | None
+    acknowledged_until: Instant | None
+    snoozed_by: str | None
+    snoozed_until: Instant | None
+    holds: tuple[str, ...]
+    buttons: tuple[IncidentAct, ...]
+    more: tuple[IncidentAct, ...]
+    links: tuple[PageLink, ...]
+    message: str | None
+    traceback: PrintedTraceback
+    facts: tuple[tuple[str, str], ...]
+    labels: tuple[LabelFact, ...]
+    varying: tuple[str, ...]
+    context: str | None
+    chart: BarChart
+    samples: tuple[SampleChoice, ...]
+    shown: int | None
+    chosen: bool
+    choices: Mapping[str, tuple[str, Duration]]
+    coming: tuple[HistoryItem, ...]
+    history: tuple[HistoryItem, ...]
+    truncated: bool
+    grouping: GroupingSentences | None
+    deliveries: tuple[IncidentDelivery, ...]
+    runs: tuple[IncidentRun, ...]
+    earlier: tuple[EarlierEnding, ...]
+    later: tuple[int, str] | None
+    groups: tuple[tuple[str, str], ...]
+
+
+def incident_view(
+    details: IncidentDetails, grouping: Grouping | None, groups: tuple[tuple[str, str], ...]
+) -> IncidentView:
+    """The page of these details; `grouping` is None where the shown sample cannot be explained."""
+    incident, history = details.incident, details.history
+    event = incident.latest_event
+    items = details.timeline.items
+    coming = tuple(item for item in items if item.kind == "next")
+    snoozed = history.snoozed_until is not None and history.snoozed_until > details.now
+    acts = tuple(_acts(incident, snoozed=snoozed, later=details.later is not None))
+    return IncidentView(
+        incident=incident,
+        title=plain(incident.title, TITLE) or "(no title)",
+        now=details.now,
+        owner=owner(incident),
+        acknowledged_until=history.acknowledged_until if incident.state is State.ACKNOWLEDGED else None,
+        snoozed_by=history.snoozed_by if snoozed else None,
+        snoozed_until=history.snoozed_until if snoozed else None,
+        holds=tuple(dict.fromkeys(item.text for item in coming if item.held_by is not None)),
+        buttons=acts[:2],
+        more=tuple(act for place, act in enumerate(acts) if place > 1 or act.until),
+        links=page_links(event),
+        message=_message(incident, event),
+        traceback=printed(event),
+        facts=tuple(_facts(event)),
+        labels=tuple(_labels(incident)),
+        varying=tuple(plain(name) for name in incident.varying),
+        context=_context(event),
+        chart=_chart(details),
+        samples=tuple(
+            SampleChoice(seq=sample.seq, at=sample.at, shown=sample.seq == details.shown)
+            for sample in details.samples
+        ),
+        shown=details.shown,
+        chosen=bool(details.samples) and details.shown != details.samples[0].seq,
+        choices=CHOICES,
+        coming=coming,
+        history=tuple(reversed([item for item in items if item.kind != "next"])),
+        truncated=details.timeline.truncated,
+        grouping=_grouping(grouping, incident),
+        deliveries=tuple(_deliveries(history)),
+        runs=tuple(map(_run, details.runs)),
+        earlier=tuple(map(_earlier, details.earlier)),
+        later=details.later,
+        groups=groups,
+    )
+
+
+def _acts(incident: Incident, *, snoozed: bool, later: bool) -> Iterator[IncidentAct]:
+    if incident.state is State.RESOLVED:
+        if not later:
+            yield IncidentAct(name="reopen", label="Reopen", means="It counts as open again, and is told.")
+        return
+    acknowledge = "Repeats and escalation stop, and whoever was told of it hears that you have it."
+    if incident.state is State.OPEN:
+        yield IncidentAct(name="acknowledge", label="Acknowledge", means=acknowledge, until=True)
+    yield IncidentAct(
+        name="resolve", label="Resolve", means="It is over, and whoever was told of it hears so."
+    )
+    if snoozed:
+        yield IncidentAct(name="unsnooze", label="End the snooze", means="If it is open, it is told now.")
+    else:
+        means = "Nothing is told of it until then but its end."
+        yield IncidentAct(name="snooze", label="Snooze", means=means, until=True)
+    if incident.state is State.ACKNOWLEDGED:
+        yield IncidentAct(name="take_over", label="Take over", means=acknowledge, until=True)
+        means = "It counts as open again, as if nobody had it."
+        yield IncidentAct(name="unacknowledge", label="Unacknowledge", means=means)
+
+
+def _message(incident: Incident, event: Mapping[str, Any] | None) -> str | None:
+    """The event's own message in full, unless the title or the traceback has all of it."""
+    message = event.get("message") if isinstance(event, Mapping) else None
+    text = several_lines(message, 8_192) if isinstance(message, str) else ""
+    return None if not text or text == incident.title else text
+
+
+_FACTS = ("release", "host", "trace_id")
+
+
+def _facts(event: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if not isinstance(event, Mapping):
+        return
+    for name in _FACTS:
+        if event.get(name):
+            yield name.replace("_", " "), plain(event[name])
+    task = event.get("task")
+    if isinstance(task, Mapping) and task.get("name"):
+        of = f" of {task['max_attempts']}" if isinstance(task.get("max_attempts"), int) else ""
+        attempt = f", attempt {task['attempt']}{of}" if isinstance(task.get("attempt"), int) else ""
+        yield "task", f"{plain(task['name'])}{attempt}"
+
+
+def _labels(incident: Incident) -> Iterator[LabelFact]:
+    for name, value in incident.labels.items():
+        search = str(Matcher(name=name, op="=", value=value))
+        yield LabelFact(name=plain(name, 100), value=plain(value, 256), search=search)
+
+
+def _context(event: Mapping[str, Any] | None) -> str | None:
+    context = event.get("context") if isinstance(event, Mapping) else None
+    if not context:
+        return None
+    text = escaped_unseen(json.dumps(context, indent=2, ensure_ascii=False))
+    return text if len(text) <= CONTEXT_CHARS else f"{text[:CONTEXT_CHARS]}\n…"
+
+
+def _chart(details: IncidentDetails) -> BarChart:
+    found = details.occurrences
+    return bar_chart(found.counts, since=found.since, span=found.width)
+
+
+def _grouping(grouping: Grouping | None, incident: Incident) -> GroupingSentences | None:
+    return None if grouping is None else grouping_sentences(grouping.explanation, stored=incident.fingerprint)
+
+
+def _deliveries(history: IncidentHistory) -> Iterator[IncidentDelivery]:
+    for delivery in list(reversed(history.deliveries))[:DELIVERIES_AT_MOST]:
+        yield IncidentDelivery(
+            id=delivery.id,
+            channel=delivery.channel,
+            target=plain(delivery.target),
+            reason=delivery.reason.value,
+            state=delivery.state.value,
+            at=delivery.finished_at or delivery.created_at,
+            answer=_answer(delivery),
+            attempts=delivery.attempts,
+            dead=delivery.state is DeliveryState.DEAD,
+        )
+
+
+def _answer(delivery: SentDelivery) -> str:
+    """The words of the receiver; of a delivery that waits, for what."""
+    if delivery.state is DeliveryState.PENDING:
+        return what_became_of(delivery)
+    outcome = "" if delivery.outcome is None else delivery.outcome.value
+    if outcome == delivery.state.value:
+        outcome = ""
+    return ": ".join(part for part in (outcome, plain(delivery.detail or "", 300)) if part)
+
+
+def _run(run: TaskRun) -> IncidentRun:
+    of = "" if run.max_attempts is None else f" of {run.max_attempts}"
+    error = run.error if isinstance(run.error, Mapping) else {}
+    said = (plain(error.get(name) or "", 200) for name in ("type", "message"))
+    return IncidentRun(
+        id=run.id,
+        task=plain(run.task),
+        state=run.state.value,
+        attempts=f"{run.attempt}{of}",
+        at=run.finished_at or run.began_at or run.created_at,
+        duration_ms=run.duration_ms,
+        error=": ".join(part for part in said if part) or None,
+        replay=run.state in {RunState.FAILED, RunState.LOST} and run.replayable is Replayable.YES,
+    )
+
+
+_BY = {
+    "auto": "by itself: no event came any more",
+    "event": "by an event that said so",
+    "recovered": "by itself: the runs that failed were made good",
+}
+
+
+def _earlier(before: EarlierIncident) -> EarlierEnding:
+    by = before.resolved_by or ""
+    note = None if before.note is None else several_lines(before.note, 1_000)
+    return EarlierEnding(
+        id=before.id,
+        number=before.number,
+        opened_at=before.opened_at,
+        lasted=None if before.resolved_at is None else before.resolved_at - before.opened_at,
+        how=_BY.get(by) or f"by {plain(by, 100) or 'somebody'}",
+        count=before.count,
+        note=None if note is None else f"{plain(before.noted_by or '', 100)}: {note}",
+    )

@@ -1,0 +1,53 @@
+"""The links of an event for a page: an address that a browser may follow, or else its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from notifier.wording.text import plain
+
+LINKS_AT_MOST = 10
+_FOLLOWED = re.compile(r"(?:https?://|mailto:)[!-~]{1,2040}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLink:
+    """`href` is None where it is no address to follow. `text` says the host as well, for the title is the sender's."""
+
+    text: str
+    href: str | None
+
+
+def page_links(event: Mapping[str, Any] | None) -> tuple[PageLink, ...]:
+    """The links that an event carries, in its order."""
+    links = event.get("links") if isinstance(event, Mapping) else None
+    usable = [link for link in links if isinstance(link, Mapping)] if isinstance(links, list | tuple) else []
+    return tuple(_link(link) for link in usable[:LINKS_AT_MOST])
+
+
+def _link(link: Mapping[str, Any]) -> PageLink:
+    url = link.get("url")
+    address = url if isinstance(url, str) else ""
+    title = plain(link.get("title") or "", 120)
+    where = _where(address)
+    if where is None:
+        return PageLink(
+            text=": ".join(part for part in (title, plain(address, 300)) if part) or "(no address)", href=None
+        )
+    return PageLink(text=f"{title} ({where})" if title and title != where else where, href=address)
+
+
+def _where(address: str) -> str | None:
+    """The host, or whose address a mail goes to; None for what is not followed."""
+    if _FOLLOWED.fullmatch(address) is None:
+        return None
+    try:
+        parts = urlsplit(address)
+        host = parts.path if parts.scheme.lower() == "mailto" else parts.hostname
+    except ValueError:
+        return None
+    return plain(host or "", 120) or None

@@ -16,7 +16,8 @@ from typing import Any, Self, cast
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from notifier.access.keyring import create_first_key
+from notifier.access.keyring import Keyring, create_first_key
+from notifier.access.sessions import make_link
 from notifier.api import errors
 from notifier.api.connections import Connections, most_connections
 from notifier.api.doors.table import doors
@@ -254,17 +255,24 @@ async def _first_key(runtime: Runtime, port: int) -> None:
     secret = await create_first_key(runtime.database, runtime.new_id)
     if secret is None:
         return
+    caller = await Keyring(runtime.database).caller(secret)
+    link, _ = await make_link(runtime.database, caller.key_id)
     host = runtime.settings.server.host
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    here = f"http://{host}:{port}"
     event = '{"service": "demo", "message": "hello from curl"}'
     lines = (
         "The database had no key. This one is shown once; keep it:",
         "",
         secret,
         "",
+        "Open the pages with this link, which signs you in once, within ten minutes:",
+        "",
+        *(f"  {base}/welcome/{link}" for base in (here, runtime.settings.server.url) if base is not None),
+        "",
         "Try it:",
         "",
-        f"  curl -H 'Authorization: Bearer {secret}' -d '{event}' http://{host}:{port}/v1/events",
+        f"  curl -H 'Authorization: Bearer {secret}' -d '{event}' {here}/v1/events",
         "",
     )
     print("\n".join(lines), flush=True)  # noqa: T201 - the one thing that a first start says

@@ -25,6 +25,7 @@ from notifier.cli import (
     probes,
     resources,
     running,
+    sign_in_link,
     silences,
     stats,
 )
@@ -67,6 +68,7 @@ def parser() -> Parser:
     demo.add(commands)
     events.add(commands)
     keys.add(commands)
+    sign_in_link.add(commands)
     probes.add(commands)
     resources.add(commands)
     silences.add(commands)

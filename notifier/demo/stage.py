@@ -61,7 +61,7 @@ async def _demo(ports: Ports, terminal: Terminal, environ: Mapping[str, str]) ->
         service = await stack.enter_async_context(_service(layout, environ))
         app = await stack.enter_async_context(_application(layout, environ))
         await _ready(app, f"{layout.app}/openapi.json")
-        terminal.put(welcome(layout))
+        terminal.put(welcome(layout, await _sign_in_link(layout)))
         await asyncio.gather(_print(received, terminal), service.ended(), app.ended())
 
 
@@ -85,6 +85,15 @@ async def _lesser_key(layout: Layout, key: str) -> str:
         answer = await http.post(f"{layout.service}/v1/keys", json=body)
     answer.raise_for_status()
     return str(answer.json()["key"])
+
+
+async def _sign_in_link(layout: Layout) -> str:
+    """Made last, for it is good for ten minutes."""
+    headers = {"Authorization": f"Bearer {layout.key.read_text('ascii')}"}
+    async with _asking(headers=headers) as http:
+        answer = await http.post(f"{layout.service}/v1/sign-in-links")
+    answer.raise_for_status()
+    return f"{layout.service}{answer.json()['path']}"
 
 
 @asynccontextmanager

@@ -8,13 +8,14 @@ from notifier.demo.layout import Layout
 from notifier.demo.trials import TRIALS
 
 
-def welcome(layout: Layout) -> str:
-    """The addresses, and lines to try."""
+def welcome(layout: Layout, sign_in_link: str) -> str:
+    """The addresses, lines to try, and the link that signs in to the service's pages once."""
     app = layout.app
     addresses = {
         "inbox": f"{layout.inbox}/",
         "application": f"{app}/docs",
         "dashboard": f"{app}/dashboard",
+        "pages": sign_in_link,
         "service": layout.service,
         "configuration": str(layout.config),
         "code": str(files("notifier.demo") / "sample.py"),

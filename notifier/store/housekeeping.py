@@ -10,7 +10,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
-from notifier.store import configurations, ledger, sessions, tokens
+from notifier.store import configurations, ledger, sessions, sign_in_links, tokens
 from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
 from notifier.store.schema import (
@@ -92,6 +92,7 @@ class Housekeeper:
             lambda: old_processes(tx, tx.now - PROCESSES_KEPT),
             lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, BATCH),
             lambda: sessions.forget(tx, tx.now, BATCH),
+            lambda: sign_in_links.forget(tx, tx.now, BATCH),
         )
         return any(job() for job in jobs) or self._ids(tx) or self._hourly(tx)
 

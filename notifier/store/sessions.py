@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,8 +16,9 @@ from notifier.store.schema import api_keys, sessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session and the key that opened it, as the key is now."""
+    """A session and the key that opened it, as the key is now. `hash` is that of its cookie."""
 
+    hash: str
     key: Key
     created_at: Instant
     seen_at: Instant
@@ -34,17 +36,17 @@ def add(tx: Tx, token: str, *, key_id: str, expires_at: Instant) -> None:
 
 def find(tx: Tx, token: str) -> StoredSession | None:
     """The session of a cookie, be it over or not; None: there is none, or its key is gone."""
-    opened = (sessions.c.created_at.label("opened_at"), sessions.c.seen_at, sessions.c.expires_at)
-    row = tx.run(
-        sa.select(api_keys, *opened)
-        .join(sessions, sessions.c.key_id == api_keys.c.id)
-        .where(sessions.c.hash == digest(token))
-    ).one_or_none()
-    if row is None:
-        return None
-    return StoredSession(
-        key=key_of(row), created_at=row.opened_at, seen_at=row.seen_at, expires_at=row.expires_at
-    )
+    row = tx.run(_with_keys().where(sessions.c.hash == digest(token))).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def listing(tx: Tx, *, key_id: str | None, most: int) -> tuple[StoredSession, ...]:
+    """The sessions of a key, or of all, that are not over, the last used first."""
+    query = _with_keys().where(sessions.c.expires_at > tx.now, api_keys.c.revoked_at.is_(None))
+    if key_id is not None:
+        query = query.where(sessions.c.key_id == key_id)
+    rows = tx.run(query.order_by(sessions.c.seen_at.desc(), sessions.c.hash).limit(most))
+    return tuple(map(_stored, rows))
 
 
 def seen(tx: Tx, token: str, *, expires_at: Instant) -> None:
@@ -61,6 +63,14 @@ def end(tx: Tx, token: str) -> None:
     tx.run(sa.delete(sessions).where(sessions.c.hash == digest(token)))
 
 
+def end_hashed(tx: Tx, hash_: str, *, key_id: str | None) -> bool:
+    """Close the session whose cookie has this hash, of this key or, where that is None, of any; False: none is."""
+    query = sa.delete(sessions).where(sessions.c.hash == hash_)
+    if key_id is not None:
+        query = query.where(sessions.c.key_id == key_id)
+    return tx.run(query).rowcount == 1
+
+
 def forget(tx: Tx, before: Instant, most: int) -> int:
     """Remove sessions that were over before this; how many."""
     old = (
@@ -70,3 +80,23 @@ def forget(tx: Tx, before: Instant, most: int) -> int:
         .limit(most)
     )
     return tx.run(sa.delete(sessions).where(sessions.c.hash.in_(old))).rowcount
+
+
+def _with_keys() -> sa.Select[Any]:
+    opened = (
+        sessions.c.hash.label("cookie"),
+        sessions.c.created_at.label("opened_at"),
+        sessions.c.seen_at,
+        sessions.c.expires_at,
+    )
+    return sa.select(api_keys, *opened).join(sessions, sessions.c.key_id == api_keys.c.id)
+
+
+def _stored(row: sa.Row[Any]) -> StoredSession:
+    return StoredSession(
+        hash=row.cookie,
+        key=key_of(row),
+        created_at=row.opened_at,
+        seen_at=row.seen_at,
+        expires_at=row.expires_at,
+    )

@@ -23,6 +23,13 @@ _STATUSES: tuple[tuple[type[NotifierError], int], ...] = (
     (Unreadable, 422),
 )
 
+_HEADINGS = {
+    403: "Not with this key",
+    404: "There is nothing here",
+    409: "Somebody was faster",
+    503: "Try again",
+}
+
 
 def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
     """The answer that an error becomes; None for one that is no answer but a fault of the service."""
@@ -35,6 +42,11 @@ def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
     known = (status for kind, status in _STATUSES if isinstance(error, kind))
     status = next(known, None)
     return None if status is None else (status, _sentence(error))
+
+
+def heading_of(status: int) -> str:
+    """The heading above the sentence."""
+    return _HEADINGS.get(status, "Nothing has been done")
 
 
 def _sentence(error: NotifierError) -> str:

@@ -29,6 +29,7 @@ _NOTICES: Mapping[str, Notice] = {
     "reopen": Notice(text="It is open again."),
     "note": Notice(text="The note is in the timeline."),
     "silence": Notice(text="Silenced. What it holds is told once it is over, if it is open then."),
+    "session_ended": Notice(text="The session has ended."),
     "redeliver": Notice(text="It is sent again."),
     "replay": Notice(text="The run was asked for again: a process that has its task takes it."),
 }

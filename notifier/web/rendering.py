@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from notifier.domain.time import Instant, rfc3339
+from notifier.web.assets import assets
+from notifier.wording.text import plain
 from notifier.wording.times import beside, duration, moment
 
 CSP = (
@@ -37,13 +37,6 @@ def page_response(
     return Response(body, status, {**_HEADERS, **(headers or {})})
 
 
-@cache
-def style() -> tuple[str, bytes]:
-    """The style sheet: its path, with a hash of what it holds, and its bytes."""
-    content = files("notifier.web").joinpath("static/pages.css").read_bytes()
-    return f"/static/pages-{hashlib.sha256(content).hexdigest()[:12]}.css", content
-
-
 def _ago(at: Instant, now: Instant) -> str:
     """`12 min ago`; of what is to come the moment itself."""
     beside_now = beside(at, now, day_of=now)
@@ -59,5 +52,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"duration": duration, "moment": moment, "ago": _ago, "rfc3339": rfc3339}
+    environment.globals |= {
+        "duration": duration,
+        "moment": moment,
+        "ago": _ago,
+        "plain": plain,
+        "rfc3339": rfc3339,
+    }
+    environment.globals["assets"] = {name: asset.path for name, asset in assets().items()}
     return environment

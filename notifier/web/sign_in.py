@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -17,11 +17,16 @@ from notifier.runtime.running_service import RunningService
 from notifier.web.cookies import BEFORE_SIGN_IN, SESSION, cookie_of, drop_cookie, set_cookie
 from notifier.web.errors import PageError
 from notifier.web.forms import Form
-from notifier.web.rendering import page_response, style
+from notifier.web.rendering import page_response
 from notifier.web.visit import base_path
 
 _TRIES = TokenBucket(size=10, count=10, per=MINUTE)
 _ADDRESSES_AT_MOST = 10_000
+_TOO_MANY = "Too many tries from this address: wait a minute."
+_NO_LINK = (
+    "This link is used, expired or cut off: each signs in once, within ten minutes. "
+    "`notifier sign-in-link` makes another; a key signs in here at any time."
+)
 
 
 class SignIn:
@@ -37,41 +42,44 @@ class SignIn:
         self, request: Request, *, next_: str, status: int = 200, refusal: str | None = None
     ) -> Response:
         """The form, and the cookie that it belongs to."""
-        url = self._service.settings.server.url
-        held = cookie_of(request, BEFORE_SIGN_IN, url=url) or new_token()
-        base = base_path(self._service)
-        values = {
-            "base": base,
-            "style": f"{base}{style()[0]}",
-            "form_token": form_token(held),
-            "next": self._allowed(next_),
-            "refusal": refusal,
-        }
-        response = page_response("sign_in", status, values)
-        set_cookie(request, response, BEFORE_SIGN_IN, held, url=url)
-        return response
+        values = {"next": self._allowed(next_), "refusal": refusal}
+        return self._shown(request, "sign_in", status, values)
+
+    async def welcome(self, request: Request, link: str) -> Response:
+        """The page of a one-time link: a button, so that what only looks at links uses none up."""
+        if not await self._sessions.link_is_good(link):
+            return self.form(request, next_="/", status=404, refusal=_NO_LINK)
+        return self._shown(request, "welcome", 200, {"link": link})
 
     async def sign_in(self, request: Request, form: Form) -> Response:
         """Open a session with the key in the form, and go on to where the person wanted to be."""
-        url = self._service.settings.server.url
-        held = cookie_of(request, BEFORE_SIGN_IN, url=url)
-        if not held or not hmac.compare_digest(form_token(held).encode(), form.get("form_token").encode()):
-            raise PageError(
-                403, "This form is of another browser, or old: open the page anew, and sign in there."
-            )
+        self._check(request, form)
         next_ = form.get("next")
         if not self._may_try(request):
-            sentence = "Too many tries from this address: wait a minute."
-            return self.form(request, next_=next_, status=429, refusal=sentence)
+            return self.form(request, next_=next_, status=429, refusal=_TOO_MANY)
         try:
             token = await self._sessions.open(form.get("key").strip())
         except AccessError as error:
             text = str(error)
             return self.form(request, next_=next_, status=403, refusal=f"{text[:1].upper()}{text[1:]}.")
-        response = RedirectResponse(f"{base_path(self._service)}{self._allowed(next_)}", 303)
-        set_cookie(request, response, SESSION, token, url=url)
-        drop_cookie(request, response, BEFORE_SIGN_IN, url=url)
-        return response
+        return self._let_in(request, token, next_)
+
+    async def sign_in_by_link(self, request: Request, form: Form, link: str) -> Response:
+        """Open a session by the button of a one-time link."""
+        self._check(request, form)
+        if not self._may_try(request):
+            return self.form(request, next_="/", status=429, refusal=_TOO_MANY)
+        token = None
+        if await self._sessions.link_is_good(link):
+            token = await self._sessions.open_by_link(link)
+        if token is None:
+            return self.form(request, next_="/", status=404, refusal=_NO_LINK)
+        return self._let_in(request, token, "/")
+
+    def go_on(self, next_: str) -> Response:
+        """To where a person who has signed in wanted to be."""
+        location = f"{base_path(self._service)}{self._allowed(next_)}"
+        return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
     async def sign_out(self, request: Request) -> Response:
         """End the session, here and in each tab."""
@@ -79,6 +87,29 @@ class SignIn:
         await self._sessions.end(cookie_of(request, SESSION, url=url))
         response = RedirectResponse(f"{base_path(self._service)}/sign-in", 303)
         drop_cookie(request, response, SESSION, url=url)
+        return response
+
+    def _shown(self, request: Request, template: str, status: int, values: Mapping[str, object]) -> Response:
+        """A form for a stranger, and the cookie that it belongs to."""
+        url = self._service.settings.server.url
+        held = cookie_of(request, BEFORE_SIGN_IN, url=url) or new_token()
+        common = {"base": base_path(self._service), "form_token": form_token(held)}
+        response = page_response(template, status, {**common, **values})
+        set_cookie(request, response, BEFORE_SIGN_IN, held, url=url)
+        return response
+
+    def _check(self, request: Request, form: Form) -> None:
+        held = cookie_of(request, BEFORE_SIGN_IN, url=self._service.settings.server.url)
+        if not held or not hmac.compare_digest(form_token(held).encode(), form.get("form_token").encode()):
+            raise PageError(
+                403, "This form is of another browser, or old: open the page anew, and sign in there."
+            )
+
+    def _let_in(self, request: Request, token: str, next_: str) -> Response:
+        url = self._service.settings.server.url
+        response = self.go_on(next_)
+        set_cookie(request, response, SESSION, token, url=url)
+        drop_cookie(request, response, BEFORE_SIGN_IN, url=url)
         return response
 
     def _allowed(self, next_: str) -> str:

@@ -17,15 +17,16 @@ from notifier.access.sessions import Session, Sessions
 from notifier.domain.errors import NotifierError
 from notifier.runtime.running_service import RunningService
 from notifier.web import notices
+from notifier.web.assets import asset_at
 from notifier.web.cookies import SESSION, cookie_of
-from notifier.web.errors import PageError, status_and_sentence
+from notifier.web.errors import PageError, heading_of, status_and_sentence
 from notifier.web.forms import Form, parse_form, read_form
-from notifier.web.rendering import page_response, style
+from notifier.web.rendering import page_response
 from notifier.web.sign_in import SignIn
 from notifier.web.visit import PageRow, Redirect, Visit, address, base_path
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_STYLE_KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+_KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 _SIGNED_OUT = "You are signed out: sign in again, and then press the button again."
 
 
@@ -40,11 +41,16 @@ class Site:
         for row in rows:
             self._rows.setdefault(row.path, {})[row.method] = row
         self._nav = [(row.path, row.nav) for row in rows if row.nav is not None]
-        own = {"/sign-in": self._door, "/sign-out": self._leave, "/": self._first}
+        own = {
+            "/sign-in": self._door,
+            "/sign-out": self._leave,
+            "/welcome/{link}": self._welcome,
+            "/": self._first,
+        }
         self._first_parts = {path.split("/")[1] for path in (*self._rows, *own)} | {"static"}
         routes = [
             *(Route(path, endpoint, methods=_METHODS) for path, endpoint in own.items()),
-            Route("/static/{name}", self._style, methods=_METHODS),
+            Route("/static/{name}", self._static, methods=_METHODS),
             *(
                 Route(path, partial(self._page, by_method), methods=_METHODS)
                 for path, by_method in self._rows.items()
@@ -59,10 +65,11 @@ class Site:
         return path.startswith("/") and path.split("/")[1] in self._first_parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope = {**scope, "state": {}}
         try:
             await self._router(scope, receive, send)
         except NotifierError as error:
-            await self._failed(error)(scope, receive, send)
+            await self._failed(error, scope["state"].get("session"))(scope, receive, send)
 
     async def _page(self, by_method: Mapping[str, PageRow], request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
@@ -76,6 +83,7 @@ class Site:
         elif session is None:
             return self._to_sign_in(request)
         assert session is not None
+        request.state.session = session
         session.caller.require(row.scope)
         asked = Visit(
             service=self._service,
@@ -87,7 +95,7 @@ class Site:
         answer = await row.handler(asked)
         if isinstance(answer, Redirect):
             return self._redirect(answer)
-        values = {**self._frame(session), "page": asked, "view": answer.view}
+        values = {**self._frame(session, row.path), "page": asked, "view": answer.view}
         values["notice"] = notices.notice_of(asked.query.get("notice"))
         return page_response(answer.template, answer.status, values)
 
@@ -114,7 +122,7 @@ class Site:
             raise PageError(405, "This page is opened, and its form sent.", allow="GET, HEAD, POST")
         query = parse_form(request.scope["query_string"])
         if await self._session(request) is not None:
-            return self._redirect(Redirect(path="/incidents", query={}))
+            return self._sign_in.go_on(query.get("next"))
         return self._sign_in.form(request, next_=query.get("next") or "/")
 
     async def _leave(self, request: Request) -> Response:
@@ -128,11 +136,20 @@ class Site:
             return self._redirect(Redirect(path="/sign-in", query={}))
         return self._redirect(Redirect(path="/incidents", query={}))
 
-    async def _style(self, request: Request) -> Response:
-        path, content = style()
-        if request.url.path != path or request.method not in {"GET", "HEAD"}:
+    async def _welcome(self, request: Request) -> Response:
+        link = request.path_params["link"]
+        if request.method == "POST":
+            _same_site(request)
+            return await self._sign_in.sign_in_by_link(request, await read_form(request), link)
+        if request.method not in {"GET", "HEAD"}:
+            raise PageError(405, "This page is opened, and its button pressed.", allow="GET, HEAD, POST")
+        return await self._sign_in.welcome(request, link)
+
+    async def _static(self, request: Request) -> Response:
+        asset = asset_at(request.scope["path"])
+        if asset is None or request.method not in {"GET", "HEAD"}:
             raise PageError(404, "There is no such file.")
-        return Response(content, 200, _STYLE_KEPT, "text/css; charset=utf-8")
+        return Response(asset.content, 200, _KEPT, asset.media_type)
 
     def _to_sign_in(self, request: Request) -> Response:
         """A stranger learns nothing, not even whether there is such a thing."""
@@ -147,7 +164,7 @@ class Site:
         location = address(base_path(self._service), to.path, query)
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
-    def _failed(self, error: NotifierError) -> Response:
+    def _failed(self, error: NotifierError, session: Session | None) -> Response:
         known = status_and_sentence(error)
         if known is None:
             raise error
@@ -155,15 +172,14 @@ class Site:
         headers = {"retry-after": "2"} if status == 503 else {}
         if isinstance(error, PageError) and error.allow is not None:
             headers["allow"] = error.allow
-        values = {**self._frame(None), "sentence": sentence, "status": status}
+        values = {**self._frame(session, ""), "sentence": sentence, "heading": heading_of(status)}
         return page_response("error", status, values, headers)
 
-    def _frame(self, session: Session | None) -> dict[str, object]:
-        """The values that the frame of every page needs."""
-        base = base_path(self._service)
+    def _frame(self, session: Session | None, path: str) -> dict[str, object]:
+        """The values that the frame of every page needs. `here` is the first page of those that the path belongs to."""
         return {
-            "base": base,
-            "style": f"{base}{style()[0]}",
+            "base": base_path(self._service),
+            "here": f"/{path.split('/')[1]}" if path else "",
             "nav": self._nav if session is not None else [],
             "session": session,
             "notice": None,

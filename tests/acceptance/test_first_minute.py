@@ -69,6 +69,20 @@ def test_the_key_is_printed_once_before_it_is_ready(tmp_path: Path) -> None:
         service.stop()
 
 
+def test_the_printed_link_opens_the_pages(service: Service) -> None:
+    """In a browser, once; `sign-in-link` makes another."""
+    (printed,) = re.findall(r"^  (http\S+/welcome/\S+)$", service.out, re.MULTILINE)
+    made = ok(service.cli("sign-in-link")).strip()
+    for link in (printed, made):
+        with httpx.Client(follow_redirects=True) as browser:
+            page = browser.get(link)
+            (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
+            arrived = browser.post(link, data={"form_token": token})
+            assert arrived.url.path == "/incidents"
+            assert arrived.status_code == 200
+    assert httpx.get(printed).status_code == 404
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_the_ready_made_curl_makes_the_alert_appear(service: Service) -> None:
     """Pasted into a shell as it was printed; the alert is on the console, and nothing there looks like a key."""

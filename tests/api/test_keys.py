@@ -122,6 +122,7 @@ CALLS = [
     ("POST", "/v1/incidents/resolve", "manage"),
     ("GET", "/v1/hold", "admin"),
     ("POST", "/v1/hold/release", "admin"),
+    ("POST", "/v1/sign-in-links", "admin"),
     ("POST", "/v1/fingerprint", "read"),
     ("GET", "/v1/keys", "admin"),
     ("POST", "/v1/keys", "admin"),

@@ -213,7 +213,7 @@ COMMANDS = (
     "serve", "check", "schema", "db upgrade", "send", "keys list", "keys create", "keys revoke", "test-channel",
     "route-test", "healthcheck", "incidents list", "incidents show", "deliveries list", "deliveries show",
     "deliveries redeliver", "dead-letters list", "dead-letters redeliver", "dead-letters discard", "backup",
-    "release",
+    "release", "sign-in-link",
 )  # fmt: skip
 
 

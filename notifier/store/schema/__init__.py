@@ -6,7 +6,15 @@ from notifier.store.schema.events import event_ids, events, incidents, tallies
 from notifier.store.schema.figures import delivery_figures, event_figures, run_durations, run_figures
 from notifier.store.schema.instance import instance
 from notifier.store.schema.outbox import attempts, deliveries, notifications, targets, threads
-from notifier.store.schema.people import action_tokens, answered_callbacks, api_keys, audit, ledger, sessions
+from notifier.store.schema.people import (
+    action_tokens,
+    answered_callbacks,
+    api_keys,
+    audit,
+    ledger,
+    sessions,
+    sign_in_links,
+)
 from notifier.store.schema.task_runs import processes, run_incidents, task_runs
 from notifier.store.schema.triggers import declare_triggers
 
@@ -41,6 +49,7 @@ __all__ = [
     "run_figures",
     "run_incidents",
     "sessions",
+    "sign_in_links",
     "silences",
     "tallies",
     "targets",

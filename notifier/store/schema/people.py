@@ -56,6 +56,17 @@ sessions = Table(
     Column("expires_at", Big, nullable=False),
 )
 Index("ix_sessions_expires", sessions.c.expires_at)
+Index("ix_sessions_key", sessions.c.key_id)
+
+# Links that sign in once, with a key that is not in them. Only the token's hash is kept.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("expires_at", Big, nullable=False),
+)
+Index("ix_sign_in_links_expires", sign_in_links.c.expires_at)
 
 audit = Table(
     "audit",

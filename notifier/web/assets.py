@@ -1,0 +1,40 @@
+"""The files that pages load: each under a name with a hash of what it holds, so that browsers may keep it for ever."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_FILES = ("pages.css",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A file: the path that pages load it by, and what that answers."""
+
+    path: str
+    content: bytes
+    media_type: str
+
+
+@cache
+def assets() -> Mapping[str, Asset]:
+    """Each file by its plain name."""
+    return {name: _asset(name) for name in _FILES}
+
+
+@cache
+def asset_at(path: str) -> Asset | None:
+    """The file that a path loads."""
+    return next((asset for asset in assets().values() if asset.path == path), None)
+
+
+def _asset(name: str) -> Asset:
+    content = files("notifier.web").joinpath("static", name).read_bytes()
+    stem, _, kind = name.rpartition(".")
+    hashed = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+    return Asset(path=f"/static/{hashed}", content=content, media_type=_TYPES[kind])

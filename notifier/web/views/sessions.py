@@ -1,0 +1,51 @@
+"""The list of sessions as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from notifier.access.sessions import OpenSession
+from notifier.domain.time import Instant
+from notifier.wording.text import plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLine:
+    """One session. `is_this`: the reader's own."""
+
+    id: str
+    key_name: str
+    project: str
+    created_at: Instant
+    seen_at: Instant
+    expires_at: Instant
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsView:
+    """The open sessions; `all_keys`: of every key, for an administrator."""
+
+    sessions: tuple[SessionLine, ...]
+    all_keys: bool
+    now: Instant
+
+
+def sessions_view(opened: Iterable[OpenSession], *, this: str, all_keys: bool, now: Instant) -> SessionsView:
+    """The list, the reader's own session first."""
+    lines = tuple(
+        SessionLine(
+            id=one.id,
+            key_name=plain(one.key_name, 60),
+            project=plain(one.project, 60),
+            created_at=one.created_at,
+            seen_at=one.seen_at,
+            expires_at=one.expires_at,
+            is_this=one.id == this,
+        )
+        for one in opened
+    )
+    return SessionsView(
+        sessions=tuple(sorted(lines, key=lambda line: not line.is_this)), all_keys=all_keys, now=now
+    )

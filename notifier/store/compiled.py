@@ -45,7 +45,11 @@ def reads(row: type[R]) -> Callable[[Build], Query[R]]:
 
     def decorate(build: Build) -> Query[R]:
         def query(tx: Tx, **parameters: object) -> list[R]:
-            return list(starmap(row, execute(tx, build, parameters)))
+            # The driver's own tuples: a row of SQLAlchemy's for each would cost as much as reading it.
+            result = execute(tx, build, parameters)
+            found = list(starmap(row, result.cursor.fetchall()))
+            result.close()
+            return found
 
         query.__doc__ = build.__doc__
         return query

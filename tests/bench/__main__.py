@@ -2,7 +2,8 @@
 
     uv run python -m tests.bench                    # every row, about eight minutes
     uv run python -m tests.bench --quick            # every row in miniature, about a minute
-    uv run python -m tests.bench --rows single,idle # some of: single batches idle storm telling ready million reading
+    uv run python -m tests.bench --rows single,idle # some of: single batches tasks large idle storm telling disk
+                                                    # targets critical rules replicas ready million reading
     uv run --group bench python -m tests.bench client   # an application with the client, beside sentry-sdk and others
     uv run python -m tests.bench profile            # where the time goes while events come in, ten seconds
     uv run python -m tests.bench grouping FOLDER    # how well the messages of a labelled log benchmark are grouped
@@ -32,7 +33,18 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import clients, grouping, hotspots, million, reading, rows, telling
+from tests.bench import (
+    clients,
+    crowd,
+    durable,
+    grouping,
+    hotspots,
+    million,
+    reading,
+    replicas,
+    rows,
+    telling,
+)
 from tests.bench.clients import Work
 from tests.bench.machine import cores, fsync_seconds, pinned
 from tests.bench.report import milliseconds
@@ -46,6 +58,13 @@ ROWS: Mapping[str, Row] = {
     "idle": rows.idle,
     "storm": rows.storm,
     "telling": telling.telling,
+    "targets": crowd.targets,
+    "critical": crowd.critical,
+    "rules": crowd.rules,
+    "disk": durable.disk,
+    "tasks": durable.tasks,
+    "large": durable.large,
+    "replicas": replicas.replicas,
     "ready": rows.ready,
     "million": million.row,
     "reading": reading.row,

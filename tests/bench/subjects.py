@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,17 +118,21 @@ async def notifier(
     *,
     box: Path | None = None,
     wrapper: Sequence[str] = ("-m", "notifier.cli"),
+    changes: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Subject]:
     """`notifier serve` on SQLite, telling the receiver. A `box` that was used before keeps its database.
 
-    `wrapper` is what Python runs, if not the command line itself.
+    `wrapper` is what Python runs, if not the command line itself. `changes` replace whole sections of the
+    configuration, `environ` is added to the environment.
     """
     folder = box or stable.box(NOTIFIER)
     port = free_port()
     config = folder / "notifier.yaml"
-    config.write_text(json.dumps(_service_config(stable, grouping, folder, port)), encoding="utf-8")
+    document = {**_service_config(stable, grouping, folder, port), **(changes or {})}
+    config.write_text(json.dumps(document), encoding="utf-8")
     command = [sys.executable, *wrapper, "serve", "--config", str(config)]
-    async with running(command, folder, stable.core) as (process, started):
+    async with running(command, folder, stable.core, added=environ) as (process, started):
         ready = await _until_ready(process, folder, port, "/readyz", started)
         key = _KEY.search((folder / "stdout").read_text(encoding="utf-8"))
         yield Subject(
@@ -138,7 +142,7 @@ async def notifier(
             core=stable.core,
             ready_seconds=ready,
             key=key[0] if key else "ntf_none",
-            database=folder / "notifier.db",
+            database=None if "database" in (changes or {}) else folder / "notifier.db",
         )
 
 
@@ -229,7 +233,12 @@ def _alertmanager_config(stable: Stable, grouping: Grouping) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running(
-    command: list[str], folder: Path, core: int, *, spool: Path | None = None
+    command: list[str],
+    folder: Path,
+    core: int,
+    *,
+    spool: Path | None = None,
+    added: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[subprocess.Popen[bytes], float]]:
     """A process on its core, and when it was started; at the end it is asked to stop, then made to."""
     # Compiled modules, as an installed service has them, but nowhere that outlives the bench.
@@ -239,6 +248,7 @@ async def running(
         if name not in UNWANTED and not name.startswith("NOTIFIER_")
     }
     environ["PYTHONPYCACHEPREFIX"] = str(folder.parent / "pycache")
+    environ.update(added or {})
     if spool is not None:
         environ["NOTIFIER_SPOOL"] = str(spool)
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err, pinned(core):

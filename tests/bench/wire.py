@@ -157,9 +157,11 @@ async def get(port: int, path: str, key: str = "") -> tuple[int, bytes]:
 
 
 class Receiver:
-    """A receiver of webhooks: answers 200 at once and notes when each token came first."""
+    """A receiver of webhooks: answers 200 after `delay` seconds, or never, and notes when each token came first."""
 
     def __init__(self) -> None:
+        self.delay = 0.0
+        self.hangs = False
         self.arrived: dict[bytes, float] = {}
         self.requests = 0
         self.port = 0
@@ -205,7 +207,10 @@ class _Inbound(asyncio.Protocol):
         message = self._messages.take(data)
         if message is not None:
             self._receiver.received(message[1])
-            self._transport.write(_OK)
+            if self._receiver.delay:
+                asyncio.get_running_loop().call_later(self._receiver.delay, self._transport.write, _OK)
+            elif not self._receiver.hangs:
+                self._transport.write(_OK)
 
 
 @asynccontextmanager

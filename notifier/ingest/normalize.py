@@ -7,7 +7,7 @@ decoder; the lenient one takes everything else. Where both apply they give the s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from notifier.domain.time import DAY, Instant, rfc3339
 from notifier.domain.value import Value
 from notifier.ingest import lenient, sanitise
 from notifier.ingest.fields import InvalidField, instant
-from notifier.ingest.schema import CAUSES, ID_CHARS, EventBody, ExceptionBody, LinkBody
+from notifier.ingest.schema import CAUSES, CONTEXT_BYTES, ID_CHARS, EventBody, ExceptionBody, LinkBody
 from notifier.ingest.scrub import suspicious
 from notifier.policy import fingerprint
 
@@ -30,8 +30,11 @@ OLDEST: Final = 30 * DAY
 """A timestamp further back is a broken clock, not a replayed spool: the time of arrival counts."""
 
 REMEMBERED: Final = 512
-_STRICT_BYTES: Final = 16_384
+_REMEMBERED_BYTES: Final = 16_384
+"""What is made of a larger event is not remembered."""
 _HEAD: Final = '{"id":null,"timestamp":null,'
+_NULL: Final = "null"
+_TASK: Final = '"task":{"id":null'
 _RESERVED: Final = frozenset(RESERVED_LABELS)
 _SEVERITY: Final = {severity.value: severity for severity in Severity}
 _strict = msgspec.json.Decoder(EventBody).decode
@@ -46,7 +49,11 @@ class Accepted(Value, frozen=True, kw_only=True):
 
 
 class _Content(Value, frozen=True):
-    """The content of events that differ in their id and timestamp alone; `tail` is the document after those two."""
+    """The content of events that differ in their ids and timestamp alone.
+
+    `tail` is the document after the event's id and its timestamp. `task_at` is where the id of its task stands in that,
+    as `null`; None: there is no task.
+    """
 
     service: str
     environment: str
@@ -55,15 +62,32 @@ class _Content(Value, frozen=True):
     title: str
     labels: dict[str, str]
     status: Literal["firing", "resolved"]
-    run: str | None
     tail: str
+    task_at: int | None
     warnings: tuple[str, ...]
+
+
+class _Ids(NamedTuple):
+    """The parts of an event in which each differs from every other."""
+
+    event: str | None
+    timestamp: str | None
+    task: str | None
+
+
+def _take_ids(body: EventBody) -> _Ids:
+    """Take the ids and the timestamp out of a body."""
+    ids = _Ids(body.id, body.timestamp, None if body.task is None else body.task.id)
+    body.id = body.timestamp = None
+    if body.task is not None:
+        body.task.id = None
+    return ids
 
 
 class Normalizer:
     """`max_event_bytes` bounds one event as posted; `new_id` names those that come without an id.
 
-    A storm repeats itself: what was made of an event is kept, and the next one that differs in its id and timestamp
+    A storm repeats itself: what was made of an event is kept, and the next one that differs in its ids and timestamp
     alone is neither scrubbed nor fingerprinted again.
     """
 
@@ -111,20 +135,19 @@ class Normalizer:
         if body is None:
             body, warnings = lenient.from_bytes(raw)
             return self._accepted(body, warnings, project, received_at, sent_at)
-        given, timestamp = body.id, body.timestamp
-        body.id = body.timestamp = None
+        ids = _take_ids(body)
         key = (project, _encode(body))
         content = self._seen.get(key)
-        if content is None or (given is not None and suspicious(given.encode())):
-            body.id, body.timestamp = given, timestamp
+        if content is None or suspicious(f"{ids.event or ''} {ids.task or ''}".encode()):
             if suspicious(raw):
                 body, warnings = lenient.from_bytes(raw)
                 return self._accepted(body, warnings, project, received_at, sent_at)
             content = _content(body, project, encoded=key[1])
-            if len(self._seen) >= REMEMBERED:
-                self._seen.clear()
-            self._seen[key] = content
-        return self._event(content, given, timestamp, [], project, received_at, sent_at)
+            if len(raw) <= _REMEMBERED_BYTES:
+                if len(self._seen) >= REMEMBERED:
+                    self._seen.clear()
+                self._seen[key] = content
+        return self._event(content, ids, [], project, received_at, sent_at)
 
     def _accepted(
         self,
@@ -134,31 +157,34 @@ class Normalizer:
         received_at: Instant,
         sent_at: Instant | None,
     ) -> Accepted:
-        given, timestamp = body.id, body.timestamp
-        return self._event(_content(body, project), given, timestamp, warnings, project, received_at, sent_at)
+        ids = _take_ids(body)
+        return self._event(_content(body, project), ids, warnings, project, received_at, sent_at)
 
     def _event(
         self,
         content: _Content,
-        given: str | None,
-        timestamp: str | None,
+        ids: _Ids,
         warnings: list[str],
         project: str,
         received_at: Instant,
         sent_at: Instant | None,
     ) -> Accepted:
-        identity = given or self._new_id()
+        identity, timestamp = ids.event or self._new_id(), ids.timestamp
         at = received_at
         if timestamp is None:
             timestamp = rfc3339(received_at)
         else:
             at = _moment(timestamp, received_at, sent_at, warnings)
         head = _encode(identity).decode(), _encode(timestamp).decode()
+        tail = content.tail
+        if ids.task is not None and content.task_at is not None:
+            before, after = tail[: content.task_at], tail[content.task_at + len(_NULL) :]
+            tail = f"{before}{_encode(ids.task).decode()}{after}"
         return Accepted(
             event=Event(
                 project=project,
                 id=identity,
-                id_given=given is not None,
+                id_given=ids.event is not None,
                 at=at,
                 received_at=received_at,
                 service=content.service,
@@ -168,8 +194,9 @@ class Normalizer:
                 title=content.title,
                 labels=content.labels,
                 status=content.status,
-                run=content.run,
-                document=f'{{"id":{head[0]},"timestamp":{head[1]},{content.tail}',
+                # A longer id is no run's.
+                run=ids.task if ids.task is not None and len(ids.task) <= ID_CHARS else None,
+                document=f'{{"id":{head[0]},"timestamp":{head[1]},{tail}',
             ),
             warnings=(*warnings, *content.warnings),
         )
@@ -191,9 +218,9 @@ def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> 
     labels = _labels(body, project, service, failure, warnings)
     if body.links:
         body.links = _web_links(body.links, warnings)
-    body.id = body.timestamp = None
     if encoded is None or (body.labels, body.links) != sent:
         encoded = _encode(body)
+    tail = encoded.decode().removeprefix(_HEAD)
     return _Content(
         service=service,
         environment=body.environment,
@@ -207,28 +234,23 @@ def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> 
         title=_title(body, failure),
         labels=labels,
         status=body.status,
-        run=_run(body),
-        tail=encoded.decode().removeprefix(_HEAD),
+        tail=tail,
+        # No text before it holds these characters unescaped, and nothing before it is of the sender's own form.
+        task_at=None if body.task is None else tail.index(_TASK) + len(_TASK) - len(_NULL),
         warnings=tuple(warnings),
     )
 
 
-def _run(body: EventBody) -> str | None:
-    """The task run that it comes from; a longer id is no run's."""
-    if body.task is None or body.task.id is None or len(body.task.id) > ID_CHARS:
-        return None
-    return body.task.id
-
-
 def _strictly(raw: bytes) -> EventBody | None:
     """An event that is within the schema to the letter; None: the lenient reading must look."""
-    if len(raw) > _STRICT_BYTES:
-        return None
     try:
         body = _strict(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return None if body.exception is not None and _too_many_causes(body.exception) else body
+    if body.exception is not None and _too_many_causes(body.exception):
+        return None
+    too_large = len(raw) > CONTEXT_BYTES and len(_encode(body.context)) > CONTEXT_BYTES
+    return None if too_large else body
 
 
 def _too_many_causes(exception: ExceptionBody) -> bool:

@@ -43,9 +43,10 @@ LabelValue = Annotated[str, Meta(max_length=NAME_CHARS)] | Int | bool
 ContextKey = Annotated[str, Meta(max_length=CONTEXT_KEY_CHARS)]
 _Scalar = Annotated[str, Meta(max_length=CONTEXT_TEXT_CHARS)] | Int | float | bool | None
 _Width = Meta(max_length=CONTEXT_WIDTH)
-# Three levels cover what clients send; deeper is not wrong, only slower.
+# Four levels cover what clients send, breadcrumbs with their data among it; deeper is not wrong, only slower.
 _Low = _Scalar | Annotated[list[_Scalar], _Width] | Annotated[dict[ContextKey, _Scalar], _Width]
 _Middle = _Scalar | Annotated[list[_Low], _Width] | Annotated[dict[ContextKey, _Low], _Width]
+_High = _Scalar | Annotated[list[_Middle], _Width] | Annotated[dict[ContextKey, _Middle], _Width]
 
 
 class FrameBody(Struct, forbid_unknown_fields=True, gc=False):
@@ -93,7 +94,7 @@ class EventBody(Struct, forbid_unknown_fields=True):
     exception: ExceptionBody | None = None
     task: TaskBody | None = None
     labels: Annotated[dict[LabelKey, LabelValue], Meta(max_length=LABELS)] = {}
-    context: Annotated[dict[ContextKey, _Middle], _Width] = {}
+    context: Annotated[dict[ContextKey, _High], _Width] = {}
     trace_id: Name | None = None
     fingerprint: Annotated[list[Note], Meta(max_length=FINGERPRINT)] | None = None
     links: Annotated[list[LinkBody], Meta(max_length=LINKS)] = []

@@ -168,7 +168,7 @@ def _large() -> dict[str, Any]:
     event = {
         **payload.EVENT,
         "exception": {**payload.EVENT["exception"], "frames": frames},
-        "context": {"breadcrumbs": crumbs, "modules": {f"package-{n}": f"1.{n}.0" for n in range(120)}},
+        "context": {"breadcrumbs": crumbs, "modules": {f"package-{n}": f"1.{n}.0" for n in range(90)}},
     }
     short = LARGE_BYTES - len(payload.form(event).fill(b"new-000000001"))
     # As locals of frames come: text that nobody groups by.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -438,3 +439,41 @@ def test_a_byte_order_mark_before_any_line_is_dropped(ends: bytes) -> None:
     line = b"\xef\xbb\xbf" + json.dumps(LEAST).encode()
     parsed = parse(ends.join([line, line, b"\xef\xbb\xbf", line]), "application/x-ndjson")
     assert [type(item) for item in parsed.items] == [Accepted] * 3
+
+
+@pytest.mark.parametrize("name", [None, 'charge "task":{"id":null', "'"])
+def test_events_of_a_storm_keep_their_own_ids(name: str | None) -> None:
+    """What was made of the first is used for the next; event, task and time are each one's own, and so is the run."""
+    normalizer = Normalizer(max_event_bytes=10_000, new_id=itertools.count().__str__)
+    context = {"task": {"id": None, "name": "another"}}
+
+    def one(number: int, task: str | None) -> Event:
+        fields = {
+            "id": f"e-{number}",
+            "timestamp": "2026-11-22T05:00:00Z",
+            "service": "s",
+            "message": f"a {name}",
+        }
+        raw = json.dumps({**fields, "task": {"name": name, "id": task}, "context": context}).encode()
+        (item,) = normalizer.read([raw], project="p", received_at=NOW, sent_at=None)
+        assert isinstance(item, Accepted)
+        return item.event
+
+    for number, task in enumerate(["run-1", 'run "2"', None, "r" * 129, "run-5"]):
+        event = one(number, task)
+        stored = document(event)
+        assert stored["id"] == event.id == f"e-{number}"
+        assert stored["task"] == {"id": task, "name": name, "attempt": None, "max_attempts": None}
+        assert stored["context"] == context
+        assert event.run == (task if task is not None and len(task) <= 128 else None)
+
+
+def test_a_secret_in_an_id_of_a_storm_is_found() -> None:
+    """The ids are looked at in every event, also where the rest is known."""
+    normalizer = Normalizer(max_event_bytes=10_000, new_id=itertools.count().__str__)
+    secret = "ghp_" + "a1B2" * 9
+    for task in ("run-1", secret):
+        fields = {"service": "s", "message": "m", "task": {"id": task}}
+        (item,) = normalizer.read([json.dumps(fields).encode()], project="p", received_at=NOW, sent_at=None)
+        assert isinstance(item, Accepted)
+        assert secret not in item.event.document

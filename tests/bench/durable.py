@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from notifier.domain.value import replace
 from tests.bench import payload, subjects
 from tests.bench.contest import Contender
 from tests.bench.report import Line, rate, within
 from tests.bench.rows import Bench
 from tests.bench.subjects import NOTIFIER, Grouping
 from tests.bench.telling import burst
-from notifier.domain.value import replace
 
 SLOWER_US = 2_000
 SLOW_DISK_COST = 1.5

@@ -40,7 +40,7 @@ def _slack(told: Message) -> str:
 def _webhook(told: Message) -> str:
     options = webhook.WebhookSettings.model_validate({"url": "https://hooks.example.com"})
     clock = SimpleNamespace(now=lambda: AT)
-    channel = webhook.WebhookChannel(options, cast("Toolbox", SimpleNamespace(clock=clock)))
+    channel = webhook.WebhookChannel(options, cast("Toolbox", SimpleNamespace(clock=clock, url=None)))
     body = webhook.payload(told)
     return f"{channel._headers(told.id, body)}{body.decode()}"
 

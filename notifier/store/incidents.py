@@ -38,6 +38,18 @@ def lock(tx: Tx, name: str | int, *, project: str | None) -> LockedIncident | No
     return _locked_of(rows[0]) if rows else None
 
 
+def unresolved(tx: Tx, *, project: str, environment: str, fingerprint: str) -> str | None:
+    """The id of the one incident of an identity that is not resolved; None: there is none."""
+    query = sa.select(incidents.c.id).where(
+        incidents.c.project == project,
+        incidents.c.environment == environment,
+        incidents.c.fingerprint == fingerprint,
+        incidents.c.closed == OPEN,
+    )
+    row = tx.run(query).first()
+    return None if row is None else str(row.id)
+
+
 def _lock(tx: Tx, these: sa.ColumnElement[bool], project: str | None) -> Sequence[sa.Row[Any]]:
     query = sa.select(incidents).where(these).order_by(incidents.c.number).with_for_update()
     if project is not None:

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from notifier.access.keyring import Keyring
 from notifier.api.doors.declared import DeclaredDoor
 from notifier.api.doors.door import Door, DoorEndpoint
+from notifier.api.doors.pagerduty import PagerDutyAlerts, PagerDutyChanges
 from notifier.api.doors.sentry import SentryDoor
 from notifier.ingest.formats.sentry.envelope import read_envelope, read_store
 from notifier.runtime.service import Runtime
@@ -20,6 +21,8 @@ def doors(runtime: Runtime, keyring: Keyring) -> Sequence[Route]:
         ("POST", "/api/{project}/envelope", SentryDoor(runtime, read_envelope)),
         ("POST", "/api/{project}/store", SentryDoor(runtime, read_store)),
         ("POST", "/v1/ingest/{format}", DeclaredDoor(runtime)),
+        ("POST", "/v2/enqueue", PagerDutyAlerts(runtime)),
+        ("POST", "/v2/change/enqueue", PagerDutyChanges(runtime)),
     )
     routes: list[Route] = []
     for method, path, door in rows:

@@ -45,7 +45,7 @@ class ReloadReport:
             version=settings.version,
             loaded_at=self._loaded_at,
             refused_at=refused_at,
-            problems=problems,
+            problems=tuple((place(problem), problem.message) for problem in problems),
         )
 
     def good(self, version: str, *, previous: str | None) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from notifier.domain.errors import Problem
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.oncall.status import Accounting, DatabaseStatus
 from notifier.store.ledger import BooksCheck
@@ -26,13 +25,13 @@ class LoopStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigStatus:
-    """The configuration in use, and since when; and when one was last refused, with every problem that it had."""
+    """The configuration in use, and since when; and when one was last refused, with the place of each problem."""
 
     source: str
     version: str
     loaded_at: Instant
     refused_at: Instant | None = None
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from notifier.wording.text import counted, number
@@ -31,7 +31,19 @@ _NOTICES: Mapping[str, Notice] = {
     "silence": Notice(text="Silenced. What it holds is told once it is over, if it is open then."),
     "session_ended": Notice(text="The session has ended."),
     "redeliver": Notice(text="It is sent again."),
+    "change_silence": Notice(text="The silence is changed: what it no longer holds is looked at again."),
+    "end_silence": Notice(text="Ended: what it held and is still open is told."),
+    "reload": Notice(text="The configuration is reloaded and in use."),
+    "reload_unchanged": Notice(text="The file is as it was: nothing changes."),
+    "reload_refused": Notice(text="The file has problems, and the configuration before goes on."),
     "replay": Notice(text="The run was asked for again: a process that has its task takes it."),
+}
+
+
+_COUNTED: Mapping[str, Callable[[int], str]] = {
+    "redelivered": lambda count: f"{counted(count, 'dead letter')} sent again.",
+    "discarded": lambda count: f"{counted(count, 'dead letter')} discarded.",
+    "release": lambda count: f"Released: what waited goes out now ({number(count)}).",
 }
 
 
@@ -50,4 +62,6 @@ def notice_of(text: str) -> Notice | None:
         done, skipped = counts
         left = f" {number(skipped)} were left as they were: over, taken or done already." if skipped else ""
         return Notice(text=f"Done to {counted(done, 'incident')}.{left}")
+    if found[1] in _COUNTED and len(counts) == 1:
+        return Notice(text=_COUNTED[found[1]](counts[0]))
     return _NOTICES.get(found[1])

@@ -1,0 +1,71 @@
+"""`/channels`: the health of each, a test with the receiver's real answer, and what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notifier.domain.notification import Reason
+from notifier.oncall import channels, deliveries
+from notifier.oncall.channels import ChannelHealth
+from notifier.oncall.deliveries import DeliveryView
+from notifier.oncall.errors import Unknown
+from notifier.web.views.channels import ChannelsView, channel_line, channel_page
+from notifier.web.visit import Redirect, Shown, Visit
+
+TESTED_AT_MOST = 20
+
+
+async def list_channels(request: Visit) -> Shown:
+    """Every channel of the instance; what waits is the project's."""
+    facts = request.service.channels
+    lines = tuple(channel_line(health, facts[health.name]) for health in await _health(request))
+    return Shown(template="channels", view=ChannelsView(now=request.now, channels=lines))
+
+
+async def show_channel(request: Visit) -> Shown:
+    """One channel, and the deliveries of the test that the address names."""
+    service, name = request.service, request.path["name"]
+    facts = service.channels.get(name)
+    health = next((each for each in await _health(request) if each.name == name), None)
+    if facts is None or health is None:
+        raise Unknown("channel")
+    page = channel_page(
+        channel_line(health, facts),
+        now=request.now,
+        sample=service.sample(name, request.project),
+        tested=await _tested(request, name),
+    )
+    return Shown(template="channel", view=page)
+
+
+async def test_channel(request: Visit) -> Redirect:
+    """Send a real message to every target, wait for the answers, and show them."""
+    service, name, actor = request.service, request.path["name"], request.actor()
+    if name not in service.channels:
+        raise Unknown("channel")
+    await channels.record_test(service.database, name, actor)
+    tested = await service.test_channel(name, request.project, actor.name)
+    ids = " ".join(outcome.delivery for outcome in tested[:TESTED_AT_MOST])
+    return Redirect(path=f"/channels/{name}", query={"test": ids})
+
+
+async def _health(request: Visit) -> Sequence[ChannelHealth]:
+    service = request.service
+    return await channels.health(
+        service.database, service.rules, service.channels, project_scope=request.project_scope
+    )
+
+
+async def _tested(request: Visit, name: str) -> list[DeliveryView]:
+    """The deliveries of a test, as far as they are of this channel and may be seen."""
+    found = []
+    for id_ in request.query.get("test").split(" ")[:TESTED_AT_MOST]:
+        try:
+            delivery, _ = await deliveries.get(
+                request.service.database, id_, project_scope=request.project_scope
+            )
+        except Unknown:
+            continue
+        if delivery.channel == name and delivery.reason is Reason.TEST:
+            found.append(delivery)
+    return found

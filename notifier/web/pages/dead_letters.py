@@ -1,0 +1,122 @@
+"""`/dead-letters`: what waits for a person, one by one or all of one reason; what cannot be undone asks first."""
+
+from __future__ import annotations
+
+from notifier.domain.delivery import Outcome
+from notifier.oncall import dead_letters
+from notifier.oncall.dead_letters import Chosen, Decided
+from notifier.oncall.errors import Unreadable
+from notifier.web import questions
+from notifier.web.forms import Form
+from notifier.web.views.dead_letters import DecidedView, dead_letters_view, decided_view
+from notifier.web.views.sure import SureView
+from notifier.web.visit import Redirect, Shown, Visit
+from notifier.wording.text import counted, plain
+
+PATH = "/dead-letters"
+CHOSEN_AT_MOST = 500
+
+
+async def list_dead_letters(request: Visit) -> Shown:
+    """All of them, or one heap."""
+    chosen = _chosen(request.query)
+    database = request.service.database
+    listing = await dead_letters.find(
+        database,
+        project=request.project,
+        kind=None,
+        channel=chosen.channel,
+        outcome=chosen.outcome,
+        task=chosen.task,
+        page_request=questions.page_of(request.query),
+    )
+    counts = await dead_letters.count(database, project=request.project)
+    view = dead_letters_view(listing, counts, now=request.now, query=_query(chosen))
+    return Shown(template="dead_letters", view=view)
+
+
+async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
+    """Send them again, and ask for runs again: one at once, several once a person is sure."""
+    chosen = _given(request.form)
+    if not request.form.get("sure") and len(chosen.ids) != 1:
+        return await _ask(request, chosen, "redeliver", "Send {} again?", "Yes, send again")
+    service = request.service
+    decided = await dead_letters.redeliver(service.database, service.rules, request.actor(), chosen)
+    return _decided(decided, "redelivered", "sent again")
+
+
+async def discard_dead_letters(request: Visit) -> Shown | Redirect:
+    """Give them up, once a person is sure."""
+    chosen = _given(request.form)
+    if not request.form.get("sure"):
+        return await _ask(request, chosen, "discard", "Discard {} for good?", "Yes, discard")
+    decided = await dead_letters.discard(request.service.database, request.actor(), chosen)
+    return _decided(decided, "discarded", "discarded")
+
+
+def _chosen(form: Form) -> Chosen:
+    task = questions.named(form, "task")
+    channel, outcome = questions.named(form, "channel"), questions.choice(form, "outcome", Outcome)
+    if task is not None and (channel or outcome):
+        raise Unreadable("task", "a task has no channel: choose one of the two")
+    return Chosen(
+        ids=questions.names(form, "id", CHOSEN_AT_MOST), channel=channel, outcome=outcome, task=task
+    )
+
+
+def _given(form: Form) -> Chosen:
+    chosen = _chosen(form)
+    if chosen.by_id and not chosen.ids:
+        raise Unreadable("id", "choose at least one dead letter")
+    return chosen
+
+
+def _query(chosen: Chosen) -> dict[str, str]:
+    given = {
+        "channel": chosen.channel,
+        "outcome": None if chosen.outcome is None else chosen.outcome.value,
+        "task": chosen.task,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+async def _ask(request: Visit, chosen: Chosen, act: str, question: str, button: str) -> Shown:
+    heap = _query(chosen)
+    sentences: tuple[str, ...] = ()
+    if chosen.by_id:
+        what = counted(len(chosen.ids), "dead letter")
+    else:
+        count, whole = await _count(request, chosen)
+        what = counted(count, "dead letter") if whole else f"at least {counted(count, 'dead letter')}"
+        of = ", ".join(f"{name} {plain(value)}" for name, value in heap.items())
+        sentences = (f"Those of {of}, as they are when the button is pressed.",)
+    view = SureView(
+        question=question.format(what),
+        sentences=sentences,
+        action=f"{PATH}/{act}",
+        fields=(*(("id", id_) for id_ in chosen.ids if chosen.by_id), *heap.items()),
+        button=button,
+        back=PATH,
+    )
+    return Shown(template="sure", view=view)
+
+
+async def _count(request: Visit, chosen: Chosen) -> tuple[int, bool]:
+    counts = await dead_letters.count(request.service.database, project=request.project)
+    if chosen.task is not None:
+        return sum(heap.count for heap in counts.runs if heap.task == chosen.task), counts.whole
+    return (
+        sum(
+            heap.count
+            for heap in counts.deliveries
+            if chosen.channel in {None, heap.channel} and chosen.outcome in {None, heap.outcome}
+        ),
+        counts.whole,
+    )
+
+
+def _decided(decided: Decided, notice: str, done: str) -> Shown | Redirect:
+    if decided.skipped:
+        view: DecidedView = decided_view(decided, done=done)
+        return Shown(template="decided", view=view)
+    return Redirect(path=PATH, query={}, notice=notice, counts=(decided.count,))

@@ -1,0 +1,45 @@
+"""`/deliveries`: what was sent to whom, each attempt with its answer, and a dead one again."""
+
+from __future__ import annotations
+
+from notifier.domain.delivery import DeliveryState
+from notifier.oncall import deliveries
+from notifier.web import questions
+from notifier.web.views.deliveries import deliveries_view, delivery_page
+from notifier.web.visit import Redirect, Shown, Visit
+
+
+async def list_deliveries(request: Visit) -> Shown:
+    """The deliveries of the project, newest first, by state and channel."""
+    state = questions.choice(request.query, "state", DeliveryState)
+    channel = questions.named(request.query, "channel")
+    listing = await deliveries.find(
+        request.service.database,
+        project=request.project,
+        state=state,
+        channel=channel,
+        page_request=questions.page_of(request.query),
+    )
+    view = deliveries_view(
+        listing, now=request.now, state=state, channel=channel, channels=list(request.service.channels)
+    )
+    return Shown(template="deliveries", view=view)
+
+
+async def show_delivery(request: Visit) -> Shown:
+    """One delivery with every attempt, and what it carries."""
+    service = request.service
+    detail = await deliveries.detail(
+        service.database, request.path["id"], project_scope=request.project_scope
+    )
+    sent = service.preview(detail.delivery.channel, detail.message)
+    return Shown(template="delivery", view=delivery_page(detail, now=request.now, sent=sent))
+
+
+async def redeliver_delivery(request: Visit) -> Redirect:
+    """Send a dead delivery again."""
+    service = request.service
+    delivery, _ = await deliveries.redeliver(
+        service.database, service.rules, request.path["id"], request.actor()
+    )
+    return Redirect(path=f"/deliveries/{delivery.id}", query={}, notice="redeliver")

@@ -1,0 +1,60 @@
+"""`/routes`: the tree as it is configured, and who would be told of an event with some labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notifier.ingest.sanitise import text as sanitised
+from notifier.oncall import labels, routes
+from notifier.oncall.errors import Unreadable
+from notifier.oncall.labels import Doubt
+from notifier.web.views.routes import routes_view
+from notifier.web.visit import Shown, Visit
+
+LABELS_AT_MOST = 64
+LABEL_CHARS = 1_000
+ASKED_CHARS = 8_000
+
+
+async def show_routes(request: Visit) -> Shown:
+    """The tree; and the way of the labels through it that the address names."""
+    service, now = request.service, request.now
+    asked = sanitised(request.query.get("labels")).replace("\r\n", "\n")
+    preview, error = None, None
+    doubts: Sequence[Doubt] = ()
+    try:
+        given = read_labels(asked)
+    except Unreadable as unreadable:
+        error = f"{unreadable}."
+    else:
+        if given:
+            preview = routes.preview(service.rules.tree, given, project=request.project, now=now)
+            doubts = await service.database.read(
+                lambda tx: labels.doubts(tx, request.project, labels.of_labels(given))
+            )
+    view = routes_view(
+        service.rules.tree,
+        now=now,
+        asked=asked[:ASKED_CHARS],
+        preview=preview,
+        doubts=doubts,
+        error=error,
+    )
+    return Shown(template="routes", view=view, status=200 if error is None else 422)
+
+
+def read_labels(text: str) -> dict[str, str]:
+    """Labels as people type them, a line each: `name=value`, the value in quotes or without."""
+    if len(text) > ASKED_CHARS:
+        raise Unreadable("labels", f"Labels to try have at most {ASKED_CHARS:,} characters")
+    found: dict[str, str] = {}
+    for number, line in enumerate(filter(None, map(str.strip, text.split("\n"))), 1):
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not (name and equals):
+            raise Unreadable("labels", f"Line {number} is no label: write name=value")
+        if value[:1] == value[-1:] == '"' and len(value) > 1:
+            value = value[1:-1]
+        found[name[:LABEL_CHARS]] = value[:LABEL_CHARS]
+    if len(found) > LABELS_AT_MOST:
+        raise Unreadable("labels", f"At most {LABELS_AT_MOST} labels can be tried at once")
+    return found

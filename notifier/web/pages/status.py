@@ -1,0 +1,53 @@
+"""`/status`: whether anything is lost or late, how the service does, and what its administrators do about it."""
+
+from __future__ import annotations
+
+from notifier.domain.errors import ConfigError
+from notifier.oncall import hold
+from notifier.web.views.status import status_view
+from notifier.web.views.sure import SureView
+from notifier.web.visit import Redirect, Shown, Visit
+from notifier.wording.text import counted
+
+PROBLEMS_SHOWN = 20
+
+
+async def show_status(request: Visit) -> Shown:
+    """The state of this process and of the instance. Who may not change the configuration sees no word of its file."""
+    service, admin = request.service, request.may("admin")
+    status = await service.status()
+    view = status_view(
+        status,
+        await hold.show(service.database, service.rules) if admin and status.database.hold else None,
+        limit=service.settings.database.max_size if status.database.dialect == "sqlite" else None,
+        problems=status.config.problems[:PROBLEMS_SHOWN] if admin else (),
+    )
+    return Shown(template="status", view=view)
+
+
+async def reload_configuration(request: Visit) -> Redirect:
+    """Read the file anew. Where it has problems, nothing of it takes effect and the page says what is wrong."""
+    try:
+        reloaded = await request.service.reload(request.actor())
+    except ConfigError:
+        return Redirect(path="/status", query={}, notice="reload_refused")
+    return Redirect(path="/status", query={}, notice="reload" if reloaded.changed else "reload_unchanged")
+
+
+async def release_hold(request: Visit) -> Shown | Redirect:
+    """Let everything go that waits, once a person is sure."""
+    service = request.service
+    if not request.form.get("sure"):
+        state = await hold.show(service.database, service.rules)
+        waiting = sum(each.count for each in state.waiting)
+        view = SureView(
+            question=f"Let {counted(waiting, 'delivery') if waiting == 1 else f'{waiting:,} deliveries'} go?",
+            sentences=("They go out as if they had been decided about now, and cannot be called back.",),
+            action="/status/release",
+            fields=(),
+            button="Yes, release",
+            back="/status",
+        )
+        return Shown(template="sure", view=view)
+    released = await hold.release(service.database, service.rules, request.actor())
+    return Redirect(path="/status", query={}, notice="release", counts=(released.released,))

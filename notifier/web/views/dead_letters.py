@@ -1,0 +1,151 @@
+"""The page of dead letters as a frozen value: heaps by channel and reason or by task, and the letters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from notifier.domain.delivery import Outcome
+from notifier.domain.task_run import TaskRun
+from notifier.domain.time import Instant
+from notifier.oncall.dead_letters import (
+    DeadDeliveries,
+    DeadLetter,
+    DeadLetterCounts,
+    DeadRuns,
+    Decided,
+)
+from notifier.oncall.paging import Listing
+from notifier.web.views.deliveries import delivery_line
+from notifier.web.views.runs import run_line
+from notifier.wording.outcomes import OUTCOMES
+from notifier.wording.text import counted, plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterLine:
+    """A dead letter: a delivery, or a run. `path` is its page, and `query` that page's question."""
+
+    id: str
+    kind: str
+    title: str
+    to: str
+    why: str
+    at: Instant
+    path: str
+    query: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heap:
+    """Dead letters with one reason: `query` lists them, and names them in a command."""
+
+    name: str
+    why: str
+    count: int
+    query: dict[str, str]
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettersView:
+    """A page of dead letters. `heap` is the chosen one; `whole` is False where only a part was counted."""
+
+    now: Instant
+    lines: tuple[DeadLetterLine, ...]
+    heaps: tuple[Heap, ...]
+    heap: Heap | None
+    whole: bool
+    query: dict[str, str]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedView:
+    """The end of a command about several: a sentence, and why each of the others was left alone."""
+
+    sentence: str
+    skipped: tuple[tuple[str, str], ...]
+    more: int
+
+
+def dead_letters_view(
+    listing: Listing[DeadLetter], counts: DeadLetterCounts, *, now: Instant, query: dict[str, str]
+) -> DeadLettersView:
+    """The page; `query` is what was asked for."""
+    heaps = (
+        *(_heap_of_deliveries(heap, query) for heap in counts.deliveries),
+        *(_heap_of_runs(heap, query) for heap in counts.runs),
+    )
+    return DeadLettersView(
+        now=now,
+        lines=tuple(map(_line, listing.items)),
+        heaps=heaps,
+        heap=next((heap for heap in heaps if heap.chosen), None),
+        whole=counts.whole,
+        query=query,
+        next_cursor=listing.next_cursor,
+    )
+
+
+def decided_view(decided: Decided, *, done: str, shown: int = 20) -> DecidedView:
+    """The end of a command; `done` is its participle."""
+    left = f", and {counted(len(decided.skipped), 'other')} left alone" if decided.skipped else ""
+    return DecidedView(
+        sentence=f"{counted(decided.count, 'dead letter')} {done}{left}.",
+        skipped=tuple((skip.id, skip.why) for skip in decided.skipped[:shown]),
+        more=max(0, len(decided.skipped) - shown),
+    )
+
+
+def _line(letter: DeadLetter) -> DeadLetterLine:
+    if isinstance(letter, TaskRun):
+        run = run_line(letter)
+        return DeadLetterLine(
+            id=letter.id,
+            kind="task_run",
+            title=run.task,
+            to=plain(letter.service),
+            why=f"{letter.state.value}: {run.error}" if run.error else letter.state.value,
+            at=letter.died_at,
+            path="/tasks/run",
+            query={"id": letter.id},
+        )
+    line = delivery_line(letter)
+    return DeadLetterLine(
+        id=letter.id,
+        kind="delivery",
+        title=line.title,
+        to=f"{line.channel} to {line.target}",
+        why=line.answer or "it is a dead letter",
+        at=letter.died_at,
+        path=f"/deliveries/{letter.id}",
+        query={},
+    )
+
+
+def _heap_of_deliveries(heap: DeadDeliveries, query: dict[str, str]) -> Heap:
+    own = {"channel": heap.channel}
+    if heap.outcome is not None:
+        own["outcome"] = heap.outcome.value
+    return Heap(
+        name=heap.channel,
+        why=_why(heap.outcome),
+        count=heap.count,
+        query=own,
+        chosen=query == own,
+    )
+
+
+def _heap_of_runs(heap: DeadRuns, query: dict[str, str]) -> Heap:
+    own = {"task": heap.task}
+    return Heap(
+        name=plain(heap.task) or "(no name)",
+        why="runs failed or were lost",
+        count=heap.count,
+        query=own,
+        chosen=query == own,
+    )
+
+
+def _why(outcome: Outcome | None) -> str:
+    return "it is a dead letter" if outcome is None else OUTCOMES[outcome].happened

@@ -1,0 +1,138 @@
+"""The page of routes as a frozen value: the tree as it is configured, and who would be told of some labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from notifier.domain.route import Route
+from notifier.domain.time import Instant
+from notifier.oncall.labels import Doubt
+from notifier.oncall.routes import RoutePreview, in_words
+from notifier.wording.text import counted, plain
+from notifier.wording.times import duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteLine:
+    """A route of the tree: `depth` is 0 at the root. `facts` say when and how it tells. `way` is that labels met it."""
+
+    depth: int
+    matchers: str
+    line: str | None
+    channels: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    continues: bool
+    way: bool
+    tells: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTrial:
+    """The answer to labels that are tried: who is told, and when each route that tells does so, a line each."""
+
+    sentence: str
+    labels: tuple[tuple[str, str], ...]
+    tellings: tuple[tuple[str, tuple[str, ...]], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesView:
+    """`asked` is what was typed; `error` is why it cannot be read."""
+
+    now: Instant
+    routes: tuple[RouteLine, ...]
+    asked: str
+    answer: RouteTrial | None
+    error: str | None
+
+
+def routes_view(
+    tree: Route,
+    *,
+    now: Instant,
+    asked: str,
+    preview: RoutePreview | None,
+    doubts: Sequence[Doubt],
+    error: str | None,
+) -> RoutesView:
+    way = {route.key for _, route in preview.way} if preview is not None else set()
+    tells = {matched.route.key for matched in preview.routes} if preview is not None else set()
+    return RoutesView(
+        now=now,
+        routes=tuple(_lines(tree, 0, way, tells)),
+        asked=asked,
+        answer=None if preview is None else _answer(preview, doubts),
+        error=error,
+    )
+
+
+def _lines(route: Route, depth: int, way: set[str], tells: set[str]) -> Iterator[RouteLine]:
+    yield RouteLine(
+        depth=depth,
+        matchers=", ".join(map(str, route.match)) or "everything",
+        line=route.line,
+        channels=route.channels,
+        facts=tuple(_facts(route)),
+        continues=route.continue_,
+        way=route.key in way,
+        tells=route.key in tells,
+    )
+    for child in route.routes:
+        yield from _lines(child, depth + 1, way, tells)
+
+
+def _facts(route: Route) -> Iterator[tuple[str, str]]:
+    yield (
+        "groups",
+        "one for each incident" if route.group_by == ("incident",) else ", ".join(route.group_by) or "one",
+    )
+    yield "first message", f"after {duration(route.group_wait)}" if route.group_wait else "at once"
+    yield "changes", f"at most every {duration(route.group_interval)}"
+    yield "still happening", f"again after {duration(route.repeat_interval)}"
+    if not route.send_resolved:
+        yield "resolved", "is not told"
+    elif route.resolve_after:
+        yield "resolved", f"after it has stayed over for {duration(route.resolve_after)}"
+    if route.notify_after is not None:
+        yield (
+            "only from",
+            f"{counted(route.notify_after.events, 'event')} within {duration(route.notify_after.within)}",
+        )
+    for step in route.escalate:
+        yield f"after {duration(step.after)}", f"unless acknowledged: {', '.join(step.channels)}"
+    if route.mute_times:
+        yield "quiet in", ", ".join(each.name for each in route.mute_times)
+    if route.active_times:
+        yield "tells only in", ", ".join(each.name for each in route.active_times)
+
+
+def _answer(preview: RoutePreview, doubts: Sequence[Doubt]) -> RouteTrial:
+    return RouteTrial(
+        sentence=f"Told: {in_words(preview)}.",
+        labels=tuple((plain(name), plain(value)) for name, value in preview.labels.items()),
+        tellings=tuple(
+            (
+                matched.route.name,
+                tuple(_telling(matched.route, matched.group, muted=matched.mute is not None)),
+            )
+            for matched in preview.routes
+        ),
+        warnings=tuple(doubt.message for doubt in doubts),
+    )
+
+
+def _telling(route: Route, group: Mapping[str, str], *, muted: bool) -> Iterator[str]:
+    """When and how a route would tell."""
+    shared = ", ".join(f"{plain(name)}={plain(value)}" for name, value in group.items())
+    yield (
+        f"It is told in one group with what has the same {shared}."
+        if shared
+        else "All of it is told in one group."
+    )
+    for name, words in _facts(route):
+        if name != "groups":
+            yield f"{name.capitalize()}: {words}."
+    if muted:
+        yield "Just now the route's hours hold it; when they are over and it is still open, it is told."

@@ -1,0 +1,213 @@
+"""The pages of silences as frozen values: what is quiet now and next, one silence, and a form with its preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from notifier.domain.calendar import Weekly, weekly_json
+from notifier.domain.silence import Phase, Silence
+from notifier.domain.time import Instant, rfc3339
+from notifier.oncall.paging import Listing
+from notifier.oncall.silences import LATELY, SilencePreview, SilenceStatus, SilenceWindow
+from notifier.wording.text import TITLE, counted, number, plain
+from notifier.wording.times import duration
+
+_RANGES = ("weekdays", "days_of_month", "months", "years")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceLine:
+    """A silence: what it asks for, whose it is and why. `window` is when one that recurs is on, `recurs` its hours."""
+
+    id: str
+    phase: Phase
+    matchers: tuple[str, ...]
+    author: str
+    comment: str
+    starts_at: Instant
+    ends_at: Instant | None
+    window: SilenceWindow | None
+    recurs: str | None
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilencesView:
+    """The silences: those that are on and those to come, or a page of one phase."""
+
+    now: Instant
+    state: str
+    active: tuple[SilenceLine, ...]
+    pending: tuple[SilenceLine, ...]
+    expired: tuple[SilenceLine, ...]
+    next_cursor: str | None
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceFields:
+    """A silence as its form has it: matchers a line each, times as they were typed."""
+
+    matchers: str = ""
+    length: str = "4h"
+    starts_at: str = ""
+    ends_at: str = ""
+    weekdays: str = ""
+    days_of_month: str = ""
+    months: str = ""
+    years: str = ""
+    times: str = ""
+    location: str = ""
+    author: str = ""
+    comment: str = ""
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewedIncident:
+    """An incident that a silence would hold."""
+
+    number: int
+    id: str
+    title: str
+    state: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewView:
+    """A preview of matchers: `sentences` for now and for the last day, `warnings` for what is odd about them."""
+
+    sentences: tuple[str, ...]
+    warnings: tuple[str, ...]
+    incidents: tuple[PreviewedIncident, ...]
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceFormView:
+    """A form for a new silence, or for a change of one. `error` is why what was sent is not taken."""
+
+    now: Instant
+    fields: SilenceFields
+    preview: PreviewView | None
+    line: SilenceLine | None = None
+    again: bool = False
+    error: str | None = None
+
+
+def silence_line(status: SilenceStatus) -> SilenceLine:
+    silence = status.silence
+    return SilenceLine(
+        id=silence.id,
+        phase=status.phase,
+        matchers=tuple(plain(matcher, 500) for matcher in silence.matchers),
+        author=_author(silence),
+        comment=plain(silence.comment, 600),
+        starts_at=silence.starts_at,
+        ends_at=silence.ends_at,
+        window=status.window,
+        recurs=None if silence.recur is None else hours(silence.recur),
+        held=status.held,
+    )
+
+
+def silences_view(
+    *,
+    now: Instant,
+    state: str,
+    active: Listing[SilenceStatus],
+    pending: Listing[SilenceStatus],
+    expired: Listing[SilenceStatus],
+) -> SilencesView:
+    def lines(listing: Listing[SilenceStatus]) -> tuple[SilenceLine, ...]:
+        return tuple(map(silence_line, listing.items))
+
+    return SilencesView(
+        now=now,
+        state=state,
+        active=lines(active),
+        pending=lines(pending),
+        expired=lines(expired),
+        next_cursor=expired.next_cursor,
+        more=active.next_cursor is not None or pending.next_cursor is not None,
+    )
+
+
+def fields_of(silence: Silence, *, again: bool) -> SilenceFields:
+    """A silence in its form; `again` for a new one like it, from now on and with a length of its own."""
+    own = _recurrence(silence.recur)
+    return SilenceFields(
+        matchers="\n".join(map(str, silence.matchers)),
+        length="4h" if again and silence.recur is None else "",
+        starts_at="" if again else rfc3339(silence.starts_at),
+        ends_at="" if again or silence.ends_at is None else rfc3339(silence.ends_at),
+        weekdays=own["weekdays"],
+        days_of_month=own["days_of_month"],
+        months=own["months"],
+        years=own["years"],
+        times=own["times"],
+        location=own["location"],
+        author="" if again else silence.author,
+        comment=silence.comment,
+    )
+
+
+def preview_view(preview: SilencePreview) -> PreviewView:
+    met = preview.met
+    of = f"{number(met.unresolved)} that are not resolved"
+    if not met.counted_all:
+        of = f"the newest {of}, of more"
+    at_least = "" if preview.counted_lately else "at least "
+    lately = (
+        f"Of those resolved within the last {duration(LATELY)} it would have held "
+        f"{at_least}{number(preview.lately)}."
+    )
+    return PreviewView(
+        sentences=(
+            f"Now it would hold {counted(met.matching, 'incident')} of {of}.",
+            lately,
+        ),
+        warnings=tuple(doubt.message for doubt in preview.doubts),
+        incidents=tuple(
+            PreviewedIncident(
+                number=incident.number,
+                id=incident.id,
+                title=plain(incident.title, TITLE) or "(no title)",
+                state=incident.state.value,
+                severity=incident.severity.value,
+            )
+            for incident in met.incidents
+        ),
+        everything=preview.everything,
+    )
+
+
+def hours(recur: Weekly) -> str:
+    """`monday:friday, 22:00-06:00 (Europe/Berlin)`."""
+    own = _recurrence(recur)
+    parts = [own[name] for name in ("weekdays", "days_of_month", "months", "years", "times")]
+    return f"{', '.join(part for part in parts if part)} ({own['location']})"
+
+
+def _author(silence: Silence) -> str:
+    author, key = plain(silence.author), plain(silence.created_by)
+    return author if author == key else f"{author} (key {key})"
+
+
+def _recurrence(recur: Weekly | None) -> Mapping[str, str]:
+    if recur is None:
+        return dict.fromkeys((*_RANGES, "times", "location"), "")
+    document = weekly_json(recur)
+    times = document["times"]
+    assert isinstance(times, list)
+    return {
+        **{name: _joined(document.get(name)) for name in _RANGES},
+        "times": ", ".join(f"{each['start_time']}-{each['end_time']}" for each in times),
+        "location": str(document["location"]),
+    }
+
+
+def _joined(ranges: object) -> str:
+    return ", ".join(map(str, ranges)) if isinstance(ranges, Sequence) else ""

@@ -1,0 +1,119 @@
+"""The page of status as a frozen value: whether anything is lost or late, and how the service does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from notifier.domain.time import Instant
+from notifier.oncall.hold import HoldState
+from notifier.oncall.status import Equation, ReplicaBeat, equations
+from notifier.runtime.status import LoopStatus, ServiceStatus
+from notifier.wording.text import counted, number
+
+_SENTENCES = {
+    "events": ("Every accepted event is counted.", "events are counted wrongly"),
+    "telling": ("Everything is told, held for a named reason, or due.", "would never be told"),
+    "deliveries": ("Every delivery is accounted for.", "deliveries are counted wrongly"),
+}
+_NAMES = {"events": "Events", "telling": "Telling", "deliveries": "Deliveries"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceLine:
+    """One equation in numbers, and the sentence that says whether it holds."""
+
+    name: str
+    holds: bool
+    sentence: str
+    sum: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """`lost` is whether an equation does not hold, `troubles` what else is wrong, as sentences."""
+
+    now: Instant
+    lost: bool
+    balances: tuple[BalanceLine, ...]
+    balanced_at: Instant
+    troubles: tuple[str, ...]
+    oldest_at: Instant | None
+    oldest_channel: str
+    hold: HoldState | None
+    loops: tuple[LoopStatus, ...]
+    replicas: tuple[ReplicaBeat, ...]
+    status: ServiceStatus
+    file: str
+    size: str
+    limit: str | None
+    shed: tuple[tuple[str, int], ...]
+    problems: tuple[tuple[str, str], ...]
+
+
+def status_view(
+    status: ServiceStatus, hold: HoldState | None, *, limit: int | None, problems: tuple[tuple[str, str], ...]
+) -> StatusView:
+    """The page.
+
+    `hold` is what waits for the release, for those who may know; `limit` is the most bytes that the database may have;
+    `problems` are the refused file's, each with its place.
+    """
+    balances = tuple(map(_balance, equations(status.books)))
+    oldest = status.database.oldest
+    books = status.books
+    shed = (
+        ("samples", books.shed_samples),
+        ("deliveries", books.shed_deliveries),
+        ("task runs", books.shed_task_runs),
+    )
+    return StatusView(
+        now=status.database.at,
+        lost=not all(balance.holds for balance in balances),
+        balances=balances,
+        balanced_at=status.books_at,
+        troubles=tuple(_troubles(status)),
+        oldest_at=None if oldest is None else oldest.created_at,
+        oldest_channel="" if oldest is None else oldest.channel,
+        hold=hold,
+        loops=status.loops,
+        replicas=status.database.replicas,
+        status=status,
+        file=PurePath(status.config.source).name or "built-in defaults",
+        size=size(status.database.bytes),
+        limit=None if limit is None else size(limit),
+        shed=tuple((name, count) for name, count in shed if count),
+        problems=problems,
+    )
+
+
+def size(count: int) -> str:
+    """`1.5 GB`, in powers of 1000."""
+    units = ("bytes", "KB", "MB", "GB", "TB")
+    value, unit = float(count), 0
+    while value >= 1_000 and unit < len(units) - 1:
+        value, unit = value / 1_000, unit + 1
+    return f"{number(count)} bytes" if unit == 0 else f"{value:.3g} {units[unit]}"
+
+
+def _balance(equation: Equation) -> BalanceLine:
+    good, bad = _SENTENCES[equation.name]
+    parts = " + ".join(f"{number(count)} {name}" for name, count in equation.parts.items()) or "0"
+    return BalanceLine(
+        name=_NAMES[equation.name],
+        holds=equation.holds,
+        sentence=good if equation.holds else f"{number(abs(equation.difference))} {bad}.",
+        sum=f"{number(equation.total)} {'=' if equation.holds else '≠'} {parts}",
+    )
+
+
+def _troubles(status: ServiceStatus) -> Iterator[str]:
+    for reason in status.not_ready:
+        yield f"{reason[:1].upper()}{reason[1:]}."
+    if status.config.refused_at is not None:
+        count = counted(len(status.config.problems), "problem")
+        yield f"The file of the configuration has {count}, and the one before goes on."
+    versions = {beat.version for beat in status.database.replicas}
+    if len(versions) > 1:
+        yield "Replicas follow different configurations: reload each of them."

@@ -1,0 +1,74 @@
+"""The routes as they are configured, and who would be told of some labels; statistics; and channels."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from notifier.oncall.channels import ChannelFacts
+from tests.web.conftest import Pages
+from tests.world import LIMITS, TARGETS
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+async def test_labels_find_their_way_through_the_tree(shop: Pages) -> None:
+    """Who is told, by which line; and what nobody has ever sent is said to be odd."""
+    ann = await shop.browser()
+    tree = await ann.opens("/routes")
+    assert "notifier.yaml:9" in tree.text
+    assert 'severity="critical"' in tree.text
+    labels = quote(f'severity="critical"\nregion={HOSTILE}')
+    page = await ann.opens(f"/routes?labels={labels}")
+    assert "Told: hook and mail, by the route in line 9." in page.text
+    assert "no event has come with a label of this name" in page.text
+    assert HOSTILE in page.text
+    assert ("script", {}) not in page.tags
+
+
+@pytest.mark.parametrize("labels", ["nonsense", "=x", "x" * 9_000, "\n".join(f"l{n}=x" for n in range(65))])
+async def test_what_are_no_labels_is_said(shop: Pages, labels: str) -> None:
+    """By its line, and the tree is shown all the same."""
+    page = await (await shop.browser()).opens(f"/routes?labels={quote(labels)}")
+    assert page.status == 422
+    assert "notifier.yaml:9" in page.text
+
+
+async def test_statistics_of_a_span(shop: Pages) -> None:
+    """Events by their type lead to their incidents; other spans than those offered are refused."""
+    await shop.world.post("broken", labels={"exception": HOSTILE})
+    ann = await shop.browser()
+    for since in ("", "?since=1h", "?since=7d", "?since=30d"):
+        assert (await ann.opens(f"/stats{since}")).status == 200
+    assert (await ann.opens("/stats?since=1y")).status == 422
+
+
+async def test_channels_show_their_health(shop: Pages) -> None:
+    """With the last error in words; a test takes an admin, and a channel that there is not is unknown."""
+    shop.service.channels = {
+        name: ChannelFacts(
+            type={"mail": "email", "hook": "webhook"}[name],
+            targets=tuple(targets),
+            rate_limit=LIMITS.get(name),
+            fallback=name == "hook",
+        )
+        for name, targets in TARGETS.items()
+    }
+    await shop.world.mark_dead("one")
+    reader, admin = await shop.browser("reader"), await shop.browser("admin")
+    page = await reader.opens("/channels")
+    assert "not allowed" in page.text
+    assert "blocked: " not in page.text
+    assert "admin" in page.text
+    assert not [form for form in page.forms if form.action.endswith("/test")]
+    assert (await reader.opens("/channels/mail")).status == 200
+    hook = await admin.opens("/channels/hook")
+    assert "def verified(headers, body: bytes)" in hook.text
+    for name in ("nobody", "%3Cscript%3E", "%00"):
+        assert (await admin.opens(f"/channels/{name}")).status == 404
+    await admin.sends(hook.form("/test"))
+    assert shop.service.tests == [("hook", "shop", "admin")]
+    assert (await admin.opens("/channels/hook?test=nobody+%00+x")).status == 200

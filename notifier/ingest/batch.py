@@ -37,7 +37,7 @@ class Malformed(Exception):
     """A body in which no event can be told apart; `message` says what is wrong, where, and what to do."""
 
     def __init__(
-        self, message: str, *, reason: Literal["unreadable", "empty", "too_many"] = "unreadable"
+        self, message: str, *, reason: Literal["unreadable", "empty", "too_many", "too_large"] = "unreadable"
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -119,11 +119,12 @@ class DoorEndpoint:
 
 
 def read_body(format_: FormatReader, request: DoorRequest, caller: Caller) -> Read:
-    """The body as the format reads it; `HttpProblem` where it cannot: 413 for too many, else 422."""
+    """The body as the format reads it; `HttpProblem` where it cannot: 413 for too much, else 422."""
     try:
         return format_(request.body, request.headers, service=caller.service)
     except Malformed as error:
-        raise HttpProblem(413 if error.reason == "too_many" else 422, error.message) from None
+        status = 413 if error.reason in {"too_many", "too_large"} else 422
+        raise HttpProblem(status, error.message) from None
 
 
 async def take(runtime: Runtime, caller: Caller, read: Read, format_: str) -> Taken:

@@ -79,4 +79,4 @@ def refusal(problem: HttpProblem) -> DoorAnswer:
 
 
 def _ascii(text: str) -> str:
-    return text.encode("ascii", "replace").decode()
+    return " ".join(text.encode("ascii", "replace").decode().split())

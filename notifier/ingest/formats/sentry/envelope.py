@@ -17,6 +17,9 @@ from notifier.ingest.formats.sentry.event import tree_of
 from notifier.ingest.normalize import EventItem
 
 ITEMS: Final = 1_000
+EVENTS: Final = 100
+"""In one envelope, which by its definition holds one."""
+EVENT_BYTES: Final = 1_048_576
 _KINDS: Final = frozenset({
     "attachment", "check_in", "client_report", "feedback", "log", "metric", "profile", "profile_chunk", "raw_security",
     "replay_event", "replay_recording", "replay_video", "session", "sessions", "span", "statsd", "trace_metric",
@@ -82,6 +85,15 @@ class _Reading:
             self._dropped.update(_lost_by_client(_decoded(item.payload)))
 
     def event(self, payload: bytes) -> None:
+        if len(payload) > EVENT_BYTES:
+            raise Malformed(
+                f"an event of more than {EVENT_BYTES} bytes, as Sentry itself takes it: send less context",
+                reason="too_large",
+            )
+        if len(self._events) == EVENTS:
+            raise Malformed(
+                f"more than {EVENTS} events in one envelope: send each in its own", reason="too_many"
+            )
         event = _decoded(payload)
         if not isinstance(event, dict):
             self._events.append(payload)  # whose rejection says what is wrong with it

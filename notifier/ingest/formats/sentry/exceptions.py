@@ -15,6 +15,7 @@ VALUES: Final = 50
 _CAUSE_CHARS: Final = 2_048
 _FEWEST_FRAMES: Final = 10
 _CODE_CHARS: Final = 384
+_PATH_CHARS: Final = 1_024
 
 
 def values_of(event: Mapping[str, Any], name: str) -> Values:
@@ -154,4 +155,4 @@ def _in_app(frame: Mapping[str, Any]) -> bool | None:
     marked, path = frame.get("in_app"), text_of(frame.get("abs_path"))
     if isinstance(marked, bool):
         return marked
-    return None if path is None else not of_library(path)
+    return None if path is None else not of_library(path[-_PATH_CHARS:])

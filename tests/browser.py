@@ -41,8 +41,8 @@ class SeenPage(HTMLParser):
         return self.answer.status_code
 
     def form(self, ending: str) -> SeenForm:
-        """The one form whose address ends so, or the first of several."""
-        return next(form for form in self.forms if form.action.endswith(ending))
+        """The first form that acts at an address which ends so."""
+        return next(form for form in self.forms if form.method == "post" and form.action.endswith(ending))
 
     def hrefs(self) -> list[str]:
         return [attributes.get("href") or "" for tag, attributes in self.tags if tag == "a"]

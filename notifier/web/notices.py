@@ -60,7 +60,8 @@ def notice_of(text: str) -> Notice | None:
     counts = [int(count) for count in found[2].split(".") if count]
     if found[1] == "bulk" and len(counts) == 2:
         done, skipped = counts
-        left = f" {number(skipped)} were left as they were: over, taken or done already." if skipped else ""
+        verb = "was left as it was" if skipped == 1 else "were left as they were"
+        left = f" {number(skipped)} {verb}: over, taken by somebody else, or done already." if skipped else ""
         return Notice(text=f"Done to {counted(done, 'incident')}.{left}")
     if found[1] in _COUNTED and len(counts) == 1:
         return Notice(text=_COUNTED[found[1]](counts[0]))

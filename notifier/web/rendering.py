@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from notifier.domain.time import Instant, rfc3339
 from notifier.web.assets import assets
-from notifier.wording.text import plain
+from notifier.wording.text import plain, visible
 from notifier.wording.times import beside, duration, moment
 
 CSP = (
@@ -43,15 +44,27 @@ def _ago(at: Instant, now: Instant) -> str:
     return beside_now.ago or beside_now.text
 
 
+def _finalize(value: object) -> object:
+    """The value as it can be seen: an override of the direction of text would change what stands beside it."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _exact(value: str) -> Markup:
+    """The value of a field that nobody sees, as it is."""
+    return escape(value)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("notifier.web"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["exact"] = _exact
     environment.globals |= {
         "duration": duration,
         "moment": moment,

@@ -24,9 +24,15 @@ def plain(value: object, limit: int = VALUE) -> str:
 
 def several_lines(value: object, limit: int) -> str:
     """The same with its lines and their depth as they are: a traceback, a note."""
-    text = str(value)[: limit + 1]
-    text = "\n".join(_UNSEEN.sub(" ", line.expandtabs(4)).rstrip() for line in text.split("\n"))
+    text = visible(str(value)[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def visible(text: str) -> str:
+    """Text without what cannot be seen, its lines as they are."""
+    if _UNSEEN.search(text) is None:
+        return text
+    return "\n".join(_UNSEEN.sub(" ", line.expandtabs(4)).rstrip() for line in text.split("\n"))
 
 
 def escaped_unseen(text: str) -> str:

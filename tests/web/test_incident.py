@@ -1,0 +1,295 @@
+"""The page of an incident: what it shows, and what a person does there without a script."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from notifier.domain.delivery import Outcome
+from notifier.domain.event import Event
+from notifier.domain.time import MINUTE
+from notifier.domain.value import replace
+from notifier.ingest.grouping import Grouping, grouping
+from notifier.store import audit
+from tests.browser import Browser, SeenPage
+from tests.hostile import PAYLOADS
+from tests.web.conftest import Pages
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+FRAMES = [
+    {"file": "starlette/routing.py", "function": "app", "line": 71, "code": "await func()", "in_app": False},
+    {"file": "billing/tasks.py", "function": "charge", "line": 88, "code": "pay()", "in_app": True},
+]
+DOCUMENT = {
+    "service": "billing",
+    "message": "could not charge order 1842",
+    "release": "1.4.2",
+    "exception": {
+        "type": "TimeoutError",
+        "module": "builtins",
+        "message": "upstream timed out",
+        "frames": FRAMES,
+        "notes": ["order 1842"],
+        "cause": {"type": "ReadTimeout", "module": "httpcore", "message": "no answer", "frames": FRAMES[:1]},
+    },
+    "context": {"order_id": 1842},
+    "links": [{"title": "Runbook", "url": "https://wiki.example.com/billing"}],
+}
+
+
+def event(world: World, document: dict[str, Any] | None = None, **fields: Any) -> Event:
+    """An event with a whole document, grouped as ingest would."""
+    made = world.event(fields.pop("title", "TimeoutError: upstream timed out"), **fields)
+    body = json.dumps({"id": made.id, **(document or DOCUMENT)})
+    read = grouping(body.encode(), None)
+    assert isinstance(read, Grouping)
+    return replace(made, document=body, fingerprint=read.explanation.fingerprint)
+
+
+async def told(shop: Pages, **fields: Any) -> str:
+    """An incident that was told: one delivery arrived, and one died."""
+    world = shop.world
+    (id_,) = await world.post_all([event(world, **fields)])
+    await world.alert()
+    for number, job in enumerate(await world.claim()):
+        if number:
+            await world.fail(job, Outcome.GONE, "550 no such mailbox")
+        else:
+            await world.deliver(job)
+    return id_
+
+
+async def press(
+    browser: Browser, act: str, page: str = "/incidents/1", **written: str | list[str]
+) -> SeenPage:
+    return await browser.sends((await browser.opens(page)).form(f"/{act}"), **written)
+
+
+async def test_what_happened_can_be_read(shop: Pages) -> None:
+    """Title, standing, links, the traceback with its cause, why it was told and grouped, and to whom."""
+    await told(shop)
+    page = await (await shop.browser()).opens("/incidents/1")
+    for said in (
+        "TimeoutError: upstream timed out",
+        "nobody is on it yet",
+        "could not charge order 1842",
+        'File "billing/tasks.py", line 88, in charge',
+        "1 frame of libraries",
+        "The above exception was the direct cause of the following exception:",
+        "httpcore.ReadTimeout: no answer",
+        "order 1842",
+        "1.4.2",
+        "Told: it was new. Route `default` (notifier.yaml:3",
+        "550 no such mailbox",
+        "billing/tasks.py in charge",
+        "Every TimeoutError of this service",
+        '"order_id": 1842',
+    ):
+        assert said in page.text, said
+    assert "https://wiki.example.com/billing" in page.hrefs()
+    assert len(page.answer.content) < 50_000
+    assert page.unclosed == []
+
+
+async def test_an_act_leads_back_with_a_notice_and_can_be_undone(shop: Pages) -> None:
+    """Acknowledge, and take it back by the button of the notice."""
+    await told(shop)
+    browser = await shop.browser()
+    page = await press(browser, "acknowledge")
+    assert "You have it: repeats and escalation stop." in page.text
+    assert "manager is on it." in page.text
+    undone = await browser.sends(page.form("/unacknowledge"))
+    assert "nobody is on it yet" in undone.text
+    # A look at the address again says nothing new.
+    assert "It counts as open again." in (await browser.opens(str(undone.answer.url))).text
+
+
+async def test_every_act_of_an_incident(shop: Pages) -> None:
+    """Each by its form, in the order in which a person might; the audit has them with the key's name."""
+    id_ = await told(shop)
+    browser, other = await shop.browser(), await shop.browser("admin")
+    until = "2026-12-24T08:00"
+    assert "until" in (await press(browser, "acknowledge", until=until)).text
+    assert "You have taken it over." in (await press(other, "take_over")).text
+    assert "admin is on it" in (await browser.opens("/incidents/1")).text
+    assert "Snoozed by manager until" in (await press(browser, "snooze", **{"for": "4h"})).text
+    assert "The snooze is over." in (await press(browser, "unsnooze")).text
+    assert "It counts as open again." in (await press(other, "unacknowledge")).text
+    noted = await press(browser, "note", text="first line\r\nsecond <b>line</b>")
+    assert "manager noted: first line\nsecond <b>line</b>" in noted.text
+    assert "Resolved" in (await press(browser, "resolve")).text
+    assert "Over" in (await browser.opens("/incidents/1")).text
+    assert "It is open again." in (await press(browser, "reopen")).text
+    assert "It is sent again." in (await press(browser, "redeliver")).text
+    entries = await shop.world.database.read(lambda tx: audit.entries(tx, id_))
+    assert [(entry.action, entry.actor) for entry in entries] == [
+        ("acknowledge", "manager"),
+        ("acknowledge", "admin"),
+        ("snooze", "manager"),
+        ("unsnooze", "manager"),
+        ("unacknowledge", "admin"),
+        ("note", "manager"),
+        ("resolve", "manager"),
+        ("reopen", "manager"),
+    ]
+
+
+async def test_a_run_is_replayed(shop: Pages) -> None:
+    """What failed for good and may be had again has a button, once."""
+    world = shop.world
+    await world.ran({"id": "01-run", "state": "failed", "replayable": "yes", "arguments": '{"args": []}'})
+    await world.post_all([event(world, run="01-run")])
+    browser = await shop.browser()
+    assert "The run was asked for again" in (await press(browser, "replay")).text
+    again = await browser.sends((await browser.opens("/incidents/1")).form("/replay"))
+    assert again.status == 409
+    assert "It was asked for again already" in again.text
+
+
+async def test_of_two_people_at_one_button_one_has_it(shop: Pages) -> None:
+    """The other reads who, when and what to do."""
+    await told(shop)
+    people = [await shop.browser(), await shop.browser("admin")]
+    forms = [(await one.opens("/incidents/1")).form("/acknowledge") for one in people]
+    pages = await asyncio.gather(*(one.sends(form) for one, form in zip(people, forms, strict=True)))
+    assert sorted(page.status for page in pages) == [200, 409]
+    (late,) = [page for page in pages if page.status == 409]
+    assert "It was acknowledged by" in late.text
+    assert "Somebody was faster" in late.text
+
+
+@pytest.mark.parametrize(
+    ("act", "written", "said"),
+    [
+        ("snooze", {"for": ""}, "Say for how long"),
+        ("snooze", {"until": "2020-01-01T00:00"}, "This moment is past"),
+        ("snooze", {"until": "tomorrow"}, "Write the moment as"),
+        ("snooze", {"until": "9999-12-31T23:59"}, "within the next 365 days"),
+        ("snooze", {"for": "9y"}, "Choose one of the lengths"),
+        ("acknowledge", {"until": "2020-01-01T00:00"}, "This moment is past"),
+        ("note", {"text": "  "}, "A note has 1 to 4000 characters"),
+        ("note", {"text": "x" * 4_001}, "A note has 1 to 4000 characters"),
+        ("note", {"text": "\0\ud7ff" + "x" * 10}, None),
+    ],
+)
+async def test_what_makes_no_sense_is_said(
+    shop: Pages, act: str, written: dict[str, str], said: str | None
+) -> None:
+    """422 with a sentence, and nothing is done."""
+    await told(shop)
+    page = await press(await shop.browser(), act, **written)
+    assert page.status == (200 if said is None else 422)
+    assert (said or "The note is in the timeline") in page.text
+
+
+async def test_the_id_wins_over_the_number(shop: Pages) -> None:
+    """A link of before a restore leads to the incident of its id, or says that there is none."""
+    first, second = await shop.world.post("first"), await shop.world.post("second")
+    browser = await shop.browser()
+    page = await browser.opens(f"/incidents/1?id={second}")
+    assert page.answer.url.path == "/incidents/2"
+    assert "second" in page.text
+    for unknown in ("0193aaaa-0000-7000-8000-000000000000", "x", "%00", "'", "1 OR 1"):
+        assert (await browser.opens(f"/incidents/1?id={unknown}")).status == 404
+    form = (await browser.opens("/incidents/1")).form("/resolve")
+    form.action = "/incidents/2/resolve"
+    assert (await browser.sends(form)).answer.url.path == "/incidents/1"
+    assert first in form.fields[1]
+
+
+async def test_a_foreign_incident_is_unknown(shop: Pages) -> None:
+    """As one that there is none of, to read, to copy, to silence and to act on."""
+    id_ = await told(shop)
+    stranger = await shop.browser("stranger")
+    for path in ("/incidents/1", f"/incidents/1?id={id_}", "/incidents/1/copy", "/incidents/1/silence"):
+        assert (await stranger.opens(path)).status == 404
+    form = (await stranger.opens("/incidents")).form("/sign-out")
+    for act in ("acknowledge", "note", "silence", "redeliver"):
+        form.action = f"/incidents/1/{act}"
+        page = await stranger.sends(form, id=id_, text="x", **{"for": "1h"})
+        assert page.status == 404
+    assert "nobody is on it yet" in (await (await shop.browser()).opens("/incidents/1")).text
+
+
+async def test_its_like_is_silenced_after_a_preview(shop: Pages) -> None:
+    """The preview names what else it would hold; the silence is in the incident's project and says who and why."""
+    world = shop.world
+    await told(shop, labels={"region": "eu"})
+    await world.post("another of the service", labels={"region": "us"})
+    await world.post("of another service", service="shipping")
+    browser = await shop.browser()
+    page = await browser.opens("/incidents/1/silence")
+    assert "Now it would hold 2 incidents, of 3 that are not resolved." in page.text
+    assert "another of the service" in page.text
+    narrowed = await browser.opens("/incidents/1/silence?label=service&label=region")
+    assert "Now it would hold 1 incident, of 3" in narrowed.text
+    refused = await browser.sends(narrowed.form("/silence"), comment=" ", **{"for": "1h"})
+    assert refused.status == 422
+    done = await browser.sends(narrowed.form("/silence"), comment="a <b>deploy</b>", **{"for": "1h"})
+    assert "Silenced." in done.text
+    everything = await browser.opens("/incidents/1/silence?label=none")
+    assert everything.status == 422
+
+
+async def test_samples_can_be_looked_at(shop: Pages) -> None:
+    """Each by its link; the copies are of the one that is shown."""
+    world = shop.world
+    for number in range(3):
+        document = {**DOCUMENT, "context": {"order_id": 100 + number}}
+        await world.post_all([event(world, document)])
+        world.clock.advance(MINUTE)
+    browser = await shop.browser()
+    page = await browser.opens("/incidents/1?sample=1")
+    assert '"order_id": 100' in page.text
+    (copy,) = [href for href in page.hrefs() if "/copy" in href]
+    copied = await browser.opens(copy)
+    assert '"order_id": 100' in copied.text
+    assert "curl -sS" in copied.text
+    assert "https://notifier.example.com/v1/incidents/" in copied.text
+    for sample in ("99", "-1", "x", "9" * 30):
+        assert (await browser.opens(f"/incidents/1?sample={sample}")).status == 200
+
+
+async def test_nothing_that_a_stranger_writes_becomes_markup(shop: Pages) -> None:
+    """With each payload in every field, the page has the tags that it has without."""
+    world = shop.world
+    seen = set()
+    browser = await shop.browser()
+    for text in ("harmless", *PAYLOADS):
+        document = {
+            "service": text,
+            "message": f"{text} of order",
+            "release": text,
+            "host": text,
+            "exception": {
+                "type": text,
+                "module": text,
+                "message": text,
+                "frames": [{"file": text, "function": text, "code": text, "in_app": True}],
+                "notes": [text],
+            },
+            "task": {"name": text},
+            "context": {"key": text},
+            "links": [{"title": text, "url": "javascript:alert(1)"}],
+        }
+        (id_,) = await world.post_all(
+            [event(world, document, title=text, service=text, environment="x", labels={"label": text})]
+        )
+        page = await browser.opens(f"/incidents/1?id={id_}")
+        page = await browser.sends(page.form("/note"), text=text)
+        page = await browser.sends(page.form("/acknowledge"))
+        silence = await browser.opens(f"/incidents/1/silence?id={id_}")
+        copied = await browser.opens(f"/incidents/1/copy?id={id_}")
+        for one in (page, silence, copied):
+            assert one.status == 200
+            assert not [name for _, attributes in one.tags for name in attributes if name.startswith("on")]
+            assert not [href for href in one.hrefs() if not href.startswith(("/incidents", "/groups/", "#"))]
+            assert "\x1b" not in one.text
+            assert "\u202e" not in one.text
+        seen.add(tuple(tag for one in (page, silence, copied) for tag, _ in one.tags))
+    assert len(seen) == 1

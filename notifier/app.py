@@ -20,6 +20,8 @@ from notifier.access.keyring import Keyring, create_first_key
 from notifier.access.sessions import make_link
 from notifier.api import errors
 from notifier.api.connections import Connections, most_connections
+from notifier.api.doors.cloudevents import CloudEventsDoor
+from notifier.api.doors.door import DoorEndpoint
 from notifier.api.doors.table import doors
 from notifier.api.ingest import IngestEndpoint
 from notifier.api.protocol import HttpProtocol
@@ -46,7 +48,8 @@ END_WITHIN_S = 50.0
 def create_app(runtime: Runtime) -> ASGIApp:
     """The application. Ingest goes past FastAPI, whose body handling would cost three quarters of its rate."""
     keyring = runtime.keyring
-    ingest = IngestEndpoint(runtime, keyring)
+    cloud_events = DoorEndpoint(runtime, keyring, CloudEventsDoor(runtime))
+    ingest = IngestEndpoint(runtime, keyring, RequestIdMiddleware(cloud_events))
     api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
     calls: dict[tuple[str, str], ASGIApp] = {("POST", "/v1/events"): ingest}

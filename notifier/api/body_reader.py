@@ -27,7 +27,15 @@ _CODINGS = {
 class Headers:
     """The few headers that matter here, in one pass."""
 
-    __slots__ = ("authorization", "content_type", "encoding", "length", "request_id", "sent_at")
+    __slots__ = (
+        "authorization",
+        "cloud_events",
+        "content_type",
+        "encoding",
+        "length",
+        "request_id",
+        "sent_at",
+    )
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
         self.authorization: str | None = None
@@ -36,11 +44,13 @@ class Headers:
         self.length = 0
         self.request_id: bytes | None = None
         self.sent_at: str | None = None
+        self.cloud_events = False
         for name, value in raw:
             if name == b"authorization":
                 self.authorization = value.decode("latin-1")
             elif name == b"content-type":
                 self.content_type = value.decode("latin-1")
+                self.cloud_events |= b"cloudevents" in value
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() and len(value) < 19 else 0
             elif name == b"content-encoding":
@@ -49,6 +59,8 @@ class Headers:
                 self.sent_at = value.decode("latin-1")
             elif name == b"x-request-id":
                 self.request_id = bytes(byte for byte in value[:128] if 0x20 < byte < 0x7F)
+            elif name == b"ce-specversion":
+                self.cloud_events = True
 
 
 class BodyReader:

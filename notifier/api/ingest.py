@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifier.access.caller import Caller
 from notifier.access.errors import AccessError
@@ -31,15 +31,22 @@ _BUSY = {
 
 
 class IngestEndpoint:
-    """The HTTP of accepting events: key, content type, size, decompression, statuses and headers."""
+    """The HTTP of accepting events: key, content type, size, decompression, statuses and headers.
 
-    def __init__(self, runtime: Runtime, keyring: Keyring) -> None:
+    `cloud_events` answers what says that it is a CloudEvent.
+    """
+
+    def __init__(self, runtime: Runtime, keyring: Keyring, cloud_events: ASGIApp | None = None) -> None:
+        self._cloud_events = cloud_events
         self._runtime = runtime
         self._keyring = keyring
         self._bodies = BodyReader(runtime.settings.ingest.max_body_bytes, "events")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope["headers"])
+        if headers.cloud_events and self._cloud_events is not None:
+            await self._cloud_events(scope, receive, send)
+            return
         try:
             status, body = await self._answer(headers, receive)
             start = [_JSON]
@@ -70,7 +77,7 @@ class IngestEndpoint:
         if not isinstance(taken, Taken):
             raise try_again(taken)
         if batch.single:
-            return 202, _encode(_accepted(taken.results[0]))
+            return 202, _encode(accepted(taken.results[0]))
         return (202 if taken.stored else 422), _encode({"results": results_of(taken)})
 
     async def _caller(self, headers: Headers) -> Caller:
@@ -99,7 +106,7 @@ def try_again(refusal: Busy | Full) -> HttpProblem:
     return retry_after(status, sentence, refusal.retry_after)
 
 
-def _accepted(result: EventResult | Rejection) -> EventResult:
+def accepted(result: EventResult | Rejection) -> EventResult:
     """The result of a body that is one event; `HttpProblem` where it is rejected."""
     if not isinstance(result, Rejection):
         return result

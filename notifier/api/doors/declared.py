@@ -10,7 +10,7 @@ import msgspec
 from notifier.access.caller import Caller
 from notifier.api.doors.credentials import PresentedKey
 from notifier.api.doors.door import CODINGS, read_body, take
-from notifier.api.doors.request import DoorAnswer, DoorRequest
+from notifier.api.doors.request import DoorAnswer, DoorRequest, problem_answer
 from notifier.api.ingest import results_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
@@ -63,9 +63,4 @@ class DeclaredDoor:
         """The problem. Senders of webhooks come again after a 503, and hardly any does after a 429."""
         if problem.status == 429:
             problem = replace(problem, status=503)
-        return DoorAnswer(
-            status=problem.status,
-            body=problem.body(),
-            content_type="application/problem+json",
-            headers=problem.headers,
-        )
+        return problem_answer(problem)

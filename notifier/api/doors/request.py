@@ -47,6 +47,16 @@ class DoorAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def problem_answer(problem: HttpProblem) -> DoorAnswer:
+    """The problem as everywhere in the API."""
+    return DoorAnswer(
+        status=problem.status,
+        body=problem.body(),
+        content_type="application/problem+json",
+        headers=problem.headers,
+    )
+
+
 def request_of(scope: Scope) -> DoorRequest:
     """`HttpProblem` for a query that has too many parameters."""
     headers: dict[str, str] = {}

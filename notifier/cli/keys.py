@@ -108,6 +108,8 @@ def create(arguments: Arguments, session: CommandSession) -> Exit:
         made["dsn"] = sentry_dsn(url or address(session, arguments.config), made["key"])
     session.put(as_json(made) if arguments.json else str(made.get("dsn") or made["key"]))
     session.say(f"This key of project {body['project']} is shown only now: keep it safe.")
+    if door and not service:
+        session.say("Events that name no service will count as `unknown`: --service NAME gives them one.")
     return Exit.OK
 
 

@@ -303,6 +303,12 @@ def test_keys_create_for_sentry_prints_the_dsn(api: Api, shell: Shell, told: str
     }
 
 
+def test_keys_create_for_a_sender_says_what_is_missing(api: Api, shell: Shell) -> None:
+    """Without a service, what comes by that key may be nobody's."""
+    api.answer("POST /v1/keys", {"id": "k1", "key": KEY, "for": "sentry", "dsn": None}, status=201)
+    assert "--service NAME" in shell("keys", "create", "--for", "sentry").err
+
+
 def test_keys_revoke_deletes(api: Api, shell: Shell) -> None:
     api.answer("DELETE /v1/keys/k1", status=204)
     assert shell("keys", "revoke", "k1") == Result(0, "", "Revoked.\n")

@@ -252,11 +252,13 @@ def test_a_frame_without_a_mark_is_judged_by_its_path() -> None:
         {"filename": "x.py"},
         {"filename": "Gateway.java", "module": "com.acme.pay.Gateway", "function": "charge", "in_app": True},
         {"module": "only.module", "lineno": "7"},
+        {"filename": "Thread.java", "module": "java.lang.Thread", "function": "run"},
+        {"instruction_addr": "0x1"},
         "no frame",
     ]
     value = {"type": "E", "value": "v", "stacktrace": {"frames": frames}}
     told = tree({"exception": {"values": [value]}})["exception"]["frames"]
-    assert [frame["in_app"] for frame in told] == [False, True, None, True, None]
+    assert [frame["in_app"] for frame in told] == [False, True, None, True, None, False]
     assert told[1]["code"] == "charge()"
     assert told[3]["file"] == "com/acme/pay/Gateway.java"
     assert (told[4]["file"], told[4]["line"]) == ("only.module", None)

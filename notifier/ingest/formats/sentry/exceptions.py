@@ -15,6 +15,11 @@ VALUES: Final = 50
 _CAUSE_CHARS: Final = 2_048
 _FEWEST_FRAMES: Final = 10
 _CODE_CHARS: Final = 384
+# Classes have no paths: these are what Sentry itself takes for a runtime's and its frameworks'.
+_LIBRARIES: Final = (
+    "java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "groovy.",
+    "org.springframework.", "org.apache.", "org.hibernate.", "io.netty.",
+)  # fmt: skip
 _PATH_CHARS: Final = 1_024
 
 
@@ -52,7 +57,8 @@ def frames_of(frames: Sequence[Any], most: int = FRAMES) -> list[dict[str, Any]]
     """Frames, the outermost first, the middle of a deep recursion left out."""
     outermost = most // 5
     kept = [*frames[:outermost], *frames[outermost - most :]] if len(frames) > most else frames
-    return [_frame(frame) for frame in kept if isinstance(frame, dict)]
+    told = [_frame(frame) for frame in kept if isinstance(frame, dict)]
+    return [frame for frame in told if frame["file"] or frame["function"]]
 
 
 def stack_of(owner: Mapping[str, Any]) -> Sequence[Any]:
@@ -152,7 +158,9 @@ def _file(frame: Mapping[str, Any]) -> str | None:
 
 def _in_app(frame: Mapping[str, Any]) -> bool | None:
     """The SDK's own mark; where there is none, what the full path tells."""
-    marked, path = frame.get("in_app"), text_of(frame.get("abs_path"))
+    marked, path, module = frame.get("in_app"), text_of(frame.get("abs_path")), text_of(frame.get("module"))
     if isinstance(marked, bool):
         return marked
+    if module is not None and module.startswith(_LIBRARIES):
+        return False
     return None if path is None else not of_library(path[-_PATH_CHARS:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from notifier.domain.calendar import Weekly, weekly
-from notifier.domain.matcher import Matcher, parse_all
+from notifier.domain.matcher import Matcher, meet, parse_all
 from notifier.domain.severity import Severity
 from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
@@ -39,6 +39,7 @@ __all__ = [
     "end",
     "find",
     "get",
+    "holding",
     "preview",
     "status_of",
 ]
@@ -46,6 +47,7 @@ __all__ = [
 MATCHERS_AT_MOST = 50
 SHOWN_AT_MOST = 20
 JUDGED_AT_MOST = 10_000
+ASKED_AT_MOST = 2_000
 LATELY: Duration = DAY
 """So far back a preview looks at what is over."""
 COMMENT_CHARS = 2_000
@@ -187,6 +189,27 @@ async def get(database: Database, id_: str, *, project_scope: str | None) -> Sil
 
 def status_of(tx: Tx, silence: Silence) -> SilenceStatus:
     return _status(silence, views.held_now(tx, [silence.id]).get(silence.id, 0), tx.now)
+
+
+async def holding(
+    database: Database, *, project: str, labels: Mapping[str, str]
+) -> tuple[SilenceStatus, ...]:
+    """The silences that hold what has these labels now; of very many the newest `ASKED_AT_MOST` are asked."""
+
+    def read(tx: Tx) -> tuple[SilenceStatus, ...]:
+        page = views.find_silences(
+            tx,
+            project=project,
+            state="active",
+            in_phase=lambda silence: muting.phase(silence, tx.now) == "active",
+            after=None,
+            limit=ASKED_AT_MOST,
+        )
+        found = [silence for silence in page.items if meet(silence.matchers, labels)]
+        held = views.held_now(tx, [silence.id for silence in found])
+        return tuple(_status(silence, held.get(silence.id, 0), tx.now) for silence in found)
+
+    return await database.read(read)
 
 
 async def preview(

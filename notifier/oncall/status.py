@@ -6,22 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.domain.time import MINUTE, Duration, Instant
-from notifier.store import hold, housekeeping, ledger, replicas, views
+from notifier.store import hold, housekeeping, replicas, views
 from notifier.store.database import Database, Tx
 from notifier.store.hold import DeliveryHold
-from notifier.store.ledger import Accounting
+from notifier.store.ledger import Accounting, BooksCheck, Difference
 from notifier.store.replicas import ReplicaBeat
 from notifier.store.views import UndeliveredRow
 
 __all__ = [
     "REPLICAS_KNOWN",
     "Accounting",
+    "BooksCheck",
     "DatabaseStatus",
     "DeliveryHold",
+    "Difference",
     "Equation",
     "ReplicaBeat",
     "UndeliveredRow",
-    "accounting",
     "equations",
     "read",
 ]
@@ -77,11 +78,6 @@ def equations(books: Accounting) -> tuple[Equation, ...]:
             parts={**books.by_state, "pruned": books.pruned_deliveries},
         ),
     )
-
-
-async def accounting(database: Database) -> Accounting:
-    """The terms of the equations, counted anew."""
-    return await database.read(ledger.accounting)
 
 
 async def read(database: Database) -> DatabaseStatus:

@@ -6,7 +6,7 @@ import pytest
 
 from notifier.domain.time import HOUR, MINUTE
 from notifier.oncall import status
-from notifier.store import hold, replicas
+from notifier.store import hold, ledger, replicas
 from notifier.store.replicas import ReplicaBeat
 from tests.world import World
 
@@ -17,7 +17,7 @@ async def test_the_books_are_three_equations_that_hold(world: World) -> None:
     """Of what was posted, told and delivered, and of what is dead."""
     await world.mark_dead("refused")
     await world.post("more")
-    lines = status.equations(await status.accounting(world.database))
+    lines = status.equations(await world.database.read(ledger.accounting))
     assert [(line.name, line.total, line.holds) for line in lines] == [
         ("events", 2, True),
         ("telling", 0, True),

@@ -21,8 +21,13 @@ async def test_labels_find_their_way_through_the_tree(shop: Pages) -> None:
     tree = await ann.opens("/routes")
     assert "notifier.yaml:9" in tree.text
     assert 'severity="critical"' in tree.text
+    silence = (await ann.opens("/silences/new")).form("/silences")
+    for matcher, comment in (('severity="critical"', HOSTILE), ('severity="info"', "not meant")):
+        await ann.sends(silence, matchers=matcher, comment=comment)
     labels = quote(f'severity="critical"\nregion={HOSTILE}')
     page = await ann.opens(f"/routes?labels={labels}")
+    assert "Held just now by a silence of manager" in page.text
+    assert "not meant" not in page.text
     assert "Told: hook and mail, by the route in line 9." in page.text
     assert "no event has come with a label of this name" in page.text
     assert HOSTILE in page.text

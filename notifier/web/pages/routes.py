@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from notifier.ingest.sanitise import text as sanitised
-from notifier.oncall import labels, routes
+from notifier.oncall import labels, routes, silences
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.labels import Doubt
+from notifier.oncall.silences import SilenceStatus
 from notifier.web.views.routes import routes_view
 from notifier.web.visit import Shown, Visit
 
@@ -22,6 +23,7 @@ async def show_routes(request: Visit) -> Shown:
     asked = sanitised(request.query.get("labels")).replace("\r\n", "\n")
     preview, error = None, None
     doubts: Sequence[Doubt] = ()
+    held_by: Sequence[SilenceStatus] = ()
     try:
         given = read_labels(asked)
     except Unreadable as unreadable:
@@ -32,12 +34,14 @@ async def show_routes(request: Visit) -> Shown:
             doubts = await service.database.read(
                 lambda tx: labels.doubts(tx, request.project, labels.of_labels(given))
             )
+            held_by = await silences.holding(service.database, project=request.project, labels=preview.labels)
     view = routes_view(
         service.rules.tree,
         now=now,
         asked=asked[:ASKED_CHARS],
         preview=preview,
         doubts=doubts,
+        held_by=held_by,
         error=error,
     )
     return Shown(template="routes", view=view, status=200 if error is None else 422)

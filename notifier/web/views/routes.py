@@ -9,6 +9,8 @@ from notifier.domain.route import Route
 from notifier.domain.time import Instant
 from notifier.oncall.labels import Doubt
 from notifier.oncall.routes import RoutePreview, in_words
+from notifier.oncall.silences import SilenceStatus
+from notifier.web.views.silences import SilenceLine, silence_line
 from notifier.wording.text import counted, plain
 from notifier.wording.times import duration
 
@@ -35,6 +37,7 @@ class RouteTrial:
     labels: tuple[tuple[str, str], ...]
     tellings: tuple[tuple[str, tuple[str, ...]], ...]
     warnings: tuple[str, ...]
+    silences: tuple[SilenceLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ def routes_view(
     asked: str,
     preview: RoutePreview | None,
     doubts: Sequence[Doubt],
+    held_by: Sequence[SilenceStatus],
     error: str | None,
 ) -> RoutesView:
     way = {route.key for _, route in preview.way} if preview is not None else set()
@@ -63,7 +67,7 @@ def routes_view(
         now=now,
         routes=tuple(_lines(tree, 0, way, tells)),
         asked=asked,
-        answer=None if preview is None else _answer(preview, doubts),
+        answer=None if preview is None else _answer(preview, doubts, held_by),
         error=error,
     )
 
@@ -108,7 +112,7 @@ def _facts(route: Route) -> Iterator[tuple[str, str]]:
         yield "tells only in", ", ".join(each.name for each in route.active_times)
 
 
-def _answer(preview: RoutePreview, doubts: Sequence[Doubt]) -> RouteTrial:
+def _answer(preview: RoutePreview, doubts: Sequence[Doubt], held_by: Sequence[SilenceStatus]) -> RouteTrial:
     return RouteTrial(
         sentence=f"Told: {in_words(preview)}.",
         labels=tuple((plain(name), plain(value)) for name, value in preview.labels.items()),
@@ -120,6 +124,7 @@ def _answer(preview: RoutePreview, doubts: Sequence[Doubt]) -> RouteTrial:
             for matched in preview.routes
         ),
         warnings=tuple(doubt.message for doubt in doubts),
+        silences=tuple(map(silence_line, held_by)),
     )
 
 

@@ -8,14 +8,14 @@ from pathlib import PurePath
 
 from notifier.domain.time import Instant
 from notifier.oncall.hold import HoldState
-from notifier.oncall.status import Equation, ReplicaBeat, equations
+from notifier.oncall.status import BooksCheck, Difference, Equation, ReplicaBeat, equations
 from notifier.runtime.status import LoopStatus, ServiceStatus
 from notifier.wording.text import counted, number
 
 _SENTENCES = {
-    "events": ("Every accepted event is counted.", "events are counted wrongly"),
-    "telling": ("Everything is told, held for a named reason, or due.", "would never be told"),
-    "deliveries": ("Every delivery is accounted for.", "deliveries are counted wrongly"),
+    "events": ("Every accepted event is counted.", "event"),
+    "telling": ("Everything is told, held for a named reason, or due.", "incident"),
+    "deliveries": ("Every delivery is accounted for.", "delivery"),
 }
 _NAMES = {"events": "Events", "telling": "Telling", "deliveries": "Deliveries"}
 
@@ -32,12 +32,17 @@ class BalanceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """`lost` is whether an equation does not hold, `troubles` what else is wrong, as sentences."""
+    """`lost` is whether an equation does not hold, `troubles` what else is wrong, as sentences.
+
+    `checked_at` is when the books were last compared with everything counted, and `differences` what that found.
+    """
 
     now: Instant
     lost: bool
     balances: tuple[BalanceLine, ...]
     balanced_at: Instant
+    checked_at: Instant | None
+    differences: tuple[str, ...]
     troubles: tuple[str, ...]
     oldest_at: Instant | None
     oldest_channel: str
@@ -62,7 +67,7 @@ def status_view(
     """
     balances = tuple(map(_balance, equations(status.books)))
     oldest = status.database.oldest
-    books = status.books
+    books, check = status.books, status.books_check
     shed = (
         ("samples", books.shed_samples),
         ("deliveries", books.shed_deliveries),
@@ -70,9 +75,11 @@ def status_view(
     )
     return StatusView(
         now=status.database.at,
-        lost=not all(balance.holds for balance in balances),
+        lost=not all(balance.holds for balance in balances) or not _is_sound(status.books_check),
         balances=balances,
         balanced_at=status.books_at,
+        checked_at=None if check is None else check.at,
+        differences=() if check is None else tuple(map(_difference, check.differences)),
         troubles=tuple(_troubles(status)),
         oldest_at=None if oldest is None else oldest.created_at,
         oldest_channel="" if oldest is None else oldest.channel,
@@ -98,13 +105,38 @@ def size(count: int) -> str:
 
 
 def _balance(equation: Equation) -> BalanceLine:
-    good, bad = _SENTENCES[equation.name]
+    good, noun = _SENTENCES[equation.name]
     parts = " + ".join(f"{number(count)} {name}" for name, count in equation.parts.items()) or "0"
     return BalanceLine(
         name=_NAMES[equation.name],
         holds=equation.holds,
-        sentence=good if equation.holds else f"{number(abs(equation.difference))} {bad}.",
+        sentence=good if equation.holds else _wrong(equation, noun),
         sum=f"{number(equation.total)} {'=' if equation.holds else '≠'} {parts}",
+    )
+
+
+def _wrong(equation: Equation, noun: str) -> str:
+    many = abs(equation.difference)
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    verb = (
+        "would never be told"
+        if equation.name == "telling"
+        else "too many"
+        if equation.difference < 0
+        else "missing"
+    )
+    return f"{number(many)} {noun if many == 1 else plural} {verb}."
+
+
+def _is_sound(check: BooksCheck | None) -> bool:
+    return check is None or check.sound
+
+
+def _difference(difference: Difference) -> str:
+    """A term of the books that is not what there is."""
+    return (
+        f"{difference.term.replace('_', ' ').capitalize()}: the books say {number(difference.running)}, "
+        f"and there are {number(difference.exact)}."
     )
 
 

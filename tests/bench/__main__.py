@@ -43,6 +43,7 @@ from tests.bench import (
     reading,
     replicas,
     rows,
+    senders,
     telling,
 )
 from tests.bench.clients import Work
@@ -64,6 +65,7 @@ ROWS: Mapping[str, Row] = {
     "disk": durable.disk,
     "tasks": durable.tasks,
     "large": durable.large,
+    "envelopes": senders.envelopes,
     "replicas": replicas.replicas,
     "ready": rows.ready,
     "million": million.row,

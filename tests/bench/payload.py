@@ -97,8 +97,8 @@ class Form:
         return b"".join(pieces)
 
 
-def form(document: dict[str, Any]) -> Form:
-    """Cut a document at its id and its tokens, in whatever order they stand."""
+def form(document: dict[str, Any], before: bytes = b"") -> Form:
+    """Cut a document at its id and its tokens, in whatever order they stand; `before` stands before it."""
     parts: list[bytes] = []
     slots: list[str] = []
     rest = json.dumps(document)
@@ -109,7 +109,8 @@ def form(document: dict[str, Any]) -> Form:
         parts.append(rest[:place].encode())
         slots.append(slot)
         rest = rest[place + len(slot) :]
-    return Form((*parts, rest.encode()), tuple(slots))
+    parts.append(rest.encode())
+    return Form((before + parts[0], *parts[1:]), tuple(slots))
 
 
 EVENT_FORM = form(EVENT)
@@ -139,11 +140,11 @@ def mixed(known: Iterator[bytes], *, one_new_in: int) -> Iterator[bytes]:
         yield fresh() if number % one_new_in == 0 else next(known)
 
 
-def head(port: int, path: str, key: str, length: int) -> bytes:
-    """The same headers for whoever is asked, so that all of them parse the same."""
+def head(port: int, path: str, key: str, length: int, more: str = "") -> bytes:
+    """The same headers for whoever is asked, so that all of them parse the same; `more` are lines of headers."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n{more}\r\n"
     ).encode()
 
 

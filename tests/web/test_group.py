@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notifier.oncall.group_details import READ_AT_MOST
-from tests.hostile import PAYLOADS
+from tests.hostile import TOGETHER
 from tests.web.conftest import Pages
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +70,7 @@ async def test_hostile_causes_are_text(shop: Pages) -> None:
     """The tags of the page do not depend on what a stranger writes."""
     world, seen = shop.world, set()
     browser = await shop.browser()
-    for number, text in enumerate(("harmless", *PAYLOADS)):
+    for number, text in enumerate(("harmless", *TOGETHER)):
         await world.post(text, service=text, environment=f"e{number}")
         await world.alert()
         incident = await browser.opens(f"/incidents/{number + 1}")

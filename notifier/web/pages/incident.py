@@ -27,7 +27,8 @@ async def show_incident(request: Visit) -> Shown | Redirect:
     groups = tuple(
         (membership.group_id, routes.route(membership.route).name) for membership in found.history.memberships
     )
-    return Shown(template="incident", view=incident_view(found, _grouping(found.incident), groups))
+    view = incident_view(found, _grouping(found.incident), groups, viewer=request.session.caller.name)
+    return Shown(template="incident", view=view)
 
 
 async def copy_incident(request: Visit) -> Shown:

@@ -34,12 +34,12 @@ ActName = Literal["acknowledge", "take_over", "unacknowledge", "snooze", "unsnoo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentAct:
-    """A button: the first is what most people come for. `until`: it asks for how long."""
+    """A button. `until` says whether the act may, or must, have an end."""
 
     name: ActName
     label: str
     means: str
-    until: bool = False
+    until: Literal["may", "must"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +145,19 @@ class IncidentView:
 
 
 def incident_view(
-    details: IncidentDetails, grouping: Grouping | None, groups: tuple[tuple[str, str], ...]
+    details: IncidentDetails,
+    grouping: Grouping | None,
+    groups: tuple[tuple[str, str], ...],
+    *,
+    viewer: str,
 ) -> IncidentView:
-    """The page of these details; `grouping` is None where the shown sample cannot be explained."""
+    """The page of these details for a person; `grouping` is None where the shown sample cannot be explained."""
     incident, history = details.incident, details.history
     event = incident.latest_event
     items = details.timeline.items
     coming = tuple(item for item in items if item.kind == "next")
     snoozed = history.snoozed_until is not None and history.snoozed_until > details.now
-    acts = tuple(_acts(incident, snoozed=snoozed, later=details.later is not None))
+    acts = tuple(_acts(incident, viewer=viewer, snoozed=snoozed, later=details.later is not None))
     return IncidentView(
         incident=incident,
         title=plain(incident.title, TITLE) or "(no title)",
@@ -164,7 +168,7 @@ def incident_view(
         snoozed_until=history.snoozed_until if snoozed else None,
         holds=tuple(dict.fromkeys(item.text for item in coming if item.held_by is not None)),
         buttons=acts[:2],
-        more=tuple(act for place, act in enumerate(acts) if place > 1 or act.until),
+        more=tuple(act for place, act in enumerate(acts) if place > 1 or act.until is not None),
         links=page_links(event),
         message=_message(incident, event),
         traceback=printed(event),
@@ -192,26 +196,34 @@ def incident_view(
     )
 
 
-def _acts(incident: Incident, *, snoozed: bool, later: bool) -> Iterator[IncidentAct]:
+_ACKNOWLEDGE = "Repeats and escalation stop, and whoever was told of it hears that you have it."
+
+
+def _acts(incident: Incident, *, viewer: str, snoozed: bool, later: bool) -> Iterator[IncidentAct]:
+    """The acts that the state allows this person, the most wanted first."""
     if incident.state is State.RESOLVED:
         if not later:
             yield IncidentAct(name="reopen", label="Reopen", means="It counts as open again, and is told.")
         return
-    acknowledge = "Repeats and escalation stop, and whoever was told of it hears that you have it."
+    theirs = incident.state is State.ACKNOWLEDGED and incident.acknowledged_by != viewer
     if incident.state is State.OPEN:
-        yield IncidentAct(name="acknowledge", label="Acknowledge", means=acknowledge, until=True)
+        yield IncidentAct(name="acknowledge", label="Acknowledge", means=_ACKNOWLEDGE, until="may")
+    elif theirs:
+        yield IncidentAct(name="take_over", label="Take over", means=_ACKNOWLEDGE, until="may")
     yield IncidentAct(
         name="resolve", label="Resolve", means="It is over, and whoever was told of it hears so."
     )
+    if incident.state is State.ACKNOWLEDGED:
+        means = "It counts as open again, as if nobody had it."
+        yield IncidentAct(name="unacknowledge", label="Unacknowledge", means=means)
+        if not theirs:
+            means = "It is yours until another moment."
+            yield IncidentAct(name="acknowledge", label="Acknowledge", means=means, until="may")
     if snoozed:
         yield IncidentAct(name="unsnooze", label="End the snooze", means="If it is open, it is told now.")
     else:
         means = "Nothing is told of it until then but its end."
-        yield IncidentAct(name="snooze", label="Snooze", means=means, until=True)
-    if incident.state is State.ACKNOWLEDGED:
-        yield IncidentAct(name="take_over", label="Take over", means=acknowledge, until=True)
-        means = "It counts as open again, as if nobody had it."
-        yield IncidentAct(name="unacknowledge", label="Unacknowledge", means=means)
+        yield IncidentAct(name="snooze", label="Snooze", means=means, until="must")
 
 
 def _message(incident: Incident, event: Mapping[str, Any] | None) -> str | None:

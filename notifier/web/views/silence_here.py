@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from notifier.domain.incident import Incident
 from notifier.domain.matcher import Matcher
-from notifier.domain.time import Duration
+from notifier.domain.time import HOUR, Duration
 from notifier.oncall.silences import LATELY, SilencePreview
 from notifier.web.views.lasting import CHOICES
 from notifier.wording.text import TITLE, counted, number, plain
-from notifier.wording.times import duration
 
 # What is alike, where nobody has chosen: the same failure of the same service at the same place.
 _LIKE = ("service", "environment", "exception", "task")
@@ -99,7 +98,7 @@ def _sentences(preview: SilencePreview) -> Iterable[str]:
     yield f"Now it would hold {counted(met.matching, 'incident')}, of {of} that are not resolved."
     at_least = "" if preview.counted_lately else "at least "
     yield (
-        f"Of those resolved in the last {duration(LATELY)} it would have held {at_least}{number(preview.lately)}."
+        f"Of those resolved in the last {LATELY // HOUR} hours it would have held {at_least}{number(preview.lately)}."
     )
 
 

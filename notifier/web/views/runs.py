@@ -44,6 +44,7 @@ class TaskLine:
     retries: int
     p50_ms: float | None
     p95_ms: float | None
+    approximate: bool
     errors: tuple[tuple[str, int], ...]
     dead: int
 
@@ -97,6 +98,7 @@ def task_line(summary: TaskSummary, *, errors: int = 3) -> TaskLine:
         retries=figures.retries,
         p50_ms=figures.p50_ms,
         p95_ms=figures.p95_ms,
+        approximate=figures.approximate,
         errors=tuple(
             (plain(error.type or "no error told", 80), error.count) for error in summary.errors[:errors]
         ),

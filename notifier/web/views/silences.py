@@ -18,11 +18,15 @@ _RANGES = ("weekdays", "days_of_month", "months", "years")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceLine:
-    """A silence: what it asks for, whose it is and why. `window` is when one that recurs is on, `recurs` its hours."""
+    """A silence: what it asks for, whose it is and why. `window` is when one that recurs is on, `recurs` its hours.
+
+    `search` finds what it meets.
+    """
 
     id: str
     phase: Phase
     matchers: tuple[str, ...]
+    search: str
     author: str
     comment: str
     starts_at: Instant
@@ -103,6 +107,7 @@ def silence_line(status: SilenceStatus) -> SilenceLine:
         id=silence.id,
         phase=status.phase,
         matchers=tuple(plain(matcher, 500) for matcher in silence.matchers),
+        search=" ".join(map(str, silence.matchers)),
         author=_author(silence),
         comment=plain(silence.comment, 600),
         starts_at=silence.starts_at,

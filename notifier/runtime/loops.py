@@ -10,12 +10,13 @@ from notifier.alerting.loops import step as alerting_step
 from notifier.domain.errors import StoreBroken
 from notifier.domain.time import HOUR, SECOND, Duration, Instant
 from notifier.runtime.service import Runtime
-from notifier.store import housekeeping, replicas
+from notifier.store import housekeeping, replicas, search_index
 from notifier.store.database import HOUSEKEEPING
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.watchdog import LIMIT, LONG_LIMIT
 
 HOUSEKEEPING_REST: Duration = 5 * SECOND
+CATCHING_UP_REST: Duration = 100
 REPLICA_BEATS: Duration = 30 * SECOND
 REPLICAS_KEPT: Duration = HOUR
 
@@ -81,7 +82,12 @@ async def _keep(runtime: Runtime, keeper: housekeeping.Housekeeper, living: Livi
     await runtime.keyring.note_uses()
     keeper.retention = runtime.settings.retention
     more = await runtime.database.write(keeper.turn, housekeeping=True, limit=HOUSEKEEPING)
-    if not more:
+    if not more and await runtime.database.write(
+        search_index.catch_up, housekeeping=True, limit=HOUSEKEEPING
+    ):
+        # After a storm or an upgrade there is much to write: others come first.
+        await asyncio.sleep(CATCHING_UP_REST / 1000)
+    elif not more:
         figures = await runtime.database.read(housekeeping.figures, limit=HOUSEKEEPING)
         runtime.metrics.oldest.set(figures.oldest_age / SECOND)
         runtime.metrics.database_bytes.set(figures.bytes)

@@ -10,7 +10,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
-from notifier.store import configurations, ledger, sessions, sign_in_links, tokens
+from notifier.store import configurations, ledger, search_index, sessions, sign_in_links, tokens
 from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
 from notifier.store.schema import (
@@ -77,6 +77,8 @@ class Housekeeper:
         self._hourly_at: Instant = 0
         self._ids_at: Instant = 0
         self._ids_after: tuple[str, str] | None = None
+        self._terms_at: Instant = 0
+        self._terms_after: tuple[str, str, int] | None = None
 
     def turn(self, tx: Tx) -> bool:
         """Do one batch of the first kind that has something to remove; False: nothing is left to do."""
@@ -94,7 +96,7 @@ class Housekeeper:
             lambda: sessions.forget(tx, tx.now, BATCH),
             lambda: sign_in_links.forget(tx, tx.now, BATCH),
         )
-        return any(job() for job in jobs) or self._ids(tx) or self._hourly(tx)
+        return any(job() for job in jobs) or self._ids(tx) or self._terms(tx) or self._hourly(tx)
 
     def _ids(self, tx: Tx) -> bool:
         """Walk the ids from end to end, once an hour: an index on their age would cost every event."""
@@ -104,6 +106,15 @@ class Housekeeper:
         if self._ids_after is None:
             self._ids_at = tx.now + HOUR
         return self._ids_after is not None
+
+    def _terms(self, tx: Tx) -> bool:
+        """Walk the terms of searches once a day: those of incidents that are gone go."""
+        if tx.now < self._terms_at:
+            return False
+        self._terms_after = search_index.sweep(tx, self._terms_after)
+        if self._terms_after is None:
+            self._terms_at = tx.now + DAY
+        return self._terms_after is not None
 
     def _hourly(self, tx: Tx) -> bool:
         """Once an hour, what may read a whole table: minutes become hours, old configurations go."""

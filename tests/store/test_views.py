@@ -11,9 +11,8 @@ from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE
 from notifier.domain.value import replace
 from notifier.store import audit, notifications, views
-from notifier.store.database import Database, Tx
-from notifier.store.views import DeliverySearch, IncidentSearch, PageKey
-from notifier.store.views import incidents as incidents_board
+from notifier.store.database import Database
+from notifier.store.views import DeliverySearch, IncidentSearch, PageKey, incident_search
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -114,47 +113,12 @@ class TestIncidents:
         assert await titles(world, state=State.RESOLVED) == ["over"]
         assert await titles(world) == ["on", "over"]
 
-    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-    async def test_a_handful_that_is_open_is_read_by_its_index(self, world: World) -> None:
-        """Among a million that are resolved, nothing else is read, whatever the order."""
-
-        def plan(tx: Tx, search: IncidentSearch) -> str:
-            query = incidents_board._narrowed(tx.dialect, search, (), few=True).limit(10)
-            text = query.compile(dialect=tx.conn.dialect, compile_kwargs={"literal_binds": True})
-            rows = tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
-            return " ".join(row.detail for row in rows)
-
-        for search in (
-            IncidentSearch(project="shop", unresolved=True),
-            IncidentSearch(project="shop", state=State.OPEN, sort="severity"),
-        ):
-            found = await world.database.read(lambda tx, search=search: plan(tx, search))  # type: ignore[misc]
-            assert "ix_incidents_quiet" in found
-
-    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-    async def test_a_page_is_read_without_sorting_the_table(self, world: World) -> None:
-        """SQLite walks the primary key backwards and stops, whatever the filters."""
-        searches = (
-            IncidentSearch(project="shop"),
-            IncidentSearch(project="shop", state=State.OPEN, matchers=(parse('a="b"'),), words=("x",)),
-        )
-
-        def plan(tx: Tx, search: IncidentSearch) -> str:
-            query = incidents_board._narrowed(tx.dialect, search, search.matchers).limit(10)
-            text = query.compile(dialect=tx.conn.dialect, compile_kwargs={"literal_binds": True})
-            rows = tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
-            return " ".join(row.detail for row in rows)
-
-        for search in searches:
-            found = await world.database.read(lambda tx, search=search: plan(tx, search))  # type: ignore[misc]
-            assert "TEMP B-TREE" not in found
-
     async def test_a_long_scan_goes_on_with_the_next_page(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where only the program can judge, a page reads a bounded number of rows and says where it stopped."""
-        monkeypatch.setattr(incidents_board, "SCANNED_AT_ONCE", 3)
-        monkeypatch.setattr(incidents_board, "SCANNED_AT_MOST", 6)
+        monkeypatch.setattr(incident_search, "READ_AT_ONCE", 3)
+        monkeypatch.setattr(incident_search, "READ_AT_MOST", 6)
         await world.post_all([world.event(f"e{n}", labels={"n": str(n)}) for n in range(20)])
         query = IncidentSearch(project="shop", matchers=(parse('n=~"1"'),))
         page = await world.database.read(

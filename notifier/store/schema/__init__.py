@@ -15,12 +15,14 @@ from notifier.store.schema.people import (
     sessions,
     sign_in_links,
 )
+from notifier.store.schema.search import BLOCK, incident_order, incident_terms
 from notifier.store.schema.task_runs import processes, run_incidents, task_runs
 from notifier.store.schema.triggers import declare_triggers
 
 declare_triggers()
 
 __all__ = [
+    "BLOCK",
     "OPEN",
     "Big",
     "Serial",
@@ -37,6 +39,8 @@ __all__ = [
     "event_ids",
     "events",
     "groups",
+    "incident_order",
+    "incident_terms",
     "incidents",
     "inhibitors",
     "instance",

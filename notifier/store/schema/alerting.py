@@ -71,6 +71,14 @@ Index("ix_members_escalate", members.c.group_id, members.c.escalate_at,
       sqlite_where=members.c.escalate_at.is_not(None), postgresql_where=members.c.escalate_at.is_not(None))  # fmt: skip
 Index("ix_members_hold", members.c.hold_ref,
       sqlite_where=members.c.hold_ref.is_not(None), postgresql_where=members.c.hold_ref.is_not(None))  # fmt: skip
+_is_held = members.c.held_by.is_not(None)
+Index(
+    "ix_members_held",
+    members.c.group_id,
+    members.c.incident,
+    sqlite_where=_is_held,
+    postgresql_where=_is_held,
+)
 
 _told_open = members.c.told_state != "resolved"
 Index("ix_members_open", members.c.group_id, sqlite_where=_told_open, postgresql_where=_told_open)

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Table, Text
 from notifier.store.schema.base import Big, metadata
 
 # `hold`: deliveries wait since `at`, because of `value`. `silences`: `at` counts their changes. `settings_key`: what
-# targets' settings are hashed with.
+# targets' settings are hashed with. `terms`, `order`: how far what lists go by is written (see `schema.search`).
 instance = Table(
     "instance",
     metadata,

@@ -13,6 +13,7 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, MINUTE
+from notifier.store.schema.events import incidents
 from notifier.store.schema.outbox import deliveries
 from notifier.store.schema.task_runs import task_runs
 
@@ -197,8 +198,35 @@ ALL: Mapping[str, Sequence[Figure]] = {"task_runs": (RUNS, DURATIONS), "deliveri
 _TABLES = {"task_runs": task_runs, "deliveries": deliveries}
 
 
+_CLOSED = (
+    "UPDATE incident_order SET closed = CASE WHEN NEW.closed = 0 THEN 0 ELSE 1 END WHERE number = NEW.number"
+)
+_FOLLOW = {
+    "UPDATE OF closed": ("(OLD.closed = 0) <> (NEW.closed = 0)", _CLOSED),
+    "DELETE": ("true", "DELETE FROM incident_order WHERE number = OLD.number"),
+}
+
+
+def order(dialect: str) -> Sequence[str]:
+    """The triggers by which `incident_order` follows incidents that are resolved, reopened or removed."""
+    made = []
+    for event, (condition, body) in _FOLLOW.items():
+        name = f"order_of_incidents_{event[:6].lower()}"
+        trigger = f"CREATE TRIGGER {name} AFTER {event} ON incidents FOR EACH ROW WHEN ({condition})"
+        if dialect == "sqlite":
+            made.append(f"{trigger} BEGIN {body}; END")
+            continue
+        function = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $order$ "
+        made.append(f"{function}BEGIN {body}; RETURN NULL; END $order$")
+        made.append(f"{trigger} EXECUTE FUNCTION {name}()")
+    return made
+
+
 def declare_triggers() -> None:
     """Have the triggers made together with their table."""
+    for dialect in ("sqlite", "postgresql"):
+        for text in order(dialect):
+            sa.event.listen(incidents, "after_create", sa.DDL(text).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
     for table, figures in ALL.items():
         for dialect, made in (
             ("sqlite", sqlite(table, figures)),

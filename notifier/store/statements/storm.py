@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json
 from notifier.store.schema import decisions, deliveries, incidents, notifications
-from notifier.store.views.incidents import label
 
 
 def _told(dialect: Dialect) -> sa.Subquery:
@@ -51,3 +51,11 @@ def biggest_causes(dialect: Dialect) -> sa.ClauseElement:
         .order_by(told.c.events.desc(), incidents.c.number)
         .limit(sa.bindparam("most", type_=sa.Integer()))
     )
+
+
+def label(dialect: Dialect, name: str) -> sa.ColumnElement[str]:
+    """A label of the incident, NULL where it has none. The name is a plain one."""
+    if dialect == "sqlite":
+        return sa.func.json_extract(incidents.c.labels, f'$."{name}"', type_=sa.Text())
+    value: sa.ColumnElement[str] = sa.cast(incidents.c.labels, JSONB)[name].astext
+    return value

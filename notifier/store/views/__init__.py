@@ -28,9 +28,8 @@ from notifier.store.views.group_pages import (
 from notifier.store.views.groups import GroupView, WaitingIncident, find_groups
 from notifier.store.views.identities import EarlierIncident, earlier_incidents, later_incident
 from notifier.store.views.incident_history import incident_history
+from notifier.store.views.incident_search import IncidentSearch, Sort
 from notifier.store.views.incidents import (
-    IncidentSearch,
-    Sort,
     find_events,
     find_incidents,
     incident,

@@ -15,6 +15,7 @@ from notifier.store.schema import OPEN, groups, incidents, members
 from notifier.store.views.paging import Page, PageKey, cut, earlier
 
 SHOWN_AT_MOST = 20
+SORTED_AT_MOST = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +56,13 @@ _held = sa.and_(members.c.held_by.is_not(None), members.c.changed_at.is_(None))
 
 def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> Page[GroupView]:
     """Groups with a moment to wait for, or with an open incident that is held; newest first."""
+    oldest = _oldest_open(tx)
     holds = (
         sa.select(sa.literal(1))
         .select_from(members.join(incidents, _open))
-        .where(members.c.group_id == groups.c.id, members.c.held_by.is_not(None))
+        .where(
+            members.c.group_id == groups.c.id, members.c.held_by.is_not(None), members.c.incident >= oldest
+        )
         .correlate(groups)
         .exists()
     )
@@ -72,10 +76,11 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
         .limit(limit + 1)
     ).all()
     ids = [row.id for row in rows[:limit]]
-    totals, held, waiting = _totals(tx, ids), _held_by(tx, ids), _waiting(tx, ids)
+    totals, held = _totals(tx, ids), _held_by(tx, ids, oldest)
+    waiting = {id_: _waiting(tx, id_, totals[id_][1], oldest) for id_ in ids if totals[id_][1] or id_ in held}
 
     def view(row: sa.Row) -> GroupView:  # type: ignore[type-arg]
-        count, changed = totals.get(row.id, (0, 0))
+        count, changed = totals[row.id]
         return GroupView(
             id=row.id,
             project=row.project,
@@ -93,24 +98,30 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
     return cut(rows, limit, view, lambda row: (row.created_at, row.id))
 
 
+def _oldest_open(tx: Tx) -> int:
+    """The number of the oldest incident that is not resolved: what is held and older is over."""
+    numbers = sa.select(sa.func.min(incidents.c.number))
+    return tx.run(numbers.where(incidents.c.closed == OPEN, incidents.c.quiet_since >= 0)).scalar() or 0
+
+
 def _totals(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-    query = (
-        sa.select(
-            members.c.group_id,
-            sa.func.count().label("n"),
-            sa.func.count(members.c.changed_at).label("changed"),
+    """How many members each group has, and how many of them have changed: counted in two indexes."""
+
+    def counts(*chosen: sa.ColumnElement[bool]) -> dict[str, int]:
+        query = sa.select(members.c.group_id, sa.func.count().label("n")).where(
+            members.c.group_id.in_(ids), *chosen
         )
-        .where(members.c.group_id.in_(ids))
-        .group_by(members.c.group_id)
-    )
-    return {row.group_id: (int(row.n), int(row.changed)) for row in tx.run(query)}
+        return {row.group_id: int(row.n) for row in tx.run(query.group_by(members.c.group_id))}
+
+    every, changed = counts(), counts(members.c.changed_at.is_not(None))
+    return {id_: (every.get(id_, 0), changed.get(id_, 0)) for id_ in ids}
 
 
-def _held_by(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
+def _held_by(tx: Tx, ids: Sequence[str], oldest: int) -> dict[str, dict[str, int]]:
     query = (
         sa.select(members.c.group_id, members.c.held_by, sa.func.count().label("n"))
         .select_from(members.join(incidents, _open))
-        .where(members.c.group_id.in_(ids), _held)
+        .where(members.c.group_id.in_(ids), _held, members.c.incident >= oldest)
         .group_by(members.c.group_id, members.c.held_by)
     )
     counts: dict[str, dict[str, int]] = {}
@@ -119,36 +130,33 @@ def _held_by(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _waiting(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[WaitingIncident, ...]]:
-    """The newest that wait in each group."""
-    since = sa.func.coalesce(members.c.changed_at, members.c.joined_at)
-    place = sa.func.row_number().over(partition_by=members.c.group_id, order_by=incidents.c.number.desc())
-    ranked = (
+def _waiting(tx: Tx, id_: str, changed: int, oldest: int) -> tuple[WaitingIncident, ...]:
+    """The newest that wait in one group. Few are sorted; of very many, the newest are found in their order."""
+    newest = members.c.incident if changed > SORTED_AT_MOST else members.c.incident + 0
+    of_group = members.c.group_id == id_
+    query = (
         sa.select(
-            members.c.group_id,
             members.c.held_by,
             incidents.c.id,
             incidents.c.number,
             incidents.c.title,
-            since.label("since"),
-            place.label("place"),
+            sa.func.coalesce(members.c.changed_at, members.c.joined_at).label("since"),
         )
         .select_from(members.join(incidents, members.c.incident == incidents.c.number))
-        .where(
-            members.c.group_id.in_(ids),
-            sa.or_(members.c.changed_at.is_not(None), sa.and_(_held, incidents.c.closed == OPEN)),
-        )
-        .subquery()
+        .order_by(newest.desc())
+        .limit(SHOWN_AT_MOST)
     )
-    query = sa.select(ranked).where(ranked.c.place <= SHOWN_AT_MOST).order_by(ranked.c.number.desc())
-    waiting: dict[str, tuple[WaitingIncident, ...]] = {}
-    for row in tx.run(query):
-        incident = WaitingIncident(
+    told_next = query.where(of_group, members.c.changed_at.is_not(None))
+    held = query.where(of_group, _held, members.c.incident >= oldest, incidents.c.closed == OPEN)
+    rows = [row for part in (told_next, held) for row in tx.run(part)]
+    rows.sort(key=lambda row: -row.number)
+    return tuple(
+        WaitingIncident(
             id=row.id,
             number=row.number,
             title=row.title,
             since=row.since,
             held_by=None if row.held_by is None else HeldBy(row.held_by),
         )
-        waiting[row.group_id] = (*waiting.get(row.group_id, ()), incident)
-    return waiting
+        for row in rows[:SHOWN_AT_MOST]
+    )

@@ -1,0 +1,302 @@
+"""Searches of incidents, in every order: a page reads a bounded number of rows, however many there are.
+
+Terms (`schema.search`) name the blocks of incidents that may meet it; the rows of those are then judged one by one.
+What is not indexed yet is looked at as well. Orders are read off `incident_order`, but for incidents with events since.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from notifier.domain.matcher import Matcher, meet
+from notifier.domain.state import State
+from notifier.policy import searching
+from notifier.policy.searching import Term
+from notifier.store.database import Tx
+from notifier.store.json_rows import encode_rows, encode_values, in_json, json_value, rows_from_json
+from notifier.store.schema import BLOCK, OPEN, Big, events, incident_order, incident_terms, incidents
+from notifier.store.search_index import ORDER, RANK, TERMS, reached
+from notifier.store.views.paging import PageKey, earlier, unindexed
+
+Sort = Literal["newest", "severity", "count", "last_seen"]
+"""What stands first: the newest; or the worst, the most frequent, the last heard of, and of equals the newest."""
+
+READ_AT_ONCE = 4_096
+READ_AT_MOST = 5 * READ_AT_ONCE
+"""So many incidents one page looks at; the next page goes on."""
+TERMS_AT_MOST = 20_000
+"""A word that begins more terms than this is as good as none."""
+ACTIVE_AT_MOST = 5_000
+"""So many incidents with events that no order knows yet are put in their places, the last active ones."""
+ORDERED_AT_ONCE = 1_000
+
+_KEYS: Mapping[Sort, tuple[sa.ColumnElement[int], ...]] = {
+    "newest": (incidents.c.number,),
+    "severity": (RANK, incidents.c.number),
+    "count": (incidents.c.count, incidents.c.number),
+    "last_seen": (incidents.c.last_seen, incidents.c.number),
+}
+_ORDERS: Mapping[Sort, tuple[sa.ColumnElement[int], ...]] = {
+    # By a sum, for which no engine walks the primary key: what is not resolved may be a handful, and old.
+    "newest": (incident_order.c.number + 0,),
+    "severity": (incident_order.c.severity, incident_order.c.number),
+    "count": (incident_order.c.count, incident_order.c.number),
+    "last_seen": (incident_order.c.last_seen, incident_order.c.number),
+}
+_LIVE = {State.OPEN, State.ACKNOWLEDGED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentSearch:
+    """Incidents of one project whose labels meet every matcher and whose title has every word (`policy.searching`)."""
+
+    project: str
+    state: State | None = None
+    unresolved: bool = False
+    matchers: tuple[Matcher, ...] = ()
+    words: tuple[str, ...] = ()
+    sort: Sort = "newest"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is about what is not resolved."""
+        return self.unresolved or self.state in _LIVE
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether an incident must be read to know whether it is meant."""
+        return bool(self.matchers or self.words) or self.state in _LIVE
+
+
+Found = tuple[list[PageKey], PageKey | None]
+"""Keys, which end in the incident's number; and the last key that was looked at, None at the end."""
+
+
+def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int) -> Found:
+    """The keys of at most `limit` incidents that follow `after`."""
+    blocks = _blocks(tx, search)
+    ranges = None if blocks is None else blocks.ranges
+    if ranges is not None and sum(hi - lo + 1 for lo, hi in ranges) <= READ_AT_MOST:
+        return _sorted(tx, search, ranges, after, limit)
+    if search.sort != "newest" or search.is_live:
+        return _ordered(tx, search, blocks, after, limit)
+    keys, last = _walked(tx, search, ranges, after, limit)
+    if last is not None and len(keys) < limit and not search.is_judged:
+        # A small project among others.
+        more, last = _ordered(tx, search, blocks, last, limit - len(keys))
+        keys += more
+    return keys, last
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """Where incidents may be that have all the terms: in some blocks, and after `indexed`, up to `newest`."""
+
+    numbers: frozenset[int]
+    indexed: int
+    newest: int
+
+    def may_have(self, key: PageKey) -> bool:
+        number = int(key[-1])
+        return number > self.indexed or number // BLOCK in self.numbers
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Numbers from and to, the newest first."""
+        tail = [(self.indexed + 1, self.newest)] if self.newest > self.indexed else []
+        own = sorted(self.numbers, reverse=True)
+        return tail + [(block * BLOCK, min((block + 1) * BLOCK - 1, self.indexed)) for block in own]
+
+
+def _blocks(tx: Tx, search: IncidentSearch) -> _Blocks | None:
+    """None: no term narrows it down."""
+    found: set[int] | None = None
+    for term in searching.asked(search.words, search.matchers):
+        own = _blocks_of(tx, search.project, term)
+        if own is not None:
+            found = own if found is None else found & own
+    if found is None:
+        return None
+    newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0
+    return _Blocks(frozenset(found), reached(tx, TERMS), newest)
+
+
+def _blocks_of(tx: Tx, project: str, term: Term) -> set[int] | None:
+    """None: in too many."""
+    column = incident_terms.c.term
+    fits = column == term.text
+    if term.prefix:
+        fits = sa.and_(column >= term.text, column < term.text + chr(0x10FFFF))
+    query = sa.select(incident_terms.c.block).where(incident_terms.c.project == project, fits)
+    found = tx.run(query.limit(TERMS_AT_MOST + 1)).scalars().all()
+    return None if len(found) > TERMS_AT_MOST else set(found)
+
+
+def _walked(
+    tx: Tx,
+    search: IncidentSearch,
+    ranges: Sequence[tuple[int, int]] | None,
+    after: PageKey | None,
+    limit: int,
+) -> Found:
+    """The newest first, some ranges of numbers at a time."""
+    newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0
+    upto = newest if after is None else int(after[-1]) - 1
+    keys: list[PageKey] = []
+    read = 0
+    for part in _parts([(1, newest)] if ranges is None else ranges, upto):
+        keys += [key for key, _ in _judged(tx, search, part, limit + 1 - len(keys))]
+        if len(keys) > limit:
+            return keys[:limit], keys[limit - 1]
+        read += READ_AT_ONCE
+        if read >= READ_AT_MOST and part[-1][0] > 1:
+            return keys, (part[-1][0],)
+    return keys, None
+
+
+def _parts(ranges: Iterable[tuple[int, int]], upto: int) -> Iterator[list[tuple[int, int]]]:
+    """Ranges of numbers up to `upto`, as lists of at most `READ_AT_ONCE` numbers."""
+    part: list[tuple[int, int]] = []
+    room = READ_AT_ONCE
+    for lo, hi in ranges:
+        top = min(hi, upto)
+        while top >= lo:
+            low = max(lo, top - room + 1)
+            part.append((low, top))
+            room -= top - low + 1
+            top = low - 1
+            if not room:
+                yield part
+                part, room = [], READ_AT_ONCE
+    if part:
+        yield part
+
+
+def _sorted(
+    tx: Tx, search: IncidentSearch, ranges: Sequence[tuple[int, int]], after: PageKey | None, limit: int
+) -> Found:
+    """Of few incidents: all that are meant, in order."""
+    keys = [key for part in _parts(ranges, 2**62) for key, _ in _judged(tx, search, part, READ_AT_ONCE)]
+    keys = sorted((key for key in keys if after is None or key < after), reverse=True)
+    return keys[:limit], keys[limit - 1] if len(keys) > limit else None
+
+
+def _judged(
+    tx: Tx, search: IncidentSearch, part: Sequence[tuple[int, int]], most: int
+) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
+    """The incidents with numbers in these ranges that are meant, the newest first: their keys and rows."""
+    between = rows_from_json(tx.dialect, "ranges", [("lo", Big), ("hi", Big)])
+    query = _rows(search).join(between, incidents.c.number.between(between.c.lo, between.c.hi))
+    query = query.order_by(incidents.c.number.desc())
+    if not search.is_judged:
+        query = query.limit(most)
+    rows = tx.run(query, {"ranges": encode_rows(part).text})
+    return islice(_meant(search, rows), most)
+
+
+def _rows(search: IncidentSearch) -> sa.Select[Any]:
+    """Incidents as keys, titles and labels, as far as the engine can judge them by itself."""
+    columns: Sequence[sa.ColumnElement[Any]] = (*_KEYS[search.sort], incidents.c.title, incidents.c.labels)
+    query = sa.select(*columns)
+    query = query.where(unindexed(incidents.c.project) == search.project)
+    if search.state is not None:
+        query = query.where(incidents.c.state == search.state.value)
+    if search.is_live:
+        query = query.where(incidents.c.closed == OPEN)
+    # SQLite folds the case of ASCII letters only.
+    ascii_words = [word for word in search.words if word.isascii()]
+    return query.where(*(incidents.c.title.icontains(word, autoescape=True) for word in ascii_words))
+
+
+def _meant(search: IncidentSearch, rows: Iterable[sa.Row[Any]]) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
+    size = len(_KEYS[search.sort])
+    for row in rows:
+        if search.words and not searching.meets(search.words, row.title):
+            continue
+        if search.matchers and not meet(search.matchers, json_value(row.labels)):
+            continue
+        yield tuple(row)[:size], row
+
+
+def _ordered(
+    tx: Tx, search: IncidentSearch, blocks: _Blocks | None, after: PageKey | None, limit: int
+) -> Found:
+    """Read off the orders, with what has been active since in its places."""
+    active = _active(tx)
+    moved = _exact(tx, search, active, after)
+    keys: list[PageKey] = []
+    at_once = ORDERED_AT_ONCE if search.is_judged else limit + 1 + len(active)
+    for _ in range(max(1, READ_AT_MOST // ORDERED_AT_ONCE)):
+        known = _known(tx, search, after, at_once)
+        ends = len(known) < at_once
+        last = None if ends else known[-1]
+        still = [key for key in known if key[-1] not in active and (blocks is None or blocks.may_have(key))]
+        now = [key for key in moved if last is None or key >= last]
+        moved = moved[len(now) :]
+        if search.is_judged:
+            still = _only(tx, search, still)
+        keys += heapq.merge(still, now, reverse=True)
+        if len(keys) > limit:
+            return keys[:limit], keys[limit - 1]
+        if ends:
+            return keys, None
+        after = last
+    return keys, after
+
+
+def _active(tx: Tx) -> frozenset[int]:
+    """Incidents with events that the orders do not know yet."""
+    since = events.c.received_at > reached(tx, ORDER)
+    latest = sa.select(events.c.incident).where(since).order_by(events.c.received_at.desc())
+    return frozenset(tx.run(latest.limit(ACTIVE_AT_MOST)).scalars())
+
+
+def _exact(tx: Tx, search: IncidentSearch, numbers: Iterable[int], after: PageKey | None) -> list[PageKey]:
+    """The keys of those of these incidents that are meant, as they are now, in order."""
+    query = _rows(search).where(
+        incidents.c.number.in_(in_json(tx.dialect, "numbers", Big)), earlier(_KEYS[search.sort], after)
+    )
+    rows = tx.run(query, {"numbers": encode_values(numbers).text})
+    return sorted((key for key, _ in _meant(search, rows)), reverse=True)
+
+
+def _only(tx: Tx, search: IncidentSearch, keys: Sequence[PageKey]) -> list[PageKey]:
+    """Keep the keys whose incidents are meant."""
+    query = _rows(search).where(incidents.c.number.in_(in_json(tx.dialect, "numbers", Big)))
+    rows = tx.run(query, {"numbers": encode_values(key[-1] for key in keys).text})
+    meant = {row.number for _, row in _meant(search, rows)}
+    return [key for key in keys if key[-1] in meant]
+
+
+def _known(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int) -> list[PageKey]:
+    """The next keys in order, as they are known."""
+    order = _ORDERS[search.sort]
+    found = [
+        [
+            tuple(row)
+            for row in tx.run(
+                sa.select(*order)
+                .where(
+                    incident_order.c.project == search.project,
+                    incident_order.c.closed == closed,
+                    earlier(order, after),
+                )
+                .order_by(*(column.desc() for column in order))
+                .limit(limit)
+            )
+        ]
+        for closed in _closed(search)
+    ]
+    return list(islice(heapq.merge(*found, reverse=True), limit))
+
+
+def _closed(search: IncidentSearch) -> tuple[int, ...]:
+    if search.is_live:
+        return (0,)
+    return (1,) if search.state is State.RESOLVED else (0, 1)

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from notifier.access.keyring import Keyring
 from notifier.api.doors.declared import DeclaredDoor
 from notifier.api.doors.door import Door, DoorEndpoint
+from notifier.api.doors.otlp import OtlpDropped, OtlpLogs
 from notifier.api.doors.pagerduty import PagerDutyAlerts, PagerDutyChanges
 from notifier.api.doors.sentry import SentryDoor
 from notifier.ingest.formats.sentry.envelope import read_envelope, read_store
@@ -21,6 +22,9 @@ def doors(runtime: Runtime, keyring: Keyring) -> Sequence[Route]:
         ("POST", "/api/{project}/envelope", SentryDoor(runtime, read_envelope)),
         ("POST", "/api/{project}/store", SentryDoor(runtime, read_store)),
         ("POST", "/v1/ingest/{format}", DeclaredDoor(runtime)),
+        ("POST", "/v1/logs", OtlpLogs(runtime)),
+        ("POST", "/v1/traces", OtlpDropped(runtime, "traces")),
+        ("POST", "/v1/metrics", OtlpDropped(runtime, "metrics")),
         ("POST", "/v2/enqueue", PagerDutyAlerts(runtime)),
         ("POST", "/v2/change/enqueue", PagerDutyChanges(runtime)),
     )

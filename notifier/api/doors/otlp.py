@@ -1,0 +1,149 @@
+"""The doors of OTLP/HTTP: logs are taken, traces and metrics answered and dropped.
+
+Answers are in the encoding of the request: an Export...ServiceResponse, or a google.rpc.Status where it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from notifier.access.caller import Caller
+from notifier.api.doors.credentials import PresentedKey
+from notifier.api.doors.door import CODINGS, take
+from notifier.api.doors.request import DoorAnswer, DoorRequest
+from notifier.api.ingest import sentence_of
+from notifier.api.problems import HttpProblem
+from notifier.domain.event import Rejection
+from notifier.domain.key import Scope
+from notifier.ingest.acceptance import EventResult
+from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
+from notifier.ingest.formats.otlp.json_body import read_json
+from notifier.ingest.formats.otlp.protobuf_body import NotInstalled, read_protobuf
+from notifier.ingest.formats.otlp.records import NAME, RECORDS, LogRecord, events
+from notifier.ingest.formats.reading import Read
+from notifier.runtime.service import Runtime
+from notifier.telemetry.logging import get
+
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+_STATUSES: Final = {422: 400}
+_VARINT, _LENGTH = 0, 2
+
+log = get("notifier.otlp")
+
+
+class _OtlpDoor:
+    """The base of these doors: the key in `Authorization`, and refusals that exporters understand."""
+
+    name: Final = "otlp"
+    codings = CODINGS
+    key_in_body = False
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def scope(self, _: DoorRequest) -> Scope:
+        return "ingest"
+
+    def own_key(self, _: DoorRequest) -> PresentedKey | None:
+        return None
+
+    def refusal(self, problem: HttpProblem) -> DoorAnswer:
+        """In JSON, which every exporter can show; 429 and 503 are sent again, and nothing else is."""
+        status = _STATUSES.get(problem.status, problem.status)
+        body = msgspec.json.encode({"code": status, "message": problem.detail})
+        return DoorAnswer(status=status, body=body, headers=problem.headers)
+
+
+class OtlpLogs(_OtlpDoor):
+    """`POST /v1/logs`."""
+
+    async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
+        kind = _kind(request)
+        records, dropped = _read(kind, request.body)
+        results: list[EventResult | Rejection] = []
+        read = events(records[:RECORDS], dropped, service=caller.service)
+        for some in _in_commits(read):
+            taken = await take(self._runtime, caller, some, NAME)
+            results.extend(taken.results)
+        refused = [one for one in results if isinstance(one, Rejection)]
+        too_many = max(0, len(records) - RECORDS)
+        sentences = [sentence_of(one) for one in refused[:1]]
+        if too_many:
+            sentences.append(f"more than {RECORDS} records of errors in one request: send fewer at once")
+        warning = "; ".join(sentences or read.warnings)
+        return _response(kind, rejected=len(refused) + too_many, sentence=warning)
+
+
+class OtlpDropped(_OtlpDoor):
+    """`POST /v1/traces`, `/v1/metrics`: an exporter that sends them too has no error, and nothing is kept."""
+
+    def __init__(self, runtime: Runtime, signal: str) -> None:
+        super().__init__(runtime)
+        self._signal = signal
+        self._named = False
+
+    async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
+        self._runtime.metrics.dropped.labels(NAME, self._signal).inc()
+        if not self._named:
+            self._named = True
+            log.warning("otlp_signal_dropped", signal=self._signal, key=caller.name)
+        return _response(_kind(request))
+
+
+def _kind(request: DoorRequest) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {PROTOBUF, JSON}:
+        raise HttpProblem(415, f"send {PROTOBUF} or {JSON}")
+    return kind
+
+
+def _read(kind: str, body: bytes) -> tuple[list[LogRecord], int]:
+    reader: Callable[[bytes], tuple[list[LogRecord], int]] = read_json if kind == JSON else read_protobuf
+    try:
+        return reader(body)
+    except Malformed as error:
+        raise HttpProblem(400, error.message) from None
+    except NotInstalled:
+        raise HttpProblem(
+            415,
+            "protobuf needs the extra `otlp` of this service: install it, or have the exporter send http/json",
+        ) from None
+
+
+def _in_commits(read: Read) -> Iterator[Read]:
+    """As many of the events at once as one native request may have; what is dropped is counted with the first."""
+    for start in range(0, max(1, len(read.items)), EVENTS_AT_MOST):
+        yield Read(read.items[start : start + EVENTS_AT_MOST], dropped=read.dropped if start == 0 else {})
+
+
+def _response(kind: str, *, rejected: int = 0, sentence: str = "") -> DoorAnswer:
+    """An export's answer: empty, or with a partial success that says how many were refused and why."""
+    if kind == JSON:
+        partial: Mapping[str, Any] = {"rejectedLogRecords": str(rejected), "errorMessage": sentence}
+        body = msgspec.json.encode({"partialSuccess": partial} if rejected or sentence else {})
+        return DoorAnswer(status=200, body=body)
+    message = _field(1, rejected) + _field(2, sentence) if rejected or sentence else b""
+    return DoorAnswer(status=200, body=_field(1, message), content_type=PROTOBUF)
+
+
+def _field(number: int, value: int | str | bytes) -> bytes:
+    """A field of a protobuf message; one that is empty is left out."""
+    if not value:
+        return b""
+    if isinstance(value, int):
+        return _varint(number << 3 | _VARINT) + _varint(value)
+    raw = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | _LENGTH) + _varint(len(raw)) + raw
+
+
+def _varint(value: int) -> bytes:
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)

@@ -1,0 +1,1 @@
+"""Logs of OpenTelemetry (OTLP/HTTP), as JSON and as protobuf."""

@@ -1,0 +1,134 @@
+"""OTLP's JSON: what SDKs of JavaScript send, and what people write by hand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from notifier.ingest import sanitise
+from notifier.ingest.batch import Malformed
+from notifier.ingest.formats.otlp.records import LogRecord, is_wanted
+from notifier.ingest.formats.reading import object_of, text_of
+
+DEPTH: Final = 20
+_NUMBERS: Final = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
+
+
+def read_json(body: bytes) -> tuple[list[LogRecord], int]:
+    """The records that become events, and how many do not. `Malformed` where it is no request."""
+    try:
+        tree = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        tree = _leniently(body)
+    if not isinstance(tree, dict):
+        raise Malformed("the body must be a JSON object with resourceLogs")
+    records: list[LogRecord] = []
+    dropped = 0
+    for record, scope, resource in _walk(tree):
+        names = [str(one.get("key")) for one in _objects(record.get("attributes"))]
+        number = _severity(record.get("severityNumber"))
+        if is_wanted(number, names):
+            records.append(_record(record, number, scope, resource))
+        else:
+            dropped += 1
+    return records, dropped
+
+
+def _leniently(body: bytes) -> Any:
+    try:
+        return sanitise.read(body)
+    except sanitise.UnreadableJson as error:
+        raise Malformed(f"the body cannot be read: {error}") from None
+
+
+def _walk(
+    tree: Mapping[str, Any],
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
+    for of_resource in _objects(tree.get("resourceLogs")):
+        resource = object_of(of_resource.get("resource"))
+        for of_scope in _objects(of_resource.get("scopeLogs")):
+            scope = object_of(of_scope.get("scope"))
+            for record in _objects(of_scope.get("logRecords")):
+                yield record, scope, resource
+
+
+def _record(
+    record: Mapping[str, Any], number: int, scope: Mapping[str, Any], resource: Mapping[str, Any]
+) -> LogRecord:
+    return LogRecord(
+        resource=_attributes(resource.get("attributes")),
+        scope=text_of(scope.get("name")),
+        time_ns=_integer(record.get("timeUnixNano")) or _integer(record.get("observedTimeUnixNano")),
+        severity_number=number,
+        severity_text=text_of(record.get("severityText")),
+        body=_value(record.get("body"), DEPTH),
+        attributes=_attributes(record.get("attributes")),
+        trace_id=_hex(record.get("traceId")),
+        span_id=_hex(record.get("spanId")),
+        event_name=text_of(record.get("eventName")),
+    )
+
+
+def _attributes(pairs: Any, depth: int = DEPTH) -> dict[str, Any]:
+    return {str(one.get("key")): _value(one.get("value"), depth) for one in _objects(pairs)}
+
+
+def _value(value: Any, depth: int) -> Any:
+    """An AnyValue as a plain one; an integer may be a text."""
+    for name, inner in object_of(value).items() if depth else ():
+        if name in _KINDS:
+            return _KINDS[name](inner, depth - 1)
+    return None
+
+
+def _scalar(value: Any, _depth: int) -> Any:
+    return value if isinstance(value, str | bool | int | float) else None
+
+
+_KINDS: Final[Mapping[str, Callable[[Any, int], Any]]] = {
+    "stringValue": _scalar,
+    "boolValue": _scalar,
+    "doubleValue": _scalar,
+    "intValue": lambda value, _depth: _integer(value),
+    "bytesValue": lambda value, _depth: _bytes(value),
+    "arrayValue": lambda value, depth: [
+        _value(one, depth) for one in _objects(object_of(value).get("values"))
+    ],
+    "kvlistValue": lambda value, depth: _attributes(object_of(value).get("values"), depth),
+}
+
+
+def _bytes(value: Any) -> str | None:
+    """Bytes that are text, and none of others."""
+    try:
+        raw = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+        return raw.decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and len(value) <= 20:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _severity(value: Any) -> int:
+    """A number, or the name of one as protobuf's JSON has it: `SEVERITY_NUMBER_ERROR2`."""
+    if not isinstance(value, str):
+        return _integer(value)
+    name = value.removeprefix("SEVERITY_NUMBER_")
+    return _NUMBERS.get(name.rstrip("234"), 0) or _integer(value)
+
+
+def _hex(value: Any) -> str | None:
+    text = text_of(value)
+    return text if text and text.strip("0") else None
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -1,0 +1,126 @@
+"""Log records as events: those with an exception, and those of the severity ERROR or worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from notifier.domain.time import rfc3339
+from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read, text_of
+from notifier.ingest.formats.traces import exception_in
+
+NAME: Final = "otlp"
+ERROR: Final = 17
+"""The least number of the severity ERROR."""
+RECORDS: Final = 10_000
+"""Events of one request at most; further ones are refused."""
+DROPPED: Final = "log_record"
+_SEVERITIES: Final = ((21, "critical"), (ERROR, "error"), (13, "warning"), (1, "info"))
+_EXCEPTION: Final = ("exception.type", "exception.message", "exception.stacktrace", "exception.escaped")
+_UNKNOWN: Final = "unknown_service"
+_RESOURCE: Final = frozenset({
+    "service.name", "service.version", "deployment.environment.name", "deployment.environment", "host.name",
+})  # fmt: skip
+_MILLION: Final = 1_000_000
+_LATEST_NS: Final = 253_402_300_799 * 10**9
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """A record that becomes an event, whatever encoding it came in. `resource` and `attributes` are plain values."""
+
+    resource: Mapping[str, Any]
+    scope: str | None
+    time_ns: int
+    severity_number: int
+    severity_text: str | None
+    body: Any
+    attributes: Mapping[str, Any]
+    trace_id: str | None
+    span_id: str | None
+    event_name: str | None
+
+
+def is_wanted(severity_number: int, attributes: Iterable[str]) -> bool:
+    """Whether a record is told of; `attributes` are the names of its own."""
+    return severity_number >= ERROR or any(name.startswith("exception.") for name in attributes)
+
+
+def events(records: Iterable[LogRecord], dropped: int, *, service: str | None) -> Read:
+    """The events of records. `dropped` counts those that nobody wants."""
+    warnings: dict[str, None] = {}
+    items = [_event(record, service, warnings) for record in records]
+    return Read(items, dropped={DROPPED: dropped} if dropped else {}, warnings=tuple(warnings))
+
+
+def _event(record: LogRecord, service: str | None, warnings: dict[str, None]) -> Tree:
+    resource, attributes = record.resource, record.attributes
+    named = text_of(resource.get("service.name"))
+    if named is None or named.startswith(_UNKNOWN):
+        named = service
+    if named is None:
+        warnings[NO_SERVICE] = None
+    exception = _exception(attributes)
+    message = _text(record.body) or (None if exception else record.event_name or "(no message)")
+    found = {
+        "id": _identity(record),
+        "timestamp": rfc3339(record.time_ns // _MILLION) if 0 < record.time_ns < _LATEST_NS else None,
+        "service": named or UNKNOWN_SERVICE,
+        "environment": text_of(
+            resource.get("deployment.environment.name") or resource.get("deployment.environment")
+        ),
+        "release": text_of(resource.get("service.version")),
+        "host": text_of(resource.get("host.name")),
+        "severity": _severity(record),
+        "message": message,
+        "exception": exception,
+        "labels": {
+            name: value for name, value in (("logger", record.scope), ("event", record.event_name)) if value
+        },
+        "trace_id": record.trace_id,
+        "context": _context(record),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _exception(attributes: Mapping[str, Any]) -> Tree | None:
+    type_, message, trace = (text_of(attributes.get(name)) for name in _EXCEPTION[:3])
+    if type_ is message is trace is None:
+        return None
+    return exception_in(trace or "", type_=type_, message=message)
+
+
+def _severity(record: LogRecord) -> str | None:
+    """By its number; without one by its text, where that is a word of notifier's."""
+    named = next((name for least, name in _SEVERITIES if record.severity_number >= least), None)
+    return named or (record.severity_text or None)
+
+
+def _context(record: LogRecord) -> Tree:
+    own = {name: value for name, value in record.attributes.items() if name not in _EXCEPTION}
+    resource = {name: value for name, value in record.resource.items() if name not in _RESOURCE}
+    body = record.body if isinstance(record.body, dict | list) else None
+    found = {"attributes": own, "resource": resource, "span_id": record.span_id, "body": body}
+    return {name: value for name, value in found.items() if value}
+
+
+def _text(body: Any) -> str | None:
+    """The words of a body; of an object what it calls its message."""
+    if isinstance(body, dict):
+        body = body.get("message") or body.get("msg")
+    return text_of(body)
+
+
+def _identity(record: LogRecord) -> str | None:
+    """The same for a record that is sent again, as exporters do after a time-out: it has no id of its own."""
+    if not record.time_ns:
+        return None
+    parts = (
+        record.time_ns, record.trace_id, record.span_id, record.severity_number, record.scope, record.event_name,
+        sorted(map(str, record.resource.items())), record.body, sorted(map(str, record.attributes.items())),
+    )  # fmt: skip
+    return f"otlp-{sha256(repr(parts).encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"

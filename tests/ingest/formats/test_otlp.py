@@ -1,0 +1,244 @@
+"""OTLP's logs: records in JSON and in protobuf are the same events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from notifier.domain.event import Rejection
+from notifier.ingest.batch import Malformed
+from notifier.ingest.formats.otlp.json_body import read_json
+from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
+from notifier.ingest.formats.otlp.records import events
+from notifier.ingest.formats.reading import Read
+from notifier.ingest.normalize import Normalizer
+from tests.ingest.formats.test_traces import PYTHON
+
+RESOURCE = {
+    "service.name": "billing", "service.version": "1.4.2", "deployment.environment.name": "staging",
+    "host.name": "web-1", "telemetry.sdk.language": "python",
+}  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def pairs(**values: Any) -> list[Any]:
+    return [{"key": name.replace("__", "."), "value": value} for name, value in values.items()]
+
+
+def texts(values: dict[str, str]) -> list[Any]:
+    return [{"key": name, "value": {"stringValue": value}} for name, value in values.items()]
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    return {
+        "timeUnixNano": "1795787992721020416",
+        "severityNumber": 17,
+        "severityText": "ERROR",
+        "body": {"stringValue": "could not charge 42"},
+        "traceId": "0af7651916cd43dd8448eb211c80319c",
+        "spanId": "b7ad6b7169203331",
+        "attributes": pairs(
+            exception__type={"stringValue": "shop.errors.Declined"},
+            exception__message={"stringValue": "no such card"},
+            exception__stacktrace={"stringValue": PYTHON},
+            order={"intValue": "42"},
+            tags={"arrayValue": {"values": [{"stringValue": "a"}, {"boolValue": True}]}},
+            user={"kvlistValue": {"values": pairs(id={"intValue": "7"}, rate={"doubleValue": 0.5})}},
+        ),
+        **changes,
+    }
+
+
+def request(*records: Any, resource: dict[str, str] | None = None) -> dict[str, Any]:
+    attributes = texts(RESOURCE if resource is None else resource)
+    scope = {"scope": {"name": "shop.billing"}, "logRecords": list(records)}
+    return {"resourceLogs": [{"resource": {"attributes": attributes}, "scopeLogs": [scope]}]}
+
+
+def packed(body: dict[str, Any]) -> bytes:
+    """The same as protobuf."""
+    given = json.loads(json.dumps(body))
+    for of_resource in given["resourceLogs"]:
+        for of_scope in of_resource["scopeLogs"]:
+            for one in of_scope["logRecords"]:
+                for name in ("traceId", "spanId"):  # in OTLP's JSON they are in hex, in protobuf's in base64
+                    one.pop(name, None)
+    message = json_format.ParseDict(given, ExportLogsServiceRequest())
+    for of_resource, here in zip(message.resource_logs, body["resourceLogs"], strict=True):
+        for of_scope, there in zip(of_resource.scope_logs, here["scopeLogs"], strict=True):
+            for one, source in zip(of_scope.log_records, there["logRecords"], strict=True):
+                one.trace_id = bytes.fromhex(source.get("traceId", ""))
+                one.span_id = bytes.fromhex(source.get("spanId", ""))
+    raw: bytes = message.SerializeToString()
+    return raw
+
+
+def read(body: dict[str, Any], *, service: str | None = None) -> Read:
+    records, dropped = read_json(json.dumps(body).encode())
+    return events(records, dropped, service=service)
+
+
+def first(body: dict[str, Any], *, service: str | None = None) -> Any:
+    return read(body, service=service).items[0]
+
+
+def test_a_record_with_an_exception_becomes_an_event() -> None:
+    """With its frames and causes, and where it ran."""
+    event = first(request(record()))
+    exception = event.pop("exception")
+    assert event.pop("id").startswith("otlp-")
+    assert event == {
+        "timestamp": "2026-11-27T13:59:52.721Z",
+        "service": "billing",
+        "environment": "staging",
+        "release": "1.4.2",
+        "host": "web-1",
+        "severity": "error",
+        "message": "could not charge 42",
+        "labels": {"logger": "shop.billing"},
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "context": {
+            "attributes": {"order": 42, "tags": ["a", True], "user": {"id": 7, "rate": 0.5}},
+            "resource": {"telemetry.sdk.language": "python"},
+            "span_id": "b7ad6b7169203331",
+        },
+    }
+    assert (exception["module"], exception["type"], exception["message"]) == (
+        "shop.errors",
+        "Declined",
+        "no such card",
+    )
+    assert [frame["function"] for frame in exception["frames"]] == ["app", "charge"]
+    assert exception["cause"]["type"] == "KeyError"
+
+
+def test_protobuf_says_the_same() -> None:
+    """Word for word; the id too, so that what is sent again in another encoding is a duplicate."""
+    body = request(
+        record(),
+        record(body={"kvlistValue": {"values": pairs(message={"stringValue": "m"})}}),
+        record(severityNumber=9, attributes=[]),
+    )
+    records, dropped = read_protobuf(packed(body))
+    assert events(records, dropped, service=None) == read(body)
+    assert dropped == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [
+        ({"severityNumber": 17}, "error"),
+        ({"severityNumber": 24}, "critical"),
+        ({"severityNumber": "SEVERITY_NUMBER_FATAL2"}, "critical"),
+        ({"severityNumber": 13}, "warning"),
+        ({"severityNumber": 9}, "info"),
+        ({"severityNumber": 0, "severityText": "Critical"}, "Critical"),
+        ({"severityNumber": 0, "severityText": ""}, None),
+    ],
+)
+def test_an_exception_is_told_whatever_its_severity(changes: dict[str, Any], severity: str | None) -> None:
+    """By the number, else by the text."""
+    assert first(request(record(**changes))).get("severity") == severity
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted"), [(0, 0), (1, 0), (16, 0), (17, 1), (24, 1), ("x", 0), (None, 0), (True, 0)]
+)
+def test_without_one_only_errors_are(number: Any, wanted: int) -> None:
+    """The rest is dropped and counted."""
+    taken = read(request(record(severityNumber=number, attributes=[])))
+    assert (len(taken.items), sum(taken.dropped.values())) == (wanted, 1 - wanted)
+
+
+def test_the_same_failure_is_one_problem() -> None:
+    """Wherever a middleware logs it: grouped by the exception and not by the body, which is the same for all."""
+    bodies = [
+        record(
+            eventName="http.server.request.exception",
+            body={"stringValue": "request failed"},
+            timeUnixNano=str(n),
+            **extra,
+        )
+        for n, extra in enumerate(
+            ({}, {}, {"attributes": pairs(exception__type={"stringValue": "ValueError"})}), 1
+        )
+    ]
+    normalizer = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "new")
+    judged = normalizer.read(read(request(*bodies)).items, project="p", received_at=0, sent_at=None)
+    prints = [one.event.fingerprint for one in judged if not isinstance(one, Rejection)]
+    assert prints[0] == prints[1] != prints[2]
+    ids = {one.event.id for one in judged if not isinstance(one, Rejection)}
+    assert len(ids) == 3
+
+
+def test_an_sdk_without_a_name_has_the_keys() -> None:
+    """`unknown_service:python` is the SDK's word for none."""
+    body = request(record(), resource={"service.name": "unknown_service:python"})
+    assert first(body, service="shop")["service"] == "shop"
+    assert first(body)["service"] == "unknown"
+    assert len(read(body).warnings) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"\xff", b"[" * 100_000, packed(request(record()))])
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    """In a sentence, a protobuf that says JSON too."""
+    with pytest.raises(Malformed):
+        read_json(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"\xff" * 20, b"\x0a\xff\xff\xff\xff\x0f", json.dumps(request(record())).encode()]
+)
+def test_what_is_no_protobuf_is_refused(body: bytes) -> None:
+    """A JSON that says protobuf too."""
+    with pytest.raises(Malformed):
+        read_protobuf(body)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(record(), JSON)), JSON, JSON)
+def test_any_json_is_read(changes: dict[str, Any], resource: Any, records: Any) -> None:
+    """Whatever stands in a field; what becomes an event is taken or refused in a sentence."""
+    for body in (
+        request(record(**changes)),
+        {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": records}]}]},
+        {"resourceLogs": records},
+        request(
+            {
+                **record(),
+                "attributes": [{"key": "exception.type", "value": resource}, {"key": records, "value": 5}],
+            }
+        ),
+    ):
+        taken = read(body)
+        judged = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "new").read(
+            taken.items, project="p", received_at=0, sent_at=None
+        )
+        assert all(not isinstance(one, Rejection) or one.message for one in judged)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_mutated_protobuf_is_read_or_refused(data: st.DataObject) -> None:
+    """Bytes that were cut, changed or doubled."""
+    raw = bytearray(packed(request(record())))
+    for _ in range(data.draw(st.integers(1, 5))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        if not raw:
+            break
+    try:
+        records, dropped = read_protobuf(bytes(raw))
+    except Malformed:
+        return
+    events(records, dropped, service=None)

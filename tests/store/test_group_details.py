@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from notifier.domain.notification import Reason
@@ -14,6 +16,7 @@ from notifier.oncall.bulk import AcknowledgeAct
 from notifier.oncall.errors import Unknown
 from notifier.oncall.group_details import GroupDetails, act_on_all, group_details
 from notifier.oncall.incident_details import details
+from tests.plans import read_whole, statements_of
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -103,3 +106,13 @@ async def test_a_group_of_another_project_is_unknown(world: World) -> None:
             await shown(world, name, "other")
         with pytest.raises(Unknown):
             await act_on_all(world.database, actor(world, project="other"), AcknowledgeAct(), name)
+
+
+async def test_none_of_it_reads_a_whole_table(world: World) -> None:
+    """Every statement of the page goes by an index, whatever lies beside the group."""
+    id_ = await world.post()
+    await world.alert()
+    group = await group_with(world, id_)
+    statements = await statements_of(shown(world, group))
+    assert len(statements) >= 4
+    assert await world.database.read(partial(read_whole, statements=statements)) == set()

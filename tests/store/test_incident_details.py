@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Unknown
 from notifier.oncall.incident_details import SPANS_AT_MOST, IncidentDetails, details, spans
 from notifier.store.database import Tx
-from notifier.store.schema import metadata
+from tests.plans import read_whole, statements_of
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -141,27 +140,9 @@ async def test_an_incident_of_another_project_is_unknown(world: World) -> None:
 
 async def test_none_of_it_reads_a_whole_table(world: World) -> None:
     """Every statement of the page goes by an index, whatever lies beside the incident."""
-    if world.database.dialect != "sqlite":
-        pytest.skip("a plan of PostgreSQL's depends on what the tables hold")
     id_ = await world.post(run="01-run")
     await world.ran({"id": "01-run"})
     await world.alert()
-    read: list[tuple[str, Any]] = []
-
-    def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
-        if statement.startswith("SELECT"):
-            read.append((statement, parameters))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    await shown(world, id_)
-    sa.event.remove(sa.Engine, "before_cursor_execute", note)
-
-    def plans(tx: Tx) -> list[str]:
-        explained = (tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values) for text, values in read)
-        return [row[3] for rows in explained for row in rows]
-
-    scanned = {plan.split()[1] for plan in await world.database.read(plans) if plan.startswith("SCAN")} & set(
-        metadata.tables
-    )
-    assert len(read) > 10
-    assert scanned <= {"instance"}
+    statements = await statements_of(shown(world, id_))
+    assert len(statements) > 10
+    assert await world.database.read(partial(read_whole, statements=statements)) <= {"instance"}

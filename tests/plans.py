@@ -1,0 +1,47 @@
+"""What a query costs beside a million rows, read off the engine's plan: which tables it cannot but read whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.store.database import Tx
+from notifier.store.schema import metadata
+
+Statements = Sequence[tuple[str, Any]]
+
+
+async def statements_of(query: Coroutine[Any, Any, object]) -> Statements:
+    """The SELECTs that a query runs, with their parameters."""
+    run: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
+        if statement.startswith("SELECT"):
+            run.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        await query
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    return run
+
+
+def read_whole(tx: Tx, statements: Statements) -> set[str]:
+    """The tables that these statements cannot but read whole."""
+    if tx.dialect == "sqlite":
+        prefix, scan = "EXPLAIN QUERY PLAN", r"^SCAN (\w+)"
+    else:
+        # The tables are nearly empty: without this, reading them whole is the cheapest.
+        tx.run(sa.text("SET LOCAL enable_seqscan = off"))
+        # An index without a condition is walked from end to end.
+        prefix, scan = "EXPLAIN", r"(?:Seq Scan|Index(?: Only)? Scan using \w+) on (\w+).*$(?!\n *Index Cond)"
+    plans = [
+        "\n".join(str(row[-1]) for row in tx.conn.exec_driver_sql(f"{prefix} {text}", values))
+        for text, values in statements
+    ]
+    found = (name for plan in plans for name in re.findall(scan, plan, re.MULTILINE))
+    return set(found) & set(metadata.tables)

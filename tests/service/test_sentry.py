@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -208,3 +209,20 @@ def test_a_quota_is_told_as_an_sdk_understands_it() -> None:
     assert answer.headers["x-sentry-rate-limits"] == "3:error:key"
     assert answer.headers["retry-after"] == "3"
     assert "x-sentry-rate-limits" not in refusal(retry_after(503, "full", 30_000)).headers
+
+
+def test_mutated_requests_are_never_a_failure_of_the_service(service: Service, key: str) -> None:
+    """Bytes taken out and put in anywhere, plain and packed, said to be packed in another way."""
+    chance = random.Random(20_261_127)
+    whole = envelope({**EVENT, "tags": {"ü": "\ud83d\ude00"}, "breadcrumbs": [{"message": "x"}]})
+    with httpx.Client(base_url=service.url, headers=auth(key)) as client:
+        for _ in range(150):
+            start = chance.randrange(len(whole))
+            end = start + chance.choice((0, 1, 5, 50))
+            body = whole[:start] + chance.randbytes(chance.choice((0, 1, 8))) + whole[end:]
+            coding, pack = chance.choice(PACKED)
+            said = chance.choice((coding, coding, "br", "gzip", "deflate"))
+            path = chance.choice(("/api/1/envelope/", "/api/1/store/"))
+            answer = client.post(path, content=pack(body), headers={"content-encoding": said})
+            assert answer.status_code in {200, 413, 422}, answer.text
+    assert "request_failed" not in service.log

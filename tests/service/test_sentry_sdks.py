@@ -54,17 +54,21 @@ def incidents(service: Service, expected: int) -> dict[str, dict[str, Any]]:
     return {incident["title"]: incident for incident in found}
 
 
+def python(sdk: str, *more: str) -> list[str]:
+    """The beginning of a command in an environment that has this SDK."""
+    uv = shutil.which("uv")
+    assert uv is not None, "the README's test command runs through uv"
+    wanted = [sdk, "fastapi>=0.135,<1", "httpx<1", "httpx2<3", *(["brotli"] if sdk == NEWEST else []), *more]
+    options = [part for one in wanted for part in ("--with", one)]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return [uv, "run", "-q", "--no-project", "--isolated", "--python", version, *options]
+
+
 @pytest.mark.parametrize("sdk", [STORE, NEWEST])
 def test_python(service: Service, sdk: str) -> None:
     """A background task, logs, a message, a task that nobody awaits; and one failure told by notifier's client too."""
-    uv = shutil.which("uv")
-    assert uv is not None
-    wanted = [sdk, "fastapi>=0.135,<1", "httpx<1", "httpx2<3", *(["brotli"] if sdk == NEWEST else [])]
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    options = [part for one in wanted for part in ("--with", one)]
-    command = [uv, "run", "-q", "--no-project", "--isolated", "--python", python, *options]
     program = str(PROGRAMS / "sentry_python.py")
-    run([*command, "python", program], service, DSN=dsn(service, "billing"), PYTHONPATH=str(ROOT))
+    run([*python(sdk), "python", program], service, DSN=dsn(service, "billing"), PYTHONPATH=str(ROOT))
     found = incidents(service, 5)
     task = found["CardError: could not charge order 1842"]
     assert task["severity"] == "error"
@@ -92,6 +96,26 @@ def test_python(service: Service, sdk: str) -> None:
     assert [one[name] for name in ALIKE] == [other[name] for name in ALIKE]
     assert len(found) == 5
     assert service.settle()["accepted"] == sum(incident["count"] for incident in found.values())
+
+
+def test_celery(service: Service, tmp_path: Path) -> None:
+    """A real worker: the task is named, and its id is no label."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    shutil.copy(PROGRAMS / "sentry_celery.py", tmp_path / "shop.py")
+    environ = {"DSN": dsn(service, "shop"), "FOLDER": str(folder), "PYTHONPATH": str(tmp_path)}
+    command = python(NEWEST, "celery>=5.6,<6")
+    run([*command, "python", str(tmp_path / "shop.py")], service, **environ)
+    start = [*command, "celery", "-A", "shop", "worker", "-P", "solo"]
+    known, log = {**os.environ, **environ}, subprocess.DEVNULL
+    with subprocess.Popen(start, env=known, stdout=log, stderr=log) as worker:
+        found = eventually(lambda: service.items("/v1/incidents"), within=60)
+        worker.terminate()
+    [failure] = found
+    assert failure["title"] == "LookupError: no card for order 7"
+    assert failure["labels"]["task"] == "shop.charge"
+    assert "celery_task_id" not in failure["labels"]
+    assert failure["latest_event"]["context"]["tags"]["celery_task_id"]
 
 
 def test_node(service: Service, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from notifier.ingest.schema import CONTEXT_BYTES, CONTEXT_DEPTH, FINGERPRINT, ID
 
 BREADCRUMBS: Final = 20
 _CRUMB_CHARS: Final = 512
+# Tags of the SDK that name one run, not what it is a run of.
+_NO_LABELS: Final = frozenset({*RESERVED_LABELS, "celery_task_id"})
 _PARAMETER_CHARS: Final = 1_024
 _PLACE: Final = re.compile(r"%(?:\((\w{1,64})\))?[#0 +-]{0,4}\d{0,4}(?:\.\d{1,4})?[a-zA-Z%]")
 _SEVERITIES: Final[Mapping[str, str]] = {"fatal": "critical", "debug": "info", "log": "info"}
@@ -52,12 +54,12 @@ def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[
         "message": message if message is None else message[:TEXT_CHARS],
         "exception": exception,
         "task": _task(event),
-        "labels": {name: value for name, value in tags.items() if name not in RESERVED_LABELS},
+        "labels": {name: value for name, value in tags.items() if name not in _NO_LABELS},
         "trace_id": text_of(object_of(object_of(event.get("contexts")).get("trace")).get("trace_id")),
         "fingerprint": _fingerprint(event, service, None if exception is not None else template),
     }
-    reserved = {n: value for n, value in tags.items() if n in RESERVED_LABELS and tree.get(n) != value}
-    return {**tree, "context": _context(event, reserved, values)}
+    others = {name: value for name, value in tags.items() if name in _NO_LABELS and tree.get(name) != value}
+    return {**tree, "context": _context(event, others, values)}
 
 
 def _id(value: Any) -> str | None:

@@ -37,12 +37,15 @@ from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import ledger
 from notifier.store.database import Broken, Database
+from notifier.telemetry.logging import get
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.metrics import Metrics
 from notifier.telemetry.watchdog import Watchdog
 
 READY_FOR: Duration = SECOND
 PROBE: Duration = 3 * SECOND
+
+log = get("notifier.runtime")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,7 +166,11 @@ class Runtime:
         config = self.current_config.now.configs.get(channel)
         if config is None or config.kind.preview is None:
             return None
-        return config.kind.preview(channel, config.settings, message, self.rules.url)
+        try:
+            return config.kind.preview(channel, config.settings, message, self.rules.url)
+        except Exception:
+            log.exception("preview_failed", channel=channel, kind=config.kind.name)
+            return None
 
     def sample(self, channel: str, project: str) -> str | None:
         """The same of a made-up alert."""

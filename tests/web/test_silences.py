@@ -52,8 +52,12 @@ async def test_a_silence_is_tried_out_and_then_made(shop: Pages) -> None:
         ({"matchers": 'service="a"', "comment": "x", "ends_at": "tomorrow"}, "RFC 3339"),
         ({"matchers": 'service="a"', "comment": "x", "ends_at": "2020-01-01T00:00:00Z"}, "ends"),
         ({"matchers": 'service="a"', "comment": "x", "times": "noon"}, "22:00-06:00"),
-        ({"matchers": 'service="a"', "comment": "x", "times": "25:00-26:00"}, "time of day"),
-        ({"matchers": 'service="a"', "comment": "x", "weekdays": "someday"}, "weekday"),
+        ({"matchers": 'service="a"', "comment": "x", "times": "25:00-26:00", "length": ""}, "time of day"),
+        (
+            {"matchers": 'service="a"', "comment": "x", "weekdays": "someday", "length": ""},
+            "a weekday such as",
+        ),
+        ({"matchers": 'service="a"', "comment": "x", "weekdays": "sunday"}, "leave the length empty"),
         ({"matchers": 'service=~".*"', "comment": "x"}, "everything of the project"),
         ({"matchers": 'service=~"(((("', "comment": "x"}, "does not compile"),
         ({"matchers": "a" * 5_000 + '="b"', "comment": "x"}, "at most 4096"),
@@ -125,6 +129,9 @@ async def test_an_end_is_moved_and_what_is_over_stays(shop: Pages) -> None:
     late = await ann.sends(form, matchers='service="billing"', comment="deploy")
     assert late.status in {409, 422}
     assert "over" in late.text
+    shown = await ann.opens(f"/silences/{made.id}")
+    assert "what is over stays as it was" in shown.text
+    assert "Change it" not in shown.form(f"/silences/{made.id}").buttons
 
 
 async def test_who_only_reads_may_look(shop: Pages) -> None:

@@ -234,7 +234,10 @@ def _end(fields: SilenceFields, now: Instant) -> str | None:
 
 
 def _recur(fields: SilenceFields) -> Mapping[str, object] | None:
-    """Weekly hours as the API takes them; None where none are given."""
+    """Weekly hours as the API takes them; None where none are given.
+
+    `Unreadable` where there is a length beside them: nobody could say whether it is the window's or the silence's.
+    """
     document: dict[str, object] = {
         name: ranges for name in _RANGES if (ranges := _listed(getattr(fields, name)))
     }
@@ -242,6 +245,11 @@ def _recur(fields: SilenceFields) -> Mapping[str, object] | None:
         document["times"] = [_hours(each) for each in times]
     if not document:
         return None
+    if fields.length:
+        raise Unreadable(
+            "length",
+            "weekly hours go on until somebody ends them: leave the length empty, or say when they end",
+        )
     return {**document, "location": fields.location} if fields.location else document
 
 

@@ -15,16 +15,36 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.dialects import postgresql, sqlite
 
+from notifier.store import driver
 from notifier.store.compiled_statement import CompiledStatement, Statement, sqlite_statement
 from notifier.store.database import Dialect, Tx
+from notifier.store.driver import DriverResult
 from notifier.store.json_rows import encode_rows, rows_from_json
 
 Build = Callable[[Dialect], sa.ClauseElement]
 
 
-def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> sa.CursorResult[Any]:
+def execute(tx: Tx, build: Build, parameters: Mapping[str, object]) -> QueryResult:
     """Run a statement. Values come as the driver has them: text, numbers, None; and `BoundRows`."""
-    return tx.conn.exec_driver_sql(*_compiled(build, tx.dialect).bound(parameters))
+    text, values = _compiled(build, tx.dialect).bound(parameters)
+    if tx.driver is not None:
+        return driver.run(tx.driver, text, values)
+    return tx.conn.exec_driver_sql(text, values)
+
+
+class QueryResult(Protocol):
+    """The part of SQLAlchemy's result that is used; rows have values by name."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def all(self) -> Sequence[Any]: ...
+    def first(self) -> Any: ...
+    def one(self) -> Any: ...
+    def one_or_none(self) -> Any: ...
+    def scalar(self) -> Any: ...
+    def scalar_one(self) -> Any: ...
+    def scalars(self) -> Any: ...
 
 
 class Row(Struct, frozen=True):
@@ -45,11 +65,8 @@ def reads(row: type[R]) -> Callable[[Build], Query[R]]:
 
     def decorate(build: Build) -> Query[R]:
         def query(tx: Tx, **parameters: object) -> list[R]:
-            # The driver's own tuples: a row of SQLAlchemy's for each would cost as much as reading it.
             result = execute(tx, build, parameters)
-            found = list(starmap(row, result.cursor.fetchall()))
-            result.close()
-            return found
+            return list(starmap(row, result.tuples() if isinstance(result, DriverResult) else result))
 
         query.__doc__ = build.__doc__
         return query

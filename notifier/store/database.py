@@ -7,6 +7,7 @@ reader thread; on PostgreSQL the same functions run on asyncpg through SQLAlchem
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Tx:
     """One transaction: its connection and moment, what became due in it, and how many races it lost before.
 
     `gathered` holds rows that are written later, with one statement for all that it concerns; None: nothing waits.
+    `driver` is SQLite's own connection, below `conn`; None on PostgreSQL.
     """
 
     conn: Connection
@@ -50,6 +52,7 @@ class Tx:
     attempt: int = 0
     topics: set[Topic] = field(default_factory=set)
     gathered: dict[Any, list[Any]] | None = None
+    driver: sqlite3.Connection | None = None
 
     def signal(self, topic: Topic) -> None:
         """Wake the loop of `topic` once this transaction has committed."""

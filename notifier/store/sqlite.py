@@ -33,8 +33,10 @@ T = TypeVar("T")
 READERS = 4
 STATEMENTS_KEPT = 512
 """How many prepared statements a connection keeps: each text that takes rows comes in several sizes."""
-CHECKPOINT_IDLE_S = 0.05
-CHECKPOINT_AT_LEAST_S = 5.0
+CHECKPOINT_IDLE_S = 0.25
+CHECKPOINT_AT_LEAST_S = 30.0
+LOGGED_ROWS = 200_000
+"""A checkpoint waits until nobody writes, unless so many rows were written or the last one was long ago."""
 RACES = 5
 LOCKED_AT_MOST: Duration = 5 * SECOND
 """How long one transaction waits for another program that has locked the file; the next in the queue wait with it."""
@@ -146,7 +148,8 @@ class SqliteDatabase:
     def _read(self, work: Callable[[Tx], T]) -> T:
         try:
             with self._read_engine.begin() as connection:
-                return work(Tx(connection, self.now(), "sqlite", self.replica))
+                own = connection.connection.driver_connection
+                return work(Tx(connection, self.now(), "sqlite", self.replica, driver=own))
         except sa.exc.DBAPIError as error:
             raise translate(error) from error
 
@@ -207,6 +210,7 @@ class _Writer(threading.Thread):
         self._driver = driver
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checkpointed = time.monotonic()
+        self._logged_before = 0
         self._dirty = False
         self._broken: StoreBroken | None = None
         self._due: float | None = None  # when what the thread does now should have ended
@@ -251,9 +255,10 @@ class _Writer(threading.Thread):
         self._engine.dispose()
 
     def _log_is_long(self) -> bool:
-        """By time; and always while the disk is full, where a growing log would eat what was made free."""
+        """By rows and by time; and always while the disk is full, where a growing log would eat what was made free."""
         spent = self._database._reserve.spent  # noqa: SLF001 - one module
-        return spent or time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S
+        long_ago = time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S
+        return spent or long_ago or self._driver.total_changes - self._logged_before > LOGGED_ROWS
 
     def _serve(self, job: QueuedWork) -> None:
         if not job.take():
@@ -284,7 +289,14 @@ class _Writer(threading.Thread):
         if not job.essential:
             self._keep_reserve()
         for attempt in range(RACES):
-            tx = Tx(self._connection, self._database.now(), "sqlite", self._database.replica, attempt)
+            tx = Tx(
+                self._connection,
+                self._database.now(),
+                "sqlite",
+                self._database.replica,
+                attempt,
+                driver=self._driver,
+            )
             self._wait_at_most(job.left)
             try:
                 with self._connection.begin():
@@ -321,6 +333,7 @@ class _Writer(threading.Thread):
     def _checkpoint(self) -> None:
         self._dirty = False
         self._due = self._checkpointed = time.monotonic()
+        self._logged_before = self._driver.total_changes
         self._log_moved("PASSIVE")
         self._database._reserve.fill()  # noqa: SLF001 - one module
         self._due = None

@@ -10,6 +10,7 @@ from typing import Protocol
 from notifier.channels.callbacks import Callbacks
 from notifier.domain.errors import Problem
 from notifier.domain.message import Message
+from notifier.ingest.acceptance import Acceptance
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
@@ -43,14 +44,16 @@ class Reloaded:
 class RunningService(OncallContext, Protocol):
     """The database, and what the present configuration says: a reload replaces all of that at once.
 
-    `channels` is by name. `callbacks` reads what people press, `runs` takes changes of task runs, `events_quota`
-    counts what each key posts.
+    `channels` is by name. `acceptance` takes events, `callbacks` reads what people press, `runs` takes changes of task
+    runs, `events_quota` counts what each key posts.
     """
 
     @property
     def settings(self) -> Settings: ...
     @property
     def channels(self) -> Mapping[str, ChannelFacts]: ...
+    @property
+    def acceptance(self) -> Acceptance: ...
     @property
     def callbacks(self) -> Callbacks: ...
     @property

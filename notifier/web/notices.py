@@ -29,6 +29,7 @@ _NOTICES: Mapping[str, Notice] = {
     "reopen": Notice(text="It is open again."),
     "note": Notice(text="The note is in the timeline."),
     "silence": Notice(text="Silenced. What it holds is told once it is over, if it is open then."),
+    "test_sent": Notice(text="The test event was taken, and is committed."),
     "session_ended": Notice(text="The session has ended."),
     "redeliver": Notice(text="It is sent again."),
     "change_silence": Notice(text="The silence is changed: what it no longer holds is looked at again."),

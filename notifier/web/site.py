@@ -23,7 +23,7 @@ from notifier.web.errors import PageError, heading_of, status_and_sentence
 from notifier.web.forms import Form, parse_form, read_form
 from notifier.web.rendering import page_response
 from notifier.web.sign_in import SignIn
-from notifier.web.visit import PageRow, Redirect, Visit, address, base_path
+from notifier.web.visit import PageRow, Redirect, Visit, address, base_path, origin_of
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
@@ -88,6 +88,7 @@ class Site:
         asked = Visit(
             service=self._service,
             session=session,
+            origin=origin_of(self._service, str(request.base_url)),
             path=request.path_params,
             query=parse_form(request.scope["query_string"]),
             form=form,

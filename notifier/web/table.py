@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from notifier.web.pages import channels, dead_letters, deliveries, routes, silences, stats, status, tasks
+from notifier.web.pages import (
+    channels,
+    dead_letters,
+    deliveries,
+    routes,
+    setup,
+    silences,
+    stats,
+    status,
+    tasks,
+)
 from notifier.web.pages.group import acknowledge_group, show_group
 from notifier.web.pages.incident import ask_silence, copy_incident, show_incident
 from notifier.web.pages.incident_acts import acts
-from notifier.web.pages.incidents import list_incidents
+from notifier.web.pages.incidents import act_on_incidents, list_incidents
 from notifier.web.pages.sessions import end_session, list_sessions
 from notifier.web.visit import PageRow
 
 PAGES: tuple[PageRow, ...] = (
     PageRow(method="GET", path="/incidents", scope="read", handler=list_incidents, nav="Incidents"),
+    PageRow(method="POST", path="/incidents", scope="manage", handler=act_on_incidents),
     PageRow(method="GET", path="/incidents/{number}", scope="read", handler=show_incident),
     PageRow(method="GET", path="/incidents/{number}/copy", scope="read", handler=copy_incident),
     PageRow(method="GET", path="/incidents/{number}/silence", scope="manage", handler=ask_silence),
@@ -19,6 +30,8 @@ PAGES: tuple[PageRow, ...] = (
         PageRow(method="POST", path=f"/incidents/{{number}}/{name}", scope="manage", handler=handler)
         for name, handler in acts().items()
     ),
+    PageRow(method="POST", path="/setup/key", scope="admin", handler=setup.make_key),
+    PageRow(method="POST", path="/setup/test-event", scope="manage", handler=setup.send_test_event),
     PageRow(method="GET", path="/sessions", scope="read", handler=list_sessions),
     PageRow(method="POST", path="/sessions/end", scope="read", handler=end_session),
     PageRow(method="GET", path="/groups/{id}", scope="read", handler=show_group),
@@ -67,4 +80,5 @@ PAGES: tuple[PageRow, ...] = (
     PageRow(method="GET", path="/status", scope="read", handler=status.show_status, nav="Status"),
     PageRow(method="POST", path="/status/reload", scope="admin", handler=status.reload_configuration),
     PageRow(method="POST", path="/status/release", scope="admin", handler=status.release_hold),
+    PageRow(method="GET", path="/setup", scope="read", handler=setup.show_setup, nav="Set up"),
 )

@@ -19,11 +19,13 @@ from notifier.web.forms import Form
 class Visit:
     """One request of a person who has signed in.
 
-    `path` holds the parts of the path that its row names, `query` the address's fields, `form` those of a POST.
+    `origin` is where the reader's browser finds the service: of server.url, else as the browser named it. `path` holds
+    the parts of the path that its row names, `query` the address's fields, `form` those of a POST.
     """
 
     service: RunningService
     session: Session
+    origin: str
     path: Mapping[str, str]
     query: Form
     form: Form
@@ -91,6 +93,12 @@ class PageRow:
     scope: Scope
     handler: PageHandler
     nav: str | None = None
+
+
+def origin_of(service: RunningService, named: str) -> str:
+    """`https://notifier.example.com`, without a path; `named` is the browser's own where server.url is not set."""
+    parts = urlsplit(service.settings.server.url or named)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def base_path(service: RunningService) -> str:

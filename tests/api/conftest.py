@@ -52,6 +52,7 @@ class StandIn:
     events_quota: KeyQuota
     new_id: Any
     callbacks: Any = None
+    acceptance: Any = None
     problems: tuple[str, ...] = ()
     outcomes: tuple[ChannelTestOutcome, ...] = ()
     tests: list[tuple[str, str, str]] = field(default_factory=list)

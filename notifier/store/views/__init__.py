@@ -27,6 +27,7 @@ from notifier.store.views.group_pages import (
 )
 from notifier.store.views.groups import GroupView, WaitingIncident, find_groups
 from notifier.store.views.identities import EarlierIncident, earlier_incidents, later_incident
+from notifier.store.views.inbox import Standing, StandingHold, occurrences_of, standings
 from notifier.store.views.incident_history import incident_history
 from notifier.store.views.incident_search import IncidentSearch, Sort
 from notifier.store.views.incidents import (
@@ -84,6 +85,8 @@ __all__ = [
     "RunStatus",
     "Sample",
     "Sort",
+    "Standing",
+    "StandingHold",
     "StoredGroup",
     "TargetRow",
     "TaskFigures",
@@ -120,6 +123,7 @@ __all__ = [
     "matching",
     "met",
     "occurrences",
+    "occurrences_of",
     "oldest_undelivered",
     "pending_by_target",
     "resolved_met",
@@ -129,6 +133,7 @@ __all__ = [
     "runs_of_incident",
     "sample",
     "samples",
+    "standings",
     "states",
     "stored_message",
     "target_rows",

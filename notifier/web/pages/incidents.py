@@ -1,35 +1,114 @@
-"""`/incidents`: what is open, and a search."""
+"""`/incidents`: open ones first, a search, and acts on several at once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast, get_args
 
-from notifier.oncall import incidents
+from notifier.oncall import bulk
+from notifier.oncall.bulk import Act
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.incidents import StateFilter
+from notifier.oncall.inbox import Inbox, inbox
+from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import PageRequest as ListRequest
-from notifier.web.views.incidents import incidents_view
-from notifier.web.visit import Shown, Visit
+from notifier.web.forms import Form
+from notifier.web.views.incidents import IncidentsFilter, incidents_view
+from notifier.web.views.lasting import until_of
+from notifier.web.views.sure import SureView
+from notifier.web.visit import Redirect, Shown, Visit, address
+from notifier.wording.text import counted
 
 SHOWN = 50
 STATES = get_args(StateFilter)
+SORTS = get_args(Sort)
+_HEADINGS = {
+    "open": "Open",
+    "acknowledged": "Acknowledged",
+    "resolved": "Resolved",
+    "unresolved": "Open and acknowledged",
+}
+_BEGINNING = ("open", "acknowledged")
 
 
-async def list_incidents(request: Visit) -> Shown:
-    """Unresolved ones unless the address asks for others, the worst first."""
-    state = request.query.get("state") or "unresolved"
-    if state not in STATES:
-        raise Unreadable("state", "choose one of the states that the page offers")
-    q, cursor = request.query.get("q"), request.query.get("cursor") or None
-    page = await incidents.find(
-        request.service.database,
-        project=request.project,
+async def list_incidents(visit: Visit) -> Shown:
+    """Open and acknowledged ones unless the address asks for others, the worst first."""
+    filter_ = _filter(visit.query)
+    cursor = visit.query.get("cursor") or None
+    states = (filter_.state,) if filter_.state else _BEGINNING
+    sections = [(_HEADINGS[state], state, await _found(visit, filter_, state, cursor)) for state in states]
+    view = incidents_view(sections, filter_=filter_, seen=_number(visit.query.get("seen")), now=visit.now)
+    return Shown(template="incidents", view=view)
+
+
+async def act_on_incidents(visit: Visit) -> Shown | Redirect:
+    """One act on those that are chosen, or on all that the search finds; resolving asks first."""
+    form = visit.form
+    filter_ = _filter(form)
+    name, ids, everything = form.get("act"), tuple(form.all("ids")), bool(form.get("all"))
+    act = _act(name, form, visit)
+    if not ids and not everything:
+        raise Unreadable("ids", "choose at least one incident, and then press a button")
+    if len(ids) > bulk.AT_MOST:
+        raise Unreadable("ids", f"choose at most {bulk.AT_MOST:,} incidents")
+    if name == "resolve" and not form.get("sure"):
+        return Shown(template="sure", view=_sure(filter_, ids, everything=everything))
+    database, actor = visit.service.database, visit.actor()
+    if everything:
+        outcome = await bulk.on_found(database, actor, act, filter_.q)
+    else:
+        outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
+    counts = (outcome.done, len(outcome.skipped))
+    return Redirect(path="/incidents", query=filter_.query, notice="bulk", counts=counts)
+
+
+async def _found(visit: Visit, filter_: IncidentsFilter, state: str, cursor: str | None) -> Inbox:
+    sort = cast("Sort", filter_.sort or "severity")
+    return await inbox(
+        visit.service.database,
+        project=visit.project,
         state=cast("StateFilter", state),
-        q=q,
-        sort=None if cursor else "severity",
+        q=filter_.q,
+        sort=None if cursor else sort,
         page_request=ListRequest(limit=SHOWN, cursor=cursor),
-        url=None,
     )
-    return Shown(
-        template="incidents", view=incidents_view(page, q=q, state=state, states=STATES, now=request.now)
+
+
+def _filter(form: Form) -> IncidentsFilter:
+    """The state, order and search that an address or a form asks for."""
+    state, sort = form.get("state"), form.get("sort")
+    if state and state not in STATES:
+        raise Unreadable("state", "choose one of the states that the page offers")
+    if sort and sort not in SORTS:
+        raise Unreadable("sort", "choose one of the orders that the page offers")
+    return IncidentsFilter(q=form.get("q").strip(), state=state, sort=sort)
+
+
+def _act(name: str, form: Form, visit: Visit) -> Act:
+    acts: Mapping[str, type[bulk.AcknowledgeAct | bulk.ResolveAct]] = {
+        "acknowledge": bulk.AcknowledgeAct,
+        "resolve": bulk.ResolveAct,
+    }
+    if name in acts:
+        return acts[name]()
+    until = until_of(form, visit.now)
+    if name != "snooze" or until is None:
+        raise Unreadable("act", "press one of the buttons that the page offers")
+    return bulk.SnoozeAct(until=until)
+
+
+def _sure(filter_: IncidentsFilter, ids: tuple[str, ...], *, everything: bool) -> SureView:
+    what = "all that the search finds" if everything else counted(len(ids), "incident")
+    chosen = (("all", "yes"),) if everything else tuple(("ids", id_) for id_ in ids)
+    asked = tuple((name, value) for name, value in filter_.query.items() if value is not None)
+    return SureView(
+        question=f"Resolve {what}?",
+        sentences=("Whoever was told of them hears that they are over. What comes back is told anew.",),
+        action="/incidents",
+        fields=(("act", "resolve"), *chosen, *asked),
+        button="Yes, resolve",
+        back=address("", "/incidents", filter_.query),
     )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else None

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from notifier.domain.incident import Incident
-from notifier.domain.time import Instant
-from notifier.oncall.paging import Listing
-from notifier.wording.text import TITLE, plain
+from notifier.domain.notification import HeldBy
+from notifier.domain.state import State
+from notifier.domain.time import Duration, Instant
+from notifier.oncall.inbox import BUCKET, Inbox, InboxItem, StandingHold
+from notifier.web.views.charts import BarChart, bar_chart
+from notifier.web.views.lasting import CHOICES
+from notifier.wording.explanations import silenced
+from notifier.wording.text import TITLE, counted, plain
+from notifier.wording.times import clock
+
+_HELD = {
+    HeldBy.MUTE_TIME: "held by the route's hours",
+    HeldBy.BELOW_THRESHOLD: "held until it has come more often",
+    HeldBy.ROUTE: "its route tells nobody",
+    HeldBy.SEVERITY: "its severity is told to nobody",
+    HeldBy.HOLD: "deliveries are on hold",
+    HeldBy.LATE: "it happened before it was resolved",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentLine:
-    """One incident of the list."""
+    """One incident of the list. `owner` and `holds` are sentences: who has it, and what holds it, until when."""
 
     id: str
     number: int
@@ -24,43 +38,141 @@ class IncidentLine:
     count: int
     first_seen: Instant
     last_seen: Instant
+    owner: str | None
+    holds: tuple[str, ...]
+    chart: BarChart
+    chart_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentsFilter:
+    """The part of the address that says what to list; empty where nothing was asked for."""
+
+    q: str = ""
+    state: str = ""
+    sort: str = ""
+
+    @property
+    def query(self) -> Mapping[str, str | None]:
+        """The same as the fields of an address."""
+        return {"q": self.q or None, "state": self.state or None, "sort": self.sort or None}
+
+    @property
+    def is_plain(self) -> bool:
+        return not (self.q or self.state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentSection:
+    """Incidents under one heading; `next_cursor` and `state` lead to those that follow."""
+
+    heading: str
+    state: str
+    lines: tuple[IncidentLine, ...]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentsView:
-    """A page of the list, and what was asked for."""
+    """A page of the list, and what was asked for.
 
-    incidents: tuple[IncidentLine, ...]
-    q: str
-    state: str
-    states: tuple[str, ...]
+    `fresh` counts incidents that came since the reader opened the page, the newest of which then was `seen`: they are
+    shown once the reader wants it. `title` leads with the number of open ones.
+    """
+
+    sections: tuple[IncidentSection, ...]
+    filter: IncidentsFilter
     now: Instant
-    next_cursor: str | None
+    seen: int
+    fresh: int
+    title: str
+    open_count: int
+    is_empty_project: bool = False
+    choices: Mapping[str, tuple[str, Duration]] = field(default_factory=lambda: CHOICES)
 
 
 def incidents_view(
-    page: Listing[Incident], *, q: str, state: str, states: Sequence[str], now: Instant
+    sections: Sequence[tuple[str, str, Inbox]], *, filter_: IncidentsFilter, seen: int | None, now: Instant
 ) -> IncidentsView:
-    """A page of the list."""
+    """A page of the list; each section is a heading, its state and what was found."""
+    numbers = [item.incident.number for _, _, found in sections for item in found.items]
+    newest = max(numbers, default=0)
+    known = newest if seen is None else seen
+    opened = [item for _, _, found in sections for item in found.items if item.incident.state is State.OPEN]
+    more = any(found.next_cursor for _, state, found in sections if state == "open")
+    label = f"{len(opened)}+" if more else str(len(opened))
     return IncidentsView(
-        incidents=tuple(map(_line, page.items)),
-        q=q,
-        state=state,
-        states=tuple(states),
+        sections=tuple(
+            IncidentSection(
+                heading=heading,
+                state=state,
+                lines=tuple(_line(item, found) for item in _in_order(found.items, filter_, known)),
+                next_cursor=found.next_cursor,
+            )
+            for heading, state, found in sections
+        ),
+        filter=filter_,
         now=now,
-        next_cursor=page.next_cursor,
+        seen=known,
+        fresh=sum(1 for number in numbers if number > known),
+        title=f"({label}) Incidents" if opened else "Incidents",
+        open_count=len(opened),
+        is_empty_project=filter_.is_plain and newest == 0,
     )
 
 
-def _line(incident: Incident) -> IncidentLine:
+def _in_order(items: Iterable[InboxItem], filter_: IncidentsFilter, known: int) -> list[InboxItem]:
+    """Unless another order was asked for: by severity, and of those what changed last."""
+    shown = [item for item in items if item.incident.number <= known]
+    if filter_.sort:
+        return shown
+    return sorted(shown, key=lambda item: (-item.incident.severity.rank, -item.incident.last_seen))
+
+
+def _line(item: InboxItem, found: Inbox) -> IncidentLine:
+    incident = item.incident
     return IncidentLine(
         id=incident.id,
         number=incident.number,
         title=plain(incident.title, TITLE) or "(no title)",
         state=incident.state.value,
         severity=incident.severity.value,
-        where=f"{plain(incident.service)} · {plain(incident.environment)}",
+        where=f"{plain(incident.service, 60)} · {plain(incident.environment, 40)}",
         count=incident.count,
         first_seen=incident.first_seen,
         last_seen=incident.last_seen,
+        owner=_owner(item, found.now),
+        holds=tuple(dict.fromkeys(_holds(item, found.now))),
+        chart=bar_chart(item.counts, since=found.since, span=BUCKET),
+        chart_text=f"{counted(sum(item.counts), 'event')} in 24 hours, at most {max(item.counts):,} in one",
     )
+
+
+def _owner(item: InboxItem, now: Instant) -> str | None:
+    by, until = item.incident.acknowledged_by, item.standing.acknowledged_until
+    if by is None or item.incident.state is not State.ACKNOWLEDGED:
+        return None
+    return f"{plain(by, 60)} has it" + ("" if until is None else f" until {clock(until, near=now)}")
+
+
+def _holds(item: InboxItem, now: Instant) -> Iterable[str]:
+    if item.incident.state is State.RESOLVED:
+        return
+    standing = item.standing
+    if standing.snoozed_until is not None and standing.snoozed_until > now:
+        by = plain(standing.snoozed_by or "somebody", 60)
+        yield f"snoozed by {by} until {clock(standing.snoozed_until, near=now)}"
+    for hold in standing.holds:
+        text = _hold(hold, now)
+        if text is not None:
+            yield text
+
+
+def _hold(hold: StandingHold, now: Instant) -> str | None:
+    match hold.held_by:
+        case HeldBy.SILENCED:
+            return plain(silenced(hold.silence, near=now))
+        case HeldBy.INHIBITED:
+            return f"inhibited by incident {hold.inhibitor}" if hold.inhibitor else "inhibited"
+        case _:
+            return _HELD.get(hold.held_by)

@@ -1,0 +1,69 @@
+"""The list of incidents with what stands beside each, on both engines."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier.domain.notification import HeldBy
+from notifier.domain.time import HOUR, rfc3339
+from notifier.oncall import actions, silences
+from notifier.oncall.actor import Actor
+from notifier.oncall.inbox import BUCKETS, Inbox, inbox
+from notifier.oncall.paging import PageRequest
+from notifier.oncall.silences import Draft
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+
+def actor(world: World) -> Actor:
+    return Actor(name="ann", key_name="cli", project="shop", project_scope="shop", new_id=world.new_id)
+
+
+async def listed(world: World, project: str = "shop") -> Inbox:
+    return await inbox(
+        world.database,
+        project=project,
+        state="unresolved",
+        q="",
+        sort="newest",
+        page_request=PageRequest(limit=10),
+    )
+
+
+async def test_each_hour_of_a_day_is_counted(world: World) -> None:
+    """The last of 24 is the present hour; what is older is left out."""
+    for passed in (0, 1, 1, 23, 2):
+        world.clock.advance(passed * HOUR)
+        await world.post("broken")
+    (item,) = (await listed(world)).items
+    assert len(item.counts) == BUCKETS
+    assert item.counts[-1] == 1
+    assert item.counts[-3] == 1
+    assert sum(item.counts) == 2
+    assert item.incident.count == 5
+
+
+async def test_what_holds_it_and_who_has_it_until_when(world: World) -> None:
+    """A silence with its author, a snooze, an acknowledgement with its end."""
+    now = world.clock.now()
+    draft = Draft(matchers=['service="quiet"'], ends_at=rfc3339(now + HOUR), author="bo", comment="known")
+    await world.database.write(lambda tx: silences.create(tx, actor(world), draft))
+    await world.post("silenced", service="quiet")
+    mine = await world.post("mine", severity="critical")
+    await world.database.write(lambda tx: actions.acknowledge(tx, actor(world), mine, until=now + HOUR))
+    await world.database.write(lambda tx: actions.snooze(tx, actor(world), mine, until=now + 2 * HOUR))
+    await world.alert()
+    by_title = {item.incident.title: item.standing for item in (await listed(world)).items}
+    (hold,) = by_title["silenced"].holds
+    assert hold.held_by is HeldBy.SILENCED
+    assert hold.silence is not None
+    assert hold.silence.author == "bo"
+    assert by_title["mine"].acknowledged_until == now + HOUR
+    assert (by_title["mine"].snoozed_by, by_title["mine"].snoozed_until) == ("ann", now + 2 * HOUR)
+
+
+async def test_it_shows_one_project(world: World) -> None:
+    """And nothing where there is nothing."""
+    await world.post("broken")
+    assert (await listed(world, "other")).items == ()

@@ -1,0 +1,192 @@
+"""The list of incidents: order, search, what stands beside each, and acts on several at once."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+
+from notifier.domain.time import HOUR
+from notifier.oncall import actions
+from notifier.oncall.actor import Actor
+from tests.browser import SeenPage
+from tests.web.conftest import Pages
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "<script>alert(1)</script>\"' onmouseover=x {{ 7*7 }} \u202e\x1b"
+
+
+def titles(page: SeenPage) -> list[str]:
+    """In the order of the page."""
+    rows = page.answer.text.split('<td class="what">')[1:]
+    return [row.split('">', 1)[1].split("</a>", 1)[0] for row in rows]
+
+
+def actor(shop: Pages, name: str) -> Actor:
+    return Actor(name=name, key_name="cli", project="shop", project_scope="shop", new_id=shop.world.new_id)
+
+
+async def test_open_ones_stand_first_by_severity_and_what_came_last(shop: Pages) -> None:
+    """Acknowledged ones under a heading of their own, so that they are not forgotten; resolved ones on demand."""
+    ids = {}
+    for title, severity in (
+        ("mine", "critical"),
+        ("old error", "error"),
+        ("new error", "error"),
+        ("bad", "critical"),
+        ("over", "critical"),
+    ):
+        ids[title] = await shop.world.post(title, severity=severity)
+        shop.world.clock.advance(1_000)
+    await shop.world.post("old error", severity="error")
+    database = shop.world.database
+    await database.write(lambda tx: actions.acknowledge(tx, actor(shop, "ann"), ids["mine"]))
+    await database.write(lambda tx: actions.resolve(tx, actor(shop, "ann"), ids["over"]))
+    browser = await shop.browser()
+    page = await browser.opens("/incidents")
+    assert titles(page) == ["bad", "old error", "new error", "mine"]
+    assert page.text.index("Open") < page.text.index("Acknowledged")
+    assert "ann has it" in page.text
+    assert "<title>(3) Incidents" in page.answer.text
+    assert titles(await browser.opens("/incidents?sort=newest&state=open")) == [
+        "bad",
+        "new error",
+        "old error",
+    ]
+    assert titles(await browser.opens("/incidents?state=resolved")) == ["over"]
+    assert titles(await browser.opens("/incidents?q=severity%3Dcritical+bad")) == ["bad"]
+
+
+async def test_who_holds_what_until_when(shop: Pages) -> None:
+    """A snooze and a silence with their people and ends, and a day in 24 bars."""
+    id_ = await shop.world.post("noisy")
+    until = shop.world.clock.now() + HOUR
+    await shop.world.database.write(lambda tx: actions.snooze(tx, actor(shop, "bo"), id_, until=until))
+    browser = await shop.browser()
+    page = await browser.opens("/incidents")
+    assert "snoozed by bo until" in page.text
+    (spark,) = [attributes for tag, attributes in page.tags if tag == "svg" and "aria-label" in attributes]
+    assert spark["aria-label"] == "1 event in 24 hours, at most 1 in one"
+    assert spark["viewbox"] == "0 0 240 48"
+
+
+async def test_several_are_acted_on_at_once(shop: Pages) -> None:
+    """What is chosen, without a script; resolving asks first, and what cannot be done is counted."""
+    ids = [await shop.world.post(f"broken {n}") for n in range(4)]
+    browser = await shop.browser()
+    listed = "/incidents?sort=newest"
+    posting = next(
+        one
+        for one in (await browser.opens(listed)).forms
+        if one.action == "/incidents" and one.method == "post"
+    )
+    done = await browser.sends(posting, act="acknowledge", ids=ids[:2])
+    assert "Done to 2 incidents." in done.text
+    assert done.answer.url.params["sort"] == "newest"
+    again = await browser.sends(posting, act="acknowledge", ids=[*ids[:3], "unknown"])
+    assert "Done to 1 incident. 3 were left" in again.text
+    snoozed = await browser.sends(posting, act="snooze", ids=[ids[3]])
+    assert "snoozed by manager until" in snoozed.text
+    sure = await browser.sends(posting, act="resolve", ids=ids)
+    assert "Resolve 4 incidents?" in sure.text
+    assert titles(await browser.opens("/incidents")) != []
+    over = await browser.sends(sure.form("/incidents"))
+    assert "Done to 4 incidents." in over.text
+    assert "Nothing is open" in (await browser.opens("/incidents")).text
+
+
+async def test_all_that_a_search_finds_is_acted_on(shop: Pages) -> None:
+    """Also what another page of the list shows; an empty search acts on nothing."""
+    for n in range(3):
+        await shop.world.post(f"timeout {n}")
+    await shop.world.post("other")
+    browser = await shop.browser()
+    page = await browser.opens("/incidents?q=timeout")
+    posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
+    done = await browser.sends(posting, act="acknowledge", all="yes")
+    assert "Done to 3 incidents." in done.text
+    refused = await browser.sends(posting, act="acknowledge", all="yes", q="")
+    assert refused.status == 422
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"act": "acknowledge"},
+        {"act": "explode", "ids": "1"},
+        {"act": "snooze", "ids": "1", "for": "forever"},
+        {"act": "snooze", "ids": "1", "until": "yesterday", "for": ""},
+        {"act": "acknowledge", "ids": ["x"] * 1_001},
+        {"act": "acknowledge", "ids": "1", "state": "<b>"},
+        {"act": "acknowledge", "all": "yes", "q": 'service=~"("'},
+    ],
+)
+async def test_what_makes_no_sense_does_nothing(shop: Pages, written: dict[str, str | list[str]]) -> None:
+    """422 with a sentence, and without an echo."""
+    await shop.world.post("timeout")
+    browser = await shop.browser()
+    page = await browser.opens("/incidents")
+    posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
+    refused = await browser.sends(posting, **written)
+    assert refused.status == 422
+    assert "<b>" not in refused.answer.text
+    assert "(0)" not in (await browser.opens("/incidents")).text
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["state=x", "sort=x", "cursor=x", "q=service%3D~%22(%22", "q=" + "x" * 3_000, "q=%00", "q=%ff%fe"],
+)
+async def test_an_address_that_asks_for_nothing_sensible(shop: Pages, query: str) -> None:
+    """422 with a sentence, or an empty list; never worse."""
+    browser = await shop.browser()
+    page = await browser.opens(f"/incidents?{query}")
+    assert page.status in {200, 422}
+
+
+async def test_what_events_say_stays_text(shop: Pages) -> None:
+    """In titles, labels and the search."""
+    await shop.world.post(HOSTILE, service=HOSTILE, environment=HOSTILE)
+    browser = await shop.browser()
+    page = await browser.opens("/incidents?" + urlencode({"q": HOSTILE}))
+    again = await browser.opens("/incidents")
+    for shown in (page, again):
+        assert "<script>alert" not in shown.answer.text
+        assert "{{ 7*7 }}" in shown.answer.text or "7*7" not in shown.answer.text
+        assert "49" not in titles(shown)
+        assert not any("onmouseover" in attributes for _, attributes in shown.tags)
+        assert "\u202e" not in "".join(titles(shown))
+
+
+async def test_new_ones_are_announced_and_do_not_move_the_list(shop: Pages) -> None:
+    """The list as the reader knows it, with the number of those that came meanwhile."""
+    await shop.world.post("first")
+    browser = await shop.browser()
+    page = await browser.opens("/incidents")
+    (again,) = [attributes["hx-get"] or "" for _, attributes in page.tags if "hx-get" in attributes]
+    await shop.world.post("second", severity="critical")
+    later = await browser.opens(again)
+    assert titles(later) == ["first"]
+    assert "1 new" in later.text
+    assert titles(await browser.opens("/incidents")) == ["second", "first"]
+
+
+async def test_an_empty_list_says_how_to_begin(shop: Pages) -> None:
+    """With the way to a first event; a search that finds nothing says that instead."""
+    browser = await shop.browser()
+    page = await browser.opens("/incidents")
+    assert "/setup" in page.hrefs()
+    assert "Send a first event" in page.text
+    assert "None like this" in (await browser.opens("/incidents?q=nothing")).text
+
+
+async def test_other_projects_are_not_seen(shop: Pages) -> None:
+    """Neither listed nor acted on."""
+    id_ = await shop.world.post("ours")
+    stranger = await shop.browser("stranger")
+    page = await stranger.opens("/incidents?q=ours")
+    assert titles(page) == []
+    posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
+    done = await stranger.sends(posting, act="acknowledge", ids=[id_])
+    assert "Done to 0 incidents. 1 was left" in done.text

@@ -13,7 +13,7 @@ from notifier.domain.time import Duration, Instant
 from notifier.store import silences
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import TOPICS, Dialect, Tx
-from notifier.store.schema import deliveries, groups, instance, notifications, targets
+from notifier.store.schema import Big, deliveries, groups, instance, notifications, targets
 
 REF = HeldBy.HOLD.value
 """The row's name, and what `members.hold_ref` says of a step that waits for its end."""
@@ -75,7 +75,7 @@ def release(tx: Tx, *, expires_after: Duration, fallback_after: Duration | None)
     """
     if tx.run(sa.delete(instance).where(instance.c.name == REF)).rowcount == 0:
         return None
-    fallback_at = sa.null() if fallback_after is None else sa.literal(tx.now + fallback_after)
+    fallback_at = sa.literal(None if fallback_after is None else tx.now + fallback_after, Big)
     values: Mapping[str, object] = {
         "expires_at": tx.now + expires_after,
         "fallback_at": sa.case((deliveries.c.fallback_at.is_not(None), fallback_at)),

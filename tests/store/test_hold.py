@@ -142,3 +142,12 @@ async def test_a_hold_outlives_who_began_it(held: Bench) -> None:
     held.clock.advance(HOUR)
     assert not await held.database.write(lambda tx: hold.begin(tx, by="another"))
     assert await held.database.read(hold.current) == first
+
+
+async def test_a_release_without_a_fallback(held: Bench) -> None:
+    """Nobody is told of what fails, and what waited goes all the same."""
+    held.fallback = None
+    await held.post(held.event())
+    await held.alert()
+    assert await _release(held) == 1
+    assert len((await held.claim()).jobs) == 1

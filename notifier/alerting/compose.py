@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from notifier import wording
 from notifier.alerting.episode import Episode, keep_conversation
-from notifier.alerting.member import RESOLVED_BY_NOBODY
 from notifier.domain.incident import Incident
 from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.severity import Severity
-from notifier.domain.state import State
+from notifier.domain.state import RESOLVED_BY_NOBODY, State
 from notifier.domain.time import Instant
 from notifier.domain.value import Value, replace
 from notifier.policy import flapping

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from notifier import alerting
 from notifier.alerting.acknowledgements import end_acknowledgements
+from notifier.alerting.expiry import Expiry
 from notifier.domain.time import Duration, Instant
 from notifier.domain.value import replace
 from notifier.policy.rules import AlertingRules
@@ -26,6 +27,8 @@ class Rules(Protocol):
     def rules(self) -> AlertingRules: ...
     @property
     def auto_resolve(self) -> Duration: ...
+    @property
+    def resolve_timeout(self) -> Duration: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class Alerting:
     use: Callable[[], AbstractContextManager[Rules]]
     metrics: Metrics
     silences: ActiveSilences = field(default_factory=ActiveSilences)
+    expiry: Expiry = field(default_factory=Expiry)
 
     async def route_incidents(self) -> Instant | None:
         """Route what needs attention, and decide for the groups that it made due."""
@@ -46,9 +50,10 @@ class Alerting:
         return await self._all(lambda tx, active: alerting.flush(tx, active.rules, self.silences))
 
     async def auto_resolve(self) -> Instant | None:
-        """Resolve what has been quiet for `auto_resolve`, and end acknowledgements whose time is over."""
+        """Resolve what has been quiet for `auto_resolve` and alerts that ended; end acknowledgements that are over."""
         moments = (
             await self._all(lambda tx, active: alerting.auto_resolve(tx, active.auto_resolve)),
+            await self._all(lambda tx, active: self.expiry.expire(tx, active.resolve_timeout)),
             await self._all(lambda tx, _rules: end_acknowledgements(tx)),
         )
         return min((at for at in moments if at is not None), default=None)

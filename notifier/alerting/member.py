@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from notifier.domain.notification import HeldBy
 from notifier.domain.severity import Severity
-from notifier.domain.state import State
+from notifier.domain.state import RESOLVED_BY_NOBODY, State
 from notifier.policy.notifying import Member
 from notifier.store.statements.incidents import IncidentRow
 from notifier.store.statements.members import MemberRow, ToldMember
-
-RESOLVED_BY_NOBODY = frozenset({"auto", "event", "recovered"})
-"""What `resolved_by` says where no person resolved the incident."""
-
 
 UNTOLD = ToldMember(
     group_id="",
@@ -48,6 +44,7 @@ def member_of(
         opened_at=incident.opened_at,
         resolved_at=incident.resolved_at,
         recent=recent,
+        last_seen=incident.last_seen,
         told_state=None if told.told_state is None else State(told.told_state),
         told_severity=None if told.told_severity is None else Severity(told.told_severity),
         told_count=told.told_count,

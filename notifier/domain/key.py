@@ -13,7 +13,7 @@ Scope = Literal["ingest", "read", "manage", "admin"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
-DoorName = Literal["sentry", "ingest", "pagerduty", "cloudevents", "otlp"]
+DoorName = Literal["sentry", "ingest", "pagerduty", "cloudevents", "otlp", "prometheus"]
 """A door that keys may be made for: such a key opens that one alone."""
 
 DOORS: tuple[DoorName, ...] = get_args(DoorName)

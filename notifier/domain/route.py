@@ -88,3 +88,4 @@ class Route:
 
 
 AUTO_RESOLVE_DEFAULT: Duration = DAY
+RESOLVE_TIMEOUT_DEFAULT: Duration = 5 * MINUTE

@@ -11,3 +11,7 @@ class State(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+
+
+RESOLVED_BY_NOBODY = frozenset({"auto", "event", "expired", "recovered"})
+"""What `resolved_by` says where no person resolved the incident."""

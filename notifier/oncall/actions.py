@@ -29,7 +29,11 @@ _ENDS = {
     "unacknowledge": {"acknowledge", "unacknowledge", "resolve", "reopen"},
     "unsnooze": {"snooze", "unsnooze", "resolve", "reopen"},
 }
-_BY_ITSELF = {"auto": "by itself, for no more events came", "event": "by an event"}
+_BY_ITSELF = {
+    "auto": "by itself, for no more events came",
+    "event": "by an event",
+    "expired": "by itself, for its sender fell silent",
+}
 
 
 def acknowledge(

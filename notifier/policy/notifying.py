@@ -18,7 +18,8 @@ from notifier.policy.muting import MUTES, Mute
 class Member(Value, frozen=True, kw_only=True):
     """One incident as it is, and what has been told about it in one group.
 
-    `recent` is its exact count inside the route's `notify_after` window, where it has one. `reopened_at` is when a
+    `recent` is its exact count inside the route's `notify_after` window, where it has one. `last_seen` moves with an
+    alert that comes again, which is no further event. `reopened_at` is when a
     person said last that it is open after all, `acknowledged_at` when one took it; `by_hand`: one resolved it.
     `escalated` counts the steps of `escalate` since `first_told_at`. `decided` is the last decision about it,
     `decided_at` the first moment of a run of equal ones. `critical_at` is when its identity was last told of at
@@ -45,6 +46,7 @@ class Member(Value, frozen=True, kw_only=True):
     decided: str | None = None
     decided_at: Instant | None = None
     recent: int = 0
+    last_seen: Instant = 0
     opened_at: Instant = 0
     resolved_at: Instant | None = None
     critical_at: Instant | None = None
@@ -217,7 +219,7 @@ def _changed(member: Member, route: Route, now: Instant) -> Verdict:
 def _repeat(member: Member, route: Route, now: Instant, due_at: Instant) -> Verdict:
     if now < due_at:
         return Settled(state=State.OPEN, repeat_at=due_at)
-    if member.count > member.told_count:
+    if member.count > member.told_count or member.last_seen > (member.told_at or 0):
         return _notify(member, Reason.REPEATED, now + route.repeat_interval)
     return Hold(held_by=HeldBy.WAITING, wake=True)
 

@@ -73,6 +73,10 @@ class ActiveConfig:
         return self.settings.auto_resolve
 
     @property
+    def resolve_timeout(self) -> Duration:
+        return self.settings.resolve_timeout
+
+    @property
     def version(self) -> str:
         return self.settings.version
 

@@ -15,7 +15,7 @@ log = get("notifier.runtime")
 
 ACCOUNTED = (
     "accepted", "counted", "pruned_events", "duplicates", "untold", "created", "pruned_deliveries", "shed_samples",
-    "shed_deliveries", "shed_task_runs",
+    "shed_deliveries", "shed_task_runs", "refreshed",
 )  # fmt: skip
 CHECK_EVERY_S = 300.0
 

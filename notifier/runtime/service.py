@@ -15,6 +15,7 @@ from notifier.domain.errors import StoreError
 from notifier.domain.message import Message
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.ingest.acceptance import Acceptance
+from notifier.ingest.alerts import AlertIntake
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.processes import ProcessWatch
@@ -69,6 +70,7 @@ class Runtime:
     keyring: Keyring
     loops: tuple[Loop, ...] = ()
     stopping: bool = False
+    alerts: AlertIntake = field(init=False)
     books: Books = field(init=False)
     _started_at: Instant = field(init=False)
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
@@ -76,6 +78,9 @@ class Runtime:
 
     def __post_init__(self) -> None:
         self.books, self._started_at = Books(self.database, self.metrics), self.database.now()
+        self.alerts = AlertIntake(
+            self.database, self.acceptance, resolve_timeout=lambda: self.settings.resolve_timeout
+        )
 
     @property
     def settings(self) -> Settings:

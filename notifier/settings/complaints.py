@@ -20,7 +20,6 @@ _FOREIGN = {
     **dict.fromkeys(("matchers", "match_re"), "match"),
     **dict.fromkeys(("source_matchers", "source_match", "source_match_re"), "source"),
     **dict.fromkeys(("target_matchers", "target_match", "target_match_re"), "target"),
-    "resolve_timeout": "auto_resolve",
     "inhibit_rules": "inhibit",
     "mute_time_intervals": "time_intervals",  # the older name of the section
     "mute_times": "mute_time_intervals",

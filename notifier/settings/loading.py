@@ -218,6 +218,7 @@ def _settings(
         route=route,
         inhibit=tuple(inhibition(i, block, source, warnings) for i, block in enumerate(file.inhibit)),
         auto_resolve=file.auto_resolve,
+        resolve_timeout=file.resolve_timeout,
         formats=file.formats,
         source=None,
         version="",

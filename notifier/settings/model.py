@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from notifier.domain.errors import Problem
-from notifier.domain.route import AUTO_RESOLVE_DEFAULT, Inhibition, Route
+from notifier.domain.route import AUTO_RESOLVE_DEFAULT, RESOLVE_TIMEOUT_DEFAULT, Inhibition, Route
 from notifier.domain.time import Duration
 from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon
 from notifier.settings.formats import FormatBlock, FormatBlocks
@@ -63,6 +63,11 @@ class SettingsFile(Sections):
         validate_default=True,
         description="An incident without events for this long resolves by itself.",
     )
+    resolve_timeout: Span = Field(
+        default="5m",
+        validate_default=True,
+        description="An alert of Prometheus that has not come again resolves this long after its end.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,7 @@ class Settings:
     route: Route
     inhibit: tuple[Inhibition, ...] = ()
     auto_resolve: Duration = AUTO_RESOLVE_DEFAULT
+    resolve_timeout: Duration = RESOLVE_TIMEOUT_DEFAULT
     formats: Mapping[str, FormatBlock] = field(default_factory=dict)
     delivery: DeliverySettings
     ingest: IngestSettings

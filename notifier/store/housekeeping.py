@@ -15,6 +15,7 @@ from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
 from notifier.store.schema import (
     OPEN,
+    alert_ends,
     decisions,
     deliveries,
     event_ids,
@@ -40,6 +41,8 @@ IDS_KEPT: Duration = 2 * DAY
 """Ids stay unique per project for at least 24 hours."""
 MINUTES_KEPT: Duration = 2 * DAY
 PROCESSES_KEPT: Duration = DAY
+ALERTS_KEPT: Duration = 2 * DAY
+"""After they have ended: their senders go on to say so for a while."""
 TOKENS_KEPT: Duration = DAY
 """After they have expired, so that a page can say so."""
 FULL_AT = 0.9
@@ -122,7 +125,7 @@ class Housekeeper:
             return False
         folded = old_minutes(tx, tx.now - MINUTES_KEPT)
         done = folded + configurations.forget(tx, tx.now - self.retention.incidents) > 0
-        done = done or self._old_figures(tx)
+        done = done or self._old_figures(tx) or old_alerts(tx, tx.now - ALERTS_KEPT) > 0
         if not done:
             self._hourly_at = tx.now + HOUR
         return done
@@ -294,6 +297,18 @@ def old_silences(tx: Tx, before: Instant) -> int:
     if ids:
         tx.run(sa.delete(silences).where(silences.c.id.in_(ids)))
     return len(ids)
+
+
+def old_alerts(tx: Tx, before: Instant) -> int:
+    """Alerts that were over before that moment."""
+    key = sa.tuple_(alert_ends.c.project, alert_ends.c.environment, alert_ends.c.fingerprint)
+    over = (alert_ends.c.ends_at.is_(None), alert_ends.c.updated_at < before)
+    rows = tx.run(
+        sa.select(*alert_ends.c["project", "environment", "fingerprint"]).where(*over).limit(BATCH)
+    ).all()
+    if rows:
+        tx.run(sa.delete(alert_ends).where(key.in_([tuple(row) for row in rows])))
+    return len(rows)
 
 
 def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None = None) -> int:

@@ -22,6 +22,7 @@ CounterName = Literal[
     "accepted",
     "counted",
     "duplicates",
+    "refreshed",
     "pruned_events",
     "pruned_deliveries",
     "created_deliveries",
@@ -57,7 +58,10 @@ _STATE = "deliveries:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounting:
-    """The three equations: `accepted == counted + pruned_events`, `untold == 0`, `created == rows + pruned`."""
+    """The three equations: `accepted == counted + pruned_events`, `untold == 0`, `created == rows + pruned`.
+
+    `refreshed` counts alerts that came again, which are no further events: it is in none of them.
+    """
 
     accepted: int
     counted: int
@@ -71,6 +75,7 @@ class Accounting:
     shed_samples: int
     shed_deliveries: int
     shed_task_runs: int
+    refreshed: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -174,6 +179,7 @@ def _accounting(
         shed_samples=totals.get("shed_samples", 0),
         shed_deliveries=totals.get("shed_deliveries", 0),
         shed_task_runs=totals.get("shed_task_runs", 0),
+        refreshed=totals.get("refreshed", 0),
     )
 
 

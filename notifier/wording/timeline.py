@@ -120,6 +120,7 @@ def _events(history: IncidentHistory) -> Iterator[HistoryItem]:
 _RESOLVED = {
     "event": "Resolved by an event that said so.",
     "auto": "Resolved by itself: no event had come for as long as `auto_resolve` says.",
+    "expired": "Resolved by itself: its sender had not said for as long as `resolve_timeout` says that it goes on.",
     "recovered": "Resolved by itself: the runs that failed have been made good.",
 }
 

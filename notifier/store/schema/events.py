@@ -102,3 +102,23 @@ tallies = Table(
     Column("n", Big, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# Alerts that are posted again while they fire, by the identity of their incidents.
+alert_ends = Table(
+    "alert_ends",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("starts_at", Big, nullable=False),
+    # When it ends unless it comes again; NULL: it is over.
+    Column("ends_at", Big),
+    # The last end that its sender told.
+    Column("ended_at", Big),
+    Column("updated_at", Big, nullable=False),
+    # Labels, annotations and generatorURL, as posted.
+    Column("document", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_alert_ends_due", alert_ends.c.ends_at, sqlite_where=alert_ends.c.ends_at.is_not(None),
+      postgresql_where=alert_ends.c.ends_at.is_not(None))  # fmt: skip

@@ -35,6 +35,7 @@ class IncidentRow(Row, frozen=True):
     state: str
     severity: str
     count: int
+    last_seen: Instant
     previous_id: str | None
     opened_at: Instant
     resolved_at: Instant | None

@@ -9,14 +9,17 @@ from notifier.domain.time import Instant
 from notifier.store.compiled import Row, reads
 from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json
-from notifier.store.schema import Big, incidents
+from notifier.store.schema import Big, alert_ends, incidents
 
 # Spelt as in the partial index: a bound value would keep SQLite from using it.
 _UNRESOLVED = incidents.c.closed == sa.literal_column("0")
 
 
 class QuietIncident(Row, frozen=True):
-    """An incident's number, and when an event or a person's reopening last reached it (milliseconds)."""
+    """An incident's number, and when an event or a person's reopening last reached it (milliseconds).
+
+    Of an alert that has an end of its own, that is now.
+    """
 
     number: int
     active_at: Instant
@@ -24,7 +27,17 @@ class QuietIncident(Row, frozen=True):
 
 def _active_at() -> sa.ColumnElement[int]:
     reopened_at = sa.func.coalesce(incidents.c.reopened_at, incidents.c.opened_at)
-    return sa.case((incidents.c.last_seen > reopened_at, incidents.c.last_seen), else_=reopened_at)
+    fires = sa.exists().where(
+        alert_ends.c.project == incidents.c.project,
+        alert_ends.c.environment == incidents.c.environment,
+        alert_ends.c.fingerprint == incidents.c.fingerprint,
+        alert_ends.c.ends_at.is_not(None),
+    )
+    return sa.case(
+        (fires, sa.bindparam("now", type_=Big)),
+        (incidents.c.last_seen > reopened_at, incidents.c.last_seen),
+        else_=reopened_at,
+    )
 
 
 @reads(QuietIncident)
@@ -44,7 +57,7 @@ def _these(dialect: Dialect) -> sa.ColumnElement[bool]:
 
 
 def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
-    """Resolve incidents by `auto`, and let alerting look at them."""
+    """Resolve incidents, and let alerting look at them; `by` says what did it, no person having done so."""
     now = sa.bindparam("now", type_=Big)
     return (
         sa.update(incidents)
@@ -53,7 +66,7 @@ def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
             state=State.RESOLVED.value,
             closed=incidents.c.number,
             resolved_at=now,
-            resolved_by="auto",
+            resolved_by=sa.bindparam("by", type_=sa.Text()),
             waiting=0,
             attention_at=sa.func.coalesce(incidents.c.attention_at, now),
         )

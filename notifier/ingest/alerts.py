@@ -1,0 +1,185 @@
+"""Alerts that their sender posts again and again while they fire: one occurrence each, until it ends.
+
+What is known of an alert is read, and extended where it goes on, in a transaction of its own. What opens or ends an
+incident is an event, and takes the way of every event after that; what came of it is written down last. The event that
+opens has an id by the incident before it, so that two replicas, or a restart in between, make one of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from notifier.domain.event import Rejection
+from notifier.domain.state import RESOLVED_BY_NOBODY
+from notifier.domain.time import Duration, Instant
+from notifier.domain.value import Value, replace
+from notifier.ingest.acceptance import Acceptance, Busy, EventSource, Full, Taken
+from notifier.ingest.formats.prometheus.alert import Alert
+from notifier.ingest.formats.prometheus.event import identity, resolution, tree
+from notifier.policy.alerts import AlertIncident, AlertVerdict, KnownAlert, PostedAlert, firing_until, judge
+from notifier.store import ledger
+from notifier.store.database import INGEST, Database, Tx
+from notifier.store.json_rows import json_text
+from notifier.store.statements import alerts as statements
+from notifier.store.statements.alerts import AlertRow, NewestIncident
+from notifier.store.statements.intake import Identity
+
+NAME: Final = "prometheus"
+AT_ONCE: Final = 1_000
+_STALE: Final = "lies more than a day in the past, and no such alert is known: is the sender's clock right?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenAlerts:
+    """A sentence for each alert that was not taken."""
+
+    faults: Sequence[str]
+
+
+class JudgedAlert(Value, frozen=True, kw_only=True):
+    """An alert with the verdict on it; `opens_id` is the id of the event by which it would open an incident."""
+
+    position: int
+    alert: Alert
+    verdict: AlertVerdict
+    row: AlertRow
+    opens_id: str
+
+
+class AlertIntake:
+    """Takes alerts, one list after the other. `resolve_timeout` is how long one without an end is believed."""
+
+    def __init__(
+        self, database: Database, acceptance: Acceptance, *, resolve_timeout: Callable[[], Duration]
+    ) -> None:
+        self._database = database
+        self._acceptance = acceptance
+        self._resolve_timeout = resolve_timeout
+        self._turn = asyncio.Lock()
+
+    async def take(
+        self, source: EventSource, alerts: Sequence[tuple[int, Alert]], *, service: str | None
+    ) -> TakenAlerts | Busy | Full:
+        """Wait until all of it is committed. `StoreError` where it could not be; the same may come again."""
+        faults: list[str] = []
+        for start in range(0, len(alerts), AT_ONCE):
+            async with self._turn:
+                taken = await self._take(source, alerts[start : start + AT_ONCE], service)
+            if not isinstance(taken, TakenAlerts):
+                return taken
+            faults += taken.faults
+        return TakenAlerts(faults=faults)
+
+    async def _take(
+        self, source: EventSource, alerts: Sequence[tuple[int, Alert]], service: str | None
+    ) -> TakenAlerts | Busy | Full:
+        # Of alerts that differ in their replica alone the last counts.
+        by_identity = {identity(one[1], project=source.project, service=service): one for one in alerts}
+        timeout = self._resolve_timeout()
+        judged = await self._database.write(lambda tx: examine(tx, by_identity, timeout), limit=INGEST)
+        faults = [f"[{one.position}].endsAt: {_STALE}" for one in judged if one.verdict == "stale"]
+        moved = [one for one in judged if one.verdict in {"opens", "ends"}]
+        if not moved:
+            return TakenAlerts(faults=faults)
+        trees = [
+            tree(one.alert, service=service, id_=one.opens_id)
+            if one.verdict == "opens"
+            else resolution(one.alert, service=service)
+            for one in moved
+        ]
+        taken = await self._acceptance.take(source, trees, self._database.now(), format_=NAME)
+        if not isinstance(taken, Taken):
+            return taken
+        stored: list[AlertRow] = []
+        for one, result in zip(moved, taken.results, strict=True):
+            if isinstance(result, Rejection):
+                faults.append(f"[{one.position}]: {result.message}")
+            else:
+                stored.append(one.row)
+        await self._database.write(lambda tx: statements.write(tx, stored), limit=INGEST)
+        return TakenAlerts(faults=faults)
+
+
+def examine(
+    tx: Tx, posted: Mapping[Identity, tuple[int, Alert]], timeout: Duration
+) -> tuple[JudgedAlert, ...]:
+    """Judge alerts by what is known, and extend those that go on."""
+    identities = list(posted)
+    known = statements.known(tx, identities)
+    newest = statements.newest(tx, identities)
+    judged = tuple(
+        _judged(identity, *posted[identity], known.get(identity), newest.get(identity), tx.now, timeout)
+        for identity in identities
+    )
+    again = [one for one in judged if one.verdict in {"goes_on", "stays_closed"}]
+    if again:
+        statements.write(tx, [one.row for one in again])
+        on = [newest[_identity(one.row)] for one in again if one.verdict == "goes_on"]
+        statements.refresh(tx, [row.number for row in on])
+        if any(row.waiting for row in on):
+            tx.signal("attention")
+        ledger.add(tx, {"refreshed": len(again)})
+    return judged
+
+
+def _judged(
+    identity: Identity,
+    position: int,
+    alert: Alert,
+    known: AlertRow | None,
+    newest: NewestIncident | None,
+    now: Instant,
+    timeout: Duration,
+) -> JudgedAlert:
+    posted = PostedAlert(starts_at=alert.starts_at, ends_at=alert.ends_at)
+    before = (
+        None
+        if known is None
+        else KnownAlert(starts_at=known.starts_at, ends_at=known.ends_at, ended_at=known.ended_at)
+    )
+    incident = (
+        None
+        if newest is None
+        else AlertIncident(
+            resolved=newest.resolved, by_hand=(newest.resolved_by or "event") not in RESOLVED_BY_NOBODY
+        )
+    )
+    verdict = judge(posted, before, incident, now, timeout)
+    row = _row(identity, alert, known, now, firing_until(posted, now, timeout))
+    if verdict in {"goes_on", "stays_closed"} and known is not None:
+        row = replace(
+            row,
+            starts_at=max(known.starts_at, row.starts_at if alert.starts_at is not None else 0),
+            ends_at=max(known.ends_at or 0, row.ends_at or 0),
+        )
+    # What follows an incident is another event than what opened that; a cause too many has none of its own.
+    after = newest.number if newest is not None else 0 if known is None else f"at-{known.updated_at}"
+    return JudgedAlert(
+        position=position,
+        alert=alert,
+        verdict=verdict,
+        row=row,
+        opens_id=f"alert-{identity[2]}-{after}",
+    )
+
+
+def _row(
+    identity: Identity, alert: Alert, known: AlertRow | None, now: Instant, ends_at: Instant | None
+) -> AlertRow:
+    """The alert as it is once this has been taken."""
+    ended_at = None if known is None else known.ended_at
+    if ends_at is None:
+        ended_at = max(ended_at or 0, now if alert.ends_at is None else alert.ends_at)
+    document = {
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "generatorURL": alert.generator_url,
+    }
+    return AlertRow(*identity, alert.starts_at or now, ends_at, ended_at, now, json_text(document))
+
+
+def _identity(row: AlertRow) -> Identity:
+    return row.project, row.environment, row.fingerprint

@@ -1,0 +1,1 @@
+"""Prometheus' alerts, as it posts them to an Alertmanager."""

@@ -77,6 +77,7 @@ def test_an_envelope_becomes_an_incident(service: Service, key: str) -> None:
         assert answer.json() == {"id": EVENT["event_id"]}
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["x-request-id"]
+        assert "x-sentry-rate-limits" not in answer.headers
     [incident] = service.items("/v1/incidents", q='exception="ValueError"')
     assert (incident["title"], incident["severity"], incident["count"]) == (
         "ValueError: no such card",
@@ -122,6 +123,9 @@ def test_node_has_its_key_in_the_query_and_comes_in_chunks(service: Service, key
 def test_a_key_in_a_dsn_only_posts(service: Service) -> None:
     """One that may do more is refused, for an address is no secret; no key and a wrong one are not let in."""
     strong = made(service, scopes=["ingest", "read"])
+    with service.client() as client:
+        gone = client.post("/v1/keys", json={}).json()
+        client.delete(f"/v1/keys/{gone['id']}")
     body = envelope(EVENT)
     for headers, query in ((auth(strong), ""), ({}, f"?sentry_key={strong}"), ({}, f"?key={strong}")):
         answer = post(service, body, headers, f"/api/1/envelope/{query}")
@@ -129,7 +133,13 @@ def test_a_key_in_a_dsn_only_posts(service: Service) -> None:
         assert "`ingest` alone" in answer.json()["detail"]
     assert post(service, body, {"authorization": f"Bearer {strong}"}).status_code == 200
     assert httpx.post(f"{service.url}/api/1/envelope/", content=body, auth=("", strong)).status_code == 200
-    for headers in ({}, auth("ntf_nobody"), {"authorization": "Basic !"}, {"x-sentry-auth": "Sentry"}):
+    for headers in (
+        {},
+        auth(gone["key"]),
+        auth("ntf_nobody"),
+        {"authorization": "Basic !"},
+        {"x-sentry-auth": "Sentry"},
+    ):
         assert post(service, body, headers).status_code == 401
 
 
@@ -171,6 +181,7 @@ def test_what_is_no_event_is_counted(service: Service, key: str) -> None:
     )
     answer = post(service, body, auth(key))
     assert (answer.status_code, answer.json()) == (200, {"id": None})
+    assert answer.headers["x-sentry-rate-limits"] == "3600:session:key"
     text = metrics(service)
     for kind, count in (("session", 1), ("check_in", 1), ("client_queue_overflow", 7), ("other", 1)):
         assert f'notifier_dropped_items_total{{format="sentry",kind="{kind}"}} {count}.0' in text

@@ -20,6 +20,20 @@ from notifier.ingest.formats.reading import FormatReader
 from notifier.runtime.service import Runtime
 
 NAME: Final = "sentry"
+UNWANTED_FOR_S: Final = 3_600
+_CATEGORIES: Final[Mapping[str, str]] = {
+    "log": "log_item",
+    "profile": "profile",
+    "profile_chunk": "profile_chunk",
+    "replay_event": "replay",
+    "replay_recording": "replay",
+    "session": "session",
+    "sessions": "session",
+    "span": "span",
+    "statsd": "metric_bucket",
+    "trace_metric": "trace_metric",
+    "transaction": "transaction",
+}
 _KEY: Final = re.compile(r"(?:^|[\s,])sentry_key=([^\s,]+)")
 
 
@@ -58,10 +72,17 @@ class SentryDoor:
         warnings = [*read.warnings, *(sentence for result in results for sentence in result.warnings)]
         if warnings:
             answer["warnings"] = warnings
-        return DoorAnswer(status=200, body=json.dumps(answer, ensure_ascii=False).encode())
+        body = json.dumps(answer, ensure_ascii=False).encode()
+        return DoorAnswer(status=200, body=body, headers=unwanted(read.dropped))
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
         return refusal(problem)
+
+
+def unwanted(dropped: Mapping[str, int]) -> Mapping[str, str]:
+    """The header that asks an SDK to keep what is no event to itself: a traced application sends one a request."""
+    categories = sorted({_CATEGORIES[kind] for kind in dropped if kind in _CATEGORIES})
+    return {"x-sentry-rate-limits": f"{UNWANTED_FOR_S}:{';'.join(categories)}:key"} if categories else {}
 
 
 def refusal(problem: HttpProblem) -> DoorAnswer:

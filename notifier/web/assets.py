@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-_FILES = ("pages.css",)
+_FILES = ("pages.css", "preview.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,19 @@ async def test_a_silence_is_tried_out_and_then_made(shop: Pages) -> None:
     assert ("script", {}) not in made.tags
 
 
+async def test_a_preview_as_it_is_written_is_a_script_of_ours(shop: Pages) -> None:
+    """From a file of this service, which browsers may keep; nothing of it stands in the page."""
+    ann = await shop.browser()
+    page = await ann.opens("/silences/new")
+    (script,) = [attributes for tag, attributes in page.tags if tag == "script"]
+    answer = await ann.http.get(script["src"] or "")
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    assert "[data-result]" in answer.text
+    refused = await ann.opens("/silences/new?matchers=nonsense")
+    assert (refused.status, "no operator follows" in refused.text.lower()) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

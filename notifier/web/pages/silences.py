@@ -56,7 +56,10 @@ async def new_silence(request: Visit) -> Shown:
     else:
         status = await silences.get(request.service.database, like, project_scope=request.project_scope)
         fields = fields_of(status.silence, again=True)
-    preview = await _preview(request, fields) if fields.matchers else None
+    try:
+        preview = await _preview(request, fields) if fields.matchers else None
+    except Unreadable as error:
+        return await _again(request, fields, error)
     return _form(request, fields, preview=preview, again=like is not None)
 
 
@@ -156,6 +159,7 @@ def _form(
         line=None if line is None else silence_line(line),
         again=again,
         error=error,
+        refused=error if preview is None else None,
     )
     return Shown(template="silence_form", view=view, status=200 if error is None else 422)
 

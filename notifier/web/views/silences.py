@@ -91,7 +91,10 @@ class PreviewView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceFormView:
-    """A form for a new silence, or for a change of one. `error` is why what was sent is not taken."""
+    """A form for a new silence, or for a change of one. `error` is why what was sent is not taken.
+
+    `refused` is why its matchers cannot be tried out.
+    """
 
     now: Instant
     fields: SilenceFields
@@ -99,6 +102,7 @@ class SilenceFormView:
     line: SilenceLine | None = None
     again: bool = False
     error: str | None = None
+    refused: str | None = None
 
 
 def silence_line(status: SilenceStatus) -> SilenceLine:

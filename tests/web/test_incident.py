@@ -161,7 +161,7 @@ async def test_of_two_people_at_one_button_one_has_it(shop: Pages) -> None:
     assert sorted(page.status for page in pages) == [200, 409]
     (late,) = [page for page in pages if page.status == 409]
     assert "It was acknowledged by" in late.text
-    assert "Somebody was faster" in late.text
+    assert late.form("/take_over").buttons == ["Take over"]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,7 @@ async def test_what_makes_no_sense_is_said(
     page = await press(await shop.browser(), act, **written)
     assert page.status == (200 if said is None else 422)
     assert (said or "The note is in the timeline") in page.text
+    assert written.get("text", "").strip("\0\ud7ff") in page.text, "what was written is not lost"
 
 
 async def test_the_id_wins_over_the_number(shop: Pages) -> None:
@@ -229,8 +230,11 @@ async def test_its_like_is_silenced_after_a_preview(shop: Pages) -> None:
     assert "another of the service" in page.text
     narrowed = await browser.opens("/incidents/1/silence?label=service&label=region")
     assert "Now it would hold 1 incident, of 3" in narrowed.text
-    refused = await browser.sends(narrowed.form("/silence"), comment=" ", **{"for": "1h"})
+    refused = await browser.sends(narrowed.form("/silence"), comment="a <b>deploy</b>", **{"for": "9y"})
     assert refused.status == 422
+    assert "Choose one of the lengths" in refused.text
+    assert "a <b>deploy</b>" in refused.text
+    assert refused.form("/silence").fields[2:4] == narrowed.form("/silence").fields[2:4]
     done = await browser.sends(narrowed.form("/silence"), comment="a <b>deploy</b>", **{"for": "1h"})
     assert "Silenced." in done.text
     everything = await browser.opens("/incidents/1/silence?label=none")

@@ -6,15 +6,18 @@ A link of a message names the id beside the number: the id wins, for in a restor
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from notifier.domain.incident import Incident
 from notifier.ingest.batch import Malformed
 from notifier.ingest.grouping import Grouping, grouping
 from notifier.oncall import incidents, silences
+from notifier.oncall.errors import OncallError
 from notifier.oncall.incident_details import IncidentDetails, details
+from notifier.web.errors import status_and_sentence
 from notifier.web.views.copy import copy_view
-from notifier.web.views.incident import incident_view
-from notifier.web.views.silence_here import matchers_of, silence_here_view
+from notifier.web.views.incident import IncidentView, incident_view
+from notifier.web.views.silence_here import matchers_of, names_in, silence_here_view
 from notifier.web.visit import Redirect, Shown, Visit
 
 
@@ -23,12 +26,14 @@ async def show_incident(request: Visit) -> Shown | Redirect:
     found = await _details(request)
     if request.path["number"] != str(found.incident.number):
         return to_incident(found.incident)
-    routes = request.service.rules
-    groups = tuple(
-        (membership.group_id, routes.route(membership.route).name) for membership in found.history.memberships
-    )
-    view = incident_view(found, _grouping(found.incident), groups, viewer=request.session.caller.name)
-    return Shown(template="incident", view=view)
+    return Shown(template="incident", view=_view(request, found))
+
+
+async def show_refusal(request: Visit, error: OncallError) -> Shown:
+    """The incident as it stands now, with the reason for which an act was not done; what was written stays."""
+    status, sentence = status_and_sentence(error) or (409, str(error))
+    view = _view(request, await _details(request), problem=sentence, note=request.form.get("text"))
+    return Shown(template="incident", view=view, status=status)
 
 
 async def copy_incident(request: Visit) -> Shown:
@@ -42,14 +47,32 @@ async def copy_incident(request: Visit) -> Shown:
 async def ask_silence(request: Visit) -> Shown:
     """A silence for the like of it, and what it would hold."""
     incident = await named_incident(request)
-    names = request.query.all("label")
+    return await _silence_form(request, incident, request.query.all("label"))
+
+
+async def ask_silence_again(request: Visit, incident: Incident, error: OncallError) -> Shown:
+    """The form as it was sent, with the reason for which nothing was silenced."""
+    status, sentence = status_and_sentence(error) or (422, str(error))
+    names = names_in(incident, request.form.all("matcher"))
+    return await _silence_form(request, incident, names, status=status, problem=sentence)
+
+
+async def _silence_form(
+    request: Visit,
+    incident: Incident,
+    names: Sequence[str],
+    *,
+    status: int = 200,
+    problem: str | None = None,
+) -> Shown:
     preview = await silences.preview(
         request.service.database,
         project=incident.project,
         matchers=matchers_of(incident, names),
         url=None,
     )
-    return Shown(template="silence_here", view=silence_here_view(incident, names, preview))
+    view = silence_here_view(incident, names, preview, comment=request.form.get("comment"), problem=problem)
+    return Shown(template="silence_here", view=view, status=status)
 
 
 async def named_incident(request: Visit) -> Incident:
@@ -62,6 +85,20 @@ async def named_incident(request: Visit) -> Incident:
 def to_incident(incident: Incident, *, notice: str | None = None) -> Redirect:
     """Back to the incident's page."""
     return Redirect(path=f"/incidents/{incident.number}", query={"id": incident.id}, notice=notice)
+
+
+def _view(
+    request: Visit, found: IncidentDetails, *, problem: str | None = None, note: str = ""
+) -> IncidentView:
+    routes = request.service.rules
+    return incident_view(
+        found,
+        _grouping(found.incident),
+        tuple((one.group_id, routes.route(one.route).name) for one in found.history.memberships),
+        viewer=request.session.caller.name,
+        problem=problem,
+        note=note,
+    )
 
 
 async def _details(request: Visit) -> IncidentDetails:

@@ -10,11 +10,11 @@ from notifier.domain.time import rfc3339
 from notifier.ingest.sanitise import text as sanitised
 from notifier.ingest.scrub import written
 from notifier.oncall import actions, deliveries, silences, task_runs
-from notifier.oncall.errors import Unreadable
+from notifier.oncall.errors import Refused, Unreadable
 from notifier.oncall.silences import Draft
-from notifier.web.pages.incident import named_incident, to_incident
+from notifier.web.pages.incident import ask_silence_again, named_incident, show_refusal, to_incident
 from notifier.web.views.lasting import until_of
-from notifier.web.visit import PageHandler, Redirect, Visit
+from notifier.web.visit import PageHandler, Redirect, Shown, Visit
 
 
 def acts() -> Mapping[str, PageHandler]:
@@ -22,9 +22,15 @@ def acts() -> Mapping[str, PageHandler]:
     return {name: partial(_perform, name) for name in _ACTS}
 
 
-async def _perform(name: str, request: Visit) -> Redirect:
+async def _perform(name: str, request: Visit) -> Shown | Redirect:
+    """Do it, and lead back; of what cannot be done the page itself says why, beside what can be."""
     incident = await named_incident(request)
-    await _ACTS[name](request, incident)
+    try:
+        await _ACTS[name](request, incident)
+    except (Refused, Unreadable) as error:
+        if name == "silence":
+            return await ask_silence_again(request, incident, error)
+        return await show_refusal(request, error)
     return to_incident(incident, notice=name)
 
 

@@ -103,12 +103,32 @@ class SampleChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentEvidence:
+    """The evidence of its events. `message` is the shown sample's own where the title is another's.
+
+    `shown` is the sample's place, `chosen` says that it is not the newest.
+    """
+
+    links: tuple[PageLink, ...]
+    message: str | None
+    traceback: PrintedTraceback
+    facts: tuple[tuple[str, str], ...]
+    labels: tuple[LabelFact, ...]
+    varying: tuple[str, ...]
+    context: str | None
+    chart: BarChart
+    samples: tuple[SampleChoice, ...]
+    shown: int | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
     """All that the page shows. `holds` are sentences: held by what, until when; `coming` is what is due next.
 
-    `message` is the event's own where the title is another's. `buttons` are the two most wanted acts that its state
-    allows, `more` the others and those that may have an end. `shown` is the sample's place, `chosen` says that it is
-    not the newest. `groups` are the groups that tell of it, by id and route.
+    `buttons` are the two most wanted acts that its state allows, `more` the others and those that may have an end.
+    `groups` are the groups that tell of it, by id and route. `problem` says why an act was not done, and `note` is what
+    was written then.
     """
 
     incident: Incident
@@ -121,18 +141,8 @@ class IncidentView:
     holds: tuple[str, ...]
     buttons: tuple[IncidentAct, ...]
     more: tuple[IncidentAct, ...]
-    links: tuple[PageLink, ...]
-    message: str | None
-    traceback: PrintedTraceback
-    facts: tuple[tuple[str, str], ...]
-    labels: tuple[LabelFact, ...]
-    varying: tuple[str, ...]
-    context: str | None
-    chart: BarChart
-    samples: tuple[SampleChoice, ...]
-    shown: int | None
-    chosen: bool
     choices: Mapping[str, tuple[str, Duration]]
+    evidence: IncidentEvidence
     coming: tuple[HistoryItem, ...]
     history: tuple[HistoryItem, ...]
     truncated: bool
@@ -142,6 +152,8 @@ class IncidentView:
     earlier: tuple[EarlierEnding, ...]
     later: tuple[int, str] | None
     groups: tuple[tuple[str, str], ...]
+    problem: str | None
+    note: str
 
 
 def incident_view(
@@ -150,10 +162,11 @@ def incident_view(
     groups: tuple[tuple[str, str], ...],
     *,
     viewer: str,
+    problem: str | None = None,
+    note: str = "",
 ) -> IncidentView:
     """The page of these details for a person; `grouping` is None where the shown sample cannot be explained."""
     incident, history = details.incident, details.history
-    event = incident.latest_event
     items = details.timeline.items
     coming = tuple(item for item in items if item.kind == "next")
     snoozed = history.snoozed_until is not None and history.snoozed_until > details.now
@@ -169,6 +182,26 @@ def incident_view(
         holds=tuple(dict.fromkeys(item.text for item in coming if item.held_by is not None)),
         buttons=acts[:2],
         more=tuple(act for place, act in enumerate(acts) if place > 1 or act.until is not None),
+        choices=CHOICES,
+        evidence=_evidence(details),
+        coming=coming,
+        history=tuple(reversed([item for item in items if item.kind != "next"])),
+        truncated=details.timeline.truncated,
+        grouping=_grouping(grouping, incident),
+        deliveries=tuple(_deliveries(history)),
+        runs=tuple(map(_run, details.runs)),
+        earlier=tuple(map(_earlier, details.earlier)),
+        later=details.later,
+        groups=groups,
+        problem=problem,
+        note=note,
+    )
+
+
+def _evidence(details: IncidentDetails) -> IncidentEvidence:
+    incident = details.incident
+    event = incident.latest_event
+    return IncidentEvidence(
         links=page_links(event),
         message=_message(incident, event),
         traceback=printed(event),
@@ -183,16 +216,6 @@ def incident_view(
         ),
         shown=details.shown,
         chosen=bool(details.samples) and details.shown != details.samples[0].seq,
-        choices=CHOICES,
-        coming=coming,
-        history=tuple(reversed([item for item in items if item.kind != "next"])),
-        truncated=details.timeline.truncated,
-        grouping=_grouping(grouping, incident),
-        deliveries=tuple(_deliveries(history)),
-        runs=tuple(map(_run, details.runs)),
-        earlier=tuple(map(_earlier, details.earlier)),
-        later=details.later,
-        groups=groups,
     )
 
 

@@ -47,6 +47,7 @@ class SilenceHereView:
     warnings: tuple[str, ...]
     others: tuple[MetIncident, ...]
     comment: str
+    problem: str | None
     choices_of_length: Mapping[str, tuple[str, Duration]]
 
 
@@ -60,8 +61,19 @@ def matchers_of(incident: Incident, names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+def names_in(incident: Incident, matchers: Iterable[str]) -> tuple[str, ...]:
+    """The labels of the incident whose matchers these are."""
+    given = set(matchers)
+    return tuple(name for name in incident.labels if given.intersection(matchers_of(incident, [name])))
+
+
 def silence_here_view(
-    incident: Incident, names: Iterable[str], preview: SilencePreview, *, comment: str = ""
+    incident: Incident,
+    names: Iterable[str],
+    preview: SilencePreview,
+    *,
+    comment: str = "",
+    problem: str | None = None,
 ) -> SilenceHereView:
     """The page of a silence with a matcher for each of these labels."""
     chosen = set(names) or set(_LIKE)
@@ -88,6 +100,7 @@ def silence_here_view(
         warnings=tuple(_warnings(preview)),
         others=others,
         comment=comment,
+        problem=problem,
         choices_of_length=CHOICES,
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from notifier.domain.calendar import Weekly
-from notifier.domain.matcher import Matcher
+from notifier.domain.matcher import Matcher, Patterns
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration
 
 
@@ -50,6 +50,42 @@ class Inhibition:
     line: str | None = None
 
 
+LOOKED_AT = 8
+"""Up to so many children are asked one by one."""
+
+
+class _Children:
+    """Routes found by the one label and value that each must have; those that name none are always asked."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = routes
+        self._by_label: dict[tuple[str, str], list[int]] = {}
+        by_pattern: dict[str, list[tuple[str, int]]] = {}
+        self._others: list[int] = []
+        for place, route in enumerate(routes):
+            exact = next((one for one in route.match if one.op == "=" and one.value), None)
+            pattern = next((one for one in route.match if one.op == "=~" and not one.matches({})), None)
+            if exact is not None:
+                self._by_label.setdefault((exact.name, exact.value), []).append(place)
+            elif pattern is not None:
+                by_pattern.setdefault(pattern.name, []).append((pattern.value, place))
+            else:
+                self._others.append(place)
+        self._by_pattern = {
+            name: (Patterns([value for value, _ in asks]), [place for _, place in asks])
+            for name, asks in by_pattern.items()
+        }
+
+    def find(self, labels: Mapping[str, str]) -> Iterator[Route]:
+        places = list(self._others)
+        for name, value in labels.items():
+            places += self._by_label.get((name, value), ())
+            if name in self._by_pattern:
+                patterns, of_pattern = self._by_pattern[name]
+                places += [of_pattern[number] for number in patterns.met_by(value)]
+        return (self._routes[place] for place in sorted(places))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One node.
@@ -79,6 +115,15 @@ class Route:
     active_times: tuple[TimeInterval, ...] = ()
     continue_: bool = False
     routes: tuple[Route, ...] = ()
+    _index: _Children | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index = _Children(self.routes) if len(self.routes) > LOOKED_AT else None
+        object.__setattr__(self, "_index", index)
+
+    def candidates(self, labels: Mapping[str, str]) -> Iterable[Route]:
+        """The children that may match these labels, in order: of very many, those that ask for no other value."""
+        return self.routes if self._index is None else self._index.find(labels)
 
     def walk(self) -> Iterator[Route]:
         """The route and all routes below it, depth first."""

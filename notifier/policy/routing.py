@@ -26,7 +26,7 @@ def route(tree: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
 def met(tree: Route, labels: Mapping[str, str]) -> Iterator[tuple[int, Route]]:
     """Every route on the way to those that tell, with how deep it lies; the root is 0."""
     yield 0, tree
-    for child in tree.routes:
+    for child in tree.candidates(labels):
         if meet(child.match, labels):
             yield from ((depth + 1, below) for depth, below in met(child, labels))
             if not child.continue_:
@@ -59,7 +59,7 @@ def group_key(project: str, node: Route, shared: Mapping[str, str], identity: tu
 
 def _walk(node: Route, labels: Mapping[str, str]) -> Iterator[Route]:
     told = False
-    for child in node.routes:
+    for child in node.candidates(labels):
         if meet(child.match, labels):
             told = True
             yield from _walk(child, labels)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 
-from notifier.domain.matcher import parse
+from notifier.domain.matcher import meet, parse
 from notifier.domain.route import Route
 from notifier.policy import routing
 from notifier.policy.routing import group_labels, route
@@ -147,3 +148,25 @@ def test_odd_labels_have_a_key() -> None:
     """A lone surrogate or a NUL in a label does not stop the walk."""
     grouped = Route(key="k", name="n", group_by=("a",))
     assert len(group_key("p", grouped, {"a": "\ud800\0"})) == 32
+
+
+def test_of_many_children_the_same_are_found_as_one_by_one() -> None:
+    """What is looked up by a label meets what asking each child in turn meets, in the same order."""
+    dice = random.Random(1)
+    texts = ('a="1"', 'a="2"', 'b="1"', 'a=""', 'a!="1"', 'b=~"1|2"', 'b=~".*"', 'b!~"1"')
+    children = tuple(
+        Route(
+            key=f"k{number}",
+            name="n",
+            match=tuple(map(parse, dice.sample(texts, dice.choice([1, 1, 2])))),
+            continue_=dice.random() < 0.8,
+        )
+        for number in range(40)
+    )
+    tree = Route(key="root", name="default", routes=children)
+    for labels in ({}, {"a": "1"}, {"a": "2", "b": "2"}, {"b": "1"}, {"a": "3", "b": ""}, {"c": "1"}):
+        meant = [child for child in children if meet(child.match, labels)]
+        assert [child for child in tree.candidates(labels) if meet(child.match, labels)] == meant
+        told = [child.key for child in routing.route(tree, labels)]
+        first = next((place for place, child in enumerate(meant) if not child.continue_), len(meant))
+        assert told == ([child.key for child in meant[: first + 1]] or ["root"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import statistics
 import time
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ MEMORY_LIMIT = 300_000_000
 ROUNDS = 12
 SLOW_S = 2.0
 SLOW_ROUNDS = 3
-CATCHES_UP_WITHIN_S = 900.0
+SETTLES_S = 10.0
 
 CALLS: Mapping[str, str] = {
     "list": "/v1/incidents",
@@ -66,7 +65,7 @@ async def row(bench: Bench) -> None:
     bench.report.notes.append(await asyncio.to_thread(_fill, file, count))
     async with subjects.notifier(bench.stable, Grouping(), box=box) as subject:
         subject.key = key
-        bench.report.notes.append(await _caught_up(subject, file))
+        await asyncio.sleep(SETTLES_S)
         for what, path in CALLS.items():
             _line(bench, f"{what}, beside {count:,}", await _ask(subject, path), whole=count >= 1_000_000)
         _memory(bench, count, resident(subject.process.pid))
@@ -76,20 +75,6 @@ def _fill(file: Path, count: int) -> str:
     started = time.perf_counter()
     reading_data.fill(file, count, now=int(time.time() * 1000))
     return f"reading: {count:,} incidents and runs filled in {time.perf_counter() - started:.0f} s"
-
-
-async def _caught_up(subject: Subject, file: Path) -> str:
-    """Wait until housekeeping has nothing left to do: what searches and orders go by is written behind."""
-    started = time.perf_counter()
-    size = -1
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
-        while (passed := time.perf_counter() - started) < CATCHES_UP_WITHIN_S:
-            before, size = size, reading_data.written_behind(connection)
-            if size == before:
-                break
-            await asyncio.sleep(7)
-    connection.close()
-    return f"reading: housekeeping was busy for {passed:.0f} s"
 
 
 async def _ask(subject: Subject, path: str) -> list[float]:

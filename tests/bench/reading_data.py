@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from notifier.policy import searching
+from notifier.store.schema import BLOCK
 from notifier.store.schema.triggers import ALL
 
 PROJECT = "default"
@@ -43,6 +45,7 @@ SELECT number, project, closed <> 0,
 CASE severity WHEN 'critical' THEN 4 WHEN 'error' THEN 3 WHEN 'warning' THEN 2 ELSE 1 END, count, last_seen
 FROM incidents;
 INSERT OR REPLACE INTO instance (name, at) SELECT 'order', max(received_at) FROM events;
+INSERT OR REPLACE INTO instance (name, at) SELECT 'terms', max(number) FROM incidents;
 """
 
 
@@ -67,6 +70,7 @@ def fill(file: Path, count: int, *, now: int) -> None:
             ("notifications", _notifications(count, now)),
             ("deliveries", _deliveries(count, now, channels)),
             ("task_runs", _runs(count, now)),
+            ("incident_terms", _terms(count)),
         ):
             _insert(connection, table, rows)
         for statement in (*_WRITTEN.strip().split(";\n"), *_figures(), *(text for _, text in triggers)):
@@ -86,13 +90,6 @@ def _figures() -> Iterator[str]:
         for figure in figures:
             rows = f"SELECT 1 AS sign, {', '.join(figure.columns)} FROM {table}"
             yield figure.statement(rows, "'bench'", grouped=True)
-
-
-def written_behind(connection: sqlite3.Connection) -> int:
-    """How far housekeeping has come with what it writes behind the events."""
-    return int(
-        connection.execute("SELECT coalesce(max(at), 0) FROM instance WHERE name = 'terms'").fetchone()[0]
-    )
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterator[dict[str, object]]) -> None:
@@ -188,6 +185,14 @@ def _tallies(count: int, now: int) -> Iterator[dict[str, object]]:
         for index in range(minutes):
             share = n - (minutes - 1) * (n // minutes) if index == 0 else n // minutes
             yield {"incident": number, "minute": at + index * MINUTE, "n": share}
+
+
+def _terms(count: int) -> Iterator[dict[str, object]]:
+    for start in range(0, count + 1, BLOCK):
+        numbers = range(max(1, start), min(start + BLOCK, count + 1))
+        found = {term for number in numbers for term in searching.terms(_title(number), _labels(number))}
+        for term in sorted(found):
+            yield {"project": PROJECT, "term": term, "block": start // BLOCK}
 
 
 def _groups(now: int) -> Iterator[dict[str, object]]:

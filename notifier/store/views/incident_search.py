@@ -7,6 +7,7 @@ What is not indexed yet is looked at as well. Orders are read off `incident_orde
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,7 +19,7 @@ from notifier.domain.matcher import Matcher, meet
 from notifier.domain.state import State
 from notifier.policy import searching
 from notifier.policy.searching import Term
-from notifier.store.database import Tx
+from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, encode_values, in_json, json_value, rows_from_json
 from notifier.store.schema import BLOCK, OPEN, Big, events, incident_order, incident_terms, incidents
 from notifier.store.search_index import ORDER, RANK, TERMS, reached
@@ -49,6 +50,7 @@ _ORDERS: Mapping[Sort, tuple[sa.ColumnElement[int], ...]] = {
     "count": (incident_order.c.count, incident_order.c.number),
     "last_seen": (incident_order.c.last_seen, incident_order.c.number),
 }
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/ -]+")
 _LIVE = {State.OPEN, State.ACKNOWLEDGED}
 
 
@@ -191,13 +193,22 @@ def _judged(
     tx: Tx, search: IncidentSearch, part: Sequence[tuple[int, int]], most: int
 ) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
     """The incidents with numbers in these ranges that are meant, the newest first: their keys and rows."""
-    between = rows_from_json(tx.dialect, "ranges", [("lo", Big), ("hi", Big)])
-    query = _rows(search).join(between, incidents.c.number.between(between.c.lo, between.c.hi))
-    query = query.order_by(incidents.c.number.desc())
+    query = _within(tx.dialect, _rows(search)).order_by(sa.desc("number"))
     if not search.is_judged:
         query = query.limit(most)
     rows = tx.run(query, {"ranges": encode_rows(part).text})
     return islice(_meant(search, rows), most)
+
+
+def _within(dialect: Dialect, query: sa.Select[Any]) -> sa.Select[Any]:
+    """Rows of the query that lie in the ranges; each is read off the primary key."""
+    between = rows_from_json(dialect, "ranges", [("lo", Big), ("hi", Big)])
+    own = incidents.c.number.between(between.c.lo, between.c.hi)
+    if dialect == "sqlite":
+        return query.join(between, own)
+    # The planner would take each range for a ninth of the table.
+    one = query.where(own).order_by(incidents.c.number.desc()).limit(READ_AT_ONCE).lateral("one")
+    return sa.select(one).select_from(between.join(one, sa.true()))
 
 
 def _rows(search: IncidentSearch) -> sa.Select[Any]:
@@ -211,7 +222,17 @@ def _rows(search: IncidentSearch) -> sa.Select[Any]:
         query = query.where(incidents.c.closed == OPEN)
     # SQLite folds the case of ASCII letters only.
     ascii_words = [word for word in search.words if word.isascii()]
-    return query.where(*(incidents.c.title.icontains(word, autoescape=True) for word in ascii_words))
+    query = query.where(*(incidents.c.title.icontains(word, autoescape=True) for word in ascii_words))
+    return query.where(
+        *(incidents.c.labels.contains(text, autoescape=True) for text in _plain_labels(search.matchers))
+    )
+
+
+def _plain_labels(matchers: Iterable[Matcher]) -> Iterator[str]:
+    """Labels that must be there as they stand in JSON, of those that are spelt there as anywhere."""
+    for matcher in matchers:
+        if matcher.op == "=" and matcher.value and _PLAIN.fullmatch(matcher.name + matcher.value):
+            yield f'"{matcher.name}":"{matcher.value}"'
 
 
 def _meant(search: IncidentSearch, rows: Iterable[sa.Row[Any]]) -> Iterator[tuple[PageKey, sa.Row[Any]]]:

@@ -95,6 +95,12 @@ class GuardedClient:
             )
         return await self._opened().post(url, body, headers=headers, exempt=frozenset(allow_addresses))
 
+    async def get(self, url: httpx.URL) -> Reply:
+        """The answer to a GET over TLS, whatever its status. `SendError` as for `post`."""
+        if url.scheme != "https":
+            raise SendError(Outcome.BLOCKED, "http:// is refused: use https://")
+        return await self._opened().post(url, b"", headers={}, exempt=frozenset(), method="GET")
+
     async def aclose(self) -> None:
         if self._transport is not None:
             await self._transport.aclose()

@@ -56,10 +56,16 @@ class GuardedTransport:
         self._sessions: dict[tuple[str, frozenset[Network]], aiohttp.ClientSession] = {}
 
     async def post(
-        self, url: httpx.URL, body: bytes, *, headers: Mapping[str, str], exempt: frozenset[Network]
+        self,
+        url: httpx.URL,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        exempt: frozenset[Network],
+        method: str = "POST",
     ) -> Reply:
         """The answer, whatever its status. `SendError`: blocked, transient (not written) or ambiguous (written)."""
-        exchange = _Exchange(body=body)
+        exchange = _Exchange(body=body, method=method)
         try:
             async with asyncio.timeout(self._deadline / SECOND):
                 await self._exchange(self._session(url.scheme, exempt), url, headers, exchange)
@@ -97,9 +103,9 @@ class GuardedTransport:
         target = URL(
             f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.decode('ascii')}", encoded=True
         )
-        body = _Body(exchange)
-        response = await session.post(
-            target, data=body, headers=_wire_headers(url, headers), allow_redirects=False
+        body = _Body(exchange) if exchange.method == "POST" else None
+        response = await session.request(
+            exchange.method, target, data=body, headers=_wire_headers(url, headers), allow_redirects=False
         )
         try:
             exchange.reply = self._reply(response)
@@ -153,6 +159,7 @@ class _Exchange:
     """How far one request has come; what is not known to be unwritten may have arrived."""
 
     body: bytes
+    method: str
     written: bool = False
     reply: Reply | None = None
 

@@ -33,6 +33,7 @@ from notifier.runtime.database import replica_name, sqlite_path
 from notifier.runtime.reload import Reloader
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.runtime.sample_message import sample_message
+from notifier.runtime.sns import SnsAuthority
 from notifier.runtime.status import ServiceStatus, loop_status, release, troubles
 from notifier.settings import Settings
 from notifier.store import hold as holding
@@ -68,6 +69,7 @@ class Runtime:
     callbacks: Callbacks
     watchdog: Watchdog
     keyring: Keyring
+    sns: SnsAuthority
     loops: tuple[Loop, ...] = ()
     stopping: bool = False
     alerts: AlertIntake = field(init=False)

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from notifier.access.keyring import Keyring
 from notifier.alerting.loops import Alerting
 from notifier.channels.callbacks import Callbacks
+from notifier.channels.http import GuardedClient
 from notifier.channels.registry import ChannelConfig
 from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.time import SECOND, Duration, rfc3339
@@ -28,6 +29,7 @@ from notifier.runtime.reload import Read, Reloader
 from notifier.runtime.reload_report import ReloadReport
 from notifier.runtime.service import Runtime
 from notifier.runtime.settling import Settling
+from notifier.runtime.sns import GuardedSnsClient, SnsAuthority
 from notifier.settings import Settings
 from notifier.store import hold as holding
 from notifier.store import restored
@@ -76,7 +78,7 @@ async def running(
         current_config = CurrentConfig(
             ActiveConfig(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
         )
-        runtime = _assemble(database, current_config, channel_pool, reread or _reread(settings))
+        runtime = _assemble(database, current_config, channel_pool, reread or _reread(settings), stack)
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
             # What was being sent to a target that is gone is pending only now.
@@ -145,19 +147,34 @@ def _watchdog(database: Database, metrics: Metrics) -> Watchdog:
     return Watchdog(stalled=lambda name: metrics.loop_stalled.labels(name).inc(), lost=database.broken.set)
 
 
-def _assemble(
-    database: Database, current_config: CurrentConfig, channel_pool: ChannelPool, reread: Read
-) -> Runtime:
-    metrics, settings = Metrics(), current_config.now.settings
-    new_incidents = KeyQuota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
-    events_quota = KeyQuota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per)
-    commit = _group_commit(database, current_config, new_incidents, metrics)
-    dispatcher = Dispatcher(
+def _dispatcher(database: Database, current_config: CurrentConfig, metrics: Metrics) -> Dispatcher:
+    return Dispatcher(
         database,
         use=current_config.use,
         metrics=metrics,
         jitter=lambda: random.uniform(-1, 1),  # noqa: S311 - spreads retries, guards nothing
     )
+
+
+def _sns(database: Database, stack: AsyncExitStack) -> SnsAuthority:
+    """Amazon's side of SNS, by a client of its own: what channels may reach says nothing about it."""
+    http = GuardedClient(clock=database)
+    stack.push_async_callback(http.aclose)
+    return SnsAuthority(GuardedSnsClient(http), database.now)
+
+
+def _assemble(
+    database: Database,
+    current_config: CurrentConfig,
+    channel_pool: ChannelPool,
+    reread: Read,
+    stack: AsyncExitStack,
+) -> Runtime:
+    metrics, settings = Metrics(), current_config.now.settings
+    new_incidents = KeyQuota(settings.ingest.new_incidents.count, settings.ingest.new_incidents.per)
+    events_quota = KeyQuota(settings.ingest.rate_limit.count, settings.ingest.rate_limit.per)
+    commit = _group_commit(database, current_config, new_incidents, metrics)
+    dispatcher = _dispatcher(database, current_config, metrics)
     settling = Settling(
         database=database, current_config=current_config, channel_pool=channel_pool, dispatcher=dispatcher
     )
@@ -190,6 +207,7 @@ def _assemble(
         callbacks=Callbacks(use=current_config.use, now=database.now),
         watchdog=_watchdog(database, metrics),
         keyring=Keyring(database),
+        sns=_sns(database, stack),
     )
     runtime.loops = loops_of(runtime)
     for loop in runtime.loops:

@@ -16,6 +16,9 @@ from notifier.settings.sections import Block
 from notifier.settings.values import ScalarForm, text
 
 FORMAT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+TOPIC: Final = re.compile(
+    r"arn:(aws|aws-cn|aws-us-gov):sns:([a-z0-9-]{1,32}):[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
+)
 _FOLDER = "shipped_formats"
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SEVERITIES = [severity.value for severity in Severity]
@@ -26,6 +29,13 @@ def _header(value: Any) -> str:
     if not _HEADER.fullmatch(name):
         raise ValueError("expected a header's name, such as X-Hub-Signature-256")
     return name.lower()
+
+
+def _topic(value: Any) -> str:
+    arn = text(value)
+    if not TOPIC.fullmatch(arn):
+        raise ValueError("expected a topic's ARN, such as arn:aws:sns:eu-central-1:123456789012:alarms")
+    return arn
 
 
 def _severity(value: Any) -> str:
@@ -44,6 +54,7 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+TopicArn = Annotated[str, ScalarForm(_topic, {"type": "string", "pattern": f"^{TOPIC.pattern}$"})]
 HeaderName = Annotated[str, ScalarForm(_header, {"type": "string", "minLength": 1})]
 _SeverityName = Annotated[str, ScalarForm(_severity, {"enum": _SEVERITIES})]
 
@@ -53,9 +64,10 @@ class VerifyBlock(Block):
 
     example: ClassVar[str] = "{type: hmac, header: X-Signature-256, secret: ...}"
 
-    type: Literal["hmac", "token", "standard-webhooks"] = Field(
+    type: Literal["hmac", "token", "standard-webhooks", "sns"] = Field(
         default="hmac",
-        description="`hmac`: SHA-256 of the body; `token`: the secret itself; `standard-webhooks`: its three headers.",
+        description="`hmac`: SHA-256 of the body; `token`: the secret itself; `standard-webhooks`: its three headers; "
+        "`sns`: Amazon's signature, of the `topics` alone.",
     )
     header: HeaderName | None = Field(
         default=None, description="Where it stands; not for `standard-webhooks`."
@@ -69,6 +81,10 @@ class VerifyBlock(Block):
     ] = Field(
         default=(),
         description="One secret, or two while one follows the other. Without it nothing is checked.",
+    )
+
+    topics: Annotated[tuple[TopicArn, ...], Field(max_length=1_000)] = Field(
+        default=(), description="Of `sns`: the ARNs of topics that are confirmed and taken."
     )
 
 

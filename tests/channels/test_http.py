@@ -159,3 +159,21 @@ def test_what_is_no_url_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(ValueError, match=r"URL|https|host") as caught:
         parse_url(text)
     assert not text or text not in str(caught.value) or text == "https://"
+
+
+async def test_a_get_is_guarded_as_a_post_is(tmp_path: Path) -> None:
+    """The same addresses, and never in the clear."""
+    serving, trusting = certificate(tmp_path)
+    with WebhookReceiver(tls=serving) as receiver:
+        receiver.script(Answer(body=b"pem"))
+        http = client(tls=trusting, allow_private_addresses=True)
+        reply = await http.get(parse_url(receiver.url))
+        await http.aclose()
+        assert (reply.status, reply.body, reply.whole) == (200, b"pem", True)
+        assert receiver.requests[0].body == b""
+        strict = client(tls=trusting)
+        for url in (receiver.url, receiver.url.replace("https://", "http://")):
+            with pytest.raises(SendError) as caught:
+                await strict.get(parse_url(url))
+            assert caught.value.outcome is Outcome.BLOCKED
+        await strict.aclose()

@@ -6,16 +6,25 @@ import gzip
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
 
+from notifier.domain.time import rfc3339
 from notifier.settings.formats import shipped
 from tests.processes import Service
 
 SECRET = "the-forge-knows-it"
+ALLOWED = "arn:aws:sns:eu-central-1:123456789012:alarms"
+NOW = rfc3339(time.time_ns() // 1_000_000)
+SNS = {
+    "Type": "SubscriptionConfirmation", "MessageId": "m", "TopicArn": f"{ALLOWED}-2", "Message": "You have chosen ...",
+    "Timestamp": "2020-01-01T00:00:00Z", "Token": "t", "SubscribeURL": "https://evil.example.com/",
+    "SignatureVersion": "2", "Signature": "AAAA", "SigningCertURL": "https://evil.example.com/x.pem",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "ingest": {"max_body_bytes": "1MiB"},
         "formats": {
             "github": {"verify": {"secret": SECRET}},
+            "sns": {"verify": {"topics": [ALLOWED]}},
             "ours": {
                 "detect": "kind == 'alarm'",
                 "items": "alarms",
@@ -134,6 +144,10 @@ def test_a_key_in_an_address_only_posts(service: Service, key: str) -> None:
         ("grafana", b"{", 422),
         ("grafana", b" " * 2_000_000, 413),
         ("ours", {"kind": "alarm", "alarms": [None]}, 422),
+        ("sns", {"AlarmName": "raw delivery"}, 422),
+        ("sns", SNS, 403),
+        ("sns", {**SNS, "TopicArn": ALLOWED}, 401),
+        ("sns", {**SNS, "TopicArn": ALLOWED, "Timestamp": NOW}, 401),
         ("ours", {"kind": "alarm", "alarms": [{"text": "x" * 300_000, "app": "a"}]}, 422),
     ],
 )

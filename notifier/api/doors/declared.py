@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -11,14 +12,18 @@ from notifier.access.caller import Caller
 from notifier.api.doors.credentials import PresentedKey
 from notifier.api.doors.door import CODINGS, read_body, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest, problem_answer
+from notifier.api.doors.sns import SnsEnvelopes
 from notifier.api.ingest import results_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
 from notifier.domain.value import replace
-from notifier.ingest.formats import declared
+from notifier.ingest.formats import declared, sns
+from notifier.ingest.formats.reading import FormatReader, Read
+from notifier.ingest.formats.sns import SnsMessage
 from notifier.ingest.formats.verification import verified
 from notifier.runtime.service import Runtime
 from notifier.settings import formats
+from notifier.settings.formats import FormatBlock
 
 
 class DeclaredDoor:
@@ -30,6 +35,7 @@ class DeclaredDoor:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._sns = SnsEnvelopes(runtime.sns, runtime.database.now)
 
     def scope(self, _: DoorRequest) -> Scope:
         return "ingest"
@@ -43,13 +49,21 @@ class DeclaredDoor:
         format_ = known.get(name)
         if format_ is None:
             raise HttpProblem(404, f"there is no such format: it is one of {', '.join(sorted(known))}")
-        if not verified(format_.verify, request.headers, request.body, self._runtime.database.now()):
+        verify = format_.verify
+        if verify is not None and verify.type == "sns":
+            message = await self._sns.accepted(request.body, verify.topics, name)
+            if message is None:
+                return DoorAnswer(status=202, body=b'{"results":[]}')
+            reader: FormatReader = partial(_read_sns, format_, name, message)
+        elif verified(verify, request.headers, request.body, self._runtime.database.now()):
+            reader = partial(declared.read, format_, name)
+        else:
             raise HttpProblem(
                 401,
                 "what this format must be verified by is missing or wrong: give the sender the secret of "
                 f"formats.{name}.verify, and let its clock be right",
             )
-        read = read_body(partial(declared.read, format_, name), request, caller)
+        read = read_body(reader, request, caller)
         taken = await take(self._runtime, caller, read, name)
         body: dict[str, Any] = {"results": results_of(taken)}
         if read.dropped:
@@ -64,3 +78,20 @@ class DeclaredDoor:
         if problem.status == 429:
             problem = replace(problem, status=503)
         return problem_answer(problem)
+
+
+def _read_sns(
+    format_: FormatBlock,
+    name: str,
+    message: SnsMessage,
+    _body: bytes,
+    headers: Mapping[str, str],
+    *,
+    service: str | None,
+) -> Read:
+    """The events of a verified message; its id is theirs."""
+    found = declared.read_documents(format_, name, [sns.document(message)], headers, service=service)
+    for index, event in enumerate(found.items):
+        if isinstance(event, dict):
+            event.setdefault("id", message.id if len(found.items) == 1 else f"{message.id}:{index}")
+    return found

@@ -21,9 +21,9 @@ from notifier.domain.key import Scope
 from notifier.ingest.acceptance import EventResult
 from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
 from notifier.ingest.formats.otlp.json_body import read_json
-from notifier.ingest.formats.otlp.protobuf_body import NotInstalled, read_protobuf
+from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import NAME, RECORDS, LogRecord, events
-from notifier.ingest.formats.reading import Read
+from notifier.ingest.formats.reading import MissingExtra, Read
 from notifier.runtime.service import Runtime
 from notifier.telemetry.logging import get
 
@@ -107,7 +107,7 @@ def _read(kind: str, body: bytes) -> tuple[list[LogRecord], int]:
         return reader(body)
     except Malformed as error:
         raise HttpProblem(400, error.message) from None
-    except NotInstalled:
+    except MissingExtra:
         raise HttpProblem(
             415,
             "protobuf needs the extra `otlp` of this service: install it, or have the exporter send http/json",

@@ -20,6 +20,10 @@ NO_SERVICE: Final = (
 )
 
 
+class MissingExtra(Exception):
+    """An extra of the installation that a body needs; its name is the message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """`items` are trees with the fields of `schema.EventBody`, or their JSON text.

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from notifier.domain.event import Rejection
 from notifier.ingest.batch import Malformed
-from notifier.ingest.formats import declared
+from notifier.ingest.formats import declared, sns
 from notifier.ingest.normalize import Normalizer
 from notifier.settings.formats import FormatBlock
 
@@ -30,7 +30,7 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
     """Try it on these bytes, or on the format's own sample."""
     seen: set[tuple[int, Any]] = set()
     try:
-        documents = [format_.sample] if sample is None else declared.documents(sample, {})
+        documents = [format_.sample] if sample is None else _documents(format_, sample)
         read = declared.read_documents(format_, name, documents, {}, service=None, seen=seen)
     except Malformed as error:
         return FormatTrial(events=(), faults=(error.message,), not_mapped=())
@@ -47,6 +47,15 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
     return FormatTrial(
         events=events, faults=faults, not_mapped=list(places)[:PLACES], warnings=list(read.warnings)
     )
+
+
+def _documents(format_: FormatBlock, sample: bytes) -> list[Any]:
+    """The body's; one that is in an envelope of SNS is taken out of it."""
+    found = declared.documents(sample, {})
+    is_sns = format_.verify is not None and format_.verify.type == "sns"
+    if is_sns and isinstance(found[0], dict) and "TopicArn" in found[0]:
+        return [sns.document(sns.parse(sample))]
+    return found
 
 
 def fault_of_sample(name: str, format_: FormatBlock) -> str | None:

@@ -30,7 +30,17 @@ from notifier.settings.formats import FormatBlock, VerifyBlock, shipped
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITE = os.environ.get("NOTIFIER_GOLDEN") == "write"
-FORMATS = ("alertmanager", "azure", "gcp", "github", "gitlab", "grafana", "healthchecks", "uptime-kuma")
+FORMATS = (
+    "alertmanager",
+    "azure",
+    "gcp",
+    "github",
+    "gitlab",
+    "grafana",
+    "healthchecks",
+    "sns",
+    "uptime-kuma",
+)
 NOW = parse_rfc3339("2026-11-27T12:00:00Z")
 JSON = st.recursive(
     st.none()

@@ -8,16 +8,13 @@ from typing import Any, Final
 
 from notifier.ingest.batch import Malformed
 from notifier.ingest.formats.otlp.records import LogRecord, is_wanted
+from notifier.ingest.formats.reading import MissingExtra
 
 DEPTH: Final = 20
 
 
-class NotInstalled(Exception):
-    """The extra `otlp` is not installed: this encoding cannot be read."""
-
-
 def read_protobuf(body: bytes) -> tuple[list[LogRecord], int]:
-    """The records that become events, and how many do not. `Malformed` for other bytes; `NotInstalled`."""
+    """The records that become events, and how many do not. `Malformed` for other bytes; `MissingExtra`."""
     request = _parser()(body)
     records: list[LogRecord] = []
     dropped = 0
@@ -37,7 +34,7 @@ def _parser() -> Callable[[bytes], Any]:
             ExportLogsServiceRequest,
         )
     except ModuleNotFoundError:
-        raise NotInstalled from None
+        raise MissingExtra("otlp") from None
 
     def parse(body: bytes) -> Any:
         request = ExportLogsServiceRequest()

@@ -53,5 +53,7 @@ async def _operates(ann: Browser, service: Service, receiver: WebhookReceiver) -
     refused = await ann.sends(unchanged.form("/reload"))
     assert "The file has problems" in refused.text
     assert f"{service.config.name}:" in refused.text
+    assert "tried to reload the configuration" in refused.text
+    assert "released what was held: 1 deliveries" in refused.text
     for path in ("/deliveries", "/dead-letters", "/silences", "/tasks", "/channels", "/routes", "/stats"):
         assert (await ann.opens(path)).status == 200

@@ -27,6 +27,7 @@ async def test_a_delivery_shows_each_attempt_and_what_it_carried(shop: Pages) ->
     again = await ann.sends(page.form("/redeliver"))
     assert "It is sent again." in again.text
     assert "pending" in again.text
+    assert "manager had it sent again" in again.text
     late = await ann.sends(page.form("/redeliver"))
     assert late.status == 409
     assert "Only a dead delivery is redelivered" in late.text

@@ -76,4 +76,6 @@ async def test_channels_show_their_health(shop: Pages) -> None:
         assert (await admin.opens(f"/channels/{name}")).status == 404
     await admin.sends(hook.form("/test"))
     assert shop.service.tests == [("hook", "shop", "admin")]
+    assert "admin tested it" in (await admin.opens("/channels/hook")).text
+    assert "tested it" not in (await reader.opens("/channels/hook")).text
     assert (await admin.opens("/channels/hook?test=nobody+%00+x")).status == 200

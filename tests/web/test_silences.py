@@ -119,6 +119,7 @@ async def test_weekly_hours_are_kept_through_changes_and_used_again(shop: Pages)
     assert "The silence is changed" in changed.text
     (after,) = await all_of(shop)
     assert (after.recur, after.comment) == (made.recur, "nightly batch")
+    assert "manager changed it: service=" in (await ann.opens(f"/silences/{made.id}")).text
     ended = await ann.sends(changed.form("/end"))
     assert "Ended:" in ended.text
     expired = await ann.opens("/silences?state=expired")

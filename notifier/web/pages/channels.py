@@ -9,6 +9,7 @@ from notifier.oncall import channels, deliveries
 from notifier.oncall.channels import ChannelHealth
 from notifier.oncall.deliveries import DeliveryView
 from notifier.oncall.errors import Unknown
+from notifier.oncall.trail import acts_on
 from notifier.web.views.channels import ChannelsView, channel_line, channel_page
 from notifier.web.visit import Redirect, Shown, Visit
 
@@ -34,6 +35,8 @@ async def show_channel(request: Visit) -> Shown:
         now=request.now,
         sample=service.sample(name, request.project),
         tested=await _tested(request, name),
+        # Channels are the instance's: who tested them is for those who may.
+        entries=await acts_on(service.database, [name]) if request.may("admin") else (),
     )
     return Shown(template="channel", view=page)
 

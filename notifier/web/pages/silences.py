@@ -12,6 +12,7 @@ from notifier.oncall import silences
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.paging import Listing, PageRequest
 from notifier.oncall.silences import Draft, SilencePreview, SilenceStatus
+from notifier.oncall.trail import acts_on
 from notifier.web import questions
 from notifier.web.forms import Form
 from notifier.web.views.silences import (
@@ -22,6 +23,7 @@ from notifier.web.views.silences import (
     silence_line,
     silences_view,
 )
+from notifier.web.views.trail import ActLine, trail
 from notifier.web.visit import Redirect, Shown, Visit
 
 NOW_AT_MOST = 100
@@ -81,7 +83,8 @@ async def edit_silence(request: Visit) -> Shown:
     """A silence in its form."""
     status = await _status(request)
     fields = fields_of(status.silence, again=False)
-    return _form(request, fields, line=status, preview=await _preview(request, fields))
+    entries = await acts_on(request.service.database, [status.silence.id])
+    return _form(request, fields, line=status, preview=await _preview(request, fields), acts=trail(entries))
 
 
 async def change_silence(request: Visit) -> Shown | Redirect:
@@ -151,6 +154,7 @@ def _form(
     again: bool = False,
     preview: SilencePreview | None = None,
     error: str | None = None,
+    acts: tuple[ActLine, ...] = (),
 ) -> Shown:
     view = SilenceFormView(
         now=request.now,
@@ -160,6 +164,7 @@ def _form(
         again=again,
         error=error,
         refused=error if preview is None else None,
+        acts=acts,
     )
     return Shown(template="silence_form", view=view, status=200 if error is None else 422)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from notifier.domain.task_run import RunState
 from notifier.oncall import task_runs, tasks
 from notifier.oncall.errors import Unknown
+from notifier.oncall.trail import acts_on
 from notifier.web import questions
 from notifier.web.views.runs import TasksView, run_page, runs_view, task_line
 from notifier.web.visit import Redirect, Shown, Visit
@@ -56,7 +57,8 @@ async def show_run(request: Visit) -> Shown:
         questions.named(request.query, "id") or "",
         project_scope=request.project_scope,
     )
-    return Shown(template="run", view=run_page(run, now=request.now))
+    entries = await acts_on(request.service.database, [run.id], project=run.project)
+    return Shown(template="run", view=run_page(run, now=request.now, entries=entries))
 
 
 async def replay_run(request: Visit) -> Redirect:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from notifier.domain.delivery import Outcome, RateLimit
+from notifier.domain.incident_history import AuditEntry
 from notifier.domain.time import Instant
 from notifier.oncall.channels import ChannelFacts, ChannelHealth, TargetHealth
 from notifier.oncall.deliveries import DeliveryView
 from notifier.web.views.deliveries import DeliveryLine, delivery_line
+from notifier.web.views.trail import ActLine, trail
 from notifier.wording.outcomes import OUTCOMES
 from notifier.wording.receivers import WEBHOOK_RECEIVER
 from notifier.wording.text import number, plain
@@ -60,6 +62,7 @@ class ChannelPage:
     sample: str | None
     receiver: str | None
     tested: tuple[DeliveryLine, ...]
+    acts: tuple[ActLine, ...]
 
 
 def channel_line(health: ChannelHealth, facts: ChannelFacts) -> ChannelLine:
@@ -77,7 +80,12 @@ def channel_line(health: ChannelHealth, facts: ChannelFacts) -> ChannelLine:
 
 
 def channel_page(
-    line: ChannelLine, *, now: Instant, sample: str | None, tested: Sequence[DeliveryView]
+    line: ChannelLine,
+    *,
+    now: Instant,
+    sample: str | None,
+    tested: Sequence[DeliveryView],
+    entries: Sequence[AuditEntry],
 ) -> ChannelPage:
     return ChannelPage(
         now=now,
@@ -85,6 +93,7 @@ def channel_page(
         sample=sample,
         receiver=WEBHOOK_RECEIVER if line.type == "webhook" else None,
         tested=tuple(map(delivery_line, tested)),
+        acts=trail(entries),
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from notifier.domain.delivery import DeliveryState, Outcome
+from notifier.domain.incident_history import AuditEntry
 from notifier.domain.message import Message
 from notifier.domain.time import Duration, Instant
 from notifier.oncall.deliveries import DeliveryAttempt, DeliveryDetail, DeliveryView
 from notifier.oncall.paging import Listing
+from notifier.web.views.trail import ActLine, trail
 from notifier.wording import lines, render
 from notifier.wording.outcomes import OUTCOMES, STATES
 from notifier.wording.text import TITLE, plain
@@ -78,6 +80,7 @@ class DeliveryPage:
     text: str
     sent: str | None
     dead: bool
+    acts: tuple[ActLine, ...]
 
 
 def delivery_line(delivery: DeliveryView) -> DeliveryLine:
@@ -115,7 +118,9 @@ def deliveries_view(
     )
 
 
-def delivery_page(detail: DeliveryDetail, *, now: Instant, sent: str | None) -> DeliveryPage:
+def delivery_page(
+    detail: DeliveryDetail, *, now: Instant, sent: str | None, entries: Sequence[AuditEntry]
+) -> DeliveryPage:
     """The page of one delivery."""
     delivery = detail.delivery
     over = delivery.state is DeliveryState.DELIVERED or delivery.outcome is None
@@ -130,6 +135,7 @@ def delivery_page(detail: DeliveryDetail, *, now: Instant, sent: str | None) -> 
         text="\n".join(lines(render(detail.message))),
         sent=sent,
         dead=delivery.state is DeliveryState.DEAD,
+        acts=trail(entries),
     )
 
 

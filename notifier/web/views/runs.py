@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from notifier.domain.incident_history import AuditEntry
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
 from notifier.oncall.paging import Listing
 from notifier.oncall.tasks import TaskSummary
+from notifier.web.views.trail import ActLine, trail
 from notifier.wording.text import TITLE, plain, several_lines
 
 JSON_CHARS = 20_000
@@ -84,6 +86,7 @@ class RunPage:
     facts: tuple[tuple[str, str], ...]
     documents: tuple[tuple[str, str], ...]
     dead: bool
+    acts: tuple[ActLine, ...]
 
 
 def task_line(summary: TaskSummary, *, errors: int = 3) -> TaskLine:
@@ -136,7 +139,7 @@ def runs_view(
     )
 
 
-def run_page(run: TaskRun, *, now: Instant) -> RunPage:
+def run_page(run: TaskRun, *, now: Instant, entries: Sequence[AuditEntry]) -> RunPage:
     named = (("Arguments", run.arguments), ("Result", run.result), ("Error", run.error))
     facts = (
         ("environment", run.environment),
@@ -150,6 +153,7 @@ def run_page(run: TaskRun, *, now: Instant) -> RunPage:
         facts=tuple((name, plain(value)) for name, value in facts if value),
         documents=tuple((name, _json(value)) for name, value in named if value is not None),
         dead=run.state in _DEAD,
+        acts=trail(entries),
     )
 
 

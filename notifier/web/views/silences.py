@@ -10,6 +10,7 @@ from notifier.domain.silence import Phase, Silence
 from notifier.domain.time import Instant, rfc3339
 from notifier.oncall.paging import Listing
 from notifier.oncall.silences import LATELY, SilencePreview, SilenceStatus, SilenceWindow
+from notifier.web.views.trail import ActLine
 from notifier.wording.text import TITLE, counted, number, plain
 from notifier.wording.times import duration
 
@@ -103,6 +104,7 @@ class SilenceFormView:
     again: bool = False
     error: str | None = None
     refused: str | None = None
+    acts: tuple[ActLine, ...] = ()
 
 
 def silence_line(status: SilenceStatus) -> SilenceLine:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from notifier.domain.incident_history import AuditEntry
 from notifier.domain.time import Instant
 from notifier.oncall.hold import HoldState
 from notifier.oncall.status import BooksCheck, Difference, Equation, ReplicaBeat, equations
 from notifier.runtime.status import LoopStatus, ServiceStatus
+from notifier.web.views.trail import ActLine, trail
 from notifier.wording.text import counted, number
 
 _SENTENCES = {
@@ -55,15 +57,21 @@ class StatusView:
     limit: str | None
     shed: tuple[tuple[str, int], ...]
     problems: tuple[tuple[str, str], ...]
+    acts: tuple[ActLine, ...]
 
 
 def status_view(
-    status: ServiceStatus, hold: HoldState | None, *, limit: int | None, problems: tuple[tuple[str, str], ...]
+    status: ServiceStatus,
+    hold: HoldState | None,
+    *,
+    limit: int | None,
+    problems: tuple[tuple[str, str], ...] = (),
+    entries: Iterable[AuditEntry] = (),
 ) -> StatusView:
     """The page.
 
     `hold` is what waits for the release, for those who may know; `limit` is the most bytes that the database may have;
-    `problems` are the refused file's, each with its place.
+    `problems` are the refused file's, each with its place; `entries` are the acts on the configuration and the hold.
     """
     balances = tuple(map(_balance, equations(status.books)))
     oldest = status.database.oldest
@@ -92,6 +100,7 @@ def status_view(
         limit=None if limit is None else size(limit),
         shed=tuple((name, count) for name, count in shed if count),
         problems=problems,
+        acts=trail(entries),
     )
 
 

@@ -1,0 +1,32 @@
+"""The trail of acts on one thing: who did what to it, by the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from notifier.domain.incident_history import AuditEntry
+from notifier.oncall import hold
+from notifier.store import audit
+from notifier.store.database import Database, Tx
+
+ACTS_AT_MOST = 50
+
+CONFIGURATION = "configuration"
+HOLD = hold.SUBJECT
+
+
+async def acts_on(
+    database: Database, subjects: Sequence[str], *, project: str | None = None
+) -> tuple[AuditEntry, ...]:
+    """Commands on these subjects, the newest first; with `project` only those that were given in it.
+
+    Ids of deliveries and silences are nobody else's, whoever acted on them; a run's is its sender's, and may be the id
+    of another project's run as well.
+    """
+
+    def read(tx: Tx) -> tuple[AuditEntry, ...]:
+        entries = [entry for subject in subjects for entry in audit.entries(tx, subject, most=ACTS_AT_MOST)]
+        shown = [entry for entry in entries if project in {None, entry.project}]
+        return tuple(sorted(shown, key=lambda entry: entry.at, reverse=True)[:ACTS_AT_MOST])
+
+    return await database.read(read)

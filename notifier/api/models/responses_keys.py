@@ -42,15 +42,15 @@ class CreatedKey(KeyAnswer):
     def with_secret(key: Key, secret: str, base: str | None) -> CreatedKey:
         """`base` is the address of the service, where it is known: a DSN needs it."""
         fields = {**KeyAnswer.model_validate(key).model_dump(), "key": secret}
-        if key.door != "sentry" or base is None:
+        if key.door != "sentry":
             return CreatedKey(**fields)
-        return CreatedDsn(**fields, dsn=sentry_dsn(base, secret))
+        return CreatedDsn(**fields, dsn=None if base is None else sentry_dsn(base, secret))
 
 
 class CreatedDsn(CreatedKey):
     """A key that was made for Sentry's SDKs: `dsn` is what they are given."""
 
-    dsn: str
+    dsn: str | None = Field(description="Null where `server.url` is not set: `http://KEY@HOST/1`.")
 
 
 class KeyList(ResponseModel):

@@ -167,12 +167,13 @@ def test_a_group_has_its_first_as_cause_and_the_others_as_notes() -> None:
     assert tree({"exception": {"values": knot}})["exception"]["cause"]["type"] == "B"
 
 
-def test_both_reports_of_an_asyncio_task_are_one_incident() -> None:
-    """The integration's, and the logger's `Task exception was never retrieved`."""
-    frames = [{"filename": "app/jobs.py", "function": "charge", "lineno": 7, "in_app": True}]
+@pytest.mark.parametrize("in_app", [True, False])
+def test_both_reports_of_an_asyncio_task_are_one_incident(in_app: bool) -> None:
+    """The integration's, and the logger's `Task exception was never retrieved`; in code of the application's or not."""
+    frames = [{"filename": "app/jobs.py", "function": "charge", "lineno": 7, "in_app": in_app}]
     value = {"type": "ValueError", "value": "lonely", "stacktrace": {"frames": frames}}
     by_asyncio = {"exception": {"values": [{**value, "mechanism": {"type": "asyncio", "handled": False}}]}}
-    said = f"Task exception was never retrieved\nfuture: <Task finished name='Task-{5}'>"
+    said = "Task exception was never retrieved\nfuture: <Task finished name='Task-5'>"
     by_logger = {
         "logger": "asyncio",
         "logentry": {"message": said, "formatted": said, "params": []},

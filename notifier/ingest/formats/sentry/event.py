@@ -21,6 +21,7 @@ _NO_LABELS: Final = frozenset({*RESERVED_LABELS, "celery_task_id"})
 _PARAMETER_CHARS: Final = 1_024
 _PLACE: Final = re.compile(r"%(?:\((\w{1,64})\))?[#0 +-]{0,4}\d{0,4}(?:\.\d{1,4})?[a-zA-Z%]")
 _SEVERITIES: Final[Mapping[str, str]] = {"fatal": "critical", "debug": "info", "log": "info"}
+_ASYNCIO: Final = "asyncio"
 _DEFAULT: Final = "{{ default }}"
 _REQUEST: Final = ("method", "url", "query_string", "headers")
 _USER: Final = ("id", "username", "email", "ip_address", "name", "segment")
@@ -41,6 +42,10 @@ def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[
         message = message or text_of(values[0].get("value"))
     else:
         exception = exception_of(values, _failing_stack(event))
+    if exception is not None and event.get("logger") == _ASYNCIO:
+        message = (
+            None  # of the task that nobody awaited, whose exception this is: the integration tells it without
+        )
     if exception is None and message is None:
         message = text_of(event.get("culprit")) or text_of(event.get("transaction")) or "(no message)"
     tree = {

@@ -21,6 +21,7 @@ _LIBRARIES: Final = (
     "org.springframework.", "org.apache.", "org.hibernate.", "io.netty.",
 )  # fmt: skip
 _LINES: Final = 2**31
+_NAMELESS: Final = "?"
 _PATH_CHARS: Final = 1_024
 
 
@@ -132,7 +133,7 @@ def _frame(frame: Mapping[str, Any]) -> dict[str, Any]:
     line, code = frame.get("lineno"), text_of(frame.get("context_line"))
     return {
         "file": _file(frame),
-        "function": text_of(frame.get("function")),
+        "function": None if frame.get("function") == _NAMELESS else text_of(frame.get("function")),
         "line": line if type(line) is int and abs(line) < _LINES else None,
         "code": code if code is None else code.strip()[:_CODE_CHARS],
         "in_app": _in_app(frame),

@@ -17,9 +17,10 @@ from notifier.oncall.errors import Unknown
 from notifier.policy.rules import AlertingRules
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.views import GroupMember, StoredGroup, Telling, ToldTarget
+from notifier.store.views import GroupCount, GroupMember, StoredGroup, Telling, ToldTarget
 
 __all__ = [
+    "GroupCount",
     "GroupDetails",
     "GroupMember",
     "GroupTotals",
@@ -71,14 +72,12 @@ async def group_details(
 
     def read(tx: Tx) -> GroupDetails:
         group = _known(tx, id_, project_scope)
-        members = views.group_members(tx, group.id, most=READ_AT_MOST + 1)
-        read_ = members[:READ_AT_MOST]
         return GroupDetails(
             group=group,
             route=rules.route(group.route),
-            totals=totals(read_),
-            incidents=tuple(sorted(read_, key=_weight)[:SHOWN_AT_MOST]),
-            whole=len(members) <= READ_AT_MOST,
+            totals=totals(views.group_counts(tx, group.id, newest=READ_AT_MOST)),
+            incidents=views.group_members(tx, group.id, newest=READ_AT_MOST, most=SHOWN_AT_MOST),
+            whole=not views.has_more(tx, group.id, than=READ_AT_MOST),
             tellings=views.tellings(tx, group.id, most=TELLINGS_AT_MOST),
             now=tx.now,
         )
@@ -87,33 +86,36 @@ async def group_details(
 
 
 async def act_on_all(database: Database, actor: Actor, act: Act, id_: str) -> BulkOutcome:
-    """Do it to the incidents of a group that are not resolved, at most `bulk.AT_MOST`, the most frequent first."""
+    """Do it to the incidents of a group that are not resolved, at most `bulk.AT_MOST`.
+
+    What nobody has comes first, so that a second press goes on where the first has ended.
+    """
 
     def read(tx: Tx) -> Sequence[str]:
         group = _known(tx, id_, actor.project_scope)
-        members = views.group_members(tx, group.id, most=READ_AT_MOST)
-        unresolved = [member for member in members if member.state is not State.RESOLVED]
-        # What is still open comes first, so that a second press goes on where the first has ended.
-        unresolved.sort(key=lambda member: (member.state is not State.OPEN, -member.count))
-        return [member.id for member in unresolved[: bulk.AT_MOST]]
+        return views.unresolved_in_group(tx, group.id, newest=READ_AT_MOST, most=bulk.AT_MOST)
 
     return await bulk.on_named(database, actor, act, await database.read(read))
 
 
-def totals(members: Sequence[GroupMember]) -> GroupTotals:
-    """Count what was read."""
-    unresolved = [member for member in members if member.state is not State.RESOLVED]
+def totals(counts: Sequence[GroupCount]) -> GroupTotals:
+    """The sums over every standing."""
+    states: Counter[State] = Counter()
+    severities: Counter[Severity] = Counter()
+    held: Counter[HeldBy] = Counter()
+    for count in counts:
+        states[count.state] += count.incidents
+        if count.state is not State.RESOLVED:
+            severities[count.severity] += count.incidents
+            if count.held_by is not None:
+                held[count.held_by] += count.incidents
     return GroupTotals(
-        incidents=len(members),
-        events=sum(member.count for member in members),
-        states=Counter(member.state for member in members),
-        severities=Counter(member.severity for member in unresolved),
-        held=Counter(member.held_by for member in unresolved if member.held_by is not None),
+        incidents=sum(count.incidents for count in counts),
+        events=sum(count.events for count in counts),
+        states=states,
+        severities=severities,
+        held=held,
     )
-
-
-def _weight(member: GroupMember) -> tuple[bool, int, int]:
-    return member.state is State.RESOLVED, -member.count, -member.number
 
 
 def _known(tx: Tx, id_: str, project_scope: str | None) -> StoredGroup:

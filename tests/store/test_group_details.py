@@ -16,6 +16,8 @@ from notifier.oncall.bulk import AcknowledgeAct
 from notifier.oncall.errors import Unknown
 from notifier.oncall.group_details import GroupDetails, act_on_all, group_details
 from notifier.oncall.incident_details import details
+from notifier.store import views
+from notifier.store.database import Tx
 from tests.plans import read_whole, statements_of
 from tests.world import World
 
@@ -94,6 +96,23 @@ async def test_all_are_acknowledged_but_what_another_has(world: World) -> None:
         ids[2]: "ann",
         ids[3]: "ann",
     }
+
+
+async def test_of_a_huge_group_the_newest_are_read(world: World) -> None:
+    """Counts, causes and acts are of the same incidents, and it can be told that there are more."""
+    for title, count in (("first", 9), ("second", 1), ("third", 2)):
+        for _ in range(count):
+            id_ = await world.post(title)
+    await world.alert()
+    group = await group_with(world, id_)
+
+    def read(tx: Tx) -> object:
+        counted = sum(count.incidents for count in views.group_counts(tx, group, newest=2))
+        shown = [one.title for one in views.group_members(tx, group, newest=2, most=9)]
+        chosen = len(views.unresolved_in_group(tx, group, newest=2, most=9))
+        return counted, shown, chosen, views.has_more(tx, group, than=2), views.has_more(tx, group, than=3)
+
+    assert await world.database.read(read) == (2, ["third", "second"], 2, True, False)
 
 
 async def test_a_group_of_another_project_is_unknown(world: World) -> None:

@@ -17,13 +17,17 @@ from notifier.store.views.deliveries import (
     stored_message,
 )
 from notifier.store.views.group_pages import (
+    GroupCount,
     GroupMember,
     StoredGroup,
     Telling,
     ToldTarget,
+    group_counts,
     group_members,
     group_row,
+    has_more,
     tellings,
+    unresolved_in_group,
 )
 from notifier.store.views.groups import GroupView, WaitingIncident, find_groups
 from notifier.store.views.identities import EarlierIncident, earlier_incidents, later_incident
@@ -72,6 +76,7 @@ __all__ = [
     "DeliveryView",
     "EarlierIncident",
     "ErrorFigures",
+    "GroupCount",
     "GroupMember",
     "GroupView",
     "IncidentSearch",
@@ -111,8 +116,10 @@ __all__ = [
     "find_incidents",
     "find_runs",
     "find_silences",
+    "group_counts",
     "group_members",
     "group_row",
+    "has_more",
     "held_now",
     "ids_ending",
     "ids_of_numbers",
@@ -140,6 +147,7 @@ __all__ = [
     "task_figures",
     "task_run",
     "tellings",
+    "unresolved_in_group",
     "unsent",
     "whole_ids",
     "with_latest",

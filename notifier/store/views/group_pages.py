@@ -16,7 +16,7 @@ from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
-from notifier.store.schema import deliveries, groups, incidents, members, notifications, targets
+from notifier.store.schema import OPEN, deliveries, groups, incidents, members, notifications, targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,17 @@ class GroupMember:
     acknowledged_by: str | None
     held_by: HeldBy | None
     told_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupCount:
+    """How many incidents of a group stand like this, and how many events they have."""
+
+    state: State
+    severity: Severity
+    held_by: HeldBy | None
+    incidents: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,25 +108,47 @@ def group_row(tx: Tx, id_: str, *, project: str | None) -> StoredGroup | None:
     )
 
 
-def group_members(tx: Tx, id_: str, *, most: int) -> tuple[GroupMember, ...]:
-    """The newest incidents of a group, at most `most`, newest first."""
-    newest = (
-        sa.select(members.c.incident, members.c.held_by, members.c.told_at)
-        .where(members.c.group_id == id_)
-        .order_by(members.c.incident.desc())
-        .limit(most)
-        .subquery()
+def group_counts(tx: Tx, id_: str, *, newest: int) -> tuple[GroupCount, ...]:
+    """How the newest incidents of a group stand, at most so many: one count for each standing."""
+    joined = _newest(id_, newest)
+    standing = (incidents.c.state, incidents.c.severity, joined.c.held_by)
+    rows = tx.run(
+        sa.select(*standing, sa.func.count().label("n"), sa.func.sum(incidents.c["count"]).label("events"))
+        .join(joined, joined.c.incident == incidents.c.number)
+        .group_by(*standing)
     )
+    return tuple(
+        GroupCount(
+            state=State(row.state),
+            severity=Severity(row.severity),
+            held_by=None if row.held_by is None else HeldBy(row.held_by),
+            incidents=int(row.n),
+            events=int(row.events),
+        )
+        for row in rows
+    )
+
+
+def has_more(tx: Tx, id_: str, *, than: int) -> bool:
+    """Whether a group has more incidents than so many."""
+    query = sa.select(members.c.incident).where(members.c.group_id == id_).order_by(members.c.incident.desc())
+    return tx.run(query.offset(than).limit(1)).first() is not None
+
+
+def group_members(tx: Tx, id_: str, *, newest: int, most: int) -> tuple[GroupMember, ...]:
+    """Of the newest incidents of a group those that are not resolved, then the others; the most frequent first."""
+    joined = _newest(id_, newest)
+    columns = ("id", "number", "title", "state", "severity", "first_seen", "last_seen", "acknowledged_by")
     rows = tx.run(
         sa.select(
-            *(incidents.c[name] for name in ("id", "number", "title", "state", "severity")),
+            *(incidents.c[name] for name in columns),
             incidents.c["count"].label("n"),
-            *(incidents.c[name] for name in ("first_seen", "last_seen", "acknowledged_by")),
-            newest.c.held_by,
-            newest.c.told_at,
+            joined.c.held_by,
+            joined.c.told_at,
         )
-        .join(newest, newest.c.incident == incidents.c.number)
-        .order_by(incidents.c.number.desc())
+        .join(joined, joined.c.incident == incidents.c.number)
+        .order_by(_is_resolved, incidents.c["count"].desc(), incidents.c.number.desc())
+        .limit(most)
     )
     return tuple(
         GroupMember(
@@ -132,6 +165,34 @@ def group_members(tx: Tx, id_: str, *, most: int) -> tuple[GroupMember, ...]:
             told_at=row.told_at,
         )
         for row in rows
+    )
+
+
+def unresolved_in_group(tx: Tx, id_: str, *, newest: int, most: int) -> tuple[str, ...]:
+    """Ids of the incidents of a group that are not resolved: first those that nobody has, then by count."""
+    joined = _newest(id_, newest)
+    query = (
+        sa.select(incidents.c.id)
+        .join(joined, joined.c.incident == incidents.c.number)
+        .where(incidents.c.closed == OPEN)
+        .order_by(_is_taken, incidents.c["count"].desc(), incidents.c.number.desc())
+        .limit(most)
+    )
+    return tuple(tx.run(query).scalars())
+
+
+_is_resolved = sa.case((incidents.c.state == State.RESOLVED.value, 1), else_=0)
+_is_taken = sa.case((incidents.c.state == State.OPEN.value, 0), else_=1)
+
+
+def _newest(id_: str, most: int) -> sa.Subquery:
+    """Members of a group by the primary key, from its end."""
+    return (
+        sa.select(members.c.incident, members.c.held_by, members.c.told_at)
+        .where(members.c.group_id == id_)
+        .order_by(members.c.incident.desc())
+        .limit(most)
+        .subquery()
     )
 
 

@@ -32,6 +32,8 @@ async def show_incident(request: Visit) -> Shown | Redirect:
 async def show_refusal(request: Visit, error: OncallError) -> Shown:
     """The incident as it stands now, with the reason for which an act was not done; what was written stays."""
     status, sentence = status_and_sentence(error) or (409, str(error))
+    # The API's words for what is a button here.
+    sentence = sentence.replace("acknowledge it with `take_over`", "press Take over")
     view = _view(request, await _details(request), problem=sentence, note=request.form.get("text"))
     return Shown(template="incident", view=view, status=status)
 

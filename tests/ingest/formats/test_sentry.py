@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifier.client.capture import logs
 from notifier.domain.event import Rejection
 from notifier.domain.time import parse_rfc3339
 from notifier.ingest.batch import Malformed
 from notifier.ingest.formats.reading import NO_SERVICE, Read
 from notifier.ingest.formats.sentry.envelope import EVENT_BYTES, EVENTS, ITEMS, read_envelope, read_store
+from notifier.ingest.formats.templates import EMPTY, says_what
 from notifier.ingest.normalize import Accepted, Normalizer
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -212,6 +214,22 @@ def test_a_message_is_one_problem_with_its_template() -> None:
         assert tree({"logentry": {"message": template, "params": params}})["message"] == shown
     assert tree({"message": {"formatted": "as it is"}})["message"] == "as it is"
     assert tree({"message": "plain"})["fingerprint"] is None
+    assert tree({"logentry": {"message": "Error: %s", "params": ["disk"]}})["fingerprint"] is None
+
+
+def test_a_template_says_what_or_it_groups_nothing() -> None:
+    """By the words of the native client: `error: %s` would make one incident of all."""
+    assert logs._EMPTY == EMPTY
+    for template in (
+        "order %s failed",
+        "%(asctime)s gateway away",
+        "Error: %s",
+        "%s",
+        "{}",
+        '{"a": %s}',
+        "on {} at %d",
+    ):
+        assert says_what(template) == (template in {"order %s failed", "%(asctime)s gateway away"}), template
 
 
 def test_a_synthetic_exception_is_a_message() -> None:

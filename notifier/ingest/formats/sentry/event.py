@@ -11,6 +11,7 @@ from notifier.domain.time import SECOND, parse_rfc3339, rfc3339
 from notifier.ingest.fields import Fields
 from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, object_of, text_of
 from notifier.ingest.formats.sentry.exceptions import Values, exception_of, is_synthetic, stack_of, values_of
+from notifier.ingest.formats.templates import says_what
 from notifier.ingest.lenient import bounded, within
 from notifier.ingest.schema import CONTEXT_BYTES, CONTEXT_DEPTH, FINGERPRINT, ID_CHARS, LABELS, TEXT_CHARS
 
@@ -35,19 +36,8 @@ def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[
     if not named:
         warnings.append(NO_SERVICE)
     service = named or UNKNOWN_SERVICE
-    message, template = _message(event)
     values = values_of(event, "exception")
-    exception = None
-    if any(map(is_synthetic, values)) and len(values) == 1:
-        message = message or text_of(values[0].get("value"))
-    else:
-        exception = exception_of(values, _failing_stack(event))
-    if exception is not None and event.get("logger") == _ASYNCIO:
-        message = (
-            None  # of the task that nobody awaited, whose exception this is: the integration tells it without
-        )
-    if exception is None and message is None:
-        message = text_of(event.get("culprit")) or text_of(event.get("transaction")) or "(no message)"
+    message, exception = _failure(event, values)
     tree = {
         "id": _id(event.get("event_id")),
         "timestamp": _timestamp(event.get("timestamp")),
@@ -56,15 +46,29 @@ def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[
         "release": text_of(event.get("release")),
         "host": text_of(event.get("server_name")),
         "severity": _severity(event.get("level")),
-        "message": message if message is None else message[:TEXT_CHARS],
+        "message": message,
         "exception": exception,
         "task": _task(event),
         "labels": {name: value for name, value in tags.items() if name not in _NO_LABELS},
         "trace_id": text_of(object_of(object_of(event.get("contexts")).get("trace")).get("trace_id")),
-        "fingerprint": _fingerprint(event, service, None if exception is not None else template),
+        "fingerprint": _fingerprint(event, service, template=exception is None),
     }
     others = {name: value for name, value in tags.items() if name in _NO_LABELS and tree.get(name) != value}
     return {**tree, "context": _context(event, others, values)}
+
+
+def _failure(event: Fields, values: Values) -> tuple[str | None, dict[str, Any] | None]:
+    """The message and the exception; at least one of the two."""
+    message, _ = _message(event)
+    if len(values) == 1 and is_synthetic(values[0]):
+        message, exception = message or text_of(values[0].get("value")), None
+    else:
+        exception = exception_of(values, _failing_stack(event))
+    if exception is not None and event.get("logger") == _ASYNCIO:
+        return None, exception  # the other report of a task that nobody awaited has no such sentence
+    if exception is None and message is None:
+        message = text_of(event.get("culprit")) or text_of(event.get("transaction")) or "(no message)"
+    return message and message[:TEXT_CHARS], exception
 
 
 def _id(value: Any) -> str | None:
@@ -117,17 +121,18 @@ def _filled_in(template: str, params: Any) -> str:
     return _PLACE.sub(value, template[:TEXT_CHARS])
 
 
-def _fingerprint(event: Fields, service: str, template: str | None) -> list[str] | None:
-    """The sender's own; else a template's, as the native client gives a log record's."""
+def _fingerprint(event: Fields, service: str, *, template: bool) -> list[str] | None:
+    """The sender's own; else, where it counts, the template's, as the native client gives a log record's."""
     given = event.get("fingerprint")
     parts = (
         [text for part in given[:FINGERPRINT] if (text := text_of(part))] if isinstance(given, list) else []
     )
     if parts and parts != [_DEFAULT]:
         return parts
-    if template is None:
+    _, words = _message(event)
+    if not template or words is None or not says_what(words):
         return None
-    return ["log", service, text_of(event.get("logger")) or "", template[:1_000]]
+    return ["log", service, text_of(event.get("logger")) or "", words[:1_000]]
 
 
 def _tags(tags: Any) -> Iterator[tuple[str, str]]:

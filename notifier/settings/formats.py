@@ -158,19 +158,21 @@ class FormatBlock(Block):
 
 
 def _merged(name: str, written: Any) -> Any:
-    """A format as written over the one of that name that notifier brings."""
+    """A format as written over the one of that name that notifier brings.
+
+    Another type of `verify` is another way, which has nothing of the first. A sample is of what it was made for.
+    """
     if not isinstance(written, dict) or name not in shipped_sources():
         return written
-    base = shipped_sources()[name]
-    return {
-        **base,
-        **written,
-        **{key: base[key] | written[key] for key in ("map", "verify") if _both(base, written, key)},
-    }
-
-
-def _both(base: Mapping[str, Any], written: Mapping[str, Any], key: str) -> bool:
-    return isinstance(base.get(key), dict) and isinstance(written.get(key), dict)
+    own = {key: value for key, value in written.items() if value is not None}
+    base = dict(shipped_sources()[name])
+    if own.keys() - {"verify"}:
+        base.pop("sample", None)
+    for key in ("map", "verify"):
+        above, below = own.get(key), base.get(key)
+        if isinstance(above, dict) and isinstance(below, dict) and "type" not in above:
+            own[key] = below | above
+    return base | own
 
 
 def _with_shipped(value: Any) -> Any:

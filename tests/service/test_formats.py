@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from notifier.domain.time import rfc3339
 from notifier.settings.formats import shipped
@@ -158,3 +159,14 @@ def test_what_cannot_be_taken_is_refused_in_a_sentence(
     answer = post(service, format_, body, key)
     assert answer.status_code == status, answer.text
     assert "xxxx" not in answer.text
+
+
+def test_a_reload_brings_another_format(service: Service, key: str) -> None:
+    """At once, without a restart."""
+    document = yaml.safe_load(service.config.read_text())
+    document["formats"]["later"] = {"map": {"service": "s", "message": "m"}}
+    assert post(service, "later", {"s": "a", "m": "b"}, key).status_code == 404
+    service.config.write_text(yaml.safe_dump(document))
+    with service.client() as client:
+        assert client.post("/v1/config/reload").status_code == 200
+    assert post(service, "later", {"s": "a", "m": "b"}, key).status_code == 202

@@ -20,26 +20,28 @@ NODES: Final = 10_000
 """Of one item: what its events may be made of."""
 NODES_OF_BODY: Final = 100_000
 OVER_BUDGET: Final = "over_budget"
+UNREADABLE: Final = "unreadable"
+NOT_DETECTED: Final = "not_detected"
+_DROPPED: Final[Mapping[str, str]] = {
+    OVER_BUDGET: "{} items were left out: they cost too much to read, so send fewer at once",
+    UNREADABLE: "{} lines were left out: they are no JSON",
+    NOT_DETECTED: "{} lines were left out: they are not of this format",
+}
 _OVER: Final = frozenset({"resolved", "ok", "closed"})
 
 Tree = dict[str, Any]
 
 
 def read(
-    format_: FormatBlock,
-    name: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    *,
-    service: str | None,
-    seen: set[tuple[int, Any]] | None = None,
+    format_: FormatBlock, name: str, body: bytes, headers: Mapping[str, str], *, service: str | None
 ) -> Read:
-    """The events in a body. `seen` collects which of its places were looked at, as `interpreter.Interpreter` does."""
-    return read_documents(format_, name, documents(body, headers), headers, service=service, seen=seen)
+    """The events in a body. `Malformed` where it is none of the format, or costs too much."""
+    found, unreadable = documents(body, headers)
+    return read_documents(format_, name, found, headers, service=service, unreadable=unreadable)
 
 
-def documents(body: bytes, headers: Mapping[str, str]) -> list[Any]:
-    """The body's JSON: one document, or one a line where its content type says so. `Malformed` where it is none."""
+def documents(body: bytes, headers: Mapping[str, str]) -> tuple[list[Any], int]:
+    """The body's JSON, one document, or one a line where its content type says so; and how many lines are none."""
     lines = body.split(b"\n") if is_by_line(headers.get("content-type")) else [body]
     texts = [line for line in lines if line.strip()]
     if not texts:
@@ -48,10 +50,16 @@ def documents(body: bytes, headers: Mapping[str, str]) -> list[Any]:
         raise Malformed(
             f"more than {EVENTS_AT_MOST} lines in one body: send fewer at once", reason="too_many"
         )
-    try:
-        return [sanitise.read(text.removeprefix(b"\xef\xbb\xbf")) for text in texts]
-    except sanitise.UnreadableJson as error:
-        raise Malformed(f"the body cannot be read: {error}") from None
+    found: list[Any] = []
+    fault = ""
+    for text in texts:
+        try:
+            found.append(sanitise.read(text.removeprefix(b"\xef\xbb\xbf")))
+        except sanitise.UnreadableJson as error:
+            fault = fault or str(error)
+    if not found:
+        raise Malformed(f"the body cannot be read: {fault}")
+    return found, len(texts) - len(found)
 
 
 def read_documents(
@@ -61,31 +69,37 @@ def read_documents(
     headers: Mapping[str, str],
     *,
     service: str | None,
+    unreadable: int = 0,
     seen: set[tuple[int, Any]] | None = None,
 ) -> Read:
+    """The events in documents. `seen` collects which of their places were read, as `interpreter.Interpreter` does."""
     reading = _Reading(format_, service, Interpreter(seen))
     try:
-        if not all(format_.detect is None or reading.run.truth(format_.detect, each) for each in found):
-            raise Malformed(
-                f"the body is none of the format {name}: try it with `notifier check --format {name} --sample FILE`"
-            )
-        items = [item for each in found for item in reading.items(each)]
+        ours = [each for each in found if format_.detect is None or reading.run.truth(format_.detect, each)]
+        items = [item for each in ours for item in reading.items(each)]
     except OverBudget as error:
         raise Malformed(
             f"the body costs too much to read ({error}): send less at once", reason="too_many"
         ) from None
+    if not ours:
+        raise Malformed(
+            f"the body is none of the format {name}: try it with `notifier check --format {name} --sample FILE`"
+        )
     events = list(reading.events(items[:EVENTS_AT_MOST]))
     left_out = len(items) - len(events)
     if not events and left_out:
         raise Malformed("the body costs too much to read: send less at once", reason="too_many")
-    given = next((headers[header] for header in format_.id_header if headers.get(header)), None)
-    if given is not None:
-        for index, event in enumerate(events):
-            event.setdefault("id", given if len(events) == 1 else f"{given}:{index}")
-    warnings = list(reading.warnings)
-    if left_out:
-        warnings.append(f"{left_out} items were left out: they cost too much to read, so send fewer at once")
-    return Read(events, dropped={OVER_BUDGET: left_out} if left_out else {}, warnings=warnings)
+    _name(events, next((headers[header] for header in format_.id_header if headers.get(header)), None))
+    dropped = {OVER_BUDGET: left_out, UNREADABLE: unreadable, NOT_DETECTED: len(found) - len(ours)}
+    told = [sentence.format(dropped[kind]) for kind, sentence in _DROPPED.items() if dropped[kind]]
+    counts = {kind: count for kind, count in dropped.items() if count}
+    return Read(events, dropped=counts, warnings=[*reading.warnings, *told])
+
+
+def _name(events: list[Tree], delivery: str | None) -> None:
+    """Give the events of a delivery its id, numbered where they are several."""
+    for index, event in enumerate(events if delivery is not None else ()):
+        event.setdefault("id", delivery if len(events) == 1 else f"{delivery}:{index}")
 
 
 @dataclass(slots=True)

@@ -51,7 +51,7 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
 
 def _documents(format_: FormatBlock, sample: bytes) -> list[Any]:
     """The body's; one that is in an envelope of SNS is taken out of it."""
-    found = declared.documents(sample, {})
+    found, _ = declared.documents(sample, {})
     is_sns = format_.verify is not None and format_.verify.type == "sns"
     if is_sns and isinstance(found[0], dict) and "TopicArn" in found[0]:
         return [sns.document(sns.parse(sample))]

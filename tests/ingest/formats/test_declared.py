@@ -16,9 +16,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 from standardwebhooks import Webhook
 
+from notifier.channels.payloads import alertmanager
 from notifier.domain.event import Rejection
+from notifier.domain.notification import Reason
+from notifier.domain.state import State
 from notifier.domain.time import MINUTE, parse_rfc3339
 from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
 from notifier.ingest.formats import declared
@@ -26,7 +30,8 @@ from notifier.ingest.formats.moments import moment
 from notifier.ingest.formats.trial import trial
 from notifier.ingest.formats.verification import verified
 from notifier.ingest.normalize import Normalizer
-from notifier.settings.formats import FormatBlock, VerifyBlock, shipped
+from notifier.settings.formats import FormatBlock, FormatBlocks, VerifyBlock, shipped
+from notifier.testing.messages import incident, message, message_about
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITE = os.environ.get("NOTIFIER_GOLDEN") == "write"
@@ -244,6 +249,50 @@ def test_lines_are_bodies_of_their_own() -> None:
         ("b", "unknown"),
     ]
     assert len(taken.warnings) == 1
+
+
+def test_a_bad_line_costs_no_other() -> None:
+    """One that is no JSON, and one of another format, are counted."""
+    format_ = FormatBlock.model_validate({"map": {"message": "m"}, "detect": "m"})
+    taken = declared.read(
+        format_, "x", b'{"m": "a"}\n{\n{"n": 1}\n', {"content-type": "application/x-ndjson"}, service="s"
+    )
+    assert len(taken.items) == 1
+    assert dict(taken.dropped) == {declared.UNREADABLE: 1, declared.NOT_DETECTED: 1}
+    assert len(taken.warnings) == 2
+
+
+def test_what_is_written_stands_over_what_notifier_brings() -> None:
+    """Key by key; another way to verify has nothing of the first, and a sample is of what it was made for."""
+    read_ = TypeAdapter(FormatBlocks).validate_python(
+        {
+            "github": {"verify": {"secret": "s"}},
+            "gitlab": {
+                "verify": {"type": "standard-webhooks", "secret": "s"},
+                "map": {"service": "project.name"},
+            },
+            "sns": {"verify": None},
+        }
+    )
+    github, gitlab, sns = (read_[name] for name in ("github", "gitlab", "sns"))
+    assert github.verify is not None
+    assert (github.verify.header, github.verify.prefix) == ("x-hub-signature-256", "sha256=")
+    assert github.sample is not None
+    assert gitlab.verify is not None
+    assert (gitlab.verify.type, gitlab.verify.header, gitlab.sample) == ("standard-webhooks", None, None)
+    assert gitlab.map.message == named("gitlab").map.message
+    assert sns.verify is not None
+    assert sns.verify.type == "sns"
+
+
+def test_what_notifier_sends_as_alertmanager_it_takes() -> None:
+    """One notifier may tell another; the end has the identity of the beginning."""
+    opened = json.loads(alertmanager.payload(message(), receiver="r", url=None))
+    over = message_about(incident(state=State.RESOLVED, resolved_at=NOW), Reason.RESOLVED)
+    ended = json.loads(alertmanager.payload(over, receiver="r", url=None))
+    first, last = (judged(read("alertmanager", body).items)[0].event for body in (opened, ended))
+    assert (first.service, first.severity.value, first.status) == ("billing", "error", "firing")
+    assert (last.status, last.fingerprint) == ("resolved", first.fingerprint)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from notifier.ingest.formats.otlp.json_body import read_json
 from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import events
 from notifier.ingest.formats.reading import Read
+from notifier.ingest.formats.sentry.envelope import read_store
 from notifier.ingest.normalize import Normalizer
 from tests.ingest.formats.test_traces import PYTHON
 
@@ -242,3 +243,44 @@ def test_mutated_protobuf_is_read_or_refused(data: st.DataObject) -> None:
     except Malformed:
         return
     events(records, dropped, service=None)
+
+
+def test_it_reads_as_the_native_report_does() -> None:
+    """The same failure by its own client, by Sentry and by OTLP: title, labels and frames."""
+    frame = {"file": "/app/shop/billing.py", "function": "charge", "line": 21, "in_app": True}
+    native = {
+        "service": "billing", "environment": "staging", "release": "1.4.2", "host": "web-1",
+        "message": "could not charge",
+        "exception": {"type": "Declined", "module": "shop.errors", "message": "no such card", "frames": [frame]},
+    }  # fmt: skip
+    trace = (
+        "Traceback (most recent call last):\n"
+        '  File "/app/shop/billing.py", line 21, in charge\n'
+        "shop.errors.Declined: no such card\n"
+    )
+    exception = {
+        "exception.type": "shop.errors.Declined",
+        "exception.message": "no such card",
+        "exception.stacktrace": trace,
+    }
+    attributes = texts(exception)
+    by_otlp = first(request(record(body={"stringValue": "could not charge"}, attributes=attributes)))
+    theirs = {"filename": frame["file"], "function": "charge", "lineno": 21, "in_app": True}
+    raised = {
+        "type": "Declined", "module": "shop.errors", "value": "no such card",
+        "stacktrace": {"frames": [theirs]},
+    }  # fmt: skip
+    envelope = {
+        "event_id": "9ec79c33ec9942ab8353589fcb2e04dc", "tags": {"service": "billing"}, "environment": "staging",
+        "release": "1.4.2", "server_name": "web-1", "level": "error", "exception": {"values": [raised]},
+    }  # fmt: skip
+    [by_sentry] = read_store(json.dumps(envelope).encode(), {}, service=None).items
+    normalizer = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "new")
+    judged = normalizer.read([native, by_otlp, by_sentry], project="p", received_at=0, sent_at=None)
+    found = [one.event for one in judged if not isinstance(one, Rejection)]
+    assert len({one.title for one in found}) == 1
+    assert len({one.fingerprint for one in found}) == 1
+    assert (
+        len({(one.service, one.environment, one.labels["release"], one.labels["exception"]) for one in found})
+        == 1
+    )

@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from notifier.access.keyring import Keyring, create_first_key
+from notifier.access.keyring import create_first_key
 from notifier.access.sessions import make_link
 from notifier.api import errors
 from notifier.api.connections import Connections, most_connections
@@ -36,7 +36,7 @@ from notifier.settings import Settings
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.watchdog import LONG_LIMIT
-from notifier.web import pages
+from notifier.web import LiveStreams, pages
 
 EXIT_BROKEN = 70
 BACKLOG = 2048
@@ -45,15 +45,18 @@ LOOK_S = 5.0
 END_WITHIN_S = 50.0
 
 
-def create_app(runtime: Runtime) -> ASGIApp:
-    """The application. Ingest goes past FastAPI, whose body handling would cost three quarters of its rate."""
-    keyring = runtime.keyring
+def create_app(runtime: Runtime, live: LiveStreams | None = None) -> ASGIApp:
+    """The application; `live` are the streams of its pages, for whoever ends them.
+
+    Ingest goes past FastAPI, whose body handling would cost three quarters of its rate.
+    """
+    keyring, live = runtime.keyring, live or LiveStreams(runtime)
     cloud_events = DoorEndpoint(runtime, keyring, CloudEventsDoor(runtime))
     ingest = IngestEndpoint(runtime, keyring, RequestIdMiddleware(cloud_events))
     api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
     calls: dict[tuple[str, str], ASGIApp] = {("POST", "/v1/events"): ingest}
-    mounts = [(serves, RequestIdMiddleware(page)) for serves, page in pages(runtime, keyring)]
+    mounts = [(serves, RequestIdMiddleware(page)) for serves, page in pages(runtime, keyring, live)]
 
     def target(scope: Scope) -> ASGIApp:
         if scope["type"] != "http":
@@ -137,9 +140,10 @@ async def _serve(
     async with running(settings, configs, hold=hold) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
+        live = LiveStreams(runtime)
         server = _Server(
             uvicorn.Config(
-                create_app(runtime),
+                create_app(runtime, live),
                 http=cast("type[asyncio.Protocol]", partial(HttpProtocol, clients=clients)),
                 ws="none",
                 proxy_headers=False,
@@ -151,7 +155,8 @@ async def _serve(
                 backlog=BACKLOG,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=GRACE_S,
-            )
+            ),
+            live.end,
         )
         broken = asyncio.create_task(_stop_when_broken(runtime, server))
         _on_signals(server)
@@ -173,7 +178,18 @@ async def _serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but the signals are ours: its own handlers end the process before the sends in flight are drained."""
+    """uvicorn, but the signals are ours: its own handlers end the process before the sends in flight are drained.
+
+    `ending` is called before connections are waited for.
+    """
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -258,7 +274,7 @@ async def _first_key(runtime: Runtime, port: int) -> None:
     secret = await create_first_key(runtime.database, runtime.new_id)
     if secret is None:
         return
-    caller = await Keyring(runtime.database).caller(secret)
+    caller = await runtime.keyring.caller(secret)
     link, _ = await make_link(runtime.database, caller.key_id)
     host = runtime.settings.server.host
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104

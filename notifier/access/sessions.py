@@ -78,15 +78,15 @@ class Sessions:
         key = await self._database.read(lambda tx: sign_in_links.find(tx, link))
         return key is not None and key.revoked_at is None
 
-    async def find(self, token: str) -> Session | None:
-        """The session of a cookie; None where it is over, or its key was revoked."""
+    async def find(self, token: str, *, used: bool = True) -> Session | None:
+        """The session of a cookie; None where it is over, or its key was revoked. `used`: by a person, just now."""
         if not token or len(token) > _TOKEN_CHARS:
             return None
         stored = await self._database.read(lambda tx: sessions.find(tx, token))
         now = self._database.now()
         if stored is None or stored.key.revoked_at is not None or stored.expires_at <= now:
             return None
-        if now - stored.seen_at >= _NOTED:
+        if used and now - stored.seen_at >= _NOTED:
             await self._database.write(lambda tx: _note(tx, token, stored.created_at))
         return Session(id=stored.hash, caller=Caller.of(stored.key), form_token=form_token(token))
 

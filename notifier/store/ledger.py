@@ -49,6 +49,12 @@ def _upsert(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
+def accepted(tx: Tx) -> int:
+    """How many events were accepted by all replicas, a row of each."""
+    total = sa.select(sa.func.sum(table.c.n)).where(table.c.name == "accepted")
+    return int(tx.run(total).scalar() or 0)
+
+
 COUNTED_AT_ONCE = 20_000
 """Up to so many incidents and deliveries are counted whenever somebody asks for the books."""
 

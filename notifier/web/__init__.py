@@ -9,13 +9,16 @@ from starlette.types import ASGIApp
 from notifier.access.keyring import Keyring
 from notifier.runtime.running_service import RunningService
 from notifier.web.links import PREFIX, LinkPages
+from notifier.web.live import LiveStreams
 from notifier.web.site import Site
 from notifier.web.table import PAGES
 
-__all__ = ["pages"]
+__all__ = ["LiveStreams", "pages"]
 
 
-def pages(service: RunningService, keyring: Keyring) -> Sequence[tuple[Callable[[str], bool], ASGIApp]]:
+def pages(
+    service: RunningService, keyring: Keyring, live: LiveStreams
+) -> Sequence[tuple[Callable[[str], bool], ASGIApp]]:
     """Each application of pages, with what says whether a path is one of its."""
-    site = Site(service, keyring, PAGES)
+    site = Site(service, keyring, PAGES, live)
     return ((lambda path: path.startswith(PREFIX), LinkPages(service)), (site.serves, site))

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+HTMX = "htmx-4.0.1-a0abb04f2f45.js"
+"""Vendored as it is in the npm package htmx.org; the name has the beginning of its SHA-256."""
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-_FILES = ("pages.css", "preview.js")
+_FILES = ("pages.css", "pages.js", "preview.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Asset:
 @cache
 def assets() -> Mapping[str, Asset]:
     """Each file by its plain name."""
-    return {name: _asset(name) for name in _FILES}
+    return {"htmx": _asset(HTMX, HTMX), **{name: _asset(name) for name in _FILES}}
 
 
 @cache
@@ -33,8 +35,8 @@ def asset_at(path: str) -> Asset | None:
     return next((asset for asset in assets().values() if asset.path == path), None)
 
 
-def _asset(name: str) -> Asset:
+def _asset(name: str, shown_as: str | None = None) -> Asset:
     content = files("notifier.web").joinpath("static", name).read_bytes()
     stem, _, kind = name.rpartition(".")
     hashed = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
-    return Asset(path=f"/static/{hashed}", content=content, media_type=_TYPES[kind])
+    return Asset(path=f"/static/{shown_as or hashed}", content=content, media_type=_TYPES[kind])

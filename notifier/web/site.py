@@ -21,6 +21,7 @@ from notifier.web.assets import asset_at
 from notifier.web.cookies import SESSION, cookie_of
 from notifier.web.errors import PageError, heading_of, status_and_sentence
 from notifier.web.forms import Form, parse_form, read_form
+from notifier.web.live import LiveStreams
 from notifier.web.rendering import page_response
 from notifier.web.sign_in import SignIn
 from notifier.web.visit import PageRow, Redirect, Visit, address, base_path, origin_of
@@ -33,8 +34,11 @@ _SIGNED_OUT = "You are signed out: sign in again, and then press the button agai
 class Site:
     """An ASGI application for the paths that `serves` says."""
 
-    def __init__(self, service: RunningService, keyring: Keyring, rows: Sequence[PageRow]) -> None:
+    def __init__(
+        self, service: RunningService, keyring: Keyring, rows: Sequence[PageRow], live: LiveStreams
+    ) -> None:
         self._service = service
+        self._live = live
         self._sessions = Sessions(service.database, keyring)
         self._sign_in = SignIn(service, self._sessions, self.serves)
         self._rows: dict[str, dict[str, PageRow]] = {}
@@ -45,6 +49,7 @@ class Site:
             "/sign-in": self._door,
             "/sign-out": self._leave,
             "/welcome/{link}": self._welcome,
+            "/live": self._stream,
             "/": self._first,
         }
         self._first_parts = {path.split("/")[1] for path in (*self._rows, *own)} | {"static"}
@@ -151,6 +156,20 @@ class Site:
         if asset is None or request.method not in {"GET", "HEAD"}:
             raise PageError(404, "There is no such file.")
         return Response(asset.content, 200, _KEPT, asset.media_type)
+
+    async def _stream(self, request: Request) -> Response:
+        """A page that is open hears here that it should look again; a stranger hears nothing."""
+        if request.method != "GET" or "text/event-stream" not in request.headers.get("accept", ""):
+            raise PageError(406, "This is for the script of the pages: a stream of events.")
+        token = cookie_of(request, SESSION, url=self._service.settings.server.url)
+        session = await self._sessions.find(token, used=False)
+        if session is None:
+            raise PageError(403, _SIGNED_OUT)
+
+        async def goes_on() -> bool:
+            return await self._sessions.find(token, used=False) is not None
+
+        return self._live.response(session.id, goes_on)
 
     def _to_sign_in(self, request: Request) -> Response:
         """A stranger learns nothing, not even whether there is such a thing."""

@@ -17,6 +17,7 @@ from notifier.store import keys
 from notifier.store.sqlite import SqliteDatabase
 from notifier.telemetry.metrics import Metrics
 from notifier.testing import ManualClock
+from notifier.web.live import LiveStreams
 from notifier.web.site import Site
 from notifier.web.table import PAGES
 from tests.api.conftest import KEYS, StandIn, settings
@@ -60,7 +61,7 @@ async def shop(sqlite_path: Path, clock: ManualClock, tmp_path: Path) -> AsyncIt
         events_quota=KeyQuota(1_000_000, 60_000),
         new_id=world.new_id,
     )
-    site = Site(service, Keyring(database), PAGES)
+    site = Site(service, Keyring(database), PAGES, LiveStreams(service, beat_s=0.2))
     clients: list[httpx.AsyncClient] = []
 
     def new_browser() -> Browser:

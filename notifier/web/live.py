@@ -1,0 +1,142 @@
+"""`/live`: streams by which an open page hears that it should look again; they carry "changed", and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from notifier.domain.errors import StoreError
+from notifier.oncall import changes
+from notifier.oncall.context import OncallContext
+from notifier.web.errors import PageError
+
+BEAT_S = 15.0
+"""So often a stream is heard of, and its session is looked at; so long a proxy may be silent."""
+AT_MOST_EVERY_S = 1.0
+OF_A_SESSION = 6
+OF_ALL = 200
+RETRY_MS = 3_000
+
+_HEADERS = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+    "x-content-type-options": "nosniff",
+}
+_CHANGED = b"event: changed\ndata:\n\n"
+_OVER = b"event: over\ndata:\n\n"
+_BEAT = b": beat\n\n"
+
+
+class LiveStreams:
+    """All streams of this process. With nobody there nothing is asked and nothing runs."""
+
+    def __init__(self, service: OncallContext, *, beat_s: float = BEAT_S) -> None:
+        self._database = service.database
+        self._beat_s = beat_s
+        self._changes = changes.subscribe(service.database)
+        self._waiting: set[asyncio.Event] = set()
+        self._of_session: Counter[str] = Counter()
+        self._ended = False
+        self._watch: asyncio.Task[None] | None = None
+
+    def response(self, session: str, goes_on: Callable[[], Awaitable[bool]]) -> Response:
+        """A stream for one page of a session, for as long as that `goes_on`; `PageError` where there are too many."""
+        if self._ended or len(self._waiting) >= OF_ALL or self._of_session[session] >= OF_A_SESSION:
+            raise PageError(503, "Too many pages listen at once: this one does without.")
+        return _Stream(self, session, goes_on)
+
+    def end(self) -> None:
+        """End every stream, for the service stops; browsers come back by themselves."""
+        self._ended = True
+        self._wake()
+
+    async def run(
+        self, session: str, goes_on: Callable[[], Awaitable[bool]], receive: Receive, send: Send
+    ) -> None:
+        """One stream, until its reader leaves, its session is over or the service stops."""
+        changed = asyncio.Event()
+        self._waiting.add(changed)
+        self._of_session[session] += 1
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._watching())
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await _say(send, b"retry: %d\n\n" % RETRY_MS)
+            while not self._ended and not leaving.done():
+                await _say(send, await self._next(changed, leaving, goes_on))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except _SessionOverError:
+            await send({"type": "http.response.body", "body": _OVER, "more_body": False})
+        finally:
+            leaving.cancel()
+            self._waiting.discard(changed)
+            self._of_session -= Counter([session])
+
+    async def _next(
+        self, changed: asyncio.Event, leaving: asyncio.Task[None], goes_on: Callable[[], Awaitable[bool]]
+    ) -> bytes:
+        """The next thing to say, which is a beat where nothing has happened."""
+        waiting = asyncio.create_task(changed.wait())
+        await asyncio.wait({waiting, leaving}, timeout=self._beat_s, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if changed.is_set():
+            changed.clear()
+            return _CHANGED
+        with suppress(StoreError):  # while the database is away, a page that is open stays so
+            if not leaving.done() and not await goes_on():
+                raise _SessionOverError
+        return _BEAT
+
+    async def _watching(self) -> None:
+        """Tell the streams of changes, at most once a second, while there are streams."""
+        counted = -1
+        while self._waiting and not self._ended:
+            signalled = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._beat_s):
+                    await self._changes.wait(None)
+                    signalled = True
+            before = counted
+            with suppress(StoreError):
+                counted = await changes.events_counted(self._database)
+            if signalled or counted != before >= 0:
+                self._wake()
+            await asyncio.sleep(AT_MOST_EVERY_S)
+
+    def _wake(self) -> None:
+        for changed in self._waiting:
+            changed.set()
+
+
+class _SessionOverError(Exception):
+    """The reader was signed out elsewhere, or its key was revoked."""
+
+
+class _Stream(Response):
+    """The answer to one request for a stream."""
+
+    def __init__(self, streams: LiveStreams, session: str, goes_on: Callable[[], Awaitable[bool]]) -> None:
+        super().__init__(None, 200, _HEADERS)
+        self._streams = streams
+        self._session = session
+        self._goes_on = goes_on
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._streams.run(self._session, self._goes_on, receive, send)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _say(send: Send, text: bytes) -> None:
+    await send({"type": "http.response.body", "body": text, "more_body": True})

@@ -1,0 +1,69 @@
+"use strict";
+// Everything works without this file. With it, pages that are open show what has changed.
+(() => {
+  const live = document.currentScript.dataset.live;
+  const me = Math.random().toString(36).slice(2);
+  const LEASE = "notifier-live", LEASE_MS = 5000, TURN_MS = 2000;
+  const channel = "BroadcastChannel" in window ? new BroadcastChannel(LEASE) : null;
+  let source = null, again = 0;
+
+  const changed = () => document.dispatchEvent(new CustomEvent("changed"));
+  const over = () => location.reload();
+
+  // One tab of a browser holds the stream and tells the others: ten tabs over HTTP/1.1 share six connections.
+  const told = (what) => { (what === "over" ? over : changed)(); if (channel) channel.postMessage(what); };
+  if (channel) channel.onmessage = (event) => (event.data === "over" ? over() : changed());
+
+  const lease = () => { try { return JSON.parse(localStorage.getItem(LEASE)) || {}; } catch { return {}; } };
+  const take = () => { try { localStorage.setItem(LEASE, JSON.stringify({ by: me, until: Date.now() + LEASE_MS })); } catch { /* then every tab leads itself */ } };
+  const close = () => { if (source) { source.close(); source = null; } };
+
+  const release = () => {
+    close();
+    if (lease().by === me) { try { localStorage.removeItem(LEASE); } catch { /* it ends by itself */ } }
+  };
+
+  const open = () => {
+    if (source || Date.now() < again) return;
+    source = new EventSource(live);
+    let lost = false;
+    source.addEventListener("open", () => { if (lost) told("changed"); lost = false; });
+    source.addEventListener("changed", () => told("changed"));
+    source.addEventListener("over", () => { close(); told("over"); });
+    source.addEventListener("error", () => {
+      lost = true;
+      if (source && source.readyState === EventSource.CLOSED) { source = null; again = Date.now() + 15000; }
+    });
+  };
+
+  const turn = () => {
+    if (document.hidden) return release();
+    const held = lease();
+    if (held.by === me || !held.until || held.until < Date.now() || held.until > Date.now() + LEASE_MS) { take(); open(); } else close();
+  };
+
+  document.addEventListener("visibilitychange", () => { turn(); if (!document.hidden) changed(); });
+  addEventListener("pagehide", release);
+  addEventListener("pageshow", (event) => { if (event.persisted) { turn(); changed(); } });
+  setInterval(turn, TURN_MS);
+  turn();
+
+  // The number of open incidents stands in the title; the icon has a dot while there are any.
+  const icon = document.querySelector("link[rel=icon]"), plain = icon.href;
+  const dotted = plain.replace("%3C/svg%3E", "%3Ccircle cx='12' cy='4' r='4' fill='%23d1242f'/%3E%3C/svg%3E");
+  const mark = () => {
+    const list = document.querySelector("[data-open]");
+    if (list) icon.href = Number(list.dataset.open) > 0 ? dotted : plain;
+  };
+  mark();
+  document.addEventListener("htmx:after:swap", mark);
+
+  // Moments are told in the reader's own zone on demand; the page has them in UTC.
+  document.addEventListener("mouseover", (event) => {
+    const time = event.target.closest("time[datetime]");
+    if (time && !time.dataset.local) {
+      time.dataset.local = "1";
+      time.title += ` · ${new Date(time.dateTime).toLocaleString()} here`;
+    }
+  });
+})();

@@ -1,0 +1,128 @@
+"""The pages in a real browser: Debian's Chromium (`apt-get install chromium`), skipped where there is none."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import Service
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+
+SETTINGS = {
+    "channels": {"console": {"type": "console"}},
+    "route": {"channels": ["console"], "group_wait": "0s"},
+}
+PATHS = (
+    "/incidents", "/incidents?state=resolved", "/incidents/1", "/incidents/1/silence", "/incidents/1/copy",
+    "/deliveries", "/dead-letters", "/silences", "/silences/new", "/tasks", "/channels", "/channels/console", "/routes",
+    "/stats", "/status", "/setup", "/sessions",
+)  # fmt: skip
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
+    "without scripts": {"java_script_enabled": False},
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("browser"), SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Reader:
+    """A person with a browser; `said` is what its console says, which should be nothing."""
+
+    def __init__(self, chromium: Any, service: Service, **look: Any) -> None:
+        self.context = chromium.new_context(base_url=service.url, **look)
+        self.said: list[str] = []
+        self.page = self.tab()
+        link = service.cli("sign-in-link").stdout.strip()
+        self.page.goto(link)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def tab(self) -> Any:
+        page = self.context.new_page()
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        return page
+
+
+def test_the_first_minute_in_a_browser(service: Service, chromium: Any) -> None:
+    """From the link to a test event that arrives by itself, its traceback, and its acknowledgement."""
+    reader = Reader(chromium, service)
+    page = reader.page
+    page.get_by_role("link", name="Send a first event").click()
+    page.get_by_role("button", name="Send a test event").click()
+    assert "your test" in page.locator("#received").inner_text()
+    page.goto("/incidents")
+    page.get_by_role("checkbox").first.check()
+    page.locator("#q").fill("half a word")
+    time.sleep(0.5)
+    service.post({"service": "billing", "message": "another", "severity": "critical"})
+    page.get_by_role("link", name="1 new").wait_for()
+    assert page.title().startswith("(2)")
+    assert page.get_by_role("checkbox").first.is_checked()
+    assert page.locator("#q").input_value() == "half a word"
+    page.get_by_role("link", name="TestEvent").click()
+    assert "payments.py" in page.locator(".traceback").inner_text()
+    page.get_by_role("button", name="Acknowledge", exact=True).first.click()
+    assert "has it" in page.goto("/incidents").text()
+    assert reader.said == []
+    reader.context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("look", LOOKS)
+def test_each_page_fits_and_breaks_no_policy(
+    service: Service, chromium: Any, look: str, tmp_path: Path
+) -> None:
+    """Nothing scrolls sideways, nothing is refused by the policy, and no script fails."""
+    service.post({"service": "x" * 200, "message": "y" * 500, "fingerprint": ["long"]})
+    reader = Reader(chromium, service, **LOOKS[look])
+    for path in PATHS:
+        answer = reader.page.goto(path)
+        assert answer.status == 200, path
+        if look != "without scripts":
+            wide = reader.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, path
+        reader.page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-')}.png", full_page=True)
+    assert reader.said == []
+    reader.context.close()
+
+
+@pytest.mark.slow
+def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium: Any) -> None:
+    """Eight tabs over HTTP/1.1 all load and all hear; a session that is ended elsewhere ends them."""
+    reader, other = Reader(chromium, service), Reader(chromium, service)
+    tabs = [reader.page, *(reader.tab() for _ in range(7))]
+    for tab in tabs:
+        tab.goto("/incidents")
+    before = len(service.get("/v1/incidents")["items"])
+    service.post({"service": "billing", "message": f"number {before}", "fingerprint": [str(before)]})
+    tabs[-1].get_by_role("link", name="1 new").wait_for()
+    ends = other.page.locator('form[action="/sessions/end"] button')
+    other.page.goto("/sessions")
+    while ends.count():
+        ends.first.click()
+    for tab in tabs:
+        tab.wait_for_url("**/sign-in**", timeout=40_000)
+    other.context.close()
+    reader.context.close()

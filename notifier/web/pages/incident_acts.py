@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from notifier.domain.incident import Incident
+from notifier.domain.state import State
 from notifier.domain.time import rfc3339
 from notifier.ingest.sanitise import text as sanitised
 from notifier.ingest.scrub import written
@@ -14,7 +15,8 @@ from notifier.oncall.errors import Refused, Unreadable
 from notifier.oncall.silences import Draft
 from notifier.web.pages.incident import ask_silence_again, named_incident, show_refusal, to_incident
 from notifier.web.views.lasting import until_of
-from notifier.web.visit import PageHandler, Redirect, Shown, Visit
+from notifier.web.views.sure import SureView
+from notifier.web.visit import PageHandler, Redirect, Shown, Visit, address
 
 
 def acts() -> Mapping[str, PageHandler]:
@@ -25,6 +27,8 @@ def acts() -> Mapping[str, PageHandler]:
 async def _perform(name: str, request: Visit) -> Shown | Redirect:
     """Do it, and lead back; of what cannot be done the page itself says why, beside what can be."""
     incident = await named_incident(request)
+    if name == "resolve" and incident.state is not State.RESOLVED and not request.form.get("sure"):
+        return Shown(template="sure", view=_sure(incident))
     try:
         await _ACTS[name](request, incident)
     except (Refused, Unreadable) as error:
@@ -32,6 +36,21 @@ async def _perform(name: str, request: Visit) -> Shown | Redirect:
             return await ask_silence_again(request, incident, error)
         return await show_refusal(request, error)
     return to_incident(incident, notice=name)
+
+
+def _sure(incident: Incident) -> SureView:
+    back = to_incident(incident)
+    return SureView(
+        question=f"Resolve incident {incident.number}?",
+        sentences=(
+            incident.title,
+            "Whoever was told of it hears that it is over. If the problem comes back, it is told anew.",
+        ),
+        action=f"{back.path}/resolve",
+        fields=(("id", incident.id),),
+        button="Yes, resolve",
+        back=address("", back.path, back.query),
+    )
 
 
 async def _acknowledge(request: Visit, incident: Incident, *, take_over: bool = False) -> None:

@@ -71,11 +71,14 @@ Index("ix_members_escalate", members.c.group_id, members.c.escalate_at,
       sqlite_where=members.c.escalate_at.is_not(None), postgresql_where=members.c.escalate_at.is_not(None))  # fmt: skip
 Index("ix_members_hold", members.c.hold_ref,
       sqlite_where=members.c.hold_ref.is_not(None), postgresql_where=members.c.hold_ref.is_not(None))  # fmt: skip
+# With all that lists of groups ask for.
 _is_held = members.c.held_by.is_not(None)
 Index(
     "ix_members_held",
     members.c.group_id,
     members.c.incident,
+    members.c.held_by,
+    members.c.changed_at,
     sqlite_where=_is_held,
     postgresql_where=_is_held,
 )

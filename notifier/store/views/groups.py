@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -77,7 +78,11 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
     ).all()
     ids = [row.id for row in rows[:limit]]
     totals, held = _totals(tx, ids), _held_by(tx, ids, oldest)
-    waiting = {id_: _waiting(tx, id_, totals[id_][1], oldest) for id_ in ids if totals[id_][1] or id_ in held}
+    waiting = {
+        id_: _waiting(tx, id_, totals[id_][1], oldest if id_ in held else None)
+        for id_ in ids
+        if totals[id_][1] or id_ in held
+    }
 
     def view(row: sa.Row) -> GroupView:  # type: ignore[type-arg]
         count, changed = totals[row.id]
@@ -130,10 +135,8 @@ def _held_by(tx: Tx, ids: Sequence[str], oldest: int) -> dict[str, dict[str, int
     return counts
 
 
-def _waiting(tx: Tx, id_: str, changed: int, oldest: int) -> tuple[WaitingIncident, ...]:
-    """The newest that wait in one group. Few are sorted; of very many, the newest are found in their order."""
-    newest = members.c.incident if changed > SORTED_AT_MOST else members.c.incident + 0
-    of_group = members.c.group_id == id_
+def _waiting(tx: Tx, id_: str, changed: int, oldest: int | None) -> tuple[WaitingIncident, ...]:
+    """The newest that wait in one group; with `oldest`, some are held. Each index ends after a few."""
     query = (
         sa.select(
             members.c.held_by,
@@ -143,12 +146,17 @@ def _waiting(tx: Tx, id_: str, changed: int, oldest: int) -> tuple[WaitingIncide
             sa.func.coalesce(members.c.changed_at, members.c.joined_at).label("since"),
         )
         .select_from(members.join(incidents, members.c.incident == incidents.c.number))
-        .order_by(newest.desc())
+        .where(members.c.group_id == id_)
         .limit(SHOWN_AT_MOST)
     )
-    told_next = query.where(of_group, members.c.changed_at.is_not(None))
-    held = query.where(of_group, _held, members.c.incident >= oldest, incidents.c.closed == OPEN)
-    rows = [row for part in (told_next, held) for row in tx.run(part)]
+    rows: list[sa.Row[Any]] = []
+    if changed:
+        # Few are sorted; of very many, the newest are found in the order of their numbers.
+        newest = members.c.incident if changed > SORTED_AT_MOST else members.c.incident + 0
+        rows += tx.run(query.where(members.c.changed_at.is_not(None)).order_by(newest.desc()))
+    if oldest is not None:
+        held = query.where(_held, members.c.incident >= oldest, incidents.c.closed == OPEN)
+        rows += tx.run(held.order_by(members.c.incident.desc()))
     rows.sort(key=lambda row: -row.number)
     return tuple(
         WaitingIncident(

@@ -17,7 +17,7 @@ from notifier.store.schema import deliveries, delivery_figures, event_figures
 from notifier.store.views.spans import figures_of, percentiles, ranked, stretches, whole, whole_minute
 
 ERRORS_AT_MOST = 100
-DELIVERIES_READ_AT_MOST = 10_000
+DELIVERIES_READ_AT_MOST = 2_000
 """Up to so many deliveries percentiles are values that occurred; of more they are within 3 %."""
 
 _DELIVERED, _DEAD = DeliveryState.DELIVERED.value, DeliveryState.DEAD.value

@@ -24,9 +24,8 @@ FOLLOW = (
 
 def upgrade() -> None:
     held = sa.text("held_by IS NOT NULL")
-    op.create_index(
-        "ix_members_held", "members", ["group_id", "incident"], sqlite_where=held, postgresql_where=held
-    )
+    columns = ["group_id", "incident", "held_by", "changed_at"]
+    op.create_index("ix_members_held", "members", columns, sqlite_where=held, postgresql_where=held)
     bytewise = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
     op.create_table(
         "incident_terms",

@@ -6,7 +6,7 @@ Those of runs and deliveries are kept by triggers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,66 +27,36 @@ from notifier.store.schema import (
 )
 from notifier.store.schema.triggers import DURATION_STEPS, STEPS
 
-_SEEN = ("first_seen", "last_seen")
-
 
 def record(tx: Tx, changes: Sequence[tuple[int, IncidentChange]]) -> None:
     """Count what incidents of these numbers have counted, before it is in their tallies."""
-    moved = []
+    moved: list[tuple[int, str, str]] = []
+    counted: dict[tuple[str, str], tuple[int, Instant, Instant]] = {}
     for number, change in changes:
-        now = change.labels.get("exception", "")
-        was = now if change.incident is None else change.incident.labels.get("exception", "")
-        if was != now:
-            moved.append((number, was, now))
+        type_ = change.labels.get("exception", "")
+        before = change.incident
+        if before is not None and before.labels is not change.labels:
+            was = before.labels.get("exception", "")
+            if was != type_:
+                moved.append((number, was, type_))
+        if change.counted:
+            key = (change.counted[0].project, type_)
+            n, first, last = counted.get(key, (0, change.first_seen, change.last_seen))
+            counted[key] = (
+                n + len(change.counted),
+                min(first, change.first_seen),
+                max(last, change.last_seen),
+            )
     if moved:
         move_events(tx, moved)
-    count_events(
-        tx,
-        (
-            CountedEvents(
-                change.counted[0].project,
-                change.labels.get("exception", ""),
-                len(change.counted),
-                change.first_seen,
-                change.last_seen,
-            )
-            for _, change in changes
-            if change.counted
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CountedEvents:
-    """Events that an incident has just counted: how many, under which type, and when it was first and last seen."""
-
-    project: str
-    type: str
-    n: int
-    first_seen: Instant
-    last_seen: Instant
-
-
-def count_events(tx: Tx, counted: Iterable[CountedEvents]) -> None:
-    """Add events that were counted at `tx.now`."""
-    sums: dict[tuple[str, str], CountedEvents] = {}
-    for one in counted:
-        key = (one.project, one.type)
-        before = sums.get(key)
-        sums[key] = one if before is None else _together(before, one)
-    rows = [(tx.now, one.project, one.type, one.n, one.first_seen, one.last_seen) for one in sums.values()]
+    now = tx.now
+    rows = [
+        (step, project, now - now % step, type_, tx.replica, n, first, last)
+        for step in STEPS
+        for (project, type_), (n, first, last) in sorted(counted.items())
+    ]
     if rows:
-        execute(tx, _add_events, {"rows": encode_rows(rows), "replica": tx.replica})
-
-
-def _together(one: CountedEvents, other: CountedEvents) -> CountedEvents:
-    return CountedEvents(
-        one.project,
-        one.type,
-        one.n + other.n,
-        min(one.first_seen, other.first_seen),
-        max(one.last_seen, other.last_seen),
-    )
+        execute(tx, _add_events, {"rows": encode_rows(rows)})
 
 
 def move_events(tx: Tx, incidents_: Sequence[tuple[int, str, str]]) -> None:
@@ -106,7 +76,13 @@ def forget_events(tx: Tx, numbers_by_type: Iterable[tuple[str, Sequence[int]]]) 
         execute(
             tx,
             _add_tallies,
-            {"numbers": encode_values(numbers), "type": type_, "sign": -1, "replica": tx.replica},
+            # Rows of its own: housekeeping and a commit of events never wait for each other.
+            {
+                "numbers": encode_values(numbers),
+                "type": type_,
+                "sign": -1,
+                "replica": f"{tx.replica} housekeeping",
+            },
         )
 
 
@@ -145,11 +121,8 @@ def _steps() -> sa.Subquery:
 
 
 def _add_events(dialect: Dialect) -> sa.ClauseElement:
-    names = ("at", "project", "type", "n", *_SEEN)
-    rows = rows_from_json(dialect, "rows", [(name, event_figures.c[name].type) for name in names])
-    return _adding(
-        dialect, rows, [rows.c.project, rows.c.type, rows.c.n, rows.c.first_seen, rows.c.last_seen], rows.c.at
-    )
+    rows = rows_from_json(dialect, "rows", [(column.name, column.type) for column in event_figures.c])
+    return _adding(dialect, sa.select(*rows.c).where(sa.true()))
 
 
 def _add_tallies(dialect: Dialect) -> sa.ClauseElement:
@@ -168,35 +141,27 @@ def _add_tallies(dialect: Dialect) -> sa.ClauseElement:
         .group_by(incidents.c.project, tallies.c.minute)
         .subquery("counted")
     )
-    columns = [counted.c[name] for name in ("project", "type", "n", *_SEEN)]
-    return _adding(dialect, counted, columns, counted.c.at)
-
-
-def _adding(
-    dialect: Dialect,
-    rows: sa.FromClause,
-    columns: Sequence[sa.ColumnElement[object]],
-    at: sa.ColumnElement[int],
-) -> sa.ClauseElement:
-    """Add rows of project, type, n, first_seen and last_seen to the minute, the hour and the day of `at`."""
     steps = _steps()
-    project, type_, n, first_seen, last_seen = columns
-    start = (at - at % steps.c.step).label("start")
-    chosen = (
+    start = (counted.c.at - counted.c.at % steps.c.step).label("start")
+    summed = (
         sa.select(
             steps.c.step,
-            project,
+            counted.c.project,
             start,
-            type_,
+            counted.c.type,
             sa.bindparam("replica", type_=sa.Text()),
-            sa.cast(sa.func.sum(n), Big),
-            sa.func.min(first_seen),
-            sa.func.max(last_seen),
+            sa.cast(sa.func.sum(counted.c.n), Big),
+            sa.func.min(counted.c.first_seen),
+            sa.func.max(counted.c.last_seen),
         )
-        .select_from(rows.join(steps, sa.true()))
-        .group_by(steps.c.step, project, start, type_)
+        .select_from(counted.join(steps, sa.true()))
+        .group_by(steps.c.step, counted.c.project, start, counted.c.type)
     )
-    insert = upsert(dialect, event_figures).from_select([column.name for column in event_figures.c], chosen)
+    return _adding(dialect, summed)
+
+
+def _adding(dialect: Dialect, rows: sa.Select[Any]) -> sa.ClauseElement:
+    insert = upsert(dialect, event_figures).from_select([column.name for column in event_figures.c], rows)
     old, new = event_figures.c, insert.excluded
     least, most = (sa.func.min, sa.func.max) if dialect == "sqlite" else (sa.func.least, sa.func.greatest)
     return insert.on_conflict_do_update(

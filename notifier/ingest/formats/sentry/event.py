@@ -20,6 +20,7 @@ _CRUMB_CHARS: Final = 512
 # Tags of the SDK that name one run, not what it is a run of.
 _NO_LABELS: Final = frozenset({*RESERVED_LABELS, "celery_task_id"})
 _PARAMETER_CHARS: Final = 1_024
+_TEMPLATE_CHARS: Final = 1_000
 _PLACE: Final = re.compile(r"%(?:\((\w{1,64})\))?[#0 +-]{0,4}\d{0,4}(?:\.\d{1,4})?[a-zA-Z%]")
 _SEVERITIES: Final[Mapping[str, str]] = {"fatal": "critical", "debug": "info", "log": "info"}
 _ASYNCIO: Final = "asyncio"
@@ -130,9 +131,9 @@ def _fingerprint(event: Fields, service: str, *, template: bool) -> list[str] | 
     if parts and parts != [_DEFAULT]:
         return parts
     _, words = _message(event)
-    if not template or words is None or not says_what(words):
+    if not template or words is None or not says_what(words := words[:_TEMPLATE_CHARS]):
         return None
-    return ["log", service, text_of(event.get("logger")) or "", words[:1_000]]
+    return ["log", service, text_of(event.get("logger")) or "", words]
 
 
 def _tags(tags: Any) -> Iterator[tuple[str, str]]:

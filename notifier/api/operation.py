@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from notifier.api.dependencies import AdminCaller, Documented, Running, actor_of, authenticate
@@ -40,6 +40,19 @@ async def readyz(service: Running) -> Health:
         errors = [{"path": "", "message": reason} for reason in reasons]
         raise HttpProblem(503, f"not ready: {'; '.join(reasons)}", {"retry-after": "1"}, {"errors": errors})
     return Health(status="ready")
+
+
+@router.get("/-/healthy", response_class=PlainTextResponse)
+async def healthy() -> str:
+    """The same as `/healthz`, where what knows an Alertmanager looks."""
+    return "OK"
+
+
+@router.get("/-/ready", response_class=PlainTextResponse, responses=problems(503))
+async def ready(service: Running) -> str:
+    """The same as `/readyz`, where what knows an Alertmanager looks."""
+    await readyz(service)
+    return "OK"
 
 
 @router.get(

@@ -72,11 +72,20 @@ class SilenceIndex:
         """By the silence that is on and matches; of several, by the one that lasts longest."""
         found = [
             Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, on.until), ref=silence.id)
-            for silence in self._candidates(project, labels)
-            if meet(silence.matchers, labels)
-            if (on := _window(silence, now)).active
+            for silence, on in self._meeting(project, labels, now)
         ]
         return max(found, key=_lasting, default=None)
+
+    def silencing(self, project: str, labels: Mapping[str, str], now: Instant) -> list[str]:
+        """The ids of all silences that are on and match."""
+        return [silence.id for silence, _ in self._meeting(project, labels, now)]
+
+    def _meeting(
+        self, project: str, labels: Mapping[str, str], now: Instant
+    ) -> Iterator[tuple[Silence, Window]]:
+        for silence in self._candidates(project, labels):
+            if meet(silence.matchers, labels) and (on := _window(silence, now)).active:
+                yield silence, on
 
     def _candidates(self, project: str, labels: Mapping[str, str]) -> Iterator[Silence]:
         yield from self._others.get(project, ())

@@ -85,6 +85,10 @@ class Runtime:
         )
 
     @property
+    def started_at(self) -> Instant:
+        return self._started_at
+
+    @property
     def settings(self) -> Settings:
         """The present configuration's, as of those below: a reload replaces all of them at once."""
         return self.current_config.now.settings

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.matcher import parse
 from notifier.domain.silence import Silence
+from notifier.domain.time import Instant
 from notifier.policy.muting import SilenceIndex
 from notifier.store.compiled import execute, insert, update, upsert
 from notifier.store.database import Dialect, Tx
@@ -71,6 +72,20 @@ def get(tx: Tx, id_: str) -> Silence | None:
     """The silence of this id, ended or not."""
     row = tx.run(sa.select(silences).where(silences.c.id == id_)).one_or_none()
     return None if row is None else silence_of(row)
+
+
+def latest(tx: Tx, project: str, *, ended_since: Instant, most: int) -> tuple[Silence, ...]:
+    """The newest silences of a project that are not over, or have ended since that moment."""
+    query = (
+        sa.select(silences)
+        .where(
+            silences.c.project == project,
+            sa.or_(silences.c.ends_at.is_(None), silences.c.ends_at > ended_since),
+        )
+        .order_by(silences.c.created_at.desc(), silences.c.id.desc())
+        .limit(most)
+    )
+    return tuple(map(silence_of, tx.run(query)))
 
 
 def lock(tx: Tx, id_: str) -> Silence | None:

@@ -173,3 +173,153 @@ def test_keys(service: Service) -> None:
         assert client.post("/v1/events", json={"service": "a", "message": "b"}).status_code == 403
     basic = httpx.post(f"{service.url}/api/v2/alerts", json=[alert("Basic")], auth=("", key))
     assert basic.status_code == 200
+
+
+def read(service: Service, path: str, *query: tuple[str, str]) -> Any:
+    with service.client() as client:
+        answer = client.get(f"/api/v2{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+def names(alerts: list[dict[str, Any]]) -> list[str]:
+    return [one["labels"]["alertname"] for one in alerts]
+
+
+def test_what_is_not_resolved_is_read_as_alerts(service: Service) -> None:
+    """With the labels as they were posted, by filters; incidents of other senders have a name as well."""
+    sent = {**alert("Listed", env="eu", more={"a b": "c"}), "startsAt": "2026-11-27T12:00:00.123456789Z"}
+    assert post(service, [sent]).status_code == 200
+    assert (
+        service.post({"service": "native", "message": "it broke", "labels": {"env": "eu"}}).status_code == 202
+    )
+    [listed] = read(service, "/alerts", ("filter", 'alertname="Listed"'))
+    assert {name: listed[name] for name in ("labels", "annotations", "generatorURL", "startsAt")} == {
+        "labels": sent["labels"],
+        "annotations": sent["annotations"],
+        "generatorURL": sent["generatorURL"],
+        "startsAt": "2026-11-27T12:00:00.123Z",
+    }
+    assert listed["endsAt"].startswith(sent["endsAt"][:19])
+    assert listed["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+    assert listed["receivers"] == [{"name": "console"}]
+    assert len(listed["fingerprint"]) == 16
+    assert listed["updatedAt"]
+    eu = read(service, "/alerts", ("filter", '"env"=~"e."'), ("filter", 'service=""'))
+    assert names(eu) == ["Listed"]
+    assert names(read(service, "/alerts", ("filter", 'service="native"'))) == ["it broke"]
+    assert read(service, "/alerts", ("filter", 'alertname="Listed"'), ("active", "false")) == []
+    assert names(read(service, "/alerts", ("receiver", "con.*"), ("filter", '{"a b"="c"}'))) == ["Listed"]
+    assert read(service, "/alerts", ("receiver", "con")) == []
+    groups = eventually(lambda: read(service, "/alerts/groups", ("filter", 'alertname="Listed"')))
+    assert [(group["receiver"], names(group["alerts"])) for group in groups] == [
+        ({"name": "console"}, ["Listed"])
+    ]
+    assert groups[0]["labels"]["service"] == "node"
+    assert read(service, "/receivers") == [{"name": "console"}, {"name": "other"}]
+    state = read(service, "/status")
+    assert state["cluster"] == {"name": "", "status": "disabled", "peers": []}
+    assert set(state) == {"cluster", "versionInfo", "config", "uptime"}
+
+
+def silence(*matchers: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "matchers": list(matchers),
+        "startsAt": moment(-5),
+        "endsAt": moment(3_600),
+        "createdBy": "ann",
+        "comment": "known",
+        **fields,
+    }
+
+
+def send(
+    service: Service, method: str, path: str, document: Any = None, key: str | None = None
+) -> httpx.Response:
+    with service.client(key) as client:
+        return client.request(method, f"/api/v2{path}", json=document)
+
+
+def test_silences_are_ours(service: Service) -> None:
+    """Made, changed, found by filters and ended there as here; a severity of the sender's own is matched by it."""
+    assert post(service, [alert("Quiet"), alert("Loud", severity="critical")]).status_code == 200
+    matchers = (
+        {"name": "alertname", "value": "Quiet|Loud", "isRegex": True},
+        {"name": "severity", "value": "page", "isRegex": False, "isEqual": True},
+    )
+    made = send(service, "POST", "/silences", silence(*matchers))
+    assert made.status_code == 200, made.text
+    id_ = made.json()["silenceID"]
+    ours = service.get(f"/v1/silences/{id_}")
+    assert ours["matchers"] == ['alertname=~"Quiet|Loud"', 'exported_severity="page"']
+    assert (ours["author"], ours["comment"], ours["state"]) == ("ann", "known", "active")
+    theirs = read(service, f"/silence/{id_}")
+    assert theirs["matchers"] == [
+        {"name": "alertname", "value": "Quiet|Loud", "isRegex": True, "isEqual": True},
+        {"name": "severity", "value": "page", "isRegex": False, "isEqual": True},
+    ]
+    assert (theirs["id"], theirs["status"]) == (id_, {"state": "active"})
+    [quiet] = read(service, "/alerts", ("filter", 'alertname="Quiet"'))
+    assert quiet["status"] == {"state": "suppressed", "silencedBy": [id_], "inhibitedBy": [], "mutedBy": []}
+    assert read(service, "/alerts", ("filter", 'alertname="Quiet"'), ("silenced", "false")) == []
+    assert names(read(service, "/alerts", ("filter", 'alertname="Loud"'), ("silenced", "false"))) == ["Loud"]
+    assert [one["id"] for one in read(service, "/silences", ("filter", 'severity="page"'))] == [id_]
+    assert read(service, "/silences", ("filter", 'severity="other"')) == []
+    changed = send(service, "POST", "/silences", silence(*matchers, id=id_, comment="still known"))
+    assert changed.json() == {"silenceID": id_}
+    assert read(service, f"/silence/{id_}")["comment"] == "still known"
+    assert send(service, "DELETE", f"/silence/{id_}").status_code == 200
+    assert read(service, f"/silence/{id_}")["status"] == {"state": "expired"}
+    again = send(service, "POST", "/silences", silence(*matchers, id=id_)).json()["silenceID"]
+    assert again != id_
+    assert send(service, "DELETE", f"/silence/{again}").status_code == 200
+
+
+def test_bad_silences_and_parameters_are_refused_in_a_sentence(service: Service) -> None:
+    one = {"name": "a", "value": "b"}
+    bad: list[Any] = [
+        [],
+        silence(),
+        silence(1),  # type: ignore[arg-type]
+        silence({"name": "", "value": "b"}),
+        silence({"name": "a", "value": 1}),
+        silence({"name": "a", "value": "(", "isRegex": True}),
+        silence({**one, "isRegex": "yes"}),
+        silence({"name": "a", "value": ""}),
+        silence(one, endsAt=None),
+        silence(one, endsAt=moment(-60)),
+        silence(one, startsAt="now"),
+        silence(one, comment=""),
+        silence(one, comment=["why"]),
+        silence(*[one] * 51),
+    ]
+    for document in bad:
+        answer = send(service, "POST", "/silences", document)
+        assert (answer.status_code, type(answer.json())) == (400, str), (document, answer.text)
+    for path in ("/silence/none", "/silence/00000000-0000-0000-0000-000000000000"):
+        assert send(service, "GET", path).status_code == 404
+        assert send(service, "DELETE", path).status_code == 404
+    assert send(service, "POST", "/silences", silence(one, id="none")).status_code == 404
+    for query in ("filter=%7B", "filter=a", "active=yes", "receiver=(", "filter=a%3D1&" * 51):
+        assert send(service, "GET", f"/alerts?{query}").status_code == 400, query
+
+
+def test_reading_and_silencing_need_their_scopes(service: Service) -> None:
+    """The projects of other keys are not seen."""
+    ingest, reader = made(service, "ingest"), made(service, "read", fields={"project": "elsewhere"})
+    for path in ("/alerts", "/alerts/groups", "/receivers", "/status", "/silences"):
+        assert send(service, "GET", path, key=ingest).status_code == 403
+    assert send(service, "GET", "/alerts", key=reader).json() == []
+    document = silence({"name": "a", "value": "b"})
+    assert send(service, "POST", "/silences", document, key=reader).status_code == 403
+    assert send(service, "DELETE", "/silence/none", key=reader).status_code == 403
+    assert send(service, "PUT", "/alerts").status_code == 405
+
+
+def test_it_says_that_it_is_healthy_and_ready(service: Service) -> None:
+    """Without a key, and to HEAD."""
+    for path in ("/-/healthy", "/-/ready"):
+        answer = httpx.get(f"{service.url}{path}")
+        assert (answer.status_code, answer.text) == (200, "OK")
+        assert httpx.head(f"{service.url}{path}").status_code == 200

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from notifier.access.keyring import Keyring
-from notifier.api.doors import prometheus
+from notifier.api.doors.alertmanager.calls import calls
 from notifier.api.doors.declared import DeclaredDoor
 from notifier.api.doors.door import Door, DoorEndpoint
 from notifier.api.doors.otlp import OtlpDropped, OtlpLogs
@@ -28,7 +28,7 @@ def doors(runtime: Runtime, keyring: Keyring) -> Sequence[Route]:
         ("POST", "/v1/metrics", OtlpDropped(runtime, "metrics")),
         ("POST", "/v2/enqueue", PagerDutyAlerts(runtime)),
         ("POST", "/v2/change/enqueue", PagerDutyChanges(runtime)),
-        *prometheus.calls(runtime),
+        *calls(runtime),
     )
     routes: list[Route] = []
     for method, path, door in rows:

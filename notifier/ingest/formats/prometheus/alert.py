@@ -32,9 +32,13 @@ class Alert(Value, frozen=True, kw_only=True):
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits of its labels. The replica of a pair that evaluates the same rules is left out."""
-        parts = [part for pair in sorted(self.labels.items()) if pair[0] not in _REPLICAS for part in pair]
-        return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8).hexdigest()
+        return fingerprint_of(self.labels)
+
+
+def fingerprint_of(labels: Mapping[str, str]) -> str:
+    """16 hex digits of labels. The replica of a pair that evaluates the same rules is left out."""
+    parts = [part for pair in sorted(labels.items()) if pair[0] not in _REPLICAS for part in pair]
+    return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,80 @@
+"""The parts that all calls of the Alertmanager's API share: errors as a JSON string, parameters, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from notifier.access.caller import Caller
+from notifier.api.doors.credentials import PresentedKey
+from notifier.api.doors.door import CODINGS
+from notifier.api.doors.request import DoorAnswer, DoorRequest
+from notifier.api.problems import HttpProblem
+from notifier.domain.key import Scope
+from notifier.domain.matcher import Matcher, parse_all
+from notifier.runtime.service import Runtime
+
+Call = Callable[[Runtime, DoorRequest, Caller], Awaitable[DoorAnswer]]
+
+FILTERS: Final = 50
+
+
+class AlertmanagerDoor:
+    """One call, and the scope that it needs."""
+
+    name: Final = "prometheus"
+    codings = CODINGS
+    key_in_body = False
+
+    def __init__(self, runtime: Runtime, scope: Scope, call: Call) -> None:
+        self._runtime = runtime
+        self._scope = scope
+        self._call = call
+
+    def scope(self, _: DoorRequest) -> Scope:
+        return self._scope
+
+    def own_key(self, _: DoorRequest) -> PresentedKey | None:
+        return None
+
+    async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
+        return await self._call(self._runtime, request, caller)
+
+    def refusal(self, problem: HttpProblem) -> DoorAnswer:
+        """The sentence as a JSON string: amtool and Prometheus show it. What is not valid is 400 here."""
+        status = 400 if problem.status == 422 else problem.status
+        return DoorAnswer(status=status, body=msgspec.json.encode(problem.detail), headers=problem.headers)
+
+
+def as_json(document: Any) -> DoorAnswer:
+    """The document, which is for this moment."""
+    return DoorAnswer(status=200, body=msgspec.json.encode(document), headers={"cache-control": "no-store"})
+
+
+def filters(request: DoorRequest) -> tuple[Matcher, ...]:
+    """The matchers of every parameter `filter`; `HttpProblem` where one is none."""
+    texts = [value for name, value in request.parameters if name == "filter" and value.strip()]
+    if len(texts) > FILTERS:
+        raise HttpProblem(400, f"more than {FILTERS} filters: send fewer")
+    matchers: list[Matcher] = []
+    for position, text in enumerate(texts):
+        try:
+            matchers += parse_all(text)
+        except ValueError as error:
+            raise HttpProblem(400, f"filter {position}: {error}") from None
+    return tuple(matchers)
+
+
+def passes(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether labels pass all filters. An empty value stands for a label that is missing, as in an Alertmanager."""
+    return all(matcher.matches(labels) for matcher in matchers)
+
+
+def wanted(request: DoorRequest, name: str) -> bool:
+    """A parameter that is true unless it says otherwise."""
+    value = request.query.get(name, "true")
+    if value not in {"true", "false"}:
+        raise HttpProblem(400, f"{name}: expected true or false")
+    return value == "true"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import hmac
 import json
+import shutil
+import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +20,7 @@ import yaml
 
 from notifier.domain.time import rfc3339
 from notifier.settings.formats import shipped
-from tests.processes import Service
+from tests.processes import Service, free_port
 
 SECRET = "the-forge-knows-it"
 ALLOWED = "arn:aws:sns:eu-central-1:123456789012:alarms"
@@ -170,3 +174,53 @@ def test_a_reload_brings_another_format(service: Service, key: str) -> None:
     with service.client() as client:
         assert client.post("/v1/config/reload").status_code == 200
     assert post(service, "later", {"s": "a", "m": "b"}, key).status_code == 202
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("prometheus-alertmanager") is None, reason="Debian's Alertmanager is not installed"
+)
+def test_alertmanager_itself_is_served(service: Service, key: str, tmp_path: Path) -> None:
+    """An alert that is posted to it fires here, and is over here when it is over there."""
+    receiver = {
+        "url": f"{service.url}/v1/ingest/alertmanager",
+        "http_config": {"authorization": {"credentials": key}},
+    }
+    route = {"receiver": "n", "group_wait": "0s", "group_interval": "1s"}
+    config = {
+        "route": route,
+        "receivers": [{"name": "n", "webhook_configs": [{**receiver, "send_resolved": True}]}],
+    }
+    (tmp_path / "am.yml").write_text(yaml.safe_dump(config))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    options = ["--config.file=am.yml", "--storage.path=data", f"--web.listen-address=127.0.0.1:{port}"]
+    command = ["prometheus-alertmanager", *options, "--cluster.listen-address="]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        try:
+            soon(lambda: httpx.get(f"{url}/-/ready").status_code == 200)
+            alert = {"labels": {"alertname": "Real", "service": "am"}, "annotations": {"summary": "it is so"}}
+            httpx.post(f"{url}/api/v2/alerts", json=[alert]).raise_for_status()
+            soon(
+                lambda: [one["state"] for one in service.items("/v1/incidents", q='service="am"')] == ["open"]
+            )
+            over = {**alert, "endsAt": rfc3339(time.time_ns() // 1_000_000)}
+            httpx.post(f"{url}/api/v2/alerts", json=[over]).raise_for_status()
+            soon(
+                lambda: (
+                    [one["state"] for one in service.items("/v1/incidents", q='service="am"')] == ["resolved"]
+                )
+            )
+        finally:
+            process.terminate()
+
+
+def soon(holds: Callable[[], bool]) -> None:
+    """Wait until it holds, at most for 20 seconds."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if holds():
+                return
+        time.sleep(0.1)
+    raise AssertionError("it did not come to hold")

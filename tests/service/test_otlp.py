@@ -164,3 +164,60 @@ def test_its_own_sdk_is_served(service: Service) -> None:
     assert (incident["title"], incident["labels"]["exception"]) == ("KeyError: 'sku'", "KeyError")
     assert event["message"] == "could not look up sku"
     assert event["exception"]["frames"][-1]["line"]
+
+
+@pytest.mark.slow
+def test_fastapis_own_telemetry_is_served(service: Service) -> None:
+    """A background task that fails, in an application that knows nothing of notifier: two tasks, two incidents."""
+    program = """
+        import os, sys
+        os.environ |= {
+            "FASTAPI_OTEL_AUTO_CONFIGURE": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": sys.argv[2],
+            "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20" + sys.argv[1], "OTEL_SERVICE_NAME": "tasks",
+        }
+        from fastapi import BackgroundTasks, FastAPI
+        from fastapi.testclient import TestClient
+        app = FastAPI()
+
+        def charge():
+            raise ValueError("no such card")
+
+        def refund():
+            raise LookupError("no such order")
+
+        @app.get("/{task}")
+        async def start(task: str, tasks: BackgroundTasks):
+            tasks.add_task({"charge": charge, "refund": refund}[task])
+            return {}
+
+        with TestClient(app, raise_server_exceptions=False) as client:
+            client.get("/charge")
+            client.get("/refund")
+    """
+    uv = shutil.which("uv")
+    assert uv is not None
+    packages = ["fastapi>=0.142", "httpx2", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
+    wanted = [part for name in packages for part in ("--with", name)]
+    command = [
+        uv,
+        "run",
+        "-q",
+        "--no-project",
+        "--isolated",
+        *wanted,
+        "python",
+        "-c",
+        textwrap.dedent(program),
+    ]
+    done = subprocess.run(
+        [*command, str(service.key), service.url], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = service.items("/v1/incidents", q='service="tasks"')
+    assert sorted(one["title"] for one in found) == [
+        "LookupError: no such order",
+        "ValueError: no such card",
+    ], done.stderr
+    for one in found:
+        assert one["count"] == 1
+        assert one["latest_event"]["exception"]["frames"][-1]["function"] in {"charge", "refund"}

@@ -109,6 +109,36 @@ def test_each_page_fits_and_breaks_no_policy(
 
 
 @pytest.mark.slow
+def test_a_list_is_worked_off_with_the_keyboard_alone(service: Service, chromium: Any) -> None:
+    """Down the list, chosen, acknowledged, opened, noted; keys are letters where somebody writes."""
+    for n in range(5):
+        service.post({"service": "keys", "message": f"key {n}", "fingerprint": ["keys", str(n)]})
+    reader = Reader(chromium, service)
+    page = reader.page
+    page.goto("/incidents?q=service%3Dkeys&sort=newest&state=open")
+    for key in ("j", "j", "x", "j", "x", "a"):
+        page.keyboard.press(key)
+    page.get_by_text("Done to 2 incidents.").wait_for()
+    assert page.locator(".incidents tbody tr").count() == 3
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/incidents/*")
+    page.keyboard.press("n")
+    page.keyboard.type("a s r x ? are letters here")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.wait_for_url("**notice=acknowledge")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/deliveries")
+    assert reader.said == []
+    reader.context.close()
+
+
+@pytest.mark.slow
 def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium: Any) -> None:
     """Eight tabs over HTTP/1.1 all load and all hear; a session that is ended elsewhere ends them."""
     reader, other = Reader(chromium, service), Reader(chromium, service)

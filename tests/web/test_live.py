@@ -157,7 +157,7 @@ async def test_files_are_what_they_are_named(shop: Pages) -> None:
         for tag, attributes in page.tags
         if tag in {"script", "link"} and not (attributes.get("href") or "").startswith("data:")
     ]
-    assert len(loaded) == 3
+    assert len(loaded) == 4
     total = len(page.answer.content)
     for path in loaded:
         answer = await browser.http.get(path)

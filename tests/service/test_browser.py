@@ -156,3 +156,40 @@ def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium:
         tab.wait_for_url("**/sign-in**", timeout=40_000)
     other.context.close()
     reader.context.close()
+
+
+@pytest.mark.slow
+def test_an_incident_shows_what_others_do(service: Service, chromium: Any) -> None:
+    """Who has it and the buttons that are left change under a note that is being written; a text is copied."""
+    service.post({"service": "billing", "message": "held by two", "fingerprint": ["two"]})
+    number = service.get("/v1/incidents")["items"][0]["number"]
+    reader, other = Reader(chromium, service), Reader(chromium, service)
+    page = reader.page
+    page.goto(f"/incidents/{number}")
+    page.get_by_text("Note", exact=True).click()
+    page.locator("textarea[name=text]").fill("half a note")
+    time.sleep(0.5)
+    other.page.goto(f"/incidents/{number}")
+    other.page.get_by_role("button", name="Acknowledge", exact=True).first.click()
+    page.locator("#buttons").get_by_role("button", name="Unacknowledge").wait_for()
+    assert "nobody" not in page.locator("#standing").inner_text()
+    assert page.locator("#buttons button").first.inner_text() == "Resolve"
+    assert "acknowledged it" in page.locator("#history").inner_text()
+    assert page.locator("textarea[name=text]").input_value() == "half a note"
+    page.goto(f"/incidents/{number}/copy")
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copied").wait_for()
+    group = page.goto(f"/incidents/{number}") and page.locator("a[href^='/groups/']").first.get_attribute(
+        "href"
+    )
+    page.goto(group)
+    box = page.get_by_label(f"Choose incident {number}", exact=True)
+    box.check()
+    time.sleep(0.5)
+    service.post({"service": "billing", "message": "another cause", "fingerprint": ["three"]})
+    page.get_by_text("another cause").first.wait_for()
+    assert box.is_checked()
+    assert page.locator("input:checked").count() == 1
+    assert reader.said == []
+    reader.context.close()
+    other.context.close()

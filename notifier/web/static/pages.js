@@ -58,6 +58,16 @@
   mark();
   document.addEventListener("htmx:after:swap", mark);
 
+  // A box of text is copied by its button; where the clipboard is not ours, as on plain http, by selecting it.
+  document.querySelectorAll("[data-copy]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const box = document.getElementById(button.dataset.copy);
+      try { await navigator.clipboard.writeText(box.value); } catch { box.select(); document.execCommand("copy"); }
+      button.textContent = "Copied";
+    });
+  });
+
   // Moments are told in the reader's own zone on demand; the page has them in UTC.
   document.addEventListener("mouseover", (event) => {
     const time = event.target.closest("time[datetime]");

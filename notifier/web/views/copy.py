@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from notifier.domain.incident import Incident
 from notifier.wording import copies
+from notifier.wording.tracebacks import printed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,9 @@ class CopyView:
 def copy_view(incident: Incident, base: str) -> CopyView:
     """The texts of an incident with the sample that is shown; `base` is where the service answers."""
     post = copies.post_command(incident, base)
+    traceback = printed(incident.latest_event).text
     texts = [
+        *([CopyText(name="Traceback", means="As Python prints it.", text=traceback)] if traceback else []),
         CopyText(name="Markdown", means="For an issue or a chat.", text=copies.as_markdown(incident)),
         CopyText(name="JSON", means="As the API answers it.", text=copies.as_json(incident)),
         CopyText(

@@ -52,6 +52,12 @@ def names(form: Form, name: str, most: int) -> list[str]:
     return given
 
 
+def count(form: Form, name: str) -> int:
+    """A number of an address of ours; 0 for what is none."""
+    given = form.get(name)
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+
+
 def page_of(form: Form) -> PageRequest:
     """The page of a list that an address asks for."""
     return PageRequest(limit=SHOWN, cursor=form.get("cursor") or None)

@@ -6,7 +6,11 @@ from urllib.parse import quote
 
 import pytest
 
+from notifier.domain.notification import Reason
+from notifier.domain.value import replace
 from notifier.oncall.channels import ChannelFacts
+from notifier.runtime.sample_message import sample_message
+from notifier.store import notifications
 from tests.web.conftest import Pages
 from tests.world import LIMITS, TARGETS
 
@@ -78,4 +82,17 @@ async def test_channels_show_their_health(shop: Pages) -> None:
     assert shop.service.tests == [("hook", "shop", "admin")]
     assert "admin tested it" in (await admin.opens("/channels/hook")).text
     assert "tested it" not in (await reader.opens("/channels/hook")).text
-    assert (await admin.opens("/channels/hook?test=nobody+%00+x")).status == 200
+    assert (await admin.opens("/channels/hook?test=nobody+%00+x&of=%00")).status == 200
+    test = await shop.world.database.write(
+        lambda tx: notifications.enqueue_test(
+            tx,
+            shop.world.rules,
+            project="shop",
+            channel="mail",
+            message=replace(sample_message(project="shop", at=tx.now, url=None), reason=Reason.TEST),
+        )
+    )
+    shown = await admin.opens(f"/channels/mail?test={test[0]}&of=30")
+    assert "And 29 more" in shown.text
+    assert "no answer yet" in shown.text
+    assert "The test" not in (await admin.opens(f"/channels/hook?test={test[0]}&of=30")).text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from notifier.domain.delivery import Outcome
 from notifier.domain.notification import Reason
 from notifier.oncall import channels, deliveries
 from notifier.oncall.channels import ChannelHealth
 from notifier.oncall.deliveries import DeliveryView
 from notifier.oncall.errors import Unknown
 from notifier.oncall.trail import acts_on
+from notifier.web import questions
 from notifier.web.views.channels import ChannelsView, channel_line, channel_page
 from notifier.web.visit import Redirect, Shown, Visit
 
@@ -35,6 +37,7 @@ async def show_channel(request: Visit) -> Shown:
         now=request.now,
         sample=service.sample(name, request.project),
         tested=await _tested(request, name),
+        of=questions.count(request.query, "of"),
         # Channels are the instance's: who tested them is for those who may.
         entries=await acts_on(service.database, [name]) if request.may("admin") else (),
     )
@@ -48,8 +51,10 @@ async def test_channel(request: Visit) -> Redirect:
         raise Unknown("channel")
     await channels.record_test(service.database, name, actor)
     tested = await service.test_channel(name, request.project, actor.name)
-    ids = " ".join(outcome.delivery for outcome in tested[:TESTED_AT_MOST])
-    return Redirect(path=f"/channels/{name}", query={"test": ids})
+    # What failed is what somebody has to look at.
+    failed_first = sorted(tested, key=lambda outcome: outcome.outcome == Outcome.DELIVERED)
+    ids = " ".join(outcome.delivery for outcome in failed_first[:TESTED_AT_MOST])
+    return Redirect(path=f"/channels/{name}", query={"test": ids, "of": len(tested)})
 
 
 async def _health(request: Visit) -> Sequence[ChannelHealth]:

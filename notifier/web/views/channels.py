@@ -55,13 +55,17 @@ class ChannelsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelPage:
-    """One channel. `tested` are the deliveries of the test that was just made; `receiver` is code for its receivers."""
+    """One channel; `receiver` is code for its receivers.
+
+    `tested` are deliveries of the test that was just made, what failed first, and `tested_more` counts the others.
+    """
 
     now: Instant
     channel: ChannelLine
     sample: str | None
     receiver: str | None
     tested: tuple[DeliveryLine, ...]
+    tested_more: int
     acts: tuple[ActLine, ...]
 
 
@@ -85,6 +89,7 @@ def channel_page(
     now: Instant,
     sample: str | None,
     tested: Sequence[DeliveryView],
+    of: int,
     entries: Sequence[AuditEntry],
 ) -> ChannelPage:
     return ChannelPage(
@@ -93,6 +98,7 @@ def channel_page(
         sample=sample,
         receiver=WEBHOOK_RECEIVER if line.type == "webhook" else None,
         tested=tuple(map(delivery_line, tested)),
+        tested_more=max(0, of - len(tested)) if tested else 0,
         acts=trail(entries),
     )
 

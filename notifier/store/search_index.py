@@ -127,6 +127,8 @@ def _write_order(dialect: Dialect) -> sa.ClauseElement:
         incidents.c.count,
         incidents.c.last_seen,
     ).where(incidents.c.number.in_(active))
+    # Who resolves one meanwhile waits: the trigger that says so finds the row that is written here.
+    row = row.order_by(incidents.c.number).with_for_update(read=True, of=incidents)
     insert = upsert(dialect, incident_order).from_select([column.name for column in incident_order.c], row)
     values = {name: insert.excluded[name] for name in ("severity", "count", "last_seen")}
     return insert.on_conflict_do_update(index_elements=["number"], set_=values)

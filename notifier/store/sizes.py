@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from notifier.store import driver
 from notifier.store.database import Tx
 
 _BYTES_IN_USE = (
@@ -12,4 +13,5 @@ _BYTES_IN_USE = (
 
 def bytes_in_use(tx: Tx) -> int:
     """Of a SQLite file: its pages that hold something."""
-    return int(tx.conn.exec_driver_sql(_BYTES_IN_USE).scalar_one())
+    assert tx.driver is not None
+    return int(driver.run(tx.driver, _BYTES_IN_USE, ()).scalar_one())

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.domain.time import SECOND, Duration, Instant
+from notifier.store import driver
 from notifier.store.database import REQUEST, Broken, SerializationConflict, Signals, Tx
 from notifier.store.sqlite_files import FileLock, Reserve
 from notifier.telemetry.clock import Clock
@@ -82,7 +83,8 @@ def create_engine(path: Path, *, read_only: bool = False, pool_size: int = 1) ->
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        own: Any = connection.connection.driver_connection
+        driver.run(own, "BEGIN" if read_only else "BEGIN IMMEDIATE", ())
 
     return engine
 

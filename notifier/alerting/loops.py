@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,12 +31,21 @@ class Rules(Protocol):
     def resolve_timeout(self) -> Duration: ...
 
 
+Claim = Callable[[Tx], None]
+"""Claims what is due in a transaction that somebody else runs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
-    """The steps. Each does what is due now, in transactions of bounded size, and says when to come again."""
+    """The steps. Each does what is due now, in transactions of bounded size, and says when to come again.
+
+    `claiming` is entered around a transaction: what that tells is claimed in it, unless delivery has its hands full
+    (None). What is claimed is sent once the transaction has committed.
+    """
 
     database: Database
     use: Callable[[], AbstractContextManager[Rules]]
+    claiming: Callable[[], AbstractAsyncContextManager[Claim | None]]
     metrics: Metrics
     silences: ActiveSilences = field(default_factory=ActiveSilences)
     expiry: Expiry = field(default_factory=Expiry)
@@ -61,12 +70,22 @@ class Alerting:
     async def _all(self, work: Callable[[Tx, Rules], Progress]) -> Instant | None:
         while True:
             with self.use() as active:
-                progress = await self.database.write(lambda tx: work(tx, active), limit=LOOP)
+                async with self.claiming() as claim:
+                    progress = await self.database.write(
+                        lambda tx: _then_claim(tx, work(tx, active), claim), limit=LOOP
+                    )
             for group, reason in progress.told:
                 self.metrics.told.labels(reason.value).inc()
                 get("notifier.alerting").info("decided", group=group, reason=reason.value)
             if not progress.more:
                 return progress.next_at
+
+
+def _then_claim(tx: Tx, progress: Progress, claim: Claim | None) -> Progress:
+    """One hop more in the transaction: what is told now leaves a commit sooner."""
+    if claim is not None and progress.told:
+        claim(tx)
+    return progress
 
 
 def _route_and_flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,20 +96,46 @@ class Dispatcher:
             with self._use() as open_channels:
                 return await self._take_turn(open_channels)
 
+    @asynccontextmanager
+    async def claiming(self) -> AsyncIterator[Callable[[Tx], None] | None]:
+        """A claim for the transaction of somebody else; what it claims is sent when the block ends without an error.
+
+        None while this loop records or claims itself, or has no free slots: it will see what is due.
+        """
+        if self._turn.locked():
+            yield None
+            return
+        async with self._turn:
+            with self._use() as open_channels:
+                channels = {} if self._stopping else self._channel_rules(open_channels)
+                claims: list[Claimed] = []
+
+                def claim(tx: Tx) -> None:
+                    # A transaction that has lost a race runs again.
+                    claims[:] = [delivery.claim(tx, open_channels.rules, channels)]
+
+                yield claim if any(rule.slots > 0 for rule in channels.values()) else None
+                for claimed in claims:
+                    self._begin(open_channels, claimed)
+
     async def _take_turn(self, open_channels: OpenChannels) -> Instant | None:
         ended, back = self._sends.take(RECORDED_AT_ONCE)
         channels = {} if self._stopping else self._channel_rules(open_channels)
         if not ended and not back and not any(rule.slots > 0 for rule in channels.values()):
             return None
         claimed, results = await self._write(open_channels.rules, channels, ended, back)
-        self._sends.wait_for(claimed.needs)
         for one, result in zip(ended, results, strict=True):
             self._told(one.job, one.end, result)
+        self._begin(open_channels, claimed)
+        return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
+
+    def _begin(self, open_channels: OpenChannels, claimed: Claimed) -> None:
+        """Send what has been claimed, once that is committed."""
+        self._sends.wait_for(claimed.needs)
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
         opened = open_channels.channels
         self._sends.add([Sending(job=job, sender=opened[job.channel].sender) for job in claimed.jobs])
-        return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
 
     async def _write(
         self, rules: AlertingRules, channels: Mapping[str, ChannelRules], ended: list[Ended], back: list[Job]

@@ -194,7 +194,9 @@ def _assemble(
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
         watch=ProcessWatch(database, new_id=uuid7, metrics=metrics),
         dispatcher=dispatcher,
-        alerting=Alerting(database=database, use=current_config.use, metrics=metrics),
+        alerting=Alerting(
+            database=database, use=current_config.use, claiming=dispatcher.claiming, metrics=metrics
+        ),
         reloader=Reloader(
             database=database,
             current_config=current_config,

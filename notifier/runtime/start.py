@@ -143,6 +143,12 @@ def _acceptance(settings: Settings, quota: KeyQuota, commit: GroupCommit, metric
     return Acceptance(normalizer=normalizer, quota=quota, commit=commit, metrics=metrics)
 
 
+def _alerting(
+    database: Database, current_config: CurrentConfig, dispatcher: Dispatcher, metrics: Metrics
+) -> Alerting:
+    return Alerting(database=database, use=current_config.use, claiming=dispatcher.claiming, metrics=metrics)
+
+
 def _watchdog(database: Database, metrics: Metrics) -> Watchdog:
     return Watchdog(stalled=lambda name: metrics.loop_stalled.labels(name).inc(), lost=database.broken.set)
 
@@ -194,9 +200,7 @@ def _assemble(
         runs=RunIntake(database, metrics=metrics, max_size=settings.database.max_size),
         watch=ProcessWatch(database, new_id=uuid7, metrics=metrics),
         dispatcher=dispatcher,
-        alerting=Alerting(
-            database=database, use=current_config.use, claiming=dispatcher.claiming, metrics=metrics
-        ),
+        alerting=_alerting(database, current_config, dispatcher, metrics),
         reloader=Reloader(
             database=database,
             current_config=current_config,

@@ -70,7 +70,7 @@ def test_the_key_is_printed_once_before_it_is_ready(tmp_path: Path) -> None:
 
 
 def test_the_printed_link_opens_the_pages(service: Service) -> None:
-    """In a browser, once; `sign-in-link` makes another."""
+    """In a browser, once; `sign-in-link` makes another. A session opens the pages, and nothing of the API."""
     (printed,) = re.findall(r"^  (http\S+/welcome/\S+)$", service.out, re.MULTILINE)
     made = ok(service.cli("sign-in-link")).strip()
     for link in (printed, made):
@@ -80,6 +80,9 @@ def test_the_printed_link_opens_the_pages(service: Service) -> None:
             arrived = browser.post(link, data={"form_token": token})
             assert arrived.url.path == "/incidents"
             assert arrived.status_code == 200
+            assert browser.get(f"{service.url}/v1/incidents").status_code == 401
+            for door in ("/v1/events", "/api/1/envelope/", "/v1/sign-in-links"):
+                assert browser.post(f"{service.url}{door}", content=b"{}").status_code == 401
     assert httpx.get(printed).status_code == 404
 
 

@@ -24,6 +24,7 @@ from notifier.ingest.formats.otlp.json_body import read_json
 from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import NAME, RECORDS, LogRecord, events
 from notifier.ingest.formats.reading import MissingExtra, Read
+from notifier.ingest.formats.traces import TraceBudget
 from notifier.runtime.service import Runtime
 from notifier.telemetry.logging import get
 
@@ -65,16 +66,17 @@ class OtlpLogs(_OtlpDoor):
         kind = _kind(request)
         records, dropped = _read(kind, request.body)
         results: list[EventResult | Rejection] = []
-        read = events(records[:RECORDS], dropped, service=caller.service)
-        for some in _in_commits(read):
-            taken = await take(self._runtime, caller, some, NAME)
+        warnings: dict[str, None] = {}
+        for read in _in_commits(records[:RECORDS], dropped, caller.service):
+            taken = await take(self._runtime, caller, read, NAME)
             results.extend(taken.results)
+            warnings |= dict.fromkeys(read.warnings)
         refused = [one for one in results if isinstance(one, Rejection)]
         too_many = max(0, len(records) - RECORDS)
         sentences = [sentence_of(one) for one in refused[:1]]
         if too_many:
             sentences.append(f"more than {RECORDS} records of errors in one request: send fewer at once")
-        warning = "; ".join(sentences or read.warnings)
+        warning = "; ".join(sentences or warnings)
         return _response(kind, rejected=len(refused) + too_many, sentence=warning)
 
 
@@ -114,10 +116,12 @@ def _read(kind: str, body: bytes) -> tuple[list[LogRecord], int]:
         ) from None
 
 
-def _in_commits(read: Read) -> Iterator[Read]:
-    """As many of the events at once as one native request may have; what is dropped is counted with the first."""
-    for start in range(0, max(1, len(read.items)), EVENTS_AT_MOST):
-        yield Read(read.items[start : start + EVENTS_AT_MOST], dropped=read.dropped if start == 0 else {})
+def _in_commits(records: list[LogRecord], dropped: int, service: str | None) -> Iterator[Read]:
+    """As many events at once as one native request may have; what is dropped is counted with the first."""
+    traces = TraceBudget()
+    for start in range(0, max(1, len(records)), EVENTS_AT_MOST):
+        some = records[start : start + EVENTS_AT_MOST]
+        yield events(some, dropped if start == 0 else 0, service=service, traces=traces)
 
 
 def _response(kind: str, *, rejected: int = 0, sentence: str = "") -> DoorAnswer:

@@ -213,7 +213,9 @@ class Interpreter:
     def _joined(self, between: Any, texts: Any) -> str | None:
         if not isinstance(between, str) or not _all(texts, str):
             return None
-        if sum(map(len, texts)) + len(between) * len(texts) > TEXT_CHARS:
+        chars = sum(map(len, texts)) + len(between) * len(texts)
+        self.spend(chars // _CHARS_A_VISIT)
+        if chars > TEXT_CHARS:
             raise OverBudget(f"a text of more than {TEXT_CHARS:,} characters")
         return between.join(texts)
 

@@ -1,6 +1,7 @@
 """Stack traces in text, of Python, Java, JavaScript, Go, .NET, Ruby and PHP, as exceptions with frames.
 
-Bounded: of a longer text that end is read where a language has what was raised. Lines that tell nothing are left out.
+Bounded: of a longer text that end is read where a language has what was raised, and of a request at most so many lines.
+Lines that tell nothing are left out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from notifier.ingest.schema import CAUSES, CODE_CHARS, FRAMES, FRAMES_OUTERMOST
 from notifier.policy.fingerprint.locations import of_library
 
 CHARS: Final = 65_536
+LINES: Final = 512
+"""Of one trace: a hundred frames with their code, and causes."""
+LINES_OF_REQUEST: Final = 50_000
 _LINE_CHARS: Final = 2_000
 _HEAD: Final = "Traceback (most recent call last)"
 Frame = dict[str, Any]
@@ -58,6 +62,18 @@ class Traced:
     type: str | None = None
     message: str | None = None
     frames: list[Frame] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class TraceBudget:
+    """The lines that may still be read of a request's traces."""
+
+    lines: int = LINES_OF_REQUEST
+
+    def takes(self, text: str) -> bool:
+        """Whether a trace is read as well."""
+        self.lines -= min(LINES, text.count("\n") + 1)
+        return self.lines >= 0
 
 
 def exception_in(text: str, *, type_: str | None = None, message: str | None = None) -> dict[str, Any] | None:
@@ -105,8 +121,10 @@ def _kept(frames: Sequence[Frame]) -> list[Frame]:
 def _chain(text: str) -> list[Traced]:
     """The exception that was raised, then its causes."""
     if _HEAD in text:
-        return _python(_lines(text if len(text) <= CHARS else f"{_HEAD}\n{text[-CHARS:]}"))
-    return [one for one in _other(_lines(text[:CHARS])) if one.frames or one.type]
+        lines = _lines(text[-CHARS:])
+        is_whole = len(text) <= CHARS and len(lines) <= LINES
+        return _python(lines if is_whole else [_HEAD, *lines[-LINES:]])
+    return [one for one in _other(_lines(text[:CHARS])[:LINES]) if one.frames or one.type]
 
 
 def _lines(text: str) -> list[str]:

@@ -18,6 +18,7 @@ from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import events
 from notifier.ingest.formats.reading import Read
 from notifier.ingest.formats.sentry.envelope import read_store
+from notifier.ingest.formats.traces import TraceBudget
 from notifier.ingest.normalize import Normalizer
 from tests.ingest.formats.test_traces import PYTHON
 
@@ -188,6 +189,15 @@ def test_an_sdk_without_a_name_has_the_keys() -> None:
     assert first(body, service="shop")["service"] == "shop"
     assert first(body)["service"] == "unknown"
     assert len(read(body).warnings) == 1
+
+
+def test_traces_are_read_within_a_budget() -> None:
+    """Of all records of a request together; what is beyond has its type and message all the same."""
+    budget = TraceBudget(lines=PYTHON.count("\n") + 1)
+    records, _ = read_json(json.dumps(request(record(), record(timeUnixNano="5"))).encode())
+    first_, second = (item["exception"] for item in events(records, 0, service=None, traces=budget).items)  # type: ignore[call-overload]
+    assert len(first_["frames"]) == 2
+    assert (second["type"], second["message"], "frames" in second) == ("Declined", "no such card", False)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"\xff", b"[" * 100_000, packed(request(record()))])

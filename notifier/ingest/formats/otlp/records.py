@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from notifier.domain.time import rfc3339
 from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read, text_of
-from notifier.ingest.formats.traces import exception_in
+from notifier.ingest.formats.traces import TraceBudget, exception_in
 
 NAME: Final = "otlp"
 ERROR: Final = 17
@@ -50,21 +50,24 @@ def is_wanted(severity_number: int, attributes: Iterable[str]) -> bool:
     return severity_number >= ERROR or any(name.startswith("exception.") for name in attributes)
 
 
-def events(records: Iterable[LogRecord], dropped: int, *, service: str | None) -> Read:
-    """The events of records. `dropped` counts those that nobody wants."""
+def events(
+    records: Iterable[LogRecord], dropped: int, *, service: str | None, traces: TraceBudget | None = None
+) -> Read:
+    """The events of records. `dropped` counts those that nobody wants; `traces` is shared by all of a request."""
     warnings: dict[str, None] = {}
-    items = [_event(record, service, warnings) for record in records]
+    traces = traces or TraceBudget()
+    items = [_event(record, service, warnings, traces) for record in records]
     return Read(items, dropped={DROPPED: dropped} if dropped else {}, warnings=tuple(warnings))
 
 
-def _event(record: LogRecord, service: str | None, warnings: dict[str, None]) -> Tree:
+def _event(record: LogRecord, service: str | None, warnings: dict[str, None], traces: TraceBudget) -> Tree:
     resource, attributes = record.resource, record.attributes
     named = text_of(resource.get("service.name"))
     if named is None or named.startswith(_UNKNOWN):
         named = service
     if named is None:
         warnings[NO_SERVICE] = None
-    exception = _exception(attributes)
+    exception = _exception(attributes, traces)
     message = _text(record.body) or (None if exception else record.event_name or "(no message)")
     found = {
         "id": _identity(record),
@@ -87,11 +90,12 @@ def _event(record: LogRecord, service: str | None, warnings: dict[str, None]) ->
     return {name: value for name, value in found.items() if value}
 
 
-def _exception(attributes: Mapping[str, Any]) -> Tree | None:
+def _exception(attributes: Mapping[str, Any], traces: TraceBudget) -> Tree | None:
     type_, message, trace = (text_of(attributes.get(name)) for name in _EXCEPTION[:3])
     if type_ is message is trace is None:
         return None
-    return exception_in(trace or "", type_=type_, message=message)
+    told = trace if trace is not None and traces.takes(trace) else ""
+    return exception_in(told, type_=type_, message=message)
 
 
 def _severity(record: LogRecord) -> str | None:

@@ -2,7 +2,7 @@
 
 What is known of an alert is read, and extended where it goes on, in a transaction of its own. What opens or ends an
 incident is an event, and takes the way of every event after that; what came of it is written down last. The event that
-opens has an id by the incident before it, so that two replicas, or a restart in between, make one of it.
+opens has an id by the incident before it and the minute, so that two replicas, or a restart in between, make one of it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Final
 
 from notifier.domain.event import Rejection
 from notifier.domain.state import RESOLVED_BY_NOBODY
-from notifier.domain.time import Duration, Instant
+from notifier.domain.time import MINUTE, SECOND, Duration, Instant
 from notifier.domain.value import Value, replace
 from notifier.ingest.acceptance import Acceptance, Busy, EventSource, Full, Taken
 from notifier.ingest.formats.prometheus.alert import Alert
 from notifier.ingest.formats.prometheus.event import identity, resolution, tree
+from notifier.ingest.scrub import scrub, suspicious
 from notifier.policy.alerts import AlertIncident, AlertVerdict, KnownAlert, PostedAlert, firing_until, judge
 from notifier.store import ledger
 from notifier.store.database import INGEST, Database, Tx
@@ -29,6 +30,8 @@ from notifier.store.statements.intake import Identity
 
 NAME: Final = "prometheus"
 AT_ONCE: Final = 1_000
+WAIT_AT_MOST: Final = 64
+"""Lists that may wait for their turn: while the database is away, their senders soon have newer ones."""
 _STALE: Final = "lies more than a day in the past, and no such alert is known: is the sender's clock right?"
 
 
@@ -59,18 +62,25 @@ class AlertIntake:
         self._acceptance = acceptance
         self._resolve_timeout = resolve_timeout
         self._turn = asyncio.Lock()
+        self._waiting = 0
 
     async def take(
         self, source: EventSource, alerts: Sequence[tuple[int, Alert]], *, service: str | None
     ) -> TakenAlerts | Busy | Full:
         """Wait until all of it is committed. `StoreError` where it could not be; the same may come again."""
+        if self._waiting >= WAIT_AT_MOST:
+            return Busy(reason="backlog", retry_after=SECOND)
         faults: list[str] = []
-        for start in range(0, len(alerts), AT_ONCE):
-            async with self._turn:
-                taken = await self._take(source, alerts[start : start + AT_ONCE], service)
-            if not isinstance(taken, TakenAlerts):
-                return taken
-            faults += taken.faults
+        self._waiting += 1
+        try:
+            for start in range(0, len(alerts), AT_ONCE):
+                async with self._turn:
+                    taken = await self._take(source, alerts[start : start + AT_ONCE], service)
+                if not isinstance(taken, TakenAlerts):
+                    return taken
+                faults += taken.faults
+        finally:
+            self._waiting -= 1
         return TakenAlerts(faults=faults)
 
     async def _take(
@@ -155,14 +165,15 @@ def _judged(
             starts_at=max(known.starts_at, row.starts_at if alert.starts_at is not None else 0),
             ends_at=max(known.ends_at or 0, row.ends_at or 0),
         )
-    # What follows an incident is another event than what opened that; a cause too many has none of its own.
-    after = newest.number if newest is not None else 0 if known is None else f"at-{known.updated_at}"
+    # Two who open at once make one event. Where that opened nothing (it came too late, or was one cause too many), the
+    # next minute's is another.
+    after = 0 if newest is None else newest.number
     return JudgedAlert(
         position=position,
         alert=alert,
         verdict=verdict,
         row=row,
-        opens_id=f"alert-{identity[2]}-{after}",
+        opens_id=f"alert-{identity[2]}-{after}-{now // MINUTE}",
     )
 
 
@@ -173,12 +184,18 @@ def _row(
     ended_at = None if known is None else known.ended_at
     if ends_at is None:
         ended_at = max(ended_at or 0, now if alert.ends_at is None else alert.ends_at)
-    document = {
+    return AlertRow(*identity, alert.starts_at or now, ends_at, ended_at, now, _document(alert))
+
+
+def _document(alert: Alert) -> str:
+    """The alert as posted, without secrets."""
+    posted = {
         "labels": alert.labels,
         "annotations": alert.annotations,
         "generatorURL": alert.generator_url,
     }
-    return AlertRow(*identity, alert.starts_at or now, ends_at, ended_at, now, json_text(document))
+    text = json_text(posted)
+    return json_text(scrub(posted)) if suspicious(text.encode()) else text
 
 
 def _identity(row: AlertRow) -> Identity:

@@ -136,7 +136,8 @@ def _state(told: Told, at: Instant | None) -> str:
         case Reason.SEVERITY_RAISED:
             said = f"Now {incident.severity.value}"
         case Reason.REPEATED:
-            said = f"Still happening ({number(incident.count)})"
+            # One occurrence that goes on is an alert that its sender posts again.
+            said = "Still happening" + (f" ({number(incident.count)})" if incident.count > 1 else "")
         case _:
             said = REASONS[told.reason]
     return f"{said}{_since_then(incident)}"

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from notifier import alerting
 from notifier.alerting.expiry import Expiry
+from notifier.domain.route import Route
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from notifier.ingest.acceptance import Acceptance, Busy
-from notifier.ingest.alerts import AlertIntake, TakenAlerts
+from notifier.ingest.alerts import WAIT_AT_MOST, AlertIntake, TakenAlerts
 from notifier.ingest.commit import GroupCommit
 from notifier.ingest.formats.prometheus.alert import Alert
 from notifier.ingest.normalize import Normalizer
@@ -30,6 +31,7 @@ from notifier.store.statements import alerts as statements
 from notifier.telemetry.metrics import Metrics
 from notifier.testing import ManualClock
 from tests.ingest.test_acceptance import Source, forever
+from tests.store.conftest import Bench
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +119,13 @@ async def _incidents(database: Database) -> list[Any]:
 async def alerts(database: Database, clock: ManualClock) -> AsyncIterator[Alerts]:
     async with Alerts.open(database, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+async def bench(database: Database, clock: ManualClock) -> Bench:
+    made = Bench(database, clock)
+    await made.start()
+    return made
 
 
 async def test_a_resend_is_one_occurrence(alerts: Alerts) -> None:
@@ -278,3 +287,55 @@ async def test_what_is_over_is_forgotten(alerts: Alerts) -> None:
     before = alerts.clock.now() + 1
     assert await alerts.database.write(lambda tx: housekeeping.old_alerts(tx, before)) == 1
     assert await alerts.database.write(lambda tx: housekeeping.old_alerts(tx, before)) == 0
+
+
+async def test_an_alert_that_goes_on_is_repeated(bench: Bench) -> None:
+    """At `repeat_interval`, because it has come again since it was told; not where it has not."""
+    bench.route = Route(
+        key="root", name="default", channels=("mail",), group_wait=0, group_interval=0, repeat_interval=HOUR
+    )
+    async with Alerts.open(bench.database, bench.clock) as alerts:
+        firing = alerts.alert(ends_in=DAY)
+        await alerts.post(firing)
+        assert [reason for _, reason in await bench.alert()] == ["opened"]
+        for minutes in (30, 31):
+            bench.clock.advance(minutes * MINUTE)
+            await alerts.post(firing)
+        assert [reason for _, reason in await bench.alert()] == ["repeated"]
+        bench.clock.advance(2 * HOUR)
+        assert await bench.alert() == []
+        await alerts.post(firing)
+        assert [reason for _, reason in await bench.alert()] == ["repeated"]
+        assert await alerts.incidents() == [("open", 1, None)]
+
+
+async def test_what_is_kept_of_an_alert_is_scrubbed(alerts: Alerts) -> None:
+    """As its event is: by names and by shapes."""
+    secret = "hunter2-hunter2"
+    for _ in range(2):
+        await alerts.post(
+            alerts.alert(more={"password": secret}, generator_url=f"http://u:{secret}@prometheus/graph")
+        )
+    [document] = await alerts.database.read(
+        lambda tx: tx.run(sa.select(alert_ends.c.document)).scalars().all()
+    )
+    assert "it is full" in document
+    assert secret not in document
+
+
+async def test_what_fires_in_the_moment_of_its_end_opens_soon(alerts: Alerts) -> None:
+    """An event of that millisecond is late, and counts on what is over; the next minute's opens."""
+    await alerts.post(alerts.alert())
+    await alerts.post(alerts.alert(ends_in=0))
+    await alerts.post(alerts.alert())
+    assert await alerts.incidents() == [("resolved", 2, "event")]
+    alerts.clock.advance(MINUTE)
+    await alerts.post(alerts.alert())
+    assert await alerts.incidents() == [("resolved", 2, "event"), ("open", 1, None)]
+
+
+async def test_too_many_lists_at_once_are_told_to_wait(alerts: Alerts) -> None:
+    """While the database is away they would be old before their turn."""
+    answers = await asyncio.gather(*(alerts.post(alerts.alert()) for _ in range(WAIT_AT_MOST + 3)))
+    assert [isinstance(answer, Busy) for answer in answers] == [False] * WAIT_AT_MOST + [True] * 3
+    assert await alerts.incidents() == [("open", 1, None)]

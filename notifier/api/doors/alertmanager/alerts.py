@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from notifier.oncall.alerts import ListedAlert
 from notifier.runtime.service import Runtime
 
 FAULTS_SHOWN: Final = 10
+
+Show = Callable[[ListedAlert, Mapping[str, str], Sequence[str], Runtime], Any]
 
 
 async def post(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAnswer:
@@ -66,18 +69,19 @@ async def find_receivers(runtime: Runtime, _request: DoorRequest, _caller: Calle
     return as_json([{"name": name} for name in sorted(runtime.channels)])
 
 
-async def _shown(
-    runtime: Runtime,
-    request: DoorRequest,
-    caller: Caller,
-    show: Callable[[ListedAlert, Mapping[str, str], Sequence[str], Runtime], Any],
-) -> list[Any]:
+async def _shown(runtime: Runtime, request: DoorRequest, caller: Caller, show: Show) -> list[Any]:
+    listed = await alerts.find(runtime.database, caller.project)
+    # Ten thousand take so long that others would feel it.
+    return await asyncio.to_thread(_chosen, runtime, request, listed, show)
+
+
+def _chosen(runtime: Runtime, request: DoorRequest, found: Sequence[ListedAlert], show: Show) -> list[Any]:
     matchers, receiver = filters(request), _receiver(request)
     active, silenced, inhibited, _ = (
         wanted(request, name) for name in ("active", "silenced", "inhibited", "unprocessed")
     )
     shown = []
-    for listed in await alerts.find(runtime.database, caller.project):
+    for listed in found:
         suppressed = bool(listed.silenced_by or listed.inhibited_by)
         if (
             (not suppressed and not active)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from notifier.domain.event import Event
 from notifier.domain.time import MINUTE
 from notifier.domain.value import replace
 from notifier.ingest.grouping import Grouping, grouping
+from notifier.oncall import actions
+from notifier.oncall.actor import Actor
 from notifier.store import audit
 from tests.browser import Browser, SeenPage
 from tests.hostile import TOGETHER
@@ -243,6 +246,24 @@ async def test_its_like_is_silenced_after_a_preview(shop: Pages) -> None:
     assert "Silenced." in done.text
     everything = await browser.opens("/incidents/1/silence?label=none")
     assert everything.status == 422
+
+
+async def test_a_long_history_is_shown_by_and_by(shop: Pages) -> None:
+    """The newest hundred items, and the rest on demand: a page stays small."""
+    id_ = await shop.world.post()
+    actor = Actor(name="ann", key_name="cli", project="shop", project_scope="shop", new_id=shop.world.new_id)
+    for number in range(120):
+        await shop.world.database.write(
+            partial(actions.note, actor=actor, name=id_, text=f"note number {number}")
+        )
+    browser = await shop.browser()
+    page = await browser.opens("/incidents/1")
+    assert "note number 119" in page.text
+    assert "note number 3\n" not in page.text
+    assert "21 older" in page.text
+    whole = await browser.opens(next(href for href in page.hrefs() if "history=all" in href))
+    assert "note number 0" in whole.text
+    assert "older" not in whole.text
 
 
 async def test_samples_can_be_looked_at(shop: Pages) -> None:

@@ -98,6 +98,7 @@ def _view(
         _grouping(found.incident),
         tuple((one.group_id, routes.route(one.route).name) for one in found.history.memberships),
         viewer=request.session.caller.name,
+        whole=request.query.get("history") == "all",
         problem=problem,
         note=note,
     )

@@ -27,6 +27,7 @@ from notifier.wording.timeline import HistoryItem
 from notifier.wording.tracebacks import PrintedTraceback, printed
 
 DELIVERIES_AT_MOST = 50
+HISTORY_AT_MOST = 100
 CONTEXT_CHARS = 20_000
 
 ActName = Literal["acknowledge", "take_over", "unacknowledge", "snooze", "unsnooze", "resolve", "reopen"]
@@ -127,7 +128,8 @@ class IncidentView:
     """All that the page shows. `holds` are sentences: held by what, until when; `coming` is what is due next.
 
     `buttons` are the two most wanted acts that its state allows, `more` the others and those that may have an end.
-    `groups` are the groups that tell of it, by id and route. `problem` says why an act was not done, and `note` is what
+    `older` counts the items of the history that were not asked for. `groups` are the groups that tell of it, by id and
+    route. `problem` says why an act was not done, and `note` is what
     was written then.
     """
 
@@ -145,6 +147,8 @@ class IncidentView:
     evidence: IncidentEvidence
     coming: tuple[HistoryItem, ...]
     history: tuple[HistoryItem, ...]
+    older: int
+    whole: bool
     truncated: bool
     grouping: GroupingSentences | None
     deliveries: tuple[IncidentDelivery, ...]
@@ -162,13 +166,18 @@ def incident_view(
     groups: tuple[tuple[str, str], ...],
     *,
     viewer: str,
+    whole: bool = False,
     problem: str | None = None,
     note: str = "",
 ) -> IncidentView:
-    """The page of these details for a person; `grouping` is None where the shown sample cannot be explained."""
+    """The page of these details for a person; `grouping` is None where the shown sample cannot be explained.
+
+    With `whole` the history is as long as it is known.
+    """
     incident, history = details.incident, details.history
     items = details.timeline.items
     coming = tuple(item for item in items if item.kind == "next")
+    past = tuple(item for item in reversed(items) if item.kind != "next")
     snoozed = history.snoozed_until is not None and history.snoozed_until > details.now
     acts = tuple(_acts(incident, viewer=viewer, snoozed=snoozed, later=details.later is not None))
     return IncidentView(
@@ -185,7 +194,9 @@ def incident_view(
         choices=CHOICES,
         evidence=_evidence(details),
         coming=coming,
-        history=tuple(reversed([item for item in items if item.kind != "next"])),
+        history=past if whole else past[:HISTORY_AT_MOST],
+        whole=whole,
+        older=0 if whole else max(0, len(past) - HISTORY_AT_MOST),
         truncated=details.timeline.truncated,
         grouping=_grouping(grouping, incident),
         deliveries=tuple(_deliveries(history)),

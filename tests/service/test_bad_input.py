@@ -238,7 +238,6 @@ def test_foreign_types_and_encodings_are_415(world: World) -> None:
         "application/json",
         "application/x-www-form-urlencoded",
         "text/plain",
-        "application/cloudevents+json",
     ):
         assert post(service, json.dumps(GOOD), content_type=kind).status_code == 202
 

@@ -178,7 +178,7 @@ async def main():
     insert = lambda tx: tx.run(sa.text("INSERT INTO t VALUES (1)"))
     first = asyncio.ensure_future(database.write(insert, limit=100))
     while not database.broken.is_set():
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.4)  # a checkpoint waits for a pause
         try:
             await database.write(insert, limit=100)
         except StoreUnavailable:

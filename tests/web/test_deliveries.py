@@ -39,9 +39,8 @@ async def test_who_only_reads_sees_no_act_but_what_it_takes(shop: Pages) -> None
     reader, ann = await shop.browser("reader"), await shop.browser()
     for path in (f"/deliveries/{id_}", "/dead-letters"):
         page = await reader.opens(path)
-        assert not [
-            form for form in page.forms if form.action.endswith(("/redeliver", "/discard")) and form.buttons
-        ]
+        buttons = [button for form in page.forms for button in form.buttons]
+        assert not [button for button in buttons if button.startswith(("Redeliver", "Discard"))]
         assert "manage" in page.text
     form = (await ann.opens(f"/deliveries/{id_}")).form("/redeliver")
     assert (await reader.posts(form)).status_code == 403

@@ -17,6 +17,7 @@ from notifier.store.views.paging import Page, PageKey, cut, earlier
 
 SHOWN_AT_MOST = 20
 SORTED_AT_MOST = 5_000
+ASKED_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +52,15 @@ class GroupView:
     waiting: tuple[WaitingIncident, ...]
 
 
-_open = sa.and_(members.c.incident == incidents.c.number, incidents.c.closed == OPEN)
 _held = sa.and_(members.c.held_by.is_not(None), members.c.changed_at.is_(None))
 
 
 def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> Page[GroupView]:
     """Groups with a moment to wait for, or with an open incident that is held; newest first."""
-    oldest = _oldest_open(tx)
+    is_open = _is_open(tx)
     holds = (
         sa.select(sa.literal(1))
-        .select_from(members.join(incidents, _open))
-        .where(
-            members.c.group_id == groups.c.id, members.c.held_by.is_not(None), members.c.incident >= oldest
-        )
+        .where(members.c.group_id == groups.c.id, members.c.held_by.is_not(None), is_open)
         .correlate(groups)
         .exists()
     )
@@ -77,12 +74,11 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
         .limit(limit + 1)
     ).all()
     ids = [row.id for row in rows[:limit]]
-    totals, held = _totals(tx, ids), _held_by(tx, ids, oldest)
-    waiting = {
-        id_: _waiting(tx, id_, totals[id_][1], oldest if id_ in held else None)
-        for id_ in ids
-        if totals[id_][1] or id_ in held
-    }
+    totals, held = _totals(tx, ids), _held_by(tx, ids, is_open)
+    waiting = _longest_held(tx, list(held), is_open)
+    for id_, (_, changed) in totals.items():
+        if changed:
+            waiting[id_] = [*waiting.get(id_, ()), *_to_be_told(tx, id_, changed)]
 
     def view(row: sa.Row) -> GroupView:  # type: ignore[type-arg]
         count, changed = totals[row.id]
@@ -97,16 +93,22 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
             members=count,
             changed=changed,
             held=held.get(row.id, {}),
-            waiting=waiting.get(row.id, ()),
+            waiting=_newest(waiting.get(row.id, ())),
         )
 
     return cut(rows, limit, view, lambda row: (row.created_at, row.id))
 
 
-def _oldest_open(tx: Tx) -> int:
-    """The number of the oldest incident that is not resolved: what is held and older is over."""
-    numbers = sa.select(sa.func.min(incidents.c.number))
-    return tx.run(numbers.where(incidents.c.closed == OPEN, incidents.c.quiet_since >= 0)).scalar() or 0
+def _is_open(tx: Tx) -> sa.ColumnElement[bool]:
+    """Whether a member's incident is not resolved: among those that are not, or looked up where these are many."""
+    # Spelt out as the index has it: SQLite then reads nothing else.
+    live = incidents.c.closed == sa.literal_column(str(OPEN))
+    unresolved = sa.select(incidents.c.number).where(live, incidents.c.quiet_since >= 0)
+    if tx.run(unresolved.offset(ASKED_AT_ONCE).limit(1)).first() is None:
+        # By a sum: else SQLite would look for each of them in each group.
+        return (members.c.incident + 0).in_(unresolved)
+    own = sa.select(sa.literal(1)).where(incidents.c.number == members.c.incident, incidents.c.closed == OPEN)
+    return own.correlate(members).exists()
 
 
 def _totals(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -122,11 +124,10 @@ def _totals(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     return {id_: (every.get(id_, 0), changed.get(id_, 0)) for id_ in ids}
 
 
-def _held_by(tx: Tx, ids: Sequence[str], oldest: int) -> dict[str, dict[str, int]]:
+def _held_by(tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]) -> dict[str, dict[str, int]]:
     query = (
         sa.select(members.c.group_id, members.c.held_by, sa.func.count().label("n"))
-        .select_from(members.join(incidents, _open))
-        .where(members.c.group_id.in_(ids), _held, members.c.incident >= oldest)
+        .where(members.c.group_id.in_(ids), _held, is_open)
         .group_by(members.c.group_id, members.c.held_by)
     )
     counts: dict[str, dict[str, int]] = {}
@@ -135,29 +136,56 @@ def _held_by(tx: Tx, ids: Sequence[str], oldest: int) -> dict[str, dict[str, int
     return counts
 
 
-def _waiting(tx: Tx, id_: str, changed: int, oldest: int | None) -> tuple[WaitingIncident, ...]:
-    """The newest that wait in one group; with `oldest`, some are held. Each index ends after a few."""
+_COLUMNS = (
+    members.c.group_id,
+    members.c.held_by,
+    incidents.c.id,
+    incidents.c.number,
+    incidents.c.title,
+    sa.func.coalesce(members.c.changed_at, members.c.joined_at).label("since"),
+)
+
+
+def _longest_held(
+    tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]
+) -> dict[str, list[sa.Row[Any]]]:
+    """The newest that are held in each of these groups: chosen in an index, and only then read."""
+    place = sa.func.row_number().over(partition_by=members.c.group_id, order_by=members.c.incident.desc())
+    ranked = (
+        sa.select(members.c.group_id, members.c.incident, place.label("place"))
+        .where(members.c.group_id.in_(ids), _held, is_open)
+        .subquery()
+    )
     query = (
-        sa.select(
-            members.c.held_by,
-            incidents.c.id,
-            incidents.c.number,
-            incidents.c.title,
-            sa.func.coalesce(members.c.changed_at, members.c.joined_at).label("since"),
+        sa.select(*_COLUMNS)
+        .select_from(ranked)
+        .join(
+            members,
+            sa.and_(members.c.group_id == ranked.c.group_id, members.c.incident == ranked.c.incident),
         )
+        .join(incidents, incidents.c.number == members.c.incident)
+        .where(ranked.c.place <= SHOWN_AT_MOST)
+    )
+    rows: dict[str, list[sa.Row[Any]]] = {}
+    for row in tx.run(query):
+        rows.setdefault(row.group_id, []).append(row)
+    return rows
+
+
+def _to_be_told(tx: Tx, id_: str, changed: int) -> Sequence[sa.Row[Any]]:
+    """The newest that one group tells next. Few are sorted; very many are walked through in order."""
+    newest = members.c.incident if changed > SORTED_AT_MOST else members.c.incident + 0
+    query = (
+        sa.select(*_COLUMNS)
         .select_from(members.join(incidents, members.c.incident == incidents.c.number))
-        .where(members.c.group_id == id_)
+        .where(members.c.group_id == id_, members.c.changed_at.is_not(None))
+        .order_by(newest.desc())
         .limit(SHOWN_AT_MOST)
     )
-    rows: list[sa.Row[Any]] = []
-    if changed:
-        # Few are sorted; of very many, the newest are found in the order of their numbers.
-        newest = members.c.incident if changed > SORTED_AT_MOST else members.c.incident + 0
-        rows += tx.run(query.where(members.c.changed_at.is_not(None)).order_by(newest.desc()))
-    if oldest is not None:
-        held = query.where(_held, members.c.incident >= oldest, incidents.c.closed == OPEN)
-        rows += tx.run(held.order_by(members.c.incident.desc()))
-    rows.sort(key=lambda row: -row.number)
+    return tx.run(query).all()
+
+
+def _newest(rows: Sequence[sa.Row[Any]]) -> tuple[WaitingIncident, ...]:
     return tuple(
         WaitingIncident(
             id=row.id,
@@ -166,5 +194,5 @@ def _waiting(tx: Tx, id_: str, changed: int, oldest: int | None) -> tuple[Waitin
             since=row.since,
             held_by=None if row.held_by is None else HeldBy(row.held_by),
         )
-        for row in rows[:SHOWN_AT_MOST]
+        for row in sorted(rows, key=lambda row: -row.number)[:SHOWN_AT_MOST]
     )

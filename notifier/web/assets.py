@@ -11,7 +11,7 @@ from importlib.resources import files
 HTMX = "htmx-4.0.1-a0abb04f2f45.js"
 """Vendored as it is in the npm package htmx.org; the name has the beginning of its SHA-256."""
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-_FILES = ("pages.css", "pages.js", "keys.js", "preview.js")
+_FILES = ("pages.css", "pages.js", "keys.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

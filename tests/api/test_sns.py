@@ -274,27 +274,19 @@ def test_a_sample_may_be_in_its_envelope() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("extra", "module", "call"),
-    [
-        ("aws", "cryptography", "from notifier.ingest.formats import sns as m; m.is_signed(None, b'', 0)"),
-        (
-            "otlp",
-            "google",
-            "from notifier.ingest.formats.otlp import protobuf_body as m; m.read_protobuf(b'')",
-        ),
-    ],
-)
-def test_without_an_extra_it_is_named(extra: str, module: str, call: str) -> None:
+def test_without_an_extra_it_is_named() -> None:
     """In an interpreter that has not got it."""
-    program = f"""
+    program = """
 import sys
-sys.modules[{module!r}] = None
+sys.modules["cryptography"] = sys.modules["google"] = None
+from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.reading import MissingExtra
-try:
-    exec({call!r})
-except MissingExtra as missing:
-    print(missing)
+from notifier.ingest.formats.sns import is_signed
+for call in (lambda: is_signed(None, b"", 0), lambda: read_protobuf(b"")):
+    try:
+        call()
+    except MissingExtra as missing:
+        print(missing)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stdout == f"{extra}\n", done.stderr
+    assert done.stdout.split() == ["aws", "otlp"], done.stderr

@@ -1,4 +1,4 @@
-"""The door of formats that are data, on a running service."""
+"""The door of formats that are data, and CloudEvents where native events are taken, on a running service."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import hmac
 import json
 import shutil
 import subprocess
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -224,3 +225,103 @@ def soon(holds: Callable[[], bool]) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("it did not come to hold")
+
+
+CLOUD: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "a-1",
+    "source": "/shop",
+    "type": "order.failed",
+    "data": {"message": "could not charge"},
+}
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+
+
+def cloud(service: Service, body: Any, headers: Mapping[str, str]) -> httpx.Response:
+    """A CloudEvent, where native events are taken."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with service.client() as client:
+        return client.post("/v1/events", content=content, headers=headers)
+
+
+def test_each_mode_is_answered_as_a_native_event(service: Service) -> None:
+    """One as one, a batch as several; source and id make a repeat a duplicate, however it is carried."""
+    answer = cloud(service, CLOUD, STRUCTURED)
+    assert (answer.status_code, answer.json()["status"], answer.json()["id"]) == (
+        202,
+        "accepted",
+        "/shop#a-1",
+    )
+    assert answer.headers["x-request-id"]
+    attributes = {f"ce-{name}": CLOUD[name] for name in ("specversion", "id", "source", "type")}
+    answer = cloud(service, CLOUD["data"], {**attributes, "content-type": "application/json"})
+    assert (answer.status_code, answer.json()["status"]) == (202, "duplicate")
+    answer = cloud(service, [CLOUD, {**CLOUD, "id": "a-2"}, {**CLOUD, "type": ""}], BATCH)
+    assert answer.status_code == 202
+    assert [result["status"] for result in answer.json()["results"]] == ["duplicate", "accepted", "rejected"]
+    [incident] = service.items("/v1/incidents", q='service="/shop"')
+    assert (incident["count"], incident["title"]) == (2, "could not charge")
+    with service.client() as client:
+        assert (
+            'notifier_events_total{format="cloudevents",result="accepted"} 2.0' in client.get("/metrics").text
+        )
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"", STRUCTURED, 422),
+        (b"{", STRUCTURED, 422),
+        ({**CLOUD, "id": None}, STRUCTURED, 422),
+        ([], BATCH, 422),
+        ([{}], BATCH, 422),
+        ([CLOUD] * 1_001, BATCH, 413),
+        (b"x", {"content-type": "application/cloudevents+avro"}, 415),
+    ],
+)
+def test_what_is_no_cloud_event_is_refused(
+    service: Service, body: Any, headers: dict[str, str], status: int
+) -> None:
+    """In a sentence, and without a key not at all."""
+    answer = cloud(service, body, headers)
+    assert answer.status_code == status, answer.text
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    assert httpx.post(f"{service.url}/v1/events", content=content, headers=headers).status_code == 401
+
+
+@pytest.mark.slow
+def test_the_library_of_cloudevents_is_served(service: Service) -> None:
+    """The package `cloudevents`, unmodified, structured and binary."""
+    program = """
+        import sys
+        import httpx
+        from cloudevents.http import CloudEvent, to_binary, to_structured
+        for number, encode in enumerate((to_structured, to_binary)):
+            event = CloudEvent({"type": "t", "source": "https://lib.example.com"}, {"message": f"broken {number}"})
+            headers, body = encode(event)
+            headers["authorization"] = f"Bearer {sys.argv[1]}"
+            answer = httpx.post(f"{sys.argv[2]}/v1/events", headers=headers, content=body)
+            assert answer.status_code == 202, answer.text
+            assert answer.json()["status"] == "accepted"
+    """
+    uv = shutil.which("uv")
+    assert uv is not None
+    packages = ["--with", "cloudevents<2", "--with", "httpx"]
+    command = [
+        uv,
+        "run",
+        "-q",
+        "--no-project",
+        "--isolated",
+        *packages,
+        "python",
+        "-c",
+        textwrap.dedent(program),
+    ]
+    done = subprocess.run(
+        [*command, str(service.key), service.url], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    titles = {one["title"] for one in service.items("/v1/incidents")}
+    assert {"broken 0", "broken 1"} <= titles or any(title.startswith("broken") for title in titles)

@@ -184,7 +184,7 @@ def test_what_is_no_body_of_a_format_is_refused_in_a_sentence(name: str, body: b
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_mutated_body_is_read_or_refused(name: str, data: st.DataObject) -> None:
     """Any place of a sample may hold anything: events that are taken or rejected in a sentence, never another error."""

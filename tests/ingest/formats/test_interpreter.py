@@ -65,7 +65,7 @@ def run(text: str, value: Any) -> Any:
     return Interpreter().run(compiled(text), value)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(EXPRESSIONS, VALUES)
 def test_an_expression_means_what_the_standard_says(text: str, value: Any) -> None:
     """As in the reference implementation; where that raises an error of types, ours goes on."""
@@ -151,7 +151,7 @@ def test_a_list_is_looked_through_up_to_a_thousand() -> None:
         run("[*]", [1] * (ITEMS + 1))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="ab.[]*?@|&!=<>(){}:,'`\" 01-", max_size=40))
 def test_any_text_is_an_expression_or_a_sentence(text: str) -> None:
     """Never another error; what runs, runs within the budget."""

@@ -190,3 +190,17 @@ async def test_other_projects_are_not_seen(shop: Pages) -> None:
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
     done = await stranger.sends(posting, act="acknowledge", ids=[id_])
     assert "Done to 0 incidents. 1 was left" in done.text
+
+
+async def test_a_long_list_goes_on(shop: Pages) -> None:
+    """Fifty at a time, each once; a later page that looks at itself again stays the one that it is."""
+    for n in range(60):
+        await shop.world.post(f"broken {n}")
+    browser = await shop.browser()
+    first = await browser.opens("/incidents")
+    assert "<title>(50+) Incidents" in first.answer.text
+    (more,) = [href for href in first.hrefs() if "cursor=" in href]
+    second = await browser.opens(more)
+    assert sorted(titles(first) + titles(second)) == sorted(f"broken {n}" for n in range(60))
+    (again,) = [attributes["hx-get"] or "" for _, attributes in second.tags if "hx-get" in attributes]
+    assert titles(await browser.opens(again)) == titles(second)

@@ -8,7 +8,7 @@ from typing import cast, get_args
 from notifier.oncall import bulk
 from notifier.oncall.bulk import Act
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.inbox import Inbox, inbox
+from notifier.oncall.inbox import inbox
 from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import PageRequest as ListRequest
 from notifier.web.forms import Form
@@ -21,22 +21,21 @@ from notifier.wording.text import counted
 SHOWN = 50
 STATES = get_args(StateFilter)
 SORTS = get_args(Sort)
-_HEADINGS = {
-    "open": "Open",
-    "acknowledged": "Acknowledged",
-    "resolved": "Resolved",
-    "unresolved": "Open and acknowledged",
-}
-_BEGINNING = ("open", "acknowledged")
 
 
 async def list_incidents(visit: Visit) -> Shown:
     """Open and acknowledged ones unless the address asks for others, the worst first."""
     filter_ = _filter(visit.query)
     cursor = visit.query.get("cursor") or None
-    states = (filter_.state,) if filter_.state else _BEGINNING
-    sections = [(_HEADINGS[state], state, await _found(visit, filter_, state, cursor)) for state in states]
-    view = incidents_view(sections, filter_=filter_, seen=_number(visit.query.get("seen")), now=visit.now)
+    found = await inbox(
+        visit.service.database,
+        project=visit.project,
+        state=cast("StateFilter", filter_.state or "unresolved"),
+        q=filter_.q,
+        sort=None if cursor else cast("Sort", filter_.sort or "severity"),
+        page_request=ListRequest(limit=SHOWN, cursor=cursor),
+    )
+    view = incidents_view(found, filter_=filter_, cursor=cursor, seen=_number(visit.query.get("seen")))
     return Shown(template="incidents", view=view)
 
 
@@ -59,18 +58,6 @@ async def act_on_incidents(visit: Visit) -> Shown | Redirect:
         outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
     counts = (outcome.done, len(outcome.skipped))
     return Redirect(path="/incidents", query=filter_.query, notice="bulk", counts=counts)
-
-
-async def _found(visit: Visit, filter_: IncidentsFilter, state: str, cursor: str | None) -> Inbox:
-    sort = cast("Sort", filter_.sort or "severity")
-    return await inbox(
-        visit.service.database,
-        project=visit.project,
-        state=cast("StateFilter", state),
-        q=filter_.q,
-        sort=None if cursor else sort,
-        page_request=ListRequest(limit=SHOWN, cursor=cursor),
-    )
 
 
 def _filter(form: Form) -> IncidentsFilter:

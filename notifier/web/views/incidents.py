@@ -64,12 +64,10 @@ class IncidentsFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentSection:
-    """Incidents under one heading; `next_cursor` and `state` lead to those that follow."""
+    """Incidents under one heading."""
 
     heading: str
-    state: str
     lines: tuple[IncidentLine, ...]
-    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +79,8 @@ class IncidentsView:
     """
 
     sections: tuple[IncidentSection, ...]
+    cursor: str | None
+    next_cursor: str | None
     filter: IncidentsFilter
     now: Instant
     seen: int
@@ -92,41 +92,49 @@ class IncidentsView:
 
 
 def incidents_view(
-    sections: Sequence[tuple[str, str, Inbox]], *, filter_: IncidentsFilter, seen: int | None, now: Instant
+    found: Inbox, *, filter_: IncidentsFilter, cursor: str | None, seen: int | None
 ) -> IncidentsView:
-    """A page of the list; each section is a heading, its state and what was found."""
-    numbers = [item.incident.number for _, _, found in sections for item in found.items]
-    newest = max(numbers, default=0)
+    """A page of the list: what is acknowledged stands below what is open."""
+    newest = max((item.incident.number for item in found.items), default=0)
     known = newest if seen is None else seen
-    opened = [item for _, _, found in sections for item in found.items if item.incident.state is State.OPEN]
-    more = any(found.next_cursor for _, state, found in sections if state == "open")
-    label = f"{len(opened)}+" if more else str(len(opened))
+    shown = [item for item in found.items if item.incident.number <= known]
+    opened = sum(1 for item in found.items if item.incident.state is State.OPEN)
+    label = f"{opened}+" if found.next_cursor else str(opened)
     return IncidentsView(
         sections=tuple(
             IncidentSection(
-                heading=heading,
-                state=state,
-                lines=tuple(_line(item, found) for item in _in_order(found.items, filter_, known)),
-                next_cursor=found.next_cursor,
+                heading=heading, lines=tuple(_line(item, found) for item in _in_order(items, filter_))
             )
-            for heading, state, found in sections
+            for heading, items in _divided(shown, filter_)
         ),
+        cursor=cursor,
+        next_cursor=found.next_cursor,
         filter=filter_,
-        now=now,
+        now=found.now,
         seen=known,
-        fresh=sum(1 for number in numbers if number > known),
+        fresh=len(found.items) - len(shown),
         title=f"({label}) Incidents" if opened else "Incidents",
-        open_count=len(opened),
+        open_count=opened,
         is_empty_project=filter_.is_plain and newest == 0,
     )
 
 
-def _in_order(items: Iterable[InboxItem], filter_: IncidentsFilter, known: int) -> list[InboxItem]:
+def _divided(
+    items: Sequence[InboxItem], filter_: IncidentsFilter
+) -> Sequence[tuple[str, Sequence[InboxItem]]]:
+    """By state, unless one was asked for; a heading with nothing under it says so only for what is open."""
+    if filter_.state:
+        return [(filter_.state.capitalize(), items)]
+    opened = [item for item in items if item.incident.state is State.OPEN]
+    others = [item for item in items if item.incident.state is not State.OPEN]
+    return [("Open", opened), *([("Acknowledged", others)] if others else [])]
+
+
+def _in_order(items: Sequence[InboxItem], filter_: IncidentsFilter) -> Sequence[InboxItem]:
     """Unless another order was asked for: by severity, and of those what changed last."""
-    shown = [item for item in items if item.incident.number <= known]
     if filter_.sort:
-        return shown
-    return sorted(shown, key=lambda item: (-item.incident.severity.rank, -item.incident.last_seen))
+        return items
+    return sorted(items, key=lambda item: (-item.incident.severity.rank, -item.incident.last_seen))
 
 
 def _line(item: InboxItem, found: Inbox) -> IncidentLine:

@@ -12,11 +12,12 @@ import pytest
 
 from notifier.domain.delivery import Outcome
 from notifier.domain.event import Event
-from notifier.domain.time import MINUTE
+from notifier.domain.time import HOUR, MINUTE, rfc3339
 from notifier.domain.value import replace
 from notifier.ingest.grouping import Grouping, grouping
-from notifier.oncall import actions
+from notifier.oncall import actions, silences
 from notifier.oncall.actor import Actor
+from notifier.oncall.silences import Draft
 from notifier.store import audit
 from tests.browser import Browser, SeenPage
 from tests.hostile import TOGETHER
@@ -285,12 +286,23 @@ async def test_samples_can_be_looked_at(shop: Pages) -> None:
         assert (await browser.opens(f"/incidents/1?sample={sample}")).status == 200
 
 
+async def silenced(world: World, *, by: str, environment: str) -> None:
+    """Somebody with this name silences an environment, and says the same."""
+    actor = Actor(name=by, key_name=by, project="shop", project_scope="shop", new_id=world.new_id)
+    ends_at = rfc3339(world.clock.now() + HOUR)
+    draft = Draft(matchers=[f'environment="{environment}"'], ends_at=ends_at, comment=by)
+    await world.database.write(lambda tx: silences.create(tx, actor, draft))
+
+
 async def test_nothing_that_a_stranger_writes_becomes_markup(shop: Pages) -> None:
     """With each payload in every field, the page has the tags that it has without."""
     world = shop.world
     seen = set()
     browser = await shop.browser()
-    for text in ("harmless", *TOGETHER):
+    for number, text in enumerate(("harmless", *TOGETHER)):
+        run = f"{number}-run"
+        error = json.dumps({"type": text, "message": text})
+        await world.ran({"id": run, "task": text, "state": "failed", "replayable": "yes", "error": error})
         document = {
             "service": text,
             "message": f"{text} of order",
@@ -308,9 +320,23 @@ async def test_nothing_that_a_stranger_writes_becomes_markup(shop: Pages) -> Non
             "links": [{"title": text, "url": "javascript:alert(1)"}],
         }
         (id_,) = await world.post_all(
-            [event(world, document, title=text, service=text, environment="x", labels={"label": text})]
+            [
+                event(
+                    world,
+                    document,
+                    title=text,
+                    service=text,
+                    environment=f"e{number}",
+                    labels={"label": text},
+                    run=run,
+                )
+            ]
         )
+        await silenced(world, by=text, environment=f"e{number}")
+        await world.alert()
         page = await browser.opens(f"/incidents/1?id={id_}")
+        assert page.form("/replay").buttons == ["Replay"]
+        assert "Held: silenced by" in page.text
         page = await browser.sends(page.form("/note"), text=text)
         page = await browser.sends(page.form("/acknowledge"))
         silence = await browser.opens(f"/incidents/1/silence?id={id_}")

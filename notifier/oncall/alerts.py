@@ -111,7 +111,7 @@ def _listed(
         starts_at=row.first_seen if row.starts_at is None else row.starts_at,
         ends_at=row.ends_at,
         updated_at=row.last_seen if row.updated_at is None else row.updated_at,
-        silenced_by=index.silencing(project, labels, now),
+        silenced_by=index.silencing(project, labels, now) if index else (),
         inhibited_by=sorted(inhibited),
         groups=[
             AlertGroup(id=one.group_id, route=one.route, labels=json_value(one.labels)) for one in memberships

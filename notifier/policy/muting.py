@@ -91,12 +91,11 @@ class SilenceIndex:
         yield from self._others.get(project, ())
         for name, value in labels.items():
             yield from self._by_label.get((project, name, value), ())
-            patterns, silences = self._by_pattern.get((project, name), _NO_PATTERNS)
-            for number in patterns.met_by(value):
-                yield silences[number]
-
-
-_NO_PATTERNS: tuple[Patterns, list[Silence]] = (Patterns(()), [])
+            asked = self._by_pattern.get((project, name))
+            if asked is not None:
+                patterns, silences = asked
+                for number in patterns.met_by(value):
+                    yield silences[number]
 
 
 def _patterns(silence: Silence) -> Iterator[Matcher]:

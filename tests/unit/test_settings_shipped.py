@@ -42,7 +42,7 @@ def test_the_default_file_says_what_the_defaults_are(tmp_path: Path) -> None:
     file = tmp_path / "empty.yaml"
     file.write_text("")
     bare = load(str(file), {})
-    for name in ("server", "database", "delivery", "ingest", "retention", "auto_resolve"):
+    for name in ("server", "database", "delivery", "ingest", "retention", "auto_resolve", "resolve_timeout"):
         assert getattr(shipped, name) == getattr(bare, name)
     for name in (
         "key",

@@ -80,7 +80,7 @@ class Housekeeper:
         self._hourly_at: Instant = 0
         self._ids_at: Instant = 0
         self._ids_after: tuple[str, str] | None = None
-        self._terms_at: Instant = 0
+        self._terms_at: Instant | None = None
         self._terms_after: tuple[str, str, int] | None = None
 
     def turn(self, tx: Tx) -> bool:
@@ -111,7 +111,9 @@ class Housekeeper:
         return self._ids_after is not None
 
     def _terms(self, tx: Tx) -> bool:
-        """Walk the terms of searches once a day: those of incidents that are gone go."""
+        """Walk the terms of searches once a day, an hour after a start first: those of incidents that are gone go."""
+        if self._terms_at is None:
+            self._terms_at = tx.now + HOUR
         if tx.now < self._terms_at:
             return False
         self._terms_after = search_index.sweep(tx, self._terms_after)

@@ -193,10 +193,13 @@ def _judged(
     tx: Tx, search: IncidentSearch, part: Sequence[tuple[int, int]], most: int
 ) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
     """The incidents with numbers in these ranges that are meant, the newest first: their keys and rows."""
-    query = _within(tx.dialect, _rows(search)).order_by(sa.desc("number"))
+    if len(part) == 1:  # off the primary key backwards, and no further than needed
+        query = _rows(search).where(incidents.c.number.between(*part[0])).order_by(incidents.c.number.desc())
+    else:
+        query = _within(tx.dialect, _rows(search)).order_by(sa.desc("number"))
     if not search.is_judged:
         query = query.limit(most)
-    rows = tx.run(query, {"ranges": encode_rows(part).text})
+    rows = tx.run(query, {} if len(part) == 1 else {"ranges": encode_rows(part).text})
     return islice(_meant(search, rows), most)
 
 

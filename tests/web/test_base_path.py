@@ -13,7 +13,7 @@ PATHS = (
     "/deliveries", "/dead-letters", "/silences", "/silences?state=expired", "/silences/new", "/tasks", "/channels",
     "/routes?labels=service%3Da", "/stats", "/sessions",
 )  # fmt: skip
-ADDRESSES = ("href", "action", "formaction", "src")
+ADDRESSES = ("href", "action", "formaction", "src", "hx-get", "hx-post")
 
 
 async def test_each_address_is_below_the_path(shop: Pages) -> None:

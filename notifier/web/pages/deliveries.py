@@ -22,7 +22,12 @@ async def list_deliveries(request: Visit) -> Shown:
         page_request=questions.page_of(request.query),
     )
     view = deliveries_view(
-        listing, now=request.now, state=state, channel=channel, channels=list(request.service.channels)
+        listing,
+        now=request.now,
+        state=state,
+        channel=channel,
+        channels=list(request.service.channels),
+        cursor=request.query.get("cursor"),
     )
     return Shown(template="deliveries", view=view)
 

@@ -42,6 +42,7 @@ class DeliveriesView:
     channel: str
     states: tuple[str, ...]
     channels: tuple[str, ...]
+    cursor: str
     next_cursor: str | None
 
 
@@ -105,6 +106,7 @@ def deliveries_view(
     state: DeliveryState | None,
     channel: str | None,
     channels: Sequence[str],
+    cursor: str,
 ) -> DeliveriesView:
     """The list."""
     return DeliveriesView(
@@ -114,6 +116,7 @@ def deliveries_view(
         channel=channel or "",
         states=tuple(each.value for each in DeliveryState),
         channels=tuple(sorted({*channels, *([channel] if channel else [])})),
+        cursor=cursor,
         next_cursor=listing.next_cursor,
     )
 

@@ -74,7 +74,7 @@ class SeenPage(HTMLParser):
             pass
 
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "button" and self.forms:
+        if self._open and self._open[-1] == "button" and "form" in self._open:
             self.forms[-1].buttons.append(data.strip())
         if not self._open or self._open[-1] not in {"script", "style", "title"}:
             self.text += data

@@ -33,6 +33,7 @@ _BY_ITSELF = {
     "auto": "by itself, for no more events came",
     "event": "by an event",
     "expired": "by itself, for its sender fell silent",
+    "recovered": "by itself, for the runs that failed were made good",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from notifier.domain.delivery import DeliveryState
 from notifier.domain.incident import Incident
 from notifier.domain.incident_history import (
@@ -15,7 +17,7 @@ from notifier.domain.incident_history import (
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.route import Route
 from notifier.domain.severity import Severity
-from notifier.domain.state import State
+from notifier.domain.state import RESOLVED_BY_NOBODY, State
 from notifier.domain.time import HOUR, MINUTE, parse_rfc3339, rfc3339
 from notifier.domain.value import replace
 from notifier.wording import audit_details
@@ -94,6 +96,13 @@ def test_an_acknowledgement_ends_by_itself_at_the_moment_that_its_detail_names()
         "ann acknowledged it until 09:30 UTC (taken over from bo).",
         "The acknowledgement of ann was over: it counts as open again.",
     ]
+
+
+@pytest.mark.parametrize("by", sorted(RESOLVED_BY_NOBODY))
+def test_an_end_that_no_person_made_has_a_sentence(by: str) -> None:
+    over = replace(incident(State.RESOLVED), resolved_at=NINE + MINUTE)
+    [_, ended, *_] = texts(replace(history(), incident=over, resolved_by=by))
+    assert ended.startswith("Resolved by ")
 
 
 def test_what_a_delivery_waits_for_is_held_by_a_named_reason() -> None:

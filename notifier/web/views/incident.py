@@ -350,6 +350,7 @@ def _run(run: TaskRun) -> IncidentRun:
 _BY = {
     "auto": "by itself: no event came any more",
     "event": "by an event that said so",
+    "expired": "by itself: its sender posted it no more",
     "recovered": "by itself: the runs that failed were made good",
 }
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from notifier.domain.key import sentry_dsn
 
 PLACEHOLDER = "YOUR_KEY"
 
@@ -57,6 +60,62 @@ def snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
             where="Where your broker is made.",
             code=f"from notifier.client import dramatiq\n{_CLIENT}\n"
             "broker.add_middleware(dramatiq.Tracking(notifier))",
+        ),
+    )
+
+
+def sender_snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
+    """The same for what speaks another format already: what changes there is an address and a key."""
+    secret = key or PLACEHOLDER
+    address = urlsplit(url)
+    prefix = address.path.rstrip("/")
+    return (
+        Snippet(
+            name="Sentry",
+            where="The DSN of any Sentry SDK on a server. Browsers are not served.",
+            code=f'import sentry_sdk\n\nsentry_sdk.init(dsn="{sentry_dsn(url, secret)}")',
+        ),
+        Snippet(
+            name="Prometheus",
+            where="In prometheus.yml: notifier stands where Alertmanager stands.",
+            code="alerting:\n  alertmanagers:\n"
+            f"    - scheme: {address.scheme}\n"
+            f'      static_configs: [{{targets: ["{address.netloc}"]}}]\n'
+            + (f"      path_prefix: {prefix}\n" if prefix else "")
+            + f"      authorization: {{credentials: {secret}}}",
+        ),
+        Snippet(
+            name="Alertmanager",
+            where="A receiver in alertmanager.yml, beside or in place of what it tells today.",
+            code="receivers:\n  - name: notifier\n    webhook_configs:\n"
+            f"      - url: {url}/v1/ingest/alertmanager\n"
+            f"        http_config: {{authorization: {{credentials: {secret}}}}}",
+        ),
+        Snippet(
+            name="OpenTelemetry",
+            where="In the environment of what exports logs. Protobuf needs the extra `otlp` here, JSON nothing more.",
+            code=f"export OTEL_EXPORTER_OTLP_LOGS_ENDPOINT={url}/v1/logs\n"
+            f"export OTEL_EXPORTER_OTLP_LOGS_HEADERS=Authorization=Bearer%20{secret}",
+        ),
+        Snippet(
+            name="PagerDuty",
+            where="Whatever sends Events API v2: this host for events.pagerduty.com, the key as routing key.",
+            code=f'curl {url}/v2/enqueue -H \'Content-Type: application/json\' -d \'{{"routing_key": "{secret}", '
+            '"event_action": "trigger",\n'
+            '  "payload": {"summary": "disk full", "source": "db-1", "severity": "critical"}}\'',
+        ),
+        Snippet(
+            name="CloudEvents",
+            where="In a shell, structured; binary and batches are taken as well.",
+            code=f"curl {url}/v1/events -H 'Authorization: Bearer {secret}' \\\n"
+            "  -H 'Content-Type: application/cloudevents+json' \\\n"
+            '  -d \'{"specversion": "1.0", "id": "1", "source": "/billing", "type": "com.example.failed",\n'
+            '       "data": {"message": "could not charge"}}\'',
+        ),
+        Snippet(
+            name="GitHub, GitLab, Grafana, clouds, monitors",
+            where="Their webhook's address; for github also gitlab grafana gcp azure sns uptime-kuma healthchecks.",
+            code=f"{url}/v1/ingest/github?key={secret}",
         ),
     )
 

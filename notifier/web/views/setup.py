@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from notifier.domain.incident import Incident
 from notifier.domain.time import Instant
-from notifier.wording.snippets import Snippet, environment, snippets
+from notifier.wording.snippets import Snippet, environment, sender_snippets, snippets
 from notifier.wording.text import TITLE, plain
 
 _PLAIN_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,255}")
@@ -34,6 +34,7 @@ class SetupView:
     key: str | None
     environment: str
     snippets: Sequence[Snippet]
+    senders: Sequence[Snippet]
     received: ReceivedLine | None
     sent: str | None
     now: Instant
@@ -49,6 +50,7 @@ def setup_view(
         key=key,
         environment=environment(url, key),
         snippets=snippets(url, key),
+        senders=sender_snippets(url, key),
         received=None if received is None else _received(received, sent),
         sent=sent,
         now=now,

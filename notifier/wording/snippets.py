@@ -91,6 +91,12 @@ def sender_snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
             f"      - url: {url}/v1/ingest/alertmanager\n"
             f"        http_config: {{authorization: {{credentials: {secret}}}}}",
         ),
+        *_posting(url, secret),
+    )
+
+
+def _posting(url: str, secret: str) -> tuple[Snippet, ...]:
+    return (
         Snippet(
             name="OpenTelemetry",
             where="In the environment of what exports logs. Protobuf needs the extra `otlp` here, JSON nothing more.",

@@ -113,13 +113,13 @@ async def test_searches_find_what_reading_everything_finds(world: World) -> None
     """With all, some or nothing indexed; page by page; in every order."""
     dice = random.Random(4)
     await world.post_all([cause(world, dice, number) for number in range(CAUSES)])
-    for turn in range(6):
+    for turn in range(4):
         if turn % 2:
             await catch_up(world)
         await disturb(world, dice)
         everything = await found(world, IncidentSearch(project="shop"), 1_000)
         assert len(everything) >= CAUSES
-        for _ in range(12):
+        for _ in range(8):
             search = searches(dice)
             numbers = [one.number for one in await found(world, search, dice.choice([7, 100, 1_000]))]
             assert numbers == expected(everything, search), search

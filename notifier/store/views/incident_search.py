@@ -31,8 +31,8 @@ Sort = Literal["newest", "severity", "count", "last_seen"]
 READ_AT_ONCE = 4_096
 READ_AT_MOST = 5 * READ_AT_ONCE
 """So many incidents one page looks at; the next page goes on."""
-TERMS_AT_MOST = 20_000
-"""A word that begins more terms than this is as good as none."""
+TERMS_AT_MOST = 5_000
+"""A word that is in more blocks, or begins more terms, narrows nothing down."""
 ACTIVE_AT_MOST = 5_000
 """So many incidents with events that no order knows yet are put in their places, the last active ones."""
 ORDERED_AT_ONCE = 1_000
@@ -123,6 +123,8 @@ def _blocks(tx: Tx, search: IncidentSearch) -> _Blocks | None:
         own = _blocks_of(tx, search.project, term)
         if own is not None:
             found = own if found is None else found & own
+        if found is not None and not found:
+            break
     if found is None:
         return None
     newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0

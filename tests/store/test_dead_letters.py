@@ -58,7 +58,6 @@ async def test_too_many_are_not_all_counted(world: World) -> None:
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [
-        ({"outcome": Outcome.GONE}, 1),
         ({"channel": "mail", "outcome": Outcome.GONE}, 0),
         ({"channel": "mail", "outcome": Outcome.BLOCKED}, 2),
         ({"task": "charge"}, 2),

@@ -43,10 +43,10 @@ async def test_a_task_has_its_figures_its_errors_and_its_dead_letters(world: Wor
     assert summaries[1].errors == ()
 
 
-@pytest.mark.parametrize("since", ["", "1y", "24 h", "<script>", "-1h"])
-async def test_only_the_spans_that_are_offered_can_be_asked_for(world: World, since: str) -> None:
+async def test_only_the_spans_that_are_offered_can_be_asked_for(world: World) -> None:
     """A sentence names them, and not what was asked."""
-    with pytest.raises(Unreadable) as refused:
-        await tasks.read(world.database, project="shop", since=since)
-    assert "24h" in str(refused.value)
-    assert "script" not in str(refused.value)
+    for since in ("", "1y", "24 h", "<script>", "-1h"):
+        with pytest.raises(Unreadable) as refused:
+            await tasks.read(world.database, project="shop", since=since)
+        assert "24h" in str(refused.value)
+        assert "script" not in str(refused.value)

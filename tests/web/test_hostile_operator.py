@@ -77,7 +77,9 @@ async def fill(shop: Pages, payload: str) -> None:
     await world.database.write(lambda tx: silences.create(tx, actor, draft))
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+@pytest.mark.parametrize(
+    "payload", [" ".join(PAYLOADS[:3]), " ".join(PAYLOADS[3:])], ids=["markup", "unseen"]
+)
 async def test_it_stays_text_on_every_page(shop: Pages, payload: str) -> None:
     """Each page that it leads to, each question about it, and each answer to a form that it stands in."""
     await fill(shop, payload)

@@ -34,6 +34,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration, Instant, rfc3339
+from notifier.domain.value import replace
 from notifier.telemetry.clock import Clock
 from notifier.wording import (
     Evidence,
@@ -105,6 +106,7 @@ __all__ = [
     "parse_url",
     "plain",
     "render",
+    "replace",
     "retry_after",
     "rfc3339",
     "signature",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifier.client.capture import logs
@@ -383,6 +383,7 @@ SHAPES = st.recursive(
 )
 
 
+@example(event={"exception": {"event_id": None, "type": [None]}})
 @given(event=st.dictionaries(FIELDS, SHAPES, max_size=10))
 def test_any_event_becomes_one(event: dict[str, Any]) -> None:
     """Whatever types its fields have: an event, and never an error."""

@@ -36,7 +36,7 @@ def values_of(event: Mapping[str, Any], name: str) -> Values:
 
 def exception_of(values: Values, frames: Sequence[Any]) -> dict[str, Any] | None:
     """The exception that was raised, with its causes. `frames` are the failing thread's, for one that has none."""
-    chain = [value for value in _chain(values) if value.get("type") or value.get("value")]
+    chain = [value for value in _chain(values) if _says_something(value)]
     if not chain:
         return None
     most = max(_FEWEST_FRAMES, FRAMES // len(chain))
@@ -102,12 +102,14 @@ def _source(value: Mapping[str, Any]) -> Any:
     return object_of(value.get("mechanism")).get("source")
 
 
+def _says_something(value: Mapping[str, Any]) -> bool:
+    return bool(text_of(value.get("type")) or text_of(value.get("value")))
+
+
 def _siblings(values: Values, chain: Values) -> list[str]:
     """The others of a group, as notes."""
     told = {id(value) for value in chain}
-    others = [
-        value for value in values if id(value) not in told and (value.get("type") or value.get("value"))
-    ]
+    others = [value for value in values if id(value) not in told and _says_something(value)]
     return [
         f"and {text_of(value.get('type')) or 'an exception'}: {text_of(value.get('value')) or ''}"[
             :NOTE_CHARS

@@ -131,11 +131,12 @@ def test_a_lock_of_somebody_else_is_answered_in_time(tmp_path: Path, shared: Emp
         with service:
             with locked(shared, table), service.client() as client:
                 over = time.monotonic() + 12
+                remembered = time.monotonic() + 2.5 if table == "api_keys" else 0.0
                 number = 0
                 while time.monotonic() < over:
                     started = time.monotonic()
                     answer = client.post("/v1/events", json=event(number))
-                    assert answer.status_code == 503 or table == "deliveries"
+                    assert answer.status_code == 503 or table == "deliveries" or started < remembered
                     assert time.monotonic() - started < 5.5
                     number += 1
                     time.sleep(0.2)

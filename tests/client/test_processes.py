@@ -256,7 +256,9 @@ notifier.message("the last words")
     assert process.stdout is not None
     process.stdout.close()
     assert [event["message"] for event in receiver.events] == ["the last words"]
-    assert [(run["state"], run["error"]["reason"]) for run in receiver.runs] == [("lost", "interrupted")]
+    # On a busy machine that it had begun is told before.
+    last = receiver.runs[-1]
+    assert (last["state"], last["error"]["reason"]) == ("lost", "interrupted")
     assert receiver.beats[-1]["ended"] is True
     assert not list(tmp_path.rglob("*.tally")) + list(tmp_path.rglob("*.log"))
 

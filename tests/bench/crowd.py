@@ -89,15 +89,16 @@ async def critical(bench: Bench) -> None:
         await burst(one, bench.receiver, bench.options.groups // 10)
         tokens = [payload.fresh() for _ in range(waiting)]
         requests = one.requests(iter(tokens), batch=100, count=waiting // 100)
-        async with lanes(one.port, 4) as pool:
+        async with lanes(one.port, 1) as pool:
             for request in requests:
                 status, _ = await ask(pool[0], request)
                 if status != one.accepted:
                     raise Broken(f"a post was answered with {status}")
-            behind = sum(token not in bench.receiver.arrived for token in tokens)
-            one.form = _CRITICAL
+        behind = sum(token not in bench.receiver.arrived for token in tokens)
+        one.form = _CRITICAL
+        async with lanes(one.port, CRITICALS) as pool:
             times = await arrivals(
-                pool[1:],
+                pool,
                 _probes(one),
                 bench.receiver,
                 expected=one.accepted,

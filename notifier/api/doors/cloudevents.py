@@ -7,45 +7,28 @@ from typing import Final
 import msgspec
 
 from notifier.access.caller import Caller
-from notifier.api.doors.credentials import PresentedKey
-from notifier.api.doors.door import take
+from notifier.api.doors.door import EventsDoor, read_body, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest, problem_answer
 from notifier.api.ingest import accepted, results_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
-from notifier.domain.key import Scope
 from notifier.ingest.acceptance import Taken
-from notifier.ingest.batch import Malformed
 from notifier.ingest.formats import cloudevents
 from notifier.ingest.formats.reading import Read
-from notifier.runtime.service import Runtime
 
 
-class CloudEventsDoor:
+class CloudEventsDoor(EventsDoor):
     """The native address, for what says in its headers that it is a CloudEvent."""
 
     name: Final = "cloudevents"
     codings = ("gzip",)
-    key_in_body = False
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    def scope(self, _: DoorRequest) -> Scope:
-        return "ingest"
-
-    def own_key(self, _: DoorRequest) -> PresentedKey | None:
-        return None
 
     async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
         if cloudevents.mode_of(request.headers) is None:
             raise HttpProblem(
                 415, "send CloudEvents as JSON: structured, in a batch, or with attributes in headers"
             )
-        try:
-            read = cloudevents.read(request.body, request.headers, service=caller.service)
-        except Malformed as error:
-            raise HttpProblem(413 if error.reason == "too_many" else 422, error.message) from None
+        read = read_body(cloudevents.read, request, caller)
         events = [item for item in read.items if isinstance(item, dict)]
         taken = await take(self._runtime, caller, Read(events), cloudevents.NAME)
         following = iter(taken.results)

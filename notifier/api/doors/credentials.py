@@ -33,11 +33,6 @@ def presented(request: DoorRequest, own: KeyPlace) -> PresentedKey | None:
     return PresentedKey(secret, in_address=True) if secret else None
 
 
-def nowhere(_: DoorRequest) -> PresentedKey | None:
-    """The place of a format that has none of its own."""
-    return None
-
-
 def refuse_strong_keys_in_addresses(key: PresentedKey, caller: Caller) -> None:
     """403 for a key in a URL or a DSN that may do more than post events."""
     if key.in_address and caller.scopes != {"ingest"}:

@@ -9,13 +9,11 @@ from typing import Any, Final
 import msgspec
 
 from notifier.access.caller import Caller
-from notifier.api.doors.credentials import PresentedKey
-from notifier.api.doors.door import CODINGS, read_body, take
+from notifier.api.doors.door import EventsDoor, read_body, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest, problem_answer
 from notifier.api.doors.sns import SnsEnvelopes
 from notifier.api.ingest import results_of
 from notifier.api.problems import HttpProblem
-from notifier.domain.key import Scope
 from notifier.domain.value import replace
 from notifier.ingest.formats import declared, sns
 from notifier.ingest.formats.reading import FormatReader, Read
@@ -26,22 +24,14 @@ from notifier.settings import formats
 from notifier.settings.formats import FormatBlock
 
 
-class DeclaredDoor:
+class DeclaredDoor(EventsDoor):
     """One address for each format. Its key stands in `Authorization` or in `?key=`, for it has no place of its own."""
 
     name: Final = "ingest"
-    codings = CODINGS
-    key_in_body = False
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._sns = SnsEnvelopes(runtime.sns, runtime.database.now)
-
-    def scope(self, _: DoorRequest) -> Scope:
-        return "ingest"
-
-    def own_key(self, _: DoorRequest) -> PresentedKey | None:
-        return None
 
     async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
         known = formats.available(self._runtime.settings.formats)

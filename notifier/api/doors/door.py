@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
@@ -22,7 +22,7 @@ from notifier.domain.key import Scope as KeyScope
 from notifier.domain.time import SECOND
 from notifier.ingest.acceptance import Taken
 from notifier.ingest.batch import Malformed
-from notifier.ingest.formats.reading import FormatReader, Read
+from notifier.ingest.formats.reading import BodyReading, Read
 from notifier.runtime.service import Runtime
 
 CODINGS: Final = ("gzip", "deflate", "br")
@@ -52,6 +52,22 @@ class Door(Protocol):
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
         """The problem as the door's clients understand it."""
+
+
+class EventsDoor:
+    """The base of doors that take events with the scope `ingest`, and whose formats have no place for a key."""
+
+    codings: Collection[str] = CODINGS
+    key_in_body = False
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def scope(self, _: DoorRequest) -> KeyScope:
+        return "ingest"
+
+    def own_key(self, _: DoorRequest) -> PresentedKey | None:
+        return None
 
 
 class DoorEndpoint:
@@ -118,7 +134,10 @@ class DoorEndpoint:
         return BodyReader(largest, "events", self._door.codings)
 
 
-def read_body(format_: FormatReader, request: DoorRequest, caller: Caller) -> Read:
+R = TypeVar("R")
+
+
+def read_body(format_: BodyReading[R], request: DoorRequest, caller: Caller) -> R:
     """The body as the format reads it; `HttpProblem` where it cannot: 413 for too much, else 422."""
     try:
         return format_(request.body, request.headers, service=caller.service)

@@ -11,13 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from notifier.access.caller import Caller
-from notifier.api.doors.credentials import PresentedKey
-from notifier.api.doors.door import CODINGS, take
+from notifier.api.doors.door import EventsDoor, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest
 from notifier.api.ingest import sentence_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
-from notifier.domain.key import Scope
 from notifier.ingest.acceptance import EventResult
 from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
 from notifier.ingest.formats.otlp.json_body import read_json
@@ -36,21 +34,10 @@ _VARINT, _LENGTH = 0, 2
 log = get("notifier.otlp")
 
 
-class _OtlpDoor:
-    """The base of these doors: the key in `Authorization`, and refusals that exporters understand."""
+class _OtlpDoor(EventsDoor):
+    """The base of these doors: refusals that exporters understand."""
 
     name: Final = "otlp"
-    codings = CODINGS
-    key_in_body = False
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    def scope(self, _: DoorRequest) -> Scope:
-        return "ingest"
-
-    def own_key(self, _: DoorRequest) -> PresentedKey | None:
-        return None
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
         """In JSON, which every exporter can show; 429 and 503 are sent again, and nothing else is."""

@@ -10,12 +10,11 @@ import msgspec
 from notifier.access.caller import Caller
 from notifier.api.dependencies import actor_of
 from notifier.api.doors.credentials import PresentedKey
-from notifier.api.doors.door import CODINGS, take
+from notifier.api.doors.door import EventsDoor, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest
 from notifier.api.ingest import sentence_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
-from notifier.domain.key import Scope
 from notifier.ingest.formats.pagerduty import (
     LARGEST,
     NAME,
@@ -29,25 +28,17 @@ from notifier.ingest.scrub import written
 from notifier.oncall import senders
 from notifier.oncall.errors import Refused
 from notifier.policy import fingerprint
-from notifier.runtime.service import Runtime
 
 ENVIRONMENT: Final = "production"
 _STATUSES: Final = {401: 400, 403: 400, 415: 400, 422: 400}
 """Its clients know 202, 400, 413, 429 and 5xx."""
 
 
-class PagerDutyDoor:
+class PagerDutyDoor(EventsDoor):
     """The base of both calls. A routing key is in the body, so that it is read first, up to 512 KiB."""
 
     name: Final = "pagerduty"
-    codings = CODINGS
     key_in_body = True
-
-    def __init__(self, service: Runtime) -> None:
-        self._service = service
-
-    def scope(self, _: DoorRequest) -> Scope:
-        return "ingest"
 
     def own_key(self, request: DoorRequest) -> PresentedKey | None:
         secret = routing_key(request.body) if len(request.body) <= LARGEST else None
@@ -80,7 +71,7 @@ class PagerDutyAlerts(PagerDutyDoor):
         if alert.action == "acknowledge":
             message = await self._acknowledge(alert, caller)
         else:
-            taken = await take(self._service, caller, alert.read, NAME)
+            taken = await take(self._runtime, caller, alert.read, NAME)
             [result] = taken.results
             if isinstance(result, Rejection):
                 raise HttpProblem(413 if result.reason == "too_large" else 400, sentence_of(result))
@@ -88,10 +79,10 @@ class PagerDutyAlerts(PagerDutyDoor):
 
     async def _acknowledge(self, alert: PagerDutyAlert, caller: Caller) -> str:
         """A sentence, as there is nothing that its client could do where nothing is to be acknowledged."""
-        actor = actor_of(caller, self._service)
+        actor = actor_of(caller, self._runtime)
         identity = fingerprint.compute(service="", message=None, exception=None, given=alert.fingerprint)
         try:
-            found = await self._service.database.write(
+            found = await self._runtime.database.write(
                 lambda tx: senders.acknowledge(tx, actor, environment=ENVIRONMENT, fingerprint=identity)
             )
         except Refused as refused:
@@ -107,9 +98,9 @@ class PagerDutyChanges(PagerDutyDoor):
             change = read_change(_bounded(request), service=caller.service)
         except InvalidAlert as error:
             raise _invalid(error) from None
-        actor = actor_of(caller, self._service)
+        actor = actor_of(caller, self._runtime)
         service, summary = written(change.service)[:256], written(change.summary)
-        await self._service.database.write(
+        await self._runtime.database.write(
             lambda tx: senders.record_change(tx, actor, service=service, summary=summary)
         )
         return _answered(202, status="success", message="Change event processed")

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from notifier.access.caller import Caller
 from notifier.api.doors.credentials import PresentedKey
-from notifier.api.doors.door import CODINGS, read_body, take
+from notifier.api.doors.door import EventsDoor, read_body, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest
 from notifier.api.ingest import sentence_of
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
-from notifier.domain.key import Scope
 from notifier.ingest.acceptance import EventResult
 from notifier.ingest.formats.reading import FormatReader
 from notifier.runtime.service import Runtime
@@ -37,19 +36,14 @@ _CATEGORIES: Final[Mapping[str, str]] = {
 _KEY: Final = re.compile(r"(?:^|[\s,])sentry_key=([^\s,]+)")
 
 
-class SentryDoor:
+class SentryDoor(EventsDoor):
     """One of the two calls of an SDK: `read` makes events of its bodies."""
 
     name: Final = NAME
-    codings = CODINGS
-    key_in_body = False
 
     def __init__(self, runtime: Runtime, read: FormatReader) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._read = read
-
-    def scope(self, _: DoorRequest) -> Scope:
-        return "ingest"
 
     def own_key(self, request: DoorRequest) -> PresentedKey | None:
         """The DSN's key, in a header (Python) or in the query (Node)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from notifier.domain.time import Instant
 from notifier.ingest.normalize import EventItem
@@ -38,10 +38,17 @@ class Read:
     warnings: Sequence[str] = ()
 
 
-class FormatReader(Protocol):
-    """A format. `headers` have lower-case names; `service` is the key's, for events that carry none."""
+R_co = TypeVar("R_co", covariant=True)
 
-    def __call__(self, body: bytes, headers: Mapping[str, str], *, service: str | None) -> Read: ...
+
+class BodyReading(Protocol[R_co]):
+    """Reads a body. `headers` have lower-case names; `service` is the key's, for events that carry none."""
+
+    def __call__(self, body: bytes, headers: Mapping[str, str], *, service: str | None) -> R_co: ...
+
+
+FormatReader = BodyReading[Read]
+"""A format."""
 
 
 def object_of(value: Any) -> Mapping[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from notifier.access.caller import Caller
-from notifier.api.doors.credentials import PresentedKey
-from notifier.api.doors.door import CODINGS
+from notifier.api.doors.door import EventsDoor
 from notifier.api.doors.request import DoorAnswer, DoorRequest
 from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
@@ -21,23 +20,18 @@ Call = Callable[[Runtime, DoorRequest, Caller], Awaitable[DoorAnswer]]
 FILTERS: Final = 50
 
 
-class AlertmanagerDoor:
+class AlertmanagerDoor(EventsDoor):
     """One call, and the scope that it needs."""
 
     name: Final = "prometheus"
-    codings = CODINGS
-    key_in_body = False
 
     def __init__(self, runtime: Runtime, scope: Scope, call: Call) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._scope = scope
         self._call = call
 
     def scope(self, _: DoorRequest) -> Scope:
         return self._scope
-
-    def own_key(self, _: DoorRequest) -> PresentedKey | None:
-        return None
 
     async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
         return await self._call(self._runtime, request, caller)

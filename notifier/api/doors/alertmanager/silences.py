@@ -13,8 +13,10 @@ from notifier.api.problems import HttpProblem
 from notifier.domain.matcher import Matcher, Op
 from notifier.domain.severity import Severity
 from notifier.domain.silence import Silence
-from notifier.domain.time import YEAR, Instant, parse_rfc3339, rfc3339
+from notifier.domain.time import YEAR, Instant, rfc3339
 from notifier.ingest import sanitise
+from notifier.ingest.fields import InvalidField
+from notifier.ingest.formats.prometheus.alert import moment_in
 from notifier.ingest.formats.prometheus.event import EXPORTED
 from notifier.ingest.scrub import written
 from notifier.oncall import alerts, silences
@@ -130,16 +132,10 @@ def _text(document: Mapping[str, Any], name: str, most: int) -> str:
 
 
 def _moment(document: Mapping[str, Any], name: str) -> Instant | None:
-    text = document.get(name)
-    if text is None or text == "":
-        return None
     try:
-        at = parse_rfc3339(text) if isinstance(text, str) else None
-    except ValueError:
-        at = None
-    if at is None:
-        raise HttpProblem(400, f"{name}: expected an RFC 3339 date-time such as 2026-11-22T05:00:00Z")
-    return at
+        return moment_in(document, name)
+    except InvalidField as error:
+        raise HttpProblem(400, f"{error.path}: {error.message}") from None
 
 
 def _document(silence: Silence, now: Instant) -> dict[str, Any]:

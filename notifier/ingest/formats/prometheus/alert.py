@@ -106,7 +106,8 @@ def _texts(item: Mapping[str, Any], name: str) -> dict[str, str]:
     return dict(found)
 
 
-def _moment(item: Mapping[str, Any], name: str) -> Instant | None:
+def moment_in(item: Mapping[str, Any], name: str) -> Instant | None:
+    """The moment in a field, None where there is none; `InvalidField` where it is no moment."""
     text = item.get(name)
     if text is None or text == "":
         return None
@@ -116,4 +117,9 @@ def _moment(item: Mapping[str, Any], name: str) -> Instant | None:
         at = None
     if at is None:
         raise InvalidField(name, "expected an RFC 3339 date-time such as 2026-11-22T05:00:00Z")
-    return None if at < _NO_TIME_BEFORE else at
+    return at
+
+
+def _moment(item: Mapping[str, Any], name: str) -> Instant | None:
+    at = moment_in(item, name)
+    return None if at is None or at < _NO_TIME_BEFORE else at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from notifier.domain.delivery import DeliveryState
@@ -15,6 +14,7 @@ from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy.rules import AlertingRules
 from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
+from notifier.store.json_rows import json_value
 from notifier.store.views import DeliveryAttempt, DeliveryView
 
 __all__ = [
@@ -76,7 +76,7 @@ async def detail(database: Database, id_: str, *, project_scope: str | None) -> 
 
     def read(tx: Tx) -> DeliveryDetail:
         delivery = _known(tx, id_, project_scope)
-        message = Message.from_json(json.loads(views.stored_message(tx, delivery.id)))
+        message = Message.from_json(json_value(views.stored_message(tx, delivery.id)))
         return DeliveryDetail(
             delivery=delivery,
             attempts=views.attempts_of(tx, delivery.id),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +12,7 @@ from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.store import configurations, ledger, search_index, sessions, sign_in_links, tokens
 from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import (
     OPEN,
     alert_ends,
@@ -253,7 +253,7 @@ def old_incidents(tx: Tx, before: Instant) -> int:
     )
     of_type: dict[str, list[int]] = {}
     for row in rows:
-        of_type.setdefault(json.loads(row.labels).get("exception", ""), []).append(row.number)
+        of_type.setdefault(json_value(row.labels).get("exception", ""), []).append(row.number)
     figures_of_events.forget_events(tx, of_type.items())
     for table, column in (
         (events, events.c.incident),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from notifier.domain.key import SCOPES, DoorName, Key
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import api_keys
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -116,7 +117,7 @@ def key_of(row: sa.Row[Any]) -> Key:
         id=row.id,
         project=row.project,
         name=row.name,
-        scopes=frozenset(json.loads(row.scopes)),
+        scopes=frozenset(json_value(row.scopes)),
         created_at=row.created_at,
         revoked_at=row.revoked_at,
         door=row.door,

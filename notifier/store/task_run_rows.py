@@ -9,19 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from notifier.domain.task_run import DeadLetterState, Replayable, RunState, TaskRun
 from notifier.domain.time import Instant
 from notifier.policy import runs
-from notifier.store.json_rows import json_text
+from notifier.store.json_rows import json_text, json_value
 from notifier.store.schema import task_runs
 
 RunName = tuple[str, str]
 """Project and id."""
-
-_decode = msgspec.json.Decoder().decode
 
 
 def _spelt(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
@@ -105,4 +102,4 @@ def _text(value: object) -> str | None:
 
 
 def _decoded(document: str | None) -> Any:
-    return None if document is None else _decode(document)
+    return None if document is None else json_value(document)

@@ -12,6 +12,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from starlette.responses import Response
 
+from notifier.web.rendering import HEADERS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlPage:
@@ -38,17 +40,11 @@ def response(page: HtmlPage, *, head: bool) -> Response:
 def _headers() -> Mapping[str, str]:
     """The address is a secret: no cache keeps it, no other site is told of it, no search engine lists it."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return {
-        "content-type": "text/html; charset=utf-8",
-        "cache-control": "no-store",
-        "content-security-policy": f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'",
-        "cross-origin-opener-policy": "same-origin",
-        "referrer-policy": "no-referrer",
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "DENY",
-        "x-robots-tag": "noindex",
-    }
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    )
+    return {**HEADERS, "content-security-policy": policy}
 
 
 @cache

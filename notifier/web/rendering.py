@@ -18,7 +18,7 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-_HEADERS = {
+HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "cache-control": "no-store",
     "content-security-policy": CSP,
@@ -28,6 +28,7 @@ _HEADERS = {
     "x-frame-options": "DENY",
     "x-robots-tag": "noindex",
 }
+"""Of every page: no cache keeps it, no other site is told of it, no search engine lists it."""
 
 
 def page_response(
@@ -35,7 +36,7 @@ def page_response(
 ) -> Response:
     """A page. Text of events is escaped wherever it stands."""
     body = _environment().get_template(f"{template}.html.j2").render(values)
-    return Response(body, status, {**_HEADERS, **(headers or {})})
+    return Response(body, status, {**HEADERS, **(headers or {})})
 
 
 def _ago(at: Instant, now: Instant) -> str:

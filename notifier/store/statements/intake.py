@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
@@ -19,7 +18,7 @@ from notifier.policy.fingerprint import VERSION
 from notifier.policy.lifecycle import IncidentBefore, IncidentChange
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, SerializationConflict, Tx
-from notifier.store.json_rows import encode_rows, in_parts, json_text, rows_from_json
+from notifier.store.json_rows import encode_rows, in_parts, json_text, json_value, rows_from_json
 from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
 
 Identity = tuple[str, str, str]
@@ -32,7 +31,6 @@ Sample = tuple[int, int, str, Instant, Instant, str]
 _OPENED = State.OPEN.value
 # An enumeration's `value` costs ten times a look into a dictionary.
 _SEVERITY = {severity: severity.value for severity in Severity}
-_decode = msgspec.json.Decoder().decode
 
 
 def known_ids(tx: Tx, names: Sequence[EventName]) -> dict[EventName, str | None]:
@@ -141,8 +139,8 @@ def _incident(row: Any) -> tuple[Identity, IncidentBefore]:
         id=row.id,
         state=State(row.state),
         severity=Severity(row.severity),
-        labels=_decode(row.labels),
-        varying=() if row.varying == "[]" else tuple(_decode(row.varying)),
+        labels=json_value(row.labels),
+        varying=() if row.varying == "[]" else tuple(json_value(row.varying)),
         count=row.count,
         late=row.late,
         first_seen=row.first_seen,

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from notifier.domain.time import Instant
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import processes
 
 REPORTS_AT_MOST = 10_000
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def reports(tx: Tx) -> list[ProcessReports]:
         .limit(REPORTS_AT_MOST)
     )
     return [
-        ProcessReports(service=row.service, reports=_decode(row.reports), ended=row.ended_at is not None)
+        ProcessReports(service=row.service, reports=json_value(row.reports), ended=row.ended_at is not None)
         for row in rows
     ]
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
@@ -15,6 +14,7 @@ from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.schema import attempts, deliveries, notifications, targets
 from notifier.store.views.paging import Page, PageKey, earlier, unindexed
+from notifier.store.views.stored_messages import BriefMessage, message_in_brief
 
 DEAD = DeliveryState.DEAD.value
 _LIVE = {DeliveryState.PENDING.value, DeliveryState.SENDING.value}
@@ -254,26 +254,6 @@ def _dead(project: str, channel: str | None, outcome: Outcome | None) -> sa.Colu
     return sa.and_(*conditions)
 
 
-class _ShownIncident(msgspec.Struct):
-    id: str
-    title: str
-
-
-class _Shown(msgspec.Struct):
-    incident: _ShownIncident
-
-
-class _Told(msgspec.Struct):
-    """The part of a stored message that a list shows; the rest, tens of kilobytes, is skipped and never built."""
-
-    told: list[_Shown]
-    more: int = 0
-    note: str | None = None
-
-
-_decode = msgspec.json.Decoder(_Told).decode
-
-
 def _views() -> sa.Select:  # type: ignore[type-arg]
     columns = [column for column in deliveries.c if column is not deliveries.c.message]
     told = sa.func.coalesce(deliveries.c.message, notifications.c.message)
@@ -285,7 +265,7 @@ def _views() -> sa.Select:  # type: ignore[type-arg]
 
 
 def _view(row: sa.Row) -> DeliveryView:  # type: ignore[type-arg]
-    told = _decode(row.told)
+    told = message_in_brief(row.told)
     return DeliveryView(
         id=row.id,
         project=row.project,
@@ -310,7 +290,7 @@ def _view(row: sa.Row) -> DeliveryView:  # type: ignore[type-arg]
     )
 
 
-def _title(told: _Told) -> str:
+def _title(told: BriefMessage) -> str:
     if not told.told:
         return told.note or ""
     others = len(told.told) + told.more - 1

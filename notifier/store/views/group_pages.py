@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from notifier.domain.delivery import DeliveryState, Outcome
@@ -16,7 +14,9 @@ from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, deliveries, groups, incidents, members, notifications, targets
+from notifier.store.views.stored_messages import message_in_brief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def group_row(tx: Tx, id_: str, *, project: str | None) -> StoredGroup | None:
         id=row.id,
         project=row.project,
         route=row.route,
-        labels=json.loads(row.labels),
+        labels=json_value(row.labels),
         created_at=row.created_at,
         due_at=row.due_at,
         last_told_at=row.last_told_at,
@@ -208,27 +208,8 @@ def tellings(tx: Tx, id_: str, *, most: int) -> tuple[Telling, ...]:
     return tuple(_telling(row, told.get(row.id, ())) for row in rows)
 
 
-class _Incident(msgspec.Struct):
-    title: str
-
-
-class _Shown(msgspec.Struct):
-    incident: _Incident
-
-
-class _Told(msgspec.Struct):
-    """The part of a stored message that is counted here."""
-
-    told: list[_Shown]
-    more: int = 0
-    note: str | None = None
-
-
-_decode = msgspec.json.Decoder(_Told).decode
-
-
 def _telling(row: sa.Row[Any], told_targets: Sequence[ToldTarget]) -> Telling:
-    message = _decode(row.message)
+    message = message_in_brief(row.message)
     return Telling(
         id=row.id,
         at=row.at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from notifier.domain.time import Duration, Instant
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_value
 from notifier.store.schema import events, tallies
 
 
@@ -48,4 +48,4 @@ def sample(tx: Tx, number: int, seq: int) -> Mapping[str, Any] | None:
     """The document of one sample."""
     query = sa.select(events.c.document).where(events.c.incident == number, events.c.seq == seq)
     document = tx.run(query).scalar_one_or_none()
-    return None if document is None else json.loads(document)
+    return None if document is None else json_value(document)

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.bench import payload
 from tests.bench.load import Slice, saturate
 from tests.bench.machine import core_seconds, cpu_seconds
 from tests.bench.subjects import ALERTMANAGER, NOTIFIER, Subject
@@ -117,6 +118,15 @@ class Contender:
             return self.subject.requests(self.tokens, batch=self.batch, count=count)
         few = self.subject.requests(self.tokens, batch=self.batch, count=min(count, REUSED))
         return itertools.islice(itertools.cycle(few), count)
+
+
+async def alone(subject: Subject, *, connections: int, rounds: int, seconds: float) -> Measured:
+    """One subject with distinct events, one a request, compared with nobody."""
+    contender = Contender(subject=subject, connections=connections, tokens=payload.distinct(), batch=1)
+    await contender.warm_up()
+    for _ in range(rounds):
+        await contender.slice(seconds)
+    return contender.measured
 
 
 async def contest(

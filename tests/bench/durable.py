@@ -13,10 +13,10 @@ from typing import Any
 
 from notifier.domain.value import replace
 from tests.bench import payload, subjects
-from tests.bench.contest import Contender
+from tests.bench.contest import Contender, alone
 from tests.bench.report import Line, rate, within
 from tests.bench.rows import Bench
-from tests.bench.subjects import NOTIFIER, Grouping
+from tests.bench.subjects import NOTIFIER, Grouping, Subject
 from tests.bench.telling import burst
 
 SLOWER_US = 2_000
@@ -129,19 +129,22 @@ async def large(bench: Bench) -> None:
     """Distinct reports of 40 KB, one a request: sixty frames, context and breadcrumbs."""
     async with subjects.notifier(bench.stable, Grouping()) as one:
         one.form = payload.form(_large())
-        contender = Contender(subject=one, connections=16, tokens=payload.distinct(), batch=1)
-        await contender.warm_up()
-        for _ in range(bench.options.rounds):
-            await contender.slice(bench.options.seconds)
-    measured = contender.measured
+        await beside_bugsink(bench, one, "reports of 40 KB")
+
+
+async def beside_bugsink(bench: Bench, subject: Subject, what: str) -> None:
+    """Measure distinct requests of a subject, and put the rate beside what Bugsink publishes."""
+    measured = await alone(
+        subject, connections=16, rounds=bench.options.rounds, seconds=bench.options.seconds
+    )
     bench.report.lines.append(
         Line(
-            what="ingest, reports of 40 KB, all distinct, durable",
+            what=f"ingest, {what}, all distinct, durable",
             figures={NOTIFIER: rate(measured.rate)},
             ratio=f"{measured.rate / BUGSINK:.0f} x what Bugsink publishes",
         )
     )
-    bench.report.notes.append(f"reports of 40 KB: {measured.words}")
+    bench.report.notes.append(f"{what}: {measured.words}")
 
 
 def _large() -> dict[str, Any]:

@@ -6,11 +6,9 @@ import json
 from typing import Any
 
 from tests.bench import payload, subjects
-from tests.bench.contest import Contender
-from tests.bench.durable import BUGSINK, LARGE_BYTES
-from tests.bench.report import Line, rate
+from tests.bench.durable import LARGE_BYTES, beside_bugsink
 from tests.bench.rows import Bench
-from tests.bench.subjects import NOTIFIER, Grouping
+from tests.bench.subjects import Grouping
 
 FRAMES = 40
 LINES = 5
@@ -23,19 +21,7 @@ async def envelopes(bench: Bench) -> None:
         one.path = "/api/1/envelope/"
         one.accepted = 200
         one.gzip = True
-        contender = Contender(subject=one, connections=16, tokens=payload.distinct(), batch=1)
-        await contender.warm_up()
-        for _ in range(bench.options.rounds):
-            await contender.slice(bench.options.seconds)
-    measured = contender.measured
-    bench.report.lines.append(
-        Line(
-            what="ingest, Sentry's envelopes of 40 KB, gzip, all distinct, durable",
-            figures={NOTIFIER: rate(measured.rate)},
-            ratio=f"{measured.rate / BUGSINK:.0f} x what Bugsink publishes",
-        )
-    )
-    bench.report.notes.append(f"Sentry's envelopes of 40 KB: {measured.words}")
+        await beside_bugsink(bench, one, "Sentry's envelopes of 40 KB, gzip")
 
 
 def _event() -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import fastapi
 import pytest
+
+from tests.environments import isolated
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "client" / "programs" / "supported.py"
@@ -55,14 +56,8 @@ def test_the_newest_fastapi() -> None:
 @pytest.mark.slow
 def test_the_oldest_fastapi() -> None:
     """In an environment of its own, with nothing of the service installed."""
-    uv = shutil.which("uv")
-    assert uv is not None, "the README's test command runs through uv"
     wanted = [f"fastapi=={OLDEST}", "uvicorn<1", "httpx<0.28"]
-    options = [part for one in wanted for part in ("--with", one)]
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    told = run(
-        [uv, "run", "--no-project", "--isolated", "--python", python, *options, "python", str(PROGRAM)]
-    )
+    told = run([*isolated(*wanted), "python", str(PROGRAM)])
     assert told["version"] == OLDEST
     for order, calls in told["told"].items():
         assert calls == EXPECTED, order

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
-import subprocess
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +11,7 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from tests.environments import run_program
 from tests.ingest.formats.test_otlp import packed, record, request
 from tests.processes import Service
 
@@ -140,25 +138,8 @@ def test_its_own_sdk_is_served(service: Service) -> None:
         log.warning("not told")
         provider.shutdown()
     """
-    uv = shutil.which("uv")
-    assert uv is not None
     packages = ["opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
-    wanted = [part for name in packages for part in ("--with", name)]
-    command = [
-        uv,
-        "run",
-        "-q",
-        "--no-project",
-        "--isolated",
-        *wanted,
-        "python",
-        "-c",
-        textwrap.dedent(program),
-    ]
-    done = subprocess.run(
-        [*command, str(service.key), service.url], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_program(program, str(service.key), service.url, packages=packages)
     [incident] = service.items("/v1/incidents", q='service="sdk"')
     event: dict[str, Any] = incident["latest_event"]
     assert (incident["title"], incident["labels"]["exception"]) == ("KeyError: 'sku'", "KeyError")
@@ -194,30 +175,13 @@ def test_fastapis_own_telemetry_is_served(service: Service) -> None:
             client.get("/charge")
             client.get("/refund")
     """
-    uv = shutil.which("uv")
-    assert uv is not None
     packages = ["fastapi>=0.142", "httpx2", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
-    wanted = [part for name in packages for part in ("--with", name)]
-    command = [
-        uv,
-        "run",
-        "-q",
-        "--no-project",
-        "--isolated",
-        *wanted,
-        "python",
-        "-c",
-        textwrap.dedent(program),
-    ]
-    done = subprocess.run(
-        [*command, str(service.key), service.url], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    said = run_program(program, str(service.key), service.url, packages=packages)
     found = service.items("/v1/incidents", q='service="tasks"')
     assert sorted(one["title"] for one in found) == [
         "LookupError: no such order",
         "ValueError: no such card",
-    ], done.stderr
+    ], said
     for one in found:
         assert one["count"] == 1
         assert one["latest_event"]["exception"]["frames"][-1]["function"] in {"charge", "refund"}

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
-import subprocess
-import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +14,7 @@ import httpx
 import pytest
 import trustme
 
+from tests.environments import run_program
 from tests.processes import Service
 
 
@@ -180,17 +178,8 @@ def test_its_own_client_is_served(service: Service, key: str, tmp_path: Path) ->
         assert client.resolve(dedup) == dedup
         client.submit("deployed 1.4.2", source="ci", timestamp="2026-11-27T12:00:00Z")
     """
-    uv = shutil.which("uv")
-    assert uv is not None
-    command = [uv, "run", "-q", "--no-project", "--isolated", "--with", "pagerduty", "python", "-c"]
     with tls_before(service.port, tmp_path / "ca.pem") as url:
-        done = subprocess.run(
-            [*command, textwrap.dedent(program), key, url, str(tmp_path / "ca.pem")],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
+        run_program(program, key, url, str(tmp_path / "ca.pem"), packages=["pagerduty"])
     [found] = [one for one in service.items("/v1/incidents") if one["title"] == "payment is down"]
     assert (found["state"], found["severity"]) == ("resolved", "critical")
     assert found["acknowledged_by"]

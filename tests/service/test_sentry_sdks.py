@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.environments import isolated
 from tests.processes import Service, eventually
 
 pytestmark = pytest.mark.slow
@@ -56,12 +56,8 @@ def incidents(service: Service, expected: int) -> dict[str, dict[str, Any]]:
 
 def python(sdk: str, *more: str) -> list[str]:
     """The beginning of a command in an environment that has this SDK."""
-    uv = shutil.which("uv")
-    assert uv is not None, "the README's test command runs through uv"
     wanted = [sdk, "fastapi>=0.135,<1", "httpx<1", "httpx2<3", *(["brotli"] if sdk == NEWEST else []), *more]
-    options = [part for one in wanted for part in ("--with", one)]
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return [uv, "run", "-q", "--no-project", "--isolated", "--python", version, *options]
+    return isolated(*wanted)
 
 
 @pytest.mark.parametrize("sdk", [STORE, NEWEST])

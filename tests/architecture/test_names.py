@@ -9,13 +9,11 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "notifier"
-MODULES = {
-    path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")
-}
 
 EMPTY_NAMES = {"words", "letters", "rows", "answers", "lists"}
 
@@ -29,7 +27,6 @@ SENTENCES_OF_THE_STORE = {
 }
 # Modules whose texts are parts of SQL.
 SQL_ALONE = {"store/schema/triggers.py"}
-ERRORS = {node.name for node in MODULES["domain/errors.py"].body if isinstance(node, ast.ClassDef)}
 
 PRONOUNS = {
     "It", "Its", "They", "Their", "This", "That", "These", "Those", "Who", "Whose", "Whoever", "What", "Whatever",
@@ -37,15 +34,29 @@ PRONOUNS = {
 }  # fmt: skip
 
 
+@cache
+def modules() -> dict[str, ast.Module]:
+    """The syntax trees of the package, by path."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")
+    }
+
+
+@cache
+def errors() -> set[str]:
+    """The names of the domain's errors."""
+    return {node.name for node in modules()["domain/errors.py"].body if isinstance(node, ast.ClassDef)}
+
+
 def test_a_module_is_named_after_what_it_holds() -> None:
     """Anything may be words, rows, lists or answers."""
-    assert [path for path in MODULES if Path(path).stem in EMPTY_NAMES] == []
+    assert [path for path in modules() if Path(path).stem in EMPTY_NAMES] == []
 
 
 def test_a_public_class_name_is_defined_once() -> None:
     """Who reads a name knows which thing is meant."""
     places: dict[str, list[str]] = defaultdict(list)
-    for path, module in MODULES.items():
+    for path, module in modules().items():
         for node in module.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(path)
@@ -57,7 +68,7 @@ def test_the_store_says_nothing_to_people() -> None:
     """A text of four words with a capital letter is a sentence; errors for developers and SQL are none."""
     found = {
         text
-        for path, module in MODULES.items()
+        for path, module in modules().items()
         if path.startswith("store/") and "/migrations/" not in path and path not in SQL_ALONE
         for text in sentences(module)
     }
@@ -68,7 +79,7 @@ def test_a_docstring_begins_with_what_it_is_about() -> None:
     """The subject of its first sentence is a noun of the glossary, and no pronoun."""
     riddles = {
         path: docstring
-        for path, module in MODULES.items()
+        for path, module in modules().items()
         for docstring in docstrings(module)
         if begins_with_pronoun(docstring)
     }
@@ -92,7 +103,7 @@ def sentences(node: ast.AST) -> Iterator[str]:
     """The texts below a node that are sentences; what is raised, built into an error or stands by itself aside."""
     if isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
         return
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in errors():
         return
     text = text_of(node)
     if text is not None:

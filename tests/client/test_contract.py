@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
@@ -61,6 +62,7 @@ def long(value: Any) -> Any:
     return value
 
 
+@cache
 def published(path: str) -> Any:
     """What the service's OpenAPI document says of the body of a call."""
     api = Api(title="notifier", version="1")
@@ -71,13 +73,9 @@ def published(path: str) -> Any:
     return jsonschema_rs.validator_for({**content["schema"], "components": document["components"]})
 
 
-EVENTS, RUNS = published("/v1/events"), published("/v1/task-runs")
-BEATS = published("/v1/processes/heartbeat")
-
-
 def taken(event: dict[str, Any]) -> None:
     """The service's published schema, and its own reading, of this event."""
-    EVENTS.validate([event])
+    published("/v1/events").validate([event])
     normalizer = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "id")
     body = json.dumps(event).encode()
     (item,) = normalizer.read([body], project="default", received_at=NOW, sent_at=NOW)
@@ -134,7 +132,7 @@ def test_a_run_of_any_result_arguments_and_error(message: str, value: Any, key: 
     changes.extend(memory.runs.values())
     assert {change["state"] for change in changes} == {"processing", "completed"}
     arrival = Arrival(project="default", received_at=NOW, sent_at=NOW)
-    RUNS.validate(changes)
+    published("/v1/task-runs").validate(changes)
     for item in read_runs(json.dumps(changes).encode(), "application/json", arrival):
         assert isinstance(item, AcceptedRun), item
         assert item.warnings == ()
@@ -179,8 +177,8 @@ def test_a_sign_of_life() -> None:
         "tasks": ["t"],
         "reports": reports,
     }
-    BEATS.validate(beat)
-    BEATS.validate({**beat, "ended": True})
+    published("/v1/processes/heartbeat").validate(beat)
+    published("/v1/processes/heartbeat").validate({**beat, "ended": True})
 
 
 def test_events_of_tasks_requests_and_logs(notifier: Notifier, memory: MemoryTransport) -> None:

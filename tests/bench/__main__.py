@@ -4,6 +4,7 @@
     uv run python -m tests.bench --quick            # every row in miniature, about a minute
     uv run python -m tests.bench --rows single,idle # some of: single batches tasks large idle storm telling disk
                                                     # targets critical rules replicas ready million reading
+    uv run python -m tests.bench --rows soak            # 100,000 deliveries on SQLite, and on three replicas
     uv run --group bench python -m tests.bench client   # an application with the client, beside sentry-sdk and others
     uv run python -m tests.bench profile            # where the time goes while events come in, ten seconds
     uv run python -m tests.bench grouping FOLDER    # how well the messages of a labelled log benchmark are grouped
@@ -44,6 +45,7 @@ from tests.bench import (
     replicas,
     rows,
     senders,
+    soak,
     telling,
 )
 from tests.bench.clients import Work
@@ -70,7 +72,9 @@ ROWS: Mapping[str, Row] = {
     "ready": rows.ready,
     "million": million.row,
     "reading": reading.row,
+    "soak": soak.soak,
 }
+DEFAULT = tuple(name for name in ROWS if name != "soak")
 FULL = Options(
     rounds=5,
     seconds=3.0,
@@ -129,7 +133,7 @@ def _arguments() -> argparse.Namespace:
         "labelled", nargs="?", type=Path, metavar="FOLDER", help="grouping: of a labelled benchmark"
     )
     parser.add_argument("--quick", action="store_true", help="short slices, 20,000 fingerprints")
-    parser.add_argument("--rows", type=_rows, default=tuple(ROWS), help=f"of {','.join(ROWS)}")
+    parser.add_argument("--rows", type=_rows, default=DEFAULT, help=f"of {','.join(ROWS)}")
     parser.add_argument("--rounds", type=int, help="slices of each server")
     parser.add_argument("--seconds", type=float, help="length of one slice; of the profile, ten by default")
     parser.add_argument(

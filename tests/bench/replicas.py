@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from tests.bench.machine import cpu_seconds
 from tests.bench.report import Line, rate, within
 from tests.bench.rows import Bench
 from tests.bench.subjects import NOTIFIER, ROOT, Grouping, Subject
-from tests.bench.wire import Broken, Lane, Receiver, ask, lanes
+from tests.bench.telling import post_all
+from tests.bench.wire import Receiver, lanes
 from tests.postgres import running_cluster
 
 REPLICAS = 3
@@ -39,18 +40,18 @@ async def replicas(bench: Bench) -> None:
             who: dict[int, list[Subject]] = {}
             for count in cost:
                 cluster.sql(f"CREATE DATABASE bench_{count}")
-                who[count] = await _start(bench, stack, cluster.url(f"bench_{count}"), count)
+                who[count] = await start_replicas(bench, stack, cluster.url(f"bench_{count}"), count)
             for number in range(bench.options.rounds + 1):
                 for count, subjects_ in who.items():
                     cpu = sum(cpu_seconds(one.process.pid) for one in subjects_)
-                    await _burst(subjects_, bench.receiver, groups)
+                    await burst_over(subjects_, bench.receiver, groups)
                     cpu = sum(cpu_seconds(one.process.pid) for one in subjects_) - cpu
                     if number:  # the first warms up
                         cost[count].append(cpu / groups)
             bench.receiver.delay = DELAY_S
             try:
                 for count, subjects_ in who.items():
-                    slow[count].append(await _burst(subjects_, bench.receiver, groups // 2))
+                    slow[count].append(await burst_over(subjects_, bench.receiver, groups // 2))
             finally:
                 bench.receiver.delay = 0.0
     each = {count: statistics.median(found) for count, found in cost.items()}
@@ -74,7 +75,7 @@ async def replicas(bench: Bench) -> None:
     ]
 
 
-async def _start(bench: Bench, stack: AsyncExitStack, url: str, count: int) -> list[Subject]:
+async def start_replicas(bench: Bench, stack: AsyncExitStack, url: str, count: int) -> list[Subject]:
     """Replicas of one database; only the first prints a key, which all of them take."""
     changes = {"database": {"url": url}}
     await asyncio.to_thread(_upgrade, bench.stable.box("upgrade"), url)
@@ -95,7 +96,7 @@ def _upgrade(folder: Path, url: str) -> None:
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
-async def _burst(replicas_: Sequence[Subject], receiver: Receiver, groups: int) -> float:
+async def burst_over(replicas_: Sequence[Subject], receiver: Receiver, groups: int) -> float:
     """Seconds from the first post of new causes, over all replicas, until each has arrived."""
     tokens = [payload.fresh() for _ in range(groups)]
     stream = iter(tokens)
@@ -108,16 +109,9 @@ async def _burst(replicas_: Sequence[Subject], receiver: Receiver, groups: int) 
             requests = one.requests(stream, batch=BATCH, count=mine)
             pool = await stack.enter_async_context(lanes(one.port, 2))
             posts += [
-                _post(lane, itertools.islice(requests, place, None, len(pool)), one.accepted)
+                post_all(lane, itertools.islice(requests, place, None, len(pool)), one.accepted)
                 for place, lane in enumerate(pool)
             ]
         await asyncio.gather(*posts)
         last = max([await receiver.wait(token, ARRIVES_WITHIN_S) for token in tokens])
     return last - began
-
-
-async def _post(lane: Lane, requests: Iterable[bytes], accepted: int) -> None:
-    for request in requests:
-        status, _ = await ask(lane, request)
-        if status != accepted:
-            raise Broken(f"a post was answered with {status}")

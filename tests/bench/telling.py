@@ -70,14 +70,14 @@ async def burst(
     async with lanes(subject.port, 2) as pool:
         began = time.perf_counter()
         shares = (itertools.islice(requests, i, None, len(pool)) for i in range(len(pool)))
-        posts = [_post(lane, share, subject.accepted) for lane, share in zip(pool, shares, strict=True)]
+        posts = [post_all(lane, share, subject.accepted) for lane, share in zip(pool, shares, strict=True)]
         await asyncio.gather(*posts)
         last = max([await receiver.wait(token, ARRIVES_WITHIN_S) for token in tokens if awaited(token)])
     subject.sent += groups
     return last - began
 
 
-async def _post(lane: Lane, requests: Iterable[bytes], accepted: int) -> None:
+async def post_all(lane: Lane, requests: Iterable[bytes], accepted: int) -> None:
     for request in requests:
         status, _ = await ask(lane, request)
         if status != accepted:

@@ -157,21 +157,27 @@ async def get(port: int, path: str, key: str = "") -> tuple[int, bytes]:
 
 
 class Receiver:
-    """A receiver of webhooks: answers 200 after `delay` seconds, or never, and notes when each token came first."""
+    """A receiver of webhooks: answers 200 after `delay` seconds, or never, and notes when each token came first.
+
+    `repeats` counts the tokens of requests that had come with an earlier request.
+    """
 
     def __init__(self) -> None:
         self.delay = 0.0
         self.hangs = False
         self.arrived: dict[bytes, float] = {}
         self.requests = 0
+        self.repeats = 0
         self.port = 0
         self._waiting: dict[bytes, asyncio.Event] = {}
 
     def received(self, body: bytes) -> None:
         now = time.perf_counter()
         self.requests += 1
-        for token in _TOKENS.findall(body):
-            if token not in self.arrived:
+        for token in set(_TOKENS.findall(body)):
+            if token in self.arrived:
+                self.repeats += 1
+            else:
                 self.arrived[token] = now
                 waiting = self._waiting.pop(token, None)
                 if waiting is not None:

@@ -57,12 +57,12 @@ class Flapper:
             self.world.clock.advance(by)
             time -= by
             await self._loops()
+        balance = await self.world.database.read(ledger.accounting)
+        assert balance.balanced, balance
 
     async def _loops(self) -> None:
         await self.world.attend()
         await self.world.flush()
-        balance = await self.world.database.read(ledger.accounting)
-        assert balance.balanced, balance
 
     async def heard(self) -> list[Heard]:
         def work(tx: Tx) -> list[Heard]:

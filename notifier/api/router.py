@@ -79,16 +79,11 @@ def create_api(
     api.state.stats = asyncio.Lock()
     errors.install(api)
     api.router.routes.extend(doors)
-    for router in routers():
-        api.include_router(router)
+    # As they are: FastAPI would make each route anew for every application that includes its router.
+    api.router.routes.extend(route for router in routers() for route in router.routes)
     api.router.routes.append(Route("/openapi.json", api.describe))
     if ingest is not None:
         api.router.routes.append(Route("/v1/events", ingest, methods=["POST"]))
-    api.state.routes = [
-        route
-        for known in (api.router, *routers())
-        for route in known.routes
-        if isinstance(route, Route | APIRoute)
-    ]
+    api.state.routes = [route for route in api.router.routes if isinstance(route, Route | APIRoute)]
     api.add_middleware(RequestIdMiddleware)
     return api

@@ -161,6 +161,7 @@ def accepted(answer: httpx.Response) -> Item:
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_each_printed_line_ends_in_a_message(own_demo: Demo) -> None:
     """Pasted into a shell one after another, each brings a message that was not there before."""
@@ -233,6 +234,7 @@ def test_what_can_be_pressed_acts(own_demo: Demo) -> None:
     assert "Only you see this: Silenced until" in httpx.get(demo.url("inbox")).text
 
 
+@pytest.mark.slow
 def test_a_storm_and_a_flapping_error_are_started_from_the_page(own_demo: Demo) -> None:
     """2,000 errors are counted exactly and told in few messages; what comes and goes is named as such."""
     inbox = own_demo.url("inbox")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, MutableMapping
@@ -237,16 +238,19 @@ async def test_a_forged_request_does_nothing(room: Room) -> None:
     assert await room.rows(answered_callbacks) == []
 
 
-@pytest.mark.parametrize("stamp", ["", "abc", "-1", "1e9", "٣", "9" * 400, "1" * 15, "nan"])
-@pytest.mark.parametrize("signature", ["", "v0=", "v0=é", "v0=" + "0" * 64, "\x7f" * 9])
-async def test_odd_headers_are_refused_like_any_other(room: Room, stamp: str, signature: str) -> None:
+STAMPS = ("", "abc", "-1", "1e9", "٣", "9" * 400, "1" * 15, "nan")
+SIGNATURES = ("", "v0=", "v0=é", "v0=" + "0" * 64, "\x7f" * 9)
+
+
+async def test_odd_headers_are_refused_like_any_other(room: Room) -> None:
     """The verifier says no; it never raises."""
-    headers = [
-        (b"x-slack-request-timestamp", stamp.encode()),
-        (b"x-slack-signature", signature.encode()),
-    ]
-    answer = await room.desk.http.post(PATH, content=b"payload={}", headers=headers)
-    assert answer.status_code == 401
+    for stamp, signature in itertools.product(STAMPS, SIGNATURES):
+        headers = [
+            (b"x-slack-request-timestamp", stamp.encode()),
+            (b"x-slack-signature", signature.encode()),
+        ]
+        answer = await room.desk.http.post(PATH, content=b"payload={}", headers=headers)
+        assert answer.status_code == 401, (stamp, signature)
 
 
 @pytest.mark.parametrize(("off", "status"), [(-301, 401), (-299, 200), (299, 200), (301, 401)])

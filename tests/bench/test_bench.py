@@ -204,6 +204,7 @@ def test_the_folder_of_a_process_is_its_own(tmp_path: Path) -> None:
     assert stable.box("a") != stable.box("a")
 
 
+@pytest.mark.slow
 async def test_the_client_s_rows(tmp_path: Path, receiver: Receiver) -> None:
     """In miniature: every figure is there, and the reports of the application have arrived."""
     before = receiver.requests

@@ -30,6 +30,7 @@ from notifier.domain.message import Message
 from notifier.telemetry.clock import SystemClock
 from notifier.testing import SmtpServer, WebhookReceiver
 from notifier.testing.messages import EVENT, incident, message, several
+from tests.examples import examples
 
 SENDER = email.parse_address("Notifier <notifier@example.com>")
 HEAD = [
@@ -207,7 +208,7 @@ def test_no_text_adds_to_a_mail(server: SmtpServer, text: str) -> None:
     check_mail(handed_in(server, told := poisoned(text)), told)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30, 60), deadline=None)
 @given(text=TEXTS, thread=st.text(min_size=1))
 def test_no_text_whatsoever_adds_to_a_mail(server: SmtpServer, text: str, thread: str) -> None:
     """The same for any text, and whatever a thread is called."""
@@ -221,7 +222,7 @@ def test_what_looks_encoded_arrives_as_it_was_written(server: SmtpServer, text: 
     assert text[:60] in mail["Subject"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60, 200), deadline=None)
 @given(text=TEXTS)
 def test_a_header_is_read_as_it_was_meant(text: str) -> None:
     """Encoded and folded, short lines, and once decoded the same again but for what cannot be seen."""
@@ -271,7 +272,7 @@ def test_a_head_with_a_line_that_is_not_ours_is_refused(line: tuple[str, str]) -
 @pytest.mark.parametrize(
     "make", [blocks.payload, lambda told: blocks.root(told, blocks.BlockOptions(buttons=True)), blocks.reply]
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30, 60), deadline=None)
 @given(text=TEXTS)
 def test_no_text_adds_a_mention_or_a_link_in_slack(make: Callable[[Message], Any], text: str) -> None:
     """All that stands in angle brackets is a date, the link to the incident, or the address of an event's link."""
@@ -325,7 +326,7 @@ async def _posted(receiver: WebhookReceiver, told: Message) -> None:
     await http.aclose()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40, 100), deadline=None)
 @given(text=TEXTS)
 def test_no_text_commands_a_terminal(text: str) -> None:
     """No escape sequence, no control character and no bidi override; every line stays behind its bar."""

@@ -17,6 +17,7 @@ from notifier.client import MemoryTransport, Notifier
 from notifier.ingest.normalize import Accepted, Normalizer
 from notifier.ingest.task_runs import AcceptedRun, Arrival
 from notifier.ingest.task_runs import read as read_runs
+from tests.examples import examples
 
 NOW = 1_764_000_000_000
 # Stand for what would be too long to show in a counterexample.
@@ -66,8 +67,7 @@ def long(value: Any) -> Any:
 def published(path: str) -> Any:
     """What the service's OpenAPI document says of the body of a call."""
     api = Api(title="notifier", version="1")
-    for router in routers():
-        api.include_router(router)
+    api.router.routes.extend(route for router in routers() for route in router.routes)
     document = api.openapi()
     content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     return jsonschema_rs.validator_for({**content["schema"], "components": document["components"]})
@@ -83,7 +83,7 @@ def taken(event: dict[str, Any]) -> None:
     assert item.warnings == ()
 
 
-@settings(deadline=None, max_examples=150, phases=[Phase.generate], database=None)
+@settings(deadline=None, max_examples=examples(60, 150), phases=[Phase.generate], database=None)
 @given(
     kind=KINDS,
     message=TEXTS,
@@ -112,7 +112,7 @@ def test_an_event_of_any_failure(
     taken(memory.events[0])
 
 
-@settings(deadline=None, max_examples=150, phases=[Phase.generate], database=None)
+@settings(deadline=None, max_examples=examples(60, 150), phases=[Phase.generate], database=None)
 @given(message=TEXTS, value=VALUES, key=st.one_of(st.none(), st.sampled_from(["k", "LONG"])))
 def test_a_run_of_any_result_arguments_and_error(message: str, value: Any, key: str | None) -> None:
     """In every state that it goes through."""

@@ -380,8 +380,7 @@ ENDS = {
 BEFORE = {"at once": "", "before_send": "before_send=lambda event: event"}
 
 
-@pytest.mark.parametrize("times", [1, 40])
-@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize(("before", "times"), [("at once", 40), ("before_send", 1)])
 @pytest.mark.parametrize("end", ENDS)
 def test_a_final_failure_is_on_disk_before_its_task_ends(
     receiver: Receiver, tmp_path: Path, end: str, before: str, times: int

@@ -145,7 +145,7 @@ def stretches(windows: Weekly, around: Instant) -> list[tuple[Instant, Instant]]
     return found
 
 
-@settings(deadline=None, max_examples=examples(80, 200))
+@settings(deadline=None, max_examples=examples(30, 200))
 @given(windows=_windows.filter(lambda one: len(one.times) == 1), now=_near)
 @example(windows=SKIPPED, now=parse_rfc3339("2026-03-29T00:59:00Z"))
 @example(windows=SKIPPED, now=parse_rfc3339("2026-03-29T01:15:00Z"))
@@ -159,7 +159,7 @@ def test_a_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) ->
     assert window(windows, now).active == expected
 
 
-@settings(deadline=None, max_examples=examples(80, 200))
+@settings(deadline=None, max_examples=examples(30, 200))
 @given(windows=_dated.filter(lambda one: len(one.times) == 1), now=_near)
 def test_a_dated_window_is_on_as_its_definition_says(windows: Weekly, now: Instant) -> None:
     """The day on which it begins decides."""
@@ -167,7 +167,7 @@ def test_a_dated_window_is_on_as_its_definition_says(windows: Weekly, now: Insta
     assert window(windows, now).active == expected
 
 
-@settings(deadline=None, max_examples=examples(30, 100))
+@settings(deadline=None, max_examples=examples(15, 100))
 @given(windows=_dated, now=_near)
 def test_until_is_the_next_change_of_dates(windows: Weekly, now: Instant) -> None:
     """Hour by hour nothing changes before it, and at it something does; never is truly never, for four years."""
@@ -181,7 +181,7 @@ def test_until_is_the_next_change_of_dates(windows: Weekly, now: Instant) -> Non
         assert window(windows, phase.until).active != phase.active
 
 
-@settings(deadline=None, max_examples=examples(80, 200))
+@settings(deadline=None, max_examples=examples(30, 200))
 @given(windows=_windows, now=_near)
 @example(windows=SKIPPED, now=parse_rfc3339("2026-03-28T02:00:00Z"))
 @example(windows=SKIPPED, now=parse_rfc3339("2026-03-29T01:15:00Z"))

@@ -18,6 +18,7 @@ from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE, SECOND, Duration
 from notifier.store.sqlite import SqliteDatabase
 from notifier.testing import ManualClock
+from tests.examples import examples
 from tests.flapper import Flapper, Heard
 from tests.properties.empty_file import empty_file
 from tests.world import World
@@ -37,7 +38,7 @@ _routes = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(20, 60))
 @given(route=_routes, steps=st.lists(st.tuples(_acts, _waits), min_size=1, max_size=25))
 def test_an_identity_is_told_within_its_limits(route: Route, steps: list[tuple[str, Duration]]) -> None:
     """One message in each `group_interval`, but for a first rise to critical; what is told last is how it stands."""

@@ -21,6 +21,7 @@ from notifier.policy.lifecycle import IncidentBefore, IncidentChange, apply_even
 from notifier.policy.notifying import Member, Notify, change_due, decide
 from notifier.policy.retry import JITTER, SCHEDULE, Again, after, backoff, cool, throttle
 from notifier.policy.targets import Front, Pending, Send, SendPlan, Target, plan, tokens_now
+from tests.examples import examples
 
 NOW = 1_795_323_600_000
 
@@ -271,7 +272,7 @@ def _ids(sends: Sequence[Send]) -> list[str]:
 
 
 @given(_targets(), _pendings(), st.sets(st.integers(0, 3)), st.integers(1, 5))
-@settings(max_examples=400)
+@settings(max_examples=examples(150, 400))
 def test_a_plan_loses_nothing_and_sends_nothing_twice(
     target: Target, pending: list[Pending], in_flight: set[int], slots: int
 ) -> None:

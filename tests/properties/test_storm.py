@@ -411,7 +411,7 @@ class Storm(RuleBasedStateMachine):
 
 TestStorm = Storm.TestCase
 TestStorm.settings = settings(
-    max_examples=examples(12, 25),
+    max_examples=examples(6, 25),
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def ends(service: Service) -> None:
         try:
             while service.process is not None and service.process.poll() is None:
                 assert client.post("/v1/events", json={**EVENT, "id": "late"}).status_code == 503
+                time.sleep(0.02)
         except httpx.TransportError:
             pass
     assert service.exit() == 70
@@ -104,6 +106,7 @@ def test_in_a_checkpoint_or_what_is_next(
         disk.order(order)
         while not disk.obeyed:
             is_refused(service, {"id": "first"})
+            time.sleep(0.4)  # a checkpoint waits for a pause
         ends(service)
         recovers(service, hook, {first})
 

@@ -12,6 +12,7 @@ from jmespath.exceptions import JMESPathError
 
 from notifier.ingest.formats.interpreter import ITEMS, Interpreter, OverBudget
 from notifier.settings.expressions import compiled
+from tests.examples import examples
 
 NAMES = ("a", "b", "c")
 VALUES = st.recursive(
@@ -65,7 +66,7 @@ def run(text: str, value: Any) -> Any:
     return Interpreter().run(compiled(text), value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80, 200), deadline=None)
 @given(EXPRESSIONS, VALUES)
 def test_an_expression_means_what_the_standard_says(text: str, value: Any) -> None:
     """As in the reference implementation; where that raises an error of types, ours goes on."""
@@ -81,7 +82,7 @@ def test_an_expression_means_what_the_standard_says(text: str, value: Any) -> No
     assert same(Interpreter().run(expression, value), expected)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60, 150), deadline=None)
 @given(FUNCTIONS, VALUES)
 def test_a_function_does_what_the_standard_says(name: str, value: Any) -> None:
     """And is null where the standard has an error of types."""
@@ -151,7 +152,7 @@ def test_a_list_is_looked_through_up_to_a_thousand() -> None:
         run("[*]", [1] * (ITEMS + 1))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50, 100), deadline=None)
 @given(st.text(alphabet="ab.[]*?@|&!=<>(){}:,'`\" 01-", max_size=40))
 def test_any_text_is_an_expression_or_a_sentence(text: str) -> None:
     """Never another error; what runs, runs within the budget."""

@@ -20,6 +20,7 @@ from notifier.ingest.formats.reading import Read
 from notifier.ingest.formats.sentry.envelope import read_store
 from notifier.ingest.formats.traces import TraceBudget
 from notifier.ingest.normalize import Normalizer
+from tests.examples import examples
 from tests.ingest.formats.test_traces import PYTHON
 
 RESOURCE = {
@@ -216,7 +217,7 @@ def test_what_is_no_protobuf_is_refused(body: bytes) -> None:
         read_protobuf(body)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(40, 80), deadline=None)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(record(), JSON)), JSON, JSON)
 def test_any_json_is_read(changes: dict[str, Any], resource: Any, records: Any) -> None:
     """Whatever stands in a field; what becomes an event is taken or refused in a sentence."""
@@ -238,7 +239,7 @@ def test_any_json_is_read(changes: dict[str, Any], resource: Any, records: Any) 
         assert all(not isinstance(one, Rejection) or one.message for one in judged)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(40, 80), deadline=None)
 @given(st.data())
 def test_mutated_protobuf_is_read_or_refused(data: st.DataObject) -> None:
     """Bytes that were cut, changed or doubled."""

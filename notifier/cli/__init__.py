@@ -22,6 +22,7 @@ from notifier.cli import (
     grouping,
     hold,
     keys,
+    manual,
     probes,
     resources,
     running,
@@ -79,6 +80,7 @@ def parser() -> Parser:
     hold.add(commands)
     doctor_client.add(commands)
     files.add_backup(commands)
+    manual.add(commands)
     completion.add(commands, top)
     return top
 

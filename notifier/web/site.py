@@ -21,10 +21,11 @@ from notifier.web.assets import asset_at
 from notifier.web.cookies import SESSION, cookie_of
 from notifier.web.errors import PageError, heading_of, status_and_sentence
 from notifier.web.forms import Form, parse_form, read_form
+from notifier.web.help import help_path
 from notifier.web.live import LiveStreams
-from notifier.web.rendering import page_response
+from notifier.web.rendering import HEADERS, page_response
 from notifier.web.sign_in import SignIn
-from notifier.web.visit import PageRow, Redirect, Visit, address, base_path, origin_of
+from notifier.web.visit import PageRow, Picture, Redirect, Visit, address, base_path, origin_of
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
@@ -101,6 +102,9 @@ class Site:
         answer = await row.handler(asked)
         if isinstance(answer, Redirect):
             return self._redirect(answer)
+        if isinstance(answer, Picture):
+            headers = {**HEADERS, "content-type": answer.media_type, "cache-control": "private, max-age=3600"}
+            return Response(answer.content, 200, headers)
         values = {**self._frame(session, row.path), "page": asked, "view": answer.view}
         values["notice"] = notices.notice_of(asked.query.get("notice"))
         return page_response(answer.template, answer.status, values)
@@ -200,6 +204,7 @@ class Site:
         return {
             "base": base_path(self._service),
             "here": f"/{path.split('/')[1]}" if path else "",
+            "help": help_path(path),
             "nav": self._nav if session is not None else [],
             "session": session,
             "notice": None,

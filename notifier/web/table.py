@@ -6,6 +6,7 @@ from notifier.web.pages import (
     channels,
     dead_letters,
     deliveries,
+    manual,
     routes,
     setup,
     silences,
@@ -81,4 +82,6 @@ PAGES: tuple[PageRow, ...] = (
     PageRow(method="POST", path="/status/reload", scope="admin", handler=status.reload_configuration),
     PageRow(method="POST", path="/status/release", scope="admin", handler=status.release_hold),
     PageRow(method="GET", path="/setup", scope="read", handler=setup.show_setup, nav="Set up"),
+    PageRow(method="GET", path="/manual", scope="read", handler=manual.show_manual),
+    PageRow(method="GET", path="/manual/{path:path}", scope="read", handler=manual.show_chapter),
 )

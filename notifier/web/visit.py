@@ -81,7 +81,15 @@ class Redirect:
     counts: tuple[int, ...] = ()
 
 
-PageHandler = Callable[[Visit], Awaitable[Shown | Redirect]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture of the manual's."""
+
+    content: bytes
+    media_type: str
+
+
+PageHandler = Callable[[Visit], Awaitable[Shown | Redirect | Picture]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

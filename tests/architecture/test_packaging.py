@@ -31,6 +31,7 @@ MODULES = {
     "python-multipart": "python_multipart",
     "pyyaml": "yaml",
     "slack-sdk": "slack_sdk",
+    "markdown-it-py": "markdown_it",
     "httptools": None,  # uvicorn's parser
     "tzdata": None,  # zoneinfo's zones
     "uvloop": None,  # uvicorn's event loop

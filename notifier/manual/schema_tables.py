@@ -1,0 +1,73 @@
+"""JSON Schema as tables of Markdown: a row for each key, with its values, default and sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+_VARIABLE = {"$ref": "#/$defs/variable"}
+
+
+def key_table(schema: Schema, definitions: Mapping[str, Schema]) -> str:
+    """The properties of an object: `| key | value | what it says |`. A required key has a star."""
+    rows = [
+        table_row(
+            f"`{name}`{' *' if name in schema.get('required', ()) else ''}",
+            _value(part, definitions),
+            _says(part),
+        )
+        for name, part in schema.get("properties", {}).items()
+    ]
+    return "\n".join(["| key | value | |", "| --- | --- | --- |", *rows]) if rows else "It takes no keys."
+
+
+def table_row(*cells: str) -> str:
+    """A line of a table; what would end a cell is escaped."""
+    return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def names_within(schema: Schema) -> Iterator[str]:
+    """The definitions that a schema refers to, at any depth of its own."""
+    if "$ref" in schema:
+        yield str(schema["$ref"]).rpartition("/")[2]
+    for part in schema.values():
+        for inner in part if isinstance(part, list) else [part]:
+            if isinstance(inner, Mapping):
+                yield from names_within(inner)
+
+
+def _says(schema: Schema) -> str:
+    sentence = str(schema.get("description", ""))
+    default = schema.get("default")
+    if default is None or default in ([], {}):
+        return sentence
+    shown = json.dumps(default, ensure_ascii=False).strip('"') if not isinstance(default, str) else default
+    return f"{sentence}{' ' if sentence else ''}Default `{shown}`."
+
+
+def _value(schema: Schema, definitions: Mapping[str, Schema]) -> str:
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return " ".join(f"`{value}`" for value in dict.fromkeys(map(str, schema["enum"])) if value != "None")
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rpartition("/")[2]
+        found = definitions.get(name, {})
+        return name_of(name) if "properties" in found else _value(found, definitions) or name
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            kinds = [_value(part, definitions) for part in schema[union] if part != _VARIABLE]
+            return " or ".join(dict.fromkeys(kind for kind in kinds if kind and kind != "null"))
+    kind = schema.get("type", "")
+    kinds = [name for name in ([kind] if isinstance(kind, str) else kind) if name != "null"]
+    if "array" in kinds and isinstance(schema.get("items"), Mapping):
+        return f"list of {_value(schema['items'], definitions) or 'values'}"
+    return " or ".join(kinds)
+
+
+def name_of(definition: str) -> str:
+    """`RateLimitBlock` as people say it: `rate limit`."""
+    name = definition.removesuffix("Settings").removesuffix("Block")
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()

@@ -1,0 +1,165 @@
+"""The search of the manual: sections that answer some words, the best first; titles weigh more than text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from notifier.manual.chapters import Chapter, plain_words, sections
+
+QUERY_CHARS = 200
+WORDS = 12
+HITS = 20
+SNIPPET = 220
+_TITLE, _HEADING, _TEXT = 6.0, 3.0, 1.0
+_SATURATION = 1.5
+"""After how many mentions a further one adds little."""
+_PREFIX = 0.6
+"""What a word counts for that only begins as the asked one does."""
+_REFERENCE = 0.7
+"""What a chapter of the reference counts for: it has every word, and answers few questions."""
+_COMMON = re.compile(
+    "a|an|and|are|as|at|be|but|by|can|did|do|does|for|from|get|got|had|has|have|how|i|if|in|is|it|"
+    "its|me|my|no|of|on|one|or|our|so|that|the|their|then|there|these|this|to|too|up|was|we|were|"
+    "what|when|where|which|who|will|with|you|your"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualHit:
+    """A chapter that answers, by the section of it that does so best."""
+
+    path: str
+    part: str
+    title: str
+    section: str
+    anchor: str
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    chapter: Chapter
+    section: str
+    anchor: str
+    text: str
+    weights: Mapping[str, float]
+
+
+class ManualIndex:
+    """The sections of some chapters, by the words in them."""
+
+    def __init__(self, chapters: Iterable[Chapter]) -> None:
+        self._entries = [entry for chapter in chapters for entry in _entries(chapter)]
+        among = Counter(word for entry in self._entries for word in entry.weights)
+        self._rarity = {
+            word: math.log(1 + len(self._entries) / (1 + number)) for word, number in among.items()
+        }
+
+    def find(self, query: str) -> Sequence[ManualHit]:
+        """The best section of each chapter; empty where no word is known. A query's length and words are bounded."""
+        asked = [self._known(word) for word in list(dict.fromkeys(_words(query[:QUERY_CHARS])))[:WORDS]]
+        if not asked:
+            return ()
+        found = [(entry, self._score(asked, entry)) for entry in self._entries]
+        chapters: dict[str, list[tuple[_Entry, Sequence[float]]]] = {}
+        for entry, scores in found:
+            if any(scores):
+                chapters.setdefault(entry.chapter.path, []).append((entry, scores))
+        ranked = sorted((_ranked(sections) for sections in chapters.values()), key=lambda pair: -pair[0])
+        wanted = {word for known in asked for word in known}
+        return tuple(_hit(entry, wanted) for _, entry in ranked[:HITS])
+
+    def _known(self, word: str) -> Mapping[str, float]:
+        """The words of the manual that an asked word stands for, each with what it counts."""
+        if word in self._rarity:
+            return {word: 1.0}
+        return {known: _PREFIX for known in self._rarity if len(word) > 2 and known.startswith(word)}
+
+    def _score(self, asked: Sequence[Mapping[str, float]], entry: _Entry) -> Sequence[float]:
+        """The score of a section for each asked word."""
+        return [
+            max((share * self._rarity[word] * entry.weights.get(word, 0.0) for word, share in known.items()),
+                default=0.0)
+            for known in asked
+        ]  # fmt: skip
+
+
+def _ranked(found: Sequence[tuple[_Entry, Sequence[float]]]) -> tuple[float, _Entry]:
+    """The best section of a chapter; the chapter counts by it, and half by what all of its sections have."""
+    best = max(found, key=lambda pair: _sum(pair[1]))
+    whole = [max(scores) for scores in zip(*(scores for _, scores in found), strict=True)]
+    weight = _REFERENCE if best[0].chapter.path.startswith("reference/") else 1.0
+    return weight * (_sum(best[1]) + _sum(whole) / 2), best[0]
+
+
+def _sum(scores: Sequence[float]) -> float:
+    """The scores together: a section that has more of the words comes first, whatever one of them counts for."""
+    return sum(scores) * (sum(1 for score in scores if score) / len(scores)) ** 2
+
+
+def _entries(chapter: Chapter) -> Iterator[_Entry]:
+    titles = set(_words(chapter.title))
+    for section in sections(chapter):
+        text = " ".join(plain_words(line.strip(" |>#*-")) for line in section.lines if not _rule(line))
+        text = " ".join(text.split())
+        headings = set(_words(section.title))
+        counts = Counter(_words(text))
+        weights = {
+            word: _TEXT * number * (1 + _SATURATION) / (number + _SATURATION)
+            for word, number in counts.items()
+        }
+        for word in headings:
+            weights[word] = weights.get(word, 0.0) + _HEADING
+        for word in titles:
+            weights[word] = weights.get(word, 0.0) + (_TITLE if section.title == chapter.title else 1.0)
+        yield _Entry(
+            chapter=chapter, section=section.title, anchor=section.anchor, text=text, weights=weights
+        )
+
+
+def _hit(entry: _Entry, wanted: set[str]) -> ManualHit:
+    return ManualHit(
+        path=entry.chapter.path,
+        part=entry.chapter.part,
+        title=entry.chapter.title,
+        section=entry.section,
+        anchor=entry.anchor,
+        snippet=_snippet(entry.text, wanted),
+    )
+
+
+def _snippet(text: str, wanted: set[str]) -> str:
+    """The words around the first that was asked for."""
+    found = next((m.start() for m in re.finditer(r"\w+", text) if wanted & set(_words(m[0]))), 0)
+    start = text.rfind(". ", 0, found) + 2 if found else 0
+    start = start if found - start < SNIPPET // 2 else text.find(" ", found - SNIPPET // 2) + 1
+    cut = text[start : start + SNIPPET]
+    end = cut if start + SNIPPET >= len(text) else f"{cut.rpartition(' ')[0]} ..."
+    return f"{'... ' if start > 0 and text[start - 2 : start] != '. ' else ''}{end}"
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words as they are compared: `resolve_after` counts as one and as its two, endings are cut."""
+    for word in re.findall(r"\w+", text.lower()):
+        for part in dict.fromkeys((word, *word.split("_"))):
+            if part and not _COMMON.fullmatch(part):
+                yield _stem(part)
+
+
+def _stem(word: str) -> str:
+    """`silences`, `silenced` and `silencing` are one word."""
+    if len(word) > 4 and word.endswith("ies"):
+        return f"{word[:-3]}y"
+    for ending, least in (("ing", 6), ("ed", 5), ("es", 5), ("s", 4), ("e", 4)):
+        if len(word) >= least and word.endswith(ending) and not word.endswith("ss"):
+            return word[: -len(ending)]
+    return word
+
+
+def _rule(line: str) -> bool:
+    """Whether a line only draws: a fence, or what stands between a table's head and body."""
+    return line.strip().startswith(("```", "~~~")) or not re.search(r"\w", line)

@@ -1,0 +1,27 @@
+"""The chapter of the manual that helps with a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CHAPTERS: Mapping[str, str] = {
+    "incidents": "guides/answering",
+    "groups": "explanation/timing",
+    "deliveries": "guides/not-told",
+    "dead-letters": "guides/not-told",
+    "silences": "guides/maintenance",
+    "tasks": "guides/fastapi",
+    "channels": "guides/channels",
+    "routes": "guides/routing",
+    "stats": "guides/monitoring",
+    "status": "guides/monitoring",
+    "sessions": "guides/keys",
+    "setup": "tutorial/first-alert",
+}
+"""By the first part of the page's path."""
+
+
+def help_path(path: str) -> str:
+    """The page of the manual that helps with the page at `path`; the manual's first page where none does."""
+    chapter = CHAPTERS.get(path.strip("/").split("/")[0])
+    return "/manual" if chapter is None else f"/manual/{chapter}"

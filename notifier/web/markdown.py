@@ -1,0 +1,49 @@
+"""The manual's Markdown to HTML: no HTML of its own passes, headings have GitHub's anchors, links lead to our pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from notifier.manual.chapters import Chapter, linked, sections
+
+
+def html_of(chapter: Chapter, root: str) -> Markup:
+    """The chapter's text. `root` is the address of the manual's first page, `/manual`."""
+    parser = _parser()
+    tokens = parser.parse(chapter.text)
+    _anchor(tokens, chapter)
+    for token in _all(tokens):
+        for name in ("href", "src"):
+            target = token.attrGet(name)
+            within = linked(chapter, str(target)) if target is not None else None
+            if within is not None:
+                token.attrSet(
+                    name, f"{root}/{within}" if within and not within.startswith("#") else f"{root}{within}"
+                )
+            elif name == "href" and target is not None:
+                token.attrSet("rel", "noreferrer")
+    # Of our own files, and `html` is off: what stands in them as HTML is shown as text.
+    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704
+
+
+def _anchor(tokens: Sequence[Token], chapter: Chapter) -> None:
+    anchors = iter(section.anchor for section in sections(chapter))
+    for token in tokens:
+        if token.type == "heading_open" and token.level == 0:
+            token.attrSet("id", next(anchors, ""))
+
+
+def _all(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from _all(token.children or ())
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -19,7 +19,7 @@ _SATURATION = 1.5
 """After how many mentions a further one adds little."""
 _PREFIX = 0.6
 """What a word counts for that only begins as the asked one does."""
-_REFERENCE = 0.7
+_REFERENCE = 0.6
 """What a chapter of the reference counts for: it has every word, and answers few questions."""
 _COMMON = re.compile(
     "a|an|and|are|as|at|be|but|by|can|did|do|does|for|from|get|got|had|has|have|how|i|if|in|is|it|"
@@ -136,7 +136,7 @@ def _snippet(text: str, wanted: set[str]) -> str:
     """The words around the first that was asked for."""
     found = next((m.start() for m in re.finditer(r"\w+", text) if wanted & set(_words(m[0]))), 0)
     start = text.rfind(". ", 0, found) + 2 if found else 0
-    start = start if found - start < SNIPPET // 2 else text.find(" ", found - SNIPPET // 2) + 1
+    start = start if found - start < SNIPPET // 2 else text.find(" ", max(0, found - SNIPPET // 2)) + 1
     cut = text[start : start + SNIPPET]
     end = cut if start + SNIPPET >= len(text) else f"{cut.rpartition(' ')[0]} ..."
     return f"{'... ' if start > 0 and text[start - 2 : start] != '. ' else ''}{end}"

@@ -1,4 +1,4 @@
-"""The conformance suite as a stranger has it: from a wheel, with pytest alone, beside the channel of the README."""
+"""The conformance suite as a stranger has it: from a wheel, with pytest alone, beside the channel of the manual."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from site import getsitepackages
 
 import pytest
 
-from tests.acceptance.test_readme import block
+from tests.snippets import block_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,9 +28,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def suite(installed: Path, folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
-    """Run the README's test of a kind, without the paths and plug-ins of this environment but its dependencies."""
+    """Run the manual's test of a kind, without the paths and plug-ins of this environment but its dependencies."""
     (folder / "notifier_ntfy.py").write_text(kind)
-    (folder / "test_notifier_ntfy.py").write_text(block("Its test", "python"))
+    (folder / "test_notifier_ntfy.py").write_text(block_of("guides/own-channel", "Its test", "python"))
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     environ = {
         **os.environ,
@@ -45,7 +45,7 @@ def suite(installed: Path, folder: Path, kind: str) -> subprocess.CompletedProce
 
 def test_the_channel_of_the_readme_passes(installed: Path, tmp_path: Path) -> None:
     """Its two lines are all that it takes."""
-    done = suite(installed, tmp_path, block("A channel of your own", "python"))
+    done = suite(installed, tmp_path, block_of("guides/own-channel", "A channel of your own", "python"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout
@@ -53,7 +53,7 @@ def test_the_channel_of_the_readme_passes(installed: Path, tmp_path: Path) -> No
 
 def test_a_channel_that_breaks_its_word_fails_by_name(installed: Path, tmp_path: Path) -> None:
     """One that takes any answer for a success, and states what it cannot."""
-    honest = block("A channel of your own", "python")
+    honest = block_of("guides/own-channel", "A channel of your own", "python")
     kind = (
         honest.replace("if error := failure(reply.status, reply.retry_after):", "if False:")
         .replace("from notifier.channels.api import ", "from notifier.channels.api import Capabilities, ")

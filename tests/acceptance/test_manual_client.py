@@ -1,4 +1,4 @@
-"""The README's application, pasted into a new file and served as it says: each sentence about it holds."""
+"""The manual's application, pasted into a new file and served as it says: each sentence about it holds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from notifier.testing import WebhookReceiver
-from tests.acceptance.test_readme import block
 from tests.processes import Service, eventually, free_port
+from tests.snippets import block_of
 
-HEADING = "In your application"
+CHAPTER = "tutorial/fastapi"
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def shop(service: tuple[Service, WebhookReceiver], tmp_path: Path) -> Iterator[h
     """`uvicorn shop:app`, in a folder that holds the pasted file alone."""
     folder = tmp_path / "shop"
     folder.mkdir()
-    (folder / "shop.py").write_text(block(HEADING, "python"))
+    (folder / "shop.py").write_text(block_of(CHAPTER, "The application", "python"))
     port = free_port()
-    assert "uvicorn shop:app --port 8001" in block(HEADING, "sh")
+    assert "uvicorn shop:app --port 8001" in block_of(CHAPTER, "Run it", "sh")
     environ = {
         **os.environ,
         "NOTIFIER_URL": service[0].url,
@@ -69,7 +69,7 @@ def _answers(http: httpx.Client) -> bool:
     return False
 
 
-def test_the_application_of_the_readme(
+def test_the_application_of_the_tutorial(
     service: tuple[Service, WebhookReceiver], shop: httpx.Client, tmp_path: Path
 ) -> None:
     """An even order is charged once; an odd one is retried for seven seconds, alerted, and a dead letter."""

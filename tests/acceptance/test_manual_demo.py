@@ -1,4 +1,4 @@
-"""The README's lines for the demo, run by a shell: each does what its row says."""
+"""The manual's lines for the demo, run by a shell: each does what its row says."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from notifier.manual.chapters import chapter_at
 from tests.acceptance.test_demo import Demo
-from tests.acceptance.test_readme import README
 from tests.processes import eventually
 
-# In the order of the README's rows: where something arrives, and what it says.
+# In the order of the chapter's rows: where something arrives, and what it says.
 TOLD = (
     ("slack", "item 3 is odd"),
     ("slack", "the upstream is too busy"),
@@ -21,6 +21,11 @@ TOLD = (
     ("webhook", "a long report is ready"),
     ("slack", "the warehouse does not answer"),
 )
+
+
+DEMO = chapter_at("guides/demo")
+assert DEMO is not None
+TEXT = DEMO.text
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 def lines() -> list[str]:
     """The commands of the table's first column, as a shell reads them."""
-    rows = re.findall(r"^\| (`(?:curl|printf).*?`) \| ", README, re.MULTILINE)
+    rows = re.findall(r"^\| (`(?:curl|printf).*?`) \| ", TEXT, re.MULTILINE)
     return [row.strip("`").replace("\\|", "|") for row in rows]
 
 
@@ -51,9 +56,9 @@ def test_every_line_ends_in_its_message(demo: Demo) -> None:
 
 
 def test_the_addresses_answer(demo: Demo) -> None:
-    """The inbox's page and the dashboard, at the ports that the README names as the defaults."""
-    assert "http://127.0.0.1:8025/" in README
-    assert "http://127.0.0.1:8001/dashboard" in README
+    """The inbox's page and the dashboard, at the ports that the chapter names as the defaults."""
+    assert "http://127.0.0.1:8025/" in TEXT
+    assert "http://127.0.0.1:8001/dashboard" in TEXT
     for address in (demo.url("inbox"), f"{demo.url('application')}/dashboard"):
         command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", address]
         eventually(lambda command=command: subprocess.check_output(command, text=True) == "200")

@@ -45,14 +45,15 @@ LOOK_S = 5.0
 END_WITHIN_S = 50.0
 
 
-def create_app(runtime: Runtime, live: LiveStreams | None = None) -> ASGIApp:
-    """The application; `live` are the streams of its pages, for whoever ends them.
+def create_ingest(runtime: Runtime) -> IngestEndpoint:
+    """The answers to `POST /v1/events`, past FastAPI, whose body handling would cost three quarters of the rate."""
+    cloud_events = DoorEndpoint(runtime, runtime.keyring, CloudEventsDoor(runtime))
+    return IngestEndpoint(runtime, runtime.keyring, RequestIdMiddleware(cloud_events))
 
-    Ingest goes past FastAPI, whose body handling would cost three quarters of its rate.
-    """
-    keyring, live = runtime.keyring, live or LiveStreams(runtime)
-    cloud_events = DoorEndpoint(runtime, keyring, CloudEventsDoor(runtime))
-    ingest = IngestEndpoint(runtime, keyring, RequestIdMiddleware(cloud_events))
+
+def create_app(runtime: Runtime, ingest: IngestEndpoint, live: LiveStreams) -> ASGIApp:
+    """The application; `live` are the streams of its pages, for whoever ends them."""
+    keyring = runtime.keyring
     api = create_api(runtime, keyring, ingest, doors(runtime, keyring))
     hostless = RequestIdMiddleware(errors.answer(errors.HOSTLESS))
     calls: dict[tuple[str, str], ASGIApp] = {("POST", "/v1/events"): ingest}
@@ -140,11 +141,12 @@ async def _serve(
     async with running(settings, configs, hold=hold) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
-        live = LiveStreams(runtime)
+        live, ingest = LiveStreams(runtime), create_ingest(runtime)
+        protocol = partial(HttpProtocol, clients=clients, posts={b"/v1/events": ingest})
         server = _Server(
             uvicorn.Config(
-                create_app(runtime, live),
-                http=cast("type[asyncio.Protocol]", partial(HttpProtocol, clients=clients)),
+                create_app(runtime, ingest, live),
+                http=cast("type[asyncio.Protocol]", protocol),
                 ws="none",
                 proxy_headers=False,
                 lifespan="off",

@@ -5,6 +5,7 @@ Every door begins here, wherever it finds the secret: a header, an address, a fo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from notifier.access.caller import Caller
@@ -27,6 +28,7 @@ class Keyring:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._remembered: dict[str, tuple[Instant, Caller | str]] = {}
+        self._looking_up: dict[str, asyncio.Future[Key | None]] = {}
         self._used: dict[str, Instant] = {}
         self._noted: dict[str, Instant] = {}
 
@@ -44,7 +46,7 @@ class Keyring:
         now = self._database.now()
         looked_up = self._remembered.get(hash_)
         if looked_up is None or not 0 <= now - looked_up[0] < REMEMBERED_MS:
-            key = await self._database.read(lambda tx: keys.find(tx, hash_), limit=INGEST)
+            key = await self._key(hash_)
             if len(self._remembered) >= REMEMBERED_AT_MOST:
                 self._remembered.clear()
             looked_up = self._remembered[hash_] = (now, _caller_of(key))
@@ -56,6 +58,15 @@ class Keyring:
         if caller.door is not None and caller.door != door:
             raise OtherDoor(caller.door)
         return caller
+
+    async def _key(self, hash_: str) -> Key | None:
+        """The key in the database. Whoever asks while somebody does already waits for that answer."""
+        found = self._looking_up.get(hash_)
+        if found is None:
+            found = asyncio.ensure_future(self._database.read(lambda tx: keys.find(tx, hash_), limit=INGEST))
+            self._looking_up[hash_] = found
+            found.add_done_callback(lambda _: self._looking_up.pop(hash_))
+        return await asyncio.shield(found)
 
     async def note_uses(self) -> None:
         """Write down when keys were used last, of each at most once a minute."""

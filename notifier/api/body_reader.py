@@ -32,6 +32,7 @@ class Headers:
         "cloud_events",
         "content_type",
         "encoding",
+        "hosts",
         "length",
         "request_id",
         "sent_at",
@@ -45,6 +46,7 @@ class Headers:
         self.request_id: bytes | None = None
         self.sent_at: str | None = None
         self.cloud_events = False
+        self.hosts = 0
         for name, value in raw:
             if name == b"authorization":
                 self.authorization = value.decode("latin-1")
@@ -53,6 +55,8 @@ class Headers:
                 self.cloud_events |= b"cloudevents" in value
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() and len(value) < 19 else 0
+            elif name == b"host":
+                self.hosts += 1
             elif name == b"content-encoding":
                 self.encoding = _CODINGS.get(value.strip().lower(), "unknown")
             elif name == b"notifier-sent-at":
@@ -72,16 +76,25 @@ class BodyReader:
         self._codings = codings
         self._timeout = SharedTimeout(BODY_TIMEOUT_S)
 
-    async def read(self, headers: Headers, receive: Receive) -> bytes:
+    async def read(self, headers: Headers, receive: Receive, ready: bytes | None = None) -> bytes:
+        """The whole body, unpacked; `ready` is the body as it was sent, where it has come already."""
         if headers.encoding and headers.encoding not in self._codings:
             known = " or ".join(self._codings)
             raise HttpProblem(
                 415, f"this content encoding is not known: send the body as it is, or with {known}"
             )
-        if headers.length > self.largest:
+        if headers.length > self.largest or (ready is not None and len(ready) > self.largest):
             raise self._too_large()
+        body = ready if ready is not None else await self._in_time(receive)
+        if headers.encoding:
+            body = unpacked(body, headers.encoding, self.largest)
+            if len(body) > self.largest:
+                raise self._too_large()
+        return body
+
+    async def _in_time(self, receive: Receive) -> bytes:
         try:
-            body = await self._timeout.wait(self._received(receive))
+            return await self._timeout.wait(self._received(receive))
         except TimeoutError:
             # What may still come is not waited for: the connection ends with the answer.
             raise HttpProblem(
@@ -89,11 +102,6 @@ class BodyReader:
                 f"the body did not come within {BODY_TIMEOUT_S:.0f} s: send it at once",
                 {"connection": "close"},
             ) from None
-        if headers.encoding:
-            body = unpacked(body, headers.encoding, self.largest)
-            if len(body) > self.largest:
-                raise self._too_large()
-        return body
 
     async def _received(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []

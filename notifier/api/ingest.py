@@ -1,4 +1,4 @@
-"""`POST /v1/events`: the hot path, a bare ASGI callable. `202` means committed and fsynced."""
+"""`POST /v1/events`: the hot path, past FastAPI and, where the server can, past ASGI. `202`: committed and fsynced."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from notifier.access.errors import AccessError
 from notifier.access.keyring import Keyring
 from notifier.api.bearer import bearer_secret
 from notifier.api.body_reader import BodyReader, Headers, sent_at
+from notifier.api.direct_cycle import WholeAnswer
 from notifier.api.errors import problem_of
-from notifier.api.problems import GUARD_LINES, HttpProblem, retry_after
+from notifier.api.problems import HttpProblem, retry_after
 from notifier.domain.errors import StoreError
 from notifier.domain.event import Rejection
 from notifier.domain.time import SECOND
@@ -47,25 +48,24 @@ class IngestEndpoint:
         if headers.cloud_events and self._cloud_events is not None:
             await self._cloud_events(scope, receive, send)
             return
+        answer = await self.respond(headers, receive, None)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.lines})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def respond(self, headers: Headers, receive: Receive, ready: bytes | None) -> WholeAnswer:
+        """The answer to a request that is no CloudEvent; `ready` is its body as it was sent, where it has come."""
         try:
-            status, body = await self._answer(headers, receive)
-            start = [_JSON]
+            status, body = await self._answer(headers, receive, ready)
         except HttpProblem as problem:
             self._runtime.metrics.refused.labels(str(problem.status)).inc()
-            status, body = problem.status, problem.body()
-            start = [(name.encode(), value.encode()) for name, value in problem.all_headers().items()]
-        start += GUARD_LINES
-        start.append((b"content-length", b"%d" % len(body)))
-        if headers.request_id is not None:
-            start.append((b"x-request-id", headers.request_id))
-        await send({"type": "http.response.start", "status": status, "headers": start})
-        await send({"type": "http.response.body", "body": body})
+            return WholeAnswer.refusing(problem, headers.request_id)
+        return WholeAnswer.made(status, (_JSON,), body, headers.request_id)
 
-    async def _answer(self, headers: Headers, receive: Receive) -> tuple[int, bytes]:
+    async def _answer(self, headers: Headers, receive: Receive, ready: bytes | None) -> tuple[int, bytes]:
         caller = await self._caller(headers)
         if not accepts(headers.content_type):
             raise HttpProblem(415, "send application/json or application/x-ndjson (or no content type)")
-        body = await self._reader().read(headers, receive)
+        body = await self._reader().read(headers, receive, ready)
         now = self._runtime.database.now()
         try:
             batch = split(body, headers.content_type)

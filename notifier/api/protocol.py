@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from notifier.api.body_reader import Headers
 from notifier.api.connections import Connections
+from notifier.api.direct_cycle import DirectCycle, Responder
 from notifier.api.problems import GUARDS, HttpProblem
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 LARGEST_HEAD = 64 * 1024
 MOST_PIPELINED = 64
@@ -28,11 +34,21 @@ _MALFORMED = HttpProblem(400, "this is no HTTP/1.1 request: check what the clien
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. `_unread` counts bytes since the last whole head, byte of a body or end of a request."""
+    """One connection. `posts` answers `POST` of these paths.
 
-    def __init__(self, *arguments: Any, clients: Connections, **named: Any) -> None:
+    `_unread` counts bytes since the last whole head, byte of a body or end of a request.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        clients: Connections,
+        posts: Mapping[bytes, Responder] = MappingProxyType({}),
+        **named: Any,
+    ) -> None:
         super().__init__(*arguments, **named)
         self._clients = clients
+        self._posts = posts
         self._unread = 0
         self._uncounted = 0
         self._in_message = False
@@ -83,8 +99,29 @@ class HttpProtocol(HttpToolsProtocol):
             self._stop(_MALFORMED)
         self._unread = 0
         self._in_body = True
-        super().on_headers_complete()
+        responder = self._posts.get(self.url)
+        if responder is None or not self._begin_direct(responder):
+            super().on_headers_complete()
         self.headers = []  # what follows a chunked body are no headers of the request
+
+    def _begin_direct(self, responder: Responder) -> bool:
+        """Whether this request is one to answer past ASGI; then that has begun."""
+        parser = self.parser
+        plain = parser.get_method() == b"POST" and parser.get_http_version() == "1.1"
+        if not plain or self.expect_100_continue or parser.should_upgrade():
+            return False
+        headers = Headers(self.headers)
+        if headers.hosts != 1 or headers.cloud_events:
+            return False
+        is_pipelined = self._answering()
+        self.cycle = DirectCycle(self, headers, keep_alive=parser.should_keep_alive())
+        app = cast("ASGI3Application", responder)
+        if is_pipelined:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
+        else:
+            self._start_asgi_task(self.cycle, app)
+        return True
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0

@@ -19,7 +19,7 @@ from notifier.domain.value import Value
 from notifier.ingest import lenient, sanitise
 from notifier.ingest.fields import InvalidField, instant
 from notifier.ingest.schema import CAUSES, CONTEXT_BYTES, ID_CHARS, EventBody, ExceptionBody, LinkBody
-from notifier.ingest.scrub import suspicious
+from notifier.ingest.scrub import is_suspicious_id, suspicious
 from notifier.policy import fingerprint
 
 EventItem = bytes | msgspec.Raw | dict[str, Any]
@@ -138,7 +138,7 @@ class Normalizer:
         ids = _take_ids(body)
         key = (project, _encode(body))
         content = self._seen.get(key)
-        if content is None or suspicious(f"{ids.event or ''} {ids.task or ''}".encode()):
+        if content is None or is_suspicious_id(ids.event) or is_suspicious_id(ids.task):
             if suspicious(raw):
                 body, warnings = lenient.from_bytes(raw)
                 return self._accepted(body, warnings, project, received_at, sent_at)

@@ -7,10 +7,11 @@ could hide either.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import re2
 
@@ -28,6 +29,12 @@ _search_text: Callable[[bytes], object | None] = re2.compile("|".join(HINTS).enc
 _search_raw: Callable[[bytes], object | None] = re2.compile(
     "|".join([*HINTS, r"\\[u/]"]).encode(), _options
 ).search
+_UUID_CHARS: Final = 36
+_uuid: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}").fullmatch
+
+
+def _is_uuid(text: str) -> bool:
+    return len(text) == _UUID_CHARS and _uuid(text) is not None
 
 
 def suspicious(raw: bytes) -> bool:
@@ -35,9 +42,14 @@ def suspicious(raw: bytes) -> bool:
     return _search_raw(raw) is not None
 
 
+def is_suspicious_id(text: str | None) -> bool:
+    """Whether an id may hold a secret. A UUID holds none, though one in forty has digits like a card's."""
+    return text is not None and not _is_uuid(text) and suspicious(text.encode("utf-8", "surrogatepass"))
+
+
 def scrub_text(text: str) -> str:
-    """The text with everything of a secret's shape replaced."""
-    if _search_text(text.encode("utf-8", "surrogatepass")) is None:
+    """The text with everything of a secret's shape replaced; a UUID stays as it is."""
+    if _is_uuid(text) or _search_text(text.encode("utf-8", "surrogatepass")) is None:
         return text
     return without_secrets(text)
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from notifier.ingest.scrub import SCRUBBED, names_secret, scrub, scrub_text, suspicious
+from notifier.ingest.scrub import SCRUBBED, is_suspicious_id, names_secret, scrub, scrub_text, suspicious
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,14 @@ def test_an_ordinary_event_needs_no_walk() -> None:
     """Or the pre-filter would save nothing."""
     raw = b'{"id": "00000000-0000-7000-8000-000000000000", "service": "billing", "message": "order 1842 failed"}'
     assert not suspicious(raw)
+
+
+@pytest.mark.parametrize(
+    "text", ["41111111-1111-4111-8111-111111111111", "5500000000-0000-4000-8000-000000000004"[2:]]
+)
+def test_a_uuid_is_no_card(text: str) -> None:
+    """Whatever its digits: an id of an event or a run is kept, and what looks like one in a longer text is not."""
+    assert len(text) == 36
+    assert scrub({"id": text}) == {"id": text}
+    assert not is_suspicious_id(text)
+    assert is_suspicious_id(f"card 4111 1111 1111 1111 {text}")

@@ -1,0 +1,177 @@
+"""`POST /v1/events` past ASGI: over a real socket it is answered as by ASGI, whatever comes and however it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from notifier.api.body_reader import BodyReader, Headers
+from notifier.api.connections import Connections
+from notifier.api.direct_cycle import WholeAnswer
+from notifier.api.problems import HttpProblem
+from notifier.api.protocol import HttpProtocol
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/v1/events"
+HOST = "Host: here\r\n"
+SIZE = "Content-Length: 3\r\n"
+
+
+@dataclass
+class Echo:
+    """Answers with the body, and counts by which way each request came."""
+
+    ways: list[str] = field(default_factory=list)
+    reader: BodyReader = field(default_factory=lambda: BodyReader(8, "events"))
+
+    async def respond(self, headers: Headers, receive: Receive, ready: bytes | None) -> WholeAnswer:
+        self.ways.append("past ASGI")
+        return await self._answer(headers, receive, ready)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.ways.append("ASGI")
+        answer = await self._answer(Headers(scope["headers"]), receive, None)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.lines})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, headers: Headers, receive: Receive, ready: bytes | None) -> WholeAnswer:
+        try:
+            status, body = 202, await self.reader.read(headers, receive, ready)
+        except HttpProblem as problem:
+            status, body = problem.status, b""
+        if body == b"bug":
+            raise RuntimeError("a fault of ours")
+        await asyncio.sleep(0)
+        return WholeAnswer(status, [(b"content-length", b"%d" % len(body))], body)
+
+
+@dataclass
+class Server:
+    """A listening server and its echo."""
+
+    echo: Echo
+    port: int
+
+    async def ask(self, *parts: str) -> str:
+        """Everything that comes back until the server closes or falls silent; each part is a write of its own."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        said = b""
+        try:
+            for part in parts:
+                writer.write(part.encode())
+                await writer.drain()
+                await asyncio.sleep(0.01)
+            while chunk := await asyncio.wait_for(reader.read(65_536), 0.3):
+                said += chunk
+        except TimeoutError:
+            said += b"(open)"
+        finally:
+            writer.close()
+        return said.decode()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    echo = Echo()
+    config = Config(
+        app=echo, access_log=False, log_config=None, lifespan="off", server_header=False, date_header=False
+    )
+    config.load()
+    loop = asyncio.get_running_loop()
+    protocol = partial(
+        HttpProtocol,
+        config=config,
+        server_state=ServerState(),
+        app_state={},
+        _loop=loop,
+        clients=Connections(100),
+        posts={PATH.encode(): echo},
+    )
+    listening = await loop.create_server(protocol, "127.0.0.1", 0)
+    yield Server(echo, listening.sockets[0].getsockname()[1])
+    listening.close()
+
+
+def request(*, head: str = HOST + SIZE, body: str = "abc", path: str = PATH, version: str = "1.1") -> str:
+    return f"POST {path} HTTP/{version}\r\n{head}\r\n{body}"
+
+
+KEPT = "HTTP/1.1 202 Accepted\r\ncontent-length: 3\r\n\r\nabc"
+CLOSED = "HTTP/1.1 202 Accepted\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([request()], f"{KEPT}(open)"),
+        ([request(), request()], f"{KEPT}{KEPT}(open)"),
+        ([request() * 3], f"{KEPT * 3}(open)"),
+        ([request(body="a"), "b", "c"], f"{KEPT}(open)"),
+        ([request(head=HOST + "Connection: close\r\n" + SIZE)], CLOSED),
+        ([request(head=HOST + "Transfer-Encoding: chunked\r\n", body="3\r\nabc\r\n0\r\n\r\n")], f"{KEPT}(open)"),
+        ([request(head=HOST + "Content-Length: 9\r\n", body="abcdefghi")], "413"),
+        ([request(head=HOST + "Transfer-Encoding: chunked\r\n", body="9\r\nabcdefghi\r\n0\r\n\r\n")], "413"),
+        ([request(head=HOST + "Transfer-Encoding: chunked\r\n", body="9\r\nabcdefg"), "hi\r\n0\r\n\r\n"], "413"),
+    ],
+    ids=[
+        "one", "two", "pipelined", "a body in pieces", "the last", "chunks", "too large", "chunks too large",
+        "too large in pieces",
+    ],
+)  # fmt: skip
+async def test_a_post_is_answered_past_asgi(server: Server, parts: list[str], said: str) -> None:
+    """However its bytes come."""
+    heard = await server.ask(*parts)
+    assert heard == said or (len(said) == 3 and heard.startswith(f"HTTP/1.1 {said} "))
+    assert set(server.echo.ways) == {"past ASGI"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        request(version="1.0"),
+        request(head=HOST + HOST + SIZE),
+        request(head=SIZE),
+        request(head=HOST + "CE-Specversion: 1.0\r\n" + SIZE),
+        request(head=HOST + "Content-Type: application/cloudevents+json\r\n" + SIZE),
+        request(path="/v1/events?x=1"),
+        request(path="/v1/silences"),
+        request().replace("POST", "PUT"),
+    ],
+    ids=["1.0", "two hosts", "no host", "a cloud event", "cloud events", "a query", "a path", "a method"],
+)
+async def test_what_is_no_plain_post_goes_by_asgi(server: Server, raw: str) -> None:
+    """Its answer is the application's affair."""
+    assert (await server.ask(raw)).startswith("HTTP/1.1 202 ")
+    assert server.echo.ways == ["ASGI"]
+
+
+async def test_who_asks_whether_to_send_is_told_to(server: Server) -> None:
+    """`Expect: 100-continue` is uvicorn's."""
+    heard = await server.ask(request(head=HOST + SIZE + "Expect: 100-continue\r\n", body=""), "abc")
+    assert heard.startswith("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 ")
+
+
+async def test_a_fault_of_ours_ends_the_connection(server: Server) -> None:
+    """Nothing is acknowledged, and nothing of the fault is said; the next connection is served."""
+    heard = await server.ask(request(body="bug"))
+    assert heard.startswith("HTTP/1.1 500 ")
+    assert "\r\nconnection: close\r\n" in heard
+    assert "fault of ours" not in heard
+    assert await server.ask(request()) == f"{KEPT}(open)"
+
+
+async def test_who_leaves_before_the_answer_troubles_nobody(server: Server) -> None:
+    """A body that ends early is refused to nobody."""
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request(body="a").encode())
+    await writer.drain()
+    writer.close()
+    assert await server.ask(request()) == f"{KEPT}(open)"

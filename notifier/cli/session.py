@@ -20,7 +20,7 @@ NEEDED = {
 
 
 class Exit(IntEnum):
-    """Exit statuses; `notifier --help` and the README list them."""
+    """Exit statuses; `notifier --help` and the manual list them."""
 
     OK = 0
     NO = 1

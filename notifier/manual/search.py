@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from notifier.manual.chapters import Chapter, plain_words, sections
+from notifier.manual.chapters import FENCE, Chapter, plain_words, sections
 
 QUERY_CHARS = 200
 WORDS = 12
@@ -104,8 +104,7 @@ def _sum(scores: Sequence[float]) -> float:
 def _entries(chapter: Chapter) -> Iterator[_Entry]:
     titles = set(_words(chapter.title))
     for section in sections(chapter):
-        text = " ".join(plain_words(line.strip(" |>#*-")) for line in section.lines if not _rule(line))
-        text = " ".join(text.split())
+        text = _plain(section.lines)
         headings = set(_words(section.title))
         counts = Counter(_words(text))
         weights = {
@@ -117,7 +116,11 @@ def _entries(chapter: Chapter) -> Iterator[_Entry]:
         for word in titles:
             weights[word] = weights.get(word, 0.0) + (_TITLE if section.title == chapter.title else 1.0)
         yield _Entry(
-            chapter=chapter, section=section.title, anchor=section.anchor, text=text, weights=weights
+            chapter=chapter,
+            section=section.title,
+            anchor=section.anchor,
+            text=_plain(_prose(section.lines)) or text,
+            weights=weights,
         )
 
 
@@ -160,6 +163,16 @@ def _stem(word: str) -> str:
     return word
 
 
-def _rule(line: str) -> bool:
-    """Whether a line only draws: a fence, or what stands between a table's head and body."""
-    return line.strip().startswith(("```", "~~~")) or not re.search(r"\w", line)
+def _plain(lines: Iterable[str]) -> str:
+    text = " ".join(plain_words(line.strip(" |>#*-")) for line in lines if re.search(r"\w", line))
+    return " ".join(text.split())
+
+
+def _prose(lines: Sequence[str]) -> Iterator[str]:
+    """The lines outside of blocks of code."""
+    fenced = False
+    for line in lines:
+        if FENCE.match(line.strip()):
+            fenced = not fenced
+        elif not fenced:
+            yield line

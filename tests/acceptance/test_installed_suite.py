@@ -43,7 +43,7 @@ def suite(installed: Path, folder: Path, kind: str) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
-def test_the_channel_of_the_readme_passes(installed: Path, tmp_path: Path) -> None:
+def test_the_channel_of_the_manual_passes(installed: Path, tmp_path: Path) -> None:
     """Its two lines are all that it takes."""
     done = suite(installed, tmp_path, block_of("guides/own-channel", "A channel of your own", "python"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -66,3 +66,17 @@ def test_a_channel_that_breaks_its_word_fails_by_name(installed: Path, tmp_path:
         assert f"{failed}" in done.stdout
     for held in ("outcome[unreachable]", "truly[buttons]", "test_nothing_is_left_open"):
         assert held not in done.stdout
+
+
+def test_the_manual_is_in_the_wheel(installed: Path) -> None:
+    """Its chapters and pictures, as the commands of a client read them."""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), *getsitepackages()])}
+    program = (
+        "from notifier.manual import chapters as m; "
+        "print(m.__file__, len(m.chapters()), m.picture_at('explanation/timing.svg')[1])"
+    )
+    command = [sys.executable, "-S", "-P", "-c", program]
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.split()
+    assert said[0].startswith(str(installed))
+    assert int(said[1]) > 30
+    assert said[2] == "image/svg+xml"

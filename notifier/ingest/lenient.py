@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from notifier.ingest import sanitise, schema, severity
+from notifier.ingest import sanitise, schema, severity, traces
 from notifier.ingest.fields import (
     Fields,
     InvalidField,
@@ -33,25 +33,25 @@ _STATUSES: Final = ("firing", "resolved")
 _encode = msgspec.json.Encoder().encode
 
 
-def from_bytes(raw: bytes) -> tuple[schema.EventBody, list[str]]:
+def from_bytes(raw: bytes, budget: traces.TraceBudget | None = None) -> tuple[schema.EventBody, list[str]]:
     """The event in these bytes, scrubbed and within the limits, and its warnings. `InvalidField` if it is none."""
     try:
         tree = sanitise.read(raw)
     except sanitise.UnreadableJson as error:
         raise InvalidField("", str(error)) from None
-    return _event_in(tree)
+    return _event_in(tree, budget)
 
 
-def from_tree(tree: Fields) -> tuple[schema.EventBody, list[str]]:
+def from_tree(tree: Fields, budget: traces.TraceBudget | None = None) -> tuple[schema.EventBody, list[str]]:
     """The event in a tree of JSON's values, read as its bytes are. `InvalidField` or `UnreadableJson` if it is none."""
-    return _event_in(sanitise.clean(tree))
+    return _event_in(sanitise.clean(tree), budget)
 
 
-def _event_in(tree: Any) -> tuple[schema.EventBody, list[str]]:
+def _event_in(tree: Any, budget: traces.TraceBudget | None) -> tuple[schema.EventBody, list[str]]:
     if not isinstance(tree, dict):
         raise InvalidField("", f"an event is a JSON object, this is {kind(tree)}")
     reading = Reading()
-    body = reading.event(tree, scrub(tree))
+    body = reading.event(tree, reading.traced(scrub(tree), budget or traces.TraceBudget()))
     return body, reading.warnings()
 
 
@@ -61,10 +61,25 @@ class Reading:
     def __init__(self) -> None:
         self._warnings: list[str] = []
         self._unknown: dict[str, Any] = {}
+        self._kept: list[tuple[str, Any]] = []
 
     def warnings(self) -> list[str]:
         more = len(self._warnings) - _WARNINGS
         return self._warnings if more <= 0 else [*self._warnings[:_WARNINGS], f"and {more} more"]
+
+    def traced(self, clean: Fields, budget: traces.TraceBudget) -> Fields:
+        """An event whose message holds a trace, with the exception; the message as it was is kept under `context`."""
+        message = clean.get("message")
+        if type(message) is not str or clean.get("exception") is not None:
+            return clean
+        if traces.may_hold_trace(message) and not budget.takes(message):
+            self.warn("message: a trace in it was not read as an exception; the request holds too many")
+            return clean
+        found = traces.in_message(message)
+        if found is None:
+            return clean
+        self._kept = [(traces.KEPT, found.kept)]
+        return {**clean, "message": found.rest, "exception": found.exception}
 
     def event(self, tree: Fields, clean: Fields) -> schema.EventBody:
         self.keep_unknown(clean, schema.EventBody.__struct_fields__, "")
@@ -187,7 +202,7 @@ class Reading:
 
     def _context(self, fields: Fields | None) -> dict[str, Any]:
         merged = dict(fields or {})
-        for name, value in self._unknown.items():
+        for name, value in [*self._unknown.items(), *self._kept]:
             free = name
             while free in merged:
                 free += "_"

@@ -15,11 +15,12 @@ from notifier.domain.event import Event, Rejection
 from notifier.domain.labels import RESERVED_LABELS
 from notifier.domain.severity import Severity
 from notifier.domain.time import DAY, Instant, rfc3339
-from notifier.domain.value import Value
+from notifier.domain.value import Value, replace
 from notifier.ingest import lenient, sanitise
 from notifier.ingest.fields import InvalidField, instant
 from notifier.ingest.schema import CAUSES, CONTEXT_BYTES, ID_CHARS, EventBody, ExceptionBody, LinkBody
 from notifier.ingest.scrub import is_suspicious_id, suspicious
+from notifier.ingest.traces import TraceBudget, may_hold_trace
 from notifier.policy import fingerprint
 
 EventItem = bytes | msgspec.Raw | dict[str, Any]
@@ -95,11 +96,13 @@ class Normalizer:
         self._largest = max_event_bytes
         self._new_id = new_id
         self._seen: dict[tuple[str, bytes], _Content] = {}
+        self._traces = TraceBudget()
 
     def read(
         self, items: Sequence[EventItem], *, project: str, received_at: Instant, sent_at: Instant | None
     ) -> list[Accepted | Rejection]:
         """Read events, in order. One that cannot be read is rejected, and costs no other."""
+        self._traces = TraceBudget()
         return [self._item(item, project, received_at, sent_at) for item in items]
 
     def _item(
@@ -110,7 +113,7 @@ class Normalizer:
                 size = sanitise.size(item)
                 if size > self._largest:
                     return self._too_large(size)
-                body, warnings = lenient.from_tree(item)
+                body, warnings = lenient.from_tree(item, self._traces)
                 return self._accepted(body, warnings, project, received_at, sent_at)
             raw = bytes(item)  # type: ignore[arg-type]
             if len(raw) > self._largest:
@@ -133,21 +136,30 @@ class Normalizer:
     def _accept(self, raw: bytes, project: str, received_at: Instant, sent_at: Instant | None) -> Accepted:
         body = _strictly(raw)
         if body is None:
-            body, warnings = lenient.from_bytes(raw)
+            body, warnings = lenient.from_bytes(raw, self._traces)
             return self._accepted(body, warnings, project, received_at, sent_at)
         ids = _take_ids(body)
         key = (project, _encode(body))
         content = self._seen.get(key)
         if content is None or is_suspicious_id(ids.event) or is_suspicious_id(ids.task):
             if suspicious(raw):
-                body, warnings = lenient.from_bytes(raw)
+                body, warnings = lenient.from_bytes(raw, self._traces)
                 return self._accepted(body, warnings, project, received_at, sent_at)
-            content = _content(body, project, encoded=key[1])
-            if len(raw) <= _REMEMBERED_BYTES:
+            content = self._traced(body, raw, project) or _content(body, project, encoded=key[1])
+            if len(raw) <= _REMEMBERED_BYTES and self._traces.lines >= 0:
                 if len(self._seen) >= REMEMBERED:
                     self._seen.clear()
                 self._seen[key] = content
         return self._event(content, ids, [], project, received_at, sent_at)
+
+    def _traced(self, body: EventBody, raw: bytes, project: str) -> _Content | None:
+        """The content of an event whose message may hold a trace, by the lenient reading; None where it may not."""
+        if body.message is None or body.exception is not None or not may_hold_trace(body.message):
+            return None
+        body, warnings = lenient.from_bytes(raw, self._traces)
+        _take_ids(body)
+        content = _content(body, project)
+        return replace(content, warnings=(*warnings, *content.warnings)) if warnings else content
 
     def _accepted(
         self,

@@ -1,4 +1,4 @@
-"""Incidents of the first rules go on under a fingerprint of the present ones: an upgrade announces nothing anew."""
+"""Incidents of earlier rules go on under a fingerprint of the present ones: an upgrade announces nothing anew."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from notifier.domain.event import Event
 from notifier.domain.time import MINUTE, Duration, Instant
-from notifier.policy.fingerprint.upgrade import first_version
+from notifier.policy.fingerprint.upgrade import earlier_versions
 from notifier.policy.lifecycle import IncidentBefore
 from notifier.store.database import Tx
 from notifier.store.statements import intake as statements
@@ -19,7 +19,7 @@ EXAMPLES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """There are incidents of the first rules: unresolved, or resolved `since` a moment."""
+    """There are incidents of earlier rules: unresolved, or resolved `since` a moment."""
 
     since: Instant
 
@@ -33,7 +33,7 @@ class IdentityEvents:
 
 
 class UpgradeWatch:
-    """Whether incidents of the first rules are left. It is looked up once a minute, on the way of a commit."""
+    """Whether incidents of earlier rules are left. It is looked up once a minute, on the way of a commit."""
 
     def __init__(self, auto_resolve: Callable[[], Duration]) -> None:
         self._auto_resolve = auto_resolve
@@ -43,7 +43,7 @@ class UpgradeWatch:
     def look(self, tx: Tx) -> Upgrade | None:
         """The upgrade that a commit must take part in; None: there is none."""
         if self._looked is None or tx.now - self._looked >= MINUTE:
-            self._is_under_way = statements.has_first_version(tx, self._since(tx))
+            self._is_under_way = statements.has_earlier_version(tx, self._since(tx))
             self._looked = tx.now
         return Upgrade(since=self._since(tx)) if self._is_under_way else None
 
@@ -57,14 +57,14 @@ def taken_over(tx: Tx, unknown: Sequence[IdentityEvents], upgrade: Upgrade) -> d
     identities = sorted(set().union(*former.values()))
     if not identities:
         return {}
-    # In the order of preference, by their identities of the first rules.
-    incidents = statements.of_first_version(tx, identities, upgrade.since)
+    # In the order of preference, by their identities of earlier rules.
+    incidents = statements.find_earlier_version(tx, identities, upgrade.since)
     places: dict[Identity, list[int]] = {}
     for place, (identity, _) in enumerate(incidents):
         places.setdefault(identity, []).append(place)
     taken: dict[Identity, IncidentBefore] = {}
-    for identity, of_first_rules in former.items():
-        queues = [places[each] for each in of_first_rules if places.get(each)]
+    for identity, by_earlier_rules in former.items():
+        queues = [places[each] for each in by_earlier_rules if places.get(each)]
         if queues:
             taken[identity] = incidents[min(queues, key=lambda queue: queue[0]).pop(0)][1]
     if taken:
@@ -74,7 +74,11 @@ def taken_over(tx: Tx, unknown: Sequence[IdentityEvents], upgrade: Upgrade) -> d
 
 
 def _former(identity_events: IdentityEvents) -> list[Identity]:
-    """The identities that the first rules would have given to the events."""
+    """The identities that earlier rules would have given to the events."""
     project, environment, _ = identity_events.identity
-    fingerprints = dict.fromkeys(first_version(event.document) for event in identity_events.events[:EXAMPLES])
-    return [(project, environment, fingerprint) for fingerprint in fingerprints if fingerprint is not None]
+    fingerprints = dict.fromkeys(
+        fingerprint
+        for event in identity_events.events[:EXAMPLES]
+        for fingerprint in earlier_versions(event.document)
+    )
+    return [(project, environment, fingerprint) for fingerprint in fingerprints]

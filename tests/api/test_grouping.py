@@ -53,6 +53,18 @@ async def test_it_says_which_exception_which_frames_and_what_was_masked(desk: De
     }
 
 
+async def test_a_trace_in_the_message_is_explained_as_an_exception(desk: Desk) -> None:
+    """As it would be grouped when it is posted."""
+    trace = 'E\nTraceback (most recent call last):\n  File "/app/shop/a.py", line 1, in charge\nKeyError: 1\n'
+    document = (await desk.post("/v1/fingerprint", {"service": "billing", "message": trace})).json()
+    assert (document["version"], document["exception"], document["title"]) == (
+        VERSION,
+        "KeyError",
+        "KeyError: 1",
+    )
+    assert document["frames"] == [{"file": "/app/shop/a.py", "function": "charge", "used": True}]
+
+
 async def test_it_is_the_fingerprint_of_the_incident(desk: Desk) -> None:
     """What is explained is what an event that is posted gets; and explaining stores nothing."""
     event = {"service": "billing", "message": "could not charge order 1842"}

@@ -14,8 +14,8 @@ from notifier.ingest import intake
 from notifier.ingest.intake import Intake, StoredEvent
 from notifier.ingest.normalize import Accepted, Normalizer
 from notifier.ingest.upgrade import Upgrade, UpgradeWatch
-from notifier.policy.fingerprint import VERSION
-from notifier.policy.fingerprint.upgrade import first_version
+from notifier.policy.fingerprint import VERSION, compute, version_1
+from notifier.policy.fingerprint.upgrade import earlier_versions, first_version
 from notifier.store.database import Tx
 from notifier.store.schema import incidents
 from tests.store.conftest import Bench, new_id
@@ -35,6 +35,16 @@ CHARGE = {
         "frames": [{"file": "/srv/releases/20261122101500/shop/tasks.py", "function": "<listcomp>"}],
     },
 }
+
+
+TRACE = """\
+could not charge order 1842
+Traceback (most recent call last):
+  File "/app/shop/billing.py", line 21, in charge
+    raise Declined("no such card")
+shop.errors.Declined: no such card
+"""
+TRACED = {"service": "billing", "message": TRACE}
 
 
 def posted(bench: Bench, body: dict[str, Any]) -> Event:
@@ -205,3 +215,46 @@ async def test_a_replica_of_the_release_before_opens_incidents_of_its_rules(benc
         return int(tx.run(sa.select(incidents.c.version).where(incidents.c.id == "other")).scalar() or 0)
 
     assert await bench.database.write(copy) == 1
+
+
+async def before_traces(bench: Bench, body: dict[str, Any]) -> str:
+    """An incident that the rules of version 2 opened, by which a trace was text."""
+    text = compute(
+        service=body["service"], message=body["message"], exception=None, given=body.get("fingerprint", ())
+    )
+    (stored,) = await bench.post(bench.event(text))
+    await bench.database.write(
+        lambda tx: tx.run(sa.update(incidents).where(incidents.c.id == stored.incident_id).values(version=2))
+    )
+    return stored.incident_id or ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [TRACED, {**TRACED, "fingerprint": ["{{ default }}", "eu"]}, {**TRACED, "context": {"trace": ["mine"]}}],
+)
+async def test_a_trace_that_was_text_goes_on_as_an_exception(bench: Bench, body: dict[str, Any]) -> None:
+    """Open incidents of version 2 are found by the message as it was, and nothing is told."""
+    old = await before_traces(bench, body)
+    await bench.alert()
+    assert await after(bench, body, body) == [old, old]
+    found = await row(bench, old)
+    assert (found.fingerprint, found.version, found.count) == (posted(bench, body).fingerprint, VERSION, 3)
+    assert await bench.alert() == []
+
+
+async def test_the_first_rules_read_the_trace_as_text_as_well(bench: Bench) -> None:
+    """An upgrade from version 1 goes on, too."""
+    event = posted(bench, TRACED)
+    text = version_1.compute(service="billing", message=TRACE, exception=None)
+    assert text in earlier_versions(event.document)
+    (stored,) = await bench.post(bench.event(text))
+    await bench.database.write(lambda tx: tx.run(sa.update(incidents).values(version=1)))
+    assert await after(bench, TRACED) == [stored.incident_id]
+
+
+async def test_a_sender_s_own_list_is_the_same_with_a_trace(bench: Bench) -> None:
+    """It is asked nothing else."""
+    own = posted(bench, {**TRACED, "fingerprint": ["db-down"]})
+    assert own.fingerprint == compute(service="billing", message=None, exception=None, given=["db-down"])
+    assert earlier_versions(own.document) == []

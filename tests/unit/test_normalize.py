@@ -83,6 +83,71 @@ def test_title_and_labels_speak_of_the_exception() -> None:
     assert (event.labels["release"], event.labels["host"]) == ("1.4.2", "worker-3")
 
 
+TRACE = """\
+2026-11-27 18:00:00 ERROR could not charge order 1842
+Traceback (most recent call last):
+  File "/app/shop/billing.py", line 21, in charge
+    raise Declined("no such card")
+shop.errors.Declined: no such card
+"""
+
+
+def test_a_trace_in_a_message_is_the_exception_that_it_tells_of() -> None:
+    """Title, label and fingerprint are those of the exception as a client sends it; nothing of the text is lost."""
+    frame = {
+        "file": "/app/shop/billing.py", "function": "charge", "line": 21, "code": 'raise Declined("no such card")',
+        "in_app": True,
+    }  # fmt: skip
+    exception = {"type": "Declined", "module": "shop.errors", "message": "no such card", "frames": [frame]}
+    event, sent = take(message=TRACE).event, take(exception=exception).event
+    assert event.title == sent.title == "Declined: no such card"
+    assert event.labels == sent.labels
+    assert event.fingerprint == sent.fingerprint
+    found = document(event)
+    assert found["exception"] == document(sent)["exception"]
+    assert found["message"] == "2026-11-27 18:00:00 ERROR could not charge order 1842"
+    assert found["context"] == {"trace": TRACE.split("\n")}
+    strict, unusual = take(message=TRACE, release="1"), take(message=TRACE, release="1", nothing=None)
+    assert strict.warnings == ()
+    assert unusual.event.document == strict.event.document.replace(
+        '"context":{', '"context":{"nothing":null,'
+    )
+
+
+def test_what_the_sender_says_of_the_exception_goes_first() -> None:
+    """Its exception, and its fingerprint; an unknown field of the name that the text is kept under."""
+    given = document(take(message=TRACE, exception={"type": "Other"}).event)
+    assert (given["message"], given["exception"]["type"], given["context"]) == (TRACE, "Other", {})
+    own = take(message=TRACE, fingerprint=["db-down"]).event
+    assert own.fingerprint == take(fingerprint=["db-down"]).event.fingerprint
+    assert document(take(message=TRACE, trace=1, context={"trace_": 2}).event)["context"] == {
+        "trace": 1,
+        "trace_": 2,
+        "trace__": TRACE.split("\n"),
+    }
+
+
+def test_a_long_message_is_read_before_it_is_shortened() -> None:
+    """What was raised stands at the end of it."""
+    deep = TRACE.replace("  File", '  File "/app/shop/deep.py", line 1, in f\n    f()\n' * 400 + "  File", 1)
+    taken = take(message=deep)
+    assert taken.event.title == "Declined: no such card"
+    found = document(taken.event)
+    assert len(found["exception"]["frames"]) == 100
+    assert [line for lines in found["context"]["trace"] for line in lines] == deep[:32_768].split("\n")
+
+
+def test_a_request_that_holds_too_many_traces_says_so() -> None:
+    """What is beyond the budget stays a message."""
+    text = "E: x\n\tat a.b.c(D.java:1)" + "\n" * 510
+    read = parse(json.dumps([{**LEAST, "message": f"{text} {n}"} for n in range(205)]).encode()).items
+    taken = [item for item in read if isinstance(item, Accepted)]
+    unread = [item for item in taken if "exception" not in item.event.labels]
+    assert 0 < len(unread) < len(taken) == 205
+    assert all("too many" in item.warnings[0] for item in unread)
+    assert "exception" in take(message=TRACE).event.labels
+
+
 def test_a_wrapped_exception_is_told_by_its_cause() -> None:
     """Nobody is helped by Starlette's RuntimeError."""
     wrapper = "Caught handled exception, but response already started."

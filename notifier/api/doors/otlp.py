@@ -22,7 +22,7 @@ from notifier.ingest.formats.otlp.json_body import read_json
 from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import NAME, RECORDS, LogRecord, events
 from notifier.ingest.formats.reading import MissingExtra, Read
-from notifier.ingest.formats.traces import TraceBudget
+from notifier.ingest.traces import TraceBudget
 from notifier.runtime.service import Runtime
 from notifier.telemetry.logging import get
 

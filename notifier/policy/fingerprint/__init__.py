@@ -35,8 +35,10 @@ __all__ = [
     "uses_default",
 ]
 
-VERSION: Final = 2
-"""Part of every default fingerprint: a change of the rules opens new incidents, it never merges old ones."""
+VERSION: Final = 3
+"""Of the rules: from version 3 on, a trace in a message counts as the exception that it tells of."""
+_SEED: Final = "2"
+"""Part of every default fingerprint. What holds no trace in a message is the same problem by version 2 and 3."""
 
 _DEFAULT: Final = re.compile(r"\{\{\s*default\s*\}\}")
 
@@ -56,9 +58,9 @@ def compute(
 def elements(service: str, message: str | None, exception: ReportedException | None) -> list[str]:
     """The parts of the default fingerprint, in order."""
     if exception is None:
-        return ["default", str(VERSION), service, "", "message", _masked_text(message, alone=True)]
+        return ["default", _SEED, service, "", "message", _masked_text(message, alone=True)]
     exception = told_of(exception)
-    parts = ["default", str(VERSION), service, exception.type or ""]
+    parts = ["default", _SEED, service, exception.type or ""]
     places = locations.of(exception.frames)
     if places:
         return [*parts, "frames", *places]

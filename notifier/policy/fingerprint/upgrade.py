@@ -1,13 +1,17 @@
-"""The fingerprint that the first rules would have given a stored event."""
+"""The fingerprints that earlier rules would have given a stored event."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from notifier.policy import fingerprint
 from notifier.policy.fingerprint import uses_default, version_1
+
+_KEPT = "trace"
+"""Where ingest keeps a message that held a trace; with `_` behind it where the sender has a name like that."""
 
 
 def first_version(document: str) -> str | None:
@@ -23,6 +27,42 @@ def first_version(document: str) -> str | None:
         exception=None if exception is None else _StoredException.of(exception),
         given=given,
     )
+
+
+def earlier_versions(document: str) -> list[str]:
+    """A stored event's fingerprints of versions 1 and 2, as far as they are others than that of today.
+
+    Before version 3 a trace in a message was text.
+    """
+    first = first_version(document)
+    if first is None:
+        return []
+    event = json.loads(document)
+    given, service = event.get("fingerprint") or (), event.get("service") or ""
+    prints = [first]
+    for message in _traced(event):
+        prints += [
+            version.compute(service=service, message=message, exception=None, given=given)
+            for version in (version_1, fingerprint)
+        ]
+    return prints
+
+
+def _traced(event: Mapping[str, Any]) -> list[str]:
+    """The message as it was, before the trace in it was read. More than one candidate harms nobody: none is found."""
+    context = event.get("context")
+    if not event.get("exception") or not isinstance(context, Mapping):
+        return []
+    kept = (context[name] for name in context if name.rstrip("_") == _KEPT)
+    return ["\n".join(_lines(lines)) for lines in kept if isinstance(lines, list)]
+
+
+def _lines(kept: Sequence[Any]) -> Iterator[str]:
+    for line in kept:
+        if isinstance(line, list):
+            yield from _lines(line)
+        elif isinstance(line, str):
+            yield line
 
 
 @dataclass(frozen=True, slots=True)

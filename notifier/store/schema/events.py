@@ -59,9 +59,9 @@ Index("ix_incidents_quiet", incidents.c.quiet_since, sqlite_where=incidents.c.cl
 Index("ix_incidents_resolved", incidents.c.resolved_at, sqlite_where=incidents.c.resolved_at.is_not(None),
       postgresql_where=incidents.c.resolved_at.is_not(None))  # fmt: skip
 # What an upgrade may still have to find; empty some time after it.
-Index("ix_incidents_first_version", incidents.c.resolved_at,
-      sqlite_where=incidents.c.version == sa.literal_column("1"),
-      postgresql_where=incidents.c.version == sa.literal_column("1"))  # fmt: skip
+of_earlier_version = incidents.c.version < sa.literal_column("3")
+Index("ix_incidents_earlier_version", incidents.c.resolved_at, sqlite_where=of_earlier_version,
+      postgresql_where=of_earlier_version)  # fmt: skip
 Index("ix_incidents_acknowledged", incidents.c.acknowledged_until,
       sqlite_where=incidents.c.acknowledged_until.is_not(None),
       postgresql_where=incidents.c.acknowledged_until.is_not(None))  # fmt: skip

@@ -20,6 +20,7 @@ from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, SerializationConflict, Tx
 from notifier.store.json_rows import encode_rows, in_parts, json_text, json_value, rows_from_json
 from notifier.store.schema import OPEN, Big, event_ids, events, incidents, tallies
+from notifier.store.schema.events import of_earlier_version
 
 Identity = tuple[str, str, str]
 """Project, environment and fingerprint."""
@@ -58,16 +59,16 @@ def newest_resolved(tx: Tx, identities: Sequence[Identity]) -> dict[Identity, In
     return dict(map(_incident, execute(tx, _find_resolved, {"identities": encode_rows(identities)})))
 
 
-def has_first_version(tx: Tx, since: Instant) -> bool:
-    """Whether an incident of the first fingerprint rules is unresolved, or was resolved since that moment."""
-    return execute(tx, _any_of_first_version, {"since": since}).first() is not None
+def has_earlier_version(tx: Tx, since: Instant) -> bool:
+    """Whether an incident of earlier fingerprint rules is unresolved, or was resolved since that moment."""
+    return execute(tx, _any_of_earlier_version, {"since": since}).first() is not None
 
 
-def of_first_version(
+def find_earlier_version(
     tx: Tx, identities: Sequence[Identity], since: Instant
 ) -> list[tuple[Identity, IncidentBefore]]:
-    """The incidents of these identities by the first rules, the unresolved and the newest first; locked."""
-    rows = execute(tx, _find_of_first_version, {"identities": encode_rows(identities), "since": since})
+    """The incidents of these identities by earlier rules, the unresolved and the newest first; locked."""
+    rows = execute(tx, _find_of_earlier_version, {"identities": encode_rows(identities), "since": since})
     return list(map(_incident, rows))
 
 
@@ -194,24 +195,24 @@ def _find_resolved(dialect: Dialect) -> sa.ClauseElement:
     return query if dialect == "sqlite" else query.order_by(*_INCIDENT[:3]).with_for_update(of=incidents)
 
 
-def _of_first_version() -> sa.ColumnElement[bool]:
+def _of_earlier_version() -> sa.ColumnElement[bool]:
     """Incidents that an identity of the present rules may go on: unresolved, or resolved since a moment."""
     since = sa.bindparam("since", type_=Big)
     lately = sa.or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= since)
-    return sa.and_(incidents.c.version == sa.literal_column("1"), lately)
+    return sa.and_(of_earlier_version, lately)
 
 
-def _any_of_first_version(dialect: Dialect) -> sa.ClauseElement:
+def _any_of_earlier_version(dialect: Dialect) -> sa.ClauseElement:
     del dialect
-    return sa.select(incidents.c.number).where(_of_first_version()).limit(1)
+    return sa.select(incidents.c.number).where(_of_earlier_version()).limit(1)
 
 
-def _find_of_first_version(dialect: Dialect) -> sa.ClauseElement:
+def _find_of_earlier_version(dialect: Dialect) -> sa.ClauseElement:
     """Unresolved incidents first, of those the newest first."""
     rows = rows_from_json(dialect, "identities", _IDENTITY)
     query = (
         sa.select(*_INCIDENT)
-        .select_from(rows.join(incidents, sa.and_(_is(rows), _of_first_version())))
+        .select_from(rows.join(incidents, sa.and_(_is(rows), _of_earlier_version())))
         .order_by(incidents.c.resolved_at.is_not(None), incidents.c.number.desc())
     )
     return query if dialect == "sqlite" else query.with_for_update(of=incidents)

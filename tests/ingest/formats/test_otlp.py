@@ -18,10 +18,10 @@ from notifier.ingest.formats.otlp.protobuf_body import read_protobuf
 from notifier.ingest.formats.otlp.records import events
 from notifier.ingest.formats.reading import Read
 from notifier.ingest.formats.sentry.envelope import read_store
-from notifier.ingest.formats.traces import TraceBudget
 from notifier.ingest.normalize import Normalizer
+from notifier.ingest.traces import TraceBudget
 from tests.examples import examples
-from tests.ingest.formats.test_traces import PYTHON
+from tests.ingest.test_traces import PYTHON
 
 RESOURCE = {
     "service.name": "billing", "service.version": "1.4.2", "deployment.environment.name": "staging",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from notifier.domain.time import rfc3339
 from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read, text_of
-from notifier.ingest.formats.traces import TraceBudget, exception_in
+from notifier.ingest.traces import TraceBudget, exception_in
 
 NAME: Final = "otlp"
 ERROR: Final = 17

@@ -1,0 +1,202 @@
+"""Stacks whose frames begin with `at`: Java and its kin, JavaScript, .NET."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+import re2
+
+from notifier.ingest.traces.heads import StackHead, head_above
+from notifier.ingest.traces.patterns import LineMatch, LinePattern
+from notifier.ingest.traces.raised import Frame, Raised, Trace, begins_record, frame
+
+# Traces of one program have many lines in common.
+_remembered: Final = lru_cache(maxsize=2_048)
+OPENING: Final = re2.compile(r"(?m)^[ \t]+at \S")
+_JAVA: Final = LinePattern(
+    r"^\s*at (?:[\w.@-]*/{1,2})*([\w.$<>-]+)\.([\w$<>-]+)"
+    r"\((?:([\w$.-]+)(?::([0-9]{1,9}))?|Native Method|Unknown Source)\)"
+)
+_NODE: Final = LinePattern(
+    r"^\s*at (?:async )?(?:(.+?) \()?([^()\s][^()]*?):([0-9]{1,9}):[0-9]{1,9}\)?(?: \{|,)?$"
+)
+_DOTNET: Final = LinePattern(r"^\s*at ([^()]+)\([^()]*\)(?: in (.+):line ([0-9]{1,9}))?$")
+_JDK: Final = (
+    "java/",
+    "javax/",
+    "jdk/",
+    "sun/",
+    "com/sun/",
+    "jakarta/",
+    "kotlin/",
+    "kotlinx/",
+    "scala/",
+    "org/springframework/",
+    "org/apache/",
+)
+_CLASS: Final = r"(?P<type>(?:[A-Za-z_][\w$]*\.)*[A-Z][\w$]*(?:\x60[0-9])?)"
+_SAID: Final = r"(?: \[[\w-]+\])?(?::(?: (?P<message>.*))?)?$"
+_SURE: Final = (
+    r"(?P<type>(?:[A-Za-z_][\w$]*\.)*[A-Z]?[\w$]*(?:Error|Exception|Throwable|Failure|Fault|Trace)\w{0,24})"
+)
+_HEADS: Final = (
+    LinePattern(
+        r"^(?P<lead>)\s*(?:Exception in thread \"[^\"]*\" |Uncaught (?:Exception )?|Unhandled [Ee]xception[.:] )?"
+        rf"{_CLASS}{_SAID}"
+    ),
+    LinePattern(rf"^(?P<lead>.*?[\s:\]|-] ?){_SURE}{_SAID}"),
+    LinePattern(rf"^(?P<lead>.*?[\s:\]|-] ?)(?P<type>(?:[A-Za-z_][\w$]*\.)+[A-Z][\w$]*){_SAID}"),
+)
+_CAUSED: Final = LinePattern(rf"^\s*(?:Caused by|\[cause\]): {_CLASS}{_SAID}")
+_INNER: Final = LinePattern(rf"^\s*--->\s+{_CLASS}{_SAID}")
+_AGAIN: Final = LinePattern(r"^\s*---> \(Inner Exception #[0-9]+\)")
+_END_OF_INNER: Final = LinePattern(r"^\s*--- End of inner exception stack trace ---$")
+_PASSED: Final = LinePattern(
+    r"^\s*(?:\.\.\. [0-9]+ (?:more|common frames omitted)"
+    r"|--- End of .* ---|[\w$'\[\]-]+: .*,?|[}\]],?|\[errors\]: \[|<--- ?)$"
+)
+_SUPPRESSED: Final = LinePattern(r"^\s*Suppressed: ")
+
+
+def read(lines: Sequence[str], opening: int) -> Trace | None:
+    """The stack whose first frame is at `opening`, with what was raised above it."""
+    reader = next((reads for reads in _READERS if reads(lines[opening]) is not None), None)
+    if reader is None:
+        return None
+    head = _head(lines, opening)
+    reading = _Reading(reader, Raised() if head is None else head.raised)
+    end = reading.all(lines, opening)
+    first, lead = (opening, "") if head is None else (head.first, head.lead)
+    return Trace(chain=reading.chain, first=first, end=end, lead=lead)
+
+
+def _head(lines: Sequence[str], opening: int) -> StackHead | None:
+    """The nearest one; inner exceptions of .NET stand between it and the first frame."""
+    head = head_above(lines, opening, _HEADS)
+    while head is not None and _INNER.match(lines[head.first]):
+        head = head_above(lines, head.first, _HEADS, until=opening)
+    return head
+
+
+class _Reading:
+    """The chain so far. `depth` is the exception that further frames belong to: .NET prints the innermost's first."""
+
+    def __init__(self, reader: Callable[[str], Frame | None], raised: Raised) -> None:
+        self.reader = reader
+        self.chain = [raised]
+        self.depth = 0
+        self.indent: int | None = None
+        self.suppressed = False
+        self.closed = False
+        self._split_message(raised)
+
+    def _split_message(self, raised: Raised) -> None:
+        """A .NET exception's message ends where its inner exception begins, on the same line or the next."""
+        while raised.message is not None and "--->" in raised.message:
+            said, _, inner = raised.message.partition("--->")
+            line, _, further = inner.strip().partition("\n")
+            found = _INNER.match(f"---> {line}")
+            if found is None:
+                return
+            raised.message = said.strip() or None
+            raised = Raised(
+                type=found["type"], message="\n".join(filter(None, [found["message"], further])) or None
+            )
+            self._caused_by(raised)
+
+    def _caused_by(self, raised: Raised) -> None:
+        self.chain.append(raised)
+        self.depth = len(self.chain) - 1
+        self.suppressed = False
+
+    def all(self, lines: Sequence[str], opening: int) -> int:
+        """Every line from the first frame on; returns where the stack ends."""
+        end = opening
+        for index in range(opening, len(lines)):
+            if not self._takes(lines[index], lines[index - 1] if index else ""):
+                break
+            if lines[index].strip():
+                end = index + 1
+        return end
+
+    def _takes(self, line: str, before: str) -> bool:
+        if self.closed:
+            return line[:1].isspace() or line.startswith(("}", "]"))
+        if _is_at(line):
+            self._frame(line)
+        elif (caused := self._cause(line, before)) is not None:
+            if not self.suppressed or self._indentation(line) <= (self.indent or 0):
+                self._caused_by(Raised(type=caused["type"], message=caused["message"] or None))
+        elif _END_OF_INNER.match(line):
+            self.depth = max(0, self.depth - 1)
+        elif _AGAIN.match(line):
+            self.closed = len(self.chain) > 1
+        elif _SUPPRESSED.match(line):
+            self.suppressed = True
+        elif not _PASSED.match(line):
+            return bool(line.strip()) and self._continues(line)
+        return True
+
+    @staticmethod
+    def _cause(line: str, before: str) -> LineMatch | None:
+        """A line of a cause, or of the first of several errors."""
+        is_first = before.endswith("[errors]: [")
+        return _CAUSED.match(line) or _INNER.match(line) or (_HEADS[0].match(line) if is_first else None)
+
+    def _continues(self, line: str) -> bool:
+        """A further line of a cause's message."""
+        raised = self.chain[self.depth]
+        if raised.frames or self.suppressed or begins_record(line):
+            return self.suppressed and line[:1].isspace()
+        raised.message = f"{raised.message or ''}\n{line}".strip()
+        return True
+
+    def _frame(self, line: str) -> None:
+        indentation = self._indentation(line)
+        if self.indent is None:
+            self.indent = indentation
+        if self.suppressed and indentation > self.indent:
+            return
+        self.suppressed = False
+        found = self.reader(line)
+        if found is not None:
+            self.chain[self.depth].frames.append(found)
+        # The first of several errors: what follows are the others.
+        self.closed = line.endswith(",")
+
+    @staticmethod
+    def _indentation(line: str) -> int:
+        return len(line) - len(line.lstrip())
+
+
+def _is_at(line: str) -> bool:
+    return line[:1].isspace() and line.lstrip().startswith("at ")
+
+
+@_remembered
+def _java(line: str) -> Frame | None:
+    found = _JAVA.match(line)
+    if found is None:
+        return None
+    owner, file = found[1], found[3]
+    path = "/".join([*owner.split(".")[:-1], file or owner.rpartition(".")[2]])
+    return frame(path, f"{owner.rpartition('.')[2]}.{found[2]}", found[4], foreign=path.startswith(_JDK))
+
+
+@_remembered
+def _node(line: str) -> Frame | None:
+    found = _NODE.match(line)
+    return None if found is None else frame(found[2].removeprefix("file://"), found[1], found[3])
+
+
+@_remembered
+def _dotnet(line: str) -> Frame | None:
+    found = _DOTNET.match(line)
+    if found is None:
+        return None
+    return frame(found[2], found[1], found[3], foreign=found[1].startswith(("System.", "Microsoft.")))
+
+
+_READERS: Final = (_java, _node, _dotnet)

@@ -1,0 +1,51 @@
+"""The head of a stack: the line above the first frame that says what was raised, with its message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from notifier.ingest.traces.patterns import LineMatch, LinePattern
+from notifier.ingest.traces.raised import Raised, begins_record
+
+_SEVERITIES: Final = frozenset({
+    "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "SEVERE", "CRITICAL", "FATAL",
+})  # fmt: skip
+LINES: Final = 40
+"""Of a message, at most, above the first frame."""
+
+
+class StackHead(NamedTuple):
+    """`raised` without frames; the line where it stands, and what stands before it there."""
+
+    raised: Raised
+    first: int
+    lead: str
+
+
+def head_above(
+    lines: Sequence[str], frame: int, patterns: Sequence[LinePattern], *, until: int | None = None
+) -> StackHead | None:
+    """The nearest line above a frame that a pattern matches: groups `lead`, `type`, `message`.
+
+    What stands between that line and the frame, or the line `until`, is the rest of the message.
+    """
+    for index in range(frame - 1, max(-1, frame - 1 - LINES), -1):
+        found = _head_in(lines[index], patterns)
+        if found is not None:
+            message = "\n".join([found["message"] or "", *lines[index + 1 : until or frame]]).strip()
+            return StackHead(
+                Raised(type=found["type"], message=message or None), index, found["lead"].rstrip()
+            )
+        if begins_record(lines[index]):
+            break
+    return None
+
+
+def _head_in(line: str, patterns: Sequence[LinePattern]) -> LineMatch | None:
+    """The first that fits; a severity in capitals is no type."""
+    for pattern in patterns:
+        found = pattern.match(line)
+        if found is not None and found["type"] not in _SEVERITIES:
+            return found
+    return None

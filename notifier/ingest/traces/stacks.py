@@ -1,0 +1,46 @@
+"""Stacks with the innermost frame first, of Java, JavaScript, .NET, Go, Ruby and PHP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import re2
+
+from notifier.ingest.traces import at_stacks, go, php, ruby
+from notifier.ingest.traces.raised import Trace
+
+
+class _Language(NamedTuple):
+    """`opening` finds the first line that is the language's own; `read` reads the trace around it."""
+
+    opening: re2._Regexp
+    read: Callable[[Sequence[str], int], Trace | None]
+
+
+_LANGUAGES: Final = (
+    _Language(at_stacks.OPENING, at_stacks.read),
+    _Language(go.OPENING, go.read),
+    _Language(php.OPENING, php.read),
+    _Language(ruby.OPENING, ruby.read),
+)
+
+
+def read(lines: Sequence[str]) -> Trace | None:
+    """The first trace in the lines, in whatever language."""
+    text = "\n".join(lines)
+    openings = []
+    for language in _LANGUAGES:
+        opening = language.opening.search(text)
+        if opening is not None:
+            openings.append((opening.start(), language))
+    for start, language in sorted(openings, key=lambda found: found[0]):
+        trace = language.read(lines, text.count("\n", 0, start))
+        if trace is not None:
+            chain = [raised for raised in trace.chain if raised.frames or raised.type]
+            for raised in chain:
+                raised.frames.reverse()
+            if chain:
+                trace.chain = chain
+                return trace
+    return None

@@ -14,13 +14,29 @@ QUERY_CHARS = 200
 WORDS = 12
 HITS = 20
 SNIPPET = 220
-_TITLE, _HEADING, _TEXT = 6.0, 3.0, 1.0
+_TITLE, _HEADING, _TEXT = 5.0, 3.0, 1.0
 _SATURATION = 1.5
 """After how many mentions a further one adds little."""
 _PREFIX = 0.6
 """What a word counts for that only begins as the asked one does."""
 _REFERENCE = 0.6
 """What a chapter of the reference counts for: it has every word, and answers few questions."""
+_ALIKE = 0.8
+_OTHERS_WORDS = {
+    "downtime": "maintenance",
+    "expired": "ends",
+    "firing": "open",
+    "issue": "incident",
+    "migrate": "move",
+    "mute": "silence",
+    "pause": "hold",
+    "receiver": "channel",
+    "resend": "told",
+    "sent": "told",
+    "server": "machine",
+    "snooze": "silence",
+}
+"""Words of other products, and what stands for them here."""
 _COMMON = re.compile(
     "a|an|and|are|as|at|be|but|by|can|did|do|does|for|from|get|got|had|has|have|how|i|if|in|is|it|"
     "its|me|my|no|of|on|one|or|our|so|that|the|their|then|there|these|this|to|too|up|was|we|were|"
@@ -61,23 +77,28 @@ class ManualIndex:
 
     def find(self, query: str) -> Sequence[ManualHit]:
         """The best section of each chapter; empty where no word is known. A query's length and words are bounded."""
-        asked = [self._known(word) for word in list(dict.fromkeys(_words(query[:QUERY_CHARS])))[:WORDS]]
-        if not asked:
-            return ()
+        words = list(dict.fromkeys(_words(query[:QUERY_CHARS])))[:WORDS]
+        asked = [known for known in map(self._known, words) if known]
+        rarities = [max(self._rarity[word] for word in known) for known in asked]
         found = [(entry, self._score(asked, entry)) for entry in self._entries]
         chapters: dict[str, list[tuple[_Entry, Sequence[float]]]] = {}
         for entry, scores in found:
             if any(scores):
                 chapters.setdefault(entry.chapter.path, []).append((entry, scores))
-        ranked = sorted((_ranked(sections) for sections in chapters.values()), key=lambda pair: -pair[0])
+        ranked = sorted(
+            (_ranked(sections, rarities) for sections in chapters.values()), key=lambda pair: -pair[0]
+        )
         wanted = {word for known in asked for word in known}
         return tuple(_hit(entry, wanted) for _, entry in ranked[:HITS])
 
     def _known(self, word: str) -> Mapping[str, float]:
         """The words of the manual that an asked word stands for, each with what it counts."""
-        if word in self._rarity:
-            return {word: 1.0}
-        return {known: _PREFIX for known in self._rarity if len(word) > 2 and known.startswith(word)}
+        known = {word: 1.0} if word in self._rarity else {}
+        if (ours := _ALIKES.get(word)) in self._rarity:
+            known[str(ours)] = _ALIKE
+        if known:
+            return known
+        return {begun: _PREFIX for begun in self._rarity if len(word) > 2 and begun.startswith(word)}
 
     def _score(self, asked: Sequence[Mapping[str, float]], entry: _Entry) -> Sequence[float]:
         """The score of a section for each asked word."""
@@ -88,17 +109,20 @@ class ManualIndex:
         ]  # fmt: skip
 
 
-def _ranked(found: Sequence[tuple[_Entry, Sequence[float]]]) -> tuple[float, _Entry]:
+def _ranked(
+    found: Sequence[tuple[_Entry, Sequence[float]]], rarities: Sequence[float]
+) -> tuple[float, _Entry]:
     """The best section of a chapter; the chapter counts by it, and half by what all of its sections have."""
-    best = max(found, key=lambda pair: _sum(pair[1]))
+    best = max(found, key=lambda pair: _sum(pair[1], rarities))
     whole = [max(scores) for scores in zip(*(scores for _, scores in found), strict=True)]
     weight = _REFERENCE if best[0].chapter.path.startswith("reference/") else 1.0
-    return weight * (_sum(best[1]) + _sum(whole) / 2), best[0]
+    return weight * (_sum(best[1], rarities) + _sum(whole, rarities) / 2), best[0]
 
 
-def _sum(scores: Sequence[float]) -> float:
-    """The scores together: a section that has more of the words comes first, whatever one of them counts for."""
-    return sum(scores) * (sum(1 for score in scores if score) / len(scores)) ** 2
+def _sum(scores: Sequence[float], rarities: Sequence[float]) -> float:
+    """The scores together, less where words are missing, and the less the rarer those are."""
+    there = sum(rarity for score, rarity in zip(scores, rarities, strict=True) if score)
+    return sum(scores) * (there / sum(rarities)) ** 2
 
 
 def _entries(chapter: Chapter) -> Iterator[_Entry]:
@@ -176,3 +200,6 @@ def _prose(lines: Sequence[str]) -> Iterator[str]:
             fenced = not fenced
         elif not fenced:
             yield line
+
+
+_ALIKES = {_stem(theirs): _stem(ours) for theirs, ours in _OTHERS_WORDS.items()}

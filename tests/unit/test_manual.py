@@ -35,6 +35,7 @@ SECRETS = {
     "SLACK_SIGNING_SECRET": "8f742231b10e8888abcd99yyyzzz85a5",
     "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x",
     "AUDIT_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "GITHUB_SECRET": "one that is long enough",
 }
 QUESTIONS = (
     ("prometheus/alertmanager 1125", "why does it send multiple resolved alerts", "explanation/timing"),

@@ -23,6 +23,9 @@ _NODE: Final = LinePattern(
     r"^\s*at (?:async )?(?:(.+?) \()?([^()\s][^()]*?):([0-9]{1,9}):[0-9]{1,9}\)?(?: \{|,)?$"
 )
 _DOTNET: Final = LinePattern(r"^\s*at ([^()]+)\([^()]*\)(?: in (.+):line ([0-9]{1,9}))?$")
+_COMPILED: Final = LinePattern(
+    r"^(?P<owner>[^<>]+?)\.(?:<>c(?:__DisplayClass[0-9_]+)?\.)?<{1,2}(?P<method>[\w.$]+)>[^<>]*(?:>[^<>]*)?$"
+)
 _JDK: Final = (
     "java/",
     "javax/",
@@ -196,7 +199,14 @@ def _dotnet(line: str) -> Frame | None:
     found = _DOTNET.match(line)
     if found is None:
         return None
-    return frame(found[2], found[1], found[3], foreign=found[1].startswith(("System.", "Microsoft.")))
+    foreign = found[1].startswith(("System.", "Microsoft."))
+    return frame(found[2], _written(found[1]), found[3], foreign=foreign)
+
+
+def _written(method: str) -> str:
+    """The method as the program has it: asynchronous ones, lambdas and local functions are compiled to others."""
+    found = _COMPILED.match(method)
+    return method if found is None else f"{found['owner']}.{found['method']}"
 
 
 _READERS: Final = (_java, _node, _dotnet)

@@ -39,6 +39,9 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
             if not chain:
                 named = head_above(lines, index, (_NAMED,))
                 chain.append(Raised() if named is None else named.raised)
+                if named is not None and lines[named.first].endswith("):"):
+                    # In brackets it is whole, and what follows are the tags of a log.
+                    chain[-1].message = (named.raised.message or "").partition("\n")[0] or None
                 first, lead = (index, "") if named is None else (named.first, named.lead)
             chain[-1].frames.append(_frame(found))
         elif not chain or len(chain[-1].frames) > 1 or begins_record(line) or not line.strip():

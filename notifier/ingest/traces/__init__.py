@@ -26,8 +26,9 @@ KEPT: Final = "trace"
 KEPT_CHARS: Final = 32_768
 """Of a message that held a trace; as it was, it is kept beside the exception."""
 _LINE_CHARS: Final = 2_000
+_COLOURS: Final = re2.compile(r"\x1b\[[0-9;]{0,16}m")
 _HINT: Final = re2.compile(
-    r"Traceback \(most recent call last\)|\bat \S+.*[(:]|goroutine [0-9]+ \[|#0 |:[0-9]+:in ['\x60]"
+    r"Traceback \(most recent call last\)|\bat \S+.*[(:]|goroutine [0-9]+ |#0 |:[0-9]+:in ['\x60]"
 )
 
 
@@ -97,6 +98,8 @@ def _lines(text: str) -> list[str]:
     """The end of a long Python text, where it says what was raised, and the beginning of others."""
     is_python = python.HEAD in text
     part = text if len(text) <= CHARS else text[-CHARS:] if is_python else text[:CHARS]
+    if "\x1b" in part:
+        part = _COLOURS.sub("", part)
     lines = [line[:_LINE_CHARS].rstrip("\r") for line in part.split("\n")]
     if not is_python:
         return lines[:LINES]

@@ -26,7 +26,17 @@ _DOTNET: Final = LinePattern(r"^\s*at ([^()]+)\([^()]*\)(?: in (.+):line ([0-9]{
 _COMPILED: Final = LinePattern(
     r"^(?P<owner>[^<>]+?)\.(?:<>c(?:__DisplayClass[0-9_]+)?\.)?<{1,2}(?P<method>[\w.$]+)>[^<>]*(?:>[^<>]*)?$"
 )
-_JDK: Final = (
+_DOTNET_LIBRARIES: Final = (
+    "System.",
+    "Microsoft.",
+    "Npgsql.",
+    "Newtonsoft.",
+    "Dapper.",
+    "Grpc.",
+    "Polly.",
+    "Serilog.",
+)
+_JAVA_LIBRARIES: Final = (
     "java/",
     "javax/",
     "jdk/",
@@ -38,6 +48,20 @@ _JDK: Final = (
     "scala/",
     "org/springframework/",
     "org/apache/",
+    "org/eclipse/",
+    "org/hibernate/",
+    "org/jboss/",
+    "org/junit/",
+    "org/postgresql/",
+    "io/netty/",
+    "io/undertow/",
+    "io/ktor/",
+    "reactor/",
+    "okhttp3/",
+    "com/zaxxer/",
+    "com/fasterxml/",
+    "com/google/common/",
+    "ch/qos/",
 )
 _CLASS: Final = r"(?P<type>(?:[A-Za-z_][\w$]*\.)*[A-Z][\w$]*(?:\x60[0-9])?)"
 _SAID: Final = r"(?: \[[\w-]+\])?(?::(?: (?P<message>.*))?)?$"
@@ -185,7 +209,9 @@ def _java(line: str) -> Frame | None:
         return None
     owner, file = found[1], found[3]
     path = "/".join([*owner.split(".")[:-1], file or owner.rpartition(".")[2]])
-    return frame(path, f"{owner.rpartition('.')[2]}.{found[2]}", found[4], foreign=path.startswith(_JDK))
+    return frame(
+        path, f"{owner.rpartition('.')[2]}.{found[2]}", found[4], foreign=path.startswith(_JAVA_LIBRARIES)
+    )
 
 
 @_remembered
@@ -199,7 +225,7 @@ def _dotnet(line: str) -> Frame | None:
     found = _DOTNET.match(line)
     if found is None:
         return None
-    foreign = found[1].startswith(("System.", "Microsoft."))
+    foreign = found[1].startswith(_DOTNET_LIBRARIES)
     return frame(found[2], _written(found[1]), found[3], foreign=foreign)
 
 

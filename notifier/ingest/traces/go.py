@@ -10,12 +10,13 @@ import re2
 from notifier.ingest.traces.patterns import LinePattern
 from notifier.ingest.traces.raised import Frame, Raised, Trace, frame
 
-OPENING: Final = re2.compile(r"(?m)^.{0,200}?goroutine [0-9]+ \[[^\]\n]{1,80}\]:")
-_PLACE: Final = LinePattern(r"^\s+(\S.*\.(?:go|s)):([0-9]{1,9})(?: \+0x[0-9a-f]+)?$")
+OPENING: Final = re2.compile(r"(?m)^.{0,200}?goroutine [0-9]+(?: [a-z]+=\S{1,40}){0,4} \[[^\]\n]{1,80}\]:")
+_PLACE: Final = LinePattern(r"^\s+(\S.*\.(?:go|s)):([0-9]{1,9})(?: \+0x[0-9a-f]+)?(?: fp=0x.*)?$")
 _CALL: Final = LinePattern(
     r"^(?:created by )?([\w./*()\[\]\x{b7}%~-]+?)(?:\([^()]*\))?(?: in goroutine [0-9]+)?$"
 )
 _PANIC: Final = LinePattern(r"^(?P<lead>.*?)\b(?P<type>panic|fatal error)(?: serving \S+)?: (?P<message>.*)$")
+_RECOVERED: Final = re2.compile(r" \[recovered[^\]]*\]$")
 _PANICS_ABOVE: Final = 12
 _STANDARD: Final = LinePattern(r"^.*(?:/go(?:-[0-9.]+)?/src/|/libexec/src/|@v[0-9]|/pkg/mod/|/vendor/)")
 _TRIMMED: Final = LinePattern(r"^[a-z0-9]+/[\w./-]*\.(?:go|s)$")
@@ -48,7 +49,7 @@ def _panics(lines: Sequence[str], opening: int) -> tuple[int, str, list[Raised]]
         if found is None:
             continue
         further = [line for line in lines[index + 1 : first] if line.strip()]
-        message = "\n".join([found["message"].removesuffix(" [recovered]"), *further])
+        message = "\n".join([_RECOVERED.sub("", found["message"]), *further])
         chain.append(Raised(type=found["type"], message=message))
         first, lead = index, found["lead"].rstrip()
         if not lines[index][:1].isspace():

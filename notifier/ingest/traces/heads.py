@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from notifier.ingest.traces.patterns import LineMatch, LinePattern
 from notifier.ingest.traces.raised import Raised, begins_record
 
-_SEVERITIES: Final = frozenset({
+_LABELS: Final = frozenset({
+    "Message", "Stack", "StackTrace", "Stacktrace", "Backtrace", "Callstack", "Trace", "Details", "Reason", "Note",
     "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "SEVERE", "CRITICAL", "FATAL",
 })  # fmt: skip
 LINES: Final = 40
@@ -43,9 +44,9 @@ def head_above(
 
 
 def _head_in(line: str, patterns: Sequence[LinePattern]) -> LineMatch | None:
-    """The first that fits; a severity in capitals is no type."""
+    """The first that fits; what logs put before a text is no type."""
     for pattern in patterns:
         found = pattern.match(line)
-        if found is not None and found["type"] not in _SEVERITIES:
+        if found is not None and found["type"] not in _LABELS:
             return found
     return None

@@ -11,7 +11,7 @@ from notifier.ingest.traces.raised import Raised, Trace, begins_record, frame
 
 HEAD: Final = "Traceback (most recent call last)"
 _FILE: Final = LinePattern(r'^\s*File "([^"]+)", line ([0-9]{1,9})(?:, in (.+))?$')
-_RAISED: Final = LinePattern(r"^([A-Za-z_][\w.]*)(?:: (.*))?$")
+_RAISED: Final = LinePattern(r"^([A-Za-z_][\w.]*(?:<locals>[\w.]+)*)(?:: (.*))?$")
 _MARKS: Final = LinePattern(r"^[\s~^]+$")
 _GROUP_SIDE: Final = LinePattern(r"^\s*(?:\| ?|\+ )")
 _GROUP_PART: Final = LinePattern(r"^\s*\+-[+-]*\s*(?:[0-9]+|\.\.\.|)\s*-*$")
@@ -40,9 +40,23 @@ def read(lines: Sequence[str]) -> Trace | None:
         inside = _chain(inner if any(HEAD in line for line in inner) else [HEAD, *inner])[0]
         chain = [*chain[:1], *inside, *chain[1:]]
         end = len(whole) + sum(len(part) + 1 for part in parts)
+        further = _linked(lines, first + end)
+        if further is not None:
+            chain, end = [*further.chain, *chain], further.end - first
     lead = lines[first].partition(HEAD)[0].removesuffix("Exception Group ").rstrip("+ ")
     is_told = any(raised.frames or raised.type for raised in chain)
     return Trace(chain=chain, first=first, end=first + end, lead=lead) if is_told else None
+
+
+def _linked(lines: Sequence[str], start: int) -> Trace | None:
+    """The tracebacks that a group led to, where the line after it says so."""
+    link = next((index for index in range(start, len(lines)) if lines[index].strip()), None)
+    if link is None or not lines[link].startswith(_LINKS):
+        return None
+    further = read(lines[link:])
+    if further is not None:
+        further.end += link
+    return further
 
 
 def _ungrouped(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:

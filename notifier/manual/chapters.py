@@ -14,7 +14,7 @@ from importlib.resources import files
 FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 GENERATED = re.compile(r"^```generated\n(?P<names>.+?)^```\n", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(#{1,6}) +(.+?) *$")
-PICTURES = {"png": "image/png", "svg": "image/svg+xml"}
+PICTURES = {"png": "image/png", "svg": "image/svg+xml", "webp": "image/webp"}
 _LISTED = re.compile(r"^(?:## (?P<part>.+)|- \[[^\]]+\]\((?P<file>[a-z0-9/-]+)\.md\).*)$", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
 _ABSENT = (

@@ -41,6 +41,7 @@ def test_it_is_short_and_of_kinds_that_are_tried() -> None:
 def test_every_link_leads_to_a_file() -> None:
     """Of the repository: where the README is shown elsewhere, the rest is not there."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", README)
+    assert len([target for target in targets if target.endswith(".png")]) == 3
     assert len(targets) > 15
     assert [target for target in targets if not (ROOT / target).is_file()] == []
     proofs = set(re.findall(r"`(tests/[\w/.]+)`", README))

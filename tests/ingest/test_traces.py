@@ -172,6 +172,7 @@ def test_a_long_text_is_cut_where_it_hurts_least() -> None:
     found = exception_in(deep)
     assert found is not None
     assert (found["type"], len(found["frames"])) == ("Declined", 100)
+    assert found["frames"][0]["function"] != found["frames"][-1]["function"] == "charge"
     assert (exception_in(JAVA + "\tat a.b.C.d(C.java:1)\n" * 5_000) or {})["type"] == "IllegalStateException"
 
 
@@ -211,6 +212,18 @@ def test_a_trace_that_was_cut_off_is_told_by_what_stood_before() -> None:
         for end in range(0, len(text), 37):
             found = in_message(text[:end])
             assert found is None or found.exception.get("type") or found.exception.get("message")
+
+
+@pytest.mark.parametrize("sample", ["python-compose", "java-log", "go-http", "php-next"])
+def test_a_trace_is_found_in_a_long_text(sample: str) -> None:
+    """Behind and before what a program has written besides; all of that is the text around."""
+    text = (GOLDEN / f"{sample}.txt").read_text()
+    noise = "nothing to see here\n" * 6_000
+    expected, found = in_message(text), in_message(f"{noise}{text}2026-11-27 18:00:00 INFO done\n{noise}")
+    assert expected is not None
+    assert found is not None
+    assert found.exception == expected.exception
+    assert (found.rest or "").count("nothing to see here") == 12_000
 
 
 HOSTILE = {

@@ -1,8 +1,8 @@
 """Stack traces in text, of Python, Java, JavaScript, Go, .NET, Ruby and PHP, as exceptions with frames.
 
 `python` reads tracebacks, `stacks` what begins with the innermost frame, `prefixes` takes off what a log puts before
-each line. Bounded: of a longer text that end is read where a language has what was raised, and of a request at most so
-many lines. Every pattern is RE2's.
+each line. Bounded: of a longer text a window around the trace is read, of a long traceback its end, and of a request
+at most so many lines. Every pattern is RE2's.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ LINES_OF_REQUEST: Final = 100_000
 KEPT: Final = "trace"
 KEPT_CHARS: Final = 32_768
 """Of a message that held a trace; as it was, it is kept beside the exception."""
+_CHARS_BEFORE: Final = 8_192
 _LINE_CHARS: Final = 2_000
 _COLOURS: Final = re2.compile(r"\x1b\[[0-9;]{0,16}m")
 _HINT: Final = re2.compile(
@@ -62,12 +63,12 @@ def in_message(message: str) -> TracedMessage | None:
     """The exception that a message tells of by a trace; None where it holds none that says what was raised."""
     if not may_hold_trace(message):
         return None
-    lines = without_prefixes(_lines(message))
-    trace = _trace(lines)
+    window = _window(message)
+    trace = _trace(window)
     if trace is None:
         return None
-    around = [*lines[: trace.first], trace.lead, *lines[trace.end :]]
-    rest = "\n".join(line for line in around if line.strip()).strip()
+    around = [window.before, *window.raw[: trace.first], trace.lead, *window.raw[trace.end :], window.after]
+    rest = "\n".join(text for text in around if text.strip()).strip()
     raised = trace.chain[0]
     if raised.type is None and (python.HEAD in message or trace.chain[1:]):
         # Cut off before it says what was raised: what was said before the trace stands for that.
@@ -83,7 +84,7 @@ def exception_in(text: str, *, type_: str | None = None, message: str | None = N
 
     None where there is neither a trace nor a type nor a message.
     """
-    trace = _trace(without_prefixes(_lines(text)))
+    trace = _trace(_window(text))
     chain = [Raised()] if trace is None else trace.chain
     raised = chain[0]
     raised.type = type_ or raised.type
@@ -94,20 +95,56 @@ def exception_in(text: str, *, type_: str | None = None, message: str | None = N
     return _told(chain)
 
 
+@dataclass(slots=True)
+class _Window:
+    """The part of a text that is read, in lines as they are and as they are read, and the text around it."""
+
+    before: str
+    raw: list[str]
+    lines: list[str]
+    after: str
+
+
+def _window(text: str) -> _Window:
+    """From a little before the first line that looks like a trace."""
+    hint = _HINT.search(text)
+    at = 0 if hint is None else hint.start()
+    start = text.rfind("\n", 0, max(0, at - _CHARS_BEFORE)) + 1 if len(text) > CHARS else 0
+    start = max(start, at - CHARS // 2)
+    end = start + CHARS
+    end = len(text) if end >= len(text) else max(text.rfind("\n", at, end), 0) or end
+    raw = _lines(text[start:end])
+    # The line that looks like a trace is the head of Python's, and the first frame of others'.
+    first = text.count("\n", start, at)
+    first = first if python.HEAD in raw[first] else max(0, first - 1)
+    return _Window(text[:start], raw, without_prefixes(raw, first), text[end:])
+
+
 def _lines(text: str) -> list[str]:
-    """The end of a long Python text, where it says what was raised, and the beginning of others."""
-    is_python = python.HEAD in text
-    part = text if len(text) <= CHARS else text[-CHARS:] if is_python else text[:CHARS]
-    if "\x1b" in part:
-        part = _COLOURS.sub("", part)
-    lines = [line[:_LINE_CHARS].rstrip("\r") for line in part.split("\n")]
-    if not is_python:
-        return lines[:LINES]
-    return lines if len(lines) <= LINES and len(text) <= CHARS else [python.HEAD, *lines[-LINES:]]
+    if "\x1b" in text:
+        text = _COLOURS.sub("", text)
+    return [line[:_LINE_CHARS].rstrip("\r") for line in text.split("\n")]
 
 
-def _trace(lines: Sequence[str]) -> Trace | None:
-    return python.read(lines) or stacks.read(lines)
+def _trace(window: _Window) -> Trace | None:
+    trace = python.read(window.lines, LINES)
+    if trace is None:
+        return stacks.read(window.lines, LINES)
+    if trace.chain[0].type is None and (window.after or len(window.lines) > trace.first + LINES):
+        _read_end(trace, window)
+    return trace
+
+
+def _read_end(trace: Trace, window: _Window) -> None:
+    """The end of a long traceback says what was raised: it is read instead, below the outermost frames."""
+    lines = [*window.lines, *_lines(window.after[-CHARS:])][-LINES:]
+    end = python.read([python.HEAD, *lines], LINES + 1)
+    if end is None or end.chain[0].type is None:
+        return
+    if len(trace.chain) == len(end.chain) == 1:
+        end.chain[0].frames[:0] = trace.chain[0].frames[:FRAMES_OUTERMOST]
+    trace.chain, trace.end = end.chain, len(window.lines)
+    window.after = "\n".join(lines[end.end - 1 :])
 
 
 def _told(chain: Sequence[Raised]) -> dict[str, Any] | None:

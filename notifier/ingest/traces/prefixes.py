@@ -7,21 +7,22 @@ from typing import Final
 
 from notifier.ingest.traces.patterns import LinePattern
 
-_LEAST_LINES: Final = 3
+_SAMPLE: Final = 4
+"""The head of a trace and its first frames, which begin differently but for a prefix."""
 _DIGITS: Final = str.maketrans("123456789", "000000000")
 _PREFIX: Final = LinePattern(r"^[^#\s].*[|:\]>)0Z\w] +")
 
 
-def without_prefixes(lines: Sequence[str]) -> list[str]:
-    """The lines without the beginning that they all share, digits aside; as they are where they share none."""
-    full = [line for line in lines if line.strip()]
-    if len(full) < _LEAST_LINES:
+def without_prefixes(lines: Sequence[str], first: int) -> list[str]:
+    """The lines without the beginning that those from `first` on share, digits aside."""
+    masked = [line.translate(_DIGITS) for line in lines[first : first + _SAMPLE] if line.strip()]
+    if len(masked) < _SAMPLE - 1:
         return list(lines)
-    masked = [line.translate(_DIGITS) for line in full]
-    first, last = min(masked), max(masked)
-    differs = (at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
-    prefix = _PREFIX.match(first[: next(differs, len(first))])
-    # Letters alone are a word of the trace, `at` or `from`.
-    if prefix is None or prefix[0].strip().isalpha():
+    least, most = min(masked), max(masked)
+    differs = (at for at, (one, other) in enumerate(zip(least, most, strict=False)) if one != other)
+    prefix = _PREFIX.match(least[: next(differs, len(least))])
+    # Letters alone are words of the trace, `at` or `from`.
+    if prefix is None or prefix[0].replace(" ", "").isalpha():
         return list(lines)
-    return [line[len(prefix[0]) :] for line in lines]
+    shared, length = prefix[0], len(prefix[0])
+    return [line[length:] if line[:length].translate(_DIGITS) == shared else line for line in lines]

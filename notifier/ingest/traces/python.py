@@ -28,19 +28,19 @@ class _Reading:
     end: int = 0
 
 
-def read(lines: Sequence[str]) -> Trace | None:
-    """The first traceback and those that it led to. Of a group the first exception stands as its cause."""
+def read(lines: Sequence[str], most: int) -> Trace | None:
+    """The first traceback and those that it led to, in so many lines. Of a group the first stands as its cause."""
     first = next((index for index, line in enumerate(lines) if HEAD in line), None)
     if first is None:
         return None
-    whole, parts = _ungrouped(lines[first:])
+    whole, parts = _ungrouped(lines[first : first + most])
     chain, end = _chain(whole)
     if parts:
         inner = next((part for part in parts if any(map(str.strip, part))), [])
         inside = _chain(inner if any(HEAD in line for line in inner) else [HEAD, *inner])[0]
         chain = [*chain[:1], *inside, *chain[1:]]
         end = len(whole) + sum(len(part) + 1 for part in parts)
-        further = _linked(lines, first + end)
+        further = _linked(lines, first + end, most - end)
         if further is not None:
             chain, end = [*further.chain, *chain], further.end - first
     lead = lines[first].partition(HEAD)[0].removesuffix("Exception Group ").rstrip("+ ")
@@ -48,12 +48,12 @@ def read(lines: Sequence[str]) -> Trace | None:
     return Trace(chain=chain, first=first, end=first + end, lead=lead) if is_told else None
 
 
-def _linked(lines: Sequence[str], start: int) -> Trace | None:
+def _linked(lines: Sequence[str], start: int, most: int) -> Trace | None:
     """The tracebacks that a group led to, where the line after it says so."""
-    link = next((index for index in range(start, len(lines)) if lines[index].strip()), None)
+    link = next((index for index in range(start, min(start + 3, len(lines))) if lines[index].strip()), None)
     if link is None or not lines[link].startswith(_LINKS):
         return None
-    further = read(lines[link:])
+    further = read(lines[link:], most)
     if further is not None:
         further.end += link
     return further

@@ -26,8 +26,8 @@ _LANGUAGES: Final = (
 )
 
 
-def read(lines: Sequence[str]) -> Trace | None:
-    """The first trace in the lines, in whatever language."""
+def read(lines: Sequence[str], most: int) -> Trace | None:
+    """The first trace in the lines, in whatever language; so many lines of it."""
     text = "\n".join(lines)
     openings = []
     for language in _LANGUAGES:
@@ -35,7 +35,8 @@ def read(lines: Sequence[str]) -> Trace | None:
         if opening is not None:
             openings.append((opening.start(), language))
     for start, language in sorted(openings, key=lambda found: found[0]):
-        trace = language.read(lines, text.count("\n", 0, start))
+        at = text.count("\n", 0, start)
+        trace = language.read(lines[: at + most], at)
         if trace is not None:
             chain = [raised for raised in trace.chain if raised.frames or raised.type]
             for raised in chain:

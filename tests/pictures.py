@@ -67,7 +67,7 @@ def _settings(port: int) -> dict[str, Any]:
 def _events() -> list[tuple[dict[str, Any], int]]:
     frames = [
         {"file": "search/api.py", "function": "query", "line": 52, "code": "hits = index.find(words)", "in_app": True},
-        {"file": "search/index.py", "function": "find", "line": 118, "code": "return replicas.ask(words)", "in_app": True},
+        {"file": "search/index.py", "function": "find", "line": 118, "code": "return ask(words)", "in_app": True},
     ]  # fmt: skip
     return [
         (

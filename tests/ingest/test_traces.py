@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,27 @@ def test_two_traces_in_one_text() -> None:
     assert found is not None
     assert (found.exception["type"], found.exception["cause"]["type"]) == ("Declined", "KeyError")
     assert (found.rest or "").startswith("2026-11-27 18:00:00 ERROR again\nTraceback")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.permutations((PYTHON, JAVA, NODE, DOTNET, RUBY), 2))
+)
+def test_of_two_languages_the_first_is_told(first: str, second: str) -> None:
+    """What was cut off before it says what was raised gives way to one that was not."""
+    separator = "2026-11-27 18:00:00 INFO next\n"
+    found, expected = in_message(f"{first}{separator}{second}"), in_message(first)
+    assert found is not None
+    assert expected is not None
+    assert found.exception == expected.exception
+    cut = PYTHON.partition("KeyError")[0]
+    behind = in_message(f"{cut}\n{separator}{second}")
+    assert behind is not None
+    assert behind.exception["type"] == (in_message(second) or found).exception["type"]
+
+
+def test_half_a_pair_of_surrogates_costs_nothing() -> None:
+    """A sender's JSON may hold one."""
+    assert (exception_in(f"{JAVA}\ud800") or {})["type"] == "IllegalStateException"
 
 
 def test_a_trace_that_was_cut_off_is_told_by_what_stood_before() -> None:

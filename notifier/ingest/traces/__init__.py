@@ -84,7 +84,8 @@ def exception_in(text: str, *, type_: str | None = None, message: str | None = N
 
     None where there is neither a trace nor a type nor a message.
     """
-    trace = _trace(_window(text))
+    # A sender's JSON may hold half of a pair of surrogates, which is no text.
+    trace = _trace(_window(text.encode("utf-8", "replace").decode()))
     chain = [Raised()] if trace is None else trace.chain
     raised = chain[0]
     raised.type = type_ or raised.type
@@ -97,12 +98,16 @@ def exception_in(text: str, *, type_: str | None = None, message: str | None = N
 
 @dataclass(slots=True)
 class _Window:
-    """The part of a text that is read, in lines as they are and as they are read, and the text around it."""
+    """The part of a text that is read, in lines as they are and as they are read, and the text around it.
+
+    `hint` is the first line that looks like a trace's: the head of Python's, the first frame of others'.
+    """
 
     before: str
     raw: list[str]
     lines: list[str]
     after: str
+    hint: int
 
 
 def _window(text: str) -> _Window:
@@ -114,10 +119,9 @@ def _window(text: str) -> _Window:
     end = start + CHARS
     end = len(text) if end >= len(text) else max(text.rfind("\n", at, end), 0) or end
     raw = _lines(text[start:end])
-    # The line that looks like a trace is the head of Python's, and the first frame of others'.
-    first = text.count("\n", start, at)
-    first = first if python.HEAD in raw[first] else max(0, first - 1)
-    return _Window(text[:start], raw, without_prefixes(raw, first), text[end:])
+    line = text.count("\n", start, at)
+    first = line if python.HEAD in raw[line] else max(0, line - 1)
+    return _Window(text[:start], raw, without_prefixes(raw, first), text[end:], line)
 
 
 def _lines(text: str) -> list[str]:
@@ -127,16 +131,20 @@ def _lines(text: str) -> list[str]:
 
 
 def _trace(window: _Window) -> Trace | None:
+    """The first trace that says what was raised, else the first."""
     trace = python.read(window.lines, LINES)
-    if trace is None:
-        return stacks.read(window.lines, LINES)
-    if trace.chain[0].type is None and (window.after or len(window.lines) > trace.first + LINES):
+    if trace is not None and trace.chain[0].type is None:
         _read_end(trace, window)
-    return trace
+    if trace is not None and trace.first <= window.hint and trace.chain[0].type is not None:
+        return trace
+    found = [each for each in (trace, stacks.read(window.lines, LINES)) if each is not None]
+    return min(found, key=lambda each: (each.chain[0].type is None, each.first), default=None)
 
 
 def _read_end(trace: Trace, window: _Window) -> None:
     """The end of a long traceback says what was raised: it is read instead, below the outermost frames."""
+    if not window.after and len(window.lines) <= trace.first + LINES:
+        return
     lines = [*window.lines, *_lines(window.after[-CHARS:])][-LINES:]
     end = python.read([python.HEAD, *lines], LINES + 1)
     if end is None or end.chain[0].type is None:

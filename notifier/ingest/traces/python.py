@@ -15,6 +15,9 @@ _RAISED: Final = LinePattern(r"^([A-Za-z_][\w.]*(?:<locals>[\w.]+)*)(?:: (.*))?$
 _MARKS: Final = LinePattern(r"^[\s~^]+$")
 _GROUP_SIDE: Final = LinePattern(r"^\s*(?:\| ?|\+ )")
 _GROUP_PART: Final = LinePattern(r"^\s*\+-[+-]*\s*(?:[0-9]+|\.\.\.|)\s*-*$")
+_TRIES: Final = 8
+_LEAST_OF_GROUP: Final = 40
+"""Lines that a group counts as at least, so that few follow from each other."""
 _LINKS: Final = ("The above exception was", "During handling of")
 
 
@@ -29,10 +32,23 @@ class _Reading:
 
 
 def read(lines: Sequence[str], most: int) -> Trace | None:
-    """The first traceback and those that it led to, in so many lines. Of a group the first stands as its cause."""
-    first = next((index for index, line in enumerate(lines) if HEAD in line), None)
-    if first is None:
-        return None
+    """The first traceback that says what was raised, else the first, with those that it led to; so many lines of it."""
+    found: Trace | None = None
+    start = 0
+    for _ in range(_TRIES):
+        first = next((index for index in range(start, len(lines)) if HEAD in lines[index]), None)
+        if first is None:
+            break
+        trace = _read_at(lines, first, most)
+        if trace is not None and trace.chain[0].type is not None:
+            return trace
+        found = found or trace
+        start = first + 1 if trace is None else max(first + 1, trace.end)
+    return found
+
+
+def _read_at(lines: Sequence[str], first: int, most: int) -> Trace | None:
+    """The traceback that begins there. Of a group the first exception stands as its cause."""
     whole, parts = _ungrouped(lines[first : first + most])
     chain, end = _chain(whole)
     if parts:
@@ -40,7 +56,7 @@ def read(lines: Sequence[str], most: int) -> Trace | None:
         inside = _chain(inner if any(HEAD in line for line in inner) else [HEAD, *inner])[0]
         chain = [*chain[:1], *inside, *chain[1:]]
         end = len(whole) + sum(len(part) + 1 for part in parts)
-        further = _linked(lines, first + end, most - end)
+        further = _linked(lines, first + end, most - max(end, _LEAST_OF_GROUP))
         if further is not None:
             chain, end = [*further.chain, *chain], further.end - first
     lead = lines[first].partition(HEAD)[0].removesuffix("Exception Group ").rstrip("+ ")

@@ -27,21 +27,24 @@ _LANGUAGES: Final = (
 
 
 def read(lines: Sequence[str], most: int) -> Trace | None:
-    """The first trace in the lines, in whatever language; so many lines of it."""
+    """The first trace that says what was raised, else the first, in whatever language; so many lines of it."""
     text = "\n".join(lines)
     openings = []
     for language in _LANGUAGES:
         opening = language.opening.search(text)
         if opening is not None:
             openings.append((opening.start(), language))
-    for start, language in sorted(openings, key=lambda found: found[0]):
+    traces = []
+    for start, language in sorted(openings, key=lambda opening: opening[0]):
         at = text.count("\n", 0, start)
         trace = language.read(lines[: at + most], at)
-        if trace is not None:
-            chain = [raised for raised in trace.chain if raised.frames or raised.type]
-            for raised in chain:
-                raised.frames.reverse()
-            if chain:
-                trace.chain = chain
-                return trace
-    return None
+        if trace is None:
+            continue
+        trace.chain = [raised for raised in trace.chain if raised.frames or raised.type]
+        for raised in trace.chain:
+            raised.frames.reverse()
+        if trace.chain:
+            traces.append(trace)
+            if trace.chain[0].type is not None:
+                break
+    return min(traces, key=lambda trace: trace.chain[0].type is None, default=None)

@@ -6,6 +6,7 @@ WORKDIR /src
 COPY requirements.lock ./
 RUN /opt/notifier/bin/pip install --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY config ./config
 COPY notifier ./notifier
 # The lock holds what builds the wheel too; it has no place in the image that runs.
 RUN /opt/notifier/bin/pip install --no-deps --no-build-isolation . \

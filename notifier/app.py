@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -35,6 +36,7 @@ from notifier.runtime.start import running
 from notifier.settings import Settings
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
+from notifier.telemetry.service_manager import ServiceManager
 from notifier.telemetry.watchdog import LONG_LIMIT
 from notifier.web import LiveStreams, pages
 
@@ -43,6 +45,7 @@ BACKLOG = 2048
 GRACE_S = 5
 LOOK_S = 5.0
 END_WITHIN_S = 50.0
+LOOK_FIRST_S = 0.05
 
 
 def create_ingest(runtime: Runtime) -> IngestEndpoint:
@@ -141,7 +144,7 @@ async def _serve(
     async with running(settings, configs, hold=hold) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
-        live, ingest = LiveStreams(runtime), create_ingest(runtime)
+        live, ingest, manager = LiveStreams(runtime), create_ingest(runtime), ServiceManager(os.environ)
         protocol = partial(HttpProtocol, clients=clients, posts={b"/v1/events": ingest})
         server = _Server(
             uvicorn.Config(
@@ -158,11 +161,12 @@ async def _serve(
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=GRACE_S,
             ),
-            live.end,
+            partial(_end, live, manager),
         )
         broken = asyncio.create_task(_stop_when_broken(runtime, server))
         _on_signals(server)
-        runtime.watchdog.watch(hangups.loop(runtime))
+        runtime.watchdog.watch(hangups.loop(runtime, manager))
+        signs = asyncio.create_task(_show_signs_of_life(runtime, manager, server))
         get("notifier.app").info(
             "serving",
             host=settings.server.host,
@@ -172,6 +176,7 @@ async def _serve(
         )
         await server.serve([listener])
         broken.cancel()
+        signs.cancel()
         code = EXIT_BROKEN if runtime.broken.is_set() else 0
         last.arm(END_WITHIN_S)
     if code == 0:
@@ -207,6 +212,26 @@ def _on_signals(server: uvicorn.Server) -> None:
         loop.add_signal_handler(number, stop)
 
 
+def _end(live: LiveStreams, manager: ServiceManager) -> None:
+    manager.tell(stopping="1", status="stopping")
+    live.end()
+
+
+async def _show_signs_of_life(runtime: Runtime, manager: ServiceManager, server: uvicorn.Server) -> None:
+    """Tell the service manager when the service is ready, and then, as often as it wants, that every loop moves.
+
+    A disk that is full or a database that is away is no reason to be started again: loops go on.
+    """
+    while manager.listens and (not server.started or await runtime.ready()):  # noqa: ASYNC110 - uvicorn tells nobody
+        await asyncio.sleep(LOOK_FIRST_S)
+    manager.tell(ready="1", status="serving")
+    if manager.watchdog_s is not None:
+        while True:
+            if all(loop.moves(time.monotonic()) for loop in runtime.loops):
+                manager.tell(watchdog="1")
+            await asyncio.sleep(manager.watchdog_s / 3)
+
+
 class Hangups:
     """SIGHUP asks for a reload; one that comes before the service runs is kept until then."""
 
@@ -214,7 +239,7 @@ class Hangups:
         self._early = False
         signal.signal(signal.SIGHUP, self._keep)
 
-    def loop(self, runtime: Runtime) -> Loop:
+    def loop(self, runtime: Runtime, manager: ServiceManager) -> Loop:
         """Reloads at every SIGHUP; those that come during a reload are one."""
         asked = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
@@ -231,8 +256,10 @@ class Hangups:
             if not asked.is_set():
                 return
             asked.clear()
+            manager.reloading()
             with suppress(ConfigError):  # the log and the fallback channel have it
                 await runtime.reload(actor)
+            manager.tell(ready="1")
 
         return Loop(
             "reload",

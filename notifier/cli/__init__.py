@@ -21,6 +21,7 @@ from notifier.cli import (
     files,
     grouping,
     hold,
+    init,
     keys,
     manual,
     probes,
@@ -66,6 +67,7 @@ def parser() -> Parser:
     top.set_defaults(run=None, config=None, json=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND [options]")
     files.add(commands)
+    init.add(commands)
     demo.add(commands)
     events.add(commands)
     keys.add(commands)

@@ -54,6 +54,10 @@ class Loop:
         self._broken = broken
         self._log = get("notifier.loop")
 
+    def moves(self, at: float) -> bool:
+        """Whether its step moved within the last `limit`, where `at` is now by the monotonic clock in seconds."""
+        return at - self.pulse.at < self.limit / 1_000
+
     async def run(self) -> None:
         while True:
             mine = self.pulse = begin()

@@ -144,25 +144,8 @@ async def _serve(
     async with running(settings, configs, hold=hold) as runtime:
         port = listener.getsockname()[1]
         await _first_key(runtime, port)
-        live, ingest, manager = LiveStreams(runtime), create_ingest(runtime), ServiceManager(os.environ)
-        protocol = partial(HttpProtocol, clients=clients, posts={b"/v1/events": ingest})
-        server = _Server(
-            uvicorn.Config(
-                create_app(runtime, ingest, live),
-                http=cast("type[asyncio.Protocol]", protocol),
-                ws="none",
-                proxy_headers=False,
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                date_header=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=GRACE_S,
-            ),
-            partial(_end, live, manager),
-        )
+        manager = ServiceManager(os.environ)
+        server = _server(runtime, clients, manager)
         broken = asyncio.create_task(_stop_when_broken(runtime, server))
         _on_signals(server)
         runtime.watchdog.watch(hangups.loop(runtime, manager))
@@ -182,6 +165,26 @@ async def _serve(
     if code == 0:
         get("notifier.app").info("stopped")
     return code
+
+
+def _server(runtime: Runtime, clients: Connections, manager: ServiceManager) -> _Server:
+    live, ingest = LiveStreams(runtime), create_ingest(runtime)
+    protocol = partial(HttpProtocol, clients=clients, posts={b"/v1/events": ingest})
+    config = uvicorn.Config(
+        create_app(runtime, ingest, live),
+        http=cast("type[asyncio.Protocol]", protocol),
+        ws="none",
+        proxy_headers=False,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return _Server(config, partial(_end, live, manager))
 
 
 class _Server(uvicorn.Server):

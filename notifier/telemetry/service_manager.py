@@ -1,4 +1,4 @@
-"""What systemd, or whatever started the process, is told of it: ready, alive, reloading, stopping (sd_notify(3))."""
+"""The service manager that started the process, systemd as a rule, and what it is told (sd_notify(3))."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = get("notifier.app")
 
 
 class ServiceManager:
-    """Tells the manager that the environment names; without one, nothing.
+    """The manager that the environment names; without one, nothing is told.
 
     `watchdog_s` is how often the manager wants a sign of life, in seconds; None: it does not want any.
     """

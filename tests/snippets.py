@@ -1,7 +1,7 @@
 """The fenced blocks of a text in Markdown: what a reader copies, and how each says that it is tried.
 
 The words after the language say it: `not-run: REASON` and `other: FILE` are not tried, and why; `event` is
-posted, `file: NAME` read by the program whose it is, `rules: ...` by Prometheus.
+posted.
 """
 
 from __future__ import annotations

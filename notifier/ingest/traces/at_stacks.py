@@ -81,7 +81,7 @@ _INNER: Final = LinePattern(rf"^\s*--->\s+{_CLASS}{_SAID}")
 _AGAIN: Final = LinePattern(r"^\s*---> \(Inner Exception #[0-9]+\)")
 _END_OF_INNER: Final = LinePattern(r"^\s*--- End of inner exception stack trace ---$")
 _PASSED: Final = LinePattern(
-    r"^\s*(?:\.\.\. [0-9]+ (?:more|common frames omitted)"
+    r"^\s*(?:\.\.\. [0-9]+ [a-z ]{1,60}(?:\.\.\.)?"
     r"|--- End of .* ---|[\w$'\[\]-]+: .*,?|[}\]],?|\[errors\]: \[|<--- ?)$"
 )
 _SUPPRESSED: Final = LinePattern(r"^\s*Suppressed: ")
@@ -117,6 +117,7 @@ class _Reading:
         self.indent: int | None = None
         self.suppressed = False
         self.closed = False
+        self.inside = False
         self._split_message(raised)
 
     def _split_message(self, raised: Raised) -> None:
@@ -163,7 +164,7 @@ class _Reading:
         elif _SUPPRESSED.match(line):
             self.suppressed = True
         elif not _PASSED.match(line):
-            return bool(line.strip()) and self._continues(line)
+            return bool(line.strip()) and (self._continues(line) or (self.inside and line[:1].isspace()))
         return True
 
     @staticmethod
@@ -190,6 +191,8 @@ class _Reading:
         found = self.reader(line)
         if found is not None:
             self.chain[self.depth].frames.append(found)
+        # An error's own properties follow, its cause among them.
+        self.inside = self.inside or line.endswith(" {")
         # The first of several errors: what follows are the others.
         self.closed = line.endswith(",")
 

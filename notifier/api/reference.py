@@ -46,11 +46,11 @@ def event() -> str:
     rows = [table_row(name, f"{limit:,}") for name, limit in _LIMITS.items()]
     return "\n".join(
         [
-            key_table(definitions["Event"], definitions),
+            key_table(definitions["Event"], definitions, ("Exception",)),
             "",
-            "### The exception",
+            "### Exception",
             "",
-            key_table(definitions["Exception"], definitions),
+            key_table(definitions["Exception"], definitions, ("Exception",)),
             "",
             "### Limits",
             "",

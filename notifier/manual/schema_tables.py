@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
 _VARIABLE = {"$ref": "#/$defs/variable"}
 
 
-def key_table(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    """The properties of an object: `| key | value | what it says |`. A required key has a star."""
+def key_table(schema: Schema, definitions: Mapping[str, Schema], headed: Collection[str] = ()) -> str:
+    """The properties of an object: `| key | value | what it says |`. A required key has a star.
+
+    `headed` are the definitions that have a heading of their own on the page: values lead to it.
+    """
     rows = [
         table_row(
             f"`{name}`{' *' if name in schema.get('required', ()) else ''}",
-            _value(part, definitions),
-            _says(part),
+            _value(part, definitions, headed),
+            _says(part, definitions),
         )
         for name, part in schema.get("properties", {}).items()
     ]
@@ -38,8 +41,9 @@ def names_within(schema: Schema) -> Iterator[str]:
                 yield from names_within(inner)
 
 
-def _says(schema: Schema) -> str:
-    sentence = str(schema.get("description", ""))
+def _says(schema: Schema, definitions: Mapping[str, Schema]) -> str:
+    named = definitions.get(str(schema.get("$ref", "")).rpartition("/")[2], {})
+    sentence = str(schema.get("description") or named.get("description") or "").split("\n\n")[0]
     default = schema.get("default")
     if default is None or default in ([], {}):
         return sentence
@@ -47,27 +51,31 @@ def _says(schema: Schema) -> str:
     return f"{sentence}{' ' if sentence else ''}Default `{shown}`."
 
 
-def _value(schema: Schema, definitions: Mapping[str, Schema]) -> str:
-    if "const" in schema:
-        return f"`{schema['const']}`"
-    if "enum" in schema:
-        return " ".join(f"`{value}`" for value in dict.fromkeys(map(str, schema["enum"])) if value != "None")
+def _value(schema: Schema, definitions: Mapping[str, Schema], headed: Collection[str]) -> str:
     if "$ref" in schema:
-        name = str(schema["$ref"]).rpartition("/")[2]
-        found = definitions.get(name, {})
-        return name_of(name) if "properties" in found else _value(found, definitions) or name
-    for union in ("anyOf", "oneOf"):
-        if union in schema:
-            kinds = [_value(part, definitions) for part in schema[union] if part != _VARIABLE]
-            return " or ".join(dict.fromkeys(kind for kind in kinds if kind and kind != "null"))
+        return _named(str(schema["$ref"]).rpartition("/")[2], definitions, headed)
+    fixed = schema.get("enum") or ([schema["const"]] if "const" in schema else ())
+    if fixed:
+        return " ".join(f"`{value}`" for value in dict.fromkeys(map(str, fixed)) if value != "None")
+    parts = [part for union in ("anyOf", "oneOf") for part in schema.get(union, ()) if part != _VARIABLE]
+    if parts:
+        kinds = [_value(part, definitions, headed) for part in parts]
+        return " or ".join(dict.fromkeys(kind for kind in kinds if kind and kind != "null"))
     kind = schema.get("type", "")
     kinds = [name for name in ([kind] if isinstance(kind, str) else kind) if name != "null"]
     if "array" in kinds and isinstance(schema.get("items"), Mapping):
-        return f"list of {_value(schema['items'], definitions) or 'values'}"
+        return f"list of {_value(schema['items'], definitions, headed) or 'values'}"
     return " or ".join(kinds)
 
 
+def _named(name: str, definitions: Mapping[str, Schema], headed: Collection[str]) -> str:
+    if name in headed:
+        return f"[{name_of(name)}](#{name_of(name).replace(' ', '-')})"
+    found = definitions.get(name, {})
+    return name_of(name) if "properties" in found else _value(found, definitions, headed) or name
+
+
 def name_of(definition: str) -> str:
-    """`RateLimitBlock` as people say it: `rate limit`."""
+    """`RateLimitBlock` as people say it, `rate limit`: the heading that the table's values lead to."""
     name = definition.removesuffix("Settings").removesuffix("Block")
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()

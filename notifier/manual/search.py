@@ -21,6 +21,8 @@ _PREFIX = 0.6
 """What a word counts for that only begins as the asked one does."""
 _REFERENCE = 0.6
 """What a chapter of the reference counts for: it has every word, and answers few questions."""
+_ENOUGH = 0.15
+"""A chapter that counts for less than this share of the first is no answer."""
 _ALIKE = 0.8
 _OTHERS_WORDS = {
     "downtime": "maintenance",
@@ -89,7 +91,8 @@ class ManualIndex:
             (_ranked(sections, rarities) for sections in chapters.values()), key=lambda pair: -pair[0]
         )
         wanted = {word for known in asked for word in known}
-        return tuple(_hit(entry, wanted) for _, entry in ranked[:HITS])
+        enough = ranked[0][0] * _ENOUGH if ranked else 0.0
+        return tuple(_hit(entry, wanted) for score, entry in ranked[:HITS] if score >= enough)
 
     def _known(self, word: str) -> Mapping[str, float]:
         """The words of the manual that an asked word stands for, each with what it counts."""
@@ -162,7 +165,8 @@ def _hit(entry: _Entry, wanted: set[str]) -> ManualHit:
 def _snippet(text: str, wanted: set[str]) -> str:
     """The words around the first that was asked for."""
     found = next((m.start() for m in re.finditer(r"\w+", text) if wanted & set(_words(m[0]))), 0)
-    start = text.rfind(". ", 0, found) + 2 if found else 0
+    before = text.rfind(". ", 0, found)
+    start = before + 2 if before >= 0 else 0
     start = start if found - start < SNIPPET // 2 else text.find(" ", max(0, found - SNIPPET // 2)) + 1
     cut = text[start : start + SNIPPET]
     end = cut if start + SNIPPET >= len(text) else f"{cut.rpartition(' ')[0]} ..."

@@ -41,13 +41,13 @@ def configuration() -> str:
     """Every section and key of the file, and of each kind of channel."""
     document = schema()
     definitions = document["$defs"]
-    lines = ["### At the top", "", key_table(document, definitions), ""]
+    headed = _headed(definitions)
+    lines = ["### At the top", "", key_table(document, definitions, headed), ""]
     for kind in document["properties"]["channels"]["additionalProperties"]["allOf"]:
         name = kind["if"]["properties"]["type"]["const"]
         lines += _object(f"A channel of type {name}", kind["then"], definitions)
-    for name in sorted(set(names_within(document)), key=name_of):
-        if "properties" in definitions.get(name, {}):
-            lines += _object(name_of(name).capitalize(), definitions[name], definitions)
+    for name in sorted(headed & set(names_within(document)), key=name_of):
+        lines += _object(name_of(name).capitalize(), definitions[name], definitions)
     return "\n".join(lines)
 
 
@@ -59,7 +59,7 @@ def webhook_body() -> str:
         [
             *_object("The body", document, definitions),
             *_object("`data`", document["properties"]["data"], definitions),
-            *_object("An incident in `data.incidents`", definitions["incident"], definitions),
+            *_object("Incident", definitions["incident"], definitions),
         ]
     )
 
@@ -108,5 +108,10 @@ def _object(heading: str, part: Mapping[str, Any], definitions: Mapping[str, Any
     if sentence := part.get("description"):
         yield sentence
         yield ""
-    yield key_table(part, definitions)
+    yield key_table(part, definitions, _headed(definitions))
     yield ""
+
+
+def _headed(definitions: Mapping[str, Any]) -> set[str]:
+    """The definitions of objects: each has a heading of its own."""
+    return {name for name, part in definitions.items() if "properties" in part}

@@ -71,7 +71,7 @@ def of(language: str) -> list[tuple[str, Block]]:
         (chapter.path, block)
         for chapter in LISTED
         for block in blocks(chapter.text)
-        if block.language == language and block.is_tried and not block.info.startswith("rules: ")
+        if block.language == language and block.is_tried
     ]
 
 
@@ -117,7 +117,7 @@ def test_every_block_is_tried_or_says_why_not() -> None:
     fences = sum(len(re.findall(r"^ *```", chapter.text, re.MULTILINE)) for chapter in chapters())
     assert len(every) * 2 == fences
     infos = {block.info.partition(":")[0] for _, block in every} - {""}
-    assert infos <= {"not-run", "other", "event", "file", "rules"}
+    assert infos <= {"not-run", "other", "event"}
     left_out = [path for path, block in every if not block.is_tried]
     assert len(left_out) < len(every) / 4
 

@@ -3,6 +3,7 @@
 AccessError
 ├── Unauthenticated   what was presented is no key, or none that is good any more
 ├── MissingScope      the caller is known, and its key lacks the scope that this needs
+├── NoRole            the person is known, and no group of that person has a role
 └── OtherDoor         the caller is known, and its key was made for one door, which is not this one
 """
 
@@ -20,13 +21,24 @@ class Unauthenticated(AccessError):
 
 
 class MissingScope(AccessError):
-    """The caller is known, and its key lacks `scope`. Use a key that has it."""
+    """The caller is known, and its key lacks `scope`. Use a key that has it, or a role that gives it."""
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, *, of_person: bool = False) -> None:
         super().__init__(
-            f"this key lacks the scope `{scope}`: use one that has it, or create one with `notifier keys`"
+            f"your role lacks the scope `{scope}` in this project: `roles` of the configuration give it to a group"
+            if of_person
+            else f"this key lacks the scope `{scope}`: use one that has it, or create one with `notifier keys`"
         )
         self.scope = scope
+
+
+class NoRole(AccessError):
+    """The person is known, and none of that person's groups has a role here. Add one to `auth` in the configuration."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "you are known, and no group of yours has a role here: ask whoever runs this service for one"
+        )
 
 
 class OtherDoor(AccessError):

@@ -3,6 +3,7 @@
 A channel block stays a mapping with its places: the registry knows the kinds and validates it.
 """
 
+from notifier.settings.auth import AuthSettings, OpenIdSettings, ProxyHeaderSettings
 from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.complaints import complaints
 from notifier.settings.document import SourceFile, SourceMark
@@ -19,10 +20,13 @@ from notifier.settings.sections import (
 from notifier.settings.values import Rate
 
 __all__ = [
+    "AuthSettings",
     "ChannelBlock",
     "DatabaseSettings",
     "DeliverySettings",
     "IngestSettings",
+    "OpenIdSettings",
+    "ProxyHeaderSettings",
     "Rate",
     "RetentionSettings",
     "ServerSettings",

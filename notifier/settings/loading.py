@@ -130,7 +130,7 @@ def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool
         match path:
             case ("channels", str() as name, *below) if below:
                 return is_secret(kind_of(data["channels"][name]), tuple(below))
-            case ("formats", *_):
+            case ("formats" | "auth", *_):
                 return is_secret_of(SettingsFile, path)
             case _:
                 return is_secret_of(Sections, path)
@@ -220,6 +220,7 @@ def _settings(
         auto_resolve=file.auto_resolve,
         resolve_timeout=file.resolve_timeout,
         formats=file.formats,
+        auth=file.auth,
         source=None,
         version="",
     )

@@ -13,6 +13,7 @@ from pydantic import (
 from notifier.domain.errors import Problem
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT, RESOLVE_TIMEOUT_DEFAULT, Inhibition, Route
 from notifier.domain.time import Duration
+from notifier.settings.auth import AuthSettings
 from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon
 from notifier.settings.formats import FormatBlock, FormatBlocks
 from notifier.settings.inhibition import InhibitionBlocks
@@ -58,6 +59,9 @@ class SettingsFile(Sections):
         default_factory=dict,
         description="How senders' JSON becomes events at /v1/ingest/NAME: one's own, or changes of a known one.",
     )
+    auth: AuthSettings = Field(
+        default_factory=AuthSettings, description="How people sign in to the pages, besides with keys."
+    )
     auto_resolve: Span = Field(
         default="24h",
         validate_default=True,
@@ -88,6 +92,7 @@ class Settings:
     auto_resolve: Duration = AUTO_RESOLVE_DEFAULT
     resolve_timeout: Duration = RESOLVE_TIMEOUT_DEFAULT
     formats: Mapping[str, FormatBlock] = field(default_factory=dict)
+    auth: AuthSettings = field(default_factory=AuthSettings)
     delivery: DeliverySettings
     ingest: IngestSettings
     retention: RetentionSettings

@@ -9,7 +9,15 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
-from notifier.store import configurations, ledger, search_index, sessions, sign_in_links, tokens
+from notifier.store import (
+    configurations,
+    ledger,
+    pending_sign_ins,
+    search_index,
+    sessions,
+    sign_in_links,
+    tokens,
+)
 from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
 from notifier.store.json_rows import json_value
@@ -98,6 +106,7 @@ class Housekeeper:
             lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, BATCH),
             lambda: sessions.forget(tx, tx.now, BATCH),
             lambda: sign_in_links.forget(tx, tx.now, BATCH),
+            lambda: pending_sign_ins.forget(tx, tx.now, BATCH),
         )
         return any(job() for job in jobs) or self._ids(tx) or self._terms(tx) or self._hourly(tx)
 

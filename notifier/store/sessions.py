@@ -8,18 +8,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.domain.key import Key
+from notifier.domain.person import RecognisedPerson
 from notifier.domain.time import Instant
 from notifier.store.database import Tx
+from notifier.store.json_rows import json_text, json_value
 from notifier.store.keys import digest, key_of
 from notifier.store.schema import api_keys, sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session and the key that opened it, as the key is now. `hash` is that of its cookie."""
+    """A session, and who opened it: a key, as it is now, or a person. `hash` is that of its cookie."""
 
     hash: str
-    key: Key
+    who: Key | RecognisedPerson
     created_at: Instant
     seen_at: Instant
     expires_at: Instant
@@ -34,17 +36,31 @@ def add(tx: Tx, token: str, *, key_id: str, expires_at: Instant) -> None:
     )
 
 
+def add_person(tx: Tx, token: str, person: RecognisedPerson, *, expires_at: Instant) -> None:
+    """The same for a person without a key, as the provider has just described that person."""
+    tx.run(
+        sa.insert(sessions).values(
+            hash=digest(token),
+            issuer=person.issuer,
+            subject=person.subject,
+            name=person.name,
+            groups=json_text(sorted(person.groups)),
+            created_at=tx.now,
+            seen_at=tx.now,
+            expires_at=expires_at,
+        )
+    )
+
+
 def find(tx: Tx, token: str) -> StoredSession | None:
     """The session of a cookie, be it over or not; None: there is none, or its key is gone."""
     row = tx.run(_with_keys().where(sessions.c.hash == digest(token))).one_or_none()
     return None if row is None else _stored(row)
 
 
-def listing(tx: Tx, *, key_id: str | None, most: int) -> tuple[StoredSession, ...]:
-    """The sessions of a key, or of all, that are not over, the last used first."""
-    query = _with_keys().where(sessions.c.expires_at > tx.now, api_keys.c.revoked_at.is_(None))
-    if key_id is not None:
-        query = query.where(sessions.c.key_id == key_id)
+def listing(tx: Tx, *, owner: str | RecognisedPerson | None, most: int) -> tuple[StoredSession, ...]:
+    """The sessions of a key's id, of a person, or of all, that are not over, the last used first."""
+    query = _with_keys().where(sessions.c.expires_at > tx.now, api_keys.c.revoked_at.is_(None), _of(owner))
     rows = tx.run(query.order_by(sessions.c.seen_at.desc(), sessions.c.hash).limit(most))
     return tuple(map(_stored, rows))
 
@@ -63,12 +79,9 @@ def end(tx: Tx, token: str) -> None:
     tx.run(sa.delete(sessions).where(sessions.c.hash == digest(token)))
 
 
-def end_hashed(tx: Tx, hash_: str, *, key_id: str | None) -> bool:
-    """Close the session whose cookie has this hash, of this key or, where that is None, of any; False: none is."""
-    query = sa.delete(sessions).where(sessions.c.hash == hash_)
-    if key_id is not None:
-        query = query.where(sessions.c.key_id == key_id)
-    return tx.run(query).rowcount == 1
+def end_hashed(tx: Tx, hash_: str, *, owner: str | RecognisedPerson | None) -> bool:
+    """Close the session whose cookie has this hash, of this owner or, where that is None, of any; False: none is."""
+    return tx.run(sa.delete(sessions).where(sessions.c.hash == hash_, _of(owner))).rowcount == 1
 
 
 def forget(tx: Tx, before: Instant, most: int) -> int:
@@ -82,21 +95,41 @@ def forget(tx: Tx, before: Instant, most: int) -> int:
     return tx.run(sa.delete(sessions).where(sessions.c.hash.in_(old))).rowcount
 
 
+def _of(owner: str | RecognisedPerson | None) -> sa.ColumnElement[bool]:
+    if owner is None:
+        return sa.true()
+    if isinstance(owner, RecognisedPerson):
+        return sa.and_(sessions.c.issuer == owner.issuer, sessions.c.subject == owner.subject)
+    return sessions.c.key_id == owner
+
+
 def _with_keys() -> sa.Select[Any]:
     opened = (
         sessions.c.hash.label("cookie"),
         sessions.c.created_at.label("opened_at"),
         sessions.c.seen_at,
         sessions.c.expires_at,
+        sessions.c.issuer,
+        sessions.c.subject,
+        sessions.c.name.label("person"),
+        sessions.c.groups,
     )
-    return sa.select(api_keys, *opened).join(sessions, sessions.c.key_id == api_keys.c.id)
+    joined = sessions.outerjoin(api_keys, sessions.c.key_id == api_keys.c.id)
+    known = sa.or_(api_keys.c.id.is_not(None), sessions.c.issuer.is_not(None))
+    return sa.select(api_keys, *opened).select_from(joined).where(known)
 
 
 def _stored(row: sa.Row[Any]) -> StoredSession:
     return StoredSession(
         hash=row.cookie,
-        key=key_of(row),
+        who=key_of(row) if row.issuer is None else _person(row),
         created_at=row.opened_at,
         seen_at=row.seen_at,
         expires_at=row.expires_at,
+    )
+
+
+def _person(row: sa.Row[Any]) -> RecognisedPerson:
+    return RecognisedPerson(
+        issuer=row.issuer, subject=row.subject, name=row.person, groups=frozenset(json_value(row.groups))
     )

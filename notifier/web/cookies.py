@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 SESSION = "notifier_session"
 BEFORE_SIGN_IN = "notifier_sign_in"
-_KEPT_S = {SESSION: 30 * 24 * 3_600, BEFORE_SIGN_IN: 3_600}
+PROJECT = "notifier_project"
+_KEPT_S = {SESSION: 30 * 24 * 3_600, BEFORE_SIGN_IN: 3_600, PROJECT: 365 * 24 * 3_600}
 
 
 def cookie_of(request: Request, name: str, *, url: str | None) -> str:

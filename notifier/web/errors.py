@@ -24,7 +24,7 @@ _STATUSES: tuple[tuple[type[NotifierError], int], ...] = (
 )
 
 _HEADINGS = {
-    403: "Not with this key",
+    403: "This is not for you",
     404: "There is nothing here",
     409: "Somebody was faster",
     503: "Try again",

@@ -11,17 +11,17 @@ from starlette.responses import RedirectResponse, Response
 
 from notifier.access.errors import AccessError
 from notifier.access.sessions import Sessions, form_token, new_token
-from notifier.domain.time import MINUTE, Instant
+from notifier.domain.time import MINUTE
 from notifier.policy.bucket import TokenBucket
 from notifier.runtime.running_service import RunningService
 from notifier.web.cookies import BEFORE_SIGN_IN, SESSION, cookie_of, drop_cookie, set_cookie
 from notifier.web.errors import PageError
 from notifier.web.forms import Form
 from notifier.web.rendering import page_response
+from notifier.web.try_limit import TryLimit
 from notifier.web.visit import base_path
 
 _TRIES = TokenBucket(size=10, count=10, per=MINUTE)
-_ADDRESSES_AT_MOST = 10_000
 _TOO_MANY = "Too many tries from this address: wait a minute."
 _NO_LINK = (
     "This link is used, expired or cut off: each signs in once, within ten minutes. "
@@ -36,13 +36,15 @@ class SignIn:
         self._service = service
         self._sessions = sessions
         self._serves = serves
-        self._tries: dict[str, tuple[float, Instant]] = {}
+        self._tries = TryLimit(_TRIES)
 
     def form(
         self, request: Request, *, next_: str, status: int = 200, refusal: str | None = None
     ) -> Response:
         """The form, and the cookie that it belongs to."""
-        values = {"next": self._allowed(next_), "refusal": refusal}
+        oidc = self._service.settings.auth.oidc
+        provider = None if oidc is None else urlsplit(oidc.issuer).hostname
+        values = {"next": self.allowed(next_), "refusal": refusal, "provider": provider}
         return self._shown(request, "sign_in", status, values)
 
     async def welcome(self, request: Request, link: str) -> Response:
@@ -62,7 +64,7 @@ class SignIn:
         except AccessError as error:
             text = str(error)
             return self.form(request, next_=next_, status=403, refusal=f"{text[:1].upper()}{text[1:]}.")
-        return self._let_in(request, token, next_)
+        return self.let_in(request, token, next_)
 
     async def sign_in_by_link(self, request: Request, form: Form, link: str) -> Response:
         """Open a session by the button of a one-time link."""
@@ -74,11 +76,11 @@ class SignIn:
             token = await self._sessions.open_by_link(link)
         if token is None:
             return self.form(request, next_="/", status=404, refusal=_NO_LINK)
-        return self._let_in(request, token, "/")
+        return self.let_in(request, token, "/")
 
     def go_on(self, next_: str) -> Response:
         """To where a person who has signed in wanted to be."""
-        location = f"{base_path(self._service)}{self._allowed(next_)}"
+        location = f"{base_path(self._service)}{self.allowed(next_)}"
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
     async def sign_out(self, request: Request) -> Response:
@@ -91,28 +93,28 @@ class SignIn:
 
     def _shown(self, request: Request, template: str, status: int, values: Mapping[str, object]) -> Response:
         """A form for a stranger, and the cookie that it belongs to."""
-        url = self._service.settings.server.url
-        held = cookie_of(request, BEFORE_SIGN_IN, url=url) or new_token()
+        held = self.browser_of(request) or new_token()
         common = {"base": base_path(self._service), "form_token": form_token(held)}
         response = page_response(template, status, {**common, **values})
-        set_cookie(request, response, BEFORE_SIGN_IN, held, url=url)
+        self.keep_browser(request, response, held)
         return response
 
     def _check(self, request: Request, form: Form) -> None:
-        held = cookie_of(request, BEFORE_SIGN_IN, url=self._service.settings.server.url)
+        held = self.browser_of(request)
         if not held or not hmac.compare_digest(form_token(held).encode(), form.get("form_token").encode()):
             raise PageError(
                 403, "This form is of another browser, or old: open the page anew, and sign in there."
             )
 
-    def _let_in(self, request: Request, token: str, next_: str) -> Response:
+    def let_in(self, request: Request, token: str, next_: str) -> Response:
+        """Hand the session to the browser, and go on."""
         url = self._service.settings.server.url
         response = self.go_on(next_)
         set_cookie(request, response, SESSION, token, url=url)
         drop_cookie(request, response, BEFORE_SIGN_IN, url=url)
         return response
 
-    def _allowed(self, next_: str) -> str:
+    def allowed(self, next_: str) -> str:
         """Where to go after signing in: one of our pages, or the first."""
         try:
             parts = urlsplit(next_)
@@ -123,14 +125,16 @@ class SignIn:
             return "/"
         return next_
 
+    def address_of(self, request: Request) -> str:
+        """The address that a request comes from."""
+        return "" if request.client is None else request.client.host
+
+    def browser_of(self, request: Request) -> str:
+        """The value that stands for a browser before there is a session; empty where it has none."""
+        return cookie_of(request, BEFORE_SIGN_IN, url=self._service.settings.server.url)
+
+    def keep_browser(self, request: Request, response: Response, held: str) -> None:
+        set_cookie(request, response, BEFORE_SIGN_IN, held, url=self._service.settings.server.url)
+
     def _may_try(self, request: Request) -> bool:
-        address = "" if request.client is None else request.client.host
-        now = self._service.database.now()
-        tokens, at = self._tries.get(address, (float(_TRIES.size), now))
-        tokens = _TRIES.refilled(tokens, at, now)
-        if tokens < 1:
-            return False
-        if len(self._tries) >= _ADDRESSES_AT_MOST:
-            self._tries.clear()
-        self._tries[address] = (tokens - 1, now)
-        return True
+        return self._tries.take(self.address_of(request), self._service.database.now())

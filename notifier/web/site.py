@@ -5,24 +5,27 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 from functools import partial
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
+from notifier.access.errors import NoRole
 from notifier.access.keyring import Keyring
 from notifier.access.sessions import Session, Sessions
 from notifier.domain.errors import NotifierError
+from notifier.domain.person import Roles
 from notifier.runtime.running_service import RunningService
 from notifier.web import notices
 from notifier.web.assets import asset_at
-from notifier.web.cookies import SESSION, cookie_of
+from notifier.web.cookies import PROJECT, SESSION, cookie_of, set_cookie
 from notifier.web.errors import PageError, heading_of, status_and_sentence
 from notifier.web.forms import Form, parse_form, read_form
 from notifier.web.help import help_path
 from notifier.web.live import LiveStreams
+from notifier.web.openid_sign_in import CALLBACK, OpenIdSignIn
 from notifier.web.rendering import HEADERS, page_response
 from notifier.web.sign_in import SignIn
 from notifier.web.visit import PageRow, Picture, Redirect, Visit, address, base_path, origin_of
@@ -40,15 +43,19 @@ class Site:
     ) -> None:
         self._service = service
         self._live = live
-        self._sessions = Sessions(service.database, keyring)
+        self._sessions = Sessions(service.database, keyring, self._roles_of)
         self._sign_in = SignIn(service, self._sessions, self.serves)
+        self._openid = OpenIdSignIn(service, self._sessions, self._sign_in)
         self._rows: dict[str, dict[str, PageRow]] = {}
         for row in rows:
             self._rows.setdefault(row.path, {})[row.method] = row
         self._nav = [(row.path, row.nav) for row in rows if row.nav is not None]
         own = {
             "/sign-in": self._door,
+            "/sign-in/openid": self._to_provider,
+            CALLBACK: self._from_provider,
             "/sign-out": self._leave,
+            "/project": self._choose_project,
             "/welcome/{link}": self._welcome,
             "/live": self._stream,
             "/": self._first,
@@ -75,7 +82,7 @@ class Site:
         try:
             await self._router(scope, receive, send)
         except NotifierError as error:
-            await self._failed(error, scope["state"].get("session"))(scope, receive, send)
+            await self._failed(error, scope["state"].get("session"), scope["path"])(scope, receive, send)
 
     async def _page(self, by_method: Mapping[str, PageRow], request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
@@ -105,7 +112,7 @@ class Site:
         if isinstance(answer, Picture):
             headers = {**HEADERS, "content-type": answer.media_type, "cache-control": "private, max-age=3600"}
             return Response(answer.content, 200, headers)
-        values = {**self._frame(session, row.path), "page": asked, "view": answer.view}
+        values = {**self._frame(session, row.path, request.scope["path"]), "page": asked, "view": answer.view}
         values["notice"] = notices.notice_of(asked.query.get("notice"))
         return page_response(answer.template, answer.status, values)
 
@@ -122,7 +129,20 @@ class Site:
         return form
 
     async def _session(self, request: Request) -> Session | None:
-        return await self._sessions.find(cookie_of(request, SESSION, url=self._service.settings.server.url))
+        url = self._service.settings.server.url
+        project = unquote(cookie_of(request, PROJECT, url=url))
+        return await self._sessions.find(cookie_of(request, SESSION, url=url), project=project)
+
+    async def _signed_in(self, request: Request) -> bool:
+        """Whether there is a session that lets somebody see anything; who may see nothing may sign in otherwise."""
+        try:
+            return await self._session(request) is not None
+        except NoRole:
+            return False
+
+    def _roles_of(self, issuer: str) -> Roles | None:
+        oidc = self._service.settings.auth.oidc
+        return oidc.roles if oidc is not None and oidc.issuer == issuer else None
 
     async def _door(self, request: Request) -> Response:
         if request.method == "POST":
@@ -131,7 +151,7 @@ class Site:
         if request.method not in {"GET", "HEAD"}:
             raise PageError(405, "This page is opened, and its form sent.", allow="GET, HEAD, POST")
         query = parse_form(request.scope["query_string"])
-        if await self._session(request) is not None:
+        if await self._signed_in(request):
             return self._sign_in.go_on(query.get("next"))
         return self._sign_in.form(request, next_=query.get("next") or "/")
 
@@ -141,8 +161,29 @@ class Site:
         await self._sent(request, await self._session(request))
         return await self._sign_in.sign_out(request)
 
+    async def _to_provider(self, request: Request) -> Response:
+        _only_opened(request)
+        return await self._openid.leave(request)
+
+    async def _from_provider(self, request: Request) -> Response:
+        _only_opened(request)
+        return await self._openid.come_back(request)
+
+    async def _choose_project(self, request: Request) -> Response:
+        """Look at the same page in another project of the person's; one that is none of them changes nothing."""
+        if request.method != "POST":
+            raise PageError(405, "Choosing a project is a button.", allow="POST")
+        session = await self._session(request)
+        form = await self._sent(request, session)
+        response = self._sign_in.go_on(form.get("next"))
+        chosen = form.get("project")
+        if session is not None and chosen in session.projects:
+            url = self._service.settings.server.url
+            set_cookie(request, response, PROJECT, quote(chosen, safe=""), url=url)
+        return response
+
     async def _first(self, request: Request) -> Response:
-        if await self._session(request) is None:
+        if not await self._signed_in(request):
             return self._redirect(Redirect(path="/sign-in", query={}))
         return self._redirect(Redirect(path="/incidents", query={}))
 
@@ -171,7 +212,7 @@ class Site:
             raise PageError(403, _SIGNED_OUT)
 
         async def goes_on() -> bool:
-            return await self._sessions.find(token, used=False) is not None
+            return await self._sessions.lasts(token)
 
         return self._live.response(session.id, goes_on)
 
@@ -188,7 +229,7 @@ class Site:
         location = address(base_path(self._service), to.path, query)
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
-    def _failed(self, error: NotifierError, session: Session | None) -> Response:
+    def _failed(self, error: NotifierError, session: Session | None, at: str) -> Response:
         known = status_and_sentence(error)
         if known is None:
             raise error
@@ -196,15 +237,19 @@ class Site:
         headers = {"retry-after": "2"} if status == 503 else {}
         if isinstance(error, PageError) and error.allow is not None:
             headers["allow"] = error.allow
-        values = {**self._frame(session, ""), "sentence": sentence, "heading": heading_of(status)}
+        values = {**self._frame(session, "", at), "sentence": sentence, "heading": heading_of(status)}
         return page_response("error", status, values, headers)
 
-    def _frame(self, session: Session | None, path: str) -> dict[str, object]:
-        """The values that the frame of every page needs. `here` is the first page of those that the path belongs to."""
+    def _frame(self, session: Session | None, path: str, at: str) -> dict[str, object]:
+        """The values that the frame of every page needs.
+
+        `here` is the first page of those that the path belongs to, `at` is the page itself.
+        """
         return {
             "base": base_path(self._service),
             "here": f"/{path.split('/')[1]}" if path else "",
             "help": help_path(path),
+            "at": at,
             "nav": self._nav if session is not None else [],
             "session": session,
             "notice": None,
@@ -213,6 +258,11 @@ class Site:
 
 async def _nothing(_: Request) -> Response:
     raise PageError(404, "There is no such page.")
+
+
+def _only_opened(request: Request) -> None:
+    if request.method != "GET":
+        raise PageError(405, "This address is opened, and nothing is sent to it.", allow="GET")
 
 
 def _same_site(request: Request) -> None:

@@ -103,7 +103,7 @@ async def test_a_session_that_is_over_ends_its_streams(shop: Pages) -> None:
         await listener.hears("event: over")
         async with asyncio.timeout(5):
             await task
-    rows = await shop.world.database.read(lambda tx: sessions.listing(tx, key_id="key-reader", most=9))
+    rows = await shop.world.database.read(lambda tx: sessions.listing(tx, owner="key-reader", most=9))
     assert len(rows) == 1
 
 

@@ -12,6 +12,7 @@ from notifier.store.schema.people import (
     api_keys,
     audit,
     ledger,
+    pending_sign_ins,
     sessions,
     sign_in_links,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "members",
     "metadata",
     "notifications",
+    "pending_sign_ins",
     "processes",
     "run_durations",
     "run_figures",

@@ -46,17 +46,33 @@ api_keys = Table(
 )
 
 # People who have signed in to the pages, by the hash of what their cookie holds; `key_id` is the key that they showed.
+# Without a key an OpenID provider has said who they are: `issuer` and `subject`, with `groups` as a JSON list.
 sessions = Table(
     "sessions",
     metadata,
     Column("hash", Text, primary_key=True),
-    Column("key_id", Text, nullable=False),
+    Column("key_id", Text),
     Column("created_at", Big, nullable=False),
     Column("seen_at", Big, nullable=False),
     Column("expires_at", Big, nullable=False),
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("name", Text),
+    Column("groups", Text),
 )
 Index("ix_sessions_expires", sessions.c.expires_at)
 Index("ix_sessions_key", sessions.c.key_id)
+
+# Browsers that were sent to an OpenID provider and have not come back: hashes of the state and of their cookie.
+pending_sign_ins = Table(
+    "pending_sign_ins",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("browser", Text, nullable=False),
+    Column("next", Text, nullable=False),
+    Column("expires_at", Big, nullable=False),
+)
+Index("ix_pending_sign_ins_expires", pending_sign_ins.c.expires_at)
 
 # Links that sign in once, with a key that is not in them. Only the token's hash is kept.
 sign_in_links = Table(

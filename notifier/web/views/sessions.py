@@ -12,11 +12,12 @@ from notifier.wording.text import plain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLine:
-    """One session. `is_this`: the reader's own."""
+    """One session, of a key or of a person whom `issuer` knows. `is_this`: the reader's own."""
 
     id: str
     key_name: str
     project: str
+    issuer: str
     created_at: Instant
     seen_at: Instant
     expires_at: Instant
@@ -38,7 +39,8 @@ def sessions_view(opened: Iterable[OpenSession], *, this: str, all_keys: bool, n
         SessionLine(
             id=one.id,
             key_name=plain(one.key_name, 60),
-            project=plain(one.project, 60),
+            project=plain(one.project or "", 60),
+            issuer=plain(one.issuer or "", 120),
             created_at=one.created_at,
             seen_at=one.seen_at,
             expires_at=one.expires_at,

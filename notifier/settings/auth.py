@@ -1,0 +1,149 @@
+"""The section `auth`: how people sign in to the pages without a key, and what their groups may do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from notifier.domain.key import Scope
+from notifier.settings.sections import Block
+from notifier.settings.values import Scalar, ScalarForm, Text, text
+
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LEAST_SECRET = 16
+
+
+def issuer(value: Scalar) -> str:
+    """An issuer as it stands in the provider's tokens, character by character."""
+    expected = "expected the provider's address, such as https://login.example.com/realms/main"
+    written = text(value)
+    try:
+        parts = urlsplit(written)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise ValueError(expected)
+    if parts.query or parts.fragment:
+        raise ValueError("expected an address without a query or a fragment")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("expected https://: whoever is between could sign in as anybody")
+    return written
+
+
+def header_name(value: Scalar) -> str:
+    written = text(value)
+    if not _HEADER.fullmatch(written):
+        raise ValueError("expected the name of a header, such as X-Forwarded-User")
+    return written.lower()
+
+
+def header_secret(value: Scalar) -> str:
+    written = text(value)
+    if len(written) < _LEAST_SECRET or not written.isascii():
+        raise ValueError(f"expected at least {_LEAST_SECRET} ASCII characters that nobody can guess")
+    return written
+
+
+SecretText = Annotated[str, ScalarForm(text, {"type": "string", "minLength": 1, "writeOnly": True})]
+HeaderSecret = Annotated[
+    str, ScalarForm(header_secret, {"type": "string", "minLength": _LEAST_SECRET, "writeOnly": True})
+]
+Issuer = Annotated[str, ScalarForm(issuer, {"type": "string", "format": "uri"})]
+HeaderName = Annotated[str, ScalarForm(header_name, {"type": "string", "pattern": f"^{_HEADER.pattern}$"})]
+RoleName = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+def _some(value: Mapping[str, object]) -> Mapping[str, object]:
+    if not value:
+        raise ValueError("nobody could sign in: write roles as {GROUP: {PROJECT: [read]}}")
+    return value
+
+
+RoleBlocks = Annotated[
+    dict[RoleName, dict[RoleName, frozenset[Scope]]],
+    AfterValidator(_some),
+]
+
+
+def _with_openid(value: tuple[str, ...]) -> tuple[str, ...]:
+    if "openid" not in value:
+        raise ValueError("`openid` is missing: without it the provider does not say who it is")
+    return value
+
+
+_MISSING_ROLES = "which groups may do what, as {GROUP: {PROJECT: [read]}}"
+_ROLES = Field(description="From a group to projects, and to the scopes that its members have in each.")
+
+
+class OpenIdSettings(Block):
+    """An OpenID Connect provider."""
+
+    missing: ClassVar[dict[str, str]] = {
+        "issuer": "the provider's address, as https://login.example.com",
+        "client_id": "the name under which the provider knows this service",
+        "client_secret": "what the provider gave beside client_id; client_secret_file names a file with it",
+        "roles": _MISSING_ROLES,
+    }
+
+    issuer: Issuer = Field(
+        description="The provider's address; what it says of itself is below /.well-known/openid-configuration."
+    )
+    client_id: Text = Field(description="The name under which the provider knows this service.")
+    client_secret: SecretText = Field(description="What the provider gave beside client_id.")
+    scopes: Annotated[tuple[Text, ...], AfterValidator(_with_openid)] = Field(
+        default=("openid", "profile", "email"), description="What the provider is asked for."
+    )
+    groups_claim: Text = Field(default="groups", description="The claim that holds a person's groups.")
+    roles: RoleBlocks = _ROLES
+
+    @model_validator(mode="after")
+    def _has_its_packages(self) -> OpenIdSettings:
+        if find_spec("authlib") is None or find_spec("httpx2") is None:
+            raise ValueError(
+                "this needs the extra `oidc` of this service: install it from the clone, '.[oidc]'"
+            )
+        return self
+
+
+class ProxyHeaderSettings(Block):
+    """A proxy that says in headers who asks. `secret` proves that it was the proxy."""
+
+    missing: ClassVar[dict[str, str]] = {
+        "name": "the header with the person's name, such as X-Forwarded-User",
+        "secret_name": "the header in which the proxy sends the secret",
+        "secret": "what only the proxy and this service know; secret_file names a file with it",
+        "roles": _MISSING_ROLES,
+    }
+
+    name: HeaderName = Field(description="The header with the person's name.")
+    groups_name: HeaderName | None = Field(
+        default=None,
+        description="The header with that person's groups, separated by commas; without it each name is its own group.",
+    )
+    secret_name: HeaderName = Field(description="The header in which the proxy sends `secret`.")
+    secret: HeaderSecret = Field(
+        description="What only the proxy and this service know; at least 16 characters."
+    )
+    roles: RoleBlocks = _ROLES
+
+    @model_validator(mode="after")
+    def _differ(self) -> ProxyHeaderSettings:
+        if len({self.name, self.groups_name, self.secret_name}) < 3:
+            raise ValueError("name, groups_name and secret_name are different headers")
+        return self
+
+
+class AuthSettings(Block):
+    """How people sign in to the pages, besides with keys."""
+
+    oidc: OpenIdSettings | None = Field(default=None, description="Sign in through an OpenID provider.")
+    header: ProxyHeaderSettings | None = Field(
+        default=None, description="Sign in by what a proxy in front says."
+    )

@@ -11,10 +11,19 @@ COPY notifier ./notifier
 # The lock holds what builds the wheel too; it has no place in the image that runs.
 RUN /opt/notifier/bin/pip install --no-deps --no-build-isolation . \
     && /opt/notifier/bin/pip uninstall --yes hatchling pathspec pluggy tomlkit trove-classifiers pip
+# What the image holds, as CycloneDX; the tool that writes it stays behind.
+RUN python -m venv /opt/sbom \
+    && /opt/sbom/bin/pip install "cyclonedx-bom>=7.5,<8" \
+    && /opt/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+        --output-file /opt/notifier/sbom.cdx.json /opt/notifier/bin/python
 
 
 FROM python:3.13-slim
 
+LABEL org.opencontainers.image.title="notifier" \
+      org.opencontainers.image.description="Error reports in over HTTP; deduplicated, rate-limited alerts out." \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --system --gid 10001 notifier \
     && useradd --system --uid 10001 --gid notifier --home-dir /var/lib/notifier --create-home notifier
 COPY --from=build /opt/notifier /opt/notifier

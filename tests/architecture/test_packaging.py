@@ -105,6 +105,10 @@ def test_the_container_checks_hashes_and_runs_as_nobody_special() -> None:
         in dockerfile
     )
     assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["10001:10001"]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    for path in ("Dockerfile", "config/compose.yaml", "config/kubernetes.yaml"):
+        named = re.findall(r'image\.version="([^"]+)|image: notifier:(\S+)', (ROOT / path).read_text())
+        assert {"".join(one) for one in named} == {version}
 
 
 def test_help_costs_little() -> None:

@@ -220,9 +220,30 @@ def test_of_two_languages_the_first_is_told(first: str, second: str) -> None:
     assert behind.exception["type"] == (in_message(second) or found).exception["type"]
 
 
+def test_errors_that_follow_each_other_are_apart() -> None:
+    """And the innermost frame of the first may be built in."""
+    first = "SyntaxError: Unexpected token\n    at JSON.parse (<anonymous>)\n    at charge (/app/a.js:1:2)\n"
+    found = in_message(f"{first}TypeError: no card\n    at refund (/app/b.js:3:4)\n")
+    assert found is not None
+    assert found.exception["type"] == "SyntaxError"
+    assert [frame["function"] for frame in found.exception["frames"]] == ["charge"]
+    assert found.rest == "TypeError: no card\n    at refund (/app/b.js:3:4)"
+
+
 def test_half_a_pair_of_surrogates_costs_nothing() -> None:
     """A sender's JSON may hold one."""
     assert (exception_in(f"{JAVA}\ud800") or {})["type"] == "IllegalStateException"
+
+
+def test_a_log_s_next_record_is_not_what_was_raised() -> None:
+    """Behind a traceback that was cut off, near or far."""
+    cut = "could not charge\n" + PYTHON.partition("KeyError")[0]
+    for rest in ("INFO: next\n", "INFO: next\n" * 700):
+        found = in_message(cut + rest)
+        assert found is not None
+        assert "type" not in found.exception
+        assert found.exception["message"].startswith("could not charge\n")
+        assert found.exception["frames"][0]["function"] == "look_up"
 
 
 def test_a_trace_that_was_cut_off_is_told_by_what_stood_before() -> None:

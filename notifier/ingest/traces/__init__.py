@@ -147,7 +147,7 @@ def _read_end(trace: Trace, window: _Window) -> None:
         return
     lines = [*window.lines, *_lines(window.after[-CHARS:])][-LINES:]
     end = python.read([python.HEAD, *lines], LINES + 1)
-    if end is None or end.chain[0].type is None:
+    if end is None or end.chain[0].type is None or not end.chain[0].frames:
         return
     if len(trace.chain) == len(end.chain) == 1:
         end.chain[0].frames[:0] = trace.chain[0].frames[:FRAMES_OUTERMOST]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final
 
 import re2
@@ -22,7 +23,7 @@ _JAVA: Final = LinePattern(
 _NODE: Final = LinePattern(
     r"^\s*at (?:async )?(?:(.+?) \()?([^()\s][^()]*?):([0-9]{1,9}):[0-9]{1,9}\)?(?: \{|,)?$"
 )
-_DOTNET: Final = LinePattern(r"^\s*at ([^()]+)\([^()]*\)(?: in (.+):line ([0-9]{1,9}))?$")
+_DOTNET: Final = LinePattern(r"^\s*at ([^()]*[^()\s])\([^()]*\)(?: in (.+):line ([0-9]{1,9}))?$")
 _COMPILED: Final = LinePattern(
     r"^(?P<owner>[^<>]+?)\.(?:<>c(?:__DisplayClass[0-9_]+)?\.)?<{1,2}(?P<method>[\w.$]+)>[^<>]*(?:>[^<>]*)?$"
 )
@@ -82,14 +83,16 @@ _AGAIN: Final = LinePattern(r"^\s*---> \(Inner Exception #[0-9]+\)")
 _END_OF_INNER: Final = LinePattern(r"^\s*--- End of inner exception stack trace ---$")
 _PASSED: Final = LinePattern(
     r"^\s*(?:\.\.\. [0-9]+ [a-z ]{1,60}(?:\.\.\.)?"
-    r"|--- End of .* ---|[\w$'\[\]-]+: .*,?|[}\]],?|\[errors\]: \[|<--- ?)$"
+    r"|--- End of .* ---|[}\]],?|\[errors\]: \[|<--- ?)$"
 )
+_UNPLACED: Final = 12
+"""Of the innermost frames, how many may have no place."""
 _SUPPRESSED: Final = LinePattern(r"^\s*Suppressed: ")
 
 
 def read(lines: Sequence[str], opening: int) -> Trace | None:
     """The stack whose first frame is at `opening`, with what was raised above it."""
-    reader = next((reads for reads in _READERS if reads(lines[opening]) is not None), None)
+    reader = _reader(lines[opening : opening + _UNPLACED])
     if reader is None:
         return None
     head = _head(lines, opening)
@@ -97,6 +100,12 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
     end = reading.all(lines, opening)
     first, lead = (opening, "") if head is None else (head.first, head.lead)
     return Trace(chain=reading.chain, first=first, end=end, lead=lead)
+
+
+def _reader(lines: Sequence[str]) -> Callable[[str], Frame | None] | None:
+    """The reader of the language that the first frame with a place is written in: built-in functions have none."""
+    frames = list(takewhile(_is_at, lines))
+    return next((reads for reads in _READERS for line in frames if reads(line) is not None), None)
 
 
 def _head(lines: Sequence[str], opening: int) -> StackHead | None:

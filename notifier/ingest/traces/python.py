@@ -130,7 +130,7 @@ def _code(lines: Sequence[str], index: int) -> str | None:
 
 def _raised(lines: Sequence[str], index: int, reading: _Reading) -> int:
     """The last line of a traceback and the further lines of its message; returns the line after it."""
-    matched = _RAISED.match(lines[index])
+    matched = None if begins_record(lines[index]) else _RAISED.match(lines[index])
     said: list[str] = []
     end = index + 1
     if matched is None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from notifier.access.caller import Caller
-from notifier.access.errors import NoRole
 from notifier.access.keyring import Keyring
 from notifier.domain.person import RecognisedPerson, Roles, grants
 from notifier.domain.time import DAY, HOUR, MINUTE, Duration, Instant
@@ -35,13 +34,14 @@ class Session:
     """A person who has signed in.
 
     `id` names the session to people and opens nothing; `form_token` is what its forms carry. `projects` are those that
-    a person without a key can choose among.
+    a person without a key can choose among. `ends_here`: signing out ends it, and not elsewhere.
     """
 
     id: str
     caller: Caller
     form_token: str
     projects: tuple[str, ...] = ()
+    ends_here: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,13 +146,6 @@ class Sessions:
         if used and now - stored.seen_at >= _NOTED:
             await self._database.write(lambda tx: _note(tx, token, stored.created_at, caller))
         return Session(id=stored.hash, caller=caller, form_token=form_token(token), projects=projects)
-
-    async def lasts(self, token: str) -> bool:
-        """Whether the session is there still, and its owner may see anything."""
-        try:
-            return await self.find(token, used=False) is not None
-        except NoRole:
-            return False
 
     async def end(self, token: str) -> None:
         """Sign out."""

@@ -17,7 +17,7 @@ from notifier.settings.sections import (
     RetentionSettings,
     ServerSettings,
 )
-from notifier.settings.values import Rate
+from notifier.settings.values import Network, Rate
 
 __all__ = [
     "AuthSettings",
@@ -25,6 +25,7 @@ __all__ = [
     "DatabaseSettings",
     "DeliverySettings",
     "IngestSettings",
+    "Network",
     "OpenIdSettings",
     "ProxyHeaderSettings",
     "Rate",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from notifier.settings.secrets import keys_of
-from notifier.settings.values import BaseUrl, DatabaseUrl, Flag, Port, Quota, Size, Span, Text, Wait
+from notifier.settings.values import BaseUrl, DatabaseUrl, Flag, Networks, Port, Quota, Size, Span, Text, Wait
 
 
 class Block(BaseModel):
@@ -45,6 +45,11 @@ class ServerSettings(Block):
     port: Port = Field(default=8000, description="The port to listen on; 0 lets the system choose.")
     url: BaseUrl | None = Field(
         default=None, description="The base of links in messages. Without it they carry no links."
+    )
+    trusted_proxies: Networks = Field(
+        default=("127.0.0.0/8", "::1"),
+        validate_default=True,
+        description="Addresses and networks of proxies in front, whose X-Forwarded-For says who asks.",
     )
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from notifier.domain.time import (
@@ -29,6 +30,8 @@ from notifier.domain.time import (
 
 Scalar = None | bool | int | float | str
 Schema = dict[str, Any]
+
+Network = IPv4Network | IPv6Network
 
 LARGEST_SIZE = 2**62
 LARGEST_COUNT = 1_000_000_000
@@ -136,6 +139,19 @@ def base_url(value: Scalar) -> str:
     return parts.geturl().rstrip("/")
 
 
+def network(value: Scalar) -> Network:
+    """One address, or a network of them."""
+    try:
+        return ip_network(text(value))
+    except ValueError:
+        raise ValueError("expected an address or a network, such as 10.0.0.5 or 10.0.0.0/8") from None
+
+
+def _listed(value: Any) -> Any:
+    """A list, also where it is written as one text with commas, as a variable holds it."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
 def database_url(value: Scalar) -> str:
     """`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`."""
     written = text(value)
@@ -183,6 +199,10 @@ def _from_to(lowest: int, highest: int) -> Schema:
 
 # `x-def` names a definition that the schema of the file shares (settings.schema).
 Text = Annotated[str, ScalarForm(text, {"type": "string", "minLength": 1})]
+Networks = Annotated[
+    tuple[Annotated[Network, ScalarForm(network, {"type": "string", "minLength": 2})], ...],
+    BeforeValidator(_listed, json_schema_input_type=list[str] | str),
+]
 Flag = Annotated[bool, ScalarForm(yes_or_no, or_variable({"type": "boolean"}))]
 Count = Annotated[int, ScalarForm(count, _from_to(1, LARGEST_COUNT))]
 Port = Annotated[int, ScalarForm(whole_number(0, 65_535), _from_to(0, 65_535))]

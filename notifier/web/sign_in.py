@@ -14,6 +14,7 @@ from notifier.access.sessions import Sessions, form_token, new_token
 from notifier.domain.time import MINUTE
 from notifier.policy.bucket import TokenBucket
 from notifier.runtime.running_service import RunningService
+from notifier.web.client_address import client_address
 from notifier.web.cookies import BEFORE_SIGN_IN, SESSION, cookie_of, drop_cookie, set_cookie
 from notifier.web.errors import PageError
 from notifier.web.forms import Form
@@ -62,6 +63,7 @@ class SignIn:
         try:
             token = await self._sessions.open(form.get("key").strip())
         except AccessError as error:
+            self._failed(request)
             text = str(error)
             return self.form(request, next_=next_, status=403, refusal=f"{text[:1].upper()}{text[1:]}.")
         return self.let_in(request, token, next_)
@@ -75,6 +77,7 @@ class SignIn:
         if await self._sessions.link_is_good(link):
             token = await self._sessions.open_by_link(link)
         if token is None:
+            self._failed(request)
             return self.form(request, next_="/", status=404, refusal=_NO_LINK)
         return self.let_in(request, token, "/")
 
@@ -126,8 +129,8 @@ class SignIn:
         return next_
 
     def address_of(self, request: Request) -> str:
-        """The address that a request comes from."""
-        return "" if request.client is None else request.client.host
+        """The address that a request comes from, behind the proxies that are trusted."""
+        return client_address(request, self._service.settings.server.trusted_proxies)
 
     def browser_of(self, request: Request) -> str:
         """The value that stands for a browser before there is a session; empty where it has none."""
@@ -137,4 +140,8 @@ class SignIn:
         set_cookie(request, response, BEFORE_SIGN_IN, held, url=self._service.settings.server.url)
 
     def _may_try(self, request: Request) -> bool:
-        return self._tries.take(self.address_of(request), self._service.database.now())
+        return self._tries.left(self.address_of(request), self._service.database.now())
+
+    def _failed(self, request: Request) -> None:
+        """Count a try that failed. Those that succeed are free: many people may come from the address of one proxy."""
+        self._tries.take(self.address_of(request), self._service.database.now())

@@ -26,6 +26,7 @@ from notifier.web.forms import Form, parse_form, read_form
 from notifier.web.help import help_path
 from notifier.web.live import LiveStreams
 from notifier.web.openid_sign_in import CALLBACK, OpenIdSignIn
+from notifier.web.proxy_person import ProxyPeople
 from notifier.web.rendering import HEADERS, page_response
 from notifier.web.sign_in import SignIn
 from notifier.web.visit import PageRow, Picture, Redirect, Visit, address, base_path, origin_of
@@ -45,6 +46,7 @@ class Site:
         self._live = live
         self._sessions = Sessions(service.database, keyring, self._roles_of)
         self._sign_in = SignIn(service, self._sessions, self.serves)
+        self._proxy = ProxyPeople(service)
         self._openid = OpenIdSignIn(service, self._sessions, self._sign_in)
         self._rows: dict[str, dict[str, PageRow]] = {}
         for row in rows:
@@ -128,15 +130,18 @@ class Site:
             )
         return form
 
-    async def _session(self, request: Request) -> Session | None:
+    async def _session(self, request: Request, *, used: bool = True) -> Session | None:
+        """The session of the browser's cookie, else of whom the proxy in front names."""
         url = self._service.settings.server.url
         project = unquote(cookie_of(request, PROJECT, url=url))
-        return await self._sessions.find(cookie_of(request, SESSION, url=url), project=project)
+        token = cookie_of(request, SESSION, url=url)
+        own = await self._sessions.find(token, project=project, used=used)
+        return own or self._proxy.session(request, project=project)
 
-    async def _signed_in(self, request: Request) -> bool:
+    async def _signed_in(self, request: Request, *, used: bool = True) -> bool:
         """Whether there is a session that lets somebody see anything; who may see nothing may sign in otherwise."""
         try:
-            return await self._session(request) is not None
+            return await self._session(request, used=used) is not None
         except NoRole:
             return False
 
@@ -206,15 +211,11 @@ class Site:
         """A page that is open hears here that it should look again; a stranger hears nothing."""
         if request.method != "GET" or "text/event-stream" not in request.headers.get("accept", ""):
             raise PageError(406, "This is for the script of the pages: a stream of events.")
-        token = cookie_of(request, SESSION, url=self._service.settings.server.url)
-        session = await self._sessions.find(token, used=False)
+        session = await self._session(request, used=False)
         if session is None:
             raise PageError(403, _SIGNED_OUT)
 
-        async def goes_on() -> bool:
-            return await self._sessions.lasts(token)
-
-        return self._live.response(session.id, goes_on)
+        return self._live.response(session.id, partial(self._signed_in, request, used=False))
 
     def _to_sign_in(self, request: Request) -> Response:
         """A stranger learns nothing, not even whether there is such a thing."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import ip_network
+
 import pytest
 
 from notifier.domain.time import DAY, HOUR, MINUTE
@@ -202,3 +205,22 @@ async def test_headers_keep_a_page_to_itself(shop: Pages) -> None:
     sheet = await browser.http.get(style or "")
     assert "immutable" in sheet.headers["cache-control"]
     assert len(sheet.content) < 12 * 1024
+
+
+async def test_tries_are_counted_for_who_is_behind_a_trusted_proxy(shop: Pages) -> None:
+    """One person's failures keep nobody else out, and who is let in has not used up a try."""
+    server = shop.service.settings.server.model_copy(update={"trusted_proxies": (ip_network("127.0.0.1"),)})
+    shop.service.settings = replace(shop.service.settings, server=server)
+    for _ in range(12):
+        assert (await shop.new_browser().signs_in(shop.secrets["reader"])).status == 200
+
+    async def tries(forwarded: str, key: str) -> int:
+        browser = shop.new_browser()
+        browser.http.headers["x-forwarded-for"] = forwarded
+        return (await browser.signs_in(key)).status
+
+    for number in range(10):
+        assert await tries(f"203.0.113.{number}, 198.51.100.7", "ntf_wrong") == 403
+    assert await tries("203.0.113.99, 198.51.100.7, 127.0.0.1", shop.secrets["reader"]) == 429
+    assert await tries("198.51.100.8", shop.secrets["reader"]) == 200
+    assert await tries("198.51.100.7, <script>", shop.secrets["reader"]) == 200

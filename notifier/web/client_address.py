@@ -1,0 +1,37 @@
+"""The address of whoever asks, behind the proxies that the configuration trusts."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from starlette.requests import Request
+
+from notifier.settings import Network
+
+
+def client_address(request: Request, trusted: Sequence[Network]) -> str:
+    """The nearest address that is no trusted proxy's.
+
+    `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as trusted proxies wrote
+    it: whatever stands before that anybody may have sent.
+    """
+    address = "" if request.client is None else request.client.host
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    for entry in reversed(forwarded):
+        if not _is_in(address, trusted) or not _is_address(entry.strip()):
+            break
+        address = entry.strip()
+    return address
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    return _is_address(address) and any(ipaddress.ip_address(address) in network for network in networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -75,7 +75,7 @@ def _call(name: str, call: Mapping[str, Any], definitions: Mapping[str, Any]) ->
     yield _sentence(str(call.get("description") or call.get("summary") or ""))
     yield ""
     if parameters := call.get("parameters"):
-        yield "| parameter | in | value | |"
+        yield "| parameter | in | value | says |"
         yield "| --- | --- | --- | --- |"
         for parameter in parameters:
             yield _parameter(parameter)

@@ -23,7 +23,9 @@ def key_table(schema: Schema, definitions: Mapping[str, Schema], headed: Collect
         )
         for name, part in schema.get("properties", {}).items()
     ]
-    return "\n".join(["| key | value | |", "| --- | --- | --- |", *rows]) if rows else "It takes no keys."
+    return (
+        "\n".join(["| key | value | says |", "| --- | --- | --- |", *rows]) if rows else "It takes no keys."
+    )
 
 
 def table_row(*cells: str) -> str:

@@ -74,7 +74,7 @@ def metrics() -> str:
         )
         for name, metric in sorted(names.items())
     ]
-    return "\n".join(["| metric | type | |", "| --- | --- | --- |", *rows, ""])
+    return "\n".join(["| metric | type | says |", "| --- | --- | --- |", *rows, ""])
 
 
 def outcomes() -> str:
@@ -94,7 +94,7 @@ def outcomes() -> str:
             "",
             "### The states of a delivery",
             "",
-            "| state | |",
+            "| state | says |",
             "| --- | --- |",
             *(table_row(f"`{state}`", _STATES[state]) for state in DeliveryState),
             "",

@@ -7,7 +7,7 @@ from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from notifier.manual.chapters import Chapter, linked, sections
 
@@ -46,4 +46,17 @@ def _all(tokens: Sequence[Token]) -> Iterator[Token]:
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("fence", _code)
+    parser.add_render_rule("table_open", _table)
+    return parser
+
+
+def _code(_: object, tokens: Sequence[Token], place: int, *__: object) -> str:
+    """A block of code, which the keyboard reaches, for it may be wider than the page."""
+    return f'<pre tabindex="0"><code>{escape(tokens[place].content)}</code></pre>\n'
+
+
+def _table(*_: object) -> str:
+    """The beginning of a table, which may be wider than a telephone."""
+    return '<table tabindex="0">\n'

@@ -168,6 +168,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"keys": [{"kty": "oct", "k": "AAAA"}, "no key", *self.provider.published]})
         elif path == "/userinfo" and self.headers["authorization"] == "Bearer at":
             self._answer(200, self.provider.userinfo or {})
+        elif path == "/authorize":
+            self.send_response(303)
+            self.send_header("location", self.provider.authorize(self.path))
+            self.send_header("content-length", "0")
+            self.end_headers()
         else:
             self._answer(404, {})
 

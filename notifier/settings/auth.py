@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -60,6 +60,15 @@ HeaderName = Annotated[str, ScalarForm(header_name, {"type": "string", "pattern"
 RoleName = Annotated[str, Field(min_length=1, max_length=256)]
 
 
+def without_extra(extra: str, modules: Iterable[str]) -> str | None:
+    """The sentence about an extra of which a module is not installed; None where all are."""
+    if all(find_spec(module) is not None for module in modules):
+        return None
+    return (
+        f"this needs the extra `{extra}` of the service: install it from the clone, pip install '.[{extra}]'"
+    )
+
+
 def _some(value: Mapping[str, object]) -> Mapping[str, object]:
     if not value:
         raise ValueError("nobody could sign in: write roles as {GROUP: {PROJECT: [read]}}")
@@ -105,10 +114,9 @@ class OpenIdSettings(Block):
 
     @model_validator(mode="after")
     def _has_its_packages(self) -> OpenIdSettings:
-        if find_spec("authlib") is None or find_spec("httpx2") is None:
-            raise ValueError(
-                "this needs the extra `oidc` of this service: install it from the clone, '.[oidc]'"
-            )
+        sentence = without_extra("oidc", ("authlib", "httpx2", "joserfc"))
+        if sentence is not None:
+            raise ValueError(sentence)
         return self
 
 

@@ -49,7 +49,7 @@ class OpenIdSignIn:
 
     async def leave(self, request: Request) -> Response:
         """Send the browser to the provider, with a state that only this browser can come back with."""
-        next_ = self._door.allowed(parse_form(request.scope["query_string"]).get("next"))
+        next_ = self._door.allowed(parse_form(request.scope["query_string"]).get("next")[:_FIELD_CHARS])
         now = self._service.database.now()
         if not self._starts.take(self._door.address_of(request), now):
             return self._door.form(request, next_=next_, status=429, refusal=_TOO_MANY)

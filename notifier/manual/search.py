@@ -37,6 +37,8 @@ _OTHERS_WORDS = {
     "sent": "told",
     "server": "machine",
     "snooze": "silence",
+    "sso": "openid",
+    "timezone": "zone",
 }
 """Words of other products, and what stands for them here."""
 _COMMON = re.compile(

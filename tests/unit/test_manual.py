@@ -62,6 +62,9 @@ QUESTIONS = (
     ("", "postgres high availability replicas", "guides/postgresql"),
     ("", "backup and restore database", "guides/backup"),
     ("", "deduplication", "explanation/grouping"),
+    ("", "single sign on keycloak sso", "guides/keys"),
+    ("", "delete old data retention disk full", "guides/install"),
+    ("", "how to test alerts", "guides/testing"),
 )
 """What operators ask, where it was asked (the repository and the number there), and the chapter that answers."""
 

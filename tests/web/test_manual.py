@@ -7,6 +7,7 @@ import re
 import pytest
 
 from notifier.manual.chapters import Chapter, chapter_at, chapters
+from notifier.runtime.status import release
 from notifier.web.markdown import html_of
 from tests.web.conftest import Pages
 
@@ -23,6 +24,7 @@ async def test_every_chapter_is_a_page_whose_links_lead_to_others(shop: Pages) -
     """Each within the manual; what the reference generates is on the page."""
     browser = await shop.browser("reader")
     first = await browser.opens("/manual")
+    assert f"Version {release()}" in first.text
     links = {href for href in first.hrefs() if href.startswith("/manual/")}
     assert links == {f"/manual/{chapter.path}" for chapter in chapters() if chapter.path}
     for path in ("guides/email", "explanation/timing", "reference/metrics", "guides/routing"):

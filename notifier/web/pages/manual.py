@@ -10,6 +10,7 @@ from markupsafe import Markup
 from notifier.manual.chapters import chapter_at, chapters, picture_at
 from notifier.manual.search import QUERY_CHARS, ManualIndex
 from notifier.oncall.errors import Unknown
+from notifier.runtime.status import release
 from notifier.web.markdown import html_of
 from notifier.web.views.manual import ManualView, manual_view
 from notifier.web.visit import Picture, Shown, Visit
@@ -22,7 +23,7 @@ async def show_manual(visit: Visit) -> Shown:
         return await _shown(visit, "")
     # What is written from the code costs a second once: other requests do not wait for it.
     index = await asyncio.to_thread(_index)
-    view = manual_view(path="", html=Markup(), query=query, hits=index.find(query))
+    view = manual_view(path="", html=Markup(), query=query, hits=index.find(query), release=release())
     return Shown(template="manual", view=view)
 
 
@@ -46,7 +47,7 @@ async def _shown(visit: Visit, path: str) -> Shown:
 def _view(path: str, root: str) -> ManualView:
     chapter = chapter_at(path)
     assert chapter is not None
-    return manual_view(path=path, html=html_of(chapter.whole(), root), query="", hits=())
+    return manual_view(path=path, html=html_of(chapter.whole(), root), query="", hits=(), release=release())
 
 
 @cache

@@ -13,7 +13,10 @@ from notifier.manual.search import ManualHit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualView:
-    """`html` is the chapter; with a `query` there are `hits` instead. `before` and `after` are its neighbours."""
+    """`html` is the chapter; with a `query` there are `hits` instead. `before` and `after` are its neighbours.
+
+    `release` is the version that runs, whose manual this is; empty where it is not installed.
+    """
 
     title: str
     part: str
@@ -21,11 +24,14 @@ class ManualView:
     html: Markup
     query: str
     hits: Sequence[ManualHit]
+    release: str
     before: Chapter | None
     after: Chapter | None
 
 
-def manual_view(*, path: str, html: Markup, query: str, hits: Sequence[ManualHit]) -> ManualView:
+def manual_view(
+    *, path: str, html: Markup, query: str, hits: Sequence[ManualHit], release: str
+) -> ManualView:
     """The view of a chapter that there is."""
     listed = chapters()
     place = next(number for number, chapter in enumerate(listed) if chapter.path == path)
@@ -36,6 +42,7 @@ def manual_view(*, path: str, html: Markup, query: str, hits: Sequence[ManualHit
         html=html,
         query=query,
         hits=hits,
+        release=release,
         before=listed[place - 1] if place > 1 else None,
         after=listed[place + 1] if not query and place + 1 < len(listed) else None,
     )

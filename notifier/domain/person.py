@@ -26,7 +26,7 @@ class RecognisedPerson:
     @property
     def identity(self) -> str:
         """Issuer and subject as one text: names are given twice, and change."""
-        return f"{self.issuer} {self.subject}"
+        return f"{self.issuer}#{self.subject}"
 
 
 def grants(person: RecognisedPerson, roles: Roles) -> Mapping[str, frozenset[Scope]]:

@@ -44,7 +44,7 @@ class ProxyPeople:
             self._say_ignored(settings)
             return None
         person = RecognisedPerson(
-            issuer=f"header {settings.name}",
+            issuer=f"proxy:{settings.name}",
             subject=subject,
             name=plain(subject, _NAME_CHARS),
             groups=_groups(request, settings, subject),

@@ -47,11 +47,11 @@ class Visit:
         return self.session.caller.may(scope)
 
     def actor(self, *, project: str | None = None) -> Actor:
-        """The actor: by the key's name, in its project or, with `admin`, in another."""
+        """The actor: by the name of the key or the person, in its project or, with `admin`, in another."""
         caller = self.session.caller
         return Actor(
             name=caller.name,
-            key_name=caller.name,
+            key_name=caller.name if caller.person is None else caller.person.identity,
             project=caller.project_named(project),
             project_scope=caller.project_scope,
             new_id=self.service.new_id,

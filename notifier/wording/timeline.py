@@ -21,6 +21,7 @@ from notifier.domain.time import Instant
 from notifier.domain.value import replace
 from notifier.wording import explanations
 from notifier.wording.audit_details import apart_from_end, end_of
+from notifier.wording.credentials import credential
 from notifier.wording.delivery_sentences import what_became_of
 from notifier.wording.explanations import quoted
 from notifier.wording.times import clock
@@ -178,7 +179,7 @@ def _action(entry: AuditEntry) -> HistoryItem:
         done = _DONE.get(entry.action, f"did `{entry.action}`")
         text = f"{entry.actor} {done}{explanations.until(entry)}{detail}."
     if entry.key_name != entry.actor:
-        text += f" [key {entry.key_name}]"
+        text += f" [{credential(entry.key_name)}]"
     return HistoryItem(at=entry.at, kind="action", actor=entry.actor, text=text)
 
 

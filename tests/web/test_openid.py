@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.settings import AuthSettings, OpenIdSettings
+from notifier.store.schema import audit
 from tests.browser import Browser, SeenPage
 from tests.openid import (
     CLIENT_ID,
@@ -70,7 +72,11 @@ async def test_a_person_signs_in_and_acts_by_name(shop: Pages, provider: Provide
     assert page.answer.url.path == "/incidents/1"
     assert "Ann Example" in page.text
     after = await stranger.sends(page.form("/acknowledge"))
-    assert "Ann Example" in after.text.partition("Timeline")[2]
+    assert "Ann Example acknowledged it" in after.text.partition("Timeline")[2]
+    assert "[via 127.0.0.1]" in after.text
+    query = sa.select(audit.c.key_name)
+    by = await shop.world.database.read(lambda tx: tx.run(query).scalars().all())
+    assert f"{provider.url}#u-1" in by
     listed = await (await shop.browser("admin")).opens("/sessions")
     assert "Ann Example" in listed.text
     assert provider.url in listed.text

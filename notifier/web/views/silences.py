@@ -11,6 +11,7 @@ from notifier.domain.time import Instant, rfc3339
 from notifier.oncall.paging import Listing
 from notifier.oncall.silences import LATELY, SilencePreview, SilenceStatus, SilenceWindow
 from notifier.web.views.trail import ActLine
+from notifier.wording.credentials import credential
 from notifier.wording.text import TITLE, counted, number, plain
 from notifier.wording.times import duration
 
@@ -204,7 +205,7 @@ def hours(recur: Weekly) -> str:
 
 def _author(silence: Silence) -> str:
     author, key = plain(silence.author), plain(silence.created_by)
-    return author if author == key else f"{author} (key {key})"
+    return author if author == key else f"{author} ({credential(silence.created_by)})"
 
 
 def _recurrence(recur: Weekly | None) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ _LISTED = re.compile(r"^(?:## (?P<part>.+)|- \[[^\]]+\]\((?P<file>[a-z0-9/-]+)\.
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
 _ABSENT = (
     "This part is written from the code of the service, and only the client is installed here: a running service shows "
-    "it at `/manual`, and `pip install 'notifier-alerting[server]'` brings it.\n"
+    "it at `/manual`, and the extra `server` brings it.\n"
 )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 
 from notifier.cli import run
 from notifier.cli.session import CommandSession
@@ -36,3 +38,20 @@ def test_it_searches() -> None:
     status, out, err = invoke("xyzzy")
     assert (status, out) == (1, "")
     assert "no chapter" in err.lower()
+
+
+def test_a_client_s_installation_says_what_it_lacks() -> None:
+    """Where the service is not installed, its reference is not, and the search does without it."""
+    blocked = ["fastapi", "pydantic", "prometheus_client", "msgspec", "yaml", "sqlalchemy", "starlette"]
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked})); from notifier.cli import main; "
+        "sys.argv = ['notifier', 'manual', *sys.argv[1:]]; sys.exit(main())"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
+        ).stdout
+        for words in (["metrics"], ["rotate", "key"])
+    ]
+    assert "the extra `server` brings it" in said[0]
+    assert said[1].startswith("guides/keys")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sqlalchemy as sa
 
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.settings import AuthSettings, OpenIdSettings
+from notifier.store import pending_sign_ins
 from notifier.store.schema import audit
 from tests.browser import Browser, SeenPage
 from tests.openid import (
@@ -255,3 +257,24 @@ async def test_groups_may_come_from_userinfo(shop: Pages, provider: Provider) ->
     assert (await comes_in(shop, provider))[1].status == 200
     provider.userinfo = {"sub": "u-2", "groups": ["oncall"]}
     assert (await comes_in(shop, provider))[1].status == 403
+
+
+async def test_the_way_back_is_below_the_path_of_the_service(shop: Pages, provider: Provider) -> None:
+    """The redirect address is of `server.url`, whatever the browser says its host is."""
+    url = "https://alerts.example.com/notifier"
+    server = shop.service.settings.server.model_copy(update={"url": url})
+    shop.service.settings = replace(shop.service.settings, server=server)
+    query = parse_qs(urlsplit(await sent_away(shop.new_browser())).query)
+    assert query["redirect_uri"] == [f"{url}/sign-in/openid/callback"]
+
+
+async def test_what_nobody_came_back_for_is_forgotten(shop: Pages, provider: Provider) -> None:
+    """Rows of sign-ins that were begun go after ten minutes, and beginning many is refused."""
+    browser = shop.new_browser()
+    for _ in range(60):
+        await sent_away(browser)
+    assert (await browser.http.get("/sign-in/openid")).status_code == 429
+    shop.world.clock.advance(11 * MINUTE)
+    database = shop.world.database
+    gone = await database.write(lambda tx: pending_sign_ins.forget(tx, tx.now, 100))
+    assert gone == 60

@@ -100,6 +100,13 @@ def test_every_link_leads_to_a_chapter_and_a_heading() -> None:
             )
 
 
+def test_every_proof_that_is_named_is_there() -> None:
+    """Files of tests, beside the promises that they prove."""
+    named = {path for chapter in chapters() for path in re.findall(r"`(tests/[\w/.]+\.py)`", chapter.text)}
+    assert len(named) > 10
+    assert [path for path in named if not (FOLDER.parents[1] / path).is_file()] == []
+
+
 def test_every_picture_is_there() -> None:
     for chapter in chapters():
         for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", chapter.text):

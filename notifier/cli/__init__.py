@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from notifier.cli import (
     completion,
+    databases,
     demo,
     doctor_client,
     events,
@@ -67,6 +68,7 @@ def parser() -> Parser:
     top.set_defaults(run=None, config=None, json=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND [options]")
     files.add(commands)
+    databases.add(commands)
     init.add(commands)
     demo.add(commands)
     events.add(commands)

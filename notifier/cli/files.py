@@ -1,4 +1,4 @@
-"""Commands that work on files: `serve`, `check`, `schema`, `db upgrade`; and `backup`, which writes one."""
+"""Commands that work on files: `serve`, `check`, `schema`; and `backup`, which writes one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from notifier.cli import formats
 from notifier.cli.demo import port
-from notifier.cli.options import Arguments, Subparsers, command, family
+from notifier.cli.options import Arguments, Subparsers, command
 from notifier.cli.service import connect
 from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.cli.text import as_json
@@ -43,8 +43,6 @@ def add(commands: Subparsers) -> None:
         help="with --format: the body; - is standard input, and without it the format's own sample is read",
     )
     command(commands, "schema", schema, "print the JSON Schema of the configuration")
-    database = family(commands, "db", "look after the database")
-    command(database, "upgrade", upgrade, "bring the database's tables up to date")
 
 
 def add_backup(commands: Subparsers) -> None:
@@ -80,20 +78,6 @@ def schema(arguments: Arguments, session: CommandSession) -> Exit:
     del arguments
     session.put(as_json(session.local().schema()))
     return Exit.OK
-
-
-def upgrade(arguments: Arguments, session: CommandSession) -> Exit:
-    made = session.local().new_database(arguments.config, session.environ)
-    result = session.local().upgrade(arguments.config, session.environ)
-    say_new(made, session)
-    session.put(as_json({"result": result}) if arguments.json else result)
-    return Exit.OK
-
-
-def say_new(made: str | None, session: CommandSession) -> None:
-    """A database at a mistyped path is a new one: say so."""
-    if made is not None:
-        session.say(f"There was no database: a new one was made at {made}.")
 
 
 def backup(arguments: Arguments, session: CommandSession) -> Exit:

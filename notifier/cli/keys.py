@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notifier.cli.actions import add_actor
-from notifier.cli.files import say_new
+from notifier.cli.databases import say_new
 from notifier.cli.options import Arguments, Subparsers, command, family, paged, query, segment, wide
 from notifier.cli.resources import View, acted, show_page
 from notifier.cli.screen import Column

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TextIO, cast
 
 from notifier.cli.screen import Screen, screen_of
@@ -72,6 +73,14 @@ class Local(Protocol):
         """A new key, and the service's own address where the configuration gives it."""
         ...
 
+    def copy_database(self, config: str | None, environ: Mapping[str, str], to: str) -> Any: ...
+
+    def check_database(self, config: str | None, environ: Mapping[str, str]) -> Any: ...
+
+    def restore(
+        self, config: str | None, environ: Mapping[str, str], backup: Path, *, replace: bool
+    ) -> Any: ...
+
     def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
         """The file that would be made, for there is none; None: there is a database."""
         ...
@@ -128,6 +137,15 @@ class Installed:
             config, environ, project, name, scopes, door, service
         )
         return cast("tuple[str, str | None]", made)
+
+    def copy_database(self, config: str | None, environ: Mapping[str, str], to: str) -> Any:
+        return _service("notifier.runtime.transfer").copy_database(config, environ, to)
+
+    def check_database(self, config: str | None, environ: Mapping[str, str]) -> Any:
+        return _service("notifier.runtime.database").check_database(config, environ)
+
+    def restore(self, config: str | None, environ: Mapping[str, str], backup: Path, *, replace: bool) -> Any:
+        return _service("notifier.runtime.restore").restore(config, environ, backup, replace=replace)
 
     def new_database(self, config: str | None, environ: Mapping[str, str]) -> str | None:
         return cast("str | None", _service("notifier.runtime.database").made_by(config, environ))

@@ -13,8 +13,9 @@ from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.key import DoorName
 from notifier.runtime.configuration import load
 from notifier.settings import Settings
-from notifier.store import keys, migrate
+from notifier.store import integrity, keys, migrate
 from notifier.store.database import MIGRATION, Database
+from notifier.store.integrity import DatabaseCheck
 from notifier.store.sqlite import SqliteDatabase
 from notifier.telemetry.clock import Clock, SystemClock
 from notifier.telemetry.ids import uuid7
@@ -100,6 +101,23 @@ def upgrade(path: str | None, environ: Mapping[str, str]) -> str:
     """`notifier db upgrade`: what was done, in a sentence."""
     settings, _ = load(path, environ)
     return asyncio.run(upgrade_database(settings))
+
+
+def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseCheck:
+    """`notifier db check`: the flaws of the configuration's database, under its lock; a missing one is not made."""
+    settings, _ = load(path, environ)
+    missing = new_database(settings)
+    if missing is not None:
+        raise StoreUnavailable("there is no database where database.url says: there is nothing to check")
+
+    async def check() -> DatabaseCheck:
+        database = await open_database(settings)
+        try:
+            return await database.read(integrity.check, limit=MIGRATION, one_moment=True)
+        finally:
+            await database.aclose()
+
+    return asyncio.run(check())
 
 
 def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:

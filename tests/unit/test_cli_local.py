@@ -65,6 +65,15 @@ class Recording:
         self._called("upgrade", config, environ)
         return "The database is up to date."
 
+    def copy_database(self, config: str | None, environ: Mapping[str, str], to: str) -> Any:
+        self._called("copy_database", config, to)
+
+    def check_database(self, config: str | None, environ: Mapping[str, str]) -> Any:
+        self._called("check_database", config)
+
+    def restore(self, config: str | None, environ: Mapping[str, str], backup: Path, *, replace: bool) -> Any:
+        self._called("restore", config, backup, replace)
+
     def create_key_offline(
         self,
         config: str | None,

@@ -1,0 +1,169 @@
+"""`notifier restore`: a backup becomes the database, on hold, so that nobody is told again what was told since."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from notifier.domain.errors import StoreError
+from notifier.domain.time import rfc3339
+from notifier.runtime.configuration import load
+from notifier.runtime.database import sqlite_path
+from notifier.runtime.transfer import publish
+from notifier.store import hold, integrity, migrate, restored
+from notifier.store.database import MIGRATION, Tx
+from notifier.store.integrity import DatabaseCheck
+from notifier.store.schema import incidents
+from notifier.store.sqlite import SqliteDatabase
+from notifier.store.sqlite_files import FileLock
+from notifier.telemetry.clock import SystemClock
+
+_PARTS = ("", "-wal", "-shm", ".lock", ".reserve")
+BY = "notifier restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAfterRestore:
+    """How many deliveries of a channel a release would send, by the name of the route that told."""
+
+    channel: str
+    route: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredDatabase:
+    """The database that stands now, and the one that stood there before (`aside`).
+
+    `newest` is the moment, in RFC 3339, at which the backup last heard of anything.
+    """
+
+    path: str
+    aside: str | None
+    incidents: int
+    newest: str | None
+    waiting: tuple[HeldAfterRestore, ...]
+    check: DatabaseCheck
+
+
+def restore(
+    config: str | None, environ: Mapping[str, str], backup: Path, *, replace: bool
+) -> RestoredDatabase:
+    """Check the backup, and put it where the configuration's database is; a kill in the middle leaves the old one.
+
+    `StoreError` where it is no database of notifier, or broken, a service runs on the present one, or that one stands
+    in the way and `replace` is false.
+    """
+    settings, _ = load(config, environ)
+    path = sqlite_path(settings.database.url)
+    if path is None:
+        raise StoreError(
+            "the configuration's database is PostgreSQL: restore it with pg_restore into an empty database, and start "
+            "with `notifier serve --hold`"
+        )
+    if not backup.is_file():
+        raise StoreError("there is no such backup: name a file that `notifier backup` has written")
+    routes = {route.key: route.name for route in settings.route.walk()}
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    draft = path.with_name(f".{path.name}.restoring")
+    try:
+        if path.exists() and not replace:
+            raise StoreError(
+                "there is a database already: say --replace to put the backup in its place; it is kept beside it"
+            )
+        _remove(draft)
+        _copy(backup, draft)
+        (count, newest), waiting, check = asyncio.run(_prepared(draft, routes))
+        aside = _kept_aside(path) if path.exists() else None
+        publish(draft, path)
+        return RestoredDatabase(
+            path=str(path), aside=aside, incidents=count, newest=newest, waiting=waiting, check=check
+        )
+    finally:
+        _remove(draft)
+        lock.close()
+
+
+def _copy(backup: Path, draft: Path) -> None:
+    """With SQLite's own means, which refuse what is no database and read a log beside it."""
+    try:
+        with (
+            closing(sqlite3.connect(f"{backup.resolve().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(draft)) as target,
+        ):
+            draft.chmod(0o600)
+            known = source.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+            ).fetchone()
+            if not known[0]:
+                raise StoreError(
+                    "the file is no database of notifier: name one that `notifier backup` has written"
+                )
+            source.backup(target, pages=4_096)
+            said = [row[0] for row in target.execute("PRAGMA integrity_check(3)")]
+            if said != ["ok"]:
+                raise StoreError(
+                    "the backup is damaged: SQLite finds that its pages do not fit; take an older one"
+                )
+            restored.mark(target)
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "unknown")
+        raise StoreError(f"the backup cannot be read as a database ({name}): take another copy") from error
+
+
+async def _prepared(
+    draft: Path, routes: Mapping[str, str]
+) -> tuple[tuple[int, str | None], tuple[HeldAfterRestore, ...], DatabaseCheck]:
+    """The draft at this version's schema, on hold, and looked at."""
+    database = SqliteDatabase(draft, clock=SystemClock())
+    try:
+        await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
+        await database.write(lambda tx: hold.begin(tx, by=BY))
+        return await database.read(lambda tx: (_newest(tx), _waiting(tx, routes), integrity.check(tx)))
+    finally:
+        await database.aclose()
+
+
+def _newest(tx: Tx) -> tuple[int, str | None]:
+    newest = sa.func.max(incidents.c.last_seen).label("newest")
+    row = tx.run(sa.select(sa.func.count().label("n"), newest).select_from(incidents)).one()
+    return int(row.n), None if row.newest is None else rfc3339(row.newest)
+
+
+def _waiting(tx: Tx, routes: Mapping[str, str]) -> tuple[HeldAfterRestore, ...]:
+    return tuple(
+        HeldAfterRestore(
+            channel=row.channel, route=None if row.route is None else routes.get(row.route), count=row.count
+        )
+        for row in hold.waiting(tx)
+    )
+
+
+def _kept_aside(path: Path) -> str:
+    """The name under which the old database is kept as well, its log moved into it first."""
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for number in range(1, 1_000):
+        aside = path.with_name(f"{path.name}.before-restore-{number}")
+        try:
+            os.link(path, aside)
+        except FileExistsError:
+            continue
+        for part in ("-wal", "-shm"):
+            Path(f"{path}{part}").unlink(missing_ok=True)
+        return str(aside)
+    raise StoreError("there are too many databases that were kept at earlier restores: remove some")
+
+
+def _remove(draft: Path) -> None:
+    for part in _PARTS:
+        Path(f"{draft}{part}").unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""`notifier db copy`: every row into an empty database, between the engines in both directions; the books compare."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.util import await_only
+
+from notifier.domain.errors import StoreError, StoreUnavailable
+from notifier.domain.time import HOUR, MINUTE, Duration
+from notifier.runtime.configuration import load
+from notifier.runtime.database import open_database, replica_name, sqlite_path
+from notifier.store import copying, ledger, migrate, replicas
+from notifier.store.copying import Row, TableSum
+from notifier.store.database import Database, Tx
+from notifier.store.ledger import Accounting
+from notifier.store.sqlite import SqliteDatabase
+from notifier.telemetry.clock import SystemClock
+
+_AT_MOST: Duration = 12 * HOUR
+_ALIVE: Duration = MINUTE
+_PARTS = ("", "-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedDatabase:
+    """The rows that were copied, by table, and the books of both: they are equal."""
+
+    rows: Mapping[str, int]
+    books: Accounting
+
+
+def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> CopiedDatabase:
+    """Copy the configuration's database to the one at `to`, all of it or nothing.
+
+    `StoreError` where the source is in use, the target is not empty, or the copy is not what was read.
+    """
+    settings, _ = load(config, environ)
+
+    async def copy() -> CopiedDatabase:
+        source = await open_database(settings)
+        try:
+            await _refuse_company(source)
+            async with _target(to) as target:
+                return await _copy(source, target)
+        finally:
+            await source.aclose()
+
+    return asyncio.run(copy())
+
+
+async def _refuse_company(source: Database) -> None:
+    """On SQLite the file's lock refuses it; on PostgreSQL a replica that was heard of just now is one."""
+    if source.dialect == "postgresql":
+        alive = await source.read(lambda tx: replicas.since(tx, tx.now - _ALIVE))
+        if alive:
+            raise StoreUnavailable(
+                f"{len(alive)} of the database's replicas ran within the last minute: stop them all, wait a minute, "
+                "and copy again"
+            )
+
+
+@asynccontextmanager
+async def _target(url: str) -> AsyncIterator[Database]:
+    """The target with its tables. A new SQLite file gets its name only once everything is in it and on the disk."""
+    path = sqlite_path(url)
+    if path is None:
+        from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
+
+        database = await PostgresDatabase.open(url, replica=replica_name())
+        try:
+            await _prepare(database)
+            yield database
+        finally:
+            await database.aclose()
+        return
+    if _is_taken(path):
+        raise StoreError("there is a file of the target's name: name one that does not exist")
+    draft = path.with_name(f".{path.name}.copying")
+    _remove(draft)
+    try:
+        draft_database = SqliteDatabase(draft, clock=SystemClock())
+        try:
+            await _prepare(draft_database)
+            yield draft_database
+        finally:
+            await draft_database.aclose()
+        publish(draft, path)
+    finally:
+        _remove(draft)
+
+
+def _is_taken(path: Path) -> bool:
+    return any(Path(f"{path}{part}").exists() for part in _PARTS)
+
+
+async def _prepare(database: Database) -> None:
+    version = await database.read(lambda tx: migrate.current(tx.conn))
+    if version not in {None, migrate.HEAD}:
+        raise StoreError("the target has tables of another version: name an empty database")
+    await database.write(lambda tx: migrate.upgrade(tx.conn), limit=_AT_MOST)
+    if not await database.read(copying.is_empty):
+        raise StoreError("the target is not empty: name a database without rows")
+
+
+async def _copy(source: Database, target: Database) -> CopiedDatabase:
+    loop = asyncio.get_running_loop()
+
+    def pull(table: sa.Table, after: Row | None) -> Sequence[Row]:
+        """From within the target's transaction: in its greenlet on PostgreSQL, in its thread on SQLite."""
+        rows = source.read(lambda tx: copying.page(tx, table, after), limit=_AT_MOST)
+        if target.dialect == "postgresql":
+            return await_only(rows)
+        return asyncio.run_coroutine_threadsafe(_awaited(rows), loop).result()
+
+    numbers = await source.read(copying.last_numbers)
+    before = await source.read(ledger.check, limit=_AT_MOST, one_moment=True)
+
+    def work(tx: Tx) -> tuple[Mapping[str, TableSum], Accounting]:
+        given = copying.fill(tx, pull)
+        copying.go_on_after(tx, numbers)
+        for table in copying.tables():
+            if copying.summed(lambda one, after: copying.page(tx, one, after), table) != given[table.name]:
+                raise StoreError(
+                    f"the rows of {table.name} are not what was read: nothing was copied, try again"
+                )
+        return given, ledger.accounting(tx)
+
+    given, books = await target.write(work, limit=_AT_MOST)
+    if books != before.exact:
+        raise StoreError(
+            "the books of the two differ, because the source changed meanwhile: stop what uses it"
+        )
+    return CopiedDatabase(rows={name: one.rows for name, one in given.items()}, books=books)
+
+
+async def _awaited(rows: Any) -> Sequence[Row]:
+    found: Sequence[Row] = await rows
+    return found
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Give a closed SQLite file its name, once it is on the disk."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _remove(draft: Path) -> None:
+    for part in (*_PARTS, ".lock", ".reserve"):
+        Path(f"{draft}{part}").unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""Whether a database is whole: its pages, its references, and its books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from notifier.store import ledger
+from notifier.store.database import Tx
+from notifier.store.ledger import BooksCheck
+from notifier.store.schema import (
+    attempts,
+    deliveries,
+    events,
+    groups,
+    incidents,
+    members,
+    notifications,
+    targets,
+)
+
+_PROBLEMS_AT_MOST = 100
+
+_REFERENCES: Sequence[tuple[sa.Column[Any], sa.Column[Any]]] = (
+    (members.c.group_id, groups.c.id),
+    (members.c.incident, incidents.c.number),
+    (events.c.incident, incidents.c.number),
+    (deliveries.c.notification, notifications.c.id),
+    (deliveries.c.target, targets.c.id),
+    (attempts.c.delivery, deliveries.c.id),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """A fault, and where it is: a table and, of orphans, its column.
+
+    `pages`: `detail` is SQLite's word for it. `orphans`: `count` rows name what is not there.
+    """
+
+    kind: Literal["pages", "orphans"]
+    where: str
+    count: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseCheck:
+    """The flaws that were found, and the books."""
+
+    flaws: tuple[Flaw, ...]
+    books: BooksCheck
+
+    @property
+    def sound(self) -> bool:
+        return not self.flaws and self.books.sound
+
+
+def check(tx: Tx) -> DatabaseCheck:
+    """Look at everything; that takes as long as reading the whole database."""
+    return DatabaseCheck(flaws=(*_pages(tx), *_orphans(tx)), books=ledger.check(tx))
+
+
+def _pages(tx: Tx) -> Sequence[Flaw]:
+    if tx.dialect != "sqlite":
+        return ()
+    said = tx.run(sa.text(f"PRAGMA integrity_check({_PROBLEMS_AT_MOST})")).scalars()
+    return [Flaw(kind="pages", where="", detail=str(line)) for line in said if line != "ok"]
+
+
+def _orphans(tx: Tx) -> Sequence[Flaw]:
+    found = []
+    for column, referred in _REFERENCES:
+        absent = ~sa.exists().where(referred == column)
+        count = tx.run(
+            sa.select(sa.func.count()).select_from(column.table).where(column.is_not(None), absent)
+        ).scalar()
+        if count:
+            found.append(Flaw(kind="orphans", where=f"{column.table.name}.{column.name}", count=count))
+    return found

@@ -17,6 +17,7 @@ from notifier.api import (
     channels,
     config,
     deliveries,
+    doctor,
     errors,
     grouping,
     hold,
@@ -52,6 +53,7 @@ def routers() -> tuple[APIRouter, ...]:
         stats.router,
         config.router,
         hold.router,
+        doctor.router,
         interactions.router,
         operation.router,
     )

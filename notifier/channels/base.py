@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -48,6 +48,17 @@ class Channel(Protocol):
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt: ...
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A sender that can say without sending whether it would be heard: `notifier doctor` asks those that have this.
+
+    `check` goes as far as the receiver lets it (name, connection, certificate, login, the target itself) and returns a
+    sentence on what answered, or raises `SendError` as `send` does.
+    """
+
+    async def check(self, *, target: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

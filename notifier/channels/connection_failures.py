@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 
 import aiohttp
 
@@ -42,10 +43,20 @@ def known_failure(error: BaseException, host: str) -> SendError | None:
     if isinstance(error, aiohttp.ClientResponseError):
         return SendError(Outcome.PERMANENT, NOT_HTTP)
     if isinstance(error, aiohttp.ClientConnectorError):
-        numbers = (each.errno for each in tls.chain(error) if isinstance(each, OSError))
-        sentence = next((_NETWORK[number] for number in numbers if number in _NETWORK), None)
+        sentence = next((_NETWORK[number] for number in _numbers(error) if number in _NETWORK), None)
         return None if sentence is None else SendError(Outcome.TRANSIENT, sentence)
     return None
+
+
+def unreachable(error: OSError, host: str) -> SendError:
+    """The error for a connection that could not be made, whose cause is known or not."""
+    said = tls.words(error, who=WHO, host=host, trust=TRUST) if tls.trouble(error) is not None else None
+    said = said or next((_NETWORK[one] for one in _numbers(error) if one in _NETWORK), None)
+    return SendError(Outcome.TRANSIENT, said or f"no connection could be made ({type(error).__name__})")
+
+
+def _numbers(error: BaseException) -> Iterator[int | None]:
+    return (each.errno for each in tls.chain(error) if isinstance(each, OSError))
 
 
 def _cause(error: BaseException) -> BaseException:

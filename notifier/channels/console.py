@@ -46,6 +46,12 @@ class ConsoleChannel:
             raise SendError(Outcome.TRANSIENT, "standard output cannot be written to") from None
         return Receipt()
 
+    async def check(self, *, target: str) -> str:  # noqa: ARG002 - it has one
+        stream = sys.stdout if self._stream is None else self._stream
+        if stream is None or stream.closed:
+            raise SendError(Outcome.TRANSIENT, "standard output is closed")
+        return "standard output is open"
+
     async def aclose(self) -> None:
         return None
 

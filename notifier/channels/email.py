@@ -110,8 +110,19 @@ class EmailChannel:
 
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt:
         mail = payload(message, sender=self._sender, recipient=target, thread=thread, options=self._options)
+        await (await self._session()).deliver(mail, sender=self._sender.addr_spec, recipient=target)
+        return Receipt(ref=mail_headers.message_id(message.id, self._sender.domain))
+
+    async def check(self, *, target: str) -> str:
         smtp = self._settings.smtp
-        session = SmtpSession(
+        await (await self._session()).rehearse(sender=self._sender.addr_spec, recipient=target)
+        logged_in = "" if smtp.username is None else ", took the login"
+        server = f"the mail server {smtp.host} port {smtp.dialled_port}"
+        return f"{server} answered{logged_in} and would take mail to the target"
+
+    async def _session(self) -> SmtpSession:
+        smtp = self._settings.smtp
+        return SmtpSession(
             host=smtp.host,
             port=smtp.dialled_port,
             security=smtp.security,
@@ -120,8 +131,6 @@ class EmailChannel:
             username=smtp.username,
             password=None if smtp.password is None else smtp.password.get_secret_value(),
         )
-        await session.deliver(mail, sender=self._sender.addr_spec, recipient=target)
-        return Receipt(ref=mail_headers.message_id(message.id, self._sender.domain))
 
     async def aclose(self) -> None:
         return None

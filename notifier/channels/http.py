@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, SecretStr
 
 from notifier.channels.addresses import Network
-from notifier.channels.reply import Reply
+from notifier.channels.reply import Peer, Reply
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
@@ -89,11 +89,19 @@ class GuardedClient:
         allow_addresses: Iterable[Network] = (),
     ) -> Reply:
         """The answer, whatever its status. `SendError`: blocked, transient (not written) or ambiguous (written)."""
+        self._refuse_plain(url)
+        return await self._opened().post(url, body, headers=headers, exempt=frozenset(allow_addresses))
+
+    async def reach(self, url: httpx.URL, *, allow_addresses: Iterable[Network] = ()) -> Peer:
+        """Connect as for a post, TLS included, and send nothing. `SendError` where that does not go."""
+        self._refuse_plain(url)
+        return await self._opened().reach(url, exempt=frozenset(allow_addresses))
+
+    def _refuse_plain(self, url: httpx.URL) -> None:
         if url.scheme != "https" and not self._allow_private:
             raise SendError(
                 Outcome.BLOCKED, "http:// is refused: use https://, or set delivery.allow_private_addresses"
             )
-        return await self._opened().post(url, body, headers=headers, exempt=frozenset(allow_addresses))
 
     async def get(self, url: httpx.URL) -> Reply:
         """The answer to a GET over TLS, whatever its status. `SendError` as for `post`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from notifier.domain.time import Duration
+from notifier.domain.time import Duration, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +16,12 @@ class Reply:
     content_type: str = ""
     retry_after: Duration | None = None
     whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A receiver that a connection was made to. `certificate_ends` is when its certificate does; None: without TLS."""
+
+    address: str
+    port: int
+    certificate_ends: Instant | None = None

@@ -45,6 +45,13 @@ class SmtpSession:
 
     async def deliver(self, mail: bytes, *, sender: str, recipient: str) -> None:
         """Return once the server has taken the mail; else `SendError`. What fails after its 250 does not matter."""
+        await self._talk(mail, sender, recipient)
+
+    async def rehearse(self, *, sender: str, recipient: str) -> None:
+        """Return once the server would take a mail to this recipient, and hand in none; else `SendError`."""
+        await self._talk(None, sender, recipient)
+
+    async def _talk(self, mail: bytes | None, sender: str, recipient: str) -> None:
         stage = _Stage()
         client: aiosmtplib.SMTP | None = None
         try:
@@ -74,7 +81,7 @@ class SmtpSession:
         )
 
     async def _hand_in(
-        self, client: aiosmtplib.SMTP, stage: _Stage, mail: bytes, sender: str, recipient: str
+        self, client: aiosmtplib.SMTP, stage: _Stage, mail: bytes | None, sender: str, recipient: str
     ) -> None:
         stage.at = "greeting"
         await client.connect()
@@ -92,6 +99,9 @@ class SmtpSession:
         await client.mail(sender)
         stage.at = "recipient"
         await client.rcpt(recipient)
+        if mail is None:
+            await client.rset()
+            return
         stage.at = "data"
         await client.data(mail)
 

@@ -24,9 +24,9 @@ from yarl import URL
 
 from notifier.channels.addresses import Network, refusal
 from notifier.channels.alpn import ALPN, Connection, is_http2_only
-from notifier.channels.connection_failures import HTTP2_ONLY, known_failure
+from notifier.channels.connection_failures import HTTP2_ONLY, known_failure, unreachable
 from notifier.channels.outcomes import retry_after
-from notifier.channels.reply import Reply
+from notifier.channels.reply import Peer, Reply
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
@@ -79,6 +79,28 @@ class GuardedTransport:
                 failure = await self._http2_only(url, exempt) or failure
             return exchange.reply_or(failure)
         return exchange.reply_or(SendError(exchange.unanswered, exchange.broken))
+
+    async def reach(self, url: httpx.URL, *, exempt: frozenset[Network]) -> Peer:
+        """The receiver at an address that policy allows, once a connection stands; it is closed again."""
+        guard, secure = _Guard(exempt, allow_private=self._allow_private), url.scheme == "https"
+        host, port = url.raw_host.decode("ascii"), url.port or (443 if secure else 80)
+        try:
+            async with asyncio.timeout(CONNECT / SECOND):
+                first, *_ = await guard.resolve(host, port)
+                _, writer = await asyncio.open_connection(
+                    first["host"],
+                    port,
+                    ssl=self._trust() if secure else None,
+                    server_hostname=url.host if secure else None,
+                )
+        except TimeoutError:
+            raise SendError(Outcome.TRANSIENT, "no connection could be made in time") from None
+        except OSError as error:
+            raise unreachable(error, url.host) from None
+        certificate = writer.get_extra_info("peercert") if secure else None
+        writer.transport.abort()
+        ends = ssl.cert_time_to_seconds(certificate["notAfter"]) * SECOND if certificate else None
+        return Peer(address=first["host"], port=port, certificate_ends=ends)
 
     async def aclose(self) -> None:
         for session in self._sessions.values():

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from notifier.channels.addresses import allowed_networks
 from notifier.channels.base import Capabilities, ChannelSettings, Kind, Toolbox
+from notifier.channels.checks import reached
 from notifier.channels.http import SecretUrl, name_of, parse_url
 from notifier.channels.outcomes import failure
 from notifier.channels.payloads import alertmanager, cloudevents, pagerduty
@@ -120,6 +121,12 @@ class WebhookChannel:
         if error is not None:
             raise error
         return Receipt(detail=f"the receiver answered {reply.status}")
+
+    async def check(self, *, target: str) -> str:  # noqa: ARG002 - it has one
+        return reached(
+            await self._toolbox.http.reach(self._url, allow_addresses=self._allowed),
+            self._toolbox.clock.now(),
+        )
 
     async def aclose(self) -> None:
         return None

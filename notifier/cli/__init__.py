@@ -16,7 +16,7 @@ from notifier.cli import (
     completion,
     databases,
     demo,
-    doctor_client,
+    doctor,
     events,
     explain,
     files,
@@ -82,7 +82,7 @@ def parser() -> Parser:
     grouping.add(commands)
     stats.add(commands)
     hold.add(commands)
-    doctor_client.add(commands)
+    doctor.add(commands)
     files.add_backup(commands)
     manual.add(commands)
     completion.add(commands, top)

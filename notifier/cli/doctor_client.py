@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from notifier.cli.options import Arguments, Subparsers, command, family
+from notifier.cli.options import Arguments, Subparsers, command
 from notifier.cli.session import CommandSession, Exit
 from notifier.cli.text import as_json, visible
 
@@ -27,8 +27,7 @@ used; 3 the service cannot be reached; 4 it refuses the key"""
 STATUS = {"refuses": Exit.REFUSED, "away": Exit.UNREACHABLE, "stranger": Exit.UNREACHABLE}
 
 
-def add(commands: Subparsers) -> None:
-    doctors = family(commands, "doctor", "say what is wrong, and what to do")
+def add(doctors: Subparsers) -> None:
     parser = command(doctors, "client", client, "say why an application's errors do not arrive")
     parser.epilog = EPILOG
     parser.add_argument(

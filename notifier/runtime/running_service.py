@@ -16,6 +16,7 @@ from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.oncall.channels import ChannelFacts
 from notifier.oncall.context import OncallContext
+from notifier.oncall.findings import Finding
 from notifier.runtime.status import ServiceStatus
 from notifier.settings import Settings
 
@@ -66,6 +67,9 @@ class RunningService(OncallContext, Protocol):
 
     async def status(self) -> ServiceStatus:
         """The state of this process and of the instance, for people."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """What is wrong with the service and its channels, and what to do; nobody is told anything."""
 
     async def exposition(self) -> bytes:
         """The metrics as Prometheus text."""

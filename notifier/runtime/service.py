@@ -24,12 +24,14 @@ from notifier.ingest.run_intake import RunIntake
 from notifier.oncall import status
 from notifier.oncall.actor import Actor
 from notifier.oncall.channels import ChannelFacts
+from notifier.oncall.findings import Finding
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.active_config import CurrentConfig
 from notifier.runtime.backup import copy
 from notifier.runtime.books import Books
 from notifier.runtime.channel_test import test_channel
 from notifier.runtime.database import replica_name, sqlite_path
+from notifier.runtime.doctor import examine
 from notifier.runtime.reload import Reloader
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.runtime.sample_message import sample_message
@@ -167,6 +169,12 @@ class Runtime:
             books_at=books_at,
             books_check=self.books.last_check,
         )
+
+    async def examine(self) -> tuple[Finding, ...]:
+        """What is wrong with the service and its channels, and what to do; nobody is told anything."""
+        now = self.current_config.now
+        targets = {name: config.targets for name, config in now.configs.items()}
+        return await examine(self.database, now.settings, now.channels, targets, await self.status())
 
     async def test_channel(self, name: str, project: str, actor: str) -> tuple[ChannelTestOutcome, ...]:
         """Send a real message to every target of a channel and wait for what becomes of it."""

@@ -57,6 +57,7 @@ class FakeSlack(Server):
     `script` with any answer at all. `paced` has it take one message a second in each channel, after a burst. `press`
     makes the signed request that Slack sends when a person presses a button. `enterprise` is the id of the organisation
     that its workspace belongs to, which people go by then; `org_wide` says that the app is installed for all of it.
+    `archived` and `uninvited` are ids of channels: nobody posts there any more, or the bot is no member.
     """
 
     def __init__(
@@ -82,6 +83,8 @@ class FakeSlack(Server):
         self.edited: list[dict[str, Any]] = []
         self.whispers: list[dict[str, Any]] = []
         self.messages: dict[str, SlackMessage] = {}
+        self.archived: set[str] = set()
+        self.uninvited: set[str] = set()
         self._script: deque[Answer] = deque()
         self._tokens: dict[str, tuple[float, float]] = {}
 
@@ -164,7 +167,12 @@ class FakeSlack(Server):
         if request.path == _HOOK:
             return self._hook(request)
         method = request.path.removeprefix("/api/")
-        known = {"chat.postMessage": self._post, "chat.update": self._update, "auth.test": self._auth}
+        known = {
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+            "auth.test": self._auth,
+            "conversations.info": self._info,
+        }
         if method not in known or method == request.path:
             return Answer(status=404, body=b"no_service")
         if request.headers.get("authorization") != f"Bearer {self.token}":
@@ -211,6 +219,13 @@ class FakeSlack(Server):
 
     def _auth(self, _document: dict[str, Any]) -> Answer:
         return _slack(ok=True, team="Example", team_id=self.team, user="notifier", user_id="UBOT")
+
+    def _info(self, document: dict[str, Any]) -> Answer:
+        id_ = document.get("channel")
+        if id_ not in self._ids().values():
+            return _slack(ok=False, error="channel_not_found")
+        about = {"id": id_, "is_archived": id_ in self.archived, "is_member": id_ not in self.uninvited}
+        return _slack(ok=True, channel=about)
 
     def _hook(self, request: Request) -> Answer:
         document = request.json()

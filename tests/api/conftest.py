@@ -21,6 +21,7 @@ from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
 from notifier.oncall.channels import ChannelFacts
+from notifier.oncall.findings import Finding
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.runtime.status import ServiceStatus
@@ -69,6 +70,9 @@ class StandIn:
 
     async def ready(self) -> tuple[str, ...]:
         return self.problems
+
+    async def examine(self) -> tuple[Finding, ...]:
+        return (Finding("channel", "mail", "problem", "it broke", "mend it"),)
 
     async def exposition(self) -> bytes:
         return b"# HELP notifier_events_total Events.\n"

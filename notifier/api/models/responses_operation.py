@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from notifier.api.models.responses_base import Moment, ResponseModel, Texts
+from notifier.oncall.findings import Finding
 from notifier.oncall.hold import HoldState
 
 
@@ -57,3 +59,27 @@ class ReloadAnswer(ResponseModel):
     needs_restart: list[str] = Field(
         description="Settings that were changed in the file and keep their old value until a restart."
     )
+
+
+class FindingAnswer(ResponseModel):
+    """A sentence on one part of the service; `action` says what to do, and is empty where nothing is."""
+
+    area: str
+    subject: str
+    level: Literal["ok", "warning", "problem"]
+    text: str
+    action: str
+
+
+class DoctorAnswer(ResponseModel):
+    """Everything that was looked at. `healthy`: there is no problem; warnings may be. `url` is `server.url`."""
+
+    healthy: bool
+    url: str | None
+    items: list[FindingAnswer]
+    next_cursor: None = None
+
+    @staticmethod
+    def of(findings: Sequence[Finding], url: str | None) -> DoctorAnswer:
+        healthy = all(finding.level != "problem" for finding in findings)
+        return DoctorAnswer.model_validate({"healthy": healthy, "url": url, "items": findings})

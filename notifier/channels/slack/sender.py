@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from notifier.channels.base import Toolbox
+from notifier.channels.checks import reached
 from notifier.channels.http import parse_url
 from notifier.channels.slack import blocks, codes, message_ref
 from notifier.channels.slack.encoding import encoded
 from notifier.channels.slack.message_ref import MessageRef
 from notifier.channels.slack.responses import SlackError, read_api, read_hook
 from notifier.channels.slack.settings import SlackSettings
-from notifier.domain.delivery import Receipt, Thread
+from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
@@ -38,6 +39,7 @@ log = get("notifier.slack")
 class SlackChannel:
     def __init__(self, settings: SlackSettings, toolbox: Toolbox) -> None:
         self._http = toolbox.http
+        self._clock = toolbox.clock
         self._hook = None if settings.webhook_url is None else settings.webhook_url.get_secret_value()
         self._channel = settings.channel or ""
         base = parse_url(settings.base_url)
@@ -67,6 +69,27 @@ class SlackChannel:
             # Somebody deleted the root: what is to be told must not go with it.
             return await self._open(message, thread)
         return Receipt(ref=thread.ref)
+
+    async def check(self, *, target: str) -> str:  # noqa: ARG002 - it has one
+        """Of a hook the connection; of a bot its token, and its channel where that is given as an id."""
+        if self._hook is not None:
+            return reached(await self._http.reach(parse_url(self._hook)), self._clock.now())
+        who = await self._call("auth.test", {})
+        name = f"the token is {who.get('user') or 'a bot'}'s in {who.get('team') or 'its workspace'}"
+        if not self._own_id():
+            return f"{name}; give the channel by its id (C...), and it is looked at as well"
+        try:
+            found = await self._call("conversations.info", {"channel": self._own_id()})
+        except SlackError as error:
+            if error.code != "missing_scope":
+                raise
+            return f"{name}; without the scope channels:read the channel cannot be looked at"
+        about = found.get("channel")
+        if isinstance(about, Mapping) and about.get("is_archived"):
+            raise SendError(Outcome.GONE, "the channel is archived: name another, or unarchive it")
+        if isinstance(about, Mapping) and about.get("is_member") is False:
+            raise SendError(Outcome.PERMANENT, "the bot is not in the channel: /invite it there")
+        return f"{name}, and it is in the channel"
 
     async def aclose(self) -> None:
         return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import httpx
-
 from notifier.cli import doctor_client
 from notifier.cli.options import Arguments, Subparsers, command
 from notifier.cli.service import connect
@@ -53,6 +51,8 @@ def doctor(arguments: Arguments, session: CommandSession) -> Exit:
 
 def _address(url: str) -> dict[str, Any]:
     """Whether `server.url` leads to a service like this one, through whatever stands before it."""
+    import httpx
+
     asked = secrets.token_hex(8)
     found = {"area": "proxy", "subject": url, "action": "look at the proxy, at DNS, and at server.url"}
     try:

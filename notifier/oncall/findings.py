@@ -1,4 +1,4 @@
-"""What an examination of the service finds."""
+"""The findings of an examination of the service."""
 
 from __future__ import annotations
 

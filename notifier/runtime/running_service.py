@@ -69,7 +69,7 @@ class RunningService(OncallContext, Protocol):
         """The state of this process and of the instance, for people."""
 
     async def examine(self) -> Sequence[Finding]:
-        """What is wrong with the service and its channels, and what to do; nobody is told anything."""
+        """Examine the service and its channels: each fault, and what to do. Nobody is told anything."""
 
     async def exposition(self) -> bytes:
         """The metrics as Prometheus text."""

@@ -171,7 +171,7 @@ class Runtime:
         )
 
     async def examine(self) -> tuple[Finding, ...]:
-        """What is wrong with the service and its channels, and what to do; nobody is told anything."""
+        """Examine the service and its channels: each fault, and what to do. Nobody is told anything."""
         now = self.current_config.now
         targets = {name: config.targets for name, config in now.configs.items()}
         return await examine(self.database, now.settings, now.channels, targets, await self.status())

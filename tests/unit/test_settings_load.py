@@ -177,7 +177,7 @@ inhibit: [{source: [], target: [x=1]}]
             "n.yaml:1:1: unknown key `mute_time_intervals`; here it is called `time_",
         ),
         ("receivers: []\n", "n.yaml:1:1: unknown key `receivers`; here it is called `channels`"),
-        ("zzz: 1\n", "n.yaml:1:1: unknown key `zzz`; expected one of auto_resolve, channels, database"),
+        ("zzz: 1\n", "n.yaml:1:1: unknown key `zzz`; expected one of auth, auto_resolve, channels"),
         ("'xoxb 123': 1\n", "n.yaml:1:1: unknown key this name; expected one of"),
         ("channels: {mail: {type: email}}\n", "n.yaml:1:1: `route` is missing: write"),
         (
@@ -258,7 +258,7 @@ class TestEnvironment:
         ("name", "problem"),
         [
             ("NOTIFIER_SERVER__PRT", "`server` has no such key; did you mean `port`?"),
-            ("NOTIFIER_SERVER__", "`server` has no such key; expected one of host, port, url"),
+            ("NOTIFIER_SERVER__", "`server` has no such key; expected one of host, port, trusted_proxies"),
             ("NOTIFIER_DATABASE__POOL__SIZE", "`database` has no such key"),
             ("NOTIFIER_DATABSE__URL", "there is no such section among them"),
             (

@@ -72,7 +72,7 @@ class FindingAnswer(ResponseModel):
 
 
 class DoctorAnswer(ResponseModel):
-    """Everything that was looked at. `healthy`: there is no problem; warnings may be. `url` is `server.url`."""
+    """The findings of an examination. `healthy`: there is no problem; warnings may be. `url` is `server.url`."""
 
     healthy: bool
     url: str | None

@@ -21,6 +21,7 @@ from notifier.channels.base import (
     Kind,
     Toolbox,
 )
+from notifier.channels.checks import reached
 from notifier.channels.http import GuardedClient, Reply, SecretUrl, name_of, parse_url
 from notifier.channels.outcomes import failure, of_status, retry_after
 from notifier.channels.signing import signature, signing_key
@@ -107,6 +108,7 @@ __all__ = [
     "of_status",
     "parse_url",
     "plain",
+    "reached",
     "render",
     "replace",
     "retry_after",

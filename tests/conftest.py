@@ -35,9 +35,9 @@ ALONE = ("tests/bench/", "tests/chaos/")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Four workers for the whole suite, whose tests mostly wait, and two for the slow tests; none for a selection."""
+    """Four workers for the whole suite and three for the slow tests, which mostly wait; none for a selection."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
-    return {"not slow": 4, "slow": 2}.get(config.option.markexpr, 0) if whole else 0
+    return {"not slow": 4, "slow": 3}.get(config.option.markexpr, 0) if whole else 0
 
 
 @pytest.hookimpl(optionalhook=True)

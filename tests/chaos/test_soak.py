@@ -24,7 +24,7 @@ from tests.chaos.test_replicas import database, settings, upgrade
 from tests.postgres import PostgresCluster
 from tests.processes import Service, whole
 
-KILLS = int(os.environ.get("NOTIFIER_SOAK_KILLS", "4"))
+KILLS = int(os.environ.get("NOTIFIER_SOAK_KILLS", "3"))
 POSTERS = 4
 PAUSE_S = 0.1
 BETWEEN_KILLS_S = 6.0

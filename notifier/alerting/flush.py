@@ -11,6 +11,7 @@ from notifier.alerting.escalation import escalate
 from notifier.alerting.member import member_of
 from notifier.alerting.mutes import Mutes
 from notifier.alerting.record import record
+from notifier.alerting.urgency import most_urgent
 from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
@@ -28,7 +29,13 @@ from notifier.store.database import Tx
 from notifier.store.json_rows import encode_rows, encode_values
 from notifier.store.notifications import announce, deliver
 from notifier.store.silences import ActiveSilences
-from notifier.store.statements.groups import GroupRow, due_groups, next_group_due, set_next_due
+from notifier.store.statements.groups import (
+    GroupRow,
+    due_groups,
+    next_group_due,
+    set_next_due,
+    urgent_due_groups,
+)
 from notifier.store.statements.incidents import recent_counts
 from notifier.store.statements.members import MemberRow, changed_members, escalating_groups, pass_on_critical
 from notifier.store.statements.threads import threads_of_episode
@@ -66,7 +73,7 @@ class _DueGroup(Value, frozen=True, kw_only=True):
 
 def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
     """Decide for every group that is due: at most one notification each, and one for each step of escalation."""
-    groups = due_groups(tx, now=tx.now, most=GROUPS_AT_ONCE)
+    groups = most_urgent(tx, due_groups, urgent_due_groups, key="id", most=GROUPS_AT_ONCE)
     orphaned = [group for group in groups if not rules.has_route(group.route)]
     if orphaned:
         # The groups that the members move to may be due as well, and are other rows afterwards.

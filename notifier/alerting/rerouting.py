@@ -80,7 +80,7 @@ def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> bool:
     return left > 0
 
 
-_EPISODE = ("episode", "active", "episode_at", "last_told_at", "conversation")
+_EPISODE = ("episode", "active", "urgent", "episode_at", "last_told_at", "conversation")
 
 
 @dataclass(slots=True, kw_only=True)

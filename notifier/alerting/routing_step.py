@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from notifier.alerting.inhibition import update_inhibitors
 from notifier.alerting.member import member_of
+from notifier.alerting.urgency import most_urgent
 from notifier.domain.route import Route
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
@@ -27,7 +28,13 @@ from notifier.store.statements.groups import (
     make_groups_due,
     name_groups,
 )
-from notifier.store.statements.incidents import IncidentRow, attention_due, next_attention, set_routed
+from notifier.store.statements.incidents import (
+    IncidentRow,
+    attention_due,
+    next_attention,
+    set_routed,
+    urgent_attention_due,
+)
 from notifier.store.statements.members import (
     MemberRow,
     ToldMember,
@@ -52,7 +59,7 @@ class _Join(NamedTuple):
 
 def route_incidents(tx: Tx, rules: AlertingRules) -> Progress:
     """Route incidents that need attention, make them members of groups, and say when the groups are due."""
-    incidents = attention_due(tx, now=tx.now, most=INCIDENTS_AT_ONCE)
+    incidents = most_urgent(tx, attention_due, urgent_attention_due, key="number", most=INCIDENTS_AT_ONCE)
     if not incidents:
         return Progress(done=0, more=False, next_at=execute(tx, next_attention, {}).scalar())
     existing = _memberships(tx, [incident.number for incident in incidents if incident.routed])
@@ -76,7 +83,7 @@ def route_incidents(tx: Tx, rules: AlertingRules) -> Progress:
         rows = encode_rows((member.group_id, member.incident) for member in existing)
         execute(tx, mark_changed, {"rows": rows, "now": tx.now})
     update_inhibitors(tx, rules.inhibit, incidents)
-    execute(tx, make_groups_due, {"rows": encode_rows(sorted(due.moments.items()))})
+    execute(tx, make_groups_due, {"rows": encode_rows(due.rows())})
     routed = encode_rows((incident.number, _routed_at(incident)) for incident in incidents)
     execute(tx, set_routed, {"rows": routed})
     tx.signal("groups")
@@ -206,17 +213,24 @@ def _previous(member: MemberRow) -> Previous:
 
 @dataclass(slots=True, kw_only=True)
 class _DueTimes:
-    """The earliest moment at which each group is due."""
+    """The earliest moment at which each group is due, and the groups that tell of a critical incident."""
 
     groups: Mapping[str, GroupRow]
     now: Instant
     moments: dict[str, Instant] = field(default_factory=dict)
+    urgent: set[str] = field(default_factory=set)
 
     def add(self, group: str, route: Route, member: Member) -> None:
         """A member of the group has changed now."""
         last_told_at = self.groups[group].last_told_at if group in self.groups else None
         at = notifying.change_due(member, route, changed_at=self.now, last_told_at=last_told_at)
         self.moments[group] = min(at, self.moments.get(group, at))
+        if member.severity is Severity.CRITICAL:
+            self.urgent.add(group)
+
+    def rows(self) -> list[tuple[str, Instant, int]]:
+        """Each group with its moment, and 1 where it goes before others."""
+        return [(group, at, int(group in self.urgent)) for group, at in sorted(self.moments.items())]
 
 
 def _joined(due: _DueTimes, joins: Sequence[_Join], carried: _ByMember) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from notifier.domain.errors import StoreError
 
-HEAD = "0016"
+HEAD = "0017"
 
 
 def current(connection: Connection) -> str | None:

@@ -2,7 +2,7 @@
 
 from notifier.store.schema.alerting import configurations, decisions, groups, inhibitors, members, silences
 from notifier.store.schema.base import OPEN, Big, Serial, metadata
-from notifier.store.schema.events import alert_ends, event_ids, events, incidents, tallies
+from notifier.store.schema.events import alert_ends, event_ids, events, incidents, is_critical, tallies
 from notifier.store.schema.figures import delivery_figures, event_figures, run_durations, run_figures
 from notifier.store.schema.instance import instance
 from notifier.store.schema.outbox import attempts, deliveries, notifications, targets, threads
@@ -46,6 +46,7 @@ __all__ = [
     "incidents",
     "inhibitors",
     "instance",
+    "is_critical",
     "ledger",
     "members",
     "metadata",

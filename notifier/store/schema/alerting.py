@@ -20,6 +20,8 @@ groups = Table(
     # Whether the present episode has been told of and is not over.
     Column("active", sa.SmallInteger, nullable=False, server_default="0"),
     Column("due_at", Big),
+    # Whether it tells of a critical incident, and goes before others that are due; 0 once nothing is due any more.
+    Column("urgent", sa.SmallInteger, nullable=False, server_default="0"),
     Column("last_told_at", Big),
     # The conversation of the present episode in mail: its number, subject and severity.
     Column("conversation", Text),
@@ -29,6 +31,9 @@ groups = Table(
 )
 Index("ix_groups_due", groups.c.due_at, sqlite_where=groups.c.due_at.is_not(None),
       postgresql_where=groups.c.due_at.is_not(None))  # fmt: skip
+
+_urgent = sa.and_(groups.c.due_at.is_not(None), groups.c.urgent == sa.literal_column("1"))
+Index("ix_groups_urgent", groups.c.urgent, groups.c.due_at, sqlite_where=_urgent, postgresql_where=_urgent)
 
 # What has been told about one incident in one group.
 members = Table(

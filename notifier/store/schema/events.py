@@ -54,6 +54,11 @@ incidents = Table(
 )
 Index("ix_incidents_attention", incidents.c.attention_at, sqlite_where=incidents.c.attention_at.is_not(None),
       postgresql_where=incidents.c.attention_at.is_not(None))  # fmt: skip
+# Of a crowd that needs attention, those that go first.
+is_critical = incidents.c.severity == sa.literal_column("'critical'")
+_urgent = sa.and_(incidents.c.attention_at.is_not(None), is_critical)
+Index("ix_incidents_urgent", incidents.c.severity, incidents.c.attention_at, sqlite_where=_urgent,
+      postgresql_where=_urgent)  # fmt: skip
 Index("ix_incidents_quiet", incidents.c.quiet_since, sqlite_where=incidents.c.closed == OPEN,
       postgresql_where=incidents.c.closed == OPEN)  # fmt: skip
 Index("ix_incidents_resolved", incidents.c.resolved_at, sqlite_where=incidents.c.resolved_at.is_not(None),

@@ -30,6 +30,7 @@ class GroupRow(Row, frozen=True):
     episode_at: Instant | None
     active: int
     due_at: Instant | None
+    urgent: int
     last_told_at: Instant | None
     conversation: str | None
 
@@ -44,6 +45,16 @@ def _now() -> sa.BindParameter[int]:
 @reads(GroupRow)
 def due_groups(_dialect: Dialect) -> sa.ClauseElement:
     """Groups that are due, the first first; those that another transaction holds are left out."""
+    return _due_groups()
+
+
+@reads(GroupRow)
+def urgent_due_groups(_dialect: Dialect) -> sa.ClauseElement:
+    """Groups that are due and tell of a critical incident, the first first."""
+    return _due_groups().where(groups.c.urgent == sa.literal_column("1"))
+
+
+def _due_groups() -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(*_GROUP)
         .where(groups.c.due_at <= _now())
@@ -92,10 +103,11 @@ def name_groups(dialect: Dialect) -> sa.ClauseElement:
 
 
 def make_groups_due(dialect: Dialect) -> sa.ClauseElement:
-    """Groups are due at these moments, or earlier where they were."""
-    rows = rows_from_json(dialect, "rows", [("id", sa.Text()), ("due_at", Big)])
+    """Groups are due at these moments, or earlier where they were, and urgent where they are said to be."""
+    rows = rows_from_json(dialect, "rows", [("id", Text), ("due_at", Big), ("urgent", groups.c.urgent.type)])
     sooner = sa.case((groups.c.due_at < rows.c.due_at, groups.c.due_at), else_=rows.c.due_at)
-    return sa.update(groups).values(due_at=sooner).where(groups.c.id == rows.c.id)
+    urgent = sa.case((rows.c.urgent > groups.c.urgent, rows.c.urgent), else_=groups.c.urgent)
+    return sa.update(groups).values(due_at=sooner, urgent=urgent).where(groups.c.id == rows.c.id)
 
 
 def set_next_due(dialect: Dialect) -> sa.ClauseElement:
@@ -115,11 +127,13 @@ def set_next_due(dialect: Dialect) -> sa.ClauseElement:
         .correlate(groups)
         .exists()
     )
+    due_at = sa.func.coalesce(rows.c.again, first)
     return (
         sa.update(groups)
         .where(groups.c.id == rows.c.id)
         .values(
-            due_at=sa.func.coalesce(rows.c.again, first),
+            due_at=due_at,
+            urgent=sa.case((due_at.is_(None), 0), else_=groups.c.urgent),
             active=sa.case((still_open, 1), else_=0),
             last_told_at=sa.func.coalesce(rows.c.told_at, groups.c.last_told_at),
         )

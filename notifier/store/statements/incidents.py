@@ -14,6 +14,7 @@ from notifier.store.schema import (
     OPEN,
     Big,
     incidents,
+    is_critical,
     members,
     tallies,
 )
@@ -51,7 +52,17 @@ def _now() -> sa.BindParameter[int]:
 
 @reads(IncidentRow)
 def attention_due(_dialect: Dialect) -> sa.ClauseElement:
-    """Incidents that alerting must look at."""
+    """Incidents that alerting must look at, those that wait longest first."""
+    return _attention_due()
+
+
+@reads(IncidentRow)
+def urgent_attention_due(_dialect: Dialect) -> sa.ClauseElement:
+    """Critical incidents that alerting must look at, those that wait longest first."""
+    return _attention_due().where(is_critical)
+
+
+def _attention_due() -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(*columns_of(IncidentRow, incidents))
         .where(incidents.c.attention_at <= _now())

@@ -1,25 +1,80 @@
-"""A consistent copy of the SQLite file, marked as one."""
+"""A consistent copy of the SQLite file, marked as one, and whole under its name or not there."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import Engine
+
+from notifier.domain.errors import StoreError
 from notifier.store import restored
 from notifier.store.sqlite import create_engine
+
+Progress = Callable[[int, int, int], object]
+
+_PARTS = ("", "-wal", "-shm", "-journal", ".lock", ".reserve")
 
 
 def copy(source: Path, path: Path) -> None:
     """Write what the file holds now to `path`, with SQLite's backup API."""
     # A reader's own connection: closing a plain file descriptor on the database would drop its locks.
     engine = create_engine(source, read_only=True)
-    target = sqlite3.connect(path)
     try:
-        with engine.connect() as connection:
-            raw = connection.connection.driver_connection
-            assert isinstance(raw, sqlite3.Connection)
-            raw.backup(target, pages=1024)
-        restored.mark(target)
+        with closing(sqlite3.connect(path)) as target:
+            into(engine, target)
+            restored.mark(target)
     finally:
-        target.close()
         engine.dispose()
+
+
+def into(source: Engine, target: sqlite3.Connection, *, progress: Progress | None = None) -> None:
+    """Copy in steps of four megabytes. `progress` is called after each with a code, the pages to come, and all."""
+    with source.begin() as connection:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        # It has read before: outside of a transaction each commit of others makes SQLite begin again.
+        raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        raw.backup(target, pages=1024, progress=progress)
+
+
+def keep(source: Path, path: Path) -> None:
+    """A copy that only its owner reads, under a name that nothing has: it is whole, and on the disk, or not there."""
+    draft = path.with_name(f".{path.name}.copying")
+    remove(draft)
+    try:
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        copy(source, draft)
+        check(draft)
+        publish(draft, path)
+    finally:
+        remove(draft)
+
+
+def check(path: Path) -> None:
+    """`StoreError` where SQLite finds that a file's pages do not fit."""
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+        said = [row[0] for row in file.execute("PRAGMA integrity_check(3)")]
+    if said != ["ok"]:
+        raise StoreError("the copy is damaged: look at the disks, and run `notifier db check`")
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Give a closed file its name, once it is on the disk."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def remove(draft: Path) -> None:
+    """Remove a file that never got its name, and what SQLite keeps beside it."""
+    for part in _PARTS:
+        Path(f"{draft}{part}").unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.key import DoorName
+from notifier.runtime import backup
 from notifier.runtime.configuration import load
 from notifier.settings import Settings
 from notifier.store import integrity, keys, migrate
@@ -92,9 +94,23 @@ async def upgrade_database(settings: Settings) -> str:
 
         database = await PostgresDatabase.open(settings.database.url, replica=replica_name())
     try:
-        return await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
+        kept = None if path is None else await _kept(database, path)
+        done = await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
+        return done if kept is None else f"{done}; as it was before, it is kept as {kept}"
     finally:
         await database.aclose()
+
+
+async def _kept(database: Database, path: Path) -> Path | None:
+    """A copy of a file that an earlier version has made, for the way back to it; None: nothing will change."""
+    version = await database.read(lambda tx: migrate.current(tx.conn))
+    if version is None or version >= migrate.HEAD:
+        return None
+    first = f"{path.name}.before-upgrade-{version}"
+    names = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
+    copy = next(free for name in names if not (free := path.with_name(name)).exists())
+    await asyncio.to_thread(backup.keep, path, copy)
+    return copy
 
 
 def upgrade(path: str | None, environ: Mapping[str, str]) -> str:

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from notifier.domain.errors import StoreError
 from notifier.domain.time import rfc3339
+from notifier.runtime import backup as backups
 from notifier.runtime.configuration import load
 from notifier.runtime.database import sqlite_path
-from notifier.runtime.transfer import publish
 from notifier.store import hold, integrity, migrate, restored
 from notifier.store.database import MIGRATION, Tx
 from notifier.store.integrity import DatabaseCheck
@@ -25,7 +25,6 @@ from notifier.store.sqlite import SqliteDatabase
 from notifier.store.sqlite_files import FileLock
 from notifier.telemetry.clock import SystemClock
 
-_PARTS = ("", "-wal", "-shm", ".lock", ".reserve")
 BY = "notifier restore"
 
 
@@ -80,16 +79,16 @@ def restore(
             raise StoreError(
                 "there is a database already: say --replace to put the backup in its place; it is kept beside it"
             )
-        _remove(draft)
+        backups.remove(draft)
         _copy(backup, draft)
         (count, newest), waiting, check = asyncio.run(_prepared(draft, routes))
         aside = _kept_aside(path) if path.exists() else None
-        publish(draft, path)
+        backups.publish(draft, path)
         return RestoredDatabase(
             path=str(path), aside=aside, incidents=count, newest=newest, waiting=waiting, check=check
         )
     finally:
-        _remove(draft)
+        backups.remove(draft)
         lock.close()
 
 
@@ -162,8 +161,3 @@ def _kept_aside(path: Path) -> str:
             Path(f"{path}{part}").unlink(missing_ok=True)
         return str(aside)
     raise StoreError("there are too many databases that were kept at earlier restores: remove some")
-
-
-def _remove(draft: Path) -> None:
-    for part in _PARTS:
-        Path(f"{draft}{part}").unlink(missing_ok=True)

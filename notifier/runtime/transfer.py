@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sqlalchemy.util import await_only
 
 from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.time import HOUR, MINUTE, Duration
+from notifier.runtime import backup
 from notifier.runtime.configuration import load
 from notifier.runtime.database import open_database, replica_name, sqlite_path
 from notifier.store import copying, ledger, migrate, replicas
@@ -84,7 +84,7 @@ async def _target(url: str) -> AsyncIterator[Database]:
     if _is_taken(path):
         raise StoreError("there is a file of the target's name: name one that does not exist")
     draft = path.with_name(f".{path.name}.copying")
-    _remove(draft)
+    backup.remove(draft)
     try:
         draft_database = SqliteDatabase(draft, clock=SystemClock())
         try:
@@ -92,9 +92,9 @@ async def _target(url: str) -> AsyncIterator[Database]:
             yield draft_database
         finally:
             await draft_database.aclose()
-        publish(draft, path)
+        backup.publish(draft, path)
     finally:
-        _remove(draft)
+        backup.remove(draft)
 
 
 def _is_taken(path: Path) -> bool:
@@ -144,20 +144,3 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
 async def _awaited(rows: Any) -> Sequence[Row]:
     found: Sequence[Row] = await rows
     return found
-
-
-def publish(draft: Path, path: Path) -> None:
-    """Give a closed SQLite file its name, once it is on the disk."""
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _remove(draft: Path) -> None:
-    for part in (*_PARTS, ".lock", ".reserve"):
-        Path(f"{draft}{part}").unlink(missing_ok=True)

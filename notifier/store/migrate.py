@@ -19,11 +19,11 @@ def current(connection: Connection) -> str | None:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def upgrade(connection: Connection) -> str:
-    """Bring the schema to `HEAD` inside the caller's transaction; what was done, in a sentence."""
+def upgrade(connection: Connection, *, to: str = HEAD) -> str:
+    """Bring the schema to this version inside the caller's transaction; what was done, in a sentence."""
     before = current(connection)
-    if before == HEAD:
-        return f"the database is at version {HEAD} already"
+    if before == to:
+        return f"the database is at version {to} already"
     _refuse_newer(before)
     from alembic.migration import MigrationContext  # noqa: PLC0415 - 150 ms that a start does not need
     from alembic.operations import Operations  # noqa: PLC0415
@@ -32,15 +32,16 @@ def upgrade(connection: Connection) -> str:
     scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
     context = MigrationContext.configure(
         connection,
-        opts={"fn": lambda revision, _context: scripts._upgrade_revs("head", revision)},  # noqa: SLF001
+        opts={"fn": lambda revision, _context: scripts._upgrade_revs(to, revision)},  # noqa: SLF001
     )
     with Operations.context(context):
         context.run_migrations()
-    return f"the database went from {before or 'empty'} to version {HEAD}"
+    return f"the database went from {before or 'empty'} to version {to}"
 
 
 def _refuse_newer(version: str | None) -> None:
     if version is not None and version > HEAD:
         raise StoreError(
-            f"the database is at version {version}, made by a newer notifier; this one knows {HEAD}: upgrade notifier"
+            f"the database is at version {version}, made by a newer notifier; this one knows {HEAD}: "
+            "install that version, or put back the backup that was made before its upgrade"
         )

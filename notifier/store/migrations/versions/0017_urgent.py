@@ -1,4 +1,4 @@
-"""What is critical is found first, among incidents that need attention and groups that are due."""
+"""Indexes by which what is critical is found first, of incidents that need attention and of groups that are due."""
 
 from __future__ import annotations
 

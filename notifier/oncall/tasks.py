@@ -29,28 +29,33 @@ class TaskSummary:
     dead: int
 
 
-async def read(database: Database, *, project: str, since: str) -> tuple[TaskSummary, ...]:
-    """The tasks that ran within a duration, the busiest first; and those with dead letters, whenever these ran."""
+async def read(
+    database: Database, *, project: str, since: str, task: str | None = None
+) -> tuple[TaskSummary, ...]:
+    """The tasks that ran within a duration, the busiest first; and those with dead letters, whenever these ran.
+
+    With `task`, of that one alone.
+    """
     if since not in SPANS:
         raise Unreadable("since", f"choose one of {', '.join(SPANS)}")
 
     def work(tx: Tx) -> tuple[TaskSummary, ...]:
         begin = tx.now - parse_positive_duration(since)
         return _summaries(
-            views.task_figures(tx, project=project, since=begin),
-            _by_task(tx, project, begin),
+            views.task_figures(tx, project=project, since=begin, task=task),
+            _by_task(tx, project, begin, task),
             {
                 dead.task: dead.count
-                for dead in views.count_dead_runs(tx, project=project, most=COUNTED_AT_MOST)
+                for dead in views.count_dead_runs(tx, project=project, task=task, most=COUNTED_AT_MOST)
             },
         )
 
     return await database.read(work)
 
 
-def _by_task(tx: Tx, project: str, begin: Instant) -> Mapping[str, Sequence[RunErrors]]:
+def _by_task(tx: Tx, project: str, begin: Instant, task: str | None) -> Mapping[str, Sequence[RunErrors]]:
     errors = defaultdict(list)
-    for each in views.run_errors(tx, project=project, task=None, since=begin, most=FAILURES_AT_MOST):
+    for each in views.run_errors(tx, project=project, task=task, since=begin, most=FAILURES_AT_MOST):
         errors[each.task].append(each)
     return errors
 

@@ -12,7 +12,7 @@ from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, json_value, rows_from_json
 from notifier.store.schema import (
     BLOCK,
-    OPEN,
+    CLOSED,
     Big,
     events,
     incident_order,
@@ -122,12 +122,12 @@ def _write_order(dialect: Dialect) -> sa.ClauseElement:
     row = sa.select(
         incidents.c.number,
         incidents.c.project,
-        sa.case((incidents.c.closed == OPEN, 0), else_=1),
+        sa.case({state.value: closed for state, closed in CLOSED.items()}, value=incidents.c.state),
         RANK,
         incidents.c.count,
         incidents.c.last_seen,
     ).where(incidents.c.number.in_(active))
-    # Who resolves one meanwhile waits: the trigger that says so finds the row that is written here.
+    # Who changes its state meanwhile waits: the trigger that says so finds the row that is written here.
     row = row.order_by(incidents.c.number).with_for_update(read=True, of=incidents)
     insert = upsert(dialect, incident_order).from_select([column.name for column in incident_order.c], row)
     values = {name: insert.excluded[name] for name in ("severity", "count", "last_seen")}

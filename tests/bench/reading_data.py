@@ -41,7 +41,7 @@ FROM tallies JOIN incidents ON number = incident
 CROSS JOIN (SELECT 60000 AS step UNION ALL SELECT 3600000 UNION ALL SELECT 86400000)
 GROUP BY 1, 2, 3, 4;
 INSERT INTO incident_order (number, project, closed, severity, count, last_seen)
-SELECT number, project, closed <> 0,
+SELECT number, project, CASE state WHEN 'open' THEN 0 WHEN 'resolved' THEN 1 ELSE 2 END,
 CASE severity WHEN 'critical' THEN 4 WHEN 'error' THEN 3 WHEN 'warning' THEN 2 ELSE 1 END, count, last_seen
 FROM incidents;
 INSERT OR REPLACE INTO instance (name, at) SELECT 'order', max(received_at) FROM events;

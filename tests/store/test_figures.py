@@ -277,6 +277,11 @@ class TestPercentiles:
         assert busy.p50_ms == pytest.approx(took[(len(took) * 50 + 99) // 100 - 1], rel=0.03)
         assert busy.p95_ms == pytest.approx(took[(len(took) * 95 + 99) // 100 - 1], rel=0.03)
         assert (few.p50_ms, few.approximate) == (7.25, False)
+        for figures in (busy, few):
+            alone = await world.database.read(
+                lambda tx, task=figures.task: views.task_figures(tx, project="shop", since=0, task=task)  # type: ignore[misc]
+            )
+            assert alone == (figures,)
 
     async def test_a_part_of_a_step_is_read_run_by_run(self, world: World) -> None:
         """A span that begins within a step is estimated from its own runs alone."""

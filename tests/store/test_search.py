@@ -75,7 +75,7 @@ def expected(everything: Sequence[Incident], search: IncidentSearch) -> list[int
 
 def searches(dice: random.Random) -> IncidentSearch:
     matchers = dice.choice([(), (), ('service="s1"',), ('service="s1"', 'host!="h2"'), ('severity="error"',)])
-    state = dice.choice([None, None, None, State.OPEN, State.RESOLVED])
+    state = dice.choice([None, None, None, *State])
     return IncidentSearch(
         project="shop",
         state=state,
@@ -87,14 +87,16 @@ def searches(dice: random.Random) -> IncidentSearch:
 
 
 async def disturb(world: World, dice: random.Random) -> None:
-    """Old and new causes come, with labels that vary; some are resolved by people, and one comes back."""
+    """Old and new causes come, with labels that vary; people resolve some, have others, and some come back."""
     world.clock.advance(dice.randrange(30) * SECOND)
     await world.post_all([cause(world, dice, dice.randrange(CAUSES + 20)) for _ in range(30)])
     unresolved = sa.select(incidents.c.id, incidents.c.state).where(incidents.c.project == "shop")
     rows = dice.sample(await world.database.read(lambda tx: tx.run(unresolved).all()), 20)
     actor = Actor(name="ann", key_name="ann", project="shop", project_scope=None, new_id=world.new_id)
     for row in rows:
-        act = actions.reopen if row.state == "resolved" else actions.resolve
+        act = (
+            actions.reopen if row.state == "resolved" else dice.choice([actions.resolve, actions.acknowledge])
+        )
         with suppress(Refused):  # a newer one of its identity may be open
             await world.database.write(partial(act, actor=actor, name=row.id))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from notifier.domain.delivery import DeliveryState, Outcome
@@ -13,6 +15,7 @@ from notifier.domain.value import replace
 from notifier.store import audit, notifications, views
 from notifier.store.database import Database
 from notifier.store.views import DeliverySearch, IncidentSearch, PageKey, incident_search
+from tests.plans import read_whole, statements_of
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -214,6 +217,17 @@ class TestDeliveries:
         assert not (
             await world.database.read(lambda tx: views.find_deliveries(tx, sent, after=None, limit=3))
         ).items
+
+    @pytest.mark.parametrize("state", [None, DeliveryState.DEAD, DeliveryState.DELIVERED])
+    async def test_a_list_reads_no_table_whole(self, world: World, state: DeliveryState | None) -> None:
+        """Of a channel with few deliveries among very many, the few are found by an index."""
+        await world.post("bad", severity="critical")
+        await world.alert()
+        search = DeliverySearch(project="shop", channel="mail", state=state)
+        statements = await statements_of(
+            world.database.read(lambda tx: views.find_deliveries(tx, search, after=None, limit=3))
+        )
+        assert await world.database.read(partial(read_whole, statements=statements)) == set()
 
     async def test_dead_letters_are_listed_by_their_death(self, world: World) -> None:
         """The latest death first, and in pages."""

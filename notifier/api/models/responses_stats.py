@@ -22,7 +22,7 @@ class TaskStats(ResponseModel):
     approximate: bool = Field(
         default=False,
         exclude_if=lambda value: not value,
-        description="There where both are estimated, of more than 1,000 runs: they are within 3 %.",
+        description="There where both are estimated, of more than 1,000 runs (5,000 of all tasks): within 3 %.",
     )
 
 

@@ -16,7 +16,7 @@ from notifier.store.schema.people import (
     sessions,
     sign_in_links,
 )
-from notifier.store.schema.search import BLOCK, incident_order, incident_terms
+from notifier.store.schema.search import BLOCK, CLOSED, incident_order, incident_terms
 from notifier.store.schema.task_runs import processes, run_incidents, task_runs
 from notifier.store.schema.triggers import declare_triggers
 
@@ -24,6 +24,7 @@ declare_triggers()
 
 __all__ = [
     "BLOCK",
+    "CLOSED",
     "OPEN",
     "Big",
     "Serial",

@@ -112,6 +112,8 @@ _sending = deliveries.c.state == "sending"
 Index("ix_deliveries_sending", deliveries.c.target, sqlite_where=_sending, postgresql_where=_sending)
 Index("ix_deliveries_thread", deliveries.c.thread, deliveries.c.state)
 Index("ix_deliveries_state", deliveries.c.state, deliveries.c.finished_at)
+# Of a channel with few: ids grow, so that a new one goes to the end of its channel's.
+Index("ix_deliveries_channel", deliveries.c.project, deliveries.c.channel, deliveries.c.id)
 Index("ix_deliveries_carried", deliveries.c.carried_by, sqlite_where=deliveries.c.carried_by.is_not(None),
       postgresql_where=deliveries.c.carried_by.is_not(None))  # fmt: skip
 Index("ix_deliveries_lease", deliveries.c.lease_until, sqlite_where=deliveries.c.lease_until.is_not(None),

@@ -6,10 +6,13 @@ Rows of `instance` say how far: `terms` up to which number, `order` up to which 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, Table, Text
 from sqlalchemy.dialects import postgresql
 
+from notifier.domain.state import State
 from notifier.store.schema.base import Big, Serial, metadata
 
 BLOCK = 256
@@ -26,6 +29,9 @@ incident_terms = Table(
     Column("block", Big, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
+
+CLOSED: Mapping[State, int] = {State.OPEN: 0, State.RESOLVED: 1, State.ACKNOWLEDGED: 2}
+"""What `incident_order.closed` says of each state."""
 
 # By what lists are sorted. `closed` is kept by triggers; the rest is what was so at the moment of `order`.
 incident_order = Table(
@@ -46,3 +52,4 @@ for _name in ("severity", "count", "last_seen"):
         incident_order.c[_name],
         incident_order.c.number,
     )
+Index("ix_incident_order_newest", incident_order.c.project, incident_order.c.closed, incident_order.c.number)

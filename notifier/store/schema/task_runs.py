@@ -44,8 +44,9 @@ Index("ix_task_runs_created", task_runs.c.project, task_runs.c.created_at, task_
 Index("ix_task_runs_task", task_runs.c.project, task_runs.c.task, task_runs.c.created_at, task_runs.c.id,
       task_runs.c.state, task_runs.c.duration_ms)  # fmt: skip
 _rare = task_runs.c.state != sa.literal_column("'completed'")
+# With the task, the failures of one task are found among those of all.
 Index("ix_task_runs_state", task_runs.c.project, task_runs.c.state, task_runs.c.created_at, task_runs.c.id,
-      sqlite_where=_rare, postgresql_where=_rare)  # fmt: skip
+      task_runs.c.task, sqlite_where=_rare, postgresql_where=_rare)  # fmt: skip
 Index("ix_task_runs_age", task_runs.c.created_at)
 Index("ix_task_runs_process", task_runs.c.project, task_runs.c.process,
       sqlite_where=_unfinished, postgresql_where=_unfinished)  # fmt: skip

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.store.schema.events import incidents
 from notifier.store.schema.outbox import deliveries
+from notifier.store.schema.search import CLOSED
 from notifier.store.schema.task_runs import task_runs
 
 STEPS = (MINUTE, HOUR, DAY)
@@ -198,17 +199,18 @@ ALL: Mapping[str, Sequence[Figure]] = {"task_runs": (RUNS, DURATIONS), "deliveri
 _TABLES = {"task_runs": task_runs, "deliveries": deliveries}
 
 
-_CLOSED = (
-    "UPDATE incident_order SET closed = CASE WHEN NEW.closed = 0 THEN 0 ELSE 1 END WHERE number = NEW.number"
-)
+_CLOSED = " ".join(f"WHEN '{state}' THEN {closed}" for state, closed in CLOSED.items())
 _FOLLOW = {
-    "UPDATE OF closed": ("(OLD.closed = 0) <> (NEW.closed = 0)", _CLOSED),
+    "UPDATE OF state": (
+        "OLD.state <> NEW.state",
+        f"UPDATE incident_order SET closed = CASE NEW.state {_CLOSED} END WHERE number = NEW.number",  # noqa: S608 - names of our own
+    ),
     "DELETE": ("true", "DELETE FROM incident_order WHERE number = OLD.number"),
 }
 
 
 def order(dialect: str) -> Sequence[str]:
-    """The triggers by which `incident_order` follows incidents that are resolved, reopened or removed."""
+    """The triggers by which `incident_order` follows the states of incidents, and their removal."""
     made = []
     for event, (condition, body) in _FOLLOW.items():
         name = f"order_of_incidents_{event[:6].lower()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from notifier.domain.time import Instant
 from notifier.store.database import Tx
 from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, groups, incidents, members
-from notifier.store.views.paging import Page, PageKey, cut, earlier
+from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 SHOWN_AT_MOST = 20
 SORTED_AT_MOST = 5_000
@@ -52,33 +53,33 @@ class GroupView:
     waiting: tuple[WaitingIncident, ...]
 
 
+_Held = defaultdict[str, dict[str, int]]
 _held = sa.and_(members.c.held_by.is_not(None), members.c.changed_at.is_(None))
 
 
 def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> Page[GroupView]:
     """Groups with a moment to wait for, or with an open incident that is held; newest first."""
     is_open = _is_open(tx)
-    holds = (
-        sa.select(sa.literal(1))
-        .where(members.c.group_id == groups.c.id, members.c.held_by.is_not(None), is_open)
-        .correlate(groups)
-        .exists()
-    )
+    # Chosen by the two things that make one wait, for groups may be as many as incidents.
+    holding = sa.select(members.c.group_id).where(members.c.held_by.is_not(None), is_open)
+    due = sa.select(groups.c.id).where(groups.c.due_at.is_not(None))
     order = [groups.c.created_at, groups.c.id]
     rows = tx.run(
         sa.select(groups)
         .where(
-            groups.c.project == project, sa.or_(groups.c.due_at.is_not(None), holds), earlier(order, after)
+            unindexed(groups.c.project) == project, groups.c.id.in_(holding.union(due)), earlier(order, after)
         )
         .order_by(*(column.desc() for column in order))
         .limit(limit + 1)
     ).all()
     ids = [row.id for row in rows[:limit]]
-    totals, held = _totals(tx, ids), _held_by(tx, ids, is_open)
-    waiting = _longest_held(tx, list(held), is_open)
+    totals, waiting, held = _totals(tx, ids), defaultdict[str, list[sa.Row[Any]]](list), _Held(dict)
+    for row in _longest_held(tx, ids, is_open):
+        held[row.group_id][row.held_by] = row.n
+        waiting[row.group_id].append(row)
     for id_, (_, changed) in totals.items():
         if changed:
-            waiting[id_] = [*waiting.get(id_, ()), *_to_be_told(tx, id_, changed)]
+            waiting[id_] += _to_be_told(tx, id_, changed)
 
     def view(row: sa.Row) -> GroupView:  # type: ignore[type-arg]
         count, changed = totals[row.id]
@@ -92,8 +93,8 @@ def find_groups(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> P
             last_told_at=row.last_told_at,
             members=count,
             changed=changed,
-            held=held.get(row.id, {}),
-            waiting=_newest(waiting.get(row.id, ())),
+            held=held[row.id],
+            waiting=_newest(waiting[row.id]),
         )
 
     return cut(rows, limit, view, lambda row: (row.created_at, row.id))
@@ -124,18 +125,6 @@ def _totals(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     return {id_: (every.get(id_, 0), changed.get(id_, 0)) for id_ in ids}
 
 
-def _held_by(tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]) -> dict[str, dict[str, int]]:
-    query = (
-        sa.select(members.c.group_id, members.c.held_by, sa.func.count().label("n"))
-        .where(members.c.group_id.in_(ids), _held, is_open)
-        .group_by(members.c.group_id, members.c.held_by)
-    )
-    counts: dict[str, dict[str, int]] = {}
-    for row in tx.run(query):
-        counts.setdefault(row.group_id, {})[row.held_by] = int(row.n)
-    return counts
-
-
 _COLUMNS = (
     members.c.group_id,
     members.c.held_by,
@@ -146,18 +135,21 @@ _COLUMNS = (
 )
 
 
-def _longest_held(
-    tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]
-) -> dict[str, list[sa.Row[Any]]]:
-    """The newest that are held in each of these groups: chosen in an index, and only then read."""
-    place = sa.func.row_number().over(partition_by=members.c.group_id, order_by=members.c.incident.desc())
+def _longest_held(tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
+    """For each reason the newest that it holds in each of these groups, and how many it does (`n`)."""
+    alike: dict[str, Any] = {"partition_by": [members.c.group_id, members.c.held_by]}
     ranked = (
-        sa.select(members.c.group_id, members.c.incident, place.label("place"))
+        sa.select(
+            members.c.group_id,
+            members.c.incident,
+            sa.func.row_number().over(**alike, order_by=members.c.incident.desc()).label("place"),
+            sa.func.count().over(**alike).label("n"),
+        )
         .where(members.c.group_id.in_(ids), _held, is_open)
         .subquery()
     )
     query = (
-        sa.select(*_COLUMNS)
+        sa.select(*_COLUMNS, ranked.c.n)
         .select_from(ranked)
         .join(
             members,
@@ -166,10 +158,7 @@ def _longest_held(
         .join(incidents, incidents.c.number == members.c.incident)
         .where(ranked.c.place <= SHOWN_AT_MOST)
     )
-    rows: dict[str, list[sa.Row[Any]]] = {}
-    for row in tx.run(query):
-        rows.setdefault(row.group_id, []).append(row)
-    return rows
+    return tx.run(query).all()
 
 
 def _to_be_told(tx: Tx, id_: str, changed: int) -> Sequence[sa.Row[Any]]:

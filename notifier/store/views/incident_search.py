@@ -7,7 +7,6 @@ What is not indexed yet is looked at as well. Orders are read off `incident_orde
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,8 +20,9 @@ from notifier.policy import searching
 from notifier.policy.searching import Term
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, encode_values, in_json, json_value, rows_from_json
-from notifier.store.schema import BLOCK, OPEN, Big, events, incident_order, incident_terms, incidents
+from notifier.store.schema import BLOCK, CLOSED, OPEN, Big, events, incident_order, incident_terms, incidents
 from notifier.store.search_index import ORDER, RANK, TERMS, reached
+from notifier.store.views.labels import may_meet
 from notifier.store.views.paging import PageKey, earlier, unindexed
 
 Sort = Literal["newest", "severity", "count", "last_seen"]
@@ -44,13 +44,11 @@ _KEYS: Mapping[Sort, tuple[sa.ColumnElement[int], ...]] = {
     "last_seen": (incidents.c.last_seen, incidents.c.number),
 }
 _ORDERS: Mapping[Sort, tuple[sa.ColumnElement[int], ...]] = {
-    # By a sum, for which no engine walks the primary key: what is not resolved may be a handful, and old.
-    "newest": (incident_order.c.number + 0,),
+    "newest": (incident_order.c.number,),
     "severity": (incident_order.c.severity, incident_order.c.number),
     "count": (incident_order.c.count, incident_order.c.number),
     "last_seen": (incident_order.c.last_seen, incident_order.c.number),
 }
-_PLAIN = re.compile(r"[A-Za-z0-9_.:/ -]+")
 _LIVE = {State.OPEN, State.ACKNOWLEDGED}
 
 
@@ -73,7 +71,7 @@ class IncidentSearch:
     @property
     def is_judged(self) -> bool:
         """Whether an incident must be read to know whether it is meant."""
-        return bool(self.matchers or self.words) or self.state in _LIVE
+        return bool(self.matchers or self.words)
 
 
 Found = tuple[list[PageKey], PageKey | None]
@@ -228,16 +226,7 @@ def _rows(search: IncidentSearch) -> sa.Select[Any]:
     # SQLite folds the case of ASCII letters only.
     ascii_words = [word for word in search.words if word.isascii()]
     query = query.where(*(incidents.c.title.icontains(word, autoescape=True) for word in ascii_words))
-    return query.where(
-        *(incidents.c.labels.contains(text, autoescape=True) for text in _plain_labels(search.matchers))
-    )
-
-
-def _plain_labels(matchers: Iterable[Matcher]) -> Iterator[str]:
-    """Labels that must be there as they stand in JSON, of those that are spelt there as anywhere."""
-    for matcher in matchers:
-        if matcher.op == "=" and matcher.value and _PLAIN.fullmatch(matcher.name + matcher.value):
-            yield f'"{matcher.name}":"{matcher.value}"'
+    return query.where(may_meet(search.matchers))
 
 
 def _meant(search: IncidentSearch, rows: Iterable[sa.Row[Any]]) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
@@ -322,7 +311,7 @@ def _known(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int) ->
     return list(islice(heapq.merge(*found, reverse=True), limit))
 
 
-def _closed(search: IncidentSearch) -> tuple[int, ...]:
-    if search.is_live:
-        return (0,)
-    return (1,) if search.state is State.RESOLVED else (0, 1)
+def _closed(search: IncidentSearch) -> Sequence[int]:
+    if search.unresolved:
+        return [CLOSED[state] for state in sorted(_LIVE)]
+    return list(CLOSED.values()) if search.state is None else [CLOSED[search.state]]

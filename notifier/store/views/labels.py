@@ -1,11 +1,14 @@
-"""Labels that a project's events have had."""
+"""Labels that a project's events have had, and what matchers ask of an incident's."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 import sqlalchemy as sa
 
+from notifier.domain.matcher import Matcher
 from notifier.store.database import Tx
 from notifier.store.json_rows import json_text
 from notifier.store.schema import incidents
@@ -37,3 +40,16 @@ def _any(tx: Tx, project: str, part: str, name: str) -> bool:
         newest.c.labels.contains(part, autoescape=True), newest.c.varying.contains(name, autoescape=True)
     )
     return tx.run(sa.select(sa.literal(1)).select_from(newest).where(there).limit(1)).first() is not None
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/ -]+")
+
+
+def may_meet(matchers: Iterable[Matcher]) -> sa.ColumnElement[bool]:
+    """Whether an incident's labels, as JSON, have those that must be equal and that are spelt there as anywhere."""
+    texts = (
+        f'"{matcher.name}":"{matcher.value}"'
+        for matcher in matchers
+        if matcher.op == "=" and matcher.value and _PLAIN.fullmatch(matcher.name + matcher.value)
+    )
+    return sa.and_(sa.true(), *(incidents.c.labels.contains(text, autoescape=True) for text in texts))

@@ -18,6 +18,7 @@ from notifier.store.json_rows import json_value
 from notifier.store.schema import OPEN, incidents, members, silences
 from notifier.store.silences import silence_of
 from notifier.store.views.incidents import incident_of, with_latest
+from notifier.store.views.labels import may_meet
 from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 
@@ -67,12 +68,21 @@ def resolved_met(
 ) -> tuple[int, bool]:
     """How many incidents that were resolved since then the matchers meet; False: there were too many to judge all."""
     query = (
-        sa.select(incidents.c.labels)
+        sa.select(_labels_of_likely(matchers))
         .where(unindexed(incidents.c.project) == project, incidents.c.resolved_at >= since)
         .order_by(incidents.c.resolved_at.desc())
     )
-    rows = tx.run(query.limit(most + 1)).all()
-    return sum(meet(matchers, json_value(row.labels)) for row in rows[:most]), len(rows) <= most
+    labels = tx.run(query.limit(most + 1)).scalars().all()
+    return sum(_meets(matchers, text) for text in labels[:most]), len(labels) <= most
+
+
+def _labels_of_likely(matchers: Sequence[Matcher]) -> sa.ColumnElement[str | None]:
+    """Labels that Python must judge; NULL where the engine knows that they are not met."""
+    return sa.case((may_meet(matchers), incidents.c.labels))
+
+
+def _meets(matchers: Sequence[Matcher], labels: str | None) -> bool:
+    return labels is not None and meet(matchers, json_value(labels))
 
 
 def held_now(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
@@ -94,8 +104,8 @@ def met(
     tx: Tx, project: str, matchers: Sequence[Matcher], *, most: int, shown: int, url: str | None
 ) -> MatchedIncidents:
     """Judge at most `most` incidents, and show at most `shown`, newest first."""
-    rows, whole = _unresolved(tx, project, most)
-    numbers = [row.number for row in rows if meet(matchers, json_value(row.labels))]
+    rows, whole = _unresolved(tx, project, matchers, most)
+    numbers = [row.number for row in rows if _meets(matchers, row.labels)]
     newest = sorted(numbers, reverse=True)[:shown]
     first = tx.run(with_latest().where(incidents.c.number.in_(newest)).order_by(incidents.c.number.desc()))
     return MatchedIncidents(
@@ -106,9 +116,11 @@ def met(
     )
 
 
-def _unresolved(tx: Tx, project: str, most: int) -> tuple[Sequence[sa.Row[Any]], bool]:
+def _unresolved(
+    tx: Tx, project: str, matchers: Sequence[Matcher], most: int
+) -> tuple[Sequence[sa.Row[Any]], bool]:
     """The unresolved incidents of a project, and whether these are all; of too many the newest."""
-    query = sa.select(incidents.c.number, incidents.c.labels).where(
+    query = sa.select(incidents.c.number, _labels_of_likely(matchers).label("labels")).where(
         unindexed(incidents.c.project) == project, incidents.c.closed == OPEN
     )
     # By the index of what is not resolved: that may be a handful among a million.

@@ -97,20 +97,20 @@ def channel_figures(tx: Tx, *, project: str, since: Instant) -> tuple[ChannelFig
 
 
 def _channel(
-    name: str, dead: int, buckets: Sequence[tuple[int, int]], exact: Mapping[str, int] | None
+    name: str, dead: int, buckets: Sequence[tuple[int, int]], exact: Mapping[str, tuple[float, float]] | None
 ) -> ChannelFigures:
     delivered = sum(n for _, n in buckets)
     figures = ChannelFigures(channel=name, delivered=delivered, dead=dead, p95_ms=None)
     if not delivered:
         return figures
     if exact is not None:
-        return replace(figures, p95_ms=exact.get(name))
+        return replace(figures, p95_ms=int(exact[name][1]) if name in exact else None)
     return replace(figures, p95_ms=round(ranked(buckets, 95)), approximate=True)
 
 
 def _percentiles_of_deliveries(
     tx: Tx, project: str, since: Instant, buckets: Mapping[str, Sequence[tuple[int, int]]]
-) -> Mapping[str, int] | None:
+) -> Mapping[str, tuple[float, float]] | None:
     """By channel; None where there are too many to be read, those of other projects among them."""
     if sum(n for each in buckets.values() for _, n in each) > DELIVERIES_READ_AT_MOST:
         return None
@@ -119,8 +119,7 @@ def _percentiles_of_deliveries(
     if tx.run(too_many).first() is not None:
         return None
     took = deliveries.c.finished_at - deliveries.c.created_at
-    spread = percentiles(deliveries.c.channel, took, *finished, deliveries.c.project == project)
-    return {row.key: row.p95 for row in tx.run(sa.select(spread))}
+    return percentiles(tx, deliveries.c.channel, took, *finished, deliveries.c.project == project)
 
 
 def events_by(tx: Tx, *, project: str, since: Instant, step: Duration) -> Mapping[Instant, int]:

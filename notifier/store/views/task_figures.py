@@ -20,7 +20,7 @@ from notifier.store.views.spans import figures_of, percentiles, ranked, stretche
 TASKS_AT_MOST = 1_000
 EXACT_AT_MOST = 1_000
 """Up to so many runs of a task percentiles are values that occurred."""
-READ_AT_MOST = 50_000
+READ_AT_MOST = 5_000
 """So many runs are read for that, of the tasks with the fewest; of others percentiles are within 3 %."""
 
 _COMPLETED = RunState.COMPLETED.value
@@ -68,13 +68,13 @@ class RunCounts:
         )
 
 
-def task_figures(tx: Tx, *, project: str, since: Instant) -> tuple[TaskFigures, ...]:
-    """Of the runs created since, by task: the busiest first, at most `TASKS_AT_MOST`."""
-    counted = _counted_runs(tx, project, since)
+def task_figures(tx: Tx, *, project: str, since: Instant, task: str | None = None) -> tuple[TaskFigures, ...]:
+    """Of the runs created since, by task: the busiest first, at most `TASKS_AT_MOST`; or of one task alone."""
+    counted = _counted_runs(tx, project, since, task)
     timed = {figures.task: n for figures, n in counted if n}
     few = _few(timed)
     exact = _percentiles_of_runs(tx, project, since, few)
-    estimated = _estimates(tx, project, since) if len(few) < len(timed) else {}
+    estimated = _estimates(tx, project, since, task) if len(few) < len(timed) else {}
     return tuple(
         replace(figures, p50_ms=exact[figures.task][0], p95_ms=exact[figures.task][1])
         if figures.task in exact
@@ -101,12 +101,13 @@ def _few(timed: Mapping[str, int]) -> list[str]:
     return chosen
 
 
-def _counted_runs(tx: Tx, project: str, since: Instant) -> list[tuple[TaskFigures, int]]:
+def _counted_runs(tx: Tx, project: str, since: Instant, task: str | None) -> list[tuple[TaskFigures, int]]:
     """The busiest tasks, each with the number of runs that tell how long they took."""
     each = _runs(project, since).subquery()
     sums = [whole(sa.func.sum(each.c[name])).label(name) for name in _RUN_VALUES]
     query = (
         sa.select(each.c.task, *sums)
+        .where(_of(each.c.task, task))
         .group_by(each.c.task)
         .having(sa.func.sum(each.c.runs) > 0)
         .order_by(sa.desc("runs"), each.c.task)
@@ -140,13 +141,11 @@ def _percentiles_of_runs(
         task_runs.c.created_at >= since,
         *_timed,
     )
-    spread = percentiles(task_runs.c.task, task_runs.c.duration_ms, *chosen)
-    return {
-        row.key: (row.p50, row.p95) for row in tx.run(sa.select(spread), {"tasks": encode_values(tasks).text})
-    }
+    parameters = {"tasks": encode_values(tasks).text}
+    return percentiles(tx, task_runs.c.task, task_runs.c.duration_ms, *chosen, parameters=parameters)
 
 
-def _estimates(tx: Tx, project: str, since: Instant) -> dict[str, list[tuple[int, int]]]:
+def _estimates(tx: Tx, project: str, since: Instant, task: str | None) -> dict[str, list[tuple[int, int]]]:
     """By task, how many runs fall into each bucket of durations; within the step of `since`, the runs themselves."""
     begin = -(-since // DURATION_STEPS[0]) * DURATION_STEPS[0]
     begun = sa.select(
@@ -165,6 +164,7 @@ def _estimates(tx: Tx, project: str, since: Instant) -> dict[str, list[tuple[int
     n = sa.func.sum(each.c.n)
     query = (
         sa.select(each.c.task, each.c.bucket, whole(n).label("n"))
+        .where(_of(each.c.task, task))
         .group_by(each.c.task, each.c.bucket)
         .having(n > 0)
         .order_by(each.c.task, each.c.bucket)
@@ -185,6 +185,10 @@ def runs_by(tx: Tx, *, project: str, since: Instant, step: Duration) -> Mapping[
         row.start: RunCounts(runs=row.runs, completed=row.completed, failed=row.failed)
         for row in tx.run(query)
     }
+
+
+def _of(column: sa.ColumnElement[str], task: str | None) -> sa.ColumnElement[bool]:
+    return sa.true() if task is None else column == task
 
 
 _RUN_VALUES = ("runs", "completed", "failed", "retries", "timed")

@@ -14,7 +14,7 @@ from notifier.domain.time import Instant
 from notifier.store.database import Dialect, Tx
 from notifier.store.schema import incidents, run_incidents, task_runs
 from notifier.store.task_run_rows import run_of, waiting
-from notifier.store.views.paging import Page, PageKey, cut, earlier
+from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,9 +170,12 @@ class DeadRuns:
     count: int
 
 
-def count_dead_runs(tx: Tx, *, project: str, most: int) -> tuple[DeadRuns, ...]:
-    """The dead runs of a project by task, the most first; of more than `most`, some of them."""
-    some = sa.select(task_runs.c.task).where(task_runs.c.project == project, waiting).limit(most).subquery()
+def count_dead_runs(tx: Tx, *, project: str, most: int, task: str | None = None) -> tuple[DeadRuns, ...]:
+    """The dead runs of a project by task, the most first, or of one task; of more than `most`, some of them."""
+    # Dead letters are few beside the runs of a task, by which an index would lead.
+    own_task = sa.true() if task is None else unindexed(task_runs.c.task) == task
+    own = (task_runs.c.project == project, waiting, own_task)
+    some = sa.select(task_runs.c.task).where(*own).limit(most).subquery()
     n = sa.func.count().label("n")
     rows = tx.run(sa.select(some.c.task, n).group_by(some.c.task).order_by(n.desc(), some.c.task))
     return tuple(DeadRuns(task=row.task, count=row.n) for row in rows)

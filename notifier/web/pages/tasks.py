@@ -32,8 +32,8 @@ async def list_runs(request: Visit) -> Shown:
     since = questions.one_of(request.query, "since", tasks.SPANS, SINCE)
     state = questions.choice(request.query, "state", RunState)
     database, project = request.service.database, request.project
-    summaries = await tasks.read(database, project=project, since=since)
-    figures = [task_line(each, errors=ERRORS_SHOWN) for each in summaries if each.figures.task == task]
+    summaries = await tasks.read(database, project=project, since=since, task=task)
+    figures = [task_line(each, errors=ERRORS_SHOWN) for each in summaries]
     listing = await task_runs.find(
         database,
         task_runs.RunSearch(project=project, task=task, state=state),

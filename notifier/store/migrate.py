@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from notifier.domain.errors import StoreError
 
-HEAD = "0017"
+HEAD = "0018"
 
 
 def current(connection: Connection) -> str | None:

@@ -43,8 +43,13 @@ def suspicious(raw: bytes) -> bool:
 
 
 def is_suspicious_id(text: str | None) -> bool:
-    """Whether an id may hold a secret. A UUID holds none, though one in forty has digits like a card's."""
-    return text is not None and not _is_uuid(text) and suspicious(text.encode("utf-8", "surrogatepass"))
+    """Whether an id may hold a secret, or what no database takes: the decoder has resolved the escape that hid it.
+
+    A UUID holds neither, though one in forty has digits like a card's.
+    """
+    if text is None or _is_uuid(text):
+        return False
+    return "\x00" in text or suspicious(text.encode("utf-8", "surrogatepass"))
 
 
 def scrub_text(text: str) -> str:

@@ -542,3 +542,15 @@ def test_a_secret_in_an_id_of_a_storm_is_found() -> None:
         (item,) = normalizer.read([json.dumps(fields).encode()], project="p", received_at=NOW, sent_at=None)
         assert isinstance(item, Accepted)
         assert secret not in item.event.document
+
+
+@pytest.mark.parametrize("field", ["id", "task"])
+def test_an_id_of_a_storm_is_storable(field: str) -> None:
+    """Where the rest is known, too, no id reaches the database with what PostgreSQL refuses."""
+    normalizer = Normalizer(max_event_bytes=10_000, new_id=itertools.count().__str__)
+    for text in ("a", "a\x00b"):
+        ids = {"id": text} if field == "id" else {"task": {"id": text}}
+        raw = json.dumps({"service": "s", "message": "m", "task": {"id": "t"}} | ids).encode()
+        (item,) = normalizer.read([raw], project="p", received_at=NOW, sent_at=None)
+        assert isinstance(item, Accepted)
+    assert (item.event.id if field == "id" else item.event.run) == "a\N{REPLACEMENT CHARACTER}b"

@@ -58,5 +58,5 @@ async def _done(database: Database, actor: Actor, body: Many, act: bulk.Act) -> 
     if body.q is not None:
         outcome = await bulk.on_found(database, actor, act, body.q)
     else:
-        outcome = await bulk.on_named(database, actor, act, [str(name) for name in body.ids or ()])
+        outcome = await bulk.on_named(database, actor, act, body.ids or ())
     return ManyAnswer.model_validate(outcome)

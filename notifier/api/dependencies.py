@@ -38,7 +38,7 @@ def actor_of(
 ) -> Actor:
     """The actor of a command: `name`, else the key's; in `project`, else the key's."""
     return Actor(
-        name=written(name) if name else caller.name,
+        name=written(name).strip() if name else caller.name,
         key_name=caller.name,
         project=caller.project_named(project),
         project_scope=caller.project_scope,

@@ -29,12 +29,27 @@ _HTTP = {
     405: "this path does not know that method: see the header Allow",
 }
 _MESSAGES = {
+    **dict.fromkeys(("model_type", "model_attributes_type"), "the body must be a JSON object"),
+    **dict.fromkeys(
+        ("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "must be a whole number"
+    ),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("literal_error", "enum"), "must be one of {expected}"),
+    "dict_type": "must be an object",
     "extra_forbidden": "a field that is not known here: see /openapi.json for those that are",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "list_type": "must be an array",
     "missing": "this is missing",
-    "model_type": "the body must be a JSON object",
-    "model_attributes_type": "the body must be a JSON object",
-    "string_pattern_mismatch": "it has characters that are not allowed here",
+    "string_pattern_mismatch": "says nothing, or has characters that are not allowed here",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string",
+    "too_long": "must have at most {max_length} items",
+    "too_short": "must not be empty",
 }
+"""By pydantic's kinds of errors; `{...}` is a bound that the contract sets, never what was sent."""
 
 
 def install(app: FastAPI) -> None:
@@ -140,4 +155,6 @@ def _message(error: Mapping[str, Any]) -> str:
     kind, text = error["type"], str(error["msg"])
     if kind == "json_invalid":
         return "the body is no JSON: " + text.removeprefix("Invalid JSON: ")
-    return _MESSAGES.get(kind, text.removeprefix("Value error, "))
+    if kind not in _MESSAGES:
+        return text.removeprefix("Value error, ")
+    return _MESSAGES[kind].format(**error.get("ctx", {}))

@@ -32,9 +32,7 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
         try:
             return model.model_validate_json(data.strip() or b"{}")
         except ValidationError as error:
-            raise invalid(
-                error.errors(include_url=False, include_input=False, include_context=False)
-            ) from None
+            raise invalid(error.errors(include_url=False, include_input=False)) from None
 
     return read
 

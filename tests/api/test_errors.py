@@ -231,3 +231,32 @@ async def test_a_failure_in_the_middle_of_an_answer_goes_to_the_server(half: htt
     """No second answer is begun: the server must cut the connection."""
     with pytest.raises(ZeroDivisionError):
         await half.get("/breaks/off")
+
+
+async def test_a_wrong_field_is_told_in_a_sentence_of_ours(desk: Desk) -> None:
+    """Where it stands, by names of the contract alone, and what is right; in no words of the library that found it."""
+    wrong: tuple[tuple[str, Any, str, str], ...] = (
+        ("incidents/1/acknowledge", {"actor": ""}, "actor", "must not be empty"),
+        ("incidents/1/acknowledge", {"actor": "\N{NO-BREAK SPACE} "}, "actor", "says nothing"),
+        ("incidents/1/acknowledge", {"actor": 5}, "actor", "must be a string"),
+        ("incidents/1/acknowledge", {"actor": "x" * 129}, "actor", "at most 128 characters"),
+        ("incidents/1/acknowledge", {"take_over": []}, "take_over", "must be true or false"),
+        ("incidents/resolve", {"ids": []}, "ids", "must not be empty"),
+        ("incidents/resolve", {"ids": "1"}, "ids", "must be an array"),
+        ("incidents/resolve", {"ids": ["1", None]}, "ids[1]", "must be a string"),
+        ("incidents/resolve", {"ids": [0]}, "ids[0]", "must be a string"),
+        ("incidents/resolve", {"ids": ["1"] * 1_001}, "ids", "at most 1000 items"),
+        ("silences", {"matchers": ["a=b"], "comment": "c", "recur": []}, "recur", "must be an object"),
+        ("keys", {"scopes": ["root"]}, "scopes[0]", "must be one of 'ingest', 'read', 'manage' or 'admin'"),
+    )
+    answers = [
+        (await desk.post(f"/v1/{path}", body, key="admin"), place, told) for path, body, place, told in wrong
+    ]
+    for limit, told in (("0", "at least 1"), ("9999", "at most"), ("x", "a whole number")):
+        answers.append((await desk.get("/v1/incidents", limit=limit), "limit", told))
+    for answer, place, told in answers:
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["path"] == place
+        assert told in error["message"]
+        assert "should" not in error["message"]

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 IDS_AT_MOST = 1_000
 
-# No control characters: they are in no name, and PostgreSQL refuses NUL.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# Something to read, and no control characters: they are in no name, and PostgreSQL refuses NUL.
+_NAMED = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 
-LongName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NAMED)]
+
+LongName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_NAMED)]
 """Of a task or a service."""
 
 MOMENT_CHARS = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 
 from notifier.api.models.requests_base import IDS_AT_MOST, MOMENT_CHARS, Acting, Name
 from notifier.oncall.actions import NOTE_CHARS
@@ -18,6 +18,19 @@ Until = Annotated[
         json_schema_extra={"format": "date-time"},
     ),
 ]
+
+
+def _number(value: Any) -> Any:
+    """A number as the text that it is in an address: one type, so that an error names the field and no alternative."""
+    return str(value) if type(value) is int and value > 0 else value
+
+
+IncidentName = Annotated[
+    Name,
+    BeforeValidator(_number),
+    WithJsonSchema({"anyOf": [TypeAdapter(Name).json_schema(), {"type": "integer", "minimum": 1}]}),
+]
+"""An id or a number."""
 
 
 class Acknowledgement(Acting):
@@ -51,10 +64,7 @@ class Many(Acting):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_only("ids", "q"), _only("q", "ids")]})
 
-    ids: (
-        Annotated[list[Name | Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=IDS_AT_MOST)]
-        | None
-    ) = None
+    ids: Annotated[list[IncidentName], Field(min_length=1, max_length=IDS_AT_MOST)] | None = None
     q: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
 
     @model_validator(mode="after")

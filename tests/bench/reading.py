@@ -1,4 +1,4 @@
-"""The row of reading: what lists, searches, statistics and metrics take beside a million incidents and runs."""
+"""The row of reading: what lists, searches, statistics, metrics and pages take beside a million incidents and runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
+
 from tests.bench import reading_data, subjects
 from tests.bench.machine import resident
 from tests.bench.report import Line, Verdict, megabytes, milliseconds, percentile, within
 from tests.bench.rows import Bench
 from tests.bench.subjects import NOTIFIER, Grouping, Subject
-from tests.bench.wire import Broken, get
+from tests.bench.wire import HOST, Broken, get
+from tests.browser import Browser
 
 EACH_WITHIN_S = 0.150
 MEMORY_LIMIT = 300_000_000
@@ -54,6 +57,19 @@ CALLS: Mapping[str, str] = {
     "dead letters": "/v1/dead-letters",
     "metrics": "/metrics",
 }
+# As a person who has signed in opens them.
+PAGES: Mapping[str, str] = {
+    "the page of incidents": "/incidents",
+    "the same, acknowledged ones": "/incidents?state=acknowledged",
+    "the same, a search": "/incidents?q=upstream",
+    "the same, a search for a word of nobody": "/incidents?q=zyzzyva",
+    "the page of an incident": "/incidents/{newest}",
+    "the page of a group": "/groups/group-00007",
+    "the page of tasks": "/tasks",
+    "the page of a task": "/tasks/runs?task=billing.rare",
+    "the page of statistics": "/stats",
+    "the preview of a silence": "/silences/new?matchers=service%3D%22service-3%22",
+}
 
 
 async def row(bench: Bench) -> None:
@@ -68,6 +84,10 @@ async def row(bench: Bench) -> None:
         await asyncio.sleep(SETTLES_S)
         for what, path in CALLS.items():
             _line(bench, f"{what}, beside {count:,}", await _ask(subject, path), whole=count >= 1_000_000)
+        cookie = await _signed_in(subject)
+        for what, path in PAGES.items():
+            times = await _ask(subject, path.format(newest=count), cookie=cookie)
+            _line(bench, f"{what}, beside {count:,}", times, whole=count >= 1_000_000)
         _memory(bench, count, resident(subject.process.pid))
 
 
@@ -77,11 +97,20 @@ def _fill(file: Path, count: int) -> str:
     return f"reading: {count:,} incidents and runs filled in {time.perf_counter() - started:.0f} s"
 
 
-async def _ask(subject: Subject, path: str) -> list[float]:
+async def _signed_in(subject: Subject) -> str:
+    """The cookies of a session."""
+    async with httpx.AsyncClient(base_url=f"http://{HOST}:{subject.port}") as http:
+        signed_in = await Browser(http).signs_in(subject.key)
+        if signed_in.status != 200:
+            raise Broken(f"signing in was answered with {signed_in.status}")
+        return "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+
+
+async def _ask(subject: Subject, path: str, *, cookie: str = "") -> list[float]:
     times: list[float] = []
     while len(times) < ROUNDS and (len(times) < SLOW_ROUNDS or statistics.median(times) < SLOW_S):
         started = time.perf_counter()
-        status, body = await get(subject.port, path, subject.key)
+        status, body = await get(subject.port, path, "" if cookie else subject.key, cookie=cookie)
         times.append(time.perf_counter() - started)
         if status != 200:
             raise Broken(f"{path} was answered with {status}: {body[:200]!r}")

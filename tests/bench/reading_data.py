@@ -280,5 +280,5 @@ def _runs(count: int, now: int) -> Iterator[dict[str, object]]:
             "started_at": at + 5,
             "finished_at": None if unfinished else at + 1_000,
             "duration_ms": None if unfinished else round(dice.lognormvariate(4.5, 0.9), 3),
-            "letter": "waiting" if failed and number % 400 == 0 else None,
+            "letter": "waiting" if state == "failed" and number % 400 == 0 else None,
         }

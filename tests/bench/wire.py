@@ -138,14 +138,13 @@ async def ask(lane: Lane, request: bytes) -> tuple[int, bytes]:
         return await future
 
 
-async def get(port: int, path: str, key: str = "") -> tuple[int, bytes]:
+async def get(port: int, path: str, key: str = "", *, cookie: str = "") -> tuple[int, bytes]:
     """GET over a connection of its own, answered with or without a Content-Length; `OSError` where nobody listens."""
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
-        authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-        writer.write(
-            f"GET {path} HTTP/1.0\r\nHost: {HOST}:{port}\r\n{authorization}Connection: close\r\n\r\n".encode()
-        )
+        who = f"Authorization: Bearer {key}\r\n" if key else ""
+        who += f"Cookie: {cookie}\r\n" if cookie else ""
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: {HOST}:{port}\r\n{who}Connection: close\r\n\r\n".encode())
         async with asyncio.timeout(PATIENCE_S):
             answer = await reader.read()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from threading import Timer
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -30,6 +31,8 @@ HEADERS = {
 }
 """Of every page: no cache keeps it, no other site is told of it, no search engine lists it."""
 
+COMPILED_AFTER_S = 1.0
+
 
 def page_response(
     template: str, status: int, values: Mapping[str, object], headers: Mapping[str, str] | None = None
@@ -37,6 +40,23 @@ def page_response(
     """A page. Text of events is escaped wherever it stands."""
     body = _environment().get_template(f"{template}.html.j2").render(values)
     return Response(body, status, {**HEADERS, **(headers or {})})
+
+
+@cache
+def compile_templates() -> None:
+    """Templates are compiled once: that of the first page with it, all others by a thread soon after.
+
+    The event loop would stand still for a tenth of a second at the first page of each kind, and with it what comes in.
+    """
+    timer = Timer(COMPILED_AFTER_S, _compile)
+    timer.daemon = True
+    timer.start()
+
+
+def _compile() -> None:
+    for name in _environment().list_templates():
+        if name.endswith(".j2"):
+            _environment().get_template(name)
 
 
 def _ago(at: Instant, now: Instant) -> str:

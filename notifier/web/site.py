@@ -27,7 +27,7 @@ from notifier.web.help import help_path
 from notifier.web.live import LiveStreams
 from notifier.web.openid_sign_in import CALLBACK, OpenIdSignIn
 from notifier.web.proxy_person import ProxyPeople
-from notifier.web.rendering import HEADERS, page_response
+from notifier.web.rendering import HEADERS, compile_templates, page_response
 from notifier.web.sign_in import SignIn
 from notifier.web.visit import PageRow, Picture, Redirect, Visit, address, base_path, origin_of
 
@@ -80,6 +80,7 @@ class Site:
         return path.startswith("/") and path.split("/")[1] in self._first_parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        compile_templates()
         scope = {**scope, "state": {}}
         try:
             await self._router(scope, receive, send)

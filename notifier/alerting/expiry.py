@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from notifier.domain.time import MINUTE, Duration, Instant
+from notifier.domain.time import Duration
+from notifier.policy.hearing import Hearing
 from notifier.store import hold
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
@@ -12,30 +13,24 @@ from notifier.store.statements.quiet import resolve_incidents
 from notifier.telemetry.loop import Progress
 
 EXPIRED_AT_ONCE = 500
-DEAF_AFTER: Duration = MINUTE
-"""Whoever has not looked for so long has not listened either: the process stood still, or the database was away."""
 
 
 class Expiry:
     """Knows since when alerts have been heard: since the start, the last standstill, and the end of a hold."""
 
     def __init__(self) -> None:
-        self._heard_since: Instant | None = None
-        self._looked_at: Instant = 0
-        self._held = False
+        self._hearing = Hearing()
 
     def expire(self, tx: Tx, timeout: Duration) -> Progress:
         """Resolve alerts whose end lies `timeout` back, and so does the moment since when they could be heard."""
         now = tx.now
-        held = hold.current(tx) is not None
-        if self._heard_since is None or held or self._held or now - self._looked_at > DEAF_AFTER:
-            self._heard_since = now
-        self._looked_at, self._held = now, held
-        if held:
+        self._hearing = self._hearing.looked(now, held=hold.current(tx) is not None)
+        since = self._hearing.since
+        if self._hearing.held or since is None:
             return Progress(done=0, more=False)
         before = now - timeout
-        if self._heard_since > before:
-            return Progress(done=0, more=False, next_at=self._heard_since + timeout)
+        if since > before:
+            return Progress(done=0, more=False, next_at=since + timeout)
         due = alerts.due(tx, before=before, most=EXPIRED_AT_ONCE)
         numbers = {row.incident for row in due if row.incident is not None}
         free = {

@@ -24,6 +24,7 @@ ListName = Literal[
     "keys",
     "task-runs",
     "silences",
+    "monitors",
 ]
 
 _SHAPES: Mapping[ListName, tuple[type, ...]] = {
@@ -36,6 +37,7 @@ _SHAPES: Mapping[ListName, tuple[type, ...]] = {
     "keys": (int, str),
     "task-runs": (int, str),
     "silences": (int, str),
+    "monitors": (int, str, str),
 }
 # Of a task run they are the sender's: anything that a database can hold.
 _ID = re.compile(r"[^\x00\ud800-\udfff]{1,128}")

@@ -42,6 +42,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
         "delivery": runtime.dispatcher.step,
         "sweep": runtime.dispatcher.sweep_step,
         "processes": runtime.watch.step,
+        "monitors": runtime.monitors.step,
         "housekeeping": lambda: _keep(runtime, keeper, living),
     }
     return tuple(

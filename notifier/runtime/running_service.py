@@ -11,6 +11,7 @@ from notifier.channels.callbacks import Callbacks
 from notifier.domain.errors import Problem
 from notifier.domain.message import Message
 from notifier.ingest.acceptance import Acceptance
+from notifier.ingest.monitors import MonitorIntake
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
@@ -46,7 +47,7 @@ class RunningService(OncallContext, Protocol):
     """The database, and what the present configuration says: a reload replaces all of that at once.
 
     `channels` is by name. `acceptance` takes events, `callbacks` reads what people press, `runs` takes changes of task
-    runs, `events_quota` counts what each key posts.
+    runs, `monitors` check-ins of monitors, `events_quota` counts what each key posts.
     """
 
     @property
@@ -59,6 +60,8 @@ class RunningService(OncallContext, Protocol):
     def callbacks(self) -> Callbacks: ...
     @property
     def runs(self) -> RunIntake: ...
+    @property
+    def monitors(self) -> MonitorIntake: ...
     @property
     def events_quota(self) -> KeyQuota: ...
 

@@ -17,6 +17,7 @@ from notifier.domain.time import SECOND, Duration, Instant
 from notifier.ingest.acceptance import Acceptance
 from notifier.ingest.alerts import AlertIntake
 from notifier.ingest.commit import GroupCommit
+from notifier.ingest.monitors import MonitorIntake
 from notifier.ingest.normalize import Normalizer
 from notifier.ingest.processes import ProcessWatch
 from notifier.ingest.quota import KeyQuota
@@ -75,6 +76,7 @@ class Runtime:
     loops: tuple[Loop, ...] = ()
     stopping: bool = False
     alerts: AlertIntake = field(init=False)
+    monitors: MonitorIntake = field(init=False)
     books: Books = field(init=False)
     _started_at: Instant = field(init=False)
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
@@ -84,6 +86,14 @@ class Runtime:
         self.books, self._started_at = Books(self.database, self.metrics), self.database.now()
         self.alerts = AlertIntake(
             self.database, self.acceptance, resolve_timeout=lambda: self.settings.resolve_timeout
+        )
+        self.monitors = MonitorIntake(
+            self.database,
+            quota=self.events_quota,
+            declared=lambda: self.settings.monitors,
+            new_id=self.new_id,
+            metrics=self.metrics,
+            max_size=self.settings.database.max_size,
         )
 
     @property

@@ -33,6 +33,7 @@ from notifier.settings.formats import FormatBlock
 from notifier.settings.inhibition import inhibition
 from notifier.settings.intervals import time_intervals
 from notifier.settings.model import Settings, SettingsFile
+from notifier.settings.monitors import declared_monitors
 from notifier.settings.names import CHANNEL_NAME, defined_in
 from notifier.settings.routes import RouteTree, route_key
 from notifier.settings.secrets import SecretFiles
@@ -220,6 +221,7 @@ def _settings(
         auto_resolve=file.auto_resolve,
         resolve_timeout=file.resolve_timeout,
         formats=file.formats,
+        monitors=declared_monitors(file.monitors),
         auth=file.auth,
         source=None,
         version="",

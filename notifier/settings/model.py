@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from notifier.domain.errors import Problem
+from notifier.domain.monitor import DeclaredMonitor
 from notifier.domain.route import AUTO_RESOLVE_DEFAULT, RESOLVE_TIMEOUT_DEFAULT, Inhibition, Route
 from notifier.domain.time import Duration
 from notifier.settings.auth import AuthSettings
@@ -18,6 +19,7 @@ from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon
 from notifier.settings.formats import FormatBlock, FormatBlocks
 from notifier.settings.inhibition import InhibitionBlocks
 from notifier.settings.intervals import Dates, IntervalBlocks
+from notifier.settings.monitors import MonitorBlocks
 from notifier.settings.names import ChannelName
 from notifier.settings.routes import RootRouteBlock
 from notifier.settings.sections import (
@@ -59,6 +61,10 @@ class SettingsFile(Sections):
         default_factory=dict,
         description="How senders' JSON becomes events at /v1/ingest/NAME: one's own, or changes of a known one.",
     )
+    monitors: MonitorBlocks = Field(
+        default_factory=dict,
+        description="Jobs that check in, by name: who stays away opens an incident, and the next check-in ends it.",
+    )
     auth: AuthSettings = Field(
         default_factory=AuthSettings, description="How people sign in to the pages, besides with keys."
     )
@@ -92,6 +98,7 @@ class Settings:
     auto_resolve: Duration = AUTO_RESOLVE_DEFAULT
     resolve_timeout: Duration = RESOLVE_TIMEOUT_DEFAULT
     formats: Mapping[str, FormatBlock] = field(default_factory=dict)
+    monitors: Mapping[str, DeclaredMonitor] = field(default_factory=dict)
     auth: AuthSettings = field(default_factory=AuthSettings)
     delivery: DeliverySettings
     ingest: IngestSettings

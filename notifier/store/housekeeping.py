@@ -32,6 +32,7 @@ from notifier.store.schema import (
     incidents,
     inhibitors,
     members,
+    monitors,
     notifications,
     processes,
     run_incidents,
@@ -101,6 +102,7 @@ class Housekeeper:
             lambda: old_notifications(tx, tx.now - keep.deliveries),
             lambda: old_incidents(tx, tx.now - keep.incidents),
             lambda: old_silences(tx, tx.now - keep.incidents),
+            lambda: old_monitors(tx, tx.now - keep.incidents),
             lambda: old_task_runs(tx, tx.now - keep.task_runs),
             lambda: old_processes(tx, tx.now - PROCESSES_KEPT),
             lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, BATCH),
@@ -308,6 +310,12 @@ def old_silences(tx: Tx, before: Instant) -> int:
     if ids:
         tx.run(sa.delete(silences).where(silences.c.id.in_(ids)))
     return len(ids)
+
+
+def old_monitors(tx: Tx, before: Instant) -> int:
+    """Monitors of which nothing is expected, and nothing was heard since then."""
+    over = (monitors.c.due_at.is_(None), monitors.c.at < before)
+    return tx.run(sa.delete(monitors).where(*over)).rowcount
 
 
 def old_alerts(tx: Tx, before: Instant) -> int:

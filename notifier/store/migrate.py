@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from notifier.domain.errors import StoreError
 
-HEAD = "0018"
+HEAD = "0019"
 
 
 def current(connection: Connection) -> str | None:

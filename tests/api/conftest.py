@@ -17,6 +17,7 @@ from notifier.access.keyring import Keyring
 from notifier.api.router import create_api
 from notifier.domain.errors import ConfigError, StoreError
 from notifier.domain.message import Message
+from notifier.ingest.monitors import MonitorIntake
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.run_intake import RunIntake
 from notifier.oncall.actor import Actor
@@ -50,6 +51,7 @@ class StandIn:
     rules: AlertingRules
     channels: Mapping[str, ChannelFacts]
     runs: RunIntake
+    monitors: Any = None
     events_quota: KeyQuota
     new_id: Any
     callbacks: Any = None
@@ -152,6 +154,7 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
                 tx, id_=f"key-{name}", secret=secrets[name], project=project, name=name, scopes=scopes
             )
         )
+    quota = KeyQuota(1_000_000, 60_000)
     service = StandIn(
         settings=settings(tmp_path / "notifier.db"),
         database=world.database,
@@ -163,7 +166,10 @@ async def desk(world: World, tmp_path: Path) -> AsyncIterator[Desk]:
             for name, targets in TARGETS.items()
         },
         runs=RunIntake(world.database, metrics=Metrics()),
-        events_quota=KeyQuota(1_000_000, 60_000),
+        monitors=MonitorIntake(
+            world.database, quota=quota, declared=dict, new_id=world.new_id, metrics=Metrics()
+        ),
+        events_quota=quota,
         new_id=world.new_id,
     )
     api = create_api(service, Keyring(world.database))

@@ -173,7 +173,7 @@ def test_bad_bodies_are_refused_in_a_sentence(
 
 
 def test_what_is_no_event_is_counted(service: Service, key: str) -> None:
-    """Sessions and check-ins are answered as if they had been kept, with no id to give."""
+    """Sessions, and check-ins that name no monitor, are answered as if they had been kept, with no id to give."""
     report = {"discarded_events": [{"reason": "queue_overflow", "category": "error", "quantity": 7}]}
     body = b"{}\n" + b"".join(
         json.dumps({"type": kind}).encode() + b"\n" + json.dumps(content).encode() + b"\n"
@@ -185,6 +185,27 @@ def test_what_is_no_event_is_counted(service: Service, key: str) -> None:
     text = metrics(service)
     for kind, count in (("session", 1), ("check_in", 1), ("client_queue_overflow", 7), ("other", 1)):
         assert f'notifier_dropped_items_total{{format="sentry",kind="{kind}"}} {count}.0' in text
+
+
+def test_a_check_in_is_the_last_sign_of_its_monitor(service: Service, key: str) -> None:
+    """One that failed has an incident, which the next good one resolves."""
+    said = {
+        "monitor_slug": "nightly",
+        "monitor_config": {"schedule": {"type": "crontab", "value": "0 3 * * *"}},
+    }
+    for status, state in (("error", "open"), ("in_progress", "open"), ("ok", "resolved")):
+        body = b"{}\n" + json.dumps({"type": "check_in"}).encode() + b"\n"
+        answer = post(service, body + json.dumps({**said, "status": status}).encode(), auth(key))
+        assert (answer.status_code, answer.json()) == (200, {"id": None})
+        [incident] = service.items("/v1/incidents", q='monitor="nightly"')
+        assert (incident["state"], incident["title"], incident["count"]) == (
+            state,
+            "nightly says that it failed",
+            1,
+        )
+    [monitor] = service.items("/v1/monitors")
+    assert (monitor["name"], monitor["state"], monitor["schedule"]["cron"]) == ("nightly", "ok", "0 3 * * *")
+    assert service.settle()["balanced"]
 
 
 def test_a_key_for_sentry_names_the_service(service: Service) -> None:

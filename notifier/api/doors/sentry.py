@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from notifier.access.caller import Caller
 from notifier.api.doors.credentials import PresentedKey
 from notifier.api.doors.door import EventsDoor, read_body, take
 from notifier.api.doors.request import DoorAnswer, DoorRequest
-from notifier.api.ingest import sentence_of
+from notifier.api.ingest import sentence_of, try_again
 from notifier.api.problems import HttpProblem
 from notifier.domain.event import Rejection
-from notifier.ingest.acceptance import EventResult
+from notifier.domain.monitor import CheckIn
+from notifier.ingest.acceptance import Busy, EventResult
 from notifier.ingest.formats.reading import FormatReader
 from notifier.runtime.service import Runtime
 
@@ -56,6 +57,8 @@ class SentryDoor(EventsDoor):
 
     async def answer(self, request: DoorRequest, caller: Caller) -> DoorAnswer:
         read = read_body(self._read, request, caller)
+        if read.check_ins:
+            await self._check_in(caller, read.check_ins)
         taken = await take(self._runtime, caller, read, self.name)
         rejected = [result for result in taken.results if isinstance(result, Rejection)]
         results = [result for result in taken.results if isinstance(result, EventResult)]
@@ -68,6 +71,14 @@ class SentryDoor(EventsDoor):
             answer["warnings"] = warnings
         body = json.dumps(answer, ensure_ascii=False).encode()
         return DoorAnswer(status=200, body=body, headers=unwanted(read.dropped))
+
+    async def _check_in(self, caller: Caller, check_ins: Sequence[CheckIn]) -> None:
+        taken = await self._runtime.monitors.take(caller, check_ins, service=caller.service)
+        if isinstance(taken, Busy):
+            raise try_again(taken)
+        surplus = sum(monitor is None for monitor in taken.monitors)
+        if surplus:
+            self._runtime.metrics.dropped.labels(self.name, "check_in").inc(surplus)
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:
         return refusal(problem)

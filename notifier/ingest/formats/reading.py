@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
+from notifier.domain.monitor import CheckIn
 from notifier.domain.time import Instant
 from notifier.ingest.normalize import EventItem
 
@@ -30,12 +31,14 @@ class Read:
 
     `dropped` counts what is no event, by kinds that the format knows: they become labels of a metric, so that no word
     of a sender is among them. `sent_at` is the moment of sending by the sender's clock. `warnings` are sentences.
+    `check_ins` are signs of monitors.
     """
 
     items: Sequence[EventItem]
     dropped: Mapping[str, int] = field(default_factory=dict)
     sent_at: Instant | None = None
     warnings: Sequence[str] = ()
+    check_ins: Sequence[CheckIn] = ()
 
 
 R_co = TypeVar("R_co", covariant=True)

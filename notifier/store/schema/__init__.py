@@ -5,6 +5,7 @@ from notifier.store.schema.base import OPEN, Big, Serial, metadata
 from notifier.store.schema.events import alert_ends, event_ids, events, incidents, is_critical, tallies
 from notifier.store.schema.figures import delivery_figures, event_figures, run_durations, run_figures
 from notifier.store.schema.instance import instance
+from notifier.store.schema.monitors import monitors, still_wrong
 from notifier.store.schema.outbox import attempts, deliveries, notifications, targets, threads
 from notifier.store.schema.people import (
     action_tokens,
@@ -51,6 +52,7 @@ __all__ = [
     "ledger",
     "members",
     "metadata",
+    "monitors",
     "notifications",
     "pending_sign_ins",
     "processes",
@@ -60,6 +62,7 @@ __all__ = [
     "sessions",
     "sign_in_links",
     "silences",
+    "still_wrong",
     "tallies",
     "targets",
     "task_runs",

@@ -9,7 +9,7 @@ from notifier.domain.time import Instant
 from notifier.store.compiled import Row, reads
 from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json
-from notifier.store.schema import Big, alert_ends, incidents
+from notifier.store.schema import Big, alert_ends, incidents, monitors, still_wrong
 
 # Spelt as in the partial index: a bound value would keep SQLite from using it.
 _UNRESOLVED = incidents.c.closed == sa.literal_column("0")
@@ -18,7 +18,7 @@ _UNRESOLVED = incidents.c.closed == sa.literal_column("0")
 class QuietIncident(Row, frozen=True):
     """An incident's number, and when an event or a person's reopening last reached it (milliseconds).
 
-    Of an alert that has an end of its own, that is now.
+    Of an alert that has an end of its own, and of a monitor that is still to be heard of, that is now.
     """
 
     number: int
@@ -33,8 +33,14 @@ def _active_at() -> sa.ColumnElement[int]:
         alert_ends.c.fingerprint == incidents.c.fingerprint,
         alert_ends.c.ends_at.is_not(None),
     )
+    still = sa.exists().where(
+        monitors.c.fingerprint == incidents.c.fingerprint,
+        monitors.c.project == incidents.c.project,
+        monitors.c.environment == incidents.c.environment,
+        still_wrong,
+    )
     return sa.case(
-        (fires, sa.bindparam("now", type_=Big)),
+        (sa.or_(fires, still), sa.bindparam("now", type_=Big)),
         (incidents.c.last_seen > reopened_at, incidents.c.last_seen),
         else_=reopened_at,
     )

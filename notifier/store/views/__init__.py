@@ -43,6 +43,7 @@ from notifier.store.views.incidents import (
     with_latest,
 )
 from notifier.store.views.labels import unsent
+from notifier.store.views.monitors import MonitorStatus, find_monitors, monitor
 from notifier.store.views.names import ENDING_AT_MOST, NamedKind, ids_ending, ids_of_numbers, whole_ids
 from notifier.store.views.occurrences import Sample, occurrences, sample, samples
 from notifier.store.views.paging import Page, PageKey
@@ -81,6 +82,7 @@ __all__ = [
     "GroupView",
     "IncidentSearch",
     "MatchedIncidents",
+    "MonitorStatus",
     "NamedKind",
     "Page",
     "PageKey",
@@ -114,6 +116,7 @@ __all__ = [
     "find_events",
     "find_groups",
     "find_incidents",
+    "find_monitors",
     "find_runs",
     "find_silences",
     "group_counts",
@@ -129,6 +132,7 @@ __all__ = [
     "later_incident",
     "matching",
     "met",
+    "monitor",
     "occurrences",
     "occurrences_of",
     "oldest_undelivered",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from notifier.client.capture import logs
 from notifier.domain.event import Rejection
-from notifier.domain.time import parse_rfc3339
+from notifier.domain.monitor import CheckIn, MonitorSchedule
+from notifier.domain.time import HOUR, MINUTE, parse_rfc3339
 from notifier.ingest.batch import Malformed
 from notifier.ingest.formats.reading import NO_SERVICE, Read
 from notifier.ingest.formats.sentry.envelope import EVENT_BYTES, EVENTS, ITEMS, read_envelope, read_store
@@ -103,6 +104,63 @@ def test_items_are_told_apart_by_their_length_or_by_lines() -> None:
 def test_what_is_no_envelope_is_said(body: bytes, why: str) -> None:
     with pytest.raises(Malformed, match=why):
         read_envelope(body, {}, service=None)
+
+
+@pytest.mark.parametrize(
+    ("config", "schedule"),
+    [
+        (None, None),
+        (
+            {
+                "schedule": {"type": "interval", "value": 2, "unit": "hour"},
+                "checkin_margin": 5,
+                "max_runtime": 30,
+            },
+            MonitorSchedule(every=2 * HOUR, grace=5 * MINUTE, longest=30 * MINUTE),
+        ),
+        (
+            {"schedule": {"type": "crontab", "value": "0 3 * * 1-5"}, "timezone": "Europe/Berlin"},
+            MonitorSchedule(cron="0 3 * * 1-5", zone="Europe/Berlin", grace=MINUTE),
+        ),
+        ({"schedule": {"type": "interval", "value": 10**30, "unit": "year"}}, "unreadable"),
+        ({"schedule": {"type": "interval", "value": True, "unit": "hour"}}, "unreadable"),
+        ({"schedule": {"type": "crontab", "value": "at noon"}}, "unreadable"),
+        ({"schedule": {"type": "crontab", "value": "0 3 * * *"}, "timezone": "../x"}, "unreadable"),
+        ({}, "unreadable"),
+    ],
+)
+def test_a_check_in_is_a_sign_of_its_monitor(config: Any, schedule: Any) -> None:
+    """With the SDK's declaration where it can be read; else with a warning."""
+    said = {"monitor_slug": " nightly\nbackup ", "status": "ok", "duration": 1.5, "environment": "staging"}
+    body = envelope(({"type": "check_in"}, json.dumps({**said, "monitor_config": config}).encode()))
+    read = read_envelope(body, {}, service=None)
+    unreadable = schedule == "unreadable"
+    assert [bool(read.warnings), read.items, read.dropped] == [unreadable, [], {}]
+    assert read.check_ins == (
+        CheckIn(
+            name="nightly backup",
+            environment="staging",
+            duration_ms=1500.0,
+            schedule=None if unreadable else schedule,
+        ),
+    )
+
+
+def test_a_check_in_that_says_nothing_is_dropped() -> None:
+    """As are more than an envelope may have."""
+    bad: list[Any] = [
+        None,
+        [],
+        {},
+        {"monitor_slug": "a"},
+        {"monitor_slug": "a", "status": "fine"},
+        {"monitor_slug": {}, "status": "ok"},
+    ]
+    good = {"monitor_slug": "a", "status": "error", "duration": 1e300}
+    body = envelope(*(({"type": "check_in"}, json.dumps(each).encode()) for each in [*bad, *[good] * 101]))
+    read = read_envelope(body, {}, service=None)
+    assert (len(read.check_ins), read.dropped) == (100, {"check_in": 7})
+    assert read.check_ins[0] == CheckIn(name="a", status="error")
 
 
 def test_what_comes_before_a_broken_item_is_kept() -> None:

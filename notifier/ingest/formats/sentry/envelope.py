@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
+from notifier.domain.monitor import CheckIn
 from notifier.domain.time import Instant, parse_rfc3339
 from notifier.ingest import sanitise
 from notifier.ingest.batch import Malformed
 from notifier.ingest.formats.reading import Read, object_of
+from notifier.ingest.formats.sentry.check_in import check_in_of
 from notifier.ingest.formats.sentry.event import tree_of
 from notifier.ingest.normalize import EventItem
 
@@ -20,6 +22,7 @@ ITEMS: Final = 1_000
 EVENTS: Final = 100
 """In one envelope, which by its definition holds one."""
 EVENT_BYTES: Final = 1_048_576
+CHECK_INS: Final = 100
 _KINDS: Final = frozenset({
     "attachment", "check_in", "client_report", "feedback", "log", "metric", "profile", "profile_chunk", "raw_security",
     "replay_event", "replay_recording", "replay_video", "session", "sessions", "span", "statsd", "trace_metric",
@@ -72,15 +75,22 @@ class _Reading:
         self._events: list[EventItem] = []
         self._dropped: Counter[str] = Counter()
         self._warnings: list[str] = []
+        self._check_ins: list[CheckIn] = []
 
     def read(self, sent_at: Instant | None) -> Read:
-        return Read(self._events, self._dropped, sent_at, tuple(dict.fromkeys(self._warnings)))
+        warnings = tuple(dict.fromkeys(self._warnings))
+        return Read(self._events, self._dropped, sent_at, warnings, tuple(self._check_ins))
 
     def item(self, item: _Item) -> None:
         kind = item.header.get("type")
         if kind == "event":
             self.event(item.payload)
             return
+        if kind == "check_in" and len(self._check_ins) < CHECK_INS:
+            check_in = check_in_of(_decoded(item.payload), self._warnings)
+            if check_in is not None:
+                self._check_ins.append(check_in)
+                return
         self._dropped[kind if isinstance(kind, str) and kind in _KINDS else "other"] += 1
         if kind == "client_report":
             self._dropped.update(_lost_by_client(_decoded(item.payload)))

@@ -1,0 +1,53 @@
+"""Check-ins of monitors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from notifier.api.models.requests_base import LongName, Name, RequestModel
+from notifier.domain.monitor import GRACE_DEFAULT, CheckInStatus, MonitorSchedule
+from notifier.domain.severity import Severity
+from notifier.domain.time import Duration, parse_duration, parse_positive_duration
+
+MESSAGE_CHARS = 8_192
+
+
+def _duration(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _positive(value: Any) -> Any:
+    return parse_positive_duration(value) if isinstance(value, str) else value
+
+
+_TEXT = {"type": ["string", "null"], "examples": ["5m", "1d12h"]}
+Wait = Annotated[Duration | None, BeforeValidator(_duration), WithJsonSchema(_TEXT)]
+Span = Annotated[Duration | None, BeforeValidator(_positive), WithJsonSchema(_TEXT)]
+
+
+class NewCheckIn(RequestModel):
+    """A sign of a job; an empty body says that it has ended well."""
+
+    status: CheckInStatus = "ok"
+    environment: Name = "production"
+    service: LongName | None = Field(default=None, description="Default: the key's, else the monitor's name.")
+    duration_ms: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    message: Annotated[str, Field(max_length=MESSAGE_CHARS)] | None = Field(
+        default=None, description="What went wrong, with the status `error`."
+    )
+    every: Span = Field(default=None, description="How often the job checks in: who stays away is missed.")
+    grace: Wait = Field(default=None, description="How much later it may be; 5m unless said, with `every`.")
+    severity: Severity | None = Field(default=None, description="How bad it is that it is missed, or fails.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> NewCheckIn:
+        if self.grace is not None and self.every is None:
+            raise ValueError("`grace` comes with `every`: say how often the job checks in")
+        return self
+
+    def schedule(self) -> MonitorSchedule | None:
+        if self.every is None:
+            return None
+        return MonitorSchedule(every=self.every, grace=GRACE_DEFAULT if self.grace is None else self.grace)

@@ -1,0 +1,95 @@
+"""`/v1/monitors`: jobs that check in, so that their silence is noticed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from notifier.api.dependencies import (
+    ActorName,
+    IngestCaller,
+    ManageCaller,
+    OfProject,
+    Paged,
+    ReadCaller,
+    Running,
+    actor_of,
+)
+from notifier.api.ingest import try_again
+from notifier.api.models.requests_base import Name
+from notifier.api.models.requests_monitors import NewCheckIn
+from notifier.api.models.responses_monitors import MonitorAnswer, MonitorList
+from notifier.api.openapi import problems
+from notifier.api.problems import HttpProblem
+from notifier.api.request_body import body_of, documented
+from notifier.domain.monitor import CheckIn
+from notifier.ingest import sanitise
+from notifier.ingest.acceptance import Busy
+from notifier.ingest.monitors import ENVIRONMENT, MOST_IN_PROJECT
+from notifier.ingest.scrub import written
+from notifier.oncall import monitors
+
+router = APIRouter(tags=["monitors"])
+
+MonitorName = Annotated[Name, Path(description="Of the job.")]
+NewCheckInBody = Annotated[NewCheckIn, Depends(body_of(NewCheckIn))]
+
+
+@router.post(
+    "/v1/monitors/{name}",
+    responses=problems(401, 403, 413, 415, 422, 429, 503),
+    openapi_extra=documented(NewCheckIn, required=False),
+)
+async def check_in(
+    caller: IngestCaller, service: Running, name: MonitorName, body: NewCheckInBody
+) -> MonitorAnswer:
+    """A job has ended well, has begun, or has failed: the monitor as it is now, committed."""
+    said = CheckIn(
+        name=written(sanitise.text(name)),
+        status=body.status,
+        environment=sanitise.text(body.environment),
+        service=body.service,
+        duration_ms=body.duration_ms,
+        message=body.message,
+        schedule=body.schedule(),
+        severity=body.severity,
+    )
+    taken = await service.monitors.take(caller, [said], service=caller.service)
+    if isinstance(taken, Busy):
+        raise try_again(taken)
+    [monitor] = taken.monitors
+    if monitor is None:
+        raise HttpProblem(
+            422,
+            f"the project has {MOST_IN_PROJECT} monitors, as many as there may be: "
+            "delete one with DELETE /v1/monitors/NAME",
+        )
+    return MonitorAnswer.model_validate(monitor)
+
+
+@router.get("/v1/monitors", responses=problems(401, 403, 422, 503))
+async def list_monitors(
+    caller: ReadCaller, service: Running, page: Paged, project: OfProject = None
+) -> MonitorList:
+    """The monitors of a project, the last heard first."""
+    project = caller.project_named(project)
+    return MonitorList.model_validate(
+        await monitors.find(service.database, project=project, page_request=page)
+    )
+
+
+@router.delete("/v1/monitors/{name}", status_code=204, responses=problems(401, 403, 404, 422, 503))
+async def forget_monitor(
+    caller: ManageCaller,
+    service: Running,
+    name: MonitorName,
+    environment: Annotated[Name, Query(description="Of the monitor.")] = ENVIRONMENT,
+    actor: ActorName = None,
+    project: OfProject = None,
+) -> Response:
+    """Expect nothing of a monitor any more. Its incident stays; a further check-in makes the monitor anew."""
+    await monitors.forget(
+        service.database, name, environment, actor_of(caller, service, actor, project=project)
+    )
+    return Response(status_code=204)

@@ -1,0 +1,273 @@
+"""Monitors: check-ins are their last sign, and what is wrong with one is an event of its incident.
+
+A check-in, and the event that it may be, are one transaction; so are a deadline that has passed and its event. An event
+has the fingerprint of its monitor, so that a failure, a missed check-in and the good one after them are one incident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from notifier.domain.event import Event, Rejection
+from notifier.domain.monitor import CheckIn, DeclaredMonitor, MonitorTrouble
+from notifier.domain.time import Instant, rfc3339
+from notifier.domain.value import replace
+from notifier.ingest import intake
+from notifier.ingest.acceptance import Busy, EventSource
+from notifier.ingest.intake import Intake
+from notifier.ingest.normalize import Normalizer
+from notifier.ingest.quota import KeyQuota
+from notifier.policy import monitors as policy
+from notifier.policy.hearing import Hearing
+from notifier.store import hold, views
+from notifier.store.compiled import execute
+from notifier.store.database import INGEST, LOOP, Database, Subscription, Tx
+from notifier.store.monitor_rows import MonitorName, MonitorRow
+from notifier.store.statements import monitors as statements
+from notifier.store.views import MonitorStatus
+from notifier.telemetry.metrics import Metrics
+from notifier.wording import monitors as wording
+
+FORMAT: Final = "monitor"
+MOST_IN_PROJECT: Final = 1_000
+EVENT_BYTES: Final = 65_536
+MISSED_AT_ONCE: Final = 100
+ENVIRONMENT: Final = "production"
+_FILE: Final = "file"
+_CLIENT: Final = "client"
+
+Declared = Callable[[], Mapping[str, DeclaredMonitor]]
+"""The monitors that the present configuration declares, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenCheckIns:
+    """The monitor of each check-in as it is now; None: it would be one more than a project may have."""
+
+    monitors: Sequence[MonitorStatus | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """Monitors as they will be, and the events of what has happened to them."""
+
+    rows: dict[MonitorName, MonitorRow] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+
+class MonitorIntake:
+    """Takes check-ins, and looks whose time has passed.
+
+    A monitor is known, and watched, from its first check-in on. What the configuration declares goes before what a
+    client does. `max_size` bounds the file, in bytes, `most` the monitors of a project.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        quota: KeyQuota,
+        declared: Declared,
+        new_id: Callable[[], str],
+        metrics: Metrics,
+        max_size: int | None = None,
+        most: int = MOST_IN_PROJECT,
+    ) -> None:
+        self._database = database
+        self._quota = quota
+        self._declared = declared
+        self._new_id = new_id
+        self._metrics = metrics
+        self._max_size = max_size
+        self._most = most
+        self._normalizer = Normalizer(max_event_bytes=EVENT_BYTES, new_id=new_id)
+        self._hearing = Hearing()
+        self._applied: Mapping[str, DeclaredMonitor] | None = None
+        self._subscription: Subscription = database.signals.subscribe()
+
+    async def take(
+        self, source: EventSource, check_ins: Sequence[CheckIn], *, service: str | None
+    ) -> TakenCheckIns | Busy:
+        """Wait until they are committed; `StoreError` where they could not be. `service` is the key's."""
+        wait = self._quota.take(source.key_id, len(check_ins), self._database.now())
+        if wait is not None:
+            return Busy(reason="quota", retry_after=wait)
+
+        def work(tx: Tx) -> tuple[TakenCheckIns, int]:
+            return self._take(tx, source.project, check_ins, service)
+
+        taken, events = await self._database.write(work, essential=False, limit=INGEST)
+        self._count(events)
+        return taken
+
+    async def step(self) -> None:
+        """One turn of the loop: look, and wait for the next deadline."""
+        await self._subscription.wait_until(await self.look(), now=self._database.now())
+
+    async def look(self) -> Instant | None:
+        """Tell of monitors whose time has passed; when the next one's does."""
+        declared = self._declared()
+        if declared is not self._applied:
+            await self._database.write(lambda tx: self._apply(tx, declared), essential=False, limit=LOOP)
+            self._applied = declared
+        held, due_at = await self._database.read(_next_due, limit=LOOP)
+        now = self._database.now()
+        self._hearing = self._hearing.looked(now, held=held)
+        if held or due_at is None or due_at > now:
+            return due_at
+        more = True
+        while more:
+            count = await self._database.write(self._miss, essential=False, limit=LOOP)
+            self._count(count)
+            more = count == MISSED_AT_ONCE
+        return None
+
+    def _count(self, events: int) -> None:
+        if events:
+            self._metrics.events.labels("accepted", FORMAT).inc(events)
+
+    def _take(
+        self, tx: Tx, project: str, check_ins: Sequence[CheckIn], service: str | None
+    ) -> tuple[TakenCheckIns, int]:
+        judged = [(check_in, self._event(tx, project, check_in, service)) for check_in in check_ins]
+        keys = [(project, event.environment, check_in.name) for check_in, event in judged]
+        changes = _Changes(rows=statements.find(tx, keys))
+        room = self._most - statements.count(tx, project) if set(keys) - changes.rows.keys() else 0
+        taken: list[MonitorName | None] = []
+        for key, (check_in, event) in zip(keys, judged, strict=True):
+            before = changes.rows.get(key)
+            if before is None:
+                room -= 1
+                if room < 0:
+                    taken.append(None)
+                    continue
+            self._check_in(tx, changes, before, check_in, event)
+            taken.append(key)
+        self._write(tx, changes, max_size=self._max_size)
+        shown = tuple(None if key is None else views.monitor(tx, key) for key in taken)
+        return TakenCheckIns(monitors=shown), len(changes.events)
+
+    def _check_in(
+        self, tx: Tx, changes: _Changes, before: MonitorRow | None, check_in: CheckIn, event: Event
+    ) -> None:
+        """Apply one check-in."""
+        row = before or _new_row(event, check_in.name)
+        declared = self._declared().get(check_in.name)
+        if declared is not None:
+            row = row.declared(declared.schedule, declared.severity or check_in.severity, _FILE)
+        elif check_in.schedule is not None or row.declared_by == _FILE:
+            by = None if check_in.schedule is None else _CLIENT
+            row = row.declared(check_in.schedule, check_in.severity, by)
+        elif check_in.severity is not None:
+            row = replace(row, severity=check_in.severity.value)
+        trouble: MonitorTrouble | None = row.trouble
+        if check_in.status == "error":
+            trouble = "error"
+            changes.events.append(self._event_of(tx, row, check_in.message or wording.failed(row.name)))
+        elif check_in.status == "ok":
+            if trouble is not None:
+                changes.events.append(replace(event, status="resolved"))
+            trouble = None
+        row = replace(
+            row,
+            service=event.service,
+            status=check_in.status,
+            at=tx.now,
+            duration_ms=check_in.duration_ms,
+            trouble=trouble,
+        )
+        changes.rows[row.key] = row.due(policy.deadline(row.expects(), tx.now, check_in.status))
+
+    def _miss(self, tx: Tx) -> int:
+        """Monitors whose time has passed: an event of each, and its next deadline."""
+        changes = _Changes()
+        since = self._hearing.since
+        if since is None:
+            return 0
+        for row in statements.overdue(tx, now=tx.now, since=since, most=MISSED_AT_ONCE):
+            schedule, due_at = row.expects(), row.due_at
+            if schedule is None or due_at is None:
+                continue
+            trouble = policy.trouble_after(due_at, row.at, row.status, schedule)
+            said = wording.overran if trouble == "overran" else wording.missed
+            changes.events.append(self._event_of(tx, row, said(row.name, row.at, schedule)))
+            changes.rows[row.key] = replace(row, trouble=trouble).due(policy.deadline(schedule, tx.now))
+        self._write(tx, changes)
+        return len(changes.events)
+
+    def _apply(self, tx: Tx, declared: Mapping[str, DeclaredMonitor]) -> None:
+        """Let monitors follow a configuration: of one that it declares no more, nothing is expected."""
+        changed: list[MonitorRow] = []
+        for row in statements.declared(tx, declared):
+            new = declared.get(row.name)
+            if new is None:
+                changed.append(row.declared(None, None, None).due(None))
+            elif row.declared_by != _FILE or row.expects() != new.schedule:
+                deadline = policy.deadline(new.schedule, tx.now, row.status)
+                changed.append(row.declared(new.schedule, new.severity, _FILE).due(deadline))
+        statements.write(tx, changed)
+
+    def _write(self, tx: Tx, changes: _Changes, *, max_size: int | None = None) -> None:
+        statements.write(tx, changes.rows.values())
+        if changes.events:
+            batch = Intake(
+                events=changes.events,
+                keys=[FORMAT] * len(changes.events),
+                remaining={FORMAT: len(changes.events)},
+                new_id=self._new_id,
+                max_size=max_size,
+            )
+            intake.commit(tx, batch)
+
+    def _event_of(self, tx: Tx, row: MonitorRow, message: str) -> Event:
+        """The event of a monitor with which something is wrong."""
+        context = {"monitor": row.name, "last_check_in": {"status": row.status, "at": rfc3339(row.at)}}
+        tree = _tree(row.name, row.environment, row.service, message)
+        return self._read(tx, row.project, {**tree, "severity": row.severity, "context": context})
+
+    def _event(self, tx: Tx, project: str, check_in: CheckIn, service: str | None) -> Event:
+        """A check-in as an event: its cleaned names and its identity, and what resolves where something was wrong."""
+        named = check_in.service or service or check_in.name
+        tree = _tree(check_in.name, check_in.environment or ENVIRONMENT, named, check_in.name)
+        return self._read(tx, project, tree)
+
+    def _read(self, tx: Tx, project: str, tree: dict[str, Any]) -> Event:
+        [item] = self._normalizer.read([tree], project=project, received_at=tx.now, sent_at=None)
+        assert not isinstance(item, Rejection), item
+        return item.event
+
+
+def _tree(name: str, environment: str, service: str, message: str) -> dict[str, Any]:
+    return {
+        "service": service,
+        "environment": environment,
+        "message": message,
+        "labels": {"monitor": name},
+        "fingerprint": ["monitor", name],
+    }
+
+
+def _new_row(event: Event, name: str) -> MonitorRow:
+    return MonitorRow(
+        project=event.project,
+        environment=event.environment,
+        name=name,
+        service=event.service,
+        fingerprint=event.fingerprint,
+        status="ok",
+        at=event.received_at,
+        duration_ms=None,
+        trouble=None,
+        severity=None,
+        schedule=None,
+        declared_by=None,
+        due_at=None,
+        due_from=None,
+        patience=None,
+    )
+
+
+def _next_due(tx: Tx) -> tuple[bool, Instant | None]:
+    return hold.current(tx) is not None, execute(tx, statements.next_due, {}).scalar()

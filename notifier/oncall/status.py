@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.domain.time import MINUTE, Duration, Instant
-from notifier.store import hold, housekeeping, replicas, views
+from notifier.store import backups, hold, housekeeping, replicas, views
+from notifier.store.backups import BackupState
 from notifier.store.database import Database, Tx
 from notifier.store.hold import DeliveryHold
 from notifier.store.ledger import Accounting, BooksCheck, Difference
@@ -16,6 +17,7 @@ from notifier.store.views import UndeliveredRow
 __all__ = [
     "REPLICAS_KNOWN",
     "Accounting",
+    "BackupState",
     "BooksCheck",
     "DatabaseStatus",
     "DeliveryHold",
@@ -52,7 +54,7 @@ class Equation:
 class DatabaseStatus:
     """The state of the whole instance as its database has it, at one moment.
 
-    `oldest` is the delivery that waits longest.
+    `oldest` is the delivery that waits longest; `backup` is of the service's own backups, None: none was wanted.
     """
 
     at: Instant
@@ -61,6 +63,7 @@ class DatabaseStatus:
     oldest: UndeliveredRow | None
     hold: DeliveryHold | None
     replicas: tuple[ReplicaBeat, ...]
+    backup: BackupState | None
 
 
 def equations(books: Accounting) -> tuple[Equation, ...]:
@@ -91,6 +94,7 @@ async def read(database: Database) -> DatabaseStatus:
             oldest=views.oldest_undelivered(tx),
             hold=hold.current(tx),
             replicas=replicas.since(tx, tx.now - REPLICAS_KNOWN),
+            backup=backups.state(tx),
         )
 
     return await database.read(work)

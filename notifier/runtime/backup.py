@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -19,13 +21,18 @@ Progress = Callable[[int, int, int], object]
 _PARTS = ("", "-wal", "-shm", "-journal", ".lock", ".reserve")
 
 
-def copy(source: Path, path: Path) -> None:
-    """Write what the file holds now to `path`, with SQLite's backup API."""
+def copy(source: Path, path: Path, stop: threading.Event | None = None) -> None:
+    """Write what the file holds now to `path`, with SQLite's backup API. `StoreError` once `stop` is set."""
+
+    def go_on(*_: int) -> None:
+        if stop is not None and stop.is_set():
+            raise StoreError("it was stopped")
+
     # A reader's own connection: closing a plain file descriptor on the database would drop its locks.
     engine = create_engine(source, read_only=True)
     try:
         with closing(sqlite3.connect(path)) as target:
-            into(engine, target)
+            into(engine, target, progress=go_on)
             restored.mark(target)
     finally:
         engine.dispose()
@@ -41,22 +48,36 @@ def into(source: Engine, target: sqlite3.Connection, *, progress: Progress | Non
         raw.backup(target, pages=1024, progress=progress)
 
 
-def keep(source: Path, path: Path) -> None:
-    """A copy that only its owner reads, under a name that nothing has: it is whole, and on the disk, or not there."""
+def keep(source: Path, path: Path, stop: threading.Event | None = None) -> None:
+    """A copy under this name that only its owner reads: it is whole, and on the disk, or not there."""
+    needed, free = source.stat().st_size, shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise StoreError(
+            f"there is no room for a copy: it takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
+        )
+    with draft_of(path) as draft:
+        copy(source, draft, stop)
+        check(draft, stop)
+
+
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """A file to write, that only its owner reads and that has its name once the block ends well."""
     draft = path.with_name(f".{path.name}.copying")
     remove(draft)
     try:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        copy(source, draft)
-        check(draft)
+        yield draft
         publish(draft, path)
     finally:
         remove(draft)
 
 
-def check(path: Path) -> None:
-    """`StoreError` where SQLite finds that a file's pages do not fit."""
+def check(path: Path, stop: threading.Event | None = None) -> None:
+    """`StoreError` where SQLite finds that a file's pages do not fit, or once `stop` is set."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+        if stop is not None:
+            file.set_progress_handler(lambda: int(stop.is_set()), 100_000)
         said = [row[0] for row in file.execute("PRAGMA integrity_check(3)")]
     if said != ["ok"]:
         raise StoreError("the copy is damaged: look at the disks, and run `notifier db check`")

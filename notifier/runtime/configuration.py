@@ -11,6 +11,7 @@ from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.value import replace
 from notifier.ingest.formats.trial import FormatTrial, fault_of_sample, trial
+from notifier.runtime import pg_dump
 from notifier.settings import ChannelBlock, DeliverySettings, Settings
 from notifier.settings.formats import available
 
@@ -39,6 +40,13 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
 def _warnings(settings: Settings, configs: Mapping[str, ChannelConfig]) -> Iterator[Problem]:
     for config in configs.values():
         yield from config.warnings
+    if (
+        settings.backup is not None
+        and not settings.database.url.startswith("sqlite:")
+        and not pg_dump.is_there()
+    ):
+        sentence = f"backup: {pg_dump.ABSENT}; none is made before that"
+        yield Problem(file=settings.source or "defaults", line=1, column=1, message=sentence)
     used = {block.type for block in settings.channels.values()}
     for sentence in registry.unusable(used):
         yield Problem(file=settings.source or "defaults", line=1, column=1, message=sentence)

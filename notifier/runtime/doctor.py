@@ -12,7 +12,7 @@ from notifier.channels.base import Channel, Checkable
 from notifier.delivery.dispatcher import OpenChannel
 from notifier.domain.errors import SendError
 from notifier.domain.key import Key
-from notifier.domain.time import SECOND
+from notifier.domain.time import SECOND, words
 from notifier.oncall.findings import Finding
 from notifier.runtime.database import sqlite_path
 from notifier.runtime.status import ServiceStatus
@@ -50,6 +50,7 @@ async def examine(
     return (
         *_service(status),
         *_database(database, settings),
+        *_backups(settings, status),
         *_configuration(settings),
         *_keys(existing),
         *await asyncio.gather(*checks),
@@ -103,6 +104,28 @@ def _database(database: Database, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "disk", path.name, "ok", f"{size / 1e6:,.0f} MB are in use, {left / 1e9:,.1f} GB are left"
         )
+
+
+def _backups(settings: Settings, status: ServiceStatus) -> Iterator[Finding]:
+    wanted, state = settings.backup, status.database.backup
+    if wanted is None:
+        if status.database.dialect == "sqlite":
+            yield Finding(
+                "backup", "backup", "warning", "the service makes none by itself",
+                "set `backup: {to: FOLDER}`, or see to it that `notifier backup` is run",
+            )  # fmt: skip
+        return
+    if state is None or state.made_at is None:
+        why = "none has been made yet" if state is None or not state.why else state.why
+        yield Finding("backup", "last", "warning", why, "see the page /status")
+        return
+    age = status.database.at - state.made_at
+    said = f"the last one, {state.file}, was begun {words(age)} ago and has {state.bytes / 1e6:,.1f} MB"
+    if state.why or age > 2 * wanted.every:
+        why = f": {state.why}" if state.why else ""
+        yield Finding("backup", "last", "problem", f"{said}; a newer one is not made{why}", "see the log")
+    else:
+        yield Finding("backup", "last", "ok", said)
 
 
 def _configuration(settings: Settings) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
         "sweep": runtime.dispatcher.sweep_step,
         "processes": runtime.watch.step,
         "monitors": runtime.monitors.step,
+        "backups": runtime.backups.step,
         "housekeeping": lambda: _keep(runtime, keeper, living),
     }
     return tuple(

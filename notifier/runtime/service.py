@@ -29,6 +29,7 @@ from notifier.oncall.findings import Finding
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.active_config import CurrentConfig
 from notifier.runtime.backup import copy
+from notifier.runtime.backup_schedule import BackupSchedule
 from notifier.runtime.books import Books
 from notifier.runtime.channel_test import test_channel
 from notifier.runtime.database import replica_name, sqlite_path
@@ -78,12 +79,14 @@ class Runtime:
     alerts: AlertIntake = field(init=False)
     monitors: MonitorIntake = field(init=False)
     books: Books = field(init=False)
+    backups: BackupSchedule = field(init=False)
     _started_at: Instant = field(init=False)
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
     _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.books, self._started_at = Books(self.database, self.metrics), self.database.now()
+        self.backups = BackupSchedule(self.database, lambda: self.settings, self.metrics)
         self.alerts = AlertIntake(
             self.database, self.acceptance, resolve_timeout=lambda: self.settings.resolve_timeout
         )

@@ -86,6 +86,7 @@ async def running(
         runtime.reloader.started()
         stack.push_async_callback(runtime.reloader.aclose)
         stack.push_async_callback(runtime.callbacks.aclose)
+        stack.push_async_callback(runtime.backups.aclose)
         for loop in runtime.loops:
             runtime.watchdog.watch(loop)
         watching = asyncio.create_task(runtime.watchdog.run(), name="watchdog")

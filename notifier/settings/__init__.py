@@ -11,6 +11,7 @@ from notifier.settings.loading import load, no_key
 from notifier.settings.model import Settings
 from notifier.settings.schema import json_schema
 from notifier.settings.sections import (
+    BackupSettings,
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
@@ -21,6 +22,7 @@ from notifier.settings.values import Network, Rate
 
 __all__ = [
     "AuthSettings",
+    "BackupSettings",
     "ChannelBlock",
     "DatabaseSettings",
     "DeliverySettings",

@@ -223,6 +223,7 @@ def _settings(
         formats=file.formats,
         monitors=declared_monitors(file.monitors),
         auth=file.auth,
+        backup=file.backup,
         source=None,
         version="",
     )

@@ -23,6 +23,7 @@ from notifier.settings.monitors import MonitorBlocks
 from notifier.settings.names import ChannelName
 from notifier.settings.routes import RootRouteBlock
 from notifier.settings.sections import (
+    BackupSettings,
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
@@ -68,6 +69,9 @@ class SettingsFile(Sections):
     auth: AuthSettings = Field(
         default_factory=AuthSettings, description="How people sign in to the pages, besides with keys."
     )
+    backup: BackupSettings | None = Field(
+        default=None, description="Backups that the service makes by itself; without it, it makes none."
+    )
     auto_resolve: Span = Field(
         default="24h",
         validate_default=True,
@@ -100,6 +104,7 @@ class Settings:
     formats: Mapping[str, FormatBlock] = field(default_factory=dict)
     monitors: Mapping[str, DeclaredMonitor] = field(default_factory=dict)
     auth: AuthSettings = field(default_factory=AuthSettings)
+    backup: BackupSettings | None = None
     delivery: DeliverySettings
     ingest: IngestSettings
     retention: RetentionSettings

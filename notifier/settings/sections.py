@@ -7,7 +7,19 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from notifier.settings.secrets import keys_of
-from notifier.settings.values import BaseUrl, DatabaseUrl, Flag, Networks, Port, Quota, Size, Span, Text, Wait
+from notifier.settings.values import (
+    BaseUrl,
+    Count,
+    DatabaseUrl,
+    Flag,
+    Networks,
+    Port,
+    Quota,
+    Size,
+    Span,
+    Text,
+    Wait,
+)
 
 
 class Block(BaseModel):
@@ -96,6 +108,18 @@ class RetentionSettings(Block):
     incidents: Span = _key("365d", "How long resolved incidents are kept.")
     deliveries: Span = _key("30d", "How long finished deliveries are kept.")
     task_runs: Span = _key("14d", "How long finished task runs are kept.")
+
+
+class BackupSettings(Block):
+    """Backups that the service makes by itself."""
+
+    missing: ClassVar[dict[str, str]] = {"to": "a folder, which is made where there is none"}
+
+    to: Text = Field(
+        description="The folder that backups are written into; better on another disk than the database."
+    )
+    every: Span = _key("24h", "A backup is begun this long after the last one that was made.")
+    keep: Count = Field(default=7, description="How many are kept; older ones are removed.")
 
 
 class Sections(Block):

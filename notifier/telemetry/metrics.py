@@ -93,6 +93,27 @@ class Metrics:
             ["channel", "reason"],
             registry=registry,
         )
+        self.backups = Counter(
+            "notifier_backups_total",
+            "Backups of this process by what became of them.",
+            ["result"],
+            registry=registry,
+        )
+        for result in ("made", "failed"):
+            self.backups.labels(result)
+        self.backup_age = Gauge(
+            "notifier_backup_age_seconds",
+            "Age of the last backup that the service made by itself; before the first, since when it is wanted.",
+            registry=registry,
+        )
+        self.backup_every = Gauge(
+            "notifier_backup_every_seconds",
+            "How often the configuration wants a backup; 0: never.",
+            registry=registry,
+        )
+        self.backup_bytes = Gauge(
+            "notifier_backup_bytes", "The size of that last backup; 0: there is none.", registry=registry
+        )
         self.fallback_failed = Counter(
             "notifier_fallback_failed_total",
             "Alerts that the fallback could not tell either.",

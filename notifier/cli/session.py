@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -207,10 +208,25 @@ class CommandSession:
 
     def say(self, sentence: str) -> None:
         """Tell the person, on standard error; control characters cannot reach the terminal."""
-        self.stderr.write("".join(f"{visible(line)}\n" for line in sentence.splitlines()))
-        self.stderr.flush()
+        with suppress(OSError):
+            self.stderr.write("".join(f"{visible(line)}\n" for line in sentence.splitlines()))
+            self.stderr.flush()
 
     def put(self, text: str) -> None:
         """Write data to standard output, and at once: it may be a key that is shown only now."""
-        self.stdout.write(f"{text}\n")
-        self.stdout.flush()
+        with writing():
+            self.stdout.write(f"{text}\n")
+            self.stdout.flush()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn what the system says of standard output into the command's failure; a reader that left is passed on."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandFailure(
+            Exit.NO, f"standard output cannot be written: {error.strerror}. What it had to show is lost."
+        ) from error

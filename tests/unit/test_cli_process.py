@@ -80,6 +80,16 @@ def test_nothing_is_printed_after_a_closed_pipe(silent: socket.socket) -> None:
     assert err == ""
 
 
+@pytest.mark.parametrize("streams", [">/dev/full", "<&- >&-"])
+def test_an_output_that_takes_nothing_is_said_to(streams: str) -> None:
+    """Given a full disk, or streams that the parent has closed, then one sentence says so."""
+    shell = f'exec "$@" --version {streams}'
+    done = subprocess.run(["sh", "-c", shell, "sh", *NOTIFIER], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("notifier: standard output cannot be written: ")
+
+
 def test_a_proxy_of_the_environment_never_stands_before_this_machine(silent: socket.socket) -> None:
     """Given HTTP_PROXY, when the service is on loopback, then it is asked itself and no proxy sees the key."""
     proxied = environ(silent) | dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")

@@ -1,0 +1,129 @@
+"""Some five hundred hostile texts in every field that a sender fills: a page has what it has with harmless ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from html import unescape
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from notifier.domain.event import Event
+from notifier.domain.value import replace
+from tests.browser import Browser
+from tests.hostile import VARIANTS, harmless
+from tests.web.conftest import Pages
+
+pytestmark = pytest.mark.anyio
+
+AT_ONCE = 64
+"""So many texts stand in one report: in a frame each, a label, a value of the context, a note."""
+CHUNKS = tuple(VARIANTS[start : start + AT_ONCE] for start in range(0, len(VARIANTS), AT_ONCE))
+PROJECTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "shop": ("manager", str),
+    "other": ("stranger", harmless),
+}
+_VALUE, _TEXT = re.compile('"[^"]*"'), re.compile(">[^<]+<")
+_ADDRESS = re.compile('<(?!link)[^<>]* (?:href|src|action)="([^"]*)"')
+
+
+def report(texts: Sequence[str]) -> dict[str, Any]:
+    """A report with each text on its own wherever there is room for several, and joined where there is not."""
+    # Frames that are equal but for what is unseen are one place: each has a letter of its own.
+    frames = [
+        {"file": f"{chr(0x4E00 + number)}{text}", "function": text, "line": 1, "code": text, "in_app": True}
+        for number, text in enumerate(texts)
+    ]
+    joined = " ".join(texts)
+    return {
+        "service": texts[0], "release": joined[:200], "host": joined[-200:], "message": joined,
+        "exception": {
+            "type": joined[:200], "module": joined[:200], "message": joined, "notes": list(texts), "frames": frames,
+            "cause": {"type": texts[1], "message": joined, "frames": frames[:2]},
+        },
+        "context": {f"{number} {text}": {text: text} for number, text in enumerate(texts)},
+        "links": [{"title": text, "url": "https://example.com/"} for text in texts[:20]],
+    }  # fmt: skip
+
+
+async def fill(shop: Pages, project: str, of: Callable[[str], str]) -> list[str]:
+    """An incident for each text in a list's columns, runs of as many tasks, and a report of each chunk: its ids."""
+    world, texts = shop.world, list(map(of, VARIANTS))
+
+    def event(number: int, title: str, **fields: Any) -> Event:
+        made = world.event(title, project=project, **fields)
+        return replace(made, fingerprint=f"{project} {number}")
+
+    await world.post_all(
+        [
+            event(number, text, service=text, environment=text, labels={"exception": text})
+            for number, text in enumerate(texts)
+        ]
+    )
+    reports = []
+    for number, chunk in enumerate(CHUNKS, len(texts)):
+        own = list(map(of, chunk))
+        labels = {f"{index} {text}": text for index, text in enumerate(own)}
+        made = event(number, " ".join(own)[:200], labels=labels)
+        reports.append(replace(made, document=json.dumps(report(own))))
+    failed = {"project": project, "state": "failed", "letter": "waiting", "finished_at": world.clock.now()}
+    named = [
+        {
+            "task": text,
+            "service": text,
+            "error": json.dumps({"type": text, "message": text}),
+            "result": json.dumps({text: [text]}),
+            "arguments": json.dumps({"args": [text], "kwargs": {text: text}}),
+        }
+        for text in texts
+    ]
+    await world.ran(*({**failed, **run, "id": f"{project}-{n:03}"} for n, run in enumerate(named)))
+    return await world.post_all(reports)
+
+
+async def opened(browser: Browser, path: str, *, status: frozenset[int] = frozenset({200})) -> str:
+    """The page as it is sent; its addresses are ours, or of the three kinds that become links."""
+    answer = await browser.http.get(path, follow_redirects=True)
+    assert answer.status_code in status, path
+    addresses = set(_ADDRESS.findall(answer.text))
+    assert all(re.match("/|[?#]|https?://|mailto:|$", address) for address in addresses), path
+    return answer.text
+
+
+def skeleton(page: str) -> str:
+    """The page without its texts and the values of its attributes: what breaks out of either is still there."""
+    return _TEXT.sub("><", _VALUE.sub('""', page))
+
+
+async def skeletons(browser: Browser, project: str, reports: Sequence[str]) -> AsyncIterator[tuple[str, str]]:
+    """Pages of reports, of lists to their end, of runs, and of searches, each with what it is."""
+    for id_ in reports:
+        yield "report", skeleton(await opened(browser, f"/incidents/{id_}"))
+    following = "/incidents?sort=newest"
+    while following:
+        page = await opened(browser, following)
+        yield "list", skeleton(page)
+        found = re.search('href="([^"]*cursor=[^"]*)"', page)
+        following = unescape(found[1]) if found else ""
+    for path in ("/tasks", "/stats", "/dead-letters"):
+        yield path, skeleton(await opened(browser, path))
+    for number in range(0, len(VARIANTS), 50):
+        yield f"run {number}", skeleton(await opened(browser, f"/tasks/run?id={project}-{number:03}"))
+    for text in map(PROJECTS[project][1], VARIANTS[::50]):
+        path = f"/incidents?state=resolved&q={quote(json.dumps(text))}"
+        yield text, skeleton(await opened(browser, path, status=frozenset({200, 422})))
+
+
+async def test_it_adds_nothing_to_any_page(shop: Pages) -> None:
+    """Element by element, attribute by attribute: lists, reports, runs, and what is asked of lists."""
+    seen = {}
+    for project, (key, of) in PROJECTS.items():
+        reports = await fill(shop, project, of)
+        browser = await shop.browser(key)
+        seen[project] = [each async for each in skeletons(browser, project, reports)]
+    assert len(seen["shop"]) > len(VARIANTS) / 50
+    for (what, hostile), (_, plain) in zip(seen["shop"], seen["other"], strict=True):
+        assert hostile == plain, what

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 PAYLOADS: Final = (
@@ -128,6 +128,30 @@ VARIANTS: Final[Sequence[str]] = tuple(dict.fromkeys(_variants()))
 """Over five hundred: by tag, handler, place to break out of, scheme, template, encoding, what is unseen and mutates."""
 
 
+AT_ONCE: Final = 64
+"""So many texts stand in one report: in a frame each, a label, a value of the context, a note."""
+CHUNKS: Final = tuple(VARIANTS[start : start + AT_ONCE] for start in range(0, len(VARIANTS), AT_ONCE))
+
+
 def harmless(text: str) -> str:
     """Text as long as that, and as different from others, with an ideograph for all but letters, digits and spaces."""
     return re.sub(r"[^A-Za-z0-9 \r\n]", lambda one: chr(0x4E00 + ord(one[0]) % 0x5000), text)
+
+
+def report(texts: Sequence[str]) -> dict[str, Any]:
+    """A report with each text on its own wherever there is room for several, and joined where there is not."""
+    # Frames that are equal but for what is unseen are one place: each has a letter of its own.
+    frames = [
+        {"file": f"{chr(0x4E00 + number)}{text}", "function": text, "line": 1, "code": text, "in_app": True}
+        for number, text in enumerate(texts)
+    ]
+    joined = " ".join(texts)
+    return {
+        "service": texts[0], "release": joined[:200], "host": joined[-200:], "message": joined,
+        "exception": {
+            "type": joined[:200], "module": joined[:200], "message": joined, "notes": list(texts), "frames": frames,
+            "cause": {"type": texts[1], "message": joined, "frames": frames[:2]},
+        },
+        "context": {f"{number} {text}": {text: text} for number, text in enumerate(texts)},
+        "links": [{"title": text, "url": "https://example.com/"} for text in texts[:20]],
+    }  # fmt: skip

@@ -14,39 +14,17 @@ import pytest
 from notifier.domain.event import Event
 from notifier.domain.value import replace
 from tests.browser import Browser
-from tests.hostile import VARIANTS, harmless
+from tests.hostile import CHUNKS, VARIANTS, harmless, report
 from tests.web.conftest import Pages
 
 pytestmark = pytest.mark.anyio
 
-AT_ONCE = 64
-"""So many texts stand in one report: in a frame each, a label, a value of the context, a note."""
-CHUNKS = tuple(VARIANTS[start : start + AT_ONCE] for start in range(0, len(VARIANTS), AT_ONCE))
 PROJECTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "shop": ("manager", str),
     "other": ("stranger", harmless),
 }
 _VALUE, _TEXT = re.compile('"[^"]*"'), re.compile(">[^<]+<")
 _ADDRESS = re.compile('<(?!link)[^<>]* (?:href|src|action)="([^"]*)"')
-
-
-def report(texts: Sequence[str]) -> dict[str, Any]:
-    """A report with each text on its own wherever there is room for several, and joined where there is not."""
-    # Frames that are equal but for what is unseen are one place: each has a letter of its own.
-    frames = [
-        {"file": f"{chr(0x4E00 + number)}{text}", "function": text, "line": 1, "code": text, "in_app": True}
-        for number, text in enumerate(texts)
-    ]
-    joined = " ".join(texts)
-    return {
-        "service": texts[0], "release": joined[:200], "host": joined[-200:], "message": joined,
-        "exception": {
-            "type": joined[:200], "module": joined[:200], "message": joined, "notes": list(texts), "frames": frames,
-            "cause": {"type": texts[1], "message": joined, "frames": frames[:2]},
-        },
-        "context": {f"{number} {text}": {text: text} for number, text in enumerate(texts)},
-        "links": [{"title": text, "url": "https://example.com/"} for text in texts[:20]],
-    }  # fmt: skip
 
 
 async def fill(shop: Pages, project: str, of: Callable[[str], str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -68,6 +69,11 @@ def invalid(errors: Iterable[Mapping[str, Any]]) -> HttpProblem:
     """422 from pydantic's errors: where and why, without what was sent."""
     found = [{"path": _path(error), "message": _message(error)} for error in errors]
     return unreadable(found)
+
+
+def invalid_body(error: ValidationError) -> HttpProblem:
+    """422 from a body that its model refuses."""
+    return invalid(error.errors(include_url=False, include_input=False))
 
 
 def unreadable(errors: Sequence[Mapping[str, str]]) -> HttpProblem:

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from notifier.api.errors import invalid
+from notifier.api.errors import invalid_body
 from notifier.api.models.requests_base import Acting, RequestModel
 from notifier.api.problems import HttpProblem
 
@@ -32,7 +32,7 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
         try:
             return model.model_validate_json(data.strip() or b"{}")
         except ValidationError as error:
-            raise invalid(error.errors(include_url=False, include_input=False)) from None
+            raise invalid_body(error) from None
 
     return read
 

@@ -19,7 +19,7 @@ from notifier.api.dependencies import (
     Running,
     actor_of,
 )
-from notifier.api.errors import invalid
+from notifier.api.errors import invalid_body
 from notifier.api.models.requests_base import Acting, LongName
 from notifier.api.models.requests_processes import Heartbeat
 from notifier.api.models.responses_task_runs import ChangeResults, HeartbeatAnswer, TaskRunAnswer, TaskRunList
@@ -138,9 +138,9 @@ async def heartbeat(request: Request, caller: IngestCaller, service: Running) ->
     """A process lives, and runs these. Silent for three intervals, it is taken for dead and its runs for lost."""
     _, data = await _body(request, service, "ids")
     try:
-        said = Heartbeat.model_validate_json(data)
+        said = Heartbeat.model_validate_json(data.strip() or b"{}")
     except ValidationError as error:
-        raise invalid(error.errors(include_url=False, include_input=False, include_context=False)) from None
+        raise invalid_body(error) from None
     beat = Beat(
         project=caller.project,
         process=said.process_id,

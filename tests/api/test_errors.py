@@ -247,10 +247,24 @@ async def test_a_wrong_field_is_told_in_a_sentence_of_ours(desk: Desk) -> None:
         ("incidents/resolve", {"ids": [0]}, "ids[0]", "must be a string"),
         ("incidents/resolve", {"ids": ["1"] * 1_001}, "ids", "at most 1000 items"),
         ("silences", {"matchers": ["a=b"], "comment": "c", "recur": []}, "recur", "must be an object"),
+        (
+            "processes/heartbeat",
+            {"process_id": "p", "service": "s", "running": 5},
+            "running",
+            "must be an array",
+        ),
+        (
+            "processes/heartbeat",
+            {"process_id": "p", "service": "s", "reports": {"sent": -1}},
+            "reports.sent",
+            "at least 0",
+        ),
         ("keys", {"scopes": ["root"]}, "scopes[0]", "must be one of 'ingest', 'read', 'manage' or 'admin'"),
     )
+    by = {"keys": "admin", "processes/heartbeat": "sender"}
     answers = [
-        (await desk.post(f"/v1/{path}", body, key="admin"), place, told) for path, body, place, told in wrong
+        (await desk.post(f"/v1/{path}", body, key=by.get(path, "manager")), place, told)
+        for path, body, place, told in wrong
     ]
     for limit, told in (("0", "at least 1"), ("9999", "at most"), ("x", "a whole number")):
         answers.append((await desk.get("/v1/incidents", limit=limit), "limit", told))

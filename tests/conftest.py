@@ -8,9 +8,14 @@ What is imported inside a fixture is slow to import, and waits until a test asks
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -50,6 +55,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
             return "alone" if nodeid.startswith(ALONE) else super()._split_scope(nodeid)
 
     return Files(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected to no garbage collection: it is a million objects, and stays."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_once() -> None:
+    """Each client of httpx reads the authorities anew, which takes longer than most calls to loopback."""
+    default: Any = import_module("httpx._transports.default")
+    create: Callable[..., ssl.SSLContext] = default.create_ssl_context
+
+    @cache
+    def created(_file: str | None, **options: Any) -> ssl.SSLContext:
+        return create(**options)
+
+    def kept(**options: Any) -> ssl.SSLContext:
+        return created(os.environ.get("SSL_CERT_FILE"), **options)
+
+    default.create_ssl_context = kept
 
 
 @pytest.fixture(scope="session")

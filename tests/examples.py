@@ -11,7 +11,7 @@ from hypothesis import settings
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 
-settings.register_profile("default", deadline=None, max_examples=40)
+settings.register_profile("default", deadline=None, max_examples=30)
 settings.register_profile("deep", deadline=None, max_examples=100)
 settings.load_profile("deep" if DEEP else "default")
 

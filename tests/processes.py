@@ -246,8 +246,9 @@ def whole(requests: list[Request]) -> list[Request]:
 def clean_environ() -> dict[str, str]:
     """The environment without what would configure the service behind a test's back; a start may use compiled code."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    return {**environ, "PYTHONPYCACHEPREFIX": _compiled().name}
+    if environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        environ["PYTHONPYCACHEPREFIX"] = _compiled().name
+    return environ
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 from notifier.cli import (
     completion,
@@ -57,6 +58,7 @@ exit status:
 Data goes to standard output, talk to standard error."""
 
 
+@cache
 def parser() -> Parser:
     """Every command that this version has."""
     top = Parser(

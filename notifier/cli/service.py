@@ -148,15 +148,22 @@ def connect(
     session: CommandSession, config: str | None, *, keyed: bool = True, seconds: float = 30
 ) -> Iterator[ServiceClient]:
     """The service at its address, with the key where it wants one. No answer for `seconds` is a failure."""
+    import ssl
+
     import httpx
 
     base = address(session, config)
     headers = {"Accept": "application/json", "User-Agent": "notifier-cli"}
     if keyed:
         headers["Authorization"] = f"Bearer {key(session)}"
+    url = urlsplit(base)
     # A proxy that the environment names cannot reach this machine's own loopback.
-    beyond = urlsplit(base).hostname not in LOOPBACK
-    with httpx.Client(base_url=base, headers=headers, timeout=seconds, trust_env=beyond) as http:
+    beyond = url.hostname not in LOOPBACK
+    # To read the authorities takes longer than most calls, and plain HTTP has no use for them.
+    verify = url.scheme == "https" or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with httpx.Client(
+        base_url=base, headers=headers, timeout=seconds, trust_env=beyond, verify=verify
+    ) as http:
         yield ServiceClient(http, base)
 
 

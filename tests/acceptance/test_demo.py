@@ -206,9 +206,9 @@ def press(demo: Demo, item: Item, label: str, choice: int | None = None) -> None
     assert (answer.status_code, answer.headers["location"]) == (303, f"/#m{item['number']}")
 
 
-def test_what_can_be_pressed_acts(own_demo: Demo) -> None:
+def test_what_can_be_pressed_acts(demo: Demo) -> None:
     """A mail's link asks and then acts; a Slack button is sent to the service, which edits the message."""
-    demo, app = own_demo, own_demo.url("application")
+    app = demo.url("application")
     httpx.post(f"{app}/users/-21/process")
     mail = demo.wait_message("email", "there is no account for user -21")
     assert mail["html"].count(demo.url("service")) >= 3
@@ -435,6 +435,7 @@ def test_ctrl_c_ends_everything(own_demo: Demo) -> None:
     assert own_demo.left_behind == []
 
 
+@pytest.mark.slow
 def test_the_dashboard_says_when_the_service_is_away_and_the_demo_ends_with_it(own_demo: Demo) -> None:
     """A service that is stopped for a moment is away; one that dies ends the demo, which says so."""
     app = own_demo.url("application")
@@ -450,6 +451,7 @@ def test_the_dashboard_says_when_the_service_is_away_and_the_demo_ends_with_it(o
     assert own_demo.left_behind == []
 
 
+@pytest.mark.slow
 def test_what_it_started_does_not_outlive_it(own_demo: Demo) -> None:
     """Not even when it is killed."""
     children, listening = children_of(own_demo.process.pid), own_demo.ports

@@ -83,6 +83,7 @@ def test_in_ingest(tmp_path: Path, disk: Disk, hook: WebhookReceiver) -> None:
         recovers(service, hook, {first})
 
 
+@pytest.mark.slow
 def test_in_a_delivery(tmp_path: Path, disk: Disk, hook: WebhookReceiver) -> None:
     """The receiver has it, and what became of it cannot be written: it comes once more, as a possible repeat."""
     with Service(tmp_path, settings(hook), environ=disk.environ) as service:
@@ -95,15 +96,13 @@ def test_in_a_delivery(tmp_path: Path, disk: Disk, hook: WebhookReceiver) -> Non
         assert len(hook.requests) == 2
 
 
-@pytest.mark.parametrize("order", [LOG, FILE])
-def test_in_a_checkpoint_or_what_is_next(
-    tmp_path: Path, disk: Disk, hook: WebhookReceiver, order: str
-) -> None:
+@pytest.mark.slow
+def test_in_a_checkpoint(tmp_path: Path, disk: Disk, hook: WebhookReceiver) -> None:
     """Nobody waits for a checkpoint, so nobody would hear of it."""
     with Service(tmp_path, settings(hook), environ=disk.environ) as service:
         first = service.post({**EVENT, "id": "first"}).json()["incident_id"]
         service.settle()
-        disk.order(order)
+        disk.order(FILE)
         while not disk.obeyed:
             is_refused(service, {"id": "first"})
             time.sleep(0.4)  # a checkpoint waits for a pause

@@ -27,7 +27,7 @@ from notifier.testing import WebhookReceiver
 from tests.examples import examples
 from tests.processes import Service
 
-EXAMPLES = examples(3, 25)
+EXAMPLES = examples(2, 25)
 
 
 @pytest.fixture(scope="module")

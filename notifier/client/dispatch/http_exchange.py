@@ -6,6 +6,7 @@ import contextlib
 import encodings.idna  # noqa: F401 - the first look-up of a name would import it, in a thread
 import gzip
 import json
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,8 +109,13 @@ class Exchange:
 
     def _client(self) -> httpx.Client:
         if self._http is None:
-            beyond = urlsplit(self._url).hostname not in LOOPBACK
-            self._http = httpx.Client(base_url=self._url, follow_redirects=False, trust_env=beyond)
+            url = urlsplit(self._url)
+            beyond = url.hostname not in LOOPBACK
+            # To read the authorities takes longer than ten reports, and plain HTTP has no use for them.
+            verify = url.scheme == "https" or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._http = httpx.Client(
+                base_url=self._url, follow_redirects=False, trust_env=beyond, verify=verify
+            )
         return self._http
 
 

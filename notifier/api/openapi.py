@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -103,6 +104,12 @@ _RESULTS = {
     "required": ["results"],
     "properties": {"results": {"type": "array", "items": _RESULT}},
 }
+_CLOUD_EVENT = {
+    "type": "object",
+    "description": "CloudEvents 1.0; with its attributes in headers, `ce-...`, the body is the data.",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": {"specversion": {"const": "1.0"}, "id": _TEXT, "source": _TEXT, "type": _TEXT},
+}
 _ONE_OR_MANY = {"application/json": {"schema": {"oneOf": [_RESULT, _RESULTS]}}}
 _MOMENT = {"type": ["string", "null"], "format": "date-time"}
 TASK_RUN_CHANGE: dict[str, Any] = {
@@ -152,7 +159,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class Api(FastAPI):
-    """FastAPI, with `/v1/events` and the problem document in its description, which is rendered once."""
+    """FastAPI, with `/v1/events` and the problem document in its description, which is rendered once.
+
+    `others` are operations that go past it, by path and method, `other_keys` where else a key may stand there.
+    """
+
+    others: Mapping[str, Mapping[str, Any]] = {}
+    other_keys: Mapping[str, Any] = {}
 
     @cached_property
     def description_bytes(self) -> bytes:
@@ -170,7 +183,8 @@ class Api(FastAPI):
             schemas["Event"] = _EVENT
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
-            document["paths"] = {"/v1/events": {"post": _events()}, **document["paths"]}
+            document["components"].setdefault("securitySchemes", {}).update(self.other_keys)
+            document["paths"] = {"/v1/events": {"post": _events()}, **document["paths"], **self.others}
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -216,6 +230,8 @@ def _events() -> dict[str, Any]:
             "content": {
                 "application/json": {"schema": {"oneOf": [event, many]}},
                 "application/x-ndjson": {"schema": {"type": "string"}},
+                "application/cloudevents+json": {"schema": _CLOUD_EVENT},
+                "application/cloudevents-batch+json": {"schema": {"type": "array", "items": _CLOUD_EVENT}},
             },
         },
         "responses": {str(status): answer for status, answer in answers.items()},

@@ -32,6 +32,7 @@ from notifier.api import (
     task_runs,
     timelines,
 )
+from notifier.api.doors.description import SECURITY, described
 from notifier.api.openapi import Api
 from notifier.api.request_id import RequestIdMiddleware
 from notifier.runtime.running_service import RunningService
@@ -81,6 +82,8 @@ def create_api(
     api.state.keyring = keyring
     api.state.backup = asyncio.Lock()
     api.state.stats = asyncio.Lock()
+    if doors:
+        api.others, api.other_keys = described(), SECURITY
     errors.install(api)
     api.router.routes.extend(doors)
     # As they are: FastAPI would make each route anew for every application that includes its router.

@@ -65,7 +65,7 @@ def test_python(service: Service, sdk: str) -> None:
     """A background task, logs, a message, a task that nobody awaits; and one failure told by notifier's client too."""
     program = str(PROGRAMS / "sentry_python.py")
     run([*python(sdk), "python", program], service, DSN=dsn(service, "billing"), PYTHONPATH=str(ROOT))
-    found = incidents(service, 5)
+    found = incidents(service, 6)
     task = found["CardError: could not charge order 1842"]
     assert task["severity"] == "error"
     assert task["labels"] == {
@@ -90,7 +90,12 @@ def test_python(service: Service, sdk: str) -> None:
     assert one["exception"]["frames"] == other["exception"]["frames"]
     assert one["exception"]["cause"]["frames"] == other["exception"]["cause"]["frames"]
     assert [one[name] for name in ALIKE] == [other[name] for name in ALIKE]
-    assert len(found) == 5
+    # What a job says of itself: that it began, and that it failed.
+    [nightly] = service.items("/v1/monitors")
+    assert (nightly["name"], nightly["state"], nightly["environment"]) == ("nightly", "error", "staging")
+    assert nightly["schedule"]["every"] == 86_400_000
+    assert nightly["incident_id"] == found["nightly says that it failed"]["id"]
+    assert len(found) == 6
     assert service.settle()["accepted"] == sum(incident["count"] for incident in found.values())
 
 

@@ -7,10 +7,12 @@ import gc
 import logging
 import os
 import sys
+from contextlib import suppress
 
 import sentry_sdk
 from fastapi import BackgroundTasks, FastAPI
 from fastapi.testclient import TestClient
+from sentry_sdk.crons import monitor
 from sentry_sdk.integrations.asyncio import AsyncioIntegration
 
 from notifier.client import Notifier
@@ -42,6 +44,11 @@ def charge(order: int) -> None:
 def place(order: int, tasks: BackgroundTasks) -> dict[str, int]:
     tasks.add_task(charge, order)
     return {"order": order}
+
+
+@monitor(monitor_slug="nightly", monitor_config={"schedule": {"type": "interval", "value": 1, "unit": "day"}})
+def nightly(order: int) -> None:
+    charge(order)
 
 
 async def lonely() -> None:
@@ -82,6 +89,8 @@ def main() -> None:
     sentry_sdk.set_tag("region", "eu")
     sentry_sdk.capture_message("deployed", level="info")
     told_twice()
+    with suppress(CardError):
+        nightly(8)
     asyncio.run(leave_a_task())
     sentry_sdk.flush(10)
     print(sentry_sdk.VERSION, sys.version_info[:2])

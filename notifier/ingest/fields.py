@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from notifier.domain.time import Instant
 from notifier.ingest import sanitise, schema
@@ -89,6 +89,11 @@ def array_in(owner: Fields, name: str, where: str) -> list[Any]:
     return value
 
 
+def is_text(value: Any) -> TypeGuard[str]:
+    """Whether it is a string, and no number beyond 64 bits, which `sanitise` reads as its digits."""
+    return isinstance(value, str) and not isinstance(value, sanitise.Huge)
+
+
 def kind(value: Any) -> Literal["null", "a truth value", "a number", "a string", "an array", "an object"]:
     if value is None:
         return "null"
@@ -96,7 +101,7 @@ def kind(value: Any) -> Literal["null", "a truth value", "a number", "a string",
         return "a truth value"
     if isinstance(value, int | float | sanitise.Huge):
         return "a number"
-    if isinstance(value, str):
+    if is_text(value):
         return "a string"
     return "an array" if isinstance(value, list) else "an object"
 

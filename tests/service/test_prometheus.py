@@ -162,6 +162,11 @@ def test_the_good_alerts_of_a_list_are_kept(service: Service) -> None:
         (b"[" * 100_000, 400),
         (b"\xff\xfe[]", 400),
         (b"[]", 200),
+        # A number that JSON may have and no database.
+        *((b'[{"labels": {"alertname": %s}}]' % digits, 400) for digits in (b"9" * 400, b"1e999")),
+        (b'[{"labels": {"alertname": "A"}, "annotations": {"summary": %s}}]' % (b"9" * 400), 400),
+        (b'[{"labels": {"alertname": "A"}, "generatorURL": 1e999}]', 400),
+        (b'[{"labels": {"alertname": "A"}, "startsAt": 1e999}]', 400),
         (b"[" + b"{}," * 10_000 + b"{}]", 413),
         (b"[" + b" " * 2_000_000 + b"]", 413),
     ],
@@ -297,6 +302,10 @@ def test_bad_silences_and_parameters_are_refused_in_a_sentence(service: Service)
         silence(one, startsAt="now"),
         silence(one, comment=""),
         silence(one, comment=["why"]),
+        silence(one, comment=10**30),
+        silence(one, startsAt=10**30),
+        silence({**one, "value": 10**30}),
+        silence({**one, "name": 10**30}),
         silence(*[one] * 51),
     ]
     for document in bad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -14,17 +15,20 @@ from notifier.domain.time import Duration, parse_duration, parse_positive_durati
 MESSAGE_CHARS = 8_192
 
 
-def _duration(value: Any) -> Any:
-    return parse_duration(value) if isinstance(value, str) else value
+def _read(parse: Callable[[str], Duration]) -> Callable[[Any], Duration | None]:
+    def read(value: Any) -> Duration | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise ValueError("expected a duration such as 5m or 1d12h, as text")  # noqa: TRY004 - pydantic's way
+        return parse(value)
 
-
-def _positive(value: Any) -> Any:
-    return parse_positive_duration(value) if isinstance(value, str) else value
+    return read
 
 
 _TEXT = {"type": ["string", "null"], "examples": ["5m", "1d12h"]}
-Wait = Annotated[Duration | None, BeforeValidator(_duration), WithJsonSchema(_TEXT)]
-Span = Annotated[Duration | None, BeforeValidator(_positive), WithJsonSchema(_TEXT)]
+Wait = Annotated[Duration | None, BeforeValidator(_read(parse_duration)), WithJsonSchema(_TEXT)]
+Span = Annotated[Duration | None, BeforeValidator(_read(parse_positive_duration)), WithJsonSchema(_TEXT)]
 
 
 class NewCheckIn(RequestModel):

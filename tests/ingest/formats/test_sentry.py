@@ -146,6 +146,20 @@ def test_a_check_in_is_a_sign_of_its_monitor(config: Any, schedule: Any) -> None
     )
 
 
+@pytest.mark.parametrize("name", ["event_id", "level", "environment", "release", "message", "extra", "tags"])
+def test_a_number_that_nothing_holds_costs_no_event(name: str) -> None:
+    """Neither 64 bits nor a double: its digits are kept where a text may stand."""
+    for digits in (b"1e999", b"9" * 400):
+        body = b'{"message": "it broke", "%s": %s}' % (name.encode(), digits)
+        [item] = read_store(body, {}, service="billing").items
+        assert isinstance(
+            Normalizer(max_event_bytes=262_144, new_id=lambda: "id").read(
+                [item], project="shop", received_at=NOW, sent_at=None
+            )[0],
+            Accepted,
+        )
+
+
 def test_a_check_in_that_says_nothing_is_dropped() -> None:
     """As are more than an envelope may have."""
     bad: list[Any] = [

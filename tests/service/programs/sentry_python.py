@@ -46,7 +46,9 @@ def place(order: int, tasks: BackgroundTasks) -> dict[str, int]:
     return {"order": order}
 
 
-@monitor(monitor_slug="nightly", monitor_config={"schedule": {"type": "interval", "value": 1, "unit": "day"}})
+@monitor(  # type: ignore[untyped-decorator,unused-ignore]
+    monitor_slug="nightly", monitor_config={"schedule": {"type": "interval", "value": 1, "unit": "day"}}
+)
 def nightly(order: int) -> None:
     charge(order)
 

@@ -15,7 +15,7 @@ from notifier.domain.severity import Severity
 from notifier.domain.silence import Silence
 from notifier.domain.time import YEAR, Instant, rfc3339
 from notifier.ingest import sanitise
-from notifier.ingest.fields import InvalidField
+from notifier.ingest.fields import InvalidField, is_text
 from notifier.ingest.formats.prometheus.alert import moment_in
 from notifier.ingest.formats.prometheus.event import EXPORTED
 from notifier.ingest.scrub import written
@@ -102,7 +102,7 @@ def _matcher(position: int, document: Any, project: str) -> Matcher:
         raise fault("expected an object with name, value, isRegex and isEqual")
     name, value = document.get("name"), document.get("value", "")
     regex, equal = document.get("isRegex", False), document.get("isEqual", True)
-    if not isinstance(name, str) or not name or not isinstance(value, str):
+    if not is_text(name) or not name or not is_text(value):
         raise fault("name and value are strings, and the name is not empty")
     if not isinstance(regex, bool) or not isinstance(equal, bool):
         raise fault("isRegex and isEqual are true or false")
@@ -126,7 +126,7 @@ def _ours(matcher: Matcher, project: str) -> Matcher:
 
 def _text(document: Mapping[str, Any], name: str, most: int) -> str:
     text = document.get(name) or ""
-    if not isinstance(text, str) or len(text) > most:
+    if not is_text(text) or len(text) > most:
         raise HttpProblem(400, f"{name}: expected a string of at most {most} characters")
     return written(text)
 

@@ -11,7 +11,7 @@ from notifier.domain.time import Instant, parse_rfc3339
 from notifier.domain.value import Value
 from notifier.ingest import sanitise
 from notifier.ingest.batch import Malformed
-from notifier.ingest.fields import InvalidField
+from notifier.ingest.fields import InvalidField, is_text
 
 MOST: Final = 10_000
 LARGEST: Final = 64 * 1024
@@ -81,7 +81,7 @@ def _alert(item: Any) -> Alert:
     if starts_at is not None and ends_at is not None and ends_at < starts_at:
         raise InvalidField("endsAt", "lies before `startsAt`")
     url = item.get("generatorURL", "")
-    if not isinstance(url, str | None):
+    if not (url is None or is_text(url)):
         raise InvalidField("generatorURL", "expected a string")
     return Alert(
         labels=labels,
@@ -101,7 +101,7 @@ def _texts(item: Mapping[str, Any], name: str) -> dict[str, str]:
     for position, (key, value) in enumerate(found.items()):
         if not key:
             raise InvalidField(name, f"name {position} is empty")
-        if not isinstance(value, str):
+        if not is_text(value):
             raise InvalidField(name, f"value {position} is no string")
     return dict(found)
 
@@ -112,7 +112,7 @@ def moment_in(item: Mapping[str, Any], name: str) -> Instant | None:
     if text is None or text == "":
         return None
     try:
-        at = parse_rfc3339(text) if isinstance(text, str) else None
+        at = parse_rfc3339(text) if is_text(text) else None
     except ValueError:
         at = None
     if at is None:

@@ -34,7 +34,8 @@ _REASONS: Final = frozenset({
     "send_error", "too_large",
 })  # fmt: skip
 _MOST_REPORTED: Final = 1_000_000_000
-_encode = msgspec.json.Encoder().encode
+# Numbers beyond 64 bits are texts of a kind of its own.
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder().decode
 
 

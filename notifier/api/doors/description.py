@@ -33,6 +33,7 @@ SECURITY: Final[Mapping[str, Any]] = {
 
 _JSON: Final = "application/json"
 _ANY_OBJECT: Final = {"type": "object"}
+_LIST: Final = {"type": "array", "items": _ANY_OBJECT}
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 _WARNED: Final = {"type": "object", "properties": {"warnings": _TEXTS}}
 _RESULTS: Final = {
@@ -189,8 +190,9 @@ def _pagerduty() -> dict[str, dict[str, Operation]]:
     }
 
 
-def _alertmanager() -> dict[str, dict[str, Operation]]:
-    listed, shown = {"type": "array", "items": _ANY_OBJECT}, _ANY_OBJECT
+def _alertmanager_calls() -> Sequence[tuple[str, str, str, str, Any, list[Any], tuple[int, ...]]]:
+    """Method, path, name, sentence, what is answered, parameters, and statuses that others have not."""
+    listed, shown = _LIST, _ANY_OBJECT
     matchers = _in_query("filter", {"type": "array", "items": {"type": "string"}}, "Matchers.")
     alerts = [
         matchers,
@@ -201,7 +203,7 @@ def _alertmanager() -> dict[str, dict[str, Operation]]:
         ),
     ]
     id_ = _in_path("id", "A silence's.")
-    rows: Sequence[tuple[str, str, str, str, Any, list[Any], tuple[int, ...]]] = (
+    return (
         (
             "post",
             "/alerts",
@@ -236,10 +238,21 @@ def _alertmanager() -> dict[str, dict[str, Operation]]:
             (404, 409),
         ),
     )
+
+
+def _alertmanager() -> dict[str, dict[str, Operation]]:
     paths: dict[str, dict[str, Operation]] = {}
-    for method, path, name, sentence, schema, parameters, more in rows:
+    for method, path, name, sentence, schema, parameters, more in _alertmanager_calls():
         empty = name in {"post_alerts", "end_alertmanager_silence"}
-        body = None if method != "post" else {_JSON: {"schema": listed if path == "/alerts" else _ANY_OBJECT}}
+        body = (
+            None
+            if method != "post"
+            else {
+                _JSON: {
+                    "schema": {"type": "array", "items": _ANY_OBJECT} if path == "/alerts" else _ANY_OBJECT
+                }
+            }
+        )
         paths.setdefault(f"/api/v2{path}", {})[method] = _operation(
             name,
             f"As Alertmanager's API: {sentence} An error is a sentence.",

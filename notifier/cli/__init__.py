@@ -15,6 +15,7 @@ from functools import cache
 
 from notifier.cli import (
     completion,
+    data,
     databases,
     demo,
     doctor,
@@ -71,6 +72,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND [options]")
     files.add(commands)
     databases.add(commands)
+    data.add(commands)
     init.add(commands)
     demo.add(commands)
     events.add(commands)

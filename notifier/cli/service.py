@@ -114,9 +114,11 @@ class ServiceClient:
             return self._http.request(method, path, **parts)
 
     @contextmanager
-    def stream(self, method: str, path: str) -> Iterator[Iterator[bytes]]:
+    def stream(
+        self, method: str, path: str, document: Mapping[str, Any] | None = None
+    ) -> Iterator[Iterator[bytes]]:
         """One request whose answer is too large for memory."""
-        with self._reaching(), self._http.stream(method, path) as answer:
+        with self._reaching(), self._http.stream(method, path, json=document) as answer:
             if not answer.is_success:
                 answer.read()
                 refuse(answer)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from notifier.domain.time import DAY, HOUR, Duration, Instant
 from notifier.store import (
     configurations,
+    incident_removal,
     ledger,
     pending_sign_ins,
     search_index,
@@ -20,26 +21,21 @@ from notifier.store import (
 )
 from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
-from notifier.store.json_rows import json_value
+from notifier.store.incident_removal import LIVE
 from notifier.store.schema import (
     OPEN,
     alert_ends,
-    decisions,
     deliveries,
     event_ids,
     events,
-    groups,
     incidents,
-    inhibitors,
     members,
     monitors,
     notifications,
     processes,
-    run_incidents,
     silences,
     tallies,
     task_runs,
-    threads,
 )
 from notifier.store.sizes import bytes_in_use
 from notifier.store.task_run_rows import unfinished
@@ -55,7 +51,6 @@ ALERTS_KEPT: Duration = 2 * DAY
 TOKENS_KEPT: Duration = DAY
 """After they have expired, so that a page can say so."""
 FULL_AT = 0.9
-LIVE = ("pending", "sending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,44 +251,8 @@ def old_incidents(tx: Tx, before: Instant) -> int:
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     ).all()
-    if not rows:
-        return 0
-    numbers = [row.number for row in rows]
-    of_group = list(
-        tx.run(sa.select(members.c.group_id).distinct().where(members.c.incident.in_(numbers))).scalars()
-    )
-    of_type: dict[str, list[int]] = {}
-    for row in rows:
-        of_type.setdefault(json_value(row.labels).get("exception", ""), []).append(row.number)
-    figures_of_events.forget_events(tx, of_type.items())
-    for table, column in (
-        (events, events.c.incident),
-        (tallies, tallies.c.incident),
-        (members, members.c.incident),
-        (decisions, decisions.c.incident),
-        (inhibitors, inhibitors.c.incident),
-        (run_incidents, run_incidents.c.incident),
-    ):
-        tx.run(sa.delete(table).where(column.in_(numbers)))
-    tx.run(sa.delete(incidents).where(incidents.c.number.in_(numbers)))
-    events_gone = sum(row.events for row in rows)
-    ledger.add(tx, {"pruned_events": events_gone, "counted": -events_gone})
-    _empty_groups(tx, of_group)
+    incident_removal.remove(tx, rows)
     return len(rows)
-
-
-def _empty_groups(tx: Tx, ids: Sequence[str]) -> None:
-    empty = list(
-        tx.run(
-            sa.select(groups.c.id).where(
-                groups.c.id.in_(ids), ~sa.exists().where(members.c.group_id == groups.c.id)
-            )
-        ).scalars()
-    )
-    if empty:
-        tx.run(sa.delete(groups).where(groups.c.id.in_(empty)))
-        undone = sa.exists().where(deliveries.c.thread == threads.c.id, deliveries.c.state.in_(LIVE))
-        tx.run(sa.delete(threads).where(threads.c.group_id.in_(empty), ~undone))
 
 
 def old_silences(tx: Tx, before: Instant) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -121,6 +121,15 @@ def _values(silence: Silence) -> dict[str, object]:
         "created_at": silence.created_at,
         "created_by": silence.created_by,
     }
+
+
+def remove(tx: Tx, ids: Sequence[str]) -> None:
+    """Remove silences; what they held is looked at again."""
+    for id_ in ids:
+        release(tx, id_)
+    if ids:
+        tx.run(sa.delete(silences).where(silences.c.id.in_(ids)))
+        _count_change(tx)
 
 
 def release(tx: Tx, ref: str) -> int:

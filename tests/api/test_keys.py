@@ -122,6 +122,8 @@ CALLS = [
     ("POST", "/v1/incidents/resolve", "manage"),
     ("GET", "/v1/hold", "admin"),
     ("POST", "/v1/hold/release", "admin"),
+    ("POST", "/v1/data/export", "read"),
+    ("POST", "/v1/data/delete", "admin"),
     ("POST", "/v1/sign-in-links", "admin"),
     ("POST", "/v1/fingerprint", "read"),
     ("GET", "/v1/keys", "admin"),

@@ -1,0 +1,46 @@
+"""The subject of which data is asked for, or is to be removed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from notifier.api.models.requests_base import LongName, Name, RequestModel
+from notifier.domain.data_subject import DataSubject
+
+Words = Annotated[str, StringConstraints(min_length=3, max_length=256)]
+
+
+class LabelValue(RequestModel):
+    """A label's name and its value."""
+
+    name: LongName
+    value: Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
+
+
+class DataQuery(RequestModel):
+    """The subject: `label`, or `person`, which is how somebody is called wherever that stands."""
+
+    label: LabelValue | None = None
+    person: Words | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.label is None) == (self.person is None):
+            raise PydanticCustomError("subject", "name either a label or a person")
+        return self
+
+    @property
+    def subject(self) -> DataSubject:
+        if self.label is not None:
+            return DataSubject(self.label.value, label=self.label.name)
+        return DataSubject(self.person or "")
+
+
+class DataRemoval(DataQuery):
+    """The same, and whether it is only said what would be removed."""
+
+    dry_run: bool = False
+    actor: Name | None = None

@@ -1,0 +1,239 @@
+"""Data about a label's value or a person: found in whatever table, and removed with true books.
+
+Left alone is what is the operator's: keys, the configuration, recipients and what is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.domain.data_subject import DataSubject
+from notifier.domain.state import State
+from notifier.policy.searching import TERM_CHARS, terms
+from notifier.store import incident_removal, ledger, schema, silences
+from notifier.store.database import Tx
+from notifier.store.incident_removal import LIVE
+from notifier.store.schema import (
+    action_tokens,
+    alert_ends,
+    answered_callbacks,
+    attempts,
+    audit,
+    deliveries,
+    event_ids,
+    incident_terms,
+    incidents,
+    members,
+    notifications,
+    sessions,
+    task_runs,
+)
+
+BATCH = 500
+
+_OPERATORS = {
+    *(
+        "api_keys",
+        "configurations",
+        "instance",
+        "ledger",
+        "targets",
+        answered_callbacks.name,
+        "incident_order",
+    ),
+    *(
+        "event_figures",
+        "run_figures",
+        "run_durations",
+        "delivery_figures",
+        "pending_sign_ins",
+        "sign_in_links",
+    ),
+    incident_terms.name,
+}
+_SECRETS = {"hash", "browser"}
+_GONE_WITH_IT = (sessions, action_tokens)
+"""Rows of which nothing is worth keeping without the person."""
+
+Row = Mapping[str, Any]
+
+
+def tables() -> tuple[sa.Table, ...]:
+    """The tables that are looked through: those of a later version as well."""
+    return tuple(table for table in schema.metadata.sorted_tables if table.name not in _OPERATORS)
+
+
+def found(
+    tx: Tx, table: sa.Table, subject: DataSubject, project: str | None, after: Sequence[Any] | None
+) -> list[Row]:
+    """The next rows by their key that hold it; of a label, of its incidents too. `project`: None is all."""
+    conditions = [_has(tx, table, subject)]
+    if subject.label is not None:
+        conditions += _of_its_incidents(tx, table, subject)
+    key = list(table.primary_key)
+    query = sa.select(table).where(sa.or_(*conditions)).order_by(*key).limit(BATCH)
+    if project is not None:
+        query = query.where(_of_project(table, project))
+    if after is not None:
+        values = [sa.literal(value, column.type) for column, value in zip(key, after, strict=True)]
+        query = query.where(sa.tuple_(*key) > sa.tuple_(*values))
+    return [dict(row) for row in tx.run(query).mappings()]
+
+
+def key_of(table: sa.Table, row: Row) -> list[Any]:
+    return [row[column.name] for column in table.primary_key]
+
+
+def holds(table: sa.Table, row: Row, subject: DataSubject) -> bool:
+    """Whether a row says it itself, as whole words."""
+    return any(row[name] is not None and subject.is_in(row[name]) for name in _texts(table))
+
+
+def unfinished(tx: Tx, subject: DataSubject) -> tuple[int, int]:
+    """How many of its incidents are not over, and how many messages about it are not out."""
+    open_ = 0
+    if subject.label is not None:
+        waiting = sa.exists().where(
+            members.c.incident == incidents.c.number, members.c.changed_at.is_not(None)
+        )
+        over = sa.and_(
+            incidents.c.state == State.RESOLVED.value, incidents.c.attention_at.is_(None), ~waiting
+        )
+        open_ = _count(tx, incidents, _labelled(tx, subject), ~over)
+    told_of = sa.exists().where(
+        notifications.c.id == deliveries.c.notification, _has(tx, notifications, subject)
+    )
+    live = deliveries.c.state.in_(LIVE)
+    return open_, _count(tx, deliveries, live, sa.or_(_has(tx, deliveries, subject), told_of))
+
+
+def remove_incidents(tx: Tx, subject: DataSubject) -> int:
+    """One batch of a label's incidents, with their samples, notes, ids and links."""
+    rows = tx.run(
+        sa.select(incidents, incidents.c.count.label("events")).where(_labelled(tx, subject)).limit(BATCH)
+    ).all()
+    if not rows:
+        return 0
+    numbers, ids = [row.number for row in rows], [row.id for row in rows]
+    for statement in (
+        sa.delete(event_ids).where(event_ids.c.incident.in_(numbers)),
+        sa.delete(action_tokens).where(action_tokens.c.incident.in_(numbers)),
+        sa.delete(audit).where(audit.c.subject.in_(ids)),
+        sa.delete(alert_ends).where(
+            sa.tuple_(alert_ends.c.project, alert_ends.c.environment, alert_ends.c.fingerprint).in_(
+                [(row.project, row.environment, row.fingerprint) for row in rows]
+            )
+        ),
+    ):
+        tx.run(statement)
+    incident_removal.remove(tx, rows)
+    return len(rows)
+
+
+def remove_deliveries(tx: Tx, subject: DataSubject) -> int:
+    """One batch of what was sent about a label; `unfinished` has said that nothing of it is still to be."""
+    told_of = sa.select(notifications.c.id).where(_has(tx, notifications, subject))
+    ids = list(
+        tx.run(
+            sa.select(deliveries.c.id)
+            .where(deliveries.c.state.not_in(LIVE))
+            .where(sa.or_(_has(tx, deliveries, subject), deliveries.c.notification.in_(told_of)))
+            .limit(BATCH)
+        ).scalars()
+    )
+    if ids:
+        tx.run(sa.delete(attempts).where(attempts.c.delivery.in_(ids)))
+        tx.run(sa.delete(deliveries).where(deliveries.c.id.in_(ids)))
+        ledger.add(tx, {"pruned_deliveries": len(ids)})
+    return len(ids)
+
+
+def remove_notifications(tx: Tx, subject: DataSubject) -> int:
+    left = sa.exists().where(deliveries.c.notification == notifications.c.id)
+    return tx.run(sa.delete(notifications).where(_has(tx, notifications, subject), ~left)).rowcount
+
+
+def remove_silences(tx: Tx, subject: DataSubject) -> int:
+    """The silences of a label: what they held is looked at again."""
+    table = schema.silences
+    ids = list(tx.run(sa.select(table.c.id).where(_in(tx, table.c.matchers, subject))).scalars())
+    silences.remove(tx, ids)
+    return len(ids)
+
+
+def remove_terms(tx: Tx, subject: DataSubject) -> None:
+    """The terms that it could be searched by."""
+    term = incident_terms.c.term
+    if subject.label is not None:
+        tx.run(sa.delete(incident_terms).where(term.in_(terms("", {subject.label: subject.text}))))
+        return
+    text = sa.literal(subject.text.casefold()[:TERM_CHARS], sa.Text)
+    position = sa.func.instr if tx.dialect == "sqlite" else sa.func.strpos
+    tx.run(sa.delete(incident_terms).where(position(term, text) > 0))
+
+
+def remove_from(tx: Tx, table: sa.Table, row: Row, subject: DataSubject) -> None:
+    """Take it out of one row. Where it is part of the key, or nothing is left without it, the row goes."""
+    mine = sa.and_(*(column == row[column.name] for column in table.primary_key))
+    changed: dict[str, str | None] = {
+        name: clean
+        for name in _texts(table)
+        if row[name] is not None and (clean := subject.without(row[name])) != row[name]
+    }
+    if table in _GONE_WITH_IT or changed.keys() & {column.name for column in table.primary_key}:
+        tx.run(sa.delete(table).where(mine))
+        return
+    if table is schema.silences and "matchers" in changed:
+        silences.remove(tx, [row["id"]])  # it would hold something else
+        return
+    if table is task_runs and "arguments" in changed:
+        changed |= {"arguments": None, "replayable": "no"}  # it would be run with others than it was
+    tx.run(sa.update(table).where(mine).values(changed))
+
+
+def _texts(table: sa.Table) -> Iterator[str]:
+    return (
+        column.name for column in table.c if isinstance(column.type, sa.Text) and column.name not in _SECRETS
+    )
+
+
+def _has(tx: Tx, table: sa.Table, subject: DataSubject) -> sa.ColumnElement[bool]:
+    """Whether any text of a row has it, as SQL can say: a person's name may be a part of a longer word."""
+    return sa.or_(sa.false(), *(_in(tx, table.c[name], subject) for name in _texts(table)))
+
+
+def _in(tx: Tx, column: sa.ColumnElement[str], subject: DataSubject) -> sa.ColumnElement[bool]:
+    position = sa.func.instr if tx.dialect == "sqlite" else sa.func.strpos
+    text = column if subject.label is not None else sa.func.lower(column)
+    return sa.or_(*(position(text, sa.literal(needle, sa.Text)) > 0 for needle in subject.needles))
+
+
+def _labelled(tx: Tx, subject: DataSubject) -> sa.ColumnElement[bool]:
+    position = sa.func.instr if tx.dialect == "sqlite" else sa.func.strpos
+    return position(incidents.c.labels, sa.literal(subject.pair, sa.Text)) > 0
+
+
+def _of_its_incidents(tx: Tx, table: sa.Table, subject: DataSubject) -> Iterator[sa.ColumnElement[bool]]:
+    its = sa.select(incidents).where(_labelled(tx, subject)).subquery()
+    if "incident" in table.c:
+        yield table.c.incident.in_(sa.select(its.c.number))
+    if table is audit:
+        yield audit.c.subject.in_(sa.select(its.c.id))
+
+
+def _of_project(table: sa.Table, project: str) -> sa.ColumnElement[bool]:
+    """Whether a row is of a project; what is of none (a session) is for those who may see all."""
+    if "project" in table.c:
+        return table.c.project == project
+    if "incident" in table.c:
+        return table.c.incident.in_(sa.select(incidents.c.number).where(incidents.c.project == project))
+    if table is attempts:
+        return attempts.c.delivery.in_(sa.select(deliveries.c.id).where(deliveries.c.project == project))
+    return sa.false()
+
+
+def _count(tx: Tx, table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
+    return int(tx.run(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one())

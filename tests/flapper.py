@@ -50,19 +50,23 @@ class Flapper:
         await self.world.post_all([self.world.event(status="resolved", severity=self.severity, **fields)])
 
     async def wait(self, time: Duration) -> None:
-        """Time passes, and the loops look as often as they do."""
-        await self._loops()
-        while time > 0:
-            by = min(self.look, time)
+        """Time passes, and the loops look as often as they do; a look before something is due is left out."""
+        now = self.world.clock.now()
+        until = now + time
+        due = await self._loops()
+        while now < until:
+            looks = max(1, -(-((until if due is None else due) - now) // self.look))
+            by = min(looks * self.look, until - now)
             self.world.clock.advance(by)
-            time -= by
-            await self._loops()
+            now += by
+            due = await self._loops()
         balance = await self.world.database.read(ledger.accounting)
         assert balance.balanced, balance
 
-    async def _loops(self) -> None:
-        await self.world.attend()
-        await self.world.flush()
+    async def _loops(self) -> Instant | None:
+        """Both steps; when one of them has something to do next."""
+        moments = (await self.world.attend(), await self.world.flush())
+        return min((at for at in moments if at is not None), default=None)
 
     async def heard(self) -> list[Heard]:
         def work(tx: Tx) -> list[Heard]:

@@ -17,7 +17,7 @@ from notifier.domain.event import Event
 from notifier.domain.matcher import parse
 from notifier.domain.route import Route
 from notifier.domain.severity import Severity
-from notifier.domain.time import HOUR, MINUTE, Duration, rfc3339
+from notifier.domain.time import HOUR, MINUTE, Duration, Instant, rfc3339
 from notifier.ingest import intake
 from notifier.policy import routing
 from notifier.policy.rules import AlertingRules
@@ -130,10 +130,13 @@ class World:
             run=fields.get("run"),
         )
 
-    async def attend(self) -> None:
-        """Route whatever needs attention."""
-        while (await self.database.write(lambda tx: alerting.route_incidents(tx, self.rules))).done:
+    async def attend(self) -> Instant | None:
+        """Route whatever needs attention; when something will next."""
+        while (
+            progress := await self.database.write(lambda tx: alerting.route_incidents(tx, self.rules))
+        ).done:
             pass
+        return progress.next_at
 
     async def alert(self, wait: Duration = 10 * MINUTE) -> None:
         """Route, let the groups' time pass, and decide."""
@@ -141,10 +144,13 @@ class World:
         self.clock.advance(wait)
         await self.flush()
 
-    async def flush(self) -> None:
-        """Decide for whatever group is due."""
-        while (await self.database.write(lambda tx: alerting.flush(tx, self.rules, self.silences))).done:
+    async def flush(self) -> Instant | None:
+        """Decide for whatever group is due; when one will be next."""
+        while (
+            progress := await self.database.write(lambda tx: alerting.flush(tx, self.rules, self.silences))
+        ).done:
             pass
+        return progress.next_at
 
     async def claim(self) -> tuple[Job, ...]:
         """Take what is due, of every channel."""

@@ -2,8 +2,9 @@
 
     uv run python -m tests.bench                    # every row, about eight minutes
     uv run python -m tests.bench --quick            # every row in miniature, about a minute
-    uv run python -m tests.bench --rows single,idle # some of: single batches tasks large idle storm telling disk
-                                                    # targets critical rules replicas ready million reading
+    uv run python -m tests.bench --rows single,idle # some of: single batches tasks large envelopes alerts logs idle
+                                                    # storm telling disk targets critical rules replicas ready million
+                                                    # reading
     uv run python -m tests.bench --rows soak            # 100,000 deliveries on SQLite, and on three replicas
     uv run --group bench python -m tests.bench client   # an application with the client, beside sentry-sdk and others
     uv run python -m tests.bench profile            # where the time goes while events come in, ten seconds
@@ -68,6 +69,8 @@ ROWS: Mapping[str, Row] = {
     "tasks": durable.tasks,
     "large": durable.large,
     "envelopes": senders.envelopes,
+    "alerts": senders.alerts,
+    "logs": senders.logs,
     "replicas": replicas.replicas,
     "ready": rows.ready,
     "million": million.row,

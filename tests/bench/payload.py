@@ -140,17 +140,19 @@ def mixed(known: Iterator[bytes], *, one_new_in: int) -> Iterator[bytes]:
         yield fresh() if number % one_new_in == 0 else next(known)
 
 
-def head(port: int, path: str, key: str, length: int, more: str = "") -> bytes:
+def head(
+    port: int, path: str, key: str, length: int, more: str = "", kind: str = "application/json"
+) -> bytes:
     """The same headers for whoever is asked, so that all of them parse the same; `more` are lines of headers."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {length}\r\n{more}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {length}\r\n{more}\r\n"
     ).encode()
 
 
-def body(shape: Form, tokens: Iterator[bytes], batch: int, *, array: bool) -> bytes:
+def body(shape: Form, tokens: Iterator[bytes], batch: int, *, array: bool, between: bytes = b",") -> bytes:
     """One request's body: `batch` events, as an array where the receiver wants one."""
-    filled = b",".join([shape.fill(token) for token in itertools.islice(tokens, batch)])
+    filled = between.join([shape.fill(token) for token in itertools.islice(tokens, batch)])
     return b"[" + filled + b"]" if array else filled
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
 from tests.bench import payload, subjects
+from tests.bench.contest import contest
 from tests.bench.durable import LARGE_BYTES, beside_bugsink
-from tests.bench.rows import Bench
+from tests.bench.payload import Form
+from tests.bench.report import Line, compared, rate
+from tests.bench.rows import Bench, alerting_pair
 from tests.bench.subjects import Grouping
 
 FRAMES = 40
 LINES = 5
+ALERTS = 1_000
+RECORDS = 100
+RECORD_FRAMES = 8
 
 
 async def envelopes(bench: Bench) -> None:
@@ -22,6 +32,78 @@ async def envelopes(bench: Bench) -> None:
         one.accepted = 200
         one.gzip = True
         await beside_bugsink(bench, one, "Sentry's envelopes of 40 KB, gzip")
+
+
+async def alerts(bench: Bench) -> None:
+    """Prometheus' list of 1,000 alerts that fire, again and again, as it posts them while they do."""
+    async with AsyncExitStack() as stack:
+        who = await alerting_pair(bench, stack, Grouping())
+        for one in who:
+            one.form, one.accepted, one.always_array = payload.ALERT_FORM, 200, True
+            one.path = one.batch_path = "/api/v2/alerts"
+        firing = [payload.fresh("alert") for _ in range(ALERTS)]
+        found = await contest(
+            who,
+            lambda: itertools.cycle(firing),
+            batch=ALERTS,
+            connections=2,
+            rounds=bench.options.rounds,
+            seconds=bench.options.seconds,
+        )
+    rates = {name: measured.rate for name, measured in found.items()}
+    ratio, goal, verdict = compared(rates, ())
+    what = f"Prometheus' list of {ALERTS:,} alerts, resent, in alerts; durable where one opens or ends"
+    figures = {name: rate(value) for name, value in rates.items()}
+    bench.report.lines.append(Line(what=what, figures=figures, ratio=ratio, goal=goal, verdict=verdict))
+    told = "; ".join(f"{name}: {measured.words}" for name, measured in found.items())
+    bench.report.notes.append(f"alerts: {told}")
+
+
+async def logs(bench: Bench) -> None:
+    """OTLP's log records with exceptions, in protobuf, a hundred a request, all distinct."""
+    async with subjects.notifier(bench.stable, Grouping()) as one:
+        one.form, one.accepted, one.between = _record_form(), 200, b""
+        one.path = one.batch_path = "/v1/logs"
+        one.kind = "application/x-protobuf"
+        found = await contest(
+            [one],
+            payload.distinct,
+            batch=RECORDS,
+            connections=4,
+            rounds=bench.options.rounds,
+            seconds=bench.options.seconds,
+        )
+        measured = found[one.name]
+    what = f"OTLP's records with exceptions, protobuf, {RECORDS} a request, all distinct, durable"
+    bench.report.lines.append(Line(what=what, figures={one.name: rate(measured.rate)}))
+    bench.report.notes.append(f"logs: {measured.words}")
+
+
+def _record_form() -> Form:
+    """One request with one record. Those that stand behind each other are one with all of them, says protobuf."""
+    token = payload.fresh()
+    frames = "".join(
+        f'  File "/app/shop/module_{number}.py", line {number + 1}, in handle_{token.decode()}\n    step()\n'
+        for number in range(RECORD_FRAMES)
+    )
+    request = ExportLogsServiceRequest()
+    logs_of = request.resource_logs.add()
+    logs_of.resource.attributes.add(key="service.name").value.string_value = "billing"
+    record = logs_of.scope_logs.add().log_records.add(
+        severity_number=17, time_unix_nano=1_764_244_800 * 10**9
+    )
+    record.body.string_value = "the job failed"
+    for name, value in (
+        ("exception.type", "TimeoutError"),
+        ("exception.message", "upstream timed out after 30s"),
+        (
+            "exception.stacktrace",
+            f"Traceback (most recent call last):\n{frames}TimeoutError: upstream timed out after 30s\n",
+        ),
+    ):
+        record.attributes.add(key=name).value.string_value = value
+    parts = request.SerializeToString().split(token)
+    return Form(tuple(parts), (payload.TOKEN,) * (len(parts) - 1))
 
 
 def _event() -> dict[str, Any]:

@@ -55,7 +55,8 @@ class Subject:
     """A running server and how it wants to be spoken to.
 
     `sent` counts the events that it has answered for. A `forgetful` one keeps nothing, so that it may get the same
-    requests again and again instead of ever new ones. `gzip`: its bodies are compressed.
+    requests again and again instead of ever new ones. `gzip`: its bodies are compressed. `kind` is their type, and
+    `between` stands between two events of one that is no array.
     """
 
     name: str
@@ -72,16 +73,20 @@ class Subject:
     database: Path | None = None
     forgetful: bool = False
     gzip: bool = False
+    kind: str = "application/json"
+    between: bytes = b","
     sent: int = 0
 
     def requests(self, tokens: Iterator[bytes], *, batch: int, count: int) -> list[bytes]:
         """The next `count` requests of `batch` events each, ready to be written."""
-        array = self.always_array or batch > 1
+        array = self.always_array or (batch > 1 and self.between == b",")
         path = self.path if batch == 1 else self.batch_path
-        bodies = (payload.body(self.form, tokens, batch, array=array) for _ in range(count))
+        bodies = (
+            payload.body(self.form, tokens, batch, array=array, between=self.between) for _ in range(count)
+        )
         packed = map(gzip.compress, bodies) if self.gzip else bodies
         more = "Content-Encoding: gzip\r\n" if self.gzip else ""
-        return [payload.head(self.port, path, self.key, len(body), more) + body for body in packed]
+        return [payload.head(self.port, path, self.key, len(body), more, self.kind) + body for body in packed]
 
     @property
     def expected(self) -> bytes:

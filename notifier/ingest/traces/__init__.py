@@ -88,7 +88,8 @@ def exception_in(text: str, *, type_: str | None = None, message: str | None = N
     trace = _trace(_window(text.encode("utf-8", "replace").decode()))
     chain = [Raised()] if trace is None else trace.chain
     raised = chain[0]
-    raised.type = type_ or raised.type
+    if type_ is not None and _split(raised.type)[1] != type_:  # the trace may say its module as well
+        raised.type = type_
     if raised.message is None or (
         message is not None and raised.message != repr(message)
     ):  # a KeyError's, in quotes

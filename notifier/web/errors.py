@@ -41,7 +41,7 @@ def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
         return 503, "The database does not answer just now: try again in a moment."
     known = (status for kind, status in _STATUSES if isinstance(error, kind))
     status = next(known, None)
-    return None if status is None else (status, _sentence(error))
+    return None if status is None else (status, sentence_of(error))
 
 
 def heading_of(status: int) -> str:
@@ -49,6 +49,7 @@ def heading_of(status: int) -> str:
     return _HEADINGS.get(status, "Nothing has been done")
 
 
-def _sentence(error: NotifierError) -> str:
+def sentence_of(error: NotifierError) -> str:
+    """The words of an error, from a capital to a full stop."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

@@ -145,6 +145,16 @@ async def test_an_address_that_asks_for_nothing_sensible(shop: Pages, query: str
     assert page.status in {200, 422}
 
 
+async def test_a_search_that_cannot_be_read_stays_in_its_form(shop: Pages) -> None:
+    """With the sentence under it, to be mended where it stands; nothing is listed."""
+    await shop.world.post("timeout")
+    page = await (await shop.browser()).opens("/incidents?state=open&q=service%3D~%22(%22+%3Cb%3E")
+    (search,) = [form for form in page.forms if form.method == "get"]
+    assert ("q", 'service=~"(" <b>') in search.fields
+    assert "The regular expression does not compile" in page.text
+    assert (page.status, titles(page)) == (422, [])
+
+
 async def test_what_events_say_stays_text(shop: Pages) -> None:
     """In titles, labels and the search."""
     await shop.world.post(HOSTILE, service=HOSTILE, environment=HOSTILE)

@@ -11,8 +11,9 @@ from notifier.oncall.errors import Unreadable
 from notifier.oncall.inbox import inbox
 from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import PageRequest as ListRequest
+from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
-from notifier.web.views.incidents import IncidentsFilter, incidents_view
+from notifier.web.views.incidents import IncidentsFilter, incidents_view, unreadable_view
 from notifier.web.views.lasting import until_of
 from notifier.web.views.sure import SureView
 from notifier.web.visit import Redirect, Shown, Visit, address
@@ -27,14 +28,20 @@ async def list_incidents(visit: Visit) -> Shown:
     """Open and acknowledged ones unless the address asks for others, the worst first."""
     filter_ = _filter(visit.query)
     cursor = visit.query.get("cursor") or None
-    found = await inbox(
-        visit.service.database,
-        project=visit.project,
-        state=cast("StateFilter", filter_.state or "unresolved"),
-        q=filter_.q,
-        sort=None if cursor else cast("Sort", filter_.sort or "severity"),
-        page_request=ListRequest(limit=SHOWN, cursor=cursor),
-    )
+    try:
+        found = await inbox(
+            visit.service.database,
+            project=visit.project,
+            state=cast("StateFilter", filter_.state or "unresolved"),
+            q=filter_.q,
+            sort=None if cursor else cast("Sort", filter_.sort or "severity"),
+            page_request=ListRequest(limit=SHOWN, cursor=cursor),
+        )
+    except Unreadable as error:
+        if error.path != "q":
+            raise
+        view = unreadable_view(filter_, sentence_of(error), now=visit.now)
+        return Shown(template="incidents", view=view, status=422)
     view = incidents_view(found, filter_=filter_, cursor=cursor, seen=_number(visit.query.get("seen")))
     return Shown(template="incidents", view=view)
 

@@ -211,13 +211,14 @@ def incident_view(
 
 def _evidence(details: IncidentDetails) -> IncidentEvidence:
     incident = details.incident
-    event = incident.latest_event
+    event, labels = incident.latest_event, tuple(_labels(incident))
+    named = {(label.name, label.value) for label in labels}
     return IncidentEvidence(
         links=page_links(event),
         message=_message(incident, event),
         traceback=printed(event),
-        facts=tuple(_facts(event)),
-        labels=tuple(_labels(incident)),
+        facts=tuple(fact for fact in _facts(event) if fact not in named),
+        labels=labels,
         varying=tuple(plain(name) for name in incident.varying),
         context=_context(event),
         chart=_chart(details),

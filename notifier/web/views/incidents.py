@@ -75,7 +75,7 @@ class IncidentsView:
     """A page of the list, and what was asked for.
 
     `fresh` counts incidents that came since the reader opened the page, the newest of which then was `seen`: they are
-    shown once the reader wants it. `title` leads with the number of open ones.
+    shown once the reader wants it. `title` leads with the number of open ones. `problem`: why a search cannot be read.
     """
 
     sections: tuple[IncidentSection, ...]
@@ -88,6 +88,7 @@ class IncidentsView:
     title: str
     open_count: int
     is_empty_project: bool = False
+    problem: str | None = None
     choices: Mapping[str, tuple[str, Duration]] = field(default_factory=lambda: CHOICES)
 
 
@@ -116,6 +117,22 @@ def incidents_view(
         title=f"({label}) Incidents" if opened else "Incidents",
         open_count=opened,
         is_empty_project=filter_.is_plain and newest == 0,
+    )
+
+
+def unreadable_view(filter_: IncidentsFilter, problem: str, *, now: Instant) -> IncidentsView:
+    """The form with what was searched for, and why nothing is found by it."""
+    return IncidentsView(
+        sections=(),
+        cursor=None,
+        next_cursor=None,
+        filter=filter_,
+        now=now,
+        seen=0,
+        fresh=0,
+        title="Incidents",
+        open_count=0,
+        problem=problem,
     )
 
 

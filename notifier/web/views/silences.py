@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from notifier.domain.calendar import Weekly, weekly_json
 from notifier.domain.silence import Phase, Silence
-from notifier.domain.time import Instant, rfc3339
+from notifier.domain.time import HOUR, Instant, rfc3339
 from notifier.oncall.paging import Listing
 from notifier.oncall.silences import LATELY, SilencePreview, SilenceStatus, SilenceWindow
 from notifier.web.views.trail import ActLine
 from notifier.wording.credentials import credential
 from notifier.wording.text import TITLE, counted, number, plain
-from notifier.wording.times import duration
 
 _RANGES = ("weekdays", "days_of_month", "months", "years")
 
@@ -173,7 +172,7 @@ def preview_view(preview: SilencePreview) -> PreviewView:
         of = f"the newest {of}, of more"
     at_least = "" if preview.counted_lately else "at least "
     lately = (
-        f"Of those resolved within the last {duration(LATELY)} it would have held "
+        f"Of those resolved in the last {LATELY // HOUR} hours it would have held "
         f"{at_least}{number(preview.lately)}."
     )
     return PreviewView(

@@ -24,8 +24,6 @@ import pytest
 from tests import examples  # noqa: F401 - the profiles, before any test module asks for one
 
 if TYPE_CHECKING:
-    from xdist.scheduler import LoadFileScheduling
-
     from notifier.store.database import Database
     from notifier.testing import ManualClock
     from tests.postgres import PostgresCluster
@@ -34,27 +32,11 @@ if TYPE_CHECKING:
 ENGINES = ("sqlite", "postgresql")
 
 
-# Folders whose tests kill processes or measure: not two of them at once.
-ALONE = ("tests/bench/", "tests/chaos/")
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Four workers for the whole suite and three for the slow tests, which mostly wait; none for a selection."""
+    """Four workers for the whole suite and for the slow tests, which often wait; none for a selection."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
-    return {"not slow": 4, "slow": 3}.get(config.option.markexpr, 0) if whole else 0
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """A file's tests in one worker, because they share its services."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Files(LoadFileScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            return "alone" if nodeid.startswith(ALONE) else super()._split_scope(nodeid)
-
-    return Files(config, log)
+    return 4 if whole and config.option.markexpr in {"not slow", "slow"} else 0
 
 
 def pytest_collection_finish() -> None:

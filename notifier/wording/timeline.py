@@ -262,6 +262,10 @@ def _held_now(membership: Membership, history: IncidentHistory, now: Instant) ->
             held = "by the route's hours"
         case HeldBy.BELOW_THRESHOLD:
             return "Held until it has had as many events as the route's `notify_after` asks for."
+        case HeldBy.ROUTE:
+            return "It is counted and listed: its route tells nobody (`channels: []`)."
+        case HeldBy.SEVERITY:
+            return "It is counted and listed: nobody is told of severity `none`, unless it rises."
         case _:
             return "Nothing has happened since the last message: its next event is told."
     return f"Held: {held}.{then}"

@@ -131,3 +131,25 @@ def test_what_is_next_comes_last_and_never_falls_behind_the_bound() -> None:
     assert shown.truncated
     assert len(shown.items) == ITEMS_AT_MOST
     assert shown.items[-1].text == "Told again at 13:00 UTC if events have come by then."
+
+
+@pytest.mark.parametrize(
+    ("held_by", "said"),
+    [
+        (HeldBy.WAITING, "its next event is told"),
+        (HeldBy.BELOW_THRESHOLD, "`notify_after`"),
+        (HeldBy.ROUTE, "its route tells nobody"),
+        (HeldBy.SEVERITY, "nobody is told of severity `none`"),
+    ],
+)
+def test_what_holds_for_good_promises_nothing(held_by: HeldBy, said: str) -> None:
+    """That the next event is told is said only where it is."""
+    membership = Membership(
+        group_id="g1",
+        route="r1", undecided=False, due_at=None, told=False, told_over=False, held_by=held_by, hold_ref=None,
+        repeat_at=None, escalate_at=None,
+    )  # fmt: skip
+    item = timeline(replace(history(), memberships=(membership,)), ROUTES, NINE + HOUR).items[-1]
+    assert (item.kind, item.held_by) == ("next", held_by)
+    assert said in item.text
+    assert ("is told." in item.text) == (held_by is HeldBy.WAITING)

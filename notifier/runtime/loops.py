@@ -25,7 +25,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     """Every loop of a running service, none of them started."""
     database, alerting = runtime.database, runtime.alerting
     attention, groups = database.signals.subscribe("attention"), database.signals.subscribe("groups")
-    quiet = database.signals.subscribe()
+    quiet = database.signals.subscribe("ends")
     living = Living(runtime)
     keeper = housekeeping.Housekeeper(
         retention=runtime.settings.retention, max_size=runtime.settings.database.max_size

@@ -20,8 +20,8 @@ from notifier.domain.time import SECOND, Duration, Instant
 
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgresql"]
-Topic = Literal["attention", "groups", "targets", "sweep"]
-TOPICS: tuple[Topic, ...] = ("attention", "groups", "targets", "sweep")
+Topic = Literal["attention", "groups", "targets", "sweep", "ends"]
+TOPICS: tuple[Topic, ...] = ("attention", "groups", "targets", "sweep", "ends")
 
 
 REQUEST: Duration = 5 * SECOND

@@ -91,6 +91,8 @@ def set_acknowledged(tx: Tx, numbers: Sequence[int], *, by: str, until: Instant 
         acknowledged_at=sa.case((in_force, incidents.c.acknowledged_at), else_=tx.now),
         acknowledged_until=until,
     )
+    if until is not None:
+        tx.signal("ends")
 
 
 def set_unacknowledged(tx: Tx, numbers: Sequence[int], *, by: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from notifier.domain.value import replace
 from tests.bench import payload, subjects
-from tests.bench.contest import Contender, alone
+from tests.bench.contest import Contender, Measured, alone
 from tests.bench.report import Line, rate, within
 from tests.bench.rows import Bench
 from tests.bench.subjects import NOTIFIER, Grouping, Subject
@@ -132,7 +132,7 @@ async def large(bench: Bench) -> None:
         await beside_bugsink(bench, one, "reports of 40 KB")
 
 
-async def beside_bugsink(bench: Bench, subject: Subject, what: str) -> None:
+async def beside_bugsink(bench: Bench, subject: Subject, what: str) -> Measured:
     """Measure distinct requests of a subject, and put the rate beside what Bugsink publishes."""
     measured = await alone(
         subject, connections=16, rounds=bench.options.rounds, seconds=bench.options.seconds
@@ -145,6 +145,7 @@ async def beside_bugsink(bench: Bench, subject: Subject, what: str) -> None:
         )
     )
     bench.report.notes.append(f"{what}: {measured.words}")
+    return measured
 
 
 def _large() -> dict[str, Any]:

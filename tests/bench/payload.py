@@ -98,10 +98,10 @@ class Form:
 
 
 def form(document: dict[str, Any], before: bytes = b"") -> Form:
-    """Cut a document at its id and its tokens, in whatever order they stand; `before` stands before it."""
+    """Cut a document, and what stands before it, at its id and its tokens, in whatever order they come."""
     parts: list[bytes] = []
     slots: list[str] = []
-    rest = json.dumps(document)
+    rest = before.decode() + json.dumps(document)
     while found := min(
         ((place, slot) for slot in (ID, TOKEN) if (place := rest.find(slot)) >= 0), default=None
     ):
@@ -110,7 +110,7 @@ def form(document: dict[str, Any], before: bytes = b"") -> Form:
         slots.append(slot)
         rest = rest[place + len(slot) :]
     parts.append(rest.encode())
-    return Form((before + parts[0], *parts[1:]), tuple(slots))
+    return Form(tuple(parts), tuple(slots))
 
 
 EVENT_FORM = form(EVENT)

@@ -9,8 +9,8 @@ from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from tests.bench import payload, subjects
-from tests.bench.contest import contest
+from tests.bench import bugsink, payload, subjects
+from tests.bench.contest import alone, contest
 from tests.bench.durable import LARGE_BYTES, beside_bugsink
 from tests.bench.payload import Form
 from tests.bench.report import Line, compared, rate
@@ -26,12 +26,22 @@ RECORD_FRAMES = 8
 
 async def envelopes(bench: Bench) -> None:
     """Sentry's envelopes of a FastAPI application, gzip, one event each, all distinct."""
+    before = b'{"event_id":"%s"}\n{"type":"event"}\n' % payload.ID.encode()
+    shape, what = payload.form(_event(), before=before), "Sentry's envelopes of 40 KB, gzip"
     async with subjects.notifier(bench.stable, Grouping()) as one:
-        one.form = payload.form(_event(), before=b'{}\n{"type":"event"}\n')
-        one.path = "/api/1/envelope/"
-        one.accepted = 200
-        one.gzip = True
-        await beside_bugsink(bench, one, "Sentry's envelopes of 40 KB, gzip")
+        one.path, one.accepted, one.form, one.gzip = "/api/1/envelope/", 200, shape, True
+        own = await beside_bugsink(bench, one, what)
+    if bugsink.programs() is None:
+        bench.report.notes.append("Bugsink did not take part: bugsink-manage is not on the PATH")
+        return
+    async with bugsink.bugsink(bench.stable) as other:
+        other.form, other.gzip = shape, True
+        measured = await alone(
+            other, connections=4, rounds=bench.options.rounds, seconds=bench.options.seconds
+        )
+    bench.report.notes.append(
+        f"{what}: Bugsink itself, here: {rate(measured.rate)}; notifier takes {own.rate / measured.rate:.0f} x as many"
+    )
 
 
 async def alerts(bench: Bench) -> None:

@@ -142,7 +142,7 @@ async def notifier(
     config.write_text(json.dumps(document), encoding="utf-8")
     command = [sys.executable, *wrapper, "serve", "--config", str(config)]
     async with running(command, folder, stable.core, added=environ) as (process, started):
-        ready = await _until_ready(process, folder, port, "/readyz", started)
+        ready = await until_ready(process, folder, port, "/readyz", started)
         key = _KEY.search((folder / "stdout").read_text(encoding="utf-8"))
         yield Subject(
             name=NOTIFIER,
@@ -179,7 +179,7 @@ async def baseline(stable: Stable, name: str) -> AsyncIterator[Subject]:
     async with running(command, folder, stable.core) as (process, started):
         port = await _printed_port(process, folder, started)
         path = "/" if name == BARE else "/openapi.json"
-        ready = await _until_ready(process, folder, port, path, started, any_status=True)
+        ready = await until_ready(process, folder, port, path, started, any_status=True)
         yield Subject(
             name=name,
             process=process,
@@ -209,7 +209,7 @@ async def alertmanager(stable: Stable, grouping: Grouping) -> AsyncIterator[Subj
         "--log.level=warn",
     ]
     async with running(command, folder, stable.core) as (process, started):
-        ready = await _until_ready(process, folder, port, "/-/ready", started)
+        ready = await until_ready(process, folder, port, "/-/ready", started)
         yield Subject(
             name=ALERTMANAGER,
             process=process,
@@ -276,7 +276,7 @@ async def running(
             process.wait()
 
 
-async def _until_ready(
+async def until_ready(
     process: subprocess.Popen[bytes],
     folder: Path,
     port: int,

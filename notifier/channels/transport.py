@@ -11,7 +11,7 @@ import base64
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -142,6 +142,7 @@ class GuardedTransport:
             content_type=response.headers.get("Content-Type", ""),
             retry_after=retry_after(response.headers.get("Retry-After"), self._clock.now()),
             whole=False,
+            headers={name.lower(): value for name, value in response.headers.items()},
         )
 
     def _session(self, scheme: str, exempt: frozenset[Network]) -> aiohttp.ClientSession:
@@ -235,13 +236,7 @@ async def _with_body(reply: Reply, response: aiohttp.ClientResponse) -> Reply:
 
 
 def _filled(reply: Reply, body: bytes, *, whole: bool) -> Reply:
-    return Reply(
-        status=reply.status,
-        body=body,
-        content_type=reply.content_type,
-        retry_after=reply.retry_after,
-        whole=whole,
-    )
+    return replace(reply, body=body, whole=whole)
 
 
 def _wire_headers(url: httpx.URL, headers: Mapping[str, str]) -> dict[str, str]:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from urllib.parse import urlsplit
 
 from notifier.cli import doctor_client
 from notifier.cli.options import Arguments, Subparsers, command
-from notifier.cli.service import connect
+from notifier.cli.service import LOOPBACK, connect, key
 from notifier.cli.session import CommandSession, Exit
 from notifier.cli.text import as_json, visible
 
 SECONDS = 60
 PROXY_S = 10.0
+STREAM_S = 3.0
 MARKS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
 
 EPILOG = """\
 It asks the running service, with a key of the scope admin, to look at its database, its configuration, its keys and
 each of its channels: as far as a receiver goes without sending. From here it looks whether server.url leads to the
-service.
+service, and whether the stream of open pages comes through.
 
 exit status: 0 there is no problem; 1 there is; 3 the service cannot be reached; 4 it refuses the key"""
 
@@ -34,7 +36,7 @@ def doctor(arguments: Arguments, session: CommandSession) -> Exit:
         found = service.post("/v1/doctor")
     items: list[dict[str, Any]] = [*found["items"]]
     if found["url"] is not None:
-        items.append(_address(found["url"]))
+        items += _through(found["url"], key(session))
     healthy = all(item["level"] != "problem" for item in items)
     if arguments.json:
         session.put(as_json({"healthy": healthy, "items": items}))
@@ -47,6 +49,43 @@ def doctor(arguments: Arguments, session: CommandSession) -> Exit:
                 session.put(visible(f"{'':<8} -> {item['action']}"))
     session.say("There is no problem." if healthy else "There are problems.")
     return Exit.OK if healthy else Exit.NO
+
+
+def _through(url: str, secret: str) -> list[dict[str, Any]]:
+    """Where `server.url` leads, and whether a stream comes through; the key goes nowhere else, and not in the clear."""
+    where = _address(url)
+    at = urlsplit(url)
+    if where["level"] != "ok" or (at.scheme != "https" and at.hostname not in LOOPBACK):
+        return [where]
+    return [where, stream(url, secret)]
+
+
+def stream(url: str, secret: str, *, within_s: float = STREAM_S) -> dict[str, Any]:
+    """Whether the stream by which open pages hear of changes comes through as it is said."""
+    import httpx
+
+    headers = {"accept": "text/event-stream", "authorization": f"Bearer {secret}"}
+    timeout = httpx.Timeout(PROXY_S, read=within_s)
+    trouble = "the stream at /live ends at once"
+    try:
+        with httpx.stream("GET", f"{url.rstrip('/')}/live", headers=headers, timeout=timeout) as answer:
+            if answer.status_code != 200:
+                trouble = f"/live is answered with {answer.status_code}"
+            elif next(answer.iter_raw(), b""):
+                trouble = ""
+    except httpx.ReadTimeout:
+        trouble = f"nothing of the stream at /live came within {within_s:g} s: a proxy gathers it"
+    except (httpx.HTTPError, OSError) as error:
+        trouble = f"the stream at /live broke off ({type(error).__name__})"
+    found = {"area": "stream", "subject": url}
+    if not trouble:
+        return {**found, "level": "ok", "text": "a stream comes through as it is said", "action": ""}
+    return {
+        **found,
+        "level": "warning",
+        "text": f"{trouble}; open pages hear of changes late, or not at all",
+        "action": "let the proxy pass /live on as it comes (nginx: `proxy_buffering off`); see `notifier manual proxy`",
+    }
 
 
 def _address(url: str) -> dict[str, Any]:

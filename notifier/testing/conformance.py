@@ -25,7 +25,7 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from notifier.channels.base import Channel, Toolbox
+from notifier.channels.base import Channel, Checkable, Toolbox
 from notifier.channels.http import GuardedClient
 from notifier.domain.delivery import Receipt, Thread
 from notifier.domain.errors import SendError
@@ -80,6 +80,19 @@ class Conformance:
         self._assert_no_secret(shown)
         assert ECHO not in shown
         assert incident().title not in shown
+
+    def test_it_is_looked_at_without_sending(self) -> None:
+        """A kind has `check`, which says something of a receiver that is there, shows no secret and tells nobody."""
+
+        async def work(sender: _Sender) -> str:
+            assert isinstance(sender.channel, Checkable), "a kind has `check`: `notifier doctor` asks it"
+            return await sender.channel.check(target=sender.target)
+
+        with self.case.receiver() as receiver, _log() as log:
+            said = _run(self.case, receiver, work)
+            assert said
+            assert list(self.case.standing(receiver)) == []
+        self._assert_no_secret(f"{said} {log}")
 
     def test_a_send_that_is_cancelled_ends_at_once(self) -> None:
         """And the channel goes on."""

@@ -57,7 +57,8 @@ class FakeSlack(Server):
     `script` with any answer at all. `paced` has it take one message a second in each channel, after a burst. `press`
     makes the signed request that Slack sends when a person presses a button. `enterprise` is the id of the organisation
     that its workspace belongs to, which people go by then; `org_wide` says that the app is installed for all of it.
-    `archived` and `uninvited` are ids of channels: nobody posts there any more, or the bot is no member.
+    `archived` and `uninvited` are ids of channels: nobody posts there any more, or the bot is no member. `scopes` are
+    the token's.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class FakeSlack(Server):
         self.messages: dict[str, SlackMessage] = {}
         self.archived: set[str] = set()
         self.uninvited: set[str] = set()
+        self.scopes = ["chat:write", "channels:read", "groups:read"]
         self._script: deque[Answer] = deque()
         self._tokens: dict[str, tuple[float, float]] = {}
 
@@ -218,9 +220,14 @@ class FakeSlack(Server):
         return _slack(ok=True, channel=known.channel, ts=known.ts, text=document.get("text", ""))
 
     def _auth(self, _document: dict[str, Any]) -> Answer:
-        return _slack(ok=True, team="Example", team_id=self.team, user="notifier", user_id="UBOT")
+        headers = {"x-oauth-scopes": ",".join(self.scopes)}
+        return _slack(
+            headers=headers, ok=True, team="Example", team_id=self.team, user="notifier", user_id="UBOT"
+        )
 
     def _info(self, document: dict[str, Any]) -> Answer:
+        if "channels:read" not in self.scopes:
+            return _slack(ok=False, error="missing_scope", needed="channels:read")
         id_ = document.get("channel")
         if id_ not in self._ids().values():
             return _slack(ok=False, error="channel_not_found")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -44,6 +45,7 @@ class Site:
     ) -> None:
         self._service = service
         self._live = live
+        self._keyring = keyring
         self._sessions = Sessions(service.database, keyring, self._roles_of)
         self._sign_in = SignIn(service, self._sessions, self.serves)
         self._proxy = ProxyPeople(service)
@@ -213,10 +215,19 @@ class Site:
         if request.method != "GET" or "text/event-stream" not in request.headers.get("accept", ""):
             raise PageError(406, "This is for the script of the pages: a stream of events.")
         session = await self._session(request, used=False)
-        if session is None:
+        if session is not None:
+            return self._live.response(session.id, partial(self._signed_in, request, used=False))
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
             raise PageError(403, _SIGNED_OUT)
+        await self._may_read(secret)
+        of_key = hashlib.sha256(secret.encode()).hexdigest()
+        return self._live.response(of_key, partial(self._may_read, secret))
 
-        return self._live.response(session.id, partial(self._signed_in, request, used=False))
+    async def _may_read(self, secret: str) -> bool:
+        """Whether a key listens: `notifier doctor` does, through whatever proxies stand before the service."""
+        (await self._keyring.caller(secret)).require("read")
+        return True
 
     def _to_sign_in(self, request: Request) -> Response:
         """A stranger learns nothing, not even whether there is such a thing."""

@@ -55,10 +55,9 @@ def test_a_channel_that_breaks_its_word_fails_by_name(installed: Path, tmp_path:
     """One that takes any answer for a success, and states what it cannot."""
     honest = block_of("guides/own-channel", "A channel of your own", "python")
     kind = (
-        honest.replace("if error := failure(reply.status, reply.retry_after):", "if False:")
-        .replace("from notifier.channels.api import ", "from notifier.channels.api import Capabilities, ")
+        honest.replace("if error := api.failure(reply.status, reply.retry_after):", "if False:")
         .replace("            raise error\n", "            pass\n")
-        .replace("targets=", "can=Capabilities(threads=True, edits=True, max_bytes=100), targets=")
+        .replace("targets=", "can=api.Capabilities(threads=True, edits=True, max_bytes=100), targets=")
     )
     done = suite(installed, tmp_path, kind)
     assert done.returncode == 1, done.stdout + done.stderr

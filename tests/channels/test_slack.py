@@ -46,6 +46,31 @@ async def test_a_message_says_what_a_person_needs() -> None:
         assert fact in text
 
 
+async def test_a_token_says_what_it_may_and_what_is_missing(toolbox: Toolbox) -> None:
+    """What works without a scope and what does not; a token that cannot post is a problem."""
+    with FakeSlack(channels=("here", "there")) as server:
+        server.uninvited = {"C001"}
+
+        async def check(channel: str, *scopes: str) -> str:
+            server.scopes = list(scopes)
+            bot = {"token": server.token, "channel": channel, "base_url": server.base_url}
+            return await SlackChannel(SlackSettings.model_validate(bot), toolbox).check(target=channel)
+
+        fine = await check("C000", "chat:write", "channels:read", "groups:read", "chat:write.public")
+        assert "without" not in fine
+        assert "it is in the channel" in fine
+        bare = await check("C000", "chat:write")
+        assert "without channels:read a public channel cannot be looked at" in bare
+        assert "may post there all the same" in await check(
+            "C001", "chat:write", "channels:read", "chat:write.public"
+        )
+        with pytest.raises(SendError, match="/invite"):
+            await check("C001", "chat:write", "channels:read")
+        with pytest.raises(SendError, match="lacks the scope chat:write"):
+            await check("C000", "channels:read")
+        assert server.posted == []
+
+
 @pytest.mark.parametrize(
     ("code", "outcome", "whole"),
     [

@@ -110,6 +110,8 @@ def test_where_server_url_leads(tmp_path: Path, url: str, level: str, words: str
             done = service.cli("doctor", "--json")
     [found] = [item for item in json.loads(done.stdout)["items"] if item["area"] == "proxy"]
     assert (found["level"], words in found["text"]) == (level, True), found
+    streams = [item["level"] for item in json.loads(done.stdout)["items"] if item["area"] == "stream"]
+    assert streams == (["ok"] if level == "ok" else [])
     assert done.returncode == (0 if level == "ok" else 1)
 
 

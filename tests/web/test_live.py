@@ -52,7 +52,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    shop: Pages, browser: Browser, *, accept: str = "text/event-stream"
+    shop: Pages, browser: Browser, *, accept: str = "text/event-stream", key: str | None = None
 ) -> AsyncIterator[tuple[Listener, asyncio.Task[None]]]:
     listener = Listener()
     cookies = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
@@ -61,6 +61,8 @@ async def listening(
         (b"cookie", cookies.encode()),
         (b"host", b"notifier.example.com"),
     ]
+    if key is not None:
+        headers.append((b"authorization", f"Bearer {key}".encode()))
     scope = {
         "type": "http",
         "method": "GET",
@@ -113,6 +115,16 @@ async def test_strangers_hear_nothing(shop: Pages) -> None:
         assert listener.status == 403
     async with listening(shop, await shop.browser(), accept="*/*") as (listener, _):
         assert listener.status == 406
+
+
+async def test_a_key_that_may_read_listens(shop: Pages) -> None:
+    """As `notifier doctor` does; another is refused."""
+    stranger = shop.new_browser()
+    async with listening(shop, stranger, key=shop.secrets["reader"]) as (listener, _):
+        await listener.hears("retry: ")
+    for key in (shop.secrets["sender"], "ntf_" + "x" * 40):
+        async with listening(shop, stranger, key=key) as (listener, _):
+            assert listener.status == 403
 
 
 async def test_streams_of_a_session_are_limited_and_freed(shop: Pages) -> None:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from notifier.channels.base import Toolbox
 from notifier.channels.checks import reached
-from notifier.channels.http import parse_url
-from notifier.channels.slack import blocks, codes, message_ref
+from notifier.channels.http import Reply, parse_url
+from notifier.channels.slack import blocks, codes, message_ref, scopes
 from notifier.channels.slack.encoding import encoded
 from notifier.channels.slack.message_ref import MessageRef
 from notifier.channels.slack.responses import SlackError, read_api, read_hook
@@ -74,8 +74,11 @@ class SlackChannel:
         """Of a hook the connection; of a bot its token, and its channel where that is given as an id."""
         if self._hook is not None:
             return reached(await self._http.reach(parse_url(self._hook)), self._clock.now())
-        who = await self._call("auth.test", {})
+        reply = await self._asked("auth.test", {})
+        who, granted = read_api(reply), scopes.granted(reply.headers)
         name = f"the token is {who.get('user') or 'a bot'}'s in {who.get('team') or 'its workspace'}"
+        if granted is not None:
+            name = f"{name}; {scopes.sentence(granted)}"
         if not self._own_id():
             return f"{name}; give the channel by its id (C...), and it is looked at as well"
         try:
@@ -83,13 +86,15 @@ class SlackChannel:
         except SlackError as error:
             if error.code != "missing_scope":
                 raise
-            return f"{name}; without the scope channels:read the channel cannot be looked at"
+            return f"{name}; so the channel cannot be looked at"
         about = found.get("channel")
         if isinstance(about, Mapping) and about.get("is_archived"):
             raise SendError(Outcome.GONE, "the channel is archived: name another, or unarchive it")
         if isinstance(about, Mapping) and about.get("is_member") is False:
+            if granted and scopes.POST_ANYWHERE in granted and not about.get("is_private"):
+                return f"{name}; it is not in the channel, and may post there all the same"
             raise SendError(Outcome.PERMANENT, "the bot is not in the channel: /invite it there")
-        return f"{name}, and it is in the channel"
+        return f"{name}; it is in the channel"
 
     async def aclose(self) -> None:
         return None
@@ -152,8 +157,11 @@ class SlackChannel:
         return await _as_text_if_need_be(lambda said: self._call(method, said), body)
 
     async def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return read_api(await self._asked(method, body))
+
+    async def _asked(self, method: str, body: Mapping[str, Any]) -> Reply:
         url = parse_url(f"{self._base}/{method}")
-        return read_api(await self._http.post(url, encoded(body), headers=self._headers))
+        return await self._http.post(url, encoded(body), headers=self._headers)
 
     async def _through(self, hook: str, message: Message) -> Receipt:
         async def post(body: Mapping[str, Any]) -> Receipt:

@@ -16,8 +16,16 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 
 SETTINGS = {
-    "channels": {"console": {"type": "console"}},
-    "route": {"channels": ["console"], "group_wait": "0s"},
+    "channels": {
+        "console": {"type": "console"},
+        # A private address is refused, and what goes there is dead at once.
+        "gone": {"type": "webhook", "url": "http://127.0.0.1:9/"},
+    },
+    "route": {
+        "channels": ["console"],
+        "group_wait": "0s",
+        "routes": [{"match": ['service="dead"'], "channels": ["gone"]}],
+    },
 }
 PATHS = (
     "/incidents", "/incidents?state=resolved", "/incidents/1", "/incidents/1/silence", "/incidents/1/copy",
@@ -30,6 +38,13 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
     "without scripts": {"java_script_enabled": False},
 }
+# What is too low for a thumb; a link within a sentence, and a chapter of the manual, are as high as their line.
+LOW = """() => [...document.querySelectorAll('a, button, summary, select, label.choose, input')].filter(one => {
+    const place = one.getBoundingClientRect();
+    const beside = [...one.parentNode.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    return place.height && place.right > 0 && place.height < 43.5 && !beside
+        && !one.closest('.manual') && !one.closest('label.choose input');
+}).map(one => one.outerHTML.slice(0, 120))"""
 
 
 @pytest.fixture(scope="module")
@@ -96,30 +111,42 @@ def test_each_page_fits_and_breaks_no_policy(
 ) -> None:
     """Nothing scrolls sideways, nothing is refused by the policy, and no script fails."""
     service.post({"service": "x" * 200, "message": "y" * 500, "fingerprint": ["long"]})
-    reader = Reader(chromium, service, **LOOKS[look])
+    reader, low = Reader(chromium, service, **LOOKS[look]), {}
     for path in PATHS:
         answer = reader.page.goto(path)
         assert answer.status == 200, path
         if look != "without scripts":
             wide = reader.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, path
+        if look == "phone" and (found := reader.page.evaluate(LOW)):
+            low[path] = found
         reader.page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-')}.png", full_page=True)
-    assert reader.said == []
+    assert (reader.said, low) == ([], {})
     reader.context.close()
 
 
 @pytest.mark.slow
-def test_a_list_is_worked_off_with_the_keyboard_alone(service: Service, chromium: Any) -> None:
-    """Down the list, chosen, acknowledged, opened, noted; keys are letters where somebody writes."""
-    for n in range(5):
-        service.post({"service": "keys", "message": f"key {n}", "fingerprint": ["keys", str(n)]})
+def test_fifty_incidents_are_worked_off_with_the_keyboard_alone(service: Service, chromium: Any) -> None:
+    """Chosen and acknowledged, snoozed, resolved after a question, opened, noted; letters where somebody writes."""
+    service.post(
+        [{"service": "keys", "message": f"key {n}", "fingerprint": ["keys", str(n)]} for n in range(50)]
+    )
     reader = Reader(chromium, service)
     page = reader.page
     page.goto("/incidents?q=service%3Dkeys&sort=newest&state=open")
-    for key in ("j", "j", "x", "j", "x", "a"):
-        page.keyboard.press(key)
-    page.get_by_text("Done to 2 incidents.").wait_for()
-    assert page.locator(".incidents tbody tr").count() == 3
+    rows = page.locator(".incidents tbody tr")
+    assert rows.count() == 50
+    for way, act, left in (("j", "a", 34), ("j", "s", 34), ("k", "r", 18)):
+        for _ in range(16):
+            page.keyboard.press(way)
+            page.keyboard.press("x")
+        page.keyboard.press(act)
+        if act == "r":
+            page.get_by_role("heading", name="Resolve 16 incidents?").wait_for()
+            page.keyboard.press("Enter")
+        page.get_by_text("Done to 16 incidents.").wait_for()
+        assert rows.count() == left
+    page.goto("/incidents?q=service%3Dkeys&sort=newest&state=open")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/incidents/*")
@@ -134,15 +161,47 @@ def test_a_list_is_worked_off_with_the_keyboard_alone(service: Service, chromium
     page.keyboard.press("g")
     page.keyboard.press("d")
     page.wait_for_url("**/deliveries")
+    states = [one["state"] for one in service.items("/v1/incidents", q="service=keys")]
+    assert (states.count("acknowledged"), states.count("resolved")) == (17, 16)
     assert reader.said == []
     reader.context.close()
 
 
 @pytest.mark.slow
+def test_of_two_people_at_one_button_one_is_told_who_has_it(service: Service, chromium: Any) -> None:
+    """The one who comes late, with a page from before, reads who was faster, and may take over."""
+    service.post({"service": "billing", "message": "wanted by two", "fingerprint": ["wanted"]})
+    with service.client() as client:
+        secret = client.post("/v1/keys", json={"name": "ben", "scopes": ["manage"]}).json()["key"]
+    number = service.get("/v1/incidents")["items"][0]["number"]
+    reader, late = (
+        Reader(chromium, service),
+        chromium.new_context(base_url=service.url, java_script_enabled=False),
+    )
+    page = late.new_page()
+    page.goto(f"/sign-in?next=/incidents/{number}")
+    page.locator("input[name=key]").fill(secret)
+    page.locator("input[name=key]").press("Enter")
+    button = page.get_by_role("button", name="Acknowledge", exact=True)
+    button.wait_for()
+    reader.page.goto(f"/incidents/{number}")
+    reader.page.get_by_role("button", name="Acknowledge", exact=True).click()
+    reader.page.get_by_role("button", name="Unacknowledge").first.wait_for()
+    with page.expect_response("**/acknowledge") as answer:
+        button.click()
+    assert answer.value.status == 409
+    assert "It was acknowledged by" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Take over").first.click()
+    reader.page.get_by_text("ben is on it").wait_for()
+    late.close()
+    reader.context.close()
+
+
+@pytest.mark.slow
 def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium: Any) -> None:
-    """Eight tabs over HTTP/1.1 all load and all hear; a session that is ended elsewhere ends them."""
+    """Ten tabs over HTTP/1.1 all load and all hear; a session that is ended elsewhere ends them."""
     reader, other = Reader(chromium, service), Reader(chromium, service)
-    tabs = [reader.page, *(reader.tab() for _ in range(7))]
+    tabs = [reader.page, *(reader.tab() for _ in range(9))]
     for tab in tabs:
         tab.goto("/incidents")
     before = len(service.get("/v1/incidents")["items"])

@@ -252,3 +252,75 @@ def test_an_incident_shows_what_others_do(service: Service, chromium: Any) -> No
     assert reader.said == []
     reader.context.close()
     other.context.close()
+
+
+@pytest.mark.slow
+def test_every_act_works_without_scripts(service: Service, chromium: Any) -> None:
+    """Each is a button that leads to a notice; what cannot be taken back asks first."""
+    event = {"service": "plain", "fingerprint": ["plain"], "message": "without scripts"}
+    service.post([event, *({**event, "service": "dead", "fingerprint": [f"dead {n}"]} for n in range(3))])
+    run = {"task": "plain.task", "service": "plain", "state": "failed", "replayable": "yes", "key": "1"}
+    kept = {"arguments": {"args": [1], "kwargs": {}}}
+    with service.client() as client:
+        assert client.post(
+            "/v1/task-runs", json=[{**run, **kept, "id": f"plain-{n}"} for n in range(2)]
+        ).is_success
+    service.settle()
+    number = service.items("/v1/incidents", q="service=plain")[0]["number"]
+    group = next(one["id"] for one in service.items("/v1/groups") if one["labels"].get("service") == "plain")
+    here = f"/incidents/{number}"
+    reader = Reader(chromium, service, java_script_enabled=False)
+    for path, steps, said in (
+        (here, ["Acknowledge"], "You have it"),
+        (here, ["Acknowledge until then"], "You have it"),
+        (here, ["Unacknowledge"], "It counts as open again"),
+        (here, ["Snooze until then"], "Snoozed"),
+        (here, ["End the snooze"], "The snooze is over"),
+        (here, ["#text: seen it", "Add the note"], "The note is in the timeline"),
+        (here, ["Resolve", "Yes, resolve"], "Resolved"),
+        (here, ["Reopen"], "It is open again"),
+        (f"{here}/silence", ["Preview", "#comment: why", "Silence"], "Silenced"),
+        (f"/groups/{group}", ["Acknowledge all 1"], "Done to 1 incident"),
+        ("/incidents?q=number%20service=plain", [], "None like this"),
+        ("/incidents?q=service=plain", ["#ids", "Snooze"], "Done to 1 incident"),
+        ("/incidents?q=service=plain", ["#all", "Resolve", "Yes, resolve"], "Done to 1 incident"),
+        ("/silences/new", ['#matchers: a="b"', "#comment: why", "Preview", "Silence"], "Silenced"),
+        ("/silences", ["Change", "#comment: other", "Change it"], "The silence is changed"),
+        ("/silences", ["End now"], "Ended"),
+        ("/deliveries?state=dead", ["@a[href*='/deliveries/']", "Redeliver"], "It is sent again"),
+        ("/dead-letters?channel=gone", ["#id", "Redeliver the chosen"], "1 dead letter sent again"),
+        (
+            "/dead-letters?channel=gone",
+            ["#id", "Discard the chosen …", "Yes, discard"],
+            "1 dead letter discarded",
+        ),
+        ("/tasks/run?id=plain-0", ["Replay"], "The run was asked for again"),
+        ("/tasks/run?id=plain-1", ["Discard …", "Yes, discard"], "1 dead letter discarded"),
+        ("/channels/console", ["Send a test"], "console"),
+        ("/routes", ['#labels: service="dead"', "Try them"], "gone"),
+        ("/status", ["Reload the file"], "The file is as it was"),
+        ("/setup", ["Send a test event"], "The test event was taken"),
+        ("/setup", ["Make a key"], "This key may only post"),
+        ("/manual", ["#q: silence", "Search"], "silence"),
+        ("/incidents", ["@.who summary", "Sign out"], "Sign in"),
+    ):
+        reader.page.goto(path)
+        for step in steps:
+            taken(reader.page, step)
+        assert said in reader.page.locator("main").inner_text(), (path, steps)
+    reader.context.close()
+
+
+def taken(page: Any, step: str) -> None:
+    """One step of a person: `#name: text` is written, `#name` chosen, `@selector` followed; else it is a button."""
+    page.eval_on_selector_all("main details", "all => all.forEach(one => { one.open = true; })")
+    if step.startswith("#"):
+        name, _, text = step[1:].partition(": ")
+        field = page.locator(f"[name={name}]:not([type=hidden])").first
+        field.fill(text) if text else field.check()
+    elif step.startswith("@"):
+        page.locator(step[1:]).first.click()
+    else:
+        found = (page.get_by_role(role, name=step, exact=True) for role in ("button", "link"))
+        next(each for each in found if each.count()).first.click()
+    page.wait_for_load_state()

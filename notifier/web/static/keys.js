@@ -20,10 +20,7 @@
 
   const act = (name) => {
     const button = document.querySelector(`button[name=act][value=${name}]`);
-    if (!button) {
-      const sure = name !== "resolve" || confirm("Resolve this incident?");
-      return sure && press(`form[action$="/${name}"] button`);
-    }
+    if (!button) return press(`form[action$="/${name}"] button`);
     if (!document.querySelector("input[name=ids]:checked, input[name=all]:checked")) {
       if (!box()) return false;
       box().checked = true;

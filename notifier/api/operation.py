@@ -78,7 +78,9 @@ async def backup(request: Request, caller: AdminCaller, service: Running) -> Res
     """A consistent copy of the SQLite file, while the service goes on."""
     if service.database.dialect != "sqlite":
         raise HttpProblem(
-            409, "the database is PostgreSQL: back it up with pg_dump", more={"state": "postgresql"}
+            409,
+            "the database is PostgreSQL: set `backup` in the configuration, or run pg_dump",
+            more={"state": "postgresql"},
         )
     lock: asyncio.Lock = request.app.state.backup
     if lock.locked():

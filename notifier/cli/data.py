@@ -58,14 +58,14 @@ def delete(arguments: Arguments, session: CommandSession) -> Exit:
         done = service.post("/v1/data/delete", asked)
     if arguments.json:
         session.put(as_json(done))
-    else:
+    elif _rows(done):
         session.put(table(_rows(done), ("rows", "table", "what")))
-    if arguments.yes:
-        session.say("Removed. Backups that were made before still have it.")
-    elif done["removed"] or done["redacted"]:
-        session.say("Nothing was removed yet: say --yes to remove this for good.")
-    else:
+    if not _rows(done):
         session.say("Nothing is kept about it.")
+    elif arguments.yes:
+        session.say("Removed. Backups that were made before still have it.")
+    else:
+        session.say("Nothing was removed yet: say --yes to remove this for good.")
     return Exit.OK
 
 
@@ -75,7 +75,7 @@ def _subject(arguments: Arguments) -> dict[str, Any]:
     name, equals, value = arguments.label.partition("=")
     if not (name and equals and value):
         raise CommandFailure(Exit.USAGE, "a label is written NAME=VALUE.")
-    return {"label": {"name": name, "value": value}}
+    return {"label": name, "value": value}
 
 
 def _rows(done: Any) -> list[dict[str, Any]]:

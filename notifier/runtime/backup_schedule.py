@@ -179,6 +179,8 @@ def sentence(error: Exception) -> str:
     """The reason why a backup failed, without a path."""
     if isinstance(error, StoreError):
         return str(error)
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "backup.to is a file: name a folder"
     if isinstance(error, OSError):
         return f"the folder of backup.to cannot be written ({error.strerror or type(error).__name__})"
     if isinstance(error, sqlite3.Error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from notifier.access.keyring import Keyring
@@ -170,6 +170,7 @@ class Runtime:
         """The state of this process and of the instance, for people."""
         now = self.database.now()
         books_at, books = await self.books.read()
+        database = await status.read(self.database)
         return ServiceStatus(
             release=release(),
             replica=replica_name(),
@@ -177,7 +178,7 @@ class Runtime:
             config=self.reloader.status,
             loops=tuple(loop_status(loop, now) for loop in self.loops),
             not_ready=await self.ready(),
-            database=await status.read(self.database),
+            database=database if self.settings.backup is not None else replace(database, backup=None),
             books=books,
             books_at=books_at,
             books_check=self.books.last_check,

@@ -44,7 +44,7 @@ def test_they_are_made_kept_and_whole(tmp_path: Path) -> None:
         service.post({"service": "billing", "message": "it broke"})
         eventually(lambda: metric(service, FAILED) > 0)
         assert finding(service) == "warning"
-        assert "the folder of backup.to cannot be written" in service.log
+        assert "backup.to is a file" in service.log
         to.unlink()
         eventually(lambda: metric(service, MADE) > 2, within=40)
         (to / "notifier.db").write_text("mine")

@@ -13,29 +13,23 @@ from notifier.domain.data_subject import DataSubject
 Words = Annotated[str, StringConstraints(min_length=3, max_length=256)]
 
 
-class LabelValue(RequestModel):
-    """A label's name and its value."""
-
-    name: LongName
-    value: Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
-
-
 class DataQuery(RequestModel):
-    """The subject: `label`, or `person`, which is how somebody is called wherever that stands."""
+    """The subject: `label`'s `value`, or `person`, which is how somebody is called wherever that stands."""
 
-    label: LabelValue | None = None
+    label: LongName | None = None
+    value: Annotated[str, StringConstraints(min_length=1, max_length=1_024)] | None = None
     person: Words | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.label is None) == (self.person is None):
-            raise PydanticCustomError("subject", "name either a label or a person")
+        if (self.label is None) != (self.value is None) or (self.label is None) == (self.person is None):
+            raise PydanticCustomError("subject", "name either a label and its value, or a person")
         return self
 
     @property
     def subject(self) -> DataSubject:
         if self.label is not None:
-            return DataSubject(self.label.value, label=self.label.name)
+            return DataSubject(self.value or "", label=self.label)
         return DataSubject(self.person or "")
 
 

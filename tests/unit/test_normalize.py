@@ -558,3 +558,38 @@ def test_an_id_of_a_storm_is_storable(field: str) -> None:
         assert isinstance(item, Accepted)
         kept = item.event.id if field == "id" else item.event.run
         assert kept == text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+@pytest.mark.parametrize(
+    "hidden", ['"password": "hunter2"', r'"p\u0061ssword": "hunter2"', r'"say": "key=\u0061 token: hunter2"']
+)
+def test_a_secret_among_many_events_is_found(hidden: str) -> None:
+    """Events of one request are searched together; one that holds a secret costs it, and costs the others nothing."""
+    normalizer = Normalizer(max_event_bytes=10_000, new_id=itertools.count().__str__)
+    # A UUID whose digits a card could have.
+    event = '{"id": "41111111-1111-4111-8111-111111111111", "service": "s", "message": "m", "context": {%s}}'
+    raws = [(event % content).encode() for content in ('"n": 1', hidden, '"n": 2')]
+    items = normalizer.read(raws, project="p", received_at=NOW, sent_at=None)
+    documents = [item.event.document for item in items if isinstance(item, Accepted)]
+    assert len(documents) == 3
+    assert "hunter2" not in documents[1]
+    assert [json.loads(document)["context"] for document in documents[::2]] == [{"n": 1}, {"n": 2}]
+    assert all("41111111-1111-4111-8111-111111111111" in document for document in documents)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_rejected_event_among_many_keeps_its_place(number: int) -> None:
+    """Whether it is no JSON, too large, or lacks what is required."""
+    bad = (
+        '{"service": "s", "message": ',
+        json.dumps({"service": "s", "message": "m" * 20_000}),
+        '{"message": "m"}',
+    )
+    normalizer = Normalizer(max_event_bytes=10_000, new_id=itertools.count().__str__)
+    raws = [
+        b'{"service": "s", "message": "one"}',
+        bad[number].encode(),
+        b'{"service": "s", "message": "two"}',
+    ]
+    items = normalizer.read(raws, project="p", received_at=NOW, sent_at=None)
+    assert [isinstance(item, Accepted) for item in items] == [True, False, True]

@@ -40,7 +40,7 @@ def _expected(schedule: MonitorSchedule, now: Instant, *, early: bool) -> tuple[
     """When the job is expected next, and how long after that again."""
     if schedule.every is not None:
         return now + schedule.every, schedule.every
-    if schedule.cron is None:
+    if schedule.cron is None or not cron.knows(schedule.cron, schedule.zone):  # a zone that is no more
         return None, 0
     times = cron.parse(schedule.cron)
     tolerance = min(EARLY, schedule.grace) if early else 0

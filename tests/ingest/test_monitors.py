@@ -212,6 +212,8 @@ async def test_a_crontab_is_kept_by_its_clocks(jobs: Jobs) -> None:
     at_five = jobs.clock.now()  # 05:00 UTC, 06:00 there
     jobs.clock.advance(-30 * SECOND)
     assert (await jobs.check_in(schedule=schedule)).due_at == at_five + DAY + 10 * MINUTE
+    for zone, times in (("Europe/Nowhere", "0 6 * * *"), ("UTC", "0 0 30 2 *"), ("UTC", "never")):
+        assert (await jobs.check_in(schedule=MonitorSchedule(cron=times, zone=zone))).due_at is None
 
 
 async def test_there_is_an_end_to_monitors(jobs: Jobs) -> None:

@@ -205,6 +205,10 @@ def test_a_check_in_is_the_last_sign_of_its_monitor(service: Service, key: str) 
         )
     [monitor] = service.items("/v1/monitors")
     assert (monitor["name"], monitor["state"], monitor["schedule"]["cron"]) == ("nightly", "ok", "0 3 * * *")
+    with service.client() as client:
+        assert client.post("/v1/monitors/often", json={"every": "100ms", "grace": "0s"}).status_code == 200
+        eventually(lambda: service.items("/v1/incidents", q='monitor="often"'))
+        assert client.delete("/v1/monitors/often").status_code == 204
     assert service.settle()["balanced"]
 
 

@@ -46,7 +46,10 @@ def environment(url: str) -> Mapping[str, str]:
         "PGUSER": at.username,
         "PGPASSWORD": at.password,
         "PGDATABASE": at.database,
-        "PGSSLMODE": query.get("ssl"),
+        "PGSSLMODE": query.get("sslmode") or query.get("ssl"),
+        "PGSSLROOTCERT": query.get("sslrootcert"),
+        "PGSSLCERT": query.get("sslcert"),
+        "PGSSLKEY": query.get("sslkey"),
     }
     return {name: str(value) for name, value in given.items() if value}
 

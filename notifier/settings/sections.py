@@ -70,7 +70,8 @@ class DatabaseSettings(Block):
 
     url: DatabaseUrl = _key(
         "sqlite:///notifier.db",
-        "`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`.",
+        "`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`, with parameters as "
+        "libpq has them: `?sslmode=verify-full`.",
     )
     max_size: Size = _key(
         "10GB", "The most that the database may take; the oldest samples go at 90 %, ingest waits at 100 %."

@@ -25,6 +25,8 @@ def upgrade(connection: Connection, *, to: str = HEAD) -> str:
     if before == to:
         return f"the database is at version {to} already"
     _refuse_newer(before)
+    if before is None:
+        _refuse_foreign(connection)
     from alembic.migration import MigrationContext  # noqa: PLC0415 - 150 ms that a start does not need
     from alembic.operations import Operations  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -44,4 +46,13 @@ def _refuse_newer(version: str | None) -> None:
         raise StoreError(
             f"the database is at version {version}, made by a newer notifier; this one knows {HEAD}: "
             "install that version, or put back the backup that was made before its upgrade"
+        )
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    """A file with tables belongs to another program, whose path was mistaken for ours; a server is often shared."""
+    if connection.dialect.name == "sqlite" and sa.inspect(connection).get_table_names():
+        raise StoreError(
+            "the database file holds tables and none of notifier's, so that it is another program's: "
+            "set database.url to a file of notifier's own"
         )

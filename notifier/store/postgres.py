@@ -27,6 +27,7 @@ from notifier.store.database import (
     Topic,
     Tx,
 )
+from notifier.store.postgres_address import driver_address, unreachable
 from notifier.store.postgres_pool import Pool, dropped
 from notifier.telemetry.clock import AnchoredClock, Clock
 from notifier.telemetry.watchdog import pulse
@@ -61,14 +62,12 @@ class PostgresDatabase:
         cls, url: str, *, replica: str, clock: Clock | None = None, pool_size: int = 8
     ) -> PostgresDatabase:
         """Connect and look at the server: `fsync=off` is refused, because `202` means fsynced."""
-        pool = Pool(driver_url(url), size=pool_size)
+        pool = Pool(driver_address(url), size=pool_size)
         try:
             fsync, moment = await pool.run(_look, within=LOOP / 1000)
         except (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             await pool.aclose()
-            raise StoreUnavailable(
-                "PostgreSQL cannot be reached: check database.url and that the server runs"
-            ) from error
+            raise unreachable(error) from error
         except StoreError:
             await pool.aclose()
             raise
@@ -187,11 +186,6 @@ def bounds(limit: Duration) -> str:
 def _look(connection: Connection) -> tuple[str, Decimal]:
     fsync = connection.exec_driver_sql("SHOW fsync").scalar_one()
     return fsync, connection.exec_driver_sql("SELECT extract(epoch FROM now()) * 1000").scalar_one()
-
-
-def driver_url(url: str) -> sa.URL:
-    """`postgresql://...` with our driver; whatever else the URL says stays."""
-    return sa.make_url(url).set(drivername="postgresql+asyncpg")
 
 
 def _sqlstate(error: sa.exc.DBAPIError) -> str | None:

@@ -20,6 +20,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from notifier.store.postgres_address import DriverAddress
+
 T = TypeVar("T")
 
 CONNECT_S = 5.0
@@ -31,10 +33,11 @@ KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER
 class Pool:
     """SQLAlchemy's pool of asyncpg connections, each use with a deadline."""
 
-    def __init__(self, url: sa.URL, *, size: int) -> None:
+    def __init__(self, address: DriverAddress, *, size: int) -> None:
+        self._dsn = address.dsn
         self._connections: WeakSet[Any] = WeakSet()
         self._engine = create_async_engine(
-            url,
+            address.url,
             pool_size=size,
             max_overflow=4,
             pool_timeout=CONNECT_S,
@@ -81,7 +84,7 @@ class Pool:
             await connection.close()
 
     async def _connect(self, *arguments: Any, **options: Any) -> Any:
-        connection = await asyncpg.connect(*arguments, **options)
+        connection = await asyncpg.connect(self._dsn, *arguments, **options)
         _keep_alive(connection)
         self._connections.add(connection)
         # SQLAlchemy asks a new connection for its types, and forgets it where that fails.

@@ -73,3 +73,16 @@ async def test_a_second_upgrade_changes_nothing_and_a_newer_schema_is_refused(ow
     await own_database.write(lambda tx: tx.run(sa.text("UPDATE alembic_version SET version_num = '9999'")))
     with pytest.raises(StoreError, match="newer notifier"):
         await own_database.write(lambda tx: migrate.upgrade(tx.conn))
+
+
+@pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)
+async def test_a_file_of_another_program_is_left_alone(own_database: Database) -> None:
+    def replace_all(tx: Tx) -> None:
+        metadata.drop_all(tx.conn)
+        tx.conn.exec_driver_sql("CREATE TABLE theirs (x)")
+
+    await own_database.write(replace_all)
+    with pytest.raises(StoreError, match="another program"):
+        await own_database.write(lambda tx: migrate.upgrade(tx.conn))
+    tables = await own_database.read(lambda tx: sa.inspect(tx.conn).get_table_names())
+    assert tables == ["theirs"]

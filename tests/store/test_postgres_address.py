@@ -1,0 +1,61 @@
+"""An address as libpq's users write it is understood, and one that leads nowhere says why."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from notifier.domain.errors import StoreUnavailable
+from notifier.store.postgres import PostgresDatabase
+from notifier.store.postgres_address import driver_address
+
+pytestmark = pytest.mark.anyio
+
+
+def test_parameters_go_to_whom_they_are_for() -> None:
+    """Those of TLS reach asyncpg, and what only libpq knows reaches nobody."""
+    url = "postgresql://ann:p%40ss@db:5433/n?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=5&options=-c%20a"
+    address = driver_address(url)
+    assert address.url.render_as_string(hide_password=False) == "postgresql+asyncpg://ann:p%40ss@db:5433/n"
+    assert dict(sa.make_url(address.dsn).query) == {
+        "sslmode": "verify-full",
+        "sslrootcert": "/ca.pem",
+        "options": "-c a",
+    }
+    socket = driver_address("postgresql:///n?host=/run/pg&channel_binding=prefer")
+    assert (dict(socket.url.query), socket.dsn) == ({"host": "/run/pg"}, "postgresql://")
+
+
+async def test_what_the_driver_cannot_do_is_refused() -> None:
+    with pytest.raises(StoreUnavailable, match="channel_binding"):
+        driver_address("postgresql://db/n?sslmode=require&channel_binding=require")
+
+
+async def test_a_server_is_asked_with_the_parameters(postgres_url: str) -> None:
+    url = f"{postgres_url}{'&' if '?' in postgres_url else '?'}sslmode=prefer&application_name=alerts&connect_timeout=5"
+    database = await PostgresDatabase.open(url, replica="main", pool_size=1)
+    name = await database.read(lambda tx: tx.run(sa.text("SHOW application_name")).scalar_one())
+    await database.aclose()
+    assert name == "alerts"
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"database": "nobody_made_it"}, "no database of that name"),
+        ({"username": "nobody"}, "refuses the user or the password"),
+        ({"query": {"host": "127.0.0.1", "port": "1"}}, "nothing listens"),
+        ({"query": {"host": "nowhere.invalid"}}, "does not resolve"),
+        ({"query": {"host": "/nowhere"}}, "is missing"),
+    ],
+)
+async def test_why_nobody_answers_is_said(postgres_url: str, change: dict[str, object], cause: str) -> None:
+    url = sa.make_url(postgres_url).set(**change)  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable, match=cause):
+        await PostgresDatabase.open(url.render_as_string(hide_password=False), replica="main")
+
+
+async def test_a_parameter_that_nobody_knows_is_said_to_be_one(postgres_url: str) -> None:
+    url = sa.make_url(postgres_url).update_query_dict({"sslmod": "require"})
+    with pytest.raises(StoreUnavailable, match="does not know a parameter"):
+        await PostgresDatabase.open(url.render_as_string(hide_password=False), replica="main")

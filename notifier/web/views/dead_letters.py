@@ -20,6 +20,9 @@ from notifier.web.views.runs import run_line
 from notifier.wording.outcomes import OUTCOMES
 from notifier.wording.text import counted, plain
 
+HEAPS_AT_MOST = 50
+"""So many heaps are shown, those with the most first; an application may name its tasks as it likes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterLine:
@@ -48,7 +51,7 @@ class Heap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettersView:
-    """A page of dead letters. `heap` is the chosen one; `whole` is False where only a part was counted."""
+    """A page of dead letters. `heap` is the chosen one; `whole` is False where only a part is counted or shown."""
 
     now: Instant
     lines: tuple[DeadLetterLine, ...]
@@ -79,9 +82,9 @@ def dead_letters_view(
     return DeadLettersView(
         now=now,
         lines=tuple(map(_line, listing.items)),
-        heaps=heaps,
+        heaps=heaps[:HEAPS_AT_MOST],
         heap=next((heap for heap in heaps if heap.chosen), None),
-        whole=counts.whole,
+        whole=counts.whole and len(heaps) <= HEAPS_AT_MOST,
         query=query,
         next_cursor=listing.next_cursor,
     )

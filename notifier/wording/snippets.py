@@ -119,6 +119,12 @@ def _posting(url: str, secret: str) -> tuple[Snippet, ...]:
             '       "data": {"message": "could not charge"}}\'',
         ),
         Snippet(
+            name="A job in a crontab",
+            where="Behind the job and `&&`: while it comes all is well, and where it stays away an incident opens.",
+            code=f"curl -fsS -m 10 -H 'Authorization: Bearer {secret}' \\\n"
+            f'  {url}/v1/monitors/nightly-backup -d \'{{"every": "1d", "grace": "1h"}}\'',
+        ),
+        Snippet(
             name="GitHub, GitLab, Grafana, clouds, monitors",
             where="Their webhook's address; for github also gitlab grafana gcp azure sns uptime-kuma healthchecks.",
             code=f"{url}/v1/ingest/github?key={secret}",

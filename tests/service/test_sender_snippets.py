@@ -109,6 +109,18 @@ def test_lines_for_a_shell(service: Service, lines: Mapping[str, str], name: str
     assert title in titles(service)
 
 
+def test_a_line_of_a_crontab(service: Service, lines: Mapping[str, str]) -> None:
+    """The job is a monitor, and expected."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    code = lines["A job in a crontab"]
+    done = subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    [monitor] = service.items("/v1/monitors")
+    assert (monitor["name"], monitor["state"], monitor["declared_by"]) == ("nightly-backup", "ok", "client")
+    assert monitor == json.loads(done.stdout)
+
+
 def test_the_address_of_a_forge_s_webhook(service: Service, lines: Mapping[str, str]) -> None:
     (address,) = [code for name, code in lines.items() if name.startswith("GitHub")]
     run = {

@@ -41,11 +41,6 @@ async def examine(
     status: ServiceStatus,
 ) -> tuple[Finding, ...]:
     """Look at everything, each channel at the same time and for fifteen seconds at most."""
-    checks = [
-        _channel(_Target(name, target, channel.sender))
-        for name, channel in sorted(channels.items())
-        for target in targets.get(name, ())
-    ]
     existing = await database.read(keys.listing)
     return (
         *_service(status),
@@ -53,8 +48,20 @@ async def examine(
         *_backups(settings, status),
         *_configuration(settings),
         *_keys(existing),
-        *await asyncio.gather(*checks),
+        *await examine_channels(channels, targets),
     )
+
+
+async def examine_channels(
+    channels: Mapping[str, OpenChannel], targets: Mapping[str, Sequence[str]]
+) -> tuple[Finding, ...]:
+    """Look at each target at the same time, and for fifteen seconds at most."""
+    checks = [
+        _channel(_Target(name, target, channel.sender))
+        for name, channel in sorted(channels.items())
+        for target in targets.get(name, ())
+    ]
+    return tuple(await asyncio.gather(*checks))
 
 
 def _service(status: ServiceStatus) -> Iterator[Finding]:

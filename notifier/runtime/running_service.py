@@ -74,6 +74,9 @@ class RunningService(OncallContext, Protocol):
     async def examine(self) -> Sequence[Finding]:
         """Examine the service and its channels: each fault, and what to do. Nobody is told anything."""
 
+    async def check_channel(self, name: str) -> Sequence[Finding]:
+        """Examine one channel; nothing for one that there is not."""
+
     async def exposition(self) -> bytes:
         """The metrics as Prometheus text."""
 

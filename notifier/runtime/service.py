@@ -33,7 +33,7 @@ from notifier.runtime.backup_schedule import BackupSchedule
 from notifier.runtime.books import Books
 from notifier.runtime.channel_test import test_channel
 from notifier.runtime.database import replica_name, sqlite_path
-from notifier.runtime.doctor import examine
+from notifier.runtime.doctor import examine, examine_channels
 from notifier.runtime.reload import Reloader
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.runtime.sample_message import sample_message
@@ -189,6 +189,14 @@ class Runtime:
         now = self.current_config.now
         targets = {name: config.targets for name, config in now.configs.items()}
         return await examine(self.database, now.settings, now.channels, targets, await self.status())
+
+    async def check_channel(self, name: str) -> tuple[Finding, ...]:
+        """Look at the targets of one channel, as far as their receivers go without sending."""
+        now = self.current_config.now
+        opened = {name: now.channels[name]} if name in now.channels else {}
+        return await examine_channels(
+            opened, {name: now.configs[name].targets} if name in now.configs else {}
+        )
 
     async def test_channel(self, name: str, project: str, actor: str) -> tuple[ChannelTestOutcome, ...]:
         """Send a real message to every target of a channel and wait for what becomes of it."""

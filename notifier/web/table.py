@@ -75,6 +75,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow(method="POST", path="/tasks/replay", scope="manage", handler=tasks.replay_run),
     PageRow(method="GET", path="/channels", scope="read", handler=channels.list_channels, nav="Channels"),
     PageRow(method="GET", path="/channels/{name}", scope="read", handler=channels.show_channel),
+    PageRow(method="POST", path="/channels/{name}/check", scope="admin", handler=channels.check_channel),
     PageRow(method="POST", path="/channels/{name}/test", scope="admin", handler=channels.test_channel),
     PageRow(method="GET", path="/routes", scope="read", handler=routes.show_routes, nav="Routes"),
     PageRow(method="GET", path="/stats", scope="read", handler=stats.show_stats, nav="Stats"),

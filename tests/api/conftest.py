@@ -76,6 +76,9 @@ class StandIn:
     async def examine(self) -> tuple[Finding, ...]:
         return (Finding("channel", "mail", "problem", "it broke", "mend it"),)
 
+    async def check_channel(self, name: str) -> tuple[Finding, ...]:
+        return (Finding("channel", f"{name} (a)", "problem", "it <broke>", "mend it"),)
+
     async def exposition(self) -> bytes:
         return b"# HELP notifier_events_total Events.\n"
 

@@ -79,6 +79,15 @@ async def test_channels_show_their_health(shop: Pages) -> None:
     assert "def verified(headers, body: bytes)" in hook.text
     for name in ("nobody", "%3Cscript%3E", "%00"):
         assert (await admin.opens(f"/channels/{name}")).status == 404
+    checked = await admin.sends(hook.form("/check"))
+    assert (checked.status, "it <broke>" in checked.text, "Nothing was sent." in checked.text) == (
+        200,
+        True,
+        True,
+    )
+    assert not [
+        form for form in (await reader.opens("/channels/hook")).forms if form.action.endswith("/check")
+    ]
     await admin.sends(hook.form("/test"))
     assert shop.service.tests == [("hook", "shop", "admin")]
     assert "admin tested it" in (await admin.opens("/channels/hook")).text

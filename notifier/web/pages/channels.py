@@ -10,6 +10,7 @@ from notifier.oncall import channels, deliveries
 from notifier.oncall.channels import ChannelHealth
 from notifier.oncall.deliveries import DeliveryView
 from notifier.oncall.errors import Unknown
+from notifier.oncall.findings import Finding
 from notifier.oncall.trail import acts_on
 from notifier.web import questions
 from notifier.web.views.channels import ChannelsView, channel_line, channel_page
@@ -27,6 +28,15 @@ async def list_channels(request: Visit) -> Shown:
 
 async def show_channel(request: Visit) -> Shown:
     """One channel, and the deliveries of the test that the address names."""
+    return await _channel(request)
+
+
+async def check_channel(request: Visit) -> Shown:
+    """One channel, and what its receivers say without a message. Nothing is changed, so nothing is led back to."""
+    return await _channel(request, await request.service.check_channel(request.path["name"]))
+
+
+async def _channel(request: Visit, checked: Sequence[Finding] = ()) -> Shown:
     service, name = request.service, request.path["name"]
     facts = service.channels.get(name)
     health = next((each for each in await _health(request) if each.name == name), None)
@@ -40,6 +50,7 @@ async def show_channel(request: Visit) -> Shown:
         of=questions.count(request.query, "of"),
         # Channels are the instance's: who tested them is for those who may.
         entries=await acts_on(service.database, [name]) if request.may("admin") else (),
+        checked=checked,
     )
     return Shown(template="channel", view=page)
 

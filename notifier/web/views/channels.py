@@ -10,6 +10,7 @@ from notifier.domain.incident_history import AuditEntry
 from notifier.domain.time import Instant
 from notifier.oncall.channels import ChannelFacts, ChannelHealth, TargetHealth
 from notifier.oncall.deliveries import DeliveryView
+from notifier.oncall.findings import Finding
 from notifier.web.views.deliveries import DeliveryLine, delivery_line
 from notifier.web.views.trail import ActLine, trail
 from notifier.wording.outcomes import OUTCOMES
@@ -58,6 +59,7 @@ class ChannelPage:
     """One channel; `receiver` is code for its receivers.
 
     `tested` are deliveries of the test that was just made, what failed first, and `tested_more` counts the others.
+    `checked` is what was found when its receivers were looked at just now.
     """
 
     now: Instant
@@ -66,6 +68,7 @@ class ChannelPage:
     receiver: str | None
     tested: tuple[DeliveryLine, ...]
     tested_more: int
+    checked: tuple[Finding, ...]
     acts: tuple[ActLine, ...]
 
 
@@ -91,6 +94,7 @@ def channel_page(
     tested: Sequence[DeliveryView],
     of: int,
     entries: Sequence[AuditEntry],
+    checked: Sequence[Finding] = (),
 ) -> ChannelPage:
     return ChannelPage(
         now=now,
@@ -99,6 +103,7 @@ def channel_page(
         receiver=WEBHOOK_RECEIVER if line.type == "webhook" else None,
         tested=tuple(map(delivery_line, tested)),
         tested_more=max(0, of - len(tested)) if tested else 0,
+        checked=tuple(checked),
         acts=trail(entries),
     )
 

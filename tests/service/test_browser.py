@@ -69,8 +69,8 @@ class Reader:
         self.context = chromium.new_context(base_url=service.url, **look)
         self.said: list[str] = []
         self.page = self.tab()
-        link = service.cli("sign-in-link").stdout.strip()
-        self.page.goto(link)
+        with service.client() as client:
+            self.page.goto(client.post("/v1/sign-in-links").json()["path"])
         self.page.get_by_role("button", name="Sign in").click()
 
     def tab(self) -> Any:

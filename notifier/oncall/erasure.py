@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from notifier.domain.data_subject import DataSubject
+from notifier.domain.time import MINUTE, Duration
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
-from notifier.store import erasure
+from notifier.store import erasure, silences
 from notifier.store.database import HOUSEKEEPING, Database, Tx
 from notifier.store.erasure import Row
 from notifier.store.json_rows import json_value
 
 SUBJECT = "data"
-SHORTEST = 3
+AT_MOST: Duration = 10 * MINUTE
+"""How long one search through a table may take."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +39,7 @@ async def rows(
     """Rows about it, table by table: those that name it, and of a label what belongs to its incidents."""
     for table in erasure.tables():
         after: Sequence[Any] | None = None
-        while batch := await database.read(
-            partial(erasure.found, table=table, subject=subject, project=project, after=after),
-            limit=HOUSEKEEPING,
-        ):
+        while batch := await _page(database, table, subject, project, after):
             after = erasure.key_of(table, batch[-1])
             for row in batch:
                 if subject.label is not None or erasure.holds(table, row, subject):
@@ -65,7 +66,7 @@ async def preview(database: Database, subject: DataSubject) -> Erasure:
 
 async def remove(database: Database, subject: DataSubject, actor: Actor) -> Erasure:
     """Remove it, a batch in a transaction. `Refused` while incidents of it are open, or messages about it wait."""
-    open_, waiting = await database.read(partial(erasure.unfinished, subject=subject), limit=HOUSEKEEPING)
+    open_, waiting = await database.read(partial(erasure.unfinished, subject=subject), limit=AT_MOST)
     if open_ or waiting:
         raise Refused(
             f"{open_} of its incidents are not over and {waiting} messages about it are not out yet: resolve them, let "
@@ -77,40 +78,68 @@ async def remove(database: Database, subject: DataSubject, actor: Actor) -> Eras
     await database.write(lambda tx: actor.record(tx, "delete_data", SUBJECT, f"about {kind}"))
     removed: dict[str, int] = {}
     if subject.label is not None:
-        for name, batch in (
-            ("incidents", erasure.remove_incidents),
-            ("deliveries", erasure.remove_deliveries),
-            ("notifications", erasure.remove_notifications),
-            ("silences", erasure.remove_silences),
-        ):
-            removed[name] = await _all(database, partial(batch, subject=subject))
+        removed = {
+            "incidents": await _all(database, subject, erasure.incidents_of, erasure.remove_incidents),
+            "deliveries": await _all(database, subject, erasure.deliveries_of, erasure.remove_deliveries),
+            "notifications": await _all(
+                database, subject, erasure.notifications_of, erasure.remove_notifications
+            ),
+            "silences": await _all(database, subject, erasure.silences_of, silences.remove),
+        }
     redacted = {table.name: await _redact(database, table, subject) for table in erasure.tables()}
-    await database.write(partial(erasure.remove_terms, subject=subject), limit=HOUSEKEEPING)
+    await _all(database, subject, erasure.terms_of, erasure.remove_terms)
     return Erasure(removed=_some(removed), redacted=_some(redacted))
 
 
-async def _all(database: Database, batch: Callable[[Tx], int]) -> int:
+async def _all(
+    database: Database,
+    subject: DataSubject,
+    find: Callable[[Tx, DataSubject], Sequence[T]],
+    remove_them: Callable[[Tx, Sequence[T]], None],
+) -> int:
+    """Find a batch and remove it until there is none: a search through a table holds up no commit."""
     total = 0
-    while count := await database.write(batch, housekeeping=True, limit=HOUSEKEEPING):
-        total += count
+    while batch := await database.read(lambda tx: find(tx, subject), limit=AT_MOST):
+        await database.write(partial(_given, remove_them, batch), housekeeping=True, limit=HOUSEKEEPING)
+        total += len(batch)
     return total
+
+
+def _given(remove_them: Callable[[Tx, Sequence[T]], None], batch: Sequence[T], tx: Tx) -> None:
+    remove_them(tx, batch)
 
 
 async def _redact(database: Database, table: sa.Table, subject: DataSubject) -> int:
     count, after = 0, None
-
-    def work(tx: Tx, after: Sequence[Any] | None) -> tuple[int, Sequence[Any] | None]:
-        batch = erasure.found(tx, table, subject, None, after)
+    while batch := await _page(database, table, subject, None, after):
+        after = erasure.key_of(table, batch[-1])
         holding = [row for row in batch if erasure.holds(table, row, subject)]
-        for row in holding:
-            erasure.remove_from(tx, table, row, subject)
-        return len(holding), erasure.key_of(table, batch[-1]) if batch else None
+        if holding:
+            count += await database.write(
+                partial(_take_out, table=table, rows=holding, subject=subject),
+                housekeeping=True,
+                limit=HOUSEKEEPING,
+            )
+    return count
 
-    while True:
-        done, after = await database.write(partial(work, after=after), housekeeping=True, limit=HOUSEKEEPING)
-        count += done
-        if after is None:
-            return count
+
+def _take_out(tx: Tx, *, table: sa.Table, rows: Sequence[Row], subject: DataSubject) -> int:
+    present = [now for row in rows if (now := erasure.again(tx, table, row)) is not None]
+    for row in present:
+        erasure.remove_from(tx, table, row, subject)
+    return len(present)
+
+
+async def _page(
+    database: Database,
+    table: sa.Table,
+    subject: DataSubject,
+    project: str | None,
+    after: Sequence[Any] | None,
+) -> list[Row]:
+    return await database.read(
+        partial(erasure.found, table=table, subject=subject, project=project, after=after), limit=AT_MOST
+    )
 
 
 def _removed_with(subject: DataSubject) -> frozenset[str]:

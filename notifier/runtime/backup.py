@@ -16,6 +16,9 @@ from notifier.domain.errors import StoreError
 from notifier.store import restored
 from notifier.store.sqlite import create_engine
 
+ROOM_LEFT = 50_000_000
+"""Bytes that a copy leaves free, for the service itself may write to the same disk."""
+
 Progress = Callable[[int, int, int], object]
 
 _PARTS = ("", "-wal", "-shm", "-journal", ".lock", ".reserve")
@@ -50,10 +53,10 @@ def into(source: Engine, target: sqlite3.Connection, *, progress: Progress | Non
 
 def keep(source: Path, path: Path, stop: threading.Event | None = None) -> None:
     """A copy under this name that only its owner reads: it is whole, and on the disk, or not there."""
-    needed, free = source.stat().st_size, shutil.disk_usage(path.parent).free
+    needed, free = source.stat().st_size + ROOM_LEFT, shutil.disk_usage(path.parent).free
     if free < needed:
         raise StoreError(
-            f"there is no room for a copy: it takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
+            f"there is no room for a copy: it wants {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
         )
     with draft_of(path) as draft:
         copy(source, draft, stop)

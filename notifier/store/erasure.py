@@ -110,74 +110,83 @@ def unfinished(tx: Tx, subject: DataSubject) -> tuple[int, int]:
     return open_, _count(tx, deliveries, live, sa.or_(_has(tx, deliveries, subject), told_of))
 
 
-def remove_incidents(tx: Tx, subject: DataSubject) -> int:
-    """One batch of a label's incidents, with their samples, notes, ids and links."""
+def incidents_of(tx: Tx, subject: DataSubject) -> list[int]:
+    """The numbers of one batch of a label's incidents."""
+    return list(tx.run(sa.select(incidents.c.number).where(_labelled(tx, subject)).limit(BATCH)).scalars())
+
+
+def remove_incidents(tx: Tx, numbers: Sequence[int]) -> None:
+    """Remove them with their samples, notes, ids and links."""
     rows = tx.run(
-        sa.select(incidents, incidents.c.count.label("events")).where(_labelled(tx, subject)).limit(BATCH)
+        sa.select(incidents, incidents.c.count.label("events")).where(incidents.c.number.in_(numbers))
     ).all()
-    if not rows:
-        return 0
-    numbers, ids = [row.number for row in rows], [row.id for row in rows]
+    identities = [(row.project, row.environment, row.fingerprint) for row in rows]
+    ends = sa.tuple_(alert_ends.c.project, alert_ends.c.environment, alert_ends.c.fingerprint)
     for statement in (
         sa.delete(event_ids).where(event_ids.c.incident.in_(numbers)),
         sa.delete(action_tokens).where(action_tokens.c.incident.in_(numbers)),
-        sa.delete(audit).where(audit.c.subject.in_(ids)),
-        sa.delete(alert_ends).where(
-            sa.tuple_(alert_ends.c.project, alert_ends.c.environment, alert_ends.c.fingerprint).in_(
-                [(row.project, row.environment, row.fingerprint) for row in rows]
-            )
-        ),
+        sa.delete(audit).where(audit.c.subject.in_([row.id for row in rows])),
+        sa.delete(alert_ends).where(ends.in_(identities)),
     ):
         tx.run(statement)
     incident_removal.remove(tx, rows)
-    return len(rows)
 
 
-def remove_deliveries(tx: Tx, subject: DataSubject) -> int:
-    """One batch of what was sent about a label; `unfinished` has said that nothing of it is still to be."""
+def deliveries_of(tx: Tx, subject: DataSubject) -> list[str]:
+    """The ids of one batch of what was sent about a label; what is still to be sent says `unfinished`."""
     told_of = sa.select(notifications.c.id).where(_has(tx, notifications, subject))
-    ids = list(
-        tx.run(
-            sa.select(deliveries.c.id)
-            .where(deliveries.c.state.not_in(LIVE))
-            .where(sa.or_(_has(tx, deliveries, subject), deliveries.c.notification.in_(told_of)))
-            .limit(BATCH)
-        ).scalars()
-    )
-    if ids:
-        tx.run(sa.delete(attempts).where(attempts.c.delivery.in_(ids)))
-        tx.run(sa.delete(deliveries).where(deliveries.c.id.in_(ids)))
-        ledger.add(tx, {"pruned_deliveries": len(ids)})
-    return len(ids)
+    over = sa.select(deliveries.c.id).where(deliveries.c.state.not_in(LIVE)).limit(BATCH)
+    its = sa.or_(_has(tx, deliveries, subject), deliveries.c.notification.in_(told_of))
+    return list(tx.run(over.where(its)).scalars())
 
 
-def remove_notifications(tx: Tx, subject: DataSubject) -> int:
+def remove_deliveries(tx: Tx, ids: Sequence[str]) -> None:
+    tx.run(sa.delete(attempts).where(attempts.c.delivery.in_(ids)))
+    gone = tx.run(sa.delete(deliveries).where(deliveries.c.id.in_(ids), deliveries.c.state.not_in(LIVE)))
+    ledger.add(tx, {"pruned_deliveries": gone.rowcount})
+
+
+def notifications_of(tx: Tx, subject: DataSubject) -> list[str]:
+    """The ids of one batch of notifications about a label that have no delivery any more."""
     left = sa.exists().where(deliveries.c.notification == notifications.c.id)
-    return tx.run(sa.delete(notifications).where(_has(tx, notifications, subject), ~left)).rowcount
+    query = sa.select(notifications.c.id).where(_has(tx, notifications, subject), ~left).limit(BATCH)
+    return list(tx.run(query).scalars())
 
 
-def remove_silences(tx: Tx, subject: DataSubject) -> int:
-    """The silences of a label: what they held is looked at again."""
+def remove_notifications(tx: Tx, ids: Sequence[str]) -> None:
+    tx.run(sa.delete(notifications).where(notifications.c.id.in_(ids)))
+
+
+def silences_of(tx: Tx, subject: DataSubject) -> list[str]:
+    """The ids of the silences of a label."""
     table = schema.silences
-    ids = list(tx.run(sa.select(table.c.id).where(_in(tx, table.c.matchers, subject))).scalars())
-    silences.remove(tx, ids)
-    return len(ids)
+    return list(tx.run(sa.select(table.c.id).where(_in(tx, table.c.matchers, subject))).scalars())
 
 
-def remove_terms(tx: Tx, subject: DataSubject) -> None:
-    """The terms that it could be searched by."""
+def terms_of(tx: Tx, subject: DataSubject) -> list[Sequence[Any]]:
+    """The keys of one batch of terms that it could be searched by."""
     term = incident_terms.c.term
     if subject.label is not None:
-        tx.run(sa.delete(incident_terms).where(term.in_(terms("", {subject.label: subject.text}))))
-        return
-    text = sa.literal(subject.text.casefold()[:TERM_CHARS], sa.Text)
-    position = sa.func.instr if tx.dialect == "sqlite" else sa.func.strpos
-    tx.run(sa.delete(incident_terms).where(position(term, text) > 0))
+        meant: sa.ColumnElement[bool] = term.in_(terms("", {subject.label: subject.text}))
+    else:
+        text = sa.literal(subject.text.casefold()[:TERM_CHARS], sa.Text)
+        meant = (sa.func.instr if tx.dialect == "sqlite" else sa.func.strpos)(term, text) > 0
+    return [tuple(row) for row in tx.run(sa.select(incident_terms).where(meant).limit(BATCH))]
+
+
+def remove_terms(tx: Tx, keys: Sequence[Sequence[Any]]) -> None:
+    tx.run(sa.delete(incident_terms).where(sa.tuple_(*incident_terms.c).in_(keys)))
+
+
+def again(tx: Tx, table: sa.Table, row: Row) -> Row | None:
+    """A row as it is by now, locked; None: it is gone."""
+    now = tx.run(sa.select(table).where(_is(table, row)).with_for_update()).mappings().one_or_none()
+    return None if now is None else dict(now)
 
 
 def remove_from(tx: Tx, table: sa.Table, row: Row, subject: DataSubject) -> None:
     """Take it out of one row. Where it is part of the key, or nothing is left without it, the row goes."""
-    mine = sa.and_(*(column == row[column.name] for column in table.primary_key))
+    mine = _is(table, row)
     changed: dict[str, str | None] = {
         name: clean
         for name in _texts(table)
@@ -192,6 +201,10 @@ def remove_from(tx: Tx, table: sa.Table, row: Row, subject: DataSubject) -> None
     if table is task_runs and "arguments" in changed:
         changed |= {"arguments": None, "replayable": "no"}  # it would be run with others than it was
     tx.run(sa.update(table).where(mine).values(changed))
+
+
+def _is(table: sa.Table, row: Row) -> sa.ColumnElement[bool]:
+    return sa.and_(*(column == row[column.name] for column in table.primary_key))
 
 
 def _texts(table: sa.Table) -> Iterator[str]:

@@ -6,13 +6,16 @@ has the fingerprint of its monitor, so that a failure, a missed check-in and the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
+from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.event import Event, Rejection
 from notifier.domain.monitor import CheckIn, DeclaredMonitor, MonitorTrouble
-from notifier.domain.time import Instant, rfc3339
+from notifier.domain.time import SECOND, Instant, rfc3339
 from notifier.domain.value import replace
 from notifier.ingest import intake
 from notifier.ingest.acceptance import Busy, EventSource
@@ -33,6 +36,9 @@ from notifier.wording import monitors as wording
 FORMAT: Final = "monitor"
 MOST_IN_PROJECT: Final = 1_000
 EVENT_BYTES: Final = 65_536
+AT_ONCE: Final = 300
+WAIT_AT_MOST: Final = 5_000
+"""Requests with check-ins: while the database is away, jobs soon have newer ones."""
 MISSED_AT_ONCE: Final = 100
 ENVIRONMENT: Final = "production"
 _FILE: Final = "file"
@@ -47,6 +53,16 @@ class TakenCheckIns:
     """The monitor of each check-in as it is now; None: it would be one more than a project may have."""
 
     monitors: Sequence[MonitorStatus | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """Check-ins of one request, and who waits for them."""
+
+    project: str
+    service: str | None
+    check_ins: Sequence[CheckIn]
+    future: asyncio.Future[TakenCheckIns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,8 @@ class MonitorIntake:
         self._hearing = Hearing()
         self._applied: Mapping[str, DeclaredMonitor] | None = None
         self._subscription: Subscription = database.signals.subscribe()
+        self._queue: list[_Submission] = []
+        self._turn = asyncio.Lock()
 
     async def take(
         self, source: EventSource, check_ins: Sequence[CheckIn], *, service: str | None
@@ -95,12 +113,15 @@ class MonitorIntake:
         if wait is not None:
             return Busy(reason="quota", retry_after=wait)
 
-        def work(tx: Tx) -> tuple[TakenCheckIns, int]:
-            return self._take(tx, source.project, check_ins, service)
-
-        taken, events = await self._database.write(work, essential=False, limit=INGEST)
-        self._count(events)
-        return taken
+        if len(self._queue) >= WAIT_AT_MOST:
+            return Busy(reason="backlog", retry_after=SECOND)
+        waiting = _Submission(source.project, service, check_ins, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        async with self._turn:
+            # Many jobs begin at the full hour: who comes while a commit runs shares the next one.
+            while not waiting.future.done():
+                await self._commit()
+        return waiting.future.result()
 
     async def step(self) -> None:
         """One turn of the loop: look, and wait for the next deadline."""
@@ -124,30 +145,47 @@ class MonitorIntake:
             more = count == MISSED_AT_ONCE
         return None
 
+    async def _commit(self) -> None:
+        batch, self._queue = self._queue[:AT_ONCE], self._queue[AT_ONCE:]
+        try:
+            taken, events = await self._database.write(
+                lambda tx: self._take(tx, batch), essential=False, limit=INGEST
+            )
+        except StoreError as error:
+            for submission in batch:
+                submission.future.set_exception(error)
+            return
+        except BaseException:
+            for submission in batch:
+                submission.future.set_exception(StoreUnavailable("the service is stopping: send it again"))
+            raise
+        for submission, result in zip(batch, taken, strict=True):
+            submission.future.set_result(result)
+        self._count(events)
+
     def _count(self, events: int) -> None:
         if events:
             self._metrics.events.labels("accepted", FORMAT).inc(events)
 
-    def _take(
-        self, tx: Tx, project: str, check_ins: Sequence[CheckIn], service: str | None
-    ) -> tuple[TakenCheckIns, int]:
-        judged = [(check_in, self._event(tx, project, check_in, service)) for check_in in check_ins]
-        keys = [(project, event.environment, check_in.name) for check_in, event in judged]
-        changes = _Changes(rows=statements.find(tx, keys))
-        room = self._most - statements.count(tx, project) if set(keys) - changes.rows.keys() else 0
-        taken: list[MonitorName | None] = []
-        for key, (check_in, event) in zip(keys, judged, strict=True):
-            before = changes.rows.get(key)
+    def _take(self, tx: Tx, batch: Sequence[_Submission]) -> tuple[list[TakenCheckIns], int]:
+        judged = [
+            [(check_in, self._event(tx, one.project, check_in, one.service)) for check_in in one.check_ins]
+            for one in batch
+        ]
+        names = [[(event.project, event.environment, said.name) for said, event in one] for one in judged]
+        changes = _Changes(rows=statements.find(tx, {name for one in names for name in one}))
+        new = {name[0] for one in names for name in one if name not in changes.rows}
+        room = {project: self._most - statements.count(tx, project) for project in new}
+        for check_in, event in chain.from_iterable(judged):
+            before = changes.rows.get((event.project, event.environment, check_in.name))
             if before is None:
-                room -= 1
-                if room < 0:
-                    taken.append(None)
-                    continue
-            self._check_in(tx, changes, before, check_in, event)
-            taken.append(key)
+                room[event.project] -= 1
+            if before is not None or room[event.project] >= 0:
+                self._check_in(tx, changes, before, check_in, event)
         self._write(tx, changes, max_size=self._max_size)
-        shown = tuple(None if key is None else views.monitor(tx, key) for key in taken)
-        return TakenCheckIns(monitors=shown), len(changes.events)
+        shown = views.monitors_named(tx, changes.rows.keys())
+        taken = [TakenCheckIns(monitors=[shown.get(name) for name in one]) for one in names]
+        return taken, len(changes.events)
 
     def _check_in(
         self, tx: Tx, changes: _Changes, before: MonitorRow | None, check_in: CheckIn, event: Event

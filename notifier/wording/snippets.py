@@ -121,8 +121,8 @@ def _posting(url: str, secret: str) -> tuple[Snippet, ...]:
         Snippet(
             name="A job in a crontab",
             where="Behind the job and `&&`: while it comes all is well, and where it stays away an incident opens.",
-            code=f"curl -fsS -m 10 -H 'Authorization: Bearer {secret}' \\\n"
-            f'  {url}/v1/monitors/nightly-backup -d \'{{"every": "1d", "grace": "1h"}}\'',
+            code=f"curl -fsS -m 10 -H 'Authorization: Bearer {secret}' "
+            f'{url}/v1/monitors/nightly-backup -d \'{{"every": "1d", "grace": "1h"}}\'',
         ),
         Snippet(
             name="GitHub, GitLab, Grafana, clouds, monitors",

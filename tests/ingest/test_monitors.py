@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -204,6 +205,17 @@ async def test_the_configuration_goes_before_a_client(jobs: Jobs) -> None:
     await jobs.pass_(25 * MINUTE)
     assert await jobs.incidents() == [("open", 1, "warning")]
     assert (await jobs.check_in()).schedule is None
+
+
+async def test_jobs_that_check_in_at_once_share_a_commit(jobs: Jobs) -> None:
+    """Each is answered with its own monitor, however many come; and none is lost or counted twice."""
+    said = [CheckIn(name="abc"[number % 3], status="error" if number % 4 else "ok") for number in range(60)]
+    taken = await asyncio.gather(*(jobs.intake.take(Source(), [one], service=None) for one in said))
+    for one, result in zip(said, taken, strict=True):
+        assert isinstance(result, TakenCheckIns)
+        assert [monitor and monitor.name for monitor in result.monitors] == [one.name]
+    rows = await jobs.incidents()
+    assert sum(count for _, count, _ in rows) == 45
 
 
 async def test_a_crontab_is_kept_by_its_clocks(jobs: Jobs) -> None:

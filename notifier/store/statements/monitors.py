@@ -32,7 +32,8 @@ def count(tx: Tx, project: str) -> int:
 
 def write(tx: Tx, rows: Iterable[MonitorRow]) -> None:
     """Make them as they are here."""
-    cells = [tuple(getattr(row, name) for name in MonitorRow.__struct_fields__) for row in rows]
+    ordered = sorted(rows, key=lambda row: row.key)  # as everybody, so that no two wait for each other
+    cells = [tuple(getattr(row, name) for name in MonitorRow.__struct_fields__) for row in ordered]
     if cells:
         execute(tx, _write, {"rows": encode_rows(cells)})
 

@@ -43,7 +43,7 @@ from notifier.store.views.incidents import (
     with_latest,
 )
 from notifier.store.views.labels import unsent
-from notifier.store.views.monitors import MonitorStatus, find_monitors, monitor
+from notifier.store.views.monitors import MonitorStatus, find_monitors, monitors_named
 from notifier.store.views.names import ENDING_AT_MOST, NamedKind, ids_ending, ids_of_numbers, whole_ids
 from notifier.store.views.occurrences import Sample, occurrences, sample, samples
 from notifier.store.views.paging import Page, PageKey
@@ -132,7 +132,7 @@ __all__ = [
     "later_incident",
     "matching",
     "met",
-    "monitor",
+    "monitors_named",
     "occurrences",
     "occurrences_of",
     "oldest_undelivered",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +43,11 @@ def find_monitors(tx: Tx, *, project: str, after: PageKey | None, limit: int) ->
     return cut(rows, limit, _status, lambda row: (row.at, row.environment, row.name))
 
 
-def monitor(tx: Tx, key: MonitorName) -> MonitorStatus:
-    """The monitor of this name, which there is."""
-    columns = (monitors.c.project, monitors.c.environment, monitors.c.name)
-    return _status(tx.run(_statuses().where(sa.tuple_(*columns) == sa.tuple_(*key))).one())
+def monitors_named(tx: Tx, names: Collection[MonitorName]) -> dict[MonitorName, MonitorStatus]:
+    """The monitors of these names."""
+    columns = sa.tuple_(monitors.c.project, monitors.c.environment, monitors.c.name)
+    rows = tx.run(_statuses().where(columns.in_(names)))
+    return {(row.project, row.environment, row.name): _status(row) for row in rows}
 
 
 def _statuses() -> sa.Select[Any]:

@@ -17,6 +17,7 @@ from notifier.ingest.intake import Committed, Intake, StoredEvent
 from notifier.ingest.quota import KeyQuota
 from notifier.ingest.upgrade import UpgradeWatch
 from notifier.store.database import INGEST, Database, Tx
+from notifier.telemetry.logging import get
 from notifier.telemetry.metrics import Metrics
 
 EVENTS_PER_COMMIT = 1_000
@@ -165,6 +166,8 @@ class GroupCommit:
         """The store refused a statement: find whose, so that one request's event costs nobody else's."""
         self._metrics.store_errors.labels(type(error).__name__).inc()
         if len(batch) == 1:
+            # Whoever sends the same again is refused again: nobody but the log says that it is not the database's state.
+            get("notifier.ingest").error("events_refused", key=batch[0].key, error=str(error))
             _fail(batch, error)
             return
         for submission in batch:

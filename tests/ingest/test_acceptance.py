@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from notifier.domain.event import Rejection
 from notifier.domain.time import MINUTE
@@ -198,6 +199,21 @@ async def test_a_full_database_says_so(own_database: Database) -> None:
         assert full.retry_after > 0
         assert await door.incidents() == []
         assert door.counted() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_what_a_database_refuses_costs_no_other_and_is_logged(door: Door) -> None:
+    """One commit holds both: the other's event is stored, and the log says whose was refused."""
+    refused = Source(key_id="theirs", project="no\x00name")
+    with capture_logs() as lines:
+        good, bad = await asyncio.gather(
+            door.take(*posted({})), door.acceptance.take(refused, posted({}), door.database.now())
+        )
+    assert isinstance(good, Taken)
+    assert good.stored
+    assert isinstance(bad, Busy)
+    assert [(line["event"], line["key"]) for line in lines] == [("events_refused", "theirs")]
+    assert len(await door.incidents()) == 1
 
 
 def fill(tx: Tx) -> None:

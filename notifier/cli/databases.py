@@ -153,7 +153,8 @@ def restore(arguments: Arguments, session: CommandSession) -> Exit:
     age = "" if newest is None else f", the last heard of at {newest}"
     count = sum(one.count for one in done.waiting)
     session.say(
-        f"Restored {done.incidents:,} incidents{age}. It is on hold: start the service, look at the pages, and "
-        f"`notifier release` lets {count:,} deliveries go, and what is decided meanwhile."
+        f"Restored {done.incidents:,} {'incident' if done.incidents == 1 else 'incidents'}{age}. It is on hold: start "
+        f"the service, look at the pages, and `notifier release` lets {count:,} "
+        f"{'delivery' if count == 1 else 'deliveries'} go, and what is decided meanwhile."
     )
     return Exit.OK

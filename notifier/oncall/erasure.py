@@ -69,8 +69,8 @@ async def remove(database: Database, subject: DataSubject, actor: Actor) -> Eras
     open_, waiting = await database.read(partial(erasure.unfinished, subject=subject), limit=AT_MOST)
     if open_ or waiting:
         raise Refused(
-            f"{open_} of its incidents are not over and {waiting} messages about it are not out yet: resolve them, let "
-            "them be told or discard them, and then remove it",
+            f"incidents of it that are not over: {open_}, messages about it that are not out yet: {waiting}; resolve "
+            "them, let them be told or discard them, and then remove it",
             state="unfinished",
         )
     # Nothing of what is removed may stand in the audit.

@@ -9,7 +9,8 @@ import pytest
 
 from tests.api.conftest import Desk
 
-pytestmark = pytest.mark.anyio
+# What the calls ask of a database is tried on both engines in `tests.store.test_erasure`.
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
 
 ANN = {"person": "ann@example.com"}
 CUSTOMER = {"label": "customer", "value": "c-4711"}

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from notifier.runtime.configuration import check
+from notifier.runtime.database import upgrade
 from tests.postgres import PostgresCluster
-from tests.processes import Service, cli, eventually
+from tests.processes import Service, eventually
 
 SETTINGS: dict[str, Any] = {"channels": {"out": {"type": "console"}}, "route": {"channels": ["out"]}}
 MADE, FAILED = 'notifier_backups_total{result="made"}', 'notifier_backups_total{result="failed"}'
@@ -72,9 +74,9 @@ def test_postgresql_is_dumped_by_its_own_program(
         parts = {"database": {"url": postgres_cluster.url(name)}, "backup": {"to": "backups"}}
         service = Service(tmp_path, {**SETTINGS, **parts}, environ={"PATH": str(programs)})
         monkeypatch.setenv("PATH", "/nowhere")
-        warned = cli("check", "--config", str(service.config), folder=tmp_path)
-        assert "pg_dump is not on the PATH" in warned.stdout
-        assert cli("db", "upgrade", "--config", str(service.config), folder=tmp_path).returncode == 0
+        _, warnings = check(str(service.config), {})
+        assert "pg_dump is not on the PATH" in " ".join(map(str, warnings))
+        upgrade(str(service.config), {})
         with service:
             service.post({"service": "billing", "message": "it broke"})
             eventually(lambda: metric(service, MADE) == 1)

@@ -85,7 +85,7 @@ async def resolve(world: World) -> None:
 async def test_a_label_goes_with_its_incidents_and_the_books_balance(world: World) -> None:
     """Not before they are over; a stranger's incident stays as it was."""
     await lived(world)
-    with pytest.raises(Refused, match="2 of its incidents are not over"):
+    with pytest.raises(Refused, match="incidents of it that are not over: 2"):
         await erasure.remove(world.database, LABEL, actor(world))
     await resolve(world)
     tables = {name async for name, _ in erasure.rows(world.database, LABEL, "shop")}

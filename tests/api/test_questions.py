@@ -30,6 +30,7 @@ KEYS = {
     "keys": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
     "task-runs": st.tuples(st.integers(0, 2**63 - 1), SENDERS),
     "silences": st.tuples(st.integers(0, 2**63 - 1), st.uuids().map(str)),
+    "monitors": st.tuples(st.integers(0, 2**63 - 1), SENDERS, SENDERS),
 }
 
 

@@ -244,7 +244,7 @@ async def test_what_leaves_something_needs_no_force(desk: Desk, matchers: list[s
 @pytest.mark.parametrize(
     ("changes", "path", "says"),
     [
-        ({"matchers": []}, "matchers", "at least 1"),
+        ({"matchers": []}, "matchers", "must not be empty"),
         ({"matchers": [*BILLING, 'a=~"("']}, "matchers[1]", "does not compile"),
         ({"matchers": ['a=~"((a{1,99}){1,99}){1,99}"']}, "matchers[0]", "does not compile"),
         ({"matchers": ["nonsense"]}, "matchers[0]", "no operator"),

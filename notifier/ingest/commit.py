@@ -166,7 +166,7 @@ class GroupCommit:
         """The store refused a statement: find whose, so that one request's event costs nobody else's."""
         self._metrics.store_errors.labels(type(error).__name__).inc()
         if len(batch) == 1:
-            # Whoever sends the same again is refused again: nobody but the log says that it is not the database's state.
+            # Whoever sends the same again is refused again, and only the log says that it is not the database's state.
             get("notifier.ingest").error("events_refused", key=batch[0].key, error=str(error))
             _fail(batch, error)
             return

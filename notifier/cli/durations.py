@@ -198,7 +198,8 @@ def _instant(day: date, clock: tuple[int, int, int], zone: tzinfo | None) -> Ins
     from datetime import datetime
 
     wall = datetime(day.year, day.month, day.day, *clock)  # noqa: DTZ001 - the zone comes next
-    there = wall.astimezone() if zone is None else wall.replace(tzinfo=zone)
+    # Without a zone it is this machine's; `astimezone()` would be as much earlier.
+    there = wall if zone is None else wall.replace(tzinfo=zone)
     return int(there.timestamp()) * SECOND
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
+import subprocess
+import sys
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,6 +52,20 @@ def test_clocks_that_jump() -> None:
     """A time that is skipped is an hour later, and of one that comes twice the first is meant."""
     assert rfc3339(read("2027-03-28 02:30", now=NOW, zone=BERLIN).at) == "2027-03-28T01:30:00Z"
     assert rfc3339(read("2027-10-31 02:30", now=NOW, zone=BERLIN).at) == "2027-10-31T00:30:00Z"
+
+
+def test_the_machine_s_clocks_jump_as_those_of_a_zone() -> None:
+    """A process of its own, for the machine's zone is the whole process's."""
+    program = (
+        "from notifier.cli.durations import read\n"
+        "print(*(read(f'2027-{day} 02:30', now=0).at for day in ('03-28', '10-31')))"
+    )
+    zone = {**os.environ, "TZ": "Europe/Berlin"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=zone, capture_output=True, text=True, check=True
+    )
+    expected = [read(f"2027-{day} 02:30", now=NOW, zone=BERLIN).at for day in ("03-28", "10-31")]
+    assert done.stdout.split() == [str(at) for at in expected]
 
 
 @pytest.mark.parametrize(

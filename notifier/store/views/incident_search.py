@@ -194,9 +194,13 @@ def _judged(
 ) -> Iterator[tuple[PageKey, sa.Row[Any]]]:
     """The incidents with numbers in these ranges that are meant, the newest first: their keys and rows."""
     if len(part) == 1:  # off the primary key backwards, and no further than needed
-        query = _rows(search).where(incidents.c.number.between(*part[0])).order_by(incidents.c.number.desc())
+        query = (
+            _rows(tx.dialect, search)
+            .where(incidents.c.number.between(*part[0]))
+            .order_by(incidents.c.number.desc())
+        )
     else:
-        query = _within(tx.dialect, _rows(search)).order_by(sa.desc("number"))
+        query = _within(tx.dialect, _rows(tx.dialect, search)).order_by(sa.desc("number"))
     if not search.is_judged:
         query = query.limit(most)
     rows = tx.run(query, {} if len(part) == 1 else {"ranges": encode_rows(part).text})
@@ -214,7 +218,7 @@ def _within(dialect: Dialect, query: sa.Select[Any]) -> sa.Select[Any]:
     return sa.select(one).select_from(between.join(one, sa.true()))
 
 
-def _rows(search: IncidentSearch) -> sa.Select[Any]:
+def _rows(dialect: Dialect, search: IncidentSearch) -> sa.Select[Any]:
     """Incidents as keys, titles and labels, as far as the engine can judge them by itself."""
     columns: Sequence[sa.ColumnElement[Any]] = (*_KEYS[search.sort], incidents.c.title, incidents.c.labels)
     query = sa.select(*columns)
@@ -223,9 +227,9 @@ def _rows(search: IncidentSearch) -> sa.Select[Any]:
         query = query.where(incidents.c.state == search.state.value)
     if search.is_live:
         query = query.where(incidents.c.closed == OPEN)
-    # SQLite folds the case of ASCII letters only.
-    ascii_words = [word for word in search.words if word.isascii()]
-    query = query.where(*(incidents.c.title.icontains(word, autoescape=True) for word in ascii_words))
+    # SQLite folds the case of ASCII letters only, and in any LIKE.
+    has = incidents.c.title.contains if dialect == "sqlite" else incidents.c.title.icontains
+    query = query.where(*(has(word, autoescape=True) for word in search.words if word.isascii()))
     return query.where(may_meet(search.matchers))
 
 
@@ -274,7 +278,7 @@ def _active(tx: Tx) -> frozenset[int]:
 
 def _exact(tx: Tx, search: IncidentSearch, numbers: Iterable[int], after: PageKey | None) -> list[PageKey]:
     """The keys of those of these incidents that are meant, as they are now, in order."""
-    query = _rows(search).where(
+    query = _rows(tx.dialect, search).where(
         incidents.c.number.in_(in_json(tx.dialect, "numbers", Big)), earlier(_KEYS[search.sort], after)
     )
     rows = tx.run(query, {"numbers": encode_values(numbers).text})
@@ -283,7 +287,7 @@ def _exact(tx: Tx, search: IncidentSearch, numbers: Iterable[int], after: PageKe
 
 def _only(tx: Tx, search: IncidentSearch, keys: Sequence[PageKey]) -> list[PageKey]:
     """Keep the keys whose incidents are meant."""
-    query = _rows(search).where(incidents.c.number.in_(in_json(tx.dialect, "numbers", Big)))
+    query = _rows(tx.dialect, search).where(incidents.c.number.in_(in_json(tx.dialect, "numbers", Big)))
     rows = tx.run(query, {"numbers": encode_values(key[-1] for key in keys).text})
     meant = {row.number for _, row in _meant(search, rows)}
     return [key for key in keys if key[-1] in meant]

@@ -39,6 +39,7 @@ RACES = 10
 GRACE: Duration = SECOND
 """The server ends what takes too long, and the connection is kept; one that is silent is dropped this much later."""
 LISTENING_CHECKED_S = 5.0
+_AWAY = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _FULL = {"53100", "53200"}  # disk_full, out_of_memory
 _BUSY = {"55P03", "25P03"}  # lock_not_available, idle_in_transaction_session_timeout
@@ -65,7 +66,7 @@ class PostgresDatabase:
         pool = Pool(driver_address(url), size=pool_size)
         try:
             fsync, moment = await pool.run(_look, within=LOOP / 1000)
-        except (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*_AWAY, ValueError, OverflowError) as error:
             await pool.aclose()
             raise unreachable(error) from error
         except StoreError:

@@ -15,15 +15,18 @@ pytestmark = pytest.mark.anyio
 def test_parameters_go_to_whom_they_are_for() -> None:
     """Those of TLS reach asyncpg, and what only libpq knows reaches nobody."""
     url = "postgresql://ann:p%40ss@db:5433/n?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=5&options=-c%20a"
-    address = driver_address(url)
-    assert address.url.render_as_string(hide_password=False) == "postgresql+asyncpg://ann:p%40ss@db:5433/n"
-    assert dict(sa.make_url(address.dsn).query) == {
-        "sslmode": "verify-full",
-        "sslrootcert": "/ca.pem",
-        "options": "-c a",
-    }
-    socket = driver_address("postgresql:///n?host=/run/pg&channel_binding=prefer")
-    assert (dict(socket.url.query), socket.dsn) == ({"host": "/run/pg"}, "postgresql://")
+    assert driver_address(url).dsn == (
+        "postgresql://ann:p%40ss@db:5433/n?sslmode=verify-full&sslrootcert=%2Fca.pem&options=-c+a"
+    )
+    socket = driver_address(
+        "postgresql:///n?host=/run/pg&channel_binding=prefer&prepared_statement_cache_size=0"
+    )
+    assert socket.dsn == "postgresql:///n?host=%2Frun%2Fpg"
+    assert dict(socket.url.query) == {"prepared_statement_cache_size": "0"}
+    unescaped = driver_address("postgresql://ann:a/b?c#d@db/n?ssl=require")
+    assert unescaped.dsn == "postgresql://ann:a%2Fb%3Fc%23d@db/n?sslmode=require"
+    several = "postgresql://ann@one:1,two:2/n?target_session_attrs=read-write"
+    assert driver_address(several).dsn == several
 
 
 async def test_what_the_driver_cannot_do_is_refused() -> None:
@@ -53,6 +56,19 @@ async def test_why_nobody_answers_is_said(postgres_url: str, change: dict[str, o
     url = sa.make_url(postgres_url).set(**change)  # type: ignore[arg-type]
     with pytest.raises(StoreUnavailable, match=cause):
         await PostgresDatabase.open(url.render_as_string(hide_password=False), replica="main")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "cause"),
+    [
+        ("127.0.0.1:1,127.0.0.1:2", "nothing listens"),
+        ("127.0.0.1:99999", "cannot be read"),
+        ("127.0.0.1:http", "cannot be read"),
+    ],
+)
+async def test_hosts_and_ports_are_tried_or_named(hosts: str, cause: str) -> None:
+    with pytest.raises(StoreUnavailable, match=cause):
+        await PostgresDatabase.open(f"postgresql://ann@{hosts}/n", replica="main")
 
 
 async def test_a_parameter_that_nobody_knows_is_said_to_be_one(postgres_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Acknowledgements that end by themselves: their incidents count as open again, and are told of as such."""
+"""Acknowledgements that end by themselves: their incidents count as open again, repeats and escalation go on."""
 
 from __future__ import annotations
 

@@ -206,9 +206,9 @@ def press(demo: Demo, item: Item, label: str, choice: int | None = None) -> None
     assert (answer.status_code, answer.headers["location"]) == (303, f"/#m{item['number']}")
 
 
-def test_what_can_be_pressed_acts(demo: Demo) -> None:
+def test_what_can_be_pressed_acts(own_demo: Demo) -> None:
     """A mail's link asks and then acts; a Slack button is sent to the service, which edits the message."""
-    app = demo.url("application")
+    demo, app = own_demo, own_demo.url("application")
     httpx.post(f"{app}/users/-21/process")
     mail = demo.wait_message("email", "there is no account for user -21")
     assert mail["html"].count(demo.url("service")) >= 3

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import copy_context
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -222,7 +223,7 @@ def test_runs_leave_in_their_order(receiver: Receiver, tmp_path: Path) -> None:
     notifier = make(receiver.url, tmp_path)
     runs = [notifier.track(f"task {n}") for n in range(20)]
     for run in runs:
-        run.processing()
+        copy_context().run(run.processing)
     assert notifier.flush(5)
     told = list(dict.fromkeys(run["task"] for run in receiver.runs))
     assert told == [f"task {n}" for n in range(20)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
+from contextvars import Context
 from types import ModuleType
 from typing import Any
 
@@ -66,7 +67,7 @@ def event_of(item: EventItem) -> Event:
 def by_notifier(error: Exception) -> Event:
     memory = MemoryTransport()
     client = Notifier("billing", environment="staging", release="1.4.2", host="worker-3", transport=memory)
-    client.report(error)
+    Context().run(client.report, error)
     return event_of(json.dumps(memory.events[0]).encode())
 
 

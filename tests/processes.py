@@ -210,7 +210,8 @@ class Service:
             time.sleep(0.05)
 
     def __enter__(self) -> Self:
-        return self.start()
+        """The service, started unless it runs: `with service.start("--hold")` ends it as well."""
+        return self if self.process is not None and self.process.poll() is None else self.start()
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -81,18 +81,20 @@ def find_deliveries(
     tx: Tx, search: DeliverySearch, *, after: PageKey | None, limit: int
 ) -> Page[DeliveryView]:
     """Newest first: the ids are ordered in time."""
-    query = sa.select(deliveries.c.id).where(
-        deliveries.c.project == search.project, earlier([deliveries.c.id], after)
-    )
-    if search.state is not None:
-        state = search.state.value
-        query = query.where(
-            (deliveries.c.state if state in _RARE else unindexed(deliveries.c.state)) == state
+    rare = search.state is not None and search.state.value in _RARE
+    # The index of a channel's deliveries begins with the project, and serves nothing else: without a channel an engine
+    # would sort all of the project by it. Of a channel with many deliveries, the few in a rare state are found by that.
+    by_channel = search.channel is not None and not rare
+    project, channel, state = (
+        column if wanted else unindexed(column)
+        for column, wanted in (
+            (deliveries.c.project, by_channel), (deliveries.c.channel, by_channel), (deliveries.c.state, rare)
         )
+    )  # fmt: skip
+    query = sa.select(deliveries.c.id).where(project == search.project, earlier([deliveries.c.id], after))
+    if search.state is not None:
+        query = query.where(state == search.state.value)
     if search.channel is not None:
-        # Of a channel with many deliveries the few in such a state are found by that.
-        by_state = search.state is not None and search.state.value in _RARE
-        channel = unindexed(deliveries.c.channel) if by_state else deliveries.c.channel
         query = query.where(channel == search.channel)
     return _page(tx, query.order_by(deliveries.c.id.desc()), limit)
 
@@ -249,9 +251,10 @@ def count_dead(tx: Tx, *, project: str, most: int) -> tuple[DeadDeliveries, ...]
 
 
 def _dead(project: str, channel: str | None, outcome: Outcome | None) -> sa.ColumnElement[bool]:
-    conditions = [deliveries.c.project == project, deliveries.c.state == DEAD]
+    # The index of states has the few that are dead; that of a channel has all that it ever sent.
+    conditions = [unindexed(deliveries.c.project) == project, deliveries.c.state == DEAD]
     if channel is not None:
-        conditions.append(deliveries.c.channel == channel)
+        conditions.append(unindexed(deliveries.c.channel) == channel)
     if outcome is not None:
         conditions.append(deliveries.c.outcome == outcome.value)
     return sa.and_(*conditions)

@@ -14,12 +14,14 @@ from notifier.store.schema import metadata
 Statements = Sequence[tuple[str, Any]]
 
 
-async def statements_of(query: Coroutine[Any, Any, object]) -> Statements:
-    """The SELECTs that a query runs, with their parameters."""
+async def statements_of(
+    query: Coroutine[Any, Any, object], *, kinds: tuple[str, ...] = ("SELECT",)
+) -> Statements:
+    """The statements of these kinds that a query runs, with their parameters."""
     run: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(kinds):
             run.append((statement, parameters))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)

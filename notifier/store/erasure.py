@@ -16,6 +16,7 @@ from notifier.policy.searching import TERM_CHARS, terms
 from notifier.store import incident_removal, ledger, schema, silences
 from notifier.store.database import Tx
 from notifier.store.incident_removal import LIVE
+from notifier.store.json_rows import in_rows
 from notifier.store.schema import (
     action_tokens,
     alert_ends,
@@ -121,12 +122,12 @@ def remove_incidents(tx: Tx, numbers: Sequence[int]) -> None:
         sa.select(incidents, incidents.c.count.label("events")).where(incidents.c.number.in_(numbers))
     ).all()
     identities = [(row.project, row.environment, row.fingerprint) for row in rows]
-    ends = sa.tuple_(alert_ends.c.project, alert_ends.c.environment, alert_ends.c.fingerprint)
+    ends = alert_ends.c["project", "environment", "fingerprint"]
     for statement in (
         sa.delete(event_ids).where(event_ids.c.incident.in_(numbers)),
         sa.delete(action_tokens).where(action_tokens.c.incident.in_(numbers)),
         sa.delete(audit).where(audit.c.subject.in_([row.id for row in rows])),
-        sa.delete(alert_ends).where(ends.in_(identities)),
+        sa.delete(alert_ends).where(in_rows(tx.dialect, ends, identities)),
     ):
         tx.run(statement)
     incident_removal.remove(tx, rows)
@@ -175,7 +176,7 @@ def terms_of(tx: Tx, subject: DataSubject) -> list[Sequence[Any]]:
 
 
 def remove_terms(tx: Tx, keys: Sequence[Sequence[Any]]) -> None:
-    tx.run(sa.delete(incident_terms).where(sa.tuple_(*incident_terms.c).in_(keys)))
+    tx.run(sa.delete(incident_terms).where(in_rows(tx.dialect, incident_terms.c, keys)))
 
 
 def again(tx: Tx, table: sa.Table, row: Row) -> Row | None:

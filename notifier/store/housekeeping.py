@@ -22,6 +22,7 @@ from notifier.store import (
 from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
 from notifier.store.incident_removal import LIVE
+from notifier.store.json_rows import in_rows
 from notifier.store.schema import (
     OPEN,
     alert_ends,
@@ -177,7 +178,7 @@ def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[
     rows = tx.run(query.limit(IDS_BATCH)).all()
     old = [(row.project, row.id) for row in rows if row.at < before]
     if old:
-        tx.run(sa.delete(event_ids).where(key.in_(old)))
+        tx.run(sa.delete(event_ids).where(in_rows(tx.dialect, event_ids.c["project", "id"], old)))
     return (rows[-1].project, rows[-1].id) if len(rows) == IDS_BATCH else None
 
 
@@ -193,8 +194,7 @@ def old_samples(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | None
         .limit(BATCH)
     ).all()
     if rows:
-        pairs = sa.tuple_(events.c.incident, events.c.seq)
-        tx.run(sa.delete(events).where(pairs.in_([tuple(row) for row in rows])))
+        tx.run(sa.delete(events).where(in_rows(tx.dialect, events.c["incident", "seq"], rows)))
         if shed_name is not None:
             ledger.add(tx, {shed_name: len(rows)})
     return len(rows)
@@ -279,13 +279,11 @@ def old_monitors(tx: Tx, before: Instant) -> int:
 
 def old_alerts(tx: Tx, before: Instant) -> int:
     """Alerts that were over before that moment."""
-    key = sa.tuple_(alert_ends.c.project, alert_ends.c.environment, alert_ends.c.fingerprint)
+    key = alert_ends.c["project", "environment", "fingerprint"]
     over = (alert_ends.c.ends_at.is_(None), alert_ends.c.updated_at < before)
-    rows = tx.run(
-        sa.select(*alert_ends.c["project", "environment", "fingerprint"]).where(*over).limit(BATCH)
-    ).all()
+    rows = tx.run(sa.select(*key).where(*over).limit(BATCH)).all()
     if rows:
-        tx.run(sa.delete(alert_ends).where(key.in_([tuple(row) for row in rows])))
+        tx.run(sa.delete(alert_ends).where(in_rows(tx.dialect, key, rows)))
     return len(rows)
 
 
@@ -304,9 +302,9 @@ def old_task_runs(tx: Tx, before: Instant, *, shed_name: ledger.CounterName | No
     )
     if shed_name is not None:
         query = query.where(task_runs.c.state == "completed")
-    names = [tuple(row) for row in tx.run(query.order_by(task_runs.c.created_at).limit(BATCH))]
+    names = tx.run(query.order_by(task_runs.c.created_at).limit(BATCH)).all()
     if names:
-        tx.run(sa.delete(task_runs).where(sa.tuple_(task_runs.c.project, task_runs.c.id).in_(names)))
+        tx.run(sa.delete(task_runs).where(in_rows(tx.dialect, task_runs.c["project", "id"], names)))
         if shed_name is not None:
             ledger.add(tx, {shed_name: len(names)})
     return len(names)
@@ -318,9 +316,9 @@ def old_processes(tx: Tx, before: Instant) -> int:
         task_runs.c.project == processes.c.project, task_runs.c.process == processes.c.id, unfinished
     )
     query = sa.select(processes.c.project, processes.c.id).where(processes.c.ended_at < before, ~left)
-    names = [tuple(row) for row in tx.run(query.limit(BATCH))]
+    names = tx.run(query.limit(BATCH)).all()
     if names:
-        tx.run(sa.delete(processes).where(sa.tuple_(processes.c.project, processes.c.id).in_(names)))
+        tx.run(sa.delete(processes).where(in_rows(tx.dialect, processes.c["project", "id"], names)))
     return len(names)
 
 

@@ -51,6 +51,19 @@ def in_json(dialect: Dialect, parameter: str, type_: sa.types.TypeEngine[Any]) -
     return sa.select(rows.c.value)
 
 
+def in_rows(
+    dialect: Dialect, columns: Iterable[sa.Column[Any]], rows: Iterable[Sequence[object]]
+) -> sa.ColumnElement[bool]:
+    """Whether the columns are one of these rows.
+
+    SQLite looks each row up so; for a list of rows behind `IN` it reads the whole table.
+    """
+    key = list(columns)
+    among = rows_from_json(dialect, "among", [(column.name, column.type) for column in key])
+    text = encode_rows(tuple(row) for row in rows).text
+    return sa.tuple_(*key).in_(sa.select(*among.c).params(among=text))
+
+
 def in_parts(rows: Sequence[Sequence[object]]) -> Iterator[BoundRows]:
     """Rows as several parameters, each so short that its values are bound one by one however many columns it has."""
     for start in range(0, len(rows), ROWS_AT_ONCE):

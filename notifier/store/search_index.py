@@ -9,7 +9,7 @@ from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy import searching
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.json_rows import encode_rows, json_value, rows_from_json
+from notifier.store.json_rows import encode_rows, in_rows, json_value, rows_from_json
 from notifier.store.schema import (
     BLOCK,
     CLOSED,
@@ -151,5 +151,5 @@ def sweep(tx: Tx, after: tuple[str, str, int] | None) -> tuple[str, str, int] | 
     }
     old = [tuple(row) for row in rows if row.block in gone]
     if old:
-        tx.run(sa.delete(incident_terms).where(key.in_(old)))
+        tx.run(sa.delete(incident_terms).where(in_rows(tx.dialect, incident_terms.c, old)))
     return tuple(rows[-1]) if len(rows) == EVENTS_AT_ONCE else None

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from notifier.domain.time import Instant
 from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, Tx
-from notifier.store.json_rows import json_value
+from notifier.store.json_rows import in_rows, json_value
 from notifier.store.schema import processes
 
 REPORTS_AT_MOST = 10_000
@@ -40,10 +40,10 @@ def end_silent(tx: Tx, before: Instant, *, most: int) -> int:
         .limit(most)
         .with_for_update(skip_locked=True)
     )
-    names = [tuple(row) for row in tx.run(query)]
+    names = tx.run(query).all()
     if names:
-        key = sa.tuple_(processes.c.project, processes.c.id)
-        tx.run(sa.update(processes).where(key.in_(names)).values(ended_at=tx.now))
+        own = in_rows(tx.dialect, processes.c["project", "id"], names)
+        tx.run(sa.update(processes).where(own).values(ended_at=tx.now))
     return len(names)
 
 

@@ -12,6 +12,7 @@ from notifier.domain.monitor import MonitorSchedule, MonitorState
 from notifier.domain.time import Instant
 from notifier.store.compiled import columns_of
 from notifier.store.database import Tx
+from notifier.store.json_rows import in_rows
 from notifier.store.monitor_rows import MonitorName, MonitorRow
 from notifier.store.schema import OPEN, incidents, monitors
 from notifier.store.views.paging import Page, PageKey, cut, earlier
@@ -45,8 +46,8 @@ def find_monitors(tx: Tx, *, project: str, after: PageKey | None, limit: int) ->
 
 def monitors_named(tx: Tx, names: Collection[MonitorName]) -> dict[MonitorName, MonitorStatus]:
     """The monitors of these names."""
-    columns = sa.tuple_(monitors.c.project, monitors.c.environment, monitors.c.name)
-    rows = tx.run(_statuses().where(columns.in_(names)))
+    key = monitors.c["project", "environment", "name"]
+    rows = tx.run(_statuses().where(in_rows(tx.dialect, key, names)))
     return {(row.project, row.environment, row.name): _status(row) for row in rows}
 
 

@@ -119,15 +119,22 @@ def met(
 def _unresolved(
     tx: Tx, project: str, matchers: Sequence[Matcher], most: int
 ) -> tuple[Sequence[sa.Row[Any]], bool]:
-    """The unresolved incidents of a project, and whether these are all; of too many the newest."""
-    query = sa.select(incidents.c.number, _labels_of_likely(matchers).label("labels")).where(
-        unindexed(incidents.c.project) == project, incidents.c.closed == OPEN
-    )
-    # By the index of what is not resolved: that may be a handful among a million.
-    few = tx.run(query.where(incidents.c.quiet_since >= 0).limit(most + 1)).all()
-    if len(few) <= most:
-        return few, True
-    return tx.run(query.order_by(incidents.c.number.desc()).limit(most)).all(), False
+    """The unresolved incidents of a project, and whether these are all; of too many the newest.
+
+    They are in the order of `quiet_since`: of their opening, or of a later moment at which they were active.
+    """
+    rows = tx.run(
+        sa.select(incidents.c.number, _labels_of_likely(matchers).label("labels"))
+        # By the index of what is not resolved: that may be a handful among a million.
+        .where(
+            unindexed(incidents.c.project) == project,
+            incidents.c.closed == OPEN,
+            incidents.c.quiet_since >= 0,
+        )
+        .order_by(incidents.c.quiet_since.desc())
+        .limit(most + 1)
+    ).all()
+    return rows[:most], len(rows) <= most
 
 
 def _may_be(state: Phase, now: Instant) -> sa.ColumnElement[bool]:

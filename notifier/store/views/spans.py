@@ -77,7 +77,7 @@ def percentiles(
     Ranks are counted here: windows cost an engine twice as much.
     """
     query = sa.select(key.label("key"), value.label("value")).where(*chosen).order_by(key, value)
-    rows = tx.run(query, parameters)
+    rows = tx.run(query, parameters).all()
     values = {name: [row.value for row in own] for name, own in groupby(rows, attrgetter("key"))}
     return {name: (_nearest_rank(own, 50), _nearest_rank(own, 95)) for name, own in values.items()}
 

@@ -170,7 +170,7 @@ def _estimates(tx: Tx, project: str, since: Instant, task: str | None) -> dict[s
         .order_by(each.c.task, each.c.bucket)
     )
     buckets: dict[str, list[tuple[int, int]]] = {}
-    for row in tx.run(query):
+    for row in tx.run(query).all():
         buckets.setdefault(row.task, []).append((row.bucket, row.n))
     return buckets
 

@@ -134,13 +134,18 @@ async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[s
     )
 
 
-async def on_found(database: Database, actor: Actor, act: Act, q: str) -> BulkOutcome:
-    """Act on what is unresolved and meets a query, as `search` reads it; `Unreadable` where that is over `AT_MOST`."""
+async def on_found(
+    database: Database, actor: Actor, act: Act, q: str, *, state: State | None = None
+) -> BulkOutcome:
+    """Act on what is unresolved, or in a state, and meets a query, as `search` reads it.
+
+    `Unreadable` where that is over `AT_MOST`.
+    """
     terms = search.read(q)
     if not terms.matchers and not terms.words:
         raise Unreadable("q", "an empty query would act on everything: give a matcher or a word")
     query = views.IncidentSearch(
-        project=actor.project, unresolved=True, matchers=terms.matchers, words=terms.words
+        project=actor.project, state=state, unresolved=True, matchers=terms.matchers, words=terms.words
     )
     ids, count = await database.read(lambda tx: views.matching(tx, query, most=AT_MOST))
     if count > AT_MOST:

@@ -46,12 +46,17 @@ async def inbox(
     q: str,
     sort: Sort | None,
     page_request: PageRequest,
+    acknowledged_by: str | None = None,
 ) -> Inbox:
-    """Incidents as `incidents.find` finds them. An incident that is pruned meanwhile is left out."""
+    """Incidents as `incidents.find` finds them; of somebody alone, where that is asked, so that a page may be short.
+
+    An incident that is pruned meanwhile is left out.
+    """
     page = await incidents.find(
         database, project=project, state=state, q=q, sort=sort, page_request=page_request, url=None
     )
-    numbers = [incident.number for incident in page.items]
+    chosen = [each for each in page.items if acknowledged_by in {None, each.acknowledged_by}]
+    numbers = [incident.number for incident in chosen]
 
     def beside(tx: Tx) -> tuple[tuple[InboxItem, ...], Instant, Instant]:
         since = tx.now - tx.now % BUCKET - (BUCKETS - 1) * BUCKET
@@ -63,7 +68,7 @@ async def inbox(
                 standing=standings[incident.number],
                 counts=tuple(counts.get(incident.number, {}).get(place, 0) for place in range(BUCKETS)),
             )
-            for incident in page.items
+            for incident in chosen
             if incident.number in standings
         )
         return items, tx.now, since

@@ -55,6 +55,20 @@ def read(text: str) -> Terms:
     return Terms(matchers=tuple(matchers), words=tuple(word for word in words if word.strip()))
 
 
+def narrowed(text: str, matcher: Matcher | None, *, instead_of: str) -> str:
+    """The query with the matcher in place of all that it asks of the label `instead_of`; None asks nothing of it."""
+    kept = [
+        term[0]
+        for term in _TERM.finditer(text)
+        if term.lastgroup is not None and not _is_of(term, instead_of)
+    ]
+    return " ".join([*kept, *([] if matcher is None else [str(matcher)])])
+
+
+def _is_of(term: re.Match[str], label: str) -> bool:
+    return term.lastgroup == "matcher" and _matcher(term[0]).name == label
+
+
 def _matcher(text: str) -> Matcher:
     try:
         return parse(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,7 @@ from importlib.resources import files
 HTMX = "htmx-4.0.1-a0abb04f2f45.js"
 """Vendored as it is in the npm package htmx.org; the name has the beginning of its SHA-256."""
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_AIR = re.compile(rb"\s*([{};])\s*")
 _FILES = ("pages.css", "pages.js", "keys.js")
 
 
@@ -25,7 +27,7 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Each file by its plain name."""
+    """Each file by its plain name; the style sheet without the white space that is for whoever reads it here."""
     return {"htmx": _asset(HTMX, HTMX), **{name: _asset(name) for name in _FILES}}
 
 
@@ -37,6 +39,8 @@ def asset_at(path: str) -> Asset | None:
 
 def _asset(name: str, shown_as: str | None = None) -> Asset:
     content = files("notifier.web").joinpath("static", name).read_bytes()
+    if name.endswith(".css"):
+        content = _AIR.sub(rb"\1", content)
     stem, _, kind = name.rpartition(".")
     hashed = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
     return Asset(path=f"/static/{shown_as or hashed}", content=content, media_type=_TYPES[kind])

@@ -120,8 +120,13 @@ def test_each_page_fits_and_breaks_no_policy(
             assert wide <= 0, path
         if look == "phone" and (found := reader.page.evaluate(LOW)):
             low[path] = found
+        if look == "phone" and path == "/channels":
+            reader.page.get_by_role("button", name="Menu").tap()
+            low["menu"] = reader.page.evaluate(LOW)
+            reader.page.get_by_role("navigation", name="Pages").get_by_role("link", name="Set up").tap()
+            reader.page.wait_for_url("**/setup")
         reader.page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-')}.png", full_page=True)
-    assert (reader.said, low) == ([], {})
+    assert (reader.said, {path: found for path, found in low.items() if found}) == ([], {})
     reader.context.close()
 
 

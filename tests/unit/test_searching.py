@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.matcher import parse
+from notifier.oncall.search import narrowed, read
 from notifier.policy.searching import Term, asked, meets, terms
 
 TITLE = "HTTPServerError: could not charge order ref000777 in snake_case, 接続がタイムアウト GRÜN"
@@ -69,3 +70,20 @@ def test_whatever_meets_is_found_by_its_terms(title: str, word: str) -> None:
         for term in asked([word], []):
             found = any(one.startswith(term.text) for one in has) if term.prefix else term.text in has
             assert found, (term, has)
+
+
+@pytest.mark.parametrize(
+    ("text", "matcher", "narrower"),
+    [
+        ("", 'severity="critical"', 'severity="critical"'),
+        ('timeout severity!="info" "could not"', 'severity="error"', 'timeout "could not" severity="error"'),
+        ('{service="a b", severity=~"c.*"}', None, 'service="a b"'),
+        ("severity=error  word", 'severity="x y"', 'word severity="x y"'),
+    ],
+)
+def test_a_query_is_narrowed_by_one_label(text: str, matcher: str | None, narrower: str) -> None:
+    """The rest stays as it was typed, and means what it meant."""
+    given = None if matcher is None else parse(matcher)
+    assert narrowed(text, given, instead_of="severity") == narrower
+    wanted = [one for one in read(text).matchers if one.name != "severity"]
+    assert read(narrower).matchers == (*wanted, *([] if given is None else [given]))

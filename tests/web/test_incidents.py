@@ -9,6 +9,7 @@ import pytest
 from notifier.domain.time import HOUR
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
+from notifier.oncall.bulk import AcknowledgeAct, on_named
 from tests.browser import SeenPage
 from tests.web.conftest import Pages
 
@@ -188,15 +189,63 @@ async def test_an_empty_list_says_how_to_begin(shop: Pages) -> None:
     page = await browser.opens("/incidents")
     assert "/setup" in page.hrefs()
     assert "Send a first event" in page.text
-    assert "None like this" in (await browser.opens("/incidents?q=nothing")).text
+    searched = await browser.opens("/incidents?q=nothing")
+    assert "/incidents?q=nothing&state=resolved" in searched.hrefs()
+    assert 'name="act"' not in searched.answer.text
+    id_ = await shop.world.post("over")
+    await shop.world.database.write(lambda tx: actions.resolve(tx, actor(shop, "ann"), id_))
+    page = await browser.opens("/incidents")
+    assert "Nothing is open" in page.text
+    assert "Send a first event" not in page.text
+
+
+async def test_one_click_asks_for_a_severity_a_service_and_ones_own(shop: Pages) -> None:
+    """As a matcher in the address, beside whatever else is searched for; a second click takes it away."""
+    ids = [
+        await shop.world.post(title, severity=severity, service=f"of {title}")
+        for title, severity in (("bad", "critical"), ("worse", "critical"), ("small", "warning"))
+    ]
+    act = AcknowledgeAct()
+    await on_named(shop.world.database, actor(shop, "ann"), act, [ids[0], ids[2]])
+    await on_named(shop.world.database, actor(shop, "manager"), act, [ids[1]])
+    browser = await shop.browser()
+
+    def link(page: SeenPage, *parts: str) -> str:
+        return next(
+            href for href in page.hrefs() if all(urlencode({"q": part})[2:] in href for part in parts)
+        )
+
+    page = await browser.opens("/incidents")
+    critical = await browser.opens(link(page, 'severity="critical"'))
+    assert set(titles(critical)) == {"bad", "worse"}
+    assert titles(await browser.opens(link(critical, 'severity="warning"'))) == ["small"]
+    assert titles(await browser.opens(link(critical, 'severity="critical"', 'service="of bad"'))) == ["bad"]
+    assert "/incidents" in critical.hrefs()
+    mine = await browser.opens("/incidents?state=mine")
+    assert (titles(mine), "Acknowledged by you" in mine.text) == (["worse"], True)
+
+
+async def test_all_that_is_found_is_all_that_is_seen(shop: Pages) -> None:
+    """A search among those of one state acts on that state alone, and among one's own and the resolved on none."""
+    ids = {title: await shop.world.post(f"timeout {title}") for title in ("theirs", "free")}
+    await shop.world.database.write(lambda tx: actions.acknowledge(tx, actor(shop, "ann"), ids["theirs"]))
+    browser = await shop.browser()
+    page = await browser.opens("/incidents?q=timeout&state=open")
+    posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
+    assert "all open ones" in page.text
+    assert "Done to 1 incident." in (await browser.sends(posting, act="snooze", all="yes")).text
+    for state in ("mine", "resolved"):
+        refused = await browser.sends(posting, act="resolve", all="yes", state=state)
+        assert (refused.status, "one by one" in refused.text) == (422, True)
 
 
 async def test_other_projects_are_not_seen(shop: Pages) -> None:
     """Neither listed nor acted on."""
     id_ = await shop.world.post("ours")
+    await shop.world.post("theirs", project="other")
     stranger = await shop.browser("stranger")
-    page = await stranger.opens("/incidents?q=ours")
-    assert titles(page) == []
+    page = await stranger.opens("/incidents")
+    assert titles(page) == ["theirs"]
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
     done = await stranger.sends(posting, act="acknowledge", ids=[id_])
     assert "Done to 0 incidents. 1 was left" in done.text

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast, get_args
 
-from notifier.oncall import bulk
+from notifier.domain.state import State
+from notifier.oncall import bulk, incidents
 from notifier.oncall.bulk import Act
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.inbox import inbox
@@ -13,14 +14,16 @@ from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import PageRequest as ListRequest
 from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
-from notifier.web.views.incidents import IncidentsFilter, incidents_view, unreadable_view
+from notifier.web.views.incidents import MINE, IncidentsFilter, incidents_view, unreadable_view
 from notifier.web.views.lasting import until_of
 from notifier.web.views.sure import SureView
 from notifier.web.visit import Redirect, Shown, Visit, address
 from notifier.wording.text import counted
 
 SHOWN = 50
-STATES = get_args(StateFilter)
+LOOKED_THROUGH = 200
+"""Of those that somebody has acknowledged, to find one's own."""
+STATES = (*get_args(StateFilter), MINE)
 SORTS = get_args(Sort)
 
 
@@ -28,22 +31,39 @@ async def list_incidents(visit: Visit) -> Shown:
     """Open and acknowledged ones unless the address asks for others, the worst first."""
     filter_ = _filter(visit.query)
     cursor = visit.query.get("cursor") or None
+    mine = filter_.state == MINE
     try:
         found = await inbox(
             visit.service.database,
             project=visit.project,
-            state=cast("StateFilter", filter_.state or "unresolved"),
+            state="acknowledged" if mine else cast("StateFilter", filter_.state or "unresolved"),
             q=filter_.q,
             sort=None if cursor else cast("Sort", filter_.sort or "severity"),
-            page_request=ListRequest(limit=SHOWN, cursor=cursor),
+            page_request=ListRequest(limit=LOOKED_THROUGH if mine else SHOWN, cursor=cursor),
+            acknowledged_by=visit.actor().name if mine else None,
         )
     except Unreadable as error:
         if error.path != "q":
             raise
         view = unreadable_view(filter_, sentence_of(error), now=visit.now)
         return Shown(template="incidents", view=view, status=422)
-    view = incidents_view(found, filter_=filter_, cursor=cursor, seen=_number(visit.query.get("seen")))
+    is_new = filter_.is_plain and not found.items and not await _has_any(visit)
+    seen = _number(visit.query.get("seen"))
+    view = incidents_view(found, filter_=filter_, cursor=cursor, seen=seen, is_new_project=is_new)
     return Shown(template="incidents", view=view)
+
+
+async def _has_any(visit: Visit) -> bool:
+    page = await incidents.find(
+        visit.service.database,
+        project=visit.project,
+        state=None,
+        q=None,
+        sort=None,
+        page_request=ListRequest(limit=1),
+        url=None,
+    )
+    return bool(page.items)
 
 
 async def act_on_incidents(visit: Visit) -> Shown | Redirect:
@@ -54,13 +74,16 @@ async def act_on_incidents(visit: Visit) -> Shown | Redirect:
     act = _act(name, form, visit)
     if not ids and not everything:
         raise Unreadable("ids", "choose at least one incident, and then press a button")
+    if everything and filter_.all_of is None:
+        raise Unreadable("all", "choose them one by one: a search acts on what is open or acknowledged")
     if len(ids) > bulk.AT_MOST:
         raise Unreadable("ids", f"choose at most {bulk.AT_MOST:,} incidents")
     if name == "resolve" and not form.get("sure"):
         return Shown(template="sure", view=_sure(filter_, ids, everything=everything))
     database, actor = visit.service.database, visit.actor()
     if everything:
-        outcome = await bulk.on_found(database, actor, act, filter_.q)
+        state = State(filter_.state) if filter_.state in {"open", "acknowledged"} else None
+        outcome = await bulk.on_found(database, actor, act, filter_.q, state=state)
     else:
         outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
     counts = (outcome.done, len(outcome.skipped))

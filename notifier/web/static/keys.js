@@ -8,7 +8,7 @@
   const stored = (name, value) => { try { return value === undefined ? localStorage.getItem(name) : localStorage.setItem(name, value); } catch { return null; } };
   let going = 0;
 
-  const links = () => [...document.querySelectorAll(".incidents .what a")];
+  const links = () => [...document.querySelectorAll(".incidents .what > a")];
   const at = () => links().indexOf(document.activeElement);
   const move = (by) => {
     const all = links();

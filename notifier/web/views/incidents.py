@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from notifier.domain.matcher import Matcher
 from notifier.domain.notification import HeldBy
 from notifier.domain.state import State
 from notifier.domain.time import Duration, Instant
 from notifier.oncall.inbox import BUCKET, Inbox, InboxItem, StandingHold
+from notifier.oncall.search import narrowed, read
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.web.views.lasting import CHOICES
 from notifier.wording.explanations import silenced
@@ -25,16 +27,33 @@ _HELD = {
 }
 
 
+MINE = "mine"
+"""The state, beside those of the API, of what the person at the page has acknowledged."""
+SEVERITIES = ("critical", "error", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterLink:
+    """A filter of one click; where it is `chosen` already, the click takes it away."""
+
+    text: str
+    query: Mapping[str, str | None]
+    chosen: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentLine:
-    """One incident of the list. `owner` and `holds` are sentences: who has it, and what holds it, until when."""
+    """One incident of the list. `owner` and `holds` are sentences: who has it, and what holds it, until when.
+
+    `where` leads to what else is of its service, and of its environment.
+    """
 
     id: str
     number: int
     title: str
     state: str
     severity: str
-    where: str
+    where: tuple[FilterLink, ...]
     count: int
     first_seen: Instant
     last_seen: Instant
@@ -61,6 +80,25 @@ class IncidentsFilter:
     def is_plain(self) -> bool:
         return not (self.q or self.state)
 
+    @property
+    def all_of(self) -> str | None:
+        """The words for all that the search finds, to act on; None where one acts on what is chosen alone."""
+        return _ALL.get(self.state) if self.q else None
+
+    def narrowed(self, text: str, label: str, value: str) -> FilterLink:
+        """The link to those of this list whose label has the value."""
+        chosen = Matcher(name=label, op="=", value=value)
+        is_on = chosen in read(self.q).matchers
+        q = narrowed(self.q, None if is_on else chosen, instead_of=label)
+        return FilterLink(text=text, query={**self.query, "q": q or None}, chosen=is_on)
+
+
+_ALL = {
+    "": "all that the search finds",
+    "open": "all open ones that the search finds",
+    "acknowledged": "all acknowledged ones that the search finds",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentSection:
@@ -75,7 +113,9 @@ class IncidentsView:
     """A page of the list, and what was asked for.
 
     `fresh` counts incidents that came since the reader opened the page, the newest of which then was `seen`: they are
-    shown once the reader wants it. `title` leads with the number of open ones. `problem`: why a search cannot be read.
+    shown once the reader wants it. `title` leads with the number of open ones. `quick` are filters of one click.
+    `is_empty`: there is nothing to act on; `is_new_project`: nor has there ever been. `problem`: why a search cannot
+    be read.
     """
 
     sections: tuple[IncidentSection, ...]
@@ -87,13 +127,15 @@ class IncidentsView:
     fresh: int
     title: str
     open_count: int
-    is_empty_project: bool = False
+    quick: tuple[FilterLink, ...] = ()
+    is_empty: bool = False
+    is_new_project: bool = False
     problem: str | None = None
     choices: Mapping[str, tuple[str, Duration]] = field(default_factory=lambda: CHOICES)
 
 
 def incidents_view(
-    found: Inbox, *, filter_: IncidentsFilter, cursor: str | None, seen: int | None
+    found: Inbox, *, filter_: IncidentsFilter, cursor: str | None, seen: int | None, is_new_project: bool
 ) -> IncidentsView:
     """A page of the list: what is acknowledged stands below what is open."""
     newest = max((item.incident.number for item in found.items), default=0)
@@ -104,7 +146,8 @@ def incidents_view(
     return IncidentsView(
         sections=tuple(
             IncidentSection(
-                heading=heading, lines=tuple(_line(item, found) for item in _in_order(items, filter_))
+                heading=heading,
+                lines=tuple(_line(item, found, filter_) for item in _in_order(items, filter_)),
             )
             for heading, items in _divided(shown, filter_)
         ),
@@ -116,7 +159,9 @@ def incidents_view(
         fresh=len(found.items) - len(shown),
         title=f"({label}) Incidents" if opened else "Incidents",
         open_count=opened,
-        is_empty_project=filter_.is_plain and newest == 0,
+        quick=tuple(_quick(filter_)),
+        is_empty=not found.items,
+        is_new_project=is_new_project,
     )
 
 
@@ -141,7 +186,8 @@ def _divided(
 ) -> Sequence[tuple[str, Sequence[InboxItem]]]:
     """By state, unless one was asked for; a heading with nothing under it says so only for what is open."""
     if filter_.state:
-        return [(filter_.state.capitalize(), items)]
+        heading = "Acknowledged by you" if filter_.state == MINE else filter_.state.capitalize()
+        return [(heading, items)]
     opened = [item for item in items if item.incident.state is State.OPEN]
     others = [item for item in items if item.incident.state is not State.OPEN]
     return [("Open", opened), *([("Acknowledged", others)] if others else [])]
@@ -154,7 +200,14 @@ def _in_order(items: Sequence[InboxItem], filter_: IncidentsFilter) -> Sequence[
     return sorted(items, key=lambda item: (-item.incident.severity.rank, -item.incident.last_seen))
 
 
-def _line(item: InboxItem, found: Inbox) -> IncidentLine:
+def _quick(filter_: IncidentsFilter) -> Iterator[FilterLink]:
+    for severity in SEVERITIES:
+        yield filter_.narrowed(severity, "severity", severity)
+    is_on = filter_.state == MINE
+    yield FilterLink(text=MINE, query={**filter_.query, "state": None if is_on else MINE}, chosen=is_on)
+
+
+def _line(item: InboxItem, found: Inbox, filter_: IncidentsFilter) -> IncidentLine:
     incident = item.incident
     return IncidentLine(
         id=incident.id,
@@ -162,7 +215,10 @@ def _line(item: InboxItem, found: Inbox) -> IncidentLine:
         title=plain(incident.title, TITLE) or "(no title)",
         state=incident.state.value,
         severity=incident.severity.value,
-        where=f"{plain(incident.service, 60)} · {plain(incident.environment, 40)}",
+        where=(
+            filter_.narrowed(plain(incident.service, 60), "service", incident.service),
+            filter_.narrowed(plain(incident.environment, 40), "environment", incident.environment),
+        ),
         count=incident.count,
         first_seen=incident.first_seen,
         last_seen=incident.last_seen,

@@ -11,13 +11,20 @@ from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
 from notifier.oncall.deliveries import TARGET_GONE
 from notifier.oncall.errors import Refused
-from notifier.oncall.names import ambiguous, ids_by_name
+from notifier.oncall.names import ambiguous, ids_by_name, whole_ids
 from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy.rules import AlertingRules
 from notifier.store import dead_letters, views
 from notifier.store.database import Database, Tx
 from notifier.store.statements import task_runs
-from notifier.store.views import DeadDeliveries, DeadLetter, DeadLetterKind, DeadRuns, RunStatus
+from notifier.store.views import (
+    DeadDeliveries,
+    DeadLetter,
+    DeadLetterKind,
+    DeadRuns,
+    NamedKind,
+    RunStatus,
+)
 
 __all__ = [
     "COUNTED_AT_MOST",
@@ -268,13 +275,15 @@ def _meant(
     tx: Tx, names: Sequence[str], project_scope: str | None
 ) -> tuple[Sequence[str], tuple[SkippedDeadLetter, ...]]:
     """The ids that are meant, each once, and what may mean several. What means none stays as it is."""
-    deliveries, runs = (ids_by_name(tx, kind, names, project_scope) for kind in ("delivery", "task run"))
+    kinds: Sequence[NamedKind] = ("delivery", "task run")
+    ends = set(names) - whole_ids(tx, kinds, names, project_scope)
+    deliveries, runs = (ids_by_name(tx, kind, ends, project_scope) for kind in kinds)
     meant: dict[str, None] = {}
     doubtful = []
     for name in names:
         ids = {*deliveries.get(name, ()), *runs.get(name, ())}
-        if name in ids or len(ids) < 2:
-            meant[name if name in ids or not ids else ids.pop()] = None
+        if len(ids) < 2:
+            meant[ids.pop() if ids else name] = None
         else:
             doubtful.append(SkippedDeadLetter(id=name, state=None, why=ambiguous("dead letter", len(ids))))
     return list(meant), tuple(doubtful)

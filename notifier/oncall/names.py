@@ -14,6 +14,8 @@ from notifier.store.views import NamedKind
 
 LARGEST_NUMBER = 2**63 - 1
 SUFFIX_LEAST, SUFFIX_MOST = 6, 128
+UUID_CHARS = 36
+"""The length of the ids that the service makes; only the ids of runs are their senders'."""
 
 
 def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> str:
@@ -41,8 +43,18 @@ def ids_by_name(
         meant |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
     whole = views.whole_ids(tx, kind, sound - meant.keys(), project=project_scope)
     meant |= {name: (name,) for name in whole}
-    ends = {name for name in sound - meant.keys() if SUFFIX_LEAST <= len(name) <= SUFFIX_MOST}
+    most = SUFFIX_MOST if kind == "task run" else UUID_CHARS - 1
+    # All ids are read for the end of one: not for what is too long to be an end.
+    ends = {name for name in sound - meant.keys() if SUFFIX_LEAST <= len(name) <= most}
     return meant | views.ids_ending(tx, kind, ends, project=project_scope)
+
+
+def whole_ids(
+    tx: Tx, kinds: Collection[NamedKind], names: Collection[str], project_scope: str | None
+) -> set[str]:
+    """The names that are the id of something of one of these kinds."""
+    sound = {name for name in names if "\0" not in name}
+    return {id_ for kind in kinds for id_ in views.whole_ids(tx, kind, sound, project=project_scope)}
 
 
 def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from notifier.domain.task_run import DeadLetterState, Replayable, RunState, Task
 from notifier.domain.time import Instant
 from notifier.policy import runs
 from notifier.store.json_rows import json_text, json_value
-from notifier.store.schema import task_runs
+from notifier.store.schema import api_keys, task_runs
 
 RunName = tuple[str, str]
 """Project and id."""
@@ -27,6 +27,17 @@ def _spelt(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnEle
 
 unfinished = _spelt(task_runs.c.state, ("pending", "processing", "retrying"))
 waiting = task_runs.c.letter == sa.literal_column("'waiting'")
+
+
+def of_project(project: str | None) -> sa.ColumnElement[bool]:
+    """Whether a run is of this project, or of any where that is None.
+
+    The key of a run begins with its project: without one, an id is looked for in the whole table. A project is what
+    some API key names, and keys stay when they are revoked.
+    """
+    if project is None:
+        return task_runs.c.project.in_(sa.select(api_keys.c.project))
+    return task_runs.c.project == project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -355,7 +355,7 @@ class TestReplay:
         await tell(bench, run("a", FAILED, **KEPT))
         asked = await asyncio.gather(
             *(
-                bench.database.write(lambda tx: replays.ask(tx, "a", actor(new_id, project_scope=None)))
+                bench.database.write(lambda tx: replays.ask(tx, "a", actor(new_id, project_scope="default")))
                 for _ in range(3)
             ),
             return_exceptions=True,

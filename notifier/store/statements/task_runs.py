@@ -15,7 +15,16 @@ from notifier.store.compiled import execute, upsert
 from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import encode_rows, encode_values, in_json, rows_from_json
 from notifier.store.schema import processes, task_runs
-from notifier.store.task_run_rows import RunName, TaskRunRow, cells, row_of, run_of, unfinished, waiting
+from notifier.store.task_run_rows import (
+    RunName,
+    TaskRunRow,
+    cells,
+    of_project,
+    row_of,
+    run_of,
+    unfinished,
+    waiting,
+)
 
 _TEXT = sa.Text()
 _LOCKS = 256
@@ -39,9 +48,7 @@ def find(tx: Tx, names: Sequence[RunName]) -> dict[RunName, TaskRunRow]:
 
 def find_one(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
     """The run of this id in `project`, or in the first that has one where that is None; locked."""
-    query = sa.select(task_runs).where(task_runs.c.id == id_).with_for_update()
-    if project is not None:
-        query = query.where(task_runs.c.project == project)
+    query = sa.select(task_runs).where(of_project(project), task_runs.c.id == id_).with_for_update()
     row = tx.run(query.order_by(task_runs.c.project)).first()
     return None if row is None else run_of(row)
 
@@ -87,9 +94,8 @@ def mark_replayed(tx: Tx, run: TaskRun) -> None:
 
 def discard(tx: Tx, ids: Sequence[str], *, project: str | None) -> tuple[str, ...]:
     """Give up dead letters by a person's word; the ids of those that were."""
-    query = sa.update(task_runs).where(task_runs.c.id.in_(ids), waiting).values(letter="discarded")
-    if project is not None:
-        query = query.where(task_runs.c.project == project)
+    own = (of_project(project), task_runs.c.id.in_(ids), waiting)
+    query = sa.update(task_runs).where(*own).values(letter="discarded")
     return tuple(sorted(tx.run(query.returning(task_runs.c.id)).scalars()))
 
 

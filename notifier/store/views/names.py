@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from notifier.store.database import Tx
 from notifier.store.schema import api_keys, deliveries, incidents, silences, task_runs
+from notifier.store.task_run_rows import of_project
 
 NamedKind = Literal["incident", "delivery", "silence", "task run", "key"]
 
@@ -62,4 +63,6 @@ def ids_ending(
 
 
 def _of(table: sa.Table, project: str | None) -> sa.ColumnElement[bool]:
+    if table is task_runs:
+        return of_project(project)
     return sa.true() if project is None else table.c.project == project

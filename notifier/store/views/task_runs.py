@@ -13,7 +13,7 @@ from notifier.domain.task_run import DeadLetterState, RunState, TaskRun
 from notifier.domain.time import Instant
 from notifier.store.database import Dialect, Tx
 from notifier.store.schema import incidents, run_incidents, task_runs
-from notifier.store.task_run_rows import run_of, waiting
+from notifier.store.task_run_rows import of_project, run_of, waiting
 from notifier.store.views.paging import Page, PageKey, cut, earlier, unindexed
 
 
@@ -54,9 +54,7 @@ def find_runs(tx: Tx, search: RunSearch, *, after: PageKey | None, limit: int) -
 
 def task_run(tx: Tx, id_: str, *, project: str | None) -> TaskRun | None:
     """The run with this id; of this project, or of any where that is None."""
-    query = _views().where(task_runs.c.id == id_)
-    if project is not None:
-        query = query.where(task_runs.c.project == project)
+    query = _views().where(of_project(project), task_runs.c.id == id_)
     row = tx.run(query.order_by(task_runs.c.project).limit(1)).one_or_none()
     return None if row is None else _view(row)
 
@@ -98,9 +96,8 @@ def runs_of_incident(tx: Tx, number: int, *, most: int) -> tuple[TaskRun, ...]:
 
 def run_statuses(tx: Tx, ids: Sequence[str], *, project: str | None) -> dict[str, RunStatus]:
     """The state of each of these runs that exists."""
-    query = sa.select(task_runs.c.id, task_runs.c.state, task_runs.c.letter).where(task_runs.c.id.in_(ids))
-    if project is not None:
-        query = query.where(task_runs.c.project == project)
+    columns = (task_runs.c.id, task_runs.c.state, task_runs.c.letter)
+    query = sa.select(*columns).where(of_project(project), task_runs.c.id.in_(ids))
     return {row.id: RunStatus(state=RunState(row.state), dead_letter=row.letter) for row in tx.run(query)}
 
 

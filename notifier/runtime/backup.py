@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from notifier.domain.errors import StoreError
+from notifier.domain.errors import StoreError, StoreFull
 from notifier.store import restored
 from notifier.store.sqlite import create_engine
 
@@ -51,16 +51,26 @@ def into(source: Engine, target: sqlite3.Connection, *, progress: Progress | Non
         raw.backup(target, pages=1024, progress=progress)
 
 
-def keep(source: Path, path: Path, stop: threading.Event | None = None) -> None:
-    """A copy under this name that only its owner reads: it is whole, and on the disk, or not there."""
-    needed, free = source.stat().st_size + ROOM_LEFT, shutil.disk_usage(path.parent).free
+def keep(source: Path, path: Path, stop: threading.Event | None = None, *, times: int = 1) -> None:
+    """A copy under this name that only its owner reads: it is whole, and on the disk, or not there.
+
+    `StoreFull` where the disk has no room for so many of it, or is full before it is done.
+    """
+    needed, free = times * source.stat().st_size + ROOM_LEFT, shutil.disk_usage(path.parent).free
     if free < needed:
-        raise StoreError(
+        raise StoreFull(
             f"there is no room for a copy: it wants {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free"
         )
-    with draft_of(path) as draft:
-        copy(source, draft, stop)
-        check(draft, stop)
+    try:
+        with draft_of(path) as draft:
+            copy(source, draft, stop)
+            check(draft, stop)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            raise StoreFull("there is no room for a copy: the disk was full before it was done") from error
+        raise StoreError(
+            f"SQLite could not copy it ({getattr(error, 'sqlite_errorname', 'unknown')})"
+        ) from error
 
 
 @contextmanager

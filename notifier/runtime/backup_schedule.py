@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -183,6 +182,4 @@ def sentence(error: Exception) -> str:
         return "backup.to is a file: name a folder"
     if isinstance(error, OSError):
         return f"the folder of backup.to cannot be written ({error.strerror or type(error).__name__})"
-    if isinstance(error, sqlite3.Error):
-        return f"SQLite could not copy it ({getattr(error, 'sqlite_errorname', 'unknown')})"
     return f"it failed ({type(error).__name__})"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.key import DoorName
-from notifier.runtime import backup
 from notifier.runtime.configuration import load
+from notifier.runtime.file_upgrade import UpgradedFile, upgrade_file
 from notifier.settings import Settings
 from notifier.store import integrity, keys, migrate
 from notifier.store.database import MIGRATION, Database
@@ -34,17 +33,27 @@ def sqlite_path(url: str) -> Path | None:
     return Path(sa.make_url(url).database or "notifier.db")
 
 
-async def open_database(settings: Settings, *, clock: Clock | None = None) -> Database:
-    """Open it; SQLite migrates itself, PostgreSQL is refused while its schema is behind."""
+async def open_database(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    upgraded: Callable[[UpgradedFile], object] | None = None,
+) -> Database:
+    """Open it; SQLite migrates itself, PostgreSQL is refused while its schema is behind.
+
+    `upgraded` hears of a migration of a file; without it, one that there is no room to copy is refused.
+    """
     path = sqlite_path(settings.database.url)
     if path is not None:
         _make_folder(path.parent)
-        database: Database = SqliteDatabase(path, clock=clock or SystemClock())
+        database = SqliteDatabase(path, clock=clock or SystemClock())
         try:
-            await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
+            done = await upgrade_file(database, without_copy=upgraded is not None)
         except StoreError:
             await database.aclose()
             raise
+        if upgraded is not None and done.before is not None:
+            upgraded(done)
         return database
     from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
 
@@ -88,29 +97,23 @@ async def upgrade_database(settings: Settings) -> str:
     path = sqlite_path(settings.database.url)
     if path is not None:
         _make_folder(path.parent)
-        database: Database = SqliteDatabase(path, clock=SystemClock())
-    else:
-        from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
+        file = SqliteDatabase(path, clock=SystemClock())
+        try:
+            done = await upgrade_file(file)
+        finally:
+            await file.aclose()
+        return (
+            done.sentence
+            if done.copy is None
+            else f"{done.sentence}; as it was before, it is kept as {done.copy}"
+        )
+    from notifier.store.postgres import PostgresDatabase  # noqa: PLC0415 - asyncpg is an extra
 
-        database = await PostgresDatabase.open(settings.database.url, replica=replica_name())
+    database = await PostgresDatabase.open(settings.database.url, replica=replica_name())
     try:
-        kept = None if path is None else await _kept(database, path)
-        done = await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
-        return done if kept is None else f"{done}; as it was before, it is kept as {kept}"
+        return await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
     finally:
         await database.aclose()
-
-
-async def _kept(database: Database, path: Path) -> Path | None:
-    """A copy of a file that an earlier version has made, for the way back to it; None: nothing will change."""
-    version = await database.read(lambda tx: migrate.current(tx.conn))
-    if version is None or version >= migrate.HEAD:
-        return None
-    first = f"{path.name}.before-upgrade-{version}"
-    names = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
-    copy = next(free for name in names if not (free := path.with_name(name)).exists())
-    await asyncio.to_thread(backup.keep, path, copy)
-    return copy
 
 
 def upgrade(path: str | None, environ: Mapping[str, str]) -> str:

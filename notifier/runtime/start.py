@@ -24,6 +24,7 @@ from notifier.ingest.run_intake import RunIntake
 from notifier.runtime.active_config import ActiveConfig, ChannelPool, CurrentConfig, rules_of, sync_rows
 from notifier.runtime.configuration import load
 from notifier.runtime.database import new_database, open_database
+from notifier.runtime.file_upgrade import UpgradedFile
 from notifier.runtime.loops import loops_of
 from notifier.runtime.reload import Read, Reloader
 from notifier.runtime.reload_report import ReloadReport
@@ -63,7 +64,7 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         made = new_database(settings)
-        database = await open_database(settings, clock=clock)
+        database = await open_database(settings, clock=clock, upgraded=_upgraded)
         if made is not None:
             get("notifier.store").info("database_created", file=str(made))
         stack.push_async_callback(database.aclose)
@@ -97,6 +98,13 @@ async def running(
             await runtime.dispatcher.drain(drain)
             watching.cancel()
             await asyncio.wait([watching], timeout=LOOPS_END_S)
+
+
+def _upgraded(done: UpgradedFile) -> None:
+    if done.copy is None:
+        log.warning("database_upgraded_without_a_copy", before=done.before, why=done.no_copy)
+    else:
+        log.info("database_upgraded", before=done.before, kept=str(done.copy))
 
 
 async def _hold(database: Database, *, by: str | None) -> None:

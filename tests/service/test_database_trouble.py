@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from notifier.testing import WebhookReceiver
+from tests.disk import small_disk
 from tests.processes import Service, eventually
 
 EVENT: dict[str, Any] = {"service": "billing", "message": "it broke"}
@@ -80,23 +80,6 @@ def test_at_max_size_ingest_waits_and_deliveries_go_on(tmp_path: Path, hook: Web
         books = service.settle()
         assert books["accepted"] == accepted + 1
         assert books["shed_samples"] > 0
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 40 MB; skips where one cannot be mounted."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(command, check=False, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("there is no mount")
-    if done.returncode:
-        pytest.skip("no disk can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_on_a_full_disk_deliveries_go_on_and_it_recovers(tmp_path: Path, hook: WebhookReceiver) -> None:

@@ -1,0 +1,73 @@
+"""A migration of a SQLite file, with a checked copy beside it of what an earlier version has left, for the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from notifier.domain.errors import StoreError, StoreFull
+from notifier.runtime import backup
+from notifier.store import migrate
+from notifier.store.database import MIGRATION
+from notifier.store.sqlite import SqliteDatabase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradedFile:
+    """A migration that is done, in a sentence, and the copy of the file as it was.
+
+    `before` is the schema that it had (None: it had none, or this one); `no_copy` says why no copy was kept.
+    """
+
+    sentence: str
+    before: str | None = None
+    copy: Path | None = None
+    no_copy: str = ""
+
+
+async def upgrade_file(database: SqliteDatabase, *, without_copy: bool = False) -> UpgradedFile:
+    """Copy it, where an earlier version has made it, and migrate it; a migration that fails leaves it as it was.
+
+    Where the disk has no room for the copy, `StoreFull`; `without_copy`, it is migrated all the same. Of the copies
+    that this made the newest stays.
+    """
+    path = database.path
+    before = await database.read(lambda tx: migrate.current(tx.conn))
+    earlier = before is not None and before < migrate.HEAD
+    copy, no_copy = None, ""
+    if earlier:
+        try:
+            copy = await _kept(path, f"{path.name}.before-upgrade-{before}")
+        except StoreFull as error:
+            if not without_copy:
+                raise
+            no_copy = str(error)
+    sentence = await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
+    if copy is not None:
+        await asyncio.to_thread(_remove_older, path, copy)
+    return UpgradedFile(sentence=sentence, before=before if earlier else None, copy=copy, no_copy=no_copy)
+
+
+async def _kept(path: Path, name: str) -> Path:
+    """The migration's own log may become as long as the file: a copy must not take its room."""
+    copy, stop = path.with_name(name), threading.Event()
+    try:
+        await asyncio.to_thread(backup.keep, path, copy, stop, times=2)
+    except asyncio.CancelledError:
+        stop.set()
+        raise
+    except OSError as error:
+        kind = StoreFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else StoreError
+        raise kind(f"no copy could be written beside the database ({error.strerror})") from error
+    return copy
+
+
+def _remove_older(path: Path, newest: Path) -> None:
+    name = re.compile(re.escape(path.name) + r"\.before-upgrade-\d{4}(-\d+)?")
+    for found in path.parent.iterdir():
+        if name.fullmatch(found.name) and found != newest:
+            found.unlink(missing_ok=True)

@@ -594,7 +594,7 @@ ONE: list[tuple[Problem, Problem]] = [
     ("paid $12.50 too much", "paid $1,200.00 too much"),
     ("paid 12,50 € too much", "paid 3 € too much"),
     ("temperature 41C too high", "temperature 95C too high"),
-    ("port 51592 closed", "port 4242 closed"),
+    ("port 51592 closed", "port 41234 closed"),
     ("pid 17 died", "pid 4711 died"),
     ("(pid:17) died", "(pid:4711) died"),
     ("thread-17 died", "thread-4 died"),

@@ -6,8 +6,9 @@ not part of it: an incident's identity has them anyway.
 
 `exceptions` finds the exception of a chain that is told of, `locations` makes the part of the fingerprint that its
 frames give, `records` finds the sentence in a message that is a record. `masking` masks the instances in a message:
-`word_masking` reads each word, `neighbours` the words around an instance. `version_1` keeps the rules of 0.1, for the
-incidents of that time.
+`word_masking` reads each word, by `codes` (numbers that name what failed) and `random_names` (what chance made);
+`neighbours` reads the words around an instance, `codes_in_text` those around a number. `version_1` keeps the rules of
+0.1, for the incidents of that time.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ __all__ = [
     "uses_default",
 ]
 
-VERSION: Final = 3
-"""Of the rules: from version 3 on, a trace in a message counts as the exception that it tells of."""
+VERSION: Final = 4
+"""Of the rules. From version 3 on a trace in a message counts as the exception that it tells of; version 4 tells more
+codes, ports and versions from what varies. Version 1 is that of 0.1; 2 and 3 were never released."""
 _SEED: Final = "2"
-"""Part of every default fingerprint. What holds no trace in a message is the same problem by version 2 and 3."""
+"""Part of every default fingerprint: what reads alike by version 2 and later is the same problem by all of them."""
 
 _DEFAULT: Final = re.compile(r"\{\{\s*default\s*\}\}")
 

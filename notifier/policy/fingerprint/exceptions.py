@@ -32,21 +32,40 @@ class ReportedException(Protocol):
     def cause(self) -> ReportedException | None: ...
 
 
+_GROUP: Final = (
+    "unhandled errors in a TaskGroup",
+    "Exceptions from Trio nursery",
+    "multiple unhandled errors",
+)
 # Exceptions that only carry another one: type, and how the message begins. Starlette raises the first two around a
-# background task's own exception; task groups, retry libraries, futures and reflection raise the others.
+# background task's own exception; task groups, queues, retry libraries, futures and reflection raise the others.
 _CARRIERS: Final[Mapping[str, tuple[str, ...]]] = {
     "RuntimeError": ("Caught handled exception, but response already started", "No response returned"),
-    "ExceptionGroup": ("unhandled errors in a TaskGroup", "Exceptions from Trio nursery"),
-    "BaseExceptionGroup": ("unhandled errors in a TaskGroup", "Exceptions from Trio nursery"),
+    "ExceptionGroup": _GROUP,
+    "BaseExceptionGroup": _GROUP,
     "RetryError": ("",),
+    "Retry": ("Retry",),
+    "MaxRetriesExceededError": ("Can't retry",),
+    "FirstError": ("",),
+    "ActivityError": ("Activity task failed",),
+    "ChildWorkflowError": ("Child Workflow execution failed",),
+    "WorkflowFailureError": ("Workflow execution failed",),
     "ExecutionException": ("",),
+    "UncheckedExecutionException": ("",),
     "CompletionException": ("",),
     "InvocationTargetException": ("",),
     "UndeclaredThrowableException": ("",),
+    "PrivilegedActionException": ("",),
+    "ExceptionInInitializerError": ("",),
     "NestedServletException": ("",),
+    "ServletException": ("Request processing failed", "Handler dispatch failed"),
     "AggregateException": ("One or more errors occurred",),
     "TargetInvocationException": ("",),
+    "TypeInitializationException": ("The type initializer for",),
+    "AggregateError": ("",),
 }
+# Of these a message that begins with the cause's type says nothing of its own: Java's `new RuntimeException(cause)`.
+_BARE: Final = frozenset({"RuntimeException", "Exception", "Error", "UncheckedIOException"})
 
 
 def told_of(exception: ReportedException) -> ReportedException:
@@ -67,7 +86,9 @@ def told_in(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 def _told(exception: Any, read: Callable[[Any, str], Any]) -> Any:
     for _ in range(_DEPTH):
         cause = read(exception, "cause")
-        if cause is None or not _only_carries(read(exception, "type"), read(exception, "message")):
+        if cause is None or not _only_carries(
+            read(exception, "type"), read(exception, "message"), read(cause, "type")
+        ):
             break
         exception = cause
     return exception
@@ -78,7 +99,10 @@ def _field(exception: Mapping[str, Any], name: str) -> Any:
     return value if name != "cause" or isinstance(value, Mapping) else None
 
 
-def _only_carries(kind: str | None, message: str | None) -> bool:
+def _only_carries(kind: str | None, message: str | None, cause: str | None) -> bool:
     """A client that shows an exception by its arguments sends `('unhandled errors ...', [...])`."""
-    beginnings = _CARRIERS.get((kind or "").rpartition(".")[2])
-    return beginnings is not None and (message or "").lstrip("([\"'").startswith(beginnings)
+    name, text = (kind or "").rpartition(".")[2], message or ""
+    beginnings = _CARRIERS.get(name)
+    if beginnings is not None:
+        return text.lstrip("([\"'").startswith(beginnings)
+    return name in _BARE and bool(cause) and text.startswith(f"{cause}:")

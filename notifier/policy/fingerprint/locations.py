@@ -17,17 +17,28 @@ _LIBRARIES: Final = re.compile(
     r"(?:python\d(?:\.\d{1,2})?|\d\.\d{1,2})/|/go/(?:src|pkg/mod)/|/gems/|^node:|^<frozen|^internal/|[\\/]Lib[\\/]"
 ).search
 _ROOTS: Final = re.compile(
-    r".*/(?:site-packages|dist-packages|node_modules|gems|python\d\.\d{1,2}|installed_wheels/[^/]{1,128}/[^/]{1,256}\.whl"
-    r"|[^/]{1,128}\.(?:egg|whl|pex|jar!?|zip|pyz)|pkg/mod|go/src|releases/[^/]{1,128}|(?:home|Users)/[^/]{1,128})/",
+    r"(?:.*/(?:site-packages|dist-packages|node_modules|gems|python\d\.\d{1,2}|pkg/mod|go/src|releases/[^/]{1,128}"
+    r"|installed_wheels/[^/]{1,128}/[^/]{1,256}\.whl|unzipped_pexes/[^/]{1,128}|[^/]{1,128}\.runfiles/[^/]{1,128}"
+    r"|home/site/wwwroot|(?:home|Users)/[^/]{1,128})|/(?:[^/]{1,64}/){1,4}current"
+    r"|(?:.*/)?[^/]{1,128}\.(?:egg|whl|pex|jar!?|zip|pyz))/",
     re.DOTALL,
 ).match
 _INSTALLED: Final = re.compile(
-    r"/(?:usr/src/app|app|var/task|workspace|code|srv/app|opt/app|home/site/wwwroot|tmp/_MEI[^/]{1,64})/"
+    r"/(?:usr/src/app|app|var/task|workspace|code|srv/app|opt/app|var/app/staging|function|tmp/_MEI[^/]{1,64})/"
 ).match
 _ORIGIN: Final = re.compile(r"[a-z][\w+.-]{1,30}://[^/]{0,255}/(?:\./)?").match
 _BUNDLED: Final = re.compile(r"[.-][\w-]{8}(?=\.(?:m?js|css)$)").search
+# A module of several, not a file that was numbered as it was made.
+_STEP: Final = re.compile(r"[a-z]+[_-]\d{1,2}\.[a-z]{1,4}").fullmatch
 _INLINED: Final = ("<listcomp>", "<dictcomp>", "<setcomp>")
-_SYNTHETIC: Final = re.compile(r"\$|Accessor\d|0x|<").search
+_SYNTHETIC: Final = re.compile(
+    r"\$|Accessor\d|0x|<|_[0-9a-f]{8}|lambda_\d|\.func\d|::h[0-9a-f]|levels\)|:\d"
+).search
+# Closures of Go, hashes of Rust, blocks of Ruby, closures of PHP, and Java's own proxies, which its versions move.
+_NUMBERED: Final = re.compile(
+    r"(?<=\.func)\d+(?:\.(?:func)?\d+)*|::h[0-9a-f]{16}$| \(\d+ levels\)|(?<=\)):\d+(?=\}$)"
+    r"|(?:com\.sun\.proxy|jdk\.proxy\d{1,4})\.(?=\$Proxy)|(?:jdk\.internal|sun)\.reflect\.(?=Generated)"
+).sub
 _DIGITS: Final = re.compile(r"(?:0x)?[0-9a-f]*\d[0-9a-f]*").sub
 _INSTANCE: Final = re.compile(r"<(?:number|id|uuid|hex|date|time|duration|email|ip)>").search
 
@@ -82,7 +93,8 @@ def stable_file(file: str) -> str:
         return _DIGITS("<number>", path)
     origin = _ORIGIN(path)
     if origin is not None:
-        path = path[origin.end() :].partition("?")[0].partition("#")[0]
+        rest = path[origin.end() :].partition("?")[0].partition("#")[0]
+        path = f"/{rest}" if origin[0].startswith("file:") else rest
     root = _ROOTS(path)
     if root is not None:
         path = path[root.end() :]
@@ -92,7 +104,9 @@ def stable_file(file: str) -> str:
     bundled = _BUNDLED(path)
     if bundled is not None and _is_hash(bundled[0][1:]):
         path = path[: bundled.start()] + path[bundled.end() :]
-    segments = [masked_word(segment) if segment else segment for segment in path.split("/")]
+    *folders, name = path.split("/")
+    segments = [masked_word(folder) if folder else folder for folder in folders]
+    segments.append(name if _STEP(name) else masked_word(name))
     # What lies above a numbered folder is where this release was put.
     last = max((i for i, segment in enumerate(segments[:-1]) if _is_release(segment)), default=-1)
     return "/".join(segments[last + 1 :]) if path.startswith("/") else "/".join(segments)
@@ -112,4 +126,4 @@ def stable_function(function: str) -> str:
         function = function.removesuffix(f".<locals>.{inlined}")
     if _SYNTHETIC(function) is None:
         return function
-    return _DIGITS("<number>", function)
+    return _DIGITS("<number>", _NUMBERED("", function))

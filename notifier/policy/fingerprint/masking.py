@@ -13,7 +13,15 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
-from notifier.policy.fingerprint.neighbours import QUOTES, look_around, mask_details, mask_logins, word_before
+from notifier.policy.fingerprint.codes import asks_version, is_code, names_code
+from notifier.policy.fingerprint.codes_in_text import QUOTES, word_before
+from notifier.policy.fingerprint.neighbours import (
+    keep_versions,
+    look_around,
+    mask_details,
+    mask_logins,
+    mask_peer,
+)
 from notifier.policy.fingerprint.word_masking import LONGEST_NAME, core_of, masked_word
 
 CHARS: Final = 1_000
@@ -37,6 +45,8 @@ _KIND: Final = rf"<(?:{'|'.join(KINDS)})>"
 _KINDS: Final = re.compile(f"({_KIND})").split
 _MASKED: Final = re.compile(_KIND).search
 # Several instances side by side, however many and however written, are one: a list has no fixed length.
+_SOME: Final = rf"({_KIND})(?:[,. ]{{1,2}}{_KIND}){{0,3}}"
+_QUOTED: Final = re.compile(rf"""(?:'{_SOME}'|"{_SOME}"|`{_SOME}`)""").sub
 _INSTANCES: Final = re.compile(
     rf"""{_KIND}(?:[\s,;:/|+.#_*=-]{{0,8}}(?:["'`(\[]<?{_KIND}["'`)\]]|<?{_KIND})| ?\(\))*"""
 ).sub
@@ -70,6 +80,8 @@ _VALUED: Final = (
     "date",
     "boolean",
 )
+_VERBS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+_STATEMENT: Final = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM) |\[parameters: ").search
 _STATUS_LINE: Final = re.compile(r"[1-5]\d\d(?: [A-Za-z][A-Za-z'-]{1,20}){1,5}").fullmatch
 _REQUEST_LINE: Final = re.compile(r"[A-Z]{3,7} \S").match
 _SENTENCE_OF_BYTES: Final = re.compile(r"(?:\d{3}[ -])?\d\.\d{1,3}\.\d{1,3} |\d{3} (?=[A-Za-z])").match
@@ -99,7 +111,10 @@ def masked(message: str, *, alone: bool = True) -> str:
 @lru_cache(maxsize=2_048)
 def identity(message: str, *, alone: bool = True) -> str:
     """The part of a message that goes into a fingerprint: of its instances, only that there are some."""
-    text = _INSTANCES("<>", masked(message, alone=alone)).replace("<<>", "<>")
+    text = masked(message, alone=alone)
+    if "'<" in text or '"<' in text or "`<" in text:
+        text = _QUOTED(r"\1\2\3", text)
+    text = _INSTANCES("<>", text).replace("<<>", "<>")
     return " ".join(text.split())[:IDENTITY_CHARS]
 
 
@@ -168,8 +183,14 @@ def _words(message: str, pieces: list[str], *, literal: bool) -> Pieces:
     judged[::2] = map(masked_word, pieces[::2])
     if judged != pieces or "/" in message:
         look_around(pieces, judged)
+        if asks_version(message):
+            keep_versions(pieces, judged)
+    if ":" in pieces[0] and pieces[0][-1].isdigit():
+        mask_peer(pieces, judged)
     if '"' in message or "'" in message or "`" in message:
         _read_quotes(pieces, judged, literal=literal or _shows_arguments(message))
+        if "'" in message and _STATEMENT(message) is not None:
+            _mask_literals(pieces, judged)
     if ")=(" in message:
         mask_details(pieces, judged)
     if " user " in message or message.startswith("user "):
@@ -189,10 +210,20 @@ def _shows_arguments(message: str) -> bool:
 def _read_quotes(pieces: list[str], judged: list[str], *, literal: bool) -> None:
     for index in range(1, len(pieces), 2):
         piece = pieces[index]
-        if len(piece) > 2 and piece[0] in QUOTES and piece[0] == piece[-1] and not piece.isspace():
+        if len(piece) > 1 and piece[0] in QUOTES and piece[0] == piece[-1] and not piece.isspace():
             speaks = literal or _is_argument(pieces, index)
             before = word_before(pieces, index + 1)
             judged[index] = _quoted(piece, pieces[index - 1], before, literal=speaks)
+
+
+def _mask_literals(pieces: list[str], judged: list[str]) -> None:
+    """In a statement of SQL, and in its parameters, what stands in single quotes is a value."""
+    inside = False
+    for index, piece in enumerate(pieces):
+        if index % 2 == 0:
+            inside = inside or piece in _VERBS or piece == "parameters:"
+        elif inside and piece[0] == "'" and len(piece) > 1:
+            judged[index] = "<quoted>"
 
 
 def _is_argument(pieces: Sequence[str], index: int) -> bool:
@@ -208,8 +239,10 @@ def _is_argument(pieces: Sequence[str], index: int) -> bool:
 def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
     """A text in quotes, judged: one word is a name or an instance by itself, a sentence is a value unless it speaks."""
     quote, inner = piece[0], piece[1:-1]
-    if attached in {"b", "B"}:
+    if attached[-1:] in {"b", "B"} and not attached[:-1].isalnum():
         return _bytes(quote, inner)
+    if not inner or (is_code(inner) and before and names_code(before)):
+        return piece
     named = core_of(before).rstrip("=").rpartition("=")[2].lower()
     if not literal and (named.endswith(_VALUED) or named.isdigit()):
         return "<quoted>"

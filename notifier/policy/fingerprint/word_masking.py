@@ -10,9 +10,25 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from notifier.policy.fingerprint.codes import (
+    SHORT_CODE_NAMES,
+    is_code,
+    is_named_code,
+    is_service,
+    is_short_code,
+    listens,
+    names_code,
+)
+from notifier.policy.fingerprint.random_names import (
+    RANDOM_CHARS,
+    is_dense,
+    is_random,
+    mask_suffixes,
+    without_temporary,
+)
+
 REMEMBERED: Final = 8_192
 LONGEST_NAME: Final = 64
-_EPHEMERAL_PORT: Final = 32_768
 _HASH_CHARS: Final = 7
 _NESTED: Final = 4
 _ID_CHARS: Final = 8
@@ -34,17 +50,18 @@ _WHOLE: Final = re.compile(
     r"|(?P<time>\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
     r"|(?P<date>\d{4}[-/.]\d\d?[-/.]\d\d?(?:[T_]\d\d:?\d\d(?::?\d\d(?:[.,]\d{1,9})?)?)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\d{8}T\d{4,6}(?:\.\d{1,9})?Z?|\d\d?[-/.]\d\d?[-/.]\d{4}"
-    r"|\d\d?[-/][A-Z][a-z]{2}[-/]\d{4}(?::\d\d:\d\d:\d\d)?)"
-    r"|(?P<ipv6>(?=[^:]*:[^:]*:)[0-9a-fA-F:]*+(?:\d{1,3}(?:\.\d{1,3}){3})?(?:%\w{1,16})?(?:/\d{1,3})?)"
-    rf"|(?P<duration>[-+~]?(?:\d+(?:\.\d+)?{_UNIT})+)"
+    r"|\d\d?[-/](?:[A-Z][a-z]{2}|[A-Z]{3})[-/]\d\d(?:\d\d)?(?::\d\d:\d\d:\d\d)?|\d{4}-?W\d\d(?:-?\d)?)"
+    r"|(?P<ipv6>(?=[^:]*:[^:]*:)(?:[0-9a-fA-F]{0,4}:){2,8}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})(?:%\w{1,16})?(?:/\d{1,3})?)"
+    rf"|(?P<duration>[-+~]?(?:\d+(?:\.\d+)?{_UNIT})+|P(?=T?\d)(?:\d+[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])+)?)"
     r"|(?P<hex>[-+]?(?:0[xX]|\\x)[0-9a-fA-F]+|#[0-9a-fA-F]{6,8})"
-    r"|(?P<number>[-+~]?\d+(?:[.,:/#*^-]+\d+)*(?:[eE][-+]?\d+)?)"
+    r"|(?P<number>[-+~]?[$€£¥₹]?\d+(?:[.,:/#*^-]+\d+)*(?:[eE][-+]?\d+)?"
+    r"|[-+]?[$€£¥₹]\d+(?:[.,]\d+)?[kKMB]n?|v?\d+(?:\.\d+)+(?:[-.+]?(?:rc|alpha|beta|dev|post|SNAPSHOT|RELEASE|Final)[-.]?\d*)?)"
 ).fullmatch
 _UUID: Final = re.compile(
     r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9a-fA-F])"
 )
 _URL: Final = re.compile(r"([A-Za-z][\w+.:-]{0,40}://)(?:[^/?#@]*@)?([^/?#]*)(.*)", re.DOTALL).fullmatch
-_EMAIL: Final = re.compile(r"[^\s@:=/]+@[\w-]+(?:\.[\w-]+)+").fullmatch
+_EMAIL: Final = re.compile(r"[^\s@:=/]+@(?:[\w-]+(?:\.[\w-]+)+|localhost)").fullmatch
 _ABSOLUTE: Final = re.compile(r"(?:~|\.{1,2})?/|[A-Za-z]:[\\/]|\\\\").match
 # A host that is named after its address, as networks name their customers' and clouds their machines.
 _REVERSE_NAME: Final = re.compile(
@@ -60,7 +77,6 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]+").fullmatch
 _DURATION: Final = re.compile(rf"(?:\d+{_UNIT})+").fullmatch
 _NAME: Final = re.compile(r"(?:[A-Z]++[a-z]*+\d{0,2}+|[a-z]++\d{0,2}+(?![a-z]))++").fullmatch
 _SHORT_NAME: Final = re.compile(r"(?:[^\W\d_]{2,}\d{1,2}){2}|[^\W\d_]+\d{1,2}[^\W\d_]+").fullmatch
-_CASES: Final = re.compile(r"[A-Z]+[a-z]*|[a-z]+").findall
 # Ciphers, digests and codecs are named with a size.
 _SIZED: Final = frozenset(
     {"sha", "aes", "rsa", "rs", "hs", "es", "ps", "p", "ed", "x", "h", "cp", "crc", "utf"}
@@ -69,35 +85,13 @@ _SIZES: Final = frozenset(
     {"128", "192", "224", "256", "264", "265", "384", "512", "1024", "1252", "2048", "4096", "25519"}
 )
 _ORDINAL: Final = frozenset({"st", "nd", "rd", "th"})
-# Kubernetes makes suffixes of these, without vowels so that they never spell a word.
-_SUFFIX: Final = re.compile(r"[bcdfghjklmnpqrstvwxz2456789]{5}").fullmatch
-_NO_SUFFIX: Final = frozenset({"https", "xhtml", "dhcpd", "pgsql", "btrfs", "sshfs"})
-_CODE_NAMES: Final = frozenset({"http", "rc", "exited", "terminated", "dsn"})
-_CODE_ENDINGS: Final = ("status", "code", "errno", "error", "sqlstate", "signal", "exit", "hresult")
+_VERSIONED_TLS: Final = frozenset({"tlsv1", "sslv3", "dtlsv1"})
 # Keys that name whoever is at the other end; who that is does not say what failed.
 _REMOTE: Final = frozenset(
     {"client", "peer", "remote", "rhost", "remote_host", "remote_addr", "src", "source_host", "client_host"}
 )
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={1,2}").fullmatch
-# Numbers that name an error wherever they stand: databases', compilers', directories'.
-_NAMED_CODE: Final = re.compile(
-    r"(?:ORA|TNS|PLS|RMAN|SQL|DB2|ER|ERR|AADSTS|PGRST|TS|CS|MSB|NU|E|W|S)[-_]?\d{3,6}[A-Z]?|[1-5][xX]{2}"
-).fullmatch
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}").fullmatch
-_CODE: Final = re.compile(
-    r"-?\d{1,5}|[245]\.\d{1,3}\.\d{1,3}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}"
-).fullmatch
-
-
-def is_code(text: str) -> bool:
-    """Whether it has the shape of a status, an SQLSTATE, an errno or a signal."""
-    return _CODE(text) is not None
-
-
-def names_code(word: str) -> bool:
-    """Whether what follows the word is a code: it says what failed."""
-    word = word.rstrip(":=(#").lower()
-    return word.endswith(_CODE_ENDINGS) or word in _CODE_NAMES or word.startswith("http/")
 
 
 def core_of(word: str) -> str:
@@ -112,18 +106,24 @@ def masked_word(word: str) -> str:
         return "<number>"
     if not word or word.isalpha():
         return _alphabetic(word)
-    if _PLAIN(word) is not None and len(word) < LONGEST_NAME and "-" not in word:
+    if _PLAIN(word) is not None and len(word) < LONGEST_NAME and "-" not in word and not _mixes_case(word):
         return word
     core = core_of(word)
     return _core(core) + word[len(core) :] if core else word
+
+
+def _mixes_case(word: str) -> bool:
+    return len(word) >= _DENSE_CHARS and not word.islower() and not word.isupper()
 
 
 def _core(core: str) -> str:
     whole = _WHOLE(core)
     if whole is not None:
         return _whole(whole)
-    if _NAMED_CODE(core) is not None:
+    if is_named_code(core):
         return core
+    if len(core) >= RANDOM_CHARS and is_random(core):
+        return "<id>"
     if "=" in core and core.endswith("=") and len(core) > _BASE64_CHARS and _BASE64(core):
         return "<id>"
     url = _URL(core) if "://" in core else None
@@ -145,13 +145,15 @@ def _composed(core: str) -> str:
 
 def _whole(match: re.Match[str]) -> str:
     kind = match.lastgroup
+    if kind == "hex" and is_named_code(match[0]):
+        return match[0]
     if kind == "port":
         port = match["port"]
         return f"<ip>:{port if listens(port) else '<number>'}"
     if kind == "ipv6":
         text = match[0]
-        loopback = text.startswith("::1:") and text[4:].isdigit() and listens(text[4:])
-        return f"<ip>:{text[4:]}" if loopback else "<ip>"
+        host, _, port = text.rpartition(":")
+        return f"<ip>:{port}" if host in {"::", "::1"} and port.isdigit() and listens(port) else "<ip>"
     return f"<{kind}>"
 
 
@@ -172,11 +174,6 @@ def _host(host: str) -> str:
     return f"{masked_word(name)}:{port if listens(port) else '<number>'}"
 
 
-def listens(port: str) -> bool:
-    """Whether a service may listen there; connections come from the ports above."""
-    return port.isascii() and len(port) < 6 and int(port) < _EPHEMERAL_PORT
-
-
 def _assigned(core: str) -> str:
     """`key=value`: the value is judged as if it stood alone, or as what the key says that it is."""
     key, _, value = core.partition("=")
@@ -184,7 +181,7 @@ def _assigned(core: str) -> str:
         return "&".join(map(masked_word, core.split("&")))
     if value.count("=") > _NESTED:
         return "=".join(map(_compound, core.split("=")))
-    if (names_code(key) and is_code(value)) or (key == "port" and value.isdigit() and listens(value)):
+    if _is_assigned_code(key, value):
         return core
     if key.lower() in _REMOTE and _HOST(value):
         return f"{key}=<address>"
@@ -193,9 +190,19 @@ def _assigned(core: str) -> str:
     return f"{masked_word(key)}={masked_word(value)}"
 
 
+def _is_assigned_code(key: str, value: str) -> bool:
+    if names_code(key):
+        return is_code(value)
+    if key == "port":
+        return value.isdigit() and listens(value)
+    return key.lower() in SHORT_CODE_NAMES and is_short_code(value)
+
+
 def _requested(core: str) -> str:
     """A path with a query."""
     path, _, _ = core.partition("?")
+    if path[:1] == "/":
+        return "<path>"
     return f"{masked_word(path).removesuffix('/<path>')}/<path>"
 
 
@@ -217,25 +224,39 @@ def _path(core: str) -> str:
         return _colons(core)
     separator = "\\" if "\\" in core else "/"
     segments = _SEGMENTS(core)
+    if (
+        len(segments) == 2
+        and {"tcp", "udp"} & {segment.lower() for segment in segments}
+        and _has_port(segments)
+    ):
+        return core
     if ("?" in core or core.startswith("www.")) and _PUBLIC_HOST(segments[0]) is not None:
         return f"{masked_word(segments[0])}/<path>"
     if _ABSOLUTE(core) is None:
         return separator.join(map(masked_word, segments))
     names = [name for name in segments[:-1] if name] + segments[-1:]
-    last = segments[-1] or (names[-2] if len(names) > 1 else "")
+    last = without_temporary(segments[-1]) or (names[-2] if len(names) > 1 else "")
     tail = "" if segments[-1] else separator
     if len([name for name in names if name]) <= 1 and not drive:
         return core if not last else core.replace(last, masked_word(last))
     return f"<path>{separator}{masked_word(last)}{tail}"
 
 
+def _has_port(segments: list[str]) -> bool:
+    return any(segment.isdigit() and listens(segment) for segment in segments)
+
+
 def _colons(core: str) -> str:
     parts = core.split(":")
+    if parts[0] == "arn" and len(parts) > 5 and parts[2] == "s3":
+        return f"arn:{parts[1]}:s3:::{masked_word(parts[5].partition('/')[0])}/<path>"
     if len(parts) == 2 and parts[1].isdigit():
         if names_code(parts[0]) and is_code(parts[1]):
             return core
-        if parts[0] in {"localhost", "<ip>", ""} and listens(parts[1]):
+        if parts[0] in {"localhost", "<ip>", "", "*"} and listens(parts[1]):
             return core
+        if is_service(*parts):
+            return f"{masked_word(parts[0])}:{parts[1]}"
     return ":".join(map(masked_word, parts))
 
 
@@ -259,21 +280,24 @@ def _compound(core: str) -> str:
         masked_part(part) if index % 2 == 0 else part.rstrip("-") if part[0] == "_" else part
         for index, part in enumerate(parts)
     ]
-    _mask_suffixes(parts, pieces)
+    _keep_sizes(parts, pieces)
+    mask_suffixes(parts, pieces)
     return "".join(pieces)
 
 
-def _mask_suffixes(parts: list[str], pieces: list[str]) -> None:
-    """The random ends of pods and machines: behind another id, or where they can be no word."""
+def _keep_sizes(parts: list[str], pieces: list[str]) -> None:
+    """Keep the number of a standard, or of a code behind its word: `AES-256`, `TLSv1.2`, `HttpStatus.404`."""
     for index in range(2, len(parts), 2):
-        part = parts[index]
-        if parts[index - 1] != "-":
+        if not parts[index].isdigit():
             continue
-        if (
-            pieces[index - 2] == "<id>"
-            and (_SUFFIX(part) or (not (part.isalpha() or part.isdigit()) and part))
-        ) or (index > 2 and index == len(parts) - 1 and _SUFFIX(part) and part not in _NO_SUFFIX):
-            pieces[index] = "<id>"
+        part, before, joint = parts[index], parts[index - 2].lower(), parts[index - 1]
+        if joint == "-":
+            sized = part in _SIZES or (before == "utf" and len(part) < 3)
+            standard = len(before) > 1 and before in _SIZED and sized
+        else:
+            standard = joint == "." and (before in _VERSIONED_TLS or (names_code(before) and is_code(part)))
+        if standard:
+            pieces[index] = part
 
 
 def masked_part(part: str) -> str:
@@ -294,7 +318,7 @@ def _mixed(part: str) -> str:
     runs = _RUNS(part)
     if len(runs) == 2 and runs[1].isdigit() and (len(runs[0]) > 1 or runs[0] in _SIZED):
         return _numbered(runs[0], runs[1])
-    if _NAME(part) is not None and sum(map(len, runs[1::2])) < _ID_DIGITS and not _dense(part):
+    if _NAME(part) is not None and sum(map(len, runs[1::2])) < _ID_DIGITS and not is_dense(part):
         return part
     if len(runs) == 2 and runs[0].isdigit() and len(runs[1]) > 1:
         return f"<number>{'' if runs[1] in _ORDINAL else runs[1]}"
@@ -306,7 +330,7 @@ def _mixed(part: str) -> str:
 
 def _numbered(name: str, digits: str) -> str:
     kept = _alphabetic(name)
-    if kept != name or (len(digits) > 2 and len(name) > _SHORTEST_ID and _dense(name)):
+    if kept != name or (len(digits) > 2 and len(name) > _SHORTEST_ID and is_dense(name)):
         return "<id>"
     sized = name.lower() in _SIZED and digits in _SIZES
     return f"{name}{digits}" if len(digits) <= 2 or sized else f"{name}<number>"
@@ -316,9 +340,4 @@ def _alphabetic(part: str) -> str:
     """A word; long ones whose case changes all the time are codes."""
     if len(part) < _DENSE_CHARS:
         return part
-    return "<id>" if len(part) >= LONGEST_NAME or _dense(part) else part
-
-
-def _dense(part: str) -> bool:
-    """Whether the case changes more often than in a name of several words."""
-    return not part.islower() and not part.isupper() and len(part) < 3.4 * len(_CASES(part))
+    return "<id>" if len(part) >= LONGEST_NAME or is_dense(part) else part

@@ -11,14 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from notifier.domain.errors import StoreError
-from notifier.telemetry.logging import get
+from notifier.domain.postgres_address import postgres_address
 
 PROGRAM = "pg_dump"
 ABSENT = (
     "pg_dump is not on the PATH: install PostgreSQL's client programs, of the server's version or a newer one"
 )
-
-log = get("notifier.runtime")
 
 
 def is_there() -> bool:
@@ -36,22 +34,21 @@ async def write(url: str, path: Path) -> None:
 
 def environment(url: str) -> Mapping[str, str]:
     """The variables that say what to connect to: arguments are seen by everybody on the machine."""
-    from sqlalchemy import make_url  # noqa: PLC0415 - who only reads the configuration needs none of it
-
-    at = make_url(url)
-    query = {name: value for name, value in at.query.items() if isinstance(value, str)}
+    address = postgres_address(url)
+    query = address.parameters
+    ports = [str(port or "") for _, port in address.hosts]
     given = {
-        "PGHOST": query.get("host") or at.host,
-        "PGPORT": query.get("port") or at.port,
-        "PGUSER": at.username,
-        "PGPASSWORD": at.password,
-        "PGDATABASE": at.database,
-        "PGSSLMODE": query.get("sslmode") or query.get("ssl"),
+        "PGHOST": ",".join(host for host, _ in address.hosts) or query.get("host"),
+        "PGPORT": ",".join(ports) if any(ports) else query.get("port"),
+        "PGUSER": address.user or query.get("user"),
+        "PGPASSWORD": address.password or query.get("password"),
+        "PGDATABASE": address.database or query.get("dbname"),
+        "PGSSLMODE": query.get("sslmode"),
         "PGSSLROOTCERT": query.get("sslrootcert"),
         "PGSSLCERT": query.get("sslcert"),
         "PGSSLKEY": query.get("sslkey"),
     }
-    return {name: str(value) for name, value in given.items() if value}
+    return {name: value for name, value in given.items() if value}
 
 
 async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> None:
@@ -66,5 +63,9 @@ async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> Non
         await process.wait()
         raise
     if process.returncode:
-        log.error("backup_program_failed", program=program, said=said.decode("utf-8", "replace")[-1_000:])
+        from notifier.telemetry.logging import get  # noqa: PLC0415 - who only reads the configuration logs nothing
+
+        get("notifier.runtime").error(
+            "backup_program_failed", program=program, said=said.decode("utf-8", "replace")[-1_000:]
+        )
         raise StoreError(f"{program} ended with status {process.returncode}: the log has what it said")

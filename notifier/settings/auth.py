@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from notifier.domain.key import Scope
 from notifier.settings.sections import Block
-from notifier.settings.values import Scalar, ScalarForm, Text, text
+from notifier.settings.values import Scalar, ScalarForm, Text, is_host, split_url, text
 
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -23,12 +22,8 @@ def issuer(value: Scalar) -> str:
     """An issuer as it stands in the provider's tokens, character by character."""
     expected = "expected the provider's address, such as https://login.example.com/realms/main"
     written = text(value)
-    try:
-        parts = urlsplit(written)
-        _ = parts.port
-    except ValueError:
-        raise ValueError(expected) from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+    parts = split_url(written, expected)
+    if parts.scheme not in {"http", "https"} or not is_host(parts.hostname or "") or "@" in parts.netloc:
         raise ValueError(expected)
     if parts.query or parts.fragment:
         raise ValueError("expected an address without a query or a fragment")

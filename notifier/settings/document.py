@@ -36,6 +36,7 @@ _DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]{1,2})?")
 _TRUE = {"true", "yes", "on"}
 _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?", re.DOTALL)
+_REFERRED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _SHOWABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -185,6 +186,11 @@ def interpolate(
             return {k: interpolate(v, source, environ, problems, (*path, k)) for k, v in value.items()}
         case _:
             return value
+
+
+def referred(data: bytes) -> frozenset[str]:
+    """Every variable that a file names, wherever it does."""
+    return frozenset(match[1].decode() for match in _REFERRED.finditer(data))
 
 
 def _not_yaml(error: yaml.MarkedYAMLError) -> str:

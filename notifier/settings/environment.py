@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from notifier.domain.errors import Problem
 from notifier.settings.complaints import alternatives
 from notifier.settings.document import SourceFile, SourceMark, showable
+from notifier.settings.model import SettingsFile
 from notifier.settings.secrets import is_secret, keys_of, model_at
 from notifier.settings.sections import Sections
 
 PREFIX, NESTED = "NOTIFIER_", "__"
 SECTIONS = tuple(sorted(Sections.model_fields))
+_CAN_SET = f"the environment can set {', '.join(SECTIONS)}"
+NO_SETTINGS: Final = frozenset({
+    "actor", "config", "environment", "key", "key_file", "log_level", "release", "send_in_tests", "service", "spool",
+    "url",
+})  # fmt: skip
+"""Names after the prefix that commands, the client and the log read, and that no setting has."""
+_ANNOUNCED = re.compile(
+    r"(.*_)?service_(host|port(_.*)?)|(.*_)?port_[0-9]+_(tcp|udp|sctp)(_(addr|port|proto))?"
+)
+_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
 
 
 class EnvironmentSections(Sections, BaseSettings):
@@ -26,10 +39,7 @@ class EnvironmentSections(Sections, BaseSettings):
 
 
 class EnvironSource(EnvSettingsSource):
-    """Reads a given environment, of which names without `__` are left alone.
-
-    They may be anybody's: Kubernetes announces a service called `notifier` as `NOTIFIER_PORT`.
-    """
+    """Reads a given environment, of which names without `__` set nothing."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = {name.lower(): text for name, text in environ.items() if NESTED in name and text}
@@ -39,19 +49,12 @@ class EnvironSource(EnvSettingsSource):
         return self._environ
 
 
-def apply(
-    data: dict[str, Any],
-    source: SourceFile,
-    environ: Mapping[str, str],
-    problems: set[Problem],
-    warnings: set[Problem],
-) -> None:
+def apply(data: dict[str, Any], source: SourceFile, environ: Mapping[str, str]) -> None:
     """Set the environment's keys in the file's data; a `url` in the one replaces a `url_file` in the other.
 
-    An empty variable sets nothing. One that looks like a key written with a single `_` gets a warning.
+    An empty variable sets nothing.
     """
-    environ = dict(sorted(environ.items()))
-    variables = {name.lower(): _checked(name, problems, warnings) for name, text in environ.items() if text}
+    variables = {name.lower(): _mark(name) for name, text in sorted(environ.items()) if text}
     for section, values in EnvironSource(environ)().items():
         written = {} if data.get(section) is None else data[section]
         known = [key for key in _keys(section) if isinstance(values.get(key), str)]
@@ -65,6 +68,71 @@ def apply(
             source.given[section, key] = (mark, mark)
 
 
+def misnamed(
+    environ: Mapping[str, str], used: Collection[str], problems: set[Problem], warnings: set[Problem]
+) -> None:
+    """Note the variables that begin as settings do and set nothing; those that the file has `used` have a purpose.
+
+    Whose name is meant for notifier beyond doubt is a problem. Any other may be another program's, and is a warning.
+    """
+    for variable, text in environ.items():
+        prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
+        if prefix != PREFIX or not text or variable in used or _is_announced(name, text):
+            continue
+        section = name.partition(NESTED)[0]
+        is_meant = NESTED in name or section in SettingsFile.model_fields
+        sentence = _of_section(section, name) if is_meant else _of_other(name)
+        if sentence is not None:
+            (problems if is_meant else warnings).add(_mark(variable).problem(sentence))
+
+
+def _of_section(section: str, name: str) -> str | None:
+    """The sentence about a name that has a section, or is one; None for a setting."""
+    _, separator, key = name.partition(NESTED)
+    known = _keys(section)
+    if key in known:
+        return None
+    if known and separator:
+        return f"`{section}` has no such key; {alternatives(key, known)}"
+    if known:
+        example = f"{PREFIX}{section}{NESTED}{min(known)}".upper()
+        return f"this variable sets nothing: each key of `{section}` has its own, such as {example}"
+    if section in SettingsFile.model_fields:
+        return f"{_CAN_SET}; `{section}` is set in the file, where a value may be a variable, as ${{NAME}}"
+    return f"{_CAN_SET}; there is no such section among them{_meant_instead(name)}"
+
+
+def _of_other(name: str) -> str | None:
+    """The sentence about a name without a section; None for one that has readers."""
+    if name in NO_SETTINGS:
+        return None
+    meant = _meant_instead(name) or f": {_CAN_SET}, as {PREFIX}SERVER{NESTED}PORT does"
+    return f"this variable sets nothing{meant}"
+
+
+def _meant_instead(name: str) -> str:
+    """The end of a sentence about a name: the one that was likely meant, if any is like it."""
+    settings = {(section, key): f"{section}{NESTED}{key}" for section in SECTIONS for key in _keys(section)}
+    known = (
+        {key: full for (_, key), full in settings.items()}
+        | {name: name for name in NO_SETTINGS}
+        | {f"{section}_{key}": full for (section, key), full in settings.items()}
+    )
+    close = get_close_matches(name.replace(NESTED, "_")[:64], sorted(known), n=1, cutoff=0.75)
+    if not close:
+        return ""
+    return f"; did you mean {PREFIX}{known[close[0]].upper()}{', with two `_`?' if close[0] == name else '?'}"
+
+
+def _is_announced(name: str, text: str) -> bool:
+    """Whether Kubernetes or Docker tells so of a service or a container that is called `notifier` or `notifier-...`."""
+    return _ANNOUNCED.fullmatch(name) is not None or _ADDRESS.fullmatch(text) is not None
+
+
+def _mark(variable: str) -> SourceMark:
+    return SourceMark(file=showable(variable).strip("`"), line=1, column=1)
+
+
 def _keys(section: str) -> frozenset[str]:
     return keys_of(model_at(Sections, (section,)))
 
@@ -73,24 +141,3 @@ def _meant(section: str, name: str) -> str:
     """The key that a name sets: `x_file` sets `x` where that is a secret."""
     key = name.removesuffix("_file")
     return key if is_secret(Sections, (section, key)) else name
-
-
-def _checked(variable: str, problems: set[Problem], warnings: set[Problem]) -> SourceMark:
-    """The place of a variable; one that is meant for notifier and sets nothing is noted."""
-    mark = SourceMark(file=showable(variable).strip("`"), line=1, column=1)
-    prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
-    section, separator, key = name.partition(NESTED)
-    known = _keys(section)
-    if prefix != PREFIX:
-        return mark
-    if not separator:
-        for other in SECTIONS:
-            if name.removeprefix(f"{other}_") in _keys(other) - {name}:
-                meant = f"{PREFIX}{other}{NESTED}{name.removeprefix(f'{other}_')}".upper()
-                warnings.add(mark.problem(f"this variable sets nothing; did you mean {meant}, with two `_`?"))
-    elif not known:
-        sentence = f"the environment can set {', '.join(SECTIONS)}; there is no such section among them"
-        problems.add(mark.problem(sentence))
-    elif key not in known:
-        problems.add(mark.problem(f"`{section}` has no such key; {alternatives(key, known)}"))
-    return mark

@@ -28,6 +28,7 @@ from notifier.settings.document import (
     SourceMark,
     interpolate,
     parse,
+    referred,
 )
 from notifier.settings.formats import FormatBlock
 from notifier.settings.inhibition import inhibition
@@ -92,7 +93,8 @@ def load(
     written, places = parse(content, start.file, problems)
     # Under `x-...` stand anchors, which other places repeat.
     data: dict[str, Any] = {key: value for key, value in written.items() if not key.startswith("x-")}
-    environment.apply(data, places, environ, problems, warnings)
+    environment.apply(data, places, environ)
+    environment.misnamed(environ, referred(content), problems, warnings)
     data = interpolate(data, places, environ, problems)
     data = SecretFiles(File(start.file).parent, places, problems, _secrets(data, is_secret)).read(data)
     reading = _Reading({key: value for key, value in data.items() if value is not None}, places, problems)

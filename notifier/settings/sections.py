@@ -12,6 +12,7 @@ from notifier.settings.values import (
     Count,
     DatabaseUrl,
     Flag,
+    Host,
     Networks,
     Port,
     Quota,
@@ -53,7 +54,7 @@ def _key(default: str, description: str) -> Any:
 class ServerSettings(Block):
     """Where the service listens."""
 
-    host: Text = _key("127.0.0.1", "The address to listen on; 0.0.0.0 for every one.")
+    host: Host = _key("127.0.0.1", "The address to listen on; 0.0.0.0 for every one.")
     port: Port = Field(default=8000, description="The port to listen on; 0 lets the system choose.")
     url: BaseUrl | None = Field(
         default=None, description="The base of links in messages. Without it they carry no links."

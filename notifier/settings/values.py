@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from notifier.domain.postgres_address import postgres_address
 from notifier.domain.time import (
     DAY,
     HOUR,
@@ -40,6 +41,8 @@ _SIZE = re.compile(r"([0-9]{1,19}) ?([KMGT]i?)?B?")
 _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 _RATE = re.compile(r"([0-9]{1,15}) ?/ ?([0-9a-z]{1,32})")
 _PERIODS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY, "week": WEEK} | UNITS
+_NAME = re.compile(r"\w([\w.-]{0,251}[\w.])?")
+_LIKE_IPV4 = re.compile(r"[0-9.]+")
 _WHOLE = re.compile(r"[0-9]{1,18}")
 
 
@@ -131,12 +134,33 @@ def text(value: Scalar) -> str:
 
 def base_url(value: Scalar) -> str:
     """The base of links: http or https, a host, perhaps a path; without the trailing slash."""
-    parts = _split(text(value), "expected an address such as https://notifier.example.com")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = split_url(text(value), "expected an address such as https://notifier.example.com")
+    if parts.scheme not in {"http", "https"} or not is_host(parts.hostname or ""):
         raise ValueError("expected an address such as https://notifier.example.com")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("expected an address without a user, a query or a fragment: links are built on it")
     return parts.geturl().rstrip("/")
+
+
+def listening_host(value: Scalar) -> str:
+    """An address or a name to listen on, without a port."""
+    written = text(value)
+    if not is_host(written):
+        raise ValueError(
+            "expected an address or a name alone, such as 0.0.0.0, :: or localhost; the port is `server.port`"
+        )
+    return written
+
+
+def is_host(written: str) -> bool:
+    """Whether a text has the form of a host's name or address, an IPv6 address without brackets."""
+    if _NAME.fullmatch(written) and not _LIKE_IPV4.fullmatch(written):
+        return True
+    try:
+        ip_address(written)
+    except ValueError:
+        return False
+    return True
 
 
 def network(value: Scalar) -> Network:
@@ -156,6 +180,7 @@ def database_url(value: Scalar) -> str:
     """`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`."""
     written = text(value)
     if written.startswith("postgresql://"):
+        postgres_address(written)
         return written
     if written.lower().startswith("postgres"):
         raise ValueError(
@@ -167,10 +192,14 @@ def database_url(value: Scalar) -> str:
         raise ValueError(
             "a database in memory would lose what was acknowledged; expected sqlite:///path/to/file.db"
         )
+    if "?" in written:
+        raise ValueError("the address of a SQLite file has no parameters, nor a `?` in the file's name")
+    if written.endswith("/"):
+        raise ValueError("expected a file and not a folder, such as sqlite:///path/to/file.db")
     return written
 
 
-def _split(written: str, expected: str) -> SplitResult:
+def split_url(written: str, expected: str) -> SplitResult:
     try:
         parts = urlsplit(written)
         _ = parts.port  # reading it is what checks it
@@ -210,5 +239,6 @@ Size = Annotated[int, ScalarForm(size, {"x-def": "size"})]
 Wait = Annotated[Duration, ScalarForm(parse_duration, {"x-def": "duration"})]
 Span = Annotated[Duration, ScalarForm(parse_positive_duration, {"x-def": "duration"})]
 Quota = Annotated[Rate, ScalarForm(rate, {"x-def": "rate"})]
+Host = Annotated[str, ScalarForm(listening_host, {"type": "string", "minLength": 1})]
 BaseUrl = Annotated[str, ScalarForm(base_url, {"type": "string", "format": "uri"})]
 DatabaseUrl = Annotated[str, ScalarForm(database_url, {"type": "string", "format": "uri", "writeOnly": True})]

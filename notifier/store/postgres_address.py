@@ -5,17 +5,17 @@ from __future__ import annotations
 import socket
 import ssl
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, urlencode
 
 import asyncpg
 import sqlalchemy as sa
 
 from notifier.domain.errors import StoreUnavailable
+from notifier.domain.postgres_address import postgres_address
 
 _OF_SQLALCHEMY: Final = ("prepared_statement_cache_size",)
 _OF_LIBPQ_ALONE: Final = {
     "connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-    "gssencmode", "sslcompression", "sslsni", "client_encoding", "fallback_application_name",
+    "channel_binding", "gssencmode", "sslcompression", "sslsni", "client_encoding", "fallback_application_name",
 }  # fmt: skip
 """Parameters that asyncpg would hand to the server as settings, which refuses them. The pool's own bounds stand."""
 _CAUSES: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
@@ -43,32 +43,15 @@ class DriverAddress(NamedTuple):
 
 
 def driver_address(url: str) -> DriverAddress:
-    """Read `postgresql://...`; `StoreUnavailable` where a parameter cannot be kept."""
-    base, query = _split(url)
-    if query.pop("channel_binding", None) == "require":
-        raise StoreUnavailable(
-            "database.url asks for `channel_binding=require`, which the driver cannot do: remove it, and say "
-            "`sslmode=verify-full`, which checks who answers"
-        )
-    own = {name: query.pop(name) for name in _OF_SQLALCHEMY if name in query}
-    if "ssl" in query:
-        query.setdefault("sslmode", query.pop("ssl"))
-    kept = urlencode({name: value for name, value in query.items() if name not in _OF_LIBPQ_ALONE})
-    return DriverAddress(sa.URL.create("postgresql+asyncpg", query=own), f"{base}?{kept}" if kept else base)
-
-
-def _split(url: str) -> tuple[str, dict[str, str]]:
-    """The address without its parameters, and those."""
+    """Read `postgresql://...`; `StoreUnavailable` where that is impossible, or a parameter cannot be kept."""
     try:
-        at = sa.make_url(url)
-    except ValueError:  # several hosts, each with its port
-        base, _, parameters = url.partition("?")
-        return base, dict(parse_qsl(parameters))
-    # What stands unescaped in a password is escaped here.
-    base = at.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
-    return base, {
-        name: value if isinstance(value, str) else ",".join(value) for name, value in at.query.items()
-    }
+        address = postgres_address(url)
+    except ValueError as error:
+        raise StoreUnavailable(f"the address of database.url cannot be read: {error}") from error
+    own = {name: value for name, value in address.parameters.items() if name in _OF_SQLALCHEMY}
+    left = own.keys() | _OF_LIBPQ_ALONE
+    kept = {name: value for name, value in address.parameters.items() if name not in left}
+    return DriverAddress(sa.URL.create("postgresql+asyncpg", query=own), address.dsn(kept))
 
 
 def unreachable(error: BaseException) -> StoreUnavailable:

@@ -52,6 +52,11 @@ def test_pg_dump_is_told_in_variables() -> None:
         "PGDATABASE": "notifier",
         "PGSSLMODE": "require",
     }
+    assert environment("postgresql://one:1,two/n") == {
+        "PGHOST": "one,two",
+        "PGPORT": "1,",
+        "PGDATABASE": "n",
+    }
     assert environment("postgresql:///notifier?host=/run/postgresql") == {
         "PGHOST": "/run/postgresql",
         "PGDATABASE": "notifier",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import notifier
 from notifier.cli.session import Installed
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
 from notifier.settings import ChannelBlock, DeliverySettings, Rate, Settings, load
+from notifier.settings.environment import NO_SETTINGS
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]
@@ -226,11 +229,11 @@ class TestEnvironment:
                 "NOTIFIER_INGEST__MAX_BODY_BYTES": "1MiB",
                 "NOTIFIER_INGEST__RATE_LIMIT": "5/second",
                 "NOTIFIER_RETENTION__EVENTS": "1d",
-                "notifier_server__host": "not ours: the prefix is compared without case",
+                "notifier_server__host": "names-are-compared-without-case",
             },
         )
         assert settings.server.port == 9000
-        assert settings.server.host.startswith("not ours")
+        assert settings.server.host == "names-are-compared-without-case"
         assert settings.database.url == "postgresql://notifier@db/notifier"
         assert settings.delivery.allow_private_addresses is True
         assert settings.ingest.max_body_bytes == 2**20
@@ -294,6 +297,13 @@ class TestEnvironment:
             "NOTIFIERS__X": "1",
         }
         assert load_text("", environ).warnings == ()
+
+    def test_every_variable_that_the_code_reads_is_known(self) -> None:
+        """No command and no part of the client reads one that the service warns of."""
+        texts = (file.read_text(encoding="utf-8") for file in Path(notifier.__file__).parent.rglob("*.py"))
+        read = {name for text in texts for name in re.findall(r"['\"]NOTIFIER_([A-Z_]+)['\"]", text)}
+        assert {"URL", "KEY_FILE", "SPOOL"} < read
+        assert {name.lower() for name in read if "__" not in name} <= NO_SETTINGS
 
     def test_a_single_underscore_is_a_warning(self, load_text: LoadText) -> None:
         """The likely slip is named, though the variable may be somebody else's."""

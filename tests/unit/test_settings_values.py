@@ -225,10 +225,14 @@ def test_no_base_urls(written: Any) -> None:
         "postgresql://notifier@db.example.com:5432/notifier",
         "postgresql://notifier:p#s%20s/[x@db/notifier",
         "postgresql://postgres:@/postgres?host=/tmp/sockets",
+        "postgresql://ann@one:1,[::1]:2,three/n?target_session_attrs=read-write",
+        "postgresql://a@b:p%40ss@/n?ssl=require&port=5433",
+        "postgresql:///n",
+        "postgresql://",
     ],
 )
 def test_database_urls(url: str) -> None:
-    """A file for SQLite; for PostgreSQL whatever follows is the driver's to read, odd passwords included."""
+    """A file for SQLite; for PostgreSQL as libpq has it, several hosts and odd passwords included."""
     assert values.database_url(url) == url
 
 
@@ -242,6 +246,22 @@ def test_database_urls(url: str) -> None:
         ("sqlite:///:memory:", "would lose what was acknowledged"),
         ("postgres://u:hunter2@db/x", "begin with postgresql://"),
         ("postgresql+asyncpg://u:hunter2@db/x", "begin with postgresql://"),
+        ("sqlite:///a.db?mode=ro", "has no parameters"),
+        ("sqlite:///folder/", "expected a file and not a folder"),
+        ("postgresql://u:hunter2@h:x/n", "the port is a number from 1 to 65535"),
+        ("postgresql://u:hunter2@h:70000/n", "the port is a number from 1 to 65535"),
+        ("postgresql://u:hunter2@one:1,two:0/n", "the port is a number from 1 to 65535"),
+        ("postgresql://u:hunter2@h/n?port=x", "the port is a number from 1 to 65535"),
+        ("postgresql://u:hunter2%zz@h/n", "the password has a % that begins no escape: write %25"),
+        ("postgresql://u:hunter2%ff@h/n", "the password has escapes that are not UTF-8"),
+        ("postgresql://u:hunter2%00@h/n", "the password has %00"),
+        ("postgresql://u:hunter2@ss@h/n", "the host has an @: write %40"),
+        ("postgresql://u:hunter2@::1/n", "an IPv6 address stands in brackets"),
+        ("postgresql://u:hunter2@[h]/n", "is no IPv6 address"),
+        ("postgresql://u:hunter2@a b/n", "the host has a space"),
+        ("postgresql://u:hunter2@h/n?sslmode=on", "`sslmode` is one of disable, allow"),
+        ("postgresql://u:hunter2@h/n?options=%ff", "escapes that are not UTF-8"),
+        ("postgresql://u:hunter2@h/n?channel_binding=require", "more than the driver can do"),
         ("", "expected text"),
         (5, "expected text"),
     ],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notifier import settings as configuration
 from notifier.channels import registry
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.value import replace
-from notifier.ingest.formats.trial import FormatTrial, fault_of_sample, trial
 from notifier.runtime import pg_dump
 from notifier.settings import ChannelBlock, DeliverySettings, Settings
-from notifier.settings.formats import available
+from notifier.settings.formats import FormatBlock, available
+
+if TYPE_CHECKING:
+    from notifier.ingest.formats.trial import FormatTrial
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mapping[str, ChannelConfig]]:
@@ -27,11 +29,16 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
             return ()
         return found
 
+    def check_format(name: str, block: FormatBlock) -> str | None:
+        from notifier.ingest.formats.trial import fault_of_sample  # noqa: PLC0415 - slow; most files have no formats
+
+        return fault_of_sample(name, block)
+
     read = configuration.load(
         path,
         environ,
         check_channel=check_channel,
-        check_format=fault_of_sample,
+        check_format=check_format,
         is_secret=registry.is_secret,
     )
     return replace(read, warnings=(*read.warnings, *_warnings(read, configs))), configs
@@ -68,6 +75,8 @@ def try_format(
 
     `KeyError` with a sentence for a name that no format has, and for a format without a sample where there is no body.
     """
+    from notifier.ingest.formats.trial import trial  # noqa: PLC0415
+
     try:
         settings, _ = load(path, environ)
     except ConfigError as error:

@@ -11,6 +11,7 @@ CHAPTERS: Mapping[str, str] = {
     "dead-letters": "guides/not-told",
     "silences": "guides/maintenance",
     "tasks": "guides/fastapi",
+    "monitors": "guides/monitors",
     "channels": "guides/channels",
     "routes": "guides/routing",
     "stats": "guides/monitoring",

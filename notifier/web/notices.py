@@ -37,6 +37,7 @@ _NOTICES: Mapping[str, Notice] = {
     "reload": Notice(text="The configuration is reloaded and in use."),
     "reload_unchanged": Notice(text="The file is as it was: nothing changes."),
     "reload_refused": Notice(text="The file has problems, and the configuration before goes on."),
+    "forget_monitor": Notice(text="Nothing is expected of it any more."),
     "replay": Notice(text="The run was asked for again: a process that has its task takes it."),
 }
 

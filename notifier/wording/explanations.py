@@ -33,6 +33,22 @@ _HELD: Mapping[HeldBy, str] = {
     HeldBy.HOLD: "deliveries were on hold",
     HeldBy.LATE: "it had happened before the incident was resolved",
 }
+HOLDS: Mapping[HeldBy, str] = {
+    HeldBy.WAITING: "nothing has happened since the last message",
+    HeldBy.BELOW_THRESHOLD: "held until it has come more often",
+    HeldBy.SILENCED: "silenced",
+    HeldBy.INHIBITED: "inhibited",
+    HeldBy.MUTE_TIME: "held by the route's hours",
+    HeldBy.ACKNOWLEDGED: "somebody has it",
+    HeldBy.SNOOZED: "snoozed",
+    HeldBy.RATE_LIMITED: "the target has heard enough for now",
+    HeldBy.DUPLICATE: "counted already",
+    HeldBy.ROUTE: "its route tells nobody",
+    HeldBy.SEVERITY: "its severity is told to nobody",
+    HeldBy.HOLD: "deliveries are on hold",
+    HeldBy.LATE: "it happened before it was resolved",
+}
+"""The holds that stand, in a phrase each."""
 
 
 def told(decision: Decision, actions: Sequence[AuditEntry]) -> str:

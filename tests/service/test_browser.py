@@ -29,8 +29,8 @@ SETTINGS = {
 }
 PATHS = (
     "/incidents", "/incidents?state=resolved", "/incidents/1", "/incidents/1/silence", "/incidents/1/copy",
-    "/deliveries", "/dead-letters", "/silences", "/silences/new", "/tasks", "/channels", "/channels/console", "/routes",
-    "/stats", "/status", "/setup", "/sessions",
+    "/deliveries", "/dead-letters", "/silences", "/silences/new", "/tasks", "/monitors", "/channels",
+    "/channels/console", "/routes", "/stats", "/status", "/setup", "/sessions",
 )  # fmt: skip
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},

@@ -10,8 +10,8 @@ from tests.web.conftest import Pages
 pytestmark = pytest.mark.anyio
 
 PATHS = (
-    "/deliveries", "/dead-letters", "/silences", "/silences?state=expired", "/silences/new", "/tasks", "/channels",
-    "/routes?labels=service%3Da", "/stats", "/sessions",
+    "/deliveries", "/dead-letters", "/silences", "/silences?state=expired", "/silences/new", "/tasks", "/monitors",
+    "/channels", "/routes?labels=service%3Da", "/stats", "/sessions",
 )  # fmt: skip
 ADDRESSES = ("href", "action", "formaction", "src", "hx-get", "hx-post")
 

@@ -2,7 +2,7 @@
 // Keys for whoever has a keyboard; each does what a link or a button of the page does. They can be switched off.
 (() => {
   const OFF = "notifier-keys-off", PLACE = "notifier-place";
-  const GO = { i: "incidents", d: "deliveries", l: "dead-letters", s: "silences", t: "tasks", c: "channels", r: "routes", a: "stats", h: "status", u: "setup" };
+  const GO = { i: "incidents", d: "deliveries", l: "dead-letters", s: "silences", t: "tasks", m: "monitors", c: "channels", r: "routes", a: "stats", h: "status", u: "setup" };
   const ACTS = { a: "acknowledge", s: "snooze", r: "resolve" };
   const help = document.getElementById("keys");
   const stored = (name, value) => { try { return value === undefined ? localStorage.getItem(name) : localStorage.setItem(name, value); } catch { return null; } };

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.oncall.group_details import GroupDetails, GroupMember, Telling
+from notifier.wording.explanations import HOLDS
 from notifier.wording.reasons import REASONS
 from notifier.wording.text import TITLE, counted, number, plain
 
@@ -103,7 +104,7 @@ def _summary(details: GroupDetails) -> list[str]:
     said = [f"{counted(totals.events, 'event')} of {counted(totals.incidents, 'cause')}: {by_state}."]
     if totals.held:
         held = ", ".join(
-            f"{number(count)} {held_by.value.replace('_', ' ')}"
+            f"{number(count)} ({HOLDS[held_by]})"
             for held_by, count in sorted(totals.held.items(), key=lambda item: -item[1])
         )
         said.append(f"Not told just now: {held}.")
@@ -115,7 +116,7 @@ def _cause(member: GroupMember, events: int) -> GroupCause:
     if member.state is State.ACKNOWLEDGED:
         standing = f"acknowledged by {plain(member.acknowledged_by or 'somebody', 60)}"
     elif member.state is State.OPEN and member.held_by is not None:
-        standing = f"open, {member.held_by.value.replace('_', ' ')}"
+        standing = f"open, {HOLDS[member.held_by]}"
     return GroupCause(
         id=member.id,
         number=member.number,

@@ -11,6 +11,7 @@ from notifier.domain.delivery import DeliveryState
 from notifier.domain.incident import Incident
 from notifier.domain.incident_history import IncidentHistory, SentDelivery
 from notifier.domain.matcher import Matcher
+from notifier.domain.notification import HeldBy
 from notifier.domain.state import State
 from notifier.domain.task_run import Replayable, RunState, TaskRun
 from notifier.domain.time import Duration, Instant
@@ -188,7 +189,9 @@ def incident_view(
         acknowledged_until=history.acknowledged_until if incident.state is State.ACKNOWLEDGED else None,
         snoozed_by=history.snoozed_by if snoozed else None,
         snoozed_until=history.snoozed_until if snoozed else None,
-        holds=tuple(dict.fromkeys(item.text for item in coming if item.held_by is not None)),
+        holds=tuple(
+            dict.fromkeys(item.text for item in coming if item.held_by not in {None, HeldBy.ACKNOWLEDGED})
+        ),
         buttons=acts[:2],
         more=tuple(act for place, act in enumerate(acts) if place > 1 or act.until is not None),
         choices=CHOICES,

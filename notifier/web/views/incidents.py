@@ -13,18 +13,12 @@ from notifier.oncall.inbox import BUCKET, Inbox, InboxItem, StandingHold
 from notifier.oncall.search import narrowed, read
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.web.views.lasting import CHOICES
-from notifier.wording.explanations import silenced
+from notifier.wording.explanations import HOLDS, silenced
 from notifier.wording.text import TITLE, counted, plain
 from notifier.wording.times import clock
 
-_HELD = {
-    HeldBy.MUTE_TIME: "held by the route's hours",
-    HeldBy.BELOW_THRESHOLD: "held until it has come more often",
-    HeldBy.ROUTE: "its route tells nobody",
-    HeldBy.SEVERITY: "its severity is told to nobody",
-    HeldBy.HOLD: "deliveries are on hold",
-    HeldBy.LATE: "it happened before it was resolved",
-}
+# That somebody has it or has snoozed it a row says by name, and that nothing new has come is no hold.
+_UNSAID = {HeldBy.WAITING, HeldBy.ACKNOWLEDGED, HeldBy.SNOOZED, HeldBy.RATE_LIMITED, HeldBy.DUPLICATE}
 
 
 MINE = "mine"
@@ -256,4 +250,4 @@ def _hold(hold: StandingHold, now: Instant) -> str | None:
         case HeldBy.INHIBITED:
             return f"inhibited by incident {hold.inhibitor}" if hold.inhibitor else "inhibited"
         case _:
-            return _HELD.get(hold.held_by)
+            return None if hold.held_by in _UNSAID else HOLDS[hold.held_by]

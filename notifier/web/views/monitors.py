@@ -1,0 +1,79 @@
+"""The page of monitors as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from notifier.domain.matcher import Matcher
+from notifier.domain.time import Instant
+from notifier.oncall.monitors import MonitorStatus
+from notifier.oncall.paging import Listing
+from notifier.wording.monitors import expectation
+from notifier.wording.text import plain
+from notifier.wording.times import duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorLine:
+    """A job, and how it stands. `search` finds its incident while that is not resolved."""
+
+    name: str
+    environment: str
+    title: str
+    where: str
+    state: str
+    at: Instant
+    took: str | None
+    expected: str
+    due_at: Instant | None
+    search: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorsView:
+    """Jobs, those in trouble first. `unheard` are declared in the configuration and have not checked in yet."""
+
+    lines: tuple[MonitorLine, ...]
+    unheard: tuple[str, ...]
+    url: str
+    now: Instant
+    cursor: str | None
+    next_cursor: str | None
+
+
+def monitors_view(
+    found: Listing[MonitorStatus], declared: Collection[str], *, url: str, now: Instant, cursor: str | None
+) -> MonitorsView:
+    """A page of the list; a job that is awaited shows where all of them do."""
+    lines = map(_line, sorted(found.items, key=lambda each: (each.incident_id is None, each.name)))
+    whole = cursor is None and found.next_cursor is None
+    heard = {each.name for each in found.items}
+    return MonitorsView(
+        lines=tuple(lines),
+        unheard=tuple(plain(name) for name in sorted(set(declared) - heard)) if whole else (),
+        url=url,
+        now=now,
+        cursor=cursor,
+        next_cursor=found.next_cursor,
+    )
+
+
+def _line(monitor: MonitorStatus) -> MonitorLine:
+    schedule = monitor.schedule
+    labels = {"monitor": monitor.name, "environment": monitor.environment}
+    search = " ".join(str(Matcher(name=name, op="=", value=value)) for name, value in labels.items())
+    where = [*([] if monitor.service == monitor.name else [monitor.service]), monitor.environment]
+    late = "" if schedule is None else f", at most {duration(schedule.grace)} later"
+    return MonitorLine(
+        name=monitor.name,
+        environment=monitor.environment,
+        title=plain(monitor.name),
+        where=" · ".join(plain(part, 60) for part in where),
+        state=monitor.state,
+        at=monitor.at,
+        took=None if monitor.duration_ms is None else duration(int(monitor.duration_ms)),
+        expected="at no certain time" if schedule is None else f"{expectation(schedule)}{late}",
+        due_at=monitor.due_at,
+        search=None if monitor.incident_id is None else search,
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, ParamSpec, overload
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
@@ -12,6 +13,7 @@ from starlette.routing import NoMatchFound
 
 from notifier.client.capture.middleware import KEY
 from notifier.client.tasks import definition
+from notifier.client.tasks.execution import Execution
 from notifier.client.tasks.runs import Run
 from notifier.client.tasks.tracking import RunTracker
 
@@ -43,7 +45,13 @@ class TaskRunner:
         """
         tracker = self._tracker
         key = kwargs.pop("key", None) if "key" in kwargs and not definition.has_key(function) else None
-        task = definition.of(function) or definition.describe(function)
+        called, all_args, all_kwargs = definition.peeled(function, args, kwargs)
+        task = definition.of(called)
+        surrounded = task is not None and not definition.is_itself(called, task)
+        if task is not None:
+            args, kwargs = all_args, all_kwargs
+        else:
+            task = definition.describe(function)
         run = task.new_run(args, kwargs, key)
         standing = None if run.key is None else tracker.runs.standing(task.name, run.key)
         if standing is not None:
@@ -51,8 +59,42 @@ class TaskRunner:
         run.url = status_path(self._request, run.id)
         tracker.register(run)
         self._request.scope.setdefault(RUNS, []).append(run)
-        self._background.add_task(tracker.started(task, run, args, kwargs))
+        if surrounded:
+            self._background.add_task(
+                _surrounded(tracker, called, Execution(tracker, task, run, args, kwargs))
+            )
+        else:
+            self._background.add_task(tracker.started(task, run, args, kwargs))
         return run
+
+
+def _surrounded(tracker: RunTracker, function: Callable[..., Any], steps: Execution) -> Callable[[], Any]:
+    """A coroutine function that calls what somebody has put around a task; the run is where that calls the task.
+
+    Where it does not, the run is what came of it.
+    """
+
+    async def start() -> Any:
+        with tracker.expecting(steps.run):
+            try:
+                result = await _result(functools.partial(function, *steps.args, **steps.kwargs))
+            except Exception as error:
+                if steps.run.waits:
+                    steps.begin()
+                    steps.ended_badly(error, final=True)
+                raise
+        if steps.run.waits:
+            steps.begin()
+            steps.completed(result)
+        return result
+
+    definition.attach(start, steps.task)
+    return start
+
+
+async def _result(call: Callable[[], Any]) -> Any:
+    result = await (call() if definition.is_async(call) else run_in_threadpool(call))
+    return await result if isinstance(result, Coroutine) else result
 
 
 def runner(request: Request, background: BackgroundTasks) -> TaskRunner:

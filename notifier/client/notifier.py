@@ -157,8 +157,9 @@ class Notifier:
             if error is None and message is None:
                 message = "report() was called, and nothing had been raised"
             details = ReportDetails(
-                severity=severity, message=message, labels=labels or {}, context=context or {},
-                fingerprint=fingerprint, links=links,
+                severity=severity, message=message, labels={} if labels is None else labels,
+                context={} if context is None else context,
+                fingerprint=fingerprint, links=links, checked=False,
             )  # fmt: skip
             return self.reporting.capture(error, details)
         except RecursionError:
@@ -177,8 +178,9 @@ class Notifier:
         """Report something that is no exception; the event's id. Never raises, blocks or waits."""
         try:
             details = ReportDetails(
-                severity=severity, message=text, labels=labels or {}, context=context or {}, fingerprint=fingerprint,
-                links=links,
+                severity=severity, message=text, labels={} if labels is None else labels,
+                context={} if context is None else context, fingerprint=fingerprint,
+                links=links, checked=False,
             )  # fmt: skip
             return self.reporting.capture(None, details)
         except RecursionError:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import BackgroundTasks, FastAPI, HTTPException
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from starlette.background import BackgroundTask
@@ -400,3 +400,28 @@ def test_one_object_that_five_requests_raise_is_five_failures(app: App) -> None:
         asyncio.run(call(times))
     app.notifier.flush()
     assert len(app.memory.events) == 8
+
+
+def test_a_dependency_that_makes_another_exception_of_a_task_s_failure(app: App) -> None:
+    """What follows the task runs all the same, and the report names the task."""
+    done: list[str] = []
+
+    async def session() -> AsyncIterator[None]:
+        try:
+            yield
+        except LookupError as error:
+            raise ConnectionError("rolled back") from error
+
+    def fails() -> None:
+        raise LookupError("no order")
+
+    @app.app.get("/", dependencies=[Depends(session)])
+    def index(tasks: BackgroundTasks) -> None:
+        tasks.add_task(fails)
+        tasks.add_task(done.append, "sibling")
+
+    app.http.get("/")
+    assert done == ["sibling"]
+    assert app.only["exception"]["type"] == "ConnectionError"
+    assert app.only["exception"]["cause"]["message"] == "no order"
+    assert app.only["task"]["name"].endswith("fails")

@@ -8,6 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from types import MethodType
 from typing import Any
 
 import pytest
@@ -228,6 +230,11 @@ def test_what_ends_the_process_ends_the_run(
         ({"alert": "sometimes"}, "alert is one of"),
         ({"severity": "bad"}, "severity is one of"),
         ({"retries": -1}, "retries"),
+        ({"retries": 1.5}, "retries"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": "30s"}, "timeout"),
+        ({"backoff": "1s"}, "backoff"),
+        ({"backoff": [1, -2]}, "backoff"),
         ({"replay": True}, "store_args=True"),
     ],
 )
@@ -612,3 +619,130 @@ def test_a_task_may_be_of_severity_none(app: App) -> None:
     assert app.only["severity"] == "none"
     with pytest.raises(ValueError, match="warning, info, none"):
         app.notifier.task(severity="nothing")(fails)
+
+
+def audited(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator as they are written for coroutine functions."""
+
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return await function(*args, **kwargs)
+
+    return wrapper
+
+
+def locked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that lets a call be."""
+
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> str:
+        return "another one is at it"
+
+    return wrapper
+
+
+def refused(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that fails before the call."""
+
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> str:
+        raise PermissionError
+
+    return wrapper
+
+
+class Shop:
+    """Tasks that are methods."""
+
+    def __init__(self, notifier: Notifier, name: str) -> None:
+        def charge(self: Shop, order: int, tip: int = 0) -> str:
+            return f"{name} {order} {tip}"
+
+        async def charge_async(self: Shop, order: int, tip: int = 0) -> str:
+            return f"{name} {order} {tip}"
+
+        self.plain = notifier.task(name="charge")(charge)
+        self.coroutine = notifier.task(name="charge", retries=1)(charge_async)
+
+
+@pytest.mark.parametrize("way", ["plain", "coroutine"])
+@pytest.mark.parametrize(
+    ("form", "state", "result"),
+    [
+        ("method", "completed", "a 42 0"),
+        ("partial", "completed", "a 42 7"),
+        ("audited", "completed", "a 42 0"),
+        ("passes_on", "completed", "a 42 0"),
+        ("locked", "completed", "another one is at it"),
+        ("refused", "failed", None),
+    ],
+)
+def test_a_task_in_whatever_form_it_is_added(
+    app: App, way: str, form: str, state: str, result: str | None
+) -> None:
+    """`tasks.add` calls what it was given, with all that it carries: one run, and that is how it went."""
+    task = getattr(Shop(app.notifier, "a"), way)
+    if form == "audited" and way == "plain":
+        form = "passes_on"
+    around = {"audited": audited, "passes_on": passes_on, "locked": locked, "refused": refused}.get(form)
+
+    @app.app.get("/")
+    def index(tasks: Tasks) -> str:
+        if form == "method":
+            return tasks.add(MethodType(task, "self"), 42).id
+        if form == "partial":
+            return tasks.add(functools.partial(task, "self", tip=7), 42).id
+        assert around is not None
+        return tasks.add(around(task), "self", 42).id
+
+    id_ = app.http.get("/").json()
+    status = app.http.get(f"/tasks/{id_}").json()
+    assert (status["status"], status["result"], status["task"]) == (state, result, "charge")
+    assert len(app.memory.runs) == 1
+    assert app.errors == (["PermissionError"] if form == "refused" else [])
+
+
+def test_what_has_not_run_is_not_completed(app: App) -> None:
+    """A generator that nobody takes anything from, whoever answered with it."""
+
+    @app.app.get("/{form}")
+    def index(form: str, tasks: Tasks) -> None:
+        def yields() -> Any:
+            yield form
+
+        tasks.add(functools.partial(lambda: yields()))  # noqa: PLW0108 - as applications write it
+
+    app.http.get("/lambda")
+    assert list(app.states().values()) == ["failed"]
+    assert app.errors == ["TypeError"]
+
+
+class Yields:
+    def __call__(self) -> Any:
+        yield 1
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (Yields(), "yields"),
+        (None, "cannot be called"),
+        (classmethod(lambda cls: None), "under @classmethod"),
+    ],
+)
+def test_what_can_be_no_task_says_why(notifier: Notifier, function: Any, why: str) -> None:
+    """Where it is declared."""
+    with pytest.raises(TypeError, match=why):
+        notifier.task(function)
+
+
+def test_options_in_another_form(notifier: Notifier, memory: MemoryTransport) -> None:
+    """A list of classes is several of them, and a duration is its seconds."""
+
+    @notifier.task(retries=1, retry_on=[LookupError], timeout=timedelta(seconds=5), backoff=timedelta(0))  # type: ignore[call-overload,untyped-decorator]
+    def fails() -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert [run["attempt"] for run in memory.runs.values()] == [2]

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from notifier.client.capture import route_template
+from notifier.client.capture import exception_parts, route_template
 
 if TYPE_CHECKING:
     from notifier.client.documents import TaskReference
@@ -79,7 +79,7 @@ def added(given: Mapping[str, object]) -> Iterator[None]:
     except BaseException as error:
         # Whoever reports it stands further out, where these values are gone.
         with suppress(Exception):
-            error.__dict__.setdefault(_CARRIED, within)
+            exception_parts.attributes(error).setdefault(_CARRIED, within)
         raise
     finally:
         values.reset(token)
@@ -88,7 +88,7 @@ def added(given: Mapping[str, object]) -> Iterator[None]:
 def known(error: BaseException | None) -> Mapping[str, object]:
     """The values at hand, and those that the exception came out of."""
     here = values.get(_NOTHING)
-    carried = None if error is None else getattr(error, "__dict__", {}).get(_CARRIED)
+    carried = None if error is None else exception_parts.attributes(error).get(_CARRIED)
     return {**here, **carried} if isinstance(carried, dict) else here
 
 

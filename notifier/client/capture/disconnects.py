@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from notifier.client.capture import json_safe
+from notifier.client.capture import exception_parts, json_safe
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -47,12 +47,15 @@ def watched(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
 
 def is_departure(scope: Scope, error: BaseException) -> bool:
     """Whether it says no more than that the other side is gone; of a group, whether all of it does."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_departure(scope, inner) for inner in error.exceptions)
-    names = {json_safe.full_name(kind) for kind in type(error).__mro__}
+    members = exception_parts.members(error)
+    if members:
+        return all(is_departure(scope, inner) for inner in members)
+    names = {json_safe.full_name(kind) for kind in type.__getattribute__(type(error), "__mro__")}
     if names & _SAY_SO:
         return True
     if GONE not in scope:
         return False
-    told_to = isinstance(error, RuntimeError) and json_safe.message_of(error).startswith(_WORDS_ONCE_GONE)
+    told_to = issubclass(type(error), RuntimeError) and json_safe.message_of(error).startswith(
+        _WORDS_ONCE_GONE
+    )
     return told_to or bool(names & _SAY_SO_ONCE_GONE)

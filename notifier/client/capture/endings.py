@@ -8,19 +8,22 @@ import importlib
 import sys
 from typing import Any
 
+from notifier.client.capture import exception_parts
+
 
 def is_failure(error: BaseException) -> bool:
     """Whether the work failed: `sys.exit` and a foreign cancellation end nothing else while the loop lives.
 
     A cancellation of this very task, Ctrl-C and the end of the process are no failures.
     """
-    if isinstance(error, Exception):
+    kind = type(error)
+    if issubclass(kind, Exception):
         return True
-    if isinstance(error, BaseExceptionGroup):
-        return all(map(is_failure, error.exceptions))
-    if isinstance(error, KeyboardInterrupt | GeneratorExit) or not _loop_lives():
+    if issubclass(kind, BaseExceptionGroup):
+        return all(map(is_failure, exception_parts.members(error)))
+    if issubclass(kind, KeyboardInterrupt | GeneratorExit) or not _loop_lives():
         return False
-    return not (isinstance(error, asyncio.CancelledError) and _being_cancelled())
+    return not (issubclass(kind, asyncio.CancelledError) and _being_cancelled())
 
 
 def _being_cancelled() -> bool:

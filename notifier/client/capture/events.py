@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from notifier.client.capture import context, frames, json_safe
+from notifier.client.capture import context, exception_parts, frames, json_safe
 from notifier.client.capture.ids import new_id
 from notifier.client.capture.scrub import scrub
 from notifier.client.options import Options
@@ -46,7 +46,10 @@ _KEPT: Final = frozenset({"id", "timestamp", "service", "task"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDetails:
-    """The details that a caller gives beside the failure itself."""
+    """The details that a caller gives beside the failure itself.
+
+    `checked` False: they are as an application gave them, and may be anything.
+    """
 
     severity: str = "error"
     message: str | None = None
@@ -55,6 +58,7 @@ class ReportDetails:
     context: Mapping[str, object] = field(default_factory=dict)
     fingerprint: Sequence[str] | None = None
     links: Sequence[Mapping[str, str]] = ()
+    checked: bool = True
 
 
 def event(options: Options, details: ReportDetails, error: BaseException | None) -> CapturedEvent:
@@ -85,9 +89,7 @@ def event(options: Options, details: ReportDetails, error: BaseException | None)
         "task": details.task,
         "trace_id": trace_id,
         "fingerprint": [str(part)[:NOTE] for part in (details.fingerprint or ())[:FINGERPRINT]],
-        "labels": {
-            str(name)[:LABEL_KEY]: _label(value) for name, value in list(details.labels.items())[:LABELS]
-        },
+        "labels": {name[:LABEL_KEY]: _label(value) for name, value in list(details.labels.items())[:LABELS]},
         "links": [_link(link) for link in details.links[:LINKS]],
     }
     document.update(cast("CapturedEvent", {name: value for name, value in optional.items() if value}))
@@ -107,7 +109,7 @@ def failure(
         "type": kind,
         "module": module,
         "message": json_safe.message_of(error),
-        "frames": frames.places(error.__traceback__),
+        "frames": frames.places(exception_parts.traceback(error)),
         "cause": None if cause is None else failure(cause, left - 1, seen),
         "notes": list(_notes(error)),
     }
@@ -182,21 +184,17 @@ def moment(at: float | None) -> str | None:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    if error.__cause__ is not None:
-        return error.__cause__
-    if isinstance(error, BaseExceptionGroup) and error.exceptions:
-        return error.exceptions[0]
-    return None if error.__suppress_context__ else error.__context__
+    members = exception_parts.members(error)
+    if members and exception_parts.raised_from(error) is None:
+        return members[0]
+    return exception_parts.cause(error)
 
 
 def _notes(error: BaseException) -> Iterator[str]:
-    notes = getattr(error, "__notes__", ())
-    for note in notes[:NOTES] if isinstance(notes, list | tuple) else ():
-        if isinstance(note, str):
-            yield str.__str__(note)[:NOTE]
-    if isinstance(error, BaseExceptionGroup):
-        for sibling in error.exceptions[1:NOTES]:
-            yield f"and {json_safe.name_of(type(sibling))}: {json_safe.message_of(sibling)}"[:NOTE]
+    for note in exception_parts.notes(error)[:NOTES]:
+        yield note[:NOTE]
+    for sibling in exception_parts.members(error)[1:NOTES]:
+        yield f"and {json_safe.name_of(type(sibling))}: {json_safe.message_of(sibling)}"[:NOTE]
 
 
 def _label(value: object) -> str:

@@ -106,8 +106,8 @@ def _timed(error: BaseException, kind: type) -> str:
 def _held(error: BaseException) -> list[object]:
     """The values that the interpreter's `__str__` would show of an exception."""
     held: list[object] = [*error.args]
-    if isinstance(error, OSError):
-        held += [error.filename, error.filename2]
+    if issubclass(type(error), OSError):
+        held += [getattr(error, name) for name in ("filename", "filename2")]
     return held
 
 

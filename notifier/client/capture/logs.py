@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final, cast
 
-from notifier.client.capture import json_safe
+from notifier.client.capture import given, json_safe
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reentrancy import inside
 from notifier.client.capture.reporting import Reporting
@@ -41,7 +41,7 @@ class Handler(logging.Handler):
         reporting.watched.add(f"the log from {logging.getLevelName(level)} on, where its handler was added")
 
     def emit(self, record: logging.LogRecord) -> None:
-        if inside() or record.name.startswith(_OWN):
+        if inside() or str(record.name).startswith(_OWN):
             return
         error = record.exc_info[1] if record.exc_info else None
         try:
@@ -59,7 +59,7 @@ class Handler(logging.Handler):
 
 def _details(record: logging.LogRecord, error: BaseException | None, service: str) -> ReportDetails:
     try:
-        message = record.getMessage()
+        message = given.text(record.getMessage())
     except Exception:  # noqa: BLE001 - arguments that do not fit their message, or hostile ones
         message = str(json_safe.plain(record.msg))
     severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "info")
@@ -69,7 +69,7 @@ def _details(record: logging.LogRecord, error: BaseException | None, service: st
         severity=severity,
         message=message,
         context={**_extra(record), "logger": record.name},
-        fingerprint=["log", service, record.name, record.msg[:1_000]] if template else None,
+        fingerprint=["log", service, str(record.name), record.msg[:1_000]] if template else None,
     )
 
 

@@ -13,6 +13,7 @@ from notifier.client.capture import (
     disconnects,
     endings,
     events,
+    exception_parts,
     json_safe,
     reported,
     route_template,
@@ -188,10 +189,8 @@ class ErrorResponseMiddleware:
     def _answered(self, error: BaseException | None) -> None:
         """An `HTTPException` that something led to is told; one that was raised by itself is an answer."""
         kind = sys.modules["starlette.exceptions"].HTTPException
-        if error is not None and issubclass(type(error), kind):
-            cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-            if cause is not None:
-                self._reporting.capture(error, ReportDetails())
+        if error is not None and issubclass(type(error), kind) and exception_parts.cause(error) is not None:
+            self._reporting.capture(error, ReportDetails())
 
 
 def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:

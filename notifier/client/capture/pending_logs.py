@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from notifier.client.capture import exception_parts
+
 if TYPE_CHECKING:
     from notifier.client.documents import CapturedEvent
 
@@ -62,7 +64,7 @@ class PendingLogs:
             if inner is None:
                 break
             claimed += self._claimed(inner)
-            inner = inner.__cause__ or inner.__context__
+            inner = exception_parts.behind(inner)
         return min(claimed, key=lambda log: log.words).event if claimed else None
 
     def _claimed(self, error: BaseException) -> list[PendingLog]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from notifier.client.capture import context
+from notifier.client.capture import context, exception_parts
 
 _NAME = "__notifier__"
 REMEMBERED_S = 60.0
@@ -24,7 +24,7 @@ def mark(error: BaseException, event_id: str | None, owner: object = ANY_OWNER) 
     try:
         owners = _owners(error)
         units = dict(list(owners.get(owner, {}).items())[1 - UNITS :]) | {context.unit(): seen}
-        error.__dict__[_NAME] = (*seen, {**owners, owner: units})
+        exception_parts.attributes(error)[_NAME] = (*seen, {**owners, owner: units})
     except Exception:  # noqa: BLE001 - a class without a dictionary is reported twice rather than never
         return
 
@@ -45,7 +45,7 @@ def marked(error: BaseException, owner: object) -> tuple[bool, str | None]:
 
 
 def _owners(error: BaseException) -> Mapping[object, Mapping[object, tuple[str | None, float]]]:
-    marks = error.__dict__.get(_NAME, ())
+    marks = exception_parts.attributes(error).get(_NAME, ())
     return marks[2] if len(marks) == 3 else {}
 
 

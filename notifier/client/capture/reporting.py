@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from _thread import LockType, allocate_lock, start_new_thread
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from notifier.client.capture import context, events, json_safe, reported
+from notifier.client.capture import context, events, given, json_safe, reported
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.pending_logs import PendingLog, PendingLogs
 from notifier.client.capture.reentrancy import guarded, here, inside
@@ -73,7 +74,8 @@ class Reporting:
         except RecursionError:
             raise
         except Exception:  # noqa: BLE001 - the edge between the client and what it watches
-            log.exception("a failure could not be reported")
+            self.transport.drop("unreadable")
+            _admit()
 
     def _report_elsewhere(
         self, error: BaseException | None, details: ReportDetails, told: list[str | None], done: LockType
@@ -109,6 +111,8 @@ class Reporting:
         self._pending = PendingLogs(self._release)
 
     def _captured(self, error: BaseException | None, details: ReportDetails) -> str | None:
+        if not details.checked:
+            error, details = given.checked(error, details)
         if error is None:
             return self._send(None, details)
         error = reported.unwrapped(error)
@@ -189,9 +193,11 @@ def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
 
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:
-    if isinstance(ignored, str):
-        return any(ignored in {kind.__name__, json_safe.name_of(kind)} for kind in type(error).__mro__)
-    return isinstance(error, ignored)
+    kind = type(error)
+    if isinstance(ignored, type):
+        return issubclass(kind, ignored)
+    names = map(json_safe.name_of, type.__getattribute__(kind, "__mro__"))
+    return any(ignored in {name, name.rpartition(".")[2]} for name in names)
 
 
 def _quietly(call: Callable[[], None]) -> None:
@@ -200,4 +206,9 @@ def _quietly(call: Callable[[], None]) -> None:
         with guarded():
             call()
     except Exception:  # noqa: BLE001 - the edge between the client and what it watches
+        _admit()
+
+
+def _admit() -> None:
+    with suppress(Exception):  # the words of what failed may be hostile
         log.exception("a failure could not be reported")

@@ -10,7 +10,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Final
+
+from notifier.client.capture import exception_parts
+
+CAUSES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +28,23 @@ class FailedBackgroundTask:
 
 
 def find(error: BaseException) -> FailedBackgroundTask | None:
-    """The background task that this exception came out of; None: it came out of something else."""
+    """The background task that this exception came out of; None: it came out of something else.
+
+    A dependency or a middleware may have raised another one of it, so that what led to it is looked at as well.
+    """
     module = sys.modules.get("starlette.background")
-    if module is None:
-        return None
+    seen: BaseException | None = error if module is not None else None
+    for _ in range(CAUSES):
+        if seen is None:
+            break
+        failed = _found(seen, module)
+        if failed is not None:
+            return failed
+        seen = exception_parts.cause(seen)
+    return None
+
+
+def _found(error: BaseException, module: Any) -> FailedBackgroundTask | None:
     calls = [frame for frame in _frames(error) if frame.f_code.co_name == "__call__"]
     selves = [(frame, frame.f_locals.get("self")) for frame in calls]
     # FastAPI's list has a loop of its own, so that what counts is whose method it is.
@@ -48,12 +65,13 @@ def find(error: BaseException) -> FailedBackgroundTask | None:
 def _frames(error: BaseException) -> list[FrameType]:
     """The traceback's frames; where the exception only wraps another, that one's follow."""
     frames = []
-    trace = error.__traceback__
+    trace = exception_parts.traceback(error)
     while trace is not None:
         frames.append(trace.tb_frame)
         trace = trace.tb_next
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        frames += _frames(error.exceptions[0])
+    members = exception_parts.members(error)
+    if len(members) == 1:
+        frames += _frames(members[0])
     return frames
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 BASE = 1.0
 CAP = 60.0
 JITTER = 0.2
+LONGEST_S = 31_536_000.0
+"""A year: beyond some more, the interpreter's own timers refuse."""
 
 Backoff = float | Sequence[float] | Callable[[int], float]
 """Seconds before the first retry, doubled for each further one; or each retry's own; or a function of its number."""
@@ -19,8 +21,12 @@ def delay(backoff: Backoff, failures: int, *, jitter: float) -> float:
     neither capped nor spread. Never negative.
     """
     if callable(backoff):
-        return max(0.0, float(backoff(failures)))
+        return _within(backoff(failures))
     if isinstance(backoff, Sequence):
-        return max(0.0, float(backoff[min(failures, len(backoff)) - 1])) if backoff else 0.0
+        return _within(backoff[min(failures, len(backoff)) - 1]) if backoff else 0.0
     doubled: float = backoff * 2.0 ** min(failures - 1, 32)
     return max(0.0, min(doubled, CAP) * (1 + JITTER * jitter))
+
+
+def _within(seconds: float) -> float:
+    return max(0.0, min(float(seconds), LONGEST_S))

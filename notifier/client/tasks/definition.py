@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from datetime import timedelta
+from types import CoroutineType, MethodType
+from typing import Any, Final, Literal, cast
 
 from notifier.client.capture import json_safe
 from notifier.client.capture.function_names import TASK, innermost, name_of, task_of
 from notifier.client.options import NAME_CHARS, SEVERITIES, log
-from notifier.client.tasks.backoff import BASE, Backoff, delay
+from notifier.client.tasks.backoff import BASE, LONGEST_S, Backoff, delay
 from notifier.client.tasks.runs import Run
 
 Alert = Literal["after_final_failure", "every_failure", "never"]
 RetryOn = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
 ALERTS: Final = ("after_final_failure", "every_failure", "never")
 ARGUMENTS_BYTES: Final = 65_536
+
+_DESCRIPTORS: Final = "@notifier.task stands under @{0}, next to the function"
+_NOT_CALLABLE: Final = {
+    classmethod: _DESCRIPTORS.format("classmethod"),
+    property: _DESCRIPTORS.format("property"),
+    CoroutineType: "a task is the function itself: add(f, 1), and not add(f(1))",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +87,56 @@ class Overrun(TimeoutError):
 
 def describe(function: Callable[..., Any], **options: Any) -> TaskDefinition:
     """A task of this function. `TypeError` or `ValueError` for what cannot be one, when it is declared."""
+    if not callable(function):
+        raise TypeError(_NOT_CALLABLE.get(type(function), "a task is a function, and this cannot be called"))
     inner = innermost(function)
-    if inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
-        raise TypeError("a task is a function or a coroutine function; this one yields")
+    for called in (inner, getattr(inner, "__call__", None)):  # noqa: B004
+        if inspect.isasyncgenfunction(called) or inspect.isgeneratorfunction(called):
+            raise TypeError("a task is a function or a coroutine function; this one yields")
     if options.get("alert", ALERTS[0]) not in ALERTS:
         raise ValueError(f"alert is one of {', '.join(ALERTS)}")
     if options.get("severity", "error") not in SEVERITIES:
         raise ValueError(f"severity is one of {', '.join(SEVERITIES)}")
-    if options.get("retries", 0) < 0:
-        raise ValueError("retries is how many attempts follow the first: 0 or more")
+    retries = options.get("retries", 0)
+    if not isinstance(retries, int) or retries < 0:
+        raise ValueError("retries is how many attempts follow the first: a whole number, 0 or more")
+    options["timeout"] = _seconds(options.get("timeout"))
+    options["retry_on"] = _retried(options.get("retry_on", Exception))
+    options["backoff"] = _waits(options.get("backoff", BASE))
     if options.get("replay") and not options.get("store_args"):
         raise ValueError("replay=True needs store_args=True: what is not kept cannot be run again")
     name = options.pop("name", None) or name_of(function)
     return TaskDefinition(name=name[:NAME_CHARS], function=function, is_async=is_async(function), **options)
+
+
+def _seconds(timeout: object) -> float | None:
+    if isinstance(timeout, timedelta):
+        timeout = timeout.total_seconds()
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+        raise ValueError("timeout is how many seconds each attempt has: a number above 0, or None for no end")
+    return min(float(timeout), LONGEST_S)
+
+
+def _retried(kinds: Any) -> RetryOn:
+    """Several classes come as a tuple, or as any other collection of them."""
+    kinds = tuple(kinds) if isinstance(kinds, list | set | frozenset) else kinds
+    classes = kinds if isinstance(kinds, tuple) else (kinds,) if isinstance(kinds, type) else ()
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in classes):
+        raise TypeError("retry_on is an exception class, several of them, or a function of the exception")
+    if not isinstance(kinds, tuple) and not callable(kinds):
+        raise TypeError("retry_on is an exception class, several of them, or a function of the exception")
+    return cast("RetryOn", kinds)
+
+
+def _waits(backoff: Any) -> Backoff:
+    if isinstance(backoff, timedelta):
+        return backoff.total_seconds()
+    listed = [*backoff] if isinstance(backoff, Sequence) and not isinstance(backoff, str) else [backoff]
+    if callable(backoff) or all(isinstance(wait, int | float) and wait >= 0 for wait in listed):
+        return cast("Backoff", backoff)
+    raise ValueError("backoff is seconds, a list of them, or a function that answers them: none below 0")
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -110,9 +157,29 @@ def has_key(function: Callable[..., Any]) -> bool:
 
 
 def of(function: object) -> TaskDefinition | None:
-    """The task that a decorated function is."""
+    """The task that a decorated function is, or that something else has been put around."""
     task = task_of(function)
     return task if isinstance(task, TaskDefinition) else None
+
+
+def is_itself(function: object, task: TaskDefinition) -> bool:
+    """Whether a call of it is the task's run, and no other decorator's that leads there, or not."""
+    return getattr(function, "__wrapped__", None) is task.function
+
+
+def peeled(
+    function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """The function that partials and bound methods lead to, with the arguments that they add."""
+    named = dict(kwargs)
+    while True:
+        if isinstance(function, functools.partial):
+            args, named = (*function.args, *args), {**function.keywords, **named}
+            function = function.func
+        elif isinstance(function, MethodType):
+            args, function = (function.__self__, *args), function.__func__
+        else:
+            return function, args, named
 
 
 def attach(wrapper: Callable[..., Any], task: TaskDefinition) -> None:

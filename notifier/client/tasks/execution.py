@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Final, Protocol
 
 from notifier.client.capture import endings, events, json_safe, settling
@@ -20,6 +20,7 @@ from notifier.client.options import log
 from notifier.client.tasks.definition import Overrun, TaskDefinition
 from notifier.client.tasks.runs import LostReason, Run
 
+_YIELDING: Final = frozenset({GeneratorType, AsyncGeneratorType})
 _VALUES: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
 
 
@@ -34,9 +35,9 @@ class RunListener(Protocol):
 
 
 class Execution:
-    """The life of one run, whoever drives it."""
+    """The life of one run, whoever drives it. `discards`: nobody takes the result."""
 
-    __slots__ = ("_args", "_kwargs", "attempt", "listener", "reporting", "run", "task")
+    __slots__ = ("args", "attempt", "discards", "kwargs", "listener", "reporting", "run", "task")
 
     def __init__(
         self,
@@ -48,10 +49,11 @@ class Execution:
     ) -> None:
         self.listener = listener
         self.reporting = listener.reporting
-        self._args = args
-        self._kwargs = kwargs
+        self.args = args
+        self.kwargs = kwargs
         self.task = task
         self.run = run
+        self.discards = False
         self.attempt = TaskAttempt(run)
 
     def begin(self) -> None:
@@ -61,6 +63,13 @@ class Execution:
     def completed(self, result: object) -> None:
         self.run.end("completed", result=result)
         self.listener.changed(self.run)
+
+    def answered(self, result: object) -> None:
+        """Raises `TypeError` where nothing has run yet, and nobody is there who would make it run."""
+        if self.discards and type(result) in _YIELDING:
+            raise TypeError(
+                "a task is a function or a coroutine function; this one answered with a generator"
+            )
 
     def failed(self, error: Exception) -> float | None:
         """An attempt failed, and that is told: seconds until the next one, None where there is none."""
@@ -111,7 +120,7 @@ class Execution:
             self.lost(error)
 
     def _details(self) -> ReportDetails:
-        arguments = self.run.arguments or json_safe.arguments(self._args, self._kwargs)
+        arguments = self.run.arguments or json_safe.arguments(self.args, self.kwargs)
         return ReportDetails(
             severity=self.task.severity, task=self.attempt.reference(), context={"arguments": arguments}
         )
@@ -136,6 +145,7 @@ async def run_async(
             try:
                 call, begun = begun or task.function(*args, **kwargs), None
                 result = await (call if task.timeout is None else _in_time(task.timeout, call))
+                execution.answered(result)
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:
@@ -170,6 +180,7 @@ def run_sync(execution: Execution, args: tuple[Any, ...], kwargs: Mapping[str, A
                     result = task.function(*args, **kwargs)
                 else:
                     result = _in_thread(task.timeout, lambda: task.function(*args, **kwargs))
+                execution.answered(result)
             except Exception as error:
                 wait = execution.failed(error)
                 if wait is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any, TypedDict, Unpack, cast
 
 from notifier.client.capture.context import TaskAttempt
@@ -22,6 +24,18 @@ class TrackOptions(TypedDict, total=False):
     severity: str
     alert: Alert
     store_args: bool
+
+
+_awaited: ContextVar[Run | None] = ContextVar("notifier_awaited_run", default=None)
+
+
+@contextmanager
+def _expecting(run: Run) -> Iterator[None]:
+    token = _awaited.set(run)
+    try:
+        yield
+    finally:
+        _awaited.reset(token)
 
 
 class RunTracker:
@@ -99,6 +113,7 @@ class RunTracker:
     ) -> Callable[[], Any]:
         """A function that executes this run: a coroutine function where the task's function is one."""
         steps = Execution(self, task, run, args, kwargs)
+        steps.discards = True
         if task.is_async:
 
             async def start_async() -> Any:
@@ -134,9 +149,15 @@ class RunTracker:
         return Tracked(self, Execution(self, task, run, tuple(args), kwargs))
 
     def _execution(self, task: TaskDefinition, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Execution:
-        run = task.new_run(args, kwargs)
+        run = _awaited.get()
+        if run is None or run.task != task.name or not run.waits or run.done:
+            run = task.new_run(args, kwargs)
         self.adopt(run)
         return Execution(self, task, run, args, kwargs)
+
+    def expecting(self, run: Run) -> AbstractContextManager[None]:
+        """The next call of this run's task within is this run's."""
+        return _expecting(run)
 
 
 class Tracked:

@@ -1,0 +1,63 @@
+"""Parts of an exception as the interpreter keeps them.
+
+What a class of the application puts in front of them, a property `__cause__` say, is not asked: it may raise anything.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, TypeGuard, cast
+
+_OF_ANY = vars(BaseException)
+_attributes = _OF_ANY["__dict__"].__get__
+_cause = _OF_ANY["__cause__"].__get__
+_context = _OF_ANY["__context__"].__get__
+_suppresses = _OF_ANY["__suppress_context__"].__get__
+_traceback = _OF_ANY["__traceback__"].__get__
+_members = vars(BaseExceptionGroup)["exceptions"].__get__
+
+
+def is_one(value: object) -> TypeGuard[BaseException]:
+    """Whether it is an exception, whatever it calls its class."""
+    return issubclass(type(value), BaseException)
+
+
+def attributes(error: BaseException) -> dict[str, Any]:
+    return cast("dict[str, Any]", _attributes(error))
+
+
+def traceback(error: BaseException) -> TracebackType | None:
+    return cast("TracebackType | None", _traceback(error))
+
+
+def cause(error: BaseException) -> BaseException | None:
+    """The exception that it was raised from, else the one that was handled meanwhile, unless that is suppressed."""
+    raised_from = _cause(error)
+    if raised_from is None and not _suppresses(error):
+        raised_from = _context(error)
+    return cast("BaseException | None", raised_from)
+
+
+def raised_from(error: BaseException) -> BaseException | None:
+    return cast("BaseException | None", _cause(error))
+
+
+def behind(error: BaseException) -> BaseException | None:
+    """As `cause`, also where it is not to be shown."""
+    raised_from = _cause(error)
+    return cast("BaseException | None", _context(error) if raised_from is None else raised_from)
+
+
+def members(error: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions of a group; of all else none."""
+    return _members(error) if issubclass(type(error), BaseExceptionGroup) else ()
+
+
+def notes(error: BaseException) -> list[str]:
+    """The notes that are text."""
+    added = attributes(error).get("__notes__", ())
+    return [str.__str__(note) for note in added if issubclass(type(note), str)] if _is_list(added) else []
+
+
+def _is_list(value: object) -> bool:
+    return issubclass(type(value), list | tuple)

@@ -1,0 +1,103 @@
+"""Arguments of `report` and `message`, in a form that an event can hold.
+
+A mistake in it costs what it is about, and never the report: whoever calls is handling a failure, and is seldom tested.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from itertools import islice
+from typing import Any, Final
+
+from notifier.client.capture import exception_parts, json_safe
+from notifier.client.capture.events import FINGERPRINT, LINKS, ReportDetails
+
+_LEVELS: Final = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
+
+
+def checked(error: object, details: ReportDetails) -> tuple[BaseException | None, ReportDetails]:
+    """The failure and its details, whatever they were."""
+    failure, message = _failure(error, details.message)
+    return failure, ReportDetails(
+        severity=severity_of(details.severity),
+        message=None if message is None else text(message),
+        labels=_mapping("labels", details.labels),
+        context=_mapping("context", details.context),
+        fingerprint=None if details.fingerprint is None else _parts(details.fingerprint),
+        links=_links(details.links),
+    )
+
+
+def _failure(error: Any, message: object) -> tuple[BaseException | None, object]:
+    """The exception, and the message. For `error` stand as well what `sys.exc_info()` answers, a class, and words."""
+    if error is None or exception_parts.is_one(error):
+        return error, message
+    if isinstance(error, tuple) and len(error) == 3 and exception_parts.is_one(error[1]):
+        return error[1], message
+    if message is None and error is not True:
+        message = json_safe.name_of(error) if isinstance(error, type) else error
+    return sys.exception(), message
+
+
+def text(value: object) -> str:
+    """Words as they are; of a lazy translation or any other object, what it says of itself."""
+    kind = type(value)
+    if kind is str:
+        return value  # type: ignore[return-value]
+    if exception_parts.is_one(value):
+        return f"{json_safe.name_of(kind)}: {json_safe.message_of(value)}"
+    try:
+        return str.__str__(value if issubclass(kind, str) else str(value))
+    except BaseException:  # noqa: BLE001 - an object of the application may do anything when it is asked
+        return f"<{json_safe.name_of(kind)}>"
+
+
+def severity_of(value: object) -> str:
+    """A severity's name; `error` for what is none. A number is a level of `logging`."""
+    if isinstance(value, Enum):
+        value = value.value
+    if type(value) is int:
+        return next((name for level, name in _LEVELS if value >= level), "info")
+    return text(value).strip() or "error" if isinstance(value, str) else "error"
+
+
+def _mapping(name: str, value: object) -> Mapping[str, object]:
+    """By text. What is no mapping is kept under the parameter's name."""
+    if type(value) is dict and all(type(key) is str for key in value):
+        return value
+    if value is None:
+        return {}
+    try:
+        return {text(key): inner for key, inner in dict(value).items()}  # type: ignore[call-overload]
+    except Exception:  # noqa: BLE001 - an object of the application may do anything when it is asked
+        return {name: value}
+
+
+def _parts(value: object) -> Sequence[str]:
+    """A fingerprint's parts; of a set in the same order each time."""
+    parts = [text(part) for part in _listed(value, FINGERPRINT)]
+    return sorted(parts) if isinstance(value, set | frozenset) else parts
+
+
+def _links(value: object) -> list[dict[str, str]]:
+    """Links with an address; one that is an address alone has no better title than that it is a link."""
+    links = []
+    for link in _listed(value, LINKS) if value is not None else ():
+        given = _mapping("url", link)
+        url, title = text(given.get("url") or ""), text(given.get("title") or "link")
+        if url:
+            links.append({"title": title, "url": url})
+    return links
+
+
+def _listed(value: object, most: int) -> list[Any]:
+    """The entries, the first `most`; what is one by itself is the only one."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return [value]
+    try:
+        return list(islice(value, most))
+    except Exception:  # noqa: BLE001 - as above
+        return []

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from notifier.policy import searching
+from notifier.policy.fingerprint import VERSION
 from notifier.store.schema import BLOCK
 from notifier.store.schema.triggers import ALL
 
@@ -156,7 +157,7 @@ def _incidents(count: int, now: int) -> Iterator[dict[str, object]]:
             "resolved_at": None if open_ else at + 10 * MINUTE,
             "routed": 3,
             "quiet_since": now,
-            "version": 2,
+            "version": VERSION,
         }
 
 

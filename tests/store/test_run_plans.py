@@ -41,3 +41,12 @@ async def test_a_run_of_any_project_is_looked_up(sqlite_path: Path, clock: Manua
     assert len(statements) == 5
     assert "task_runs" not in await database.read(lambda tx: read_whole(tx, statements))
     await database.aclose()
+
+
+async def test_the_replays_of_a_run_are_looked_up(sqlite_path: Path, clock: ManualClock) -> None:
+    """And not found by walking through all runs, the newest first."""
+    database = SqliteDatabase(sqlite_path, clock=clock)
+    ((text, values),) = await statements_of(database.read(lambda tx: task_runs.newest_replay(tx, FAILED)))
+    plan = await database.read(lambda tx: tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all())
+    assert "ix_task_runs_replay" in plan[0][-1]
+    await database.aclose()

@@ -78,10 +78,11 @@ async def test_every_commit_is_synchronous(database: SqliteDatabase) -> None:
     """The writer runs with synchronous=FULL in WAL mode: NORMAL would not fsync a commit at all."""
     pragmas = await database.write(
         lambda tx: [
-            tx.conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "journal_mode")
+            tx.conn.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("synchronous", "journal_mode", "automatic_index")
         ]
     )
-    assert pragmas == [2, "wal"]
+    assert pragmas == [2, "wal", 0]
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

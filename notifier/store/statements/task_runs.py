@@ -77,7 +77,8 @@ def newest_replay(tx: Tx, run: TaskRun) -> RunState | None:
     state = tx.run(
         sa.select(task_runs.c.state)
         .where(task_runs.c.project == run.project, task_runs.c.replay_of == run.id)
-        .order_by(task_runs.c.created_at.desc(), task_runs.c.id.desc())
+        # By a sum: else SQLite would walk through all runs in this order.
+        .order_by((task_runs.c.created_at + 0).desc(), task_runs.c.id.desc())
         .limit(1)
     ).scalar()
     return None if state is None else RunState(state)

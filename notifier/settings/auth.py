@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, model_validator
 
 from notifier.domain.key import Scope
-from notifier.settings.sections import Block
+from notifier.settings.sections import Block, with_default
 from notifier.settings.values import Scalar, ScalarForm, Text, is_host, split_url, text
 
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -70,10 +70,7 @@ def _some(value: Mapping[str, object]) -> Mapping[str, object]:
     return value
 
 
-RoleBlocks = Annotated[
-    dict[RoleName, dict[RoleName, frozenset[Scope]]],
-    AfterValidator(_some),
-]
+RoleBlocks = Annotated[dict[RoleName, dict[RoleName, frozenset[Scope]]], AfterValidator(_some)]
 
 
 def _with_openid(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -101,10 +98,10 @@ class OpenIdSettings(Block):
     )
     client_id: Text = Field(description="The name under which the provider knows this service.")
     client_secret: SecretText = Field(description="What the provider gave beside client_id.")
-    scopes: Annotated[tuple[Text, ...], AfterValidator(_with_openid)] = Field(
-        default=("openid", "profile", "email"), description="What the provider is asked for."
+    scopes: Annotated[tuple[Text, ...], AfterValidator(_with_openid)] = with_default(
+        ("openid", "profile", "email"), "What the provider is asked for."
     )
-    groups_claim: Text = Field(default="groups", description="The claim that holds a person's groups.")
+    groups_claim: Text = with_default("groups", "The claim that holds a person's groups.")
     roles: RoleBlocks = _ROLES
 
     @model_validator(mode="after")
@@ -126,9 +123,9 @@ class ProxyHeaderSettings(Block):
     }
 
     name: HeaderName = Field(description="The header with the person's name.")
-    groups_name: HeaderName | None = Field(
-        default=None,
-        description="The header with that person's groups, separated by commas; without it each name is its own group.",
+    groups_name: HeaderName | None = with_default(
+        None,
+        "The header with that person's groups, separated by commas; without it each name is its own group.",
     )
     secret_name: HeaderName = Field(description="The header in which the proxy sends `secret`.")
     secret: HeaderSecret = Field(
@@ -146,7 +143,5 @@ class ProxyHeaderSettings(Block):
 class AuthSettings(Block):
     """How people sign in to the pages, besides with keys."""
 
-    oidc: OpenIdSettings | None = Field(default=None, description="Sign in through an OpenID provider.")
-    header: ProxyHeaderSettings | None = Field(
-        default=None, description="Sign in by what a proxy in front says."
-    )
+    oidc: OpenIdSettings | None = with_default(None, "Sign in through an OpenID provider.")
+    header: ProxyHeaderSettings | None = with_default(None, "Sign in by what a proxy in front says.")

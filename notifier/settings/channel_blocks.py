@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import Problem
 from notifier.settings.document import MISSING, Path, SourceFile, SourceMark
-from notifier.settings.sections import Block
+from notifier.settings.sections import Block, with_default
 from notifier.settings.values import Count, Flag, Quota, Span, Text, rate, text
 
 
@@ -39,21 +39,17 @@ def _of_rate(value: Any) -> Any:
 
 
 class ChannelCommon(Block):
-    missing: ClassVar[dict[str, str]] = {
-        "type": "email, slack, webhook, console, or a kind of your own",
-    }
+    missing: ClassVar[dict[str, str]] = {"type": "email, slack, webhook, console, or a kind of your own"}
 
     type: Text
     rate_limit: (
         Annotated[RateLimitBlock, BeforeValidator(_of_rate, json_schema_input_type=Quota | RateLimitBlock)]
         | None
-    ) = Field(
-        default=None,
-        description="Per target; without it nothing is held. Without `burst`, all messages may go at once.",
+    ) = with_default(
+        None, "Per target; without it nothing is held. Without `burst`, all messages may go at once."
     )
-    digest: Flag | None = Field(
-        default=None,
-        description="Whether what is held by the rate limit goes as one digest; else it goes one by one.",
+    digest: Flag | None = with_default(
+        None, "Whether what is held by the rate limit goes as one digest; else it goes one by one."
     )
 
 

@@ -18,6 +18,7 @@ from notifier.settings.sections import Sections
 
 PREFIX, NESTED = "NOTIFIER_", "__"
 SECTIONS = tuple(sorted(Sections.model_fields))
+_SETS_NOTHING = "this variable sets nothing"
 _CAN_SET = f"the environment can set {', '.join(SECTIONS)}"
 NO_SETTINGS: Final = frozenset({
     "actor", "config", "environment", "key", "key_file", "log_level", "release", "send_in_tests", "service", "spool",
@@ -27,7 +28,7 @@ NO_SETTINGS: Final = frozenset({
 _ANNOUNCED = re.compile(
     r"(.*_)?service_(host|port(_.*)?)|(.*_)?port_[0-9]+_(tcp|udp|sctp)(_(addr|port|proto))?"
 )
-_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
+_ADDRESS = re.compile("(tcp|udp|sctp)://")
 
 
 class EnvironmentSections(Sections, BaseSettings):
@@ -77,37 +78,33 @@ def misnamed(
     """
     for variable, text in environ.items():
         prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
-        if prefix != PREFIX or not text or variable in used or _is_announced(name, text):
+        if (
+            prefix != PREFIX
+            or not text
+            or variable in used
+            or name in NO_SETTINGS
+            or _is_announced(name, text)
+        ):
             continue
-        section = name.partition(NESTED)[0]
-        is_meant = NESTED in name or section in SettingsFile.model_fields
-        sentence = _of_section(section, name) if is_meant else _of_other(name)
-        if sentence is not None:
-            (problems if is_meant else warnings).add(_mark(variable).problem(sentence))
+        section, separator, key = name.partition(NESTED)
+        if not separator and section not in SettingsFile.model_fields:
+            meant = _meant_instead(name) or f": {_CAN_SET}, as {PREFIX}SERVER{NESTED}PORT does"
+            warnings.add(_mark(variable).problem(f"{_SETS_NOTHING}{meant}"))
+        elif not separator or key not in _keys(section):
+            problems.add(_mark(variable).problem(_fault(section, key if separator else None)))
 
 
-def _of_section(section: str, name: str) -> str | None:
-    """The sentence about a name that has a section, or is one; None for a setting."""
-    _, separator, key = name.partition(NESTED)
-    known = _keys(section)
-    if key in known:
-        return None
-    if known and separator:
-        return f"`{section}` has no such key; {alternatives(key, known)}"
-    if known:
-        example = f"{PREFIX}{section}{NESTED}{min(known)}".upper()
-        return f"this variable sets nothing: each key of `{section}` has its own, such as {example}"
+def _fault(section: str, key: str | None) -> str:
+    """The sentence about a name that has a section, or is one, and is no setting."""
+    keys = _keys(section)
+    if keys and key is not None:
+        return f"`{section}` has no such key; {alternatives(key, keys)}"
+    if keys:
+        example = f"{PREFIX}{section}{NESTED}{min(keys)}".upper()
+        return f"{_SETS_NOTHING}: each key of `{section}` has its own, such as {example}"
     if section in SettingsFile.model_fields:
         return f"{_CAN_SET}; `{section}` is set in the file, where a value may be a variable, as ${{NAME}}"
-    return f"{_CAN_SET}; there is no such section among them{_meant_instead(name)}"
-
-
-def _of_other(name: str) -> str | None:
-    """The sentence about a name without a section; None for one that has readers."""
-    if name in NO_SETTINGS:
-        return None
-    meant = _meant_instead(name) or f": {_CAN_SET}, as {PREFIX}SERVER{NESTED}PORT does"
-    return f"this variable sets nothing{meant}"
+    return f"{_CAN_SET}; there is no such section among them{_meant_instead(f'{section}_{key}')}"
 
 
 def _meant_instead(name: str) -> str:
@@ -118,7 +115,7 @@ def _meant_instead(name: str) -> str:
         | {name: name for name in NO_SETTINGS}
         | {f"{section}_{key}": full for (section, key), full in settings.items()}
     )
-    close = get_close_matches(name.replace(NESTED, "_")[:64], sorted(known), n=1, cutoff=0.75)
+    close = get_close_matches(name[:64], sorted(known), n=1, cutoff=0.75)
     if not close:
         return ""
     return f"; did you mean {PREFIX}{known[close[0]].upper()}{', with two `_`?' if close[0] == name else '?'}"
@@ -126,7 +123,8 @@ def _meant_instead(name: str) -> str:
 
 def _is_announced(name: str, text: str) -> bool:
     """Whether Kubernetes or Docker tells so of a service or a container that is called `notifier` or `notifier-...`."""
-    return _ANNOUNCED.fullmatch(name) is not None or _ADDRESS.fullmatch(text) is not None
+    is_address = name.endswith("port") and _ADDRESS.match(text) is not None
+    return is_address or _ANNOUNCED.fullmatch(name) is not None
 
 
 def _mark(variable: str) -> SourceMark:

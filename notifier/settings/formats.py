@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from notifier.domain.severity import Severity
 from notifier.settings.expressions import JmesPath
-from notifier.settings.sections import Block
+from notifier.settings.sections import Block, with_default
 from notifier.settings.values import ScalarForm, text
 
 FORMAT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -64,27 +64,22 @@ class VerifyBlock(Block):
 
     example: ClassVar[str] = "{type: hmac, header: X-Signature-256, secret: ...}"
 
-    type: Literal["hmac", "token", "standard-webhooks", "sns"] = Field(
-        default="hmac",
-        description="`hmac`: SHA-256 of the body; `token`: the secret itself; `standard-webhooks`: its three headers; "
+    type: Literal["hmac", "token", "standard-webhooks", "sns"] = with_default(
+        "hmac",
+        "`hmac`: SHA-256 of the body; `token`: the secret itself; `standard-webhooks`: its three headers; "
         "`sns`: Amazon's signature, of the `topics` alone.",
     )
-    header: HeaderName | None = Field(
-        default=None, description="Where it stands; not for `standard-webhooks`."
-    )
-    prefix: Annotated[str, Field(max_length=40)] = Field(default="", description="What stands before it.")
-    encoding: Literal["hex", "base64"] = Field(default="hex", description="How an `hmac` is written.")
+    header: HeaderName | None = with_default(None, "Where it stands; not for `standard-webhooks`.")
+    prefix: Annotated[str, Field(max_length=40)] = with_default("", "What stands before it.")
+    encoding: Literal["hex", "base64"] = with_default("hex", "How an `hmac` is written.")
     secret: Annotated[
         tuple[Annotated[SecretStr, AfterValidator(_secret)], ...],
         BeforeValidator(_listed, json_schema_input_type=SecretStr | list[SecretStr]),
         Field(max_length=2),
-    ] = Field(
-        default=(),
-        description="One secret, or two while one follows the other. Without it nothing is checked.",
-    )
+    ] = with_default((), "One secret, or two while one follows the other. Without it nothing is checked.")
 
-    topics: Annotated[tuple[TopicArn, ...], Field(max_length=1_000)] = Field(
-        default=(), description="Of `sns`: the ARNs of topics that are confirmed and taken."
+    topics: Annotated[tuple[TopicArn, ...], Field(max_length=1_000)] = with_default(
+        (), "Of `sns`: the ARNs of topics that are confirmed and taken."
     )
 
 
@@ -100,12 +95,12 @@ class MapBlock(Block):
     host: JmesPath | None = None
     severity: JmesPath | None = None
     message: JmesPath | None = None
-    fingerprint: JmesPath | None = Field(default=None, description="A list of texts, or one text.")
-    labels: JmesPath | None = Field(default=None, description="An object of texts.")
-    links: JmesPath | None = Field(default=None, description="A list of objects with `title` and `url`.")
-    status: JmesPath | None = Field(default=None, description="`resolved`, or anything else.")
-    timestamp: JmesPath | None = Field(default=None, description="RFC 3339, or seconds since 1970.")
-    context: JmesPath | None = Field(default=None, description="An object.")
+    fingerprint: JmesPath | None = with_default(None, "A list of texts, or one text.")
+    labels: JmesPath | None = with_default(None, "An object of texts.")
+    links: JmesPath | None = with_default(None, "A list of objects with `title` and `url`.")
+    status: JmesPath | None = with_default(None, "`resolved`, or anything else.")
+    timestamp: JmesPath | None = with_default(None, "RFC 3339, or seconds since 1970.")
+    context: JmesPath | None = with_default(None, "An object.")
 
     @property
     def expressions(self) -> Mapping[str, JmesPath]:
@@ -119,25 +114,17 @@ class FormatBlock(Block):
 
     expected: ClassVar[str] = "a mapping with `map`, such as {map: {service: app, message: text}}"
 
-    detect: JmesPath | None = Field(
-        default=None, description="What must hold of a body that is of this format."
-    )
+    detect: JmesPath | None = with_default(None, "What must hold of a body that is of this format.")
     verify: VerifyBlock | None = None
     id_header: Annotated[
         tuple[HeaderName, ...], BeforeValidator(_listed, json_schema_input_type=HeaderName | list[HeaderName])
-    ] = Field(
-        default=(), description="Headers that name a delivery: the first that is there is the event's id."
-    )
-    items: JmesPath | None = Field(
-        default=None, description="The list of what becomes an event each; else the body."
-    )
+    ] = with_default((), "Headers that name a delivery: the first that is there is the event's id.")
+    items: JmesPath | None = with_default(None, "The list of what becomes an event each; else the body.")
     map: MapBlock = MapBlock()
-    severities: dict[str, _SeverityName] = Field(
-        default_factory=dict, description="What the sender's severities are called here."
-    )
-    resolve_when: JmesPath | None = Field(default=None, description="What holds of an item that is over.")
-    sample: dict[str, Any] | list[Any] | None = Field(
-        default=None, description="A body, which `notifier check` reads as a test."
+    severities: dict[str, _SeverityName] = with_default({}, "What the sender's severities are called here.")
+    resolve_when: JmesPath | None = with_default(None, "What holds of an item that is over.")
+    sample: dict[str, Any] | list[Any] | None = with_default(
+        None, "A body, which `notifier check` reads as a test."
     )
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from notifier.domain.route import Inhibition
 from notifier.settings.complaints import Fault, checked
 from notifier.settings.document import SourceFile
 from notifier.settings.names import MATCHERS, DefinedNames, Labels, Listed, Matchers, flat
-from notifier.settings.sections import Block
+from notifier.settings.sections import Block, with_default
 
 _EXAMPLE = """{source: ['severity="critical"'], target: ['severity="warning"'], equal: [service]}"""
 _BROAD = (
@@ -23,8 +23,7 @@ _BROAD = (
     "as in [service]"
 )
 _Side = Annotated[
-    Matchers,
-    Listed(MATCHERS, empty="an empty list would take every incident: write at least one matcher"),
+    Matchers, Listed(MATCHERS, empty="an empty list would take every incident: write at least one matcher")
 ]
 
 
@@ -33,8 +32,8 @@ class InhibitionBlock(Block):
 
     source: _Side = Field(description="Matchers: all of them must hold.")
     target: _Side = Field(description="Matchers: all of them must hold.")
-    equal: Annotated[Labels, Listed("[service]")] = Field(
-        default=(), description="Labels of which both have the same values."
+    equal: Annotated[Labels, Listed("[service]")] = with_default(
+        (), "Labels of which both have the same values."
     )
 
     @property

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
-
 from notifier.domain import calendar
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.route import TimeInterval
 from notifier.settings.complaints import Fault, checked
 from notifier.settings.document import showable
 from notifier.settings.names import DefinedNames, HolidaysName, Listed, filled
-from notifier.settings.sections import Block
+from notifier.settings.sections import Block, with_default
 from notifier.settings.values import ScalarForm, Text
 
 _EXAMPLE = "{name: offhours, time_intervals: [{weekdays: [saturday, sunday]}]}"
@@ -45,25 +43,24 @@ class WindowBlock(Block):
     weekdays: Annotated[
         tuple[Annotated[tuple[int, ...], ScalarForm(calendar.days_of, _STRING)], ...],
         filled("['monday:friday']"),
-    ] = Field(default=(), description="monday, or monday:friday; else every day.")
+    ] = with_default((), "monday, or monday:friday; else every day.")
     days_of_month: Annotated[
         tuple[Annotated[Range, ScalarForm(calendar.month_days_of, _NUMBER)], ...], filled("['1:5', '-1']")
-    ] = Field(default=(), description="1, 1:5, or from the end of the month -3:-1.")
+    ] = with_default((), "1, 1:5, or from the end of the month -3:-1.")
     months: Annotated[
         tuple[Annotated[tuple[int, ...], ScalarForm(calendar.months_of, _NUMBER)], ...],
         filled("['january:march']"),
-    ] = Field(default=(), description="may, 5, or january:march.")
+    ] = with_default((), "may, 5, or january:march.")
     years: Annotated[
         tuple[Annotated[Range, ScalarForm(calendar.years_of, _NUMBER)], ...], filled("['2026:2028']")
-    ] = Field(default=(), description="2026, or 2026:2028.")
-    holidays: _Lists | None = Field(default=None, description="Only on the dates of these lists.")
-    except_holidays: _Lists = Field(default=(), description="Not on the dates of these lists.")
-    times: Annotated[tuple[HoursBlock, ...], filled(f"[{_HOURS}]")] = Field(
-        default=(),
-        description="One that ends at or before its start ends on the next day; without, all day.",
+    ] = with_default((), "2026, or 2026:2028.")
+    holidays: _Lists | None = with_default(None, "Only on the dates of these lists.")
+    except_holidays: _Lists = with_default((), "Not on the dates of these lists.")
+    times: Annotated[tuple[HoursBlock, ...], filled(f"[{_HOURS}]")] = with_default(
+        (), "One that ends at or before its start ends on the next day; without, all day."
     )
-    location: Annotated[str, ScalarForm(calendar.located, _STRING)] | None = Field(
-        default=None, description="A time zone such as Europe/Berlin; else UTC."
+    location: Annotated[str, ScalarForm(calendar.located, _STRING)] | None = with_default(
+        None, "A time zone such as Europe/Berlin; else UTC."
     )
 
 

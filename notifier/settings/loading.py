@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Any
@@ -13,13 +13,7 @@ from pydantic import ValidationError
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.route import Route
 from notifier.settings import environment
-from notifier.settings.channel_blocks import (
-    ChannelBlock,
-    ChannelCommon,
-    is_whole,
-    kind_of,
-    without_empty,
-)
+from notifier.settings.channel_blocks import ChannelBlock, ChannelCommon, is_whole, kind_of, without_empty
 from notifier.settings.complaints import complaints, unknown_key
 from notifier.settings.document import (
     LARGEST_FILE,
@@ -50,38 +44,25 @@ IsSecret = Callable[[str, Path], bool]
 """Whether a kind of channel (its `type`) has a secret at a path, and so takes `x_file` for it."""
 
 
-def every_key(_kind: str, _path: Path) -> bool:
-    """Every `x_file` stands for a secret `x`: what holds where the kinds are not known."""
-    return True
-
-
 def no_key(_kind: str, _path: Path) -> bool:
     """No secret of a channel is read: what is enough for who needs none."""
     return False
-
-
-def _no_check(_block: ChannelBlock, _delivery: DeliverySettings) -> Iterable[Problem]:
-    return ()
-
-
-def _no_format_check(_name: str, _block: FormatBlock) -> str | None:
-    return None
 
 
 def load(
     path: str | None,
     environ: Mapping[str, str],
     *,
-    check_channel: ChannelCheck = _no_check,
-    check_format: FormatCheck = _no_format_check,
-    is_secret: IsSecret = every_key,
+    check_channel: ChannelCheck = lambda _block, _delivery: (),
+    check_format: FormatCheck = lambda _name, _block: None,
+    is_secret: IsSecret = lambda _kind, _path: True,
 ) -> Settings:
     """Settings from `path`, else `NOTIFIER_CONFIG`, else config/notifier.yaml where it exists, else the defaults.
 
     `check_channel(block, delivery)` says what is wrong with a block's own options, so that those problems come with
     all others; `delivery` is what the file allows. `check_format` says what is wrong with a format's sample.
-    `is_secret(type, path)` says for which keys of a channel `x_file` is a secret's file; others that end so are the
-    kind's own. Raises `ConfigError` with every problem, in the file's order.
+    `is_secret(type, path)` says for which keys of a channel `x_file` is a secret's file (for all, where the kinds are
+    not known); others that end so are the kind's own. Raises `ConfigError` with every problem, in the file's order.
     """
     source = (
         path or environ.get("NOTIFIER_CONFIG") or (DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None)
@@ -110,9 +91,10 @@ def load(
             problems.add(places.problem(("formats", name, "sample"), sentence))
     if problems:
         raise ConfigError(tuple(sorted(problems)))
-    settings = _settings(file, channels, places, warnings)
+    as_written = {name: getattr(file, name) for name in _AS_WRITTEN}
+    rules = _rules(file, channels, places, warnings)
     version = sha256(content).hexdigest()[:12]
-    return replace(settings, source=source, version=version, warnings=tuple(sorted(warnings)))
+    return Settings(**as_written | rules, source=source, version=version, warnings=tuple(sorted(warnings)))
 
 
 def _contents(source: str, start: SourceMark, problems: set[Problem]) -> bytes:
@@ -200,10 +182,16 @@ class _Reading:
         self.problems.update(complaints(error, SettingsFile, self.data, self.source, within=within))
 
 
-def _settings(
+_AS_WRITTEN = SettingsFile.model_fields.keys() & {field.name for field in fields(Settings)}
+
+
+def _rules(
     file: SettingsFile, channels: Mapping[str, ChannelBlock], source: SourceFile, warnings: set[Problem]
-) -> Settings:
-    """Settings of a file without problems. One that does not say who is told gets the console, at once."""
+) -> dict[str, Any]:
+    """Settings that are more than what a file without problems has written.
+
+    A file that does not say who is told gets the console, at once.
+    """
     if file.route is None:
         channels = {"console": ChannelBlock(name="console", type="console", options={}, source=source)}
         route = Route(key=route_key("", (), 0), name="default", channels=("console",), group_wait=0)
@@ -214,18 +202,6 @@ def _settings(
     if file.fallback is None and any(block.type != "console" for block in channels.values()):
         sentence = "`fallback` is missing: nobody is told when a channel fails; name a second channel"
         warnings.add(source.value(()).problem(sentence))
-    return Settings(
-        **{section: getattr(file, section) for section in Sections.model_fields},
-        channels=channels,
-        fallback=file.fallback,
-        route=route,
-        inhibit=tuple(inhibition(i, block, source, warnings) for i, block in enumerate(file.inhibit)),
-        auto_resolve=file.auto_resolve,
-        resolve_timeout=file.resolve_timeout,
-        formats=file.formats,
-        monitors=declared_monitors(file.monitors),
-        auth=file.auth,
-        backup=file.backup,
-        source=None,
-        version="",
-    )
+    inhibit = tuple(inhibition(i, block, source, warnings) for i, block in enumerate(file.inhibit))
+    monitors = declared_monitors(file.monitors)
+    return {"channels": channels, "route": route, "inhibit": inhibit, "monitors": monitors}

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import (
-    ConfigDict,
-    Field,
-)
+from pydantic import ConfigDict, Field
 
 from notifier.domain.errors import Problem
 from notifier.domain.monitor import DeclaredMonitor
@@ -30,6 +27,7 @@ from notifier.settings.sections import (
     RetentionSettings,
     Sections,
     ServerSettings,
+    with_default,
 )
 from notifier.settings.values import Span
 
@@ -39,48 +37,33 @@ class SettingsFile(Sections):
 
     model_config = ConfigDict(title="notifier configuration")
 
-    channels: dict[str, ChannelCommon] = Field(
-        default_factory=dict, description="The configured senders, by name."
-    )
-    fallback: ChannelName | None = Field(
-        default=None, description="The channel that is told when another fails."
-    )
+    channels: dict[str, ChannelCommon] = with_default({}, "The configured senders, by name.")
+    fallback: ChannelName | None = with_default(None, "The channel that is told when another fails.")
     route: RootRouteBlock | None = None
-    inhibit: InhibitionBlocks = Field(
-        default=(),
-        description="While an incident that meets `source` is not resolved, those that meet `target` are held.",
+    inhibit: InhibitionBlocks = with_default(
+        (), "While an incident that meets `source` is not resolved, those that meet `target` are held."
     )
-    time_intervals: IntervalBlocks = Field(
-        default=(),
-        description="Windows by name, for mute_time_intervals and active_time_intervals of routes.",
+    time_intervals: IntervalBlocks = with_default(
+        (), "Windows by name, for mute_time_intervals and active_time_intervals of routes."
     )
-    holidays: dict[str, Dates | None] = Field(
-        default_factory=dict,
-        description="Lists of dates by name, for `holidays` and `except_holidays` of time intervals.",
+    holidays: dict[str, Dates | None] = with_default(
+        {}, "Lists of dates by name, for `holidays` and `except_holidays` of time intervals."
     )
-    formats: FormatBlocks = Field(
-        default_factory=dict,
-        description="How senders' JSON becomes events at /v1/ingest/NAME: one's own, or changes of a known one.",
+    formats: FormatBlocks = with_default(
+        {}, "How senders' JSON becomes events at /v1/ingest/NAME: one's own, or changes of a known one."
     )
-    monitors: MonitorBlocks = Field(
-        default_factory=dict,
-        description="Jobs that check in, by name: who stays away opens an incident, and the next check-in ends it.",
+    monitors: MonitorBlocks = with_default(
+        {}, "Jobs that check in, by name: who stays away opens an incident, and the next check-in ends it."
     )
     auth: AuthSettings = Field(
         default_factory=AuthSettings, description="How people sign in to the pages, besides with keys."
     )
-    backup: BackupSettings | None = Field(
-        default=None, description="Backups that the service makes by itself; without it, it makes none."
+    backup: BackupSettings | None = with_default(
+        None, "Backups that the service makes by itself; without it, it makes none."
     )
-    auto_resolve: Span = Field(
-        default="24h",
-        validate_default=True,
-        description="An incident without events for this long resolves by itself.",
-    )
-    resolve_timeout: Span = Field(
-        default="5m",
-        validate_default=True,
-        description="An alert of Prometheus that has not come again resolves this long after its end.",
+    auto_resolve: Span = with_default("24h", "An incident without events for this long resolves by itself.")
+    resolve_timeout: Span = with_default(
+        "5m", "An alert of Prometheus that has not come again resolves this long after its end."
     )
 
 

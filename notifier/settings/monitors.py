@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from notifier.domain.monitor import DeclaredMonitor, MonitorSchedule
 from notifier.domain.severity import Severity
-from notifier.settings.sections import Block
+from notifier.settings.sections import Block, with_default
 from notifier.settings.values import Span, Wait
 
 _EXAMPLE = "{every: 1d, grace: 30m}"
@@ -24,9 +24,9 @@ class MonitorBlock(Block):
     missing: ClassVar[dict[str, str]] = {"every": f"say how often the job checks in, as in {_EXAMPLE}"}
 
     every: Span = Field(description="How often the job checks in.")
-    grace: Wait = Field(default="5m", validate_default=True, description="How much later it may be.")
-    severity: Literal["critical", "error", "warning", "info", "none"] = Field(
-        default="error", description="How bad it is that it is missed, or fails."
+    grace: Wait = with_default("5m", "How much later it may be.")
+    severity: Literal["critical", "error", "warning", "info", "none"] = with_default(
+        "error", "How bad it is that it is missed, or fails."
     )
 
 

@@ -84,12 +84,6 @@ def _named_twice(names: Sequence[str | None], _context: object) -> Iterator[Faul
             yield (index,), f"{showable(name)} is named twice"
 
 
-def _label_twice(names: Sequence[str | None], _context: object) -> Iterator[Fault]:
-    labels = [name for name in names if name is not None]
-    if len(set(labels)) < len(labels):
-        yield (), "a label is named twice"
-
-
 def _matchers(value: Scalar) -> tuple[Matcher, ...]:
     if isinstance(value, str):
         return parse_all(value)
@@ -127,7 +121,7 @@ IntervalNames = Annotated[
     Listed("[offhours]"),
 ]
 Matchers = tuple[Annotated[tuple[Matcher, ...], ScalarForm(_matchers, _NAME)], ...]
-Labels = Annotated[tuple[Annotated[str, ScalarForm(_label, _NAME)], ...], checked(_label_twice)]
+Labels = Annotated[tuple[Annotated[str, ScalarForm(_label, _NAME)], ...], checked(_named_twice)]
 MATCHERS = """['severity="critical"']"""
 
 

@@ -18,7 +18,7 @@ from notifier.domain.route import Route, Step, Threshold, TimeInterval
 from notifier.settings.complaints import Fault, checked
 from notifier.settings.document import Path, SourceFile
 from notifier.settings.names import MATCHERS, ChannelNames, IntervalNames, Labels, Listed, Matchers, flat
-from notifier.settings.sections import Block
+from notifier.settings.sections import Block, with_default
 from notifier.settings.values import Count, Flag, Span, Wait
 
 _STEP = "{after: 15m, channels: [audit]}"
@@ -75,9 +75,7 @@ class RouteCommon(Block):
 
     channels: ChannelNames = _inherited("Who is told; [] is nobody.")
     group_by: Annotated[
-        Labels,
-        checked(_not_alone),
-        Listed("[service, environment], or [incident] for a group each"),
+        Labels, checked(_not_alone), Listed("[service, environment], or [incident] for a group each")
     ] = _inherited("Incidents with equal values of these labels are told together.")
     group_wait: Wait = _inherited("How long a new group waits for more.")
     group_interval: Wait = _inherited("The least time between two messages about one group.")
@@ -92,8 +90,8 @@ class RouteCommon(Block):
     )
     mute_time_intervals: IntervalNames = _inherited("While one of these is on, nothing is told.")
     active_time_intervals: IntervalNames = _inherited("Told only while one of these is on.")
-    routes: Annotated[tuple[RouteBlock, ...], Listed("- match: [...]")] = Field(
-        default=(), description="An incident goes to the first that matches, and on after `continue: true`."
+    routes: Annotated[tuple[RouteBlock, ...], Listed("- match: [...]")] = with_default(
+        (), "An incident goes to the first that matches, and on after `continue: true`."
     )
 
 
@@ -109,8 +107,7 @@ class RootRouteBlock(RouteCommon):
     channels: Annotated[
         ChannelNames,
         Listed(
-            "[team-mail]",
-            empty="no channel is named, and what no other route takes comes here: name one",
+            "[team-mail]", empty="no channel is named, and what no other route takes comes here: name one"
         ),
     ] = Field(description="Who is told.")
 
@@ -118,8 +115,8 @@ class RootRouteBlock(RouteCommon):
 class RouteBlock(RouteCommon):
     """Inherits all but match, continue and routes."""
 
-    match: Annotated[Matchers, Listed(MATCHERS)] = Field(
-        default=(), description='All of them must hold: name op "value", op one of = != =~ !~.'
+    match: Annotated[Matchers, Listed(MATCHERS)] = with_default(
+        (), 'All of them must hold: name op "value", op one of = != =~ !~.'
     )
     continue_: Flag = Field(
         default=False, alias="continue", description="Whether the routes below are asked as well."

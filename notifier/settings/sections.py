@@ -46,35 +46,32 @@ class Block(BaseModel):
         return {key: entry for key, entry in value.items() if entry is not None or key not in keys_of(cls)}
 
 
-def _key(default: str, description: str) -> Any:
-    """A key whose default stands here as it does in a file."""
-    return Field(default=default, validate_default=True, description=description)
+def with_default(default: Any, description: str) -> Any:
+    """A key that may be left out. Its default stands here as it does in a file, and is read like one of a file."""
+    return Field(default=default, validate_default=bool(default), description=description)
 
 
 class ServerSettings(Block):
     """Where the service listens."""
 
-    host: Host = _key("127.0.0.1", "The address to listen on; 0.0.0.0 for every one.")
-    port: Port = Field(default=8000, description="The port to listen on; 0 lets the system choose.")
-    url: BaseUrl | None = Field(
-        default=None, description="The base of links in messages. Without it they carry no links."
-    )
-    trusted_proxies: Networks = Field(
-        default=("127.0.0.0/8", "::1"),
-        validate_default=True,
-        description="Addresses and networks of proxies in front, whose X-Forwarded-For says who asks.",
+    host: Host = with_default("127.0.0.1", "The address to listen on; 0.0.0.0 for every one.")
+    port: Port = with_default(8000, "The port to listen on; 0 lets the system choose.")
+    url: BaseUrl | None = with_default(None, "The base of links in messages. Without it they carry no links.")
+    trusted_proxies: Networks = with_default(
+        ("127.0.0.0/8", "::1"),
+        "Addresses and networks of proxies in front, whose X-Forwarded-For says who asks.",
     )
 
 
 class DatabaseSettings(Block):
     """Where everything is kept."""
 
-    url: DatabaseUrl = _key(
+    url: DatabaseUrl = with_default(
         "sqlite:///notifier.db",
         "`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`, with parameters as "
         "libpq has them: `?sslmode=verify-full`.",
     )
-    max_size: Size = _key(
+    max_size: Size = with_default(
         "10GB", "The most that the database may take; the oldest samples go at 90 %, ingest waits at 100 %."
     )
 
@@ -82,34 +79,32 @@ class DatabaseSettings(Block):
 class DeliverySettings(Block):
     """How deliveries are retried."""
 
-    expires_after: Span = _key("24h", "A delivery is retried for this long, then dead.")
-    fallback_after: Wait = _key("10m", "The fallback is told of a delivery that fails for this long.")
-    hold: Flag = Field(
-        default=False,
-        description="Each start holds deliveries, the fallback and escalation until `notifier release`.",
+    expires_after: Span = with_default("24h", "A delivery is retried for this long, then dead.")
+    fallback_after: Wait = with_default("10m", "The fallback is told of a delivery that fails for this long.")
+    hold: Flag = with_default(
+        False, "Each start holds deliveries, the fallback and escalation until `notifier release`."
     )
-    allow_private_addresses: Flag = Field(
-        default=False,
-        description="Lifts the whole deny table of webhook and Slack addresses, loopback and http:// included.",
+    allow_private_addresses: Flag = with_default(
+        False, "Lifts the whole deny table of webhook and Slack addresses, loopback and http:// included."
     )
 
 
 class IngestSettings(Block):
     """Limits of what one key may post."""
 
-    rate_limit: Quota = _key("600000/minute", "Events that one key may post.")
-    new_incidents: Quota = _key("10000/minute", "Incidents that one key may open.")
-    max_event_bytes: Size = _key("256KiB", "The largest event, after decompression.")
-    max_body_bytes: Size = _key("8MiB", "The largest request, after decompression.")
+    rate_limit: Quota = with_default("600000/minute", "Events that one key may post.")
+    new_incidents: Quota = with_default("10000/minute", "Incidents that one key may open.")
+    max_event_bytes: Size = with_default("256KiB", "The largest event, after decompression.")
+    max_body_bytes: Size = with_default("8MiB", "The largest request, after decompression.")
 
 
 class RetentionSettings(Block):
     """How long what is finished is kept."""
 
-    events: Span = _key("30d", "How long samples of events are kept.")
-    incidents: Span = _key("365d", "How long resolved incidents are kept.")
-    deliveries: Span = _key("30d", "How long finished deliveries are kept.")
-    task_runs: Span = _key("14d", "How long finished task runs are kept.")
+    events: Span = with_default("30d", "How long samples of events are kept.")
+    incidents: Span = with_default("365d", "How long resolved incidents are kept.")
+    deliveries: Span = with_default("30d", "How long finished deliveries are kept.")
+    task_runs: Span = with_default("14d", "How long finished task runs are kept.")
 
 
 class BackupSettings(Block):
@@ -120,8 +115,8 @@ class BackupSettings(Block):
     to: Text = Field(
         description="The folder that backups are written into; better on another disk than the database."
     )
-    every: Span = _key("24h", "A backup is begun this long after the last one that was made.")
-    keep: Count = Field(default=7, description="How many are kept; older ones are removed.")
+    every: Span = with_default("24h", "A backup is begun this long after the last one that was made.")
+    keep: Count = with_default(7, "How many are kept; older ones are removed.")
 
 
 class Sections(Block):

@@ -167,7 +167,7 @@ def test_what_is_wrong_with_steps_has_its_place_and_sentence(
             "[{source: [a=b], target: [a=c], equal: ^d}]",
             "inhibit[0].equal: expected a list, such as [ser",
         ),
-        ("[{source: [a=b], target: [a=c], equal: ^[d, d]}]", "inhibit[0].equal: a label is named twice"),
+        ("[{source: [a=b], target: [a=c], equal: [d, ^d]}]", "inhibit[0].equal[1]: `d` is named twice"),
         (
             "[{^source_matchers: [a=b], source: [a=b], target: [a=c]}]",
             "inhibit[0]: unknown key `source_matchers`; here it is called `source`",

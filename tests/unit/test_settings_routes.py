@@ -171,7 +171,7 @@ class TestKeys:
             "route: {channels: [a], group_by: service}",
             "3:34: route.group_by: expected a list, such as [service,",
         ),
-        ("route: {channels: [a], group_by: [x, x]}", "3:34: route.group_by: a label is named twice"),
+        ("route: {channels: [a], group_by: [x, x]}", "3:38: route.group_by[1]: `x` is named twice"),
         ("route: {channels: [a], group_by: [incident, x]}", "3:34: route.group_by: [incident] stands alone"),
         (
             "route: {channels: [a], group_by: ['...']}",

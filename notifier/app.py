@@ -41,7 +41,7 @@ from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop
 from notifier.telemetry.service_manager import ServiceManager
 from notifier.telemetry.watchdog import LONG_LIMIT
-from notifier.web import LiveStreams, pages
+from notifier.web import LiveStreams, opened_by_a_person, pages
 
 EXIT_BROKEN = 70
 BACKLOG = 2048
@@ -74,7 +74,10 @@ def create_app(runtime: Runtime, ingest: IngestEndpoint, live: LiveStreams) -> A
         call = calls.get((scope["method"], scope["path"]))
         if call is not None:
             return call
-        return next((page for serves, page in mounts if serves(scope["path"])), api)
+        page = next((page for serves, page in mounts if serves(scope["path"])), None)
+        if page is None and opened_by_a_person(scope) and not api.has_route(scope):
+            return mounts[-1][1]
+        return page or api
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await target(scope)(scope, receive, send)

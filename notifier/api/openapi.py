@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -170,6 +172,10 @@ class Api(FastAPI):
     @cached_property
     def description_bytes(self) -> bytes:
         return json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def has_route(self, scope: Scope) -> bool:
+        """Whether the path is one of its, by whatever method."""
+        return any(route.matches(scope)[0] is not Match.NONE for route in self.router.routes)
 
     async def describe(self, _: Request) -> Response:
         return Response(self.description_bytes, media_type="application/json")

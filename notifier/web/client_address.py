@@ -18,11 +18,19 @@ def client_address(request: Request, trusted: Sequence[Network]) -> str:
     """
     address = "" if request.client is None else request.client.host
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-    for entry in reversed(forwarded):
-        if not _is_in(address, trusted) or not _is_address(entry.strip()):
+    for entry in map(_without_port, reversed(forwarded)):
+        if not _is_in(address, trusted) or not _is_address(entry):
             break
-        address = entry.strip()
+        address = entry
     return address
+
+
+def _without_port(entry: str) -> str:
+    """`203.0.113.7:4711` and `[2001:db8::7]:4711` as some proxies write them, and addresses alone."""
+    entry = entry.strip()
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry
 
 
 def _is_in(address: str, networks: Sequence[Network]) -> bool:

@@ -8,12 +8,27 @@ from notifier.oncall.errors import Refused, Unknown, Unreadable
 
 
 class PageError(NotifierError):
-    """An answer of a page that is none of the house's errors; the sentence says what to do."""
+    """An answer of a page that is none of the house's errors; the sentence says what to do, the heading is its own."""
 
-    def __init__(self, status: int, sentence: str, *, allow: str | None = None) -> None:
+    def __init__(
+        self, status: int, sentence: str, *, heading: str | None = None, allow: str | None = None
+    ) -> None:
         super().__init__(sentence)
         self.status = status
+        self.heading = heading
         self.allow = allow
+
+
+class SignedOut(PageError):
+    """The session ended before a button was pressed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            403,
+            "Nothing has been done: sign in again, and the page opens where the button is. What was written there is "
+            "still in it, unless scripts are off.",
+            heading="You are signed out",
+        )
 
 
 _STATUSES: tuple[tuple[type[NotifierError], int], ...] = (
@@ -44,8 +59,10 @@ def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
     return None if status is None else (status, sentence_of(error))
 
 
-def heading_of(status: int) -> str:
+def heading_of(status: int, error: NotifierError) -> str:
     """The heading above the sentence."""
+    if isinstance(error, PageError) and error.heading is not None:
+        return error.heading
     return _HEADINGS.get(status, "Nothing has been done")
 
 

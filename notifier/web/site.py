@@ -22,7 +22,7 @@ from notifier.runtime.running_service import RunningService
 from notifier.web import notices
 from notifier.web.assets import asset_at
 from notifier.web.cookies import PROJECT, SESSION, cookie_of, set_cookie
-from notifier.web.errors import PageError, heading_of, status_and_sentence
+from notifier.web.errors import PageError, SignedOut, heading_of, status_and_sentence
 from notifier.web.forms import Form, parse_form, read_form
 from notifier.web.help import help_path
 from notifier.web.live import LiveStreams
@@ -34,7 +34,6 @@ from notifier.web.visit import PageRow, Picture, Redirect, Visit, address, base_
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
-_SIGNED_OUT = "You are signed out: sign in again, and then press the button again."
 
 
 class Site:
@@ -74,7 +73,7 @@ class Site:
             ),
         ]
         self._router = Router(
-            [*routes, Route("/{path:path}", _nothing, methods=_METHODS)], redirect_slashes=False
+            [*routes, Route("/{path:path}", self._nothing, methods=_METHODS)], redirect_slashes=False
         )
 
     def serves(self, path: str) -> bool:
@@ -87,7 +86,7 @@ class Site:
         try:
             await self._router(scope, receive, send)
         except NotifierError as error:
-            await self._failed(error, scope["state"].get("session"), scope["path"])(scope, receive, send)
+            await self._failed(error, scope["state"].get("session"), scope)(scope, receive, send)
 
     async def _page(self, by_method: Mapping[str, PageRow], request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
@@ -126,7 +125,7 @@ class Site:
         _same_site(request)
         form = await read_form(request)
         if session is None:
-            raise PageError(403, _SIGNED_OUT)
+            raise SignedOut
         if not hmac.compare_digest(session.form_token.encode(), form.get("form_token").encode()):
             raise PageError(
                 403, "This form is of another session: open the page anew, and press the button there."
@@ -219,7 +218,7 @@ class Site:
             return self._live.response(session.id, partial(self._signed_in, request, used=False))
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise PageError(403, _SIGNED_OUT)
+            raise SignedOut
         await self._may_read(secret)
         of_key = hashlib.sha256(secret.encode()).hexdigest()
         return self._live.response(of_key, partial(self._may_read, secret))
@@ -242,7 +241,12 @@ class Site:
         location = address(base_path(self._service), to.path, query)
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
-    def _failed(self, error: NotifierError, session: Session | None, at: str) -> Response:
+    async def _nothing(self, request: Request) -> Response:
+        if await self._signed_in(request):
+            request.state.session = await self._session(request)
+        raise PageError(404, "There is no such page: look for its name in the bar.")
+
+    def _failed(self, error: NotifierError, session: Session | None, scope: Scope) -> Response:
         known = status_and_sentence(error)
         if known is None:
             raise error
@@ -250,8 +254,31 @@ class Site:
         headers = {"retry-after": "2"} if status == 503 else {}
         if isinstance(error, PageError) and error.allow is not None:
             headers["allow"] = error.allow
-        values = {**self._frame(session, "", at), "sentence": sentence, "heading": heading_of(status)}
+        name, path = self._way_on(error, scope["method"], scope["path"])
+        values = {
+            **self._frame(session, "", scope["path"]),
+            "sentence": sentence,
+            "heading": heading_of(status, error),
+            "way": {"name": name, "path": path},
+        }
         return page_response("error", status, values, headers)
+
+    def _way_on(self, error: NotifierError, method: str, path: str) -> tuple[str, str]:
+        """The button of an error, and where it leads: to the page whose form was sent, or to the list of its kind."""
+        if method == "POST":
+            page = next(filter(self._is_page, (path, path.rpartition("/")[0])), None)
+            if page is not None and isinstance(error, SignedOut):
+                return "Sign in", address("", "/sign-in", {"next": quote(page)})
+            if page is not None:
+                return "Back to the page", quote(page)
+        section = f"/{path.split('/')[1]}"
+        name = dict(self._nav).get(section)
+        if name is None or section == "/incidents":
+            return "To the incidents", "/incidents"
+        return f"Back to {name}", section
+
+    def _is_page(self, path: str) -> bool:
+        return any("GET" in by_method and _meets(path, like) for like, by_method in self._rows.items())
 
     def _frame(self, session: Session | None, path: str, at: str) -> dict[str, object]:
         """The values that the frame of every page needs.
@@ -269,8 +296,12 @@ class Site:
         }
 
 
-async def _nothing(_: Request) -> Response:
-    raise PageError(404, "There is no such page.")
+def _meets(path: str, like: str) -> bool:
+    """Whether a path has the form of a row's: part by part the same, or any where the row has a name in braces."""
+    parts, named = path.split("/"), like.split("/")
+    return len(parts) == len(named) and all(
+        name.startswith("{") or name == part for part, name in zip(parts, named, strict=True)
+    )
 
 
 def _only_opened(request: Request) -> None:

@@ -135,6 +135,20 @@ def test_the_description_is_rendered_once(service: Service) -> None:
     assert seconds("/openapi.json") < 5 * seconds("/healthz")
 
 
+def test_an_address_that_is_mistyped_in_a_browser_gets_a_page(service: Service) -> None:
+    """Programs get a problem as ever, and what is the API's stays its own."""
+    browser = {"accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+
+    def kind(path: str, headers: dict[str, str]) -> tuple[int, str]:
+        answer = httpx.get(f"{service.url}{path}", headers=headers)
+        return answer.status_code, answer.headers["content-type"].partition(";")[0]
+
+    assert kind("/incident/5", browser) == (404, "text/html")
+    assert kind("/incident/5", {}) == (404, "application/problem+json")
+    assert kind("/v1/incidents", browser) == (401, "application/problem+json")
+    assert kind("/healthz", browser)[0] == 200
+
+
 @pytest.mark.parametrize(
     "path", ["/v1/events", "/v1/silences", "/v1/task-runs", "/v1/backup", "/actions/x", "/v1/slack/actions"]
 )

@@ -204,7 +204,10 @@ def test_of_two_people_at_one_button_one_is_told_who_has_it(service: Service, ch
 
 @pytest.mark.slow
 def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium: Any) -> None:
-    """Ten tabs over HTTP/1.1 all load and all hear; a session that is ended elsewhere ends them."""
+    """Ten tabs over HTTP/1.1 all load and all hear; a session that is ended elsewhere ends them.
+
+    What was half written is there again after signing in.
+    """
     reader, other = Reader(chromium, service), Reader(chromium, service)
     tabs = [reader.page, *(reader.tab() for _ in range(9))]
     for tab in tabs:
@@ -212,12 +215,21 @@ def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium:
     before = len(service.get("/v1/incidents")["items"])
     service.post({"service": "billing", "message": f"number {before}", "fingerprint": [str(before)]})
     tabs[-1].get_by_role("link", name="1 new").wait_for()
+    writing = tabs[0]
+    writing.goto("/incidents/1")
+    writing.get_by_text("Note", exact=True).click()
+    writing.locator("textarea[name=text]").fill("half a note")
     ends = other.page.locator('form[action="/sessions/end"] button')
     other.page.goto("/sessions")
     while ends.count():
         ends.first.click()
     for tab in tabs:
         tab.wait_for_url("**/sign-in**", timeout=40_000)
+    writing.locator("input[name=key]").fill(service.key or "")
+    writing.get_by_role("button", name="Sign in").click()
+    assert writing.locator("textarea[name=text]").input_value() == "half a note"
+    writing.get_by_role("button", name="Add the note").click()
+    assert writing.locator("textarea[name=text]").input_value() == ""
     other.context.close()
     reader.context.close()
 

@@ -167,7 +167,9 @@ async def test_of_two_people_at_one_button_one_has_it(shop: Pages) -> None:
     pages = await asyncio.gather(*(one.sends(form) for one, form in zip(people, forms, strict=True)))
     assert sorted(page.status for page in pages) == [200, 409]
     (late,) = [page for page in pages if page.status == 409]
-    assert "It was acknowledged by" in late.text
+    assert re.search(
+        r"It was acknowledged by \w+ at \d\d:\d\d UTC: to take it over, press Take over\.", late.text
+    )
     assert late.form("/take_over").buttons == ["Take over"]
 
 

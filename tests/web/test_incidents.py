@@ -131,6 +131,7 @@ async def test_what_makes_no_sense_does_nothing(shop: Pages, written: dict[str, 
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
     refused = await browser.sends(posting, **written)
     assert refused.status == 422
+    assert 'role="alert"' in refused.answer.text or "Nothing has been done" in refused.text
     assert "<b>" not in refused.answer.text
     assert "(0)" not in (await browser.opens("/incidents")).text
 

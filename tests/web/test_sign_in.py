@@ -188,6 +188,29 @@ async def test_what_there_is_not_is_not_found(shop: Pages, path: str) -> None:
     assert page.status == 404
 
 
+async def test_an_error_leads_on(shop: Pages) -> None:
+    """To the list of its kind, to the page whose button was pressed, or to sign in and back to it; with the bar."""
+    browser = await shop.browser()
+    for path, way in (
+        ("/deliveries/none", "/deliveries"),
+        ("/tasks/runs", "/tasks"),
+        ("/incidents/99", "/incidents"),
+    ):
+        page = await browser.opens(path)
+        assert page.status == 404
+        assert page.hrefs().count(way) >= 2
+    await shop.world.post("broken")
+    note = (await browser.opens("/incidents/1")).form("/note")
+    form = (await browser.opens("/incidents/1")).form("/sign-out")
+    refused = await browser.sends(note, form_token="other")
+    assert "/incidents/1" in refused.hrefs()
+    await browser.sends(form)
+    over = await browser.sends(note, text="what I wrote")
+    assert (over.status, "You are signed out" in over.text) == (403, True)
+    assert "/sign-in?next=%2Fincidents%2F1" in over.hrefs()
+    assert "what I wrote" not in over.answer.text
+
+
 async def test_headers_keep_a_page_to_itself(shop: Pages) -> None:
     """No cache, no frame, no referrer, and nothing from elsewhere: for pages and for errors."""
     browser = await shop.browser()
@@ -221,6 +244,8 @@ async def test_tries_are_counted_for_who_is_behind_a_trusted_proxy(shop: Pages) 
 
     for number in range(10):
         assert await tries(f"203.0.113.{number}, 198.51.100.7", "ntf_wrong") == 403
+    assert await tries("198.51.100.7:4711", shop.secrets["reader"]) == 429
+    assert await tries("[2001:db8::7]:4711", shop.secrets["reader"]) == 200
     assert await tries("203.0.113.99, 198.51.100.7, 127.0.0.1", shop.secrets["reader"]) == 429
     assert await tries("198.51.100.8", shop.secrets["reader"]) == 200
     assert await tries("198.51.100.7, <script>", shop.secrets["reader"]) == 200

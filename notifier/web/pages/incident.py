@@ -6,9 +6,11 @@ A link of a message names the id beside the number: the id wins, for in a restor
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from notifier.domain.incident import Incident
+from notifier.domain.time import parse_rfc3339
 from notifier.ingest.batch import Malformed
 from notifier.ingest.grouping import Grouping, grouping
 from notifier.oncall import incidents, silences
@@ -19,6 +21,9 @@ from notifier.web.views.copy import copy_view
 from notifier.web.views.incident import IncidentView, incident_view
 from notifier.web.views.silence_here import matchers_of, names_in, silence_here_view
 from notifier.web.visit import Redirect, Shown, Visit
+from notifier.wording.times import clock
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 async def show_incident(request: Visit) -> Shown | Redirect:
@@ -32,8 +37,9 @@ async def show_incident(request: Visit) -> Shown | Redirect:
 async def show_refusal(request: Visit, error: OncallError) -> Shown:
     """The incident as it stands now, with the reason for which an act was not done; what was written stays."""
     status, sentence = status_and_sentence(error) or (409, str(error))
-    # The API's words for what is a button here.
-    sentence = sentence.replace("acknowledge it with `take_over`", "press Take over")
+    # The API's words for what is a button here, and its moments as people read them.
+    sentence = sentence.replace("acknowledge it with `take_over`, or reopen it first", "press Take over")
+    sentence = _MOMENT.sub(lambda found: clock(parse_rfc3339(found[0]), near=request.now), sentence)
     view = _view(request, await _details(request), problem=sentence, note=request.form.get("text"))
     return Shown(template="incident", view=view, status=status)
 

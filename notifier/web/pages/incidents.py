@@ -29,7 +29,10 @@ SORTS = get_args(Sort)
 
 async def list_incidents(visit: Visit) -> Shown:
     """Open and acknowledged ones unless the address asks for others, the worst first."""
-    filter_ = _filter(visit.query)
+    return await _list(visit, _filter(visit.query))
+
+
+async def _list(visit: Visit, filter_: IncidentsFilter, *, refusal: str | None = None) -> Shown:
     cursor = visit.query.get("cursor") or None
     mine = filter_.state == MINE
     try:
@@ -49,8 +52,10 @@ async def list_incidents(visit: Visit) -> Shown:
         return Shown(template="incidents", view=view, status=422)
     is_new = filter_.is_plain and not found.items and not await _has_any(visit)
     seen = _number(visit.query.get("seen"))
-    view = incidents_view(found, filter_=filter_, cursor=cursor, seen=seen, is_new_project=is_new)
-    return Shown(template="incidents", view=view)
+    view = incidents_view(
+        found, filter_=filter_, cursor=cursor, seen=seen, is_new_project=is_new, refusal=refusal
+    )
+    return Shown(template="incidents", view=view, status=200 if refusal is None else 422)
 
 
 async def _has_any(visit: Visit) -> bool:
@@ -67,9 +72,17 @@ async def _has_any(visit: Visit) -> bool:
 
 
 async def act_on_incidents(visit: Visit) -> Shown | Redirect:
-    """One act on those that are chosen, or on all that the search finds; resolving asks first."""
+    """One act on those that are chosen, or on all that the search finds; the list again where that makes no sense."""
+    filter_ = _filter(visit.form)
+    try:
+        return await _act_on(visit, filter_)
+    except Unreadable as error:
+        return await _list(visit, filter_, refusal=sentence_of(error))
+
+
+async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
+    """The act, or the question before it: resolving asks first."""
     form = visit.form
-    filter_ = _filter(form)
     name, ids, everything = form.get("act"), tuple(form.all("ids")), bool(form.get("all"))
     act = _act(name, form, visit)
     if not ids and not everything:

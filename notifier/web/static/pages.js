@@ -7,8 +7,26 @@
   const channel = "BroadcastChannel" in window ? new BroadcastChannel(LEASE) : null;
   let source = null, again = 0;
 
+  // What somebody writes outlives a session that ends meanwhile: until an act is done, or they sign out.
+  const DRAFTS = "notifier-drafts";
+  const texts = () => [...document.querySelectorAll("form[method=post] textarea")];
+  const drafted = (text) => `${new URL(text.form.action).pathname} ${text.name}`;
+  const keep = (event) => {
+    const written = texts().filter((text) => text.value !== text.defaultValue).map((text) => [drafted(text), text.value]);
+    try {
+      if (event && event.target.action.endsWith("/sign-out")) sessionStorage.removeItem(DRAFTS);
+      else sessionStorage.setItem(DRAFTS, JSON.stringify(Object.fromEntries(written)));
+    } catch { /* then it is lost with the page */ }
+  };
+  try {
+    if (document.querySelector(".notice[role=status]")) sessionStorage.removeItem(DRAFTS);
+    const drafts = JSON.parse(sessionStorage.getItem(DRAFTS)) || {};
+    texts().filter((text) => drafts[drafted(text)]).forEach((text) => { text.value = drafts[drafted(text)]; text.closest("details")?.setAttribute("open", ""); });
+  } catch { /* as above */ }
+  document.addEventListener("submit", keep);
+
   const changed = () => document.dispatchEvent(new CustomEvent("changed"));
-  const over = () => location.reload();
+  const over = () => { keep(); location.reload(); };
 
   // One tab of a browser holds the stream and tells the others: ten tabs over HTTP/1.1 share six connections.
   const told = (what) => { (what === "over" ? over : changed)(); if (channel) channel.postMessage(what); };

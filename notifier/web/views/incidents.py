@@ -109,7 +109,7 @@ class IncidentsView:
     `fresh` counts incidents that came since the reader opened the page, the newest of which then was `seen`: they are
     shown once the reader wants it. `title` leads with the number of open ones. `quick` are filters of one click.
     `is_empty`: there is nothing to act on; `is_new_project`: nor has there ever been. `problem`: why a search cannot
-    be read.
+    be read; `refusal`: why an act was not done.
     """
 
     sections: tuple[IncidentSection, ...]
@@ -124,12 +124,19 @@ class IncidentsView:
     quick: tuple[FilterLink, ...] = ()
     is_empty: bool = False
     is_new_project: bool = False
+    refusal: str | None = None
     problem: str | None = None
     choices: Mapping[str, tuple[str, Duration]] = field(default_factory=lambda: CHOICES)
 
 
 def incidents_view(
-    found: Inbox, *, filter_: IncidentsFilter, cursor: str | None, seen: int | None, is_new_project: bool
+    found: Inbox,
+    *,
+    filter_: IncidentsFilter,
+    cursor: str | None,
+    seen: int | None,
+    is_new_project: bool,
+    refusal: str | None,
 ) -> IncidentsView:
     """A page of the list: what is acknowledged stands below what is open."""
     newest = max((item.incident.number for item in found.items), default=0)
@@ -156,6 +163,7 @@ def incidents_view(
         quick=tuple(_quick(filter_)),
         is_empty=not found.items,
         is_new_project=is_new_project,
+        refusal=refusal,
     )
 
 

@@ -39,10 +39,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 4 if whole and config.option.markexpr in {"not slow", "slow"} else 0
 
 
+def pytest_collection() -> None:
+    """Collect no garbage meanwhile: of a million objects that stay it is looked for again and again."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected to no garbage collection: it is a million objects, and stays."""
+    """Leave what was imported and collected to no later garbage collection either."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from notifier.cli import main
+from notifier.cli import main, parser
 from notifier.telemetry import ids
 
 ROOT = Path(__file__).parents[1]
@@ -63,11 +63,18 @@ class Forked:
 
 
 def start(
-    arguments: Sequence[str], *, out: Path, err: Path, folder: Path, environ: Mapping[str, str]
+    arguments: Sequence[str],
+    *,
+    out: Path,
+    err: Path,
+    folder: Path,
+    environ: Mapping[str, str],
+    stdin: Path = Path(os.devnull),
 ) -> Forked:
     """`notifier ARGUMENTS` in `folder`, what it prints appended to `out` and `err`."""
     order = {
         "arguments": list(arguments),
+        "in": str(stdin),
         "out": str(out),
         "err": str(err),
         "folder": str(folder),
@@ -134,8 +141,9 @@ def _become(order: Mapping[str, Any]) -> None:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environ"])
-    for number, path in ((1, order["out"]), (2, order["err"])):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    appended = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for number, flags in enumerate((os.O_RDONLY, appended, appended)):
+        file = os.open(order[("in", "out", "err")[number]], flags, 0o644)
         os.dup2(file, number)
         os.close(file)
     importlib.reload(ids)  # else all children would make the same ones
@@ -143,8 +151,17 @@ def _become(order: Mapping[str, Any]) -> None:
 
 
 def _main() -> int:
-    for name in ("notifier.app", "notifier.channels.transport", "asyncpg"):
+    for name in (
+        "notifier.app",
+        "notifier.channels.transport",
+        "asyncpg",
+        "anyio._backends._asyncio",
+        "uvloop",
+    ):
         importlib.import_module(name)
+    # What each start makes anew: the parser of the command line, and the patterns of the paths, which `re` keeps.
+    parser()
+    importlib.import_module("notifier.api.router").create_api(None, None)
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as orders:
         order = _serve(orders)

@@ -145,7 +145,8 @@ def test_a_database_that_is_none_is_refused(tmp_path: Path, hook: WebhookReceive
 
 def test_logs_are_json_lines_without_secrets(tmp_path: Path, hook: WebhookReceiver) -> None:
     """What was told is logged with its delivery and counts, at `debug` with ids; keys and what events said never."""
-    with Service(tmp_path, settings(hook), environ={"NOTIFIER_LOG_LEVEL": "debug"}) as service:
+    parts = settings(hook, database={"url": f"sqlite:///{tmp_path}/new.db"})
+    with Service(tmp_path, parts, environ={"NOTIFIER_LOG_LEVEL": "debug"}) as service:
         event = {
             **EVENT,
             "id": "event-1",

@@ -28,6 +28,8 @@ from tests.examples import examples
 from tests.processes import Service
 
 EXAMPLES = examples(2, 25)
+# Their bodies are whatever a sender's signature fits: none is wrong to the document, and the search for one is long.
+FREE = {"POST /v1/slack/actions", "POST /v1/interactions/{channel}"}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def explore(operation: Any, mode: GenerationMode, key: str | None) -> None:
 
 def check_all(described: list[Any], key: str | None) -> None:
     for operation in described:
-        for mode in GenerationMode:
+        for mode in (GenerationMode.POSITIVE,) if operation.label in FREE else GenerationMode:
             with suppress(Unsatisfiable, SkipTest):  # a call without input cannot be made wrongly
                 explore(operation, mode, key)
 

@@ -152,9 +152,9 @@ def test_a_key_in_a_dsn_only_posts(service: Service) -> None:
         (b'{}\n{"type":"event"}\n{"event_id": 1}\n' * 1, {}, 200),
         (b"{}\n" + b'{"type":"session"}\n{}\n' * 1_001, {}, 413),
         (envelope({"message": "x" * 2_000_000}), {}, 413),
-        (gzip.compress(bytes(50_000_000)), {"content-encoding": "gzip"}, 413),
-        (brotli.compress(bytes(50_000_000), quality=1), {"content-encoding": "br"}, 413),
-        (zlib.compress(bytes(50_000_000)), {"content-encoding": "deflate"}, 413),
+        (lambda: gzip.compress(bytes(50_000_000)), {"content-encoding": "gzip"}, 413),
+        (lambda: brotli.compress(bytes(50_000_000), quality=1), {"content-encoding": "br"}, 413),
+        (lambda: zlib.compress(bytes(50_000_000)), {"content-encoding": "deflate"}, 413),
         (brotli.compress(envelope(EVENT))[:-4], {"content-encoding": "br"}, 422),
         (b"plain", {"content-encoding": "br"}, 422),
         (b"plain", {"content-encoding": "deflate"}, 422),
@@ -162,10 +162,10 @@ def test_a_key_in_a_dsn_only_posts(service: Service) -> None:
     ],
 )
 def test_bad_bodies_are_refused_in_a_sentence(
-    service: Service, key: str, body: bytes, headers: dict[str, str], status: int
+    service: Service, key: str, body: bytes | Callable[[], bytes], headers: dict[str, str], status: int
 ) -> None:
     """Truncated, too many, too large, a bomb, another encoding: never a failure of the service."""
-    answer = post(service, body, {**auth(key), **headers})
+    answer = post(service, body if isinstance(body, bytes) else body(), {**auth(key), **headers})
     assert answer.status_code == status, answer.text
     if status != 200:
         assert answer.json()["detail"]

@@ -53,7 +53,7 @@ def _references(message: Message, thread: Thread, domain: str, own_id: str) -> I
         return
     first = thread.ref if thread.ref is not None and _MESSAGE_ID.fullmatch(thread.ref) else root
     roots = dict.fromkeys((root, first, message_id(f"thread-{thread.id}-{conversation}", domain)))
-    known = [one for one in roots if one != own_id]
+    known = [earlier for earlier in roots if earlier != own_id]
     yield from (("In-Reply-To", known[-1]), ("References", "\r\n ".join(known)))
 
 
@@ -65,7 +65,9 @@ def _list_id(scope: str, domain: str) -> str:
 
 def _importance(message: Message) -> str:
     """RFC 4021. What is over calls nobody."""
-    severities = {one.incident.severity for one in message.told if one.incident.state is not State.RESOLVED}
+    severities = {
+        item.incident.severity for item in message.told if item.incident.state is not State.RESOLVED
+    }
     if Severity.CRITICAL in severities:
         return "high"
     return "low" if severities == {Severity.INFO} and message.told[0].incident.number else "normal"
@@ -73,15 +75,15 @@ def _importance(message: Message) -> str:
 
 def _for_filters(message: Message, severity: str) -> Iterator[tuple[str, str]]:
     """Headers that a mail program may sort by, however the text is worded."""
-    incidents = [one.incident for one in message.told]
+    incidents = [item.incident for item in message.told]
     yield "X-Notifier-Reason", message.reason.value
     yield "X-Notifier-Project", message.project[:400]
     if not incidents:
         return
     yield "X-Notifier-Severity", severity or Severity.INFO.value
     for name in ("service", "environment"):
-        values = dict.fromkeys(one.labels.get(name) or getattr(one, name) for one in incidents)
+        values = dict.fromkeys(incident.labels.get(name) or getattr(incident, name) for incident in incidents)
         yield f"X-Notifier-{name.capitalize()}", ", ".join(filter(None, values))[:400]
-    numbers = [str(one.number) for one in incidents if one.number]
+    numbers = [str(incident.number) for incident in incidents if incident.number]
     if numbers:
         yield "X-Notifier-Incident", ", ".join(numbers)

@@ -69,7 +69,7 @@ def check(arguments: Arguments, session: CommandSession) -> Exit:
                     "sound": found.sound,
                     "flaws": [asdict(flaw) for flaw in found.flaws],
                     "balanced": books.exact.balanced,
-                    "differences": [asdict(one) for one in books.differences],
+                    "differences": [asdict(difference) for difference in books.differences],
                 }
             )
         )
@@ -81,8 +81,10 @@ def check(arguments: Arguments, session: CommandSession) -> Exit:
             f"{books.exact.counted:,} and {books.exact.pruned_events:,} were pruned; {books.exact.untold:,} "
             "incidents are neither told nor held nor due."
         )
-    for one in books.differences:
-        session.say(f"{one.term}: the running figure says {one.running:,}, counted are {one.exact:,}.")
+    for difference in books.differences:
+        session.say(
+            f"{difference.term}: the running figure says {difference.running:,}, counted are {difference.exact:,}."
+        )
     if found.sound:
         session.say("The database is whole, and its books balance.")
         return Exit.OK
@@ -129,7 +131,7 @@ def restore(arguments: Arguments, session: CommandSession) -> Exit:
     done = session.local().restore(
         arguments.config, session.environ, arguments.file, replace=arguments.replace
     )
-    waiting = [asdict(one) for one in done.waiting]
+    waiting = [asdict(entry) for entry in done.waiting]
     newest = None if done.newest is None else session.screen().when(done.newest)
     if arguments.json:
         session.put(
@@ -151,7 +153,7 @@ def restore(arguments: Arguments, session: CommandSession) -> Exit:
     if not done.check.sound:
         session.say("Something is wrong with the books or the rows of this backup: see `notifier db check`.")
     age = "" if newest is None else f", the last heard of at {newest}"
-    count = sum(one.count for one in done.waiting)
+    count = sum(entry.count for entry in done.waiting)
     session.say(
         f"Restored {done.incidents:,} {'incident' if done.incidents == 1 else 'incidents'}{age}. It is on hold: start "
         f"the service, look at the pages, and `notifier release` lets {count:,} "

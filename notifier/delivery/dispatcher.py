@@ -124,8 +124,8 @@ class Dispatcher:
         if not ended and not back and not any(rule.slots > 0 for rule in channels.values()):
             return None
         claimed, results = await self._write(open_channels.rules, channels, ended, back)
-        for one, result in zip(ended, results, strict=True):
-            self._told(one.job, one.end, result)
+        for ending, result in zip(ended, results, strict=True):
+            self._told(ending.job, ending.end, result)
         self._begin(open_channels, claimed)
         return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
 
@@ -167,9 +167,9 @@ class Dispatcher:
     ) -> Sequence[Result | None]:
         """A batch that the database refuses is repeated row by row, so that one bad row costs only itself."""
         results: list[Result | None] = []
-        for one in ended:
+        for ending in ended:
             try:
-                _, (result,) = await self._write(rules, {}, [one], [])
+                _, (result,) = await self._write(rules, {}, [ending], [])
             except StoreError:
                 result = None
             results.append(result)
@@ -179,8 +179,8 @@ class Dispatcher:
         return results
 
     def _not_recorded(self, ended: Collection[Ended], error: StoreError) -> None:
-        for one in ended:
-            log.error("outcome_not_recorded", delivery=one.job.id, error=str(error))
+        for ending in ended:
+            log.error("outcome_not_recorded", delivery=ending.job.id, error=str(error))
 
     def _channel_rules(self, open_channels: OpenChannels) -> dict[str, ChannelRules]:
         return {
@@ -201,12 +201,12 @@ class Dispatcher:
             quiet=self._sends.quiet(name),
         )
 
-    async def _send(self, one: Sending) -> Ended:
-        job = one.job
+    async def _send(self, sending: Sending) -> Ended:
+        job = sending.job
         started = self._database.now()
         self._metrics.in_flight.labels(job.channel).inc()
         try:
-            end = await attempt(one.sender, job, deadline=self._deadline)
+            end = await attempt(sending.sender, job, deadline=self._deadline)
         except asyncio.CancelledError:
             end = SendError(Outcome.AMBIGUOUS, "the service was stopped while it was sending")
         finally:
@@ -218,7 +218,7 @@ class Dispatcher:
 
     def _told(self, job: Job, ended: Receipt | SendError, result: Result | None) -> None:
         outcome = Outcome.DELIVERED if isinstance(ended, Receipt) else ended.outcome
-        told = [one.incident for one in job.message.told]
+        told = [item.incident for item in job.message.told]
         said = {
             "delivery": job.id,
             "channel": job.channel,
@@ -238,7 +238,7 @@ class Dispatcher:
             "delivery_ids",
             delivery=job.id,
             incidents=[incident.id for incident in told],
-            events=[one.latest_event.get("id") for one in told if one.latest_event],
+            events=[item.latest_event.get("id") for item in told if item.latest_event],
         )
         if result is None:
             log.warning("lease_lost", **said)

@@ -44,11 +44,11 @@ def settle(tx: Tx, ended: Sequence[Ended]) -> tuple[Result | None, ...]:
     if not ended:
         return ()
     results: dict[tuple[str, int], Result | None] = {}
-    with _looked_at_again(tx, [one.job for one in ended]):
-        for is_well, run in groupby(ended, key=lambda one: isinstance(one.end, Receipt)):
+    with _looked_at_again(tx, [ending.job for ending in ended]):
+        for is_well, run in groupby(ended, key=lambda ending: isinstance(ending.end, Receipt)):
             record = _delivered if is_well else _all_failed
             results |= record(tx, list(run))
-    return tuple(results[one.job.id, one.job.fence] for one in ended)
+    return tuple(results[ending.job.id, ending.job.fence] for ending in ended)
 
 
 def delivered(tx: Tx, job: Job, ref: str | None, detail: str | None) -> Result | None:
@@ -75,14 +75,14 @@ def _looked_at_again(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
 
 def _all_failed(tx: Tx, ended: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:
     return {
-        (one.job.id, one.job.fence): _failed(tx, one.job, one.end, one.jitter)
-        for one in ended
-        if isinstance(one.end, SendError)
+        (ending.job.id, ending.job.fence): _failed(tx, ending.job, ending.end, ending.jitter)
+        for ending in ended
+        if isinstance(ending.end, SendError)
     }
 
 
 def _delivered(tx: Tx, well: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:
-    receipts = [(one.job, one.end) for one in well if isinstance(one.end, Receipt)]
+    receipts = [(ending.job, ending.end) for ending in well if isinstance(ending.end, Receipt)]
     rows = [(job.id, job.fence, receipt.detail, receipt.ref) for job, receipt in receipts]
     mine = {
         (row.id, row.fence)

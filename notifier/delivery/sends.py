@@ -51,10 +51,10 @@ class _Lane:
         if sum(self.in_flight.values()) >= self.slots:
             return None
         share = share_of(self.slots, self.targets)
-        for place, one in enumerate(self.line):
-            if share is None or self.in_flight.get(one.job.target, 0) < share:
+        for place, sending in enumerate(self.line):
+            if share is None or self.in_flight.get(sending.job.target, 0) < share:
                 del self.line[place]
-                return one
+                return sending
         return None
 
 
@@ -93,7 +93,7 @@ class Sends:
         """How many more may be claimed for a channel that has so many slots and targets."""
         lane = self._lanes.setdefault(channel, _Lane())
         lane.slots, lane.targets = slots, targets
-        if self._waits_for_quiet(channel) or any(_goes_alone(one, channel) for one in self._all()):
+        if self._waits_for_quiet(channel) or any(_goes_alone(sending, channel) for sending in self._all()):
             return 0
         return max(0, slots * (1 + AHEAD) - lane.taken)
 
@@ -113,9 +113,9 @@ class Sends:
         return Quiet.NOWHERE if lane is not None and lane.taken else Quiet.CHANNEL
 
     def add(self, sendings: Collection[Sending]) -> None:
-        for one in sendings:
-            self._lanes.setdefault(one.job.channel, _Lane()).line.append(one)
-        for channel in {one.job.channel for one in sendings}:
+        for sending in sendings:
+            self._lanes.setdefault(sending.job.channel, _Lane()).line.append(sending)
+        for channel in {sending.job.channel for sending in sendings}:
             self._begin(self._lanes[channel])
 
     def take(self, most: int) -> tuple[list[Ended], list[Job]]:
@@ -127,21 +127,25 @@ class Sends:
     def put_back(self, ended: list[Ended], back: list[Job]) -> None:
         """Take an end back that could not be recorded, to record it again unless its lease is over by then."""
         now = self._now()
-        self._ended = [one for one in ended if now < one.job.claimed_at + LEASE] + self._ended
+        self._ended = [sending for sending in ended if now < sending.job.claimed_at + LEASE] + self._ended
         self._back = [job for job in back if now < job.claimed_at + LEASE] + self._back
 
     def give_up(self, senders: Collection[Channel] | None = None) -> int:
         """Let nothing in line begin (on these senders); how many there were."""
         before = len(self._back)
         for lane in self._lanes.values():
-            stays = deque(one for one in lane.line if senders is not None and not _is_on(one, senders))
-            self._back += [one.job for one in lane.line if senders is None or _is_on(one, senders)]
+            stays = deque(
+                sending for sending in lane.line if senders is not None and not _is_on(sending, senders)
+            )
+            self._back += [
+                sending.job for sending in lane.line if senders is None or _is_on(sending, senders)
+            ]
             lane.line = stays
         return len(self._back) - before
 
     def on(self, senders: Collection[Channel]) -> list[asyncio.Task[Ended]]:
         """The sends that are in flight on these senders."""
-        return [task for task, one in self._tasks.items() if _is_on(one, senders)]
+        return [task for task, sending in self._tasks.items() if _is_on(sending, senders)]
 
     def _all(self) -> Iterator[Sending]:
         yield from self._tasks.values()
@@ -149,33 +153,33 @@ class Sends:
             yield from lane.line
 
     def _begin(self, lane: _Lane) -> None:
-        while (one := lane.next()) is not None:
-            if self._now() >= one.job.claimed_at + BEGUN_WITHIN:
-                self._back.append(one.job)
+        while (sending := lane.next()) is not None:
+            if self._now() >= sending.job.claimed_at + BEGUN_WITHIN:
+                self._back.append(sending.job)
                 self._changed()
                 continue
-            lane.in_flight[one.job.target] = lane.in_flight.get(one.job.target, 0) + 1
-            task = asyncio.create_task(self._send(one), name=f"send-{one.job.id}")
-            self._tasks[task] = one
+            lane.in_flight[sending.job.target] = lane.in_flight.get(sending.job.target, 0) + 1
+            task = asyncio.create_task(self._send(sending), name=f"send-{sending.job.id}")
+            self._tasks[task] = sending
             task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[Ended]) -> None:
-        one = self._tasks.pop(task)
-        lane = self._lanes[one.job.channel]
-        lane.in_flight[one.job.target] -= 1
-        if not lane.in_flight[one.job.target]:
-            del lane.in_flight[one.job.target]
+        sending = self._tasks.pop(task)
+        lane = self._lanes[sending.job.channel]
+        lane.in_flight[sending.job.target] -= 1
+        if not lane.in_flight[sending.job.target]:
+            del lane.in_flight[sending.job.target]
         if not task.cancelled():
             self._ended.append(task.result())
         self._begin(lane)
         self._changed()
 
 
-def _is_on(one: Sending, senders: Collection[Channel]) -> bool:
-    return any(one.sender is sender for sender in senders)
+def _is_on(sending: Sending, senders: Collection[Channel]) -> bool:
+    return any(sending.sender is sender for sender in senders)
 
 
-def _goes_alone(one: Sending, channel: str) -> bool:
+def _goes_alone(sending: Sending, channel: str) -> bool:
     """Whether nothing may be claimed for this channel while that is here."""
-    quiet = one.job.quiet
-    return quiet is Quiet.PROCESS or (quiet is Quiet.CHANNEL and one.job.channel == channel)
+    quiet = sending.job.quiet
+    return quiet is Quiet.PROCESS or (quiet is Quiet.CHANNEL and sending.job.channel == channel)

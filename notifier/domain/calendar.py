@@ -108,10 +108,10 @@ def weekly(document: Mapping[str, object]) -> Weekly:
         [_hours(f"times[{index}]", entry) for index, entry in enumerate(times)],
         _placed("location", located, document["location"]) if "location" in document else None,
         days_of_month=[
-            _placed(f"days_of_month[{i}]", month_days_of, one) for i, one in enumerate(days_of_month)
+            _placed(f"days_of_month[{i}]", month_days_of, written) for i, written in enumerate(days_of_month)
         ],
-        months=[_placed(f"months[{index}]", months_of, one) for index, one in enumerate(months)],
-        years=[_placed(f"years[{index}]", years_of, one) for index, one in enumerate(years)],
+        months=[_placed(f"months[{index}]", months_of, written) for index, written in enumerate(months)],
+        years=[_placed(f"years[{index}]", years_of, written) for index, written in enumerate(years)],
     )
 
 
@@ -148,7 +148,7 @@ def assemble(
     whole = Weekly()
     return Weekly(
         weekdays=chosen or whole.weekdays,
-        times=tuple(sorted(set(times), key=lambda one: (one.start, one.end))) or whole.times,
+        times=tuple(sorted(set(times), key=lambda hours: (hours.start, hours.end))) or whole.times,
         location=location or whole.location,
         days_of_month=tuple(sorted(set(days_of_month))),
         months=tuple(sorted({month for some in months for month in some})),

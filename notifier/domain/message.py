@@ -127,7 +127,7 @@ class Message(Value, frozen=True, kw_only=True):
     def state(self) -> State:
         """Where its whole group stands: resolved once all of it is, and open as long as one of it is."""
         if self.standing is None:
-            states = {one.incident.state for one in self.told}
+            states = {item.incident.state for item in self.told}
         else:
             counts = (self.standing.open, self.standing.acknowledged, self.standing.resolved)
             states = {state for state, count in zip(State, counts, strict=True) if count}
@@ -144,12 +144,12 @@ class Message(Value, frozen=True, kw_only=True):
             "labels": dict(self.labels),
             "told": [
                 {
-                    "incident": one.incident.as_json(),
-                    "reason": one.reason.value,
-                    "actor": one.actor,
-                    "flapping": None if one.flapping is None else [one.flapping.times, one.flapping.since],
+                    "incident": item.incident.as_json(),
+                    "reason": item.reason.value,
+                    "actor": item.actor,
+                    "flapping": None if item.flapping is None else [item.flapping.times, item.flapping.since],
                 }
-                for one in self.told
+                for item in self.told
             ],
             "more": self.more,
             "totals": dict(self.totals),
@@ -177,12 +177,12 @@ class Message(Value, frozen=True, kw_only=True):
             labels=document["labels"],
             told=tuple(
                 Told(
-                    incident=Incident.from_json(one["incident"]),
-                    reason=Reason(one["reason"]),
-                    actor=one.get("actor"),
-                    flapping=_flapping(one.get("flapping")),
+                    incident=Incident.from_json(item["incident"]),
+                    reason=Reason(item["reason"]),
+                    actor=item.get("actor"),
+                    flapping=_flapping(item.get("flapping")),
                 )
-                for one in document["told"]
+                for item in document["told"]
             ),
             more=document["more"],
             totals=document["totals"],
@@ -205,17 +205,17 @@ def _flapping(stored: list[int] | None) -> Flapping | None:
 
 def _standing_json(standing: EpisodeSummary) -> dict[str, Any]:
     counts = {name: getattr(standing, name) for name in ("open", "acknowledged", "resolved", "events")}
-    return {**counts, "incidents": [one.as_json() for one in standing.incidents]}
+    return {**counts, "incidents": [incident.as_json() for incident in standing.incidents]}
 
 
 def _standing_of(document: Mapping[str, Any]) -> EpisodeSummary:
-    incidents = tuple(Incident.from_json(one) for one in document["incidents"])
+    incidents = tuple(Incident.from_json(incident) for incident in document["incidents"])
     return EpisodeSummary(**{**document, "incidents": incidents})
 
 
 def by_weight(told: Iterable[Told]) -> tuple[Told, ...]:
     """Items in the order in which they are told: resolved ones last, the most severe first, then by their events."""
-    return tuple(sorted(told, key=lambda one: weight(one.incident)))
+    return tuple(sorted(told, key=lambda item: weight(item.incident)))
 
 
 def weight(incident: Incident) -> tuple[bool, int, int, bool]:

@@ -87,28 +87,30 @@ class AlertIntake:
         self, source: EventSource, alerts: Sequence[tuple[int, Alert]], service: str | None
     ) -> TakenAlerts | Busy | Full:
         # Of alerts that differ in their replica alone the last counts.
-        by_identity = {identity(one[1], project=source.project, service=service): one for one in alerts}
+        by_identity = {identity(alert[1], project=source.project, service=service): alert for alert in alerts}
         timeout = self._resolve_timeout()
         judged = await self._database.write(lambda tx: examine(tx, by_identity, timeout), limit=INGEST)
-        faults = [f"[{one.position}].endsAt: {_STALE}" for one in judged if one.verdict == "stale"]
-        moved = [one for one in judged if one.verdict in {"opens", "ends"}]
+        faults = [
+            f"[{judgement.position}].endsAt: {_STALE}" for judgement in judged if judgement.verdict == "stale"
+        ]
+        moved = [judgement for judgement in judged if judgement.verdict in {"opens", "ends"}]
         if not moved:
             return TakenAlerts(faults=faults)
         trees = [
-            tree(one.alert, service=service, id_=one.opens_id)
-            if one.verdict == "opens"
-            else resolution(one.alert, service=service)
-            for one in moved
+            tree(judgement.alert, service=service, id_=judgement.opens_id)
+            if judgement.verdict == "opens"
+            else resolution(judgement.alert, service=service)
+            for judgement in moved
         ]
         taken = await self._acceptance.take(source, trees, self._database.now(), format_=NAME)
         if not isinstance(taken, Taken):
             return taken
         stored: list[AlertRow] = []
-        for one, result in zip(moved, taken.results, strict=True):
+        for judgement, result in zip(moved, taken.results, strict=True):
             if isinstance(result, Rejection):
-                faults.append(f"[{one.position}]: {result.message}")
+                faults.append(f"[{judgement.position}]: {result.message}")
             else:
-                stored.append(one.row)
+                stored.append(judgement.row)
         await self._database.write(lambda tx: statements.write(tx, stored), limit=INGEST)
         return TakenAlerts(faults=faults)
 
@@ -124,10 +126,10 @@ def examine(
         _judged(identity, *posted[identity], known.get(identity), newest.get(identity), tx.now, timeout)
         for identity in identities
     )
-    again = [one for one in judged if one.verdict in {"goes_on", "stays_closed"}]
+    again = [judgement for judgement in judged if judgement.verdict in {"goes_on", "stays_closed"}]
     if again:
-        statements.write(tx, [one.row for one in again])
-        on = [newest[_identity(one.row)] for one in again if one.verdict == "goes_on"]
+        statements.write(tx, [judgement.row for judgement in again])
+        on = [newest[_identity(judgement.row)] for judgement in again if judgement.verdict == "goes_on"]
         statements.refresh(tx, [row.number for row in on])
         if any(row.waiting for row in on):
             tx.signal("attention")

@@ -169,12 +169,17 @@ class MonitorIntake:
 
     def _take(self, tx: Tx, batch: Sequence[_Submission]) -> tuple[list[TakenCheckIns], int]:
         judged = [
-            [(check_in, self._event(tx, one.project, check_in, one.service)) for check_in in one.check_ins]
-            for one in batch
+            [
+                (check_in, self._event(tx, submission.project, check_in, submission.service))
+                for check_in in submission.check_ins
+            ]
+            for submission in batch
         ]
-        names = [[(event.project, event.environment, said.name) for said, event in one] for one in judged]
-        changes = _Changes(rows=statements.find(tx, {name for one in names for name in one}))
-        new = {name[0] for one in names for name in one if name not in changes.rows}
+        names = [
+            [(event.project, event.environment, said.name) for said, event in request] for request in judged
+        ]
+        changes = _Changes(rows=statements.find(tx, {name for request in names for name in request}))
+        new = {name[0] for request in names for name in request if name not in changes.rows}
         room = {project: self._most - statements.count(tx, project) for project in new}
         for check_in, event in chain.from_iterable(judged):
             before = changes.rows.get((event.project, event.environment, check_in.name))
@@ -184,7 +189,7 @@ class MonitorIntake:
                 self._check_in(tx, changes, before, check_in, event)
         self._write(tx, changes, max_size=self._max_size)
         shown = views.monitors_named(tx, changes.rows.keys())
-        taken = [TakenCheckIns(monitors=[shown.get(name) for name in one]) for one in names]
+        taken = [TakenCheckIns(monitors=[shown.get(name) for name in request]) for request in names]
         return taken, len(changes.events)
 
     def _check_in(

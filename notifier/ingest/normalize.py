@@ -117,20 +117,20 @@ class Normalizer:
         self._traces = TraceBudget()
         read = [_or_rejection(self._read, item) for item in items]
         unseen = [
-            one.strict
-            for one in read
-            if not isinstance(one, Rejection)
-            and one.strict is not None
-            and (project, one.strict) not in self._seen
+            entry.strict
+            for entry in read
+            if not isinstance(entry, Rejection)
+            and entry.strict is not None
+            and (project, entry.strict) not in self._seen
         ]
         # RE2 lets go of the interpreter for each search: where the writer shares the core, that costs ten times what
         # the search does. So all are searched at once, and each where one has something.
         clean = len(unseen) > 1 and not suspicious(b"\n".join(unseen))
 
-        def event(one: _Read) -> Accepted:
-            return self._accept(one, clean, project, received_at, sent_at)
+        def event(entry: _Read) -> Accepted:
+            return self._accept(entry, clean, project, received_at, sent_at)
 
-        return [one if isinstance(one, Rejection) else _or_rejection(event, one) for one in read]
+        return [entry if isinstance(entry, Rejection) else _or_rejection(event, entry) for entry in read]
 
     def _read(self, item: EventItem) -> _Read | Rejection:
         if type(item) is dict:

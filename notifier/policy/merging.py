@@ -8,11 +8,11 @@ from notifier.domain.value import replace
 
 def union(older: Message, newer: Message) -> Message:
     """`newer`, carrying what `older` would have told: each incident as it is now, for the first of its reasons."""
-    told = {one.incident.id: one for one in newer.told}
-    for one in older.told:
-        known = told.get(one.incident.id)
-        told[one.incident.id] = one if known is None else _both(one, known)
-    again = [one for one in older.told if any(one.incident.id == two.incident.id for two in newer.told)]
+    told = {item.incident.id: item for item in newer.told}
+    for item in older.told:
+        known = told.get(item.incident.id)
+        told[item.incident.id] = item if known is None else _both(item, known)
+    again = [item for item in older.told if any(item.incident.id == two.incident.id for two in newer.told)]
     totals = dict(newer.totals)
     for reason, count in older.totals.items():
         totals[reason] = totals.get(reason, 0) + count
@@ -23,7 +23,7 @@ def union(older: Message, newer: Message) -> Message:
         told=shown,
         more=max(0, older.more + newer.more + len(older.told) + len(newer.told) - len(again) - len(shown)),
         totals=totals,
-        events=max(0, older.events + newer.events - sum(one.incident.count for one in again)),
+        events=max(0, older.events + newer.events - sum(item.incident.count for item in again)),
         suppressed=older.suppressed + newer.suppressed,
     )
 

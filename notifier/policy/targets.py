@@ -141,11 +141,11 @@ def plan(target: Target, front: Front, now: Instant, slots: int) -> SendPlan:
     tokens = tokens_now(target.rate_limit, target.tokens, target.tokens_at, now)
     if target.held:
         # Nothing expires either: the time counts from the release.
-        passing = tuple(Send(newest=one.id, older=()) for one in front.pending if one.is_test)
+        passing = tuple(Send(newest=delivery.id, older=()) for delivery in front.pending if delivery.is_test)
         return SendPlan(sends=passing, tokens=tokens)
     dead, alive = _dying(target, front.pending, now)
-    tests = [Send(newest=one.id, older=()) for one in alive if one.is_test]
-    threads = _threads([one for one in alive if not one.is_test])
+    tests = [Send(newest=delivery.id, older=()) for delivery in alive if delivery.is_test]
+    threads = _threads([delivery for delivery in alive if not delivery.is_test])
     ready = [send for due, send in threads if due <= now]
     later = _earliest(front.later, min((due for due, _ in threads if due > now), default=None))
     slots -= len(tests)
@@ -154,7 +154,9 @@ def plan(target: Target, front: Front, now: Instant, slots: int) -> SendPlan:
         # A brake of 0 is a full house: whoever finishes looks again.
         at = later if not ready else _earliest(later, blocked_until or None)
         return SendPlan(sends=tuple(tests), dead=dead, tokens=tokens, next_at=at)
-    chosen = _choose(target, Ready(sends=ready, by_id={one.id: one for one in alive}), tokens, now, slots)
+    chosen = _choose(
+        target, Ready(sends=ready, by_id={delivery.id: delivery for delivery in alive}), tokens, now, slots
+    )
     left = front.more or len(ready) > len(chosen.sends) + len(chosen.digest)
     return SendPlan(
         sends=(*tests, *chosen.sends),
@@ -171,25 +173,25 @@ def _dying(
 ) -> tuple[tuple[tuple[str, Outcome], ...], list[Pending]]:
     dead: list[tuple[str, Outcome]] = []
     alive: list[Pending] = []
-    for one in pending:
-        if one.claims >= CLAIMS_AT_MOST:
-            dead.append((one.id, Outcome.QUARANTINED))
-        elif one.expires_at <= now:
-            dead.append((one.id, Outcome.EXPIRED))
-        elif target.disabled and not one.is_test:
-            dead.append((one.id, Outcome.GONE))
+    for delivery in pending:
+        if delivery.claims >= CLAIMS_AT_MOST:
+            dead.append((delivery.id, Outcome.QUARANTINED))
+        elif delivery.expires_at <= now:
+            dead.append((delivery.id, Outcome.EXPIRED))
+        elif target.disabled and not delivery.is_test:
+            dead.append((delivery.id, Outcome.GONE))
         else:
-            alive.append(one)
+            alive.append(delivery)
     return tuple(dead), alive
 
 
 def _threads(pending: Sequence[Pending]) -> list[tuple[Instant, Send]]:
     """Per thread, in the order of their turn: when what goes first is due, and what it carries."""
     by_thread: dict[str, list[Pending]] = {}
-    for one in pending:
-        by_thread.setdefault(one.thread, []).append(one)
+    for delivery in pending:
+        by_thread.setdefault(delivery.thread, []).append(delivery)
     return [
-        (newest.due_at, Send(newest=newest.id, older=tuple(one.id for one in older)))
+        (newest.due_at, Send(newest=newest.id, older=tuple(delivery.id for delivery in older)))
         for ones in by_thread.values()
         for *older, newest in [_first(ones)]
     ]

@@ -238,8 +238,8 @@ class ChannelPool:
         return sender
 
     async def _close(self, senders: Collection[Channel]) -> None:
-        self._senders = [one for one in self._senders if not any(one is other for other in senders)]
-        ended = await asyncio.gather(*(one.aclose() for one in senders), return_exceptions=True)
+        self._senders = [sender for sender in self._senders if not any(sender is other for other in senders)]
+        ended = await asyncio.gather(*(sender.aclose() for sender in senders), return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception):
                 log.warning("channel_not_closed", error=type(error).__name__)

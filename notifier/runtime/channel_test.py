@@ -36,21 +36,21 @@ async def test_channel(
     until = database.now() + TEST_PATIENCE
     while True:
         sent = await database.read(lambda tx: _sent(tx, ids))
-        if all(one.finished_at is not None for one in sent) or database.now() > until:
+        if all(delivery.finished_at is not None for delivery in sent) or database.now() > until:
             return tuple(map(_outcome, sent))
         await asyncio.sleep(POLL_S)
 
 
 def _sent(tx: Tx, ids: Sequence[str]) -> list[DeliveryView]:
     found = (views.delivery(tx, id_, project=None) for id_ in ids)
-    return [one for one in found if one is not None]
+    return [delivery for delivery in found if delivery is not None]
 
 
-def _outcome(one: DeliveryView) -> ChannelTestOutcome:
-    unknown = one.finished_at is None
+def _outcome(delivery: DeliveryView) -> ChannelTestOutcome:
+    unknown = delivery.finished_at is None
     return ChannelTestOutcome(
-        target=one.target,
-        delivery=one.id,
-        outcome="pending" if one.outcome is None else one.outcome.value,
-        detail="no outcome yet: look at the delivery later" if unknown else one.detail,
+        target=delivery.target,
+        delivery=delivery.id,
+        outcome="pending" if delivery.outcome is None else delivery.outcome.value,
+        detail="no outcome yet: look at the delivery later" if unknown else delivery.detail,
     )

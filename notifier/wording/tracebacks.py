@@ -51,13 +51,13 @@ class PrintedTraceback:
     @property
     def text(self) -> str:
         """The whole as text, nothing folded."""
-        return f"\n\n{_BETWEEN}\n\n".join("\n".join(_lines(one)) for one in self.exceptions)
+        return f"\n\n{_BETWEEN}\n\n".join("\n".join(_lines(exception)) for exception in self.exceptions)
 
 
 def printed(event: Mapping[str, Any] | None) -> PrintedTraceback:
     """The traceback of an event, empty where it reports no exception."""
     exception = event.get("exception") if isinstance(event, Mapping) else None
-    chain = [_raised(one) for one in _chain(exception)]
+    chain = [_raised(link) for link in _chain(exception)]
     return PrintedTraceback(exceptions=tuple(reversed(chain)))
 
 

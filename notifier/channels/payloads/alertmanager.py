@@ -28,7 +28,7 @@ def payload(message: Message, *, receiver: str, url: str | None) -> bytes:
     status = _status(message.state)
 
     def document(incidents: Sequence[Incident]) -> Document:
-        alerts = [_alert(one) for one in incidents]
+        alerts = [_alert(incident) for incident in incidents]
         return {
             "version": "4",
             "groupKey": message.thread_id or message.id,
@@ -46,9 +46,11 @@ def payload(message: Message, *, receiver: str, url: str | None) -> bytes:
 
 
 def _incidents(message: Message) -> list[Incident]:
-    told = {one.incident.id: one.incident for one in message.told}
+    told = {item.incident.id: item.incident for item in message.told}
     standing = () if message.standing is None else message.standing.incidents
-    others = [one for one in standing if one.id not in told and one.state is not State.RESOLVED]
+    others = [
+        incident for incident in standing if incident.id not in told and incident.state is not State.RESOLVED
+    ]
     return [*told.values(), *others][:SHOWN_AT_MOST]
 
 
@@ -104,4 +106,6 @@ def _shortened(labels: Mapping[str, str]) -> dict[str, str]:
 
 def _common(maps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     first, *others = maps or [{}]
-    return {name: value for name, value in first.items() if all(one.get(name) == value for one in others)}
+    return {
+        name: value for name, value in first.items() if all(labels.get(name) == value for labels in others)
+    }

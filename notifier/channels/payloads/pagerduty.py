@@ -28,7 +28,7 @@ _SEVERITIES: Mapping[Severity, str] = {Severity.NONE: "info"}
 
 def payload(message: Message, *, routing_key: str) -> bytes:
     """The body, with the key of the integration that it goes to."""
-    incidents = [one.incident for one in message.told]
+    incidents = [item.incident for item in message.told]
 
     def document(shown: Sequence[Incident]) -> Document:
         return {
@@ -62,8 +62,8 @@ def _payload(message: Message, incidents: Sequence[Incident], shown: Sequence[In
 
 
 def _severity(incidents: Sequence[Incident]) -> str:
-    alive = [one.severity for one in incidents if one.state is not State.RESOLVED]
-    severities = alive or [one.severity for one in incidents] or [Severity.INFO]
+    alive = [incident.severity for incident in incidents if incident.state is not State.RESOLVED]
+    severities = alive or [incident.severity for incident in incidents] or [Severity.INFO]
     worst = max(severities, key=lambda severity: severity.rank)
     return _SEVERITIES.get(worst, worst.value)
 
@@ -73,7 +73,7 @@ def _details(message: Message, shown: Sequence[Incident]) -> Document:
         "project": message.project,
         "reason": message.reason.value,
         "labels": {cut(name, 100): cut(value, 200) for name, value in list(message.labels.items())[:20]},
-        "incidents": [_incident(one) for one in shown],
+        "incidents": [_incident(incident) for incident in shown],
         "more": message.more + len(message.told) - len(shown),
     }
     if message.note is not None:
@@ -98,9 +98,13 @@ def _incident(incident: Incident) -> Document:
 
 def _links(shown: Sequence[Incident]) -> list[dict[str, Any]]:
     links = [
-        {"href": one.url, "text": cut(f"#{one.number} {one.title}", 200)}
-        for one in shown
-        if one.url is not None
+        {"href": incident.url, "text": cut(f"#{incident.number} {incident.title}", 200)}
+        for incident in shown
+        if incident.url is not None
     ]
-    links += [{"href": link.url, "text": link.title} for one in shown[:1] for link in wording.links_of(one)]
+    links += [
+        {"href": link.url, "text": link.title}
+        for incident in shown[:1]
+        for link in wording.links_of(incident)
+    ]
     return links[:_LINKS]

@@ -97,9 +97,9 @@ def _changes(told: RenderedMessage) -> Iterator[Block]:
     shown = [*told.blocks, *told.brief]
     if not shown:
         yield _plain(told.marked, 600)
-    for one in shown:
-        yield _plain(f"{_sign(one)} {one.state}: {one.title}", 320)
-        yield _facts([_span(one)], None, _open(one, 700))
+    for incident in shown:
+        yield _plain(f"{_sign(incident)} {incident.state}: {incident.title}", 320)
+        yield _facts([_span(incident)], None, _open(incident, 700))
     yield _plain_small("\n".join(filter(None, (told.more, told.why, *told.footer))))
 
 
@@ -163,11 +163,14 @@ def _fitting(told: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]
 def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:
     yield told
     without_code = [
-        _with(one, frames=tuple(replace(frame, code=None) for frame in one.evidence.frames))
-        for one in told.blocks
+        _with(incident, frames=tuple(replace(frame, code=None) for frame in incident.evidence.frames))
+        for incident in told.blocks
     ]
     yield replace(told, blocks=tuple(without_code))
-    bare = tuple(replace(one, evidence=Evidence(cause=one.evidence.cause), labels=()) for one in told.blocks)
+    bare = tuple(
+        replace(incident, evidence=Evidence(cause=incident.evidence.cause), labels=())
+        for incident in told.blocks
+    )
     yield replace(told, blocks=bare)
     for kept in range(len(told.brief) - 1, -1, -1):
         yield _counted_out(replace(told, blocks=bare, brief=told.brief[:kept]), len(told.brief) - kept)
@@ -176,8 +179,8 @@ def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:
         yield _counted_out(replace(told, blocks=bare[:kept], brief=()), left_out)
 
 
-def _with(one: IncidentBlock, *, frames: tuple[Frame, ...]) -> IncidentBlock:
-    return replace(one, evidence=replace(one.evidence, frames=frames))
+def _with(incident: IncidentBlock, *, frames: tuple[Frame, ...]) -> IncidentBlock:
+    return replace(incident, evidence=replace(incident.evidence, frames=frames))
 
 
 def _counted_out(told: RenderedMessage, left_out: int) -> RenderedMessage:
@@ -194,9 +197,9 @@ def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
         yield _plain(told.marked, 600)
     yield from _below(told)
     yield from acts
-    for one in told.blocks:
-        yield from _incident(one, several=told.several)
-    rest = [wording.brief_line(replace(one, url=None)) for one in told.brief]
+    for incident in told.blocks:
+        yield from _incident(incident, several=told.several)
+    rest = [wording.brief_line(replace(incident, url=None)) for incident in told.brief]
     if told.more is not None:
         rest.append(told.more)
     if rest:
@@ -211,40 +214,42 @@ def _below(told: RenderedMessage) -> Iterator[Block]:
     if told.several and told.since is not None:
         yield _facts([_markdown(f"*{told.severity}* · since {_date(told.since)}")], told.owner)
     if not told.several:
-        for one in told.blocks:
-            if one.name is not None:
-                yield _facts([_words(told.scope, 200), _span(one)], one.owner, _open(one, 700))
+        for incident in told.blocks:
+            if incident.name is not None:
+                yield _facts([_words(told.scope, 200), _span(incident)], incident.owner, _open(incident, 700))
     if told.note is not None and not told.note_first:
         yield _plain(told.note, PART)
-    links = [part for one in told.links for part in _link(one)]
+    links = [part for link in told.links for part in _link(link)]
     if links:
         yield ContextBlock(elements=links)
     if told.labels:
         yield _plain_small(_pairs(told.labels))
 
 
-def _incident(one: IncidentBlock, *, several: bool) -> Iterator[Block]:
-    found = one.evidence
-    text = [f"{_sign(one)} {one.state}: {one.title}"] if several else []
+def _incident(incident: IncidentBlock, *, several: bool) -> Iterator[Block]:
+    found = incident.evidence
+    text = [f"{_sign(incident)} {incident.state}: {incident.title}"] if several else []
     text += [found.message] if found.message else []
     text += found.details[:3]
     text += [f"caused by {found.cause}"] if found.cause else []
     text += found.notes[:3]
-    text.append(_pairs((*one.where, *one.labels)))
+    text.append(_pairs((*incident.where, *incident.labels)))
     text += [f"context: {_pairs(found.context)}"] if found.context else []
     shown = "\n".join(filter(None, text))
     if shown:
         yield _plain(shown, SECTION)
     if several:
-        yield _facts([_span(one)], one.owner, _open(one, 700))
+        yield _facts([_span(incident)], incident.owner, _open(incident, 700))
     if found.frames:
         yield _code(found.frames[:FRAMES])
 
 
-def _span(one: IncidentBlock) -> MarkdownTextObject:
+def _span(incident: IncidentBlock) -> MarkdownTextObject:
     """How bad, how often and since when; of an event's text there is nothing in it."""
-    last = [] if one.last is None else [f"last {_date(one.last)}"]
-    return _markdown(" · ".join([f"*{one.severity}*", one.times, f"since {_date(one.since)}", *last]))
+    last = [] if incident.last is None else [f"last {_date(incident.last)}"]
+    return _markdown(
+        " · ".join([f"*{incident.severity}*", incident.times, f"since {_date(incident.since)}", *last])
+    )
 
 
 def _facts(parts: Sequence[TextObject], owner: str | None, link: str | None = None) -> ContextBlock:
@@ -272,8 +277,8 @@ def _code(frames: Sequence[Frame]) -> SectionBlock:
     return SectionBlock(text=_markdown(f"```{text}```"))
 
 
-def _sign(one: IncidentBlock) -> str:
-    return _OVER if one.resolved else _SIGNS.get(one.severity, "")
+def _sign(incident: IncidentBlock) -> str:
+    return _OVER if incident.resolved else _SIGNS.get(incident.severity, "")
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
@@ -298,18 +303,18 @@ def _markdown(text: str) -> MarkdownTextObject:
     return MarkdownTextObject(text=text, verbatim=True)
 
 
-def _link(one: Link) -> Iterator[TextObject]:
+def _link(link: Link) -> Iterator[TextObject]:
     """A sender's link: its title is text, and only the address is markup."""
-    url = _url(one.url, 1_200)
+    url = _url(link.url, 1_200)
     if url:
-        yield _words(f"{one.title}:", 100)
+        yield _words(f"{link.title}:", 100)
         yield _markdown(f"<{url}>")
 
 
-def _open(one: IncidentBlock, longest: int) -> str | None:
+def _open(incident: IncidentBlock, longest: int) -> str | None:
     """A link that is cut leads nowhere, so one that is too long for the section is left out."""
-    url = _url(one.url or "", longest)
-    return f"<{url}|Open {one.name}>" if url else one.name
+    url = _url(incident.url or "", longest)
+    return f"<{url}|Open {incident.name}>" if url else incident.name
 
 
 def _url(url: str, longest: int) -> str:

@@ -175,8 +175,8 @@ class _Reading:
 
     def _links(self, value: Any) -> list[Tree] | None:
         links = [
-            one if isinstance(one, dict) else {"url": one}
-            for one in (value if isinstance(value, list) else [value])
+            entry if isinstance(entry, dict) else {"url": entry}
+            for entry in (value if isinstance(value, list) else [value])
         ]
         return [
             {"url": link["url"], "title": self.run.text(link.get("title") or "link")}
@@ -197,7 +197,7 @@ _FIELDS: Final[Mapping[str, Callable[[_Reading, Any], Any]]] = {
 
 
 def _given(value: Tree, without: Collection[str] = ()) -> Tree:
-    return {key: one for key, one in value.items() if one is not None and key not in without}
+    return {key: entry for key, entry in value.items() if entry is not None and key not in without}
 
 
 def _digest(text: str) -> str:
@@ -209,10 +209,10 @@ def _nodes_in(value: Any) -> int:
     """How many values it is made of, counted up to one more than an item may have."""
     count, waiting = 0, [value]
     while waiting and count <= NODES:
-        one = waiting.pop()
+        entry = waiting.pop()
         count += 1
-        if isinstance(one, dict):
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
+        if isinstance(entry, dict):
+            waiting.extend(entry.values())
+        elif isinstance(entry, list):
+            waiting.extend(entry)
     return count

@@ -136,25 +136,25 @@ class Interpreter:
         base = self._visit(left, value)
         if not isinstance(base, list):
             return None
-        kept = [one for one in self._bounded_list(base) if is_true(self._visit(condition, one))]
+        kept = [item for item in self._bounded_list(base) if is_true(self._visit(condition, item))]
         return self._project(kept, right)
 
     def _project(self, base: Any, right: Node) -> Any:
         if not isinstance(base, list):
             return None
         if right["type"] == "identity":
-            return [one for one in self._bounded_list(base) if one is not None]
-        found = (self._visit(right, one) for one in self._bounded_list(base))
-        return [one for one in found if one is not None]
+            return [item for item in self._bounded_list(base) if item is not None]
+        found = (self._visit(right, item) for item in self._bounded_list(base))
+        return [item for item in found if item is not None]
 
     def _flatten(self, node: Node, value: Any) -> Any:
         base = self._visit(node["children"][0], value)
         if not isinstance(base, list):
             return None
         flat: list[Any] = []
-        for one in base:
+        for item in base:
             self.spend()
-            flat.extend(one) if isinstance(one, list) else flat.append(one)
+            flat.extend(item) if isinstance(item, list) else flat.append(item)
             self._bounded_list(flat)
         return flat
 
@@ -222,7 +222,7 @@ class Interpreter:
     def _contains(self, whole: Any, part: Any) -> bool | None:
         if isinstance(whole, str):
             return part in whole if isinstance(part, str) else False
-        return any(self.equal(one, part) for one in whole) if isinstance(whole, list) else None
+        return any(self.equal(item, part) for item in whole) if isinstance(whole, list) else None
 
 
 def is_true(value: Any) -> bool:
@@ -242,7 +242,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _all(values: Any, kind: type) -> bool:
-    return isinstance(values, list) and all(isinstance(one, kind) for one in values)
+    return isinstance(values, list) and all(isinstance(item, kind) for item in values)
 
 
 def _numbers(values: Any) -> bool:
@@ -263,9 +263,9 @@ def _length(value: Any) -> int | None:
 
 
 def _merge(*objects: Any) -> dict[str, Any] | None:
-    if not all(isinstance(one, dict) for one in objects):
+    if not all(isinstance(item, dict) for item in objects):
         return None
-    return {key: inner for one in objects for key, inner in one.items()}
+    return {key: inner for item in objects for key, inner in item.items()}
 
 
 def _number(value: Any) -> int | float | None:

@@ -147,15 +147,15 @@ def _told(tree: Tree, payload: Tree) -> dict[str, Any]:
 
 
 def _links(tree: Tree) -> Iterator[dict[str, Any]]:
-    for one in _objects(tree.get("links")):
-        if url := text_of(one.get("href")):
-            yield {"url": url, "title": text_of(one.get("text")) or "link"}
-    for one in _objects(tree.get("images")):
-        if url := text_of(one.get("href")) or text_of(one.get("src")):
-            yield {"url": url, "title": text_of(one.get("alt")) or "image"}
+    for link in _objects(tree.get("links")):
+        if url := text_of(link.get("href")):
+            yield {"url": url, "title": text_of(link.get("text")) or "link"}
+    for image in _objects(tree.get("images")):
+        if url := text_of(image.get("href")) or text_of(image.get("src")):
+            yield {"url": url, "title": text_of(image.get("alt")) or "image"}
     if url := text_of(tree.get("client_url")):
         yield {"url": url, "title": text_of(tree.get("client")) or "client"}
 
 
 def _objects(value: Any) -> list[Tree]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

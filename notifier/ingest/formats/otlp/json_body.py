@@ -29,7 +29,7 @@ def read_json(body: bytes) -> tuple[list[LogRecord], int]:
     records: list[LogRecord] = []
     dropped = 0
     for record, scope, resource in _walk(tree):
-        names = [str(one.get("key")) for one in _objects(record.get("attributes"))]
+        names = [str(pair.get("key")) for pair in _objects(record.get("attributes"))]
         number = _severity(record.get("severityNumber"))
         if is_wanted(number, names):
             records.append(_record(record, number, scope, resource))
@@ -74,7 +74,7 @@ def _record(
 
 
 def _attributes(pairs: Any, depth: int = DEPTH) -> dict[str, Any]:
-    return {str(one.get("key")): _value(one.get("value"), depth) for one in _objects(pairs)}
+    return {str(pair.get("key")): _value(pair.get("value"), depth) for pair in _objects(pairs)}
 
 
 def _value(value: Any, depth: int) -> Any:
@@ -96,7 +96,7 @@ _KINDS: Final[Mapping[str, Callable[[Any, int], Any]]] = {
     "intValue": lambda value, _depth: _integer(value),
     "bytesValue": lambda value, _depth: _bytes(value),
     "arrayValue": lambda value, depth: [
-        _value(one, depth) for one in _objects(object_of(value).get("values"))
+        _value(item, depth) for item in _objects(object_of(value).get("values"))
     ],
     "kvlistValue": lambda value, depth: _attributes(object_of(value).get("values"), depth),
 }
@@ -131,4 +131,4 @@ def _hex(value: Any) -> str | None:
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

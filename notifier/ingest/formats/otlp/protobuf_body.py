@@ -19,7 +19,7 @@ def read_protobuf(body: bytes) -> tuple[list[LogRecord], int]:
     records: list[LogRecord] = []
     dropped = 0
     for record, scope, resource in _walk(request):
-        if is_wanted(record.severity_number, (one.key for one in record.attributes)):
+        if is_wanted(record.severity_number, (attribute.key for attribute in record.attributes)):
             records.append(_record(record, scope, resource))
         else:
             dropped += 1
@@ -72,7 +72,7 @@ def _record(record: Any, scope: Any, resource: Any) -> LogRecord:
 
 
 def _attributes(pairs: Any, depth: int) -> dict[str, Any]:
-    return {one.key: _value(one.value, depth) for one in pairs}
+    return {pair.key: _value(pair.value, depth) for pair in pairs}
 
 
 def _value(value: Any, depth: int) -> Any:
@@ -83,7 +83,7 @@ def _value(value: Any, depth: int) -> Any:
     found = getattr(value, kind)
     match kind:
         case "array_value":
-            return [_value(one, depth - 1) for one in found.values]
+            return [_value(item, depth - 1) for item in found.values]
         case "kvlist_value":
             return _attributes(found.values, depth - 1)
         case "bytes_value":

@@ -24,7 +24,7 @@ log = get("notifier.http")
 
 
 class Connection(Protocol):
-    """One client's, as the deadlines and the cap see it."""
+    """A client's connection, as the deadlines and the cap see it."""
 
     def expire(self) -> None: ...
     def abort(self) -> None: ...

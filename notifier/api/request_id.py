@@ -63,7 +63,7 @@ def _guarded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
 
 
 def _without_body(send: Send) -> Send:
-    """For HEAD: the head of the answer to GET, and none of its bytes."""
+    """The answer to HEAD: the head of the one to GET, and none of its bytes."""
 
     async def bodiless(message: Message) -> None:
         if message["type"] == "http.response.body":

@@ -41,7 +41,7 @@ def _gunzip(body: bytes, largest: int) -> bytes:
 
 
 def _inflate(body: bytes, largest: int) -> bytes:
-    """As HTTP has it (RFC 1950), or without the two bytes before, as some clients have always sent it."""
+    """A body unpacked, with the two bytes before it that HTTP has (RFC 1950), or without, as some clients send it."""
     for wbits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
         inflater = zlib.decompressobj(wbits=wbits)
         try:

@@ -93,7 +93,7 @@ def _folded(text: str, taken: int) -> str:
 
 
 def _encoded_words(text: str, taken: int) -> str:
-    """In Q where that is shorter than B; a character is never split between two words."""
+    """Encoded words of a text, in Q where that is shorter than B; no character is split between two words."""
     kind, encode = min((("q", _q), ("b", _b)), key=lambda each: len(each[1](text)))
     return " ".join(f"=?utf-8?{kind}?{chunk}?=" for chunk in _chunks(text, taken, encode))
 

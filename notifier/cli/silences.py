@@ -153,7 +153,7 @@ def show_silence(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def _show(silence: Mapping[str, Any], arguments: Arguments, session: CommandSession) -> None:
-    """One silence; of one that recurs, when it is on."""
+    """A silence is printed; of a recurring one also when it is on."""
     recur, window = silence.get("recur"), silence.get("window")
     row = dict(silence)
     if not arguments.json:

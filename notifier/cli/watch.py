@@ -80,7 +80,7 @@ def _look_for_ever(service: ServiceClient, arguments: Arguments, session: Comman
 
 
 def _as_it_is(service: ServiceClient, incident: Row) -> Row:
-    """One that is no longer among those that are watched; pruned, it is as it was."""
+    """An incident that is no longer among those watched, read anew; a pruned one is as it was."""
     try:
         now: Row = service.get(f"{PATH}/{segment(_id(incident))}")
     except CommandFailure as failure:

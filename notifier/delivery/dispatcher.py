@@ -280,12 +280,12 @@ class Dispatcher:
             await self._all_recorded()
         return waited
 
-    async def drain(self, patience: Duration) -> None:
+    async def drain(self, within: Duration) -> None:
         """Begin nothing new, let what is in flight end, and record the rest as ambiguous."""
         self._stopping = True
         self._sends.give_up()
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience / 1000):
+            async with asyncio.timeout(within / 1000):
                 await self._all_recorded()
                 while self._sends.in_flight:
                     await asyncio.wait(self._sends.in_flight, return_when=asyncio.FIRST_COMPLETED)

@@ -142,7 +142,7 @@ def import_file(path: Path) -> dict[str, int]:
 
 
 def store(line: str) -> None:
-    """In a warehouse, which takes its time."""
+    """A line is stored in a warehouse, which takes its time."""
     time.sleep(0.01)
     if line.startswith("fail"):
         raise ConnectionError("the warehouse does not answer")

@@ -1,4 +1,4 @@
-"""The demo's own processes: started on a leash, watched, and ended."""
+"""The demo's own processes: started so that they exit with their parent, watched, and ended."""
 
 from __future__ import annotations
 

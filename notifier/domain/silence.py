@@ -15,7 +15,7 @@ Phase = Literal["pending", "active", "expired"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Of one project. `ends_at` is None only where it recurs and has no last day; a deleted one ends at that moment.
+    """A silence of a project. `ends_at` is None only where it recurs without a last day; a deleted one ends then.
 
     `author` is who is named in it, `created_by` the key that made it.
     """

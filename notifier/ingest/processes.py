@@ -197,6 +197,6 @@ def _event(run: TaskRun) -> dict[str, object]:
 
 
 def _id(run: str) -> str:
-    """Of the run, so that it is told of once however often it is lost."""
+    """The id of a lost run's event: the same however often the run is lost, so that it is told of once."""
     id_ = f"lost:{run}"
     return id_ if len(id_) <= ID_CHARS else f"lost:{blake2b(run.encode(), digest_size=16).hexdigest()}"

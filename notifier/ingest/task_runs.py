@@ -238,7 +238,7 @@ def _milliseconds(tree: Fields) -> float | None:
 
 
 def _name(tree: Fields, name: str, chars: int) -> str | None:
-    """To the letter, for it is compared; one that is a secret becomes its hash."""
+    """A name to the letter, because names are compared; a name that holds a secret becomes its hash."""
     value = tree.get(name)
     if value is None or value == "":
         return None

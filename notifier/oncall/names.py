@@ -58,7 +58,7 @@ def whole_ids(
 
 
 def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None) -> dict[str, str]:
-    """The ids of those of these that mean exactly one thing."""
+    """The ids behind those names that mean exactly one thing."""
     return {
         name: ids[0] for name, ids in ids_by_name(tx, kind, names, project_scope).items() if len(ids) == 1
     }

@@ -64,7 +64,7 @@ class PageRequest:
         return None if self.cursor is None else decode(kind, self.cursor)
 
     def is_of(self, kind: ListName) -> bool:
-        """Whether there is a cursor, and it says that it is one of this list."""
+        """Whether a cursor is given that belongs to this list."""
         return self.cursor is not None and _document(self.cursor)[:1] == [kind]
 
 

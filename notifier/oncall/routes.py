@@ -54,8 +54,8 @@ def in_words(preview: RoutePreview) -> str:
     if preview.labels["severity"].strip().casefold() == Severity.NONE.value:
         return "nobody, for the severity is none"
     return "; ".join(
-        f"{' and '.join(telling.route.channels) or 'nobody'}, by {_place(telling.route)}"
-        for telling in preview.routes
+        f"{' and '.join(matched.route.channels) or 'nobody'}, by {_place(matched.route)}"
+        for matched in preview.routes
     )
 
 

@@ -315,7 +315,7 @@ def _weekly(document: Mapping[str, object]) -> Weekly:
 
 
 def _locked(tx: Tx, actor: Actor, id_: str) -> Silence:
-    """As it stands once everybody who was faster is done."""
+    """The silence as it stands once earlier changes of it are done, locked."""
     silence = rows.lock(tx, _known(tx, id_, actor.project_scope).id)
     if silence is None:
         raise Unknown("silence")

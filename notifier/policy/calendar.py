@@ -87,14 +87,14 @@ def _edges(weekly: Weekly, week: int) -> tuple[Instant, ...] | None:
 
 
 def _undated(weekly: Weekly, first: int, end: int) -> Iterator[tuple[int, int]]:
-    """In minutes since the Monday of 1970; the last may reach into the next week."""
+    """Stretches without dates, in minutes since the Monday of 1970; the last may reach into the next week."""
     for monday in range(first, end, _WEEK_MINUTES):
         for day in weekly.weekdays:
             yield from _day(weekly.times, monday + day * DAY_MINUTES)
 
 
 def _dated(weekly: Weekly, first: int, end: int) -> Iterator[tuple[int, int]]:
-    """As far as it takes to know what comes after these weeks: two that are whole, as the clocks may swallow one."""
+    """Stretches with dates, until two days begin after them and `end`, as the clocks may swallow one."""
     reach, whole = first, 0
     begin = (_MONDAY + timedelta(minutes=first)).date()
     for day in islice(_dates(weekly, begin), _MOST_DAYS):

@@ -36,7 +36,7 @@ class Previous(Value, frozen=True, kw_only=True):
 
 
 def thread_kept(route: Route) -> Duration:
-    """For how long after its end an identity that comes back goes on in the same thread."""
+    """The time after an incident's end within which its identity, come back, goes on in the same thread."""
     return max(HOUR, 4 * route.group_interval)
 
 

@@ -29,7 +29,7 @@ def union(older: Message, newer: Message) -> Message:
 
 
 def _both(older: Told, newer: Told) -> Told:
-    """As it is now, for the first of the two reasons, with who gave that one."""
+    """The incident as it is now, told for the leading one of two reasons, with the actor of that reason."""
     reason = leading({older.reason, newer.reason}) or newer.reason
     actor = newer.actor if newer.reason is reason else older.actor
     return replace(newer, reason=reason, actor=actor)

@@ -69,7 +69,7 @@ class SilenceIndex:
         return bool(self._by_label or self._by_pattern or self._others)
 
     def mute(self, project: str, labels: Mapping[str, str], now: Instant) -> Mute | None:
-        """By the silence that is on and matches; of several, by the one that lasts longest."""
+        """The mute of a silence that is on and matches; of several, of the silence that lasts longest."""
         found = [
             Mute(held_by=HeldBy.SILENCED, until=_earlier(silence.ends_at, on.until), ref=silence.id)
             for silence, on in self._meeting(project, labels, now)
@@ -115,7 +115,7 @@ def phase(silence: Silence, now: Instant) -> Phase:
 
 
 def mute_time(route: Route, now: Instant) -> Mute | None:
-    """By the hours of the route; `until` is when it may tell again, or, after very many changes, be asked again."""
+    """The mute of a route's hours; `until` is when it may tell again, or, after very many changes, be asked again."""
     if not _quiet(route, now):
         return None
     at: Instant | None = now

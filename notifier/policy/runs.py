@@ -75,7 +75,7 @@ def lost(run: TaskRun, *, seen_at: Instant, goodbye: bool) -> TaskRun:
 
 
 def replay(run: TaskRun, *, id_: str, now: Instant) -> TaskRun:
-    """The run that replays this one; no process has it yet."""
+    """A run that replays another; no process has it yet."""
     return TaskRun(
         project=run.project,
         id=id_,

@@ -151,7 +151,7 @@ def plan(target: Target, front: Front, now: Instant, slots: int) -> SendPlan:
     slots -= len(tests)
     blocked_until = _blocked_until(target, now, slots)
     if not ready or blocked_until is not None:
-        # A brake of 0 is a full house: whoever finishes looks again.
+        # `blocked_until` of 0 means that every slot is taken: the send that ends looks again.
         at = later if not ready else _earliest(later, blocked_until or None)
         return SendPlan(sends=tuple(tests), dead=dead, tokens=tokens, next_at=at)
     chosen = _choose(

@@ -93,7 +93,7 @@ def restore(
 
 
 def _copy(backup: Path, draft: Path) -> None:
-    """With SQLite's own means, which refuse what is no database and read a log beside it."""
+    """A copy by SQLite's own means, which refuse what is no database and read a log beside it."""
     try:
         with (
             closing(sqlite3.connect(f"{backup.resolve().as_uri()}?mode=ro", uri=True)) as source,

@@ -121,7 +121,7 @@ async def _hold(database: Database, *, by: str | None) -> None:
 
 
 async def _renumbered(database: Database) -> None:
-    """In a restored backup, incidents go on under numbers that are nobody else's in any mail."""
+    """Numbers of incidents go on, in a restored backup, where no mail of before has named one."""
     if database.dialect != "sqlite":
         return
     following = await database.write(restored.renumber)

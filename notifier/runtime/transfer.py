@@ -114,7 +114,7 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
     loop = asyncio.get_running_loop()
 
     def pull(table: sa.Table, after: Row | None) -> Sequence[Row]:
-        """From within the target's transaction: in its greenlet on PostgreSQL, in its thread on SQLite."""
+        """A page of the source, from within the target's transaction: a greenlet on PostgreSQL, a thread on SQLite."""
         rows = source.read(lambda tx: copying.page(tx, table, after), limit=_AT_MOST)
         if target.dialect == "postgresql":
             return await_only(rows)

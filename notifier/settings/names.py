@@ -126,5 +126,5 @@ MATCHERS = """['severity="critical"']"""
 
 
 def flat(matchers: Matchers) -> tuple[Matcher, ...]:
-    """One after the other: the text of an item may hold several."""
+    """Matchers one after the other: the text of an item may hold several."""
     return tuple(matcher for some in matchers for matcher in some)

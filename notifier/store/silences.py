@@ -27,7 +27,7 @@ class ActiveSilences:
         self._index = SilenceIndex()
 
     def index(self, tx: Tx) -> SilenceIndex:
-        """As they are; on PostgreSQL they stay so until this transaction has committed.
+        """The silences that are on; on PostgreSQL they stay as they are until this transaction has committed.
 
         Who ends a silence waits for that, and then finds all that was held because of it.
         """

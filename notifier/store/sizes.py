@@ -12,6 +12,6 @@ _BYTES_IN_USE = (
 
 
 def bytes_in_use(tx: Tx) -> int:
-    """Of a SQLite file: its pages that hold something."""
+    """The bytes of a SQLite file's pages that hold something."""
     assert tx.driver is not None
     return int(driver.run(tx.driver, _BYTES_IN_USE, ()).scalar_one())

@@ -259,7 +259,7 @@ class _Writer(threading.Thread):
         self._engine.dispose()
 
     def _log_is_long(self) -> bool:
-        """By rows and by time; and always while the disk is full, where a growing log would eat what was made free."""
+        """Whether to empty the log: by rows, by time, and always while the disk is full, where it eats free space."""
         spent = self._database._reserve.spent  # noqa: SLF001 - one module
         long_ago = time.monotonic() - self._checkpointed > CHECKPOINT_AT_LEAST_S
         return spent or long_ago or self._driver.total_changes - self._logged_before > LOGGED_ROWS

@@ -52,7 +52,7 @@ HOLDS: Mapping[HeldBy, str] = {
 
 
 def told(decision: Decision, actions: Sequence[AuditEntry]) -> str:
-    """One telling: why, how much it said, and who decided so."""
+    """The sentence about a notification: why, how much it said, and who decided so."""
     sentence = f"Told: {_why_told(decision, actions)}"
     if decision.events > 1:
         sentence += f", with {decision.events:,} events that had not been told before"

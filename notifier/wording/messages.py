@@ -181,7 +181,7 @@ def _severities(incidents: Sequence[Incident]) -> str:
 
 
 def _common(message: Message, incident_blocks: Sequence[IncidentBlock]) -> Pairs:
-    """Labels that all have alike. Of those that are not shown nobody knows more than what their group shares."""
+    """Labels that all incidents share. Where some are not shown, only the labels of the group are sure to be."""
     if len(incident_blocks) == 1 and not message.more:
         return tuple(pair for pair in incident_blocks[0].where if pair[0] in _IN_THE_SCOPE)
     if message.more:

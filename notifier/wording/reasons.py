@@ -90,7 +90,7 @@ def standing(episode: EpisodeSummary) -> str | None:
 
 
 def owner(incident: Incident) -> str | None:
-    """Whether somebody is on it; None where it is over."""
+    """The sentence about who is on an incident; None for a resolved one."""
     if incident.state is State.RESOLVED:
         return None
     if incident.state is State.OPEN:

@@ -55,7 +55,7 @@ def converse(message: Message, before: Conversation | None) -> Conversation:
 
 
 def figures(note: str | None) -> str:
-    """Of a digest's note what fits into a line: the counts, and the biggest cause of those that it names."""
+    """The part of a digest's note that fits into a line: the counts, and the biggest cause of those that it names."""
     first, more, _ = (note or "").partition("), ")
     return f"{first})" if more else first
 

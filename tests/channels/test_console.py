@@ -102,18 +102,18 @@ def test_plain_is_one_visible_line_within_its_limit(text: str, limit: int) -> No
 def test_every_reason_has_its_words(reason: Reason) -> None:
     """No reason is without a headline and a because."""
     told = (Told(incident=incident(acknowledged_by="ann"), reason=reason),)
-    story = wording.render(message(reason=reason, told=told))
-    assert story.headline
-    assert story.why.startswith("Sent because")
+    rendered = wording.render(message(reason=reason, told=told))
+    assert rendered.headline
+    assert rendered.why.startswith("Sent because")
 
 
 def test_several_are_counted_in_the_headline() -> None:
     """With more than one incident the headline counts: what, where, how many, and the biggest of them."""
-    story = wording.render(several(3))
-    assert story.marked == (
+    rendered = wording.render(several(3))
+    assert rendered.marked == (
         "error · billing/production, 3 new: 12,936 events, 3 causes; biggest: TimeoutError in charge (4,312)"
     )
-    assert story.several
+    assert rendered.several
 
 
 @pytest.mark.parametrize(
@@ -163,9 +163,9 @@ def test_the_only_projects_name_is_no_news() -> None:
 
 def test_a_message_without_incidents_still_says_what_it_is() -> None:
     """A test of a channel has no incident to show."""
-    story = wording.render(message(reason=Reason.TEST, told=(), labels={}, note="This is a test."))
-    assert story.headline == "Test: shop"
-    assert story.note == "This is a test."
+    rendered = wording.render(message(reason=Reason.TEST, told=(), labels={}, note="This is a test."))
+    assert rendered.headline == "Test: shop"
+    assert rendered.note == "This is a test."
 
 
 @pytest.mark.parametrize(

@@ -92,15 +92,15 @@ async def test_a_channel_that_can_edit_shows_one_message_for_a_storm(bench: Benc
     """Paced at one a second: five waves within the hour are one root and its edits, its figures those of all waves."""
     bench.route = EACH
     bench.pace = SECOND
-    anchors = []
+    refs = []
     last = (0, 0, 0)
     for wave in range(5):
         await bench.post(*(bench.event(f"wave-{wave}-{n}") for n in range(100)))
         await bench.alert()
         (job,) = (await bench.claim()).jobs
-        anchors.append(job.thread.ref)
+        refs.append(job.thread.ref)
         last = figures(job)
         await bench.deliver(job, ref="T1/C1/1.0")
         bench.clock.advance(5 * MINUTE)
-    assert anchors == [None, "T1/C1/1.0", "T1/C1/1.0", "T1/C1/1.0", "T1/C1/1.0"]
+    assert refs == [None, "T1/C1/1.0", "T1/C1/1.0", "T1/C1/1.0", "T1/C1/1.0"]
     assert last == (500, 500, 1)

@@ -103,7 +103,7 @@ class RouteTestAnswer(ResponseModel):
         preview: RoutePreview, targets: Mapping[str, Sequence[str]], doubts: Iterable[Doubt]
     ) -> RouteTestAnswer:
         """`targets` are those of each channel, by its name."""
-        telling = {matched.route.key for matched in preview.routes}
+        matched_keys = {matched.route.key for matched in preview.routes}
         return RouteTestAnswer(
             labels=dict(preview.labels),
             routes=[RouteAnswer.of(matched, targets) for matched in preview.routes],
@@ -113,7 +113,7 @@ class RouteTestAnswer(ResponseModel):
                     depth=depth,
                     match=[str(matcher) for matcher in route.match],
                     line=route.line,
-                    tells=route.key in telling,
+                    tells=route.key in matched_keys,
                 )
                 for depth, route in preview.way
             ],

@@ -81,7 +81,7 @@ class SlackInbound:
         )
 
     def reply(self, text: str | None) -> CallbackReply:
-        """A message that who pressed sees, and nobody else."""
+        """A message that only the person who pressed sees."""
         if text is None:
             return CallbackReply()
         document = {"response_type": "ephemeral", "replace_original": False, "text": escaped(text, TEXT)}

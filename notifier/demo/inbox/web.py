@@ -121,7 +121,7 @@ def _add_presses(app: FastAPI, received: ReceivedMessages, around: Surroundings)
 
 
 def _back(said: str, number: str = "") -> RedirectResponse:
-    """To the page again, at that message, with a sentence where there is one."""
+    """A redirect to the page, at a message, with a sentence where there is one."""
     query = f"?{urlencode({'said': said})}" if said else ""
     return RedirectResponse(f"/{query}{f'#m{number}' if number else ''}", 303)
 

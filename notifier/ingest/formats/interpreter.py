@@ -254,7 +254,7 @@ def _of_number(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _of_sorted(function: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
-    """Of numbers, or of texts."""
+    """A function of a list that holds numbers alone, or texts alone; of any other list it is null."""
     return lambda values: function(values) if _numbers(values) or _all(values, str) else None
 
 

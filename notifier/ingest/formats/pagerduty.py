@@ -115,7 +115,7 @@ def _errors(action: Any, payload: Tree, key: str | None) -> Iterator[str]:
 
 
 def _key_of(payload: Tree) -> str:
-    """A key for what came without one: the same for what is the same, so that it is one problem."""
+    """The key of an event that came without one: equal for equal events, so that they are one problem."""
     parts = (text_of(payload.get(name)) or "" for name in _GROUPED_BY)
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

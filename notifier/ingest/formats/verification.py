@@ -73,5 +73,5 @@ def _key(secret: str) -> bytes:
 
 
 def _same(given: str, right: str) -> bool:
-    """In a time that says nothing of where they differ. What was given is a header's bytes, as Latin-1."""
+    """Whether two texts are equal, in a time that tells nothing of them. `given` is a header's bytes as Latin-1."""
     return hmac.compare_digest(given.encode("latin-1", "replace"), right.encode("utf-8", "replace"))

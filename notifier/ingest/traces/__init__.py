@@ -112,7 +112,7 @@ class _Window:
 
 
 def _window(text: str) -> _Window:
-    """From a little before the first line that looks like a trace."""
+    """The part of a text that is read: it begins a little before the first line that looks like a trace."""
     hint = _HINT.search(text)
     at = 0 if hint is None else hint.start()
     start = text.rfind("\n", 0, max(0, at - _CHARS_BEFORE)) + 1 if len(text) > CHARS else 0

@@ -290,7 +290,7 @@ def count_members(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def copy_members(dialect: Dialect) -> sa.ClauseElement:
-    """Where the incident is a member there and nobody has heard of it, what is known here counts."""
+    """Members copied into a group. Where one is there already and was never told, the copied state counts."""
     given = ("group_id", "incident", "changed_at", "escalate_at")
     rows = rows_from_json(dialect, "rows", [(name, members.c[name].type) for name in given])
     known = sa.select(*(rows.c[name] for name in given), *(members.c[name] for name in _COPIED)).where(

@@ -52,7 +52,7 @@ class IncidentOfRuns:
 
 
 def recover_named(tx: Tx, names: Sequence[RunName]) -> list[RecoveredRun]:
-    """Of these runs, those that ended badly and were made good before they came here."""
+    """Runs among the named ones that ended badly and had been made good before they were reported."""
     return _recover(tx, _recover_named, {"names": names})
 
 
@@ -62,12 +62,12 @@ def recover_keyed(tx: Tx, keys: Sequence[tuple[object, ...]]) -> list[RecoveredR
 
 
 def recover_replayed(tx: Tx, names: Sequence[RunName]) -> list[RecoveredRun]:
-    """Of these runs, which were replayed with success, those that ended badly."""
+    """Runs among the named ones, replayed with success, that ended badly."""
     return _recover(tx, _recover_replayed, {"names": names})
 
 
 def ended_well(tx: Tx, names: Iterable[RunName]) -> set[RunName]:
-    """Of these runs, those that have ended well. Whoever is making one of them good is waited for, and waits."""
+    """Runs among the named ones that have ended well. Whoever is making one of them good is waited for, and waits."""
     rows = execute(tx, _find_well, {"names": encode_rows(sorted(names))})
     return {(row.project, row.id) for row in rows if row.well}
 
@@ -144,7 +144,7 @@ def _named(rows: sa.Subquery) -> sa.ColumnElement[bool]:
 
 
 def _recover_named(dialect: Dialect) -> sa.ClauseElement:
-    """Of the named, those that ended badly and were made good before they came here."""
+    """Runs among the named ones that ended badly and had been made good before they were reported."""
     rows = rows_from_json(dialect, "names", _NAME)
     later, again = task_runs.alias("later"), task_runs.alias("again")
     by_key = sa.exists().where(
@@ -236,7 +236,7 @@ def _count_events(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def _find_failing(_dialect: Dialect) -> sa.ClauseElement:
-    """One run of an incident that has not ended well, be it that nothing is known of it yet."""
+    """A run of an incident that has not ended well, or of which nothing is known yet."""
     of_incident = run_incidents.c.incident == sa.bindparam("number", type_=Big)
     return sa.select(run_incidents.c.run).where(of_incident, _failing).limit(1)
 

@@ -136,7 +136,7 @@ def has_more(tx: Tx, id_: str, *, than: int) -> bool:
 
 
 def group_members(tx: Tx, id_: str, *, newest: int, most: int) -> tuple[GroupMember, ...]:
-    """Of the newest incidents of a group those that are not resolved, then the others; the most frequent first."""
+    """The newest incidents of a group: those that are not resolved, then the others; the most frequent first."""
     joined = _newest(id_, newest)
     columns = ("id", "number", "title", "state", "severity", "first_seen", "last_seen", "acknowledged_by")
     rows = tx.run(

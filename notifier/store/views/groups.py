@@ -136,7 +136,7 @@ _COLUMNS = (
 
 
 def _longest_held(tx: Tx, ids: Sequence[str], is_open: sa.ColumnElement[bool]) -> Sequence[sa.Row[Any]]:
-    """For each reason the newest that it holds in each of these groups, and how many it does (`n`)."""
+    """The newest incident that each reason holds in each of these groups, and how many it holds (`n`)."""
     alike: dict[str, Any] = {"partition_by": [members.c.group_id, members.c.held_by]}
     ranked = (
         sa.select(

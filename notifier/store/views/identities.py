@@ -16,7 +16,7 @@ from notifier.store.schema import OPEN, audit, incidents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierIncident:
-    """One that is over. `note` is the last that somebody wrote about it, by `noted_by`."""
+    """An incident that is over. `note` is the last one about it, written by `noted_by`."""
 
     id: str
     number: int

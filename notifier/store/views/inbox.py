@@ -36,7 +36,7 @@ class Standing:
 
 
 def standings(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Standing]:
-    """By the incident's number, for a page of a list."""
+    """The standings of the incidents of a page, by number."""
     holds = _holds(tx, numbers)
     columns = (
         incidents.c.number,

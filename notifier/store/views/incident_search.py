@@ -185,7 +185,7 @@ def _parts(ranges: Iterable[tuple[int, int]], upto: int) -> Iterator[list[tuple[
 def _sorted(
     tx: Tx, search: IncidentSearch, ranges: Sequence[tuple[int, int]], after: PageKey | None, limit: int
 ) -> Found:
-    """Of few incidents: all that are meant, in order."""
+    """The page of a search that few incidents can meet: all of them are judged, then sorted."""
     keys = [key for part in _parts(ranges, 2**62) for key, _ in _judged(tx, search, part, READ_AT_ONCE)]
     keys = sorted((key for key in keys if after is None or key < after), reverse=True)
     return keys[:limit], keys[limit - 1] if len(keys) > limit else None

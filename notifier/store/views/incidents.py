@@ -68,7 +68,7 @@ def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -
 def find_incidents(
     tx: Tx, search: IncidentSearch, *, after: PageKey | None, limit: int, url: str | None
 ) -> Page[Incident]:
-    """In the order of `sort`. A page may be short, or empty, and yet have a next one: see `READ_AT_MOST`."""
+    """Incidents in the order of `sort`. A page may be short, or empty, and yet have a next one: see `READ_AT_MOST`."""
     keys, next_key = find_keys(tx, search, after, limit)
     numbers = [int(key[-1]) for key in keys]
     rows = {row.number: row for row in tx.run(with_latest().where(incidents.c.number.in_(numbers)))}

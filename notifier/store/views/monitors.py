@@ -38,7 +38,7 @@ class MonitorStatus:
 
 
 def find_monitors(tx: Tx, *, project: str, after: PageKey | None, limit: int) -> Page[MonitorStatus]:
-    """Of one project, the last heard first."""
+    """Monitors of one project, the last heard first."""
     query = _statuses().where(monitors.c.project == project, earlier(_ORDER, after))
     rows = tx.run(query.order_by(*(column.desc() for column in _ORDER)).limit(limit + 1)).all()
     return cut(rows, limit, _status, lambda row: (row.at, row.environment, row.name))

@@ -44,7 +44,7 @@ def find_silences(
     after: PageKey | None,
     limit: int,
 ) -> Page[Silence]:
-    """Of one project, newest first; `state` narrows what is read, and `in_phase` judges what no engine can."""
+    """Silences of one project, newest first; `state` narrows what is read, and `in_phase` judges what no engine can."""
     order = [silences.c.created_at, silences.c.id]
     query = sa.select(silences).where(silences.c.project == project)
     if state is not None:

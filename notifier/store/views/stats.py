@@ -50,7 +50,7 @@ class ChannelFigures:
 
 
 def error_figures(tx: Tx, *, project: str, since: Instant) -> tuple[ErrorFigures, ...]:
-    """Of the events counted since, by the incidents' label `exception`: the most frequent, at most `ERRORS_AT_MOST`."""
+    """Figures of events counted since, by the label `exception`: the most frequent, at most `ERRORS_AT_MOST`."""
     each = _events(tx, project, since).subquery()
     count = sa.func.sum(each.c.n)
     rows = tx.run(
@@ -79,7 +79,7 @@ def error_figures(tx: Tx, *, project: str, since: Instant) -> tuple[ErrorFigures
 
 
 def channel_figures(tx: Tx, *, project: str, since: Instant) -> tuple[ChannelFigures, ...]:
-    """Of the deliveries that were delivered or died since, by channel."""
+    """Figures of the deliveries that were delivered or died since, by channel."""
     each = _deliveries(project, since).subquery()
     n = whole(sa.func.sum(each.c.n)).label("n")
     query = (
@@ -112,7 +112,7 @@ def _channel(
 def _percentiles_of_deliveries(
     tx: Tx, project: str, since: Instant, buckets: Mapping[str, Sequence[tuple[int, int]]]
 ) -> Mapping[str, tuple[float, float]] | None:
-    """By channel; None where there are too many to be read, those of other projects among them."""
+    """Percentiles by channel; None where too many deliveries would be read, those of other projects among them."""
     if sum(n for each in buckets.values() for _, n in each) > DELIVERIES_READ_AT_MOST:
         return None
     finished = (deliveries.c.state == _DELIVERED, deliveries.c.finished_at >= since)

@@ -47,7 +47,7 @@ class TaskFigures:
 
     @property
     def success_rate(self) -> float | None:
-        """Of the runs that have ended, 0..1; None where none has."""
+        """The share of completed ones among the runs that have ended, 0..1; None where none has."""
         ended = self.completed + self.failed
         return self.completed / ended if ended else None
 
@@ -69,7 +69,7 @@ class RunCounts:
 
 
 def task_figures(tx: Tx, *, project: str, since: Instant, task: str | None = None) -> tuple[TaskFigures, ...]:
-    """Of the runs created since, by task: the busiest first, at most `TASKS_AT_MOST`; or of one task alone."""
+    """Figures of runs created since, by task: the busiest first, at most `TASKS_AT_MOST`; or of one task alone."""
     counted = _counted_runs(tx, project, since, task)
     timed = {figures.task: n for figures, n in counted if n}
     few = _few(timed)
@@ -146,7 +146,7 @@ def _percentiles_of_runs(
 
 
 def _estimates(tx: Tx, project: str, since: Instant, task: str | None) -> dict[str, list[tuple[int, int]]]:
-    """By task, how many runs fall into each bucket of durations; within the step of `since`, the runs themselves."""
+    """Numbers of runs in each bucket of durations, by task; within the step of `since`, the runs themselves."""
     begin = -(-since // DURATION_STEPS[0]) * DURATION_STEPS[0]
     begun = sa.select(
         task_runs.c.task,

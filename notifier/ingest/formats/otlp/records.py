@@ -99,7 +99,7 @@ def _exception(attributes: Mapping[str, Any], traces: TraceBudget) -> Tree | Non
 
 
 def _severity(record: LogRecord) -> str | None:
-    """By its number; without one by its text, where that is a word of notifier's."""
+    """A record's severity: by its number; without a number by its text, where that is a word of notifier's."""
     named = next((name for least, name in _SEVERITIES if record.severity_number >= least), None)
     return named or (record.severity_text or None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -19,6 +19,19 @@ _SENTENCES = {
     "telling": ("Everything is told, held for a named reason, or due.", "incident"),
     "deliveries": ("Every delivery is accounted for.", "delivery"),
 }
+LOOPS: Mapping[str, str] = {
+    "ingest": "takes events in",
+    "attention": "routes incidents",
+    "groups": "decides what is told",
+    "quiet": "resolves what has gone quiet",
+    "delivery": "sends",
+    "sweep": "ends what waited too long",
+    "processes": "notices lost task runs",
+    "monitors": "notices jobs that stay away",
+    "backups": "makes backups",
+    "housekeeping": "removes what is past its retention",
+}
+"""The work of each loop, by its name in `/metrics`."""
 _NAMES = {"events": "Events", "telling": "Telling", "deliveries": "Deliveries"}
 
 
@@ -49,7 +62,7 @@ class StatusView:
     oldest_at: Instant | None
     oldest_channel: str
     hold: HoldState | None
-    loops: tuple[LoopStatus, ...]
+    loops: tuple[tuple[LoopStatus, str], ...]
     replicas: tuple[ReplicaBeat, ...]
     status: ServiceStatus
     file: str
@@ -94,7 +107,7 @@ def status_view(
         oldest_at=None if oldest is None else oldest.created_at,
         oldest_channel="" if oldest is None else oldest.channel,
         hold=hold,
-        loops=status.loops,
+        loops=tuple((loop, LOOPS.get(loop.name, "")) for loop in status.loops),
         replicas=status.database.replicas,
         status=status,
         file=PurePath(status.config.source).name or "built-in defaults",

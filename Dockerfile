@@ -1,4 +1,9 @@
-FROM python:3.13-slim AS build
+# The tag says what the digest is; the digest decides. .github/dependabot.yml has it renewed, or by hand:
+#   docker buildx imagetools inspect python:3.13-slim-trixie
+FROM python:3.13.16-slim-trixie@sha256:70729b46c69b4f1e97c4822c1af3df53a1476cf5ddc6c087c0c10bc3a5678c2f AS base
+
+
+FROM base AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/notifier
@@ -18,12 +23,17 @@ RUN python -m venv /opt/sbom \
         --output-file /opt/notifier/sbom.cdx.json /opt/notifier/bin/python
 
 
-FROM python:3.13-slim
+FROM base
 
 LABEL org.opencontainers.image.title="notifier" \
       org.opencontainers.image.description="Error reports in over HTTP; deduplicated, rate-limited alerts out." \
       org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.licenses="Apache-2.0"
+# pg_dump, for `backup` on PostgreSQL: of version 17 in this release of Debian, and so for servers up to 17.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends postgresql-client \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --system --gid 10001 notifier \
     && useradd --system --uid 10001 --gid notifier --home-dir /var/lib/notifier --create-home notifier
 COPY --from=build /opt/notifier /opt/notifier

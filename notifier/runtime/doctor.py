@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import sqlalchemy as sa
+
 from notifier.channels.base import Channel, Checkable
 from notifier.delivery.dispatcher import OpenChannel
 from notifier.domain.errors import SendError
 from notifier.domain.key import Key
 from notifier.domain.time import SECOND, words
 from notifier.oncall.findings import Finding
+from notifier.runtime import pg_dump
 from notifier.runtime.database import sqlite_path
 from notifier.runtime.status import ServiceStatus
 from notifier.settings import Settings
@@ -46,6 +49,7 @@ async def examine(
         *_service(status),
         *_database(database, settings),
         *_backups(settings, status),
+        *await _dumping(database, settings),
         *_configuration(settings),
         *_keys(existing),
         *await examine_channels(channels, targets),
@@ -133,6 +137,22 @@ def _backups(settings: Settings, status: ServiceStatus) -> Iterator[Finding]:
         yield Finding("backup", "last", "problem", f"{said}; a newer one is not made{why}", "see the log")
     else:
         yield Finding("backup", "last", "ok", said)
+
+
+async def _dumping(database: Database, settings: Settings) -> tuple[Finding, ...]:
+    """Whether the program that dumps PostgreSQL is there, and new enough for the server."""
+    if settings.backup is None or database.dialect != "postgresql":
+        return ()
+    program = await pg_dump.version()
+    if program is None:
+        return (Finding("backup", "pg_dump", "problem", pg_dump.ABSENT, "see `backup` in the manual"),)
+    server = (
+        int(await database.read(lambda tx: tx.run(sa.text("SHOW server_version_num")).scalar_one())) // 10_000
+    )
+    said = f"it is of PostgreSQL {program}, and the server of {server}"
+    if program < server:
+        return (Finding("backup", "pg_dump", "problem", said, pg_dump.OLDER),)
+    return (Finding("backup", "pg_dump", "ok", said),)
 
 
 def _configuration(settings: Settings) -> Iterator[Finding]:

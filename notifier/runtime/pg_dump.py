@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
@@ -17,6 +18,13 @@ PROGRAM = "pg_dump"
 ABSENT = (
     "pg_dump is not on the PATH: install PostgreSQL's client programs, of the server's version or a newer one"
 )
+OLDER = (
+    "pg_dump is older than the server, which it then refuses: install PostgreSQL's client programs, of the server's "
+    "version or a newer one"
+)
+
+_SAME = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile", "options", "krbsrvname")
+"""Parameters that libpq has a variable for under the same name."""
 
 
 def is_there() -> bool:
@@ -32,6 +40,14 @@ async def write(url: str, path: Path) -> None:
         await _run("pg_restore", "--list", str(path), environ={})
 
 
+async def version() -> int | None:
+    """The major version of the program; None: there is none, or it does not say."""
+    if not is_there():
+        return None
+    found = re.search(rb"\(PostgreSQL\) (\d+)", await _run(PROGRAM, "--version", environ={}))
+    return None if found is None else int(found[1])
+
+
 def environment(url: str) -> Mapping[str, str]:
     """The variables that say what to connect to: arguments are seen by everybody on the machine."""
     address = postgres_address(url)
@@ -43,25 +59,26 @@ def environment(url: str) -> Mapping[str, str]:
         "PGUSER": address.user or query.get("user"),
         "PGPASSWORD": address.password or query.get("password"),
         "PGDATABASE": address.database or query.get("dbname"),
-        "PGSSLMODE": query.get("sslmode"),
-        "PGSSLROOTCERT": query.get("sslrootcert"),
-        "PGSSLCERT": query.get("sslcert"),
-        "PGSSLKEY": query.get("sslkey"),
+        "PGTARGETSESSIONATTRS": query.get("target_session_attrs"),
+        **{f"PG{name.upper()}": query.get(name) for name in _SAME},
     }
     return {name: value for name, value in given.items() if value}
 
 
-async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> None:
+async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> bytes:
+    """Bytes that the program printed; `StoreError` where it failed, and the log says why."""
     process = await asyncio.create_subprocess_exec(
-        program, *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, env={**os.environ, **environ}
+        program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
     )
     try:
-        _, said = await process.communicate()
+        printed, said = await process.communicate()
     except asyncio.CancelledError:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
         raise
+    if process.returncode and b"version mismatch" in said:
+        raise StoreError(OLDER)
     if process.returncode:
         from notifier.telemetry.logging import get  # noqa: PLC0415 - who only reads the configuration logs nothing
 
@@ -69,3 +86,4 @@ async def _run(program: str, *arguments: str, environ: Mapping[str, str]) -> Non
             "backup_program_failed", program=program, said=said.decode("utf-8", "replace")[-1_000:]
         )
         raise StoreError(f"{program} ended with status {process.returncode}: the log has what it said")
+    return printed

@@ -104,6 +104,9 @@ def test_the_container_checks_hashes_and_runs_as_nobody_special() -> None:
         'HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["notifier", "healthcheck"]'
         in dockerfile
     )
+    names = re.findall(r"^FROM (\S+)(?: AS \S+)?$", dockerfile, re.MULTILINE)
+    assert [name for name in names if name != "base"] == [names[0]]
+    assert re.search(r"@sha256:[0-9a-f]{64}$", names[0])
     assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["10001:10001"]
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     for path in ("Dockerfile", "config/compose.yaml", "config/kubernetes.yaml"):

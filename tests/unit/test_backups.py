@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from notifier.domain.errors import StoreError
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
 from notifier.policy.backups import abandoned, due_at, file_name, how_many, retry_at, surplus
+from notifier.runtime import pg_dump
 from notifier.runtime.pg_dump import environment
 
 AT = parse_rfc3339("2026-11-27T03:15:00.250Z")
@@ -61,3 +68,46 @@ def test_pg_dump_is_told_in_variables() -> None:
         "PGHOST": "/run/postgresql",
         "PGDATABASE": "notifier",
     }
+    assert environment(
+        "postgresql://ann@[::1]:5433/n?target_session_attrs=read-write&options=-c%20x%3D1"
+    ) == {
+        "PGHOST": "::1",
+        "PGPORT": "5433",
+        "PGUSER": "ann",
+        "PGDATABASE": "n",
+        "PGOPTIONS": "-c x=1",
+        "PGTARGETSESSIONATTRS": "read-write",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "ports"),
+    [
+        ("postgresql://ann:p%40ss@one:5433,two:5434/notifier", "one,two", "5433,5434"),
+        ("postgresql://ann:p%40ss@one,two:5434/notifier", "one,two", ",5434"),
+        ("postgresql://ann:p%40ss@one,two/notifier", "one,two", None),
+        ("postgresql://ann:p%40ss@/notifier?host=one,two&port=5433,5434", "one,two", "5433,5434"),
+    ],
+)
+def test_pg_dump_is_told_of_several_hosts(url: str, hosts: str, ports: str | None) -> None:
+    """As the service's own driver tries them, one after another."""
+    found = environment(url)
+    assert (found["PGHOST"], found.get("PGPORT")) == (hosts, ports)
+    assert (found["PGUSER"], found["PGPASSWORD"], found["PGDATABASE"]) == ("ann", "p@ss", "notifier")
+
+
+def test_an_older_pg_dump_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its refusal of a newer server is a sentence about versions, and its own version is known."""
+    program = tmp_path / "pg_dump"
+    program.write_text(
+        "#!/bin/sh\n"
+        '[ "$1" = --version ] && echo "pg_dump (PostgreSQL) 15.19 (Debian 15.19-0+deb12u1)" && exit\n'
+        'echo "pg_dump: error: aborting because of server version mismatch" >&2; exit 1\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert asyncio.run(pg_dump.version()) == 15
+    with pytest.raises(StoreError, match="older than the server"):
+        asyncio.run(pg_dump.write("postgresql://nobody@127.0.0.1/n", tmp_path / "copy.dump"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert asyncio.run(pg_dump.version()) is None

@@ -62,7 +62,7 @@ def test_rules_and_dashboard_name_metrics_that_there_are() -> None:
         for end in ("", "_total", "_bucket", "_count", "_sum")
     }
     for path in (RULES, KIT / "grafana-dashboard.json"):
-        named = set(re.findall(r"\bnotifier_[a-z_]+", path.read_text()))
+        named = set(re.findall(r"\b(?:notifier|process)_[a-z_]+", path.read_text()))
         assert len(named) > 8
         assert named <= known, named - known
 

@@ -6,27 +6,34 @@ The service and the client, which imports nothing of the service, each have this
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
+
+from .secret_shapes import SHAPES, TOKENS
 
 SCRUBBED: Final = "[scrubbed]"
 
 _SEP = "[-_. ]?"
 # The one list of words. RE2 reads them too, over raw bytes and without boundaries.
 WORDS: Final = (
-    f"pass(?:{_SEP}(?:word|wd|phrase|code))?s?",
-    "pwd",
+    f"pass(?:{_SEP}(?:word|wd|wrd|phrase|code|key|wort))?s?",
+    "pwd|ps?wd?",
+    f"kennwort|mot{_SEP}de{_SEP}passe|contrasena|senha|wachtwoord|haslo|losenord|parola|salasana",
+    f"[th]?otp(?:{_SEP}code)?",
+    f"(?:verification|security|confirmation|mfa|2fa|access|activation|recovery|backup|reset|login|secret){_SEP}code",
+    f"code{_SEP}verifier",
+    f"seed{_SEP}phrase|mnemonic",
     "secrets?",
     "token",
     "jwt",
     "bearer",
     (
         "(?:api|access|private|secret|signing|encryption|ssh|master|account|auth|app|application|subscription|license"
-        f"|licence|shared|hmac|deploy|webhook){_SEP}key"
+        f"|licence|shared|hmac|deploy|webhook|instrumentation){_SEP}key"
     ),
     "authori[sz]ation",
-    "credentials?",
+    "cred(?:ential)?s?",
     "cookies?",
     f"session(?:{_SEP}(?:id|key))?",
     f"(?:php|j)?{_SEP}sess(?:ion)?{_SEP}id",
@@ -36,19 +43,23 @@ WORDS: Final = (
     f"card{_SEP}(?:number|num|no)",
     f"connection{_SEP}string",
 )
+# Too short to be looked for in raw bytes without what follows it.
+_PIN = f"pins?(?:{_SEP}(?:code|number))?"
+_FOREIGN = re.compile("contraseña|пароль|hasło|lösenord|şifre|密码|密碼|パスワード|비밀번호", re.IGNORECASE)
 # Words that make a name's value a fact about a secret: `token_count`, `password_length`, `secret_name`.
 _ABOUT = (
     "counts?|used|usage|limits?|length|len|size|type|name|expire[sd]?|expires_(?:at|in)|expiry|ttl|valid|present"
     "|policy|required|age|errors?|status|budget|state|kind|duration|timeout|bucket|file|path|page|field|reset"
-    "|manager|provider|algorithm|strength|attempts?|version|prompt|index|position"
+    "|manager|provider|algorithm|strength|attempts?|version|prompt|index|position|changed?|endpoint|ur[il]|domain|arn|ref"
+    "|at|date|sent|enabled|entry"
 )
 # ASCII, or a Kelvin sign would be a `k` here and not in the bytes that RE2 sees.
 _FLAGS: Final = re.IGNORECASE | re.ASCII
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NAME = re.compile(
-    rf"(?:^|[^a-z])(?:{'|'.join(WORDS)})[0-9]*(?:$|[^a-z](?!(?:(?:{_ABOUT})[^a-z]?)+$))"
+    rf"(?:^|[^a-z])(?:{'|'.join(WORDS)}|{_PIN})[0-9]*(?:$|[^a-z](?!(?:(?:{_ABOUT})[^a-z]?)+$))"
     # Written together, at a name's end.
-    "|(?:password|passwd|passphrase|passcode|apikey|(?:access|private|secret)key|secret|[a-z]token|sessionid|cookie)"
+    "|(?:password|passwort|passwd|passphrase|passcode|apikey|(?:access|private|secret)key|secret|[a-z]token|sessionid|cookie)"
     "[0-9]*$",
     _FLAGS,
 )
@@ -60,103 +71,112 @@ _VALUE = (
     r"""|[\[{][^\]}\n]{1,500}|\$\{\w{1,100}\}"""
     r"""|[^\s"'&;,()<>{}\\]+"""
 )
-_TO = r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|:)\s{0,8}"""
+# Between them; bytes, and what only wraps a secret, is shown as Python shows it.
+_TO = (
+    r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|:)\s{0,8}"""
+    r"""(?:[bBuU](?=["'])|(?:Secret\w{0,20}|str|bytes)\((?=["']))?"""
+)
 # Words that follow a secret's name in a sentence about it. `(using password: YES)` is MySQL's.
 _WORD = (
     "an?|and|are|as|at|attempt|be|been|cannot|can|empty|ensure|expected|expired|failed|false|field|for|from|given|has|if|in"
     "|incorrect|instead|invalid|is|it|length|may|mismatch|missing|must|needs|nil|no|none|not|null|of|on|or|option|please"
-    "|redacted|refused|rejected|required|requires|should|string|the|this|to|too|true|undefined|unknown|unset|use|value"
+    "|filtered|hidden|masked|redacted|refused|removed|rejected|required|requires|should|string|the|this|to|too|true|undefined|unknown|unset|use|value"
     "|was|when|will|with|wrong|yes|your|ok|str|bytes|int|bool|optional|any|secretstr"
 )
 _PROSE = re.compile(_WORD, _FLAGS)
 # What a value is put into, or was before: `%s`, `?`, `${DB_PASSWORD}`, `****`.
-_PLACEHOLDER = re.compile(r"%s|%\(\w+\)s|\$\d{1,2}|\?|\*+|x{3,}|\$\{?[A-Z_]{3,}(?:\}|$)|\.{3}|…", re.ASCII)
+_PLACEHOLDER = re.compile(
+    r"%s|%\(\w+\)s|\$\d{1,2}|\?|\*+|x{3,}|\$\{?[A-Z_]{3,}(?:\}|$)|\.{3}|…|~|%[A-Z_]{3,}%", re.ASCII
+)
+_STRICT_NAMES = ("password", "passwort", "kennwort", "passphrase", "passcode", "passe", "pin", "otp", "code")
 # Names whose value is never a word about it. A bare `pass` counts as well as it permits.
-_STRICT = re.compile("pass.|pwd|cvv|cvc|key", _FLAGS)
+_STRICT = re.compile("^x-|pass.|ps?wd?|wort|cvv|cvc|key|pin|otp|code|senha|parola|phrase", _FLAGS)
 
-# The beginnings that vendors give their tokens: what RE2 looks for, and what follows. Their case counts.
-_TOKENS: Final = (
-    (r"(?:akia|asia|abia|acca)[0-9a-z]{16}", r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}\b"),
-    (r"xox[a-z]-|xapp-|xoxe\.", r"(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[\w-]{6,}"),
-    (r"ntf_", r"ntf_[\w-]{8,}"),
-    (r"whsec_", r"whsec_[A-Za-z0-9+/=_-]{8,}"),
-    (r"gh[pousr]_|github_pat_", r"(?:gh[pousr]_|github_pat_)\w{16,}"),
-    (r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas)-", r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas)-[\w.-]{16,}"),
-    (r"[srp]k_(?:live|test)_|sk-[a-z0-9_-]{16}", r"(?:[srp]k_(?:live|test)_\w{8,}|sk-[\w-]{16,})"),
-    (r"aiza", r"AIza[\w-]{30,}"),
-    (r"npm_|pypi-|rubygems_", r"(?:npm_\w{30,}|pypi-[\w-]{30,}|rubygems_[0-9a-f]{32,})"),
-    (r"sg\.[a-z0-9_-]{8}", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
-    (r"hf_[a-z]|r8_|gsk_|xai-|pplx-", r"(?:hf_[A-Za-z]{16,}|(?:r8_|gsk_|xai-|pplx-)[A-Za-z0-9]{30,})"),
-    (r"ya29\.|1//0|gocspx-", r"(?:ya29\.[\w.-]{10,}|1//0[\w-]{20,}|GOCSPX-[\w-]{10,})"),
-    (r"shp(?:at|ca|pa|ss|tka)_", r"shp(?:at|ca|pa|ss|tka)_[0-9a-zA-Z]{16,}"),
-    (r"dckr_[po]at_|do[opr]_v1_", r"(?:dckr_[po]at_[\w-]{16,}|do[opr]_v1_[0-9a-f]{16,})"),
-    (r"nr(?:ak|js|ii|aa|iq)-", r"NR(?:AK|JS|II|AA|IQ)-[\w-]{16,}"),
-    (r"age-secret-key-", r"AGE-SECRET-KEY-1[0-9A-Z]{16,}"),
-    (r"lin_(?:api|oauth)_|figd_", r"(?:lin_(?:api|oauth)_|figd_)[\w-]{16,}"),
-    (r"secret_[a-z0-9]{30}|ntn_", r"(?:secret_|ntn_)[A-Za-z0-9]{30,}"),
-    (r"sq0(?:csp|atp|idp)|eaaa", r"(?:sq0(?:csp|atp|idp)-[\w-]{16,}|EAAA[\w-]{40,})"),
-    (r"hv[sbr]\.|dp\.[a-z]{2,5}\.", r"(?:hv[sbr]\.[\w-]{16,}|dp\.(?:pt|st|ct|sa|scim|audit)\.\w{16,})"),
-    (r"dapi[0-9a-f]{16}|tskey-|nfp_", r"(?:dapi[0-9a-f]{32}|(?:tskey-|nfp_)[\w-]{16,})"),
-    (r"pscale_|sbp_|sb_secret_", r"(?:pscale_(?:tkn|pw|oauth)_|sbp_|sb_secret_)[\w-]{16,}"),
-    (r"at[ac]tt3x|atbb", r"(?:AT[AC]TT3x[\w=-]{16,}|ATBB\w{24,})"),
-    (r"pmak-|cfpat-|pat-[a-z]{2}[0-9]-", r"(?:PMAK|CFPAT|pat-[a-z]{2}\d)-[\w-]{24,}"),
-    (r"sntry[su]_|glsa_|glc_|ops_eyj", r"(?:sntry[su]_|glsa_|glc_|ops_eyJ)[\w=+/-]{16,}"),
-    (r"dt0[a-z][0-9]{2}\.", r"dt0[a-z]\d\d\.\w{8,}\.\w{16,}"),
-    (r"eyj[a-z0-9_-]{8}", r"eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*"),
-)  # fmt: skip
-
-# Of the others: what RE2 looks for, and the rule; what its first group holds stays, for it helps to find the cause.
-_SHAPES: Final = (
-    # PEM, to its end or the text's.
+# As people say it: `the password is X`, `with password X`, `invalid API key X`.
+_SAID_NAMES = (
+    "password|passwort|kennwort|mot de passe|passphrase|passcode|pin|otp|(?:api|secret|access)[ _-]?key|token|secret"
+    "|(?:verification|security|confirmation|2fa|mfa|access|login|recovery) code"
+)
+_SAID_NEEDLES = ("pass", "kennwort", "pin", "otp", "key", "token", "secret", "code")
+_SAID = (
+    rf"""(?<![A-Za-z0-9-])(?P<name>{_SAID_NAMES})(?: code)?(?: (?:for|of) (?:user )?[^\s:]{{1,64}})?"""
+    r"(?P<verb>\s?(?:->|\||→)\s?"
+    r"| (?:is|was|provided|entered|given|used|supplied|ist|lautet|(?:set|changed|reset) to):?\s"
+    r"|(?<=\S) ?:\s(?=\S{1,64}\d))?(?(verb)|(?:\s|\\t){1,4})"
+    r"""(?P<value>"[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'`,;()<>{}\[\]|]{4,200})"""
+)
+# What a password is said to be, and what is no password though it has digits.
+_QUALITY = re.compile(
+    r"\w+(?:ed|ing|ly|able|ible|less|ful|ous|ive|al|ic|ent|ant)|correct|wrong|weak|strong|short|long|old|new|bad|good|blank"
+    r"|stale|known|unsafe|safe|case|only|plain|plaintext|clear|shown|never|still|also|already|both|same|equal|different"
+    r"|one|what|there|that|they|under|over|less|more|back|sent|lost|gone|free|fine|just|very|longer|shorter"
+    r"|falsch|abgelaufen",
+    _FLAGS,
+)
+_TECHNICAL = re.compile(
+    r"(?:sha|md|bcrypt|argon|scrypt|pbkdf|oauth|utf|base|http|v|rfc|aes|rsa)-?_?\d\S*|\d{1,3}[a-z]{0,3}"
+    r"|\d+[.:,/T-][\d.:,/T+Z-]*|\w+[-_](?:id|name|file|path)(?:[-_=]\S*)?|https?://\S*",
+    _FLAGS,
+)
+_NUMBERED_NAME = re.compile(r"\d+|[a-z]+(?:[-_/.][a-z]+)*[-_]?v?\d{1,2}", _FLAGS)
+_FOREIGN_VALUE = rf"""((?:{_FOREIGN.pattern})["']?\s{{0,4}}[:=：]\s{{0,4}}["']?)[^\s"',;]{{1,200}}"""
+# `('password', 'x')`.
+_LISTED = (
+    r"""[(\[]["'](?P<name>[\w.-]{1,80})["'],\s?"""
+    r"""(?P<value>(?P<quote>["'])(?=[^\n]{0,100}\d)[^"'\n]{1,500})["'][)\]]"""
+)
+# `--name value`.
+_OPTION = rf"(?:(?<!\S)--?|\bconfigure set )(?P<name>[a-z][\w-]{{1,60}})\s{{1,4}}(?!-)(?P<value>{_VALUE})"
+# `<name>value<`.
+_ELEMENT = (
+    r"(?:<|&lt;)(?:\w{1,40}:)?(?P<name>[\w.-]{1,80})(?:\s[^<>]{0,200}?)?(?:>|&gt;)(?:<!\[CDATA\[)?"
+    r"(?P<value>[^<]{1,2000}?)(?:\]\]>)?(?:<|&lt;)/"
+)
+# `name=value`.
+_ASSIGNED = rf"(?<![\w.-])(?P<name>[\w.-]{{1,80}}){_TO}"
+# A text that one of these holds in any case, and the rule: the name that a secret stands under, and the secret.
+_VALUE_RULES = (
+    # `password%3Dx`, `user%5Bpassword%5D=x`.
     (
-        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY",
-        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY[^\x00]*?(?:-----END[A-Z -]*|\Z)",
+        "%",
+        (
+            r"(?:%[0-9a-f]{2}|(?<![\w.%-]))(?P<name>[a-z_][\w.-]{0,80})(?:%5D)?(?:%22)?(?:%3D|%3A|(?<=%5D)=)(?:%22|%20){0,2}"
+            r"""(?P<value>(?:(?!%26|%22|%7D|%2C)[^\s&"']){1,500})"""
+        ),
     ),
-    # user:password@host, whatever the password holds; a port and a path are no password.
+    ("',", _LISTED),
+    ('",', _LISTED),
+    # pydantic's line under a name, and its error with the place of one.
     (
-        r"://[^/@:]*:[^ ]*@",
-        r"""(?<=://)([^\s/:@\[\]"'<>]{0,200}:)(?!\d{1,5}(?:[/?#]|$))[^\s"'<>]{1,200}(?=@)""",
-    ),
-    (r":thin:", r"(?i)(:thin:[^\s/@]{1,100}/)[^\s@]{1,200}(?=@)"),
-    (r"hooks\.slack|hooks\.zapier", r"(?i)(hooks\.(?:slack(?:-gov)?|zapier)\.com/)[\w/-]+"),
-    (r"discord", r"(?i)(discord(?:app)?\.com/api/(?:v\d+/)?webhooks/)[\w/-]+"),
-    (
-        r"webhook\.office|outlook\.office",
-        r"(?i)((?:webhook\.office|outlook\.office(?:365)?)\.com/)webhook[\w/@-]+",
-    ),
-    (r"/hooks/[a-z0-9]{17}", r"(/hooks/)(?:[a-z0-9]{26}\b|[A-Za-z0-9]{17,26}/[A-Za-z0-9]{24,})"),
-    (r"pagerduty", r"(?i)(events\.(?:eu\.)?pagerduty\.com/[\w/]{0,40}?)[0-9a-z]{32}\b"),
-    (r"ifttt", r"(?i)(maker\.ifttt\.com/trigger/[\w/]{1,100}/key/)[\w-]+"),
-    (r"[0-9]{6}:[a-z0-9_-]{30}", r"((?:^|[^\d])\d{6,12}:)[\w-]{30,}"),
-    (r"bearer", r"(?i)\b(bearer\s{1,8})(?=\S{0,200}[\d=+/._-]|\S{16})[\w.~+/=-]{6,}"),
-    (r"basic", r"\b((?i:basic)\s{1,8})(?=\S{0,200}(?:[\d=]|[a-z][A-Z])|\S{20})[\w.~+/=-]{6,}"),
-    # Signed addresses: Azure, Amazon, Google.
-    (r"sig(?:nature)?=", r"(?i)([?&;](?:x-[a-z]{3,4}-)?sig(?:nature)?=)[\w%+/=.~-]{8,}"),
-    # What stands behind a letter: `curl -u ann:x`, `mysql -px`, `sshpass -p x`.
-    (
-        r"curl [^\n]*(?:-u|-user)",
-        r"""(?i)(\bcurl (?:[^\n]{0,500}? )?(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{0,100}:)[^\s"']+""",
+        "input_value",
+        r"^(?P<name>[\w.\[\]-]{1,200})\n[^\n]{0,500}?input_value=(?P<value>[^\n]{1,1000}?)(?=, input_type=|\]?$)",
     ),
     (
-        r"(?:mysql|mariadb)[a-z0-9_-]* [^\n]*-p",
-        r"""(?i)(\b(?:mysql|mariadb)[\w-]* (?:[^\n|;&]{0,300}? )?-p)(?=\S)["']?[^\s"']+""",
+        "input",
+        (
+            r"""loc\\{0,8}["']\s?:\s?[\[(](?P<name>[^\])\n]{1,200})[\])][^\n]{0,500}?input\\{0,8}["']\s?:\s?"""
+            rf"(?P<value>{_VALUE})"
+        ),
     ),
-    (r"sshpass -p", r"""(?i)(\bsshpass -p ?)["']?[^\s"']+"""),
+    ("-", _OPTION),
+    ("configure set", _OPTION),
+    ("</", _ELEMENT),
+    ("&lt;/", _ELEMENT),
+    # `name="password" value="..."`, and the same in lines of YAML.
     (
-        r"(?:docker|podman|helm) login",
-        r"""(?i)(\b(?:docker|podman|helm) login (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
+        "value",
+        (
+            rf"""(?:name|key)\\{{0,8}}["']?\s?[=:]\s?\\{{0,8}}["'](?P<name>[\w.-]{{1,80}})\\{{0,8}}["'],?\s{{1,4}}"""
+            rf"""\\{{0,8}}["']?value\\{{0,8}}["']?\s?[=:]\s?(?P<value>{_VALUE})"""
+        ),
     ),
     (
-        r"mongo[a-z]* [^\n]*-p",
-        r"""(?i)(\bmongo(?:sh|dump|restore|export|import)? (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
+        "value:",
+        (
+            r"""\bname:\s{1,4}["']?(?P<name>[\w.-]{1,80})["']?(?:\s|\\n){1,40}value:\s{1,4}"""
+            r"""(?P<value>(?P<quote>["'])?[^\s"']{1,500})"""
+        ),
     ),
-    # SQL: `WITH PASSWORD 'x'`, `SET PASSWORD FOR u = PASSWORD('x')`.
-    (r"identified by", r"""(?i)(\b(?:identified by|password) ["'])[^"'\n]{1,200}(?=["'])"""),
-    (
-        r"set password",
-        r"""(?i)(\bset password(?: for [^=\n]{1,100})? ?= ?(?:password ?\()?["'])[^"'\n]{1,200}(?=["'])""",
-    ),
-    (r"redis-cli", r"""(?i)(\bredis-cli (?:[^\n|;&]{0,300}? )?-a ?)["']?[^\s"']+"""),
 )
 _HEADER = (
     r"""((?:authori[sz]ation|cookie)(?:\\{0,8}["'])?\s{0,8}[:=]\s{0,8}(?:\\{0,8}["'])?)"""
@@ -183,8 +203,10 @@ _IBAN = rf"\b(?:{_COUNTRIES})\d\d(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})
 
 HINTS: Final = (
     *WORDS,
-    *(hint for hint, _ in _TOKENS),
-    *(hint for hint, _ in _SHAPES),
+    *(hint for hint, _ in TOKENS),
+    *(hint for hint, _, _ in SHAPES),
+    rf"{_PIN}[0-9]?[\]\"'\\\\]{{0,8}}(?: ?[:=]|%| is )",
+    _FOREIGN.pattern,
     r"(?:^|[^0-9.])[2-6][0-9]{3}(?:[ -]?[0-9]{4}|[ -][0-9]{6})[ -]?[0-9]{4}",
     rf"(?-i:(?:{_COUNTRIES})[0-9]{{2}} ?[A-Z0-9]{{4}} ?[A-Z0-9]{{4}})",
 )
@@ -197,27 +219,52 @@ def names_secret(name: str) -> bool:
 
 
 def _names_secret(name: str) -> bool:
-    return _NAME.search(_CAMEL.sub("_", name)) is not None
+    return _NAME.search(_CAMEL.sub("_", name)) is not None or (
+        not name.isascii() and _FOREIGN.search(name) is not None
+    )
 
 
 # The same few names come with every event.
 _seen_before = lru_cache(maxsize=4_096)(_names_secret)
 
 
-def refuses_secret(error: Mapping[str, Any]) -> bool:
-    """Whether this is pydantic's error about a secret: `{"loc": ["body", "password"], "input": "..."}`."""
-    loc = error.get("loc")
-    return isinstance(loc, list | tuple) and any(isinstance(name, str) and names_secret(name) for name in loc)
-
-
 def without_secrets(text: str) -> str:
     """The text with everything of a secret's shape replaced."""
     rules = _compiled()
-    for rule in rules.shapes:
-        text = rule.sub(_keep_lead, text)
-    for found in (rules.validation, rules.located, rules.option, rules.element, rules.pair, rules.assignment):
-        text = _values(found, text)
+    lower = text.lower()
+    for needle, shape in rules.shapes:
+        if needle in lower:
+            text = shape.sub(_keep_lead, text)
+    for needle, rule in rules.values:
+        if needle in lower:
+            text = _values(rule, text)
+    text = _assignments(rules.assigned, rules.assignment, text)
+    if any(map(lower.__contains__, _SAID_NEEDLES)):
+        text = _values(rules.said, text, _is_not_said)
+    if not text.isascii():
+        text = rules.foreign.sub(_keep_lead, text)
     return rules.iban.sub(_iban, rules.digits.sub(_digits, text))
+
+
+def secret_field(value: Mapping[str, Any]) -> str | None:
+    """The key whose value another one names as a secret.
+
+    `{"name": "DB_PASSWORD", "value": "..."}` lists a setting, and pydantic's error about a secret is
+    `{"loc": ["body", "password"], "input": "..."}`.
+    """
+    loc = value.get("loc")
+    if isinstance(loc, list | tuple) and any(isinstance(name, str) and names_secret(name) for name in loc):
+        return "input"
+    name = value.get("name", value.get("key"))
+    return "value" if isinstance(name, str) and names_secret(name) else None
+
+
+def is_secret_pair(values: Sequence[Any]) -> bool:
+    """Whether this is a name and its secret, as headers are kept: `["authorization", "Bearer ..."]`."""
+    if len(values) != 2 or not all(isinstance(value, str) for value in values):
+        return False
+    name, value = values
+    return any(map(str.isdigit, value)) and names_secret(name)
 
 
 def is_card(digits: str) -> bool:
@@ -234,57 +281,81 @@ class _Compiled:
     """The rules, compiled when the first text needs them: an application's start waits for none."""
 
     def __init__(self) -> None:
-        tokens = "|".join(rule for _, rule in _TOKENS)
+        tokens = "|".join(rule for _, rule in TOKENS)
+        header = re.compile(_HEADER, _FLAGS)
         self.shapes = (
-            *(re.compile(rule, re.ASCII) for _, rule in _SHAPES),
-            re.compile(rf"(?<![A-Za-z0-9])(?:{tokens})", re.ASCII),
-            re.compile(_HEADER, _FLAGS),
+            *((needle, re.compile(rule, re.ASCII)) for _, rule, needles in SHAPES for needle in needles),
+            ("", re.compile(rf"(?<![A-Za-z0-9])(?:{tokens})", re.ASCII)),
+            ("authori", header),
+            ("cookie", header),
+        )
+        self.values = tuple(
+            (needle, re.compile(rule, _FLAGS | re.MULTILINE)) for needle, rule in _VALUE_RULES
         )
         self.digits = re.compile(_DIGITS, re.ASCII)
         self.iban = re.compile(_IBAN, re.ASCII)
-        # `name=value`; `--name value`; `<name>value<`; `name="password" value="..."`; then pydantic's line
-        # under a name, and its error with the place of one.
-        self.assignment = re.compile(rf"(?<![\w.-])(?P<name>[\w.-]{{1,80}}){_TO}(?P<value>{_VALUE})?", _FLAGS)
-        self.option = re.compile(
-            rf"(?<!\S)--?(?P<name>[a-z][\w-]{{1,60}})\s{{1,4}}(?!-)(?P<value>{_VALUE})", _FLAGS
-        )
-        self.element = re.compile(
-            r"(?:<|&lt;)(?:\w{1,40}:)?(?P<name>[\w.-]{1,80})(?:\s[^<>]{0,200}?)?(?:>|&gt;)(?:<!\[CDATA\[)?"
-            r"(?P<value>[^<]{1,2000}?)(?:\]\]>)?(?:<|&lt;)/",
-            _FLAGS,
-        )
-        self.pair = re.compile(
-            rf"""(?:name|key)\\{{0,8}}["']?\s?[=:]\s?\\{{0,8}}["'](?P<name>[\w.-]{{1,80}})\\{{0,8}}["'],?\s{{1,4}}"""
-            rf"""\\{{0,8}}["']?value\\{{0,8}}["']?\s?[=:]\s?(?P<value>{_VALUE})""",
-            _FLAGS,
-        )
-        self.located = re.compile(
-            r"""loc\\{0,8}["']\s?:\s?[\[(](?P<name>[^\])\n]{1,200})[\])][^\n]{0,500}?input\\{0,8}["']\s?:\s?"""
-            rf"(?P<value>{_VALUE})",
-            _FLAGS,
-        )
-        self.validation = re.compile(
-            r"^(?P<name>[\w.\[\]-]{1,200})\n[^\n]{0,500}?input_value=(?P<value>[^\n]{1,1000}?)(?=, input_type=|\]?$)",
-            _FLAGS | re.MULTILINE,
-        )
+        self.assigned = re.compile(_ASSIGNED, _FLAGS)
+        self.assignment = re.compile(rf"{_ASSIGNED}(?P<value>{_VALUE})", _FLAGS)
+        self.said = re.compile(_SAID, _FLAGS)
+        self.foreign = re.compile(_FOREIGN_VALUE, re.IGNORECASE)
 
 
 _compiled = cache(_Compiled)
 
 
-def _values(rule: re.Pattern[str], text: str) -> str:
+def _values(
+    rule: re.Pattern[str], text: str, is_innocent: Callable[[re.Match[str], str], bool] | None = None
+) -> str:
     """The text without the values that stand under a secret's name. What a value holds is looked at on its own."""
     parts, done, at = [], 0, 0
     while (found := rule.search(text, at)) is not None:
         start, end = found.span("value")
         # Another name may begin within this one's value: `url: https://x?token=y`.
-        at = max(found.start() + 1, start if start >= 0 else found.end())
-        if start < 0 or not names_secret(found["name"]) or _is_prose(found, text):
+        at = max(found.start() + 1, start)
+        if not names_secret(found["name"]) or (is_innocent or _is_prose)(found, text):
             continue
         quote = found.groupdict().get("quote") or ""
         parts += [text[done : start + len(quote)], SCRUBBED]
         done = at = end
     return "".join([*parts, text[done:]])
+
+
+def _assignments(names: re.Pattern[str], rule: re.Pattern[str], text: str) -> str:
+    """The same; a value is read under a secret's name alone, so that a text of nothing but names costs its length."""
+    parts, done, at = [], 0, 0
+    while (name := names.search(text, at)) is not None:
+        at = name.end()
+        found = rule.match(text, name.start()) if names_secret(name["name"]) else None
+        if found is None or _is_prose(found, text):
+            continue
+        parts += [text[done : found.start("value") + len(found["quote"] or "")], SCRUBBED]
+        done = at = found.end("value")
+    return "".join([*parts, text[done:]])
+
+
+def _is_not_said(found: re.Match[str], _: str) -> bool:
+    """`password is required`, `token of the session`; what a password is said to be may be a word without digits."""
+    value = found["value"]
+    word = value.strip("\"'").rstrip(".,:!?)")
+    if (
+        _PROSE.fullmatch(word)
+        or _PLACEHOLDER.fullmatch(word)
+        or "scrubbed" in word
+        or _TECHNICAL.fullmatch(word)
+    ):
+        return True
+    digits, letters = any(map(str.isdigit, word)), any(map(str.isalpha, word))
+    if not found["name"].lower().endswith(_STRICT_NAMES):
+        joined = found["verb"] is None and ("-" in word or "_" in word) and len(word) < 20
+        return (
+            not (digits and letters) or len(word) < 8 or joined or _NUMBERED_NAME.fullmatch(word) is not None
+        )
+    if found["verb"] is None:
+        code = (
+            found["name"].lower().endswith(("otp", "code")) and word.isdecimal() and len(word) in range(4, 9)
+        )
+        return not code and (not (digits and letters) or len(word) < 6)
+    return value == word and not digits and _QUALITY.fullmatch(word) is not None
 
 
 def _is_prose(found: re.Match[str], text: str) -> bool:

@@ -9,7 +9,14 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
-from notifier.client.capture.shapes import SCRUBBED, is_card, names_secret, refuses_secret, without_secrets
+from notifier.client.capture.shapes import (
+    SCRUBBED,
+    is_card,
+    is_secret_pair,
+    names_secret,
+    secret_field,
+    without_secrets,
+)
 
 __all__ = ["SCRUBBED", "names_secret", "scrub", "scrub_text"]
 
@@ -24,10 +31,9 @@ def scrub(value: Any) -> Any:
     if kind is str:
         return scrub_text(value)
     if kind is dict:
-        refused = "loc" in value and refuses_secret(value)
+        hidden = secret_field(value) if "loc" in value or "value" in value else None
         return {
-            _scrub_key(key): SCRUBBED if refused and key == "input" else _under(key, inner)
-            for key, inner in value.items()
+            _scrub_key(key): SCRUBBED if key == hidden else _under(key, inner) for key, inner in value.items()
         }
     if kind is list:
         return _items(value)
@@ -39,6 +45,8 @@ def scrub(value: Any) -> Any:
 def _items(values: list[Any]) -> list[Any]:
     """A command's words may come one by one: `["--password", "x"]`."""
     clean = [scrub(inner) for inner in values]
+    if is_secret_pair(values):
+        clean[1] = SCRUBBED
     for index, (before, value) in enumerate(pairwise(values), start=1):
         flag = type(before) is str and before.startswith("--") and type(value) is str
         if flag and not value.startswith("-") and names_secret(before):

@@ -1,0 +1,260 @@
+"""Secrets by their shape: what vendors' tokens begin with, and where a text holds a secret whatever it looks like.
+
+Data for `shapes`. The service and the client each have this module, the same to the letter.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# The beginnings that vendors give their tokens: what RE2 looks for, and what follows. Their case counts.
+TOKENS: Final = (
+    (r"(?:akia|asia|abia|acca)[0-9a-z]{16}", r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}\b"),
+    (r"xox[a-z]-|xapp-|xoxe\.", r"(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[\w-]{6,}"),
+    (r"ntf_", r"ntf_[\w-]{8,}"),
+    (r"whsec_", r"whsec_[A-Za-z0-9+/=_-]{8,}"),
+    (r"gh[pousr]_|github_pat_", r"(?:gh[pousr]_|github_pat_)\w{16,}"),
+    (r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas)-", r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas)-[\w.-]{16,}"),
+    (r"[srp]k_(?:live|test)_|sk-[a-z0-9_-]{16}", r"(?:[srp]k_(?:live|test)_\w{8,}|sk-[\w-]{16,})"),
+    (r"aiza", r"AIza[\w-]{30,}"),
+    (r"npm_|pypi-|rubygems_", r"(?:npm_\w{30,}|pypi-[\w-]{30,}|rubygems_[0-9a-f]{32,})"),
+    (r"sg\.[a-z0-9_-]{8}", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+    (r"hf_[a-z]|r8_|gsk_|xai-|pplx-", r"(?:hf_[A-Za-z]{16,}|(?:r8_|gsk_|xai-|pplx-)[A-Za-z0-9]{30,})"),
+    (r"ya29\.|1//0|gocspx-", r"(?:ya29\.[\w.-]{10,}|1//0[\w-]{20,}|GOCSPX-[\w-]{10,})"),
+    (r"shp(?:at|ca|pa|ss|tka)_", r"shp(?:at|ca|pa|ss|tka)_[0-9a-zA-Z]{16,}"),
+    (r"dckr_[po]at_|do[opr]_v1_", r"(?:dckr_[po]at_[\w-]{16,}|do[opr]_v1_[0-9a-f]{16,})"),
+    (r"nr(?:ak|js|ii|aa|iq)-", r"NR(?:AK|JS|II|AA|IQ)-[\w-]{16,}"),
+    (r"age-secret-key-", r"AGE-SECRET-KEY-1[0-9A-Z]{16,}"),
+    (r"lin_(?:api|oauth)_|figd_", r"(?:lin_(?:api|oauth)_|figd_)[\w-]{16,}"),
+    (r"secret_[a-z0-9]{30}|ntn_", r"(?:secret_|ntn_)[A-Za-z0-9]{30,}"),
+    (r"sq0(?:csp|atp|idp)|eaaa", r"(?:sq0(?:csp|atp|idp)-[\w-]{16,}|EAAA[\w-]{40,})"),
+    (r"hv[sbr]\.|dp\.[a-z]{2,5}\.", r"(?:hv[sbr]\.[\w-]{16,}|dp\.(?:pt|st|ct|sa|scim|audit)\.\w{16,})"),
+    (r"dapi[0-9a-f]{16}|tskey-|nfp_", r"(?:dapi[0-9a-f]{32}|(?:tskey-|nfp_)[\w-]{16,})"),
+    (r"pscale_|sbp_|sb_secret_", r"(?:pscale_(?:tkn|pw|oauth)_|sbp_|sb_secret_)[\w-]{16,}"),
+    (r"at[ac]tt3x|atbb", r"(?:AT[AC]TT3x[\w=-]{16,}|ATBB\w{24,})"),
+    (r"pmak-|cfpat-|pat-[a-z]{2}[0-9]-", r"(?:PMAK|CFPAT|pat-[a-z]{2}\d)-[\w-]{24,}"),
+    (r"sntry[su]_|glsa_|glc_|ops_eyj", r"(?:sntry[su]_|glsa_|glc_|ops_eyJ)[\w=+/-]{16,}"),
+    (r"dt0[a-z][0-9]{2}\.", r"dt0[a-z]\d\d\.\w{8,}\.\w{16,}"),
+    (r"(?:sk|key-|fc-)[0-9a-f]{8}", r"(?:SK|key-|fc-)[0-9a-f]{32}\b"),
+    (r"hrku-|nvapi-|pul-|tvly-|xkeysib-", r"(?:HRKU-|nvapi-|pul-|tvly-|xkeysib-)[\w-]{24,}"),
+    (r"(?:phx|tfp|cfut|cfat|fo1|fm[12])_", r"(?:phx|tfp|cfut|cfat|fo1|fm[12])_\w{24,}"),
+    (r"re_[a-z0-9]{8}_", r"re_\w{8}_\w{20,}"),
+    (r"vercel_|duffel_", r"(?:vercel_\w{1,20}|duffel_(?:live|test))_[\w-]{16,}"),
+    (r"eaa[a-z0-9]{16}|ltai5t", r"(?:EAA[A-Za-z0-9]{60,}|LTAI5t[A-Za-z0-9]{12,})"),
+    (r"sl\.[a-z0-9_-]{16}", r"sl\.[\w-]{60,}"),
+    (r"a3-[a-z0-9]{6}-", r"A3-[A-Z0-9]{6}(?:-[A-Z0-9]{5,11}){3,6}"),
+    (r"v1\.0-[0-9a-f]{8}", r"v1\.0-[0-9a-f]{16,}-[0-9a-f]{32,}"),
+    (r"\.atlasv1\.", r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w-]{40,}"),
+    (r"4/0a", r"4/0A[\w-]{8,}"),
+    (r"(?:^|[^a-z0-9])s\.[a-z0-9]{12}", r"s\.(?=[A-Za-z]*\d|[a-z]*[A-Z])[A-Za-z0-9]{24}\b"),
+    (r"eyj[a-z0-9_-]{8}", r"eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*"),
+)  # fmt: skip
+
+# Of the others: what RE2 looks for; the rule, whose first group stays, for it helps to find the cause;
+# and texts of which one stands, in any case, wherever the rule finds something.
+SHAPES: Final = (
+    # PEM, to its end or the text's; the same of PuTTY.
+    (
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY",
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY[^\x00]*?(?:-----END[A-Z -]*|\Z)",
+        ("private key",),
+    ),
+    (
+        r"private-lines",
+        r"(Private-Lines: \d{1,4}\s)[^\x00]*?(?=Private-MAC|\Z)",
+        ("private-lines",),
+    ),
+    # A key alone before the host, as in Sentry's DSN and in clones over HTTPS.
+    (
+        r"://[a-z0-9_-]+@",
+        r"(?<=://)(?:[0-9a-f]{32}(?=[:@])|(?=(?:[^@/\s]{0,100}\d){4})[\w-]{20,200}(?=@))",
+        ("://",),
+    ),
+    # user:password@host, whatever the password holds; a port and a path are no password.
+    (
+        r"://[^/@:]*:[^ ]*@",
+        r"""(?<=://)([^\s/:@\[\]"'<>]{0,200}:)(?!\d{1,5}(?:[/?#]|$))[^\s"'<>]{1,200}(?=@)""",
+        ("://",),
+    ),
+    (
+        r":thin:",
+        r"(?i)(:thin:[^\s/@]{1,100}/)[^\s@]{1,200}(?=@)",
+        (":thin:",),
+    ),
+    (
+        r"hooks\.slack|hooks\.zapier",
+        r"(?i)(hooks\.(?:slack(?:-gov)?|zapier)\.com/)[\w/-]+",
+        ("hooks.",),
+    ),
+    (
+        r"discord",
+        r"(?i)(discord(?:app)?\.com/api/(?:v\d+/)?webhooks/)[\w/-]+",
+        ("discord",),
+    ),
+    (
+        r"webhook\.office|outlook\.office",
+        r"(?i)((?:webhook\.office|outlook\.office(?:365)?)\.com/)webhook[\w/@-]+",
+        (".office",),
+    ),
+    (
+        r"/hooks/[a-z0-9]{17}",
+        r"(/hooks/)(?:[a-z0-9]{26}\b|[A-Za-z0-9]{17,26}/[A-Za-z0-9]{24,})",
+        ("/hooks/",),
+    ),
+    (
+        r"pagerduty",
+        r"(?i)(events\.(?:eu\.)?pagerduty\.com/[\w/]{0,40}?)[0-9a-z]{32}\b",
+        ("pagerduty",),
+    ),
+    (
+        r"ifttt",
+        r"(?i)(maker\.ifttt\.com/trigger/[\w/]{1,100}/key/)[\w-]+",
+        ("ifttt",),
+    ),
+    (
+        r"[0-9]{6}:[a-z0-9_-]{30}",
+        r"((?:^|[^\d])\d{6,12}:)[\w-]{30,}",
+        (":",),
+    ),
+    (
+        r"bearer",
+        r"(?i)\b(bearer\s{1,8})(?=\S{0,200}[\d=+/._-]|\S{16})[\w.~+/=-]{6,}",
+        ("bearer",),
+    ),
+    (
+        r"basic",
+        r"\b((?i:basic)\s{1,8})(?=\S{0,200}(?:[\d=]|[a-z][A-Z])|\S{20})[\w.~+/=-]{6,}",
+        ("basic",),
+    ),
+    (
+        r"akia[0-9a-z]{16}",
+        r"((?:AKIA|ASIA)[0-9A-Z]{16}[:/, ]{1,3})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])",
+        (
+            "akia",
+            "asia",
+        ),
+    ),
+    (
+        r""":[^ \"\\\\/:@]+@[a-z0-9.-]+:[0-9]""",
+        r"""((?<![\w/:.@-])[\w.-]{1,40}:)(?=\S{0,100}\d)[^\s:@/\"']{4,100}(?=@[\w.-]{1,100}:\d{2,5}\b)""",
+        ("@",),
+    ),
+    (
+        r"""auth(?:entication)?[\"'\\\\ ]{0,8}[:=]""",
+        (
+            r"""(\b(?i:auth(?:entication)?)(?:\\{0,8}["'])?\s?[:=]\s?(?:\\{0,8}["'])?)"""
+            r"(?=\S{0,100}(?:[\d=]|[a-z][A-Z]))[\w+/=.~-]{8,}"
+        ),
+        ("auth",),
+    ),
+    (
+        r"""sid[\"'\\\\ ]{0,8}[:=]""",
+        r"""(?i)(\bsid[\"']?\s?[:=]\s?[\"']?)(?=[\w%.-]{0,100}\d)(?=[\w%.-]{0,100}[a-z])[\w%.-]{8,}""",
+        ("sid",),
+    ),
+    (
+        r"(?:reset|invite|verify|activate|confirm|magic)[a-z-]*/[a-z0-9_-]{8}",
+        r"(?i)(/(?:reset|password|invite|verify|activate|confirm|magic)[a-z-]{0,20}/)(?=[\w-]{0,100}\d)[\w-]{16,}",
+        (
+            "/reset",
+            "/password",
+            "/invite",
+            "/verify",
+            "/activate",
+            "/confirm",
+            "/magic",
+        ),
+    ),
+    (
+        r"[?&;](?:key|auth|appid)=",
+        r"(?i)([?&;](?:key|auth|appid)=)(?=(?:\w{0,100}\d){2})\w{10,}",
+        (
+            "key=",
+            "auth=",
+            "appid=",
+        ),
+    ),
+    (
+        r"(?:^|[^a-z])ssn[^a-z]|social security",
+        r"(?i)(\b(?:ssn|social security (?:number|no\.?))\W{1,12})\d{3}-?\d\d-?\d{4}\b",
+        (
+            "ssn",
+            "social security",
+        ),
+    ),
+    # Signed addresses: Azure, Amazon, Google.
+    (
+        r"sig(?:nature)?=",
+        r"(?i)([?&;](?:x-[a-z]{3,4}-)?sig(?:nature)?=)[\w%+/=.~-]{8,}",
+        ("sig",),
+    ),
+    # What stands behind a letter: `curl -u ann:x`, `mysql -px`, `sshpass -p x`.
+    (
+        r"curl [^\n]*(?:-u|-user)",
+        r"""(?i)(\bcurl (?:[^\n]{0,500}? )?(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{0,100}:)[^\s"']+""",
+        ("curl ",),
+    ),
+    (
+        r"(?:mysql|mariadb)[a-z0-9_-]* [^\n]*-p",
+        r"""(?i)(\b(?:mysql|mariadb)[\w-]* (?:[^\n|;&]{0,300}? )?-p)(?=\S)["']?[^\s"']+""",
+        (
+            "mysql",
+            "mariadb",
+        ),
+    ),
+    (
+        r"(?:zip|7z|ldap[a-z]*|htpasswd|smbclient) [^\n]*-[pwbu]",
+        (
+            r"(?i)(\b(?:(?:un)?zip (?:[^\n|;&]{0,300}? )?-P ?|7z (?:[^\n|;&]{0,300}? )?-p"
+            r"|ldap\w{1,10} (?:[^\n|;&]{0,300}? )?-w ?"
+            r"|htpasswd -\w{0,4}b\w{0,4} \S{1,200} \S{1,100} "
+            r"""|smbclient (?:[^\n|;&]{0,300}? )?-U ?[^\s%]{1,100}%))["']?[^\s"']+"""
+        ),
+        (
+            "zip ",
+            "7z ",
+            "ldap",
+            "htpasswd",
+            "smbclient",
+        ),
+    ),
+    (
+        r"sshpass -p",
+        r"""(?i)(\bsshpass -p ?)["']?[^\s"']+""",
+        ("sshpass",),
+    ),
+    (
+        r"(?:docker|podman|helm) login",
+        r"""(?i)(\b(?:docker|podman|helm) login (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
+        (" login ",),
+    ),
+    (
+        r"mongo[a-z]* [^\n]*-p",
+        r"""(?i)(\bmongo(?:sh|dump|restore|export|import)? (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
+        ("mongo",),
+    ),
+    # SQL: `WITH PASSWORD 'x'`, `SET PASSWORD FOR u = PASSWORD('x')`.
+    (
+        r"identified by",
+        r"""(?i)(\b(?:identified by|password) ["'])[^"'\n]{1,200}(?=["'])""",
+        (
+            "identified by",
+            "password ",
+        ),
+    ),
+    (
+        r"set password",
+        r"""(?i)(\bset password(?: for [^=\n]{1,100})? ?= ?(?:password ?\()?["'])[^"'\n]{1,200}(?=["'])""",
+        ("set password",),
+    ),
+    (
+        r"""password\([\"'\\\\]""",
+        r"""(?i)(\bpassword\(["'])[^"'\n]{1,200}(?=["'])""",
+        ("password(",),
+    ),
+    (
+        r"redis-cli",
+        r"""(?i)(\bredis-cli (?:[^\n|;&]{0,300}? )?-a ?)["']?[^\s"']+""",
+        ("redis-cli",),
+    ),
+)

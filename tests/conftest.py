@@ -39,6 +39,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 4 if whole and config.option.markexpr in {"not slow", "slow"} else 0
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only slow tests are asked for, a file that never names the marker is not even imported."""
+    if config.option.markexpr != "slow" or not collection_path.name.startswith("test_"):
+        return None
+    return "mark.slow" not in collection_path.read_text() or None
+
+
 def pytest_collection() -> None:
     """Collect no garbage meanwhile: of a million objects that stay it is looked for again and again."""
     gc.disable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -32,7 +33,8 @@ TEXT = DEMO.text
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running = Demo(tmp_path_factory.mktemp("demo")).start()
     yield running
-    running.stop()
+    assert running.stop(signal.SIGTERM) == 0, running.err
+    assert running.left_behind == []
 
 
 def lines() -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -21,14 +20,12 @@ from tests.bench import payload
 from tests.bench.machine import pinned
 from tests.bench.payload import ALERT_FORM, EVENT_FORM, Form
 from tests.bench.wire import HOST, get
-from tests.processes import free_port
+from tests.processes import clean_environ, free_port
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60.0
 STOPS_WITHIN_S = 40.0
 LOOK_EVERY_S = 0.005
-
-UNWANTED = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 
 NOTIFIER = "notifier"
 BARE = "bare ASGI"
@@ -250,14 +247,8 @@ async def running(
     added: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[subprocess.Popen[bytes], float]]:
     """A process on its core, and when it was started; at the end it is asked to stop, then made to."""
-    # Compiled modules, as an installed service has them, but nowhere that outlives the bench.
-    environ = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in UNWANTED and not name.startswith("NOTIFIER_")
-    }
-    environ["PYTHONPYCACHEPREFIX"] = str(folder.parent / "pycache")
-    environ.update(added or {})
+    environ = {**clean_environ(), **(added or {})}  # with compiled modules, as an installed service has them
+    environ.pop("PYTHONUNBUFFERED", None)
     if spool is not None:
         environ["NOTIFIER_SPOOL"] = str(spool)
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err, pinned(core):

@@ -20,7 +20,7 @@ from notifier.testing import Answer, WebhookReceiver
 from tests.postgres import PostgresCluster
 from tests.processes import KEY, Service, cli, eventually, whole
 
-EVENTS = 300
+EVENTS = 150
 LEASE_S = 60
 SLOTS = 8
 

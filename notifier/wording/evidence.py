@@ -64,12 +64,12 @@ def evidence(incident: Incident) -> Evidence:
         return Evidence()
     told = told_in(event) or {}
     cause = innermost(told)
-    lines = _next_lines(told.get("message") if told else event.get("message")) or _next_lines(
-        (cause or {}).get("message")
-    )
+    own = said(incident)
+    lines = _next_lines(told.get("message")) or _next_lines((cause or {}).get("message"))
+    lines += [line for line in _next_lines(event.get("message")) if line not in lines]
     return Evidence(
-        message=said(incident),
-        details=tuple(lines),
+        message=own,
+        details=tuple(lines[:DETAILS]),
         cause=None if cause is None else _caused_by(cause),
         frames=tuple(frames(told)),
         notes=tuple(_notes(event.get("exception"))),
@@ -85,9 +85,9 @@ def links_of(incident: Incident) -> tuple[Link, ...]:
 
 
 def said(incident: Incident) -> str | None:
-    """The newest event's own message, where the title is another: often that of an exception."""
+    """The first line of the newest event's own message, where the title is another: often that of an exception."""
     event = incident.latest_event
-    text = plain(event.get("message") or "", MESSAGE) if isinstance(event, Mapping) else ""
+    text = plain(_first_line(event.get("message")), MESSAGE) if isinstance(event, Mapping) else ""
     said_already = text in incident.title or text.startswith(incident.title.rstrip("…"))
     return None if said_already else text
 

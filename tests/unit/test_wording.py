@@ -346,3 +346,13 @@ def test_a_problem_that_goes_and_comes_back_is_one() -> None:
     both = replace(told, told=(old, *told.told), totals={"resolved": 1, "reopened": 1})
     assert wording.render(both).headline.startswith(f"Back again {since}: ")
     assert [one.state for one in wording.render(both).blocks] == [f"Back again {since}", "Resolved after 1 h"]
+
+
+def test_lines_of_a_message_are_shown_once() -> None:
+    """The first stays with the title that says it; the next are details, the exception's and then the message's own."""
+    text = "duplicate key\nDETAIL: Key (id)=(17) exists."
+    found = evidence.evidence(
+        of(message=f"{text}\nCONTEXT: insert", exception={"type": "UniqueViolation", "message": text})
+    )
+    assert found.message == "duplicate key"
+    assert found.details == ("DETAIL: Key (id)=(17) exists.", "CONTEXT: insert")

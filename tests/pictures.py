@@ -16,7 +16,7 @@ from tests.processes import Service, eventually
 
 FOLDER = Path(__file__).parents[1] / "notifier" / "manual" / "pictures"
 CHROMIUM = "/usr/bin/chromium"
-WIDTH, HEIGHT = 1000, 660
+WIDTH, HEIGHT = 1_120, 700
 
 
 def take() -> None:

@@ -17,6 +17,7 @@ from notifier.domain.time import HOUR, MINUTE, Duration
 from notifier.runtime import backup
 from notifier.runtime.configuration import load
 from notifier.runtime.database import open_database, replica_name, sqlite_path
+from notifier.settings.values import database_url
 from notifier.store import copying, ledger, migrate, replicas
 from notifier.store.copying import Row, TableSum
 from notifier.store.database import Database, Tx
@@ -43,17 +44,26 @@ def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> Co
     `StoreError` where the source is in use, the target is not empty, or the copy is not what was read.
     """
     settings, _ = load(config, environ)
+    url = _judged(to)
 
     async def copy() -> CopiedDatabase:
         source = await open_database(settings)
         try:
             await _refuse_company(source)
-            async with _target(to) as target:
+            async with _target(url) as target:
                 return await _copy(source, target)
         finally:
             await source.aclose()
 
     return asyncio.run(copy())
+
+
+def _judged(to: str) -> str:
+    """The target's address as a configuration would have it; `StoreError` where it is none."""
+    try:
+        return database_url(to.replace("postgres://", "postgresql://", 1))
+    except ValueError as error:
+        raise StoreError(f"the address of the target cannot be used: {error}") from error
 
 
 async def _refuse_company(source: Database) -> None:

@@ -12,6 +12,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
 from notifier.policy.backups import abandoned, due_at, file_name, how_many, retry_at, surplus
 from notifier.runtime import pg_dump
 from notifier.runtime.pg_dump import environment
+from notifier.runtime.transfer import copy_database
 
 AT = parse_rfc3339("2026-11-27T03:15:00.250Z")
 
@@ -111,3 +112,20 @@ def test_an_older_pg_dump_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.
         asyncio.run(pg_dump.write("postgresql://nobody@127.0.0.1/n", tmp_path / "copy.dump"))
     monkeypatch.setenv("PATH", "/nowhere")
     assert asyncio.run(pg_dump.version()) is None
+
+
+@pytest.mark.parametrize(
+    ("to", "sentence"),
+    [
+        ("postgres://u:hunter2@h:x/n", "the port is a number from 1 to 65535"),
+        ("sqlite:///a.db?mode=ro", "has no parameters"),
+    ],
+)
+def test_a_copy_goes_where_a_configuration_could_lead(tmp_path: Path, to: str, sentence: str) -> None:
+    """The address of the target is judged as `database.url` is, before anything is opened."""
+    file = tmp_path / "notifier.yaml"
+    file.write_text(f"database: {{url: 'sqlite:///{tmp_path}/source.db'}}\n")
+    with pytest.raises(StoreError, match=sentence) as refused:
+        copy_database(str(file), {}, to)
+    assert "hunter2" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["notifier.yaml"]

@@ -25,6 +25,7 @@ from notifier.cli import (
     grouping,
     hold,
     init,
+    jobs,
     keys,
     manual,
     probes,
@@ -68,7 +69,7 @@ def parser() -> Parser:
         epilog=EPILOG,
     )
     top.add_argument("--version", action="store_true", help="print the version")
-    top.set_defaults(run=None, config=None, json=False)
+    top.set_defaults(run=None, parser=None, config=None, json=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND [options]")
     files.add(commands)
     databases.add(commands)
@@ -76,6 +77,7 @@ def parser() -> Parser:
     init.add(commands)
     demo.add(commands)
     events.add(commands)
+    jobs.add(commands)
     keys.add(commands)
     sign_in_link.add(commands)
     probes.add(commands)
@@ -96,7 +98,9 @@ def parser() -> Parser:
 def run(arguments: Sequence[str], session: CommandSession) -> int:
     """Run one command. Answers its exit status; argparse leaves by SystemExit(2) where the usage is wrong."""
     top = parser()
-    given = top.parse_args(joined(spelled_out(arguments)))
+    given, unknown = top.parse_known_args(_written_out(arguments))
+    if unknown:
+        (given.parser or top).error(f"this is no part of it: {' '.join(unknown)}")
     try:
         if given.version:
             return _version(session)
@@ -117,6 +121,12 @@ def run(arguments: Sequence[str], session: CommandSession) -> int:
     except KeyboardInterrupt:
         session.say("notifier: interrupted.")
         return Exit.INTERRUPTED
+
+
+def _written_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments as the parser knows them; what stands behind `--` is somebody else's."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*joined(spelled_out(arguments[:end])), *arguments[end:]]
 
 
 def main() -> int:

@@ -117,11 +117,15 @@ def acting(action: str) -> Run:
 def found_or_named(action: str) -> Run:
     """A command that does this to the incidents that are named, or to those that `--query` finds."""
 
-    def run(arguments: Arguments, session: CommandSession) -> Exit:
+    def run(arguments: Arguments, session: CommandSession) -> int:
         if arguments.query is None and arguments.ids:
             return acting(action)(arguments, session)
-        if arguments.query is None or arguments.ids:
-            raise CommandFailure(Exit.USAGE, "give ids, or --query, and not both")
+        if arguments.query is None:
+            raise CommandFailure(
+                Exit.USAGE, "name incidents by their numbers or ids, or find them by --query."
+            )
+        if arguments.ids:
+            raise CommandFailure(Exit.USAGE, "give ids or --query, not both.")
         if arguments.take_over:
             raise CommandFailure(
                 Exit.USAGE, "--take-over is for ids: what others have is not taken by the dozen"

@@ -44,7 +44,9 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--service", help="what failed (required)")
     parser.add_argument("--message", help="how it failed, in a sentence (required unless resolved)")
     parser.add_argument(
-        "--severity", choices=[severity.value for severity in Severity], help="default: error"
+        "--severity",
+        metavar="{" + ",".join(severity.value for severity in Severity) + "}",
+        help="default: error; other words for them are understood",
     )
     parser.add_argument("--environment", help="default: production")
     parser.add_argument("--release")

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, TypeAlias
 
-from notifier.cli.session import CommandSession, Exit
+from notifier.cli.session import CommandFailure, CommandSession, Exit
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - the type has no public name
 Arguments = argparse.Namespace
-Run = Callable[[Arguments, CommandSession], Exit]
+Run = Callable[[Arguments, CommandSession], int]
+"""Answers the exit status."""
 
 KEY_LIKE = re.compile(r"(ntf|whsec)_\S+")
 
@@ -54,7 +55,7 @@ def command(
     parser = parent.add_parser(
         name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.", aliases=aliases
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     parser.add_argument(
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration (else NOTIFIER_CONFIG)"
     )
@@ -124,7 +125,15 @@ def named(path: str, given: Sequence[str]) -> str:
 
 
 def segment(text: str) -> str:
-    """An id or a name as one segment of a URL's path."""
-    from urllib.parse import quote
+    """An id or a name as one segment of a URL's path; of a link to a page, as messages have them, its last one."""
+    from urllib.parse import parse_qs, quote, urlsplit
 
-    return quote(text, safe="").replace(".", "%2E") if text.strip(".") == "" else quote(text, safe="")
+    name = text.strip()
+    if name.startswith(("http://", "https://")):
+        link = urlsplit(name)
+        # The number of a restored database may be another's.
+        name = parse_qs(link.query).get("id", [link.path.rstrip("/").rpartition("/")[2]])[0]
+    name = name.removeprefix("#")
+    if not name:
+        raise CommandFailure(Exit.USAGE, "an id or a name is empty: give one as the list shows it.")
+    return quote(name, safe="").replace(".", "%2E") if name.strip(".") == "" else quote(name, safe="")

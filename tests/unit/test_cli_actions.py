@@ -120,4 +120,38 @@ def test_ids_or_a_query(shell: Shell, arguments: tuple[str, ...]) -> None:
     """Neither and both are wrong usage."""
     result = shell("incidents", "resolve", *arguments)
     assert (result.status, result.out) == (2, "")
-    assert "give ids, or --query, and not both" in result.err
+    assert "--query" in result.err
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("#142", "/v1/incidents/142/acknowledge"),
+        (" 142 ", "/v1/incidents/142/acknowledge"),
+        ("https://n.example.com/incidents/142", "/v1/incidents/142/acknowledge"),
+        ("https://n.example.com/p/incidents/142?id=0192-a#history", "/v1/incidents/0192-a/acknowledge"),
+    ],
+)
+def test_what_people_paste(api: Api, shell: Shell, given: str, path: str) -> None:
+    """A link of a message stands for its incident: by the id, for the number may be another's after a restore."""
+    api.answer(f"POST {path}", INCIDENT)
+    assert shell("ack", given).status == 0
+    assert api.asked[-1].path == path
+
+
+@pytest.mark.parametrize("given", ["", " ", "#"])
+def test_what_is_no_id(api: Api, shell: Shell, given: str) -> None:
+    """It is said before anything is asked."""
+    result = shell("incidents", "show", given)
+    assert result.status == 2
+    assert "is empty" in result.err
+    assert api.asked == []
+
+
+def test_an_argument_too_many(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage is that of the command which does not know it."""
+    with pytest.raises(SystemExit):
+        shell("keys", "create", "--project", "a", "surprise")
+    shown = capsys.readouterr().err
+    assert "usage: notifier keys create" in shown
+    assert "surprise" in shown

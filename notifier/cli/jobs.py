@@ -1,0 +1,204 @@
+"""Jobs of a crontab or a unit: `notifier run -- CMD` runs one, and tells where it fails.
+
+The job is what counts: its output passes as it comes, its exit status is this command's, and nothing that is wrong with
+the service or the key keeps it from running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import PurePath
+from typing import IO, Any, Final
+
+from notifier.cli.options import Arguments, Subparsers, command, pair
+from notifier.cli.service import address, key
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+
+LINES: Final = 40
+LINE_BYTES: Final = 1_000
+CHUNK: Final = 65_536
+DRAIN_S: Final = 1.0
+SEND_S: Final = 10.0
+PASSED_ON: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+FROM_TERMINAL: Final = frozenset({"SIGINT", "SIGQUIT"})
+"""The terminal sends these to the job as well."""
+
+NOT_FOUND, NOT_STARTED, BY_SIGNAL = 127, 126, 128  # as shells answer
+
+EPILOG = f"""\
+Its output passes through, and its exit status is this command's ({NOT_FOUND} where there is no such program,
+{BY_SIGNAL} and the number of the signal that ended it). Where that is not 0, an event says how it ended, with the last
+{LINES} lines that it wrote; its arguments stay here. A job that is interrupted from the keyboard is not told of. Where
+the service is away, the event is kept on this machine and leaves with the next one.
+
+  17 3 * * *  notifier run --service backup -- /usr/local/bin/backup.sh --all
+
+It needs a key with the scope `ingest`; without one the job runs all the same."""
+
+
+class ProgramRun:
+    """One run of a program: how it ended, and the last lines of its output and its errors."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.command = command
+        self.name = PurePath(command[0]).name or command[0]
+        self.status = 0
+        self.ended = ""
+        self.interrupted = False
+        self.seconds = 0.0
+        self.output, self.errors = Tail(), Tail()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        """Run it to its end."""
+        began = time.monotonic()
+        with self._signals():
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - what the person wrote on the command line
+                    self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                )
+            except (OSError, ValueError) as error:
+                self.status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
+                self.ended = f"could not be started: {getattr(error, 'strerror', None) or error}"
+                return
+            self._wait(self._process)
+        self.seconds = round(time.monotonic() - began, 3)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        copies = [
+            threading.Thread(target=_copy, args=(pipe, number, tail), daemon=True)
+            for pipe, number, tail in ((process.stdout, 1, self.output), (process.stderr, 2, self.errors))
+        ]
+        for copy in copies:
+            copy.start()
+        code = process.wait()
+        for copy in copies:  # what it has left running may keep them open
+            copy.join(DRAIN_S)
+        if code < 0:
+            self.status, self.ended = BY_SIGNAL - code, f"was ended by {_signal_name(-code)}"
+        elif code > 0:
+            self.status, self.ended = code, f"ended with status {code}"
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Pass signals on, and outlive them: they are the job's. What is ignored here, the job ignores as well."""
+        before: dict[int, Any] = {}
+        for name in PASSED_ON:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, self._passed_on)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _passed_on(self, number: int, _: object) -> None:
+        name = _signal_name(number)
+        self.interrupted = self.interrupted or name == "SIGINT"
+        if self._process is not None and not (name in FROM_TERMINAL and os.isatty(0)):
+            self._process.send_signal(number)
+
+
+class Tail:
+    """The last lines of an output, of each its beginning."""
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque(maxlen=LINES)
+        self._open = b""
+
+    def add(self, chunk: bytes) -> None:
+        *whole, last = (self._open + chunk).split(b"\n")
+        self._lines.extend(line[:LINE_BYTES] for line in whole[-LINES:])
+        self._open = last[:LINE_BYTES]
+
+    def text(self) -> list[str]:
+        lines = [*self._lines, self._open] if self._open else self._lines
+        return [line.decode(errors="replace").rstrip("\r") for line in lines][-LINES:]
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(commands, "run", run, "run a program, and tell where it fails", prints=False)
+    parser.usage = "notifier run [options] -- CMD [ARG ...]"
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "--service", help="whose job it is (default: NOTIFIER_SERVICE, else the program's name)"
+    )
+    parser.add_argument("--severity", help="of its failure (default: error)", default="error")
+    parser.add_argument("--environment", help="default: NOTIFIER_ENVIRONMENT, else production")
+    parser.add_argument(
+        "--label", dest="labels", type=pair, action="append", default=[], metavar="NAME=VALUE",
+        help="may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="-- CMD", help="the program and its arguments"
+    )
+
+
+def run(arguments: Arguments, session: CommandSession) -> int:
+    program = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    if not program or not program[0]:
+        raise CommandFailure(Exit.USAGE, "name what is to run: notifier run --service backup -- backup.sh")
+    job = ProgramRun(program)
+    job.run()
+    if job.ended and job.seconds == 0.0:
+        session.say(f"notifier: {job.name} {job.ended}.")
+    if job.status and not job.interrupted and job.status != Exit.BROKEN_PIPE:
+        _tell(job, arguments, session)
+    return job.status
+
+
+def _tell(job: ProgramRun, arguments: Arguments, session: CommandSession) -> None:
+    """An event about how the job ended; what goes wrong with it is said, and changes nothing of that."""
+    try:
+        url, secret = address(session, arguments.config), key(session)
+    except CommandFailure as failure:
+        session.say(f"notifier: that {job.name} {job.ended} is told to nobody: {failure}")
+        return
+    from notifier.client import Notifier
+
+    service = arguments.service or session.environ.get("NOTIFIER_SERVICE") or job.name
+    client = Notifier(service, url=url, key=secret, environment=arguments.environment)
+    said = next((line.strip() for line in reversed(job.errors.text()) if line.strip()), "")
+    client.message(
+        f"{job.name} {job.ended}{': ' if said else ''}{said}",
+        severity=arguments.severity,
+        labels=dict(arguments.labels),
+        context={
+            "program": job.name, "exit_status": job.status, "seconds": job.seconds, "stderr": job.errors.text(),
+            "stdout": job.output.text(),
+        },
+        fingerprint=["run", service, job.name, job.ended],
+    )  # fmt: skip
+    client.close(SEND_S)
+    counts = client.counts()
+    if counts.spooled:
+        session.say("notifier: its failure is kept on this machine, and leaves with the next report.")
+    elif counts.dropped:
+        session.say(f"notifier: its failure could not be told: {', '.join(counts.dropped)}.")
+
+
+def _copy(source: IO[bytes], target: int, tail: Tail) -> None:
+    """Pass on what comes, as it comes. Where nobody reads it any more, the job hears of it by the end of its pipe."""
+    with source, suppress(OSError):
+        while chunk := os.read(source.fileno(), CHUNK):
+            tail.add(chunk)
+            while chunk:
+                chunk = chunk[os.write(target, chunk) :]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

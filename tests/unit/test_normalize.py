@@ -459,6 +459,10 @@ def test_content_types(kind: str | None, taken: bool) -> None:
         ("info", "INFO notice debug low p4 p5 informational trace"),
         ("none", "None NONE"),
         ("error", "purple 5 critical! nonesuch"),
+        ("critical", "LogLevel.Critical SEVERITY_NUMBER_FATAL4 DPANIC Highest priority-1 severity_1 sev.p1"),
+        ("error", "logging.ERROR ERROR2 SEVERITY_NUMBER_ERROR level:error SEVERE P-2"),
+        ("warning", "LOG_WARNING Severity=warning WARN3 average"),
+        ("info", "FINE FINEST CONFIG success ok NOTSET TRACE1 lowest"),
     ],
 )
 def test_a_severity_in_other_words_is_one_of_the_five(severity: str, words: str) -> None:

@@ -257,3 +257,25 @@ def test_extra_of_what_is_raised_on_goes_with_its_report(app: App) -> None:
     app.notifier.flush()
     assert app.only["context"]["order_id"] == 42
     assert app.only["context"]["request"]["route"] == "/orders/{id}"
+
+
+def test_a_log_call_s_stack_is_context(memory: MemoryTransport) -> None:
+    """`stack_info=True`: its innermost lines."""
+    log.error("how did we get here", stack_info=True)
+    (event,) = memory.events
+    assert "test_a_log_call_s_stack_is_context" in event["context"]["stack"][-2]
+    assert len(event["context"]["stack"]) <= 40
+
+
+def test_a_log_call_whose_argument_ends_the_process(notifier: Notifier, memory: MemoryTransport) -> None:
+    """The application does not end by being watched."""
+
+    class Exits:
+        def __str__(self) -> str:
+            raise SystemExit
+
+    record = logging.makeLogRecord(
+        {"msg": "no %s", "args": (Exits(),), "levelno": logging.ERROR, "name": "shop"}
+    )
+    notifier.logging_handler().handle(record)
+    assert [event["message"] for event in memory.events] == ["no %s"]

@@ -14,6 +14,9 @@ from notifier.client.capture.reentrancy import inside
 from notifier.client.capture.reporting import Reporting
 
 _SEVERITIES: Final = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
+STACK_LINES: Final = 40
+"""Of `stack_info`, the innermost."""
+
 _OWN: Final = "notifier.client"
 _OF_ANY_RECORD: Final = frozenset({
     *vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message",
@@ -60,7 +63,7 @@ class Handler(logging.Handler):
 def _details(record: logging.LogRecord, error: BaseException | None, service: str) -> ReportDetails:
     try:
         message = given.text(record.getMessage())
-    except Exception:  # noqa: BLE001 - arguments that do not fit their message, or hostile ones
+    except BaseException:  # noqa: BLE001 - arguments that do not fit their message, or end the process when shown
         message = str(json_safe.plain(record.msg))
     severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "info")
     # The template is the same problem, whatever was filled in; an exception has a better identity.
@@ -74,7 +77,10 @@ def _details(record: logging.LogRecord, error: BaseException | None, service: st
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _OF_ANY_RECORD}
+    extra = {name: value for name, value in vars(record).items() if name not in _OF_ANY_RECORD}
+    if record.stack_info:
+        extra["stack"] = str(record.stack_info).splitlines()[-STACK_LINES:]
+    return extra
 
 
 def _told_of(record: logging.LogRecord, message: str) -> BaseException | None:

@@ -32,8 +32,10 @@ SHAPE = "write 18:00, 'tomorrow 09:00', 'monday 09:00', '2026-11-22 09:00', or 2
 MOMENTS = ("--until", "--start")
 NOON = 12
 
-_SPAN = re.compile(r"(?:([0-9]{1,5})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?")
-_UNITS = (DAY, HOUR, MINUTE, SECOND)
+_SPAN = re.compile(
+    r"(?:([0-9]{1,4})w)?(?:([0-9]{1,5})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,6})s)?"
+)
+_UNITS = (7 * DAY, DAY, HOUR, MINUTE, SECOND)
 _DAY = r"today|tomorrow|[a-z]{3,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::(?P<second>[0-9]{2}))?\s?(?P<half>am|pm)?"
 _WRITTEN = re.compile(rf"(?:(?P<day>{_DAY})(?:\s+at\s+|[\st]+))?{_CLOCK}")
@@ -143,13 +145,13 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
 
 
 def span(text: str) -> Duration:
-    """Milliseconds from `30m`, `2h` or `1d12h`."""
+    """Milliseconds from `30m`, `2h`, `1d12h` or `1w`."""
     parts = _SPAN.fullmatch(text)
     total = 0
     if parts is not None:
         total = sum(int(part or 0) * unit for part, unit in zip(parts.groups(), _UNITS, strict=True))
     if total == 0:
-        raise argparse.ArgumentTypeError("a span is written like 30m, 2h or 1d12h")
+        raise argparse.ArgumentTypeError("a span is written like 30m, 2h, 1d12h or 1w")
     return total
 
 

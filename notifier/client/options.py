@@ -55,6 +55,10 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
     rate, in_app = given.pop("sample_rate"), given.pop("in_app", ())
     if not 0 <= rate <= 1:
         raise ValueError("sample_rate is the share of failures to report: a number from 0 to 1")
+    ignored = given["ignore"]
+    ignored = (ignored,) if isinstance(ignored, str | type) else tuple(ignored or ())
+    if not all(isinstance(kind, str) or _is_error(kind) for kind in ignored):
+        raise ValueError("ignore is exception classes, or their names")
     given_values = _GivenValues(environ, given)
     return Options(
         service=given_values.text("service") or _program()[:NAME_CHARS],
@@ -64,12 +68,16 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
         release=given_values.text("release"),
         host=given_values.text("host", variable="") or socket.gethostname()[:NAME_CHARS],
         before_send=given["before_send"],
-        ignore=tuple(given["ignore"]),
+        ignore=ignored,
         sample_rate=rate,
         in_app=(in_app,) if isinstance(in_app, str) else tuple(in_app),
         origins=given_values.origins,
         problems=given_values.problems,
     )
+
+
+def _is_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
 
 
 def under_pytest() -> bool:

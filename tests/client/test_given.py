@@ -149,3 +149,12 @@ async def test_an_exception_whose_class_stands_before_its_parts(
     notifier.logging_handler().handle(record)
     notifier.flush()
     assert [event["exception"]["type"] for event in memory.events] == ["Hostile"] * 3
+
+
+@pytest.mark.parametrize("ignore", ["LookupError", LookupError, (KeyError,), {"KeyError"}])
+def test_one_class_is_ignored_as_several_are(memory: MemoryTransport, ignore: Any) -> None:
+    """By itself or in a list, by its name or itself; what is no exception cannot be meant."""
+    assert Notifier("billing", transport=memory, ignore=ignore).report(KeyError()) is None
+    assert memory.dropped == {"ignored": 1}
+    with pytest.raises(ValueError, match="ignore is"):
+        Notifier("billing", transport=memory, ignore=[int])  # type: ignore[list-item]

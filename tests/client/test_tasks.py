@@ -746,3 +746,33 @@ def test_options_in_another_form(notifier: Notifier, memory: MemoryTransport) ->
     with pytest.raises(KeyError):
         fails()
     assert [run["attempt"] for run in memory.runs.values()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("inner", "attempts"),
+    [
+        ([TimeoutError(), TimeoutError()], 2),
+        ([ExceptionGroup("a", [TimeoutError()])], 2),
+        ([TimeoutError(), KeyError()], 1),
+    ],
+)
+def test_a_group_is_retried_where_each_of_it_would_be(
+    notifier: Notifier, memory: MemoryTransport, inner: list[Exception], attempts: int
+) -> None:
+    """What a `TaskGroup` raises is a group, also of one."""
+
+    @notifier.task(retries=1, backoff=0.0, retry_on=TimeoutError)
+    def fails() -> None:
+        raise ExceptionGroup("unhandled errors in a TaskGroup", inner)
+
+    with pytest.raises(ExceptionGroup):
+        fails()
+    assert [run["attempt"] for run in memory.runs.values()] == [attempts]
+
+
+def test_a_group_of_what_is_ignored_is_ignored(memory: MemoryTransport) -> None:
+    """Of all else, it is told."""
+    notifier = Notifier("billing", transport=memory, ignore=["TimeoutError", LookupError])
+    assert notifier.report(ExceptionGroup("a", [TimeoutError(), TimeoutError()])) is None
+    assert notifier.report(ExceptionGroup("a", [TimeoutError(), OSError()]))
+    assert len(memory.events) == 1

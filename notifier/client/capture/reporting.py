@@ -10,7 +10,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from notifier.client.capture import context, events, given, json_safe, reported
+from notifier.client.capture import context, events, exception_parts, given, json_safe, reported
 from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.pending_logs import PendingLog, PendingLogs
 from notifier.client.capture.reentrancy import guarded, here, inside
@@ -193,7 +193,14 @@ def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
 
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:
-    kind = type(error)
+    """Whether it is one, or a group of nothing else."""
+    members = exception_parts.members(error)
+    return _is_one(type(error), ignored) or bool(
+        members and all(_matches(inner, ignored) for inner in members)
+    )
+
+
+def _is_one(kind: type[BaseException], ignored: Ignored) -> bool:
     if isinstance(ignored, type):
         return issubclass(kind, ignored)
     names = map(json_safe.name_of, type.__getattribute__(kind, "__mro__"))

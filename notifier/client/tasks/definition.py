@@ -10,7 +10,7 @@ from datetime import timedelta
 from types import CoroutineType, MethodType
 from typing import Any, Final, Literal, cast
 
-from notifier.client.capture import json_safe
+from notifier.client.capture import exception_parts, json_safe
 from notifier.client.capture.function_names import TASK, innermost, name_of, task_of
 from notifier.client.options import NAME_CHARS, SEVERITIES, log
 from notifier.client.tasks.backoff import BASE, LONGEST_S, Backoff, delay
@@ -76,9 +76,12 @@ class TaskDefinition:
         return delay(self.backoff, failures, jitter=jitter)
 
     def _retries_on(self, error: Exception) -> bool:
-        if isinstance(self.retry_on, type | tuple):
-            return isinstance(error, self.retry_on)
-        return self.retry_on(error)
+        if not isinstance(self.retry_on, type | tuple):
+            return self.retry_on(error)
+        if issubclass(type(error), self.retry_on):
+            return True
+        members = exception_parts.members(error)
+        return bool(members) and all(self._retries_on(inner) for inner in members)  # type: ignore[arg-type]
 
 
 class Overrun(TimeoutError):

@@ -215,6 +215,10 @@ def test_many_tabs_share_one_stream_and_end_together(service: Service, chromium:
     before = len(service.get("/v1/incidents")["items"])
     service.post({"service": "billing", "message": f"number {before}", "fingerprint": [str(before)]})
     tabs[-1].get_by_role("link", name="1 new").wait_for()
+    tabs[1].goto("/incidents/1/silence")
+    tabs[1].get_by_role("checkbox", name="severity").check()
+    tabs[1].locator("#matchers", has_text="severity=").wait_for()
+    assert tabs[1].locator('#matchers input[value^="severity="]').count() == 1
     writing = tabs[0]
     writing.goto("/incidents/1")
     writing.get_by_text("Note", exact=True).click()

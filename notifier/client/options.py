@@ -57,7 +57,7 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
         raise ValueError("sample_rate is the share of failures to report: a number from 0 to 1")
     ignored = given["ignore"]
     ignored = (ignored,) if isinstance(ignored, str | type) else tuple(ignored or ())
-    if not all(isinstance(kind, str) or _is_error(kind) for kind in ignored):
+    if not all(isinstance(kind, str) or is_error_class(kind) for kind in ignored):
         raise ValueError("ignore is exception classes, or their names")
     given_values = _GivenValues(environ, given)
     return Options(
@@ -76,8 +76,9 @@ def read(environ: Mapping[str, str], **given: Any) -> Options:
     )
 
 
-def _is_error(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseException)
+def is_error_class(value: object) -> bool:
+    """Whether it is a class of exceptions."""
+    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 def under_pytest() -> bool:

@@ -11,7 +11,7 @@ from notifier.oncall import task_runs as runs_desk
 from notifier.oncall.actor import Actor
 from notifier.oncall.deliveries import TARGET_GONE
 from notifier.oncall.errors import Refused
-from notifier.oncall.names import ambiguous, ids_by_name, whole_ids
+from notifier.oncall.names import ambiguous, ids_ending, whole_ids
 from notifier.oncall.paging import Listing, PageRequest, listing
 from notifier.policy.rules import AlertingRules
 from notifier.store import dead_letters, views
@@ -276,8 +276,8 @@ def _meant(
 ) -> tuple[Sequence[str], tuple[SkippedDeadLetter, ...]]:
     """The ids that are meant, each once, and what may mean several. What means none stays as it is."""
     kinds: Sequence[NamedKind] = ("delivery", "task run")
-    ends = set(names) - whole_ids(tx, kinds, names, project_scope)
-    deliveries, runs = (ids_by_name(tx, kind, ends, project_scope) for kind in kinds)
+    ends = set(names) - whole_ids(tx, kinds, set(names), project_scope)
+    deliveries, runs = (ids_ending(tx, kind, ends, project_scope) for kind in kinds)
     meant: dict[str, None] = {}
     doubtful = []
     for name in names:

@@ -5,7 +5,8 @@ Ids are ordered in time, so that those of one minute begin alike: the end tells 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 
 from notifier.oncall.errors import Unknown, Unreadable
 from notifier.store import views
@@ -23,7 +24,7 @@ def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> s
 
     `Unknown` where there is none; `Unreadable` where several end so.
     """
-    ids = ids_by_name(tx, kind, [name], project_scope).get(name, ())
+    ids = ids_by_name(tx, kind, {name}, project_scope).get(name, ())
     if len(ids) > 1:
         raise Unreadable("id", ambiguous(kind, len(ids)))
     if not ids:
@@ -32,35 +33,42 @@ def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> s
 
 
 def ids_by_name(
-    tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None
+    tx: Tx, kind: NamedKind, names: AbstractSet[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
     """The ids that each of these may mean: a number and a whole id mean one."""
-    sound = {name for name in names if "\0" not in name}
     meant: dict[str, tuple[str, ...]] = {}
     if kind == "incident":
-        numbers = {name: number for name in sound if (number := number_of(name)) is not None}
+        numbers = {name: number for name in names if (number := number_of(name)) is not None}
         numbered = views.ids_of_numbers(tx, set(numbers.values()), project=project_scope)
         meant |= {name: (numbered[number],) for name, number in numbers.items() if number in numbered}
-    whole = views.whole_ids(tx, kind, sound - meant.keys(), project=project_scope)
+    whole = whole_ids(tx, [kind], names - meant.keys(), project_scope)
     meant |= {name: (name,) for name in whole}
-    most = SUFFIX_MOST if kind == "task run" else UUID_CHARS - 1
-    # All ids are read for the end of one: not for what is too long to be an end.
-    ends = {name for name in sound - meant.keys() if SUFFIX_LEAST <= len(name) <= most}
-    return meant | views.ids_ending(tx, kind, ends, project=project_scope)
+    return meant | ids_ending(tx, kind, names - meant.keys(), project_scope)
 
 
 def whole_ids(
-    tx: Tx, kinds: Collection[NamedKind], names: Collection[str], project_scope: str | None
+    tx: Tx, kinds: Iterable[NamedKind], names: AbstractSet[str], project_scope: str | None
 ) -> set[str]:
     """The names that are the id of something of one of these kinds."""
     sound = {name for name in names if "\0" not in name}
     return {id_ for kind in kinds for id_ in views.whole_ids(tx, kind, sound, project=project_scope)}
 
 
+def ids_ending(
+    tx: Tx, kind: NamedKind, ends: AbstractSet[str], project_scope: str | None
+) -> dict[str, tuple[str, ...]]:
+    """The ids that end in each of these. All ids are read for the end of one: not for what is too long to be an end."""
+    most = SUFFIX_MOST if kind == "task run" else UUID_CHARS - 1
+    likely = {end for end in ends if SUFFIX_LEAST <= len(end) <= most and "\0" not in end}
+    return views.ids_ending(tx, kind, likely, project=project_scope)
+
+
 def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: str | None) -> dict[str, str]:
     """The ids behind those names that mean exactly one thing."""
     return {
-        name: ids[0] for name, ids in ids_by_name(tx, kind, names, project_scope).items() if len(ids) == 1
+        name: ids[0]
+        for name, ids in ids_by_name(tx, kind, set(names), project_scope).items()
+        if len(ids) == 1
     }
 
 

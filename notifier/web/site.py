@@ -49,9 +49,9 @@ class Site:
         self._sign_in = SignIn(service, self._sessions, self.serves)
         self._proxy = ProxyPeople(service)
         self._openid = OpenIdSignIn(service, self._sessions, self._sign_in)
-        self._rows: dict[str, dict[str, PageRow]] = {}
+        by_path: dict[str, dict[str, PageRow]] = {}
         for row in rows:
-            self._rows.setdefault(row.path, {})[row.method] = row
+            by_path.setdefault(row.path, {})[row.method] = row
         self._nav = [(row.path, row.nav) for row in rows if row.nav is not None]
         own = {
             "/sign-in": self._door,
@@ -63,14 +63,16 @@ class Site:
             "/live": self._stream,
             "/": self._first,
         }
-        self._first_parts = {path.split("/")[1] for path in (*self._rows, *own)} | {"static"}
+        self._first_parts = {path.split("/")[1] for path in (*by_path, *own)} | {"static"}
+        shown = {
+            path: Route(path, partial(self._page, by_method), methods=_METHODS)
+            for path, by_method in by_path.items()
+        }
+        self._opened = [route for path, route in shown.items() if "GET" in by_path[path]]
         routes = [
             *(Route(path, endpoint, methods=_METHODS) for path, endpoint in own.items()),
             Route("/static/{name}", self._static, methods=_METHODS),
-            *(
-                Route(path, partial(self._page, by_method), methods=_METHODS)
-                for path, by_method in self._rows.items()
-            ),
+            *shown.values(),
         ]
         self._router = Router(
             [*routes, Route("/{path:path}", self._nothing, methods=_METHODS)], redirect_slashes=False
@@ -278,7 +280,7 @@ class Site:
         return f"Back to {name}", section
 
     def _is_page(self, path: str) -> bool:
-        return any("GET" in by_method and _meets(path, like) for like, by_method in self._rows.items())
+        return any(route.path_regex.match(path) for route in self._opened)
 
     def _frame(self, session: Session | None, path: str, at: str) -> dict[str, object]:
         """The values that the frame of every page needs.
@@ -294,14 +296,6 @@ class Site:
             "session": session,
             "notice": None,
         }
-
-
-def _meets(path: str, like: str) -> bool:
-    """Whether a path has the form of a row's: part by part the same, or any where the row has a name in braces."""
-    parts, named = path.split("/"), like.split("/")
-    return len(parts) == len(named) and all(
-        name.startswith("{") or name == part for part, name in zip(parts, named, strict=True)
-    )
 
 
 def _only_opened(request: Request) -> None:

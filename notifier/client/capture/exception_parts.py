@@ -5,6 +5,7 @@ What a class of the application puts in front of them, a property `__cause__` sa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeGuard, cast
 
@@ -20,6 +21,12 @@ _members = vars(BaseExceptionGroup)["exceptions"].__get__
 def is_one(value: object) -> TypeGuard[BaseException]:
     """Whether it is an exception, whatever it calls its class."""
     return issubclass(type(value), BaseException)
+
+
+def holds(judge: Callable[[BaseException], bool], error: BaseException) -> bool:
+    """Whether a judgement is true of an exception, or of all that a group has."""
+    inner = members(error)
+    return judge(error) or (bool(inner) and all(holds(judge, member) for member in inner))
 
 
 def attributes(error: BaseException) -> dict[str, Any]:

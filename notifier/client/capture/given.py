@@ -60,8 +60,13 @@ def severity_of(value: object) -> str:
     if isinstance(value, Enum):
         value = value.value
     if type(value) is int:
-        return next((name for level, name in _LEVELS if value >= level), "info")
+        return severity_of_level(value)
     return text(value).strip() or "error" if isinstance(value, str) else "error"
+
+
+def severity_of_level(number: int) -> str:
+    """The severity of a level of `logging`."""
+    return next((name for level, name in _LEVELS if number >= level), "info")
 
 
 def _mapping(name: str, value: object) -> Mapping[str, object]:

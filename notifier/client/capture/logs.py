@@ -13,7 +13,6 @@ from notifier.client.capture.events import ReportDetails
 from notifier.client.capture.reentrancy import inside
 from notifier.client.capture.reporting import Reporting
 
-_SEVERITIES: Final = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
 STACK_LINES: Final = 40
 """Of `stack_info`, the innermost."""
 
@@ -65,11 +64,10 @@ def _details(record: logging.LogRecord, error: BaseException | None, service: st
         message = given.text(record.getMessage())
     except BaseException:  # noqa: BLE001 - arguments that do not fit their message, or end the process when shown
         message = str(json_safe.plain(record.msg))
-    severity = next((name for level, name in _SEVERITIES if record.levelno >= level), "info")
     # The template is the same problem, whatever was filled in; an exception has a better identity.
     template = record.args and error is None and isinstance(record.msg, str) and _says_what(record.msg)
     return ReportDetails(
-        severity=severity,
+        severity=given.severity_of_level(record.levelno),
         message=message,
         context={**_extra(record), "logger": record.name},
         fingerprint=["log", service, str(record.name), record.msg[:1_000]] if template else None,

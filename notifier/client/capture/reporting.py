@@ -194,10 +194,7 @@ def _with_words(details: ReportDetails, logged: CapturedEvent) -> ReportDetails:
 
 def _matches(error: BaseException, ignored: Ignored) -> bool:
     """Whether it is one, or a group of nothing else."""
-    members = exception_parts.members(error)
-    return _is_one(type(error), ignored) or bool(
-        members and all(_matches(inner, ignored) for inner in members)
-    )
+    return exception_parts.holds(lambda inner: _is_one(type(inner), ignored), error)
 
 
 def _is_one(kind: type[BaseException], ignored: Ignored) -> bool:

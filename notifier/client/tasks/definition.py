@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, cast
 
 from notifier.client.capture import exception_parts, json_safe
 from notifier.client.capture.function_names import TASK, innermost, name_of, task_of
-from notifier.client.options import NAME_CHARS, SEVERITIES, log
+from notifier.client.options import NAME_CHARS, SEVERITIES, is_error_class, log
 from notifier.client.tasks.backoff import BASE, LONGEST_S, Backoff, delay
 from notifier.client.tasks.runs import Run
 
@@ -76,12 +76,10 @@ class TaskDefinition:
         return delay(self.backoff, failures, jitter=jitter)
 
     def _retries_on(self, error: Exception) -> bool:
-        if not isinstance(self.retry_on, type | tuple):
-            return self.retry_on(error)
-        if issubclass(type(error), self.retry_on):
-            return True
-        members = exception_parts.members(error)
-        return bool(members) and all(self._retries_on(inner) for inner in members)  # type: ignore[arg-type]
+        kinds = self.retry_on
+        if not isinstance(kinds, type | tuple):
+            return kinds(error)
+        return exception_parts.holds(lambda inner: issubclass(type(inner), kinds), error)
 
 
 class Overrun(TimeoutError):
@@ -126,9 +124,7 @@ def _retried(kinds: Any) -> RetryOn:
     """Several classes come as a tuple, or as any other collection of them."""
     kinds = tuple(kinds) if isinstance(kinds, list | set | frozenset) else kinds
     classes = kinds if isinstance(kinds, tuple) else (kinds,) if isinstance(kinds, type) else ()
-    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in classes):
-        raise TypeError("retry_on is an exception class, several of them, or a function of the exception")
-    if not isinstance(kinds, tuple) and not callable(kinds):
+    if not (isinstance(kinds, tuple) or callable(kinds)) or not all(map(is_error_class, classes)):
         raise TypeError("retry_on is an exception class, several of them, or a function of the exception")
     return cast("RetryOn", kinds)
 

@@ -95,7 +95,7 @@ class Sends:
         lane.slots, lane.targets = slots, targets
         if self._waits_for_quiet(channel) or any(_goes_alone(sending, channel) for sending in self._all()):
             return 0
-        return max(0, slots * (1 + AHEAD) - lane.taken)
+        return max(0, slots * (1 + AHEAD) - self._claimed(channel))
 
     def wait_for(self, needs: Mapping[str, Quiet]) -> None:
         """Let nothing more be claimed for these channels until it is so quiet: what must go alone has its turn then."""
@@ -107,10 +107,15 @@ class Sends:
 
     def quiet(self, channel: str) -> Quiet:
         """How far nothing is claimed."""
-        if not any(lane.taken for lane in self._lanes.values()):
+        if not self._ended and not any(lane.taken for lane in self._lanes.values()):
             return Quiet.PROCESS
+        return Quiet.NOWHERE if self._claimed(channel) else Quiet.CHANNEL
+
+    def _claimed(self, channel: str) -> int:
+        """A channel's deliveries that would be sent again if this process died now, but for those given back."""
         lane = self._lanes.get(channel)
-        return Quiet.NOWHERE if lane is not None and lane.taken else Quiet.CHANNEL
+        ended = sum(ending.job.channel == channel for ending in self._ended)
+        return ended + (lane.taken if lane is not None else 0)
 
     def add(self, sendings: Collection[Sending]) -> None:
         for sending in sendings:

@@ -152,6 +152,20 @@ async def test_what_could_not_be_recorded_is_recorded_later() -> None:
     assert [one.job.id for one in receiver.sends.take(10)[0]] == ["b", "c"]
 
 
+async def test_what_is_not_recorded_yet_is_still_claimed() -> None:
+    """A process that dies then has it sent again: so much as a channel may claim, however slow a commit is."""
+    receiver = Receiver()
+    assert receiver.sends.free("hook", slots=2, targets=1) == 6
+    receiver.sends.add([sending(name) for name in "abcd"])
+    await receiver.answer("a", "b", "c", "d")
+    assert receiver.sends.free("hook", slots=2, targets=1) == 2
+    assert receiver.sends.free("mail", slots=2, targets=1) == 6
+    assert (receiver.sends.quiet("hook"), receiver.sends.quiet("mail")) == (Quiet.NOWHERE, Quiet.CHANNEL)
+    receiver.sends.take(10)
+    assert receiver.sends.free("hook", slots=2, targets=1) == 6
+    assert receiver.sends.quiet("hook") is Quiet.PROCESS
+
+
 async def test_a_channel_that_must_be_quiet_is_claimed_for_when_it_is() -> None:
     """However many claims are made for others meanwhile; and the process, before what it was lost with goes again."""
     receiver = Receiver()
@@ -161,9 +175,12 @@ async def test_a_channel_that_must_be_quiet_is_claimed_for_when_it_is() -> None:
     assert receiver.sends.free("hook", slots=4, targets=1) == 0
     assert receiver.sends.free("mail", slots=4, targets=1) == 11
     await receiver.answer("a")
+    assert receiver.sends.free("hook", slots=4, targets=1) == 0
+    receiver.sends.take(10)
     assert receiver.sends.free("hook", slots=4, targets=1) == 12
     receiver.sends.wait_for({"hook": Quiet.PROCESS})
     assert receiver.sends.free("hook", slots=4, targets=1) == 0
     assert receiver.sends.free("mail", slots=4, targets=1) == 0
     await receiver.answer("b")
+    receiver.sends.take(10)
     assert receiver.sends.free("mail", slots=4, targets=1) == 12

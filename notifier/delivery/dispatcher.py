@@ -116,7 +116,7 @@ class Dispatcher:
 
                 yield claim if any(rule.slots > 0 for rule in channels.values()) else None
                 for claimed in claims:
-                    self._begin(open_channels, claimed)
+                    await self._begin(open_channels, claimed)
 
     async def _take_turn(self, open_channels: OpenChannels) -> Instant | None:
         ended, back = self._sends.take(RECORDED_AT_ONCE)
@@ -124,18 +124,19 @@ class Dispatcher:
         if not ended and not back and not any(rule.slots > 0 for rule in channels.values()):
             return None
         claimed, results = await self._write(open_channels.rules, channels, ended, back)
+        await self._begin(open_channels, claimed)
         for ending, result in zip(ended, results, strict=True):
             self._told(ending.job, ending.end, result)
-        self._begin(open_channels, claimed)
         return self._database.now() if self._sends.waits_to_be_recorded else claimed.next_at
 
-    def _begin(self, open_channels: OpenChannels, claimed: Claimed) -> None:
-        """Send what has been claimed, once that is committed."""
+    async def _begin(self, open_channels: OpenChannels, claimed: Claimed) -> None:
+        """Send what has been claimed, once that is committed, before anything else is done."""
         self._sends.wait_for(claimed.needs)
         for id_, outcome in claimed.died:
             log.error("delivery_dead", delivery=id_, reason=outcome.value)
         opened = open_channels.channels
         self._sends.add([Sending(job=job, sender=opened[job.channel].sender) for job in claimed.jobs])
+        await asyncio.sleep(0)
 
     async def _write(
         self, rules: AlertingRules, channels: Mapping[str, ChannelRules], ended: list[Ended], back: list[Job]

@@ -66,7 +66,29 @@ def heading_of(status: int, error: NotifierError) -> str:
     return _HEADINGS.get(status, "Nothing has been done")
 
 
+_ON_PAGES = (
+    (
+        "to take it over, acknowledge it with `take_over`, or reopen it first",
+        "to take it over, press Take over",
+    ),
+    ("narrow its matchers, or say `force: true`", "narrow what it matches"),
+    ("weekly hours with `recur`", "weekly hours"),
+    ("`ends_at` must be", "its end must be"),
+    (
+        "this is no cursor of this list: pass on `next_cursor` of the page before, unchanged",
+        "there is no such page of this list: begin at its first",
+    ),
+    (
+        "this cursor is of another `sort`: leave `sort` out, or begin anew",
+        "this page is of the list in another order: begin at its first",
+    ),
+)
+"""What sentences call by the API's names, and how pages call it."""
+
+
 def sentence_of(error: NotifierError) -> str:
     """The words of an error, from a capital to a full stop."""
     text = str(error)
+    for of_the_api, of_pages in _ON_PAGES:
+        text = text.replace(of_the_api, of_pages)
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

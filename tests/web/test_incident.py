@@ -245,10 +245,17 @@ async def test_its_like_is_silenced_after_a_preview(shop: Pages) -> None:
     assert "Choose one of the lengths" in refused.text
     assert "a <b>deploy</b>" in refused.text
     assert refused.form("/silence").fields[2:4] == narrowed.form("/silence").fields[2:4]
-    done = await browser.sends(narrowed.form("/silence"), comment="a <b>deploy</b>", **{"for": "1h"})
+    ticked: dict[str, str | list[str]] = {"matcher": ['region="eu"'], "for": "1h"}
+    preview = await browser.sends(narrowed.form("/silence"), preview="yes", **ticked)
+    assert (preview.status, "Now it would hold 1 incident, of 3" in preview.text) == (200, True)
+    # What is ticked once it has been previewed counts, and not the preview.
+    ticked["matcher"] = ['service="shipping"', 'environment="production"']
+    done = await browser.sends(preview.form("/silence"), comment="a <b>deploy</b>", **ticked)
     assert "Silenced." in done.text
-    everything = await browser.opens("/incidents/1/silence?label=none")
-    assert everything.status == 422
+    assert 'service="shipping"' in (await browser.opens("/silences")).text
+    none = await browser.sends(narrowed.form("/silence"), comment="x", matcher=[], **{"for": "1h"})
+    assert (none.status, "Choose at least one label" in none.text) == (422, True)
+    assert (await browser.opens("/incidents/1/silence?label=none")).status == 422
 
 
 async def test_a_long_history_is_shown_by_and_by(shop: Pages) -> None:

@@ -13,13 +13,15 @@ from notifier.domain.incident import Incident
 from notifier.domain.time import parse_rfc3339
 from notifier.ingest.batch import Malformed
 from notifier.ingest.grouping import Grouping, grouping
+from notifier.ingest.sanitise import text as sanitised
 from notifier.oncall import incidents, silences
 from notifier.oncall.errors import OncallError
 from notifier.oncall.incident_details import IncidentDetails, details
 from notifier.web.errors import status_and_sentence
+from notifier.web.forms import Form
 from notifier.web.views.copy import copy_view
 from notifier.web.views.incident import IncidentView, incident_view
-from notifier.web.views.silence_here import matchers_of, names_in, silence_here_view
+from notifier.web.views.silence_here import matchers_of, silence_here_view
 from notifier.web.visit import Redirect, Shown, Visit
 from notifier.wording.times import clock
 
@@ -37,8 +39,7 @@ async def show_incident(request: Visit) -> Shown | Redirect:
 async def show_refusal(request: Visit, error: OncallError) -> Shown:
     """The incident as it stands now, with the reason for which an act was not done; what was written stays."""
     status, sentence = status_and_sentence(error) or (409, str(error))
-    # The API's words for what is a button here, and its moments as people read them.
-    sentence = sentence.replace("acknowledge it with `take_over`, or reopen it first", "press Take over")
+    # The API's moments as people read them.
     sentence = _MOMENT.sub(lambda found: clock(parse_rfc3339(found[0]), near=request.now), sentence)
     view = _view(request, await _details(request), problem=sentence, note=request.form.get("text"))
     return Shown(template="incident", view=view, status=status)
@@ -55,32 +56,48 @@ async def copy_incident(request: Visit) -> Shown:
 async def ask_silence(request: Visit) -> Shown:
     """A silence for the like of it, and what it would hold."""
     incident = await named_incident(request)
-    return await _silence_form(request, incident, request.query.all("label"))
+    return await _silence_form(request, incident, matchers_of(incident, request.query.all("label")))
+
+
+async def preview_silence(request: Visit, incident: Incident) -> Shown:
+    """The form as it was sent, and what that would hold."""
+    return await _silence_form(request, incident, _own(incident, chosen_matchers(request.form)))
 
 
 async def ask_silence_again(request: Visit, incident: Incident, error: OncallError) -> Shown:
     """The form as it was sent, with the reason for which nothing was silenced."""
     status, sentence = status_and_sentence(error) or (422, str(error))
-    names = names_in(incident, request.form.all("matcher"))
-    return await _silence_form(request, incident, names, status=status, problem=sentence)
+    chosen = _own(incident, chosen_matchers(request.form))
+    return await _silence_form(request, incident, chosen, status=status, problem=sentence)
+
+
+def _own(incident: Incident, matchers: Sequence[str]) -> Sequence[str]:
+    """The matchers that the form offers, of these."""
+    return [each for each in matchers if each in matchers_of(incident, incident.labels)]
+
+
+def chosen_matchers(form: Form) -> list[str]:
+    """The matchers that are ticked in a form."""
+    return [sanitised(matcher) for matcher in form.all("matcher")]
 
 
 async def _silence_form(
     request: Visit,
     incident: Incident,
-    names: Sequence[str],
+    matchers: Sequence[str],
     *,
     status: int = 200,
     problem: str | None = None,
 ) -> Shown:
-    preview = await silences.preview(
-        request.service.database,
-        project=incident.project,
-        matchers=matchers_of(incident, names),
-        url=None,
+    preview = None
+    if matchers:
+        preview = await silences.preview(
+            request.service.database, project=incident.project, matchers=matchers, url=None
+        )
+    view = silence_here_view(
+        incident, matchers, preview, comment=request.form.get("comment"), problem=problem
     )
-    view = silence_here_view(incident, names, preview, comment=request.form.get("comment"), problem=problem)
-    return Shown(template="silence_here", view=view, status=status)
+    return Shown(template="silence_here", view=view, status=status if matchers else 422)
 
 
 async def named_incident(request: Visit) -> Incident:

@@ -8,12 +8,18 @@ from functools import partial
 from notifier.domain.incident import Incident
 from notifier.domain.state import State
 from notifier.domain.time import rfc3339
-from notifier.ingest.sanitise import text as sanitised
 from notifier.ingest.scrub import written
 from notifier.oncall import actions, deliveries, silences, task_runs
 from notifier.oncall.errors import Refused, Unreadable
 from notifier.oncall.silences import Draft
-from notifier.web.pages.incident import ask_silence_again, named_incident, show_refusal, to_incident
+from notifier.web.pages.incident import (
+    ask_silence_again,
+    chosen_matchers,
+    named_incident,
+    preview_silence,
+    show_refusal,
+    to_incident,
+)
 from notifier.web.views.lasting import until_of
 from notifier.web.views.sure import SureView
 from notifier.web.visit import PageHandler, Redirect, Shown, Visit, address
@@ -27,6 +33,8 @@ def acts() -> Mapping[str, PageHandler]:
 async def _perform(name: str, request: Visit) -> Shown | Redirect:
     """Do it, and lead back; of what cannot be done the page itself says why, beside what can be."""
     incident = await named_incident(request)
+    if name == "silence" and request.form.get("preview"):
+        return await preview_silence(request, incident)
     if name == "resolve" and incident.state is not State.RESOLVED and not request.form.get("sure"):
         return Shown(template="sure", view=_sure(incident))
     try:
@@ -98,8 +106,11 @@ async def _silence(request: Visit, incident: Incident) -> None:
     until = until_of(request.form, request.now)
     if until is None:
         raise Unreadable("until", "say for how long")
+    chosen = chosen_matchers(request.form)
+    if not chosen:
+        raise Unreadable("matcher", "choose at least one label that is alike")
     draft = Draft(
-        matchers=[sanitised(matcher) for matcher in request.form.all("matcher")],
+        matchers=chosen,
         ends_at=rfc3339(until),
         comment=written(request.form.get("comment"))[: silences.COMMENT_CHARS],
     )

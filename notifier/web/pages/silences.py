@@ -14,6 +14,7 @@ from notifier.oncall.paging import Listing, PageRequest
 from notifier.oncall.silences import Draft, SilencePreview, SilenceStatus
 from notifier.oncall.trail import acts_on
 from notifier.web import questions
+from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
 from notifier.web.views.silences import (
     SilenceFields,
@@ -142,8 +143,7 @@ def _sentence(error: Unreadable, fields: SilenceFields) -> str:
     if place.startswith("matchers[") and len(_lines(fields.matchers)) > 1:
         number = int(place.removeprefix("matchers[").partition("]")[0]) + 1
         return f"Matcher {number}: {error}."
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
+    return sentence_of(error)
 
 
 def _form(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from notifier.domain.incident import Incident
@@ -18,10 +18,11 @@ _LIKE = ("service", "environment", "exception", "task")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelChoice:
-    """A label of the incident that the silence may ask for."""
+    """A label of the incident that the silence may ask for, by its matcher."""
 
     name: str
     value: str
+    matcher: str
     chosen: bool
 
 
@@ -42,7 +43,6 @@ class SilenceHereView:
     incident: Incident
     title: str
     choices: tuple[LabelChoice, ...]
-    matchers: tuple[str, ...]
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
     others: tuple[MetIncident, ...]
@@ -55,28 +55,25 @@ def matchers_of(incident: Incident, names: Iterable[str]) -> tuple[str, ...]:
     """A matcher for each of these labels that the incident has; without names, for what makes others alike."""
     chosen = set(names) or set(_LIKE)
     return tuple(
-        str(Matcher(name=name, op="=", value=value))
+        _matcher(name, value)
         for name, value in incident.labels.items()
         if name in chosen and name != "project"
     )
 
 
-def names_in(incident: Incident, matchers: Iterable[str]) -> tuple[str, ...]:
-    """The labels of the incident whose matchers these are."""
-    given = set(matchers)
-    return tuple(name for name in incident.labels if given.intersection(matchers_of(incident, [name])))
+def _matcher(name: str, value: str) -> str:
+    return str(Matcher(name=name, op="=", value=value))
 
 
 def silence_here_view(
     incident: Incident,
-    names: Iterable[str],
-    preview: SilencePreview,
+    matchers: Collection[str],
+    preview: SilencePreview | None,
     *,
     comment: str = "",
     problem: str | None = None,
 ) -> SilenceHereView:
-    """The page of a silence with a matcher for each of these labels."""
-    chosen = set(names) or set(_LIKE)
+    """The page of a silence with those of the incident's matchers chosen; where none is, `preview` is None."""
     others = tuple(
         MetIncident(
             id=one.id,
@@ -84,20 +81,20 @@ def silence_here_view(
             title=plain(one.title, TITLE) or "(no title)",
             state=one.state.value,
         )
-        for one in preview.met.incidents
+        for one in (() if preview is None else preview.met.incidents)
         if one.id != incident.id
     )
     return SilenceHereView(
         incident=incident,
         title=plain(incident.title, TITLE) or "(no title)",
         choices=tuple(
-            LabelChoice(name=name, value=plain(value, 256), chosen=name in chosen)
+            LabelChoice(name=name, value=plain(value, 256), matcher=matcher, chosen=matcher in matchers)
             for name, value in incident.labels.items()
             if name != "project"
+            for matcher in [_matcher(name, value)]
         ),
-        matchers=matchers_of(incident, names),
-        sentences=tuple(_sentences(preview)),
-        warnings=tuple(_warnings(preview)),
+        sentences=() if preview is None else tuple(_sentences(preview)),
+        warnings=("Nothing: choose what is alike.",) if preview is None else tuple(_warnings(preview)),
         others=others,
         comment=comment,
         problem=problem,

@@ -103,20 +103,34 @@ def insert_incidents(tx: Tx, new: Iterable[tuple[str, IncidentChange]]) -> dict[
 
 
 def update_incidents(tx: Tx, changes: Iterable[IncidentChange]) -> None:
-    """Write incidents that exist as they are after their events."""
+    """Write incidents that exist as they are after their events.
+
+    Those of which only figures change are apart: SQLite writes each index anew of which a column is set, also to the
+    same value.
+    """
     now = tx.now
     rows = []
+    figures = []
     for change in changes:
         incident = change.incident
         assert incident is not None
+        if not change.attention:
+            figures.append((
+                incident.number, incident.count + len(change.counted), incident.late + change.late,
+                change.first_seen, change.last_seen,
+            ))  # fmt: skip
+            continue
         resolved = change.kind == "resolved"
         rows.append((
             incident.number, change.state.value, incident.number if change.state is State.RESOLVED else OPEN,
             change.severity.value, json_text(change.labels), json_text(change.varying),
             incident.count + len(change.counted), incident.late + change.late, change.first_seen, change.last_seen,
-            change.resolved_at, "event" if resolved else None, now if change.attention else None,
+            change.resolved_at, "event" if resolved else None, now,
         ))  # fmt: skip
-    execute(tx, _update_incidents, {"incidents": encode_rows(rows)})
+    if rows:
+        execute(tx, _update_incidents, {"incidents": encode_rows(rows)})
+    if figures:
+        execute(tx, _update_figures, {"incidents": encode_rows(figures)})
 
 
 def insert_samples(tx: Tx, samples: Sequence[Sample]) -> None:
@@ -259,10 +273,17 @@ def _update_incidents(dialect: Dialect) -> sa.ClauseElement:
             **values,
             resolved_by=sa.func.coalesce(rows.c.resolved_by, incidents.c.resolved_by),
             attention_at=sa.func.coalesce(incidents.c.attention_at, rows.c.attention_at),
-            waiting=sa.case((rows.c.attention_at.is_not(None), 0), else_=incidents.c.waiting),
+            waiting=0,
         )
         .where(incidents.c.number == rows.c.number)
     )
+
+
+def _update_figures(dialect: Dialect) -> sa.ClauseElement:
+    names = ["number", "count", "late", "first_seen", "last_seen"]
+    rows = rows_from_json(dialect, "incidents", [(name, Big) for name in names])
+    values = {name: rows.c[name] for name in names[1:]}
+    return sa.update(incidents).values(**values).where(incidents.c.number == rows.c.number)
 
 
 def _insert_events(dialect: Dialect) -> sa.ClauseElement:

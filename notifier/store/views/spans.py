@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
@@ -60,9 +61,9 @@ def figures_of(
 
 def ranked(buckets: Sequence[tuple[int, int]], percent: int) -> float:
     """The middle of the bucket with the value of that rank; `buckets` are (least value, how many), in order."""
-    rank = (sum(n for _, n in buckets) * percent + 99) // 100
-    counts = accumulate(n for _, n in buckets)
-    return middle(next(least for (least, _), n in zip(buckets, counts, strict=True) if n >= rank))
+    counts = list(accumulate([n for _, n in buckets]))
+    rank = (counts[-1] * percent + 99) // 100
+    return middle(buckets[bisect_left(counts, rank)][0])
 
 
 def percentiles(

@@ -12,7 +12,7 @@ from notifier.domain.task_run import RunState
 from notifier.domain.time import DAY, Duration, Instant
 from notifier.domain.value import replace
 from notifier.store.database import Tx
-from notifier.store.json_rows import encode_values, in_json
+from notifier.store.json_rows import encode_values, in_json, json_of_rows, json_value
 from notifier.store.schema import Big, run_durations, run_figures, task_runs
 from notifier.store.schema.triggers import DURATION_STEPS
 from notifier.store.views.spans import figures_of, percentiles, ranked, stretches, whole, whole_minute
@@ -162,17 +162,16 @@ def _estimates(tx: Tx, project: str, since: Instant, task: str | None) -> dict[s
     parts = stretches(begin, steps=DURATION_STEPS)
     each = sa.union_all(begun, *figures_of(run_durations, ("task", "bucket", "n"), project, parts)).subquery()
     n = sa.func.sum(each.c.n)
-    query = (
+    buckets = (
         sa.select(each.c.task, each.c.bucket, whole(n).label("n"))
         .where(_of(each.c.task, task))
         .group_by(each.c.task, each.c.bucket)
         .having(n > 0)
-        .order_by(each.c.task, each.c.bucket)
+        .subquery()
     )
-    buckets: dict[str, list[tuple[int, int]]] = {}
-    for row in tx.run(query).all():
-        buckets.setdefault(row.task, []).append((row.bucket, row.n))
-    return buckets
+    histogram = json_of_rows(tx.dialect, buckets.c.bucket, buckets.c.n).label("histogram")
+    rows = tx.run(sa.select(buckets.c.task, histogram).group_by(buckets.c.task)).all()
+    return {row.task: sorted(json_value(row.histogram)) for row in rows}
 
 
 def runs_by(tx: Tx, *, project: str, since: Instant, step: Duration) -> Mapping[Instant, RunCounts]:

@@ -154,7 +154,7 @@ class Installed:
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
         settings = _service("notifier.settings")
         # Who runs a command may not be allowed to read the service's secrets.
-        server = settings.load(config, environ, is_secret=settings.no_key).server
+        server = settings.load(config, environ, needed=("server",)).server
         return server.host, server.port
 
     def demo(

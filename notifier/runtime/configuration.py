@@ -44,6 +44,11 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
     return replace(read, warnings=(*read.warnings, *_warnings(read, configs))), configs
 
 
+def load_for_database(path: str | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of who only works on the database: the channels' secrets may be where the service alone reads."""
+    return configuration.load(path, environ, needed=("database", "server"))
+
+
 def _warnings(settings: Settings, configs: Mapping[str, ChannelConfig]) -> Iterator[Problem]:
     for config in configs.values():
         yield from config.warnings

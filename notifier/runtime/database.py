@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.key import DoorName
-from notifier.runtime.configuration import load
+from notifier.runtime.configuration import load_for_database
 from notifier.runtime.file_upgrade import UpgradedFile, upgrade_file
 from notifier.settings import Settings
 from notifier.store import integrity, keys, migrate
@@ -118,13 +118,13 @@ async def upgrade_database(settings: Settings) -> str:
 
 def upgrade(path: str | None, environ: Mapping[str, str]) -> str:
     """`notifier db upgrade`: what was done, in a sentence."""
-    settings, _ = load(path, environ)
+    settings = load_for_database(path, environ)
     return asyncio.run(upgrade_database(settings))
 
 
 def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseCheck:
     """`notifier db check`: the flaws of the configuration's database, under its lock; a missing one is not made."""
-    settings, _ = load(path, environ)
+    settings = load_for_database(path, environ)
     missing = new_database(settings)
     if missing is not None:
         raise StoreUnavailable("there is no database where database.url says: there is nothing to check")
@@ -141,7 +141,7 @@ def check_database(path: str | None, environ: Mapping[str, str]) -> DatabaseChec
 
 def made_by(path: str | None, environ: Mapping[str, str]) -> str | None:
     """The database that a command which works on files would make new; None: it exists."""
-    made = new_database(load(path, environ)[0])
+    made = new_database(load_for_database(path, environ))
     return None if made is None else str(made)
 
 
@@ -155,7 +155,7 @@ def create_key_offline(
     service: str | None,
 ) -> tuple[str, str | None]:
     """`notifier keys create --offline`: a new key, written under the database's lock, and `server.url`."""
-    settings, _ = load(path, environ)
+    settings = load_for_database(path, environ)
 
     async def create() -> str:
         database = await open_database(settings)

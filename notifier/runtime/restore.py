@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from notifier.domain.errors import StoreError
 from notifier.domain.time import rfc3339
 from notifier.runtime import backup as backups
-from notifier.runtime.configuration import load
+from notifier.runtime.configuration import load_for_database
 from notifier.runtime.database import sqlite_path
 from notifier.store import hold, integrity, migrate, restored
 from notifier.store.database import MIGRATION, Tx
@@ -60,7 +60,7 @@ def restore(
     `StoreError` where it is no database of notifier, or broken, a service runs on the present one, or that one stands
     in the way and `replace` is false.
     """
-    settings, _ = load(config, environ)
+    settings = load_for_database(config, environ)
     path = sqlite_path(settings.database.url)
     if path is None:
         raise StoreError(

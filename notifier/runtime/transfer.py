@@ -15,7 +15,7 @@ from sqlalchemy.util import await_only
 from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.time import HOUR, MINUTE, Duration
 from notifier.runtime import backup
-from notifier.runtime.configuration import load
+from notifier.runtime.configuration import load_for_database
 from notifier.runtime.database import open_database, replica_name, sqlite_path
 from notifier.settings.values import database_url
 from notifier.store import copying, ledger, migrate, replicas
@@ -43,7 +43,7 @@ def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> Co
 
     `StoreError` where the source is in use, the target is not empty, or the copy is not what was read.
     """
-    settings, _ = load(config, environ)
+    settings = load_for_database(config, environ)
     url = _judged(to)
 
     async def copy() -> CopiedDatabase:

@@ -7,7 +7,7 @@ from notifier.settings.auth import AuthSettings, OpenIdSettings, ProxyHeaderSett
 from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.complaints import complaints
 from notifier.settings.document import SourceFile, SourceMark
-from notifier.settings.loading import load, no_key
+from notifier.settings.loading import load
 from notifier.settings.model import Settings
 from notifier.settings.schema import json_schema
 from notifier.settings.sections import (
@@ -39,5 +39,4 @@ __all__ = [
     "complaints",
     "json_schema",
     "load",
-    "no_key",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path as File
@@ -44,11 +44,6 @@ IsSecret = Callable[[str, Path], bool]
 """Whether a kind of channel (its `type`) has a secret at a path, and so takes `x_file` for it."""
 
 
-def no_key(_kind: str, _path: Path) -> bool:
-    """No secret of a channel is read: what is enough for who needs none."""
-    return False
-
-
 def load(
     path: str | None,
     environ: Mapping[str, str],
@@ -56,13 +51,16 @@ def load(
     check_channel: ChannelCheck = lambda _block, _delivery: (),
     check_format: FormatCheck = lambda _name, _block: None,
     is_secret: IsSecret = lambda _kind, _path: True,
+    needed: Collection[str] | None = None,
 ) -> Settings:
     """Settings from `path`, else `NOTIFIER_CONFIG`, else config/notifier.yaml where it exists, else the defaults.
 
     `check_channel(block, delivery)` says what is wrong with a block's own options, so that those problems come with
     all others; `delivery` is what the file allows. `check_format` says what is wrong with a format's sample.
     `is_secret(type, path)` says for which keys of a channel `x_file` is a secret's file (for all, where the kinds are
-    not known); others that end so are the kind's own. Raises `ConfigError` with every problem, in the file's order.
+    not known); others that end so are the kind's own. `needed` are the sections that are wanted, all where it is None:
+    a secret's file or a variable that only the service can read may be absent in the others, which then stand at
+    their defaults. Raises `ConfigError` with every problem, in the file's order.
     """
     source = (
         path or environ.get("NOTIFIER_CONFIG") or (DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None)
@@ -76,8 +74,9 @@ def load(
     data: dict[str, Any] = {key: value for key, value in written.items() if not key.startswith("x-")}
     environment.apply(data, places, environ)
     environment.misnamed(environ, referred(content), problems, warnings)
-    data = interpolate(data, places, environ, problems)
-    data = SecretFiles(File(start.file).parent, places, problems, _secrets(data, is_secret)).read(data)
+    for name, value in data.items():
+        unread = set[Problem]() if needed is not None and name not in needed else problems
+        data[name] = _filled(name, value, places, environ, is_secret, unread)
     reading = _Reading({key: value for key, value in data.items() if value is not None}, places, problems)
     for key in data.keys() - SettingsFile.model_fields.keys():
         problems.add(places.key((key,)).problem(unknown_key(key, SettingsFile.model_fields)))
@@ -86,8 +85,7 @@ def load(
         if block.type and is_whole(block.options):
             problems.update(check_channel(block, file.delivery))
     for name, format_ in file.formats.items():
-        sentence = check_format(name, format_)
-        if sentence is not None:
+        if (sentence := check_format(name, format_)) is not None:
             problems.add(places.problem(("formats", name, "sample"), sentence))
     if problems:
         raise ConfigError(tuple(sorted(problems)))
@@ -106,6 +104,20 @@ def _contents(source: str, start: SourceMark, problems: set[Problem]) -> bytes:
         sentence = f"the configuration cannot be read ({reason}); check --config or NOTIFIER_CONFIG"
         problems.add(start.problem(sentence))
         return b""
+
+
+def _filled(
+    name: str,
+    value: Any,
+    places: SourceFile,
+    environ: Mapping[str, str],
+    is_secret: IsSecret,
+    noted: set[Problem],
+) -> Any:
+    """A section with its variables and the files of its secrets read; what cannot be had is `noted`, and `MISSING`."""
+    value = interpolate(value, places, environ, noted, (name,))
+    files = SecretFiles(File(places.key(()).file).parent, places, noted, _secrets({name: value}, is_secret))
+    return files.read(value, (name,))
 
 
 def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool]:

@@ -16,6 +16,7 @@ from notifier.settings.document import MISSING, Path, SourceFile, showable
 from notifier.settings.values import ScalarForm
 
 LARGEST_SECRET = 64 * 1024
+CREDENTIALS = "/run/credentials/"
 _COMPOSED: tuple[Any, ...] = (Annotated, Union, UnionType)
 
 
@@ -142,7 +143,8 @@ def _secret_in(folder: File, name: object) -> str:
         text = data.decode().rstrip("\r\n")
     except OSError as error:
         reason = error.strerror or "no reason given"
-        raise ValueError(f"the secret file cannot be read ({reason})") from None
+        hint = ": systemd shows it to the service alone" if name.startswith(CREDENTIALS) else ""
+        raise ValueError(f"the secret file cannot be read ({reason}){hint}") from None
     except UnicodeDecodeError:
         raise ValueError("the secret file is not UTF-8 text; is it the right one?") from None
     if len(data) > LARGEST_SECRET:

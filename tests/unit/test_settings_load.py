@@ -16,6 +16,7 @@ from notifier.cli.session import Installed
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.runtime.configuration import check, load_for_database
 from notifier.settings import ChannelBlock, DeliverySettings, Rate, Settings, load
 from notifier.settings.environment import NO_SETTINGS
 
@@ -481,6 +482,28 @@ class TestSecretFiles:
             "channels: {a: {type: email, smtp: {password_file: /nowhere, ca_file: /nowhere}}}\n"
         )
         assert Installed().address(str(file), {}) == ("127.0.0.1", 8123)
+
+    def test_work_on_the_database_needs_nothing_that_only_the_service_reads(self, tmp_path: Path) -> None:
+        """A secret under systemd and a variable of its unit are absent elsewhere; the database's own must be there."""
+        file = tmp_path / "n.yaml"
+        secret = "/run/credentials/notifier.service/absent"
+        text = (
+            "database: {url: '${DB:-sqlite:///a.db}'}\nroute: {channels: [a], group_wait: 7s}\nauth:\n"
+            f"  oidc: {{issuer: https://id.example.com, client_id: n, client_secret_file: {secret}, "
+            "roles: {g: {p: [read]}}}\n"
+            f"channels: {{a: {{type: slack, token: '${{TOKEN}}', signing_secret_file: {secret}}}}}\n"
+        )
+        file.write_text(text)
+        read = load_for_database(str(file), {})
+        assert (read.database.url, read.route.group_wait) == ("sqlite:///a.db", 7 * SECOND)
+        errors, _ = check(str(file), {})
+        assert [error.line for error in errors] == [4, 5, 5]
+        assert errors[0].message.endswith(
+            "(No such file or directory): systemd shows it to the service alone"
+        )
+        file.write_text(text.replace("url: '${DB:-sqlite:///a.db}'", f"url_file: {secret}"))
+        with pytest.raises(ConfigError, match=r"database\.url_file: the secret file cannot be read"):
+            load_for_database(str(file), {})
 
     def test_both_forms_are_one_too_many(self, wrong: Wrong, tmp_path: Path) -> None:
         """Nobody can say which would win."""

@@ -59,11 +59,11 @@ def status_and_sentence(error: NotifierError) -> tuple[int, str] | None:
     return None if status is None else (status, sentence_of(error))
 
 
-def heading_of(status: int, error: NotifierError) -> str:
-    """The heading above the sentence."""
+def heading_of(status: int, error: NotifierError, *, asked: bool) -> str:
+    """The heading above the sentence; `asked`: a page was asked for, and no form sent."""
     if isinstance(error, PageError) and error.heading is not None:
         return error.heading
-    return _HEADINGS.get(status, "Nothing has been done")
+    return _HEADINGS.get(status, "This cannot be shown" if asked else "Nothing has been done")
 
 
 _ON_PAGES = (

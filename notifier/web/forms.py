@@ -38,7 +38,10 @@ async def read_form(request: Request) -> Form:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > LARGEST:
-                    raise PageError(413, "More was sent than a form of these pages holds.")
+                    raise PageError(
+                        413,
+                        f"A form holds at most {LARGEST // 1024} KiB: write less, and press its button again.",
+                    )
     except (TimeoutError, ClientDisconnect):
         raise PageError(400, "What the form sends did not come whole: press its button again.") from None
     if body and kind != "application/x-www-form-urlencoded":

@@ -124,6 +124,7 @@ class Site:
 
     async def _sent(self, request: Request, session: Session | None) -> Form:
         """The form of a person who has signed in, and pressed a button of our own page."""
+        request.state.session = session
         _same_site(request)
         form = await read_form(request)
         if session is None:
@@ -232,9 +233,7 @@ class Site:
 
     def _to_sign_in(self, request: Request) -> Response:
         """A stranger learns nothing, not even whether there is such a thing."""
-        query = request.scope["query_string"].decode("ascii", "replace")
-        wanted = quote(request.scope["path"]) + (f"?{query}" if query else "")
-        return self._redirect(Redirect(path="/sign-in", query={"next": wanted}))
+        return self._redirect(Redirect(path="/sign-in", query={"next": _asked(request.scope)}))
 
     def _redirect(self, to: Redirect) -> Response:
         query = dict(to.query)
@@ -256,23 +255,26 @@ class Site:
         headers = {"retry-after": "2"} if status == 503 else {}
         if isinstance(error, PageError) and error.allow is not None:
             headers["allow"] = error.allow
-        name, path = self._way_on(error, scope["method"], scope["path"])
+        name, path = self._way_on(error, status, scope)
         values = {
             **self._frame(session, "", scope["path"]),
             "sentence": sentence,
-            "heading": heading_of(status, error),
+            "heading": heading_of(status, error, asked=scope["method"] != "POST"),
             "way": {"name": name, "path": path},
         }
         return page_response("error", status, values, headers)
 
-    def _way_on(self, error: NotifierError, method: str, path: str) -> tuple[str, str]:
+    def _way_on(self, error: NotifierError, status: int, scope: Scope) -> tuple[str, str]:
         """The button of an error, and where it leads: to the page whose form was sent, or to the list of its kind."""
-        if method == "POST":
+        path = scope["path"]
+        if scope["method"] == "POST":
             page = next(filter(self._is_page, (path, path.rpartition("/")[0])), None)
             if page is not None and isinstance(error, SignedOut):
                 return "Sign in", address("", "/sign-in", {"next": quote(page)})
             if page is not None:
                 return "Back to the page", quote(page)
+        if status == 503:
+            return "Try again", _asked(scope)
         section = f"/{path.split('/')[1]}"
         name = dict(self._nav).get(section)
         if name is None or section == "/incidents":
@@ -296,6 +298,12 @@ class Site:
             "session": session,
             "notice": None,
         }
+
+
+def _asked(scope: Scope) -> str:
+    """The path and query that the browser asked for."""
+    query = scope["query_string"].decode("ascii", "replace")
+    return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
 def _only_opened(request: Request) -> None:

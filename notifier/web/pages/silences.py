@@ -159,7 +159,7 @@ def _form(
     view = SilenceFormView(
         now=request.now,
         fields=fields,
-        preview=None if preview is None else preview_view(preview),
+        preview=None if preview is None else preview_view(preview, _lines(fields.matchers)),
         line=None if line is None else silence_line(line),
         again=again,
         error=error,

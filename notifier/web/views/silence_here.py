@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from notifier.domain.incident import Incident
@@ -10,6 +10,7 @@ from notifier.domain.matcher import Matcher
 from notifier.domain.time import HOUR, Duration
 from notifier.oncall.silences import LATELY, SilencePreview
 from notifier.web.views.lasting import CHOICES
+from notifier.web.views.silences import doubts_of
 from notifier.wording.text import TITLE, counted, number, plain
 
 # What is alike, where nobody has chosen: the same failure of the same service at the same place.
@@ -67,7 +68,7 @@ def _matcher(name: str, value: str) -> str:
 
 def silence_here_view(
     incident: Incident,
-    matchers: Collection[str],
+    matchers: Sequence[str],
     preview: SilencePreview | None,
     *,
     comment: str = "",
@@ -94,7 +95,7 @@ def silence_here_view(
             for matcher in [_matcher(name, value)]
         ),
         sentences=() if preview is None else tuple(_sentences(preview)),
-        warnings=("Nothing: choose what is alike.",) if preview is None else tuple(_warnings(preview)),
+        warnings=tuple(_warnings(preview, matchers)),
         others=others,
         comment=comment,
         problem=problem,
@@ -112,7 +113,10 @@ def _sentences(preview: SilencePreview) -> Iterable[str]:
     )
 
 
-def _warnings(preview: SilencePreview) -> Iterable[str]:
+def _warnings(preview: SilencePreview | None, matchers: Sequence[str]) -> Iterable[str]:
+    if preview is None:
+        yield "Nothing: choose what is alike."
+        return
     if preview.everything:
         yield "This would silence everything of the project: choose more labels."
-    yield from (doubt.message for doubt in preview.doubts)
+    yield from doubts_of(preview, matchers)

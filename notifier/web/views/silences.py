@@ -165,7 +165,8 @@ def fields_of(silence: Silence, *, again: bool) -> SilenceFields:
     )
 
 
-def preview_view(preview: SilencePreview) -> PreviewView:
+def preview_view(preview: SilencePreview, matchers: Sequence[str]) -> PreviewView:
+    """What these matchers, which are parsed, would hold."""
     met = preview.met
     of = f"{number(met.unresolved)} that are not resolved"
     if not met.counted_all:
@@ -180,7 +181,7 @@ def preview_view(preview: SilencePreview) -> PreviewView:
             f"Now it would hold {counted(met.matching, 'incident')} of {of}.",
             lately,
         ),
-        warnings=tuple(doubt.message for doubt in preview.doubts),
+        warnings=doubts_of(preview, matchers),
         incidents=tuple(
             PreviewedIncident(
                 number=incident.number,
@@ -193,6 +194,12 @@ def preview_view(preview: SilencePreview) -> PreviewView:
         ),
         everything=preview.everything,
     )
+
+
+def doubts_of(preview: SilencePreview, matchers: Sequence[str]) -> tuple[str, ...]:
+    """What is odd about these matchers, each by its text."""
+    by_path = {f"matchers[{index}]": plain(matcher, 256) for index, matcher in enumerate(matchers)}
+    return tuple(f"{by_path[doubt.path]}: {doubt.message}" for doubt in preview.doubts)
 
 
 def hours(recur: Weekly) -> str:

@@ -1,0 +1,45 @@
+"""What a page says where it cannot be shown, or nothing was done: why, and the way on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from notifier.web.forms import LARGEST
+from tests.web.conftest import Pages
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_refused_form_leads_back_with_the_bar(shop: Pages) -> None:
+    """Whoever has signed in sees the navigation whatever is wrong with what was sent."""
+    await shop.world.post()
+    browser = await shop.browser()
+    form = (await browser.opens("/incidents/1")).form("/note")
+    large = await browser.sends(form, text="x" * LARGEST)
+    other = await browser.sends(form, text="x", form_token="of another")
+    for page, status, said in ((large, 413, "write less"), (other, 403, "of another session")):
+        assert (page.status, said in page.text) == (status, True)
+        assert {"/deliveries", "/incidents/1"} <= set(page.hrefs())
+
+
+async def test_an_address_that_makes_no_sense_says_so(shop: Pages) -> None:
+    """Of a page that was only asked for nothing is said to be undone."""
+    browser = await shop.browser()
+    for path in ("/deliveries?state=nonsense", "/incidents?cursor=nonsense"):
+        page = await browser.opens(path)
+        assert (page.status, "This cannot be shown" in page.text) == (422, True)
+        assert "`" not in page.text
+
+
+async def test_of_a_broken_database_the_same_page_is_asked_for_again(shop: Pages, sqlite_path: Path) -> None:
+    """The button leads to the address that was asked for, with its query."""
+    browser = await shop.browser()
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        connection.execute("ALTER TABLE sessions RENAME TO elsewhere")
+    page = await browser.opens("/incidents?q=a%20b&sort=count")
+    assert (page.status, page.answer.headers["retry-after"]) == (503, "2")
+    assert page.hrefs()[-1] == "/incidents?q=a%20b&sort=count"

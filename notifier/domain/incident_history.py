@@ -67,9 +67,10 @@ class CarryingDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentDelivery:
-    """A delivery of a notification that told of the incident. `waits_until` is when its target is looked at next.
+    """A delivery of a notification that told of the incident; `reason` is why it told of this one.
 
-    `rate_limited`: the delivery waits for a token of its target's bucket; `on_hold`: for the end of the hold.
+    `waits_until` is when its target is looked at next. `rate_limited`: the delivery waits for a
+    token of its target's bucket; `on_hold`: for the end of the hold.
     """
 
     id: str

@@ -146,3 +146,18 @@ async def test_none_of_it_reads_a_whole_table(world: World) -> None:
     statements = await statements_of(shown(world, id_))
     assert len(statements) > 10
     assert await world.database.read(partial(read_whole, statements=statements)) <= {"instance"}
+
+
+async def test_a_delivery_says_why_it_told_of_this_incident(world: World) -> None:
+    """In one message of a group some are new and others over: each incident has its own reason."""
+    over = await world.post("over")
+    await world.alert()
+    await world.database.write(partial(actions.resolve, actor=actor(world), name=over))
+    new = await world.post("new")
+    await world.alert()
+    of_both = [
+        {delivery.id: delivery.reason.value for delivery in (await shown(world, id_)).history.deliveries}
+        for id_ in (over, new)
+    ]
+    shared = of_both[0].keys() & of_both[1].keys()
+    assert {(of_both[0][id_], of_both[1][id_]) for id_ in shared} == {("resolved", "opened")}

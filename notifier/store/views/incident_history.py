@@ -41,7 +41,10 @@ from notifier.store.views.incidents import incident_of, with_latest
 def incident_history(tx: Tx, number: int, *, most: int) -> IncidentHistory:
     """All that is known of an incident that exists; of each kind at most the newest `most` rows."""
     row = tx.run(with_latest().where(incidents.c.number == number)).one()
-    made = _decisions(tx, number, most)
+    rows = _decisions(tx, number, most)
+    routes = _routes(tx, {row.version for row in rows})
+    made = tuple(_decision(row, routes) for row in rows)
+    reasons = {row.notification: Reason(row.why) for row in rows if row.kind == "told"}
     memberships = _memberships(tx, number, most)
     refs = {decision.ref for decision in made} | {membership.hold_ref for membership in memberships}
     ids = sorted(ref for ref in refs if ref is not None)
@@ -55,7 +58,7 @@ def incident_history(tx: Tx, number: int, *, most: int) -> IncidentHistory:
         resolved_by=row.resolved_by,
         previous=_previous(tx, row.previous_id),
         decisions=made,
-        deliveries=_deliveries(tx, number, most),
+        deliveries=_deliveries(tx, number, most, reasons),
         actions=audit.entries(tx, row.id, most=most),
         memberships=memberships,
         silences=_silences(tx, ids),
@@ -69,7 +72,7 @@ def _previous(tx: Tx, id_: str | None) -> int | None:
     return tx.run(sa.select(incidents.c.number).where(incidents.c.id == id_)).scalar_one_or_none()
 
 
-def _decisions(tx: Tx, number: int, most: int) -> tuple[Decision, ...]:
+def _decisions(tx: Tx, number: int, most: int) -> Sequence[sa.Row[Any]]:
     rows = tx.run(
         sa.select(decisions, groups.c.route)
         .outerjoin(groups, groups.c.id == decisions.c.group_id)
@@ -77,8 +80,7 @@ def _decisions(tx: Tx, number: int, most: int) -> tuple[Decision, ...]:
         .order_by(decisions.c.at.desc())
         .limit(most)
     ).all()
-    routes = _routes(tx, {row.version for row in rows})
-    return tuple(_decision(row, routes) for row in reversed(rows))
+    return rows[::-1]
 
 
 def _decision(row: sa.Row[Any], routes: Mapping[tuple[str, str], tuple[str, str | None]]) -> Decision:
@@ -106,8 +108,11 @@ def _routes(tx: Tx, versions: Iterable[str]) -> dict[tuple[str, str], tuple[str,
     }
 
 
-def _deliveries(tx: Tx, number: int, most: int) -> tuple[SentDelivery, ...]:
-    """Deliveries of every notification that told of it, and of what the fallback was told instead."""
+def _deliveries(tx: Tx, number: int, most: int, reasons: Mapping[str, Reason]) -> tuple[SentDelivery, ...]:
+    """Deliveries of every notification that told of it, and of what the fallback was told instead.
+
+    `reasons` says of a notification why it told of the incident; its own reason is that of its whole group.
+    """
     told = sa.select(decisions.c.notification).where(
         decisions.c.incident == number, decisions.c.notification.is_not(None)
     )
@@ -132,10 +137,13 @@ def _deliveries(tx: Tx, number: int, most: int) -> tuple[SentDelivery, ...]:
         .limit(most)
     ).all()
     held = hold.current(tx) is not None
-    return tuple(_delivery(row, tx.now, held=held) for row in reversed(rows))
+    return tuple(
+        _delivery(row, reasons.get(row.notification, Reason(row.reason)), tx.now, held=held)
+        for row in reversed(rows)
+    )
 
 
-def _delivery(row: sa.Row[Any], now: Instant, *, held: bool) -> SentDelivery:
+def _delivery(row: sa.Row[Any], reason: Reason, now: Instant, *, held: bool) -> SentDelivery:
     state = DeliveryState(row.state)
     resting = row.cool_until is not None and row.cool_until > now
     ready = state is DeliveryState.PENDING and row.due_at <= now and row.carried_by is None
@@ -144,7 +152,7 @@ def _delivery(row: sa.Row[Any], now: Instant, *, held: bool) -> SentDelivery:
         id=row.id,
         channel=row.channel,
         target=row.address,
-        reason=Reason(row.reason),
+        reason=reason,
         state=state,
         created_at=row.created_at,
         due_at=row.due_at,

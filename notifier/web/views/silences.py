@@ -166,7 +166,7 @@ def fields_of(silence: Silence, *, again: bool) -> SilenceFields:
 
 
 def preview_view(preview: SilencePreview, matchers: Sequence[str]) -> PreviewView:
-    """What these matchers, which are parsed, would hold."""
+    """The preview of these matchers, in words."""
     met = preview.met
     of = f"{number(met.unresolved)} that are not resolved"
     if not met.counted_all:
@@ -197,7 +197,7 @@ def preview_view(preview: SilencePreview, matchers: Sequence[str]) -> PreviewVie
 
 
 def doubts_of(preview: SilencePreview, matchers: Sequence[str]) -> tuple[str, ...]:
-    """What is odd about these matchers, each by its text."""
+    """The doubts about these matchers, each behind its text."""
     by_path = {f"matchers[{index}]": plain(matcher, 256) for index, matcher in enumerate(matchers)}
     return tuple(f"{by_path[doubt.path]}: {doubt.message}" for doubt in preview.doubts)
 

@@ -25,6 +25,7 @@ _ENOUGH = 0.15
 """A chapter that counts for less than this share of the first is no answer."""
 _ALIKE = 0.8
 _OTHERS_WORDS = {
+    "batch": "digest",
     "downtime": "maintenance",
     "expired": "ends",
     "firing": "open",

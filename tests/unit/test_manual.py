@@ -84,6 +84,54 @@ QUESTIONS = (
     ("", "how to test alerts", "guides/testing"),
 )
 """What operators ask, where it was asked (the repository and the number there), and the chapter that answers."""
+ASKED = {
+    "guides/not-told": (
+        "missing first alert",
+        "no alert arrives",
+        "slack alert not sent",  # prometheus/alertmanager 3893
+        "alert not triggered",  # getsentry/self-hosted 2730
+        "test email works but alerts not sent",  # getsentry/self-hosted 287
+        "connection timed out webhook",
+    ),
+    "guides/channels": (
+        "send to telegram",
+        "no messages in telegram",  # prometheus/alertmanager 4254
+        "discord webhook",
+        "microsoft teams",
+        "mattermost",
+        "sms text message",
+        "push notification phone ntfy",  # healthchecks/healthchecks 1231
+        "pushover",  # healthchecks/healthchecks 836
+        "on-call schedule rotation",  # target/goalert 3196
+        "batch notifications into one email",  # louislam/uptime-kuma 2500
+        "one message instead of 50",  # louislam/uptime-kuma 324
+        "rate limit",
+        "customize message template",
+    ),
+    "explanation/timing": (
+        "resend alert every 5 minutes reminder",  # louislam/uptime-kuma 2737
+        "continuous notifications until fixed",  # louislam/uptime-kuma 1742
+        "alert stuck firing resolved",
+    ),
+    "guides/routing": (
+        "disable resolved notifications",  # louislam/uptime-kuma 1137
+        "mute alerts at night",
+        "multiple receivers same alert continue",  # prometheus/alertmanager 1815
+        "ignore alerts from staging",
+        "escalation policy",
+        "group alerts by host",
+    ),
+    "guides/email": ("aws ses smtp", "gmail"),  # self-hosted 1312
+    "guides/proxy": ("let's encrypt https", "proxy subpath"),
+    "guides/postgresql": ("mysql support", "sqlite to postgres migration"),
+    "guides/keys": ("ldap", "forgot password", "add user"),
+    "guides/answering": ("assign to someone", "acknowledge from slack"),
+    "guides/install": ("change port", "docker compose install", "systemd service", "kubernetes helm chart"),
+    "guides/monitors": ("cron job monitoring", "heartbeat"),
+    "explanation/promises": ("notification sent twice",),
+    "explanation/alternatives": ("ping website uptime", "multi tenant"),  # healthchecks/healthchecks 146
+}
+"""What a new operator types, the issue where somebody did, and the chapter that has to be among the first three."""
 
 
 def of(language: str) -> list[tuple[str, Block]]:
@@ -193,6 +241,15 @@ def test_what_operators_ask_is_answered_first(question: str, first: str, index: 
     hits = index.find(question)
     assert [hit.path for hit in hits][:1] == [first], [(hit.path, hit.section) for hit in hits[:4]]
     assert hits[0].snippet
+
+
+def test_what_a_new_operator_types_is_among_the_first_three(index: ManualIndex) -> None:
+    """On the pages, and in the terminal, which does not import what the reference is written from."""
+    as_written = ManualIndex(LISTED)
+    for chapter, questions in ASKED.items():
+        for question in questions:
+            for searched in (index, as_written):
+                assert chapter in [hit.path for hit in searched.find(question)][:3], question
 
 
 def test_titles_come_before_text(index: ManualIndex) -> None:

@@ -24,6 +24,7 @@ from notifier.store.database import Tx
 from notifier.store.incident_removal import LIVE
 from notifier.store.json_rows import in_rows
 from notifier.store.schema import (
+    MINUTES_KEPT,
     OPEN,
     alert_ends,
     deliveries,
@@ -39,13 +40,14 @@ from notifier.store.schema import (
     task_runs,
 )
 from notifier.store.sizes import bytes_in_use
+from notifier.store.statements.intake import add_tallies
 from notifier.store.task_run_rows import unfinished
 
 BATCH = 500
 IDS_BATCH = 2_000
+INCIDENTS_WALKED = 5_000
 IDS_KEPT: Duration = 2 * DAY
 """Ids stay unique per project for at least 24 hours."""
-MINUTES_KEPT: Duration = 2 * DAY
 PROCESSES_KEPT: Duration = DAY
 ALERTS_KEPT: Duration = 2 * DAY
 """After they have ended: their senders go on to say so for a while."""
@@ -85,6 +87,8 @@ class Housekeeper:
         self._hourly_at: Instant = 0
         self._ids_at: Instant = 0
         self._ids_after: tuple[str, str] | None = None
+        self._minutes_at: Instant = 0
+        self._minutes_after = 0
         self._terms_at: Instant | None = None
         self._terms_after: tuple[str, str, int] | None = None
 
@@ -106,7 +110,8 @@ class Housekeeper:
             lambda: sign_in_links.forget(tx, tx.now, BATCH),
             lambda: pending_sign_ins.forget(tx, tx.now, BATCH),
         )
-        return any(job() for job in jobs) or self._ids(tx) or self._terms(tx) or self._hourly(tx)
+        walks = (self._ids, self._minutes, self._terms, self._hourly)
+        return any(job() for job in jobs) or any(walk(tx) for walk in walks)
 
     def _ids(self, tx: Tx) -> bool:
         """Walk the ids from end to end, once an hour: an index on their age would cost every event."""
@@ -116,6 +121,16 @@ class Housekeeper:
         if self._ids_after is None:
             self._ids_at = tx.now + HOUR
         return self._ids_after is not None
+
+    def _minutes(self, tx: Tx) -> bool:
+        """Walk the tallies from end to end, once an hour."""
+        if tx.now < self._minutes_at:
+            return False
+        after = old_minutes(tx, tx.now - MINUTES_KEPT, after=self._minutes_after)
+        self._minutes_after = after or 0
+        if after is None:
+            self._minutes_at = tx.now + HOUR
+        return after is not None
 
     def _terms(self, tx: Tx) -> bool:
         """Walk the terms of searches once a day, an hour after a start first: those of incidents that are gone go."""
@@ -129,11 +144,10 @@ class Housekeeper:
         return self._terms_after is not None
 
     def _hourly(self, tx: Tx) -> bool:
-        """Once an hour, what may read a whole table: minutes become hours, old configurations go."""
+        """Once an hour, what may read a whole table: old configurations, figures and alerts go."""
         if tx.now < self._hourly_at:
             return False
-        folded = old_minutes(tx, tx.now - MINUTES_KEPT)
-        done = folded + configurations.forget(tx, tx.now - self.retention.incidents) > 0
+        done = configurations.forget(tx, tx.now - self.retention.incidents) > 0
         done = done or self._old_figures(tx) or old_alerts(tx, tx.now - ALERTS_KEPT) > 0
         if not done:
             self._hourly_at = tx.now + HOUR
@@ -322,26 +336,23 @@ def old_processes(tx: Tx, before: Instant) -> int:
     return len(names)
 
 
-def old_minutes(tx: Tx, before: Instant) -> int:
-    """Tallies by the minute become tallies by the hour."""
+def old_minutes(tx: Tx, before: Instant, *, after: int) -> int | None:
+    """A batch of tallies by the minute become tallies by the hour, among the next incidents after a number.
+
+    Where to go on, None at the end.
+    """
+    own = (tallies.c.incident > after, tallies.c.incident <= after + INCIDENTS_WALKED)
     hour = before // HOUR * HOUR
-    rows = tx.run(
-        sa.select(tallies)
-        .where(tallies.c.minute < hour, tallies.c.minute % HOUR != 0)
-        .order_by(tallies.c.incident, tallies.c.minute)
-        .limit(BATCH)
-    ).all()
-    for row in rows:
-        start = row.minute // HOUR * HOUR
-        tx.run(sa.delete(tallies).where(tallies.c.incident == row.incident, tallies.c.minute == row.minute))
-        merged = tx.run(
-            sa.update(tallies)
-            .where(tallies.c.incident == row.incident, tallies.c.minute == start)
-            .values(n=tallies.c.n + row.n)
-        )
-        if merged.rowcount == 0:
-            tx.run(sa.insert(tallies).values(incident=row.incident, minute=start, n=row.n))
-    return len(rows)
+    key = tallies.c["incident", "minute"]
+    old = sa.select(*key).where(*own, tallies.c.minute < hour, tallies.c.minute % HOUR != 0).limit(BATCH)
+    rows = tx.run(sa.delete(tallies).where(sa.tuple_(*key).in_(old)).returning(*tallies.c)).all()
+    if rows:
+        add_tallies(tx, [(row.incident, row.minute // HOUR * HOUR, row.n) for row in rows])
+    if len(rows) == BATCH:
+        return after
+    further = sa.select(sa.func.min(tallies.c.incident)).where(tallies.c.incident > after + INCIDENTS_WALKED)
+    number = tx.run(further).scalar()
+    return None if number is None else int(number) - 1
 
 
 def figures(tx: Tx) -> DatabaseFigures:

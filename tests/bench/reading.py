@@ -20,7 +20,7 @@ from tests.browser import Browser
 
 EACH_WITHIN_S = 0.150
 MEMORY_LIMIT = 300_000_000
-ROUNDS = 12
+ROUNDS = 40
 SLOW_S = 2.0
 SLOW_ROUNDS = 3
 SETTLES_S = 10.0

@@ -18,7 +18,7 @@ from notifier.ingest.intake import Intake
 from notifier.settings import RetentionSettings
 from notifier.store import configurations as versions
 from notifier.store import tokens
-from notifier.store.housekeeping import Housekeeper
+from notifier.store.housekeeping import BATCH, INCIDENTS_WALKED, Housekeeper
 from notifier.store.schema import (
     action_tokens,
     attempts,
@@ -125,6 +125,24 @@ async def test_minutes_become_hours_with_the_same_sum(bench: Bench) -> None:
     assert sum(row.n for row in rows) == 130
     assert len(rows) == 3
     assert all(row.minute % HOUR == 0 for row in rows)
+
+
+async def test_minutes_of_many_incidents_become_hours_a_part_at_a_time(bench: Bench) -> None:
+    """However far apart their numbers are, and however many minutes one has; a young minute stays."""
+    now = bench.clock.now()
+    old, young = (now - 5 * DAY) // HOUR * HOUR, now // HOUR * HOUR - HOUR + MINUTE
+    minutes = [(number, old + n * MINUTE) for number in (1, 2 * INCIDENTS_WALKED) for n in range(BATCH + 30)]
+    rows = [{"incident": number, "minute": minute, "n": 1} for number, minute in [*minutes, (7, young)]]
+    await bench.database.write(lambda tx: tx.run(sa.insert(tallies).values(rows)))
+    assert await _keep(bench) == 3
+    left = await bench.database.read(
+        lambda tx: tx.run(sa.select(tallies.c.incident, sa.func.sum(tallies.c.n).label("n"), sa.func.count())
+        .group_by(tallies.c.incident).order_by(tallies.c.incident)).all()
+    )  # fmt: skip
+    hours = -(-(BATCH + 30) // 60)
+    assert [tuple(row) for row in left] == [
+        (1, BATCH + 30, hours), (7, 1, 1), (2 * INCIDENTS_WALKED, BATCH + 30, hours),
+    ]  # fmt: skip
 
 
 async def test_tokens_of_links_go_a_day_after_they_expired(bench: Bench) -> None:

@@ -2,7 +2,15 @@
 
 from notifier.store.schema.alerting import configurations, decisions, groups, inhibitors, members, silences
 from notifier.store.schema.base import OPEN, Big, Serial, metadata
-from notifier.store.schema.events import alert_ends, event_ids, events, incidents, is_critical, tallies
+from notifier.store.schema.events import (
+    MINUTES_KEPT,
+    alert_ends,
+    event_ids,
+    events,
+    incidents,
+    is_critical,
+    tallies,
+)
 from notifier.store.schema.figures import delivery_figures, event_figures, run_durations, run_figures
 from notifier.store.schema.instance import instance
 from notifier.store.schema.monitors import monitors, still_wrong
@@ -26,6 +34,7 @@ declare_triggers()
 __all__ = [
     "BLOCK",
     "CLOSED",
+    "MINUTES_KEPT",
     "OPEN",
     "Big",
     "Serial",

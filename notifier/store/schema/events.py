@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, Table, Text, UniqueConstraint
 
+from notifier.domain.time import DAY, Duration
 from notifier.store.schema.base import OPEN, Big, Serial, metadata
 
 incidents = Table(
@@ -98,7 +99,8 @@ event_ids = Table(
     sqlite_with_rowid=False,
 )
 
-# `minute` is a minute's start; after 48 hours the rows of an hour become one, at the hour's start.
+MINUTES_KEPT: Duration = 2 * DAY
+# `minute` is a minute's start; after `MINUTES_KEPT` the rows of an hour become one, at the hour's start.
 tallies = Table(
     "tallies",
     metadata,

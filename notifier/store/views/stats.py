@@ -12,8 +12,7 @@ from notifier.domain.delivery import DeliveryState
 from notifier.domain.time import DAY, HOUR, MINUTE, Duration, Instant
 from notifier.domain.value import replace
 from notifier.store.database import Tx
-from notifier.store.housekeeping import MINUTES_KEPT
-from notifier.store.schema import deliveries, delivery_figures, event_figures
+from notifier.store.schema import MINUTES_KEPT, deliveries, delivery_figures, event_figures
 from notifier.store.views.paging import unindexed
 from notifier.store.views.spans import figures_of, percentiles, ranked, stretches, whole, whole_minute
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
 
 from notifier.domain.incident import Incident
+from notifier.domain.matcher import Matcher
 from notifier.domain.state import State
 from notifier.domain.value import replace
 from notifier.oncall import search
@@ -31,15 +32,19 @@ async def find(
     sort: Sort | None,
     page_request: PageRequest,
     url: str | None,
+    besides: tuple[Matcher, ...] = (),
 ) -> Listing[Incident]:
-    """Incidents of a project; `q` as `search` reads it. Without `sort`, as the cursor says, else newest first."""
+    """Incidents of a project that meet `q`, as `search` reads it, and the matchers `besides`.
+
+    Without `sort`, as the cursor says, else newest first.
+    """
     terms = search.read(q or "")
     order, after = _continued(sort, page_request)
     query = views.IncidentSearch(
         project=project,
         state=None if state is None or state == "unresolved" else State(state),
         unresolved=state == "unresolved",
-        matchers=terms.matchers,
+        matchers=terms.matchers + besides,
         words=terms.words,
         sort=order,
     )

@@ -115,6 +115,11 @@ def base_path(service: RunningService) -> str:
 
 
 def address(base: str, path: str, query: Mapping[str, object]) -> str:
-    """An address of ours; what is None is left out of its query."""
-    given = [(name, str(value)) for name, value in query.items() if value is not None]
+    """An address of ours; what is None is left out of its query, and a tuple has its name several times."""
+    fields = [
+        (name, value)
+        for name, given in query.items()
+        for value in (given if isinstance(given, tuple) else (given,))
+    ]
+    given = [(name, str(value)) for name, value in fields if value is not None]
     return f"{base}{path}?{urlencode(given)}" if given else f"{base}{path}"

@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from notifier.domain.notification import HeldBy
+from notifier.domain.severity import Severity
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, rfc3339
 from notifier.oncall import actions, silences
 from notifier.oncall.actor import Actor
-from notifier.oncall.inbox import BUCKETS, Inbox, inbox
+from notifier.oncall.inbox import (
+    BUCKETS,
+    CROWD,
+    SHOWN_OF_CROWD,
+    Inbox,
+    inbox,
+    inbox_apart,
+)
 from notifier.oncall.paging import PageRequest
 from notifier.oncall.silences import Draft
 from tests.world import World
@@ -67,3 +76,62 @@ async def test_it_shows_one_project(world: World) -> None:
     """And nothing where there is nothing."""
     await world.post("broken")
     assert (await listed(world, "other")).items == ()
+
+
+async def apart(
+    world: World,
+    q: str = "",
+    *,
+    limit: int = CROWD + 1,
+    cursor: str | None = None,
+    apart: tuple[str, ...] = (),
+) -> Inbox:
+    return await inbox_apart(
+        world.database,
+        project="shop",
+        state=State.OPEN,
+        q=q,
+        sort=None if cursor else "severity",
+        page_request=PageRequest(limit=limit, cursor=cursor),
+        apart=apart,
+    )
+
+
+async def storm(world: World, service: str, *, many: int = 2 * CROWD, severity: str = "critical") -> None:
+    events = [world.event(f"{severity} {n}", service=service, severity=severity) for n in range(many)]
+    await world.post_all(events)
+
+
+async def test_a_storm_of_one_service_hides_no_other(world: World) -> None:
+    """Of two services a few are listed, and all counted by severity; what else there is goes on, page by page."""
+    others = [world.event("small", service=f"other {n}", severity="info") for n in range(CROWD + 5)]
+    await world.post_all([*others, world.event("waits", service="search", severity="critical")])
+    for service in ("shop", "cart"):
+        await storm(world, service)
+    await storm(world, "shop", severity="warning")
+    first = await apart(world)
+    crowds = {crowd.service: (crowd.severities, crowd.whole) for crowd in first.crowds}
+    many = 2 * CROWD
+    assert crowds == {
+        "cart": ({Severity.CRITICAL: many}, True),
+        "shop": ({Severity.CRITICAL: many, Severity.WARNING: many}, True),
+    }
+    services = [item.incident.service for item in first.items]
+    assert (services.count("shop"), services.count("cart")) == (SHOWN_OF_CROWD, SHOWN_OF_CROWD)
+    assert "search" in services
+    second = await apart(world, cursor=first.next_cursor, apart=first.apart)
+    services += [item.incident.service for item in second.items]
+    assert (
+        len(services) == 2 * SHOWN_OF_CROWD + 1 + len(others) == len(set(services)) + 2 * SHOWN_OF_CROWD - 2
+    )
+    assert (second.crowds, second.next_cursor) == ((), None)
+
+
+async def test_what_hides_nothing_is_listed_whole(world: World) -> None:
+    """All that is open is of one service; or that is what was asked for."""
+    await storm(world, "shop")
+    alone = await apart(world)
+    assert (len(alone.items), alone.crowds) == (CROWD + 1, ())
+    await world.post("another", service="mail")
+    assert [crowd.count for crowd in (await apart(world)).crowds] == [2 * CROWD]
+    assert (await apart(world, 'service="shop"')).crowds == ()

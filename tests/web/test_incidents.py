@@ -264,3 +264,45 @@ async def test_a_long_list_goes_on(shop: Pages) -> None:
     assert sorted(titles(first) + titles(second)) == sorted(f"broken {n}" for n in range(60))
     (again,) = [attributes["hx-get"] or "" for _, attributes in second.tags if "hx-get" in attributes]
     assert titles(await browser.opens(again)) == titles(second)
+
+
+async def test_a_storm_is_a_few_rows_and_the_way_to_all(shop: Pages) -> None:
+    """The counts are of all, a critical of another service is seen, and all are acknowledged after a question."""
+    world = shop.world
+    await world.post("of another", service="search", severity="critical")
+    name = 'shop "eu"'
+    await world.post_all([world.event(f"cause {n}", service=name, severity="critical") for n in range(60)])
+    browser = await shop.browser()
+    page = await browser.opens("/incidents?sort=newest")
+    assert [title.partition(" ")[0] for title in titles(page)] == [*["cause"] * 5, "of"]
+    assert f"55 more of {name}" in page.text
+    assert ("<title>(61) Incidents" in page.answer.text, "60 critical" in page.text) == (True, True)
+    assert "Acknowledge all 60" in page.text
+    everything = next(href for href in page.hrefs() if "eu" in href)
+    assert len(titles(await browser.opens(everything))) == 50
+    posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
+    sure = await browser.sends(posting, every=name)
+    assert f"Acknowledge all open incidents of {name}?" in sure.text
+    done = await browser.sends(sure.form("/incidents"))
+    assert ("Done to 60 incidents." in done.text, done.answer.url.params["sort"]) == (True, "newest")
+    assert titles(done)[0] == "of another"
+
+
+async def test_what_is_acknowledged_stands_below_all_that_is_open(shop: Pages) -> None:
+    """However bad it is, and however many they are."""
+    world = shop.world
+    taken = await world.post_all([world.event(f"taken {n}", severity="critical") for n in range(55)])
+    await on_named(world.database, actor(shop, "ann"), AcknowledgeAct(), taken)
+    await world.post("small", severity="info")
+    browser = await shop.browser()
+    page = await browser.opens("/incidents")
+    assert titles(page)[0] == "small"
+    assert len(titles(page)) == 50
+    (more,) = [href for href in page.hrefs() if "cursor=" in href]
+    assert len(titles(await browser.opens(more))) == 6
+    await world.post_all([world.event(f"open {n}", service=f"of {n}") for n in range(60)])
+    page = await browser.opens("/incidents")
+    assert not any(title.startswith("taken") for title in titles(page))
+    assert "/incidents?state=acknowledged" in page.hrefs()
+    (more,) = [href for href in page.hrefs() if "cursor=" in href]
+    assert [title.partition(" ")[0] for title in titles(await browser.opens(more))].count("taken") == 39

@@ -35,6 +35,7 @@ from notifier.store.views.inbox import Standing, StandingHold, occurrences_of, s
 from notifier.store.views.incident_history import incident_history
 from notifier.store.views.incident_search import IncidentSearch, Sort
 from notifier.store.views.incidents import (
+    count_by_severity,
     find_events,
     find_incidents,
     incident,
@@ -103,6 +104,7 @@ __all__ = [
     "WaitingIncident",
     "attempts_of",
     "channel_figures",
+    "count_by_severity",
     "count_dead",
     "count_dead_runs",
     "dead_ids",

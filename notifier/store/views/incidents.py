@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from notifier.domain.incident import Incident, page
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
+from notifier.domain.value import replace
 from notifier.store.database import Tx
 from notifier.store.json_rows import json_value
 from notifier.store.schema import events, incidents
@@ -88,6 +90,13 @@ def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], i
     first = [int(key[-1]) for key in keys]
     ids = sa.select(incidents.c.id).where(incidents.c.number.in_(first)).order_by(incidents.c.number.desc())
     return list(tx.run(ids).scalars()), count
+
+
+def count_by_severity(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[Mapping[Severity, int], bool]:
+    """How many match of each severity, looking at no more than so many, and whether those are all."""
+    keys, after = find_keys(tx, replace(search, sort="severity"), None, most)
+    ranks = Counter(rank for rank, _ in keys)
+    return {severity: ranks[severity.rank] for severity in Severity if ranks[severity.rank]}, after is None
 
 
 def find_events(tx: Tx, number: int, *, after: PageKey | None, limit: int) -> Page[Mapping[str, Any]]:

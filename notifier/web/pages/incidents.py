@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import cast, get_args
 
 from notifier.domain.state import State
 from notifier.oncall import bulk, incidents
 from notifier.oncall.bulk import Act
 from notifier.oncall.errors import Unreadable
-from notifier.oncall.inbox import inbox
+from notifier.oncall.inbox import inbox, inbox_apart
 from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import PageRequest as ListRequest
+from notifier.web import questions
 from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
-from notifier.web.views.incidents import MINE, IncidentsFilter, incidents_view, unreadable_view
+from notifier.web.views.incidents import (
+    MINE,
+    IncidentsFilter,
+    IncidentsPart,
+    incidents_view,
+    unreadable_view,
+)
 from notifier.web.views.lasting import until_of
 from notifier.web.views.sure import SureView
 from notifier.web.visit import Redirect, Shown, Visit, address
-from notifier.wording.text import counted
+from notifier.wording.text import counted, plain
 
 SHOWN = 50
+LEAST = 10
+"""So many acknowledged ones are listed, however many are open on the last page of those."""
+APART_AT_MOST = 40
 LOOKED_THROUGH = 200
 """Of those that somebody has acknowledged, to find one's own."""
 STATES = (*get_args(StateFilter), MINE)
@@ -34,28 +45,77 @@ async def list_incidents(visit: Visit) -> Shown:
 
 async def _list(visit: Visit, filter_: IncidentsFilter, *, refusal: str | None = None) -> Shown:
     cursor = visit.query.get("cursor") or None
-    mine = filter_.state == MINE
+    apart = tuple(questions.names(visit.query, "apart", APART_AT_MOST))
     try:
-        found = await inbox(
-            visit.service.database,
-            project=visit.project,
-            state="acknowledged" if mine else cast("StateFilter", filter_.state or "unresolved"),
-            q=filter_.q,
-            sort=None if cursor else cast("Sort", filter_.sort or "severity"),
-            page_request=ListRequest(limit=LOOKED_THROUGH if mine else SHOWN, cursor=cursor),
-            acknowledged_by=visit.actor().name if mine else None,
-        )
+        parts = await _parts(visit, filter_, cursor, apart)
     except Unreadable as error:
         if error.path != "q":
             raise
-        view = unreadable_view(filter_, sentence_of(error), now=visit.now)
+        view = unreadable_view(filter_, sentence_of(error))
         return Shown(template="incidents", view=view, status=422)
-    is_new = filter_.is_plain and not found.items and not await _has_any(visit)
-    seen = _number(visit.query.get("seen"))
+    is_empty = not any(part.found and part.found.items for part in parts)
+    is_new = filter_.is_plain and is_empty and not await _has_any(visit)
     view = incidents_view(
-        found, filter_=filter_, cursor=cursor, seen=seen, is_new_project=is_new, refusal=refusal
+        parts,
+        filter_=filter_,
+        cursor=cursor,
+        apart=apart,
+        seen=_number(visit.query.get("seen")),
+        is_new_project=is_new,
+        refusal=refusal,
     )
     return Shown(template="incidents", view=view, status=200 if refusal is None else 422)
+
+
+async def _parts(
+    visit: Visit, filter_: IncidentsFilter, cursor: str | None, apart: Sequence[str]
+) -> Sequence[IncidentsPart]:
+    """Open incidents and, as far as there is room, acknowledged ones; or those in the state that was asked for."""
+    ask = partial(
+        inbox_apart,
+        visit.service.database,
+        project=visit.project,
+        q=filter_.q,
+        sort=None if cursor else cast("Sort", filter_.sort or "severity"),
+        page_request=ListRequest(limit=SHOWN, cursor=cursor),
+        apart=apart,
+    )
+    match filter_.state:
+        case "":
+            opened = await ask(state=State.OPEN)
+            taken = None
+            if opened.next_cursor is None:
+                room = ListRequest(limit=max(SHOWN - len(opened.items), LEAST))
+                sort = cast("Sort", filter_.sort or "severity")
+                taken = await ask(state=State.ACKNOWLEDGED, sort=sort, page_request=room, apart=())
+            shown = [IncidentsPart(heading="Open", state="", found=opened)]
+            if taken is None or taken.items:
+                state = State.ACKNOWLEDGED.value
+                shown.append(IncidentsPart(heading="Acknowledged", state=state, found=taken))
+            return shown
+        case State.OPEN.value | State.ACKNOWLEDGED.value as state:
+            found = await ask(state=State(state))
+            return [IncidentsPart(heading=state.capitalize(), state=state, found=found)]
+        case state:
+            return [await _plain_part(visit, filter_, cursor, state)]
+
+
+async def _plain_part(
+    visit: Visit, filter_: IncidentsFilter, cursor: str | None, state: str
+) -> IncidentsPart:
+    """Resolved incidents, or one's own: every one of them."""
+    mine = state == MINE
+    found = await inbox(
+        visit.service.database,
+        project=visit.project,
+        state="acknowledged" if mine else cast("StateFilter", state),
+        q=filter_.q,
+        sort=None if cursor else cast("Sort", filter_.sort or "severity"),
+        page_request=ListRequest(limit=LOOKED_THROUGH if mine else SHOWN, cursor=cursor),
+        acknowledged_by=visit.actor().name if mine else None,
+    )
+    heading = "Acknowledged by you" if mine else state.capitalize()
+    return IncidentsPart(heading=heading, state=state, found=found)
 
 
 async def _has_any(visit: Visit) -> bool:
@@ -74,7 +134,10 @@ async def _has_any(visit: Visit) -> bool:
 async def act_on_incidents(visit: Visit) -> Shown | Redirect:
     """One act on those that are chosen, or on all that the search finds; the list again where that makes no sense."""
     filter_ = _filter(visit.form)
+    service = questions.named(visit.form, "every")
     try:
+        if service is not None:
+            return await _acknowledge_all(visit, filter_, service)
         return await _act_on(visit, filter_)
     except Unreadable as error:
         return await _list(visit, filter_, refusal=sentence_of(error))
@@ -99,6 +162,27 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
         outcome = await bulk.on_found(database, actor, act, filter_.q, state=state)
     else:
         outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
+    counts = (outcome.done, len(outcome.skipped))
+    return Redirect(path="/incidents", query=filter_.query, notice="bulk", counts=counts)
+
+
+async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str) -> Shown | Redirect:
+    """Acknowledge what is open of a service, and meets the search, once a person is sure."""
+    meant = filter_.of_service(service)
+    if not visit.form.get("sure"):
+        view = SureView(
+            question=f"Acknowledge all open incidents of {plain(service, 60)}?",
+            sentences=(
+                "Repeats and escalation of all of them stop, also of those that the list does not show.",
+            ),
+            action="/incidents",
+            fields=(("every", service), *filter_.asked),
+            button="Yes, acknowledge all",
+            back=address("", "/incidents", filter_.query),
+        )
+        return Shown(template="sure", view=view)
+    database, actor = visit.service.database, visit.actor()
+    outcome = await bulk.on_found(database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN)
     counts = (outcome.done, len(outcome.skipped))
     return Redirect(path="/incidents", query=filter_.query, notice="bulk", counts=counts)
 
@@ -129,12 +213,11 @@ def _act(name: str, form: Form, visit: Visit) -> Act:
 def _sure(filter_: IncidentsFilter, ids: tuple[str, ...], *, everything: bool) -> SureView:
     what = "all that the search finds" if everything else counted(len(ids), "incident")
     chosen = (("all", "yes"),) if everything else tuple(("ids", id_) for id_ in ids)
-    asked = tuple((name, value) for name, value in filter_.query.items() if value is not None)
     return SureView(
         question=f"Resolve {what}?",
         sentences=("Whoever was told of them hears that they are over. What comes back is told anew.",),
         action="/incidents",
-        fields=(("act", "resolve"), *chosen, *asked),
+        fields=(("act", "resolve"), *chosen, *filter_.asked),
         button="Yes, resolve",
         back=address("", "/incidents", filter_.query),
     )

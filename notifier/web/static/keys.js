@@ -22,6 +22,8 @@
     const button = document.querySelector(`button[name=act][value=${name}]`);
     if (!button) return press(`form[action$="/${name}"] button`);
     if (!document.querySelector("input[name=ids]:checked, input[name=all]:checked")) {
+      const all = name === "acknowledge" && document.activeElement.closest("tr.crowd")?.querySelector("button");
+      if (all) { all.click(); return true; }
       if (!box()) return false;
       box().checked = true;
     }

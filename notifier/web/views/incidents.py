@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notifier.domain.matcher import Matcher
 from notifier.domain.notification import HeldBy
 from notifier.domain.state import State
 from notifier.domain.time import Duration, Instant
-from notifier.oncall.inbox import BUCKET, Inbox, InboxItem, StandingHold
+from notifier.domain.value import replace
+from notifier.oncall.inbox import BUCKET, Crowd, Inbox, InboxItem, StandingHold
 from notifier.oncall.search import narrowed, read
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.web.views.lasting import CHOICES
 from notifier.wording.explanations import HOLDS, silenced
-from notifier.wording.text import TITLE, counted, plain
+from notifier.wording.text import TITLE, counted, number, plain
 from notifier.wording.times import clock
 
 # That somebody has it or has snoozed it a row says by name, and that nothing new has come is no hold.
@@ -36,10 +37,24 @@ class FilterLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrowdLine:
+    """The rest of a service's incidents, behind a few that are listed: `link` leads to all of them.
+
+    `about` says how bad they are; `total` are all of the service's, and `service` its name for a form.
+    """
+
+    link: FilterLink
+    about: str
+    total: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentLine:
     """One incident of the list. `owner` and `holds` are sentences: who has it, and what holds it, until when.
 
-    `where` leads to what else is of its service, and of its environment.
+    `where` leads to what else is of its service, and of its environment. `crowd` follows the last one that is listed of
+    its service.
     """
 
     id: str
@@ -55,6 +70,7 @@ class IncidentLine:
     holds: tuple[str, ...]
     chart: BarChart
     chart_text: str
+    crowd: CrowdLine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +87,11 @@ class IncidentsFilter:
         return {"q": self.q or None, "state": self.state or None, "sort": self.sort or None}
 
     @property
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """The same as fields of a form."""
+        return tuple((name, value) for name, value in self.query.items() if value is not None)
+
+    @property
     def is_plain(self) -> bool:
         return not (self.q or self.state)
 
@@ -78,6 +99,11 @@ class IncidentsFilter:
     def all_of(self) -> str | None:
         """The words for all that the search finds, to act on; None where one acts on what is chosen alone."""
         return _ALL.get(self.state) if self.q else None
+
+    def of_service(self, service: str) -> IncidentsFilter:
+        """The open ones of this list that are of one service."""
+        chosen = Matcher(name="service", op="=", value=service)
+        return replace(self, q=narrowed(self.q, chosen, instead_of="service"), state=State.OPEN.value)
 
     def narrowed(self, text: str, label: str, value: str) -> FilterLink:
         """The link to those of this list whose label has the value."""
@@ -96,10 +122,12 @@ _ALL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentSection:
-    """Incidents under one heading."""
+    """Incidents under one heading. `next_page` is the query of its next page, `link` of the list that is not shown."""
 
     heading: str
     lines: tuple[IncidentLine, ...]
+    next_page: Mapping[str, object] | None = None
+    link: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +142,8 @@ class IncidentsView:
 
     sections: tuple[IncidentSection, ...]
     cursor: str | None
-    next_cursor: str | None
+    apart: tuple[str, ...]
     filter: IncidentsFilter
-    now: Instant
     seen: int
     fresh: int
     title: str
@@ -129,52 +156,52 @@ class IncidentsView:
     choices: Mapping[str, tuple[str, Duration]] = field(default_factory=lambda: CHOICES)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentsPart:
+    """Incidents that stand under one heading; None are listed where there is no room for them."""
+
+    heading: str
+    state: str
+    found: Inbox | None
+
+
 def incidents_view(
-    found: Inbox,
+    parts: Sequence[IncidentsPart],
     *,
     filter_: IncidentsFilter,
     cursor: str | None,
+    apart: tuple[str, ...],
     seen: int | None,
     is_new_project: bool,
     refusal: str | None,
 ) -> IncidentsView:
     """A page of the list: what is acknowledged stands below what is open."""
-    newest = max((item.incident.number for item in found.items), default=0)
-    known = newest if seen is None else seen
-    shown = [item for item in found.items if item.incident.number <= known]
-    opened = sum(1 for item in found.items if item.incident.state is State.OPEN)
-    label = f"{opened}+" if found.next_cursor else str(opened)
+    listed = [part.found for part in parts if part.found is not None]
+    known = max((found.newest for found in listed), default=0) if seen is None else seen
+    opened, at_least = _opened(listed)
     return IncidentsView(
-        sections=tuple(
-            IncidentSection(
-                heading=heading,
-                lines=tuple(_line(item, found, filter_) for item in _in_order(items, filter_)),
-            )
-            for heading, items in _divided(shown, filter_)
-        ),
+        sections=tuple(_section(part, filter_, known) for part in parts),
         cursor=cursor,
-        next_cursor=found.next_cursor,
+        apart=apart,
         filter=filter_,
-        now=found.now,
         seen=known,
-        fresh=len(found.items) - len(shown),
-        title=f"({label}) Incidents" if opened else "Incidents",
+        fresh=sum(_fresh(found, known) for found in listed),
+        title=f"({opened}{'+' if at_least else ''}) Incidents" if opened else "Incidents",
         open_count=opened,
         quick=tuple(_quick(filter_)),
-        is_empty=not found.items,
+        is_empty=not any(found.items for found in listed),
         is_new_project=is_new_project,
         refusal=refusal,
     )
 
 
-def unreadable_view(filter_: IncidentsFilter, problem: str, *, now: Instant) -> IncidentsView:
+def unreadable_view(filter_: IncidentsFilter, problem: str) -> IncidentsView:
     """The form with what was searched for, and why nothing is found by it."""
     return IncidentsView(
         sections=(),
         cursor=None,
-        next_cursor=None,
+        apart=(),
         filter=filter_,
-        now=now,
         seen=0,
         fresh=0,
         title="Incidents",
@@ -183,23 +210,83 @@ def unreadable_view(filter_: IncidentsFilter, problem: str, *, now: Instant) -> 
     )
 
 
-def _divided(
-    items: Sequence[InboxItem], filter_: IncidentsFilter
-) -> Sequence[tuple[str, Sequence[InboxItem]]]:
-    """By state, unless one was asked for; a heading with nothing under it says so only for what is open."""
-    if filter_.state:
-        heading = "Acknowledged by you" if filter_.state == MINE else filter_.state.capitalize()
-        return [(heading, items)]
-    opened = [item for item in items if item.incident.state is State.OPEN]
-    others = [item for item in items if item.incident.state is not State.OPEN]
-    return [("Open", opened), *([("Acknowledged", others)] if others else [])]
+def _opened(listed: Sequence[Inbox]) -> tuple[int, bool]:
+    """How many are open, those of crowds that are not listed included; and whether there may be more."""
+    found = [each for each in listed if any(item.incident.state is State.OPEN for item in each.items)]
+    count = sum(1 for each in found for item in each.items if item.incident.state is State.OPEN)
+    rest = sum(crowd.count - len(_of(each, crowd)) for each in found for crowd in each.crowds)
+    more = any(each.next_cursor or not all(crowd.whole for crowd in each.crowds) for each in found)
+    return count + rest, more
 
 
-def _in_order(items: Sequence[InboxItem], filter_: IncidentsFilter) -> Sequence[InboxItem]:
-    """Unless another order was asked for: by severity, and of those what changed last."""
-    if filter_.sort:
+def _of(found: Inbox, crowd: Crowd) -> Sequence[InboxItem]:
+    return [item for item in found.items if item.incident.service == crowd.service]
+
+
+def _fresh(found: Inbox, known: int) -> int:
+    """How many came since the reader has opened the page; a crowd counts as a whole while none of it is listed."""
+    came = sum(1 for item in found.items if item.incident.number > known)
+    whole = (
+        crowd.count - len(own)
+        for crowd in found.crowds
+        for own in [_of(found, crowd)]
+        if all(item.incident.number > known for item in own)
+    )
+    return came + sum(whole)
+
+
+def _section(part: IncidentsPart, filter_: IncidentsFilter, known: int) -> IncidentSection:
+    found = part.found
+    if found is None:
+        return IncidentSection(heading=part.heading, lines=(), link={**filter_.query, "state": part.state})
+    items = [item for item in found.items if item.incident.number <= known]
+    lines = [_line(item, found, filter_) for item in _in_order(items, found, filter_)]
+    for crowd in found.crowds:
+        numbers = {item.incident.number for item in _of(found, crowd)}
+        last = max((place for place, line in enumerate(lines) if line.number in numbers), default=None)
+        if last is not None:
+            more = crowd.count - len(numbers)
+            lines[last] = replace(lines[last], crowd=_crowd_line(crowd, more, filter_))
+    next_page = {
+        **filter_.query,
+        "state": part.state or None,
+        "cursor": found.next_cursor,
+        "apart": found.apart,
+    }
+    return IncidentSection(
+        heading=part.heading,
+        lines=tuple(lines),
+        next_page=None if found.next_cursor is None else next_page,
+    )
+
+
+def _crowd_line(crowd: Crowd, more: int, filter_: IncidentsFilter) -> CrowdLine:
+    at_least = "" if crowd.whole else "over "
+    name = plain(crowd.service, 60)
+    worst = sorted(crowd.severities.items(), key=lambda item: -item[0].rank)
+    return CrowdLine(
+        link=filter_.narrowed(f"{at_least}{number(more)} more of {name}", "service", crowd.service),
+        about="in all " + ", ".join(f"{number(count)} {severity.value}" for severity, count in worst),
+        total=f"{at_least}{number(crowd.count)}",
+        service=crowd.service,
+    )
+
+
+_ORDERS: Mapping[str, Callable[[InboxItem], tuple[int, ...]]] = {
+    "": lambda item: (-item.incident.severity.rank, -item.incident.last_seen),
+    "severity": lambda item: (-item.incident.severity.rank, -item.incident.number),
+    "newest": lambda item: (-item.incident.number,),
+    "count": lambda item: (-item.incident.count, -item.incident.number),
+    "last_seen": lambda item: (-item.incident.last_seen, -item.incident.number),
+}
+"""Unless another order was asked for: by severity, and of those what changed last."""
+
+
+def _in_order(items: Sequence[InboxItem], found: Inbox, filter_: IncidentsFilter) -> Sequence[InboxItem]:
+    """As they were found, unless that is by severity alone, or a few of a crowd are among them."""
+    if filter_.sort and not found.crowds:
         return items
-    return sorted(items, key=lambda item: (-item.incident.severity.rank, -item.incident.last_seen))
+    return sorted(items, key=_ORDERS[filter_.sort])
 
 
 def _quick(filter_: IncidentsFilter) -> Iterator[FilterLink]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from notifier.cli import doctor_client
 from notifier.cli.options import Arguments, Subparsers, command
-from notifier.cli.service import LOOPBACK, connect, key
+from notifier.cli.service import LOOPBACK, authorities, connect, insecure, key
 from notifier.cli.session import CommandSession, Exit
 from notifier.cli.text import as_json, visible
 
@@ -68,7 +68,9 @@ def stream(url: str, secret: str, *, within_s: float = STREAM_S) -> dict[str, An
     timeout = httpx.Timeout(PROXY_S, read=within_s)
     trouble = "the stream at /live ends at once"
     try:
-        with httpx.stream("GET", f"{url.rstrip('/')}/live", headers=headers, timeout=timeout) as answer:
+        with httpx.stream(
+            "GET", f"{url.rstrip('/')}/live", headers=headers, timeout=timeout, verify=authorities()
+        ) as answer:
             if answer.status_code != 200:
                 trouble = f"/live is answered with {answer.status_code}"
             elif next(answer.iter_raw(), b""):
@@ -95,8 +97,15 @@ def _address(url: str) -> dict[str, Any]:
     asked = secrets.token_hex(8)
     found = {"area": "proxy", "subject": url, "action": "look at the proxy, at DNS, and at server.url"}
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/healthz", headers={"x-request-id": asked}, timeout=PROXY_S)
+        answer = httpx.get(
+            f"{url.rstrip('/')}/healthz",
+            headers={"x-request-id": asked},
+            timeout=PROXY_S,
+            verify=authorities(),
+        )
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        if (why := insecure(error, "server.url")) is not None:
+            return {**found, "level": "problem", "text": why, "action": "see `notifier manual proxy`"}
         problem = (
             f"server.url does not answer from here ({type(error).__name__}): links in messages lead nowhere"
         )

@@ -13,6 +13,8 @@ from notifier.cli.session import CommandFailure, CommandSession, Exit
 from notifier.cli.text import visible
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -37,6 +39,7 @@ OTHERS = {
     504: "what is behind it did not answer in time",
     404: "there is nothing at this address",
 }
+TRUST = "where an authority (CA) of your own vouches for it, let SSL_CERT_FILE name a file that holds it"
 HINTS = {
     401: " Check NOTIFIER_KEY: the key may be incomplete, revoked, or of another service.",
     403: " Use a key that has the scope; `notifier keys create` makes one.",
@@ -133,7 +136,8 @@ class ServiceClient:
         except httpx.ConnectError as error:
             raise CommandFailure(
                 Exit.UNREACHABLE,
-                f"nothing answers at {self._base}. Start it with `notifier serve`, or set NOTIFIER_URL.",
+                insecure(error, self._base)
+                or f"nothing answers at {self._base}. Start it with `notifier serve`, or set NOTIFIER_URL.",
             ) from error
         except httpx.TimeoutException as error:
             raise CommandFailure(
@@ -143,6 +147,35 @@ class ServiceClient:
             raise CommandFailure(
                 Exit.UNREACHABLE, f"the exchange with {self._base} broke off ({type(error).__name__})."
             ) from error
+
+
+def insecure(error: BaseException, url: str) -> str | None:
+    """The sentence on why TLS failed at this address; None where something else did."""
+    import ssl
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return (
+                f"the certificate of {url} does not hold here ({cause.verify_message.rstrip('.')}): {TRUST}"
+            )
+        case ssl.SSLError():
+            return (
+                f"no secure connection to {url} came about ({cause.reason}): does it speak TLS on this port?"
+            )
+        case _:
+            return None
+
+
+def authorities() -> ssl.SSLContext:
+    """A client's context: it trusts what SSL_CERT_FILE or SSL_CERT_DIR names, else Mozilla's; and this machine's."""
+    import httpx
+
+    context = httpx.create_ssl_context()
+    context.load_default_certs()
+    return context
 
 
 @contextmanager
@@ -162,7 +195,7 @@ def connect(
     # A proxy that the environment names cannot reach this machine's own loopback.
     beyond = url.hostname not in LOOPBACK
     # To read the authorities takes longer than most calls, and plain HTTP has no use for them.
-    verify = url.scheme == "https" or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    verify = authorities() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with httpx.Client(
         base_url=base, headers=headers, timeout=seconds, trust_env=beyond, verify=verify
     ) as http:

@@ -234,6 +234,12 @@ def _advice(diagnosis: Diagnosis) -> Iterator[str]:
                 f"What answers at {diagnosis.destination} is no notifier ({diagnosis.why}): "
                 "set NOTIFIER_URL to the service."
             )
+        case "away" if "CERTIFICATE_VERIFY_FAILED" in (diagnosis.why or ""):
+            yield (
+                f"The certificate of {diagnosis.destination} is not trusted here ({diagnosis.why}): let SSL_CERT_FILE "
+                "name a file with the authority that vouches for it, in the environment of the application. "
+                "Reports wait meanwhile."
+            )
         case "away":
             yield (
                 f"The service cannot be reached ({diagnosis.why}): start it, or set NOTIFIER_URL to where it is. "

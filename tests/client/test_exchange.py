@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
 import respx
 
 from notifier.client.dispatch.http_exchange import GZIP_FROM, HEARTBEAT, Exchange
+from notifier.testing import Answer, WebhookReceiver
+from tests.authority import Authority
 
 URL = "https://notifier.example.com/alerts"
 KEY = "ntf_" + "a" * 40
@@ -90,6 +94,20 @@ def test_what_an_answer_means(
     answer = exchange.post("/v1/events", [b"{}"])
     assert (answer.meaning, answer.after) == (meaning, after)
     assert route.call_count == 1
+
+
+def test_an_authority_of_one_s_own_is_trusted_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On this machine's own address too; without it the report waits, and says why."""
+    authority = Authority(tmp_path)
+    with WebhookReceiver(tls=authority.serving(), default=Answer(status=401)) as receiver:
+        url = f"https://localhost:{receiver.port}"
+        with closing(Exchange(url, "ntf_key")) as exchange:
+            unknown = exchange.post("/v1/events", [b"{}"])
+            assert (unknown.meaning, "CERTIFICATE_VERIFY_FAILED" in unknown.why) == ("retry", True)
+            monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+            assert exchange.post("/v1/events", [b"{}"]).meaning == "refused"
 
 
 def test_a_connection_that_fails_is_tried_again(service: respx.MockRouter, exchange: Exchange) -> None:

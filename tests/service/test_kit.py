@@ -193,9 +193,6 @@ def caddy(folder: Path, port: int, service: Service) -> list[str]:
     site = (KIT / "Caddyfile").read_text().replace("127.0.0.1:8000", f"127.0.0.1:{service.port}")
     log = f"log {{\n\t\toutput file {folder}/access.log\n\t}}"
     site = site.replace("notifier.example.com {", f"http://127.0.0.1:{port} {{\n\t{log}")
-    major, minor = map(int, said("caddy", "version").lstrip("v").split(".")[:2])
-    if (major, minor) < (2, 8):
-        site = site.replace("log_skip", "skip_log")
     (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tstorage file_system {folder}/caddy\n}}\n{site}")
     return ["caddy", "run", "--config", str(folder / "Caddyfile")]
 

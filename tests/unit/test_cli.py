@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from notifier.testing import WebhookReceiver
+from tests.authority import Authority
 from tests.unit.conftest import KEY, Api, Result, Shell
 
 EMPTY: dict[str, object] = {"items": [], "next_cursor": None}
@@ -482,6 +484,28 @@ def test_nothing_listening_is_one_sentence(shell: Shell) -> None:
     assert result == Result(
         3, "", f"notifier: nothing answers at {url}. Start it with `notifier serve`, or set NOTIFIER_URL.\n"
     )
+
+
+def test_an_authority_that_is_not_trusted_is_said(
+    api: Api, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the service's address and of `server.url`; with SSL_CERT_FILE it is trusted, on this machine's own too."""
+    authority = Authority(tmp_path)
+    with WebhookReceiver(tls=authority.serving()) as service:
+        url = f"https://localhost:{service.port}"
+        api.answer("POST /v1/doctor", {"url": url, "items": []})
+        result = shell("doctor")
+        assert result.status == 1
+        assert "server.url does not hold here (unable to get local issuer certificate): where" in result.out
+        shell.environ["NOTIFIER_URL"] = url
+        result = shell("keys", "list")
+        assert result.status == 3
+        assert result.err.startswith(f"notifier: the certificate of {url} does not hold here (unable to get")
+        shell.environ["NOTIFIER_URL"] = api.url.replace("http:", "https:")
+        assert "does it speak TLS on this port?" in shell("keys", "list").err
+        shell.environ["NOTIFIER_URL"] = url
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        assert "no notifier" in shell("keys", "list").err
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ ASKED = {
         "group alerts by host",
     ),
     "guides/email": ("aws ses smtp", "gmail"),  # self-hosted 1312
-    "guides/proxy": ("let's encrypt https", "proxy subpath"),
+    "guides/proxy": ("let's encrypt https", "proxy subpath", "certificate verify failed self signed"),
     "guides/postgresql": ("mysql support", "sqlite to postgres migration"),
     "guides/keys": ("ldap", "forgot password", "add user"),
     "guides/answering": ("assign to someone", "acknowledge from slack"),

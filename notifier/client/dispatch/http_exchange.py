@@ -112,7 +112,11 @@ class Exchange:
             url = urlsplit(self._url)
             beyond = url.hostname not in LOOPBACK
             # To read the authorities takes longer than ten reports, and plain HTTP has no use for them.
-            verify = url.scheme == "https" or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if url.scheme == "https":
+                verify = httpx.create_ssl_context()
+                verify.load_default_certs()
+            else:
+                verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._http = httpx.Client(
                 base_url=self._url, follow_redirects=False, trust_env=beyond, verify=verify
             )

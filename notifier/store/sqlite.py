@@ -41,6 +41,7 @@ LOGGED_ROWS = 200_000
 RACES = 5
 LOCKED_AT_MOST: Duration = 5 * SECOND
 """How long one transaction waits for another program that has locked the file; the next in the queue wait with it."""
+LOCKED_STEP: Duration = SECOND // 2
 STOP_S = 10.0
 STUCK_S = 50.0
 """What still runs this long after its limit (a checkpoint: after its start) waits for a disk that does not answer."""
@@ -217,6 +218,7 @@ class _Writer(threading.Thread):
         self._checkpointed = time.monotonic()
         self._logged_before = 0
         self._dirty = False
+        self._waits: Duration | None = None
         self._broken: StoreBroken | None = None
         self._due: float | None = None  # when what the thread does now should have ended
 
@@ -319,8 +321,11 @@ class _Writer(threading.Thread):
         raise StoreUnavailable("a transaction lost too many races: try again")
 
     def _wait_at_most(self, wait: Duration) -> None:
-        """Wait for a lock as long as somebody waits for this transaction."""
-        self._driver.execute(f"PRAGMA busy_timeout={min(wait, LOCKED_AT_MOST)}").close()
+        """Wait for a lock as long as somebody waits for this transaction, to the next half second: it is seldom set."""
+        wait = min(-(-wait // LOCKED_STEP) * LOCKED_STEP, LOCKED_AT_MOST)
+        if wait != self._waits:
+            self._driver.execute(f"PRAGMA busy_timeout={wait}").close()
+            self._waits = wait
 
     def _keep_reserve(self) -> None:
         """Let work that is not essential wait until the reserve is whole again: claims and outcomes live on it."""

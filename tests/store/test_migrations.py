@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 
 from notifier.domain.errors import StoreError
 from notifier.store import migrate
-from notifier.store.database import Database, Tx
+from notifier.store.database import MIGRATION, Database, Tx
 from notifier.store.schema import metadata
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def test_migrated_and_declared_schemas_are_equal(own_database: Database) -
         difference = compare_metadata(MigrationContext.configure(tx.conn), metadata)
         return declared, _indexes(tx.conn) | _triggers(tx.conn), difference, migrate.current(tx.conn)
 
-    declared, migrated, difference, version = await own_database.write(work)
+    declared, migrated, difference, version = await own_database.write(work, limit=MIGRATION)
     assert difference == []
     assert migrated == declared
     assert version == migrate.HEAD
@@ -69,10 +69,10 @@ async def test_a_second_upgrade_changes_nothing_and_a_newer_schema_is_refused(ow
         migrate.upgrade(tx.conn)
         return migrate.upgrade(tx.conn)
 
-    assert "already" in await own_database.write(twice)
+    assert "already" in await own_database.write(twice, limit=MIGRATION)
     await own_database.write(lambda tx: tx.run(sa.text("UPDATE alembic_version SET version_num = '9999'")))
     with pytest.raises(StoreError, match="newer notifier"):
-        await own_database.write(lambda tx: migrate.upgrade(tx.conn))
+        await own_database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
 
 
 @pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)
@@ -81,8 +81,8 @@ async def test_a_file_of_another_program_is_left_alone(own_database: Database) -
         metadata.drop_all(tx.conn)
         tx.conn.exec_driver_sql("CREATE TABLE theirs (x)")
 
-    await own_database.write(replace_all)
+    await own_database.write(replace_all, limit=MIGRATION)
     with pytest.raises(StoreError, match="another program"):
-        await own_database.write(lambda tx: migrate.upgrade(tx.conn))
+        await own_database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
     tables = await own_database.read(lambda tx: sa.inspect(tx.conn).get_table_names())
     assert tables == ["theirs"]

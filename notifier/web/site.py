@@ -297,6 +297,7 @@ class Site:
             "nav": self._nav if session is not None else [],
             "session": session,
             "notice": None,
+            "now": self._service.database.now(),
         }
 
 

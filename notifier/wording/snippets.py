@@ -47,7 +47,8 @@ def snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
         Snippet(
             name="Celery",
             where="Beside your Celery application. Tasks are tracked, and a failure is reported once.",
-            code=f"from notifier.client import celery\n{_CLIENT}\ncelery.instrument(notifier)",
+            code=f"from notifier.client import celery as notifier_celery\n{_CLIENT}\n"
+            "notifier_celery.instrument(notifier)",
         ),
         Snippet(
             name="RQ",
@@ -58,8 +59,8 @@ def snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
         Snippet(
             name="Dramatiq",
             where="Where your broker is made.",
-            code=f"from notifier.client import dramatiq\n{_CLIENT}\n"
-            "broker.add_middleware(dramatiq.Tracking(notifier))",
+            code=f"from notifier.client import dramatiq as notifier_dramatiq\n{_CLIENT}\n"
+            "broker.add_middleware(notifier_dramatiq.Tracking(notifier))",
         ),
     )
 

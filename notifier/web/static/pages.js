@@ -76,6 +76,29 @@
   mark();
   document.addEventListener("htmx:after:swap", mark);
 
+  // "12 min ago" goes on, by the service's clock and for as long as the page is open: the browser's may be hours off.
+  const began = Number(document.getElementById("content").dataset.now) - Date.now();
+  const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const age = (seconds) => {
+    const parts = [];
+    for (const [unit, size] of UNITS) {
+      const value = Math.floor(seconds / size);
+      seconds %= size;
+      if (value) parts.push(`${value.toLocaleString("en")} ${unit}`);
+      if (parts.length === 2 || (value && unit === "min")) break;
+    }
+    return parts.length ? `${parts.join(" ")} ago` : "just now";
+  };
+  setInterval(() => {
+    if (document.hidden) return;
+    document.querySelectorAll("time[datetime]").forEach((time) => {
+      if (!/ago|now/.test(time.textContent)) return;
+      // Within what is read aloud when it changes, this is not.
+      if (time.closest("[role=status]")) time.setAttribute("aria-live", "off");
+      time.textContent = age((began + Date.now() - Date.parse(time.dateTime)) / 1000);
+    });
+  }, 5000);
+
   // A box of text is copied by its button; where the clipboard is not ours, as on plain http, by selecting it.
   document.querySelectorAll("[data-copy]").forEach((button) => {
     button.hidden = false;

@@ -47,7 +47,8 @@ STUCK_S = 50.0
 """What still runs this long after its limit (a checkpoint: after its start) waits for a disk that does not answer."""
 
 _FULL = {sqlite3.SQLITE_FULL}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_CLOSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _BUSY_FOR_LONG = "the database is busy or locked: is another program using the file? Try again"
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -368,8 +369,11 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
     if primary in _FULL:
         return StoreFull("the disk or the database's quota is full")
     if primary in _BUSY:
+        return StoreUnavailable("the database is locked: is another program using the file?")
+    if primary in _CLOSED:
         return StoreUnavailable(
-            "the database is locked or cannot be opened: is another program using the file?"
+            "the database cannot be opened and written by this user: its file, those beside it and their folder must "
+            "be there and belong to the user of the service; a command of another one may have left its own"
         )
     if primary in _BROKEN:
         return StoreBroken(

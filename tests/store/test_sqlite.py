@@ -197,3 +197,10 @@ async def test_a_missing_folder_is_a_sentence(tmp_path: Path, clock: object) -> 
     """A file in a folder that does not exist says what to do."""
     with pytest.raises(StoreUnavailable, match=r"database\.url"):
         SqliteDatabase(tmp_path / "missing" / "x.db", clock=clock)  # type: ignore[arg-type]
+
+
+async def test_files_that_are_another_user_s_are_not_called_locked(sqlite_path: Path, clock: object) -> None:
+    """What stands in the way of a file beside the database is said to be that."""
+    Path(f"{sqlite_path}-wal").mkdir()
+    with pytest.raises(StoreUnavailable, match="belong to the user of the service"):
+        SqliteDatabase(sqlite_path, clock=clock)  # type: ignore[arg-type]

@@ -38,6 +38,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
     "without scripts": {"java_script_enabled": False},
 }
+# 1280 pixels as they are and at a zoom of 160, 200 and 400 %.
+WIDTHS = {"light": (320, 640, 800, 1280)}
 # What is too low for a thumb; a link within a sentence, and a chapter of the manual, are as high as their line.
 LOW = """() => [...document.querySelectorAll('a, button, summary, select, label.choose, input')].filter(one => {
     const place = one.getBoundingClientRect();
@@ -116,8 +118,11 @@ def test_each_page_fits_and_breaks_no_policy(
         answer = reader.page.goto(path)
         assert answer.status == 200, path
         if look != "without scripts":
-            wide = reader.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert wide <= 0, path
+            for width in WIDTHS.get(look, [None]):
+                if width is not None:
+                    reader.page.set_viewport_size({"width": width, "height": 720})
+                wide = reader.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert wide <= 0, (path, width)
         if look == "phone" and (found := reader.page.evaluate(LOW)):
             low[path] = found
         if look == "phone" and path == "/channels":

@@ -3,7 +3,7 @@
 (() => {
   const live = document.currentScript.dataset.live;
   const me = Math.random().toString(36).slice(2);
-  const LEASE = "notifier-live", LEASE_MS = 5000, TURN_MS = 2000;
+  const LEASE = "notifier-live", LEASE_MS = 5000, TURN_MS = 2000, SLEPT_MS = 30000;
   const channel = "BroadcastChannel" in window ? new BroadcastChannel(LEASE) : null;
   let source = null, again = 0;
 
@@ -54,8 +54,14 @@
     });
   };
 
+  // A machine that slept holds a stream that may be dead without knowing it.
+  const anew = () => { close(); again = 0; turn(); changed(); };
+  let turned = Date.now();
   const turn = () => {
+    const slept = Date.now() - turned > SLEPT_MS;
+    turned = Date.now();
     if (document.hidden) return release();
+    if (slept) return anew();
     const held = lease();
     if (held.by === me || !held.until || held.until < Date.now() || held.until > Date.now() + LEASE_MS) { take(); open(); } else close();
   };
@@ -63,6 +69,7 @@
   document.addEventListener("visibilitychange", () => { turn(); if (!document.hidden) changed(); });
   addEventListener("pagehide", release);
   addEventListener("pageshow", (event) => { if (event.persisted) { turn(); changed(); } });
+  addEventListener("online", anew);
   setInterval(turn, TURN_MS);
   turn();
 

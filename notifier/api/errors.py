@@ -37,7 +37,6 @@ _MESSAGES = {
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
     **dict.fromkeys(("literal_error", "enum"), "must be one of {expected}"),
     "dict_type": "must be an object",
-    "extra_forbidden": "a field that is not known here: see /openapi.json for those that are",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
@@ -149,8 +148,6 @@ def _path(error: Mapping[str, Any]) -> str:
     places = list(error["loc"])
     if places and places[0] in _PLACES:
         del places[0]
-    if error["type"] == "extra_forbidden":
-        places = places[:-1]
     path = ""
     for place in places:
         path += f"[{place}]" if isinstance(place, int) else f".{place}" if path else str(place)

@@ -68,7 +68,7 @@ class WebhookSettings(ChannelSettings):
     secret: Annotated[
         tuple[Annotated[SecretStr, AfterValidator(_secret)], ...],
         BeforeValidator(_listed, json_schema_input_type=SecretStr | list[SecretStr]),
-        Field(min_length=0, max_length=2),
+        Field(min_length=1, max_length=2),
     ] = ()
     allow_addresses: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     format: Format = "notifier"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from notifier.domain.severity import Severity
@@ -46,6 +47,12 @@ def read(value: Any) -> tuple[str, str | None]:
     if severity is None:
         return "error", f"severity: not known, so that it counts as error; it is one of {NAMED}"
     return severity, f"severity: taken as {severity}; it is one of {NAMED}"
+
+
+def folded(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels with the severity that an event with them would have."""
+    said = labels.get("severity")
+    return dict(labels) if said is None else {**labels, "severity": read(said)[0]}
 
 
 def _word(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from notifier.domain.incident import Incident
 from notifier.domain.state import State
-from notifier.domain.time import DAY, Duration, Instant, has_offset, parse_rfc3339, rfc3339
+from notifier.domain.time import YEAR, Duration, Instant, has_offset, parse_rfc3339, rfc3339
 from notifier.oncall import effects
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused, Unknown, Unreadable
@@ -21,7 +21,7 @@ from notifier.store import audit, incidents, views
 from notifier.store.database import Database, Tx
 from notifier.wording import audit_details
 
-LONGEST: Duration = 365 * DAY
+LONGEST: Duration = 100 * YEAR
 NOTE_CHARS = 4_000
 
 # What an act is the end of, and may itself be ended by.
@@ -175,7 +175,7 @@ def check_until(until: Instant | None, now: Instant) -> None:
     if until <= now:
         raise Unreadable("until", "this moment is past: give one that is yet to come")
     if until > now + LONGEST:
-        raise Unreadable("until", f"give a moment within the next {LONGEST // DAY} days")
+        raise Unreadable("until", f"give a moment within the next {LONGEST // YEAR} years")
 
 
 def _locked(tx: Tx, actor: Actor, name: str) -> LockedIncident:

@@ -35,7 +35,18 @@ def exact_id(tx: Tx, kind: NamedKind, name: str, project_scope: str | None) -> s
 def ids_by_name(
     tx: Tx, kind: NamedKind, names: AbstractSet[str], project_scope: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """The ids that each of these may mean: a number and a whole id mean one."""
+    """The ids that each of these may mean: a number and a whole id mean one.
+
+    Ids that the service makes are found in capitals as well; the id of a run is its sender's, and taken to the letter.
+    """
+    spelt = {name: name if kind == "task run" else name.lower() for name in names}
+    meant = _ids_as_spelt(tx, kind, set(spelt.values()), project_scope)
+    return {name: meant[spelling] for name, spelling in spelt.items() if spelling in meant}
+
+
+def _ids_as_spelt(
+    tx: Tx, kind: NamedKind, names: AbstractSet[str], project_scope: str | None
+) -> dict[str, tuple[str, ...]]:
     meant: dict[str, tuple[str, ...]] = {}
     if kind == "incident":
         numbers = {name: number for name in names if (number := number_of(name)) is not None}
@@ -73,7 +84,8 @@ def exact_ids(tx: Tx, kind: NamedKind, names: Collection[str], project_scope: st
 
 
 def number_of(name: str) -> int | None:
-    """An incident's number, as a person writes it."""
+    """An incident's number, as a person writes it: `142`, or `#142` as messages show it."""
+    name = name.removeprefix("#")
     if not (name.isascii() and name.isdigit() and len(name) <= 19):
         return None
     number = int(name)

@@ -144,12 +144,12 @@ async def test_a_route_test_says_who_is_told_later_and_whether_anybody_is_now(de
 
 
 async def test_a_route_test_sees_labels_as_an_event_has_them(desk: Desk) -> None:
-    """Defaults are filled in, numbers and booleans become strings, and `project` is the key's, whatever was sent."""
-    sent = {"project": "other", "retry": 3, "ratio": 0.5, "beta": True}
+    """Defaults are filled in, values become strings, severities are folded, and `project` is the key's."""
+    sent = {"project": "other", "severity": "Warn", "retry": 3, "ratio": 0.5, "beta": True}
     answer = await desk.post("/v1/routes/test", {"labels": sent}, key="reader")
     assert answer.json()["labels"] == {
         "environment": "production",
-        "severity": "error",
+        "severity": "warning",
         "project": "shop",
         "retry": "3",
         "ratio": "0.5",

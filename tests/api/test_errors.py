@@ -241,6 +241,9 @@ async def test_a_wrong_field_is_told_in_a_sentence_of_ours(desk: Desk) -> None:
         ("incidents/1/acknowledge", {"actor": 5}, "actor", "must be a string"),
         ("incidents/1/acknowledge", {"actor": "x" * 129}, "actor", "at most 128 characters"),
         ("incidents/1/acknowledge", {"take_over": []}, "take_over", "must be true or false"),
+        ("incidents/1/acknowledge", {"take_over": "yes"}, "take_over", "must be true or false"),
+        ("incidents/1/acknowledge", {"untl": "x"}, "", "not known here; did you mean `until`?"),
+        ("incidents/1/notes", {"zzz": "x"}, "", "not known here; expected one of actor, text"),
         ("incidents/resolve", {"ids": []}, "ids", "must not be empty"),
         ("incidents/resolve", {"ids": "1"}, "ids", "must be an array"),
         ("incidents/resolve", {"ids": ["1", None]}, "ids[1]", "must be a string"),
@@ -274,3 +277,19 @@ async def test_a_wrong_field_is_told_in_a_sentence_of_ours(desk: Desk) -> None:
         assert error["path"] == place
         assert told in error["message"]
         assert "should" not in error["message"]
+
+
+async def test_null_is_what_is_not_set(desk: Desk) -> None:
+    """Some languages write every field, those without a value as null."""
+    until = "2027-01-01T00:00:00Z"
+    silence = {
+        "matchers": ["a=b"],
+        "ends_at": until,
+        "comment": "c",
+        "author": None,
+        "recur": None,
+        "force": None,
+    }
+    assert (await desk.post("/v1/silences", silence)).status_code == 201
+    beat = {"process_id": "p", "service": "s", "running": None, "tasks": None, "reports": None, "ended": None}
+    assert (await desk.post("/v1/processes/heartbeat", beat, key="sender")).status_code == 200

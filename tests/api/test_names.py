@@ -35,7 +35,8 @@ async def test_an_incident_is_found_by_the_end_of_its_id(desk: Desk) -> None:
     id_ = await desk.world.post()
     for path in ("", "/events", "/timeline"):
         assert (await desk.get(f"/v1/incidents/{id_[-6:]}{path}")).status_code == 200
-    assert (await desk.get(f"/v1/incidents/{id_[-12:]}")).json()["id"] == id_
+    for name in (id_[-12:], id_.upper(), id_[-12:].upper(), "1", "%231"):
+        assert (await desk.get(f"/v1/incidents/{name}")).json()["id"] == id_
     assert (await desk.get(f"/v1/incidents/{id_[-5:]}x")).status_code == 404
     assert (await desk.post(f"/v1/incidents/{id_[-8:]}/acknowledge")).json()["id"] == id_
     many = await desk.post("/v1/incidents/resolve", {"ids": [id_[-8:], 1, "nothing-ends-so"]})

@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from standardwebhooks import Webhook
 
 from notifier.channels import webhook
@@ -155,6 +156,12 @@ def test_a_signature_is_the_reference_librarys(key: bytes, seconds: int, text: s
 
     ours = signature([key], id_="msg_1", seconds=seconds, body=text.encode())
     assert ours == Webhook(key).sign("msg_1", datetime.fromtimestamp(seconds, UTC), text)
+
+
+def test_an_empty_list_of_secrets_is_refused() -> None:
+    """Somebody meant to sign: nothing is sent unsigned in silence."""
+    with pytest.raises(ValidationError, match="at least 1"):
+        webhook.WebhookSettings.model_validate({"url": "https://a.example/", "secret": []})
 
 
 @pytest.mark.parametrize(

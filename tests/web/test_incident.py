@@ -177,7 +177,7 @@ NONSENSE: tuple[tuple[str, dict[str, str], str | None], ...] = (
     ("snooze", {"for": ""}, "Say for how long"),
     ("snooze", {"until": "2020-01-01T00:00"}, "This moment is past"),
     ("snooze", {"until": "tomorrow"}, "Write the moment as"),
-    ("snooze", {"until": "9999-12-31T23:59"}, "within the next 365 days"),
+    ("snooze", {"until": "9999-12-31T23:59"}, "within the next 100 years"),
     ("snooze", {"for": "9y"}, "Choose one of the lengths"),
     ("acknowledge", {"until": "2020-01-01T00:00"}, "This moment is past"),
     ("note", {"text": "  "}, "A note has 1 to 4000 characters"),

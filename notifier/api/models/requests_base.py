@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StrictBool,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from notifier.settings.complaints import alternatives
 
 IDS_AT_MOST = 1_000
 
@@ -18,11 +29,32 @@ LongName = Annotated[str, StringConstraints(min_length=1, max_length=256, patter
 
 MOMENT_CHARS = 64
 
+Flag = Annotated[
+    StrictBool,
+    BeforeValidator(lambda value: False if value is None else value),
+    WithJsonSchema({"type": ["boolean", "null"]}),
+]
+"""True or false; null, as some languages write what is not set, is false. `1` and `"yes"` are neither."""
+
 
 class RequestModel(BaseModel):
     """The base of every body: unknown fields are refused, for a misspelt one would be ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, body: Any) -> Any:
+        """The body. A field that is not known is told by those that are, and not by its name, which is the sender's."""
+        if cls.model_config.get("extra") != "forbid" or not isinstance(body, dict):
+            return body
+        fields = {field.alias or name for name, field in cls.model_fields.items()}
+        for name in body.keys() - fields:
+            near = alternatives(str(name), fields)
+            raise PydanticCustomError(
+                "unknown_field", "a field that is not known here; {near}", {"near": near}
+            )
+        return body
 
 
 class Acting(RequestModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from notifier.api.models.requests_base import LongName, Name, RequestModel
+from notifier.api.models.requests_base import Flag, LongName, Name, RequestModel
 from notifier.domain.data_subject import DataSubject
 
 Words = Annotated[str, StringConstraints(min_length=3, max_length=256)]
@@ -36,5 +36,5 @@ class DataQuery(RequestModel):
 class DataRemoval(DataQuery):
     """The same, and whether it is only said what would be removed."""
 
-    dry_run: bool = False
+    dry_run: Flag = False
     actor: Name | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 
-from notifier.api.models.requests_base import IDS_AT_MOST, MOMENT_CHARS, Acting, Name
+from notifier.api.models.requests_base import IDS_AT_MOST, MOMENT_CHARS, Acting, Flag, Name
 from notifier.oncall.actions import NOTE_CHARS
 from notifier.oncall.search import LONGEST
 
@@ -14,7 +14,7 @@ Until = Annotated[
     str,
     Field(
         max_length=MOMENT_CHARS,
-        description="RFC 3339 with an offset; within the next 365 days.",
+        description="RFC 3339 with an offset; within the next 100 years.",
         json_schema_extra={"format": "date-time"},
     ),
 ]
@@ -40,7 +40,7 @@ class Acknowledgement(Acting):
     """
 
     until: Until | None = None
-    take_over: bool = False
+    take_over: Flag = False
 
 
 class Snooze(Acting):

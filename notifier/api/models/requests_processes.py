@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from notifier.api.models.requests_base import LongName, Name, RequestModel
+from notifier.api.models.requests_base import Flag, LongName, Name, RequestModel
 from notifier.ingest import sanitise
 from notifier.ingest.schema import ID_CHARS, NAME_CHARS
 
 REASONS_AT_MOST = 50
+
+Names = Annotated[
+    list[str],
+    BeforeValidator(lambda value: [] if value is None else value),
+    WithJsonSchema({"type": ["array", "null"], "items": {"type": "string"}}),
+]
+"""A list, or null where some languages write an empty one so."""
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 
@@ -57,10 +64,10 @@ class Heartbeat(RequestModel):
 
     process_id: Name
     service: LongName
-    running: list[str] = Field(default=[], description="Ids of the runs that have not ended there.")
-    tasks: list[str] = Field(default=[], description="Names of tasks that may be replayed there.")
+    running: Names = Field(default=[], description="Ids of the runs that have not ended there.")
+    tasks: Names = Field(default=[], description="Names of tasks that may be replayed there.")
     reports: Annotated[ClientReports | None, WithJsonSchema(_REPORTS)] = None
-    ended: Annotated[bool, Field(description="Its goodbye.")] = False
+    ended: Annotated[Flag, Field(description="Its goodbye.")] = False
 
     def known_running(self) -> list[str]:
         """Without what is no run's id."""

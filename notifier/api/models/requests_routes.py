@@ -7,17 +7,18 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from notifier.api.models.requests_base import RequestModel
+from notifier.ingest import severity
 
 LABELS_AT_MOST = 100
 
 
 def _labels(value: Any) -> Any:
-    """Numbers and booleans become strings, as in events. A key of the sender's is named by its position."""
+    """As in events: numbers and booleans become strings, severities are folded. A key is named by its position."""
     if not isinstance(value, dict):
         raise ValueError("labels are an object of strings")  # noqa: TRY004 - pydantic's way to refuse
     if len(value) > LABELS_AT_MOST:
         raise ValueError(f"an event has at most {LABELS_AT_MOST} labels")
-    return {name: _label(index, label) for index, (name, label) in enumerate(value.items())}
+    return severity.folded({name: _label(index, label) for index, (name, label) in enumerate(value.items())})
 
 
 def _label(index: int, value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from notifier.api.models.requests_base import MOMENT_CHARS, Acting, RequestModel
+from notifier.api.models.requests_base import MOMENT_CHARS, Acting, Flag, RequestModel
 from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST
 
 Matchers = Annotated[
@@ -46,7 +46,7 @@ class NewSilence(Acting):
     author: Author | None = None
     comment: Comment
     recur: Recur | None = None
-    force: bool = False
+    force: Flag = False
 
 
 class SilenceChange(Acting):
@@ -61,7 +61,7 @@ class SilenceChange(Acting):
     author: Author | None = None
     comment: Comment | None = None
     recur: Recur | None = None
-    force: bool = False
+    force: Flag = False
 
 
 class Preview(RequestModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from notifier.ingest import severity
 from notifier.ingest.sanitise import text as sanitised
 from notifier.oncall import labels, routes, silences
 from notifier.oncall.errors import Unreadable
@@ -25,7 +26,7 @@ async def show_routes(request: Visit) -> Shown:
     doubts: Sequence[Doubt] = ()
     held_by: Sequence[SilenceStatus] = ()
     try:
-        given = read_labels(asked)
+        given = severity.folded(read_labels(asked))
     except Unreadable as unreadable:
         error = f"{unreadable}."
     else:

@@ -74,7 +74,9 @@ def wanted(
 def known_channel(service: RunningService, name: str) -> str:
     """The name, or 404 where the configuration has no such channel."""
     if name not in service.channels:
-        raise HttpProblem(404, "the configuration has no channel of this name: see GET /v1/channels")
+        raise HttpProblem(
+            404, "the configuration has no channel of this name: look for it in the list of channels"
+        )
     return name
 
 

@@ -141,7 +141,7 @@ def _send_parts(
         for rejected in summary.count(results, start):
             if summary.counts["rejected"] <= REJECTED_SHOWN:
                 _erase(session)
-                session.say(f"rejected: event {rejected['index'] + 1:,}: {cell(rejected.get('error'))}")
+                _say_rejected(rejected, session)
         _progress(len(summary.results), total, session)
     _finish(summary, total, arguments, session)
     return Exit.NO if summary.counts.get("rejected") else Exit.OK
@@ -279,10 +279,18 @@ def _rejected(result: Any) -> bool:
     return not isinstance(result, Mapping) or result.get("status") == "rejected"
 
 
+def _say_rejected(result: Any, session: CommandSession) -> None:
+    """Which event of the input, counted from 1, and why."""
+    if isinstance(result, Mapping) and isinstance(result.get("index"), int):
+        session.say(f"rejected: event {result['index'] + 1:,}: {cell(result.get('error'))}")
+    else:
+        session.say(f"rejected: {cell(result)}")
+
+
 def _tell_each(results: list[Any], session: CommandSession) -> None:
     for result in results:
         if _rejected(result):
-            session.say(f"rejected: {cell(result)}")
+            _say_rejected(result, session)
             continue
         status, event, incident = (cell(result.get(name)) for name in ("status", "id", "incident_id"))
         session.put(f"{status} {event} incident {incident}")

@@ -74,13 +74,19 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("id", metavar="ID")
     add_until(parser, required=True)
     add_actor(parser)
-    parser = command(silences, "end", end, "end a silence now; what is open and was held is told")
+    parser = command(
+        silences,
+        "end",
+        end,
+        "end a silence now; what is open and was held is told",
+        aliases=["expire", "delete"],
+    )
     parser.add_argument("id", metavar="ID")
     add_actor(parser)
 
 
 def _add_creation(silences: Subparsers) -> None:
-    parser = command(silences, "add", create, "silence what meets all matchers")
+    parser = command(silences, "add", create, "silence what meets all matchers", aliases=["create"])
     _matchers(parser)
     parser.add_argument(
         "--comment", required=True, metavar="TEXT", help="why; whoever misses an alert reads it"

@@ -243,6 +243,11 @@ class Site:
         return RedirectResponse(location, 303, {"cache-control": "no-store"})
 
     async def _nothing(self, request: Request) -> Response:
+        """404; an address with a slash at its end leads to the one without, which may be a page."""
+        path: str = request.scope["path"]
+        if path.endswith("/") and request.method in {"GET", "HEAD"}:
+            # One slash before it: a name after two would be read as another host's.
+            return self._redirect(Redirect(path=f"/{path.strip('/')}", query=request.query_params))
         if await self._signed_in(request):
             request.state.session = await self._session(request)
         raise PageError(404, "There is no such page: look for its name in the bar.")

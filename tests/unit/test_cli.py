@@ -76,14 +76,13 @@ def test_send_tells_warnings_apart_from_data(api: Api, shell: Shell) -> None:
 @pytest.mark.parametrize("status", [202, 422])
 def test_send_exits_1_when_any_event_was_rejected(api: Api, shell: Shell, status: int) -> None:
     """Given many events of which one is rejected, the others are listed and the status says no."""
-    error = {"path": "service", "message": "is missing"}
-    results = [ACCEPTED, {"status": "rejected", "index": 1, "error": error}]
+    results = [ACCEPTED, {"status": "rejected", "index": 1, "error": "service: is required"}]
     api.answer("POST /v1/events", {"results": results}, status=status)
     result = shell("send", stdin=b"[{}, {}]")
     assert result.status == 1
     assert result.out == "accepted e1 incident i1\n"
     assert result.err.endswith("sent 2 events: 1 accepted, 1 rejected; 1 incident\n")
-    assert "index=1 error=path=service message=is missing" in result.err
+    assert "rejected: event 2: service: is required\n" in result.err
 
 
 @pytest.mark.parametrize("form", ["array", "lines"])

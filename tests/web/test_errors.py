@@ -43,3 +43,17 @@ async def test_of_a_broken_database_the_same_page_is_asked_for_again(shop: Pages
     page = await browser.opens("/incidents?q=a%20b&sort=count")
     assert (page.status, page.answer.headers["retry-after"]) == (503, "2")
     assert page.hrefs()[-1] == "/incidents?q=a%20b&sort=count"
+
+
+async def test_a_slash_at_the_end_leads_to_the_page(shop: Pages) -> None:
+    """With its query, on this host whatever stands before; a POST has only its one address."""
+    http = (await shop.browser()).http
+    for asked, leads in (
+        ("/incidents/?q=a%20b&sort=count", "/incidents?q=a+b&sort=count"),
+        ("/deliveries//", "/deliveries"),
+        ("//other.example/", "/other.example"),
+        ("/%5Cother.example/", "/%5Cother.example"),
+    ):
+        answer = await http.get(f"https://notifier.example.com{asked}", headers={"accept": "text/html"})
+        assert (answer.status_code, answer.headers.get("location"), asked) == (303, leads, asked)
+    assert (await http.post("/incidents/")).status_code != 303

@@ -130,14 +130,17 @@ class Screen:
     def _line(
         self, columns: Sequence[Column], widths: Sequence[int], row: Sequence[str], gap: int, *, plain: bool
     ) -> str:
+        # What is wider than the terminal even so is cut, and plain: a cut could end in the middle of a colour.
+        wide = sum(widths) + gap * (len(widths) - 1)
+        over = self.width is not None and wide > self.width
         parts = []
         for column, width, text in zip(columns, widths, row, strict=True):
             fitted = cut(text, width, self.dots)
             space = " " * (width - columns_of(fitted))
-            styled = self.style(fitted, None if plain else column.styles.get(text))
+            styled = self.style(fitted, None if plain or over else column.styles.get(text))
             parts.append(f"{space}{styled}" if column.right else f"{styled}{space}")
         line = (" " * gap).join(parts).rstrip()
-        return line if self.width is None or self.colour else cut(line, self.width, self.dots)
+        return line if self.width is None or not over else cut(line, self.width, self.dots)
 
 
 def screen_of(stdout: TextIO, environ: Mapping[str, str]) -> Screen:

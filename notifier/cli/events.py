@@ -280,7 +280,7 @@ def _rejected(result: Any) -> bool:
 
 
 def _say_rejected(result: Any, session: CommandSession) -> None:
-    """Which event of the input, counted from 1, and why."""
+    """A line for an event that was rejected: its place in the input, counted from 1, and why."""
     if isinstance(result, Mapping) and isinstance(result.get("index"), int):
         session.say(f"rejected: event {result['index'] + 1:,}: {cell(result.get('error'))}")
     else:

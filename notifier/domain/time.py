@@ -36,16 +36,21 @@ def rfc3339(at: Instant) -> str:
 def parse_rfc3339(text: str) -> Instant:
     """Read an RFC 3339 date-time (section 5.6); one without an offset is taken as UTC. `ValueError` if it is none.
 
-    What `rfc3339` cannot write, for it lies before the year 1 or after 9999 in UTC, is none either.
+    What `rfc3339` cannot write, for it lies before the year 1 or after 9999 in UTC, is none either. A leap second is
+    the second after it, as on clocks that have none.
     """
     upper = text.upper()
     if not _DATE_TIME.fullmatch(upper):
         raise ValueError("no RFC 3339 date-time such as 2026-11-22T05:00:00Z")
-    moment = datetime.fromisoformat(upper)
+    leap = upper[17:19] == "60"
+    moment = datetime.fromisoformat(f"{upper[:17]}59{upper[19:]}" if leap else upper)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     try:
         moment = moment.astimezone(UTC)
+        if leap and (moment.hour, moment.minute) != (23, 59):
+            raise ValueError("a leap second ends a day in UTC")
+        moment += timedelta(seconds=leap)
     except OverflowError:
         raise ValueError("outside of the years 1 to 9999 in UTC") from None
     # By integers: a float of seconds is a millisecond short for one instant in two hundred.

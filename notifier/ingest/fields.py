@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, Literal, TypeGuard
 
-from notifier.domain.time import Instant
+from notifier.domain.time import Instant, parse_rfc3339
 from notifier.ingest import sanitise, schema
 from notifier.ingest.scrub import scrub_text
 
@@ -111,6 +111,8 @@ def instant(text: str, path: str) -> Instant:
     try:
         if _DATE_TIME(text) is None:
             raise ValueError  # noqa: TRY301 - the standard library takes other forms too, and some that are none
+        if text[17:19] == "60":
+            return parse_rfc3339(text)
         moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)

@@ -197,6 +197,7 @@ def test_an_unknown_field_never_costs_an_event() -> None:
         ({"id": "x" * 129}, "id"),
         ({"timestamp": "yesterday"}, "timestamp"),
         ({"timestamp": "2026-11-22"}, "timestamp"),
+        ({"timestamp": "2016-12-31T12:00:60Z"}, "timestamp"),
         ({"timestamp": 17}, "timestamp"),
         ({"timestamp": "2026-11-22\x0005:00:00Z"}, "timestamp"),
         ({"timestamp": "2026-11-22T05:00:00\x00Z"}, "timestamp"),
@@ -597,3 +598,9 @@ def test_a_rejected_event_among_many_keeps_its_place(number: int) -> None:
     ]
     items = normalizer.read(raws, project="p", received_at=NOW, sent_at=None)
     assert [isinstance(item, Accepted) for item in items] == [True, False, True]
+
+
+def test_a_leap_second_costs_no_event() -> None:
+    """RFC 3339 has it."""
+    leap = "2016-12-31T23:59:60Z"
+    assert document(take(timestamp=leap).event)["timestamp"] == leap

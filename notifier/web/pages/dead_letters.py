@@ -15,11 +15,15 @@ from notifier.wording.text import counted, plain
 
 PATH = "/dead-letters"
 CHOSEN_AT_MOST = 500
+_NONE_CHOSEN = "Choose at least one dead letter, and then press a button."
 
 
 async def list_dead_letters(request: Visit) -> Shown:
     """All of them, or one heap."""
-    chosen = _chosen(request.query)
+    return await _list(request, _chosen(request.query))
+
+
+async def _list(request: Visit, chosen: Chosen, *, refusal: str | None = None) -> Shown:
     database = request.service.database
     listing = await dead_letters.find(
         database,
@@ -31,13 +35,15 @@ async def list_dead_letters(request: Visit) -> Shown:
         page_request=questions.page_of(request.query),
     )
     counts = await dead_letters.count(database, project=request.project)
-    view = dead_letters_view(listing, counts, now=request.now, query=_query(chosen))
-    return Shown(template="dead_letters", view=view)
+    view = dead_letters_view(listing, counts, now=request.now, query=_query(chosen), refusal=refusal)
+    return Shown(template="dead_letters", view=view, status=200 if refusal is None else 422)
 
 
 async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
     """Send them again, and ask for runs again: one at once, several once a person is sure."""
-    chosen = _given(request.form)
+    chosen = _chosen(request.form)
+    if chosen.by_id and not chosen.ids:
+        return await _list(request, chosen, refusal=_NONE_CHOSEN)
     if not request.form.get("sure") and len(chosen.ids) != 1:
         return await _ask(request, chosen, "redeliver", "Send {} again?", "Yes, send again")
     service = request.service
@@ -47,7 +53,9 @@ async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
 
 async def discard_dead_letters(request: Visit) -> Shown | Redirect:
     """Give them up, once a person is sure."""
-    chosen = _given(request.form)
+    chosen = _chosen(request.form)
+    if chosen.by_id and not chosen.ids:
+        return await _list(request, chosen, refusal=_NONE_CHOSEN)
     if not request.form.get("sure"):
         return await _ask(request, chosen, "discard", "Discard {} for good?", "Yes, discard")
     decided = await dead_letters.discard(request.service.database, request.actor(), chosen)
@@ -62,13 +70,6 @@ def _chosen(form: Form) -> Chosen:
     return Chosen(
         ids=questions.names(form, "id", CHOSEN_AT_MOST), channel=channel, outcome=outcome, task=task
     )
-
-
-def _given(form: Form) -> Chosen:
-    chosen = _chosen(form)
-    if chosen.by_id and not chosen.ids:
-        raise Unreadable("id", "choose at least one dead letter")
-    return chosen
 
 
 def _query(chosen: Chosen) -> dict[str, str]:

@@ -60,6 +60,7 @@ class DeadLettersView:
     whole: bool
     query: dict[str, str]
     next_cursor: str | None
+    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,14 @@ class DecidedView:
 
 
 def dead_letters_view(
-    listing: Listing[DeadLetter], counts: DeadLetterCounts, *, now: Instant, query: dict[str, str]
+    listing: Listing[DeadLetter],
+    counts: DeadLetterCounts,
+    *,
+    now: Instant,
+    query: dict[str, str],
+    refusal: str | None = None,
 ) -> DeadLettersView:
-    """The page; `query` is what was asked for."""
+    """The page; `query` is what was asked for, `refusal` why an act was not done."""
     heaps = (
         *(_heap_of_deliveries(heap, query) for heap in counts.deliveries),
         *(_heap_of_runs(heap, query) for heap in counts.runs),
@@ -87,6 +93,7 @@ def dead_letters_view(
         whole=counts.whole and len(heaps) <= HEAPS_AT_MOST,
         query=query,
         next_cursor=listing.next_cursor,
+        refusal=refusal,
     )
 
 

@@ -110,10 +110,8 @@ def run(arguments: Sequence[str], session: CommandSession) -> int:
     except CommandFailure as failure:
         session.say(f"notifier: {failure}")
         return failure.status
-    except ConfigError as error:
-        session.say(
-            f"{error}\nnotifier: the configuration cannot be used; `notifier check` shows this again."
-        )
+    except (ConfigError, PermissionError) as error:
+        session.say(_unusable(error))
         return Exit.USAGE
     except NotifierError as error:
         session.say(f"notifier: {error}")
@@ -121,6 +119,15 @@ def run(arguments: Sequence[str], session: CommandSession) -> int:
     except KeyboardInterrupt:
         session.say("notifier: interrupted.")
         return Exit.INTERRUPTED
+
+
+def _unusable(error: ConfigError | PermissionError) -> str:
+    if isinstance(error, ConfigError):
+        return f"{error}\nnotifier: the configuration cannot be used; `notifier check` shows this again."
+    return (
+        f"notifier: this user may not open {error.filename or 'a file'}: run the command as the user that owns it, "
+        "the service's as a rule, in a folder that it may read."
+    )
 
 
 def _written_out(arguments: Sequence[str]) -> list[str]:

@@ -93,10 +93,16 @@ def restore(
 
 
 def _copy(backup: Path, draft: Path) -> None:
-    """A copy by SQLite's own means, which refuse what is no database and read a log beside it."""
+    """A copy by SQLite's own means, which refuse what is no database and read a log beside it.
+
+    Without a log nobody writes it, and SQLite is told so: else it wants to write beside it, in a folder that may be
+    another user's.
+    """
+    has_log = Path(f"{backup}-wal").exists()
+    uri = f"{backup.resolve().as_uri()}?mode=ro{'' if has_log else '&immutable=1'}"
     try:
         with (
-            closing(sqlite3.connect(f"{backup.resolve().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(uri, uri=True)) as source,
             closing(sqlite3.connect(draft)) as target,
         ):
             draft.chmod(0o600)
@@ -116,6 +122,11 @@ def _copy(backup: Path, draft: Path) -> None:
             restored.mark(target)
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "unknown")
+        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+            raise StoreError(
+                f"this user may not open the backup ({name}): let it read the file, and where a log (-wal) lies "
+                "beside it, write that folder"
+            ) from error
         raise StoreError(f"the backup cannot be read as a database ({name}): take another copy") from error
 
 

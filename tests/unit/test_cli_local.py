@@ -161,6 +161,17 @@ def test_a_database_that_refuses_is_one_sentence(error: Exception, status: int) 
     assert invoke(Recording(raises=error), "db", "upgrade") == (status, "", f"notifier: {error}\n")
 
 
+@pytest.mark.parametrize("command", [("db", "check"), ("restore", "copy.db"), ("db", "upgrade"), ("serve",)])
+def test_what_another_user_owns_is_a_sentence(command: tuple[str, ...]) -> None:
+    """Whoever runs it without being the service's user is told so."""
+    local = Recording(raises=PermissionError(13, "Permission denied", "/var/lib/notifier/notifier.db"))
+    status, out, err = invoke(local, *command)
+    assert (status, out) == (2, "")
+    assert err.startswith(
+        "notifier: this user may not open /var/lib/notifier/notifier.db: run the command as"
+    )
+
+
 def test_schema_and_upgrade_print_what_they_have() -> None:
     local = Recording()
     assert json.loads(invoke(local, "schema")[1]) == {"type": "object"}

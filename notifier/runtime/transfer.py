@@ -61,7 +61,7 @@ def copy_database(config: str | None, environ: Mapping[str, str], to: str) -> Co
 def _judged(to: str) -> str:
     """The target's address as a configuration would have it; `StoreError` where it is none."""
     try:
-        return database_url(to.replace("postgres://", "postgresql://", 1))
+        return database_url(to)
     except ValueError as error:
         raise StoreError(f"the address of the target cannot be used: {error}") from error
 

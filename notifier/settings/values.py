@@ -179,6 +179,9 @@ def _listed(value: Any) -> Any:
 def database_url(value: Scalar) -> str:
     """`sqlite:///path` (four slashes before an absolute path) or `postgresql://user@host/name`."""
     written = text(value)
+    if written.startswith("postgres://"):
+        # PostgreSQL's own library knows both names, and many hosts hand out the short one.
+        written = written.replace("postgres://", "postgresql://", 1)
     if written.startswith("postgresql://"):
         postgres_address(written)
         return written

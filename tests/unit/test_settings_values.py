@@ -236,6 +236,11 @@ def test_database_urls(url: str) -> None:
     assert values.database_url(url) == url
 
 
+def test_the_short_name_of_postgresql_is_its_long_one() -> None:
+    """As PostgreSQL's own library takes it, and many hosts hand it out."""
+    assert values.database_url("postgres://u@db/x") == "postgresql://u@db/x"
+
+
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
@@ -244,7 +249,7 @@ def test_database_urls(url: str) -> None:
         ("sqlite:///", "expected sqlite:///path/to/file.db"),
         ("sqlite://notifier.db", "expected sqlite:///path/to/file.db"),
         ("sqlite:///:memory:", "would lose what was acknowledged"),
-        ("postgres://u:hunter2@db/x", "begin with postgresql://"),
+        ("postgres+asyncpg://u:hunter2@db/x", "begin with postgresql://"),
         ("postgresql+asyncpg://u:hunter2@db/x", "begin with postgresql://"),
         ("sqlite:///a.db?mode=ro", "has no parameters"),
         ("sqlite:///folder/", "expected a file and not a folder"),

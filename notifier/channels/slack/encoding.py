@@ -10,7 +10,8 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def escaped(text: str, limit: int) -> str:
     """`&`, `<` and `>` as Slack wants them, cut to `limit` UTF-16 units without splitting an entity."""
-    parts = [_ESCAPES.get(char, char) for char in text]
+    # Each character takes a unit at least: what is beyond the limit decides nothing but that there is more.
+    parts = [_ESCAPES.get(char, char) for char in text[: limit + 1]]
     sizes = [len(part) + (ord(part[0]) > 0xFFFF) for part in parts]
     if sum(sizes) <= limit:
         return "".join(parts)

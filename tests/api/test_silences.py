@@ -241,7 +241,7 @@ async def test_what_leaves_something_needs_no_force(desk: Desk) -> None:
         assert (await desk.post("/v1/silences/preview", {"matchers": matchers})).json()["everything"] is False
 
 
-MISTAKES = [
+MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"matchers": []}, "matchers", "must not be empty"),
     ({"matchers": [*BILLING, 'a=~"("']}, "matchers[1]", "does not compile"),
     ({"matchers": ['a=~"((a{1,99}){1,99}){1,99}"']}, "matchers[0]", "does not compile"),

@@ -8,11 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from notifier.api.models.responses_dead_letters import DeadLetterList
 from notifier.api.models.responses_task_runs import ChangeResults, HeartbeatAnswer, TaskRunAnswer, TaskRunList
 from notifier.ingest.quota import KeyQuota
 from notifier.store import audit
+from notifier.store.schema import processes
 from tests.api.conftest import Desk
 
 pytestmark = pytest.mark.anyio
@@ -381,6 +383,18 @@ async def test_a_heartbeat_is_read_leniently(desk: Desk) -> None:
     await beat(desk, "x" * 200, "", "a\0b", later={"a": 1}, reports={"captured": 3, "dropped": {"queue": 1}})
     answer = await desk.post("/v1/processes/heartbeat", {"service": "billing"}, key="sender")
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "process_id")
+
+
+async def test_a_heartbeat_keeps_no_secret(desk: Desk) -> None:
+    """Names and ids are scrubbed as those of runs are, and so are a client's own words."""
+    secret = "Zq7xT7wKpL9vR2mB"
+    said = f"password={secret}"
+    await beat(
+        desk, said, process=f"{said}-p", service=f"{said}-s", tasks=[said], reports={"dropped": {said: 1}}
+    )
+    rows = await desk.world.database.read(lambda tx: tx.run(sa.select(processes)).all())
+    assert len(rows) == 1
+    assert secret not in str(rows)
 
 
 async def test_answers_are_those_of_a_real_client(desk: Desk) -> None:

@@ -31,6 +31,7 @@ from notifier.store.statements.members import (
     copy_members,
     count_members,
     delete_members,
+    lock_movable,
     movable_members,
 )
 from notifier.store.statements.threads import ThreadRow, episode_threads, threads_of_episode
@@ -62,7 +63,8 @@ def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> bool:
     An incident that another transaction holds is left for the next time: that transaction may be about to say that this
     membership has changed.
     """
-    members = movable_members(tx, group=group.id, most=MEMBERS_AT_ONCE)
+    locked = execute(tx, lock_movable, {"group": group.id, "most": MEMBERS_AT_ONCE}).scalars().all()
+    members = movable_members(tx, group=group.id, incidents=encode_values(locked))
     targets = _target_groups(rules, members)
     total = int(execute(tx, count_members, {"group": group.id}).scalar_one())
     rows = _lock(tx, targets, group.project)

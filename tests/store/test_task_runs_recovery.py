@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -75,11 +76,22 @@ def actor(ids: Callable[[], str], project_scope: str | None = "default") -> Acto
     return Actor(name="ann", key_name="k", project="default", project_scope=project_scope, new_id=ids)
 
 
-async def beat(bench: Bench, *running: str, process: str = "host", ended: bool = False) -> tuple[Replay, ...]:
+async def beat(
+    bench: Bench,
+    *running: str,
+    process: str = "host",
+    ended: bool = False,
+    tasks: Sequence[str] = ("billing.charge",),
+) -> tuple[Replay, ...]:
     one = Beat(
-        project="default", process=process, service="billing", running=running, tasks=["billing.charge"],
-        reports=None, ended=ended,
-    )  # fmt: skip
+        project="default",
+        process=process,
+        service="billing",
+        running=running,
+        tasks=tasks,
+        reports=None,
+        ended=ended,
+    )
     return await bench.database.write(lambda tx: heartbeats.note(tx, one))
 
 
@@ -333,22 +345,27 @@ class TestReplay:
         assert len(await beat(bench, process="other")) == 1
 
     async def test_two_replicas_hand_a_replay_to_one_process(self, postgres_url: str, clock: Any) -> None:
-        """Heartbeats that come at once: each run goes to one process."""
-        replicas: list[Database] = [
-            await PostgresDatabase.open(postgres_url, replica=str(n), clock=clock, pool_size=8)
-            for n in range(2)
-        ]
-        benches = [Bench(replica, clock) for replica in replicas]
-        await tell(benches[0], *(run(f"r{n}", FAILED, **KEPT) for n in range(20)))
-        for number in range(20):
-            await ask(benches[0], f"r{number}")
-        answers = await asyncio.gather(
-            *(beat(benches[n % 2], process=f"host-{n}") for n in range(4)), return_exceptions=False
-        )
-        handed = [one.id for answer in answers for one in answer]
-        assert len(set(handed)) == len(handed) == 20
-        for replica in replicas:
-            await replica.aclose()
+        """A run that another replica hands out, while one looks for what waits, is not handed out twice."""
+        async with AsyncExitStack() as opened:
+            replicas: list[Database] = []
+            for n in range(2):
+                replica = await PostgresDatabase.open(postgres_url, replica=str(n), clock=clock, pool_size=8)
+                opened.push_async_callback(replica.aclose)
+                replicas.append(replica)
+            first, second = (Bench(replica, clock) for replica in replicas)
+            await tell(first, *(run(f"r{n}", FAILED, task=f"task-{n}", **KEPT) for n in range(60)))
+            for n in range(60):
+                await ask(first, f"r{n}")
+            # So many names that others hand runs out between the slow look's beginning and its end.
+            slow = asyncio.create_task(
+                beat(second, process="slow", tasks=[f"task-{n}" for n in range(300_000)])
+            )
+            handed: list[Replay] = []
+            for n in range(60):
+                handed += await beat(first, process=f"quick-{n}", tasks=[f"task-{n}"])
+                await asyncio.sleep(0.01)
+            handed += await slow
+            assert len({one.id for one in handed}) == len(handed) == 60
 
     async def test_two_people_ask_at_once(self, bench: Bench) -> None:
         """One new run; the other is told that there is one."""

@@ -273,15 +273,25 @@ def _of_group() -> sa.ColumnElement[bool]:
     return sa.and_(members.c.group_id == sa.bindparam("group", type_=Text), is_to_be_told())
 
 
-@reads(MemberRow)
-def movable_members(_dialect: Dialect) -> sa.ClauseElement:
+def lock_movable(_dialect: Dialect) -> sa.ClauseElement:
+    """Lock incidents whose membership of the group may move; those that another transaction holds are left out."""
+    found = sa.select(members.c.incident).join(incidents, incidents.c.number == members.c.incident)
     return (
-        _members_with_incidents()
-        .where(_of_group())
+        found.where(_of_group())
         .order_by(members.c.incident)
         .limit(sa.bindparam("most", type_=sa.Integer()))
         .with_for_update(skip_locked=True, of=incidents)
     )
+
+
+@reads(MemberRow)
+def movable_members(dialect: Dialect) -> sa.ClauseElement:
+    """Members of the group that may move, of incidents that are locked.
+
+    A statement of its own: the one that locks would join the incident as it is with the member as it was before.
+    """
+    locked = members.c.incident.in_(in_json(dialect, "incidents", Big))
+    return _members_with_incidents().where(_of_group(), locked).order_by(members.c.incident)
 
 
 def count_members(_dialect: Dialect) -> sa.ClauseElement:

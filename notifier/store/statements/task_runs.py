@@ -103,25 +103,35 @@ def discard(tx: Tx, ids: Sequence[str], *, project: str | None) -> tuple[str, ..
 def waiting_replays(
     tx: Tx, *, project: str, service: str, process: str, tasks: Sequence[str], most: int
 ) -> list[TaskRun]:
-    """Replays of these tasks that no living process but this one was handed, the oldest first; locked."""
+    """Replays of these tasks that no living process but this one was handed, the oldest first; locked.
+
+    PostgreSQL reads a row again that was changed before it was locked, but not the processes that the condition looks
+    at: one that was handed a run meanwhile would be taken for dead. A second statement sees them.
+    """
     owner = processes.alias("owner")
     lives = sa.exists().where(
         owner.c.project == task_runs.c.project, owner.c.id == task_runs.c.process, owner.c.ended_at.is_(None)
     )
+    free = sa.or_(task_runs.c.process.is_(None), task_runs.c.process == process, ~lives)
+    oldest = [task_runs.c.asked_at, task_runs.c.id]
     query = (
-        sa.select(task_runs)
+        sa.select(task_runs.c.id)
         .where(
             task_runs.c.project == project,
             task_runs.c.asked_at.is_not(None),
             task_runs.c.service == service,
             task_runs.c.task.in_(in_json(tx.dialect, "tasks", _TEXT)),
-            sa.or_(task_runs.c.process.is_(None), task_runs.c.process == process, ~lives),
+            free,
         )
-        .order_by(task_runs.c.asked_at, task_runs.c.id)
+        .order_by(*oldest)
         .limit(most)
         .with_for_update(of=task_runs, skip_locked=True)
     )
-    return [run_of(row) for row in tx.run(query, {"tasks": encode_values(tasks).text})]
+    locked = tx.run(query, {"tasks": encode_values(tasks).text}).scalars().all()
+    if not locked:
+        return []
+    again = sa.select(task_runs).where(task_runs.c.project == project, task_runs.c.id.in_(locked), free)
+    return [run_of(row) for row in tx.run(again.order_by(*oldest))]
 
 
 def assign(tx: Tx, *, project: str, ids: Sequence[str], process: str) -> None:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,8 +48,11 @@ class Slow:
                 try:
                     found = connection.recv(65_536)
                 except TimeoutError:
-                    connection.sendall(b"a")
+                    with suppress(ConnectionError):
+                        connection.sendall(b"a")
                     continue
+                except ConnectionResetError:  # Ended by the service while a byte was on its way.
+                    break
                 if not found:
                     break
                 self.answer += found

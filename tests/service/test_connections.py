@@ -111,8 +111,11 @@ def trickle(service: Service) -> bytes:
             try:
                 piece = connection.recv(65_536)
             except TimeoutError:
-                connection.sendall(b"a: b\r\n")
+                with suppress(ConnectionError):
+                    connection.sendall(b"a: b\r\n")
                 continue
+            except ConnectionResetError:  # Ended by the service while a line was on its way.
+                return found
             if not piece:
                 return found
             found += piece

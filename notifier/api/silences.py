@@ -13,8 +13,7 @@ from notifier.api.models.responses_silences import DoubtAnswer, PreviewAnswer, S
 from notifier.api.openapi import problems
 from notifier.api.request_body import body_of, documented
 from notifier.domain.value import replace
-from notifier.ingest import sanitise
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import kept_matchers, written
 from notifier.oncall import silences
 from notifier.oncall.silences import (
     Draft,
@@ -65,7 +64,7 @@ async def preview_silence(
     preview = await silences.preview(
         service.database,
         project=caller.project_named(project),
-        matchers=[sanitise.text(one) for one in body.matchers],
+        matchers=[kept_matchers(text) for text in body.matchers],
         url=service.settings.server.url,
     )
     return as_response(
@@ -118,7 +117,7 @@ def _is_null(body: SilenceChange, name: str) -> bool:
 
 def _draft(body: NewSilence | SilenceChange) -> Draft:
     return Draft(
-        matchers=None if body.matchers is None else [sanitise.text(one) for one in body.matchers],
+        matchers=None if body.matchers is None else [kept_matchers(text) for text in body.matchers],
         starts_at=body.starts_at,
         ends_at=body.ends_at,
         recur=body.recur,

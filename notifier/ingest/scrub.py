@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import re2
 
+from notifier.domain.matcher import Matcher, parse_all
+from notifier.domain.value import replace
 from notifier.ingest import sanitise
 from notifier.ingest.shapes import (
     HINTS,
@@ -26,7 +28,16 @@ from notifier.ingest.shapes import (
     without_secrets,
 )
 
-__all__ = ["SCRUBBED", "names_secret", "scrub", "scrub_text", "suspicious", "written"]
+__all__ = [
+    "SCRUBBED",
+    "kept_matcher",
+    "kept_matchers",
+    "names_secret",
+    "scrub",
+    "scrub_text",
+    "suspicious",
+    "written",
+]
 
 # RE2 takes bytes only as Latin-1, so non-ASCII bytes pass as they are.
 _options = re2.Options()
@@ -70,6 +81,33 @@ def scrub_text(text: str) -> str:
 def written(text: str) -> str:
     """A person's text as it is kept: without characters that no database takes, and without secrets."""
     return scrub_text(sanitise.text(text))
+
+
+def kept_matchers(text: str) -> str:
+    """A silence's matchers as they are kept. What cannot be read is left to whoever says what is wrong with it."""
+    clean = sanitise.text(text)
+    try:
+        matchers = parse_all(clean)
+    except ValueError:
+        return clean
+    kept = tuple(map(kept_matcher, matchers))
+    if kept == matchers:
+        return clean
+    words = ", ".join(map(str, kept))
+    return words if len(kept) == 1 else f"{{{words}}}"
+
+
+def kept_matcher(matcher: Matcher) -> Matcher:
+    """The matcher with its value as events keep it, so that it goes on to match; a pattern stays as it is written.
+
+    Empty means a label that is missing, and truth values are kept whatever they stand under.
+    """
+    if matcher.op in {"=~", "!~"}:
+        return matcher
+    ((name, value),) = scrub({matcher.name: matcher.value}).items()
+    if matcher.value in {"", "true", "false"}:
+        value = matcher.value
+    return replace(matcher, name=name, value=value)
 
 
 def scrub(value: Any) -> Any:

@@ -144,9 +144,10 @@ async def test_a_route_test_says_who_is_told_later_and_whether_anybody_is_now(de
 
 
 async def test_a_route_test_sees_labels_as_an_event_has_them(desk: Desk) -> None:
-    """Defaults are filled in, values become strings, severities are folded, and `project` is the key's."""
+    """Defaults are filled in, values become strings, severities are folded, secrets go, and `project` is the key's."""
     sent = {"project": "other", "severity": "Warn", "retry": 3, "ratio": 0.5, "beta": True}
-    answer = await desk.post("/v1/routes/test", {"labels": sent}, key="reader")
+    secrets = {"token": "hunter2", "dsn": 12345, "session": True, "url": "https://a:hunter2@b.example/"}
+    answer = await desk.post("/v1/routes/test", {"labels": sent | secrets}, key="reader")
     assert answer.json()["labels"] == {
         "environment": "production",
         "severity": "warning",
@@ -154,6 +155,10 @@ async def test_a_route_test_sees_labels_as_an_event_has_them(desk: Desk) -> None
         "retry": "3",
         "ratio": "0.5",
         "beta": "true",
+        "token": "[scrubbed]",
+        "dsn": "[scrubbed]",
+        "session": "true",
+        "url": "https://a:[scrubbed]@b.example/",
     }
     assert answer.json()["routes"][0]["line"] == "notifier.yaml:3"
     assert (await desk.post("/v1/routes/test", {"labels": {}})).status_code == 200

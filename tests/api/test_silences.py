@@ -80,6 +80,21 @@ async def test_the_list_is_newest_first_in_pages_and_by_state(desk: Desk) -> Non
     assert (await desk.get("/v1/silences", state="expired")).json()["items"] == []
 
 
+async def test_a_secret_in_a_matcher_is_kept_nowhere(desk: Desk) -> None:
+    """As in a label that it matches: in the answer, the audit row, a change and a preview."""
+    matcher, kept = 'token="hunter2-of-ann"', 'token="[scrubbed]"'
+    made = await _create(desk, matchers=[matcher])
+    await _patch(desk, f"/v1/silences/{made['id']}", {"matchers": [*BILLING, matcher]})
+    shown = await desk.get(f"/v1/silences/{made['id']}")
+    entries = await desk.world.database.read(lambda tx: audit.entries(tx, made["id"]))
+    assert made["matchers"] == [kept]
+    assert shown.json()["matchers"] == [*BILLING, kept]
+    assert "hunter2" not in str(entries)
+    await desk.world.post(labels={"token": "[scrubbed]"})
+    preview = await desk.post("/v1/silences/preview", {"matchers": [matcher]})
+    assert (preview.json()["matching"], "hunter2" in preview.text) == (1, False)
+
+
 async def test_what_it_holds_is_counted_and_told_when_it_is_ended(desk: Desk) -> None:
     """204, and again 204; it stays listed as expired, and what is open is told as unmuted."""
     made = await _create(desk)

@@ -257,17 +257,26 @@ def test_silences_are_ours(service: Service) -> None:
     matchers = (
         {"name": "alertname", "value": "Quiet|Loud", "isRegex": True},
         {"name": "severity", "value": "page", "isRegex": False, "isEqual": True},
+        {"name": "token", "value": "", "isRegex": False, "isEqual": True},
+        {"name": "api_key", "value": "hunter2", "isRegex": False, "isEqual": False},
     )
     made = send(service, "POST", "/api/v2/silences", silence(*matchers))
     assert made.status_code == 200, made.text
     id_ = made.json()["silenceID"]
     ours = service.get(f"/v1/silences/{id_}")
-    assert ours["matchers"] == ['alertname=~"Quiet|Loud"', 'exported_severity="page"']
+    assert ours["matchers"] == [
+        'alertname=~"Quiet|Loud"',
+        'exported_severity="page"',
+        'token=""',
+        'api_key!="[scrubbed]"',
+    ]
     assert (ours["author"], ours["comment"], ours["state"]) == ("ann", "known", "active")
     theirs = read(service, f"/silence/{id_}")
     assert theirs["matchers"] == [
         {"name": "alertname", "value": "Quiet|Loud", "isRegex": True, "isEqual": True},
         {"name": "severity", "value": "page", "isRegex": False, "isEqual": True},
+        {"name": "token", "value": "", "isRegex": False, "isEqual": True},
+        {"name": "api_key", "value": "[scrubbed]", "isRegex": False, "isEqual": False},
     ]
     assert (theirs["id"], theirs["status"]) == (id_, {"state": "active"})
     [quiet] = read(service, "/alerts", ("filter", 'alertname="Quiet"'))

@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from notifier.ingest.scrub import SCRUBBED, is_suspicious_id, names_secret, scrub, scrub_text, suspicious
+from notifier.domain.matcher import parse_all
+from notifier.ingest.scrub import (
+    SCRUBBED,
+    is_suspicious_id,
+    kept_matchers,
+    names_secret,
+    scrub,
+    scrub_text,
+    suspicious,
+)
 
 
 @pytest.mark.parametrize(
@@ -161,3 +170,48 @@ def test_a_uuid_is_no_card(text: str) -> None:
     assert scrub({"id": text}) == {"id": text}
     assert not is_suspicious_id(text)
     assert is_suspicious_id(f"card 4111 1111 1111 1111 {text}")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ('token="hunter2"', 'token="[scrubbed]"'),
+        ("api_key=abcdefgh", 'api_key="[scrubbed]"'),
+        ('password!="correct horse"', 'password!="[scrubbed]"'),
+        ('dsn="postgres://app:hunter2@db/shop"', 'dsn="[scrubbed]"'),
+        ('url="https://app:hunter2@db.example.com/"', 'url="https://app:[scrubbed]@db.example.com/"'),
+        ('note="card 4111 1111 1111 1111"', 'note="card [scrubbed]"'),
+        ('"ghp_0123456789abcdefghij"="x"', '[scrubbed]="x"'),
+        ('{service="a", token="x\\"y"}', '{service="a", token="[scrubbed]"}'),
+        ('{secret="hunter2"}', 'secret="[scrubbed]"'),
+        ('token="[scrubbed]"', 'token="[scrubbed]"'),
+    ],
+)
+def test_matchers_are_kept_as_labels_are(written: str, kept: str) -> None:
+    """What equals a secret equals what is kept of it, and so still meets an event with that label."""
+    assert kept_matchers(written) == kept
+    assert parse_all(kept_matchers(kept)) == parse_all(kept)
+    for before, after in zip(parse_all(written), parse_all(kept), strict=True):
+        ((name, value),) = scrub({before.name: before.value}).items()
+        assert after.matches({name: value}) == before.matches({before.name: before.value})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'token=~"hunter.+"',
+        'token!~"x|y"',
+        'token=""',
+        'token!=""',
+        'session="true"',
+        'service = "billing"',
+        "service=billing",
+        '{a="b", c=~"d"}',
+        "nonsense",
+        '{token="x"',
+        'tokens_used="5"',
+    ],
+)
+def test_matchers_without_secrets_stay_as_they_are_written(text: str) -> None:
+    """Patterns, labels that are missing, truth values, and what is no matcher and will be refused."""
+    assert kept_matchers(text) == text

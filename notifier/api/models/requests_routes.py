@@ -8,24 +8,26 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from notifier.api.models.requests_base import RequestModel
 from notifier.ingest import severity
+from notifier.ingest.scrub import scrub
 
 LABELS_AT_MOST = 100
 
 
 def _labels(value: Any) -> Any:
-    """As in events: numbers and booleans become strings, severities are folded. A key is named by its position."""
+    """As in events: text without secrets, a folded severity. A key is named by its position."""
     if not isinstance(value, dict):
         raise ValueError("labels are an object of strings")  # noqa: TRY004 - pydantic's way to refuse
     if len(value) > LABELS_AT_MOST:
         raise ValueError(f"an event has at most {LABELS_AT_MOST} labels")
-    return severity.folded({name: _label(index, label) for index, (name, label) in enumerate(value.items())})
+    labels = scrub({name: _label(index, label) for index, (name, label) in enumerate(value.items())})
+    return severity.folded(
+        {name: str(label).lower() if isinstance(label, bool) else label for name, label in labels.items()}
+    )
 
 
-def _label(index: int, value: Any) -> str:
-    if isinstance(value, str):
+def _label(index: int, value: Any) -> str | bool:
+    if isinstance(value, str | bool):
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
     raise ValueError(f"labels[{index}] must be a string, a number or a boolean")

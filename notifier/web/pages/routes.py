@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from notifier.ingest import severity
 from notifier.ingest.sanitise import text as sanitised
+from notifier.ingest.scrub import scrub
 from notifier.oncall import labels, routes, silences
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.labels import Doubt
@@ -26,7 +27,7 @@ async def show_routes(request: Visit) -> Shown:
     doubts: Sequence[Doubt] = ()
     held_by: Sequence[SilenceStatus] = ()
     try:
-        given = severity.folded(read_labels(asked))
+        given = severity.folded(scrub(read_labels(asked)))
     except Unreadable as unreadable:
         error = f"{unreadable}."
     else:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from notifier.domain.time import Instant, parse_positive_duration, rfc3339
 from notifier.ingest.sanitise import text as sanitised
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import kept_matchers, written
 from notifier.oncall import silences
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.paging import Listing, PageRequest
@@ -193,7 +193,7 @@ def _fields(form: Form) -> SilenceFields:
 
 
 def _lines(matchers: str) -> list[str]:
-    return [line.strip() for line in matchers.split("\n") if line.strip()]
+    return [kept_matchers(line.strip()) for line in matchers.split("\n") if line.strip()]
 
 
 def _draft(fields: SilenceFields, now: Instant) -> Draft:

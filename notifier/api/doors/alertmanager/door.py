@@ -13,6 +13,7 @@ from notifier.api.doors.request import DoorAnswer, DoorRequest
 from notifier.api.problems import HttpProblem
 from notifier.domain.key import Scope
 from notifier.domain.matcher import Matcher, parse_all
+from notifier.ingest.scrub import kept_matcher
 from notifier.runtime.service import Runtime
 
 Call = Callable[[Runtime, DoorRequest, Caller], Awaitable[DoorAnswer]]
@@ -48,14 +49,14 @@ def as_json(document: Any) -> DoorAnswer:
 
 
 def filters(request: DoorRequest) -> tuple[Matcher, ...]:
-    """The matchers of every parameter `filter`; `HttpProblem` where one is none."""
+    """The matchers of every parameter `filter`, as a silence keeps them; `HttpProblem` where one is none."""
     texts = [value for name, value in request.parameters if name == "filter" and value.strip()]
     if len(texts) > FILTERS:
         raise HttpProblem(400, f"more than {FILTERS} filters: send fewer")
     matchers: list[Matcher] = []
     for position, text in enumerate(texts):
         try:
-            matchers += parse_all(text)
+            matchers += map(kept_matcher, parse_all(text))
         except ValueError as error:
             raise HttpProblem(400, f"filter {position}: {error}") from None
     return tuple(matchers)

@@ -18,7 +18,7 @@ from notifier.ingest import sanitise
 from notifier.ingest.fields import InvalidField, is_text
 from notifier.ingest.formats.prometheus.alert import moment_in
 from notifier.ingest.formats.prometheus.event import EXPORTED
-from notifier.ingest.scrub import written
+from notifier.ingest.scrub import kept_matcher, written
 from notifier.oncall import alerts, silences
 from notifier.oncall.silences import COMMENT_CHARS, MATCHERS_AT_MOST, Draft
 from notifier.policy import muting
@@ -107,7 +107,7 @@ def _matcher(position: int, document: Any, project: str) -> Matcher:
     if not isinstance(regex, bool) or not isinstance(equal, bool):
         raise fault("isRegex and isEqual are true or false")
     try:
-        return _ours(Matcher(name=name, op=_OPS[regex, equal], value=value), project)
+        return _ours(kept_matcher(Matcher(name=name, op=_OPS[regex, equal], value=value)), project)
     except ValueError as error:
         raise fault(str(error)) from None
 

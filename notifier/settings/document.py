@@ -1,4 +1,4 @@
-"""The file as plain values, and the places of all of them.
+"""The file as YAML's nodes, the places of all of them, and the plain values that they stand for.
 
 YAML is composed, not constructed: the marks of its nodes survive, a duplicate key is noticed, and nothing of YAML 1.1
 that surprises people (`1:30` as ninety, `010` as eight, dates) becomes a value; such text stays text.
@@ -26,6 +26,8 @@ DEEPEST = 64
 
 _TAG = "tag:yaml.org,2002:"
 _MISSING = f"{_TAG}missing"
+NULL = f"{_TAG}null"
+_GIVEN = f"{_TAG}given"
 _TAGS: Mapping[type[yaml.Node], Collection[str]] = {
     yaml.MappingNode: ("map",),
     yaml.SequenceNode: ("seq",),
@@ -49,8 +51,8 @@ class SourceMark:
     """Where a node stands in the file; line and column from 1."""
 
     file: str
-    line: int
-    column: int
+    line: int = 1
+    column: int = 1
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -63,6 +65,14 @@ class SourceMark:
     def problem(self, sentence: str) -> Problem:
         return Problem(file=self.file, line=self.line, column=self.column, message=sentence)
 
+    def after(self, text: str) -> SourceMark:
+        """The place where the file goes on after this text, which begins it."""
+        return replace(self, line=text.count("\n") + 1, column=len(text) - text.rfind("\n"))
+
+
+def mark_of(mark: yaml.Mark) -> SourceMark:
+    return SourceMark(file=mark.name, line=mark.line + 1, column=mark.column + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -72,13 +82,12 @@ class Missing:
 MISSING = Missing()
 
 
+@dataclass(frozen=True, slots=True)
 class SourceFile:
-    """Where in a file its values stand. `given` are places of what does not come from it: of a variable, say."""
+    """Where in a file its values stand: what a secret's file gives, where that is named."""
 
-    def __init__(self, file: str, root: yaml.Node | None = None) -> None:
-        self._start = SourceMark(file=file, line=1, column=1)
-        self._root = root
-        self.given: dict[Path, tuple[SourceMark, SourceMark]] = {}
+    file: str
+    root: yaml.Node | None = None
 
     def key(self, path: Path) -> SourceMark:
         """The place of the key at a path, or of the nearest around it."""
@@ -93,31 +102,25 @@ class SourceFile:
         mark = self.key(path) if at_key else self.value(path)
         return mark.problem(f"{dotted(path)}: {sentence}")
 
-    def mark(self, mark: yaml.Mark | None) -> SourceMark:
-        return replace(self._start, line=mark.line + 1, column=mark.column + 1) if mark else self._start
-
-    def after(self, text: str) -> SourceMark:
-        """The place where the file goes on after this text."""
-        return replace(self._start, line=text.count("\n") + 1, column=len(text) - text.rfind("\n"))
-
     def _marks(self, path: Path) -> tuple[SourceMark, SourceMark]:
-        if path in self.given:
-            return self.given[path]
-        key = value = self._root
+        if self.root is None:
+            return (SourceMark(file=self.file),) * 2
+        key = value = self.root
         for step in path:
             below = _below(value, step)
             if below is None:
                 break
             key, value = below
-        return self.mark(key.start_mark if key else None), self.mark(value.start_mark if value else None)
+        return mark_of(key.start_mark), mark_of(value.start_mark)
 
 
-def _below(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """The key and the value under a key; an item is both."""
+def _below(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """The key and the value under a key, or that of its secret's file; an item is both."""
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
         return (node.value[step],) * 2 if step < len(node.value) else None
-    entries = node.value if isinstance(node, yaml.MappingNode) else ()
-    return next(((key, value) for key, value in entries if key.value == step), None)
+    entries = entries_of(node)
+    own, file = entries.get(str(step)), entries.get(f"{step}_file")
+    return file if file and file[1].tag != NULL and (own is None or own[1].tag == NULL) else own
 
 
 def showable(name: str) -> str:
@@ -131,66 +134,31 @@ def dotted(path: Path) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def parse(data: bytes, file: str, problems: set[Problem]) -> tuple[dict[str, Any], SourceFile]:
+def composed(data: bytes, file: str, problems: set[Problem]) -> yaml.MappingNode:
     """The document's mapping; an empty one where the file is empty or cannot be read as YAML."""
-    source = SourceFile(file)
-    if len(data) > LARGEST_FILE:
-        problems.add(
-            source.value(()).problem(
-                f"the file is larger than {LARGEST_FILE >> 20} MiB; is it a configuration?"
-            )
-        )
-        return {}, source
+    start = SourceMark(file=file)
     text = ""
     try:
-        text = data.decode("utf-8-sig")
-        loader = _Loader(text, source, problems)
-        root = loader.get_single_node()
-        value = {} if root is None else loader.value(root)
-        if isinstance(value, dict):
-            return value, SourceFile(file, root)
-        if value not in (None, MISSING):
-            problems.add(
-                source.value(()).problem(
-                    "the file must be a mapping of sections, such as `channels:` and `route:`"
-                )
-            )
+        text = data.decode("utf-8-sig") if len(data) <= LARGEST_FILE else ""
+        root = _Loader(text, file, problems).get_single_node()
+        if isinstance(root, yaml.MappingNode):
+            return root
+        if len(data) > LARGEST_FILE:
+            sentence = f"the file is larger than {LARGEST_FILE >> 20} MiB; is it a configuration?"
+            problems.add(start.problem(sentence))
+        elif root is not None and root.tag not in {NULL, _MISSING}:
+            sentence = "the file must be a mapping of sections, such as `channels:` and `route:`"
+            problems.add(start.problem(sentence))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
-        problems.add(source.after(before).problem("the file is not UTF-8: save it as UTF-8 text"))
+        problems.add(start.after(before).problem("the file is not UTF-8: save it as UTF-8 text"))
     except yaml.reader.ReaderError as error:
-        problems.add(
-            source.after(text[: error.position]).problem("a control character is not allowed here: remove it")
-        )
+        before = text[: error.position]
+        problems.add(start.after(before).problem("a control character is not allowed here: remove it"))
     except yaml.MarkedYAMLError as error:
-        problems.add(source.mark(error.problem_mark or error.context_mark).problem(_not_yaml(error)))
-    return {}, source
-
-
-def interpolate(
-    value: Any, source: SourceFile, environ: Mapping[str, str], problems: set[Problem], path: Path = ()
-) -> Any:
-    """The value with `${VAR}` and `${VAR:-default}` filled in, but for what does not come from the file.
-
-    In text values only, and once: what a variable holds is not searched again. `$${` stands for `${`.
-    """
-    match value:
-        case str() if path not in source.given:
-            filled, faults = _filled(value, environ)
-            for fault in faults:
-                problems.add(source.value(path).problem(fault))
-            return MISSING if faults else filled
-        case list():
-            return [interpolate(v, source, environ, problems, (*path, i)) for i, v in enumerate(value)]
-        case dict():
-            return {k: interpolate(v, source, environ, problems, (*path, k)) for k, v in value.items()}
-        case _:
-            return value
-
-
-def referred(data: bytes) -> frozenset[str]:
-    """Every variable that a file names, wherever it does."""
-    return frozenset(match[1].decode() for match in _REFERRED.finditer(data))
+        mark = error.problem_mark or error.context_mark
+        problems.add((mark_of(mark) if mark else start).problem(_not_yaml(error)))
+    return with_entries(given("", yaml.Mark(file, 0, 0, 0, None, 0)), {})
 
 
 def _not_yaml(error: yaml.MarkedYAMLError) -> str:
@@ -206,23 +174,22 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes what a file may hold, with merges done, and makes values of it; the rest is noted, and `MISSING`.
+    """Composes what a file may hold, with merges done; the rest is noted, and `MISSING`.
 
     PyYAML calls itself for every level, so a file of brackets must not reach Python's limit.
     """
 
-    def __init__(self, text: str, source: SourceFile, problems: set[Problem]) -> None:
+    def __init__(self, text: str, file: str, problems: set[Problem]) -> None:
         super().__init__(text)
-        self._source = source
+        self.name = file
         self._problems = problems
         self._depth = 0
-        self._left = len(text) * _LEAST // 2 + MOST_REPEATED  # a written value takes two bytes at least
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
         self._depth += 1
         if self._depth > DEEPEST:
-            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-            raise _refusal(f"nested deeper than {DEEPEST} levels", event.start_mark)
+            mark = cast("Any", self).peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {DEEPEST} levels", mark)
         node: Any = super().compose_node(parent, index)
         self._depth -= 1
         if node.end_mark is None:
@@ -245,9 +212,8 @@ class _Loader(yaml.SafeLoader):
                 self._refuse(key, "a key must be text; put it in quotes")
             elif key.value in own:
                 first = own[key.value][0].start_mark.line + 1
-                self._refuse(
-                    key, f"{showable(key.value)} is here for the second time; the first is in line {first}"
-                )
+                name = showable(key.value)
+                self._refuse(key, f"{name} is here for the second time; the first is in line {first}")
             else:
                 own[key.value] = key, value
         node.value = list((merged | own).values())
@@ -257,33 +223,78 @@ class _Loader(yaml.SafeLoader):
         entries: _Entries = {}
         for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if isinstance(source, yaml.MappingNode):
-                entries = {key.value: (key, value) for key, value in source.value} | entries
+                entries = entries_of(source) | entries
             elif source.tag != _MISSING:
                 self._refuse(source, "`<<` takes an alias of a mapping, or a list of them")
         return entries
 
-    def _refuse(self, node: yaml.Node, message: str) -> yaml.Node:
-        self._problems.add(self._source.mark(node.start_mark).problem(message))
+    def _refuse(self, node: yaml.Node, sentence: str) -> yaml.Node:
+        self._problems.add(mark_of(node.start_mark).problem(sentence))
         return yaml.ScalarNode(_MISSING, "", node.start_mark, node.start_mark)
 
-    def value(self, node: yaml.Node) -> Any:
-        """The value of a node, aliases written out."""
-        self._left -= max(_LEAST, len(node.value))
+
+def entries_of(node: yaml.Node | None) -> _Entries:
+    """The key and the value of every entry of a mapping, by name."""
+    return (
+        {key.value: (key, value) for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
+    )
+
+
+def with_entries(node: yaml.Node, entries: _Entries) -> yaml.MappingNode:
+    """A mapping in the place of a node."""
+    return yaml.MappingNode(f"{_TAG}map", list(entries.values()), node.start_mark, node.end_mark)
+
+
+def given(text: str, mark: yaml.Mark) -> yaml.ScalarNode:
+    """The node of a text that does not come from the file, and has no variables."""
+    return yaml.ScalarNode(_GIVEN, text, mark, mark)
+
+
+class PlainValues:
+    """Values of a document's nodes, with aliases written out, and with `${VAR}` and `${VAR:-default}` filled in.
+
+    In text values only, and once: what a variable holds is not searched again. `$${` stands for `${`.
+    """
+
+    def __init__(self, root: yaml.Node, environ: Mapping[str, str], problems: set[Problem]) -> None:
+        self._environ = environ
+        self._problems = problems
+        written = root.end_mark.index * _LEAST // 2  # a written value takes two bytes at least
+        self._left = written + MOST_REPEATED
+
+    def of(self, node: yaml.Node, absent: set[Problem]) -> Any:
+        """The value of a node; variables that are not set are noted as `absent`."""
+        cost = max(_LEAST, len(node.value))
+        self._left -= cost
         if self._left < 0:
-            raise _refusal(
-                f"aliases repeat too much: more than {MOST_REPEATED >> 20} MiB in all", node.start_mark
-            )
+            if self._left + cost >= 0:
+                sentence = f"aliases repeat too much: more than {MOST_REPEATED >> 20} MiB in all"
+                self._problems.add(mark_of(node.start_mark).problem(f"not valid YAML: {sentence}"))
+            return MISSING
         match node:
             case yaml.MappingNode():
-                return {key.value: self.value(value) for key, value in node.value}
+                return {key.value: self.of(value, absent) for key, value in node.value}
             case yaml.SequenceNode():
-                return [self.value(item) for item in node.value]
-            case _:
-                return _scalar(node.tag.removeprefix(_TAG), node.value)
+                return [self.of(item, absent) for item in node.value]
+        value = _scalar(node.tag.removeprefix(_TAG), node.value)
+        if not isinstance(value, str) or node.tag == _GIVEN:
+            return value
+        faults: list[str] = []
+        value = _VARIABLE.sub(lambda reference: self._filled(reference, faults), value)
+        absent.update(mark_of(node.start_mark).problem(fault) for fault in faults)
+        return MISSING if faults else value
 
-
-def _refusal(problem: str, mark: yaml.Mark | None) -> yaml.MarkedYAMLError:
-    return yaml.composer.ComposerError(None, None, problem, cast("yaml.error.Mark", mark))
+    def _filled(self, reference: re.Match[str], faults: list[str]) -> str:
+        if reference[0] == "$${":
+            return "${"
+        parts = _REFERENCE.fullmatch(reference[1] or "")
+        if parts is None:
+            faults.append("expected ${NAME} or ${NAME:-default}; write $${ for the signs themselves")
+            return ""
+        name, has_default, default = parts.groups()
+        if not has_default and name not in self._environ:
+            faults.append(f"the variable {name} is not set: set it, or write ${{{name}:-default}}")
+        return self._environ.get(name) or default or ""
 
 
 def _scalar(kind: str, text: str) -> Scalar | Missing:
@@ -300,23 +311,6 @@ def _scalar(kind: str, text: str) -> Scalar | Missing:
             return MISSING if kind == "missing" else text
 
 
-def _filled(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The text with its variables filled in, and what is wrong with them."""
-    faults: list[str] = []
-
-    def value(reference: re.Match[str]) -> str:
-        if reference[0] == "$${":
-            return "${"
-        parts = _REFERENCE.fullmatch(reference[1] or "")
-        if parts is None:
-            faults.append("expected ${NAME} or ${NAME:-default}; write $${ for the signs themselves")
-            return ""
-        name, has_default, default = parts.groups()
-        given = environ.get(name)
-        if has_default:
-            return given or default
-        if given is None:
-            faults.append(f"the variable {name} is not set: set it, or write ${{{name}:-default}}")
-        return given or ""
-
-    return _VARIABLE.sub(value, text), faults
+def referred(data: bytes) -> frozenset[str]:
+    """Every variable that a file names, wherever it does."""
+    return frozenset(match[1].decode() for match in _REFERRED.finditer(data))

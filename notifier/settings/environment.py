@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
+import yaml
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from notifier.domain.errors import Problem
 from notifier.settings.complaints import alternatives
-from notifier.settings.document import SourceFile, SourceMark, showable
+from notifier.settings.document import NULL, SourceMark, entries_of, given, showable, with_entries
 from notifier.settings.model import SettingsFile
 from notifier.settings.secrets import is_secret, keys_of, model_at
 from notifier.settings.sections import Sections
@@ -50,23 +51,26 @@ class EnvironSource(EnvSettingsSource):
         return self._environ
 
 
-def apply(data: dict[str, Any], source: SourceFile, environ: Mapping[str, str]) -> None:
-    """Set the environment's keys in the file's data; a `url` in the one replaces a `url_file` in the other.
+def overlaid(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.MappingNode:
+    """The document with the environment's keys; a `url` in the one replaces a `url_file` in the other.
 
     An empty variable sets nothing.
     """
-    variables = {name.lower(): _mark(name) for name, text in sorted(environ.items()) if text}
+    sections = entries_of(root)
+    marks = {name.lower(): yaml.Mark(_shown(name), 0, 0, 0, None, 0) for name in environ}
     for section, values in EnvironSource(environ)().items():
-        written = {} if data.get(section) is None else data[section]
-        known = [key for key in _keys(section) if isinstance(values.get(key), str)]
-        if not known or not isinstance(written, dict):
-            continue
-        meant = {_meant(section, key) for key in known}
-        kept = {key: value for key, value in written.items() if _meant(section, key) not in meant}
-        data[section] = kept | {key: values[key] for key in known}
-        for key in known:
-            mark = variables[f"{PREFIX}{section}{NESTED}{key}".lower()]
-            source.given[section, key] = (mark, mark)
+        key, written = sections.get(section) or (given(section, root.start_mark), with_entries(root, {}))
+        texts = {name: values[name] for name in _keys(section) if isinstance(values.get(name), str)}
+        if texts and (isinstance(written, yaml.MappingNode) or written.tag == NULL):
+            meant = {_meant(section, name) for name in texts}
+            kept = {
+                name: each for name, each in entries_of(written).items() if _meant(section, name) not in meant
+            }
+            for name, text in texts.items():
+                mark = marks[f"{PREFIX}{section}{NESTED}{name}".lower()]
+                kept[name] = given(name, mark), given(text, mark)
+            sections[section] = key, with_entries(written, kept)
+    return with_entries(root, sections)
 
 
 def misnamed(
@@ -128,7 +132,11 @@ def _is_announced(name: str, text: str) -> bool:
 
 
 def _mark(variable: str) -> SourceMark:
-    return SourceMark(file=showable(variable).strip("`"), line=1, column=1)
+    return SourceMark(file=_shown(variable))
+
+
+def _shown(variable: str) -> str:
+    return showable(variable).strip("`")
 
 
 def _keys(section: str) -> frozenset[str]:

@@ -18,10 +18,11 @@ from notifier.settings.complaints import complaints, unknown_key
 from notifier.settings.document import (
     LARGEST_FILE,
     Path,
+    PlainValues,
     SourceFile,
     SourceMark,
-    interpolate,
-    parse,
+    composed,
+    entries_of,
     referred,
 )
 from notifier.settings.formats import FormatBlock
@@ -62,21 +63,22 @@ def load(
     a secret's file or a variable that only the service can read may be absent in the others, which then stand at
     their defaults. Raises `ConfigError` with every problem, in the file's order.
     """
-    source = (
-        path or environ.get("NOTIFIER_CONFIG") or (DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None)
-    )
+    default = DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None
+    source = path or environ.get("NOTIFIER_CONFIG") or default
     problems: set[Problem] = set()
     warnings: set[Problem] = set()
-    start = SourceMark(file=source or "defaults", line=1, column=1)
+    start = SourceMark(file=source or "defaults")
     content = b"" if source is None else _contents(source, start, problems)
-    written, places = parse(content, start.file, problems)
-    # Under `x-...` stand anchors, which other places repeat.
-    data: dict[str, Any] = {key: value for key, value in written.items() if not key.startswith("x-")}
-    environment.apply(data, places, environ)
+    root = environment.overlaid(composed(content, start.file, problems), environ)
     environment.misnamed(environ, referred(content), problems, warnings)
-    for name, value in data.items():
-        unread = set[Problem]() if needed is not None and name not in needed else problems
-        data[name] = _filled(name, value, places, environ, is_secret, unread)
+    places, values = SourceFile(start.file, root), PlainValues(root, environ, problems)
+    data: dict[str, Any] = {}
+    for name, (_, node) in entries_of(root).items():
+        if name.startswith("x-"):
+            continue  # there stand anchors, which other places repeat
+        absent = problems if needed is None or name in needed else set[Problem]()
+        value = {name: values.of(node, absent)}
+        data |= SecretFiles(File(start.file).parent, places, absent, _secrets(value, is_secret)).read(value)
     reading = _Reading({key: value for key, value in data.items() if value is not None}, places, problems)
     for key in data.keys() - SettingsFile.model_fields.keys():
         problems.add(places.key((key,)).problem(unknown_key(key, SettingsFile.model_fields)))
@@ -104,20 +106,6 @@ def _contents(source: str, start: SourceMark, problems: set[Problem]) -> bytes:
         sentence = f"the configuration cannot be read ({reason}); check --config or NOTIFIER_CONFIG"
         problems.add(start.problem(sentence))
         return b""
-
-
-def _filled(
-    name: str,
-    value: Any,
-    places: SourceFile,
-    environ: Mapping[str, str],
-    is_secret: IsSecret,
-    noted: set[Problem],
-) -> Any:
-    """A section with its variables and the files of its secrets read; what cannot be had is `noted`, and `MISSING`."""
-    value = interpolate(value, places, environ, noted, (name,))
-    files = SecretFiles(File(places.key(()).file).parent, places, noted, _secrets({name: value}, is_secret))
-    return files.read(value, (name,))
 
 
 def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool]:

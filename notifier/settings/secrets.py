@@ -110,21 +110,17 @@ class SecretFiles:
             for key, entry in value.items()
             if key not in files and (entry is not None or f"{key}_file" not in files)
         }
-        return own | {
-            name: self._secret(value[key], (*path, key), (*path, name))
-            for key, name in files.items()
-            if key not in both
-        }
+        secrets = {name: key for key, name in files.items() if key not in both}
+        return own | {name: self._secret(value[key], (*path, key)) for name, key in secrets.items()}
 
     def _is_file(self, value: Mapping[str, Any], key: str, path: Path) -> bool:
         name = key.removesuffix("_file")
         return value[key] is not None and name not in {key, ""} and self.is_secret((*path, name))
 
-    def _secret(self, value: Any, path: Path, secret: Path) -> Any:
+    def _secret(self, value: Any, path: Path) -> Any:
         """The contents of the file that a value names, or of each file in a list."""
-        self.source.given[secret] = (self.source.key(path), self.source.value(path))
         if isinstance(value, list):
-            return [self._secret(item, (*path, i), (*secret, i)) for i, item in enumerate(value)]
+            return [self._secret(item, (*path, index)) for index, item in enumerate(value)]
         if value is MISSING:
             return MISSING
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -35,14 +36,21 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Lines(SourceFile):
+    """A file whose first path stands in line 10, the next in 11, and all else in line 1."""
+
+    paths: tuple[tuple[str | int, ...], ...] = ()
+
+    def key(self, path: tuple[str | int, ...]) -> SourceMark:
+        below = path[2:]
+        if below in self.paths:
+            return SourceMark(file=self.file, line=10 + self.paths.index(below), column=5)
+        return SourceMark(file=self.file, line=1, column=3)
+
+
 def block(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> ChannelBlock:
-    source = SourceFile("notifier.yaml")
-    name = SourceMark(file="notifier.yaml", line=1, column=3)
-    source.given["channels", "c"] = (name, name)
-    for number, path in enumerate(paths):
-        mark = SourceMark(file="notifier.yaml", line=10 + number, column=5)
-        source.given["channels", "c", *path] = (mark, mark)
-    return ChannelBlock(name="c", type=kind, options=options, source=source)
+    return ChannelBlock(name="c", type=kind, options=options, source=Lines("notifier.yaml", paths=paths))
 
 
 def problems(kind: str, options: dict[str, Any], *paths: tuple[str | int, ...]) -> tuple[Problem, ...]:

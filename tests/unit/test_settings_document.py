@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from notifier.domain.errors import Problem
 from notifier.domain.time import DAY, MINUTE
 from notifier.settings import Settings
-from notifier.settings.document import DEEPEST, LARGEST_FILE, Path, interpolate, parse
+from notifier.settings.document import DEEPEST, LARGEST_FILE, Path, PlainValues, SourceFile, composed
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]
@@ -158,8 +158,9 @@ def test_parsing_is_total(text: bytes | str) -> None:
     """Whatever the bytes are, there is a mapping to go on with, and problems have a place."""
     problems: set[Problem] = set()
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    values, source = parse(data, "n.yaml", problems)
-    assert isinstance(interpolate(values, source, {"a": "1"}, problems), dict)
+    root = composed(data, "n.yaml", problems)
+    source, values = SourceFile("n.yaml", root), PlainValues(root, {"a": "1"}, problems).of(root, problems)
+    assert isinstance(values, dict)
     for path in paths(values):
         assert min(source.key(path).line, source.value(path).line) >= 1
     for problem in problems:

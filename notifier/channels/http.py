@@ -14,6 +14,7 @@ from notifier.channels.reply import Peer, Reply
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
+from notifier.domain.url_names import shown_url
 from notifier.telemetry.clock import Clock
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ SecretUrl = Annotated[SecretStr, AfterValidator(_checked)]
 
 
 def name_of(url: httpx.URL) -> str:
-    """The URL without userinfo, query and fragment: what is stored and shown."""
-    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
+    """The URL without userinfo, query, fragment, and tokens in its path: what is stored and shown."""
+    return shown_url(str(url))
 
 
 class GuardedClient:

@@ -59,7 +59,7 @@ _UNSEEN = SecretStr("...")
 
 
 class WebhookSettings(ChannelSettings):
-    """`url` may hold credentials in its userinfo or query, so it is a secret too; without `secret`, unsigned.
+    """`url` may hold credentials, so it is a secret too; without `secret`, unsigned.
 
     `format` is the form of the body; `pagerduty-v2` needs the `routing_key` of the integration that it is for.
     """
@@ -100,7 +100,7 @@ def schema() -> Document:
 
 
 class WebhookChannel:
-    """One target: the URL without its userinfo, query and fragment."""
+    """One target: the URL, as `name_of` shows it."""
 
     def __init__(self, settings: WebhookSettings, toolbox: Toolbox, *, name: str = "webhook") -> None:
         self._url = parse_url(settings.url.get_secret_value())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from notifier.domain.delivery import Outcome
+from notifier.domain.url_names import shown_url
 from notifier.store.compiled import execute
 from notifier.store.database import Tx
 from notifier.store.dead_letters import mark_dead
@@ -29,7 +30,7 @@ def sync_targets(
     What waits for a target that is removed becomes a dead letter, and the fallback, the channel of that name, is told,
     whatever channel was the fallback when the delivery was made.
     """
-    ids = {(target.channel, target.address): target.id for target in statements.target_addresses(tx)}
+    ids = _known_targets(tx, wanted)
     for channel, addresses in sorted(wanted.items()):
         for address in addresses:
             if (channel, address) not in ids:
@@ -44,6 +45,19 @@ def sync_targets(
         channel: tuple(ids[channel, address] for address in addresses)
         for channel, addresses in wanted.items()
     }
+
+
+def _known_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+    """The ids of channels' addresses; an address that a former version stored with a token in its path goes without."""
+    rows = statements.target_addresses(tx)
+    ids = {(target.channel, target.address): target.id for target in rows}
+    for target in rows:
+        address = shown_url(target.address)
+        named_so = address != target.address and target.address not in wanted.get(target.channel, ())
+        if named_so and (target.channel, address) not in ids:
+            execute(tx, statements.rename_target, {"target": target.id, "address": address})
+            ids[target.channel, address] = ids.pop((target.channel, target.address))
+    return ids
 
 
 def _end_deliveries(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:

@@ -16,9 +16,7 @@ from typing import Any, Final
 import re2
 
 from notifier.domain.matcher import Matcher, parse_all
-from notifier.domain.value import replace
-from notifier.ingest import sanitise
-from notifier.ingest.shapes import (
+from notifier.domain.shapes import (
     HINTS,
     SCRUBBED,
     is_card,
@@ -27,6 +25,8 @@ from notifier.ingest.shapes import (
     secret_field,
     without_secrets,
 )
+from notifier.domain.value import replace
+from notifier.ingest import sanitise
 
 __all__ = [
     "SCRUBBED",

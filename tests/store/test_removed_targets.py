@@ -11,8 +11,9 @@ from notifier.delivery.targets import sync_targets
 from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.time import HOUR
+from notifier.domain.url_names import shown_url
 from notifier.domain.value import replace
-from notifier.store.schema import deliveries
+from notifier.store.schema import deliveries, targets
 from tests.store.conftest import Bench
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +148,18 @@ async def test_what_was_being_sent_and_failed_is_found_afterwards(bench: Bench) 
     assert await _states(bench, "mail") == [("dead", "target_removed")]
     assert len((await bench.sweep()).told) == 1
     await bench.deliver_all()
+
+
+async def test_an_address_with_a_token_goes_on_without_it(bench: Bench) -> None:
+    """A former version stored it whole; what waits for it is sent, and the token is kept no longer."""
+    token = "https://hooks.example.com/4f9a1c7be2d04f9a1c7b"
+    shown = shown_url(token)
+    await _sync(bench, mail=(token,), old=(f"{token}/x",))
+    await _waiting(bench)
+    before = bench.targets
+    await _sync(bench, mail=(shown,))
+    assert bench.targets["mail"] == before["mail"]
+    assert await _states(bench, "mail") == [("pending", "transient")]
+    rows = await bench.database.read(lambda tx: tx.run(sa.select(targets.c.address)).scalars().all())
+    assert {shown, shown_url(f"{token}/x")} <= set(rows)
+    assert token not in "".join(rows)

@@ -309,7 +309,7 @@ def test_both_have_one_list() -> None:
     """The client imports nothing of the service, so that each has the modules; and they are the same."""
     folder = Path(notifier.__file__).parent
     for name in ("shapes.py", "secret_shapes.py"):
-        mine, theirs = ((folder / room / name).read_bytes() for room in ("ingest", "client/capture"))
+        mine, theirs = ((folder / room / name).read_bytes() for room in ("domain", "client/capture"))
         assert mine == theirs
 
 

@@ -161,6 +161,12 @@ def insert_target(_dialect: Dialect) -> sa.ClauseElement:
     return sa.insert(targets).values(**values).returning(targets.c.id)
 
 
+def rename_target(_dialect: Dialect) -> sa.ClauseElement:
+    """Another address for the same target."""
+    of_id = targets.c.id == sa.bindparam("target", type_=Big)
+    return sa.update(targets).where(of_id).values(address=sa.bindparam("address", type_=Text))
+
+
 def never_due(dialect: Dialect) -> sa.ClauseElement:
     """Let targets not be due any more."""
     return sa.update(targets).where(targets.c.id.in_(in_json(dialect, "targets", Big))).values(due_at=None)

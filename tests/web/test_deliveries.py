@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from notifier.domain.delivery import Outcome
@@ -113,3 +115,17 @@ async def test_chosen_dead_letters_are_sent_again_and_the_others_named(shop: Pag
     assert second in [href.rpartition("/")[2] for href in (await ann.opens("/dead-letters")).hrefs()]
     alone = await ann.sends(form, id=second)
     assert "1 dead letter sent again." in alone.text
+
+
+async def test_the_list_stays_as_it_was_chosen(shop: Pages) -> None:
+    """What is shown of one channel is shown of it after an act, a refusal and a change of mind."""
+    first, second = await shop.world.mark_dead()
+    ann = await shop.browser()
+    page = await ann.opens("/dead-letters?channel=mail")
+    form = next(form for form in page.forms if "Redeliver the chosen" in form.buttons)
+    form = replace(form, action="/dead-letters/redeliver?channel=mail")
+    assert "Only some are shown" in (await ann.sends(form)).text
+    question = await ann.sends(form, id=[first, second])
+    assert "/dead-letters?channel=mail" in question.hrefs()
+    await ann.sends(question.form("/redeliver?channel=mail"), id=[first])
+    assert "No dead letter is like this" in (await ann.sends(form, id=second)).text

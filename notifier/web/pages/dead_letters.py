@@ -10,7 +10,7 @@ from notifier.web import questions
 from notifier.web.forms import Form
 from notifier.web.views.dead_letters import DecidedView, dead_letters_view, decided_view
 from notifier.web.views.sure import SureView
-from notifier.web.visit import Redirect, Shown, Visit
+from notifier.web.visit import Redirect, Shown, Visit, address
 from notifier.wording.text import counted, plain
 
 PATH = "/dead-letters"
@@ -40,26 +40,29 @@ async def _list(request: Visit, chosen: Chosen, *, refusal: str | None = None) -
 
 
 async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
-    """Send them again, and ask for runs again: one at once, several once a person is sure."""
+    """Send them again, and ask for runs again: one at once, several once a person is sure.
+
+    The address's query is what the list showed, and shows afterwards.
+    """
     chosen = _chosen(request.form)
     if chosen.by_id and not chosen.ids:
-        return await _list(request, chosen, refusal=_NONE_CHOSEN)
+        return await _list(request, _chosen(request.query), refusal=_NONE_CHOSEN)
     if not request.form.get("sure") and len(chosen.ids) != 1:
         return await _ask(request, chosen, "redeliver", "Send {} again?", "Yes, send again")
     service = request.service
     decided = await dead_letters.redeliver(service.database, service.rules, request.actor(), chosen)
-    return _decided(decided, "redelivered", "sent again")
+    return _decided(request, decided, "redelivered", "sent again")
 
 
 async def discard_dead_letters(request: Visit) -> Shown | Redirect:
     """Give them up, once a person is sure."""
     chosen = _chosen(request.form)
     if chosen.by_id and not chosen.ids:
-        return await _list(request, chosen, refusal=_NONE_CHOSEN)
+        return await _list(request, _chosen(request.query), refusal=_NONE_CHOSEN)
     if not request.form.get("sure"):
         return await _ask(request, chosen, "discard", "Discard {} for good?", "Yes, discard")
     decided = await dead_letters.discard(request.service.database, request.actor(), chosen)
-    return _decided(decided, "discarded", "discarded")
+    return _decided(request, decided, "discarded", "discarded")
 
 
 def _chosen(form: Form) -> Chosen:
@@ -82,7 +85,7 @@ def _query(chosen: Chosen) -> dict[str, str]:
 
 
 async def _ask(request: Visit, chosen: Chosen, act: str, question: str, button: str) -> Shown:
-    heap = _query(chosen)
+    heap, shown = _query(chosen), _query(_chosen(request.query))
     sentences: tuple[str, ...] = ()
     if chosen.by_id:
         what = counted(len(chosen.ids), "dead letter")
@@ -94,10 +97,10 @@ async def _ask(request: Visit, chosen: Chosen, act: str, question: str, button: 
     view = SureView(
         question=question.format(what),
         sentences=sentences,
-        action=f"{PATH}/{act}",
+        action=address("", f"{PATH}/{act}", shown),
         fields=(*(("id", id_) for id_ in chosen.ids if chosen.by_id), *heap.items()),
         button=button,
-        back=PATH,
+        back=address("", PATH, shown),
     )
     return Shown(template="sure", view=view)
 
@@ -116,8 +119,9 @@ async def _count(request: Visit, chosen: Chosen) -> tuple[int, bool]:
     )
 
 
-def _decided(decided: Decided, notice: str, done: str) -> Shown | Redirect:
+def _decided(request: Visit, decided: Decided, notice: str, done: str) -> Shown | Redirect:
+    shown = _query(_chosen(request.query))
     if decided.skipped:
-        view: DecidedView = decided_view(decided, done=done)
+        view: DecidedView = decided_view(decided, done=done, back=address("", PATH, shown))
         return Shown(template="decided", view=view)
-    return Redirect(path=PATH, query={}, notice=notice, counts=(decided.count,))
+    return Redirect(path=PATH, query=shown, notice=notice, counts=(decided.count,))

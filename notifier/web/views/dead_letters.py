@@ -65,9 +65,10 @@ class DeadLettersView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedView:
-    """The end of a command about several: a sentence, and why each of the others was left alone."""
+    """The end of a command about several: a sentence, and why each of the others was left alone; `back` is the list."""
 
     sentence: str
+    back: str
     skipped: tuple[tuple[str, str], ...]
     more: int
 
@@ -97,10 +98,11 @@ def dead_letters_view(
     )
 
 
-def decided_view(decided: Decided, *, done: str, shown: int = 20) -> DecidedView:
+def decided_view(decided: Decided, *, done: str, back: str, shown: int = 20) -> DecidedView:
     """The end of a command; `done` is its participle."""
     left = f", and {counted(len(decided.skipped), 'other')} left alone" if decided.skipped else ""
     return DecidedView(
+        back=back,
         sentence=f"{counted(decided.count, 'dead letter')} {done}{left}.",
         skipped=tuple((skip.id, skip.why) for skip in decided.skipped[:shown]),
         more=max(0, len(decided.skipped) - shown),

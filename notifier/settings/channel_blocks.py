@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ConfigDict
 
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import Problem
@@ -39,6 +39,8 @@ def _of_rate(value: Any) -> Any:
 
 
 class ChannelCommon(Block):
+    model_config = ConfigDict(extra="ignore")  # the rest is the kind's
+
     missing: ClassVar[dict[str, str]] = {"type": "email, slack, webhook, console, or a kind of your own"}
 
     type: Text
@@ -85,8 +87,8 @@ class ChannelBlock:
 def kind_of(written: Any) -> str:
     """The `type` of a channel, empty where none can be read."""
     try:
-        return text(written["type"]) if isinstance(written, dict) else ""
-    except (KeyError, ValueError):
+        return text(written["type"])
+    except (KeyError, TypeError, ValueError):
         return ""
 
 

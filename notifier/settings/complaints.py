@@ -94,6 +94,20 @@ def checked(faults: Callable[[Sequence[Any], Any], Iterable[Fault]]) -> WrapVali
     return WrapValidator(check)
 
 
+def unique(
+    sentence: Callable[[Any, int, Any], str], by: Callable[[Any], Any] = lambda item: item
+) -> WrapValidator:
+    """A check that nothing in a list is there twice. `sentence` is given what is, the first's index and the context."""
+
+    def faults(items: Sequence[Any], context: Any) -> Iterator[Fault]:
+        keys = [None if item is None else by(item) for item in items]
+        for index, key in enumerate(keys):
+            if key is not None and key in keys[:index]:
+                yield (index,), sentence(key, keys.index(key), context)
+
+    return checked(faults)
+
+
 def _alone(item: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     try:
         return handler([item])[0]

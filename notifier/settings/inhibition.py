@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from notifier.domain.errors import Problem
-from notifier.domain.matcher import Matcher
 from notifier.domain.route import Inhibition
-from notifier.settings.complaints import Fault, checked
+from notifier.settings.complaints import unique
 from notifier.settings.document import SourceFile
 from notifier.settings.names import MATCHERS, DefinedNames, Labels, Listed, Matchers, flat
 from notifier.settings.sections import Block, with_default
@@ -39,19 +38,17 @@ class InhibitionBlock(Block):
     @property
     def key(self) -> str:
         """16 hex digits from the three, whatever their order inside."""
-        sides = [sorted(map(_parts, flat(side))) for side in (self.source, self.target)]
+        sides = [sorted((m.name, m.op, m.value) for m in flat(side)) for side in (self.source, self.target)]
         return blake2b(json.dumps([*sides, sorted(self.equal)]).encode(), digest_size=8).hexdigest()
 
 
-def _twice(blocks: Sequence[InhibitionBlock | None], names: DefinedNames) -> Iterator[Fault]:
-    keys = [None if block is None else block.key for block in blocks]
-    for index, key in enumerate(keys):
-        if key is not None and key in keys[:index]:
-            line = names.source.value(("inhibit", keys.index(key))).short
-            yield (index,), f"the same rule as in {line}: remove one"
+def _twice(_key: str, first: int, names: DefinedNames) -> str:
+    return f"the same rule as in {names.source.value(('inhibit', first)).short}: remove one"
 
 
-InhibitionBlocks = Annotated[tuple[InhibitionBlock, ...], checked(_twice), Listed(f"- {_EXAMPLE}")]
+InhibitionBlocks = Annotated[
+    tuple[InhibitionBlock, ...], unique(_twice, by=attrgetter("key")), Listed(f"- {_EXAMPLE}")
+]
 
 
 def inhibition(index: int, block: InhibitionBlock, source: SourceFile, warnings: set[Problem]) -> Inhibition:
@@ -63,7 +60,3 @@ def inhibition(index: int, block: InhibitionBlock, source: SourceFile, warnings:
     return Inhibition(
         key=block.key, source=both[0], target=both[1], equal=block.equal, line=source.value(path).short
     )
-
-
-def _parts(matcher: Matcher) -> tuple[str, str, str]:
-    return matcher.name, matcher.op, matcher.value

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar
 
 from notifier.domain import calendar
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.route import TimeInterval
-from notifier.settings.complaints import Fault, checked
+from notifier.settings.complaints import unique
 from notifier.settings.document import showable
 from notifier.settings.names import DefinedNames, HolidaysName, Listed, filled
 from notifier.settings.sections import Block, with_default
@@ -71,15 +72,14 @@ class IntervalBlock(Block):
     time_intervals: Annotated[tuple[WindowBlock, ...], filled(_WINDOWS)]
 
 
-def _twice(blocks: Sequence[IntervalBlock | None], context: DefinedNames) -> Iterator[Fault]:
-    names = [None if block is None else block.name for block in blocks]
-    for index, name in enumerate(names):
-        if name is not None and name in names[:index]:
-            line = context.source.value(("time_intervals", names.index(name))).line
-            yield (index,), f"{showable(name)} is here for the second time; the first is in line {line}"
+def _twice(name: str, first: int, context: DefinedNames) -> str:
+    line = context.source.value(("time_intervals", first)).line
+    return f"{showable(name)} is here for the second time; the first is in line {line}"
 
 
-IntervalBlocks = Annotated[tuple[IntervalBlock, ...], checked(_twice), Listed(f"- {_EXAMPLE}")]
+IntervalBlocks = Annotated[
+    tuple[IntervalBlock, ...], unique(_twice, by=attrgetter("name")), Listed(f"- {_EXAMPLE}")
+]
 
 
 def time_intervals(

@@ -34,7 +34,7 @@ from notifier.settings.names import CHANNEL_NAME, defined_in
 from notifier.settings.routes import RouteTree, route_key
 from notifier.settings.secrets import SecretFiles
 from notifier.settings.secrets import is_secret as is_secret_of
-from notifier.settings.sections import DeliverySettings, Sections
+from notifier.settings.sections import DeliverySettings
 
 DEFAULT_FILE = "config/notifier.yaml"
 
@@ -65,22 +65,22 @@ def load(
     """
     default = DEFAULT_FILE if File(DEFAULT_FILE).is_file() else None
     source = path or environ.get("NOTIFIER_CONFIG") or default
+    start = SourceMark(file=source or "defaults")
     problems: set[Problem] = set()
     warnings: set[Problem] = set()
-    start = SourceMark(file=source or "defaults")
     content = b"" if source is None else _contents(source, start, problems)
     root = environment.overlaid(composed(content, start.file, problems), environ)
     environment.misnamed(environ, referred(content), problems, warnings)
     places, values = SourceFile(start.file, root), PlainValues(root, environ, problems)
-    data: dict[str, Any] = {}
+    written: dict[str, Any] = {}
     for name, (_, node) in entries_of(root).items():
         if name.startswith("x-"):
             continue  # there stand anchors, which other places repeat
         absent = problems if needed is None or name in needed else set[Problem]()
         value = {name: values.of(node, absent)}
-        data |= SecretFiles(File(start.file).parent, places, absent, _secrets(value, is_secret)).read(value)
-    reading = _Reading({key: value for key, value in data.items() if value is not None}, places, problems)
-    for key in data.keys() - SettingsFile.model_fields.keys():
+        written |= SecretFiles(places, absent, _secrets(value, is_secret)).read(value)
+    reading = _Reading({key: value for key, value in written.items() if value is not None}, places, problems)
+    for key in written.keys() - SettingsFile.model_fields.keys():
         problems.add(places.key((key,)).problem(unknown_key(key, SettingsFile.model_fields)))
     file, channels = reading.file(), reading.channels()
     for block in channels.values():
@@ -91,10 +91,10 @@ def load(
             problems.add(places.problem(("formats", name, "sample"), sentence))
     if problems:
         raise ConfigError(tuple(sorted(problems)))
-    as_written = {name: getattr(file, name) for name in _AS_WRITTEN}
+    same = {name: getattr(file, name) for name in _AS_WRITTEN}
     rules = _rules(file, channels, places, warnings)
     version = sha256(content).hexdigest()[:12]
-    return Settings(**as_written | rules, source=source, version=version, warnings=tuple(sorted(warnings)))
+    return Settings(**same | rules, source=source, version=version, warnings=tuple(sorted(warnings)))
 
 
 def _contents(source: str, start: SourceMark, problems: set[Problem]) -> bytes:
@@ -113,12 +113,10 @@ def _secrets(data: dict[str, Any], is_secret: IsSecret) -> Callable[[Path], bool
 
     def is_one(path: Path) -> bool:
         match path:
-            case ("channels", str() as name, *below) if below:
+            case ("channels", name, *below) if below:
                 return is_secret(kind_of(data["channels"][name]), tuple(below))
-            case ("formats" | "auth", *_):
-                return is_secret_of(SettingsFile, path)
             case _:
-                return is_secret_of(Sections, path)
+                return is_secret_of(SettingsFile, path)
 
     return is_one
 
@@ -136,16 +134,15 @@ class _Reading:
         if "route" not in self.data and self.data.keys() & {"channels", "fallback"}:
             sentence = "`route` is missing: write `route: {channels: [...]}` to say who is told"
             self.problems.add(self.source.value(()).problem(sentence))
-        known = {key: value for key, value in self.data.items() if key in SettingsFile.model_fields}
-        if isinstance(known.get("channels"), dict):
-            del known["channels"]
+        alone = {"channels"} if isinstance(self.data.get("channels"), dict) else set()
+        read = {key: self.data[key] for key in self.data.keys() & SettingsFile.model_fields.keys() - alone}
         names = defined_in(self.data, self.source)
         try:
-            return SettingsFile.model_validate(known, context=names)
+            return SettingsFile.model_validate(read, context=names)
         except ValidationError as error:
             self._note(error, ())
             faulty = {each["loc"][0] for each in error.errors(include_url=False, include_context=False)}
-            right = {key: value for key, value in known.items() if key not in faulty}
+            right = {key: value for key, value in read.items() if key not in faulty}
             return SettingsFile.model_validate(right, context=names)
 
     def channels(self) -> Mapping[str, ChannelBlock]:
@@ -156,23 +153,21 @@ class _Reading:
 
     def _block(self, name: str, written: Any) -> ChannelBlock:
         path: Path = ("channels", name)
-        options: dict[str, Any] = {}
         if not CHANNEL_NAME.fullmatch(name):
             sentence = "a channel's name has letters, digits, - _ and . only, and at most 64 of them"
             self.problems.add(self.source.key(path).problem(f"channels: {sentence}"))
-        shared = written
-        if isinstance(written, dict):
-            shared = {key: written[key] for key in ChannelCommon.model_fields if key in written}
-            options = {key: value for key, value in written.items() if key not in shared}
         try:
-            common = ChannelCommon.model_validate(shared, context=())
+            common = ChannelCommon.model_validate(written, context=())
         except ValidationError as error:
             self._note(error, path)
             common = ChannelCommon.model_construct(type="")
+        options = written if isinstance(written, dict) else {}
         return ChannelBlock(
             name=name,
             type=kind_of(written),
-            options=without_empty(options),
+            options=without_empty(
+                {key: options[key] for key in options if key not in ChannelCommon.model_fields}
+            ),
             rate_limit=None if common.rate_limit is None else common.rate_limit.limit,
             digest=common.digest,
             source=self.source,
@@ -197,8 +192,7 @@ def _rules(
         route = Route(key=route_key("", (), 0), name="default", channels=("console",), group_wait=0)
     else:
         intervals = time_intervals(file.time_intervals, file.holidays)
-        tree = RouteTree(fallback=file.fallback, intervals=intervals, source=source, warnings=warnings)
-        route = tree.root(file.route)
+        route = RouteTree(file.fallback, intervals, source, warnings).root(file.route)
     if file.fallback is None and any(block.type != "console" for block in channels.values()):
         sentence = "`fallback` is missing: nobody is told when a channel fails; name a second channel"
         warnings.add(source.value(()).problem(sentence))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from notifier.domain.matcher import Matcher, parse_all
-from notifier.settings.complaints import Fault, alternatives, checked
+from notifier.settings.complaints import alternatives, unique
 from notifier.settings.document import SourceFile, showable
 from notifier.settings.values import Scalar, ScalarForm, text
 
@@ -37,14 +37,11 @@ def defined_in(data: Mapping[str, Any], source: SourceFile) -> DefinedNames:
     named = (
         [each.get("name") for each in intervals if isinstance(each, dict)]
         if isinstance(intervals, list)
-        else []
+        else ()
     )
-    return DefinedNames(
-        channels=_keys(data.get("channels")),
-        holidays=_keys(data.get("holidays")),
-        intervals=frozenset(name for name in named if isinstance(name, str)),
-        source=source,
-    )
+    names = frozenset(name for name in named if isinstance(name, str))
+    channels, holidays = _keys(data.get("channels")), _keys(data.get("holidays"))
+    return DefinedNames(channels=channels, intervals=names, holidays=holidays, source=source)
 
 
 def _keys(value: Any) -> frozenset[str]:
@@ -78,12 +75,6 @@ def filled(example: str) -> Listed:
     return Listed(example, empty=f"the list is empty: write one such as {example}, or remove the key")
 
 
-def _named_twice(names: Sequence[str | None], _context: object) -> Iterator[Fault]:
-    for index, name in enumerate(names):
-        if name is not None and name in names[:index]:
-            yield (index,), f"{showable(name)} is named twice"
-
-
 def _matchers(value: Scalar) -> tuple[Matcher, ...]:
     if isinstance(value, str):
         return parse_all(value)
@@ -112,16 +103,17 @@ def _among(names: str, sentence: str) -> AfterValidator:
 # Of what is named, a schema says no more than that it is text.
 _NAME: dict[str, Any] = {"type": "string"}
 _Name = Annotated[str, ScalarForm(text, _NAME)]
+_ONCE = unique(lambda name, _first, _context: f"{showable(name)} is named twice")
 ChannelName = Annotated[_Name, _among("channels", "is not a channel that is defined")]
 HolidaysName = Annotated[_Name, _among("holidays", "is no list of `holidays`")]
-ChannelNames = Annotated[tuple[ChannelName, ...], checked(_named_twice), Listed("[team-mail]")]
+ChannelNames = Annotated[tuple[ChannelName, ...], _ONCE, Listed("[team-mail]")]
 IntervalNames = Annotated[
     tuple[Annotated[_Name, _among("intervals", "is not one of `time_intervals`")], ...],
-    checked(_named_twice),
+    _ONCE,
     Listed("[offhours]"),
 ]
 Matchers = tuple[Annotated[tuple[Matcher, ...], ScalarForm(_matchers, _NAME)], ...]
-Labels = Annotated[tuple[Annotated[str, ScalarForm(_label, _NAME)], ...], checked(_named_twice)]
+Labels = Annotated[tuple[Annotated[str, ScalarForm(_label, _NAME)], ...], _ONCE]
 MATCHERS = """['severity="critical"']"""
 
 

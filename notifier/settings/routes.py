@@ -132,7 +132,7 @@ def route_key(parent: str, match: tuple[Matcher, ...], ordinal: int) -> str:
     return blake2b(json.dumps([parent, matchers, ordinal]).encode(), digest_size=8).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RouteTree:
     """Makes the routes of a file, and notes the orders and inheritances that hardly anybody means."""
 

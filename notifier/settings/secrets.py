@@ -84,12 +84,11 @@ def _is(annotation: Any, *classes: type) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SecretFiles:
-    """Reads the files that a configuration names; relative paths start at its `folder`.
+    """Reads the files that a configuration names; relative paths start at its folder.
 
     `is_secret` says at which paths a secret may stand: what else ends in `_file` is a key of its own.
     """
 
-    folder: File
     source: SourceFile
     problems: set[Problem]
     is_secret: Callable[[Path], bool]
@@ -124,7 +123,7 @@ class SecretFiles:
         if value is MISSING:
             return MISSING
         try:
-            return _secret_in(self.folder, value)
+            return _secret_in(File(self.source.file).parent, value)
         except ValueError as error:
             self.problems.add(self.source.problem(path, str(error)))
             return MISSING

@@ -35,7 +35,7 @@ from notifier.oncall.actor import Actor
 from notifier.runtime import configuration
 from notifier.runtime.service import Runtime
 from notifier.runtime.start import running
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 from notifier.store import keys
 from notifier.telemetry.logging import configure, get, level_of
 from notifier.telemetry.loop import Loop

@@ -14,9 +14,9 @@ from notifier.channels.kinds import BUILT_IN, Found, installed
 from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
-from notifier.settings import ChannelBlock, SourceMark
+from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.complaints import alternatives, complaints
-from notifier.settings.document import Path, dotted
+from notifier.settings.document import Path, SourceMark, dotted
 from notifier.settings.secrets import is_secret as is_secret_of
 
 

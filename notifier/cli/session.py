@@ -152,9 +152,9 @@ class Installed:
         return cast("str | None", _service("notifier.runtime.database").made_by(config, environ))
 
     def address(self, config: str | None, environ: Mapping[str, str]) -> tuple[str, int]:
-        settings = _service("notifier.settings")
+        loading = _service("notifier.settings.loading")
         # Who runs a command may not be allowed to read the service's secrets.
-        server = settings.load(config, environ, needed=("server",)).server
+        server = loading.load(config, environ, needed=("server",)).server
         return server.host, server.port
 
     def demo(

@@ -21,7 +21,7 @@ from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import Duration
 from notifier.domain.value import replace
 from notifier.policy.rules import AlertingRules
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 from notifier.store.database import Database, Tx
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.ids import uuid7

@@ -16,7 +16,8 @@ from notifier.domain.time import SECOND, Instant, rfc3339
 from notifier.policy import backups as policy
 from notifier.runtime import backup, pg_dump
 from notifier.runtime.database import sqlite_path
-from notifier.settings import BackupSettings, Settings
+from notifier.settings.model import Settings
+from notifier.settings.sections import BackupSettings
 from notifier.store import backups
 from notifier.store.backups import BackupState
 from notifier.store.database import HOUSEKEEPING, Database

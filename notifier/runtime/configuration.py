@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from notifier import settings as configuration
 from notifier.channels import registry
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.value import replace
 from notifier.runtime import pg_dump
-from notifier.settings import ChannelBlock, DeliverySettings, Settings
+from notifier.settings import loading
+from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.formats import FormatBlock, available
+from notifier.settings.model import Settings
+from notifier.settings.schema import json_schema
+from notifier.settings.sections import DeliverySettings
 
 if TYPE_CHECKING:
     from notifier.ingest.formats.trial import FormatTrial
@@ -34,7 +37,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
 
         return fault_of_sample(name, block)
 
-    read = configuration.load(
+    read = loading.load(
         path,
         environ,
         check_channel=check_channel,
@@ -46,7 +49,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Mappin
 
 def load_for_database(path: str | None, environ: Mapping[str, str]) -> Settings:
     """The settings of who only works on the database: the channels' secrets may be where the service alone reads."""
-    return configuration.load(path, environ, needed=("database", "server"))
+    return loading.load(path, environ, needed=("database", "server"))
 
 
 def _warnings(settings: Settings, configs: Mapping[str, ChannelConfig]) -> Iterator[Problem]:
@@ -96,4 +99,4 @@ def try_format(
 
 def schema() -> dict[str, Any]:
     """JSON Schema of the configuration file, every kind of channel included."""
-    return configuration.json_schema(registry.models())
+    return json_schema(registry.models())

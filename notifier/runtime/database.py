@@ -13,7 +13,7 @@ from notifier.domain.errors import StoreError, StoreUnavailable
 from notifier.domain.key import DoorName
 from notifier.runtime.configuration import load_for_database
 from notifier.runtime.file_upgrade import UpgradedFile, upgrade_file
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 from notifier.store import integrity, keys, migrate
 from notifier.store.database import MIGRATION, Database
 from notifier.store.integrity import DatabaseCheck

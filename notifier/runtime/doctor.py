@@ -19,7 +19,7 @@ from notifier.oncall.findings import Finding
 from notifier.runtime import pg_dump
 from notifier.runtime.database import sqlite_path
 from notifier.runtime.status import ServiceStatus
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 from notifier.store import keys
 from notifier.store.database import Database
 

@@ -22,7 +22,7 @@ from notifier.runtime.reload_report import SUBJECT, ReloadReport
 from notifier.runtime.running_service import Reloaded
 from notifier.runtime.settling import Settling
 from notifier.runtime.status import ConfigStatus
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 from notifier.store.database import TOPICS, Database, Tx
 
 Read = Callable[[], tuple[Settings, Mapping[str, ChannelConfig]]]

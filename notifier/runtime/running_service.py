@@ -19,7 +19,7 @@ from notifier.oncall.channels import ChannelFacts
 from notifier.oncall.context import OncallContext
 from notifier.oncall.findings import Finding
 from notifier.runtime.status import ServiceStatus
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

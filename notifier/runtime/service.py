@@ -39,7 +39,7 @@ from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.runtime.sample_message import sample_message
 from notifier.runtime.sns import SnsAuthority
 from notifier.runtime.status import ServiceStatus, loop_status, release, troubles
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 from notifier.store import hold as holding
 from notifier.store import ledger
 from notifier.store.database import Broken, Database

@@ -31,7 +31,7 @@ from notifier.runtime.reload_report import ReloadReport
 from notifier.runtime.service import Runtime
 from notifier.runtime.settling import Settling
 from notifier.runtime.sns import GuardedSnsClient, SnsAuthority
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 from notifier.store import hold as holding
 from notifier.store import restored
 from notifier.store.database import Database, Tx

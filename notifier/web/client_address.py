@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 
-from notifier.settings import Network
+from notifier.settings.values import Network
 
 
 def client_address(request: Request, trusted: Sequence[Network]) -> str:

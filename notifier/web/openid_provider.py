@@ -18,7 +18,7 @@ from joserfc.jwk import KeySet
 
 from notifier.domain.person import RecognisedPerson
 from notifier.domain.time import HOUR, SECOND, Instant
-from notifier.settings import OpenIdSettings
+from notifier.settings.auth import OpenIdSettings
 from notifier.web.errors import PageError
 from notifier.web.openid_token import UnknownSigningKey, check_claims, claims_of, keys_in, person_of
 

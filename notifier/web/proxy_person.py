@@ -13,7 +13,7 @@ from notifier.access.caller import Caller
 from notifier.access.sessions import Session
 from notifier.domain.person import RecognisedPerson, grants
 from notifier.runtime.running_service import RunningService
-from notifier.settings import ProxyHeaderSettings
+from notifier.settings.auth import ProxyHeaderSettings
 from notifier.wording.text import plain
 
 _SEPARATORS = re.compile(r"[,|]")

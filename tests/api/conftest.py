@@ -26,15 +26,15 @@ from notifier.oncall.findings import Finding
 from notifier.policy.rules import AlertingRules
 from notifier.runtime.running_service import ChannelTestOutcome, Reloaded
 from notifier.runtime.status import ServiceStatus
-from notifier.settings import (
-    ChannelBlock,
+from notifier.settings.channel_blocks import ChannelBlock
+from notifier.settings.document import SourceFile
+from notifier.settings.model import Settings
+from notifier.settings.sections import (
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
     RetentionSettings,
     ServerSettings,
-    Settings,
-    SourceFile,
 )
 from notifier.store import keys
 from notifier.store.database import Database

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifier.domain.value import replace
-from notifier.settings import DatabaseSettings
+from notifier.settings.sections import DatabaseSettings
 from notifier.store import audit
 from tests.api.conftest import Desk
 

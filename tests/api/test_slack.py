@@ -28,7 +28,8 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.runtime.active_config import ActiveConfig, CurrentConfig, Opened
-from notifier.settings import ChannelBlock, SourceFile
+from notifier.settings.channel_blocks import ChannelBlock
+from notifier.settings.document import SourceFile
 from notifier.store.database import Tx
 from notifier.store.schema import answered_callbacks, audit, deliveries, groups, incidents, silences, threads
 from notifier.testing import FakeSlack

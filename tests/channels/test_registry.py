@@ -14,7 +14,8 @@ from notifier.channels.base import Kind, Toolbox
 from notifier.channels.console import ConsoleChannel, ConsoleSettings
 from notifier.channels.kinds import Found, found
 from notifier.domain.errors import ConfigError, Problem
-from notifier.settings import ChannelBlock, SourceFile, SourceMark
+from notifier.settings.channel_blocks import ChannelBlock
+from notifier.settings.document import SourceFile, SourceMark
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field, Secret, SecretBytes, SecretStr
 
 from notifier.channels import registry
 from notifier.domain.errors import ConfigError
-from notifier.settings import load, secrets
+from notifier.settings import secrets
+from notifier.settings.loading import load
 
 
 class Trust(BaseModel):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from notifier.domain.errors import ConfigError
 from notifier.domain.route import Route
 from notifier.policy.routing import route
-from notifier.settings import load
+from notifier.settings.loading import load
 from notifier.settings.model import SettingsFile
 from notifier.settings.secrets import keys_of, model_at
 from notifier.settings.sections import Sections

@@ -21,7 +21,7 @@ from notifier.domain.value import replace
 from notifier.ingest import run_intake
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
-from notifier.settings import RetentionSettings
+from notifier.settings.sections import RetentionSettings
 from notifier.store import dead_letters, keys, ledger, views
 from notifier.store.database import Database, Tx
 from notifier.store.housekeeping import Housekeeper

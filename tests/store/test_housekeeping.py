@@ -15,7 +15,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.domain.value import replace
 from notifier.ingest import intake
 from notifier.ingest.intake import Intake
-from notifier.settings import RetentionSettings
+from notifier.settings.sections import RetentionSettings
 from notifier.store import configurations as versions
 from notifier.store import tokens
 from notifier.store.housekeeping import BATCH, INCIDENTS_WALKED, Housekeeper

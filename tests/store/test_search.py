@@ -20,7 +20,7 @@ from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.policy import searching
-from notifier.settings import RetentionSettings
+from notifier.settings.sections import RetentionSettings
 from notifier.store import search_index, views
 from notifier.store.housekeeping import Housekeeper
 from notifier.store.schema import incident_order, incident_terms, incidents

@@ -18,7 +18,7 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.oncall.silences import Draft
 from notifier.policy.muting import Mute, SilenceIndex
-from notifier.settings import RetentionSettings
+from notifier.settings.sections import RetentionSettings
 from notifier.store import silences as rows
 from notifier.store import views
 from notifier.store.database import Database, Tx

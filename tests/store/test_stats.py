@@ -8,7 +8,7 @@ from dataclasses import astuple
 import pytest
 
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Instant
-from notifier.settings import RetentionSettings
+from notifier.settings.sections import RetentionSettings
 from notifier.store import views
 from notifier.store.housekeeping import Housekeeper
 from notifier.store.views import ChannelFigures, ErrorFigures, RunCounts, TaskFigures

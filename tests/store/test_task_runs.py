@@ -17,7 +17,7 @@ from notifier.ingest import heartbeats, intake, run_intake
 from notifier.ingest.heartbeats import Beat
 from notifier.ingest.intake import Intake
 from notifier.ingest.processes import OTHERS, EndedRuns, ProcessWatch, end_silent, living, reports_by_service
-from notifier.settings import RetentionSettings
+from notifier.settings.sections import RetentionSettings
 from notifier.store import views
 from notifier.store.database import Database
 from notifier.store.housekeeping import Housekeeper

@@ -17,7 +17,8 @@ import pytest
 from notifier.cli import run
 from notifier.cli.session import CommandSession
 from notifier.domain.errors import ConfigError
-from notifier.settings import Settings, load
+from notifier.settings.loading import load
+from notifier.settings.model import Settings
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]

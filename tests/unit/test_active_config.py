@@ -27,16 +27,15 @@ from notifier.runtime.active_config import (
     settings_text,
 )
 from notifier.runtime.reload import keep_fixed
-from notifier.settings import (
-    ChannelBlock,
+from notifier.settings.channel_blocks import ChannelBlock
+from notifier.settings.document import SourceFile, SourceMark
+from notifier.settings.model import Settings
+from notifier.settings.sections import (
     DatabaseSettings,
     DeliverySettings,
     IngestSettings,
     RetentionSettings,
     ServerSettings,
-    Settings,
-    SourceFile,
-    SourceMark,
 )
 from notifier.testing import ManualClock
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from notifier.domain.errors import Problem
 from notifier.domain.time import DAY, MINUTE
-from notifier.settings import Settings
 from notifier.settings.document import DEEPEST, LARGEST_FILE, Path, PlainValues, SourceFile, composed
+from notifier.settings.model import Settings
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]

@@ -25,7 +25,10 @@ from notifier.channels.console import ConsoleChannel
 from notifier.channels.kinds import Found, found
 from notifier.channels.registry import ChannelConfig
 from notifier.domain.errors import ConfigError, Problem
-from notifier.settings import ChannelBlock, DeliverySettings, json_schema, load
+from notifier.settings.channel_blocks import ChannelBlock
+from notifier.settings.loading import load
+from notifier.settings.schema import json_schema
+from notifier.settings.sections import DeliverySettings
 
 GOLDEN = Path(__file__).parent / "golden" / "settings"
 WRITE = os.environ.get("NOTIFIER_GOLDEN") == "write"

@@ -17,8 +17,12 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import ConfigError, Problem
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
 from notifier.runtime.configuration import check, load_for_database
-from notifier.settings import ChannelBlock, DeliverySettings, Rate, Settings, load
+from notifier.settings.channel_blocks import ChannelBlock
 from notifier.settings.environment import NO_SETTINGS
+from notifier.settings.loading import load
+from notifier.settings.model import Settings
+from notifier.settings.sections import DeliverySettings
+from notifier.settings.values import Rate
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]

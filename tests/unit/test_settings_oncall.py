@@ -10,7 +10,7 @@ import pytest
 from notifier.domain.calendar import Hours, Weekly
 from notifier.domain.route import Step, TimeInterval
 from notifier.domain.time import HOUR, MINUTE
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]

@@ -8,7 +8,7 @@ import pytest
 
 from notifier.domain.route import Route, Threshold
 from notifier.domain.time import HOUR, MINUTE, SECOND
-from notifier.settings import Settings
+from notifier.settings.model import Settings
 
 LoadText = Callable[..., Settings]
 Wrong = Callable[..., list[str]]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
-from notifier.settings import json_schema
+from notifier.settings.schema import json_schema
 
 CONFIG = Path(__file__).parents[2] / "config"
 

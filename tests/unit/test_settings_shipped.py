@@ -9,7 +9,8 @@ import yaml
 from notifier.domain.time import HOUR, MINUTE, parse_rfc3339
 from notifier.policy.muting import inhibits, mute_time
 from notifier.policy.routing import route
-from notifier.settings import Settings, load
+from notifier.settings.loading import load
+from notifier.settings.model import Settings
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = {"SMTP_PASSWORD": "a", "SLACK_BOT_TOKEN": "b", "AUDIT_SECRET": "c", "STANDBY_PASSWORD": "d"}

@@ -20,8 +20,10 @@ from notifier.domain.time import (
     parse_duration,
     parse_positive_duration,
 )
-from notifier.settings import Rate, RetentionSettings, values
+from notifier.settings import values
 from notifier.settings.model import SettingsFile
+from notifier.settings.sections import RetentionSettings
+from notifier.settings.values import Rate
 
 READERS = [
     parse_duration,

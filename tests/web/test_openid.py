@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from notifier.domain.time import HOUR, MINUTE, SECOND
-from notifier.settings import AuthSettings, OpenIdSettings
+from notifier.settings.auth import AuthSettings, OpenIdSettings
 from notifier.store import pending_sign_ins
 from notifier.store.schema import audit
 from tests.browser import Browser, SeenPage

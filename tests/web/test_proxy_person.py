@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from notifier.settings import AuthSettings, ProxyHeaderSettings
+from notifier.settings.auth import AuthSettings, ProxyHeaderSettings
 from tests.web.conftest import Pages
 
 pytestmark = pytest.mark.anyio

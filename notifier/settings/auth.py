@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from notifier.domain.key import Scope
 from notifier.settings.sections import Block, with_default
-from notifier.settings.values import Scalar, ScalarForm, Text, is_host, split_url, text
+from notifier.settings.values import Scalar, ScalarForm, Text, expect, text, web_address
 
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -22,27 +22,24 @@ def issuer(value: Scalar) -> str:
     """An issuer as it stands in the provider's tokens, character by character."""
     expected = "expected the provider's address, such as https://login.example.com/realms/main"
     written = text(value)
-    parts = split_url(written, expected)
-    if parts.scheme not in {"http", "https"} or not is_host(parts.hostname or "") or "@" in parts.netloc:
-        raise ValueError(expected)
-    if parts.query or parts.fragment:
-        raise ValueError("expected an address without a query or a fragment")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise ValueError("expected https://: whoever is between could sign in as anybody")
+    parts = web_address(written, expected)
+    expect("@" not in parts.netloc, expected)
+    expect(not parts.query and not parts.fragment, "expected an address without a query or a fragment")
+    is_safe = parts.scheme == "https" or parts.hostname in _LOOPBACK
+    expect(is_safe, "expected https://: whoever is between could sign in as anybody")
     return written
 
 
 def header_name(value: Scalar) -> str:
     written = text(value)
-    if not _HEADER.fullmatch(written):
-        raise ValueError("expected the name of a header, such as X-Forwarded-User")
+    expect(_HEADER.fullmatch(written), "expected the name of a header, such as X-Forwarded-User")
     return written.lower()
 
 
 def header_secret(value: Scalar) -> str:
     written = text(value)
-    if len(written) < _LEAST_SECRET or not written.isascii():
-        raise ValueError(f"expected at least {_LEAST_SECRET} ASCII characters that nobody can guess")
+    is_long = len(written) >= _LEAST_SECRET and written.isascii()
+    expect(is_long, f"expected at least {_LEAST_SECRET} ASCII characters that nobody can guess")
     return written
 
 
@@ -65,8 +62,7 @@ def without_extra(extra: str, modules: Iterable[str]) -> str | None:
 
 
 def _some(value: Mapping[str, object]) -> Mapping[str, object]:
-    if not value:
-        raise ValueError("nobody could sign in: write roles as {GROUP: {PROJECT: [read]}}")
+    expect(value, "nobody could sign in: write roles as {GROUP: {PROJECT: [read]}}")
     return value
 
 
@@ -74,8 +70,7 @@ RoleBlocks = Annotated[dict[RoleName, dict[RoleName, frozenset[Scope]]], AfterVa
 
 
 def _with_openid(value: tuple[str, ...]) -> tuple[str, ...]:
-    if "openid" not in value:
-        raise ValueError("`openid` is missing: without it the provider does not say who it is")
+    expect("openid" in value, "`openid` is missing: without it the provider does not say who it is")
     return value
 
 
@@ -107,8 +102,7 @@ class OpenIdSettings(Block):
     @model_validator(mode="after")
     def _has_its_packages(self) -> OpenIdSettings:
         sentence = without_extra("oidc", ("authlib", "httpx2", "joserfc"))
-        if sentence is not None:
-            raise ValueError(sentence)
+        expect(sentence is None, sentence or "")
         return self
 
 
@@ -135,8 +129,8 @@ class ProxyHeaderSettings(Block):
 
     @model_validator(mode="after")
     def _differ(self) -> ProxyHeaderSettings:
-        if len({self.name, self.groups_name, self.secret_name}) < 3:
-            raise ValueError("name, groups_name and secret_name are different headers")
+        names = {self.name, self.groups_name, self.secret_name}
+        expect(len(names) == 3, "name, groups_name and secret_name are different headers")
         return self
 
 

@@ -12,7 +12,7 @@ from notifier.domain.delivery import RateLimit
 from notifier.domain.errors import Problem
 from notifier.settings.document import MISSING, Path, SourceFile, SourceMark
 from notifier.settings.sections import Block, with_default
-from notifier.settings.values import Count, Flag, Quota, Span, Text, rate, text
+from notifier.settings.values import Count, Flag, Quota, Span, Text, expect, rate, text
 
 
 class RateLimitBlock(Block):
@@ -30,8 +30,7 @@ class RateLimitBlock(Block):
 
 def _of_rate(value: Any) -> Any:
     """`30/hour` is short for a mapping."""
-    if isinstance(value, list):
-        raise ValueError("expected a single value, not a list")  # noqa: TRY004 - pydantic collects these
+    expect(not isinstance(value, list), "expected a single value, not a list")
     if value is None or isinstance(value, dict | RateLimitBlock):
         return value
     quota = rate(value)

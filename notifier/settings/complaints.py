@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from notifier.domain.errors import Problem
 from notifier.settings.document import MISSING, Path, SourceFile, dotted, showable
 from notifier.settings.secrets import keys_of, model_at
+from notifier.settings.values import TEXT_EXPECTED
 
 # What users of Alertmanager write, and what it is called here.
 _FOREIGN = {
@@ -25,7 +26,6 @@ _FOREIGN = {
     "mute_times": "mute_time_intervals",
     "active_times": "active_time_intervals",
 }
-_TEXT = "expected text on one line (in quotes where YAML would read a number or true or false)"
 _SENTENCES = {
     **dict.fromkeys(
         ("model_type", "model_attributes_type", "dataclass_type", "dict_type"),
@@ -41,7 +41,7 @@ _SENTENCES = {
     **dict.fromkeys(("bool_type", "bool_parsing"), "expected true or false"),
     **dict.fromkeys(("literal_error", "enum"), "expected {expected}"),
     **dict.fromkeys(("union_tag_invalid", "union_tag_not_found"), "expected another {discriminator}"),
-    "string_type": _TEXT,
+    "string_type": TEXT_EXPECTED,
     "string_pattern_mismatch": "has characters that do not belong there, or is empty",
     "greater_than": "expected a number of more than {gt}",
     "greater_than_equal": "expected a number of at least {ge}",

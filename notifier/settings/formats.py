@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from notifier.domain.severity import Severity
 from notifier.settings.expressions import JmesPath
 from notifier.settings.sections import Block, with_default
-from notifier.settings.values import ScalarForm, text
+from notifier.settings.values import ScalarForm, expect, text
 
 FORMAT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 TOPIC: Final = re.compile(
@@ -26,27 +26,25 @@ _SEVERITIES = [severity.value for severity in Severity]
 
 def _header(value: Any) -> str:
     name = text(value)
-    if not _HEADER.fullmatch(name):
-        raise ValueError("expected a header's name, such as X-Hub-Signature-256")
+    expect(_HEADER.fullmatch(name), "expected a header's name, such as X-Hub-Signature-256")
     return name.lower()
 
 
 def _topic(value: Any) -> str:
     arn = text(value)
-    if not TOPIC.fullmatch(arn):
-        raise ValueError("expected a topic's ARN, such as arn:aws:sns:eu-central-1:123456789012:alarms")
+    expect(
+        TOPIC.fullmatch(arn), "expected a topic's ARN, such as arn:aws:sns:eu-central-1:123456789012:alarms"
+    )
     return arn
 
 
 def _severity(value: Any) -> str:
-    if value not in _SEVERITIES:
-        raise ValueError(f"expected one of {', '.join(_SEVERITIES)}")
+    expect(value in _SEVERITIES, f"expected one of {', '.join(_SEVERITIES)}")
     return str(value)
 
 
 def _secret(secret: SecretStr) -> SecretStr:
-    if not 1 <= len(secret.get_secret_value()) <= 1_000:
-        raise ValueError("expected a secret of at most 1,000 characters")
+    expect(1 <= len(secret.get_secret_value()) <= 1_000, "expected a secret of at most 1,000 characters")
     return secret
 
 
@@ -129,18 +127,11 @@ class FormatBlock(Block):
 
     @model_validator(mode="after")
     def _has_somewhere_to_look(self) -> FormatBlock:
-        if not self.map.expressions:
-            raise ValueError(
-                "has no `map`, so that nothing would become of a body: write where each field is found"
-            )
-        verify = self.verify
-        if (
-            verify is not None
-            and verify.type != "standard-webhooks"
-            and verify.header is None
-            and verify.secret
-        ):
-            raise ValueError("has `verify` without a `header`: name the one that the sender puts it into")
+        nothing = "has no `map`, so that nothing would become of a body: write where each field is found"
+        expect(self.map.expressions, nothing)
+        signed = self.verify if self.verify and self.verify.secret else None
+        is_found = signed is None or signed.type == "standard-webhooks" or signed.header is not None
+        expect(is_found, "has `verify` without a `header`: name the one that the sender puts it into")
         return self
 
 
@@ -166,8 +157,8 @@ def _with_shipped(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     for name in value:
-        if not isinstance(name, str) or not FORMAT_NAME.fullmatch(name):
-            raise ValueError("a format's name has small letters, digits and - only, and at most 40 of them")
+        named = isinstance(name, str) and FORMAT_NAME.fullmatch(name)
+        expect(named, "a format's name has small letters, digits and - only, and at most 40 of them")
     return {name: _merged(name, written) for name, written in value.items()}
 
 

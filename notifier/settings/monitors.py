@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from notifier.domain.monitor import DeclaredMonitor, MonitorSchedule
 from notifier.domain.severity import Severity
 from notifier.settings.sections import Block, with_default
-from notifier.settings.values import Span, Wait
+from notifier.settings.values import Span, Wait, expect
 
 _EXAMPLE = "{every: 1d, grace: 30m}"
 _NAME = re.compile(r"[^\x00-\x20\x7f/](?:[^\x00-\x1f\x7f/]{0,126}[^\x00-\x20\x7f/])?")
@@ -32,8 +32,8 @@ class MonitorBlock(Block):
 
 def _named(value: Any) -> Any:
     for name in value if isinstance(value, dict) else ():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ValueError("a monitor's name has at most 128 characters on one line, and no `/`")
+        named = isinstance(name, str) and _NAME.fullmatch(name)
+        expect(named, "a monitor's name has at most 128 characters on one line, and no `/`")
     return value
 
 

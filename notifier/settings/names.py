@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 from notifier.domain.matcher import Matcher, parse_all
 from notifier.settings.complaints import alternatives, unique
 from notifier.settings.document import SourceFile, showable
-from notifier.settings.values import Scalar, ScalarForm, text
+from notifier.settings.values import Scalar, ScalarForm, expect, text
 
 CHANNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -63,10 +63,8 @@ class Listed:
         return {**handler(schema), **({} if self.empty is None else {"minItems": 1})}
 
     def _check(self, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"expected a list, such as {self.example}")  # noqa: TRY004 - pydantic collects these
-        if self.empty is not None and not value:
-            raise ValueError(self.empty)
+        expect(isinstance(value, list | tuple), f"expected a list, such as {self.example}")
+        expect(value or self.empty is None, self.empty or "")
         return value
 
 
@@ -76,15 +74,13 @@ def filled(example: str) -> Listed:
 
 
 def _matchers(value: Scalar) -> tuple[Matcher, ...]:
-    if isinstance(value, str):
-        return parse_all(value)
-    raise ValueError("expected a matcher in quotes, such as 'severity=\"critical\"'")
+    expect(isinstance(value, str), "expected a matcher in quotes, such as 'severity=\"critical\"'")
+    return parse_all(str(value))
 
 
 def _label(value: Scalar) -> str:
     name = text(value)
-    if name == "...":
-        raise ValueError("`...` is not known here; [incident] makes every incident its own group")
+    expect(name != "...", "`...` is not known here; [incident] makes every incident its own group")
     return name
 
 
@@ -93,8 +89,7 @@ def _among(names: str, sentence: str) -> AfterValidator:
 
     def check(name: str, info: ValidationInfo[Any]) -> str:
         defined = getattr(info.context, names)
-        if name not in defined:
-            raise ValueError(f"{showable(name)} {sentence}; {alternatives(name, defined)}")
+        expect(name in defined, f"{showable(name)} {sentence}; {alternatives(name, defined)}")
         return name
 
     return AfterValidator(check)

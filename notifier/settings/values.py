@@ -36,9 +36,10 @@ Network = IPv4Network | IPv6Network
 
 LARGEST_SIZE = 2**62
 LARGEST_COUNT = 1_000_000_000
+TEXT_EXPECTED = "expected text on one line (in quotes where YAML would read a number or true or false)"
 
 _SIZE = re.compile(r"([0-9]{1,19}) ?([KMGT]i?)?B?")
-_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _RATE = re.compile(r"([0-9]{1,15}) ?/ ?([0-9a-z]{1,32})")
 _PERIODS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY, "week": WEEK} | UNITS
 _NAME = re.compile(r"\w([\w.-]{0,251}[\w.])?")
@@ -78,23 +79,26 @@ class Rate:
     per: Duration
 
 
+def expect(holds: object, sentence: str) -> None:
+    """Raise `ValueError` with a sentence, unless something holds."""
+    if not holds:
+        raise ValueError(sentence)
+
+
 def size(value: Scalar) -> int:
     """Bytes from `10GB` (powers of 1000), `256KiB` (powers of 1024) or a plain number."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    parts = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    parts = _SIZE.fullmatch(str(value))
     if parts is None:
         raise ValueError("expected a size such as 10GB, 256KiB or 8MiB, or a whole number of bytes")
     unit = parts[2] or ""
-    power = _POWERS[unit[0]] if unit else 0
-    result: int = int(parts[1]) * (1024 if unit.endswith("i") else 1000) ** power
-    if not 0 < result <= LARGEST_SIZE:
-        raise ValueError("expected a size greater than 0 and smaller than 4EiB")
+    result: int = int(parts[1]) * (1024 if unit.endswith("i") else 1000) ** _POWERS[unit[:1]]
+    expect(0 < result <= LARGEST_SIZE, "expected a size greater than 0 and smaller than 4EiB")
     return result
 
 
 def rate(value: Scalar) -> Rate:
     """How many in how long, from `30/hour`, `600000/minute` or `30/10m`."""
-    parts = _RATE.fullmatch(value) if isinstance(value, str) else None
+    parts = _RATE.fullmatch(str(value))
     if parts is None:
         raise ValueError("expected a rate such as 30/hour, 600000/minute or 30/10m")
     return Rate(count=count(parts[1]), per=_PERIODS.get(parts[2]) or _period(parts[2]))
@@ -117,50 +121,43 @@ count = whole_number(1, LARGEST_COUNT)
 
 
 def yes_or_no(value: Scalar) -> bool:
-    if isinstance(value, str):
-        value = {"true": True, "false": False}.get(value.lower())
-    if isinstance(value, bool):
-        return value
-    raise ValueError("expected true or false")
+    written = str(value).lower()
+    expect(written in {"true", "false"}, "expected true or false")
+    return written == "true"
 
 
 def text(value: Scalar) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ValueError(
-            "expected text on one line (in quotes where YAML would read a number or true or false)"
-        )
+        raise ValueError(TEXT_EXPECTED)
     return value
 
 
 def base_url(value: Scalar) -> str:
     """The base of links: http or https, a host, perhaps a path; without the trailing slash."""
-    parts = split_url(text(value), "expected an address such as https://notifier.example.com")
-    if parts.scheme not in {"http", "https"} or not is_host(parts.hostname or ""):
-        raise ValueError("expected an address such as https://notifier.example.com")
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("expected an address without a user, a query or a fragment: links are built on it")
+    parts = web_address(text(value), "expected an address such as https://notifier.example.com")
+    bare = not parts.query and not parts.fragment and "@" not in parts.netloc
+    expect(bare, "expected an address without a user, a query or a fragment: links are built on it")
     return parts.geturl().rstrip("/")
 
 
 def listening_host(value: Scalar) -> str:
     """An address or a name to listen on, without a port."""
     written = text(value)
-    if not is_host(written):
-        raise ValueError(
-            "expected an address or a name alone, such as 0.0.0.0, :: or localhost; the port is `server.port`"
-        )
+    expected = (
+        "expected an address or a name alone, such as 0.0.0.0, :: or localhost; the port is `server.port`"
+    )
+    expect(_is_host(written), expected)
     return written
 
 
-def is_host(written: str) -> bool:
+def _is_host(written: str) -> bool:
     """Whether a text has the form of a host's name or address, an IPv6 address without brackets."""
     if _NAME.fullmatch(written) and not _LIKE_IPV4.fullmatch(written):
         return True
     try:
-        ip_address(written)
+        return bool(ip_address(written))
     except ValueError:
         return False
-    return True
 
 
 def network(value: Scalar) -> Network:
@@ -185,29 +182,25 @@ def database_url(value: Scalar) -> str:
     if written.startswith("postgresql://"):
         postgres_address(written)
         return written
-    if written.lower().startswith("postgres"):
-        raise ValueError(
-            "expected a PostgreSQL address to begin with postgresql:// (notifier chooses the driver)"
-        )
-    if not written.startswith("sqlite:///") or written == "sqlite:///":
-        raise ValueError("expected sqlite:///path/to/file.db or postgresql://user@host/name")
-    if written.startswith("sqlite:///:memory:"):
-        raise ValueError(
-            "a database in memory would lose what was acknowledged; expected sqlite:///path/to/file.db"
-        )
-    if "?" in written:
-        raise ValueError("the address of a SQLite file has no parameters, nor a `?` in the file's name")
-    if written.endswith("/"):
-        raise ValueError("expected a file and not a folder, such as sqlite:///path/to/file.db")
+    expected = "expected a PostgreSQL address to begin with postgresql:// (notifier chooses the driver)"
+    expect(not written.lower().startswith("postgres"), expected)
+    path = written.removeprefix("sqlite:///")
+    expect(path not in {"", written}, "expected sqlite:///path/to/file.db or postgresql://user@host/name")
+    lost = "a database in memory would lose what was acknowledged; expected sqlite:///path/to/file.db"
+    expect(not path.startswith(":memory:"), lost)
+    expect("?" not in path, "the address of a SQLite file has no parameters, nor a `?` in the file's name")
+    expect(not path.endswith("/"), "expected a file and not a folder, such as sqlite:///path/to/file.db")
     return written
 
 
-def split_url(written: str, expected: str) -> SplitResult:
+def web_address(written: str, expected: str) -> SplitResult:
+    """The parts of an address with http or https, and a host."""
     try:
         parts = urlsplit(written)
         _ = parts.port  # reading it is what checks it
     except ValueError:
         raise ValueError(expected) from None
+    expect(parts.scheme in {"http", "https"} and _is_host(parts.hostname or ""), expected)
     return parts
 
 
@@ -215,9 +208,8 @@ def _period(written: str) -> Duration:
     try:
         return parse_positive_duration(written)
     except ValueError:
-        raise ValueError(
-            "expected a rate per second, minute, hour or day, or per a duration such as 10m"
-        ) from None
+        expected = "expected a rate per second, minute, hour or day, or per a duration such as 10m"
+        raise ValueError(expected) from None
 
 
 def or_variable(schema: Schema) -> Schema:

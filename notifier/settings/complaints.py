@@ -15,39 +15,34 @@ from notifier.settings.document import MISSING, Path, SourceFile, dotted, showab
 from notifier.settings.secrets import keys_of, model_at
 from notifier.settings.values import TEXT_EXPECTED
 
-# What users of Alertmanager write, and what it is called here.
+# What users of Alertmanager write, by what it is called here.
 _FOREIGN = {
-    **dict.fromkeys(("receiver", "receivers"), "channels"),
-    **dict.fromkeys(("matchers", "match_re"), "match"),
-    **dict.fromkeys(("source_matchers", "source_match", "source_match_re"), "source"),
-    **dict.fromkeys(("target_matchers", "target_match", "target_match_re"), "target"),
-    "inhibit_rules": "inhibit",
-    "mute_time_intervals": "time_intervals",  # the older name of the section
-    "mute_times": "mute_time_intervals",
-    "active_times": "active_time_intervals",
+    "channels": "receiver receivers",
+    "match": "matchers match_re",
+    "source": "source_matchers source_match source_match_re",
+    "target": "target_matchers target_match target_match_re",
+    "inhibit": "inhibit_rules",
+    "time_intervals": "mute_time_intervals",
+    "mute_time_intervals": "mute_times",
+    "active_time_intervals": "active_times",
 }
+_OURS = {foreign: name for name, words in _FOREIGN.items() for foreign in words.split()}
 _SENTENCES = {
-    **dict.fromkeys(
-        ("model_type", "model_attributes_type", "dataclass_type", "dict_type"),
-        "expected a mapping of keys and values",
-    ),
-    **dict.fromkeys(
-        ("list_type", "tuple_type", "set_type", "frozen_set_type"), "expected a list, such as [a, b]"
-    ),
-    **dict.fromkeys(
-        ("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "expected a whole number"
-    ),
-    **dict.fromkeys(("float_type", "float_parsing"), "expected a number"),
-    **dict.fromkeys(("bool_type", "bool_parsing"), "expected true or false"),
-    **dict.fromkeys(("literal_error", "enum"), "expected {expected}"),
-    **dict.fromkeys(("union_tag_invalid", "union_tag_not_found"), "expected another {discriminator}"),
-    "string_type": TEXT_EXPECTED,
-    "string_pattern_mismatch": "has characters that do not belong there, or is empty",
-    "greater_than": "expected a number of more than {gt}",
-    "greater_than_equal": "expected a number of at least {ge}",
-    "less_than": "expected a number of less than {lt}",
-    "less_than_equal": "expected a number of at most {le}",
+    "expected a mapping of keys and values": "model_type model_attributes_type dataclass_type dict_type",
+    "expected a list, such as [a, b]": "list_type tuple_type set_type frozen_set_type",
+    "expected a whole number": "int_type int_parsing int_from_float int_parsing_size",
+    "expected a number": "float_type float_parsing",
+    "expected true or false": "bool_type bool_parsing",
+    "expected {expected}": "literal_error enum",
+    "expected another {discriminator}": "union_tag_invalid union_tag_not_found",
+    TEXT_EXPECTED: "string_type",
+    "has characters that do not belong there, or is empty": "string_pattern_mismatch",
+    "expected a number of more than {gt}": "greater_than",
+    "expected a number of at least {ge}": "greater_than_equal",
+    "expected a number of less than {lt}": "less_than",
+    "expected a number of at most {le}": "less_than_equal",
 }
+_OF_KINDS = {kind: sentence for sentence, kinds in _SENTENCES.items() for kind in kinds.split()}
 _SHOULD = re.compile(r"[\w ]+ should (?:be|have|match) ([^,]*?)(?: after validation.*|,.*)?", re.DOTALL)
 
 
@@ -67,8 +62,8 @@ def alternatives(name: str, known: Iterable[str]) -> str:
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """The sentence about a key that is not known where it stands."""
     names = frozenset(known)
-    if _FOREIGN.get(key) in names:
-        return f"unknown key `{key}`; here it is called `{_FOREIGN[key]}`"
+    if _OURS.get(key) in names:
+        return f"unknown key `{key}`; here it is called `{_OURS[key]}`"
     return f"unknown key {showable(key)}; {alternatives(key, names)}"
 
 
@@ -167,8 +162,8 @@ def _sentence(error: ErrorDetails, model: Any) -> str:
         return str(context["error"])
     if kind == "model_type" and hasattr(model, "expected"):
         return f"expected {model.expected}"
-    if kind in _SENTENCES:
-        return _SENTENCES[kind].format(**context)
+    if kind in _OF_KINDS:
+        return _OF_KINDS[kind].format(**context)
     should = _SHOULD.fullmatch(error["msg"])
     return error["msg"] if should is None else f"expected {should[1]}"
 

@@ -144,29 +144,25 @@ class RouteTree:
     def root(self, block: RootRouteBlock) -> Route:
         """The whole tree of a file."""
         path = ("route",)
-        root = Route(key=route_key("", (), 0), name="default", line=self.source.key(path).short)
-        return self._with_children(replace(root, **self._own(block, path)), block, path)
+        bare = Route(key=route_key("", (), 0), name="default", line=self.source.key(path).short)
+        return self._filled(bare, block, path)
 
-    def _with_children(self, parent: Route, block: RouteCommon, path: Path) -> Route:
-        """`parent` with its `routes`; children inherit everything but `match`, `continue` and `routes`."""
+    def _filled(self, bare: Route, block: RouteCommon, path: Path) -> Route:
+        """A route with what is written at it, and its children: they inherit all but `match`, `continue`, `routes`."""
+        route = replace(bare, **self._own(block, path))
         seen: Counter[str] = Counter()
         children: list[Route] = []
         for index, child in enumerate(block.routes):
-            match = flat(child.match)
+            below, match = (*path, "routes", index), flat(child.match)
             alike = route_key("", match, 0)
-            key = route_key(parent.key, match, seen[alike])
+            key, line = route_key(route.key, match, seen[alike]), self.source.value(below).short
             seen[alike] += 1
-            children.append(self._child(parent, child, (*path, "routes", index), key))
-        self._warn_of_order(parent, children, path)
-        return replace(parent, routes=tuple(children))
-
-    def _child(self, parent: Route, block: RouteBlock, path: Path, key: str) -> Route:
-        match, line = flat(block.match), self.source.value(path).short
-        child = replace(parent, match=match, continue_=block.continue_, key=key, line=line, routes=())
-        child = replace(child, name=_name(parent, match), **self._own(block, path))
-        if not child.channels:
-            self._warn_of_nobody(child, parent, block, path)
-        return self._with_children(child, block, path)
+            name, continue_ = _name(route, match), child.continue_
+            start = replace(route, key=key, name=name, line=line, match=match, continue_=continue_)
+            children.append(self._filled(start, child, below))
+            self._warn_of_nobody(children[-1], route, child, below)
+        self._warn_of_order(route, children, path)
+        return replace(route, routes=tuple(children))
 
     def _own(self, block: RouteCommon, path: Path) -> dict[str, Any]:
         """Attributes that are written at one node and inherited below it."""
@@ -174,9 +170,9 @@ class RouteTree:
         if "notify_after" in own:
             own["notify_after"] = Threshold(**dict(own["notify_after"]))
         if "escalate" in own:
-            lines = (self.source.value((*path, "escalate", i)).short for i in range(len(own["escalate"])))
+            steps = [(step, (*path, "escalate", index)) for index, step in enumerate(own["escalate"])]
             own["escalate"] = tuple(
-                Step(**dict(step), line=line) for step, line in zip(own["escalate"], lines, strict=True)
+                Step(**dict(step), line=self.source.value(at).short) for step, at in steps
             )
         for written, name in _TIMES.items():
             if written in own:
@@ -199,6 +195,8 @@ class RouteTree:
 
     def _warn_of_nobody(self, child: Route, parent: Route, block: RouteCommon, path: Path) -> None:
         """A route to nobody is meant where it is written, and rarely where it is inherited or escalates."""
+        if child.channels:
+            return
         if "channels" not in block.model_fields_set and not parent.channels:
             self._warn(path, _INHERITS_NOBODY.format(line=parent.line))
         if child.escalate:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from notifier.policy.fingerprint import compute, told_of
-from notifier.policy.fingerprint.locations import stable_file, stable_function
+from notifier.policy.fingerprint.locations import of_library, stable_file, stable_function
 
 Kind = tuple[Sequence[str], Sequence[str]]
 """Sentences with `@`, and what stands there."""
@@ -100,7 +100,55 @@ NAMES: list[Kind] = [
     ),
 ]  # fmt: skip
 
+STATES: list[Kind] = [
+    # What a program numbers: states, types, modes, phases, and what a call returned.
+    (
+        (
+            "state @", "state=@", "eth0 changed to state @", "job state: @", "type @ code 0", "ICMP type @ received",
+            "error type @", "packet type @ unexpected", "mode @ not supported", "phase @ failed", "stage=@ failed",
+            "level @ fault", "LDAP result @", "result: @", "qtype @", "syscall @ failed", '{"mode": @} bad',
+            "finished with result @",
+        ),
+        ("3", "5", "11"),
+    ),
+    (("event id @: audit", "Event ID @ of System", "EventID @", "EventID=@", "EventId: @"), ("4625", "4740")),
+    # Statuses in brackets, in fragments of JSON; errors of databases.
+    (
+        (
+            "Service Unavailable (@)", "Not Found (@)", "upstream prematurely closed (@)", "Bad status line: @",
+            'body: "status":@,x', "smtp reply @ from mx",
+        ),
+        ("404", "503"),
+    ),
+    (("ERR @", "err=@", '"errcode":@', "reply code @"), ("1062", "1451")),
+    (("FATAL: @", "PANIC: @"), ("28P01", "3D000", "57P03")),
+    # Names: a method of gRPC, a protocol's version, a curve, fields of a record.
+    (("@: unavailable", "calling @ failed"), ("/shop.v1.Orders/Get", "/shop.v1.Users/Get", "/shop.v1.Users/List")),
+    (("@ is not supported",), ("HTTP/2", "HTTP/3")),
+    (("curve @ unknown",), ("P-256", "P-384")),
+    (('{"msg": "declined", "reason": "@"}', "{'event': 'declined', 'type': '@'}"), ("funds", "fraud")),
+    # Words of scripts without spaces, whatever number stands between them.
+    (("@1842不存在", "❌ @99号失败", "@17が見つかりません"), ("订单", "用户", "注文番号")),
+    (("错误@", "エラー@"), ("404", "503")),
+    # Bytes that are all that is said.
+    (("b'@'",), ("charge failed", "refund failed")),
+]  # fmt: skip
+
 INSTANCES: list[Kind] = [
+    # Between words of scripts without spaces, in XML, in a record's own version.
+    (
+        ("订单@不存在", "注文@が見つかりません", "주문@을 찾을 수 없습니다", "处理耗时@毫秒", "第@批失败"),
+        ("7", "17", "1842", "18420011"),
+    ),
+    (("<order><id>@</id></order> refused", "<time>@</time> is late"), ("17", "10:00", "2026-11-22")),
+    (("version conflict, current version [@] is another",), ("7", "17", "1842")),
+    (("url=@ failed", "endpoint=@ failed"), ("/a", "/a/b", "/orders/17?x=1")),
+    # Values that were to be read.
+    (
+        ("time data @ does not match", "For input string: @", "strconv.Atoi: parsing @: invalid syntax", "base 10: @"),
+        ("'abc'", "'17 x'", "'x y z'"),
+    ),
+
     # What chance made.
     (
         ("order @ failed", "lost '@'", "id=@ missing", "trace @, giving up"),
@@ -163,6 +211,22 @@ FILES = (
         "/opt/.pex/unzipped_pexes/8f3a2b1c9e4d7f60718293a4b5c6d7e8f9012345/shop/tasks.py",
         f"/{HOME}/ci/.cache/bazel/_bazel_ci/0f3a2b1c9e4d7f60718293a4b5c6d7e8/execroot/x/bin/app.runfiles/main/shop/tasks.py",
         "file:///app/shop/tasks.py",
+        "/nix/store/5r1s6gnvgqm0a1m2b3c4d5e6f7g8h9i0-shop-1.4.2/lib/python3.13t/site-packages/shop/tasks.py",
+        "/tmp/Bazel.runfiles_x8f7a2/runfiles/main/shop/tasks.py", "C:\\Windows\\Temp\\_MEI12342\\shop\\tasks.py",
+        f"/{HOME}/ci/.cache/uv/archive-v0/Ab3dEf9hIj/shop/tasks.py", f"/{HOME}/vcap/app/shop/tasks.py",
+        "/builds/team/project/shop/tasks.py", f"/{HOME}/runner/work/project/project/shop/tasks.py",
+        "/github/workspace/shop/tasks.py", "D:\\a\\1\\s\\shop\\tasks.py", "C:\\inetpub\\wwwroot\\shop\\tasks.py",
+        "/opt/render/project/src/shop/tasks.py", "/vercel/path0/shop/tasks.py",
+    ),
+    ("main.js", "main.8f3a2b1c.js", "main-BxYz12Ab.js"), ("main.8f3a2b1c.chunk.js", "main.0f3a2b1c.chunk.js"),
+    (
+        "/go/pkg/mod/github.com/acme/shop@v1.2.3/a.go", "/opt/go/pkg/mod/github.com/acme/shop@v1.3.0/a.go",
+        "github.com/acme/shop/a.go",
+    ),
+    ("/opt/go1.22.3/src/net/http/server.go", "/usr/lib/go-1.21/src/net/http/server.go", "net/http/server.go"),
+    (
+        "/opt/.cargo/registry/src/index.crates.io-6f17d22bba15001f/tokio-1.35.0/src/x.rs",
+        f"/{HOME}/u/.cargo/registry/src/github.com-1ecc6299db9ec823/tokio-1.36.1/src/x.rs",
     ),
     ("/var/app/current/shop/tasks.py", "/var/app/staging/shop/tasks.py"),
 )  # fmt: skip
@@ -174,11 +238,14 @@ FUNCTIONS = (
     ("com.sun.proxy.$Proxy123.run", "jdk.proxy2.$Proxy77.run"),
     ("sun.reflect.GeneratedMethodAccessor9.invoke", "jdk.internal.reflect.GeneratedMethodAccessor45.invoke"),
     ("Shop.Cart.<Run>d__3.MoveNext", "Shop.Cart.<Run>d__17.MoveNext"),
+    ("main.Do.gowrap1", "main.Do.gowrap2"),
+    ("Shop$$Lambda$14/0x0000000800066840.run", "Shop$$Lambda/0x0000000800099840.run"),
     ("__lambda_123", "__lambda_124"),
 )
 MODULES = (
     ("shop/step_1.py", "shop/step_2.py"),
     ("/opt/billing/main.py", "/opt/shipping/main.py"),
+    ("/go/pkg/mod/github.com/acme/shop@v1.2.3/a.go", "/go/pkg/mod/github.com/acme/billing@v1.2.3/a.go"),
     ("/srv/billing/current/app/main.py", "/srv/billing/current/jobs/main.py"),
     ("alembic/versions/8f3a2b1c9e4d_add_users.py", "alembic/versions/0f3a2b1c9e4d_add_orders.py"),
 )
@@ -200,7 +267,7 @@ def _is_one(one: str, other: str) -> bool:
 
 def test_what_names_the_thing_tells_problems_apart() -> None:
     """A merge hides an outage."""
-    assert [pair for pair in _pairs(NAMES) if _is_one(*pair)] == []
+    assert [pair for pair in _pairs([*NAMES, *STATES]) if _is_one(*pair)] == []
 
 
 def test_what_is_an_instance_does_not() -> None:
@@ -215,6 +282,18 @@ def test_a_place_is_named_without_machine_and_build() -> None:
     assert [files for files in MODULES if len(set(map(stable_file, files))) == 1] == []
 
 
+def test_libraries_and_interpreters_are_known_wherever_they_are_installed() -> None:
+    libraries = (
+        "/usr/local/lib/python3.13t/json/x.py", "/usr/lib/pypy3.10/json/x.py", "/usr/lib/python311.zip/json/x.py",
+        "C:\\Python311\\Lib\\json\\x.py", "/opt/go1.22.3/src/net/http/server.go", "/app/vendor/symfony/x.php",
+        "/rustc/8f3a2b1c/library/core/src/x.rs", "/opt/.cargo/registry/src/x/tokio-1.36.1/src/x.rs",
+        "/usr/share/ruby/net/http.rb", "/var/runtime/bootstrap.py",
+    )  # fmt: skip
+    own = ("D:\\shop\\Lib\\x.py", "/app/lib/shop/x.py", "shop/vendor/models.py", "/app/lib/tasks.rb")
+    assert [file for file in libraries if not of_library(file)] == []
+    assert [file for file in own if of_library(file)] == []
+
+
 @dataclass(frozen=True)
 class Chained:
     type: str | None
@@ -224,9 +303,7 @@ class Chained:
 
 
 def test_what_only_carries_another_exception_gives_way() -> None:
-    ""
-    "Queues, futures, workflows and reflection wrap what failed; an exception with words of its own does not."
-    ""
+    """Queues, futures, workflows and reflection wrap what failed; an exception with words of its own does not."""
     cause = Chained("java.io.IOException", "disk full")
     carriers = [
         ("celery.exceptions.Retry", "Retry in 3s: IOException('disk full')"),

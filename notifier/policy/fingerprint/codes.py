@@ -10,7 +10,7 @@ from typing import Final
 
 _EPHEMERAL_PORT: Final = 32_768
 _CODE_NAMES: Final = frozenset({
-    "http", "smtp", "lmtp", "ftp", "sip", "amqp", "ldap", "rc", "exited", "terminated", "dsn",
+    "http", "smtp", "lmtp", "ftp", "sip", "amqp", "ldap", "rc", "exited", "terminated", "dsn", "err", "reply",
 })  # fmt: skip
 _CODE_ENDINGS: Final = (
     "status", "code", "errno", "error", "sqlstate", "signal", "exit", "hresult", "fehler", "erreur", "errore", "código",
@@ -18,8 +18,8 @@ _CODE_ENDINGS: Final = (
 )  # fmt: skip
 # After these a number of up to three digits says what failed, a longer one which instance of it did.
 SHORT_CODE_NAMES: Final = frozenset({
-    "alert", "alarm", "err", "exception", "fault", "interrupt", "kill", "reason", "ret", "rv", "sig", "signo", "stato",
-    "trap", "xid",
+    "alert", "alarm", "exception", "fault", "interrupt", "kill", "level", "mode", "phase", "qtype", "reason", "result",
+    "ret", "rv", "sig", "signo", "stage", "state", "stato", "syscall", "trap", "type", "xid",
 })  # fmt: skip
 _CODE: Final = re.compile(
     r"-?\d{1,5}|[245]\.\d{1,3}\.\d{1,3}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}"
@@ -48,7 +48,7 @@ _SOURCE: Final = re.compile(
     r".*\.(?:py|pyx|js|jsx|ts|tsx|mjs|java|kt|scala|go|rs|rb|php|cs|cpp|cc|c|h|hpp|swift|ex|exs|erl|pl|sh|sql|lua|vue)",
     re.IGNORECASE,
 ).fullmatch
-_VERSION: Final = re.compile(r"[<>=~^!]{0,3}v?(\d{1,3}(?:\.\d{1,4}){0,3})").fullmatch
+_VERSION: Final = re.compile(r"(?:[<>=~^!]{0,3}v?|[A-Z]{3,5}/)(\d{1,3}(?:\.\d{1,4}){0,3})").fullmatch
 _VERSIONED: Final = frozenset({
     "tls", "ssl", "dtls", "python", "java", "jdk", "jre", "php", "node", "node.js", "nodejs", "ruby", "perl", "go",
     "rust", "openssl", "glibc", "postgresql", "postgres", "mysql", "mariadb", "redis", "kubernetes", "android",

@@ -22,9 +22,20 @@ _ANSWERED: Final = frozenset({
     "answered", "responded", "replied", "returned", "got", "received", "gave", "said", "says", "response", "throws",
     "threw", "upstream", "downstream", "origin", "backend", "gateway", "api", "exception", "httpexception",
 })  # fmt: skip
+# How the reasons of statuses end, which stand behind them in brackets: `Service Unavailable (503)`.
+_REASONED: Final = frozenset({
+    "unavailable", "found", "forbidden", "unauthorized", "gateway", "timeout", "conflict", "gone", "denied", "closed",
+    "allowed", "implemented", "request", "requests", "large", "acceptable", "error",
+})  # fmt: skip
 _FAILED: Final = frozenset({"failed", "occurred", "rejected", "refused", "aborted"})
 _DIED: Final = frozenset({"died", "crashed", "aborted", "killed", "quit", "exited", "stopped"})
 _ENDED: Final = _FAILED | _DIED | {"returned", "closed", "close", "got", "gave"}
+# Numbers of two words: what a program returned, a response's first line, what a system's log calls its events.
+_IN_TWO_WORDS: Final = {
+    ("return", "value"): "code", ("exit", "value"): "code", ("status", "line"): "code", ("event", "id"): "eventid",
+}  # fmt: skip
+_STATES: Final = frozenset({"state", "fatal", "panic"})
+_EVENT_ID_CHARS: Final = 5
 _SKIPPED: Final = frozenset({"a", "an", "the", "number", "no", "nr", "num"})
 _STATUS_NOUNS: Final = frozenset({"error", "response", "status", "Client", "Server"})
 _CLIENTS: Final = frozenset({"from", "by", "client", "peer", "source", "src"})
@@ -56,19 +67,20 @@ def _name_before(pieces: Sequence[str], index: int) -> tuple[str, int]:
     """The name of a number and its place: the word before it, or its key in a record."""
     if index > 2 and pieces[index - 2] == ":" and pieces[index - 3][:1] in QUOTES:
         return pieces[index - 3][1:-1], index - 2
+    if index and pieces[index][0] == ":" and pieces[index - 1][:1] in QUOTES:
+        return pieces[index - 1][1:-1], index - 2
     place = _place_before(pieces, index)
     while place > 0:
         word = core_of(pieces[place]).lower()
         if word not in _SKIPPED:
-            value = word == "value" and pieces[place - 2].lower() in {"return", "exit"}
-            return ("code" if value else pieces[place]), place
+            return _IN_TWO_WORDS.get((pieces[place - 2].lower(), word), pieces[place]), place
         place = _place_before(pieces, place)
     return (pieces[0], 0) if place == 0 else ("", -1)
 
 
 def is_code_in_text(pieces: Sequence[str], index: int, following: str) -> bool:
     """Whether a number says what failed: a status, an SQLSTATE, an errno, a mail server's reply, a service's port."""
-    core = core_of(pieces[index]).lstrip("#")
+    core = core_of(pieces[index]).lstrip("#:")
     if not is_code(core):
         return False
     before, place = _name_before(pieces, index)
@@ -93,15 +105,17 @@ def _is_named(
     if names_code(before):
         return not (before[-6:].lower() == "error:" and _is_plural(following))
     name = core_of(before).lower()
-    if name in SHORT_CODE_NAMES:
-        return is_short_code(core) and not _is_plural(following)
+    if name in SHORT_CODE_NAMES or name in _STATES:
+        state = name in _STATES and len(core) == _SQLSTATE_CHARS
+        return state or (is_short_code(core) and not _is_plural(following))
     if name.endswith("port"):
         return _is_service_port(pieces, place, core)
-    if "." in core:
-        return _MAIL_REPLY(core_of(before)) is not None
+    if name == "eventid" or "." in core:
+        spelt = core.isdigit() and len(core) <= _EVENT_ID_CHARS - pieces[place].islower()
+        return spelt if name == "eventid" else _MAIL_REPLY(core_of(before)) is not None
     if name in _ENDED and _ends(pieces, index, core, name):
         return not _is_plural(following)
-    return True if before == "Msg" or (name == "state" and len(core) == _SQLSTATE_CHARS) else None
+    return True if before == "Msg" else None
 
 
 def _is_plural(word: str) -> bool:
@@ -116,6 +130,8 @@ def _is_answer(pieces: Sequence[str], index: int, core: str, name: str, followin
         return True
     if core[0] not in "45":
         return False
+    if name in _REASONED and pieces[index - 1].endswith("("):
+        return True
     first = index == 2 and pieces[0] == ""
     return (
         core_of(following) in _STATUS_NOUNS

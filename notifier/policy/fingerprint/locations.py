@@ -14,29 +14,37 @@ from notifier.policy.fingerprint.word_masking import masked_word
 # What lies below these is a library, or the interpreter's own, wherever it is installed.
 _LIBRARIES: Final = re.compile(
     r"/(?:site-packages|dist-packages|node_modules)/|(?:^|/)(?:lib|lib64|Lib|Frameworks|\.pyenv)/(?:[^/]{1,64}/){0,8}?"
-    r"(?:python\d(?:\.\d{1,2})?|\d\.\d{1,2})/|/go/(?:src|pkg/mod)/|/gems/|^node:|^<frozen|^internal/|[\\/]Lib[\\/]"
+    r"(?:(?:python|pypy)\d(?:\.\d{1,2}t?)?(?:/lib-python)?|python\d{2,3}\.zip|\d\.\d{1,2})/"
+    r"|/(?:[gG]o|go-?\d[\d.]{0,8})/(?:src|pkg/mod)/|/(?:gems|rustc)/|/\.cargo/(?:registry|git)/|/(?:lib|share)/ruby/"
+    r"|^node:|^<frozen|^internal/|/vendor/.*\.(?:php|go)$|^/var/runtime/"
+    r"|(?:[Pp]ython|[Cc]onda|envs/)[^/]{0,128}/Lib/"
 ).search
 _ROOTS: Final = re.compile(
-    r"(?:.*/(?:site-packages|dist-packages|node_modules|gems|python\d\.\d{1,2}|pkg/mod|go/src|releases/[^/]{1,128}"
-    r"|installed_wheels/[^/]{1,128}/[^/]{1,256}\.whl|unzipped_pexes/[^/]{1,128}|[^/]{1,128}\.runfiles/[^/]{1,128}"
-    r"|home/site/wwwroot|(?:home|Users)/[^/]{1,128})|/(?:[^/]{1,64}/){1,4}current"
+    r"(?:.*/(?:site-packages|dist-packages|node_modules|gems|python\d\.\d{1,2}t?|pkg/mod|[gG]o/src|go-?\d[\d.]{0,8}/src"
+    r"|releases/[^/]{1,128}|installed_wheels/[^/]{1,128}/[^/]{1,256}\.whl|unzipped_pexes/[^/]{1,128}|_MEI[^/]{1,64}"
+    r"|[^/]{1,128}\.runfiles(?:_[^/]{1,64}/runfiles)?/[^/]{1,128}|uv/archive-v\d{1,2}/[^/]{1,64}|wwwroot"
+    r"|\.cargo/(?:registry/src|git/checkouts)/[^/]{1,128}/[^/]{1,128}|home/runner/work/[^/]{1,128}/[^/]{1,128}|vcap/app"
+    r"|jenkins/workspace/[^/]{1,128}|(?:home|Users)/[^/]{1,128})|/(?:[^/]{1,64}/){1,4}current"
     r"|(?:.*/)?[^/]{1,128}\.(?:egg|whl|pex|jar!?|zip|pyz))/",
     re.DOTALL,
 ).match
 _INSTALLED: Final = re.compile(
-    r"/(?:usr/src/app|app|var/task|workspace|code|srv/app|opt/app|var/app/staging|function|tmp/_MEI[^/]{1,64})/"
+    r"/(?:usr/src/app|app|var/task|workspace|code|srv/app|opt/app|var/app/staging|function|github/workspace"
+    r"|builds/[^/]{1,128}/[^/]{1,128}|__w/[^/]{1,128}/[^/]{1,128}|a/\d{1,3}/s|vercel/path0|opt/render/project/src)/"
 ).match
 _ORIGIN: Final = re.compile(r"[a-z][\w+.-]{1,30}://[^/]{0,255}/(?:\./)?").match
-_BUNDLED: Final = re.compile(r"[.-][\w-]{8}(?=\.(?:m?js|css)$)").search
+_BUNDLED: Final = re.compile(r"[.-][\w-]{8}(?=\.(?:chunk\.|bundle\.|min\.)?(?:m?js|css)$)").search
+_RELEASE: Final = re.compile(r"(?<=[\w-])@v?\d[\w.+@-]*").sub
 # A module of several, not a file that was numbered as it was made.
 _STEP: Final = re.compile(r"[a-z]+[_-]\d{1,2}\.[a-z]{1,4}").fullmatch
 _INLINED: Final = ("<listcomp>", "<dictcomp>", "<setcomp>")
 _SYNTHETIC: Final = re.compile(
-    r"\$|Accessor\d|0x|<|_[0-9a-f]{8}|lambda_\d|\.func\d|::h[0-9a-f]|levels\)|:\d"
+    r"\$|Accessor\d|0x|<|_[0-9a-f]{8}|lambda_\d|\.(?:func|gowrap)\d|::h[0-9a-f]|levels\)|:\d"
 ).search
 # Closures of Go, hashes of Rust, blocks of Ruby, closures of PHP, and Java's own proxies, which its versions move.
 _NUMBERED: Final = re.compile(
-    r"(?<=\.func)\d+(?:\.(?:func)?\d+)*|::h[0-9a-f]{16}$| \(\d+ levels\)|(?<=\)):\d+(?=\}$)"
+    r"(?<=\.func)\d+(?:\.(?:func)?\d+)*|(?<=\.gowrap)\d+|(?<=\$\$Lambda)(?:\$\d+)?(?:/(?:0x)?[0-9a-f]+)?"
+    r"|::h[0-9a-f]{16}$| \(\d+ levels\)|(?<=\)):\d+(?=\}$)"
     r"|(?:com\.sun\.proxy|jdk\.proxy\d{1,4})\.(?=\$Proxy)|(?:jdk\.internal|sun)\.reflect\.(?=Generated)"
 ).sub
 _DIGITS: Final = re.compile(r"(?:0x)?[0-9a-f]*\d[0-9a-f]*").sub
@@ -104,7 +112,7 @@ def stable_file(file: str) -> str:
     bundled = _BUNDLED(path)
     if bundled is not None and _is_hash(bundled[0][1:]):
         path = path[: bundled.start()] + path[bundled.end() :]
-    *folders, name = path.split("/")
+    *folders, name = (_RELEASE("", path) if "@" in path else path).split("/")
     segments = [masked_word(folder) if folder else folder for folder in folders]
     segments.append(name if _STEP(name) else masked_word(name))
     # What lies above a numbered folder is where this release was put.

@@ -80,6 +80,8 @@ _VALUED: Final = (
     "date",
     "boolean",
 )
+_READING: Final = frozenset({"data", "string:", "string", "time", "parsing"})
+_READ: Final = re.compile(r"time data|input string:?|parsing time|strconv\.\w{1,16}: parsing").fullmatch
 _VERBS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 _STATEMENT: Final = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM) |\[parameters: ").search
 _STATUS_LINE: Final = re.compile(r"[1-5]\d\d(?: [A-Za-z][A-Za-z'-]{1,20}){1,5}").fullmatch
@@ -135,7 +137,7 @@ def _chosen(message: str, alone: bool) -> Pieces:
     """The message's pieces before and after, masked as far as leaves a word. What holds `<kind>` was masked before."""
     if _SCRUBBED in message:
         message = message.replace(_SCRUBBED, _SECRET)
-    if "<" in message and _MASKED(message) is not None:
+    if "<" in message and "</" not in message and _MASKED(message) is not None:
         return [message], [message]
     pieces, judged = _judged(message, literal=False)
     if _says_something(judged):
@@ -148,9 +150,9 @@ def _chosen(message: str, alone: bool) -> Pieces:
 
 def _says_something(judged: Sequence[str]) -> bool:
     for piece in judged:
-        if piece.isalpha():
+        if piece.isalpha() and piece not in {"b", "B"}:
             return True
-    return any(c.isalpha() for c in "".join(_KINDS("".join(judged))[::2]))
+    return any(c.isalpha() for c in "".join(_KINDS("".join(judged).replace("b<bytes>", ""))[::2]))
 
 
 def _judged(message: str, *, literal: bool) -> Pieces:
@@ -213,7 +215,17 @@ def _read_quotes(pieces: list[str], judged: list[str], *, literal: bool) -> None
         if len(piece) > 1 and piece[0] in QUOTES and piece[0] == piece[-1] and not piece.isspace():
             speaks = literal or _is_argument(pieces, index)
             before = word_before(pieces, index + 1)
-            judged[index] = _quoted(piece, pieces[index - 1], before, literal=speaks)
+            if not literal and _is_value(pieces, index, before):
+                judged[index] = "<quoted>"
+            else:
+                judged[index] = _quoted(piece, pieces[index - 1], before, literal=speaks)
+
+
+def _is_value(pieces: Sequence[str], index: int, before: str) -> bool:
+    """Whether the words beside a quoted text make it one to be read (`parsing time "x"`), or a person's name."""
+    if pieces[index + 2 : index + 3] == [" <"] and "@" in pieces[index + 3]:
+        return True
+    return before in _READING and index > 4 and _READ(f"{pieces[index - 5]} {before}") is not None
 
 
 def _mask_literals(pieces: list[str], judged: list[str]) -> None:
@@ -241,12 +253,12 @@ def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
     quote, inner = piece[0], piece[1:-1]
     if attached[-1:] in {"b", "B"} and not attached[:-1].isalnum():
         return _bytes(quote, inner)
-    if not inner or (is_code(inner) and before and names_code(before)):
+    if inner and is_code(inner) and before and names_code(before):
         return piece
     named = core_of(before).rstrip("=").rpartition("=")[2].lower()
     if not literal and (named.endswith(_VALUED) or named.isdigit()):
         return "<quoted>"
-    if inner.isspace() or _STATUS_LINE(inner):
+    if not inner or inner.isspace() or _STATUS_LINE(inner):
         return piece
     if literal or named in _SAYING or _REQUEST_LINE(inner) or " " not in inner:
         inner = "".join(_text(inner, literal=False)[1])

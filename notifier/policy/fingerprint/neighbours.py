@@ -20,7 +20,10 @@ _UNITS: Final = frozenset({
 })  # fmt: skip
 _ZONES: Final = frozenset({"am", "pm", "utc", "gmt", "cet", "cest", "est", "edt", "pst", "pdt"})
 # A peer that a message begins with, as logs of connections do: its address, or its name in a public zone, with a port.
-_ZONE: Final = r"(?:com|net|org|edu|gov|mil|info|biz|[a-z]{2})"
+_ZONE: Final = (
+    r"(?:com|net|org|edu|gov|mil|int|info|biz|name|pro|aero|asia|cat|coop|jobs|mobi|museum|post|tel|travel"
+    r"|[a-z]{2})"
+)
 _PEER: Final = re.compile(
     rf"(?:(?:[\w-]+\.){{1,8}}{_ZONE}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}):\d{{1,5}}"
 ).fullmatch
@@ -101,14 +104,20 @@ def _swallow_query(pieces: list[str], judged: list[str], index: int) -> None:
 
 
 def keep_versions(pieces: list[str], judged: list[str]) -> None:
-    """Keep the versions of what is required or not supported: `numpy>=2`, `Python 3.9`."""
+    """Keep the versions of what is required or not supported: `numpy>=2`, `Python 3.9`, `HTTP/3`.
+
+    In a conflict a bare number is a record's version, which grows with each write.
+    """
+    conflicts = any(piece.startswith("conflict") for piece in pieces)
     for index in range(0, len(pieces), 2):
         word = core_of(pieces[index])
         if judged[index] == pieces[index] or not is_version(word):
             continue
         before = pieces[index - 2] if index else ""
         compared = word[0] in "=<>~^!" or (index and pieces[index - 1].strip() in {"<", ">"})
-        if compared or before.strip("=<>~^!") == "" != before or has_versions(before):
+        if conflicts and word.isdigit() and core_of(before).lower() == "version":
+            continue
+        if "/" in word or compared or before.strip("=<>~^!") == "" != before or has_versions(before):
             judged[index] = pieces[index]
 
 

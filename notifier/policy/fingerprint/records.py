@@ -13,7 +13,7 @@ _SHOWN: Final = re.compile(
     re.DOTALL,
 ).finditer
 _CODES: Final = re.compile(
-    r"""['"](status|status_code|code|error_code|errno|sqlstate)['"]\s{0,4}:\s{0,4}['"]?([\w.-]{1,64})""",
+    r"""['"](status|status_code|code|error_code|errno|sqlstate|reason|type|error_type|exc_type)['"]\s{0,4}:\s{0,4}['"]?([\w.-]{1,64})""",
     re.ASCII,
 ).finditer
 _ESCAPED: Final = re.compile(r"\\([\"'\\])").sub

@@ -7,6 +7,7 @@ patterns is over one class of characters or possessive, so that a hostile word c
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -55,7 +56,8 @@ _WHOLE: Final = re.compile(
     rf"|(?P<duration>[-+~]?(?:\d+(?:\.\d+)?{_UNIT})+|P(?=T?\d)(?:\d+[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])+)?)"
     r"|(?P<hex>[-+]?(?:0[xX]|\\x)[0-9a-fA-F]+|#[0-9a-fA-F]{6,8})"
     r"|(?P<number>[-+~]?[$€£¥₹]?\d+(?:[.,:/#*^-]+\d+)*(?:[eE][-+]?\d+)?"
-    r"|[-+]?[$€£¥₹]\d+(?:[.,]\d+)?[kKMB]n?|v?\d+(?:\.\d+)+(?:[-.+]?(?:rc|alpha|beta|dev|post|SNAPSHOT|RELEASE|Final)[-.]?\d*)?)"
+    r"|[-+]?[$€£¥₹]\d+(?:[.,]\d+)?[kKMB]n?|v?\d+(?:\.\d+)+(?:[-.+]?(?:rc|alpha|beta|dev|post|SNAPSHOT|RELEASE|Final)[-.]?\d*)?"
+    r"(?:\+[\w.-]{1,64})?)"
 ).fullmatch
 _UUID: Final = re.compile(
     r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9a-fA-F])"
@@ -70,8 +72,13 @@ _REVERSE_NAME: Final = re.compile(
 # A place in a machine hall: rack, row, card.
 _LOCATION: Final = re.compile(r"[A-Z]\d{1,3}(?:-[A-Z]\d{1,3}){2,8}(?:-[A-Z])?").fullmatch
 _PUBLIC_HOST: Final = re.compile(r"(?:[\w-]+\.)+(?:com|net|org|io|dev|app|cloud)").fullmatch
+# A method of gRPC: package, service and method.
+_RPC: Final = re.compile(r"/(?:[a-z]\w{0,63}\.){1,8}[A-Z][A-Za-z]{1,63}/[A-Z][A-Za-z]{1,63}").fullmatch
 _SEGMENTS: Final = re.compile(r"[\\/]+").split
 _PARTS: Final = re.compile(r"(\W+|_+-*)").split
+_UNSPACED: Final = re.compile(
+    r"([\u0e00-\u0e7f\u3001-\u30ff\u3400-\u9fff\uac00-\ud7af\uff01-\uff0f\uff1a-\uff9f]+)"
+).split
 _RUNS: Final = re.compile(r"\d+|\D+").findall
 _HEX: Final = re.compile(r"[0-9a-fA-F]+").fullmatch
 _DURATION: Final = re.compile(rf"(?:\d+{_UNIT})+").fullmatch
@@ -90,6 +97,7 @@ _VERSIONED_TLS: Final = frozenset({"tlsv1", "sslv3", "dtlsv1"})
 _REMOTE: Final = frozenset(
     {"client", "peer", "remote", "rhost", "remote_host", "remote_addr", "src", "source_host", "client_host"}
 )
+_REQUESTED: Final = frozenset({"url", "uri", "endpoint", "request_uri", "request_path", "target"})
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={1,2}").fullmatch
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}").fullmatch
 
@@ -117,6 +125,10 @@ def _mixes_case(word: str) -> bool:
 
 
 def _core(core: str) -> str:
+    if not core.isascii():
+        runs = _UNSPACED(core)
+        if len(runs) > 1:
+            return "".join(_unspaced(runs))
     whole = _WHOLE(core)
     if whole is not None:
         return _whole(whole)
@@ -128,6 +140,13 @@ def _core(core: str) -> str:
         return "<id>"
     url = _URL(core) if "://" in core else None
     return _composed(core) if url is None else _url(*url.groups())
+
+
+def _unspaced(runs: list[str]) -> Iterator[str]:
+    """Of a script without spaces the words as they are, and each run of another script between them as a word."""
+    for index, run in enumerate(runs):
+        code = index % 2 == 0 and index and names_code(runs[index - 1]) and is_code(run)
+        yield run if index % 2 or code else masked_word(run)
 
 
 def _composed(core: str) -> str:
@@ -187,7 +206,8 @@ def _assigned(core: str) -> str:
         return f"{key}=<address>"
     if len(value) >= _ID_CHARS and _HEX(value):
         return f"{masked_word(key)}=<id>"
-    return f"{masked_word(key)}={masked_word(value)}"
+    requested = value[:1] == "/" and key.lower() in _REQUESTED
+    return f"{masked_word(key)}={'<path>' if requested else masked_word(value)}"
 
 
 def _is_assigned_code(key: str, value: str) -> bool:
@@ -195,6 +215,8 @@ def _is_assigned_code(key: str, value: str) -> bool:
         return is_code(value)
     if key == "port":
         return value.isdigit() and listens(value)
+    if key == "EventID":
+        return value.isdigit()
     return key.lower() in SHORT_CODE_NAMES and is_short_code(value)
 
 
@@ -232,7 +254,7 @@ def _path(core: str) -> str:
         return core
     if ("?" in core or core.startswith("www.")) and _PUBLIC_HOST(segments[0]) is not None:
         return f"{masked_word(segments[0])}/<path>"
-    if _ABSOLUTE(core) is None:
+    if _ABSOLUTE(core) is None or _RPC(core) is not None:
         return separator.join(map(masked_word, segments))
     names = [name for name in segments[:-1] if name] + segments[-1:]
     last = without_temporary(segments[-1]) or (names[-2] if len(names) > 1 else "")
@@ -293,7 +315,7 @@ def _keep_sizes(parts: list[str], pieces: list[str]) -> None:
         part, before, joint = parts[index], parts[index - 2].lower(), parts[index - 1]
         if joint == "-":
             sized = part in _SIZES or (before == "utf" and len(part) < 3)
-            standard = len(before) > 1 and before in _SIZED and sized
+            standard = (len(before) > 1 or parts[index - 2] == "P") and before in _SIZED and sized
         else:
             standard = joint == "." and (before in _VERSIONED_TLS or (names_code(before) and is_code(part)))
         if standard:

@@ -35,7 +35,7 @@ TOKENS: Final = (
     (r"pmak-|cfpat-|pat-[a-z]{2}[0-9]-", r"(?:PMAK|CFPAT|pat-[a-z]{2}\d)-[\w-]{24,}"),
     (r"sntry[su]_|glsa_|glc_|ops_eyj", r"(?:sntry[su]_|glsa_|glc_|ops_eyJ)[\w=+/-]{16,}"),
     (r"dt0[a-z][0-9]{2}\.", r"dt0[a-z]\d\d\.\w{8,}\.\w{16,}"),
-    (r"(?:sk|key-|fc-)[0-9a-f]{8}", r"(?:SK|key-|fc-)[0-9a-f]{32}\b"),
+    (r"(?:sk|fc-)[0-9a-f]{8}|key-[0-9a-z]{32}", r"(?:(?:SK|fc-)[0-9a-f]{32}|key-[0-9a-z]{32})\b"),
     (r"hrku-|nvapi-|pul-|tvly-|xkeysib-", r"(?:HRKU-|nvapi-|pul-|tvly-|xkeysib-)[\w-]{24,}"),
     (r"(?:phx|tfp|cfut|cfat|fo1|fm[12])_", r"(?:phx|tfp|cfut|cfat|fo1|fm[12])_\w{24,}"),
     (r"re_[a-z0-9]{8}_", r"re_\w{8}_\w{20,}"),
@@ -47,7 +47,7 @@ TOKENS: Final = (
     (r"\.atlasv1\.", r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w-]{40,}"),
     (r"4/0a", r"4/0A[\w-]{8,}"),
     (r"(?:^|[^a-z0-9])s\.[a-z0-9]{12}", r"s\.(?=[A-Za-z]*\d|[a-z]*[A-Z])[A-Za-z0-9]{24}\b"),
-    (r"eyj[a-z0-9_-]{8}", r"eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*"),
+    (r"eyj[a-z0-9_-]{8}", r"(?:eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*|eyJrIjoi[\w+/=-]{16,})"),
 )  # fmt: skip
 
 # Of the others: what RE2 looks for; the rule, whose first group stays, for it helps to find the cause;
@@ -196,7 +196,10 @@ SHAPES: Final = (
     ),
     (
         r"(?:mysql|mariadb)[a-z0-9_-]* [^\n]*-p",
-        r"""(?i)(\b(?:mysql|mariadb)[\w-]* (?:[^\n|;&]{0,300}? )?-p)(?=\S)["']?[^\s"']+""",
+        (
+            r"(?i)(\b(?:mysql|mariadb)[\w-]* (?:[^\n|;&]{0,300}? )?-p)"
+            r"""(?:"(?![\s,:}\])])[^"\n]{1,200}"|'(?![\s,:}\])])[^'\n]{1,200}'|[^\s"']+)"""
+        ),
         (
             "mysql",
             "mariadb",
@@ -251,6 +254,50 @@ SHAPES: Final = (
         r"""password\([\"'\\\\]""",
         r"""(?i)(\bpassword\(["'])[^"'\n]{1,200}(?=["'])""",
         ("password(",),
+    ),
+    (
+        r"sqlplus |expdp |impdp |sqlldr ",
+        r"(?i)(\b(?:sqlplus|expdp|impdp|sqlldr) (?:-\w{1,9} ){0,4}[^\s/@]{1,100}/)[^\s@]{1,200}",
+        ("sqlplus ", "expdp ", "impdp ", "sqlldr "),
+    ),
+    (
+        r"(?:sqlcmd|osql|bcp|mosquitto_[a-z]*|ipmitool|cqlsh|rdesktop|oc login|az login) [^\n]*-p",
+        (
+            r"(\b(?:sqlcmd|osql|bcp|mosquitto_\w{3,6}|ipmitool) (?:[^\n|;&]{0,300}? )?-P ?"
+            r"|\b(?:cqlsh|rdesktop|(?:oc|az) login) (?:[^\n|;&]{0,300}? )?-p ?)"
+            r"""["']?[^\s"']+"""
+        ),
+        ("sqlcmd", "osql", "bcp", "mosquitto_", "ipmitool", "cqlsh", "rdesktop", " login "),
+    ),
+    (
+        r"net use [^\n]*/user:",
+        r"(?i)(\bnet use [^\n]{0,300}?/user:[^\s]{1,100} )[^\s/]+",
+        ("net use",),
+    ),
+    (
+        r"openssl [^\n]*-k ",
+        r"""(?i)(\bopenssl (?:[^\n|;&]{0,300}? )?-k )["']?[^\s"']+""",
+        ("openssl",),
+    ),
+    # As SASL says it: `AUTH PLAIN AGFubg==`.
+    (
+        r"auth (?:plain|login|xoauth2|cram-md5) ",
+        r"((?i:\bAUTH (?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)) )(?=\S{0,200}(?:[\d=]|[a-z][A-Z]))[A-Za-z0-9+/]{8,}={0,2}",
+        ("auth ",),
+    ),
+    # As Python's HTTP clients take it: `auth=('ann', 'x')`.
+    (
+        r"""auth[\"'\\\\ ]{0,8}[:=] ?[\[(]""",
+        (
+            r"""(\b(?i:auth)(?:\\{0,8}["'])?\s?[:=]\s?[\[(]b?\\{0,8}["'][^"'\n]{0,100}["'],\s?b?\\{0,8}["'])"""
+            r"""[^"'\n\\]{1,200}(?=\\{0,8}["'])"""
+        ),
+        ("auth",),
+    ),
+    (
+        r"ac[0-9a-f]{32}:",
+        r"(\bAC[0-9a-f]{32}:)[0-9a-f]{32}\b",
+        ("ac",),
     ),
     (
         r"redis-cli",

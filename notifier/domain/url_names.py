@@ -10,7 +10,8 @@ from operator import itemgetter
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from notifier.domain.shapes import SCRUBBED, names_secret, without_secrets
+from notifier.domain.secret_names import names_secret
+from notifier.domain.shapes import SCRUBBED, without_secrets
 
 _MARK_DIGITS: Final = 4
 _SHORTEST: Final = 8

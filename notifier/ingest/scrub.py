@@ -16,12 +16,12 @@ from typing import Any, Final
 import re2
 
 from notifier.domain.matcher import Matcher, parse_all
+from notifier.domain.secret_names import names_secret
 from notifier.domain.shapes import (
     HINTS,
     SCRUBBED,
     is_card,
     is_secret_pair,
-    names_secret,
     secret_field,
     without_secrets,
 )

@@ -11,7 +11,7 @@ import pytest
 
 import notifier
 from notifier.client.capture import scrub as client
-from notifier.client.capture import shapes
+from notifier.client.capture import secret_names
 from notifier.ingest import scrub as service
 
 HEX = "0123456789abcdef"
@@ -158,9 +158,39 @@ SECRETS = {
     "union pay of nineteen": ("6205500000000000004", "6205"),
     "maestro": ("6759649826438453", "6759"),
     "mir": ("2200000000000004", "2200"),
+    "mailgun": ("key-3ax6xnjp29jd6fds4gc373sgvjxteol0", "3ax6xnjp"),
+    "grafana's old kind": ("eyJrIjoiMTIzNDU2Nzg5MCIsIm4iOiJ0ZXN0IiwiaWQiOjF9", "MTIzNDU2"),
+    "changed to": ("the user's password was changed to Hunter22!", "Hunter22"),
+    "sasl": ("smtp said 535 to AUTH PLAIN AGFubgBodW50ZXIyMg==", "AGFubgBod"),
+    "sqlplus": ("sqlplus -S scott/tiger7@orcl", "tiger7"),
+    "sqlcmd": ("sqlcmd -S srv -U sa -P hunter22", "hunter22"),
+    "mosquitto": ("mosquitto_pub -p 1883 -u ann -P hunter22", "hunter22"),
+    "az": ("az login -u ann -p hunter22", "hunter22"),
+    "net use": (r"net use \\srv\x /user:ann hunter22", "hunter22"),
+    "openssl": ("openssl enc -aes-256-cbc -k hunter22abc", "hunter22abc"),
+    "secret bytes": ("Settings(api_token=SecretBytes(b'hunter22'))", "hunter22"),
+    "a client's login": ("get('https://x.example', auth=('ann', 'hunter22'))", "hunter22"),
+    "a client's login as json": ('"auth": ["ann", "hunter22"]', "hunter22"),
+    "twilio": (f"AC{HEX}{HEX}:{HEX[::-1]}{HEX}@api.twilio.com", HEX[::-1]),
+    "an escaped line's end": (r"password:\n  hunter22abc", "hunter22abc"),
+    "escaped letters": (json.dumps({"contraseña": "hunter22"}), "hunter22"),
+    "escaped capitals": (json.dumps({"ПАРОЛЬ": "hunter22"}), "hunter22"),
+    "capitals": ("ПАРОЛЬ: hunter22", "hunter22"),
+    "escaped element": (r"\u003cpassword\u003ehunter22\u003c/password\u003e", "hunter22"),
 }  # fmt: skip
 
 INNOCENT = (
+    "password_hash_algorithm=bcrypt",
+    "PWD=/srv/app OLDPWD=/",
+    "pwd: /srv/app/web",
+    '{"command": "mysql -p"}',
+    "mosquitto_pub -p 1883 -h broker",
+    "the password was reset to default",
+    "my password was not changed to anything",
+    "auth=(user, password)",
+    "AUTH LOGIN is not supported",
+    "token_issuer=accounts.example.com",
+    "session_pool_size=25",
     "https://chat.example.com/hooks/orders/created failed",
     "https://status.pagerduty.com/incidents is up",
     "outlook.office.com answered 503",
@@ -308,7 +338,7 @@ BOTH = pytest.mark.parametrize(
 def test_both_have_one_list() -> None:
     """The client imports nothing of the service, so that each has the modules; and they are the same."""
     folder = Path(notifier.__file__).parent
-    for name in ("shapes.py", "secret_shapes.py"):
+    for name in ("shapes.py", "secret_shapes.py", "secret_names.py"):
         mine, theirs = ((folder / room / name).read_bytes() for room in ("domain", "client/capture"))
         assert mine == theirs
 
@@ -337,13 +367,15 @@ def test_what_is_none_stays(scrub_text: Callable[[str], str], text: str) -> None
 NAMES = {
     **dict.fromkeys(
         ["password", "pass", "PGPASSWORD", "DB_PASS", "securityToken", "accessToken", "clientSecret", "clientsecret",
-         "X-Auth-Token", "authkey", "Ocp-Apim-Subscription-Key", "cardNumber", "db.password", "passcode", "jwt"],
+         "X-Auth-Token", "authkey", "Ocp-Apim-Subscription-Key", "cardNumber", "db.password", "passcode", "jwt",
+         "recovery_codes", "securityAnswer", "REDISCLI_AUTH", "bindpw", "connect.sid", "session_cookie"],
         True,
     ),
     **dict.fromkeys(
         ["tokens_used", "max_tokens", "token_count", "tokenCount", "password_length", "password_file", "token_bucket",
          "secret_name", "secretary", "monkey", "passenger", "bypass", "compass", "author", "keyboard", "tokenizer",
-         "password_reset_page", "session_timeout", "passwordless"],
+         "password_reset_page", "session_timeout", "passwordless", "token_issuer", "session_pool_size",
+         "cookie_samesite", "session_cookie_name", "password_hash_algorithm", "password_min_length"],
         False,
     ),
 }  # fmt: skip
@@ -352,7 +384,7 @@ NAMES = {
 @pytest.mark.parametrize(("name", "secret"), NAMES.items())
 def test_names(name: str, secret: bool) -> None:
     """As a key of an object, and in a text."""
-    assert shapes.names_secret(name) is secret
+    assert secret_names.names_secret(name) is secret
     for scrub in (service.scrub, client.scrub):
         assert scrub({name: "hunter2"}) == {name: service.SCRUBBED if secret else "hunter2"}
 

@@ -9,11 +9,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
+from notifier.client.capture.secret_names import names_secret
 from notifier.client.capture.shapes import (
     SCRUBBED,
     is_card,
     is_secret_pair,
-    names_secret,
     secret_field,
     without_secrets,
 )

@@ -1,4 +1,4 @@
-"""Secrets, by the names that they stand under and the shapes that they have in a text. Pure.
+"""Secrets in texts, by the shapes that they have and the names that they stand under there. Pure.
 
 The service and the client, which imports nothing of the service, each have this module, the same to the letter.
 """
@@ -7,62 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
+from .secret_names import FLAGS, FOREIGN, PIN, WORDS, names_secret
 from .secret_shapes import SHAPES, TOKENS
 
 SCRUBBED: Final = "[scrubbed]"
-
-_SEP = "[-_. ]?"
-# The one list of words. RE2 reads them too, over raw bytes and without boundaries.
-WORDS: Final = (
-    f"pass(?:{_SEP}(?:word|wd|wrd|phrase|code|key|wort))?s?",
-    "pwd|ps?wd?",
-    f"kennwort|mot{_SEP}de{_SEP}passe|contrasena|senha|wachtwoord|haslo|losenord|parola|salasana",
-    f"[th]?otp(?:{_SEP}code)?",
-    f"(?:verification|security|confirmation|mfa|2fa|access|activation|recovery|backup|reset|login|secret){_SEP}code",
-    f"code{_SEP}verifier",
-    f"seed{_SEP}phrase|mnemonic",
-    "secrets?",
-    "token",
-    "jwt",
-    "bearer",
-    (
-        "(?:api|access|private|secret|signing|encryption|ssh|master|account|auth|app|application|subscription|license"
-        f"|licence|shared|hmac|deploy|webhook|instrumentation){_SEP}key"
-    ),
-    "authori[sz]ation",
-    "cred(?:ential)?s?",
-    "cookies?",
-    f"session(?:{_SEP}(?:id|key))?",
-    f"(?:php|j)?{_SEP}sess(?:ion)?{_SEP}id",
-    "[cx]srf",
-    "dsn",
-    "cvv|cvc",
-    f"card{_SEP}(?:number|num|no)",
-    f"connection{_SEP}string",
-)
-# Too short to be looked for in raw bytes without what follows it.
-_PIN = f"pins?(?:{_SEP}(?:code|number))?"
-_FOREIGN = re.compile("contraseña|пароль|hasło|lösenord|şifre|密码|密碼|パスワード|비밀번호", re.IGNORECASE)
-# Words that make a name's value a fact about a secret: `token_count`, `password_length`, `secret_name`.
-_ABOUT = (
-    "counts?|used|usage|limits?|length|len|size|type|name|expire[sd]?|expires_(?:at|in)|expiry|ttl|valid|present"
-    "|policy|required|age|errors?|status|budget|state|kind|duration|timeout|bucket|file|path|page|field|reset"
-    "|manager|provider|algorithm|strength|attempts?|version|prompt|index|position|changed?|endpoint|ur[il]|domain|arn|ref"
-    "|at|date|sent|enabled|entry"
-)
-# ASCII, or a Kelvin sign would be a `k` here and not in the bytes that RE2 sees.
-_FLAGS: Final = re.IGNORECASE | re.ASCII
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_NAME = re.compile(
-    rf"(?:^|[^a-z])(?:{'|'.join(WORDS)}|{_PIN})[0-9]*(?:$|[^a-z](?!(?:(?:{_ABOUT})[^a-z]?)+$))"
-    # Written together, at a name's end.
-    "|(?:password|passwort|passwd|passphrase|passcode|apikey|(?:access|private|secret)key|secret|[a-z]token|sessionid|cookie)"
-    "[0-9]*$",
-    _FLAGS,
-)
 
 # Where a value begins: one that is quoted, escaped as often as its quotes say; a list; or a word.
 _VALUE = (
@@ -73,8 +24,8 @@ _VALUE = (
 )
 # Between them; bytes, and what only wraps a secret, is shown as Python shows it.
 _TO = (
-    r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|:)\s{0,8}"""
-    r"""(?:[bBuU](?=["'])|(?:Secret\w{0,20}|str|bytes)\((?=["']))?"""
+    r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|:)(?:\s|\\{1,8}[nrt](?=\s)){0,8}"""
+    r"""(?:(?:Secret\w{0,20}|str|bytes)\((?=[bBuU]?["']))?(?:[bBuU](?=["']))?"""
 )
 # Words that follow a secret's name in a sentence about it. `(using password: YES)` is MySQL's.
 _WORD = (
@@ -83,14 +34,14 @@ _WORD = (
     "|filtered|hidden|masked|redacted|refused|removed|rejected|required|requires|should|string|the|this|to|too|true|undefined|unknown|unset|use|value"
     "|was|when|will|with|wrong|yes|your|ok|str|bytes|int|bool|optional|any|secretstr"
 )
-_PROSE = re.compile(_WORD, _FLAGS)
+_PROSE = re.compile(_WORD, FLAGS)
 # What a value is put into, or was before: `%s`, `?`, `${DB_PASSWORD}`, `****`.
 _PLACEHOLDER = re.compile(
     r"%s|%\(\w+\)s|\$\d{1,2}|\?|\*+|x{3,}|\$\{?[A-Z_]{3,}(?:\}|$)|\.{3}|…|~|%[A-Z_]{3,}%", re.ASCII
 )
 _STRICT_NAMES = ("password", "passwort", "kennwort", "passphrase", "passcode", "passe", "pin", "otp", "code")
 # Names whose value is never a word about it. A bare `pass` counts as well as it permits.
-_STRICT = re.compile("^x-|pass.|ps?wd?|wort|cvv|cvc|key|pin|otp|code|senha|parola|phrase", _FLAGS)
+_STRICT = re.compile("^x-|pass.|ps?wd?|wort|cvv|cvc|key|pin|otp|code|senha|parola|phrase", FLAGS)
 
 # As people say it: `the password is X`, `with password X`, `invalid API key X`.
 _SAID_NAMES = (
@@ -101,7 +52,8 @@ _SAID_NEEDLES = ("pass", "kennwort", "pin", "otp", "key", "token", "secret", "co
 _SAID = (
     rf"""(?<![A-Za-z0-9-])(?P<name>{_SAID_NAMES})(?: code)?(?: (?:for|of) (?:user )?[^\s:]{{1,64}})?"""
     r"(?P<verb>\s?(?:->|\||→)\s?"
-    r"| (?:is|was|provided|entered|given|used|supplied|ist|lautet|(?:set|changed|reset) to):?\s"
+    r"| (?:(?:(?:is|was|has been|had been) )?(?:re)?(?:set|changed|updated) to"
+    r"|is|was|provided|entered|given|used|supplied|ist|lautet):?\s"
     r"|(?<=\S) ?:\s(?=\S{1,64}\d))?(?(verb)|(?:\s|\\t){1,4})"
     r"""(?P<value>"[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s"'`,;()<>{}\[\]|]{4,200})"""
 )
@@ -109,17 +61,21 @@ _SAID = (
 _QUALITY = re.compile(
     r"\w+(?:ed|ing|ly|able|ible|less|ful|ous|ive|al|ic|ent|ant)|correct|wrong|weak|strong|short|long|old|new|bad|good|blank"
     r"|stale|known|unsafe|safe|case|only|plain|plaintext|clear|shown|never|still|also|already|both|same|equal|different"
-    r"|one|what|there|that|they|under|over|less|more|back|sent|lost|gone|free|fine|just|very|longer|shorter"
+    r"|one|default|initial|original|empty|what|there|that|they|under|over|less|more|back|sent|lost|gone|free|fine|just|very|longer|shorter"
     r"|falsch|abgelaufen",
-    _FLAGS,
+    FLAGS,
 )
 _TECHNICAL = re.compile(
     r"(?:sha|md|bcrypt|argon|scrypt|pbkdf|oauth|utf|base|http|v|rfc|aes|rsa)-?_?\d\S*|\d{1,3}[a-z]{0,3}"
     r"|\d+[.:,/T-][\d.:,/T+Z-]*|\w+[-_](?:id|name|file|path)(?:[-_=]\S*)?|https?://\S*",
-    _FLAGS,
+    FLAGS,
 )
-_NUMBERED_NAME = re.compile(r"\d+|[a-z]+(?:[-_/.][a-z]+)*[-_]?v?\d{1,2}", _FLAGS)
-_FOREIGN_VALUE = rf"""((?:{_FOREIGN.pattern})["']?\s{{0,4}}[:=：]\s{{0,4}}["']?)[^\s"',;]{{1,200}}"""
+_NUMBERED_NAME = re.compile(r"\d+|[a-z]+(?:[-_/.][a-z]+)*[-_]?v?\d{1,2}", FLAGS)
+_FOREIGN_VALUE = (
+    rf"((?:{FOREIGN.pattern})"
+    r"""\\{0,8}["']?\s{0,4}(?:[:=：]|\\{1,8}uff1a)\s{0,4}\\{0,8}["']?)[^\s"',;\\]{1,200}"""
+)
+_DIRECTORIES = frozenset({"pwd", "oldpwd"})
 # `('password', 'x')`.
 _LISTED = (
     r"""[(\[]["'](?P<name>[\w.-]{1,80})["'],\s?"""
@@ -129,8 +85,8 @@ _LISTED = (
 _OPTION = rf"(?:(?<!\S)--?|\bconfigure set )(?P<name>[a-z][\w-]{{1,60}})\s{{1,4}}(?!-)(?P<value>{_VALUE})"
 # `<name>value<`.
 _ELEMENT = (
-    r"(?:<|&lt;)(?:\w{1,40}:)?(?P<name>[\w.-]{1,80})(?:\s[^<>]{0,200}?)?(?:>|&gt;)(?:<!\[CDATA\[)?"
-    r"(?P<value>[^<]{1,2000}?)(?:\]\]>)?(?:<|&lt;)/"
+    r"(?:<|&lt;|\\{1,8}u003c)(?:\w{1,40}:)?(?P<name>[\w.-]{1,80})(?:\s[^<>]{0,200}?)?(?:>|&gt;|\\{1,8}u003e)"
+    r"(?:<!\[CDATA\[)?(?P<value>[^<]{1,2000}?)(?:\]\]>)?(?:<|&lt;|\\{1,8}u003c)/"
 )
 # `name=value`.
 _ASSIGNED = rf"(?<![\w.-])(?P<name>[\w.-]{{1,80}}){_TO}"
@@ -162,6 +118,7 @@ _VALUE_RULES = (
     ("configure set", _OPTION),
     ("</", _ELEMENT),
     ("&lt;/", _ELEMENT),
+    ("u003c/", _ELEMENT),
     # `name="password" value="..."`, and the same in lines of YAML.
     (
         "value",
@@ -205,27 +162,12 @@ HINTS: Final = (
     *WORDS,
     *(hint for hint, _ in TOKENS),
     *(hint for hint, _, _ in SHAPES),
-    rf"{_PIN}[0-9]?[\]\"'\\\\]{{0,8}}(?: ?[:=]|%| is )",
-    _FOREIGN.pattern,
+    rf"{PIN}[0-9]?[\]\"'\\\\]{{0,8}}(?: ?[:=]|%| is )",
+    FOREIGN.pattern,
     r"(?:^|[^0-9.])[2-6][0-9]{3}(?:[ -]?[0-9]{4}|[ -][0-9]{6})[ -]?[0-9]{4}",
     rf"(?-i:(?:{_COUNTRIES})[0-9]{{2}} ?[A-Z0-9]{{4}} ?[A-Z0-9]{{4}})",
 )
 """What RE2 looks for in raw bytes, in any case. Looser than the rules: its silence means that they change nothing."""
-
-
-def names_secret(name: str) -> bool:
-    """Whether what stands under this name is a secret: `apiKey` and `PGPASSWORD` are, `tokens_used` is not."""
-    return _seen_before(name) if len(name) <= 100 else _names_secret(name)
-
-
-def _names_secret(name: str) -> bool:
-    return _NAME.search(_CAMEL.sub("_", name)) is not None or (
-        not name.isascii() and _FOREIGN.search(name) is not None
-    )
-
-
-# The same few names come with every event.
-_seen_before = lru_cache(maxsize=4_096)(_names_secret)
 
 
 def without_secrets(text: str) -> str:
@@ -241,7 +183,7 @@ def without_secrets(text: str) -> str:
     text = _assignments(rules.assigned, rules.assignment, text)
     if any(map(lower.__contains__, _SAID_NEEDLES)):
         text = _values(rules.said, text, _is_not_said)
-    if not text.isascii():
+    if not text.isascii() or "\\u" in lower:
         text = rules.foreign.sub(_keep_lead, text)
     return rules.iban.sub(_iban, rules.digits.sub(_digits, text))
 
@@ -282,21 +224,19 @@ class _Compiled:
 
     def __init__(self) -> None:
         tokens = "|".join(rule for _, rule in TOKENS)
-        header = re.compile(_HEADER, _FLAGS)
+        header = re.compile(_HEADER, FLAGS)
         self.shapes = (
             *((needle, re.compile(rule, re.ASCII)) for _, rule, needles in SHAPES for needle in needles),
             ("", re.compile(rf"(?<![A-Za-z0-9])(?:{tokens})", re.ASCII)),
             ("authori", header),
             ("cookie", header),
         )
-        self.values = tuple(
-            (needle, re.compile(rule, _FLAGS | re.MULTILINE)) for needle, rule in _VALUE_RULES
-        )
+        self.values = tuple((needle, re.compile(rule, FLAGS | re.MULTILINE)) for needle, rule in _VALUE_RULES)
         self.digits = re.compile(_DIGITS, re.ASCII)
         self.iban = re.compile(_IBAN, re.ASCII)
-        self.assigned = re.compile(_ASSIGNED, _FLAGS)
-        self.assignment = re.compile(rf"{_ASSIGNED}(?P<value>{_VALUE})", _FLAGS)
-        self.said = re.compile(_SAID, _FLAGS)
+        self.assigned = re.compile(_ASSIGNED, FLAGS)
+        self.assignment = re.compile(rf"{_ASSIGNED}(?P<value>{_VALUE})", FLAGS)
+        self.said = re.compile(_SAID, FLAGS)
         self.foreign = re.compile(_FOREIGN_VALUE, re.IGNORECASE)
 
 
@@ -369,7 +309,8 @@ def _is_prose(found: re.Match[str], text: str) -> bool:
     variable = word.partition("!")[0] if value.startswith("{") else word
     if text[found.end("value") :][:1] == "(" or variable.rpartition(".")[2] == name.rpartition(".")[2]:
         return True
-    if name.lower() == "pass" and word.isdecimal():
+    # The working directory, in a listing of variables.
+    if (name.lower() == "pass" and word.isdecimal()) or (name.lower() in _DIRECTORIES and word[0] in "/~"):
         return True
     if _STRICT.search(name):
         return False

@@ -10,12 +10,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import yaml
 
 from notifier.domain.errors import Problem
-from notifier.settings.values import Scalar
 
 LARGEST_FILE = 8 << 20
 MOST_REPEATED = 4 << 20
@@ -74,12 +73,8 @@ def mark_of(mark: yaml.Mark) -> SourceMark:
     return SourceMark(file=mark.name, line=mark.line + 1, column=mark.column + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Stands where a value could not be had; its problem is noted already, and readers keep quiet."""
-
-
-MISSING = Missing()
+MISSING: Final = object()
+"""Stands where a value could not be had; its problem is noted already, and readers keep quiet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +292,7 @@ class PlainValues:
         return self._environ.get(name) or default or ""
 
 
-def _scalar(kind: str, text: str) -> Scalar | Missing:
+def _scalar(kind: str, text: str) -> Any:
     match kind:
         case "null":
             return None

@@ -82,13 +82,8 @@ def misnamed(
     """
     for variable, text in environ.items():
         prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
-        if (
-            prefix != PREFIX
-            or not text
-            or variable in used
-            or name in NO_SETTINGS
-            or _is_announced(name, text)
-        ):
+        is_ours = prefix == PREFIX and text and name not in NO_SETTINGS
+        if not is_ours or variable in used or _is_announced(name, text):
             continue
         section, separator, key = name.partition(NESTED)
         if not separator and section not in SettingsFile.model_fields:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +14,7 @@ from notifier.domain.time import UNITS
 from notifier.settings.channel_blocks import ChannelCommon
 from notifier.settings.model import SettingsFile
 from notifier.settings.names import CHANNEL_NAME
+from notifier.settings.secrets import is_secret
 from notifier.settings.values import Schema, or_variable
 
 _UNITS = "".join(f"([0-9]+{unit})?" for unit in UNITS)
@@ -74,7 +75,7 @@ class _FileSchema(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> Schema:
         own = super().model_schema(schema)
         own.pop("title", None)
-        own = _with_secret_files(own)
+        _add_secret_files(own, schema["cls"])
         return own if "required" in own else _or_empty(own)
 
 
@@ -134,25 +135,13 @@ def _or_empty(schema: Schema) -> Schema:
     return {**schema, "type": [kind, "null"]} if kind in ("object", "array") else schema
 
 
-def _with_secret_files(schema: Schema) -> Schema:
-    """Every secret `x` may be given as `x_file` instead, unless that is another key; pydantic marks it `writeOnly`."""
+def _add_secret_files(schema: Schema, model: type[BaseModel]) -> None:
+    """Say that every secret `x` of a model may be given as `x_file` instead."""
     own: Schema = schema.get("properties", {})
-    secrets = [name for name, entry in own.items() if _is_secret(entry) and f"{name}_file" not in own]
-    for name in secrets:
+    for name in [name for name in own if is_secret(model, (name,))]:
         path: Schema = {"type": ["string", "array"], "items": {"type": "string"}}
         own[f"{name}_file"] = {"description": f"A file that holds `{name}`.", **path}
         if name in schema.get("required", ()):
             schema["required"].remove(name)
             either: Schema = {"oneOf": [{"required": [name]}, {"required": [f"{name}_file"]}]}
             schema.setdefault("allOf", []).append(either)
-    return schema
-
-
-def _is_secret(schema: Schema) -> bool:
-    return schema.get("writeOnly") is True or any(map(_is_secret, _inner(schema)))
-
-
-def _inner(schema: Schema) -> Iterator[Schema]:
-    yield from schema.get("anyOf", ())
-    if isinstance(schema.get("items"), dict):
-        yield schema["items"]

@@ -17,15 +17,15 @@ from notifier.oncall.errors import Unknown
 from notifier.policy.rules import AlertingRules
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.views import GroupCount, GroupMember, StoredGroup, Telling, ToldTarget
+from notifier.store.views import GroupCount, GroupMember, GroupNotification, StoredGroup, ToldTarget
 
 __all__ = [
     "GroupCount",
     "GroupDetails",
     "GroupMember",
+    "GroupNotification",
     "GroupTotals",
     "StoredGroup",
-    "Telling",
     "ToldTarget",
     "act_on_all",
     "group_details",
@@ -35,7 +35,7 @@ __all__ = [
 READ_AT_MOST = 5_000
 """The newest incidents of a group are counted and shown; older ones are not looked at."""
 SHOWN_AT_MOST = 100
-TELLINGS_AT_MOST = 20
+NOTIFICATIONS_AT_MOST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class GroupDetails:
     totals: GroupTotals
     incidents: tuple[GroupMember, ...]
     whole: bool
-    tellings: tuple[Telling, ...]
+    notifications: tuple[GroupNotification, ...]
     now: int
 
 
@@ -78,7 +78,7 @@ async def group_details(
             totals=totals(views.group_counts(tx, group.id, newest=READ_AT_MOST)),
             incidents=views.group_members(tx, group.id, newest=READ_AT_MOST, most=SHOWN_AT_MOST),
             whole=not views.has_more(tx, group.id, than=READ_AT_MOST),
-            tellings=views.tellings(tx, group.id, most=TELLINGS_AT_MOST),
+            notifications=views.notifications_of(tx, group.id, most=NOTIFICATIONS_AT_MOST),
             now=tx.now,
         )
 

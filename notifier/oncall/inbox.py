@@ -18,9 +18,9 @@ from notifier.oncall.incidents import Sort, StateFilter
 from notifier.oncall.paging import Listing, PageRequest
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.views import Standing, StandingHold
+from notifier.store.views import IncidentHolds, RouteHold
 
-__all__ = ["BUCKETS", "Crowd", "Inbox", "InboxItem", "Standing", "StandingHold", "inbox", "inbox_apart"]
+__all__ = ["BUCKETS", "Crowd", "Inbox", "InboxItem", "IncidentHolds", "RouteHold", "inbox", "inbox_apart"]
 
 BUCKETS = 24
 BUCKET: Duration = HOUR
@@ -36,7 +36,7 @@ class InboxItem:
     """An incident, how it stands, and how many events came in each of the last 24 hours, the oldest first."""
 
     incident: Incident
-    standing: Standing
+    standing: IncidentHolds
     counts: tuple[int, ...]
 
 
@@ -183,16 +183,16 @@ async def _beside(database: Database, page: Listing[Incident], *, newest: int) -
 
     def beside(tx: Tx) -> Inbox:
         since = tx.now - tx.now % BUCKET - (BUCKETS - 1) * BUCKET
-        standings = views.standings(tx, numbers)
+        holds = views.holds_of(tx, numbers)
         counts = views.occurrences_of(tx, numbers, since=since, width=BUCKET)
         items = tuple(
             InboxItem(
                 incident=incident,
-                standing=standings[incident.number],
+                standing=holds[incident.number],
                 counts=tuple(counts.get(incident.number, {}).get(place, 0) for place in range(BUCKETS)),
             )
             for incident in page.items
-            if incident.number in standings
+            if incident.number in holds
         )
         return Inbox(items=items, next_cursor=page.next_cursor, now=tx.now, since=since, newest=newest)
 

@@ -69,12 +69,12 @@ async def test_what_was_told_when_and_to_whom(world: World) -> None:
     await world.post("second")
     await world.alert()
     found = await shown(world, await group_with(world, id_))
-    assert [(one.reason, one.first) for one in found.tellings] == [
+    assert [(one.reason, one.first) for one in found.notifications] == [
         (Reason.OPENED, "second"),
         (Reason.OPENED, "first"),
     ]
-    assert found.tellings[0].at > found.tellings[1].at
-    states = {(one.target, one.state.value, one.detail) for one in found.tellings[1].targets}
+    assert found.notifications[0].at > found.notifications[1].at
+    states = {(one.target, one.state.value, one.detail) for one in found.notifications[1].targets}
     assert {state for _, state, _ in states} == {"delivered", "dead"}
     assert "refused by the receiver" in {detail for _, _, detail in states}
 

@@ -75,7 +75,7 @@ class ToldTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class GroupNotification:
     """One notification of a group: why, about how many incidents, and to whom; `first` is the title of the first."""
 
     id: str
@@ -196,7 +196,7 @@ def _newest(id_: str, most: int) -> sa.Subquery:
     )
 
 
-def tellings(tx: Tx, id_: str, *, most: int) -> tuple[Telling, ...]:
+def notifications_of(tx: Tx, id_: str, *, most: int) -> tuple[GroupNotification, ...]:
     """The notifications of a group, newest first, each with its deliveries."""
     rows = tx.run(
         sa.select(notifications)
@@ -205,12 +205,12 @@ def tellings(tx: Tx, id_: str, *, most: int) -> tuple[Telling, ...]:
         .limit(most)
     ).all()
     told = _targets(tx, [row.id for row in rows])
-    return tuple(_telling(row, told.get(row.id, ())) for row in rows)
+    return tuple(_notification(row, told.get(row.id, ())) for row in rows)
 
 
-def _telling(row: sa.Row[Any], told_targets: Sequence[ToldTarget]) -> Telling:
+def _notification(row: sa.Row[Any], told_targets: Sequence[ToldTarget]) -> GroupNotification:
     message = message_in_brief(row.message)
-    return Telling(
+    return GroupNotification(
         id=row.id,
         at=row.at,
         reason=Reason(row.reason),

@@ -17,7 +17,7 @@ from notifier.store.silences import silence_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingHold:
+class RouteHold:
     """One hold of an incident, at one route. `silence` is the one that does, `inhibitor` the number of the incident."""
 
     held_by: HeldBy
@@ -26,17 +26,17 @@ class StandingHold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The standing of one incident: what people and routes have done about it."""
+class IncidentHolds:
+    """Acts of people and holds of routes on one incident."""
 
     acknowledged_until: Instant | None
     snoozed_until: Instant | None
     snoozed_by: str | None
-    holds: tuple[StandingHold, ...]
+    holds: tuple[RouteHold, ...]
 
 
-def standings(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Standing]:
-    """The standings of the incidents of a page, by number."""
+def holds_of(tx: Tx, numbers: Sequence[int]) -> Mapping[int, IncidentHolds]:
+    """Holds and acts of the incidents of a page, by number."""
     holds = _holds(tx, numbers)
     columns = (
         incidents.c.number,
@@ -46,7 +46,7 @@ def standings(tx: Tx, numbers: Sequence[int]) -> Mapping[int, Standing]:
     )
     rows = tx.run(sa.select(*columns).where(incidents.c.number.in_(numbers)))
     return {
-        row.number: Standing(
+        row.number: IncidentHolds(
             acknowledged_until=row.acknowledged_until,
             snoozed_until=row.snoozed_until,
             snoozed_by=row.snoozed_by,
@@ -72,7 +72,7 @@ def occurrences_of(
     return found
 
 
-def _holds(tx: Tx, numbers: Sequence[int]) -> Mapping[int, tuple[StandingHold, ...]]:
+def _holds(tx: Tx, numbers: Sequence[int]) -> Mapping[int, tuple[RouteHold, ...]]:
     """Each kind of hold once, whatever the number of routes."""
     rows = tx.run(
         sa.select(members.c.incident, members.c.held_by, members.c.hold_ref)
@@ -84,10 +84,10 @@ def _holds(tx: Tx, numbers: Sequence[int]) -> Mapping[int, tuple[StandingHold, .
     by_id = {row.id: silence_of(row) for row in found}
     others = tx.run(sa.select(incidents.c.id, incidents.c.number).where(incidents.c.id.in_(refs)))
     inhibitors = {row.id: int(row.number) for row in others}
-    holds: dict[int, list[StandingHold]] = defaultdict(list)
+    holds: dict[int, list[RouteHold]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.held_by, row.hold_ref or "")):
         holds[row.incident].append(
-            StandingHold(
+            RouteHold(
                 held_by=HeldBy(row.held_by),
                 silence=by_id.get(row.hold_ref),
                 inhibitor=inhibitors.get(row.hold_ref),

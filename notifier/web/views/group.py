@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from notifier.domain.state import State
 from notifier.domain.time import Instant
-from notifier.oncall.group_details import GroupDetails, GroupMember, Telling
+from notifier.oncall.group_details import GroupDetails, GroupMember, GroupNotification
 from notifier.wording.explanations import HOLDS
 from notifier.wording.reasons import REASONS
 from notifier.wording.text import TITLE, counted, number, plain
@@ -41,7 +41,7 @@ class GroupTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTelling:
+class NotificationLine:
     """One message about the group: why, about what, and to whom."""
 
     at: Instant
@@ -68,7 +68,7 @@ class GroupPageView:
     causes: tuple[GroupCause, ...]
     more: int
     whole: bool
-    tellings: tuple[GroupTelling, ...]
+    notifications: tuple[NotificationLine, ...]
 
 
 def group_view(details: GroupDetails) -> GroupPageView:
@@ -92,7 +92,7 @@ def group_view(details: GroupDetails) -> GroupPageView:
         causes=tuple(_cause(member, totals.events) for member in details.incidents),
         more=totals.incidents - len(details.incidents),
         whole=details.whole,
-        tellings=tuple(map(_telling, details.tellings)),
+        notifications=tuple(map(_notification, details.notifications)),
     )
 
 
@@ -132,12 +132,12 @@ def _cause(member: GroupMember, events: int) -> GroupCause:
     )
 
 
-def _telling(telling: Telling) -> GroupTelling:
-    first = plain(telling.first or telling.note or "", TITLE)
-    others = telling.incidents - 1
-    return GroupTelling(
-        at=telling.at,
-        reason=REASONS[telling.reason],
+def _notification(notification: GroupNotification) -> NotificationLine:
+    first = plain(notification.first or notification.note or "", TITLE)
+    others = notification.incidents - 1
+    return NotificationLine(
+        at=notification.at,
+        reason=REASONS[notification.reason],
         about=f"{first} and {counted(others, 'other')}" if others > 0 else first,
         targets=tuple(
             GroupTarget(
@@ -147,6 +147,6 @@ def _telling(telling: Telling) -> GroupTelling:
                 state=target.state.value,
                 answer=plain(target.detail or "", 300),
             )
-            for target in telling.targets
+            for target in notification.targets
         ),
     )

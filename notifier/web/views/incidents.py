@@ -10,7 +10,7 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.state import State
 from notifier.domain.time import Duration, Instant
 from notifier.domain.value import replace
-from notifier.oncall.inbox import BUCKET, Crowd, Inbox, InboxItem, StandingHold
+from notifier.oncall.inbox import BUCKET, Crowd, Inbox, InboxItem, RouteHold
 from notifier.oncall.search import narrowed, read
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.web.views.lasting import CHOICES
@@ -338,7 +338,7 @@ def _holds(item: InboxItem, now: Instant) -> Iterable[str]:
             yield text
 
 
-def _hold(hold: StandingHold, now: Instant) -> str | None:
+def _hold(hold: RouteHold, now: Instant) -> str | None:
     match hold.held_by:
         case HeldBy.SILENCED:
             return plain(silenced(hold.silence, near=now))

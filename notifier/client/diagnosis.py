@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -97,9 +97,7 @@ class Diagnosed(Protocol):
     def reporting(self) -> Reporting: ...
     @property
     def tracker(self) -> RunTracker: ...
-    def message(
-        self, text: str, *, severity: str = ..., fingerprint: Sequence[str] | None = ...
-    ) -> str | None: ...
+    def message(self, text: str, *, severity: str = ...) -> str | None: ...
     def flush(self, timeout: float) -> bool: ...
     def counts(self) -> Counts: ...
 
@@ -160,7 +158,7 @@ def _tested(
     transport = notifier.reporting.transport
     if isinstance(transport, NullTransport):
         return "not sent", None, None
-    event_id = notifier.message(WORDS, severity="none", fingerprint=["notifier", "diagnose"])
+    event_id = notifier.message(WORDS, severity="none")
     until = time.monotonic() + (timeout if service == "answers" else 0.5)
     while not notifier.flush(max(0.0, until - time.monotonic())) and time.monotonic() < until:
         time.sleep(0.05)

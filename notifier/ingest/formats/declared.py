@@ -169,8 +169,11 @@ class _Reading:
         return known.get(word.casefold(), word)
 
     def _fingerprint(self, value: Any) -> list[str] | None:
+        """The parts, and the key's service: what a product numbers for itself is no other service's problem."""
         parts = value if isinstance(value, list) else [value]
-        texts = [self.run.text(part) for part in parts[:FINGERPRINT] if part is not None]
+        texts = [self.run.text(part) for part in parts[: FINGERPRINT - 1] if part is not None]
+        if texts and self.service is not None:
+            texts.append(self.service)
         return [text if len(text) <= NOTE_CHARS else _digest(text) for text in texts] or None
 
     def _links(self, value: Any) -> list[Tree] | None:

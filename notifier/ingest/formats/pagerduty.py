@@ -34,7 +34,7 @@ class InvalidAlert(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDutyAlert:
-    """A request. `fingerprint` is that of all events of the `dedup_key`. An acknowledgement has nothing to take."""
+    """A request. `fingerprint` is that of its service's `dedup_key`. An acknowledgement has nothing to take."""
 
     action: Action
     dedup_key: str
@@ -71,9 +71,9 @@ def read_alert(body: bytes, *, service: str | None) -> PagerDutyAlert:
     errors = list(_errors(action, payload, key))
     if errors:
         raise InvalidAlert(*errors)
-    key = key or _key_of(payload)
-    fingerprint = (NAME, key)
     named = _service(payload, service)
+    key = key or _key_of(payload, named)
+    fingerprint = (NAME, service or "", key)
     event = {
         "service": named or UNKNOWN_SERVICE,
         "fingerprint": list(fingerprint),
@@ -114,9 +114,9 @@ def _errors(action: Any, payload: Tree, key: str | None) -> Iterator[str]:
         yield f"'dedup_key' must have at most {DEDUP_KEY_CHARS} characters"
 
 
-def _key_of(payload: Tree) -> str:
-    """The key of an event that came without one: equal for equal events, so that they are one problem."""
-    parts = (text_of(payload.get(name)) or "" for name in _GROUPED_BY)
+def _key_of(payload: Tree, service: str | None) -> str:
+    """The key of an event that came without one: equal for equal events of a service, so that they are one problem."""
+    parts = (service or "", *(text_of(payload.get(name)) or "" for name in _GROUPED_BY))
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -50,7 +50,7 @@ def test_a_trigger_is_an_event() -> None:
     assert alert.read.items == [
         {
             "service": "postgres",
-            "fingerprint": ["pagerduty", "disk-db-1"],
+            "fingerprint": ["pagerduty", "", "disk-db-1"],
             "message": "disk of db-1 is full",
             "severity": "critical",
             "host": "db-1.example.com",

@@ -22,10 +22,14 @@ _PRODUCTION: Final = "production"
 
 def identity(alert: Alert, *, project: str, service: str | None) -> tuple[str, str, str]:
     """The project, environment and fingerprint that the alert's events count under."""
-    given = fingerprint.compute(
-        service=service_of(alert, service), message=None, exception=None, given=[alert.fingerprint]
-    )
-    return project, _field(alert, "environment") or _PRODUCTION, given
+    named = service_of(alert, service)
+    text = fingerprint.compute(service=named, message=None, exception=None, given=_fingerprint(alert, named))
+    return project, _field(alert, "environment") or _PRODUCTION, text
+
+
+def _fingerprint(alert: Alert, service: str) -> list[str]:
+    """The labels', of a service: two whose keys name them may have rules and hosts of the same names."""
+    return [service, alert.fingerprint]
 
 
 def service_of(alert: Alert, service: str | None) -> str:
@@ -36,26 +40,28 @@ def service_of(alert: Alert, service: str | None) -> str:
 def tree(alert: Alert, *, service: str | None, id_: str | None = None) -> dict[str, Any]:
     """The tree of a native event, with the fields of `ingest.schema.EventBody`."""
     fields = {name: value for name in _FIELDS if (value := _field(alert, name))}
+    named = service_of(alert, service)
     return {
         **({} if id_ is None else {"id": id_}),
         **({} if alert.starts_at is None else {"timestamp": rfc3339(alert.starts_at)}),
         **fields,
-        "service": service_of(alert, service),
+        "service": named,
         "severity": alert.labels.get("severity"),
         "message": _message(alert),
         "labels": _labels(alert),
         "context": {"annotations": dict(alert.annotations)} if alert.annotations else {},
-        "fingerprint": [alert.fingerprint],
+        "fingerprint": _fingerprint(alert, named),
         "links": _links(alert),
     }
 
 
 def resolution(alert: Alert, *, service: str | None) -> dict[str, Any]:
     """The tree of the native event that ends it."""
+    named = service_of(alert, service)
     return {
-        "service": service_of(alert, service),
+        "service": named,
         "environment": _field(alert, "environment") or _PRODUCTION,
-        "fingerprint": [alert.fingerprint],
+        "fingerprint": _fingerprint(alert, named),
         "status": "resolved",
     }
 

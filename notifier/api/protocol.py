@@ -53,6 +53,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._uncounted = 0
         self._in_message = False
         self._in_body = False
+        self._is_upgrade = False
         self._refused = False
         self._fault = _MALFORMED
 
@@ -74,9 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unread += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # there is nothing to upgrade to: the request is answered as it is
+            self._feed(data)
         except httptools.HttpParserError:
             self._refuse(self._fault)
             return
@@ -86,6 +85,26 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(_HEAD_TOO_LARGE)
         else:
             self._settle()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_without_upgrade(data[upgrade.args[0] :])
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Read a request anew that offers another protocol, as some clients' first does (`Upgrade: h2c`, `TLS/1.2`).
+
+        There is none to change to, and so it goes on in HTTP/1.1; the parser would let its body go.
+        """
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            if name != b"upgrade":
+                head += [name, b": ", value, b"\r\n"]
+        self._is_upgrade = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self._feed(b"".join([*head, b"\r\n", rest]))
 
     def on_message_begin(self) -> None:
         self._in_message = True
@@ -98,6 +117,11 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_PIPELINED:
             self._stop(_MALFORMED)
         self._unread = 0
+        self._is_upgrade = self.parser.should_upgrade()
+        if self._is_upgrade:
+            if self.parser.get_method() == b"CONNECT":
+                self._stop(_MALFORMED)
+            return
         self._in_body = True
         responder = self._posts.get(self.url)
         if responder is None or not self._begin_direct(responder):
@@ -108,7 +132,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Whether this request is one to answer past ASGI; then that has begun."""
         parser = self.parser
         plain = parser.get_method() == b"POST" and parser.get_http_version() == "1.1"
-        if not plain or self.expect_100_continue or parser.should_upgrade():
+        if not plain or self.expect_100_continue:
             return False
         headers = Headers(self.headers)
         if headers.hosts != 1 or headers.cloud_events:
@@ -128,6 +152,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._is_upgrade:
+            return
         self._unread = 0
         self._in_message = self._in_body = False
         super().on_message_complete()

@@ -104,6 +104,8 @@ def request(*, head: str = HOST + SIZE, body: str = "abc", path: str = PATH, ver
     return f"POST {path} HTTP/{version}\r\n{head}\r\n{body}"
 
 
+H2 = HOST + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+TLS = HOST + "Upgrade: TLS/1.2\r\nConnection: Upgrade\r\n"
 KEPT = "HTTP/1.1 202 Accepted\r\ncontent-length: 3\r\n\r\nabc"
 CLOSED = "HTTP/1.1 202 Accepted\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"
 
@@ -120,10 +122,14 @@ CLOSED = "HTTP/1.1 202 Accepted\r\ncontent-length: 3\r\nconnection: close\r\n\r\
         ([request(head=HOST + "Content-Length: 9\r\n", body="abcdefghi")], "413"),
         ([request(head=HOST + "Transfer-Encoding: chunked\r\n", body="9\r\nabcdefghi\r\n0\r\n\r\n")], "413"),
         ([request(head=HOST + "Transfer-Encoding: chunked\r\n", body="9\r\nabcdefg"), "hi\r\n0\r\n\r\n"], "413"),
+        ([request(head=H2 + SIZE)], f"{KEPT}(open)"),
+        ([request(head=TLS + SIZE) * 2 + request()], f"{KEPT * 3}(open)"),
+        ([request(head=TLS + SIZE, body="a"), "b", "c"], f"{KEPT}(open)"),
+        ([request(head=H2 + "Transfer-Encoding: chunked\r\n", body="3\r\nabc\r\n0\r\n\r\n")], f"{KEPT}(open)"),
     ],
     ids=[
         "one", "two", "pipelined", "a body in pieces", "the last", "chunks", "too large", "chunks too large",
-        "too large in pieces",
+        "too large in pieces", "HTTP/2 is offered", "TLS is offered", "and a body in pieces", "and chunks",
     ],
 )  # fmt: skip
 async def test_a_post_is_answered_past_asgi(server: Server, parts: list[str], said: str) -> None:

@@ -56,6 +56,17 @@ def test_what_a_question_is_answered_with_is_there() -> None:
         ] == []
 
 
+def test_every_module_that_a_page_names_is_there() -> None:
+    """`policy.notifying.decide` is a module below this package, and what it defines."""
+    text = "".join((ROOT / page).read_text() for page in PAGES)
+    dotted = [
+        name.removeprefix("notifier.").split(".") for name in re.findall(r"`([a-z_]+(?:\.\w+)+)`", text)
+    ]
+    named = [parts for parts in dotted if parts[-1] != "py" and (ROOT / "notifier" / parts[0]).is_dir()]
+    assert len(named) > 8
+    assert [parts for parts in named if not is_there(parts)] == []
+
+
 def test_every_path_of_the_commands_is_there() -> None:
     """What a newcomer is told to run."""
     paths = set(re.findall(r"\btests/[\w/.]+", (ROOT / PAGES[2]).read_text()))
@@ -104,6 +115,21 @@ def test_the_pages_are_in_no_wheel() -> None:
     assert wheel["exclude"] == [f"/{page}" for page in PAGES if page.startswith("notifier/")]
     within = {path.relative_to(ROOT).as_posix() for path in committed() if path.suffix == ".md"}
     assert {path for path in within if re.match(r"notifier/(?!manual/)", path)} <= set(PAGES)
+
+
+def is_there(parts: list[str]) -> bool:
+    """Whether these are a module of the package, or a module and a name in it."""
+    *above, last = parts
+    whole, module = (
+        (ROOT / "notifier").joinpath(*parts),
+        (ROOT / "notifier").joinpath(*above).with_suffix(".py"),
+    )
+    if whole.is_dir() or whole.with_suffix(".py").is_file():
+        return True
+    return (
+        module.is_file()
+        and re.search(rf"^(def|class) {last}\b|^{last}\b", module.read_text(), re.MULTILINE) is not None
+    )
 
 
 def anchors(page: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from notifier.domain.errors import Problem
 from notifier.settings.document import MISSING, Path, SourceFile, dotted, showable
@@ -75,14 +75,19 @@ def checked(faults: Callable[[Sequence[Any], Any], Iterable[Fault]]) -> WrapVali
     """
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        details: list[InitErrorDetails] = []
+        wrong: list[tuple[Any, Path, Any]] = []
         try:
             read = handler(value)
         except ValidationError as error:
-            details += [_again(each) for each in error.errors(include_url=False)]
+            wrong += [
+                (each["type"], each["loc"], each.get("ctx", {})) for each in error.errors(include_url=False)
+            ]
             read = [_alone(item, handler) for item in value] if isinstance(value, list) else ()
-        details += [_detail(*fault) for fault in faults(read, info.context)]
-        if details:
+        wrong += [
+            ("value_error", at, {"error": ValueError(fault)}) for at, fault in faults(read, info.context)
+        ]
+        if wrong:
+            details = [InitErrorDetails(type=kind, loc=at, input=None, ctx=ctx) for kind, at, ctx in wrong]
             raise ValidationError.from_exception_data("", details)
         return read
 
@@ -177,14 +182,3 @@ def _written(data: Any, loc: Path) -> tuple[Path, Any]:
             data = data[step]
             path.append(step)
     return tuple(path), data
-
-
-def _detail(path: Path, sentence: str) -> InitErrorDetails:
-    error = PydanticCustomError("of_a_list", "{sentence}", {"sentence": sentence})
-    return InitErrorDetails(type=error, loc=path, input=None)
-
-
-def _again(error: ErrorDetails) -> InitErrorDetails:
-    if "sentence" in error.get("ctx", {}):
-        return _detail(error["loc"], error["ctx"]["sentence"])
-    return InitErrorDetails(type=error["type"], loc=error["loc"], input=None, ctx=error.get("ctx", {}))

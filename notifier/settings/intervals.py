@@ -86,25 +86,23 @@ def time_intervals(
     blocks: Iterable[IntervalBlock], holidays: Mapping[str, tuple[date, ...] | None]
 ) -> dict[str, TimeInterval]:
     """The windows of a file, by name, with the dates of the lists that they name."""
-    return {
-        block.name: TimeInterval(
-            name=block.name, windows=tuple(_weekly(window, holidays) for window in block.time_intervals)
-        )
-        for block in blocks
-    }
 
-
-def _weekly(window: WindowBlock, holidays: Mapping[str, tuple[date, ...] | None]) -> Weekly:
     def dates(lists: Iterable[str]) -> frozenset[date]:
         return frozenset(day for name in lists for day in holidays[name] or ())
 
-    return calendar.assemble(
-        window.weekdays,
-        [Hours(start=hours.start_time, end=hours.end_time) for hours in window.times],
-        window.location,
-        days_of_month=window.days_of_month,
-        months=window.months,
-        years=window.years,
-        only_on=None if window.holidays is None else dates(window.holidays),
-        never_on=dates(window.except_holidays),
-    )
+    def weekly(window: WindowBlock) -> Weekly:
+        return calendar.assemble(
+            window.weekdays,
+            [Hours(start=hours.start_time, end=hours.end_time) for hours in window.times],
+            window.location,
+            days_of_month=window.days_of_month,
+            months=window.months,
+            years=window.years,
+            only_on=None if window.holidays is None else dates(window.holidays),
+            never_on=dates(window.except_holidays),
+        )
+
+    return {
+        block.name: TimeInterval(name=block.name, windows=tuple(map(weekly, block.time_intervals)))
+        for block in blocks
+    }

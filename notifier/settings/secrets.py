@@ -13,7 +13,7 @@ from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 from notifier.domain.errors import Problem
 from notifier.settings.document import MISSING, Path, SourceFile, showable
-from notifier.settings.values import ScalarForm
+from notifier.settings.values import ScalarForm, expect
 
 LARGEST_SECRET = 64 * 1024
 CREDENTIALS = "/run/credentials/"
@@ -99,18 +99,18 @@ class SecretFiles:
             return [self.read(item, (*path, index)) for index, item in enumerate(value)]
         if not isinstance(value, dict):
             return value
-        files = {key: key.removesuffix("_file") for key in value if self._is_file(value, key, path)}
-        both = {key for key, name in files.items() if value.get(name) is not None}
-        for key in both:
-            sentence = f"{showable(files[key])} is set as well: keep one of the two"
-            self.problems.add(self.source.problem((*path, key), sentence, at_key=True))
-        own = {
-            key: self.read(entry, (*path, key))
-            for key, entry in value.items()
-            if key not in files and (entry is not None or f"{key}_file" not in files)
-        }
-        secrets = {name: key for key, name in files.items() if key not in both}
-        return own | {name: self._secret(value[key], (*path, key)) for name, key in secrets.items()}
+        files = {key.removesuffix("_file"): key for key in value if self._is_file(value, key, path)}
+        others = [
+            key for key in value if key not in files.values() and (value[key] is not None or key not in files)
+        ]
+        read = {key: self.read(value[key], (*path, key)) for key in others}
+        for name, key in files.items():
+            if name in read:
+                sentence = f"{showable(name)} is set as well: keep one of the two"
+                self.problems.add(self.source.problem((*path, key), sentence, at_key=True))
+            else:
+                read[name] = self._secret(value[key], (*path, key))
+        return read
 
     def _is_file(self, value: Mapping[str, Any], key: str, path: Path) -> bool:
         name = key.removesuffix("_file")
@@ -142,8 +142,7 @@ def _secret_in(folder: File, name: object) -> str:
         raise ValueError(f"the secret file cannot be read ({reason}){hint}") from None
     except UnicodeDecodeError:
         raise ValueError("the secret file is not UTF-8 text; is it the right one?") from None
-    if len(data) > LARGEST_SECRET:
-        raise ValueError(f"the secret file is larger than {LARGEST_SECRET // 1024} KiB; is it the right one?")
-    if not text.strip():
-        raise ValueError("the secret file is empty: write the secret into it")
+    too_large = f"the secret file is larger than {LARGEST_SECRET // 1024} KiB; is it the right one?"
+    expect(len(data) <= LARGEST_SECRET, too_large)
+    expect(text.strip(), "the secret file is empty: write the secret into it")
     return text

@@ -142,7 +142,7 @@ SHAPES: Final = (
     (
         r"""auth(?:entication)?[\"'\\\\ ]{0,8}[:=]""",
         (
-            r"""(\b(?i:auth(?:entication)?)(?:\\{0,8}["'])?\s?[:=]\s?(?:\\{0,8}["'])?)"""
+            r"""((?<![A-Za-z0-9])(?i:auth(?:entication)?)(?:\\{0,8}["'])?\s?[:=]\s?(?:\\{0,8}["'])?)"""
             r"(?=\S{0,100}(?:[\d=]|[a-z][A-Z]))[\w+/=.~-]{8,}"
         ),
         ("auth",),
@@ -293,6 +293,31 @@ SHAPES: Final = (
             r"""[^"'\n\\]{1,200}(?=\\{0,8}["'])"""
         ),
         ("auth",),
+    ),
+    # What Redis is told: `AUTH default x`, `requirepass x`.
+    (
+        r"auth [^ ]{12}|auth default |requirepass|masterauth",
+        (
+            r"(\b(?:AUTH (?:default )?(?=\S{0,200}\d)(?=\S{0,200}[a-z])(?=\S{0,200}[A-Z])(?=\S{12})"
+            r"|(?:requirepass|masterauth) ))"
+            r"""["']?[^\s"']{6,}"""
+        ),
+        ("auth ", "requirepass"),
+    ),
+    # Hashes of passwords, as `crypt`, Django and Werkzeug write them.
+    (
+        r"\$(?:2[abxy]?|argon2[a-z]{0,2}|scrypt|[156y])\$|pbkdf2[_:]|scrypt:",
+        (
+            r"((?:(?<![\w$])\$(?:2[abxy]?|argon2(?:id|i|d)?|scrypt|[156y])|\b(?:pbkdf2|scrypt)[_:][\w:]{1,40})\$)"
+            r"[\w./=,+$-]{20,}"
+        ),
+        ("$",),
+    ),
+    # A code of OAuth on its way back.
+    (
+        r"[?&]code=",
+        r"([?&]code=)[\w%.~-]{10,}(?=&(?:state|scope|iss|session_state)=)",
+        ("code=",),
     ),
     (
         r"ac[0-9a-f]{32}:",

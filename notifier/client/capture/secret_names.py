@@ -26,6 +26,7 @@ WORDS: Final = (
     "secrets?",
     "token",
     "jwt",
+    "psk",
     "bearer",
     (
         "(?:api|access|private|secret|signing|encryption|ssh|master|account|auth|app|application|subscription|license"

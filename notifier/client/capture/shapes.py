@@ -114,6 +114,18 @@ _VALUE_RULES = (
             rf"(?P<value>{_VALUE})"
         ),
     ),
+    # As databases quote a row: `Key (token)=(x)`, `Duplicate entry 'x' for key 'users.token'`.
+    (
+        ")=(",
+        r"""\((?P<name>[\w., "-]{1,200})\)=\((?P<value>[^)\n]{1,500})\)""",
+    ),
+    (
+        "duplicate entry",
+        (
+            r"""duplicate entry (?P<value>(?P<quote>\\{0,8}["'])[^\n]{1,500}?)(?P=quote) for key """
+            r"""\\{0,8}["'](?P<name>[\w.-]{1,200})"""
+        ),
+    ),
     ("-", _OPTION),
     ("configure set", _OPTION),
     ("</", _ELEMENT),

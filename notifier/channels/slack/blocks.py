@@ -5,6 +5,7 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -151,17 +152,23 @@ def _silence(thread: str, time_zone: str) -> StaticSelectElement:
 
 def _fitting(told: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]) -> list[dict[str, Any]]:
     """The blocks under the cap: without code, then without what else is evidence, at last with fewer incidents."""
-    blocks: list[dict[str, Any]] = []
-    for shorter in _shortened(told):
+
+    def laid_out(shown: RenderedMessage) -> list[dict[str, Any]]:
         # Five in full stay below the limit of fifty: note, header, facts, links, acts, why, three each, rest, and tail.
-        blocks = [block.to_dict() for block in (*_blocks(shorter, acts), *tail)][:BLOCKS]
-        if len(encoded(blocks)) <= CAP:
-            break
-    return blocks
+        return [block.to_dict() for block in (*_blocks(shown, acts), *tail)][:BLOCKS]
+
+    def fits(shown: RenderedMessage) -> bool:
+        return len(encoded(laid_out(shown))) <= CAP
+
+    whole = laid_out(told)
+    if len(encoded(whole)) <= CAP:
+        return whole
+    shorter = list(_shortened(told))
+    return laid_out(shorter[min(bisect_left(shorter, True, key=fits), len(shorter) - 1)])
 
 
 def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:
-    yield told
+    """The ways to say less, each with less than the one before."""
     without_code = [
         _with(incident, frames=tuple(replace(frame, code=None) for frame in incident.evidence.frames))
         for incident in told.blocks

@@ -71,8 +71,11 @@ class _DueGroup(Value, frozen=True, kw_only=True):
     items: Sequence[NotificationItem]
 
 
-def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
-    """Decide for every group that is due: at most one notification each, and one for each step of escalation."""
+def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences, *, looks_ahead: bool = True) -> Progress:
+    """Decide for every group that is due: at most one notification each, and one for each step of escalation.
+
+    Who comes again anyhow need not look ahead to when the next group is due.
+    """
     groups = most_urgent(tx, due_groups, urgent_due_groups, key="id", most=GROUPS_AT_ONCE)
     orphaned = [group for group in groups if not rules.has_route(group.route)]
     if orphaned:
@@ -82,7 +85,7 @@ def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> Progress:
         return Progress(done=len(orphaned), more=True)
     told, unfinished = _flush(tx, rules, groups, Mutes(tx, rules, silences)) if groups else ((), False)
     more = len(groups) == GROUPS_AT_ONCE
-    next_at = None if more else execute(tx, next_group_due, {}).scalar()
+    next_at = None if more or not looks_ahead else execute(tx, next_group_due, {}).scalar()
     # A step that these decisions make due comes right after them.
     more = more or (not unfinished and next_at is not None and next_at <= tx.now)
     return Progress(done=len(groups), more=more, next_at=next_at, told=told)

@@ -93,7 +93,7 @@ def _route_and_flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences) -> 
     routed = alerting.route_incidents(tx, rules)
     if routed.more or not routed.done:
         return routed
-    return replace(routed, told=alerting.flush(tx, rules, silences).told)
+    return replace(routed, told=alerting.flush(tx, rules, silences, looks_ahead=False).told)
 
 
 async def step(database: Database, subscription: Subscription, work: Callable[[], object]) -> None:

@@ -67,10 +67,10 @@ def give_back(tx: Tx, jobs: Sequence[Job]) -> None:
 @contextmanager
 def _looked_at_again(tx: Tx, jobs: Sequence[Job]) -> Iterator[None]:
     """Hold the targets of these jobs, and let the claim look at what still waits for them."""
-    at = encode_values(sorted({job.target for job in jobs}))
-    execute(tx, lock_targets, {"rows": at}).all()
+    at = sorted({job.target for job in jobs})
+    lock_targets(tx, at)
     yield
-    execute(tx, wake_waiting_targets, {"targets": at, "now": tx.now})
+    execute(tx, wake_waiting_targets, {"targets": encode_values(at), "now": tx.now})
 
 
 def _all_failed(tx: Tx, ended: Sequence[Ended]) -> dict[tuple[str, int], Result | None]:

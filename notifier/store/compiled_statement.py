@@ -75,9 +75,23 @@ class UnfoldingStatement:
         self._names = names
         self._tables = _tables(text)
         self._with_values = cache(self._make_with_values)
+        self._with_one = self._make_with_values((1,) * len(self._tables))
 
     def bound(self, parameters: Mapping[str, object]) -> Bound:
         """BoundRows are bound value by value, or as JSON where there are many."""
+        values: list[object] = []
+        for name in self._names:
+            value = parameters[name]
+            if isinstance(value, BoundRows):
+                if len(value.rows) != 1:
+                    return self._bound_many(parameters)
+                values += value.rows[0]
+                values.append(1)
+            else:
+                values.append(value)
+        return self._with_one, tuple(values)
+
+    def _bound_many(self, parameters: Mapping[str, object]) -> Bound:
         places = {name: _places(parameters[name]) for name in self._tables}
         if any(places[name] * width > VARIABLES_AT_MOST for name, width in self._tables.items()):
             return CompiledStatement(self._text, self._names, {}).bound(parameters)

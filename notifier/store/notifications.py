@@ -73,7 +73,7 @@ def deliver(
     if not wanted:
         return
     thread_of = _threads(tx, rules, group_id, episode, wanted, first=first)
-    each(tx, lock_targets, ([target] for target in wanted))
+    lock_targets(tx, wanted)
     wait = rules.fallback_after
     rows = [
         {

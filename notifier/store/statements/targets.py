@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from notifier.domain.time import Instant
-from notifier.store.compiled import Row, columns_of, reads
-from notifier.store.database import Dialect
+from notifier.store.compiled import Row, columns_of, each, reads
+from notifier.store.database import Dialect, Tx
 from notifier.store.json_rows import in_json
 from notifier.store.schema import (
     Big,
@@ -69,11 +71,16 @@ def next_target_due(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def lock_targets(dialect: Dialect) -> sa.ClauseElement:
-    """Lock these targets, in the order of their ids.
+def lock_targets(tx: Tx, ids: Iterable[int]) -> None:
+    """Lock these targets, in the order of their ids; SQLite has one writer, and nothing to lock.
 
     Else a claim or an outcome would not see what is being told, and would have nothing to wake the target for.
     """
+    if tx.dialect != "sqlite":
+        each(tx, _lock_targets, ([id_] for id_ in ids))
+
+
+def _lock_targets(dialect: Dialect) -> sa.ClauseElement:
     these = targets.c.id.in_(in_json(dialect, "rows", Big))
     return sa.select(targets.c.id).where(these).order_by(targets.c.id).with_for_update(of=targets)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
@@ -66,6 +67,11 @@ POLL: Duration = 5 * SECOND
 """How long a lost wake-up may cost."""
 
 
+REST: Duration = 3
+"""How much later loops are woken that mostly find nothing to do."""
+_LATER: AbstractSet[Topic] = frozenset({"groups", "targets"})
+
+
 class Subscription:
     """A loop's subscription to topics. A signal that comes while the loop works is kept."""
 
@@ -98,6 +104,18 @@ class Signals:
         for topic in topics:
             self._subscriptions[topic].append(subscription)
         return subscription
+
+    def wake_after_commit(self, topics: AbstractSet[Topic]) -> None:
+        """Wake the loops of what became due, in the event loop's next turn: what the commit lets begin comes first.
+
+        Those that decide and claim are woken `REST` later: mostly the transaction has done that itself, and a loop that
+        only finds nothing to do would take the processor from the sends that begin.
+        """
+        loop = asyncio.get_running_loop()
+        if soon := topics - _LATER:
+            loop.call_soon(self.wake, soon)
+        if later := topics & _LATER:
+            loop.call_later(REST / 1000, self.wake, later)
 
     def wake(self, topics: Iterable[Topic]) -> None:
         for topic in topics:

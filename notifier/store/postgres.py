@@ -98,7 +98,7 @@ class PostgresDatabase:
             except SerializationConflict:
                 await asyncio.sleep(0.002 * attempt)
                 continue
-            self.signals.wake(topics)
+            self.signals.wake_after_commit(topics)
             pulse()
             return result
         raise StoreUnavailable("a transaction lost too many races: try again")
@@ -162,7 +162,7 @@ class PostgresDatabase:
             await asyncio.sleep(1)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
-        self.signals.wake(topic for topic in TOPICS if topic == payload)
+        self.signals.wake_after_commit({topic for topic in TOPICS if topic == payload})
 
     async def aclose(self) -> None:
         self._listener.cancel()

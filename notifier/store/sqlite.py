@@ -137,9 +137,7 @@ class SqliteDatabase:
         """
         job = QueuedWork(work=work, essential=essential, until=time.monotonic() + limit / 1000)
         result, topics = await self._writer.submit(job, 1 if housekeeping else 0)
-        if topics:
-            # In the event loop's next turn: what this transaction lets begin comes before the loops that it wakes.
-            job.loop.call_soon(self.signals.wake, topics)
+        self.signals.wake_after_commit(topics)
         pulse()
         return result  # type: ignore[no-any-return]
 

@@ -10,23 +10,31 @@ import contextlib
 import functools
 import gc
 import importlib
+import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from notifier.cli import main, parser
+import httpx
+
+from notifier.cli import main, run
+from notifier.cli.session import CommandSession
 from notifier.telemetry import ids
+from notifier.testing import WebhookReceiver
 
 ROOT = Path(__file__).parents[1]
 LOOK_EVERY_S = 0.01
+READY_WITHIN_S = 60.0
 
 
 class Forked:
@@ -89,7 +97,9 @@ class _Server:
 
     def __init__(self, compiled: str) -> None:
         ours, theirs = socket.socketpair()
-        environ = {**os.environ, **({"PYTHONPYCACHEPREFIX": compiled} if compiled else {})}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIF")}
+        if compiled:
+            environ["PYTHONPYCACHEPREFIX"] = compiled
         command = [sys.executable, "-m", "tests.forkserver", str(theirs.fileno())]
         self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, env=environ)
         theirs.close()
@@ -150,20 +160,93 @@ def _become(order: Mapping[str, Any]) -> None:
     sys.argv = ["notifier", *order["arguments"]]
 
 
+def _rehearse(folder: Path) -> None:
+    """Live a service's life here once: what an event's way compiles and keeps, each child would compile anew."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with WebhookReceiver() as receiver:
+        channels = {"hook": {"type": "webhook", "url": receiver.url}}
+        (folder / "notifier.yaml").write_text(
+            json.dumps(
+                {
+                    "server": {"port": port},
+                    "database": {"url": f"sqlite:///{folder}/notifier.db"},
+                    "delivery": {"allow_private_addresses": True},
+                    "channels": channels,
+                    "fallback": "hook",
+                    "route": {"channels": ["hook"], "group_wait": 0},
+                }
+            )
+        )
+        person = threading.Thread(target=_use, args=(f"http://127.0.0.1:{port}", folder / "out", receiver))
+        before = os.dup(1), os.dup(2)
+        said = os.open(folder / "out", os.O_WRONLY | os.O_CREAT)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        person.start()
+        sys.argv = ["notifier", "serve", "--config", str(folder / "notifier.yaml")]
+        status = main()
+        person.join()
+        sys.stdout.flush()
+        for number, kept in enumerate(before, 1):
+            os.dup2(kept, number)
+            os.close(kept)
+        os.close(said)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if status:
+        print((folder / "out").read_text(), file=sys.stderr)
+
+
+def _use(url: str, out: Path, receiver: WebhookReceiver) -> None:
+    """Post an event, wait until it is told, look at the lists, and end the service, whatever came of it."""
+    try:
+        with httpx.Client(base_url=url, timeout=10, transport=httpx.HTTPTransport(retries=0)) as client:
+            until = time.monotonic() + READY_WITHIN_S
+            ready = False
+            while not ready and time.monotonic() < until:
+                with contextlib.suppress(httpx.TransportError):
+                    ready = client.get("/readyz").status_code == 200
+                time.sleep(LOOK_EVERY_S)
+            secret = re.search(r"^ntf_\w+$", out.read_text(), re.MULTILINE)
+            assert secret is not None
+            client.headers["authorization"] = f"Bearer {secret[0]}"
+            event = {"service": "rehearsal", "message": "it broke", "severity": "critical"}
+            client.post("/v1/events", json=event)
+            receiver.wait_for(1, 10)
+            for path in (
+                "/v1/incidents",
+                "/v1/deliveries",
+                "/v1/incidents/1/timeline",
+                "/metrics",
+                "/sign-in",
+            ):
+                client.get(path)
+        session = CommandSession(
+            environ={"NOTIFIER_URL": url, "NOTIFIER_KEY": secret[0]},
+            stdin=io.BytesIO(),
+            stdout=io.StringIO(),
+            stderr=io.StringIO(),
+        )
+        run(["incidents"], session)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _main() -> int:
-    for name in (
-        "notifier.app",
-        "notifier.channels.transport",
-        "asyncpg",
-        "anyio._backends._asyncio",
-        "uvloop",
-    ):
+    number = int(sys.argv[1])
+    for name in ("notifier.app", "notifier.channels.transport", "asyncpg", "anyio._backends._asyncio"):
         importlib.import_module(name)
-    # What each start makes anew: the parser of the command line, and the patterns of the paths, which `re` keeps.
-    parser()
-    importlib.import_module("notifier.api.router").create_api(None, None)
+    # A child of a process that has used uvloop dies at its end; as where there is none.
+    modules: dict[str, Any] = sys.modules
+    modules["uvloop"] = None
+    with tempfile.TemporaryDirectory(prefix="ntf-rehearsal-") as folder:
+        _rehearse(Path(folder))
+    del modules["uvloop"]
+    importlib.import_module("uvloop")
+    gc.collect()
     gc.freeze()
-    with socket.socket(fileno=int(sys.argv[1])) as orders:
+    with socket.socket(fileno=number) as orders:
         order = _serve(orders)
     if order is None:
         return 0

@@ -14,8 +14,11 @@ from notifier.domain.matcher import parse
 from notifier.domain.route import Inhibition, Route, Step, Threshold
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, rfc3339
 from notifier.domain.value import replace
+from notifier.oncall import actions
+from notifier.oncall.actor import Actor
 from notifier.store import configurations, hold
 from notifier.store.compiled import insert
+from notifier.store.database import Tx
 from notifier.store.schema import silences
 from tests.api.conftest import Desk
 from tests.world import ROUTES, World
@@ -323,9 +326,16 @@ async def test_a_long_story_keeps_its_end(desk: Desk) -> None:
     """At most 500 items, the newest, and the answer says that there are more."""
     await desk.world.post()
     await desk.world.alert()
-    for number in range(510):
-        desk.world.clock.advance(SECOND)
-        await desk.post("/v1/incidents/1/notes", {"text": f"note {number}"})
+    actor = Actor(
+        name="manager", key_name="manager", project="shop", project_scope="shop", new_id=desk.world.new_id
+    )
+
+    def write(tx: Tx) -> None:
+        for number in range(510):
+            actions.note(replace(tx, now=tx.now + number), actor, "1", f"note {number}")
+
+    await desk.world.database.write(write)
+    desk.world.clock.advance(SECOND)
     answer = (await desk.get("/v1/incidents/1/timeline")).json()
     assert (len(answer["items"]), answer["truncated"]) == (500, True)
     assert answer["items"][-2]["text"] == "manager noted: note 509"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def test_the_base_installation_needs_httpx_alone() -> None:
 def test_every_dependency_is_used(group: str) -> None:
     """What nothing imports is not installed."""
     names = {MODULES.get(requirement.name, requirement.name) for requirement in declared(group)} - {None}
-    assert names - set(imported()) == set()
+    assert names - imported() == set()
 
 
 def test_the_container_checks_hashes_and_runs_as_nobody_special() -> None:
@@ -174,8 +175,13 @@ def declared(group: str) -> list[Requirement]:
     return [Requirement(line) for line in (lists | project["optional-dependencies"])[group]]
 
 
-def imported() -> Iterator[str]:
+@cache
+def imported() -> frozenset[str]:
     """The top-level modules that the package imports anywhere, by statement or by a driver's name in a URL."""
+    return frozenset(_imports())
+
+
+def _imports() -> Iterator[str]:
     for path in (ROOT / "notifier").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

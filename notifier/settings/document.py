@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, Final, cast
 
@@ -83,6 +83,7 @@ class SourceFile:
 
     file: str
     root: yaml.Node | None = None
+    _entries: dict[int, _Entries] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def key(self, path: Path) -> SourceMark:
         """The place of the key at a path, or of the nearest around it."""
@@ -102,20 +103,20 @@ class SourceFile:
             return (SourceMark(file=self.file),) * 2
         key = value = self.root
         for step in path:
-            below = _below(value, step)
+            below = self._below(value, step)
             if below is None:
                 break
             key, value = below
         return mark_of(key.start_mark), mark_of(value.start_mark)
 
-
-def _below(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """The key and the value under a key, or that of its secret's file; an item is both."""
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-        return (node.value[step],) * 2 if step < len(node.value) else None
-    entries = entries_of(node)
-    own, file = entries.get(str(step)), entries.get(f"{step}_file")
-    return file if file and file[1].tag != NULL and (own is None or own[1].tag == NULL) else own
+    def _below(self, node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        """The key and the value under a key, or that of its secret's file; an item is both."""
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            return (node.value[step],) * 2 if step < len(node.value) else None
+        if id(node) not in self._entries:
+            self._entries[id(node)] = entries_of(node)  # ten thousand channels may each have a problem
+        own, file = (self._entries[id(node)].get(name) for name in (str(step), f"{step}_file"))
+        return file if file and file[1].tag != NULL and (own is None or own[1].tag == NULL) else own
 
 
 def showable(name: str) -> str:
@@ -153,7 +154,7 @@ def composed(data: bytes, file: str, problems: set[Problem]) -> yaml.MappingNode
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problems.add((mark_of(mark) if mark else start).problem(_not_yaml(error)))
-    return with_entries(given("", yaml.Mark(file, 0, 0, 0, None, 0)), {})
+    return with_entries(given_node("", yaml.Mark(file, 0, 0, 0, None, 0)), {})
 
 
 def _not_yaml(error: yaml.MarkedYAMLError) -> str:
@@ -240,7 +241,7 @@ def with_entries(node: yaml.Node, entries: _Entries) -> yaml.MappingNode:
     return yaml.MappingNode(f"{_TAG}map", list(entries.values()), node.start_mark, node.end_mark)
 
 
-def given(text: str, mark: yaml.Mark) -> yaml.ScalarNode:
+def given_node(text: str, mark: yaml.Mark) -> yaml.ScalarNode:
     """The node of a text that does not come from the file, and has no variables."""
     return yaml.ScalarNode(_GIVEN, text, mark, mark)
 

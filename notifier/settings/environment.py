@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from notifier.domain.errors import Problem
 from notifier.settings.complaints import alternatives
-from notifier.settings.document import NULL, SourceMark, entries_of, given, showable, with_entries
+from notifier.settings.document import NULL, SourceMark, entries_of, given_node, showable, with_entries
 from notifier.settings.model import SettingsFile
 from notifier.settings.secrets import is_secret, keys_of, model_at
 from notifier.settings.sections import Sections
@@ -59,7 +59,7 @@ def overlaid(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.Mapping
     sections = entries_of(root)
     marks = {name.lower(): yaml.Mark(_shown(name), 0, 0, 0, None, 0) for name in environ}
     for section, values in EnvironSource(environ)().items():
-        key, written = sections.get(section) or (given(section, root.start_mark), with_entries(root, {}))
+        key, written = sections.get(section) or (given_node(section, root.start_mark), with_entries(root, {}))
         texts = {name: values[name] for name in _keys(section) if isinstance(values.get(name), str)}
         if texts and (isinstance(written, yaml.MappingNode) or written.tag == NULL):
             meant = {_meant(section, name) for name in texts}
@@ -68,7 +68,7 @@ def overlaid(root: yaml.MappingNode, environ: Mapping[str, str]) -> yaml.Mapping
             }
             for name, text in texts.items():
                 mark = marks[f"{PREFIX}{section}{NESTED}{name}".lower()]
-                kept[name] = given(name, mark), given(text, mark)
+                kept[name] = given_node(name, mark), given_node(text, mark)
             sections[section] = key, with_entries(written, kept)
     return with_entries(root, sections)
 

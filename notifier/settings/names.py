@@ -89,7 +89,8 @@ def _among(names: str, sentence: str) -> AfterValidator:
 
     def check(name: str, info: ValidationInfo[Any]) -> str:
         defined = getattr(info.context, names)
-        expect(name in defined, f"{showable(name)} {sentence}; {alternatives(name, defined)}")
+        if name not in defined:
+            raise ValueError(f"{showable(name)} {sentence}; {alternatives(name, defined)}")
         return name
 
     return AfterValidator(check)

@@ -10,7 +10,7 @@ from enum import Enum
 Trouble = Enum(
     "Trouble",
     "EXPIRED NOT_YET WRONG_NAME UNKNOWN_AUTHORITY SELF_SIGNED REVOKED WEAK REFUSED NOT_TLS TOO_OLD NO_CIPHER "
-    "UNKNOWN_NAME WANTS_CERTIFICATE HTTP2_ONLY BROKEN_OFF OTHER",
+    "UNKNOWN_NAME INTERNAL WANTS_CERTIFICATE HTTP2_ONLY BROKEN_OFF OTHER",
 )
 
 # The codes of OpenSSL's certificate verification (openssl/x509_vfy.h).
@@ -43,12 +43,14 @@ _REASONS = {
     "NO_SHARED_CIPHER": Trouble.NO_CIPHER,
     "NO_CIPHERS_AVAILABLE": Trouble.NO_CIPHER,
     "SSLV3_ALERT_HANDSHAKE_FAILURE": Trouble.NO_CIPHER,
+    "SSL/TLS_ALERT_HANDSHAKE_FAILURE": Trouble.NO_CIPHER,
     "TLSV1_ALERT_INSUFFICIENT_SECURITY": Trouble.NO_CIPHER,
     "DH_KEY_TOO_SMALL": Trouble.WEAK,
     "EE_KEY_TOO_SMALL": Trouble.WEAK,
     "CA_MD_TOO_WEAK": Trouble.WEAK,
     "TLSV1_UNRECOGNIZED_NAME": Trouble.UNKNOWN_NAME,
     "TLSV1_ALERT_UNRECOGNIZED_NAME": Trouble.UNKNOWN_NAME,
+    "TLSV1_ALERT_INTERNAL_ERROR": Trouble.INTERNAL,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": Trouble.WANTS_CERTIFICATE,
     "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": Trouble.HTTP2_ONLY,
     "UNEXPECTED_EOF_WHILE_READING": Trouble.BROKEN_OFF,
@@ -69,6 +71,7 @@ _WORDS = {
     Trouble.NO_CIPHER: "{who} and notifier have no cipher in common, or it wants a certificate of its clients: "
     "its TLS settings have to be changed",
     Trouble.UNKNOWN_NAME: "{who} does not answer to the name {host}: is the host right?",
+    Trouble.INTERNAL: "{who} gave up the secure connection: has it a certificate for the name {host}?",
     Trouble.WANTS_CERTIFICATE: "{who} wants a certificate of its clients, and notifier has none to show",
     Trouble.HTTP2_ONLY: "{who} speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well",
     Trouble.BROKEN_OFF: "{who} closed the connection while it was being secured: does it speak TLS on this port?",
@@ -97,7 +100,7 @@ def words(error: BaseException, *, who: str, host: str, trust: str) -> str | Non
 
 def _reason(error: ssl.SSLError) -> str:
     """OpenSSL's name of it; Python knows that of few alerts, and then it is in the text alone."""
-    said = re.search(r"\] ([a-z0-9 ]+) \(_ssl", str(error))
+    said = re.search(r"\] ([a-z0-9 /]+) \(_ssl", str(error))
     return error.reason or (said[1].upper().replace(" ", "_") if said else "")
 
 

@@ -270,7 +270,9 @@ def _problem(answer: httpx.Response) -> str:
         return f"the service, or what stands before it, did not do it: {said}.{hint}"
     detail = visible(str(document.get("detail") or "")).rstrip(".")
     lines = [f"{detail}." if detail else f"it was refused.{hint}"]
-    if answer.status_code == 403 and detail:
+    if answer.status_code == 401 and "Authorization" in detail:
+        lines[0] = f"what the service was given is no key of notifier's.{hint}"
+    elif answer.status_code == 403 and detail:
         lines[0] += HINTS[403]
     errors = document.get("errors")
     listed = [_line(error) for error in (errors if isinstance(errors, list) else [])[:TOLD_AT_MOST]]

@@ -356,6 +356,17 @@ async def test_a_workspace_of_an_organisation_is_like_any_other(room: Room, org_
     assert await room.states() == ["acknowledged"]
 
 
+async def test_an_organisation_may_stand_in_the_place_of_its_workspace(room: Room) -> None:
+    """Its people may press there too, and strangers may not."""
+    room.slack.enterprise, room.slack.org_wide = "E000", True
+    ts = await room.alert()
+    place = {"team": {"id": "E000"}, "enterprise": None}
+    await room.press(ts, "acknowledge", user=room.slack.person("eve", team_id="E666"), **place)
+    assert await room.states() == ["open"]
+    await room.press(ts, "acknowledge", **place)
+    assert await room.states() == ["acknowledged"]
+
+
 @pytest.mark.parametrize(("ref", "member"), [("E000/C000/{ts}", True), ("E666/C000/{ts}", False)])
 async def test_a_thread_that_is_kept_by_its_organisation_is_found(room: Room, ref: str, member: bool) -> None:
     """An app of a whole organisation is told that one's id as its workspace."""

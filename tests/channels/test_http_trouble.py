@@ -105,6 +105,19 @@ async def test_a_port_without_tls_is_said() -> None:
     assert "does not speak TLS on this port: is the port right?" in error.detail
 
 
+@pytest.mark.parametrize(
+    ("alert", "words"),
+    [(0x50, "has it a certificate for the name 127.0.0.1?"), (0x28, "no cipher in common")],
+    ids=["internal error", "handshake failure"],
+)
+async def test_an_alert_in_the_handshake_is_said(alert: int, words: str) -> None:
+    """Caddy and Go's servers say an internal error where they have no certificate for a name."""
+    with answering(
+        lambda connection: connection.sendall(b"\x15\x03\x03\x00\x02\x02" + bytes([alert]))
+    ) as port:
+        assert words in (await failed(f"https://127.0.0.1:{port}/")).detail
+
+
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize(
     "answer", [SETTINGS, SETTINGS + GOAWAY, OTHER, ALERT], ids=["h2", "goaway", "other", "alert"]

@@ -30,7 +30,14 @@ def hook(server: FakeSlack, toolbox: Toolbox) -> SlackChannel:
     return opened(toolbox, webhook_url=server.webhook_url)
 
 
-FORMS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "block_mismatch")
+FORMS = (
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "block_mismatch",
+    "invalid_payload",
+)
 
 
 @pytest.mark.parametrize("code", FORMS)
@@ -99,6 +106,9 @@ async def test_another_refusal_is_not_repeated_as_text(toolbox: Toolbox) -> None
         ({"error": "missing_scope", "needed": "chat:write,chat:write.public"}, "scope chat:write,chat:write.public"),
         ({"error": "missing_scope"}, "lacks a scope (chat:write): add it"),
         ({"error": "missing_scope", "needed": "<!channel> s3cr3t"}, "lacks a scope (chat:write): add it"),
+        ({"error": "team_not_found"}, "the workspace is not known: copy the Bot User OAuth Token"),
+        ({"error": "cannot_dm_bot"}, "name a person or a channel"),
+        ({"error": "accesslimited"}, "it is tried again"),
         ({"error": "internal_error"}, "Slack has trouble of its own"),
         ({"error": "a_code_of_tomorrow"}, "Slack refused it: a_code_of_tomorrow"),
     ],
@@ -147,6 +157,10 @@ async def test_a_hook_s_codes_are_said_in_words(
         Answer(body=b'{"ok": true}'),
         Answer(body=b'{"status": "ok"}'),
         Answer(body=b'{"status": 200, "success": true}'),
+        Answer(body=b'\xef\xbb\xbf{"success": true, "error": false}'),
+        Answer(body=b'{"status": "QUEUED", "id": "x"}'),
+        Answer(body=b"Success!"),
+        Answer(status=202, body=b"Accepted"),
         Answer(status=204),
         Answer(status=201, body=b'{"success": true}'),
     ],
@@ -173,6 +187,9 @@ async def test_a_hook_that_says_that_it_took_it_is_believed(toolbox: Toolbox, an
         (Answer(body=b"{}"), Outcome.TRANSIENT),
         (Answer(body=b"[]"), Outcome.TRANSIENT),
         (Answer(body=b'{"message": "sign in"}'), Outcome.TRANSIENT),
+        (Answer(body=b"not ok"), Outcome.TRANSIENT),
+        (Answer(body=b"Sign in to be accepted"), Outcome.TRANSIENT),
+        (Answer(body=b'{"status": "queued", "success": false}'), Outcome.PERMANENT),
         (Answer(body=b"<html>ok s3cr3t</html>", headers={"Content-Type": "text/html"}), Outcome.TRANSIENT),
         (Answer(body=b'<!DOCTYPE html><p>{"success": true}'), Outcome.TRANSIENT),
     ],

@@ -556,6 +556,16 @@ def test_a_key_that_cannot_be_used_is_a_usage_error(
     assert sentence in result.err
 
 
+def test_a_key_of_something_else_is_said_in_a_command_s_words(api: Api, shell: Shell) -> None:
+    """Not in those of HTTP: of headers nobody at a terminal knows."""
+    api.refuse("GET /v1/keys", 401, "Unauthorized", "send the key as `Authorization: Bearer ntf_...`")
+    result = shell("keys", "list")
+    assert result.status == 4
+    assert result.err.startswith(
+        "notifier: what the service was given is no key of notifier's. Check NOTIFIER_KEY"
+    )
+
+
 def _nobody() -> str:
     """An address of this machine where nothing listens."""
     with socket.socket() as probe:

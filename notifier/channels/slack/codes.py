@@ -29,6 +29,8 @@ OUTCOMES: Mapping[str, Outcome] = {
     "team_added_to_org": Outcome.TRANSIENT,
     "org_login_required": Outcome.TRANSIENT,
     "rollup_error": Outcome.TRANSIENT,
+    "accesslimited": Outcome.TRANSIENT,
+    "external_channel_migrating": Outcome.TRANSIENT,
 }
 
 _TOKEN = "copy the Bot User OAuth Token (xoxb-...) from the app's OAuth & Permissions anew"  # noqa: S105
@@ -42,7 +44,15 @@ _SLOWER = "Slack asks to slow down: it is tried again when Slack allows it"
 _BLOCKS = "Slack did not take the message's form, nor its text alone: report it to notifier's developers"
 
 _FORM = frozenset(
-    {"attachment_payload_limit_exceeded", "block_mismatch", "invalid_attachments", "msg_too_long"}
+    {
+        "attachment_payload_limit_exceeded",
+        "block_mismatch",
+        "invalid_arguments",
+        "invalid_attachments",
+        "invalid_payload",
+        "msg_too_long",
+        "too_many_attachments",
+    }
 )
 _WORDS: Mapping[str, str] = {
     "not_in_channel": _INVITE,
@@ -77,12 +87,20 @@ _WORDS: Mapping[str, str] = {
     "cannot_reply_to_message": "this kind of message takes no replies",
     "messages_tab_disabled": "the app takes no direct messages: enable its Messages tab, or name a channel",
     "user_not_found": "there is no such person: check `channel`",
+    "user_disabled": "that person's account is deactivated: name another in `channel`",
+    "cannot_dm_bot": "a bot takes no direct messages: name a person or a channel in `channel`",
+    "team_not_found": f"the workspace is not known: {_TOKEN}",
+    "accesslimited": "Slack limits the app's access for now: it is tried again",
+    "external_channel_migrating": "the shared channel is being moved: it is tried again",
+    "too_many_attachments": _BLOCKS,
+    "invalid_arguments": _BLOCKS,
+    "invalid_attachments": _BLOCKS,
     "no_service": f"the hook was removed, or its app: {_HOOK}",
     "no_active_hooks": f"the hook was disabled: {_HOOK}",
     "no_service_id": f"the hook's URL is cut off: {_HOOK}",
     "no_team": f"the hook's workspace is gone: {_HOOK}",
     "team_disabled": f"the workspace is disabled: {_ADMIN}",
-    "invalid_payload": "Slack could not read the message: report it to notifier's developers",
+    "invalid_payload": _BLOCKS,
     "no_text": "Slack saw no text: report it to notifier's developers",
     "msg_too_long": "the message is too long for Slack: report it to notifier's developers",
     "invalid_blocks": _BLOCKS,

@@ -176,8 +176,9 @@ def _person(payload: Mapping[str, Any]) -> Person:
 
 
 def _origin(payload: Mapping[str, Any]) -> SlackOrigin:
+    team = _text(payload, "team", "id")
     return SlackOrigin(
-        team=_text(payload, "team", "id"),
+        team="" if team.startswith(ORGANISATION) else team,
         channel=_text(payload, "container", "channel_id"),
         ts=_text(payload, "container", "message_ts"),
         user_team=_text(payload, "user", "team_id") if _text(payload, "user", "id") else "",
@@ -188,7 +189,8 @@ def _origin(payload: Mapping[str, Any]) -> SlackOrigin:
 
 def _organisations(payload: Mapping[str, Any]) -> frozenset[str]:
     """The organisation of the workspace: there the id of who pressed is the organisation's (Enterprise)."""
-    ids = (_text(payload, "enterprise", "id"), _text(payload, "team", "enterprise_id"))
+    paths = (("enterprise", "id"), ("team", "enterprise_id"), ("team", "id"))
+    ids = (_text(payload, *path) for path in paths)
     return frozenset(id_ for id_ in ids if id_.startswith(ORGANISATION))
 
 

@@ -21,7 +21,21 @@ _CODE = re.compile(r"[a-z_]{2,60}")
 _SCOPES = re.compile(r"[a-z][a-z_.:,-]{1,120}")
 # What a hook that is shaped like Slack's says in JSON: Rocket.Chat `success`, Zulip `result`, and what others may.
 _VERDICTS = ("ok", "success", "result", "status")
-_TAKEN = frozenset({"ok", "success", "true", "sent", "accepted"})
+_TAKEN = frozenset(
+    {
+        "ok",
+        "success",
+        "successful",
+        "true",
+        "sent",
+        "accepted",
+        "created",
+        "delivered",
+        "queued",
+        "received",
+        "posted",
+    }
+)
 
 
 class SlackError(SendError):
@@ -55,10 +69,10 @@ def read_api(reply: Reply) -> Mapping[str, Any]:
 
 def read_hook(reply: Reply) -> Receipt:
     """The receipt that a hook's answer is: the text `ok`, or JSON that says as much. Raises `SendError`."""
-    text = reply.body.decode("utf-8", "replace").strip()
+    text = reply.body.decode("utf-8-sig", "replace").strip()
     answer = _document(text)
     if 200 <= reply.status < 300:
-        if text.strip('"').lower() == "ok" or reply.status == 204 or _says_taken(answer):
+        if text.strip("\"'.! ").lower() in _TAKEN or reply.status == 204 or _says_taken(answer):
             return Receipt()
         if not reply.whole:
             raise _not_json(reply)

@@ -359,6 +359,18 @@ def test_a_middleware_of_a_decorator_is_told(app: App) -> None:
     assert app.errors == ["PermissionError"]
 
 
+def test_a_middleware_that_cannot_be_made_is_told(app: App) -> None:
+    """Every request ends there, before anything stands around the application."""
+
+    class Unmade:
+        def __init__(self, _app: object) -> None:
+            raise LookupError("no settings")
+
+    app.app.add_middleware(Unmade)  # type: ignore[arg-type]
+    assert app.http.get("/").status_code == 500
+    assert (app.only["exception"]["message"], app.only["severity"]) == ("no settings", "critical")
+
+
 def test_an_application_that_runs_cannot_be_instrumented(app: App) -> None:
     """Said when it is tried, as by the framework itself."""
     app.http.get("/")

@@ -528,6 +528,20 @@ async def test_who_calls_a_plain_function_awaits_its_coroutine(
     assert [run["state"] for run in memory.runs.values()] == ["completed"]
 
 
+async def test_a_wrapper_that_only_makes_the_coroutine_is_awaited_to_its_end(
+    notifier: Notifier, memory: MemoryTransport
+) -> None:
+    """Else it would be completed, and nothing would have run."""
+    done: list[str] = []
+
+    async def wraps(*args: Any) -> Any:
+        return charges(*args)
+
+    assert await notifier.task(wraps)(done, []) == "charged"
+    assert done == ["charged"]
+    assert [run["result"] for run in memory.runs.values()] == ["charged"]
+
+
 def test_a_replay_of_one_is_awaited_as_well(notifier: Notifier, memory: MemoryTransport) -> None:
     """Where no application's loop runs, on one of its own."""
     done: list[str] = []

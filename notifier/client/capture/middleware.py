@@ -203,7 +203,16 @@ def surround(app: Any, notifier: Reporter, *, isolate: bool) -> None:
 
     notifier.reporting.watched.add(f"the requests and background tasks of a {type(app).__name__} application")
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: Middleware(build(), notifier, isolate=isolate)
+
+    def built() -> Middleware:
+        try:
+            return Middleware(build(), notifier, isolate=isolate)
+        except Exception as error:
+            # A middleware that cannot be made: every request ends here, and there is nothing around it yet.
+            notifier.reporting.capture(error, ReportDetails(severity="critical"))
+            raise
+
+    app.build_middleware_stack = built
     if tuple(int(part) for part in starlette.__version__.split(".")[:2]) < (0, 46):
         app.user_middleware.append(Entry(cast("Any", Middleware), notifier=notifier, isolate=isolate))
     app.user_middleware.append(Entry(cast("Any", ErrorResponseMiddleware), reporting=notifier.reporting))

@@ -143,8 +143,11 @@ async def run_async(
             if begun is None:
                 execution.begin()
             try:
-                call, begun = begun or task.function(*args, **kwargs), None
-                result = await (call if task.timeout is None else _in_time(task.timeout, call))
+                result, begun = begun or task.function(*args, **kwargs), None
+                result = await (result if task.timeout is None else _in_time(task.timeout, result))
+                # A wrapper that only makes the coroutine of what it wraps has done nothing yet.
+                while type(result) is CoroutineType:
+                    result = await (result if task.timeout is None else _in_time(task.timeout, result))
                 execution.answered(result)
             except Exception as error:
                 wait = execution.failed(error)

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import IO, Any, Final
 
+from notifier.cli.job_monitor import JobMonitor
 from notifier.cli.options import Arguments, Subparsers, command, pair
 from notifier.cli.service import address, key
 from notifier.cli.session import CommandFailure, CommandSession, Exit
@@ -27,6 +28,7 @@ LINE_BYTES: Final = 1_000
 CHUNK: Final = 65_536
 DRAIN_S: Final = 1.0
 SEND_S: Final = 10.0
+MESSAGE_CHARS: Final = 8_000
 PASSED_ON: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 FROM_TERMINAL: Final = frozenset({"SIGINT", "SIGQUIT"})
 """The terminal sends these to the job as well."""
@@ -37,9 +39,10 @@ EPILOG = f"""\
 Its output passes through, and its exit status is this command's ({NOT_FOUND} where there is no such program,
 {BY_SIGNAL} and the number of the signal that ended it). Where that is not 0, an event says how it ended, with the last
 {LINES} lines that it wrote; its arguments stay here. A job that is interrupted from the keyboard is not told of. Where
-the service is away, the event is kept on this machine and leaves with the next one.
+the service is away, the event is kept on this machine and leaves with the next one. With --monitor the job checks in
+when it begins and when it has ended; how it failed is then said there, and a job that did not run at all is missed.
 
-  17 3 * * *  notifier run --service backup -- /usr/local/bin/backup.sh --all
+  17 3 * * *  notifier run --monitor nightly-backup --every 1d --grace 1h -- /usr/local/bin/backup.sh --all
 
 It needs a key with the scope `ingest`; without one the job runs all the same."""
 
@@ -135,6 +138,9 @@ def add(commands: Subparsers) -> None:
         "--service", help="whose job it is (default: NOTIFIER_SERVICE, else the program's name)"
     )
     parser.add_argument("--severity", help="of its failure (default: error)", default="error")
+    parser.add_argument("--monitor", metavar="NAME", help="check in at this monitor")
+    parser.add_argument("--every", metavar="DURATION", help="how often it runs: who stays away is missed")
+    parser.add_argument("--grace", metavar="DURATION", help="how much later it may be (default: 5m)")
     parser.add_argument("--environment", help="default: NOTIFIER_ENVIRONMENT, else production")
     parser.add_argument(
         "--label", dest="labels", type=pair, action="append", default=[], metavar="NAME=VALUE",
@@ -149,13 +155,37 @@ def run(arguments: Arguments, session: CommandSession) -> int:
     program = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
     if not program or not program[0]:
         raise CommandFailure(Exit.USAGE, "name what is to run: notifier run --service backup -- backup.sh")
+    if (arguments.every or arguments.grace) and not arguments.monitor:
+        raise CommandFailure(Exit.USAGE, "--every and --grace are a monitor's: name it with --monitor")
     job = ProgramRun(program)
+    monitor = JobMonitor(arguments.monitor, arguments, session) if arguments.monitor else None
     job.run()
     if job.ended and job.seconds == 0.0:
         session.say(f"notifier: {job.name} {job.ended}.")
-    if job.status and not job.interrupted and job.status != Exit.BROKEN_PIPE:
+    if job.interrupted or job.status == Exit.BROKEN_PIPE:
+        return job.status
+    taken = monitor is not None and _check_in(monitor, job, session)
+    if job.status and not taken:
         _tell(job, arguments, session)
     return job.status
+
+
+def _check_in(monitor: JobMonitor, job: ProgramRun, session: CommandSession) -> bool:
+    """Whether the monitor has heard how the job ended; why it has not is said."""
+    from notifier.client.capture.scrub import scrub_text
+
+    errors = job.errors.text()
+    lines = "\n".join([f"{job.name} {job.ended}{_last(job)}", *(errors if len(errors) > 1 else ())])
+    failed = {"status": "error", "message": scrub_text(lines)[:MESSAGE_CHARS]}
+    why = monitor.ended(duration_ms=job.seconds * 1_000, **(failed if job.status else {"status": "ok"}))
+    if why is not None:
+        session.say(f"notifier: its monitor has not heard that {job.name} {job.ended or 'ended well'}: {why}")
+    return why is None
+
+
+def _last(job: ProgramRun) -> str:
+    said = next((line.strip() for line in reversed(job.errors.text()) if line.strip()), "")
+    return f": {said}" if said else ""
 
 
 def _tell(job: ProgramRun, arguments: Arguments, session: CommandSession) -> None:
@@ -169,9 +199,8 @@ def _tell(job: ProgramRun, arguments: Arguments, session: CommandSession) -> Non
 
     service = arguments.service or session.environ.get("NOTIFIER_SERVICE") or job.name
     client = Notifier(service, url=url, key=secret, environment=arguments.environment)
-    said = next((line.strip() for line in reversed(job.errors.text()) if line.strip()), "")
     client.message(
-        f"{job.name} {job.ended}{': ' if said else ''}{said}",
+        f"{job.name} {job.ended}{_last(job)}",
         severity=arguments.severity,
         labels=dict(arguments.labels),
         context={

@@ -11,7 +11,7 @@ import pytest
 
 from notifier.cli.jobs import ProgramRun, Tail
 from notifier.client.testing import capture_reports
-from tests.unit.conftest import Shell
+from tests.unit.conftest import Api, Shell
 
 
 def test_a_job_that_fails(shell: Shell, capfd: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +60,34 @@ def test_without_a_key_the_job_runs_all_the_same() -> None:
     result = keyless("run", "--", "false")
     assert result.status == 1
     assert "is told to nobody: no API key" in result.err
+
+
+def test_a_job_checks_in(shell: Shell, api: Api) -> None:
+    """When it begins, and when it has ended; how it failed is told once, by its monitor."""
+    api.answer("POST /v1/monitors/nightly%20backup", {})
+    named = ("run", "--monitor", "nightly backup", "--service", "db", "--every", "1d", "--")
+    with capture_reports() as reports:
+        assert shell(*named, "true").status == 0
+        failing = shell(*named, "sh", "-c", "echo 'password=hunter2 no space' >&2; exit 3")
+    assert (failing.status, failing.err, reports) == (3, "", [])
+    said = [asked.document for asked in api.asked]
+    assert [one["status"] for one in said] == ["in_progress", "ok", "in_progress", "error"]
+    assert {(one["service"], one["every"], one["severity"]) for one in said} == {("db", "1d", "error")}
+    assert said[1]["duration_ms"] > 0
+    assert said[3]["message"] == "sh ended with status 3: password=[scrubbed] no space"
+
+
+def test_a_monitor_that_hears_nothing(shell: Shell, api: Api) -> None:
+    """It is said, changes nothing of the job, and a failure is told as without one."""
+    api.refuse("POST /v1/monitors/backup", 403, "Forbidden", "the key lacks the scope ingest")
+    with capture_reports() as reports:
+        result = shell("run", "--monitor", "backup", "--", "false")
+    assert result.status == 1
+    assert "has not heard that false ended with status 1: the key lacks the scope ingest" in result.err
+    assert [event["message"] for event in reports] == ["false ended with status 1"]
+    keyless = Shell({})("run", "--monitor", "backup", "--", "true")
+    assert (keyless.status, "ended well: no API key" in keyless.err) == (0, True)
+    assert shell("run", "--every", "1d", "--", "true").status == 2
 
 
 @pytest.mark.parametrize("arguments", [(), ("--",), ("--", "")])

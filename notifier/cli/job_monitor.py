@@ -1,0 +1,66 @@
+"""The monitor that a job checks in at: `notifier run --monitor NAME -- CMD`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from typing import Any, Final
+
+from notifier.cli.options import Arguments, segment
+from notifier.cli.service import ServiceClient, connect
+from notifier.cli.session import CommandFailure, CommandSession, Exit
+from notifier.domain.severity import Severity
+
+ANSWER_S: Final = 5.0
+PAUSES_S: Final = (1.0, 2.0)
+
+
+class JobMonitor:
+    """The check-ins of one run. That it has begun is said beside the job, which waits for nobody."""
+
+    def __init__(self, name: str, arguments: Arguments, session: CommandSession) -> None:
+        self._path = f"/v1/monitors/{segment(name)}"
+        self._said = dict(_said(arguments, session))
+        self._open = ExitStack()
+        self._service: ServiceClient | None = None
+        self._why = "the service did not answer in time."
+        self._beginning = threading.Thread(target=self._begin, args=(arguments, session), daemon=True)
+        self._beginning.start()
+
+    def ended(self, **said: Any) -> str | None:
+        """Check in at the end, once more where nobody answers. Answers why it was not taken, or None."""
+        self._beginning.join(2 * ANSWER_S)
+        if self._service is None:
+            return self._why
+        with self._open:
+            for pause in (*PAUSES_S, None):
+                try:
+                    self._service.post(self._path, {**self._said, **said})
+                except CommandFailure as failure:
+                    if failure.status is not Exit.UNREACHABLE or pause is None:
+                        return str(failure)
+                    time.sleep(pause)
+                else:
+                    break
+        return None
+
+    def _begin(self, arguments: Arguments, session: CommandSession) -> None:
+        try:
+            self._service = self._open.enter_context(connect(session, arguments.config, seconds=ANSWER_S))
+            self._service.post(self._path, {**self._said, "status": "in_progress"})
+        except CommandFailure as failure:
+            self._why = str(failure)
+
+
+def _said(arguments: Arguments, session: CommandSession) -> Any:
+    """The fields that are the same in each of its check-ins."""
+    environ = session.environ
+    fields = {
+        "environment": arguments.environment or environ.get("NOTIFIER_ENVIRONMENT"),
+        "service": arguments.service or environ.get("NOTIFIER_SERVICE"),
+        "every": arguments.every,
+        "grace": arguments.grace,
+        "severity": arguments.severity if arguments.severity in set(Severity) else None,
+    }
+    return ((name, value) for name, value in fields.items() if value)

@@ -13,6 +13,7 @@ from notifier.policy.fingerprint import told_in
 from notifier.wording.text import TITLE, counted, plain
 
 MESSAGE = 300
+SENTENCE = 8
 CODE = 240
 FRAMES, DETAILS, NOTES, CONTEXT, LINKS = 5, 6, 4, 5, 5
 _CAUSES = 10
@@ -73,7 +74,7 @@ def evidence(incident: Incident) -> Evidence:
         cause=None if cause is None else _caused_by(cause),
         frames=tuple(frames(told)),
         notes=tuple(_notes(event.get("exception"))),
-        context=tuple(_context(event.get("context"))),
+        context=tuple(_context(event, incident)),
         links=links_of(incident),
     )
 
@@ -88,7 +89,8 @@ def said(incident: Incident) -> str | None:
     """The first line of the newest event's own message, where the title is another: often that of an exception."""
     event = incident.latest_event
     text = plain(_first_line(event.get("message")), MESSAGE) if isinstance(event, Mapping) else ""
-    said_already = text in incident.title or text.startswith(incident.title.rstrip("…"))
+    title = plain(incident.title, MESSAGE)
+    said_already = text in title or text.startswith(title.rstrip("…"))
     return None if said_already else text
 
 
@@ -171,11 +173,22 @@ def _notes(exception: object) -> Iterator[str]:
         yield f"and {counted(len(found) - NOTES, 'more note')}"
 
 
-def _context(context: object) -> Iterator[tuple[str, str]]:
-    """Plain values alone: what is nested is for the page."""
+def _context(event: Mapping[str, Any], incident: Incident) -> Iterator[tuple[str, str]]:
+    """Plain values alone: what is nested is for the page. What stands in the message already is not said again."""
+    context = event.get("context")
     if not isinstance(context, Mapping):
         return
-    plain_ones = ((name, value) for name, value in context.items() if isinstance(value, str | int | float))
+    said_before = {link.url for link in links_of(incident)}
+    texts = (incident.title, str(event.get("message") or ""))
+
+    def is_new(name: Any, value: object) -> bool:
+        if not isinstance(value, str):
+            return isinstance(value, int | float)
+        if value in said_before or value == incident.labels.get(name):
+            return False
+        return len(value) < SENTENCE or not any(value in text for text in texts)
+
+    plain_ones = ((name, value) for name, value in context.items() if is_new(name, value))
     for (name, value), _ in zip(plain_ones, range(CONTEXT), strict=False):
         yield plain(name, 60), plain(value, 80)
 

@@ -8,9 +8,12 @@ import re
 TITLE = VALUE = 200
 NOTE = 600
 
-# C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM, tag characters.
+# C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM, tag characters. The two
+# joiners stay between letters of scripts that are written with them, and between the parts of a picture.
+_JOINED = "[^\x00-\u02ff\u2000-\u206f]"
 _UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]+"
+    f"(?:[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    f"\U000e0000-\U000e0fff]|(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED}))+"
 )
 
 

@@ -19,6 +19,7 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
 from notifier.domain.value import replace
 from notifier.testing.messages import AT, EVENT, incident, message, several
 from notifier.wording import blocks, evidence, messages, plain_text, reasons, sentences, times
+from notifier.wording.text import plain
 from tests.channels.situations import SITUATIONS
 
 FRAME = {"file": "shop/a.py", "function": "a", "line": 1, "code": "a()", "in_app": True}
@@ -108,6 +109,33 @@ def test_odd_documents_cost_their_part_alone(links: object, notes: object) -> No
     }
     found = evidence.evidence(of(links=links, exception=exception, context=["x"]))
     assert (found.links, found.frames, found.context) == ((), (), ())
+
+
+def test_nothing_of_the_context_is_said_twice() -> None:
+    """What the title, the message, a label or a link says already; short values are kept, for they may mean another."""
+    url = "https://wiki.example.com/x"
+    context = {
+        "error": "card declined",
+        "monitor": "nightly",
+        "runbook_url": url,
+        "order": "17",
+        "note": "by hand",
+    }
+    about = of(message="card declined for order 17", context=context, links=[{"url": url}])
+    about = replace(about, title="card declined", labels={"monitor": "nightly"})
+    assert evidence.evidence(about).context == (("order", "17"), ("note", "by hand"))
+
+
+def test_a_title_with_unseen_characters_is_not_told_again() -> None:
+    text = "lost \u202egnp.exe"
+    assert evidence.said(replace(of(message=text), title=text)) is None
+
+
+@pytest.mark.parametrize("text", ["می\u200cخواهم", "क्\u200dष", "👩\u200d👩\u200d👧"])
+def test_joiners_stay_where_they_are_written(text: str) -> None:
+    """In Persian, in Indic scripts and in pictures; between Latin letters they hide something."""
+    assert plain(text) == text
+    assert plain("pay\u200dpal \u200d x\u200c") == "pay pal x"
 
 
 def test_the_innermost_cause_is_one_line_with_its_place() -> None:

@@ -101,6 +101,19 @@ def test_a_sample_becomes_what_is_in_its_file(name: str) -> None:
     assert text == file.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["alertmanager", "grafana"])
+def test_a_description_is_told_below_the_summary(name: str) -> None:
+    """Once, and as the first line where there is no summary."""
+    body = sample(name)
+    alert = body["alerts"][0]
+    summary = alert["annotations"]["summary"]
+    alert["annotations"]["description"] = "Look at the disk."
+    head, _, rest = read(name, body).items[0]["message"].partition("\n\n")
+    assert (head.endswith(f": {summary}"), rest) == (True, "Look at the disk.")
+    del alert["annotations"]["summary"]
+    assert read(name, body).items[0]["message"].endswith(": Look at the disk.")
+
+
 ENDS: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("alertmanager", ("alerts", 0, "status"), "resolved"),
     ("azure", ("data", "essentials", "monitorCondition"), "Resolved"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import subprocess
 import tempfile
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,15 @@ END $$
 """
 
 
+# Whose standard input ends with us, whatever ends us.
+GUARD = """
+read -r _
+pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null) && kill -QUIT "$pid"
+while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
+rm -rf "$1"
+"""
+
+
 class PostgresCluster:
     """A running server behind a unix socket."""
 
@@ -115,13 +125,13 @@ class PostgresCluster:
 def running_cluster(lock: Path) -> Iterator[PostgresCluster]:
     """A server until the block ends; where several processes start one at a time, `lock` is their common file."""
     # A unix socket's path has 107 bytes, and as root the server runs as another user: no nested folder of pytest's.
-    memory = MEMORY if MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="ntf-pg-", dir=memory, ignore_cleanup_errors=True) as folder:
+    folder = Path(tempfile.mkdtemp(prefix="ntf-pg-", dir=MEMORY if MEMORY.is_dir() else None))
+    with _guarded(folder):
         with lock.open("w") as taken:
             fcntl.flock(
                 taken, fcntl.LOCK_EX
             )  # the first start as root makes the user that the server runs as
-            cluster = PostgresCluster(_start(Path(folder)))
+            cluster = PostgresCluster(_start(folder))
         try:
             for name in (TEMPLATE, SHARED):
                 cluster.sql(f"CREATE DATABASE {name}")
@@ -131,6 +141,14 @@ def running_cluster(lock: Path) -> Iterator[PostgresCluster]:
             yield cluster
         finally:
             cluster.close()
+
+
+@contextmanager
+def _guarded(folder: Path) -> Iterator[None]:
+    """Remove the folder after the block, or when this process is killed, and then end the server first."""
+    guard = ["sh", "-c", GUARD, "guard", str(folder)]
+    with subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True):
+        yield
 
 
 def _start(folder: Path) -> Any:

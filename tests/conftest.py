@@ -34,9 +34,15 @@ ENGINES = ("sqlite", "postgresql")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Four workers for the whole suite and for the slow tests, which often wait; none for a selection."""
+    """Four workers for the whole suite, five for the slow tests, which mostly wait; none for a selection."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
-    return 4 if whole and config.option.markexpr in {"not slow", "slow"} else 0
+    return {"not slow": 4, "slow": 5}.get(config.option.markexpr, 0) if whole else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The slow tests of a file need not wait for each other: some are the longest of all."""
+    if config.option.markexpr == "slow" and config.option.dist == "loadfile":
+        config.option.dist = "load"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

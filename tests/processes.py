@@ -297,9 +297,9 @@ def free_port() -> int:
 def _ports() -> Iterator[int]:
     """A worker's own, below those that the system gives to connections; each run begins somewhere else."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = 10_000 + worker % 4 * 5_000
-    start = random.randrange(5_000)
-    return itertools.cycle([*range(first + start, first + 5_000), *range(first, first + start)])
+    first = 10_000 + worker % 5 * 4_000
+    start = random.randrange(4_000)
+    return itertools.cycle([*range(first + start, first + 4_000), *range(first, first + start)])
 
 
 def eventually(check: Any, *, within: float = SEEN_WITHIN_S) -> Any:

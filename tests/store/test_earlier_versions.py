@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from notifier.store import integrity, keys, migrate
-from notifier.store.database import Database, Tx
+from notifier.store.database import MIGRATION, Database, Tx
 from notifier.store.sqlite import SqliteDatabase
 from notifier.testing import ManualClock
 from tests import earlier
@@ -48,8 +48,8 @@ async def upgraded(
 
         url = request.getfixturevalue("empty_postgres_url")
         database = await PostgresDatabase.open(url, replica="main", clock=clock, pool_size=2)
-        await database.write(lambda tx: _filled(tx, old))
-    await database.write(lambda tx: migrate.upgrade(tx.conn))
+        await database.write(lambda tx: _filled(tx, old), limit=MIGRATION)
+    await database.write(lambda tx: migrate.upgrade(tx.conn), limit=MIGRATION)
     yield database
     await database.aclose()
 

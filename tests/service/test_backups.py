@@ -50,7 +50,7 @@ def test_they_are_made_kept_and_whole(tmp_path: Path) -> None:
         to.unlink()
         eventually(lambda: metric(service, MADE) > 2, within=40)
         (to / "notifier.db").write_text("mine")
-        assert finding(service) == "ok"
+        eventually(lambda: finding(service) == "ok")
         assert metric(service, "notifier_backup_bytes") > 10_000
         assert metric(service, "notifier_backup_every_seconds") == 1
     *made, mine = files(to)

@@ -50,6 +50,8 @@ TOKENS: Final = (
     (r"eyj[a-z0-9_-]{8}", r"(?:eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*|eyJrIjoi[\w+/=-]{16,})"),
 )  # fmt: skip
 
+# Between a command's words, which come as one text or as a list in JSON.
+_GAP = r"[\s\",\\n]"
 # Of the others: what RE2 looks for; the rule, whose first group stays, for it helps to find the cause;
 # and texts of which one stands, in any case, wherever the rule finds something.
 SHAPES: Final = (
@@ -190,12 +192,12 @@ SHAPES: Final = (
     ),
     # What stands behind a letter: `curl -u ann:x`, `mysql -px`, `sshpass -p x`.
     (
-        r"curl [^\n]*(?:-u|-user)",
+        rf"curl{_GAP}+(?s:.*)(?:-u|-user)",
         r"""(?i)(\bcurl (?:[^\n]{0,500}? )?(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{0,100}:)[^\s"']+""",
         ("curl ",),
     ),
     (
-        r"(?:mysql|mariadb)[a-z0-9_-]* [^\n]*-p",
+        rf"(?:mysql|mariadb)[a-z0-9_-]*{_GAP}+(?s:.*)-p",
         (
             r"(?i)(\b(?:mysql|mariadb)[\w-]* (?:[^\n|;&]{0,300}? )?-p)"
             r"""(?:"(?![\s,:}\])])[^"\n]{1,200}"|'(?![\s,:}\])])[^'\n]{1,200}'|[^\s"']+)"""
@@ -206,7 +208,7 @@ SHAPES: Final = (
         ),
     ),
     (
-        r"(?:zip|7z|ldap[a-z]*|htpasswd|smbclient) [^\n]*-[pwbu]",
+        rf"(?:zip|7z|ldap[a-z]*|htpasswd|smbclient){_GAP}+(?s:.*)-[pwbu]",
         (
             r"(?i)(\b(?:(?:un)?zip (?:[^\n|;&]{0,300}? )?-P ?|7z (?:[^\n|;&]{0,300}? )?-p"
             r"|ldap\w{1,10} (?:[^\n|;&]{0,300}? )?-w ?"
@@ -222,17 +224,17 @@ SHAPES: Final = (
         ),
     ),
     (
-        r"sshpass -p",
+        rf"sshpass{_GAP}+-p",
         r"""(?i)(\bsshpass -p ?)["']?[^\s"']+""",
         ("sshpass",),
     ),
     (
-        r"(?:docker|podman|helm) login",
+        rf"(?:docker|podman|helm){_GAP}+login",
         r"""(?i)(\b(?:docker|podman|helm) login (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
         (" login ",),
     ),
     (
-        r"mongo[a-z]* [^\n]*-p",
+        rf"mongo[a-z]*{_GAP}+(?s:.*)-p",
         r"""(?i)(\bmongo(?:sh|dump|restore|export|import)? (?:[^\n|;&]{0,300}? )?-p ?)["']?[^\s"']+""",
         ("mongo",),
     ),
@@ -256,12 +258,12 @@ SHAPES: Final = (
         ("password(",),
     ),
     (
-        r"sqlplus |expdp |impdp |sqlldr ",
+        rf"(?:sqlplus|expdp|impdp|sqlldr){_GAP}",
         r"(?i)(\b(?:sqlplus|expdp|impdp|sqlldr) (?:-\w{1,9} ){0,4}[^\s/@]{1,100}/)[^\s@]{1,200}",
         ("sqlplus ", "expdp ", "impdp ", "sqlldr "),
     ),
     (
-        r"(?:sqlcmd|osql|bcp|mosquitto_[a-z]*|ipmitool|cqlsh|rdesktop|oc login|az login) [^\n]*-p",
+        rf"(?:sqlcmd|osql|bcp|mosquitto_[a-z]*|ipmitool|cqlsh|rdesktop|(?:oc|az){_GAP}+login){_GAP}+(?s:.*)-p",
         (
             r"(\b(?:sqlcmd|osql|bcp|mosquitto_\w{3,6}|ipmitool) (?:[^\n|;&]{0,300}? )?-P ?"
             r"|\b(?:cqlsh|rdesktop|(?:oc|az) login) (?:[^\n|;&]{0,300}? )?-p ?)"
@@ -270,12 +272,12 @@ SHAPES: Final = (
         ("sqlcmd", "osql", "bcp", "mosquitto_", "ipmitool", "cqlsh", "rdesktop", " login "),
     ),
     (
-        r"net use [^\n]*/user:",
+        rf"net{_GAP}+use(?s:.*)/user:",
         r"(?i)(\bnet use [^\n]{0,300}?/user:[^\s]{1,100} )[^\s/]+",
         ("net use",),
     ),
     (
-        r"openssl [^\n]*-k ",
+        rf"openssl{_GAP}+(?s:.*)-k",
         r"""(?i)(\bopenssl (?:[^\n|;&]{0,300}? )?-k )["']?[^\s"']+""",
         ("openssl",),
     ),

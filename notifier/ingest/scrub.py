@@ -17,12 +17,11 @@ import re2
 
 from notifier.domain.matcher import Matcher, parse_all
 from notifier.domain.secret_names import names_secret
+from notifier.domain.secret_values import command, is_login, is_secret_pair, secret_fields
 from notifier.domain.shapes import (
     HINTS,
     SCRUBBED,
     is_card,
-    is_secret_pair,
-    secret_field,
     without_secrets,
 )
 from notifier.domain.value import replace
@@ -115,9 +114,9 @@ def scrub(value: Any) -> Any:
     if isinstance(value, str):
         return scrub_text(value)
     if isinstance(value, dict):
-        hidden = secret_field(value) if "loc" in value or "value" in value else None
+        hidden = secret_fields(value)
         return {
-            _scrub_key(key): SCRUBBED if key == hidden else _under(key, inner) for key, inner in value.items()
+            _scrub_key(key): SCRUBBED if key in hidden else _under(key, inner) for key, inner in value.items()
         }
     if isinstance(value, list):
         return _items(value)
@@ -128,7 +127,7 @@ def scrub(value: Any) -> Any:
 
 def _items(values: list[Any]) -> list[Any]:
     """A command's words may come one by one: `["--password", "x"]`."""
-    clean = [scrub(inner) for inner in values]
+    clean = [scrub(inner) for inner in command(values)]
     if is_secret_pair(values):
         clean[1] = SCRUBBED
     for index, (before, value) in enumerate(pairwise(values), start=1):
@@ -150,4 +149,4 @@ def _under(key: str, value: Any) -> Any:
     """Truth values and null say nothing worth hiding; all else under a secret's name goes."""
     if value is not None and not isinstance(value, bool) and names_secret(key):
         return SCRUBBED
-    return scrub(value)
+    return [scrub(value[0]), SCRUBBED] if is_login(key, value) else scrub(value)

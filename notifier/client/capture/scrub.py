@@ -10,11 +10,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from notifier.client.capture.secret_names import names_secret
+from notifier.client.capture.secret_values import command, is_login, is_secret_pair, secret_fields
 from notifier.client.capture.shapes import (
     SCRUBBED,
     is_card,
-    is_secret_pair,
-    secret_field,
     without_secrets,
 )
 
@@ -31,9 +30,9 @@ def scrub(value: Any) -> Any:
     if kind is str:
         return scrub_text(value)
     if kind is dict:
-        hidden = secret_field(value) if "loc" in value or "value" in value else None
+        hidden = secret_fields(value)
         return {
-            _scrub_key(key): SCRUBBED if key == hidden else _under(key, inner) for key, inner in value.items()
+            _scrub_key(key): SCRUBBED if key in hidden else _under(key, inner) for key, inner in value.items()
         }
     if kind is list:
         return _items(value)
@@ -44,7 +43,7 @@ def scrub(value: Any) -> Any:
 
 def _items(values: list[Any]) -> list[Any]:
     """A command's words may come one by one: `["--password", "x"]`."""
-    clean = [scrub(inner) for inner in values]
+    clean = [scrub(inner) for inner in command(values)]
     if is_secret_pair(values):
         clean[1] = SCRUBBED
     for index, (before, value) in enumerate(pairwise(values), start=1):
@@ -63,4 +62,4 @@ def _under(key: str, value: Any) -> Any:
     """Truth values and null say nothing worth hiding; all else under a secret's name goes."""
     if value is not None and not isinstance(value, bool) and names_secret(key):
         return SCRUBBED
-    return scrub(value)
+    return [scrub(value[0]), SCRUBBED] if is_login(key, value) else scrub(value)

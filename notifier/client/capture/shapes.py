@@ -6,9 +6,9 @@ The service and the client, which imports nothing of the service, each have this
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from .secret_names import FLAGS, FOREIGN, PIN, WORDS, names_secret
 from .secret_shapes import SHAPES, TOKENS
@@ -24,7 +24,7 @@ _VALUE = (
 )
 # Between them; bytes, and what only wraps a secret, is shown as Python shows it.
 _TO = (
-    r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|:)(?:\s|\\{1,8}[nrt](?=\s)){0,8}"""
+    r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|::(?=\s)|:(?!:))(?:\s|\\{1,8}[nrt](?=\s)){0,8}"""
     r"""(?:(?:Secret\w{0,20}|str|bytes)\((?=[bBuU]?["']))?(?:[bBuU](?=["']))?"""
 )
 # Words that follow a secret's name in a sentence about it. `(using password: YES)` is MySQL's.
@@ -42,6 +42,16 @@ _PLACEHOLDER = re.compile(
 _STRICT_NAMES = ("password", "passwort", "kennwort", "passphrase", "passcode", "passe", "pin", "otp", "code")
 # Names whose value is never a word about it. A bare `pass` counts as well as it permits.
 _STRICT = re.compile("^x-|pass.|ps?wd?|wort|cvv|cvc|key|pin|otp|code|senha|parola|phrase", FLAGS)
+
+# A row's values, in the statement or, as SQLAlchemy shows them, below it.
+_INSERT = (
+    r"(?P<head>\binsert into [^\s(]{1,200}\s{0,4}\((?P<columns>[^()]{1,2000})\)\s{0,4}values\s{0,4}\()"
+    r"(?P<values>[^()]{1,4000})"
+    r"(?:(?P<between>\)[^\[\]]{0,200}\](?:\s|\\{1,8}n){0,4}\[parameters: [\[(])"
+    r"(?P<parameters>[^\n()]{1,4000})(?=[\])]))?"
+)
+_LITERAL = re.compile(r"""\s*(?:[bBuUNE]?'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"]+)""").findall
+_BOUND = re.compile(r"\?|%s|%\(\w+\)s|:\w+|\$\d{1,3}|@\w+|null|default|none", FLAGS).fullmatch
 
 # As people say it: `the password is X`, `with password X`, `invalid API key X`.
 _SAID_NAMES = (
@@ -126,6 +136,13 @@ _VALUE_RULES = (
             r"""\\{0,8}["'](?P<name>[\w.-]{1,200})"""
         ),
     ),
+    (
+        "form-data",
+        (
+            r"""name=\\{0,8}"(?P<name>[\w.\[\]-]{1,80})\\{0,8}"(?:;[^\r\n\\]{0,200})?(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n){2}"""
+            r"(?P<value>[^\r\n\\]{1,1000})"
+        ),
+    ),
     ("-", _OPTION),
     ("configure set", _OPTION),
     ("</", _ELEMENT),
@@ -193,32 +210,13 @@ def without_secrets(text: str) -> str:
         if needle in lower:
             text = _values(rule, text)
     text = _assignments(rules.assigned, rules.assignment, text)
+    if "insert into" in lower:
+        text = rules.insert.sub(_inserted, text)
     if any(map(lower.__contains__, _SAID_NEEDLES)):
         text = _values(rules.said, text, _is_not_said)
     if not text.isascii() or "\\u" in lower:
         text = rules.foreign.sub(_keep_lead, text)
     return rules.iban.sub(_iban, rules.digits.sub(_digits, text))
-
-
-def secret_field(value: Mapping[str, Any]) -> str | None:
-    """The key whose value another one names as a secret.
-
-    `{"name": "DB_PASSWORD", "value": "..."}` lists a setting, and pydantic's error about a secret is
-    `{"loc": ["body", "password"], "input": "..."}`.
-    """
-    loc = value.get("loc")
-    if isinstance(loc, list | tuple) and any(isinstance(name, str) and names_secret(name) for name in loc):
-        return "input"
-    name = value.get("name", value.get("key"))
-    return "value" if isinstance(name, str) and names_secret(name) else None
-
-
-def is_secret_pair(values: Sequence[Any]) -> bool:
-    """Whether this is a name and its secret, as headers are kept: `["authorization", "Bearer ..."]`."""
-    if len(values) != 2 or not all(isinstance(value, str) for value in values):
-        return False
-    name, value = values
-    return any(map(str.isdigit, value)) and names_secret(name)
 
 
 def is_card(digits: str) -> bool:
@@ -249,6 +247,7 @@ class _Compiled:
         self.assigned = re.compile(_ASSIGNED, FLAGS)
         self.assignment = re.compile(rf"{_ASSIGNED}(?P<value>{_VALUE})", FLAGS)
         self.said = re.compile(_SAID, FLAGS)
+        self.insert = re.compile(_INSERT, FLAGS)
         self.foreign = re.compile(_FOREIGN_VALUE, re.IGNORECASE)
 
 
@@ -330,6 +329,23 @@ def _is_prose(found: re.Match[str], text: str) -> bool:
         return True
     loose = len(word) <= 3 or (value == bare and len(bare) < 20 and not any(char.isdigit() for char in bare))
     return loose and text[found.end("name") : found.start("value")].rstrip().endswith(":")
+
+
+def _inserted(found: re.Match[str]) -> str:
+    """The statement without the values of columns that hold secrets."""
+    columns = [name.strip(' \t\r\n"`[]') for name in found["columns"].split(",")]
+    hidden = {index for index, name in enumerate(columns) if names_secret(name)}
+
+    def row(values: str | None) -> str:
+        parts = _LITERAL(values or "")
+        if not hidden or len(parts) != len(columns):
+            return values or ""
+        return ",".join(
+            f" {SCRUBBED}" if index in hidden and not _BOUND(part.strip()) else part
+            for index, part in enumerate(parts)
+        )
+
+    return f"{found['head']}{row(found['values'])}{found['between'] or ''}{row(found['parameters'])}"
 
 
 def _keep_lead(match: re.Match[str]) -> str:

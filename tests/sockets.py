@@ -36,7 +36,7 @@ def answering(
     thread.join(5)
 
 
-def wait_for_port(port: int, *, within: float = 20) -> None:
+def wait_for_port(port: int, *, within: float = 60) -> None:
     """Until somebody listens there."""
     deadline = time.monotonic() + within
     while True:

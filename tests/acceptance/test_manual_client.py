@@ -82,7 +82,7 @@ def test_the_application_of_the_tutorial(
     assert (status["status"], status["result"]) == ("completed", "charged order 2")
     assert shop.get(bad["status"]).json()["status"] in {"processing", "retrying"}
     assert not receiver.requests
-    status = eventually(lambda: _done(shop.get(bad["status"]).json()), within=20)
+    status = eventually(lambda: _done(shop.get(bad["status"]).json()))
     assert (status["status"], status["attempt"], status["error"]["type"]) == ("failed", 4, "TimeoutError")
     eventually(lambda: receiver.requests)
     incident = eventually(lambda: running.get("/v1/incidents")["items"])[0]

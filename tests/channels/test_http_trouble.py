@@ -147,7 +147,7 @@ async def test_a_server_that_offers_http_2_alone_is_permanent(tmp_path: Path) ->
                "-cert", str(tmp_path / "cert.pem"), "-key", str(tmp_path / "key.pem")]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_for_port(port, within=10)
+            wait_for_port(port)
             error = await failed(f"https://127.0.0.1:{port}/", tls=trusting)
         finally:
             server.kill()

@@ -19,6 +19,7 @@ from fastapi import BackgroundTasks, Request
 from notifier.client import MemoryTransport, Notifier
 from tests.client.conftest import App
 from tests.client.receiver import Receiver
+from tests.processes import SEEN_WITHIN_S
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
@@ -257,21 +258,21 @@ def served(receiver: Receiver, spool: Path, *arguments: str) -> Iterator[tuple[s
     )
     assert process.stdout is not None
     # What is never printed is not waited for.
-    late = threading.Timer(20, process.kill)
+    late = threading.Timer(SEEN_WITHIN_S, process.kill)
     late.start()
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}", process.stdout
     finally:
         late.cancel()
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("exits", ["exits", "exits_in_a_thread"])
 def test_under_a_server_it_is_told_and_the_sibling_runs(tmp_path: Path, exits: str) -> None:
     """What the server makes of it is the server's affair, as without the client."""
     with Receiver() as receiver, served(receiver, tmp_path, exits) as (url, printed):
-        httpx.get(url, timeout=10)
+        httpx.get(url, timeout=60)
         assert printed.readline() == "the sibling\n"
         receiver.wait(lambda: receiver.events and receiver.runs and receiver.runs[-1]["state"] == "failed")
     assert [event["exception"]["type"] for event in receiver.events] == ["SystemExit"]
@@ -280,7 +281,7 @@ def test_under_a_server_it_is_told_and_the_sibling_runs(tmp_path: Path, exits: s
 def test_under_a_server_a_coroutine_that_was_answered_runs(tmp_path: Path) -> None:
     """On the server's loop, before what comes after it."""
     with Receiver() as receiver, served(receiver, tmp_path, "exits") as (url, printed):
-        httpx.get(f"{url}/answers", timeout=10)
+        httpx.get(f"{url}/answers", timeout=60)
         assert [printed.readline(), printed.readline()] == ["charged\n", "the sibling\n"]
         receiver.wait(lambda: receiver.runs and receiver.runs[-1]["state"] == "completed")
     assert not receiver.events

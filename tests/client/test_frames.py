@@ -58,7 +58,7 @@ def started(*command: str, folder: Path, path: str, port: int, url: str) -> subp
         except httpx.TransportError:
             return False
 
-    eventually(answers, within=20)
+    eventually(answers)
     return program
 
 

@@ -115,7 +115,7 @@ def test_http_1_1_names_one_host(service: Service, method: str, path: str) -> No
 
 def raw(service: Service, request: str) -> bytes:
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        connection.settimeout(5)
+        connection.settimeout(30)
         connection.sendall(request.encode())
         return connection.recv(65_536)
 

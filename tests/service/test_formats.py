@@ -218,7 +218,7 @@ def test_alertmanager_itself_is_served(service: Service, key: str, tmp_path: Pat
 
 def soon(holds: Callable[[], bool]) -> None:
     """Wait until it holds, at most for 20 seconds."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if holds():

@@ -20,7 +20,7 @@ NOTIFIER = (sys.executable, "-m", "notifier.cli")
 def silent() -> Iterator[socket.socket]:
     """A service that takes connections and says nothing until it is told to."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(60)
         yield server
 
 
@@ -54,7 +54,7 @@ def test_ctrl_c_is_one_sentence(silent: socket.socket) -> None:
     with connection:
         connection.recv(65536)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "notifier: interrupted.\n")
 
 
@@ -75,7 +75,7 @@ def test_nothing_is_printed_after_a_closed_pipe(silent: socket.socket) -> None:
         connection.recv(65536)
         body = b'{"items": [], "next_cursor": null}'
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 141
     assert err == ""
 
@@ -100,7 +100,7 @@ def test_a_proxy_of_the_environment_never_stands_before_this_machine(silent: soc
         with connection:
             assert connection.recv(65536).startswith(b"GET /readyz HTTP/1.1\r\n")
             connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"status":"ready"}')
-            assert process.communicate(timeout=10)[0] == "status  ready\n"
+            assert process.communicate(timeout=60)[0] == "status  ready\n"
     assert process.returncode == 0
 
 
@@ -118,7 +118,7 @@ def base_installation(program: str) -> subprocess.CompletedProcess[str]:
     """
     source = textwrap.dedent(prologue) + textwrap.dedent(program)
     return subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False
     )
 
 

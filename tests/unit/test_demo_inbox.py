@@ -47,7 +47,7 @@ def mail() -> bytes:
 
 
 def send(port: int) -> None:
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as smtp:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as smtp:
         smtp.sendmail("n@example.com", ["ann@example.com"], mail())
 
 
@@ -86,7 +86,7 @@ async def opened(**options: Any) -> AsyncIterator[Open]:
     box, port = ReceivedMessages(**options), free_port()
     async with (
         serve(box, port=port, token=TOKEN) as smtp_port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
     ):
         yield Open(box=box, http=http, smtp_port=smtp_port)
 
@@ -312,5 +312,5 @@ async def test_who_follows_sees_arrivals_and_edits_in_order() -> None:
     box.put(read_slack({"text": "third"}, ts="3"))
     await asyncio.sleep(0.01)
     box.close()
-    await asyncio.wait_for(following, 5)
+    await asyncio.wait_for(following, 60)
     assert seen == ["second", "first, edited", "third"]

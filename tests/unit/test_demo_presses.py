@@ -125,7 +125,7 @@ async def opened(answer: Answer | None = None) -> AsyncIterator[Open]:
         around = Surroundings(service=url, app=url, inbox=inbox, signing_secret=SECRET)
         async with (
             serve(box, port=port, token="xoxb-demo", around=around),
-            httpx.AsyncClient(base_url=inbox, timeout=10) as http,
+            httpx.AsyncClient(base_url=inbox, timeout=60) as http,
         ):
             box.put(read_slack(MESSAGE, ts="1700000000.000001"))
             yield Open(box=box, http=http, service=service)
@@ -178,7 +178,7 @@ async def test_a_refusal_and_a_service_that_is_away_are_said() -> None:
     around = Surroundings(service=nobody, app=nobody, inbox=nobody, signing_secret=SECRET)
     async with (
         serve(box, port=port, token="xoxb-demo", around=around),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
     ):
         box.put(read_slack(MESSAGE, ts="1.0"))
         await http.post("/press", data={"message": 1, "action": 1, "value": "t"})

@@ -82,7 +82,7 @@ def shell(tmp_path: Path) -> Any:
             capture_output=True,
             cwd=home,
             env={"PATH": f"{tools}:/usr/bin:/bin", "NOTIFIER_KEY": "ntf_x"},
-            timeout=20,
+            timeout=60,
             check=True,
         )
         assert done.stderr == b""

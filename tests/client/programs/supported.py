@@ -78,7 +78,7 @@ def call(http: httpx.Client, method: str, path: str) -> dict[str, Any]:
     memory.events.clear()
     done.clear()
     answer = http.request(method, path)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not memory.events and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.05)

@@ -135,7 +135,7 @@ def _secret_in(folder: File, name: object) -> str:
     try:
         with (folder / name).open("rb") as file:
             data = file.read(LARGEST_SECRET + 1)
-        text = data.decode().rstrip("\r\n")
+        text = data.decode("utf-8-sig").rstrip("\r\n")
     except OSError as error:
         reason = error.strerror or "no reason given"
         hint = ": systemd shows it to the service alone" if name.startswith(CREDENTIALS) else ""

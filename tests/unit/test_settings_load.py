@@ -412,6 +412,11 @@ class TestSecretFiles:
         (tmp_path / "url").write_text("postgresql://u:hunter2@db/x\n")
         assert load_text("database: {url_file: url}").database.url == "postgresql://u:hunter2@db/x"
 
+    def test_a_byte_order_mark_is_no_part_of_it(self, load_text: LoadText, tmp_path: Path) -> None:
+        """Editors of Windows begin a file with one."""
+        (tmp_path / "url").write_bytes(b"\xef\xbb\xbfpostgresql://u:hunter2@db/x\r\n")
+        assert load_text("database: {url_file: url}").database.url == "postgresql://u:hunter2@db/x"
+
     def test_of_the_database_from_the_environment(
         self, load_text: LoadText, wrong: Wrong, tmp_path: Path
     ) -> None:

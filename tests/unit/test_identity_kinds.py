@@ -106,7 +106,7 @@ STATES: list[Kind] = [
         (
             "state @", "state=@", "eth0 changed to state @", "job state: @", "type @ code 0", "ICMP type @ received",
             "error type @", "packet type @ unexpected", "mode @ not supported", "phase @ failed", "stage=@ failed",
-            "level @ fault", "LDAP result @", "result: @", "qtype @", "syscall @ failed", '{"mode": @} bad',
+            "LDAP result @", "result: @", "qtype @", "syscall @ failed", '{"mode": @} bad',
             "finished with result @",
         ),
         ("3", "5", "11"),
@@ -120,6 +120,9 @@ STATES: list[Kind] = [
         ),
         ("404", "503"),
     ),
+    (("HTTP@", "Http@ raised", "HTTP_@ raised", "http-@ raised", "order_error_@"), ("404", "503")),
+    (("connack @", "RST_STREAM @", "curl @ x", "KRB5KDC_ERR @"), ("4", "5", "18")),
+    (("kerberos error @", "error code @"), ("-1765328353", "-2147467259")),
     (("ERR @", "err=@", '"errcode":@', "reply code @"), ("1062", "1451")),
     (("FATAL: @", "PANIC: @"), ("28P01", "3D000", "57P03")),
     # Names: a method of gRPC, a protocol's version, a curve, fields of a record.
@@ -143,6 +146,15 @@ INSTANCES: list[Kind] = [
     (("<order><id>@</id></order> refused", "<time>@</time> is late"), ("17", "10:00", "2026-11-22")),
     (("version conflict, current version [@] is another",), ("7", "17", "1842")),
     (("url=@ failed", "endpoint=@ failed"), ("/a", "/a/b", "/orders/17?x=1")),
+    # A code of a thing of which there are many; how far something is.
+    (
+        (
+            "zip code @ unknown", "postcode @", "postal_code=@", "promo code @ expired", "barcode: @",
+            "product code @ missing", "verification code @ is wrong",
+        ),
+        ("10115", "80331", "493"),
+    ),
+    (("phase @ of 7 failed", "step @ of 9 failed", "battery level @"), ("3", "5")),
     # Values that were to be read.
     (
         ("time data @ does not match", "For input string: @", "strconv.Atoi: parsing @: invalid syntax", "base 10: @"),

@@ -61,7 +61,9 @@ def full_name(kind: type) -> str:
 def message_of(error: BaseException) -> str:
     """The message of an exception, at most 3,000 characters.
 
-    One whose own `__str__`, written in Python, was slow twice within a minute is left alone for that minute.
+    One whose own `__str__`, written in Python, was slow twice within a minute is left alone for that minute. One that
+    never returns blocks the caller: in another thread it would run the application's code where that is not expected,
+    and an exception sent into this thread may arrive after it has returned.
     """
     kind = type(error)
     try:

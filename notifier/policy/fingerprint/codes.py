@@ -11,18 +11,26 @@ from typing import Final
 _EPHEMERAL_PORT: Final = 32_768
 _CODE_NAMES: Final = frozenset({
     "http", "smtp", "lmtp", "ftp", "sip", "amqp", "ldap", "rc", "exited", "terminated", "dsn", "err", "reply",
+    "connack", "rst_stream", "curl",
 })  # fmt: skip
 _CODE_ENDINGS: Final = (
-    "status", "code", "errno", "error", "sqlstate", "signal", "exit", "hresult", "fehler", "erreur", "errore", "código",
-    "codigo", "ошибка", "код", "错误", "代码", "エラー", "コード", "오류",
+    "status", "_err", "code", "errno", "error", "sqlstate", "signal", "exit", "hresult", "fehler", "erreur", "errore",
+    "código", "codigo", "ошибка", "код", "错误", "代码", "エラー", "コード", "오류",
 )  # fmt: skip
+# Codes of these name one of many things, as an address or a voucher does, and no error.
+CODED_THINGS: Final = frozenset({
+    "zip", "post", "postal", "bar", "qr", "promo", "promotion", "coupon", "voucher", "discount", "gift", "area",
+    "country", "dial", "product", "item", "article", "color", "colour", "invite", "invitation", "referral",
+    "tracking", "booking", "verification", "confirmation", "access", "security", "customer", "order", "department",
+    "currency", "language",
+})  # fmt: skip
 # After these a number of up to three digits says what failed, a longer one which instance of it did.
 SHORT_CODE_NAMES: Final = frozenset({
-    "alert", "alarm", "exception", "fault", "interrupt", "kill", "level", "mode", "phase", "qtype", "reason", "result",
+    "alert", "alarm", "exception", "fault", "interrupt", "kill", "mode", "phase", "qtype", "reason", "result",
     "ret", "rv", "sig", "signo", "stage", "state", "stato", "syscall", "trap", "type", "xid",
 })  # fmt: skip
 _CODE: Final = re.compile(
-    r"-?\d{1,5}|[245]\.\d{1,3}\.\d{1,3}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}"
+    r"-?\d{1,5}|-\d{6,10}|[245]\.\d{1,3}\.\d{1,3}|[0-9A-Z]{5}|0x[0-9a-fA-F]{1,8}|[A-Z]{1,8}-?\d{1,6}"
 ).fullmatch
 _SHORT_CODE: Final = re.compile(r"-?\d{1,3}|0x[0-9a-fA-F]{1,8}").fullmatch
 # Numbers that name an error wherever they stand: those of databases, compilers, directories, Windows and advisories;
@@ -74,6 +82,8 @@ def leads(word: str) -> bool:
 def names_code(word: str) -> bool:
     """Whether what follows the word is a code: it says what failed."""
     word = word.rstrip(":=(#").lower()
+    if word.endswith("code") and word[:-4].rstrip("_-") in CODED_THINGS:
+        return False
     return word.endswith(_CODE_ENDINGS) or word in _CODE_NAMES or word[:5] in {"http/", "sip/2"}
 
 

@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from notifier.policy.fingerprint.codes import SHORT_CODE_NAMES, is_code, is_short_code, listens, names_code
+from notifier.policy.fingerprint.codes import (
+    CODED_THINGS,
+    SHORT_CODE_NAMES,
+    is_code,
+    is_short_code,
+    listens,
+    names_code,
+)
 from notifier.policy.fingerprint.word_masking import core_of, masked_word
 
 QUOTES: Final = frozenset("\"'`")
@@ -32,6 +39,7 @@ _DIED: Final = frozenset({"died", "crashed", "aborted", "killed", "quit", "exite
 _ENDED: Final = _FAILED | _DIED | {"returned", "closed", "close", "got", "gave"}
 # Numbers of two words: what a program returned, a response's first line, what a system's log calls its events.
 _IN_TWO_WORDS: Final = {
+    **{(thing, "code"): "" for thing in CODED_THINGS},
     ("return", "value"): "code", ("exit", "value"): "code", ("status", "line"): "code", ("event", "id"): "eventid",
 }  # fmt: skip
 _STATES: Final = frozenset({"state", "fatal", "panic"})
@@ -107,7 +115,7 @@ def _is_named(
     name = core_of(before).lower()
     if name in SHORT_CODE_NAMES or name in _STATES:
         state = name in _STATES and len(core) == _SQLSTATE_CHARS
-        return state or (is_short_code(core) and not _is_plural(following))
+        return state or (is_short_code(core) and following != "of" and not _is_plural(following))
     if name.endswith("port"):
         return _is_service_port(pieces, place, core)
     if name == "eventid" or "." in core:

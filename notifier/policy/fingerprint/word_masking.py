@@ -91,6 +91,7 @@ _SIZED: Final = frozenset(
 _SIZES: Final = frozenset(
     {"128", "192", "224", "256", "264", "265", "384", "512", "1024", "1252", "2048", "4096", "25519"}
 )
+_JOINTS: Final = frozenset(".-_")
 _ORDINAL: Final = frozenset({"st", "nd", "rd", "th"})
 _VERSIONED_TLS: Final = frozenset({"tlsv1", "sslv3", "dtlsv1"})
 # Keys that name whoever is at the other end; who that is does not say what failed.
@@ -317,7 +318,8 @@ def _keep_sizes(parts: list[str], pieces: list[str]) -> None:
             sized = part in _SIZES or (before == "utf" and len(part) < 3)
             standard = (len(before) > 1 or parts[index - 2] == "P") and before in _SIZED and sized
         else:
-            standard = joint == "." and (before in _VERSIONED_TLS or (names_code(before) and is_code(part)))
+            standard = joint == "." and before in _VERSIONED_TLS
+        standard = standard or (joint in _JOINTS and names_code(before) and is_code(part))
         if standard:
             pieces[index] = part
 
@@ -354,7 +356,7 @@ def _numbered(name: str, digits: str) -> str:
     kept = _alphabetic(name)
     if kept != name or (len(digits) > 2 and len(name) > _SHORTEST_ID and is_dense(name)):
         return "<id>"
-    sized = name.lower() in _SIZED and digits in _SIZES
+    sized = (name.lower() in _SIZED and digits in _SIZES) or (names_code(name) and is_code(digits))
     return f"{name}{digits}" if len(digits) <= 2 or sized else f"{name}<number>"
 
 

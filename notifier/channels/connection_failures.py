@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 
 import aiohttp
+from aiohttp.http_exceptions import BadHttpMessage
 
 from notifier.channels import tls
 from notifier.channels.tls import Trouble
@@ -17,6 +18,9 @@ TRUST = "add it to what this machine trusts (SSL_CERT_FILE names a file of autho
 NOT_HTTP = (
     "what came back is not HTTP/1.1: does the receiver speak HTTP/2 only, or is another service at this address? "
     "Give a URL that answers HTTP/1.1"
+)
+BROKEN_BODY = (
+    "the receiver's answer began as HTTP/1.1 and its chunks cannot be read: it may have taken the message"
 )
 HTTP2_ONLY = "the receiver speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well"
 
@@ -32,8 +36,8 @@ _NETWORK = {
 def known_failure(error: BaseException, host: str) -> SendError | None:
     """The error for a cause that is known; None where only that it failed is known.
 
-    Nothing was taken in any of these cases: without a connection no request is read, and who answers with something
-    else than HTTP/1.1 has not understood it.
+    Nothing was taken in any of these cases but one: without a connection no request is read, and who answers with
+    something else than HTTP/1.1 has not understood it. Of an answer whose body breaks the status is lost.
     """
     cause = _cause(error)
     trouble = tls.trouble(cause)
@@ -41,11 +45,19 @@ def known_failure(error: BaseException, host: str) -> SendError | None:
         said = tls.words(cause, who=WHO, host=host, trust=TRUST) or ""
         return SendError(Outcome.PERMANENT if trouble in _LASTING else Outcome.TRANSIENT, said)
     if isinstance(error, aiohttp.ClientResponseError):
+        if _broke_in_body(error):
+            return SendError(Outcome.AMBIGUOUS, BROKEN_BODY)
         return SendError(Outcome.PERMANENT, NOT_HTTP)
     if isinstance(error, aiohttp.ClientConnectorError):
         sentence = next((_NETWORK[number] for number in _numbers(error) if number in _NETWORK), None)
         return None if sentence is None else SendError(Outcome.TRANSIENT, sentence)
     return None
+
+
+def _broke_in_body(error: BaseException) -> bool:
+    """Whether there was a head: the parser, which says only in words where it was, speaks of chunks."""
+    reasons = (each.message for each in tls.chain(error) if isinstance(each, BadHttpMessage))
+    return any("chunk" in reason.partition(":")[0].lower() for reason in reasons)
 
 
 def unreachable(error: OSError, host: str) -> SendError:

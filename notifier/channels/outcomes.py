@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from math import ceil
 
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import SendError
@@ -50,8 +51,8 @@ def retry_after(value: str | None, now: Instant) -> Duration | None:
         return None
     text = value.strip()
     # The date parser raises on bare numbers, and int() takes `1_0` and other scripts' digits.
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return min(int(text) * SECOND, LONGEST_COOLING)
+    if re.fullmatch(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", text):
+        return min(ceil(float(text) * SECOND), LONGEST_COOLING)
     try:
         moment = parsedate_to_datetime(text)
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

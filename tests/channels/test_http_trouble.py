@@ -118,6 +118,20 @@ async def test_an_alert_in_the_handshake_is_said(alert: int, words: str) -> None
         assert words in (await failed(f"https://127.0.0.1:{port}/")).detail
 
 
+async def test_an_answer_whose_chunks_are_broken_may_have_been_a_success() -> None:
+    """It is no other protocol: the message may have been taken, and is marked as a possible repeat."""
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(answer)
+
+    with answering(serve) as port:
+        error = await failed(f"http://127.0.0.1:{port}/")
+    assert error.outcome is Outcome.AMBIGUOUS
+    assert "its chunks cannot be read" in error.detail
+
+
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize(
     "answer", [SETTINGS, SETTINGS + GOAWAY, OTHER, ALERT], ids=["h2", "goaway", "other", "alert"]

@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
@@ -233,6 +233,15 @@ def _use(url: str, out: Path, receiver: WebhookReceiver) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _leave(status: int) -> NoReturn:
+    """End as `multiprocessing` ends what it has forked: to take an interpreter apart takes as long as many a life."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _main() -> int:
     number = int(sys.argv[1])
     for name in ("notifier.app", "notifier.channels.transport", "asyncpg", "anyio._backends._asyncio"):
@@ -251,7 +260,7 @@ def _main() -> int:
     if order is None:
         return 0
     _become(order)
-    return main()
+    _leave(main())
 
 
 if __name__ == "__main__":

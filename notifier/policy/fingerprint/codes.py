@@ -82,9 +82,9 @@ def leads(word: str) -> bool:
 def names_code(word: str) -> bool:
     """Whether what follows the word is a code: it says what failed."""
     word = word.rstrip(":=(#").lower()
-    if word.endswith("code") and word[:-4].rstrip("_-") in CODED_THINGS:
-        return False
-    return word.endswith(_CODE_ENDINGS) or word in _CODE_NAMES or word[:5] in {"http/", "sip/2"}
+    if word.endswith(_CODE_ENDINGS):
+        return word[-4:] != "code" or word[:-4].rstrip("_-") not in CODED_THINGS
+    return word in _CODE_NAMES or word[:5] in {"http/", "sip/2"}
 
 
 def is_short_code(text: str) -> bool:

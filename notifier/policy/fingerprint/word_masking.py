@@ -356,8 +356,10 @@ def _numbered(name: str, digits: str) -> str:
     kept = _alphabetic(name)
     if kept != name or (len(digits) > 2 and len(name) > _SHORTEST_ID and is_dense(name)):
         return "<id>"
+    if len(digits) <= 2:
+        return name + digits
     sized = (name.lower() in _SIZED and digits in _SIZES) or (names_code(name) and is_code(digits))
-    return f"{name}{digits}" if len(digits) <= 2 or sized else f"{name}<number>"
+    return f"{name}{digits if sized else '<number>'}"
 
 
 def _alphabetic(part: str) -> str:

@@ -32,7 +32,7 @@ def client_file(environ: Mapping[str, str]) -> ClientFile:
     if path is None or not _is_there(path):
         return ClientFile()
     try:
-        text = path.read_bytes()[:LARGEST].decode()
+        text = path.read_bytes()[:LARGEST].decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         raise CommandFailure(Exit.USAGE, f"{path} cannot be read: {reason}.") from error

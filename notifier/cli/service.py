@@ -250,7 +250,7 @@ def _checked(url: str, name: str) -> str:
 def _read(session: CommandSession, name: str) -> str:
     warn_if_shared(session, name)
     try:
-        with open(name, encoding="ascii", errors="replace") as file:  # noqa: PTH123 - pathlib has no bounded read
+        with open(name, encoding="utf-8-sig", errors="replace") as file:  # noqa: PTH123 - pathlib has no bounded read
             return file.read(4096)
     except OSError as error:
         raise CommandFailure(

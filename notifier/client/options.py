@@ -114,7 +114,7 @@ class _GivenValues:
         if not value and name:
             self.origins["key"] = "NOTIFIER_KEY_FILE"
             try:
-                value = Path(name).read_text(encoding="ascii")[:4096]
+                value = Path(name).read_text(encoding="utf-8-sig")[:4096]
             except (OSError, ValueError) as error:
                 return self._refuse("key", f"{UNREADABLE}: {error}")
         key = (value or "").strip()

@@ -201,9 +201,9 @@ def test_without_an_address_it_is_a_silent_no_op(caplog: pytest.LogCaptureFixtur
 
 
 def test_the_key_may_be_in_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """As secrets are mounted: with a newline at its end. A file that cannot be read is one warning."""
+    """As secrets are mounted: with a line end, or a mark at its beginning. One that cannot be read is one warning."""
     path = tmp_path / "key"
-    path.write_text("ntf_secret\n")
+    path.write_text("\ufeffntf_secret\n", encoding="utf-8")
     common: dict[str, Any] = {
         "service": "s", "url": "http://h/", "key": None, "environment": None, "release": None, "host": None,
         "before_send": None, "ignore": (), "sample_rate": 1.0,

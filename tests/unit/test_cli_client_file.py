@@ -21,13 +21,13 @@ def own(shell: Shell, tmp_path: Path) -> Path:
 
 
 def _key_file(own: Path, mode: int = 0o600) -> None:
-    (own.parent / "key").write_text(KEY)
+    (own.parent / "key").write_text(f"\ufeff{KEY}\r\n", encoding="utf-8")  # as editors of Windows do
     (own.parent / "key").chmod(mode)
 
 
 def test_the_client_file_says_where_with_which_key_and_who(api: Api, shell: Shell, own: Path) -> None:
     """Nothing else needs to be set; a key file lies beside it."""
-    own.write_text(f'url = "{api.url}/"\nkey_file = "key"\nactor = "ada"\n')
+    own.write_text(f'\ufeffurl = "{api.url}/"\nkey_file = "key"\nactor = "ada"\n', encoding="utf-8")
     _key_file(own)
     del shell.environ["NOTIFIER_URL"], shell.environ["NOTIFIER_KEY"]
     api.answer(ACTED, {})

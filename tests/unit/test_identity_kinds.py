@@ -116,7 +116,7 @@ STATES: list[Kind] = [
     (
         (
             "Service Unavailable (@)", "Not Found (@)", "upstream prematurely closed (@)", "Bad status line: @",
-            'body: "status":@,x', "smtp reply @ from mx",
+            'body: "status":@,x', 'said {"id":17,"status":@}', "said {'code':@}", "smtp reply @ from mx",
         ),
         ("404", "503"),
     ),
@@ -155,6 +155,11 @@ INSTANCES: list[Kind] = [
         ("10115", "80331", "493"),
     ),
     (("phase @ of 7 failed", "step @ of 9 failed", "battery level @"), ("3", "5")),
+    # Fields of a record without spaces.
+    (
+        ('upstream said {"id":@}', 'said {"status":404,"id":@,"ok":true}', "[{'order':@}] refused", 'x {"a":{"b":@}}'),
+        ("17", "1842", "184200", "0"),
+    ),
     # Values that were to be read.
     (
         ("time data @ does not match", "For input string: @", "strconv.Atoi: parsing @: invalid syntax", "base 10: @"),

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Final
 
 from notifier.policy.fingerprint.codes import asks_version, is_code, names_code
-from notifier.policy.fingerprint.codes_in_text import QUOTES, word_before
+from notifier.policy.fingerprint.codes_in_text import QUOTES, is_code_in_text, word_before
 from notifier.policy.fingerprint.neighbours import (
     keep_versions,
     look_around,
@@ -219,6 +219,16 @@ def _read_quotes(pieces: list[str], judged: list[str], *, literal: bool) -> None
                 judged[index] = "<quoted>"
             else:
                 judged[index] = _quoted(piece, pieces[index - 1], before, literal=speaks)
+            if pieces[index + 1][:1] == ":":
+                _read_field(pieces, judged, index + 1)
+
+
+def _read_field(pieces: list[str], judged: list[str], index: int) -> None:
+    """`"id":17` in a record without spaces is no port."""
+    number = pieces[index][1:]
+    following = pieces[index + 2] if index + 2 < len(pieces) else ""
+    if core_of(number).isdigit() and not is_code_in_text(pieces, index, following):
+        judged[index] = f":{masked_word(number)}"
 
 
 def _is_value(pieces: Sequence[str], index: int, before: str) -> bool:

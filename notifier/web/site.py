@@ -32,7 +32,7 @@ from notifier.web.rendering import HEADERS, compile_templates, page_response
 from notifier.web.sign_in import SignIn
 from notifier.web.visit import PageRow, Picture, Redirect, Visit, address, base_path, origin_of
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 
 

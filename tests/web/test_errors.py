@@ -57,3 +57,13 @@ async def test_a_slash_at_the_end_leads_to_the_page(shop: Pages) -> None:
         answer = await http.get(f"https://notifier.example.com{asked}", headers={"accept": "text/html"})
         assert (answer.status_code, answer.headers.get("location"), asked) == (303, leads, asked)
     assert (await http.post("/incidents/")).status_code != 303
+
+
+async def test_a_method_that_no_page_knows_is_answered_as_others_are(shop: Pages) -> None:
+    """`TRACE` too: by a page that names the methods that there are, and says nothing of what was sent."""
+    browser = await shop.browser()
+    for method in ("PUT", "TRACE"):
+        answer = await browser.http.request(method, "/incidents", headers={"x-said": "hunter2"})
+        assert (answer.status_code, "does not know that method" in answer.text) == (405, True)
+        assert "GET" in answer.headers["allow"]
+        assert "hunter2" not in answer.text

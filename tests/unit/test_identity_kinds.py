@@ -133,6 +133,11 @@ STATES: list[Kind] = [
     # Words of scripts without spaces, whatever number stands between them.
     (("@1842不存在", "❌ @99号失败", "@17が見つかりません"), ("订单", "用户", "注文番号")),
     (("错误@", "エラー@"), ("404", "503")),
+    # What a record within a sentence says.
+    (
+        ('api said {"error":"@","id":17}', 'said {"detail": "@"}', "said {'error_description':'@'}", 'stderr="@"'),
+        ("no such order", "no such user", "it is gone"),
+    ),
     # Bytes that are all that is said.
     (("b'@'",), ("charge failed", "refund failed")),
 ]  # fmt: skip

@@ -65,7 +65,7 @@ _DATE: Final = re.compile(
 # What is said under these names is a sentence, not a value; and what follows these words is a value, not a name.
 _SAYING: Final = frozenset({
     "msg", "message", "error", "err", "desc", "description", "reason", "event", "exception", "detail", "cause",
-    "request",
+    "request", "errmsg", "error_message", "error_description", "details", "stderr", "faultstring",
 })  # fmt: skip
 _VALUED: Final = (
     "entry",
@@ -214,13 +214,22 @@ def _read_quotes(pieces: list[str], judged: list[str], *, literal: bool) -> None
         piece = pieces[index]
         if len(piece) > 1 and piece[0] in QUOTES and piece[0] == piece[-1] and not piece.isspace():
             speaks = literal or _is_argument(pieces, index)
-            before = word_before(pieces, index + 1)
+            before = _name_before(pieces, index)
             if not literal and _is_value(pieces, index, before):
                 judged[index] = "<quoted>"
             else:
                 judged[index] = _quoted(piece, pieces[index - 1], before, literal=speaks)
             if pieces[index + 1][:1] == ":":
                 _read_field(pieces, judged, index + 1)
+
+
+def _name_before(pieces: Sequence[str], index: int) -> str:
+    """The word before a quoted text, or the name of the field that it is in a record: `"error": "..."`."""
+    spaced = index > 3 and pieces[index - 1] == "" and pieces[index - 2].isspace()
+    colon = index - 3 if spaced else index - 1
+    if colon > 0 and pieces[colon] == ":" and pieces[colon - 1][:1] in QUOTES:
+        return pieces[colon - 1][1:-1]
+    return word_before(pieces, index + 1)
 
 
 def _read_field(pieces: list[str], judged: list[str], index: int) -> None:

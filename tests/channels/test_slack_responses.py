@@ -36,7 +36,6 @@ FORMS = (
     "msg_blocks_too_long",
     "msg_too_long",
     "block_mismatch",
-    "invalid_payload",
 )
 
 

@@ -49,7 +49,6 @@ _FORM = frozenset(
         "block_mismatch",
         "invalid_arguments",
         "invalid_attachments",
-        "invalid_payload",
         "msg_too_long",
         "too_many_attachments",
     }
@@ -100,7 +99,7 @@ _WORDS: Mapping[str, str] = {
     "no_service_id": f"the hook's URL is cut off: {_HOOK}",
     "no_team": f"the hook's workspace is gone: {_HOOK}",
     "team_disabled": f"the workspace is disabled: {_ADMIN}",
-    "invalid_payload": _BLOCKS,
+    "invalid_payload": "Slack could not read the message: report it to notifier's developers",
     "no_text": "Slack saw no text: report it to notifier's developers",
     "msg_too_long": "the message is too long for Slack: report it to notifier's developers",
     "invalid_blocks": _BLOCKS,

@@ -129,3 +129,18 @@ async def test_the_list_stays_as_it_was_chosen(shop: Pages) -> None:
     assert "/dead-letters?channel=mail" in question.hrefs()
     await ann.sends(question.form("/redeliver?channel=mail"), id=[first])
     assert "No dead letter is like this" in (await ann.sends(form, id=second)).text
+
+
+async def test_an_address_that_cannot_be_read_is_refused_before_anything_is_done(shop: Pages) -> None:
+    """Not after: who is told that it was refused would do it again."""
+    first, _ = await shop.world.mark_dead()
+    ann = await shop.browser()
+    form = next(
+        form for form in (await ann.opens("/dead-letters")).forms if "Redeliver the chosen" in form.buttons
+    )
+    for act in ("redeliver", "discard"):
+        refused = await ann.sends(
+            replace(form, action=f"/dead-letters/{act}?outcome=nonsense"), id=first, sure="yes"
+        )
+        assert refused.status == 422
+    assert first in [href.rpartition("/")[2] for href in (await ann.opens("/dead-letters")).hrefs()]

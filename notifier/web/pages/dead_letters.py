@@ -44,25 +44,25 @@ async def redeliver_dead_letters(request: Visit) -> Shown | Redirect:
 
     The address's query is what the list showed, and shows afterwards.
     """
-    chosen = _chosen(request.form)
+    chosen, shown = _chosen(request.form), _chosen(request.query)
     if chosen.by_id and not chosen.ids:
-        return await _list(request, _chosen(request.query), refusal=_NONE_CHOSEN)
+        return await _list(request, shown, refusal=_NONE_CHOSEN)
     if not request.form.get("sure") and len(chosen.ids) != 1:
-        return await _ask(request, chosen, "redeliver", "Send {} again?", "Yes, send again")
+        return await _ask(request, chosen, shown, "redeliver", "Send {} again?", "Yes, send again")
     service = request.service
     decided = await dead_letters.redeliver(service.database, service.rules, request.actor(), chosen)
-    return _decided(request, decided, "redelivered", "sent again")
+    return _decided(decided, shown, "redelivered", "sent again")
 
 
 async def discard_dead_letters(request: Visit) -> Shown | Redirect:
     """Give them up, once a person is sure."""
-    chosen = _chosen(request.form)
+    chosen, shown = _chosen(request.form), _chosen(request.query)
     if chosen.by_id and not chosen.ids:
-        return await _list(request, _chosen(request.query), refusal=_NONE_CHOSEN)
+        return await _list(request, shown, refusal=_NONE_CHOSEN)
     if not request.form.get("sure"):
-        return await _ask(request, chosen, "discard", "Discard {} for good?", "Yes, discard")
+        return await _ask(request, chosen, shown, "discard", "Discard {} for good?", "Yes, discard")
     decided = await dead_letters.discard(request.service.database, request.actor(), chosen)
-    return _decided(request, decided, "discarded", "discarded")
+    return _decided(decided, shown, "discarded", "discarded")
 
 
 def _chosen(form: Form) -> Chosen:
@@ -84,8 +84,8 @@ def _query(chosen: Chosen) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-async def _ask(request: Visit, chosen: Chosen, act: str, question: str, button: str) -> Shown:
-    heap, shown = _query(chosen), _query(_chosen(request.query))
+async def _ask(request: Visit, chosen: Chosen, shown: Chosen, act: str, question: str, button: str) -> Shown:
+    heap = _query(chosen)
     sentences: tuple[str, ...] = ()
     if chosen.by_id:
         what = counted(len(chosen.ids), "dead letter")
@@ -97,10 +97,10 @@ async def _ask(request: Visit, chosen: Chosen, act: str, question: str, button: 
     view = SureView(
         question=question.format(what),
         sentences=sentences,
-        action=address("", f"{PATH}/{act}", shown),
+        action=address("", f"{PATH}/{act}", _query(shown)),
         fields=(*(("id", id_) for id_ in chosen.ids if chosen.by_id), *heap.items()),
         button=button,
-        back=address("", PATH, shown),
+        back=address("", PATH, _query(shown)),
     )
     return Shown(template="sure", view=view)
 
@@ -119,9 +119,8 @@ async def _count(request: Visit, chosen: Chosen) -> tuple[int, bool]:
     )
 
 
-def _decided(request: Visit, decided: Decided, notice: str, done: str) -> Shown | Redirect:
-    shown = _query(_chosen(request.query))
+def _decided(decided: Decided, shown: Chosen, notice: str, done: str) -> Shown | Redirect:
     if decided.skipped:
-        view: DecidedView = decided_view(decided, done=done, back=address("", PATH, shown))
+        view: DecidedView = decided_view(decided, done=done, back=address("", PATH, _query(shown)))
         return Shown(template="decided", view=view)
-    return Redirect(path=PATH, query=shown, notice=notice, counts=(decided.count,))
+    return Redirect(path=PATH, query=_query(shown), notice=notice, counts=(decided.count,))

@@ -87,15 +87,18 @@ class HttpProtocol(HttpToolsProtocol):
             self._settle()
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._read_without_upgrade(data[upgrade.args[0] :])
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade() + data[upgrade.args[0] :]
+            else:
+                return
 
-    def _read_without_upgrade(self, rest: bytes) -> None:
-        """Read a request anew that offers another protocol, as some clients' first does (`Upgrade: h2c`, `TLS/1.2`).
+    def _without_upgrade(self) -> bytes:
+        """The head of a request that offers another protocol, as some clients' first does (`Upgrade: h2c`, `TLS/1.2`).
 
-        There is none to change to, and so it goes on in HTTP/1.1; the parser would let its body go.
+        There is none to change to, and so a new parser reads it as one in HTTP/1.1; this one would let its body go.
         """
         head = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
         for name, value in self.headers:
@@ -104,7 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_upgrade = False
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
-        self._feed(b"".join([*head, b"\r\n", rest]))
+        return b"".join([*head, b"\r\n"])
 
     def on_message_begin(self) -> None:
         self._in_message = True

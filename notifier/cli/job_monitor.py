@@ -21,7 +21,7 @@ class JobMonitor:
 
     def __init__(self, name: str, arguments: Arguments, session: CommandSession) -> None:
         self._path = f"/v1/monitors/{segment(name)}"
-        self._said = dict(_said(arguments, session))
+        self._said = _said(arguments, session)
         self._open = ExitStack()
         self._service: ServiceClient | None = None
         self._why = "the service did not answer in time."
@@ -53,7 +53,7 @@ class JobMonitor:
             self._why = str(failure)
 
 
-def _said(arguments: Arguments, session: CommandSession) -> Any:
+def _said(arguments: Arguments, session: CommandSession) -> dict[str, str]:
     """The fields that are the same in each of its check-ins."""
     environ = session.environ
     fields = {
@@ -63,4 +63,4 @@ def _said(arguments: Arguments, session: CommandSession) -> Any:
         "grace": arguments.grace,
         "severity": arguments.severity if arguments.severity in set(Severity) else None,
     }
-    return ((name, value) for name, value in fields.items() if value)
+    return {name: value for name, value in fields.items() if value}

@@ -102,7 +102,8 @@ class OpenIdSettings(Block):
     @model_validator(mode="after")
     def _has_its_packages(self) -> OpenIdSettings:
         sentence = without_extra("oidc", ("authlib", "httpx2", "joserfc"))
-        expect(sentence is None, sentence or "")
+        if sentence is not None:
+            raise ValueError(sentence)
         return self
 
 

@@ -64,7 +64,8 @@ class Listed:
 
     def _check(self, value: Any) -> Any:
         expect(isinstance(value, list | tuple), f"expected a list, such as {self.example}")
-        expect(value or self.empty is None, self.empty or "")
+        if self.empty is not None and not value:
+            raise ValueError(self.empty)
         return value
 
 
@@ -74,8 +75,9 @@ def filled(example: str) -> Listed:
 
 
 def _matchers(value: Scalar) -> tuple[Matcher, ...]:
-    expect(isinstance(value, str), "expected a matcher in quotes, such as 'severity=\"critical\"'")
-    return parse_all(str(value))
+    if isinstance(value, str):
+        return parse_all(value)
+    raise ValueError("expected a matcher in quotes, such as 'severity=\"critical\"'")
 
 
 def _label(value: Scalar) -> str:

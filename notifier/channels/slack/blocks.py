@@ -157,14 +157,15 @@ def _fitting(told: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]
         # Five in full stay below the limit of fifty: note, header, facts, links, acts, why, three each, rest, and tail.
         return [block.to_dict() for block in (*_blocks(shown, acts), *tail)][:BLOCKS]
 
-    def fits(shown: RenderedMessage) -> bool:
-        return len(encoded(laid_out(shown))) <= CAP
+    def fits(blocks: list[dict[str, Any]]) -> bool:
+        return len(encoded(blocks)) <= CAP
 
     whole = laid_out(told)
-    if len(encoded(whole)) <= CAP:
+    if fits(whole):
         return whole
     shorter = list(_shortened(told))
-    return laid_out(shorter[min(bisect_left(shorter, True, key=fits), len(shorter) - 1)])
+    place = bisect_left(shorter, True, key=lambda shown: fits(laid_out(shown)))
+    return laid_out(shorter[min(place, len(shorter) - 1)])
 
 
 def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:

@@ -144,10 +144,11 @@ async def run_async(
                 execution.begin()
             try:
                 result, begun = begun or task.function(*args, **kwargs), None
-                result = await (result if task.timeout is None else _in_time(task.timeout, result))
-                # A wrapper that only makes the coroutine of what it wraps has done nothing yet.
-                while type(result) is CoroutineType:
+                while True:
                     result = await (result if task.timeout is None else _in_time(task.timeout, result))
+                    # A wrapper that only makes the coroutine of what it wraps has done nothing yet.
+                    if type(result) is not CoroutineType:
+                        break
                 execution.answered(result)
             except Exception as error:
                 wait = execution.failed(error)

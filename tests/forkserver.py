@@ -31,6 +31,7 @@ from notifier.cli import main, run
 from notifier.cli.session import CommandSession
 from notifier.telemetry import ids
 from notifier.testing import WebhookReceiver
+from tests.sockets import free_port
 
 ROOT = Path(__file__).parents[1]
 LOOK_EVERY_S = 0.01
@@ -162,9 +163,7 @@ def _become(order: Mapping[str, Any]) -> None:
 
 def _rehearse(folder: Path) -> None:
     """Live a service's life here once: what an event's way compiles and keeps, each child would compile anew."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with WebhookReceiver() as receiver:
         channels = {"hook": {"type": "webhook", "url": receiver.url}}
         (folder / "notifier.yaml").write_text(
@@ -201,7 +200,7 @@ def _rehearse(folder: Path) -> None:
 def _use(url: str, out: Path, receiver: WebhookReceiver) -> None:
     """Post an event, wait until it is told, look at the lists, and end the service, whatever came of it."""
     try:
-        with httpx.Client(base_url=url, timeout=10, transport=httpx.HTTPTransport(retries=0)) as client:
+        with httpx.Client(base_url=url, timeout=10) as client:
             until = time.monotonic() + READY_WITHIN_S
             ready = False
             while not ready and time.monotonic() < until:

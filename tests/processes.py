@@ -5,19 +5,15 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import itertools
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +23,7 @@ import yaml
 from notifier.testing import Request
 from tests import forkserver
 from tests.forkserver import Forked
+from tests.sockets import free_port
 
 KEY = re.compile(r"^(ntf_[A-Za-z0-9]{32,})$", re.MULTILINE)
 START_WITHIN_S = 60.0
@@ -282,24 +279,6 @@ def _with_tables() -> Path:
     done = cli("db", "upgrade", "--config", "notifier.yaml", folder=path)
     assert done.returncode == 0, done.stderr
     return path / "notifier.db"
-
-
-def free_port() -> int:
-    """A port that nobody listens at, and that no other worker of this run is given."""
-    while True:
-        port = next(_ports())
-        with contextlib.suppress(OSError), socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
-            return port
-
-
-@functools.cache
-def _ports() -> Iterator[int]:
-    """A worker's own, below those that the system gives to connections; each run begins somewhere else."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = 10_000 + worker % 5 * 4_000
-    start = random.randrange(4_000)
-    return itertools.cycle([*range(first + start, first + 4_000), *range(first, first + start)])
 
 
 def eventually(check: Any, *, within: float = SEEN_WITHIN_S) -> Any:

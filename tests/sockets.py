@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
+import os
+import random
 import socket
 import ssl
 import threading
@@ -34,6 +38,24 @@ def answering(
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
     thread.join(5)
+
+
+def free_port() -> int:
+    """A port that nobody listens at, and that no other worker of this run is given."""
+    while True:
+        port = next(_ports())
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
+
+
+@functools.cache
+def _ports() -> Iterator[int]:
+    """A worker's own, below those that the system gives to connections; each run begins somewhere else."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + worker % 5 * 4_000
+    start = random.randrange(4_000)
+    return itertools.cycle([*range(first + start, first + 4_000), *range(first, first + start)])
 
 
 def wait_for_port(port: int, *, within: float = 60) -> None:

@@ -19,7 +19,8 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from tests.processes import clean_environ, eventually, free_port
+from tests.processes import clean_environ, eventually
+from tests.sockets import free_port
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0

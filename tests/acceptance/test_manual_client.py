@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from notifier.testing import WebhookReceiver
-from tests.processes import Service, eventually, free_port
+from tests.processes import Service, eventually
 from tests.snippets import block_of
+from tests.sockets import free_port
 
 CHAPTER = "tutorial/fastapi"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.subjects import DidNotStart, Stable, Subject, running, until_ready
 from tests.bench.wire import HOST
-from tests.processes import free_port
+from tests.sockets import free_port
 
 NAME = "Bugsink"
 _MAKE_PROJECT = """

@@ -17,7 +17,7 @@ from tests.bench.machine import cpu_seconds
 from tests.bench.report import percentile, within
 from tests.bench.subjects import Stable, running
 from tests.bench.wire import Lane, Receiver, ask, get, lanes
-from tests.processes import free_port
+from tests.sockets import free_port
 
 BARE = "bare"
 PACKAGES = {"notifier": "notifier-alerting", "sentry": "sentry-sdk", "taskflow": "fastapi-taskflow"}

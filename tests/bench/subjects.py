@@ -20,7 +20,8 @@ from tests.bench import payload
 from tests.bench.machine import pinned
 from tests.bench.payload import ALERT_FORM, EVENT_FORM, Form
 from tests.bench.wire import HOST, get
-from tests.processes import clean_environ, free_port
+from tests.processes import clean_environ
+from tests.sockets import free_port
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60.0

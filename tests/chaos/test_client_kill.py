@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 from notifier.testing import WebhookReceiver
-from tests.processes import Service, eventually, free_port
+from tests.processes import Service, eventually
+from tests.sockets import free_port
 
 ROOT = Path(__file__).parents[2]
 LOST_WITHIN_S = 75.0

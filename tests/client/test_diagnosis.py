@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from notifier.client import Diagnosis, MemoryTransport, Notifier
 from notifier.client.dispatch import HttpTransport
 from tests.client.receiver import Receiver, Reply
-from tests.processes import free_port
+from tests.sockets import free_port
 
 KEY = "ntf_" + "0" * 40
 ROOT = Path(__file__).parents[2]

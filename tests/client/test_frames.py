@@ -18,7 +18,8 @@ import pytest
 from notifier.client import MemoryTransport, Notifier
 from notifier.client.capture import frames
 from tests.client.receiver import Receiver
-from tests.processes import eventually, free_port
+from tests.processes import eventually
+from tests.sockets import free_port
 
 FAILS = "def fail(order):\n    raise LookupError(order)\n"
 MAIN = """

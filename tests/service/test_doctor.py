@@ -11,7 +11,8 @@ import pytest
 
 from notifier.testing import FakeSlack, SmtpServer, WebhookReceiver
 from tests.authority import Authority
-from tests.processes import Service, free_port
+from tests.processes import Service
+from tests.sockets import free_port
 
 
 def mail(port: int, authority: Authority, password: str = "right") -> dict[str, Any]:

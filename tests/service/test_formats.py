@@ -21,7 +21,8 @@ import yaml
 from notifier.domain.time import rfc3339
 from notifier.settings.formats import shipped
 from tests.environments import run_program
-from tests.processes import Service, free_port
+from tests.processes import Service
+from tests.sockets import free_port
 
 SECRET = "the-forge-knows-it"
 ALLOWED = "arn:aws:sns:eu-central-1:123456789012:alarms"

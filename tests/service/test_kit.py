@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from notifier.telemetry.metrics import Metrics
-from tests.processes import Service, cli, eventually, free_port
+from tests.processes import Service, cli, eventually
+from tests.sockets import free_port
 
 ROOT = Path(__file__).parents[2]
 KIT = ROOT / "config"

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from notifier.testing import Answer, FakeSlack, Request, SmtpServer, WebhookReceiver
-from tests.processes import Service, eventually, free_port
+from tests.processes import Service, eventually
+from tests.sockets import free_port
 
 EVENT = {"service": "billing", "message": "could not charge", "fingerprint": ["charge"]}
 HTML = b"<html><body>You are behind a proxy. ntf-do-not-repeat-me</body></html>"

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from notifier.testing import WebhookReceiver
-from tests.processes import Service, eventually, free_port
+from tests.processes import Service, eventually
+from tests.sockets import free_port
 
 pytestmark = [
     pytest.mark.slow,

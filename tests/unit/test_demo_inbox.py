@@ -33,7 +33,7 @@ from notifier.demo.inbox.server import serve
 from notifier.demo.inbox.terminal import Terminal, TerminalStyle, frame, style_of, visible
 from notifier.domain.delivery import Thread
 from notifier.testing.messages import message
-from tests.processes import free_port
+from tests.sockets import free_port
 
 pytestmark = pytest.mark.anyio
 

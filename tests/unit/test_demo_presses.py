@@ -20,7 +20,7 @@ from notifier.demo.inbox.server import serve
 from notifier.demo.inbox.surroundings import AWAY, Surroundings
 from notifier.demo.trials import TRIALS
 from notifier.testing import Answer, WebhookReceiver
-from tests.processes import free_port
+from tests.sockets import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from notifier import wording
 from notifier.alerting.episode import Episode, keep_conversation
 from notifier.domain.incident import Incident
-from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight
+from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight, weight
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.severity import Severity
 from notifier.domain.state import RESOLVED_BY_NOBODY, State
@@ -20,6 +20,7 @@ from notifier.store import silences
 from notifier.store.compiled import execute, write_out
 from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values, json_value
+from notifier.store.statements.deliveries import last_message
 from notifier.store.statements.groups import GroupRow
 from notifier.store.statements.incidents import episode_counts, episode_incidents, snapshots
 from notifier.store.statements.members import MemberRow
@@ -68,16 +69,23 @@ def compose(
     episode: Episode,
     note: str | None = None,
     shown: Mapping[int, Snapshot] | None = None,
+    counts_again: bool = True,
 ) -> Message:
     """The message of one notification, in the conversation of its episode or in one that the message opens.
 
     `shown` has the snapshots of the incidents that `shown_first` chooses, by number, where they have been read already.
+    `counts_again`: the summary of the episode is counted, which costs as much as the episode is long; else the summary
+    of the message before goes on.
     """
     first = shown_first(items)
     if shown is None:
         shown = read_shown(tx, rules, [item.member.number for item in first])
+    incidents = [shown[item.member.number].incident for item in first]
+    before = None if counts_again else _last_summary(tx, group.id)
     if episode.begins:
-        summary = _first_summary(items, [shown[item.member.number].incident for item in first])
+        summary = _first_summary(items, incidents)
+    elif before is not None:
+        summary = _with_items(before, items, incidents, episode.since)
     else:
         summary = _episode_summary(tx, rules, group.id, episode.since)
     message = Message(
@@ -143,6 +151,27 @@ def _first_summary(items: Sequence[NotificationItem], incidents: Sequence[Incide
         resolved=states[State.RESOLVED],
         events=sum(item.member.count for item in items),
         incidents=tuple(incidents[:SUMMARISED_AT_MOST]),
+    )
+
+
+def _last_summary(tx: Tx, group_id: str) -> EpisodeSummary | None:
+    """The summary in the last message of a group."""
+    stored = execute(tx, last_message, {"group": group_id}).scalar()
+    return None if stored is None else Message.from_json(json_value(stored)).standing
+
+
+def _with_items(
+    before: EpisodeSummary, items: Sequence[NotificationItem], incidents: Sequence[Incident], since: Instant
+) -> EpisodeSummary:
+    """A summary that goes on with what is told now; what was told in the episode before is in it as it stood."""
+    added = _first_summary([item for item in items if (item.member.told_at or 0) < since], ())
+    known = {incident.id: incident for incident in (*before.incidents, *incidents)}
+    return EpisodeSummary(
+        open=before.open + added.open,
+        acknowledged=before.acknowledged + added.acknowledged,
+        resolved=before.resolved + added.resolved,
+        events=before.events + added.events,
+        incidents=tuple(sorted(known.values(), key=weight)[:SUMMARISED_AT_MOST]),
     )
 
 

@@ -17,7 +17,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
-from notifier.domain.time import MINUTE, Instant
+from notifier.domain.time import MINUTE, SECOND, Duration, Instant
 from notifier.domain.value import Value, replace
 from notifier.policy import notifying
 from notifier.policy.flapping import continues
@@ -43,6 +43,8 @@ from notifier.telemetry.loop import Progress
 
 GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
+GATHERED_FOR: Duration = 5 * SECOND
+"""What is told of a crowd within this time leaves as one message: of a thread, deliveries that wait go together."""
 
 
 class _Decided(Value, frozen=True, kw_only=True):
@@ -57,14 +59,27 @@ class _Decided(Value, frozen=True, kw_only=True):
         return self.row.environment, self.row.fingerprint
 
 
+class _Crowd(Value, frozen=True, kw_only=True):
+    """A crowd: members of a group that were due at `since`, and are decided for by one flush after the other.
+
+    `begun`: a flush has told of the crowd before. `goes_on`: there is more than this flush decides for.
+    """
+
+    since: Instant
+    begun: bool
+    goes_on: bool
+
+
 class _DueGroup(Value, frozen=True, kw_only=True):
     """A group that is due, its route, the verdicts on its members, and the snapshots of incidents by number.
 
-    `told` are the members that are told now, `items` what the notification says of each.
+    `told` are the members that are told now, `items` what the notification says of each. `crowd` is set where the
+    members are more than one flush decides for.
     """
 
     row: GroupRow
     route: Route
+    crowd: _Crowd | None
     decided: Sequence[_Decided]
     shown: Mapping[int, Snapshot]
     told: Sequence[_Decided]
@@ -98,8 +113,10 @@ def _flush(
     ids = encode_values(group.id for group in groups)
     escalating = set(execute(tx, escalating_groups, {"groups": ids, "now": tx.now}).scalars())
     changed = _changed(tx, groups)
+    crowds = {group.id: _crowd(group, len(changed[group.id]), tx.now) for group in groups}
     decided = {
-        group.id: _decide(tx, group, rules.route(group.route), mutes, changed[group.id]) for group in groups
+        group.id: _decide(tx, group, rules.route(group.route), mutes, changed[group.id], crowds[group.id])
+        for group in groups
     }
     numbers = {item.member.number for members in decided.values() for item in shown_first(_items(members))}
     shown = read_shown(tx, rules, sorted(numbers)) if numbers else {}
@@ -111,6 +128,7 @@ def _flush(
             group = _DueGroup(
                 row=row,
                 route=rules.route(row.route),
+                crowd=crowds[row.id],
                 decided=decided[row.id],
                 told=told_now,
                 items=_items(told_now),
@@ -119,7 +137,7 @@ def _flush(
             reasons, again = _flush_group(tx, rules, mutes, group, escalates=row.id in escalating)
             told += ((row.id, reason) for reason in reasons)
             told_itself = any(reason is not Reason.ESCALATED for reason in reasons)
-            next_due.append((row.id, tx.now if again else None, tx.now if told_itself else None))
+            next_due.append((row.id, again, tx.now if told_itself else None))
     each(tx, set_next_due, next_due)
     return tuple(told), any(again is not None for _, again, _ in next_due)
 
@@ -131,7 +149,7 @@ def _changed(tx: Tx, groups: Sequence[GroupRow]) -> Mapping[str, Sequence[Member
         return changed_members(tx, groups=encode_values(ids), now=tx.now, most=MEMBERS_AT_ONCE)
 
     members = read(group.id for group in groups)
-    if len(members) == MEMBERS_AT_ONCE:
+    if len(members) == MEMBERS_AT_ONCE and len(groups) > 1:
         return {group.id: read([group.id]) for group in groups}
     changed: dict[str, list[MemberRow]] = {group.id: [] for group in groups}
     for member in members:
@@ -141,9 +159,9 @@ def _changed(tx: Tx, groups: Sequence[GroupRow]) -> Mapping[str, Sequence[Member
 
 def _flush_group(
     tx: Tx, rules: AlertingRules, mutes: Mutes, group: _DueGroup, *, escalates: bool
-) -> tuple[list[Reason], bool]:
-    """The reasons that the group was told for, and whether it is due again at once."""
-    row, route, told = group.row, group.route, group.told
+) -> tuple[list[Reason], Instant | None]:
+    """The reasons that the group was told for, and since when it is due again, where it is."""
+    row, route, told, crowd = group.row, group.route, group.told, group.crowd
     reason = notifying.group_reason([item.reason for item in group.items])
     goes_on = route.group_by == PER_INCIDENT and any(continues(decided.member, route) for decided in told)
     episode = current_episode(tx, row, begins=reason is not None, goes_on=goes_on)
@@ -162,10 +180,23 @@ def _flush_group(
         escalated, late = escalate(tx, rules, row, route, mutes, episode=episode)
     if escalated:
         reasons.append(Reason.ESCALATED)
-    return reasons, missed or late or len(group.decided) == MEMBERS_AT_ONCE
+    if crowd is not None and crowd.goes_on:
+        return reasons, crowd.since
+    return reasons, tx.now if missed or late else None
 
 
-def _decide(tx: Tx, group: GroupRow, route: Route, mutes: Mutes, rows: Sequence[MemberRow]) -> list[_Decided]:
+def _crowd(group: GroupRow, changed: int, now: Instant) -> _Crowd | None:
+    """The crowd that so many changed members are of; None: the group has no more than one flush decides for."""
+    begun = (group.last_told_at or 0) >= (group.due_at or now)
+    goes_on = changed == MEMBERS_AT_ONCE
+    if not begun and not goes_on:
+        return None
+    return _Crowd(since=(group.due_at or now) if begun else now, begun=begun, goes_on=goes_on)
+
+
+def _decide(
+    tx: Tx, group: GroupRow, route: Route, mutes: Mutes, rows: Sequence[MemberRow], crowd: _Crowd | None
+) -> list[_Decided]:
     recent = _recent(tx, route, rows)
     decided = []
     for row in rows:
@@ -176,9 +207,12 @@ def _decide(tx: Tx, group: GroupRow, route: Route, mutes: Mutes, rows: Sequence[
             verdict = notifying.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
         decided.append(_Decided(member=member, row=row, verdict=verdict))
     decided = _with_returned(decided, route, tx.now)
-    # What is left of a crowd that did not fit into one message follows it at once.
-    crowd = len(rows) == MEMBERS_AT_ONCE or (group.last_told_at or 0) >= (group.due_at or 0)
-    return decided if crowd else _spaced(decided, route, tx.now, group.last_told_at)
+    if crowd is None or not crowd.begun:
+        return _spaced(decided, route, tx.now, group.last_told_at)
+    # What is left of a crowd follows at once; what came after it waits, as after any message.
+    left = [member for member in decided if (member.row.changed_at or 0) <= crowd.since]
+    later = [member for member in decided if (member.row.changed_at or 0) > crowd.since]
+    return left + _spaced(later, route, tx.now, group.last_told_at)
 
 
 def _with_returned(decided: list[_Decided], route: Route, now: Instant) -> list[_Decided]:
@@ -254,10 +288,20 @@ def _notify(
     tx: Tx, rules: AlertingRules, group: _DueGroup, reason: Reason, *, id_: str, episode: Episode
 ) -> Conversation | None:
     """Write the notification with this id and its deliveries; the conversation that its message is of."""
-    row, route, told = group.row, group.route, group.told
+    row, route, told, crowd = group.row, group.route, group.told, group.crowd
     rank = max(decided.member.severity.rank for decided in told)
     origin = Origin(route=route.name, line=route.line)
-    message = compose(tx, rules, row, reason, group.items, origin=origin, episode=episode, shown=group.shown)
+    message = compose(
+        tx,
+        rules,
+        row,
+        reason,
+        group.items,
+        origin=origin,
+        episode=episode,
+        shown=group.shown,
+        counts_again=crowd is None or not (crowd.begun and crowd.goes_on),
+    )
     announce(
         tx,
         rules,
@@ -284,5 +328,13 @@ def _notify(
         chosen=chosen,
         rank=rank,
         first=episode.begins and episode.number == 1,
+        due_at=_leaves_at(crowd, tx.now),
     )
     return message.conversation
+
+
+def _leaves_at(crowd: _Crowd | None, now: Instant) -> Instant:
+    """When a message leaves: at once, or while a crowd goes on, with what else is told of the crowd until then."""
+    if crowd is None or not crowd.goes_on:
+        return now
+    return now + GATHERED_FOR - (now - crowd.since) % GATHERED_FOR

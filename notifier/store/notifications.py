@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.severity import Severity
+from notifier.domain.time import Instant
 from notifier.domain.value import replace
 from notifier.policy.rules import AlertingRules
 from notifier.store import ledger
@@ -63,11 +64,12 @@ def deliver(
     chosen: Sequence[int],
     rank: int = 0,
     first: bool = False,
+    due_at: Instant | None = None,
 ) -> None:
     """One delivery per target, all of them or none, in the thread of the episode at each target.
 
     `rank` is its turn there: the highest severity that it tells of; tests go first. `first`: nothing has ever been told
-    of this group, so that there are no threads to look for.
+    of this group, so that there are no threads to look for. `due_at`: when it leaves, if not at once.
     """
     wanted = sorted(set(chosen))
     if not wanted:
@@ -80,7 +82,8 @@ def deliver(
             "id": rules.new_id(), "project": project, "notification": notification, "target": target,
             "channel": rules.channel_of[target], "thread": thread_of[target], "reason": reason.value,
             "rank": TESTS_FIRST if reason is Reason.TEST else rank, "state": "pending",
-            "created_at": tx.now, "due_at": tx.now, "expires_at": tx.now + rules.expires_after,
+            "created_at": tx.now, "due_at": tx.now if due_at is None else due_at,
+            "expires_at": tx.now + rules.expires_after,
             "fallback_at": None if wait is None else tx.now + wait,
         }
         for target in wanted

@@ -122,6 +122,16 @@ def first_threads(_dialect: Dialect) -> sa.ClauseElement:
     )
 
 
+def last_message(_dialect: Dialect) -> sa.ClauseElement:
+    """The message of the last notification of a group."""
+    return (
+        sa.select(notifications.c.message)
+        .where(notifications.c.group_id == sa.bindparam("group", type_=Text))
+        .order_by(notifications.c.at.desc(), notifications.c.id.desc())
+        .limit(1)
+    )
+
+
 def waiting_threads(_dialect: Dialect) -> sa.ClauseElement:
     """The threads of whatever waits for a target, due or not."""
     return (

@@ -124,15 +124,24 @@ def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 @reads(MemberRow)
 def changed_members(dialect: Dialect) -> sa.ClauseElement:
-    """Members of groups that changed, whose repeat is due, or whose hold is over."""
+    """Members of groups that changed, whose repeat is due, or whose hold is over: the first that the indexes have."""
+    most = sa.bindparam("most", type_=sa.Integer())
+    halves = [
+        sa.select(members.c.group_id, members.c.incident)
+        .where(members.c.group_id.in_(in_json(dialect, "groups", Text)), is_due)
+        .limit(most)
+        .subquery()
+        for is_due in (members.c.changed_at.is_not(None), members.c.repeat_at <= _now())
+    ]
+    due = sa.union(*(sa.select(*half.c) for half in halves)).subquery("due")
+    of_due = sa.and_(members.c.group_id == due.c.group_id, members.c.incident == due.c.incident)
     return (
-        _members_with_incidents()
-        .where(
-            members.c.group_id.in_(in_json(dialect, "groups", Text)),
-            sa.or_(members.c.changed_at.is_not(None), members.c.repeat_at <= _now()),
-        )
+        sa.select(*columns_of(MemberRow, members, incidents))
+        .select_from(due)
+        .join(members, of_due)
+        .join(incidents, incidents.c.number == members.c.incident)
         .order_by(members.c.group_id, members.c.incident)
-        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .limit(most)
     )
 
 

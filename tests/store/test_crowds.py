@@ -1,0 +1,92 @@
+"""A group with more members to tell of than one flush decides for. On both engines."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier import alerting
+from notifier.alerting.flush import GATHERED_FOR, MEMBERS_AT_ONCE
+from notifier.delivery.jobs import Job
+from notifier.domain.message import SHOWN_AT_MOST, Message
+from notifier.domain.route import Route
+from notifier.domain.severity import Severity
+from notifier.domain.time import SECOND
+from notifier.domain.value import replace
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Route(key="root", name="default", channels=("hook",), group_by=("service",), group_wait=SECOND)
+CROWD = 2 * MEMBERS_AT_ONCE + 100
+
+
+async def _crowd(world: World) -> None:
+    """A crowd of causes, of which the last is critical, in one group that is due."""
+    world.rules = replace(world.rules, tree=ROOT)
+    causes = [world.event(f"cause {number}") for number in range(CROWD - 1)]
+    await world.post_all([*causes, world.event("disk full", severity=Severity.CRITICAL)])
+    await world.attend()
+    world.clock.advance(SECOND)
+
+
+async def _flush_once(world: World) -> None:
+    await world.database.write(lambda tx: alerting.flush(tx, world.rules, world.silences))
+
+
+async def _arrived(world: World) -> list[Message]:
+    """What is due now, delivered."""
+    jobs: tuple[Job, ...] = await world.claim()
+    for job in jobs:
+        await world.deliver(job)
+    return [job.message for job in jobs]
+
+
+def _standing(message: Message) -> tuple[int, int, int, int]:
+    summary = message.standing
+    assert summary is not None
+    return summary.open, summary.acknowledged, summary.resolved, summary.events
+
+
+async def test_a_crowd_is_told_in_one_message(world: World) -> None:
+    """What comes while the crowd is being decided about waits for the interval, as after any message."""
+    await _crowd(world)
+    await _flush_once(world)
+    assert await _arrived(world) == []
+    world.clock.advance(SECOND)
+    await world.post("came later")
+    await world.attend()
+    await world.flush()
+    (message,) = await _arrived(world)
+    assert message.totals == {"opened": CROWD}
+    assert (len(message.told), message.more) == (SHOWN_AT_MOST, CROWD - SHOWN_AT_MOST)
+    assert message.told[0].incident.title == "disk full"
+    assert _standing(message) == (CROWD, 0, 0, CROWD)
+    world.clock.advance(ROOT.group_interval - SECOND)
+    await world.flush()
+    assert await _arrived(world) == []
+    world.clock.advance(SECOND)
+    await world.flush()
+    (message,) = await _arrived(world)
+    assert (message.totals, message.told[0].incident.title) == ({"opened": 1}, "came later")
+    assert _standing(message) == (CROWD + 1, 0, 0, CROWD + 1)
+
+
+async def test_a_crowd_that_takes_long_is_told_bit_by_bit(world: World) -> None:
+    """Each message says how the episode stands with what it tells."""
+    await _crowd(world)
+    await _flush_once(world)
+    world.clock.advance(GATHERED_FOR)
+    (message,) = await _arrived(world)
+    assert message.totals == {"opened": MEMBERS_AT_ONCE}
+    await _flush_once(world)
+    assert await _arrived(world) == []
+    world.clock.advance(GATHERED_FOR)
+    (message,) = await _arrived(world)
+    assert message.totals == {"opened": MEMBERS_AT_ONCE}
+    assert _standing(message) == (2 * MEMBERS_AT_ONCE, 0, 0, 2 * MEMBERS_AT_ONCE)
+    await world.flush()
+    (message,) = await _arrived(world)
+    assert message.totals == {"opened": CROWD - 2 * MEMBERS_AT_ONCE}
+    assert _standing(message) == (CROWD, 0, 0, CROWD)
+    assert message.standing is not None
+    assert message.standing.incidents[0].title == "disk full"

@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from notifier import wording
 from notifier.alerting.episode import Episode, keep_conversation
 from notifier.domain.incident import Incident
-from notifier.domain.message import SHOWN_AT_MOST, EpisodeSummary, Message, Origin, Told, by_weight, weight
+from notifier.domain.message import (
+    SHOWN_AT_MOST,
+    Conversation,
+    EpisodeSummary,
+    Message,
+    Origin,
+    Told,
+    by_weight,
+    weight,
+)
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.severity import Severity
 from notifier.domain.state import RESOLVED_BY_NOBODY, State
@@ -70,22 +79,23 @@ def compose(
     note: str | None = None,
     shown: Mapping[int, Snapshot] | None = None,
     counts_again: bool = True,
+    unheard: bool = False,
 ) -> Message:
     """The message of one notification, in the conversation of its episode or in one that the message opens.
 
     `shown` has the snapshots of the incidents that `shown_first` chooses, by number, where they have been read already.
     `counts_again`: the summary of the episode is counted, which costs as much as the episode is long; else the summary
-    of the message before goes on.
+    of the message before goes on. `unheard`: no message of the episode has left yet, and this one leaves with them.
     """
     first = shown_first(items)
-    if shown is None:
-        shown = read_shown(tx, rules, [item.member.number for item in first])
-    incidents = [shown[item.member.number].incident for item in first]
-    before = None if counts_again else _last_summary(tx, group.id)
+    shown = shown or read_shown(tx, rules, [item.member.number for item in first])
+    told = [_told(item, shown[item.member.number]) for item in first]
+    incidents = [one.incident for one in told]
+    last = None if counts_again else _last_summary(tx, group.id)
     if episode.begins:
         summary = _first_summary(items, incidents)
-    elif before is not None:
-        summary = _with_items(before, items, incidents, episode.since)
+    elif last is not None:
+        summary = _with_items(last, items, incidents, episode.since)
     else:
         summary = _episode_summary(tx, rules, group.id, episode.since)
     message = Message(
@@ -95,7 +105,7 @@ def compose(
         project=group.project,
         group=group.id,
         labels=json_value(group.labels),
-        told=by_weight(tuple(_told(item, shown[item.member.number]) for item in first)),
+        told=by_weight(told),
         more=len(items) - len(first),
         totals=dict(Counter(item.reason.value for item in items)),
         events=sum(item.member.count for item in items),
@@ -105,9 +115,7 @@ def compose(
         thread_id="",
         standing=summary,
     )
-    conversation = wording.converse(message, episode.conversation)
-    keep_conversation(tx, group.id, episode, conversation)
-    return replace(message, conversation=conversation)
+    return replace(message, conversation=_conversation(tx, message, group.id, episode, unheard=unheard))
 
 
 def shown_first(items: Sequence[NotificationItem]) -> list[NotificationItem]:
@@ -140,6 +148,26 @@ def _told(item: NotificationItem, snapshot: Snapshot) -> Told:
         actor=snapshot.actor(item.reason),
         flapping=flapping.named(item.member.returns, item.member.returning_since),
     )
+
+
+def _conversation(
+    tx: Tx, message: Message, group_id: str, episode: Episode, *, unheard: bool
+) -> Conversation:
+    """The conversation that the message belongs to, kept where it is new."""
+    whole, before = (_whole(message), None) if unheard else (message, episode.conversation)
+    conversation = wording.converse(whole, before)
+    keep_conversation(tx, group_id, episode, conversation)
+    return conversation
+
+
+def _whole(message: Message) -> Message:
+    """The message as one of all that its episode tells: the weightiest incident of that is the first."""
+    summary = message.standing
+    if summary is None:
+        return message
+    told = (replace(message.told[0], incident=summary.incidents[0]), *message.told[1:])
+    count = summary.open + summary.acknowledged + summary.resolved
+    return replace(message, told=told, more=count - len(told))
 
 
 def _first_summary(items: Sequence[NotificationItem], incidents: Sequence[Incident]) -> EpisodeSummary:

@@ -69,6 +69,10 @@ class _Crowd(Value, frozen=True, kw_only=True):
     begun: bool
     goes_on: bool
 
+    def unheard(self, episode: Episode, now: Instant) -> bool:
+        """Whether the episode began with this crowd, and its first message still gathers what is told."""
+        return self.begun and episode.since >= self.since and now < self.since + GATHERED_FOR
+
 
 class _DueGroup(Value, frozen=True, kw_only=True):
     """A group that is due, its route, the verdicts on its members, and the snapshots of incidents by number.
@@ -301,6 +305,7 @@ def _notify(
         episode=episode,
         shown=group.shown,
         counts_again=crowd is None or not (crowd.begun and crowd.goes_on),
+        unheard=crowd is not None and crowd.unheard(episode, tx.now),
     )
     announce(
         tx,

@@ -225,7 +225,7 @@ class Dispatcher:
             "channel": job.channel,
             "target": job.address,
             "incidents": len(told) + job.message.more,
-            "events": sum(incident.count for incident in told),
+            "events": job.message.events or sum(incident.count for incident in told),
         }
         if outcome is Outcome.DELIVERED:
             self._metrics.delay.labels(job.channel).observe(

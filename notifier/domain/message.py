@@ -218,10 +218,19 @@ def by_weight(told: Iterable[Told]) -> tuple[Told, ...]:
     return tuple(sorted(told, key=lambda item: weight(item.incident)))
 
 
-def weight(incident: Incident) -> tuple[bool, int, int, bool]:
-    """The sort key of an incident: the weightiest has the least, and of equals those that nobody has acknowledged."""
+def weight(incident: Incident) -> tuple[bool, int, int, bool, int]:
+    """The sort key of an incident: the weightiest has the least.
+
+    Of equals, those that nobody has acknowledged come first, and of these the first that opened.
+    """
     state = incident.state
-    return (state is State.RESOLVED, -incident.severity.rank, -incident.count, state is not State.OPEN)
+    return (
+        state is State.RESOLVED,
+        -incident.severity.rank,
+        -incident.count,
+        state is not State.OPEN,
+        incident.number,
+    )
 
 
 def leading(reasons: Mapping[str, int] | set[Reason]) -> Reason | None:

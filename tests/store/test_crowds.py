@@ -12,6 +12,7 @@ from notifier.domain.route import Route
 from notifier.domain.severity import Severity
 from notifier.domain.time import SECOND
 from notifier.domain.value import replace
+from notifier.wording.subjects import subject
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +61,7 @@ async def test_a_crowd_is_told_in_one_message(world: World) -> None:
     assert message.totals == {"opened": CROWD}
     assert (len(message.told), message.more) == (SHOWN_AT_MOST, CROWD - SHOWN_AT_MOST)
     assert message.told[0].incident.title == "disk full"
+    assert subject(message).endswith(f"critical: disk full ... and {CROWD - 1:,} more (shop)")
     assert _standing(message) == (CROWD, 0, 0, CROWD)
     world.clock.advance(ROOT.group_interval - SECOND)
     await world.flush()
@@ -68,6 +70,7 @@ async def test_a_crowd_is_told_in_one_message(world: World) -> None:
     await world.flush()
     (message,) = await _arrived(world)
     assert (message.totals, message.told[0].incident.title) == ({"opened": 1}, "came later")
+    assert "disk full" in subject(message)
     assert _standing(message) == (CROWD + 1, 0, 0, CROWD + 1)
 
 

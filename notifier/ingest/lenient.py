@@ -68,9 +68,14 @@ class Reading:
         return self._warnings if more <= 0 else [*self._warnings[:_WARNINGS], f"and {more} more"]
 
     def traced(self, clean: Fields, budget: traces.TraceBudget) -> Fields:
-        """An event whose message holds a trace, with the exception; the message as it was is kept under `context`."""
-        message = clean.get("message")
-        if type(message) is not str or clean.get("exception") is not None:
+        """An event whose message holds a trace, with the exception; the message as it was is kept under `context`.
+
+        An exception that brings another process's trace as text has its frames.
+        """
+        message, failure = clean.get("message"), clean.get("exception")
+        if isinstance(failure, dict):
+            return {**clean, "exception": traces.remote(failure, budget)}
+        if type(message) is not str or failure is not None:
             return clean
         if traces.may_hold_trace(message) and not budget.takes(message):
             self.warn("message: a trace in it was not read as an exception; the request holds too many")

@@ -20,8 +20,9 @@ from notifier.ingest import lenient, sanitise
 from notifier.ingest.fields import InvalidField, instant
 from notifier.ingest.schema import CAUSES, CONTEXT_BYTES, ID_CHARS, EventBody, ExceptionBody, LinkBody
 from notifier.ingest.scrub import is_suspicious_id, suspicious
-from notifier.ingest.traces import TraceBudget, may_hold_trace
+from notifier.ingest.traces import TraceBudget, is_remote, may_hold_trace
 from notifier.policy import fingerprint
+from notifier.wording.text import plain
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -289,17 +290,20 @@ def _strictly(raw: bytes) -> EventBody | None:
         body = _strict(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if body.exception is not None and _too_many_causes(body.exception):
+    if body.exception is not None and _wants_care(body.exception):
         return None
     too_large = len(raw) > CONTEXT_BYTES and len(_encode(body.context)) > CONTEXT_BYTES
     return None if too_large else body
 
 
-def _too_many_causes(exception: ExceptionBody) -> bool:
+def _wants_care(exception: ExceptionBody) -> bool:
+    """Whether there are too many causes, or one that is a trace in text."""
     depth = 0
     while exception.cause is not None:
         exception = exception.cause
         depth += 1
+        if is_remote(exception.type):
+            return True
     return depth > CAUSES
 
 
@@ -386,8 +390,7 @@ def _title(body: EventBody, failure: ExceptionBody | None) -> str:
 
 
 def _line(text: str) -> str:
-    """The first line that says something, without control characters."""
+    """The first line that says something, without what cannot be seen."""
     if text.isprintable():
         return text.strip()
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return "".join(c if c.isprintable() else " " for c in first).strip()
+    return plain(next((line for line in text.splitlines() if line.strip()), ""), TITLE_CHARS + 1)

@@ -13,7 +13,7 @@ from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.wording.evidence import Evidence, evidence
 from notifier.wording.reasons import owner, state
-from notifier.wording.text import TITLE, counted, plain
+from notifier.wording.text import TITLE, counted, number, plain
 from notifier.wording.times import Moment, beside
 
 LABELS = 8
@@ -98,10 +98,11 @@ def where(incident: Incident) -> Pairs:
 
 
 def own_labels(incident: Incident) -> Pairs:
-    """The sender's labels, by name; and which labels have no one value."""
+    """The sender's labels, by name; how many more there are; and which labels have no one value."""
     own = sorted((name, value) for name, value in incident.labels.items() if name not in RESERVED_LABELS)
     pairs = [(plain(name, 60), plain(value, 80)) for name, value in own[:LABELS]]
     varying = ", ".join(plain(name, 40) for name in incident.varying[:LABELS])
+    pairs += [("more labels", number(len(own) - LABELS))] if len(own) > LABELS else []
     return (*pairs, *((("varying", varying),) if varying else ()))
 
 

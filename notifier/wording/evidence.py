@@ -6,19 +6,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from notifier.domain.incident import Incident
 from notifier.policy.fingerprint import told_in
 from notifier.wording.text import TITLE, counted, plain
 
 MESSAGE = 300
+LONG = 1_000
 SENTENCE = 8
 CODE = 240
 FRAMES, DETAILS, NOTES, CONTEXT, LINKS = 5, 6, 4, 5, 5
 _CAUSES = 10
-_URL = re.compile(r"https?://[!-~]{1,1000}", re.IGNORECASE)
-_NO_URL = re.compile(r"[\s<>\"'`\\^{}|]")
+_URL_CHARS = 1_000
+_ADDRESS = re.compile(r"(https?://)([^/?#]{1,500})(.*)", re.IGNORECASE | re.DOTALL)
+_UNSAFE = re.compile(r"[\s<>\"'`\\^{}|]")
+_KEPT_IN_PATHS = "!#$%&()*+,/:;=?@[]~"
+_CUT = "\u2026"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +69,12 @@ def evidence(incident: Incident) -> Evidence:
         return Evidence()
     told = told_in(event) or {}
     cause = innermost(told)
-    own = said(incident)
     lines = _next_lines(told.get("message")) or _next_lines((cause or {}).get("message"))
     lines += [line for line in _next_lines(event.get("message")) if line not in lines]
+    rest = _rest_of_title(incident.title, told, event.get("message"))
     return Evidence(
-        message=own,
-        details=tuple(lines[:DETAILS]),
+        message=None if rest and _same_line(told, event) else said(incident),
+        details=(*rest, *lines[: DETAILS - len(rest)]),
         cause=None if cause is None else _caused_by(cause),
         frames=tuple(frames(told)),
         notes=tuple(_notes(event.get("exception"))),
@@ -88,10 +92,27 @@ def links_of(incident: Incident) -> tuple[Link, ...]:
 def said(incident: Incident) -> str | None:
     """The first line of the newest event's own message, where the title is another: often that of an exception."""
     event = incident.latest_event
-    text = plain(_first_line(event.get("message")), MESSAGE) if isinstance(event, Mapping) else ""
-    title = plain(incident.title, MESSAGE)
-    said_already = text in title or text.startswith(title.rstrip("…"))
+    line = _first_line(event.get("message")) if isinstance(event, Mapping) else ""
+    text, title = plain(line, MESSAGE), plain(incident.title, MESSAGE)
+    said_already = text in title or text.startswith(title.rstrip(_CUT))
     return None if said_already else text
+
+
+def _rest_of_title(title: str, told: Mapping[str, Any], message: object) -> tuple[str, ...]:
+    """The end of a first line that the title had no room for: it may be what matters."""
+    head = plain(title, TITLE)
+    if not head.endswith(_CUT):
+        return ()
+    head = head.removesuffix(_CUT)
+    line = plain(_first_line(told.get("message") or message), LONG)
+    kind = plain(told.get("type") or "", TITLE)
+    whole = f"{kind}: {line}" if kind and line else kind or line
+    rest = whole[len(head) :] if whole.startswith(head) else ""
+    return (f"{_CUT}{rest.strip()}",) if rest.strip(_CUT) else ()
+
+
+def _same_line(told: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    return _first_line(told.get("message")) == _first_line(event.get("message"))
 
 
 def innermost(exception: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -195,20 +216,29 @@ def _context(event: Mapping[str, Any], incident: Incident) -> Iterator[tuple[str
 
 def _links(links: object) -> Iterator[Link]:
     for link in links[:LINKS] if isinstance(links, list | tuple) else ():
-        url = link.get("url") if isinstance(link, Mapping) else None
-        if isinstance(url, str) and _is_link(url):
+        url = _address(link.get("url")) if isinstance(link, Mapping) else None
+        if url is not None:
             title = plain(link.get("title") or "", 60) or plain(urlsplit(url).hostname or "link", 60)
             yield Link(title=title, url=url)
 
 
-def _is_link(url: str) -> bool:
-    """Whether it can stand in any channel as it is written: a web address in printable ASCII, without a quote."""
-    if _URL.fullmatch(url) is None or _NO_URL.search(url):
-        return False
+def _address(url: object) -> str | None:
+    """A web address in printable ASCII that can stand in any channel; None for what is none.
+
+    What people and dashboards leave as it is behind the host (`{"datasource":"loki"}`, umlauts, spaces) is encoded as a
+    browser does it, and a host is told by the name it is asked for under.
+    """
+    found = _ADDRESS.fullmatch(url) if isinstance(url, str) else None
+    if found is None or any(ord(character) < 32 for character in found[0]):
+        return None
+    scheme, authority, path = found.groups()
     try:
-        return bool(urlsplit(url).hostname)
+        host = authority if authority.isascii() else authority.encode("idna").decode()
+        whole = f"{scheme}{host}{quote(path, safe=_KEPT_IN_PATHS)}"
+        usable = bool(urlsplit(whole).hostname) and _UNSAFE.search(host) is None
     except ValueError:
-        return False
+        return None
+    return whole if usable and len(whole) <= _URL_CHARS else None
 
 
 def _place(frame: Mapping[str, Any]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import traceback
 from collections.abc import Callable
+from concurrent.futures.process import _RemoteTraceback
 from typing import Any
 
 import pytest
@@ -68,7 +70,33 @@ def retried(failing: Callable[[], None]) -> None:
         raise RetryError("gave up", 3) from error
 
 
-WAYS = [in_a_group, in_groups, by_starlette, retried]
+def taken_out(failing: Callable[[], None]) -> None:
+    """Taken out of its group, and so raised while the group was handled."""
+    try:
+        in_a_group(failing)
+    except ExceptionGroup as group:
+        raise group.exceptions[0]  # noqa: B904 - as applications do it
+
+
+def beside_a_cancelled(failing: Callable[[], None]) -> None:
+    """What was cancelled with it is no failure."""
+    cancelled = BaseExceptionGroup("unhandled errors in a TaskGroup", [asyncio.CancelledError()])
+    try:
+        failing()
+    except (TimeoutError, KeyError) as error:
+        raise BaseExceptionGroup("unhandled errors in a TaskGroup", [cancelled, error])  # noqa: B904
+
+
+def in_another_process(failing: Callable[[], None]) -> None:
+    """As pools of processes hand it on: without its traceback, which they hang on as text."""
+    try:
+        failing()
+    except (TimeoutError, KeyError) as error:
+        text = f'\n"""\n{"".join(traceback.format_exception(error))}"""'
+        raise error.with_traceback(None) from _RemoteTraceback(text)  # type: ignore[arg-type]
+
+
+WAYS = [in_a_group, in_groups, by_starlette, retried, taken_out, beside_a_cancelled, in_another_process]
 
 
 def told(way: Callable[[Callable[[], None]], None], failing: Callable[[], None]) -> Event:
@@ -76,7 +104,7 @@ def told(way: Callable[[Callable[[], None]], None], failing: Callable[[], None])
     memory = MemoryTransport()
     try:
         way(failing)
-    except (TimeoutError, KeyError, RuntimeError, RetryError, ExceptionGroup) as error:
+    except (TimeoutError, KeyError, RuntimeError, RetryError, BaseExceptionGroup) as error:
         Notifier("billing", transport=memory).report(error)
     return read(memory.events[0])
 

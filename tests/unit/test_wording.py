@@ -70,12 +70,44 @@ def test_both_sides_of_a_clocks_change_are_named() -> None:
 @pytest.mark.parametrize(
     "url",
     ["javascript:alert(1)", "ftp://a.example", "//a.example", "https://", "http:///x", "https://a b", "", None, 7, "x",
-     "https://a.example/<b>", 'https://a.example/"onclick="x', "https://a.example/|x", "https://ä.example", "https://[::1",
-     "https://a.example/\r\nBcc: x@y.z", "https://a.example/" + "x" * 2_000, "https://a.example/`x`", {"a": 1}],
+     "https://[::1", "https://a.example/\r\nBcc: x@y.z", "https://a.example/" + "x" * 2_000, "https://a.example/\ud800",
+     "https://a'b.example/", "https://a.example\\@b.example/", "https://<b>/",
+     "https://a.example/" + "ä" * 200, {"a": 1}],
 )  # fmt: skip
 def test_what_is_no_plain_web_address_is_no_link(url: object) -> None:
     """It could end its place in one syntax or another."""
     assert evidence.evidence(of(links=[{"title": "x", "url": url}])).links == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://a.example/<b>?x='1'", "https://a.example/%3Cb%3E?x=%271%27"),
+        ('https://a.example/e?left={"a":["b|c"]}', "https://a.example/e?left=%7B%22a%22:[%22b%7Cc%22]%7D"),
+        ("https://a.example/Run Book#`x`", "https://a.example/Run%20Book#%60x%60"),
+        ("https://ä.example/ü%20x", "https://xn--4ca.example/%C3%BC%20x"),
+    ],
+)
+def test_a_link_is_encoded_as_a_browser_does_it(url: str, told: str) -> None:
+    """What dashboards and people write is a link, and ends its place in no syntax."""
+    (link,) = evidence.evidence(of(links=[{"title": "x", "url": url}])).links
+    assert link.url == told
+
+
+@pytest.mark.parametrize(
+    "exception", [None, {"type": "QueryError", "message": "SELECT " + "x, " * 100 + "y: died"}]
+)
+def test_what_a_title_has_no_room_for_is_shown(exception: Any) -> None:
+    """The end of a long line may say what happened; it is told once."""
+    line = "SELECT " + "x, " * 100 + "y: died"
+    title = f"QueryError: {line}" if exception else line
+    found = evidence.evidence(replace(of(exception=exception, message=line), title=title[:199] + "…"))
+    assert (found.details[0][:2], found.details[0][-7:], found.message) == ("…x", "y: died", None)
+
+
+def test_labels_that_are_not_shown_are_counted() -> None:
+    told = replace(of(), labels={f"l{n:02}": "x" for n in range(50)})
+    assert blocks.own_labels(told)[-1] == ("more labels", "42")
 
 
 def test_links_are_told_once_and_first_of_all() -> None:

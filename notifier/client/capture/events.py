@@ -7,6 +7,7 @@ client's own thread and does what costs time: source lines, time stamps as text,
 from __future__ import annotations
 
 import time
+from asyncio import CancelledError
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -102,7 +103,8 @@ def failure(
     """The contract's exception, its frames still as places."""
     seen |= {id(error)}
     cause = _cause(error)
-    if cause is not None and (left == 0 or id(cause) in seen):
+    # A group out of which this one was taken and raised again says nothing more.
+    if cause is not None and (left == 0 or exception_parts.holds(lambda inner: id(inner) in seen, cause)):
         cause = None
     kind, module = _type_and_module(error)
     return {
@@ -184,17 +186,27 @@ def moment(at: float | None) -> str | None:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    members = exception_parts.members(error)
+    members = _members(error)
     if members and exception_parts.raised_from(error) is None:
         return members[0]
     return exception_parts.cause(error)
 
 
+def _members(error: BaseException) -> list[BaseException]:
+    """The exceptions of a group: what was only cancelled meanwhile comes last."""
+    return sorted(exception_parts.members(error), key=_cancelled)
+
+
+def _cancelled(error: BaseException) -> bool:
+    return exception_parts.holds(lambda inner: issubclass(type(inner), CancelledError), error)
+
+
 def _notes(error: BaseException) -> Iterator[str]:
     for note in exception_parts.notes(error)[:NOTES]:
         yield note[:NOTE]
-    for sibling in exception_parts.members(error)[1:NOTES]:
-        yield f"and {json_safe.name_of(type(sibling))}: {json_safe.message_of(sibling)}"[:NOTE]
+    for sibling in _members(error)[1:NOTES]:
+        said = filter(None, (json_safe.name_of(type(sibling)), json_safe.message_of(sibling)))
+        yield f"and {': '.join(said)}"[:NOTE]
 
 
 def _label(value: object) -> str:

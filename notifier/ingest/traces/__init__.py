@@ -97,6 +97,29 @@ def exception_in(text: str, *, type_: str | None = None, message: str | None = N
     return _told(chain)
 
 
+def remote(exception: dict[str, Any], budget: TraceBudget) -> dict[str, Any]:
+    """An exception with the frames and the cause that another process had for it.
+
+    Pools of processes send a worker's exception without its traceback, which they hang on as text: its cause then has
+    that text for a message.
+    """
+    cause = exception.get("cause")
+    if not isinstance(cause, dict):
+        return exception
+    text = cause.get("message")
+    if not (is_remote(cause.get("type")) and isinstance(text, str) and budget.takes(text)):
+        return {**exception, "cause": remote(cause, budget)}
+    there = exception_in(text) or {}
+    frames = exception.get("frames")
+    here = frames if isinstance(frames, list) else []
+    return {**exception, "frames": [*here, *there.get("frames", ())], "cause": there.get("cause")}
+
+
+def is_remote(type_: object) -> bool:
+    """Whether what is called so stands for a traceback in text: `_RemoteTraceback` of multiprocessing's and others'."""
+    return isinstance(type_, str) and type_.endswith("RemoteTraceback")
+
+
 @dataclass(slots=True)
 class _Window:
     """The part of a text that is read, in lines as they are and as they are read, and the text around it.

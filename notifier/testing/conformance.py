@@ -137,7 +137,7 @@ class Conformance:
         with self.case.receiver() as receiver:
             check = capabilities.CHECKS[capability]
             found = _run(self.case, receiver, lambda sender: check(self.case, receiver, sender, stated))
-        assert found == stated
+        assert found == stated, f"the kind states {capability}={stated}, and its channel shows {found}"
 
     def test_no_secret_is_shown_by_names_and_settings(self) -> None:
         """Names of targets are stored and shown; settings may be printed."""

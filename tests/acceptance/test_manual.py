@@ -23,7 +23,7 @@ from notifier.manual.chapters import chapter_at, chapters
 from notifier.runtime.configuration import check
 from notifier.testing import Answer, FakeSlack, SmtpServer, WebhookReceiver, certificate
 from tests.processes import Service
-from tests.snippets import ROOT, block_of, commands, inline_of, run_lines
+from tests.snippets import ROOT, block_of, blocks, commands, inline_of, run_lines
 
 PASSWORD = "pa55word"
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -183,6 +183,20 @@ def test_the_example_filled_in_reaches_everybody(tmp_path: Path) -> None:
         assert all(link in one.text and link in one.html for one in mails)
         assert link in json.dumps(slack.posted)
         assert link in json.dumps(Webhook(SECRET).verify(request.body, dict(request.headers)))
+
+
+@pytest.mark.slow
+def test_the_suites_of_channels_of_your_own_pass(tmp_path: Path) -> None:
+    """The modules of the chapter and their tests, as their authors run them."""
+    chapter = chapter_at("guides/own-channel")
+    assert chapter is not None
+    for block in blocks(chapter.text):
+        if block.language == "python":
+            (tmp_path / block.text.split('"""')[1]).write_text(block.text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
 
 
 def event() -> str:

@@ -16,94 +16,10 @@ import pytest
 
 from notifier.testing import WebhookReceiver
 from tests.processes import Service
+from tests.snippets import block_of
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a-secret-that-the-receiver-has"
-
-KIND = """
-import hashlib, hmac, json
-from dataclasses import dataclass
-
-from pydantic import SecretStr
-
-from notifier.channels.api import (
-    SECOND, Button, CallbackRefusal, CallbackReply, ChannelSettings, Kind, Person, Press, Receipt, Span, failure,
-    name_of, parse_url,
-)
-
-
-class Settings(ChannelSettings):
-    url: str
-    secret: SecretStr
-
-
-class Pager:
-    def __init__(self, name, settings, toolbox):
-        self.url, self.http = parse_url(settings.url), toolbox.http
-
-    async def send(self, message, *, target, thread):
-        body = json.dumps({"page": message.id, "thread": message.thread_id}).encode()
-        reply = await self.http.post(self.url, body, headers={})
-        if error := failure(reply.status, reply.retry_after):
-            raise error
-        return Receipt(ref=message.id)
-
-    async def aclose(self):
-        pass
-
-
-@dataclass(frozen=True)
-class Origin:
-    page: str
-
-    def refusal(self, refs):
-        return None if self.page in refs else "That page is another's."
-
-
-class Inbound:
-    receiver = "Pager"
-
-    def read(self, callback, channels, *, now):
-        signed = callback.headers.get("x-pager-signature", "")
-        own = {
-            name: "Europe/Berlin"
-            for name, settings in channels.items()
-            if hmac.compare_digest(_sign(settings.secret.get_secret_value(), callback.body), signed.encode())
-        }
-        if not own:
-            return CallbackRefusal(detail="this signature is of no configured pager")
-        try:
-            document = json.loads(callback.body)
-        except ValueError:
-            return CallbackRefusal(detail="send JSON", authentic=True)
-        if "act" not in document:
-            return CallbackReply(body=b"pong", content_type="text/plain")
-        return Press(
-            id=f"pager:{document['id']}",
-            at=document["at"] * SECOND,
-            kind="pager",
-            receiver=self.receiver,
-            channels=own,
-            button=Button(document["act"]),
-            span=Span.HOUR,
-            thread=document["thread"],
-            person=Person(id=document["by"]),
-            origin=Origin(document["page"]),
-            reply_url=document.get("reply"),
-        )
-
-    def reply(self, text):
-        return CallbackReply(body=json.dumps({"said": text}).encode(), content_type="application/json")
-
-
-def _sign(secret, body):
-    return hmac.digest(secret.encode(), body, hashlib.sha256).hex().encode()
-
-
-KIND = Kind(
-    name="pager", settings=Settings, open=Pager, targets=lambda s: [name_of(parse_url(s.url))], inbound=Inbound()
-)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +36,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, pager: WebhookReceiver) ->
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: notifier-pager\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[notifier.channels]\npager = notifier_pager:KIND\n")
-    (folder / "site" / "notifier_pager.py").write_text(KIND)
+    (folder / "site" / "notifier_pager.py").write_text(block_of("guides/own-channel", "Buttons", "python"))
     settings = {
         "channels": {
             "phone": {"type": "pager", "url": pager.url, "secret": SECRET},

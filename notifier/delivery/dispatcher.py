@@ -10,10 +10,9 @@ from typing import Protocol
 
 from notifier import delivery
 from notifier.channels.base import Channel
-from notifier.delivery.attempt import DEADLINE, attempt
 from notifier.delivery.jobs import ChannelRules, Claimed, Job, Result
 from notifier.delivery.outcome import Ended
-from notifier.delivery.sends import AHEAD, Sending, Sends, share_of
+from notifier.delivery.sends import AHEAD, DEADLINE, Sending, Sends, attempt, share_of
 from notifier.delivery.sweep import Swept
 from notifier.domain.delivery import DeliveryState, Outcome, RateLimit, Receipt
 from notifier.domain.errors import SendError, StoreBroken, StoreError, StoreFull, StoreUnavailable

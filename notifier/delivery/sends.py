@@ -1,4 +1,4 @@
-"""Sends: deliveries that this process has claimed, in line for a slot, in flight, or ended and not recorded yet."""
+"""Sends: one attempt at its edge, and the deliveries that this process has claimed, in line for a slot or in flight."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any
 from notifier.channels.base import Channel
 from notifier.delivery.jobs import LEASE, Job
 from notifier.delivery.outcome import Ended
+from notifier.domain.delivery import Outcome, Receipt
+from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.policy.targets import Quiet
+from notifier.telemetry.logging import get
+
+DEADLINE: Duration = 30 * SECOND
+"""Of one attempt."""
 
 AHEAD = 2
 """How many deliveries are claimed for each slot beyond the one that it sends: it need not wait for a commit."""
-BEGUN_WITHIN: Duration = LEASE - 35 * SECOND
+BEGUN_WITHIN: Duration = LEASE - DEADLINE - 5 * SECOND
 """What has not begun by then could outlive its lease; it goes back, uncounted."""
 
 
@@ -188,3 +194,21 @@ def _goes_alone(sending: Sending, channel: str) -> bool:
     """Whether nothing may be claimed for this channel while that is here."""
     quiet = sending.job.quiet
     return quiet is Quiet.PROCESS or (quiet is Quiet.CHANNEL and sending.job.channel == channel)
+
+
+async def attempt(channel: Channel, job: Job, *, deadline: Duration = DEADLINE) -> Receipt | SendError:
+    """Send, within the deadline. A channel's defect is a transient failure: people correct it, and the alert waits."""
+    try:
+        async with asyncio.timeout(deadline / 1000):
+            return await channel.send(job.message, target=job.address, thread=job.thread)
+    except SendError as error:
+        return error
+    except TimeoutError:
+        return SendError(Outcome.AMBIGUOUS, f"no outcome within {deadline // SECOND} seconds")
+    except Exception as error:  # noqa: BLE001 - the one edge where anything may come
+        get("notifier.delivery").error(
+            "channel_defect", channel=job.channel, delivery=job.id, error=type(error).__name__, exc_info=error
+        )
+        return SendError(
+            Outcome.TRANSIENT, f"the channel failed with {type(error).__name__}: see the service's log"
+        )

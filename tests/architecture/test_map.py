@@ -43,6 +43,11 @@ def test_every_file_that_the_map_names_is_there() -> None:
     assert missing == []
 
 
+def test_the_way_of_an_event_is_short() -> None:
+    """From `POST` to a webhook: a file more is a question to what stands there already."""
+    assert len(set(re.findall(r"`([a-z_/.]+)`", section(PAGES[0], "The way of an event")))) <= 30
+
+
 def test_what_a_question_is_answered_with_is_there() -> None:
     """A row names files, and what in them answers it."""
     rows = re.findall(r"^\| [^|]+\? \| (.+) \|$", (ROOT / PAGES[0]).read_text(), re.MULTILINE)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from notifier import wording
 from notifier.channels import email, http
 from notifier.channels.smtp import DEADLINE, QUIT, SmtpSession, answered
-from notifier.delivery import attempt
+from notifier.delivery import sends
 from notifier.domain.delivery import Outcome, Receipt, Thread
 from notifier.domain.errors import SendError
 from notifier.domain.message import ActionLink, EpisodeSummary, Message, Told
@@ -464,8 +464,8 @@ async def test_a_server_that_never_says_goodbye_has_the_mail_all_the_same() -> N
 
 def test_a_session_ends_before_its_attempt_is_given_up() -> None:
     """Else the attempt's own deadline would decide, which knows less: what was not handed over is no repeat."""
-    assert DEADLINE + QUIT < attempt.DEADLINE
-    assert http.DEADLINE < attempt.DEADLINE
+    assert DEADLINE + QUIT < sends.DEADLINE
+    assert http.DEADLINE < sends.DEADLINE
 
 
 async def test_without_starttls_nothing_is_sent() -> None:

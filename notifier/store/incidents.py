@@ -171,7 +171,7 @@ def make_groups_due(tx: Tx, numbers: Sequence[int], *, gathered: Duration = 0) -
     """Let every group that tells of these incidents look at them. The incidents' rows are locked already.
 
     A group's first act is looked at once, and acts that follow it within `gathered` milliseconds at the end of that
-    time; with 0 the group looks at once, whatever else was done to it.
+    time. With 0 no such time begins, and one that has begun goes on: what has nothing to tell hurries nothing.
     """
     of_incidents = members.c.incident.in_(numbers)
     in_groups = sa.select(members.c.group_id).where(of_incidents)
@@ -183,9 +183,7 @@ def make_groups_due(tx: Tx, numbers: Sequence[int], *, gathered: Duration = 0) -
     if not ids:
         return
     tx.run(sa.update(members).where(of_incidents).values(changed_at=tx.now))
-    gathering = sa.and_(
-        groups.c.acts_until.is_not(None), groups.c.acts_until > tx.now, sa.literal(gathered > 0)
-    )
+    gathering = sa.and_(groups.c.acts_until.is_not(None), groups.c.acts_until > tx.now)
     at = sa.case((gathering, groups.c.acts_until), else_=tx.now)
     later = sa.or_(groups.c.due_at.is_(None), groups.c.due_at > at)
     values: dict[str, object] = {"due_at": sa.case((later, at), else_=groups.c.due_at)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,6 +66,27 @@ async def test_thirty_acknowledgements_in_a_row_are_two_messages(bench: Bench) -
     await _acknowledge(bench, ids[0], ANN)
     bench.clock.advance(MINUTE)
     assert await _messages(bench) == before + 2
+
+
+async def test_acts_of_several_kinds_in_a_row_are_two_messages(bench: Bench) -> None:
+    """A snooze, which is not told, brings nothing of what waits forward."""
+    ids = await _told(bench, 9)
+    before = await _messages(bench)
+    until = bench.clock.now() + HOUR
+    acts: list[Callable[..., object]] = [
+        lambda tx, id_: actions.acknowledge(tx, ANN, id_),
+        lambda tx, id_: actions.snooze(tx, ANN, id_, until=until),
+        lambda tx, id_: actions.resolve(tx, ANN, id_),
+    ]
+    for number, id_ in enumerate(ids):
+        await bench.database.write(partial(acts[number % 3], id_=id_))
+        await bench.alert()
+        bench.clock.advance(SECOND // 10)
+    assert await _messages(bench) == before + 1
+    bench.clock.advance(3 * SECOND)
+    await bench.alert()
+    assert await _messages(bench) == before + 2
+    assert (await bench.accounting()).balanced
 
 
 async def test_a_later_act_is_told_at_once_again(bench: Bench) -> None:

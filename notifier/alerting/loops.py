@@ -20,7 +20,7 @@ from notifier.telemetry.loop import Progress
 from notifier.telemetry.metrics import Metrics
 
 
-class Rules(Protocol):
+class ConfigForAlerting(Protocol):
     """The part of the active configuration that alerting needs."""
 
     @property
@@ -44,7 +44,7 @@ class Alerting:
     """
 
     database: Database
-    use: Callable[[], AbstractContextManager[Rules]]
+    use: Callable[[], AbstractContextManager[ConfigForAlerting]]
     claiming: Callable[[], AbstractAsyncContextManager[Claim | None]]
     metrics: Metrics
     silences: ActiveSilences = field(default_factory=ActiveSilences)
@@ -67,7 +67,7 @@ class Alerting:
         )
         return min((at for at in moments if at is not None), default=None)
 
-    async def _all(self, work: Callable[[Tx, Rules], Progress]) -> Instant | None:
+    async def _all(self, work: Callable[[Tx, ConfigForAlerting], Progress]) -> Instant | None:
         while True:
             with self.use() as active:
                 async with self.claiming() as claim:

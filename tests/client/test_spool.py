@@ -62,7 +62,7 @@ class Dead:
         self.journal = FileJournal(folder, "dead", self.counters, most_bytes=1 << 20, now=now)
 
     def report(self, n: int, message: str) -> None:
-        self.counters.see(n)
+        self.counters.reach("seen", n)
         record = json.dumps({"id": str(n), "service": "billing", "message": message}).encode()
         assert self.journal.append("events", [record], n)
 
@@ -157,10 +157,10 @@ def test_of_reports_at_once_none_hides_another() -> None:
     """The thread that was given the lower number may be the later one to write it down."""
     counters = Counters()
     for number in (1, 2, 4, 3):
-        counters.see(number)
+        counters.reach("seen", number)
     assert counters.seen == 4
     for number in range(5, 1_000):
-        counters.see(number)
+        counters.reach("seen", number)
     assert counters.seen == 999
 
 

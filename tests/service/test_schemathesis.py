@@ -105,7 +105,7 @@ def test_every_door_answers_as_it_is_described(service: Service) -> None:
 
 
 def test_the_document_names_every_call_of_the_contract(service: Service) -> None:
-    """What 4.1 lists and this version has is in the document, `POST /v1/events` with its body included."""
+    """All that other programs rely on is in the document, `POST /v1/events` with its body included."""
     document = httpx.get(f"{service.url}/openapi.json").json()
     described = {
         (method.upper(), re.sub(r"\{\w+\}", "{}", path))

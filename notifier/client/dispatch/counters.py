@@ -82,10 +82,6 @@ class Counters:
         name = name if name in _AT else "other"
         self.set(name, self.get(name) + n)
 
-    def see(self, number: int) -> None:
-        """The `number`-th event was captured."""
-        self.reach("seen", number)
-
     def reach(self, name: str, number: int) -> None:
         """The `number`-th of these. Of threads that come at once, none hides what another has reached."""
         _number.pack_into(self._map, SHARED[name] + 8 * (number % _SLOTS), number)

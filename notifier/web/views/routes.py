@@ -35,7 +35,7 @@ class RouteTrial:
 
     sentence: str
     labels: tuple[tuple[str, str], ...]
-    tellings: tuple[tuple[str, tuple[str, ...]], ...]
+    routes_that_tell: tuple[tuple[str, tuple[str, ...]], ...]
     warnings: tuple[str, ...]
     silences: tuple[SilenceLine, ...]
 
@@ -116,7 +116,7 @@ def _answer(preview: RoutePreview, doubts: Sequence[Doubt], held_by: Sequence[Si
     return RouteTrial(
         sentence=f"Told: {in_words(preview)}.",
         labels=tuple((plain(name), plain(value)) for name, value in preview.labels.items()),
-        tellings=tuple(
+        routes_that_tell=tuple(
             (
                 matched.route.name,
                 tuple(_telling(matched.route, matched.group, muted=matched.mute is not None)),

@@ -40,7 +40,6 @@ def demo(arguments: Arguments, session: CommandSession) -> Exit:
 
 
 def port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65_535):
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return number
+    return int(text)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime, tzinfo
 
 SHAPE = "write 18:00, 'tomorrow 09:00', 'monday 09:00', '2026-11-22 09:00', or 2026-11-22T09:00:00+01:00"
+NO_ZONE = "there is no time zone of this name: write one such as Europe/Berlin, or UTC"
 MOMENTS = ("--until", "--start")
 NOON = 12
 
@@ -39,6 +40,10 @@ _UNITS = (7 * DAY, DAY, HOUR, MINUTE, SECOND)
 _DAY = r"today|tomorrow|[a-z]{3,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::(?P<second>[0-9]{2}))?\s?(?P<half>am|pm)?"
 _WRITTEN = re.compile(rf"(?:(?P<day>{_DAY})(?:\s+at\s+|[\st]+))?{_CLOCK}")
+_ZONED = re.compile(
+    r"(?P<rest>.+?)(?:\s+(?P<name>[a-z]+(?:/[a-z0-9_+-]+)+|utc|gmt)|\s*(?P<offset>z|[+-][0-9]{2}:?[0-9]{2}))",
+    re.IGNORECASE,
+)
 _NAMED = {"noon": "12:00", "midnight": "00:00"}
 
 
@@ -121,7 +126,7 @@ def moment(text: str) -> GivenTime:
 def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
     """An RFC 3339 time with its offset, or a day and a time by the clock of `zone` (None: of this machine).
 
-    Without a day it is the next time that the clock shows this.
+    Without a day it is the next time that the clock shows this. A zone may stand at the end: its clock is meant then.
     """
     stripped = text.strip()
     try:
@@ -132,13 +137,20 @@ def read(text: str, *, now: Instant, zone: tzinfo | None = None) -> GivenTime:
         return GivenTime(at=at, exact=stripped)
     if _SPAN.fullmatch(stripped) and stripped:
         raise argparse.ArgumentTypeError(f"{SHAPE}; how long from now is --for")
+    zoned = _ZONED.fullmatch(stripped)
+    if zoned is not None:
+        stripped, zone = zoned["rest"], _zone(zoned)
     plain = re.sub(r"\b(noon|midnight)$", lambda named: _NAMED[named[0]], stripped.lower())
     written = _WRITTEN.fullmatch(plain)
     if written is None or (written["minute"] is None and written["half"] is None):
         raise argparse.ArgumentTypeError(SHAPE)
     clock = _clock(written)
     for day in _days(written["day"], now, zone):
-        at = _instant(day, clock, zone)
+        try:
+            at = _instant(day, clock, zone)
+            _local(at)  # whether the reader's clock can show it
+        except (ValueError, OverflowError, OSError):
+            raise argparse.ArgumentTypeError("this moment is too far away: give a nearer one") from None
         if at > now:
             return GivenTime(at=at)
     raise argparse.ArgumentTypeError("this moment is past: give one that is yet to come")
@@ -174,6 +186,25 @@ def _clock(written: re.Match[str]) -> tuple[int, int, int]:
     if hour > 23 or minute > 59 or second > 59:
         raise argparse.ArgumentTypeError("a time of day is 00:00 to 23:59")
     return hour, minute, second
+
+
+def _zone(written: re.Match[str]) -> tzinfo:
+    """The clock that stands after a time."""
+    from datetime import UTC, datetime
+
+    from notifier.domain.calendar import zone
+
+    name, offset = written["name"], written["offset"]
+    if offset is not None and offset.lower() != "z":
+        try:
+            found: tzinfo | None = datetime.strptime(offset, "%z").tzinfo
+        except ValueError:
+            raise argparse.ArgumentTypeError(SHAPE) from None
+    else:
+        found = UTC if offset is not None or name.lower() in {"utc", "gmt"} else zone(name)
+    if found is None:
+        raise argparse.ArgumentTypeError(NO_ZONE)
+    return found
 
 
 def _days(day: str | None, now: Instant, zone: tzinfo | None) -> list[date]:

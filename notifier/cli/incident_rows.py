@@ -15,12 +15,12 @@ STATES = {"acknowledged": "ack", "resolved": "over"}
 COLUMNS = (
     Column(name="number", right=True),
     Column(name="severity", styles=SEVERITIES),
-    Column(name="state", short=STATES),
+    Column(name="state", short=STATES, rank=5),
     Column(name="service/environment", least=12),
-    Column(name="count", right=True),
-    Column(name="since", right=True),
-    Column(name="last", right=True),
-    Column(name="owner", least=6),
+    Column(name="count", right=True, rank=2),
+    Column(name="since", right=True, rank=4),
+    Column(name="last", right=True, rank=3),
+    Column(name="owner", least=6, rank=1),
     Column(name="title", least=16),
 )
 NARROW_NAMES = {"number": "no", "service/environment": "where"}

@@ -16,14 +16,14 @@ SCOPES = ("ingest", "read", "manage", "admin")
 KEYS = View(
     columns=(
         Column(name="id"),
-        Column(name="project", least=8),
+        Column(name="project", least=8, rank=3),
         Column(name="name", least=8),
-        Column(name="scopes", least=12),
-        Column(name="for"),
-        Column(name="service", least=8),
-        Column(name="made", right=True),
-        Column(name="used", right=True),
-        Column(name="revoked", right=True),
+        Column(name="scopes", least=12, rank=1),
+        Column(name="for", rank=6),
+        Column(name="service", least=8, rank=5),
+        Column(name="made", right=True, rank=7),
+        Column(name="used", right=True, rank=4),
+        Column(name="revoked", right=True, rank=2),
     ),
     cells=lambda item, screen: (
         cell(item.get("project")),

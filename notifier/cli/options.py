@@ -100,10 +100,9 @@ def query(arguments: Arguments, names: Iterable[str]) -> dict[str, str]:
 
 
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) > 0):
+        raise argparse.ArgumentTypeError("expected a whole number from 1 up")
+    return int(text)
 
 
 def wide(parser: Parser) -> None:

@@ -37,11 +37,11 @@ DELIVERIES = View(
     columns=(
         Column(name="id"),
         Column(name="state", styles=BAD),
-        Column(name="channel", least=8),
+        Column(name="channel", least=8, rank=1),
         Column(name="target", least=10),
-        Column(name="reason"),
-        Column(name="tries", right=True),
-        Column(name="made", right=True),
+        Column(name="reason", rank=2),
+        Column(name="tries", right=True, rank=4),
+        Column(name="made", right=True, rank=3),
         Column(name="what", least=12),
     ),
     cells=lambda item, screen: (
@@ -80,10 +80,10 @@ def _what(item: Row) -> str:
 DEAD_LETTERS = View(
     columns=(
         Column(name="id"),
-        Column(name="kind"),
+        Column(name="kind", rank=3),
         Column(name="where", least=12),
-        Column(name="why"),
-        Column(name="died", right=True),
+        Column(name="why", rank=1),
+        Column(name="died", right=True, rank=2),
         Column(name="what", least=16),
     ),
     cells=_letter,

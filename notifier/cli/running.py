@@ -19,22 +19,22 @@ Row = Mapping[str, Any]
 
 CHANNELS = (
     Column(name="channel", least=8),
-    Column(name="type"),
-    Column(name="target", least=12),
+    Column(name="type", rank=4),
+    Column(name="target", least=12, rank=1),
     Column(name="state", styles=BAD),
-    Column(name="waits", right=True),
-    Column(name="last ok", right=True),
+    Column(name="waits", right=True, rank=2),
+    Column(name="last ok", right=True, rank=3),
     Column(name="trouble", least=12),
 )
 TASKS = View(
     columns=(
         Column(name="id"),
         Column(name="task", least=16),
-        Column(name="service", least=8),
+        Column(name="service", least=8, rank=2),
         Column(name="state", styles=BAD),
-        Column(name="attempt", right=True),
-        Column(name="started", right=True),
-        Column(name="error", least=12),
+        Column(name="attempt", right=True, rank=4),
+        Column(name="started", right=True, rank=3),
+        Column(name="error", least=12, rank=1),
     ),
     cells=lambda item, screen: (
         cell(item.get("task")),
@@ -53,11 +53,11 @@ GROUPS = View(
     columns=(
         Column(name="id"),
         Column(name="labels", least=16),
-        Column(name="route", least=10),
-        Column(name="due", right=True),
-        Column(name="told", right=True),
-        Column(name="waiting", right=True),
-        Column(name="held", least=8),
+        Column(name="route", least=10, rank=1),
+        Column(name="due", right=True, rank=2),
+        Column(name="told", right=True, rank=3),
+        Column(name="waiting", right=True, rank=4),
+        Column(name="held", least=8, rank=5),
     ),
     cells=lambda item, screen: (
         cell(item.get("labels")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import textwrap
+import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ SEVERITIES: Mapping[str, Style] = {
     "none": DIM,
 }
 GAP, NARROW_GAP = 2, 1
-NARROWEST = 40
+NARROWEST = 20
 SMALLEST = 3
 
 
@@ -32,12 +32,14 @@ SMALLEST = 3
 class Column:
     """One column. Where the terminal is narrow it gives way, down to `least`; None: it never does.
 
-    `short` is what its values become before any is cut. `right`: its values are numbers.
+    `short` is what its values become before any is cut. `right`: its values are numbers. Where not even so all find
+    room, the columns with a `rank` are left out, the highest first.
     """
 
     name: str
     least: int | None = None
     right: bool = False
+    rank: int = 0
     short: Mapping[str, str] = field(default_factory=dict)
     styles: Mapping[str, Style] = field(default_factory=dict)
 
@@ -85,9 +87,7 @@ class Screen:
         if self.width is None:
             yield text
         else:
-            yield from textwrap.wrap(
-                text, max(self.width, NARROWEST), subsequent_indent=indent, break_on_hyphens=False
-            ) or [""]
+            yield from _wrapped(text, max(self.width, NARROWEST), indent)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         """A head and the rows, aligned; as narrow as the terminal is."""
@@ -100,6 +100,9 @@ class Screen:
                 [column.short.get(text, text) for column, text in zip(columns, row, strict=True)]
                 for row in body
             ]
+            kept = self._kept(columns, [head, *body], gap)
+            columns = [columns[place] for place in kept]
+            head, *body = ([row[place] for place in kept] for row in [head, *body])
         widths = self._fitted(columns, [head, *body], gap)
         yield self.style(self._line(columns, widths, head, gap, plain=True), BOLD)
         for row in body:
@@ -110,6 +113,19 @@ class Screen:
         if self.width is None:
             return 0
         return max(0, sum(_widths(rows)) + gap * (len(rows[0]) - 1) - self.width)
+
+    def _kept(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: int) -> list[int]:
+        """The places of the columns that find room."""
+        least = [
+            width if column.least is None else min(width, column.least)
+            for column, width in zip(columns, _widths(rows), strict=True)
+        ]
+        kept = list(range(len(columns)))
+        for place in sorted(kept, key=lambda place: -columns[place].rank):
+            over = self.width is not None and sum(least[k] + gap for k in kept) - gap > self.width
+            if over and columns[place].rank:
+                kept.remove(place)
+        return kept
 
     def _fitted(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], gap: int) -> list[int]:
         """Widths of the columns. The widest gives way first; the last, which says the most, half as much."""
@@ -190,13 +206,31 @@ def cut(text: str, width: int, dots: str = "...") -> str:
 
 
 def columns_of(text: str) -> int:
-    """How many columns a terminal needs for it: Chinese letters take two, accents of their own none."""
+    """How many columns a terminal needs for it: Chinese letters take two, accents and joiners of their own none."""
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        0
+        if unicodedata.category(letter) in {"Mn", "Me", "Cf"}
+        else 1 + (unicodedata.east_asian_width(letter) in "WF")
         for letter in text
     )
+
+
+def _wrapped(text: str, width: int, indent: str) -> Iterator[str]:
+    """Lines of at most so many columns; a word that is longer, as in scripts without spaces, is broken."""
+    indent, line = indent[: width // 2], ""
+    for word in re.findall(r"\s*\S+", text):
+        if line.strip() and columns_of(line + word) > width:
+            yield line
+            line = indent + word.lstrip()
+        else:
+            line += word
+        while columns_of(line) > width:
+            head = cut(line, width, "")
+            yield head
+            line = indent + line[len(head) :].lstrip()
+    yield line
 
 
 def _widths(rows: Iterable[Sequence[str]]) -> list[int]:

@@ -28,9 +28,9 @@ SILENCES = View(
         Column(name="state", styles={"active": YELLOW, "expired": DIM}),
         Column(name="matchers", least=16),
         Column(name="when"),
-        Column(name="held", right=True),
-        Column(name="author", least=6),
-        Column(name="comment", least=12),
+        Column(name="held", right=True, rank=4),
+        Column(name="author", least=6, rank=3),
+        Column(name="comment", least=12, rank=2),
     ),
     cells=lambda item, screen: (
         cell(item.get("state")),
@@ -55,8 +55,15 @@ SILENCES = View(
 )
 PHASES = ("pending", "active", "expired")
 _EVERY = re.compile(
-    r"(?:(?P<days>[a-z:,-]+)\s+)?(?P<start>[0-9]{1,2}:[0-9]{2})-(?P<end>[0-9]{1,2}:[0-9]{2})|(?P<only>[a-z:,-]+)"
+    r"(?:(?P<days>[a-z:,-]+)\s+)?(?P<times>[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}(?:,[0-9:-]+)*)|(?P<only>[a-z:,-]+)"
 )
+_DAYS = {
+    "daily": "mon:sun",
+    "weekday": "mon:fri",
+    "weekdays": "mon:fri",
+    "weekend": "sat:sun",
+    "weekends": "sat:sun",
+}
 
 
 def add(commands: Subparsers) -> None:
@@ -114,17 +121,26 @@ def _matchers(parser: Parser) -> None:
 
 
 def weekly(text: str) -> Mapping[str, Any]:
-    """`monday:friday,sun 22:00-06:00` or `mon-fri` as a silence's `recur`; days or hours may be left out."""
-    written = _EVERY.fullmatch(text.strip().lower())
+    """`monday:friday,sun 22:00-06:00` or `mon-fri` as a silence's `recur`; days or hours may be left out.
+
+    Several hours stand beside each other as days do: `weekdays 09:00-12:00, 13:00-17:00`.
+    """
+    plain = re.sub(r"\s*([,:-])\s*", r"\1", re.sub("[\u2010-\u2015]", "-", text.strip().lower()))
+    written = _EVERY.fullmatch(plain)
     if written is None:
         raise argparse.ArgumentTypeError("hours are written like 'mon:fri 22:00-06:00'")
     days = written["days"] or written["only"]
     recur: dict[str, Any] = {}
     if days:
-        recur["weekdays"] = [_day_range(part) for part in days.split(",")]
-    if written["start"]:
-        recur["times"] = [{"start_time": written["start"].zfill(5), "end_time": written["end"].zfill(5)}]
+        recur["weekdays"] = [_day_range(_DAYS.get(part, part)) for part in days.split(",")]
+    if written["times"]:
+        recur["times"] = [_hours_of(part) for part in written["times"].split(",")]
     return recur
+
+
+def _hours_of(text: str) -> dict[str, str]:
+    start, _, end = text.partition("-")
+    return {"start_time": start.zfill(5), "end_time": end.zfill(5)}
 
 
 def _day_range(text: str) -> str:
@@ -183,10 +199,11 @@ def _hours(recur: Mapping[str, Any]) -> str:
 def _window_words(window: object, silence: Mapping[str, Any], screen: Screen) -> str:
     if not isinstance(window, Mapping):
         return "Its window does not come any more."
-    until = screen.when(window.get("ends_at")) if window.get("ends_at") else "for ever"
+    end = window.get("ends_at")
+    until = "for ever" if end is None else f"until {screen.when(end)}"
     if silence.get("state") == "active":
-        return f"It is on until {until}."
-    return f"It is on next from {screen.when(window.get('starts_at'))} until {until}."
+        return f"It is on {until}."
+    return f"It is on next from {screen.when(window.get('starts_at'))} {until}."
 
 
 def span_of(silence: Mapping[str, Any], screen: Screen) -> str:

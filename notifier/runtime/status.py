@@ -12,6 +12,7 @@ from notifier.store.ledger import BooksCheck
 from notifier.telemetry.loop import Loop
 
 BEATS_WITHIN: Duration = 30 * SECOND
+"""A loop whose step may rightly take longer has its own limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,11 @@ class ServiceStatus:
 
 
 def loop_status(loop: Loop, now: Instant) -> LoopStatus:
-    """A loop that stalled, or has not moved for `BEATS_WITHIN`, does not beat."""
+    """A loop that stalled, or has not moved for `BEATS_WITHIN` and for its own limit, does not beat."""
     trouble = None
     if loop.stalls:
         trouble = f"the {loop.name} loop stalled {loop.stalls} times in a row and was started again"
-    elif now - loop.beat > BEATS_WITHIN:
+    elif now - loop.beat > max(BEATS_WITHIN, loop.limit):
         trouble = f"the {loop.name} loop has not moved for {(now - loop.beat) // SECOND} s"
     return LoopStatus(name=loop.name, beat=loop.beat, trouble=trouble)
 

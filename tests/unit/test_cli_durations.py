@@ -41,6 +41,11 @@ NOW = parse_rfc3339("2026-11-22T17:30:00Z")
         ("2027-06-01T09:00", "2027-06-01T07:00:00Z"),
         ("2027-06-01T09:00:00", "2027-06-01T07:00:00Z"),
         ("2026-11-22T20:00:00+01:00", "2026-11-22T19:00:00Z"),
+        ("2026-11-30T09:00Z", "2026-11-30T09:00:00Z"),
+        ("2026-11-30 09:00 -0530", "2026-11-30T14:30:00Z"),
+        ("18:00 UTC", "2026-11-22T18:00:00Z"),
+        ("18:00 Asia/Tokyo", "2026-11-23T09:00:00Z"),
+        ("Monday 9am America/New_York", "2026-11-23T14:00:00Z"),
     ],
 )
 def test_a_moment_is_by_the_reader_s_clock(text: str, instant: str) -> None:
@@ -82,6 +87,10 @@ def test_the_machine_s_clocks_jump_as_those_of_a_zone() -> None:
         "13pm",
         "someday 09:00",
         "2026-13-01 09:00",
+        "9999-12-31 23:59 America/New_York",
+        "18:00 Mars/Phobos",
+        "18:00 PST",
+        "18:00+99:99",
     ],
 )
 def test_what_is_no_moment_to_come_is_refused(text: str) -> None:
@@ -135,17 +144,24 @@ def test_a_snooze_until_a_time_of_day(api: Api, shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("every", "weekdays"),
+    ("every", "weekdays", "times"),
     [
-        ("sat 22:00-06:00", ["saturday"]),
-        ("mon-fri", ["monday:friday"]),
-        ("Sat,sun:tue", ["saturday", "sunday:tuesday"]),
+        ("sat 22:00-06:00", ["saturday"], ["22:00-06:00"]),
+        ("mon-fri", ["monday:friday"], []),
+        ("Sat,sun:tue", ["saturday", "sunday:tuesday"], []),
+        ("daily 2:00-3:00", ["monday:sunday"], ["02:00-03:00"]),
+        ("weekdays 9:00-12:00, 13:00-17:00", ["monday:friday"], ["09:00-12:00", "13:00-17:00"]),
+        ("sat, sun 22:00 \u2013 06:00", ["saturday", "sunday"], ["22:00-06:00"]),
     ],
 )
-def test_weekdays_may_be_short(api: Api, shell: Shell, every: str, weekdays: list[str]) -> None:
-    """`sat` is Saturday."""
+def test_hours_of_a_week_as_people_write_them(
+    api: Api, shell: Shell, every: str, weekdays: list[str], times: list[str]
+) -> None:
+    """`sat` is Saturday, `daily` every day; blanks and longer dashes are no matter."""
     api.answer("POST /v1/silences", {"id": "s1"}, status=201)
     shell("silences", "add", "a=b", "--comment", "c", "--every", every, "--start", "2099-01-01 09:00")
     sent = json.loads(api.asked[0].body)
     assert sent["recur"]["weekdays"] == weekdays
+    spans = [f"{one['start_time']}-{one['end_time']}" for one in sent["recur"].get("times", ())]
+    assert spans == times
     assert sent["starts_at"].startswith(("2098-12-31", "2099-01-01"))

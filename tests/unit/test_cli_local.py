@@ -291,7 +291,9 @@ def test_wrong_usage_exits_2_and_says_where_help_is(
     with pytest.raises(SystemExit) as left:
         invoke(Recording(), *arguments)
     assert left.value.code == 2
-    assert "--help` shows" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "--help` shows" in err
+    assert not re.search(r"invalid \w+ value", err)
 
 
 def test_the_real_settings_say_where_to_ask(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_a_table_is_as_narrow_as_its_terminal(width: int, colour: bool) -> None:
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown]
     assert max(map(columns_of, lines)) <= width
     assert lines[1].endswith("..")
+    assert "TITLE" in lines[0] or width == 20
     if width == 120:
         assert "xxxxxxxxxxxxxxxxxxxxxxxxxx..." in lines[1]
 
@@ -103,6 +104,17 @@ def test_what_fits_is_not_cut() -> None:
     assert list(NARROW.table(columns, [["long", "whole"]])) == ["A     B", "long  whole"]
     assert cut("whole", 5) == "whole"
     assert cut("longer", 5) == "lo..."
+
+
+def test_lines_are_wrapped_by_what_a_terminal_shows() -> None:
+    """Wide letters count twice, accents and joiners nothing; a script without spaces is broken; blanks stay inside."""
+    text = "  14:02  event   \u63a5\u7d9a\u304c\u62d2\u5426\u3055\u308c\u307e\u3057\u305f: " + "e\u0301" * 25
+    lines = list(Screen(width=30, colour=False, now=NOW).wrap(text, " " * 9))
+    assert max(map(columns_of, lines)) <= 30
+    assert lines[0].startswith("  14:02  event")
+    assert all(line.startswith(" " * 9) for line in lines[1:])
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert columns_of("\U0001f469\u200d\U0001f469\u0e31") == 4
 
 
 def test_moments_are_distances() -> None:

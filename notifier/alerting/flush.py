@@ -99,8 +99,10 @@ def flush(tx: Tx, rules: AlertingRules, silences: ActiveSilences, *, looks_ahead
     orphaned = [group for group in groups if not rules.has_route(group.route)]
     if orphaned:
         # The groups that the members move to may be due as well, and are other rows afterwards.
+        moved = 0
         for group in orphaned:
-            rerouting.reroute(tx, rules, group)
+            if moved < rerouting.MEMBERS_AT_ONCE:
+                moved += rerouting.reroute(tx, rules, group)
         return Progress(done=len(orphaned), more=True)
     told, unfinished = _flush(tx, rules, groups, Mutes(tx, rules, silences)) if groups else ((), False)
     more = len(groups) == GROUPS_AT_ONCE
@@ -117,6 +119,8 @@ def _flush(
     ids = encode_values(group.id for group in groups)
     escalating = set(execute(tx, escalating_groups, {"groups": ids, "now": tx.now}).scalars())
     changed = _changed(tx, groups)
+    left_for_later = len(changed) < len(groups)
+    groups = [group for group in groups if group.id in changed]
     crowds = {group.id: _crowd(group, len(changed[group.id]), tx.now) for group in groups}
     decided = {
         group.id: _decide(tx, group, rules.route(group.route), mutes, changed[group.id], crowds[group.id])
@@ -143,18 +147,23 @@ def _flush(
             told_itself = any(reason is not Reason.ESCALATED for reason in reasons)
             next_due.append((row.id, again, tx.now if told_itself else None))
     each(tx, set_next_due, next_due)
-    return tuple(told), any(again is not None for _, again, _ in next_due)
+    return tuple(told), left_for_later or any(again is not None for _, again, _ in next_due)
 
 
 def _changed(tx: Tx, groups: Sequence[GroupRow]) -> Mapping[str, Sequence[MemberRow]]:
-    """The members of each group that a verdict is due for; of a crowd, as many as fit into one message."""
+    """The members that a verdict is due for, of as many of the groups as one transaction decides for."""
 
-    def read(ids: Iterable[str]) -> Sequence[MemberRow]:
+    def read(ids: Iterable[str]) -> list[MemberRow]:
         return changed_members(tx, groups=encode_values(ids), now=tx.now, most=MEMBERS_AT_ONCE)
 
     members = read(group.id for group in groups)
     if len(members) == MEMBERS_AT_ONCE and len(groups) > 1:
-        return {group.id: read([group.id]) for group in groups}
+        few: dict[str, list[MemberRow]] = {}
+        # Whoever has only a few to tell does not wait for the end of another's crowd.
+        for group in sorted(groups, key=lambda group: _goes_on(group, tx.now)):
+            if sum(map(len, few.values())) < MEMBERS_AT_ONCE:
+                few[group.id] = read([group.id])
+        return few
     changed: dict[str, list[MemberRow]] = {group.id: [] for group in groups}
     for member in members:
         changed[member.group_id].append(member)
@@ -191,11 +200,16 @@ def _flush_group(
 
 def _crowd(group: GroupRow, changed: int, now: Instant) -> _Crowd | None:
     """The crowd that so many changed members are of; None: the group has no more than one flush decides for."""
-    begun = (group.last_told_at or 0) >= (group.due_at or now)
+    begun = _goes_on(group, now)
     goes_on = changed == MEMBERS_AT_ONCE
     if not begun and not goes_on:
         return None
     return _Crowd(since=(group.due_at or now) if begun else now, begun=begun, goes_on=goes_on)
+
+
+def _goes_on(group: GroupRow, now: Instant) -> bool:
+    """Whether the group has been told since it was due: what is left of a crowd follows."""
+    return (group.last_told_at or 0) >= (group.due_at or now)
 
 
 def _decide(

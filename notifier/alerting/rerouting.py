@@ -57,8 +57,8 @@ def make_orphaned_groups_due(tx: Tx, keys: Sequence[str], after: str = "") -> st
     return ids[-1] if len(ids) == GROUPS_AT_ONCE else None
 
 
-def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> bool:
-    """Move the members of a due group whose route is gone; whether some are left, so that the group is due again.
+def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> int:
+    """Move the members of a due group whose route is gone; how many. If some are left, the group is due again.
 
     An incident that another transaction holds is left for the next time: that transaction may be about to say that this
     membership has changed.
@@ -79,7 +79,7 @@ def reroute(tx: Tx, rules: AlertingRules, group: GroupRow) -> bool:
     update(tx, groups, {"id": group.id}, {"due_at": again, **({} if left else {"active": 0})})
     if members:
         tx.signal("groups")
-    return left > 0
+    return len(members)
 
 
 _EPISODE = ("episode", "active", "urgent", "episode_at", "last_told_at", "conversation")
@@ -241,11 +241,11 @@ def _escalate_at(member: MemberRow, route: Route) -> Instant | None:
 
 def _move(tx: Tx, group: GroupRow, targets: Mapping[str, TargetGroup]) -> None:
     rows = [
-        (id_, member.incident, _changed_at(member, tx.now), _escalate_at(member, target.route))
+        (id_, member.incident, _changed_at(member, tx.now), _escalate_at(member, target.route), group.id)
         for id_, target in targets.items()
         for member in target.members
     ]
     if rows:
-        execute(tx, copy_members, {"rows": encode_rows(rows), "group": group.id})
-        moved = encode_values({incident for _, incident, _, _ in rows})
+        execute(tx, copy_members, {"rows": encode_rows(rows)})
+        moved = encode_values({row[1] for row in rows})
         execute(tx, delete_members, {"incidents": moved, "group": group.id})

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
 import pytest
+import sqlalchemy as sa
 
 from notifier import alerting
 from notifier.alerting.flush import GATHERED_FOR, MEMBERS_AT_ONCE
@@ -12,6 +16,7 @@ from notifier.domain.route import Route
 from notifier.domain.severity import Severity
 from notifier.domain.time import SECOND
 from notifier.domain.value import replace
+from notifier.store.schema import incidents, members
 from notifier.wording.subjects import subject
 from tests.world import World
 
@@ -40,6 +45,14 @@ async def _arrived(world: World) -> list[Message]:
     for job in jobs:
         await world.deliver(job)
     return [job.message for job in jobs]
+
+
+async def _told(world: World) -> dict[str, int]:
+    """How many incidents of each service have been told."""
+    query = sa.select(incidents.c.labels).join(members, members.c.incident == incidents.c.number)
+    query = query.where(members.c.told_at.is_not(None))
+    labels = await world.database.read(lambda tx: tx.run(query).scalars().all())
+    return dict(Counter(json.loads(text)["service"] for text in labels))
 
 
 def _standing(message: Message) -> tuple[int, int, int, int]:
@@ -93,3 +106,15 @@ async def test_a_crowd_that_takes_long_is_told_bit_by_bit(world: World) -> None:
     assert _standing(message) == (CROWD, 0, 0, CROWD)
     assert message.standing is not None
     assert message.standing.incidents[0].title == "disk full"
+
+
+async def test_others_do_not_wait_for_the_end_of_a_crowd(world: World) -> None:
+    """One transaction decides about a crowd's worth of members at most, and the next begins with the other groups."""
+    await _crowd(world)
+    await world.post("all alone", service="mail")
+    await world.attend()
+    world.clock.advance(SECOND)
+    await _flush_once(world)
+    assert await _told(world) == {"billing": MEMBERS_AT_ONCE}
+    await _flush_once(world)
+    assert await _told(world) == {"billing": 2 * MEMBERS_AT_ONCE, "mail": 1}

@@ -309,11 +309,16 @@ def count_members(_dialect: Dialect) -> sa.ClauseElement:
 
 
 def copy_members(dialect: Dialect) -> sa.ClauseElement:
-    """Members copied into a group. Where one is there already and was never told, the copied state counts."""
+    """Members copied into a group. Where one is there already and was never told, the copied state counts.
+
+    Each row names the group that its member comes from: with one parameter for all of them, SQLite reads every row for
+    each member of that group.
+    """
     given = ("group_id", "incident", "changed_at", "escalate_at")
-    rows = rows_from_json(dialect, "rows", [(name, members.c[name].type) for name in given])
+    columns = [(name, members.c[name].type) for name in given]
+    rows = rows_from_json(dialect, "rows", [*columns, ("old_group", Text)])
     known = sa.select(*(rows.c[name] for name in given), *(members.c[name] for name in _COPIED)).where(
-        members.c.group_id == sa.bindparam("group", type_=Text), members.c.incident == rows.c.incident
+        members.c.group_id == rows.c.old_group, members.c.incident == rows.c.incident
     )
     joining = upsert(dialect, members).from_select([*given, *_COPIED], known)
     changes: dict[str, sa.ColumnElement[Any]] = {

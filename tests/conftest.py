@@ -12,10 +12,12 @@ import gc
 import os
 import shutil
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from importlib import import_module
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from tests.postgres import PostgresCluster
     from tests.world import World
 
+ROOT = Path(__file__).parents[1]
 ENGINES = ("sqlite", "postgresql")
 
 
@@ -40,9 +43,21 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The slow tests of a file need not wait for each other: some are the longest of all."""
+    """The slow tests of a file need not wait for each other: some are the longest of all.
+
+    Compiled code is kept, in pytest's own cache where the environment wants none beside the sources: workers, services
+    and commands would each compile everything anew. Of what no run has compiled yet, the service is compiled here, so
+    that workers need not do it one beside the other.
+    """
     if config.option.markexpr == "slow" and config.option.dist == "loadfile":
         config.option.dist = "load"
+    if sys.dont_write_bytecode and config.pluginmanager.hasplugin("cacheprovider"):
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("compiled"))
+        sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    app = ROOT / "notifier" / "app" / "__init__.py"
+    if config.option.dist != "no" and not Path(cache_from_source(str(app))).exists():
+        import_module("notifier.app")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -52,14 +67,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return "mark.slow" not in collection_path.read_text() or None
 
 
-def pytest_collection() -> None:
-    """Collect no garbage meanwhile: of a million objects that stay it is looked for again and again."""
+def pytest_collection(session: pytest.Session) -> None:
+    """Collect no garbage meanwhile: of a million objects that stay it is looked for again and again.
+
+    Each worker begins with other modules, so that none is compiled by all of them.
+    """
     gc.disable()
+    worker, workers = (os.environ.get(f"PYTEST_XDIST_WORKER{name}") for name in ("", "_COUNT"))
+    if worker and workers:
+        _import_share(session.config, int(worker.removeprefix("gw")), int(workers))
 
 
 def pytest_collection_finish() -> None:
     """Leave what was imported and collected to no later garbage collection either."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
@@ -153,6 +173,16 @@ async def world(database: Database, clock: ManualClock) -> World:
     from tests.world import World
 
     return await World.open(database, clock)
+
+
+def _import_share(config: pytest.Config, number: int, count: int) -> None:
+    """Import every `count`th module of the tests; pytest imports, and complains of, what cannot be imported."""
+    folders = [folder for folder in map(Path, config.args) if folder.is_dir()]
+    paths = sorted(path for folder in folders for path in folder.resolve().rglob("test_*.py"))
+    for path in paths[number::count]:
+        if not pytest_ignore_collect(path, config):
+            with suppress(Exception, pytest.skip.Exception):
+                import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 @asynccontextmanager

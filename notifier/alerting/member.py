@@ -6,7 +6,7 @@ from notifier.domain.notification import HeldBy
 from notifier.domain.severity import Severity
 from notifier.domain.state import RESOLVED_BY_NOBODY, State
 from notifier.policy.notifying import Member
-from notifier.store.statements.incidents import IncidentRow
+from notifier.store.statements.incidents import JudgedIncident
 from notifier.store.statements.members import MemberRow, ToldMember
 
 UNTOLD = ToldMember(
@@ -28,9 +28,7 @@ UNTOLD = ToldMember(
 """What has been told of an incident that becomes a member now."""
 
 
-def member_of(
-    incident: IncidentRow | MemberRow, told: ToldMember | MemberRow = UNTOLD, *, recent: int = 0
-) -> Member:
+def member_of(incident: JudgedIncident, told: ToldMember | MemberRow = UNTOLD, *, recent: int = 0) -> Member:
     """The member that an incident is, or becomes (`UNTOLD`) in a group; `recent` counts its events of late."""
     return Member(
         incident=incident.number,

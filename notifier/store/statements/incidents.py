@@ -18,14 +18,13 @@ from notifier.store.schema import (
     members,
     tallies,
 )
-from notifier.store.statements.members import told_in_episode
 from notifier.store.views import with_latest
 
 Text = sa.Text()
 
 
-class IncidentRow(Row, frozen=True):
-    """An incident that alerting must look at. `labels` is JSON text; `routed` is 0, or a severity's rank + 1."""
+class JudgedIncident(Row, frozen=True):
+    """The columns of an incident that decisions are made by. `labels` is JSON text."""
 
     number: int
     id: str
@@ -43,6 +42,11 @@ class IncidentRow(Row, frozen=True):
     resolved_by: str | None
     reopened_at: Instant | None
     acknowledged_at: Instant | None
+
+
+class IncidentRow(JudgedIncident, frozen=True):
+    """An incident that alerting must look at; `routed` is 0, or a severity's rank + 1."""
+
     routed: int
 
 
@@ -119,7 +123,7 @@ def episode_counts(_dialect: Dialect) -> sa.ClauseElement:
             sa.cast(sa.func.sum(incidents.c.count), Big).label("events"),
         )
         .join(members, incidents.c.number == members.c.incident)
-        .where(*told_in_episode())
+        .where(*_told_in_episode())
         .group_by(incidents.c.state)
     )
 
@@ -130,7 +134,7 @@ def episode_incidents(_dialect: Dialect) -> sa.ClauseElement:
     return (
         with_latest()
         .join(members, incidents.c.number == members.c.incident)
-        .where(*told_in_episode())
+        .where(*_told_in_episode())
         .order_by(
             sa.case((incidents.c.closed == OPEN, 0), else_=1),
             severity.desc(),
@@ -139,4 +143,11 @@ def episode_incidents(_dialect: Dialect) -> sa.ClauseElement:
             incidents.c.number,
         )
         .limit(sa.bindparam("most", type_=sa.Integer()))
+    )
+
+
+def _told_in_episode() -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        members.c.group_id == sa.bindparam("group", type_=sa.Text()),
+        members.c.told_at >= sa.bindparam("since", type_=Big),
     )

@@ -19,6 +19,7 @@ from notifier.store.schema import (
     incidents,
     members,
 )
+from notifier.store.statements.incidents import JudgedIncident
 
 Text = sa.Text()
 
@@ -46,8 +47,8 @@ class ToldMember(Row, frozen=True):
     decided_at: Instant | None
 
 
-class MemberRow(Row, frozen=True):
-    """A membership with the columns of its incident that decisions are made by. `labels` is JSON text."""
+class MemberRow(JudgedIncident, frozen=True):
+    """A membership with its incident."""
 
     group_id: str
     incident: int
@@ -66,22 +67,6 @@ class MemberRow(Row, frozen=True):
     critical_at: Instant | None
     decided: str | None
     decided_at: Instant | None
-    id: str
-    number: int
-    project: str
-    environment: str
-    fingerprint: str
-    labels: str
-    state: str
-    severity: str
-    count: int
-    last_seen: Instant
-    previous_id: str | None
-    opened_at: Instant
-    resolved_at: Instant | None
-    resolved_by: str | None
-    reopened_at: Instant | None
-    acknowledged_at: Instant | None
     snoozed_until: Instant | None
     snoozed_by: str | None
 
@@ -92,7 +77,7 @@ def _now() -> sa.BindParameter[int]:
 
 def _members_with_incidents() -> sa.Select[Any]:
     """Members with the columns of their incidents that decisions are made by."""
-    found = sa.select(*columns_of(MemberRow, members, incidents))
+    found = sa.select(*columns_of(MemberRow, members, incidents)).select_from(members)
     return found.join(incidents, incidents.c.number == members.c.incident)
 
 
@@ -377,11 +362,4 @@ def has_sooner_step(steps: sa.Subquery) -> tuple[sa.ColumnElement[bool], ...]:
         members.c.escalated == steps.c.step,
         members.c.told_state == sa.literal_column("'open'"),
         sa.or_(members.c.escalate_at.is_(None), members.c.escalate_at > at),
-    )
-
-
-def told_in_episode() -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        members.c.group_id == sa.bindparam("group", type_=sa.Text()),
-        members.c.told_at >= sa.bindparam("since", type_=Big),
     )

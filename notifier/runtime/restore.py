@@ -80,7 +80,7 @@ def restore(
                 "there is a database already: say --replace to put the backup in its place; it is kept beside it"
             )
         backups.remove(draft)
-        _copy(backup, draft)
+        _copy(backup, draft, beyond=_last_number(path) if path.exists() else 0)
         (count, newest), waiting, check = asyncio.run(_prepared(draft, routes))
         aside = _kept_aside(path) if path.exists() else None
         backups.publish(draft, path)
@@ -92,7 +92,16 @@ def restore(
         lock.close()
 
 
-def _copy(backup: Path, draft: Path) -> None:
+def _last_number(path: Path) -> int:
+    """The last number of an incident in the database that is replaced; 0 where it can no longer be read."""
+    try:
+        with closing(sqlite3.connect(path)) as old:
+            return restored.last_number(old)
+    except sqlite3.DatabaseError:
+        return 0
+
+
+def _copy(backup: Path, draft: Path, *, beyond: int) -> None:
     """A copy by SQLite's own means, which refuse what is no database and read a log beside it.
 
     Without a log nobody writes it, and SQLite is told so: else it wants to write beside it, in a folder that may be
@@ -119,7 +128,7 @@ def _copy(backup: Path, draft: Path) -> None:
                 raise StoreError(
                     "the backup is damaged: SQLite finds that its pages do not fit; take an older one"
                 )
-            restored.mark(target)
+            restored.mark(target, beyond=beyond)
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "unknown")
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):

@@ -16,9 +16,23 @@ STEP = 100_000
 _MARK = 1
 
 
-def mark(copy: sqlite3.Connection) -> None:
-    """Mark a copy of the database as one. SQLite keeps this number in the file for its application, and 0 is none."""
+def mark(copy: sqlite3.Connection, *, beyond: int = 0) -> None:
+    """Mark a copy of the database as one. SQLite keeps this number in the file for its application, and 0 is none.
+
+    `beyond` is the last number that a database has given which this copy replaces: a copy that is restored a second
+    time knows nothing of what came after the first.
+    """
     copy.execute(f"PRAGMA user_version = {_MARK}")
+    if beyond > last_number(copy):
+        copy.execute("DELETE FROM sqlite_sequence WHERE name = 'incidents'")
+        copy.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('incidents', ?)", (beyond,))
+        copy.commit()
+
+
+def last_number(database: sqlite3.Connection) -> int:
+    """The number of the last incident that a database has opened; 0: of none."""
+    row = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'incidents'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def renumber(tx: Tx) -> int | None:

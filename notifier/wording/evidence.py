@@ -14,6 +14,7 @@ from notifier.wording.text import TITLE, counted, plain
 
 MESSAGE = 300
 LONG = 1_000
+PATH = 90
 SENTENCE = 8
 CODE = 240
 FRAMES, DETAILS, NOTES, CONTEXT, LINKS = 5, 6, 4, 5, 5
@@ -35,15 +36,22 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Where a sender says that more is to be found. `label` says the host as well, for the title is the sender's."""
+    """Where a sender says that more is to be found. `label` says the host as well, for the title is the sender's.
+
+    `shared`: another link of the message has the title and the host too, so that the label says the path as well.
+    """
 
     title: str
     url: str
+    shared: bool = False
 
     @property
     def label(self) -> str:
-        host = plain(urlsplit(self.url).hostname or "", 60)
-        return self.title if self.title == host else f"{self.title} ({host})"
+        parts = urlsplit(self.url)
+        host = plain(parts.hostname or "", 60)
+        query = f"?{parts.query}" if parts.query else ""
+        where = plain(f"{host}{parts.path}{query}", PATH) if self.shared else host
+        return where if self.title == host else f"{self.title} ({where})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

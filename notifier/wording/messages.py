@@ -79,9 +79,16 @@ class RenderedMessage:
 
     @property
     def heading(self) -> tuple[str, ...]:
-        """The first lines below a subject: of one incident its state comes first, for the subject never says it."""
-        alone = self.severity and not self.several
-        first = f"{self.headline} · {self.severity} in {self.scope}" if alone else self.marked
+        """The first lines below a subject: of one incident its state comes first, for the subject never says it.
+
+        How bad it was does not come first where all is over: that would read like the next alarm.
+        """
+        if self.severity and not self.several:
+            first = f"{self.headline} · {self.severity} in {self.scope}"
+        elif self.severity and self.resolved and self.more is None:
+            first = f"{self.headline} · {self.severity}"
+        else:
+            first = self.marked
         return (first,) if self.standing is None else (first, self.standing)
 
 
@@ -211,12 +218,14 @@ def _first(message: Message, zone: tzinfo) -> Moment | None:
 
 
 def _links(incident_blocks: Iterable[IncidentBlock]) -> list[Link]:
-    """The senders' links, each address once, the first of them."""
+    """The senders' links, each address once, the first of them; two that read alike say where they lead."""
     first_of_url = {link.url: link for block in incident_blocks for link in reversed(block.evidence.links)}
     ordered = [
         link for block in incident_blocks for link in block.evidence.links if first_of_url.pop(link.url, None)
     ]
-    return ordered[: evidence.LINKS]
+    links = ordered[: evidence.LINKS]
+    labels = Counter(link.label for link in links)
+    return [replace(link, shared=True) if labels[link.label] > 1 else link for link in links]
 
 
 def _actions(message: Message, told: Told) -> list[ActionLink]:

@@ -119,13 +119,44 @@ def test_links_are_told_once_and_first_of_all() -> None:
         for n in range(3)
     )  # fmt: skip
     rendered = wording.render(message(told=told))
-    assert [one.label for one in rendered.links] == ["runbook (wiki.example.com)", *["b.example"] * 3]
+    assert [one.label for one in rendered.links] == [
+        "runbook (wiki.example.com)",
+        *(f"b.example/{n}" for n in range(3)),
+    ]
     lines = wording.lines(rendered)
     links = [n for n, line in enumerate(lines) if line.startswith(("runbook: ", "b.example: "))]
     assert len(links) == 4
     assert max(links) < min(
         n for n, line in enumerate(lines) if line.startswith(("Sent because", "Open incident"))
     )
+
+
+@pytest.mark.parametrize(("more", "first"), [(0, "billing/production"), (1, "error · billing/production")])
+def test_how_bad_it_was_comes_last_where_all_is_over(more: int, first: str) -> None:
+    """Where some are not shown, nobody knows of them here."""
+    ended = replace(of(), state=State.RESOLVED, resolved_at=of().last_seen)
+    told = tuple(Told(incident=replace(ended, id=f"i-{n}"), reason=Reason.RESOLVED) for n in range(2))
+    rendered = wording.render(message(told=told, more=more))
+    assert rendered.heading[0].startswith(first)
+    assert rendered.heading[0].endswith("error") is (more == 0)
+
+
+def test_links_that_read_alike_say_where_they_lead() -> None:
+    """Two runbooks of two problems, in one message."""
+    links = [
+        {"title": "runbook", "url": f"https://wiki.example.com/{name}"}
+        for name in ("charge", "quorum?page=2")
+    ]
+    told = tuple(
+        Told(incident=replace(of(links=[link]), id=f"i-{n}"), reason=Reason.OPENED)
+        for n, link in enumerate([*links, {"title": "wiki", "url": "https://wiki.example.com/"}])
+    )
+    labels = [link.label for link in wording.render(message(told=told)).links]
+    assert sorted(labels) == [
+        "runbook (wiki.example.com/charge)",
+        "runbook (wiki.example.com/quorum?page=2)",
+        "wiki (wiki.example.com)",
+    ]
 
 
 @pytest.mark.parametrize("links", [None, "x", 7, [None, 1, [], {}], {"url": "https://a.example"}])

@@ -17,8 +17,8 @@ from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.state import State
 from notifier.domain.time import HOUR, MINUTE
-from notifier.testing import Answer, FakeSlack
-from notifier.testing.messages import AT, incident, message, message_about
+from notifier.testing import Answer, FakeSlack, slack_complaint
+from notifier.testing.messages import AT, EVENT, incident, message, message_about
 
 pytestmark = pytest.mark.anyio
 
@@ -179,6 +179,15 @@ async def test_a_deleted_root_is_posted_again(toolbox: Toolbox, reason: Reason) 
         receipt = await tell(channel, message_about(OVER, reason), ref=opened.ref)
         assert [root.ts for root in server.roots] == ["1700000000.000002"]
     assert receipt.ref == "T000/C000/1700000000.000002"
+
+
+@pytest.mark.parametrize(("reason", "linked"), [(Reason.OPENED, True), (Reason.RESOLVED, False)])
+def test_a_reply_in_the_channel_has_its_links(reason: Reason, linked: bool) -> None:
+    """Whoever reads it there sees no root, and the runbook is what they need."""
+    event = {**EVENT, "links": [{"title": "runbook", "url": "https://wiki.example.com/charge"}]}
+    said = blocks.reply(message_about(incident(latest_event=event), reason))
+    assert ("<https://wiki.example.com/charge>" in json.dumps(said)) is linked
+    assert slack_complaint(said) is None
 
 
 async def test_a_lost_thread_is_no_lost_reply(toolbox: Toolbox) -> None:

@@ -30,6 +30,7 @@ from notifier import wording
 from notifier.channels.slack.encoding import encoded, escaped
 from notifier.domain.button import MORNING_HOUR, Button, Span, value
 from notifier.domain.message import Message
+from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND as MILLISECONDS
 from notifier.domain.value import replace
 from notifier.wording import Evidence, Frame, IncidentBlock, Link, Moment, RenderedMessage, RenderOptions
@@ -39,6 +40,9 @@ HEADER, SECTION, PART, BLOCKS = 150, 3_000, 1_500, 50
 # no number (slackapi/bolt-js, issues 2509 and 2867).
 CAP = 10_000
 FRAMES = 3
+
+# What a reply in the thread is enough for.
+QUIET = frozenset({Reason.ACKNOWLEDGED, Reason.RESOLVED})
 
 # Colour and word: who sees no red reads it, and who scans a channel sees it.
 _SIGNS = {"critical": "\U0001f7e5", "error": "\U0001f7e7", "warning": "\U0001f7e8", "info": "\U0001f7e6"}
@@ -86,10 +90,15 @@ def root(message: Message, options: BlockOptions) -> dict[str, Any]:
 
 
 def reply(message: Message, options: BlockOptions = PLAIN) -> dict[str, Any]:
-    """The change alone, in short: the reply stands below the root that shows the rest."""
+    """The change alone, in short: the reply stands below the root that shows the rest.
+
+    What stands in the channel as well has its links: whoever reads it there sees no root.
+    """
     told = wording.change(message, options.rendering)
-    blocks = list(_changes(told))
-    return {"text": _text(told), "blocks": [block.to_dict() for block in blocks]}
+    blocks = [block.to_dict() for block in _changes(told)]
+    links = [] if message.reason in QUIET else [block.to_dict() for block in _links(told)]
+    linked = [*blocks[:-1], *links, *blocks[-1:]]
+    return {"text": _text(told), "blocks": linked if len(encoded(linked)) <= CAP else blocks}
 
 
 def _changes(told: RenderedMessage) -> Iterator[Block]:
@@ -227,9 +236,7 @@ def _below(told: RenderedMessage) -> Iterator[Block]:
                 yield _facts([_words(told.scope, 200), _span(incident)], incident.owner, _open(incident, 700))
     if told.note is not None and not told.note_first:
         yield _plain(told.note, PART)
-    links = [part for link in told.links for part in _link(link)]
-    if links:
-        yield ContextBlock(elements=links)
+    yield from _links(told)
     if told.labels:
         yield _plain_small(_pairs(told.labels))
 
@@ -309,6 +316,12 @@ def _words(text: str, limit: int) -> PlainTextObject:
 def _markdown(text: str) -> MarkdownTextObject:
     # Verbatim: Slack makes neither links nor mentions of what it finds in the text.
     return MarkdownTextObject(text=text, verbatim=True)
+
+
+def _links(told: RenderedMessage) -> Iterator[Block]:
+    parts = [part for link in told.links for part in _link(link)]
+    if parts:
+        yield ContextBlock(elements=parts)
 
 
 def _link(link: Link) -> Iterator[TextObject]:

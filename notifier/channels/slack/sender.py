@@ -22,8 +22,6 @@ from notifier.domain.notification import Reason
 from notifier.domain.value import replace
 from notifier.telemetry.logging import get
 
-# Nobody hears of a reply who does not follow the thread: what needs somebody is shown in the channel as well.
-QUIET = frozenset({Reason.ACKNOWLEDGED, Reason.RESOLVED})
 _ALONE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
 _STAYS = frozenset({"cant_update_message", "edit_window_closed"})
 _LOST = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
@@ -118,7 +116,8 @@ class SlackChannel:
             else blocks.reply(message, self._options)
         )
         where: dict[str, Any] = {"channel": root.channel or self._channel, "thread_ts": root.ts}
-        if message.reason not in QUIET:
+        # Nobody hears of a reply who does not follow the thread: what needs somebody is shown in the channel as well.
+        if message.reason not in blocks.QUIET:
             where["reply_broadcast"] = True
         await self._say("chat.postMessage", {**said, **_POSTED, **where})
 

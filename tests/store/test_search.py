@@ -25,6 +25,7 @@ from notifier.store import search_index, views
 from notifier.store.housekeeping import Housekeeper
 from notifier.store.schema import incident_order, incident_terms, incidents
 from notifier.store.views import IncidentSearch, PageKey, Sort
+from notifier.store.views.incident_search import ACTIVE_AT_MOST
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -158,3 +159,11 @@ async def test_what_is_gone_leaves_no_terms_and_no_order(world: World) -> None:
         ]
     )
     assert left == [0, 0, 0]
+
+
+async def test_a_storm_that_no_order_knows_is_listed_whole(world: World) -> None:
+    """The newest first, page by page, whatever is unresolved."""
+    causes = [world.event(f"storm {number}") for number in range(ACTIVE_AT_MOST + 100)]
+    await world.post_all(causes)
+    listed = await found(world, IncidentSearch(project="shop", unresolved=True), 2_000)
+    assert [one.number for one in listed] == list(range(len(causes), 0, -1))

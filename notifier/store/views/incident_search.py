@@ -86,12 +86,18 @@ def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int)
     ranges = None if blocks is None else blocks.ranges
     if ranges is not None and sum(hi - lo + 1 for lo, hi in ranges) <= READ_AT_MOST:
         return _sorted(tx, search, ranges, after, limit)
-    if search.sort != "newest" or search.is_live:
-        return _ordered(tx, search, blocks, after, limit)
+    if search.sort != "newest":
+        return _ordered(tx, search, blocks, after, limit, _active(tx))
+    if search.is_live:
+        active = _active(tx)
+        if len(active) < ACTIVE_AT_MOST:
+            return _ordered(tx, search, blocks, after, limit, active)
+        # In a storm the orders are behind, and the newest are open.
+        return _walked(tx, search, ranges, after, limit)
     keys, last = _walked(tx, search, ranges, after, limit)
     if last is not None and len(keys) < limit and not search.is_judged:
         # A small project among others.
-        more, last = _ordered(tx, search, blocks, last, limit - len(keys))
+        more, last = _ordered(tx, search, blocks, last, limit - len(keys), _active(tx))
         keys += more
     return keys, last
 
@@ -247,10 +253,14 @@ def _meant(search: IncidentSearch, rows: Iterable[sa.Row[Any]]) -> Iterator[tupl
 
 
 def _ordered(
-    tx: Tx, search: IncidentSearch, blocks: _Blocks | None, after: PageKey | None, limit: int
+    tx: Tx,
+    search: IncidentSearch,
+    blocks: _Blocks | None,
+    after: PageKey | None,
+    limit: int,
+    active: frozenset[int],
 ) -> Found:
     """Read off the orders, with what has been active since in its places."""
-    active = _active(tx)
     moved = _exact(tx, search, active, after)
     keys: list[PageKey] = []
     at_once = ORDERED_AT_ONCE if search.is_judged else limit + 1 + len(active)

@@ -122,8 +122,6 @@ async def _hold(database: Database, *, by: str | None) -> None:
 
 async def _renumbered(database: Database) -> None:
     """Numbers of incidents go on, in a restored backup, where no mail of before has named one."""
-    if database.dialect != "sqlite":
-        return
     following = await database.write(restored.renumber)
     if following is not None:
         log.info("restored_from_a_backup", incidents_continue_at=following)

@@ -10,10 +10,14 @@ import sqlite3
 
 import sqlalchemy as sa
 
+from notifier.store import copying
+from notifier.store.compiled import upsert
 from notifier.store.database import Tx
+from notifier.store.schema import incidents, instance
 
 STEP = 100_000
 _MARK = 1
+_DATABASE = "database"
 
 
 def mark(copy: sqlite3.Connection, *, beyond: int = 0) -> None:
@@ -36,16 +40,42 @@ def last_number(database: sqlite3.Connection) -> int:
 
 
 def renumber(tx: Tx) -> int | None:
-    """In a marked copy the next incident's number, the next multiple of `STEP`, and no mark any more; else None."""
-    if tx.run(sa.text("PRAGMA user_version")).scalar() != _MARK:
+    """In a restored database the next incident's number, the next multiple of `STEP`; None in any other, and again."""
+    if not (_marked(tx) if tx.dialect == "sqlite" else _elsewhere(tx)):
         return None
-    last = tx.run(sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'incidents'")).scalar()
-    following = ((last or 0) // STEP + 1) * STEP
-    statement = (
-        "INSERT INTO sqlite_sequence (name, seq) VALUES ('incidents', :seq)"
-        if last is None
-        else "UPDATE sqlite_sequence SET seq = :seq WHERE name = 'incidents'"
-    )
-    tx.run(sa.text(statement), {"seq": following - 1})
-    tx.run(sa.text("PRAGMA user_version = 0"))
+    last = copying.last_numbers(tx)
+    following = (last[incidents.name] // STEP + 1) * STEP
+    copying.go_on_after(tx, {**last, incidents.name: following - 1})
     return following
+
+
+def _marked(tx: Tx) -> bool:
+    """Whether the file is a marked copy; from now on it is not."""
+    if tx.run(sa.text("PRAGMA user_version")).scalar() != _MARK:
+        return False
+    tx.run(sa.text("PRAGMA user_version = 0"))
+    return True
+
+
+def _elsewhere(tx: Tx) -> bool:
+    """Whether the rows have come here from another of PostgreSQL's databases, as `pg_restore` brings them.
+
+    A dump cannot be marked. The row that names the database which serves them comes along, and names another one.
+    """
+    here = str(tx.run(_HERE).scalar_one())
+    if tx.run(_MAY_ASK).scalar():
+        here = f"{tx.run(_CLUSTER).scalar_one()}/{here}"
+    made = upsert(tx.dialect, instance).values(name=_DATABASE, value=here, at=tx.now)
+    if tx.run(made.on_conflict_do_nothing()).rowcount == 1:
+        return False
+    of_row = instance.c.name == _DATABASE
+    before = tx.run(sa.select(instance.c.value).where(of_row).with_for_update()).scalar_one()
+    if before == here:
+        return False
+    tx.run(sa.update(instance).where(of_row).values(value=here, at=tx.now))
+    return True
+
+
+_HERE = sa.text("SELECT oid FROM pg_database WHERE datname = current_database()")
+_MAY_ASK = sa.text("SELECT has_function_privilege('pg_control_system()', 'execute')")
+_CLUSTER = sa.text("SELECT system_identifier FROM pg_control_system()")

@@ -7,7 +7,8 @@ from sqlalchemy import Column, Table, Text
 from notifier.store.schema.base import Big, metadata
 
 # `hold`: deliveries wait since `at`, because of `value`. `silences`: `at` counts their changes. `settings_key`: what
-# targets' settings are hashed with. `terms`, `order`: how far what lists go by is written (see `schema.search`).
+# targets' settings are hashed with. `database`: which of PostgreSQL's databases serves the rows. `terms`, `order`: how
+# far what lists go by is written (see `schema.search`).
 instance = Table(
     "instance",
     metadata,

@@ -9,6 +9,7 @@ from typing import Any
 from notifier.alerting.loops import step as alerting_step
 from notifier.domain.errors import StoreBroken
 from notifier.domain.time import HOUR, SECOND, Duration, Instant
+from notifier.runtime.housekeeper import Housekeeper
 from notifier.runtime.service import Runtime
 from notifier.store import housekeeping, replicas, search_index
 from notifier.store.database import HOUSEKEEPING
@@ -27,9 +28,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     attention, groups = database.signals.subscribe("attention"), database.signals.subscribe("groups")
     quiet = database.signals.subscribe("ends")
     living = Living(runtime)
-    keeper = housekeeping.Housekeeper(
-        retention=runtime.settings.retention, max_size=runtime.settings.database.max_size
-    )
+    keeper = Housekeeper(retention=runtime.settings.retention, max_size=runtime.settings.database.max_size)
 
     def broken(error: StoreBroken) -> None:
         runtime.broken.set(str(error))
@@ -78,7 +77,7 @@ class Living:
         self._next = now + REPLICA_BEATS
 
 
-async def _keep(runtime: Runtime, keeper: housekeeping.Housekeeper, living: Living) -> None:
+async def _keep(runtime: Runtime, keeper: Housekeeper, living: Living) -> None:
     """One turn of housekeeping: small batches, last in the writer's queue."""
     await living.beat()
     await runtime.keyring.note_uses()

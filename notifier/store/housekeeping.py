@@ -1,30 +1,21 @@
-"""Retention, the size bound and figures for metrics: small batches, last in the queue, never what is undelivered."""
+"""Removal of what is old, in small batches, never of what is undelivered; and figures of the database for metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import sqlalchemy as sa
 
-from notifier.domain.time import DAY, HOUR, Duration, Instant
+from notifier.domain.time import HOUR, Duration, Instant
 from notifier.store import (
-    configurations,
     incident_removal,
     ledger,
-    pending_sign_ins,
-    search_index,
-    sessions,
-    sign_in_links,
-    tokens,
 )
-from notifier.store import figures as figures_of_events
 from notifier.store.database import Tx
 from notifier.store.incident_removal import LIVE
 from notifier.store.json_rows import in_rows
 from notifier.store.schema import (
-    MINUTES_KEPT,
     OPEN,
     alert_ends,
     deliveries,
@@ -46,14 +37,6 @@ from notifier.store.task_run_rows import unfinished
 BATCH = 500
 IDS_BATCH = 2_000
 INCIDENTS_WALKED = 5_000
-IDS_KEPT: Duration = 2 * DAY
-"""Ids stay unique per project for at least 24 hours."""
-PROCESSES_KEPT: Duration = DAY
-ALERTS_KEPT: Duration = 2 * DAY
-"""After they have ended: their senders go on to say so for a while."""
-TOKENS_KEPT: Duration = DAY
-"""After they have expired, so that a page can say so."""
-FULL_AT = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,120 +48,11 @@ class DatabaseFigures:
     by_state: Mapping[str, int]
 
 
-class Retention(Protocol):
-    """How long what is finished is kept."""
-
-    @property
-    def events(self) -> Duration: ...
-    @property
-    def incidents(self) -> Duration: ...
-    @property
-    def deliveries(self) -> Duration: ...
-    @property
-    def task_runs(self) -> Duration: ...
-
-
-class Housekeeper:
-    """Removes what is old, one small batch of one kind in a transaction."""
-
-    def __init__(self, *, retention: Retention, max_size: int) -> None:
-        self.retention = retention
-        self._max_size = max_size
-        self._hourly_at: Instant = 0
-        self._ids_at: Instant = 0
-        self._ids_after: tuple[str, str] | None = None
-        self._minutes_at: Instant = 0
-        self._minutes_after = 0
-        self._terms_at: Instant | None = None
-        self._terms_after: tuple[str, str, int] | None = None
-
-    def turn(self, tx: Tx) -> bool:
-        """Do one batch of the first kind that has something to remove; False: nothing is left to do."""
-        keep = self.retention
-        jobs: Sequence[Callable[[], int]] = (
-            lambda: shed(tx, self._max_size),
-            lambda: old_samples(tx, tx.now - keep.events),
-            lambda: old_deliveries(tx, tx.now - keep.deliveries),
-            lambda: old_notifications(tx, tx.now - keep.deliveries),
-            lambda: old_incidents(tx, tx.now - keep.incidents),
-            lambda: old_silences(tx, tx.now - keep.incidents),
-            lambda: old_monitors(tx, tx.now - keep.incidents),
-            lambda: old_task_runs(tx, tx.now - keep.task_runs),
-            lambda: old_processes(tx, tx.now - PROCESSES_KEPT),
-            lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, BATCH),
-            lambda: sessions.forget(tx, tx.now, BATCH),
-            lambda: sign_in_links.forget(tx, tx.now, BATCH),
-            lambda: pending_sign_ins.forget(tx, tx.now, BATCH),
-        )
-        walks = (self._ids, self._minutes, self._terms, self._hourly)
-        return any(job() for job in jobs) or any(walk(tx) for walk in walks)
-
-    def _ids(self, tx: Tx) -> bool:
-        """Walk the ids from end to end, once an hour: an index on their age would cost every event."""
-        if tx.now < self._ids_at:
-            return False
-        self._ids_after = old_ids(tx, tx.now - IDS_KEPT, after=self._ids_after)
-        if self._ids_after is None:
-            self._ids_at = tx.now + HOUR
-        return self._ids_after is not None
-
-    def _minutes(self, tx: Tx) -> bool:
-        """Walk the tallies from end to end, once an hour."""
-        if tx.now < self._minutes_at:
-            return False
-        after = old_minutes(tx, tx.now - MINUTES_KEPT, after=self._minutes_after)
-        self._minutes_after = after or 0
-        if after is None:
-            self._minutes_at = tx.now + HOUR
-        return after is not None
-
-    def _terms(self, tx: Tx) -> bool:
-        """Walk the terms of searches once a day, an hour after a start first: those of incidents that are gone go."""
-        if self._terms_at is None:
-            self._terms_at = tx.now + HOUR
-        if tx.now < self._terms_at:
-            return False
-        self._terms_after = search_index.sweep(tx, self._terms_after)
-        if self._terms_after is None:
-            self._terms_at = tx.now + DAY
-        return self._terms_after is not None
-
-    def _hourly(self, tx: Tx) -> bool:
-        """Once an hour, what may read a whole table: old configurations, figures and alerts go."""
-        if tx.now < self._hourly_at:
-            return False
-        done = configurations.forget(tx, tx.now - self.retention.incidents) > 0
-        done = done or self._old_figures(tx) or old_alerts(tx, tx.now - ALERTS_KEPT) > 0
-        if not done:
-            self._hourly_at = tx.now + HOUR
-        return done
-
-    def _old_figures(self, tx: Tx) -> bool:
-        keep = max(self.retention.deliveries, self.retention.task_runs) + DAY
-        return (
-            figures_of_events.forget_old(
-                tx, events_before=tx.now - MINUTES_KEPT - DAY, others_before=tx.now - keep, most=IDS_BATCH
-            )
-            > 0
-        )
-
-
 def size(tx: Tx) -> int:
     """Bytes in use: pages that hold something on SQLite, the database's size on PostgreSQL."""
     if tx.dialect == "postgresql":
         return int(tx.run(sa.text("SELECT pg_database_size(current_database())")).scalar_one())
     return bytes_in_use(tx)
-
-
-def shed(tx: Tx, max_size: int) -> int:
-    """At 90 % of the bound the oldest samples, finished deliveries and completed runs go early, counted."""
-    if tx.dialect == "postgresql" or size(tx) < max_size * FULL_AT:
-        return 0
-    samples = old_samples(tx, tx.now, shed_name="shed_samples")
-    finished = old_deliveries(tx, tx.now, shed_name="shed_deliveries")
-    old_notifications(tx, tx.now)
-    completed = old_task_runs(tx, tx.now, shed_name="shed_task_runs")
-    return samples + finished + completed
 
 
 def old_ids(tx: Tx, before: Instant, *, after: tuple[str, str] | None) -> tuple[str, str] | None:

@@ -21,10 +21,10 @@ from notifier.domain.value import replace
 from notifier.ingest import run_intake
 from notifier.oncall import actions
 from notifier.oncall.actor import Actor
+from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
 from notifier.store import dead_letters, keys, ledger, views
 from notifier.store.database import Database, Tx
-from notifier.store.housekeeping import Housekeeper
 from notifier.store.schema import (
     deliveries,
     delivery_figures,

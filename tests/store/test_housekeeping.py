@@ -15,10 +15,11 @@ from notifier.domain.time import DAY, HOUR, MINUTE
 from notifier.domain.value import replace
 from notifier.ingest import intake
 from notifier.ingest.intake import Intake
+from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
 from notifier.store import configurations as versions
 from notifier.store import tokens
-from notifier.store.housekeeping import BATCH, INCIDENTS_WALKED, Housekeeper
+from notifier.store.housekeeping import BATCH, INCIDENTS_WALKED
 from notifier.store.schema import (
     action_tokens,
     attempts,

@@ -20,9 +20,9 @@ from notifier.oncall import actions
 from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.policy import searching
+from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
 from notifier.store import search_index, views
-from notifier.store.housekeeping import Housekeeper
 from notifier.store.schema import incident_order, incident_terms, incidents
 from notifier.store.views import IncidentSearch, PageKey, Sort
 from notifier.store.views.incident_search import ACTIVE_AT_MOST

@@ -18,11 +18,11 @@ from notifier.oncall.actor import Actor
 from notifier.oncall.errors import Refused
 from notifier.oncall.silences import Draft
 from notifier.policy.muting import Mute, SilenceIndex
+from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
 from notifier.store import silences as rows
 from notifier.store import views
 from notifier.store.database import Database, Tx
-from notifier.store.housekeeping import Housekeeper
 from notifier.store.schema import groups, members
 from notifier.store.schema import silences as table
 from notifier.store.silences import ActiveSilences

@@ -8,9 +8,9 @@ from dataclasses import astuple
 import pytest
 
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Instant
+from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
 from notifier.store import views
-from notifier.store.housekeeping import Housekeeper
 from notifier.store.views import ChannelFigures, ErrorFigures, RunCounts, TaskFigures
 from notifier.store.views.stats import ERRORS_AT_MOST
 from notifier.store.views.task_figures import TASKS_AT_MOST

@@ -17,10 +17,10 @@ from notifier.ingest import heartbeats, intake, run_intake
 from notifier.ingest.heartbeats import Beat
 from notifier.ingest.intake import Intake
 from notifier.ingest.processes import OTHERS, EndedRuns, ProcessWatch, end_silent, living, reports_by_service
+from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
 from notifier.store import views
 from notifier.store.database import Database
-from notifier.store.housekeeping import Housekeeper
 from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import incidents, processes, run_incidents
 from notifier.store.schema import task_runs as table

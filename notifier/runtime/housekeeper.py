@@ -1,0 +1,141 @@
+"""Housekeeping: what goes when, a small batch of one kind in a transaction, and what goes early on a full database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from notifier.domain.time import DAY, HOUR, Duration, Instant
+from notifier.store import (
+    configurations,
+    figures,
+    housekeeping,
+    pending_sign_ins,
+    search_index,
+    sessions,
+    sign_in_links,
+    tokens,
+)
+from notifier.store.database import Tx
+from notifier.store.schema import MINUTES_KEPT
+
+IDS_KEPT: Duration = 2 * DAY
+"""Ids stay unique per project for at least 24 hours."""
+PROCESSES_KEPT: Duration = DAY
+ALERTS_KEPT: Duration = 2 * DAY
+"""After they have ended: their senders go on to say so for a while."""
+TOKENS_KEPT: Duration = DAY
+"""After they have expired, so that a page can say so."""
+FULL_AT = 0.9
+
+
+class Retention(Protocol):
+    """How long what is finished is kept."""
+
+    @property
+    def events(self) -> Duration: ...
+    @property
+    def incidents(self) -> Duration: ...
+    @property
+    def deliveries(self) -> Duration: ...
+    @property
+    def task_runs(self) -> Duration: ...
+
+
+class Housekeeper:
+    """Removes what is old, one small batch of one kind in a transaction."""
+
+    def __init__(self, *, retention: Retention, max_size: int) -> None:
+        self.retention = retention
+        self._max_size = max_size
+        self._hourly_at: Instant = 0
+        self._ids_at: Instant = 0
+        self._ids_after: tuple[str, str] | None = None
+        self._minutes_at: Instant = 0
+        self._minutes_after = 0
+        self._terms_at: Instant | None = None
+        self._terms_after: tuple[str, str, int] | None = None
+
+    def turn(self, tx: Tx) -> bool:
+        """Do one batch of the first kind that has something to remove; False: nothing is left to do."""
+        keep = self.retention
+        jobs: Sequence[Callable[[], int]] = (
+            lambda: shed(tx, self._max_size),
+            lambda: housekeeping.old_samples(tx, tx.now - keep.events),
+            lambda: housekeeping.old_deliveries(tx, tx.now - keep.deliveries),
+            lambda: housekeeping.old_notifications(tx, tx.now - keep.deliveries),
+            lambda: housekeeping.old_incidents(tx, tx.now - keep.incidents),
+            lambda: housekeeping.old_silences(tx, tx.now - keep.incidents),
+            lambda: housekeeping.old_monitors(tx, tx.now - keep.incidents),
+            lambda: housekeeping.old_task_runs(tx, tx.now - keep.task_runs),
+            lambda: housekeeping.old_processes(tx, tx.now - PROCESSES_KEPT),
+            lambda: tokens.forget(tx, tx.now - TOKENS_KEPT, housekeeping.BATCH),
+            lambda: sessions.forget(tx, tx.now, housekeeping.BATCH),
+            lambda: sign_in_links.forget(tx, tx.now, housekeeping.BATCH),
+            lambda: pending_sign_ins.forget(tx, tx.now, housekeeping.BATCH),
+        )
+        walks = (self._ids, self._minutes, self._terms, self._hourly)
+        return any(job() for job in jobs) or any(walk(tx) for walk in walks)
+
+    def _ids(self, tx: Tx) -> bool:
+        """Walk the ids from end to end, once an hour: an index on their age would cost every event."""
+        if tx.now < self._ids_at:
+            return False
+        self._ids_after = housekeeping.old_ids(tx, tx.now - IDS_KEPT, after=self._ids_after)
+        if self._ids_after is None:
+            self._ids_at = tx.now + HOUR
+        return self._ids_after is not None
+
+    def _minutes(self, tx: Tx) -> bool:
+        """Walk the tallies from end to end, once an hour."""
+        if tx.now < self._minutes_at:
+            return False
+        after = housekeeping.old_minutes(tx, tx.now - MINUTES_KEPT, after=self._minutes_after)
+        self._minutes_after = after or 0
+        if after is None:
+            self._minutes_at = tx.now + HOUR
+        return after is not None
+
+    def _terms(self, tx: Tx) -> bool:
+        """Walk the terms of searches once a day, an hour after a start first: those of incidents that are gone go."""
+        if self._terms_at is None:
+            self._terms_at = tx.now + HOUR
+        if tx.now < self._terms_at:
+            return False
+        self._terms_after = search_index.sweep(tx, self._terms_after)
+        if self._terms_after is None:
+            self._terms_at = tx.now + DAY
+        return self._terms_after is not None
+
+    def _hourly(self, tx: Tx) -> bool:
+        """Once an hour, what may read a whole table: old configurations, figures and alerts go."""
+        if tx.now < self._hourly_at:
+            return False
+        done = configurations.forget(tx, tx.now - self.retention.incidents) > 0
+        done = done or self._old_figures(tx) or housekeeping.old_alerts(tx, tx.now - ALERTS_KEPT) > 0
+        if not done:
+            self._hourly_at = tx.now + HOUR
+        return done
+
+    def _old_figures(self, tx: Tx) -> bool:
+        keep = max(self.retention.deliveries, self.retention.task_runs) + DAY
+        return (
+            figures.forget_old(
+                tx,
+                events_before=tx.now - MINUTES_KEPT - DAY,
+                others_before=tx.now - keep,
+                most=housekeeping.IDS_BATCH,
+            )
+            > 0
+        )
+
+
+def shed(tx: Tx, max_size: int) -> int:
+    """At 90 % of the bound the oldest samples, finished deliveries and completed runs go early, counted."""
+    if tx.dialect == "postgresql" or housekeeping.size(tx) < max_size * FULL_AT:
+        return 0
+    samples = housekeeping.old_samples(tx, tx.now, shed_name="shed_samples")
+    finished = housekeeping.old_deliveries(tx, tx.now, shed_name="shed_deliveries")
+    housekeeping.old_notifications(tx, tx.now)
+    completed = housekeeping.old_task_runs(tx, tx.now, shed_name="shed_task_runs")
+    return samples + finished + completed

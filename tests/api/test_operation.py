@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from notifier.api.doors.description import described
+from notifier.api.doors.table import DOORS
 from notifier.domain.value import replace
 from notifier.settings.sections import DatabaseSettings
 from notifier.store import audit
@@ -134,6 +136,12 @@ class TestDocument:
         known, anything = event["properties"]["severity"]["anyOf"]
         assert known["enum"] == ["critical", "error", "warning", "info", "none"]
         assert anything == {}
+
+
+def test_every_door_is_described() -> None:
+    """A sender's address that answers is in the document, and the other way round."""
+    rows = {(method.lower(), path) for method, path, _ in DOORS}
+    assert rows == {(method, path.rstrip("/")) for path, methods in described().items() for method in methods}
 
 
 def _references(node: object) -> list[str]:

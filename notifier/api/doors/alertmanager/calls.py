@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Final
 
 from notifier.access.caller import Caller
@@ -17,25 +17,6 @@ from notifier.runtime.status import release
 _CONFIG: Final = "# notifier stands where an Alertmanager stood; its own configuration is not shown here\n"
 
 
-def calls(runtime: Runtime) -> Sequence[tuple[str, str, AlertmanagerDoor]]:
-    """Method, path and door of each."""
-    known: Sequence[tuple[str, str, Scope, Call]] = (
-        ("POST", "/alerts", "ingest", alerts.post),
-        ("GET", "/alerts", "read", alerts.find),
-        ("GET", "/alerts/groups", "read", alerts.find_groups),
-        ("GET", "/receivers", "read", alerts.find_receivers),
-        ("GET", "/status", "read", status),
-        ("GET", "/silences", "read", silences.find),
-        ("POST", "/silences", "manage", silences.post),
-        ("GET", "/silence/{id}", "read", silences.get),
-        ("DELETE", "/silence/{id}", "manage", silences.delete),
-    )
-    return [
-        (method, f"/api/v2{path}", AlertmanagerDoor(runtime, scope, call))
-        for method, path, scope, call in known
-    ]
-
-
 async def status(runtime: Runtime, _request: DoorRequest, _caller: Caller) -> DoorAnswer:
     """The state of an Alertmanager that is no cluster."""
     version = dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
@@ -47,3 +28,23 @@ async def status(runtime: Runtime, _request: DoorRequest, _caller: Caller) -> Do
             "uptime": rfc3339(runtime.started_at),
         }
     )
+
+
+def _row(
+    method: str, path: str, scope: Scope, call: Call
+) -> tuple[str, str, Callable[[Runtime], AlertmanagerDoor]]:
+    return method, f"/api/v2{path}", lambda runtime: AlertmanagerDoor(runtime, scope, call)
+
+
+CALLS: Final = (
+    _row("POST", "/alerts", "ingest", alerts.post),
+    _row("GET", "/alerts", "read", alerts.find),
+    _row("GET", "/alerts/groups", "read", alerts.find_groups),
+    _row("GET", "/receivers", "read", alerts.find_receivers),
+    _row("GET", "/status", "read", status),
+    _row("GET", "/silences", "read", silences.find),
+    _row("POST", "/silences", "manage", silences.post),
+    _row("GET", "/silence/{id}", "read", silences.get),
+    _row("DELETE", "/silence/{id}", "manage", silences.delete),
+)
+"""Method, path and door of each."""

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_a_module_imports_only_from_floors_below() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_contracts_name_every_kind() -> None:
+    """A list of the kinds of channels has all of them, the newest too."""
+    own = {f"notifier.channels.{name}" for name in kinds.BUILT_IN}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    lists = [set(names) for contract in contracts for names in contract.values() if isinstance(names, list)]
+    naming = [names & own for names in lists if names & own]
+    assert len(naming) == 3
+    assert all(names == own for names in naming)
 
 
 def test_the_client_is_an_island() -> None:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from notifier.api.errors import invalid_body
 from notifier.api.models.requests_base import Acting, RequestModel
 from notifier.api.problems import HttpProblem
+from notifier.ingest.sanitise import BOM
 
 LARGEST = 1024 * 1024
 BODY_TIMEOUT_S = 30.0
@@ -30,7 +31,7 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, M]]:
         _understood(request)
         data = await raw_body(request)
         try:
-            return model.model_validate_json(data.strip() or b"{}")
+            return model.model_validate_json(data.removeprefix(BOM).strip() or b"{}")
         except ValidationError as error:
             raise invalid_body(error) from None
 

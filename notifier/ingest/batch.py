@@ -10,11 +10,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from notifier.ingest.sanitise import BOM
+
 EVENTS_AT_MOST: Final = 1_000
 _SPLIT_BYTES: Final = 1_048_576
 _COMMAS: Final = 100_000
 _PROBE_BYTES: Final = 65_536
-_BOM: Final = b"\xef\xbb\xbf"
 _NDJSON: Final = ("ndjson", "ldjson", "jsonl", "jsonlines")
 _FOREIGN_APPLICATION: Final = (
     "xml",
@@ -67,9 +68,9 @@ def accepts(content_type: str | None) -> bool:
 
 def split(body: bytes, content_type: str | None) -> SplitBody:
     """Tell the events of a body apart. `Malformed` if there are none, or more than a thousand."""
-    body = body.removeprefix(_BOM)
+    body = body.removeprefix(BOM)
     if is_by_line(content_type):
-        lines = (line.removeprefix(_BOM) for line in body.split(b"\n"))
+        lines = (line.removeprefix(BOM) for line in body.split(b"\n"))
         return SplitBody(single=False, items=_counted([line for line in lines if line.strip()]))
     first = _FIRST.match(body)
     if first is None or not first.group(1):

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 
 from notifier.ingest.schema import INT_MAX, INT_MIN
 
+BOM: Final = b"\xef\xbb\xbf"
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 TOO_DEEP: Final = "[nested too deeply]"
 DEPTH: Final = 100
@@ -34,7 +35,11 @@ def text(value: str) -> str:
 
 
 def read(raw: bytes) -> Any:
-    """The JSON value in these bytes, sanitised. `Unreadable` if it is none, or nested beyond any use."""
+    """The JSON value in these bytes, sanitised; a byte order mark before it is no matter.
+
+    `UnreadableJson` if it is none, or nested beyond any use.
+    """
+    raw = raw.removeprefix(BOM)
     try:
         return _clean(_decode(raw.decode("utf-8")), DEPTH)
     except UnicodeDecodeError as error:

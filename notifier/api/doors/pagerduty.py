@@ -41,7 +41,10 @@ class PagerDutyDoor(EventsDoor):
     key_in_body = True
 
     def own_key(self, request: DoorRequest) -> PresentedKey | None:
-        secret = routing_key(request.body) if len(request.body) <= LARGEST else None
+        try:
+            secret = routing_key(request.body) if 0 < len(request.body) <= LARGEST else None
+        except InvalidAlert as error:
+            raise _invalid(error) from None
         return None if secret is None else PresentedKey(secret)
 
     def refusal(self, problem: HttpProblem) -> DoorAnswer:

@@ -59,7 +59,7 @@ def read(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Clo
     if mode == "binary":
         return CloudEvents(items=[_event(_binary(body, headers), service)], single=True)
     try:
-        tree = sanitise.read(body.removeprefix(b"\xef\xbb\xbf"))
+        tree = sanitise.read(body)
     except sanitise.UnreadableJson as error:
         raise Malformed(f"the body cannot be read: {error}") from None
     if mode == "structured":

@@ -54,7 +54,7 @@ def documents(body: bytes, headers: Mapping[str, str]) -> tuple[list[Any], int]:
     fault = ""
     for text in texts:
         try:
-            found.append(sanitise.read(text.removeprefix(b"\xef\xbb\xbf")))
+            found.append(sanitise.read(text))
         except sanitise.UnreadableJson as error:
             fault = fault or str(error)
     if not found:

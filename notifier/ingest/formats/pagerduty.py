@@ -55,11 +55,12 @@ class _Keyed(msgspec.Struct):
 
 
 def routing_key(body: bytes) -> str | None:
-    """The key in a body, where there is one; nothing else of it is looked at."""
+    """The key in a body, where there is one; nothing else of it is looked at. `InvalidAlert` where it is no object."""
     try:
         return msgspec.json.decode(body, type=_Keyed).routing_key or None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        key = _object(body).get("routing_key")
+        return key if isinstance(key, str) and key else None
 
 
 def read_alert(body: bytes, *, service: str | None) -> PagerDutyAlert:

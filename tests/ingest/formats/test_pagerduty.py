@@ -126,15 +126,20 @@ def test_what_is_no_event_is_refused(body: Any, said: str) -> None:
         (b'{"routing_key": ""}', None),
         (b'{"routing_key": 5}', None),
         (b"{}", None),
-        (b"[]", None),
-        (b"", None),
-        (b"\xff", None),
-        (b"[" * 100_000, None),
+        (b'\xef\xbb\xbf{"routing_key": "k"}', "k"),
+        (b'{"routing_key": "k", "payload": {"summary": "\\ud800"}}', "k"),
     ],
 )
 def test_the_key_is_in_the_body(body: bytes, found: str | None) -> None:
     """Where it is a text."""
     assert routing_key(body) == found
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"", b"\xff", b"[" * 100_000])
+def test_a_body_that_cannot_have_a_key_is_refused_for_what_it_is(body: bytes) -> None:
+    """And not for the key that nobody could have found in it."""
+    with pytest.raises(InvalidAlert, match=r"read|object"):
+        routing_key(body)
 
 
 @settings(max_examples=60, deadline=None)

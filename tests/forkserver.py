@@ -1,19 +1,23 @@
 """Starts services from a process that has imported them already, as `multiprocessing` does: an import costs a second.
 
-What is started is a process of its own in every respect: it is killed, signalled and waited for by its id.
+What is started is a process of its own in every respect: it is killed, signalled and waited for by its id. All workers
+of a run ask one server, which whoever asks first starts.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import functools
 import gc
+import hashlib
 import importlib
 import io
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -21,9 +25,10 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import httpx
 
@@ -94,24 +99,58 @@ def start(
 
 
 class _Server:
-    """The process that forks, with a socket to it; it ends when this one does."""
+    """The process that forks, with a socket to it; it ends when nobody has one any more."""
 
     def __init__(self, compiled: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        with self._reached(compiled) as ours:
+            self._file = ours.makefile("rw", encoding="utf-8")
+        self._one_at_a_time = threading.Lock()
+        atexit.register(self._end)
+
+    def _reached(self, compiled: str) -> socket.socket:
+        """A socket to the server of this run. `ConnectionRefusedError` where another was to start it and died."""
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+        kind = hashlib.sha256(compiled.encode()).hexdigest()[:8]
+        address = str(Path(tempfile.gettempdir()) / f"ntf-fork-{run}-{kind}")
+        deadline = time.monotonic() + READY_WITHIN_S
+        with socket.socket(socket.AF_UNIX) as listening:
+            try:
+                listening.bind(address)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                listening.listen()
+                return self._started(compiled, listening)
+        while True:
+            ours = socket.socket(socket.AF_UNIX)
+            try:
+                ours.connect(address)
+            except ConnectionRefusedError:  # it is bound, and about to listen
+                ours.close()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOK_EVERY_S)
+            else:
+                return ours
+
+    def _started(self, compiled: str, listening: socket.socket) -> socket.socket:
         ours, theirs = socket.socketpair()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIF")}
         if compiled:
             environ["PYTHONPYCACHEPREFIX"] = compiled
-        command = [sys.executable, "-m", "tests.forkserver", str(theirs.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, env=environ)
-        theirs.close()
-        self._file = ours.makefile("rw", encoding="utf-8")
-        ours.close()
-        self._one_at_a_time = threading.Lock()
-        atexit.register(self._end)
+        with theirs:
+            numbers = theirs.fileno(), listening.fileno()
+            command = [sys.executable, "-m", "tests.forkserver", *map(str, numbers)]
+            self._process = subprocess.Popen(command, pass_fds=numbers, cwd=ROOT, env=environ)
+        return ours
 
     def _end(self) -> None:
         self._file.close()
-        self._process.wait(10)
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # another worker takes longer
+                self._process.wait(10)
 
     def ask(self, order: Mapping[str, Any]) -> Any:
         with self._one_at_a_time:
@@ -125,21 +164,36 @@ def _server(compiled: str) -> _Server:
     return _Server(compiled)
 
 
-def _serve(orders: socket.socket) -> dict[str, Any] | None:
+def _serve(first: socket.socket, listening: socket.socket) -> dict[str, Any] | None:
     """Fork for each order. The order, in a child; None in the server, when nobody can give any more."""
-    file = orders.makefile("rw", encoding="utf-8")
-    for line in file:
-        order = json.loads(line)
-        if "ended" in order:
-            answer: int | None = _ended(order["ended"])
-        else:
-            answer = os.fork()
-            if answer == 0:
-                file.detach()
-                return dict(order)
-        file.write(json.dumps(answer) + "\n")
-        file.flush()
+    asking = {first: first.makefile("rw", encoding="utf-8")}
+    while asking:
+        for ready in select.select([listening, *asking], [], [])[0]:
+            if ready is listening:
+                joined, _ = listening.accept()
+                asking[joined] = joined.makefile("rw", encoding="utf-8")
+                continue
+            order: dict[str, Any] = {}
+            with contextlib.suppress(ConnectionError, ValueError):  # whoever asked was killed
+                order = json.loads(asking[ready].readline())
+                answer = _ended(order["ended"]) if "ended" in order else os.fork()
+                if answer == 0 and "ended" not in order:
+                    _close(listening, asking)
+                    return order
+                asking[ready].write(json.dumps(answer) + "\n")
+                asking[ready].flush()
+            if not order:
+                _close(ready, {ready: asking.pop(ready)})
+    Path(listening.getsockname()).unlink()
     return None
+
+
+def _close(one: socket.socket, asking: Mapping[socket.socket, IO[str]]) -> None:
+    for other, file in asking.items():
+        with contextlib.suppress(ConnectionError):
+            file.close()
+        other.close()
+    one.close()
 
 
 def _ended(pid: int) -> int | None:
@@ -242,7 +296,7 @@ def _leave(status: int) -> NoReturn:
 
 
 def _main() -> int:
-    number = int(sys.argv[1])
+    numbers = map(int, sys.argv[1:])
     for name in ("notifier.app", "notifier.channels.transport", "asyncpg", "anyio._backends._asyncio"):
         importlib.import_module(name)
     # A child of a process that has used uvloop dies at its end; as where there is none.
@@ -254,8 +308,7 @@ def _main() -> int:
     importlib.import_module("uvloop")
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=number) as orders:
-        order = _serve(orders)
+    order = _serve(*(socket.socket(fileno=number) for number in numbers))
     if order is None:
         return 0
     _become(order)

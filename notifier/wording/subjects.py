@@ -79,7 +79,12 @@ def _shared(message: Message, name: str) -> str:
 
 
 def _worst(message: Message) -> str:
+    """The severity of what is not over, or that all is."""
+    going_on = [told.incident for told in message.told if told.incident.state is not State.RESOLVED]
+    if message.told and not going_on and not message.more:
+        return "resolved "
+    incidents = going_on or [told.incident for told in message.told]
     worst = max(
-        (told.incident.severity for told in message.told), key=lambda severity: severity.rank, default=None
+        (incident.severity for incident in incidents), key=lambda severity: severity.rank, default=None
     )
     return "" if worst is None else f"{worst.value} "

@@ -200,13 +200,30 @@ def test_a_conversation_that_is_critical_from_its_start_stays_one() -> None:
         ),
         (
             message(
+                reason=Reason.DIGEST, note="2 events, 2 causes, 1 service; biggest: a (1), b (1)",
+                told=(
+                    Told(incident=incident(state=State.RESOLVED, severity=Severity.CRITICAL), reason=Reason.RESOLVED),
+                    Told(incident=incident(), reason=Reason.OPENED),
+                ),
+            ),
+            "[notifier] error digest: 2 events, 2 causes, 1 service; biggest: a (1)",
+        ),
+        (
+            message(
+                reason=Reason.DIGEST, note="1 event, 1 cause, 1 service; biggest: a (1)",
+                told=(Told(incident=incident(state=State.RESOLVED), reason=Reason.RESOLVED),),
+            ),
+            "[notifier] resolved digest: 1 event, 1 cause, 1 service; biggest: a (1)",
+        ),
+        (
+            message(
                 reason=Reason.SYSTEM,
                 told=(Told(incident=incident(title="the disk is full"), reason=Reason.SYSTEM),),
             ),
             "[notifier] About notifier itself: the disk is full",
         ),
     ],
-    ids=range(5),
+    ids=range(7),
 )  # fmt: skip
 def test_a_subject_names_what_where_and_how_bad(told: Message, subject: str) -> None:
     """Of several the worst, and how many there are besides; a digest's says what the digest says."""

@@ -12,6 +12,7 @@ from notifier.domain.delivery import Outcome, RateLimit
 from notifier.domain.errors import SendError
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
+from notifier.domain.severity import Severity
 from notifier.domain.time import HOUR, MINUTE, SECOND
 from notifier.store import ledger
 from notifier.store.schema import decisions, targets
@@ -41,6 +42,17 @@ async def storm(bench: Bench, groups: int, services: int, events: int) -> None:
     again = (bench.event("fp-0", more_labels={"service": "shop-0"}) for _ in range(events - groups))
     await bench.post(*again)
     await bench.alert()
+
+
+async def test_of_as_many_events_the_worst_is_named_first(bench: Bench) -> None:
+    """Each happened once, and a warning opened before the critical one."""
+    bench.route = EACH
+    bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
+    severities = [Severity.WARNING] * 4 + [Severity.CRITICAL]
+    await bench.post(*(bench.event(f"fp-{n}", severity=severity) for n, severity in enumerate(severities)))
+    await bench.alert()
+    (job,) = await bench.deliver_all()
+    assert "; biggest: TimeoutError: fp-4 (×1), TimeoutError: fp-0 " in (job.message.note or "")
 
 
 async def test_five_hundred_groups_at_once_stay_within_the_limit(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json
 from notifier.store.schema import decisions, deliveries, incidents, notifications
+from notifier.store.search_index import RANK
 
 
 def _told(dialect: Dialect) -> sa.Subquery:
@@ -43,12 +44,12 @@ def storm_totals(dialect: Dialect) -> sa.ClauseElement:
 
 
 def biggest_causes(dialect: Dialect) -> sa.ClauseElement:
-    """The titles with the most events of the storm."""
+    """The titles with the most events of the storm; of as many, the worst."""
     told = _told(dialect)
     return (
         sa.select(incidents.c.title, told.c.events)
         .join(told, incidents.c.number == told.c.incident)
-        .order_by(told.c.events.desc(), incidents.c.number)
+        .order_by(told.c.events.desc(), RANK.desc(), incidents.c.number)
         .limit(sa.bindparam("most", type_=sa.Integer()))
     )
 

@@ -159,15 +159,15 @@ async def listing(database: Database, caller: Caller) -> tuple[OpenSession, ...]
     stored = await database.read(lambda tx: sessions.listing(tx, owner=owner, most=LISTED_AT_MOST))
     return tuple(
         OpenSession(
-            id=one.hash,
-            key_name=one.who.name,
-            project=None if isinstance(one.who, RecognisedPerson) else one.who.project,
-            issuer=one.who.issuer if isinstance(one.who, RecognisedPerson) else None,
-            created_at=one.created_at,
-            seen_at=one.seen_at,
-            expires_at=one.expires_at,
+            id=session.hash,
+            key_name=session.who.name,
+            project=None if isinstance(session.who, RecognisedPerson) else session.who.project,
+            issuer=session.who.issuer if isinstance(session.who, RecognisedPerson) else None,
+            created_at=session.created_at,
+            seen_at=session.seen_at,
+            expires_at=session.expires_at,
         )
-        for one in stored
+        for session in stored
     )
 
 

@@ -31,7 +31,7 @@ async def reload(caller: AdminCaller, service: Running, body: ActingBody) -> Rel
 
 
 def _refused(error: ConfigError) -> HttpProblem:
-    errors = [{"path": place(one), "message": one.message} for one in error.problems]
+    errors = [{"path": place(problem), "message": problem.message} for problem in error.problems]
     count = "a problem" if len(errors) == 1 else f"{len(errors)} problems"
     detail = (
         f"the new configuration has {count} and the old one goes on: correct the file and reload it again"

@@ -40,7 +40,7 @@ def refusal(text: str, *, allow_private: bool, exempt: Iterable[Network] = ()) -
     `allow_addresses`, `allow_private` lifts the rest of the table.
     """
     address = _mapped(ip_address(text.partition("%")[0]))
-    if any(_within(one, LINK_LOCAL) for one in (address, *_embedded(address))):
+    if any(_within(each, LINK_LOCAL) for each in (address, *_embedded(address))):
         return f"{address} is link-local, which is never allowed"
     if allow_private or _within(address, exempt):
         return None

@@ -63,7 +63,7 @@ def _broke_in_body(error: BaseException) -> bool:
 def unreachable(error: OSError, host: str) -> SendError:
     """The error for a connection that could not be made, whose cause is known or not."""
     said = tls.words(error, who=WHO, host=host, trust=TRUST) if tls.trouble(error) is not None else None
-    said = said or next((_NETWORK[one] for one in _numbers(error) if one in _NETWORK), None)
+    said = said or next((_NETWORK[number] for number in _numbers(error) if number in _NETWORK), None)
     return SendError(Outcome.TRANSIENT, said or f"no connection could be made ({type(error).__name__})")
 
 

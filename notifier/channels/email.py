@@ -53,7 +53,7 @@ class EmailSettings(ChannelSettings):
 
     @model_validator(mode="after")
     def _each_once(self) -> EmailSettings:
-        if len({one.lower() for one in self.to}) != len(self.to):
+        if len({address.lower() for address in self.to}) != len(self.to):
             raise ValueError("`to` names an address twice: keep one")
         return self
 

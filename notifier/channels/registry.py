@@ -50,7 +50,7 @@ def validate(
             dict(block.options), context={FOLDER: File(block.mark.file).parent}
         )
         targets: tuple[Any, ...] = tuple(kind.targets(settings))
-        cautions = tuple(block.problem((), str(one)) for one in kind.warnings(settings))
+        cautions = tuple(block.problem((), str(warning)) for warning in kind.warnings(settings))
         digestible = kind.digestible(settings)
     except ValidationError as error:
         return tuple(

@@ -105,7 +105,7 @@ def _reason(error: ssl.SSLError) -> str:
 
 
 def _ssl_error(error: BaseException) -> ssl.SSLError | None:
-    return next((one for one in chain(error) if isinstance(one, ssl.SSLError)), None)
+    return next((cause for cause in chain(error) if isinstance(cause, ssl.SSLError)), None)
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

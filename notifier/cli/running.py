@@ -118,9 +118,9 @@ def list_channels(arguments: Arguments, session: CommandSession) -> Exit:
         session.say("none.")
     elif arguments.wide:
         targets = [
-            {"channel": one.get("name"), **target}
-            for one in page["items"]
-            for target in one.get("targets") or ()
+            {"channel": channel.get("name"), **target}
+            for channel in page["items"]
+            for target in channel.get("targets") or ()
         ]
         session.put(table(targets, widest=UNCUT))
     else:

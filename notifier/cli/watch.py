@@ -102,8 +102,8 @@ def _draw(incidents: Sequence[Row], session: CommandSession) -> None:
 def _write(changed: Sequence[Row], arguments: Arguments, session: CommandSession, *, first: bool) -> None:
     """A line for each; the head comes once."""
     if arguments.json:
-        for one in changed:
-            session.put(json.dumps(one))
+        for incident in changed:
+            session.put(json.dumps(incident))
     elif changed or first:
         lines = list(rows(changed, session.screen(), wide=False)) if changed else []
         for line in lines if first else lines[1:]:

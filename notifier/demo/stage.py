@@ -125,8 +125,8 @@ async def _ready(child: Subprocess, url: str) -> None:
         answering.cancel()
     if not done:
         raise CannotRun(f"{child.name} was not ready within {READY_WITHIN_S:.0f} s")
-    for one in done:
-        one.result()
+    for task in done:
+        task.result()
 
 
 async def _answers(url: str) -> None:

@@ -29,7 +29,11 @@ def welcome(layout: Layout, sign_in_link: str) -> str:
         "Try it, in a second terminal or by the buttons of the inbox's page. Each of these ends in a message there,",
         "where the links of a mail and the buttons of Slack work:",
         "",
-        *(line for one in TRIALS for line in (f"  # {one.what} ({one.ends})", f"  {one.curl(app)}", "")),
+        *(
+            line
+            for trial in TRIALS
+            for line in (f"  # {trial.what} ({trial.ends})", f"  {trial.curl(app)}", "")
+        ),
         "Ask the service what it knows:",
         "",
         f"  export NOTIFIER_URL={layout.service} NOTIFIER_KEY_FILE={layout.key}",

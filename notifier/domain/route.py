@@ -63,8 +63,10 @@ class _Children:
         by_pattern: dict[str, list[tuple[str, int]]] = {}
         self._others: list[int] = []
         for place, route in enumerate(routes):
-            exact = next((one for one in route.match if one.op == "=" and one.value), None)
-            pattern = next((one for one in route.match if one.op == "=~" and not one.matches({})), None)
+            exact = next((matcher for matcher in route.match if matcher.op == "=" and matcher.value), None)
+            pattern = next(
+                (matcher for matcher in route.match if matcher.op == "=~" and not matcher.matches({})), None
+            )
             if exact is not None:
                 self._by_label.setdefault((exact.name, exact.value), []).append(place)
             elif pattern is not None:

@@ -98,9 +98,9 @@ def _listed(
 ) -> ListedAlert:
     labels = json_value(row.labels)
     inhibited = {
-        one.hold_ref
-        for one in memberships
-        if one.held_by == HeldBy.INHIBITED.value and one.hold_ref is not None
+        membership.hold_ref
+        for membership in memberships
+        if membership.held_by == HeldBy.INHIBITED.value and membership.hold_ref is not None
     }
     return ListedAlert(
         number=row.number,
@@ -114,6 +114,7 @@ def _listed(
         silenced_by=index.silencing(project, labels, now) if index else (),
         inhibited_by=sorted(inhibited),
         groups=[
-            AlertGroup(id=one.group_id, route=one.route, labels=json_value(one.labels)) for one in memberships
+            AlertGroup(id=membership.group_id, route=membership.route, labels=json_value(membership.labels))
+            for membership in memberships
         ],
     )

@@ -54,7 +54,9 @@ class Books:
         known, self.last_check = self.last_check, found
         self._metrics.differences.set(len(found.differences))
         if not found.sound and (known is None or known.sound or known.differences != found.differences):
-            terms = {one.term: [one.running, one.exact] for one in found.differences}
+            terms = {
+                difference.term: [difference.running, difference.exact] for difference in found.differences
+            }
             log.critical("books_differ", terms=terms, balanced=found.exact.balanced)
         return found
 

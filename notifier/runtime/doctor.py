@@ -181,17 +181,17 @@ def _keys(existing: Sequence[Key]) -> Iterator[Finding]:
         yield Finding("keys", "all", "ok", f"{len(working)} keys work")
 
 
-async def _channel(one: _Target) -> Finding:
-    subject = f"{one.channel} ({one.target})"
-    if not isinstance(one.sender, Checkable):
+async def _channel(target: _Target) -> Finding:
+    subject = f"{target.channel} ({target.target})"
+    if not isinstance(target.sender, Checkable):
         return Finding(
             "channel", subject, "warning", "its kind cannot be tried without sending",
-            f"send a test: notifier test-channel {one.channel}",
+            f"send a test: notifier test-channel {target.channel}",
         )  # fmt: skip
-    action = f"correct this, then: notifier test-channel {one.channel}"
+    action = f"correct this, then: notifier test-channel {target.channel}"
     try:
         async with asyncio.timeout(CHECK_S):
-            return Finding("channel", subject, "ok", await one.sender.check(target=one.target))
+            return Finding("channel", subject, "ok", await target.sender.check(target=target.target))
     except SendError as error:
         return Finding("channel", subject, "problem", error.detail, action)
     except TimeoutError:

@@ -137,7 +137,10 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
         given = copying.fill(tx, pull)
         copying.go_on_after(tx, numbers)
         for table in copying.tables():
-            if copying.summed(lambda one, after: copying.page(tx, one, after), table) != given[table.name]:
+            if (
+                copying.summed(lambda copied, after: copying.page(tx, copied, after), table)
+                != given[table.name]
+            ):
                 raise StoreError(
                     f"the rows of {table.name} are not what was read: nothing was copied, try again"
                 )
@@ -148,7 +151,7 @@ async def _copy(source: Database, target: Database) -> CopiedDatabase:
         raise StoreError(
             "the books of the two differ, because the source changed meanwhile: stop what uses it"
         )
-    return CopiedDatabase(rows={name: one.rows for name, one in given.items()}, books=books)
+    return CopiedDatabase(rows={name: digest.rows for name, digest in given.items()}, books=books)
 
 
 async def _awaited(rows: Any) -> Sequence[Row]:

@@ -48,7 +48,7 @@ class TableSum:
 
 def tables() -> Sequence[sa.Table]:
     """All tables: rows that others refer to first, and last those that triggers write as well."""
-    first = [one for one in schema.metadata.sorted_tables if one not in _WRITTEN_BY_TRIGGERS]
+    first = [table for table in schema.metadata.sorted_tables if table not in _WRITTEN_BY_TRIGGERS]
     return (*first, *_WRITTEN_BY_TRIGGERS)
 
 

@@ -46,7 +46,7 @@ class SlackMessage:
     def buttons(self) -> dict[str, Mapping[str, Any]]:
         """The elements that can be pressed, by `action_id`."""
         blocks = [block for block in self.document.get("blocks", ()) if block["type"] == "actions"]
-        return {one["action_id"]: one for block in blocks for one in block["elements"]}
+        return {element["action_id"]: element for block in blocks for element in block["elements"]}
 
 
 class FakeSlack(Server):
@@ -105,11 +105,11 @@ class FakeSlack(Server):
     @property
     def roots(self) -> list[SlackMessage]:
         """Messages that stand in their channel, oldest first."""
-        return [one for one in list(self.messages.values()) if one.thread_ts is None]
+        return [message for message in list(self.messages.values()) if message.thread_ts is None]
 
     def replies(self, ts: str) -> list[SlackMessage]:
         """Messages in the thread of a message, oldest first."""
-        return [one for one in list(self.messages.values()) if one.thread_ts == ts]
+        return [message for message in list(self.messages.values()) if message.thread_ts == ts]
 
     def delete(self, ts: str) -> None:
         """As a person deletes a message."""
@@ -315,7 +315,7 @@ def _pressed(element: Mapping[str, Any], choice: str | None) -> dict[str, Any]:
             **used,
             **{name: element[name] for name in ("text", "value", "style", "url") if name in element},
         }
-    [option] = [one for one in element["options"] if one["value"].endswith(f":{choice}")]
+    [option] = [option for option in element["options"] if option["value"].endswith(f":{choice}")]
     return {**used, "placeholder": element.get("placeholder"), "selected_option": option}
 
 

@@ -51,15 +51,17 @@ def _text_complaints(kind: str, block: Mapping[str, Any]) -> Iterator[str]:
 def _actions_complaints(elements: list[Mapping[str, Any]]) -> Iterator[str]:
     if not 1 <= len(elements) <= 25:
         yield "actions have 1 to 25 elements"
-    ids = [one.get("action_id") for one in elements]
+    ids = [element.get("action_id") for element in elements]
     if len(set(ids)) != len(ids):
         yield "an action_id twice in one block"
-    for one in elements:
-        if one.get("type") not in _ELEMENTS:
-            yield f"unknown element {one.get('type')}"
-        if "action_id" in one and _wrong_length(one["action_id"], 255):
+    for element in elements:
+        if element.get("type") not in _ELEMENTS:
+            yield f"unknown element {element.get('type')}"
+        if "action_id" in element and _wrong_length(element["action_id"], 255):
             yield "an action_id of the wrong length"
-        yield from _button_complaints(one) if one.get("type") == "button" else _menu_complaints(one)
+        yield from (
+            _button_complaints(element) if element.get("type") == "button" else _menu_complaints(element)
+        )
 
 
 def _button_complaints(button: Mapping[str, Any]) -> Iterator[str]:

@@ -58,9 +58,9 @@ class OtlpLogs(_OtlpDoor):
             taken = await take(self._runtime, caller, read, NAME)
             results.extend(taken.results)
             warnings |= dict.fromkeys(read.warnings)
-        refused = [one for one in results if isinstance(one, Rejection)]
+        refused = [result for result in results if isinstance(result, Rejection)]
         too_many = max(0, len(records) - RECORDS)
-        sentences = [sentence_of(one) for one in refused[:1]]
+        sentences = [sentence_of(rejection) for rejection in refused[:1]]
         if too_many:
             sentences.append(f"more than {RECORDS} records of errors in one request: send fewer at once")
         warning = "; ".join(sentences or warnings)

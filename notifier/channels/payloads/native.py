@@ -33,7 +33,7 @@ def payload(message: Message, *, cap: int = CAP) -> bytes:
 
 def _is_over(cap: int, incidents: list[Document]) -> bool:
     """Whether incidents by themselves have no room; the first that leaves none ends the measuring."""
-    sizes = accumulate(len(encode(one)) for one in incidents) if len(incidents) > 1 else ()
+    sizes = accumulate(len(encode(incident)) for incident in incidents) if len(incidents) > 1 else ()
     return any(size >= cap for size in sizes)
 
 

@@ -39,9 +39,11 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
         read.items, project="default", received_at=0, sent_at=None
     )
     faults = [
-        f"event {index}: {one.path}: {one.message}" if one.path else f"event {index}: {one.message}"
-        for index, one in enumerate(judged)
-        if isinstance(one, Rejection)
+        f"event {index}: {result.path}: {result.message}"
+        if result.path
+        else f"event {index}: {result.message}"
+        for index, result in enumerate(judged)
+        if isinstance(result, Rejection)
     ]
     places = dict.fromkeys(place for each in documents for place in _unread(each, seen, ""))
     return FormatTrial(

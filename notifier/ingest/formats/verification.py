@@ -59,7 +59,9 @@ def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: Instant
     signed = f"{id_}.{seconds}.".encode("latin-1", "replace") + body
     expected = base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode("ascii")
     given = headers.get("webhook-signature", "").split(" ", _SIGNATURES_AT_MOST)
-    return any(_same(one.removeprefix("v1,"), expected) for one in given if one.startswith("v1,"))
+    return any(
+        _same(signature.removeprefix("v1,"), expected) for signature in given if signature.startswith("v1,")
+    )
 
 
 def _key(secret: str) -> bytes:

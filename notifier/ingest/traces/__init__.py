@@ -74,7 +74,7 @@ def in_message(message: str) -> TracedMessage | None:
         # Cut off before it says what was raised: what was said before the trace stands for that.
         raised.message, rest = rest or None, ""
     exception = _told(trace.chain)
-    if exception is None or not any(one.frames for one in trace.chain):
+    if exception is None or not any(raised.frames for raised in trace.chain):
         return None
     return TracedMessage(exception=exception, rest=rest or None, kept=_kept_text(message))
 

@@ -130,7 +130,7 @@ def episode_counts(_dialect: Dialect) -> sa.ClauseElement:
 
 def episode_incidents(_dialect: Dialect) -> sa.ClauseElement:
     """Incidents of an episode: unresolved ones first, then the most severe, then those with the most events."""
-    severity = sa.case({one.value: one.rank for one in Severity}, value=incidents.c.severity, else_=0)
+    severity = sa.case({level.value: level.rank for level in Severity}, value=incidents.c.severity, else_=0)
     return (
         with_latest()
         .join(members, incidents.c.number == members.c.incident)

@@ -243,8 +243,8 @@ def write_escalated(dialect: Dialect) -> sa.ClauseElement:
     rows = _member_rows(dialect, "escalated", "escalate_at", "hold_ref")
     named = sa.or_(
         *(
-            members.c.held_by == sa.literal_column(f"'{one.value}'")
-            for one in (HeldBy.SILENCED, HeldBy.INHIBITED)
+            members.c.held_by == sa.literal_column(f"'{held_by.value}'")
+            for held_by in (HeldBy.SILENCED, HeldBy.INHIBITED)
         )
     )
     ref = sa.case((named, members.c.hold_ref), else_=rows.c.hold_ref)
@@ -350,7 +350,10 @@ def steps_of(dialect: Dialect) -> sa.Subquery:
 def held_by_configuration() -> sa.ColumnElement[bool]:
     """Held by hours, by an inhibition, or for want of a channel: which may be over."""
     return members.c.held_by.in_(
-        [sa.literal_column(f"'{one.value}'") for one in (HeldBy.MUTE_TIME, HeldBy.INHIBITED, HeldBy.ROUTE)]
+        [
+            sa.literal_column(f"'{held_by.value}'")
+            for held_by in (HeldBy.MUTE_TIME, HeldBy.INHIBITED, HeldBy.ROUTE)
+        ]
     )
 
 

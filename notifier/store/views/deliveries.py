@@ -282,7 +282,9 @@ def _view(row: sa.Row) -> DeliveryView:  # type: ignore[type-arg]
         target_id=row.target,
         title=_title(told),
         # What a test shows is no incident.
-        incidents=() if row.reason == Reason.TEST.value else tuple(one.incident.id for one in told.told),
+        incidents=()
+        if row.reason == Reason.TEST.value
+        else tuple(told_of.incident.id for told_of in told.told),
         created_at=row.created_at,
         due_at=row.due_at if row.state in _LIVE else None,
         expires_at=row.expires_at,

@@ -93,7 +93,7 @@ def _estimated(figures: TaskFigures, buckets: Sequence[tuple[int, int]]) -> Task
 def _few(timed: Mapping[str, int]) -> list[str]:
     """The tasks whose runs are read one by one: those with the fewest."""
     chosen, left = [], READ_AT_MOST
-    for task, n in sorted(timed.items(), key=lambda one: (one[1], one[0])):
+    for task, n in sorted(timed.items(), key=lambda item: (item[1], item[0])):
         left -= n
         if n > EXACT_AT_MOST or left < 0:
             break

@@ -119,7 +119,10 @@ def _view(
     return incident_view(
         found,
         _grouping(found.incident),
-        tuple((one.group_id, routes.route(one.route).name) for one in found.history.memberships),
+        tuple(
+            (membership.group_id, routes.route(membership.route).name)
+            for membership in found.history.memberships
+        ),
         viewer=request.session.caller.name,
         whole=request.query.get("history") == "all",
         problem=problem,

@@ -37,16 +37,16 @@ def sessions_view(opened: Iterable[OpenSession], *, this: str, all_keys: bool, n
     """The list, the reader's own session first."""
     lines = tuple(
         SessionLine(
-            id=one.id,
-            key_name=plain(one.key_name, 60),
-            project=plain(one.project or "", 60),
-            issuer=plain(one.issuer or "", 120),
-            created_at=one.created_at,
-            seen_at=one.seen_at,
-            expires_at=one.expires_at,
-            is_this=one.id == this,
+            id=session.id,
+            key_name=plain(session.key_name, 60),
+            project=plain(session.project or "", 60),
+            issuer=plain(session.issuer or "", 120),
+            created_at=session.created_at,
+            seen_at=session.seen_at,
+            expires_at=session.expires_at,
+            is_this=session.id == this,
         )
-        for one in opened
+        for session in opened
     )
     return SessionsView(
         sessions=tuple(sorted(lines, key=lambda line: not line.is_this)), all_keys=all_keys, now=now

@@ -77,13 +77,13 @@ def silence_here_view(
     """The page of a silence with those of the incident's matchers chosen; where none is, `preview` is None."""
     others = tuple(
         MetIncident(
-            id=one.id,
-            number=one.number,
-            title=plain(one.title, TITLE) or "(no title)",
-            state=one.state.value,
+            id=met.id,
+            number=met.number,
+            title=plain(met.title, TITLE) or "(no title)",
+            state=met.state.value,
         )
-        for one in (() if preview is None else preview.met.incidents)
-        if one.id != incident.id
+        for met in (() if preview is None else preview.met.incidents)
+        if met.id != incident.id
     )
     return SilenceHereView(
         incident=incident,

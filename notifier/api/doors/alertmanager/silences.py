@@ -40,7 +40,11 @@ async def find(runtime: Runtime, request: DoorRequest, caller: Caller) -> DoorAn
     found = await alerts.find_silences(runtime.database, caller.project)
     shown = [_document(silence, now) for silence in found]
     return as_json(
-        [one for one in shown if passes(wanted, {each["name"]: each["value"] for each in one["matchers"]})]
+        [
+            silence
+            for silence in shown
+            if passes(wanted, {each["name"]: each["value"] for each in silence["matchers"]})
+        ]
     )
 
 
@@ -114,7 +118,7 @@ def _matcher(position: int, document: Any, project: str) -> Matcher:
 
 def _ours(matcher: Matcher, project: str) -> Matcher:
     """The matcher on our label: a severity in words of the sender's own, or a project of his, has another name."""
-    verdicts = {matcher.matches(one) for one in _SEVERITIES}
+    verdicts = {matcher.matches(severity) for severity in _SEVERITIES}
     own_severity = matcher.name == "severity" and verdicts == {matcher.op in {"!=", "!~"}}
     own_project = matcher.name == "project" and matcher.matches({"project": project}) == (
         matcher.op in {"!=", "!~"}

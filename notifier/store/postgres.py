@@ -42,6 +42,7 @@ LISTENING_CHECKED_S = 5.0
 _AWAY = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _FULL = {"53100", "53200"}  # disk_full, out_of_memory
+_READ_ONLY = "25006"  # read_only_sql_transaction
 _BUSY = {"55P03", "25P03"}  # lock_not_available, idle_in_transaction_session_timeout
 
 
@@ -136,7 +137,7 @@ class PostgresDatabase:
     async def _run(self, call: Callable[[Connection], T], until: float) -> T:
         """`call` on a connection; its errors as the store's. `SerializationConflict`: another attempt is worth it."""
         try:
-            return await self._pool.run(call, within=until - time.monotonic())
+            return await self._pool.run(partial(_writable, call), within=until - time.monotonic())
         except sa.exc.DBAPIError as error:
             if _sqlstate(error) in _AGAIN:
                 raise SerializationConflict from error
@@ -170,6 +171,16 @@ class PostgresDatabase:
         await self._pool.aclose()
 
 
+def _writable(call: Callable[[Connection], T], connection: Connection) -> T:
+    """`call`; a session that may not write is given up, for it stays so when its server or a new primary may."""
+    try:
+        return call(connection)
+    except sa.exc.DBAPIError as error:
+        if _sqlstate(error) == _READ_ONLY:
+            connection.invalidate(error)
+        raise
+
+
 def bounds(limit: Duration) -> str:
     """The server's own limits, for this transaction alone: a pooler may hand the connection to others after it.
 
@@ -198,6 +209,10 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
     state = _sqlstate(error) or ""
     if state in _FULL:
         return StoreFull("PostgreSQL has no room left")
+    if state == _READ_ONLY:
+        return StoreUnavailable(
+            "PostgreSQL is read-only, as a standby is: name the primary in `database.url`"
+        )
     if state in _BUSY:
         return StoreUnavailable("PostgreSQL is locked by somebody else: try again")
     # Without a statement it failed to connect or to commit: nothing of ours was refused, and trying again is right.

@@ -175,6 +175,17 @@ async def test_a_lock_of_somebody_else_is_waited_for_as_long_as_the_limit(
     await database.aclose()
 
 
+async def test_a_session_that_may_only_read_is_given_up(postgres_url: str, clock: ManualClock) -> None:
+    """After a failover, or while somebody has made the database read-only: said so, and over with the next session."""
+    database = await PostgresDatabase.open(postgres_url, replica="main", clock=clock, pool_size=1)
+    await database.write(lambda tx: tx.run(sa.text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")))
+    delete = sa.text("DELETE FROM audit")
+    with pytest.raises(StoreUnavailable, match=r"read-only.*primary"):
+        await database.write(lambda tx: tx.run(delete))
+    await database.write(lambda tx: tx.run(delete))
+    await database.aclose()
+
+
 async def test_work_that_is_late_fails_on_either_engine(database: Database) -> None:
     """Behind another transaction that takes long: what has not begun within its limit never does."""
     began: list[int] = []

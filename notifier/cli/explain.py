@@ -47,19 +47,25 @@ def explain(arguments: Arguments, session: CommandSession) -> Exit:
 def history(items: Sequence[Row], screen: Screen, *, indent: int = 0) -> Iterator[str]:
     """When, what kind, why, and the sentence: on a terminal by the reader's clock, through a pipe in UTC."""
     when = _moment if screen.width is None else partial(_near, screen=screen)
-    rows = [[when(item), cell(item.get("kind")), _why(item), cell(item.get("text"))] for item in items]
+    rows = [[when(item), cell(item.get("kind")), _why(item)] for item in items]
     widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
     margin = sum(widths) + 6
     narrow = screen.width is not None and screen.width - margin < ROOMY
-    for row in rows:
-        head = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=False))
+    for row, item in zip(rows, items, strict=True):
+        head = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
         if narrow:
             yield head.rstrip()
-            yield from (f"    {line}" for line in _inner(screen, indent + 4).wrap(row[3]))
+            yield from (f"    {line}" for line in _said(item, _inner(screen, indent + 4)))
         else:
-            first, *more = _inner(screen, indent + margin).wrap(row[3])
+            first, *more = _said(item, _inner(screen, indent + margin))
             yield f"{head}  {first}"
             yield from (" " * margin + line for line in more)
+
+
+def _said(item: Row, screen: Screen) -> list[str]:
+    """The sentence within the screen; a note has lines of its own."""
+    lines = [line for line in str(item.get("text") or "").splitlines() if line.strip()]
+    return [part for line in lines or ["-"] for part in screen.wrap(cell(line))]
 
 
 def _inner(screen: Screen, taken: int) -> Screen:

@@ -61,6 +61,20 @@ def test_the_story_is_one_ordered_list(api: Api, shell: Shell) -> None:
     assert (result.status, result.out, result.err) == (0, TEXT, "")
 
 
+def test_a_note_has_its_lines(api: Api, shell: Shell) -> None:
+    """Below each other, beside its moment."""
+    noted = {
+        **NOTHING,
+        "at": "2026-11-22T05:00:00Z",
+        "kind": "action",
+        "text": "ann noted: one\n\ntwo\x1b[2J\r\n",
+    }
+    api.answer("GET /v1/incidents/142/timeline", {"items": [noted], "truncated": False})
+    api.answer("GET /v1/incidents/142", INCIDENT)
+    lines = shell("explain", "142").out.splitlines()[-2:]
+    assert lines == ["2026-11-22 05:00:00  action    ann noted: one", f"{'':31}two\ufffd[2J"]
+
+
 def test_programs_get_the_answer_as_it_is(api: Api, shell: Shell) -> None:
     """`--json` is the timeline, and asks for nothing else."""
     api.answer("GET /v1/incidents/a%2Fb/timeline", TIMELINE)

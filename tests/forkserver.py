@@ -212,6 +212,7 @@ def _become(order: Mapping[str, Any]) -> None:
         os.dup2(file, number)
         os.close(file)
     importlib.reload(ids)  # else all children would make the same ones
+    tempfile.tempdir = None  # the environment names it
     sys.argv = ["notifier", *order["arguments"]]
 
 

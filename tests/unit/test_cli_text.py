@@ -36,7 +36,7 @@ def test_values_are_written_in_one_line() -> None:
     assert [cell(value) for value in values] == ["-", "-", "no", "1.5", "-", "-"]
 
 
-@given(st.lists(DOCUMENTS, min_size=1, max_size=4))
+@given(st.lists(DOCUMENTS, min_size=1, max_size=2))
 def test_nothing_in_a_table_steers_the_terminal(rows: list[dict[str, object]]) -> None:
     """Whatever the service says, each row is one line of printable characters."""
     lines = table(rows).split("\n")

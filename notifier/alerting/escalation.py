@@ -12,7 +12,7 @@ from notifier.alerting.record import record_told
 from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
 from notifier.domain.route import Route
-from notifier.domain.time import Instant
+from notifier.domain.time import SECOND, Duration, Instant
 from notifier.domain.value import replace
 from notifier.policy import notifying
 from notifier.policy.notifying import Escalate, Wait
@@ -27,6 +27,8 @@ from notifier.store.statements.members import MemberRow, escalating_members, wri
 from notifier.wording import sentences
 
 MEMBERS_AT_ONCE = 2_000
+GATHERED_FOR: Duration = 5 * SECOND
+"""What is told of a crowd within this time leaves as one message: of a thread, deliveries that wait go together."""
 
 
 def escalate(
@@ -47,11 +49,12 @@ def escalate(
             written.append((group.id, row.number, row.escalated, until, ref))
     if written:
         execute(tx, write_escalated, {"rows": encode_rows(written)})
+    goes_on = len(rows) == MEMBERS_AT_ONCE
     for step, members in sorted(by_step.items()):
-        conversation = _notify(tx, rules, group, route, step, members, episode=episode)
+        conversation = _notify(tx, rules, group, route, step, members, episode=episode, goes_on=goes_on)
         episode = replace(episode, conversation=conversation)
     late = any(next_at is not None and next_at <= tx.now for *_, next_at, _ in written)
-    return bool(by_step), late or len(rows) == MEMBERS_AT_ONCE
+    return bool(by_step), late or goes_on
 
 
 def _notify(
@@ -63,8 +66,9 @@ def _notify(
     members: Sequence[MemberRow],
     *,
     episode: Episode,
+    goes_on: bool,
 ) -> Conversation | None:
-    """Tell the channels of the step with this number; the conversation that the message is of."""
+    """Tell the channels of a step; the message's conversation. `goes_on`: further members follow in the same one."""
     step = route.escalate[number]
     message = compose(
         tx,
@@ -75,12 +79,12 @@ def _notify(
         origin=Origin(route=route.name, line=step.line or route.line),
         episode=episode,
         note=sentences.escalated(step.after),
+        counts_again=not goes_on,
     )
     rank = max(told.incident.severity.rank for told in message.told)
     id_ = announce(
         tx,
         rules,
-        id_=rules.new_id(),
         project=group.project,
         message=message,
         group_id=group.id,
@@ -99,5 +103,6 @@ def _notify(
         episode=episode.number,
         chosen=[target for channel in step.channels for target in rules.targets.get(channel, ())],
         rank=rank,
+        due_at=tx.now + GATHERED_FOR if goes_on else tx.now,
     )
     return message.conversation

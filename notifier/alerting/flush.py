@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from notifier.alerting import rerouting
 from notifier.alerting.compose import NotificationItem, Snapshot, compose, read_shown, shown_first
 from notifier.alerting.episode import Episode, current_episode
-from notifier.alerting.escalation import escalate
+from notifier.alerting.escalation import GATHERED_FOR, escalate
 from notifier.alerting.member import member_of
 from notifier.alerting.mutes import Mutes
 from notifier.alerting.record import record
@@ -17,7 +17,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.route import Route
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
-from notifier.domain.time import MINUTE, SECOND, Duration, Instant
+from notifier.domain.time import MINUTE, Instant
 from notifier.domain.value import Value, replace
 from notifier.policy import notifying
 from notifier.policy.flapping import continues
@@ -43,8 +43,6 @@ from notifier.telemetry.loop import Progress
 
 GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
-GATHERED_FOR: Duration = 5 * SECOND
-"""What is told of a crowd within this time leaves as one message: of a thread, deliveries that wait go together."""
 
 
 class _Decided(Value, frozen=True, kw_only=True):

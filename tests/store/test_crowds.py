@@ -9,16 +9,17 @@ import pytest
 import sqlalchemy as sa
 
 from notifier import alerting
-from notifier.alerting.flush import GATHERED_FOR, MEMBERS_AT_ONCE
+from notifier.alerting.escalation import GATHERED_FOR
+from notifier.alerting.flush import MEMBERS_AT_ONCE
 from notifier.delivery.jobs import Job
 from notifier.domain.message import SHOWN_AT_MOST, Message
-from notifier.domain.route import Route
+from notifier.domain.route import Route, Step
 from notifier.domain.severity import Severity
-from notifier.domain.time import SECOND
+from notifier.domain.time import MINUTE, SECOND
 from notifier.domain.value import replace
 from notifier.store.schema import incidents, members
 from notifier.wording.subjects import subject
-from tests.world import World
+from tests.world import TARGETS, World
 
 pytestmark = pytest.mark.anyio
 
@@ -118,3 +119,19 @@ async def test_others_do_not_wait_for_the_end_of_a_crowd(world: World) -> None:
     assert await _told(world) == {"billing": MEMBERS_AT_ONCE}
     await _flush_once(world)
     assert await _told(world) == {"billing": 2 * MEMBERS_AT_ONCE, "mail": 1}
+
+
+async def test_a_crowd_is_escalated_in_one_message(world: World) -> None:
+    """It says how all stands, as its first message did."""
+    await _crowd(world)
+    step = Step(after=15 * MINUTE, channels=("mail",))
+    world.rules = replace(world.rules, tree=replace(ROOT, escalate=(step,)))
+    await world.flush()
+    assert len(await _arrived(world)) == 1
+    world.clock.advance(step.after)
+    await _flush_once(world)
+    assert await _arrived(world) == []
+    await world.flush()
+    messages = await _arrived(world)
+    assert [message.totals for message in messages] == [{"escalated": CROWD}] * len(TARGETS["mail"])
+    assert _standing(messages[0]) == (CROWD, 0, 0, CROWD)

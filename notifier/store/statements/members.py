@@ -97,33 +97,17 @@ def members_of_incidents(dialect: Dialect) -> sa.ClauseElement:
     )
 
 
-def _members_now(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Members of a group with their incidents as they are."""
-    return (
-        _members_with_incidents()
-        .where(members.c.group_id == sa.bindparam("group", type_=Text), *conditions)
-        .order_by(members.c.incident)
-        .limit(sa.bindparam("most", type_=sa.Integer()))
-    )
+def _first_due(*due: sa.Select[Any]) -> sa.Select[Any]:
+    """Members with their incidents, in order: no more of each selection of keys than `most`, as its index has them.
 
-
-@reads(MemberRow)
-def changed_members(dialect: Dialect) -> sa.ClauseElement:
-    """Members of groups that changed, whose repeat is due, or whose hold is over: the first that the indexes have."""
+    In the order of their numbers the engines would read a whole group to find the few of it that are due.
+    """
     most = sa.bindparam("most", type_=sa.Integer())
-    halves = [
-        sa.select(members.c.group_id, members.c.incident)
-        .where(members.c.group_id.in_(in_json(dialect, "groups", Text)), is_due)
-        .limit(most)
-        .subquery()
-        for is_due in (members.c.changed_at.is_not(None), members.c.repeat_at <= _now())
-    ]
-    due = sa.union(*(sa.select(*half.c) for half in halves)).subquery("due")
-    of_due = sa.and_(members.c.group_id == due.c.group_id, members.c.incident == due.c.incident)
+    keys = sa.union(*(sa.select(*part.limit(most).subquery().c) for part in due)).subquery("due")
     return (
         sa.select(*columns_of(MemberRow, members, incidents))
-        .select_from(due)
-        .join(members, of_due)
+        .select_from(keys)
+        .join(members, sa.and_(members.c.group_id == keys.c.group_id, members.c.incident == keys.c.incident))
         .join(incidents, incidents.c.number == members.c.incident)
         .order_by(members.c.group_id, members.c.incident)
         .limit(most)
@@ -131,9 +115,21 @@ def changed_members(dialect: Dialect) -> sa.ClauseElement:
 
 
 @reads(MemberRow)
+def changed_members(dialect: Dialect) -> sa.ClauseElement:
+    """Members of groups that changed, whose repeat is due, or whose hold is over."""
+    of_groups = members.c.group_id.in_(in_json(dialect, "groups", Text))
+    keys = sa.select(members.c.group_id, members.c.incident).where(of_groups)
+    return _first_due(
+        keys.where(members.c.changed_at.is_not(None)), keys.where(members.c.repeat_at <= _now())
+    )
+
+
+@reads(MemberRow)
 def escalating_members(_dialect: Dialect) -> sa.ClauseElement:
     """Members of a group whose next step of escalation is due."""
-    return _members_now(members.c.escalate_at <= _now())
+    keys = sa.select(members.c.group_id, members.c.incident)
+    of_group = members.c.group_id == sa.bindparam("group", type_=Text)
+    return _first_due(keys.where(of_group, members.c.escalate_at <= _now()))
 
 
 def escalating_groups(dialect: Dialect) -> sa.ClauseElement:

@@ -1,4 +1,4 @@
-"""A disk whose fsync fails or hangs on order: a shim under the C library of a process, compiled by the tests."""
+"""A disk whose fsync fails or hangs on order, or that has no room: a shim under the C library of a process."""
 
 from __future__ import annotations
 
@@ -20,16 +20,28 @@ SHIM = r"""
 #include <string.h>
 #include <unistd.h>
 
-/* The orders are `fail SUFFIX` (once) or `hang SUFFIX` (while they stand), for files whose names end so. */
-static int refused(int fd) {
+/* The orders are `fail SUFFIX` (once), or `hang SUFFIX` (while they stand), for files whose names end so, or
+   `full PART` (while they stand), for files whose names have it. */
+static int ordered(int fd, char *text, char *path) {
     const char *orders = getenv("SYNC_ORDERS");
-    char text[64] = {0}, name[64], path[4096] = {0};
+    char name[64];
     int file = orders ? open(orders, O_RDONLY) : -1;
     if (file < 0) return 0;
-    ssize_t got = read(file, text, sizeof text - 1);
+    ssize_t got = read(file, text, 63);
     close(file);
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    if (got < 6 || readlink(name, path, sizeof path - 1) < 0) return 0;
+    return got >= 6 && readlink(name, path, 4095) >= 0;
+}
+
+static int full(int fd) {
+    char text[64] = {0}, path[4096] = {0};
+    return ordered(fd, text, path) && !strncmp(text, "full", 4) && strstr(path, text + 5);
+}
+
+static int refused(int fd) {
+    const char *orders = getenv("SYNC_ORDERS");
+    char text[64] = {0}, path[4096] = {0};
+    if (!ordered(fd, text, path) || !strncmp(text, "full", 4)) return 0;
     size_t suffix = strlen(text + 5), length = strlen(path);
     if (length < suffix || strcmp(path + length - suffix, text + 5)) return 0;
     if (!strncmp(text, "hang", 4)) {
@@ -43,6 +55,18 @@ static int refused(int fd) {
 
 int fdatasync(int fd) { return refused(fd) ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd); }
 int fsync(int fd) { return refused(fd) ? -1 : ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd); }
+
+ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) {
+    if (full(fd)) { errno = EDQUOT; return -1; }
+    return ((ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64"))(fd, data, size, at);
+}
+ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { return pwrite64(fd, data, size, at); }
+
+int posix_fallocate64(int fd, off64_t at, off64_t size) {
+    if (full(fd)) return EDQUOT;
+    return ((int (*)(int, off64_t, off64_t))dlsym(RTLD_NEXT, "posix_fallocate64"))(fd, at, size);
+}
+int posix_fallocate(int fd, off_t at, off_t size) { return posix_fallocate64(fd, at, size); }
 """
 
 

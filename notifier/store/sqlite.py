@@ -24,7 +24,7 @@ from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnav
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.store import driver
 from notifier.store.database import REQUEST, Broken, SerializationConflict, Signals, Tx
-from notifier.store.sqlite_files import FileLock, Reserve
+from notifier.store.sqlite_files import FileLock, Reserve, has_room
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
 from notifier.telemetry.watchdog import pulse
@@ -46,6 +46,7 @@ STOP_S = 10.0
 STUCK_S = 50.0
 """What still runs this long after its limit (a checkpoint: after its start) waits for a disk that does not answer."""
 
+_FULL_SENTENCE = "the disk or the database's quota is full"
 _FULL = {sqlite3.SQLITE_FULL}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CLOSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
@@ -310,7 +311,7 @@ class _Writer(threading.Thread):
             except SerializationConflict:
                 continue
             except sa.exc.DBAPIError as error:
-                known = translate(error)
+                known = StoreFull(_FULL_SENTENCE) if self._over_quota(error.orig) else translate(error)
                 roomy = isinstance(known, StoreFull) and job.essential and attempt + 1 < RACES
                 if roomy and self._make_room():
                     continue
@@ -334,6 +335,10 @@ class _Writer(threading.Thread):
         if reserve.spent:
             raise StoreFull("the disk is full")
 
+    def _over_quota(self, error: BaseException | None) -> bool:
+        code = getattr(error, "sqlite_errorcode", None)
+        return code == sqlite3.SQLITE_IOERR_WRITE and not has_room(self._database.path)
+
     def _make_room(self) -> bool:
         """Give up the reserve, and move the log into the file, which returns its space; whether that went well."""
         self._database._reserve.release()  # noqa: SLF001 - one module
@@ -354,7 +359,7 @@ class _Writer(threading.Thread):
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "unknown")
             get("notifier.store").error("checkpoint_failed", mode=mode, error=name)
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN and not self._over_quota(error):
                 self._break(StoreBroken(f"a checkpoint failed ({name}): restart, and check the disk"))
             return False
         return True
@@ -365,7 +370,7 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
     code = getattr(error.orig, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in _FULL:
-        return StoreFull("the disk or the database's quota is full")
+        return StoreFull(_FULL_SENTENCE)
     if primary in _BUSY:
         return StoreUnavailable("the database is locked: is another program using the file?")
     if primary in _CLOSED:

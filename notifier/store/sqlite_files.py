@@ -1,7 +1,8 @@
-"""The two files beside a SQLite database: the lock of its one process, and the space that is kept for a full disk."""
+"""The files beside a SQLite database: the lock of its one process, and the space that is kept for a full disk."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from notifier.domain.errors import StoreUnavailable
 
 RESERVE_BYTES = 8 * 1024 * 1024
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class FileLock:
@@ -63,9 +65,26 @@ class Reserve:
             self.spent = False
         except OSError as error:
             self._path.unlink(missing_ok=True)
-            self.spent = error.errno == errno.ENOSPC
+            self.spent = error.errno in NO_ROOM
 
     def release(self) -> None:
         """Give the space back."""
         self.spent = True
         self._path.unlink(missing_ok=True)
+
+
+def has_room(path: Path) -> bool:
+    """Whether as much as the reserve can be had beside a file.
+
+    Of a quota that is used up SQLite says only that a write has failed, as of a disk that is broken (os_unix.c).
+    """
+    probe = Path(f"{path}.probe")
+    try:
+        with probe.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return True

@@ -222,3 +222,37 @@ def test_a_disk_that_hangs_is_seen_and_ends_the_process(
         disk.orders.unlink()
         service.start()
         assert service.settle()["balanced"]
+
+
+QUOTA = """
+import asyncio, pathlib, sys, sqlalchemy as sa
+from notifier.domain.errors import StoreFull
+from notifier.store.sqlite import SqliteDatabase
+from notifier.telemetry.clock import SystemClock
+
+async def main():
+    orders = pathlib.Path(sys.argv[2])
+    database = SqliteDatabase(pathlib.Path(sys.argv[1]), clock=SystemClock())
+    insert = lambda tx: tx.run(sa.text("INSERT INTO t VALUES (1)"))
+    await database.write(lambda tx: tx.run(sa.text("CREATE TABLE t (n)")))
+    orders.write_text("full notifier.db")
+    try:
+        await database.write(insert)
+    except StoreFull:
+        print("full")
+    orders.unlink()
+    await database.write(insert)
+    print(await database.read(lambda tx: tx.run(sa.text("SELECT count(*) FROM t")).scalar_one()))
+    print(database.broken.is_set())
+    await database.aclose()
+
+asyncio.run(main())
+"""
+
+
+def test_a_quota_that_is_used_up_is_a_full_disk(tmp_path: Path, disk: Disk) -> None:
+    """EDQUOT: SQLite calls it a failed write, as of a broken disk; nothing ends, and it goes on once there is room."""
+    command = [sys.executable, "-c", QUOTA, str(tmp_path / "notifier.db"), str(disk.orders)]
+    environ = {**clean_environ(), **disk.environ}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split()[-3:] == ["full", "1", "False"], done.stdout + done.stderr

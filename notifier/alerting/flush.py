@@ -8,9 +8,10 @@ from notifier.alerting import rerouting
 from notifier.alerting.compose import NotificationItem, Snapshot, compose, read_shown, shown_first
 from notifier.alerting.episode import Episode, current_episode
 from notifier.alerting.escalation import GATHERED_FOR, escalate
-from notifier.alerting.member import member_of
+from notifier.alerting.member import JudgedMember, member_of
 from notifier.alerting.mutes import Mutes
 from notifier.alerting.record import record
+from notifier.alerting.returns import with_returned
 from notifier.alerting.urgency import most_urgent
 from notifier.domain.message import Conversation, Origin
 from notifier.domain.notification import Reason
@@ -21,7 +22,7 @@ from notifier.domain.time import MINUTE, Instant
 from notifier.domain.value import Value, replace
 from notifier.policy import notifying
 from notifier.policy.flapping import continues
-from notifier.policy.notifying import Member, Notify, Verdict, Wait
+from notifier.policy.notifying import Notify, Wait
 from notifier.policy.routing import PER_INCIDENT
 from notifier.policy.rules import AlertingRules
 from notifier.store.compiled import each, execute, gathering, write_out
@@ -43,18 +44,6 @@ from notifier.telemetry.loop import Progress
 
 GROUPS_AT_ONCE = 50
 MEMBERS_AT_ONCE = 2_000
-
-
-class _Decided(Value, frozen=True, kw_only=True):
-    """A member, the row that it was read from, and the verdict on it."""
-
-    member: Member
-    row: MemberRow
-    verdict: Verdict
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        return self.row.environment, self.row.fingerprint
 
 
 class _Crowd(Value, frozen=True, kw_only=True):
@@ -82,9 +71,9 @@ class _DueGroup(Value, frozen=True, kw_only=True):
     row: GroupRow
     route: Route
     crowd: _Crowd | None
-    decided: Sequence[_Decided]
+    decided: Sequence[JudgedMember]
     shown: Mapping[int, Snapshot]
-    told: Sequence[_Decided]
+    told: Sequence[JudgedMember]
     items: Sequence[NotificationItem]
 
 
@@ -212,7 +201,7 @@ def _goes_on(group: GroupRow, now: Instant) -> bool:
 
 def _decide(
     tx: Tx, group: GroupRow, route: Route, mutes: Mutes, rows: Sequence[MemberRow], crowd: _Crowd | None
-) -> list[_Decided]:
+) -> list[JudgedMember]:
     recent = _recent(tx, route, rows)
     decided = []
     for row in rows:
@@ -221,8 +210,8 @@ def _decide(
         if notifying.is_mutable(member, verdict) or row.snoozed_until is not None:
             mute = mutes.of(row, route)
             verdict = notifying.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
-        decided.append(_Decided(member=member, row=row, verdict=verdict))
-    decided = _with_returned(decided, route, tx.now)
+        decided.append(JudgedMember(member=member, row=row, verdict=verdict))
+    decided = with_returned(decided, route, tx.now)
     if crowd is None or not crowd.begun:
         return _spaced(decided, route, tx.now, group.last_told_at)
     # What is left of a crowd follows at once; what came after it waits, as after any message.
@@ -231,24 +220,9 @@ def _decide(
     return left + _spaced(later, route, tx.now, group.last_told_at)
 
 
-def _with_returned(decided: list[_Decided], route: Route, now: Instant) -> list[_Decided]:
-    """The all-clear of an identity that has come back waits no longer: it leaves with the news of the return."""
-    returned = {
-        member.identity
-        for member in decided
-        if isinstance(member.verdict, Notify) and member.member.state is not State.RESOLVED
-    }
-    return [
-        replace(member, verdict=notifying.decide(replace(member.member, returned=True), route, now))
-        if member.member.state is State.RESOLVED and member.identity in returned
-        else member
-        for member in decided
-    ]
-
-
 def _spaced(
-    decided: list[_Decided], route: Route, now: Instant, last_told_at: Instant | None
-) -> list[_Decided]:
+    decided: list[JudgedMember], route: Route, now: Instant, last_told_at: Instant | None
+) -> list[JudgedMember]:
     """Verdicts of a group that something woke before its time: what would be told waits until then."""
     verdicts = [(member.member, member.verdict) for member in decided]
     until = notifying.keep_until(verdicts, route, now, last_told_at)
@@ -271,7 +245,7 @@ def _recent(tx: Tx, route: Route, rows: Sequence[MemberRow]) -> dict[int, int]:
     return {row.incident: row.n for row in counts}
 
 
-def _pass_on(tx: Tx, group: GroupRow, told: Sequence[_Decided]) -> None:
+def _pass_on(tx: Tx, group: GroupRow, told: Sequence[JudgedMember]) -> None:
     """An identity whose all-clear is told at critical was told at critical: members of later incidents must know."""
     rows = [
         (*decided.identity, decided.member.incident)
@@ -283,14 +257,14 @@ def _pass_on(tx: Tx, group: GroupRow, told: Sequence[_Decided]) -> None:
         execute(tx, pass_on_critical, {**identities, "now": tx.now})
 
 
-def _concerns_all(decided: _Decided) -> bool:
+def _concerns_all(decided: JudgedMember) -> bool:
     """Whether everybody is told who was told of the episode, by an escalation too: of an acknowledgement and an end."""
     verdict = decided.verdict
     resolved = isinstance(verdict, Notify) and verdict.reason is Reason.RESOLVED
     return resolved or notifying.is_newly_acknowledged(decided.member)
 
 
-def _items(decided: Sequence[_Decided]) -> list[NotificationItem]:
+def _items(decided: Sequence[JudgedMember]) -> list[NotificationItem]:
     return [
         NotificationItem(
             member=member.row, reason=member.verdict.reason, suppressed=member.verdict.suppressed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from notifier.domain.notification import HeldBy
 from notifier.domain.severity import Severity
 from notifier.domain.state import RESOLVED_BY_NOBODY, State
-from notifier.policy.notifying import Member
+from notifier.domain.value import Value
+from notifier.policy.notifying import Member, Verdict
 from notifier.store.statements.incidents import JudgedIncident
 from notifier.store.statements.members import MemberRow, ToldMember
 
@@ -56,3 +57,15 @@ def member_of(incident: JudgedIncident, told: ToldMember | MemberRow = UNTOLD, *
         critical_at=told.critical_at,
         returns=told.returns,
     )
+
+
+class JudgedMember(Value, frozen=True, kw_only=True):
+    """A member, the row that it was read from, and the verdict on it."""
+
+    member: Member
+    row: MemberRow
+    verdict: Verdict
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.row.environment, self.row.fingerprint

@@ -208,3 +208,19 @@ async def test_an_incident_in_a_group_of_the_old_key_stays_there(flapper: Flappe
     await flapper.wait(MINUTE)
     heard = await flapper.heard()
     assert [(one.reasons, one.message.group) for one in heard[1:]] == [(("severity_raised",), "the old key")]
+
+
+@pytest.mark.parametrize("group_by", [("incident",), ("service",)])
+async def test_what_flaps_unseen_is_no_all_clear(flapper: Flapper, group_by: tuple[str, ...]) -> None:
+    """Over when its group may tell again, as it was six times before: the all-clear waits, and names the flapping."""
+    flapper.use(replace(PER_INCIDENT, group_by=group_by))
+    for _ in range(7):
+        await flapper.open()
+        await flapper.wait(20 * SECOND)
+        await flapper.end()
+        await flapper.wait(25 * SECOND)
+    assert reasons(await flapper.heard()) == [("opened",)]
+    await flapper.wait(5 * MINUTE)
+    (_, clear) = await flapper.heard()
+    assert clear.reasons == ("resolved",)
+    assert [told.flapping.times for told in clear.message.told if told.flapping is not None] == [7]

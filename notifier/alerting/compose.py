@@ -109,6 +109,7 @@ def compose(
         more=len(items) - len(first),
         totals=dict(Counter(item.reason.value for item in items)),
         events=sum(item.member.count for item in items),
+        most_events=max((item.member.count for item in items), default=0),
         suppressed=sum(item.suppressed for item in items),
         origin=origin,
         note=note or _released(tx, items),

@@ -94,12 +94,13 @@ class Message(Value, frozen=True, kw_only=True):
 
     `id` is the delivery's id, stable over retries and redeliveries. `told` holds at most 20 incidents, the weightiest
     first; `more` counts those that are not shown. `totals` counts all by reason, `events` all of their events (0 where
-    nobody counted). `suppressed` counts the events that were counted but not told one by one since the last message.
-    `labels` are those that the group shares. `note` is a line to show above everything: what failed (fallback), what a
-    test is, how many a digest merges. `possible_repeat` is set when an earlier attempt may have arrived: channels may
-    show it, the webhook body never changes. `standing` is of the group's whole episode, None where there is no group.
-    `conversation` is the one that it belongs to in mail, None where it is one by itself. `actions` are this attempt's
-    own, never stored. `form` is that of the version which first sent it: 1 had no `note` in a webhook's body.
+    nobody counted), `most_events` those of the incident that has the most. `suppressed` counts the events that were
+    counted but not told one by one since the last message. `labels` are those that the group shares. `note` is a line
+    to show above everything: what failed (fallback), what a test is, how many a digest merges. `possible_repeat` is
+    set when an earlier attempt may have arrived: channels may show it, the webhook body never changes. `standing` is of
+    the group's whole episode, None where there is no group. `conversation` is the one that it belongs to in mail, None
+    where it is one by itself. `actions` are this attempt's own, never stored. `form` is that of the version which first
+    sent it: 1 had no `note` in a webhook's body.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Message(Value, frozen=True, kw_only=True):
     more: int = 0
     totals: Mapping[str, int]
     events: int = 0
+    most_events: int = 0
     suppressed: int = 0
     origin: Origin | None = None
     note: str | None = None
@@ -154,6 +156,7 @@ class Message(Value, frozen=True, kw_only=True):
             "more": self.more,
             "totals": dict(self.totals),
             "events": self.events,
+            "most_events": self.most_events,
             "suppressed": self.suppressed,
             "origin": None if self.origin is None else [self.origin.route, self.origin.line],
             "note": self.note,
@@ -187,6 +190,7 @@ class Message(Value, frozen=True, kw_only=True):
             more=document["more"],
             totals=document["totals"],
             events=document.get("events", 0),
+            most_events=document.get("most_events", 0),
             suppressed=document["suppressed"],
             origin=None if origin is None else Origin(route=origin[0], line=origin[1]),
             note=document["note"],

@@ -24,6 +24,7 @@ def union(older: Message, newer: Message) -> Message:
         more=max(0, older.more + newer.more + len(older.told) + len(newer.told) - len(again) - len(shown)),
         totals=totals,
         events=max(0, older.events + newer.events - sum(item.incident.count for item in again)),
+        most_events=max(older.most_events, newer.most_events),
         suppressed=older.suppressed + newer.suppressed,
     )
 

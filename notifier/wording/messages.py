@@ -153,7 +153,8 @@ def figures(message: Message) -> str:
     parts = [counted(events, "event")] if events else []
     parts.append(f"{counted(causes, 'cause')}{'' if message.more else _severities(incidents)}")
     first = incidents[0]
-    lead = "biggest" if first.count == max(incident.count for incident in incidents) else "worst"
+    most = max(message.most_events, *(incident.count for incident in incidents))
+    lead = "biggest" if first.count == most else "worst"
     return f"{', '.join(parts)}; {lead}: {evidence.brief(first)} ({number(first.count)})"
 
 

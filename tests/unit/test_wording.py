@@ -309,6 +309,11 @@ def test_the_headline_counts_all_and_names_the_biggest() -> None:
     assert wording.render(storm).marked == (
         "error · billing/production, 40 new: 2,000 events, 40 causes; biggest: TimeoutError in charge (4,312)"
     )
+    crowd = wording.render(replace(storm, most_events=9_000)).marked
+    assert (
+        crowd
+        == "error · billing/production, 40 new: 2,000 events, 40 causes; worst: TimeoutError in charge (4,312)"
+    )
     worse = Told(incident=incident(severity=Severity.CRITICAL, count=3, latest_event=None, title="quorum"),
                  reason=Reason.SEVERITY_RAISED)  # fmt: skip
     mixed = message(told=(*several(2).told, worse), totals={"opened": 2, "severity_raised": 1})

@@ -88,6 +88,17 @@ def test_only_what_is_too_old_expires(receiver: Receiver, tmp_path: Path) -> Non
     assert counts.balanced
 
 
+def test_what_the_dead_left_leaves_with_a_flush(receiver: Receiver, tmp_path: Path) -> None:
+    """Of a process that has nothing to report itself."""
+    dead = Dead(tmp_path)
+    dead.report(1, "the last words")
+    dead.die()
+    notifier = make(receiver, tmp_path)
+    assert notifier.flush(10.0)
+    assert [event["message"] for event in receiver.events] == ["the last words"]
+    assert (notifier.counts().captured, notifier.counts().sent) == (1, 1)
+
+
 def test_what_is_damaged_is_counted(receiver: Receiver, tmp_path: Path) -> None:
     """A flipped bit and a torn end: the intact frames arrive, the two others are `corrupt`, once."""
     dead = Dead(tmp_path)

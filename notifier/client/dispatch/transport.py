@@ -143,6 +143,12 @@ class _ProcessPipeline:
             for event in leftovers.events:
                 self.queue.put(event)
 
+    def has_adopted(self) -> bool:
+        """Whether dead processes have left something, which this one sends: it has no threads yet."""
+        with guarded():
+            self._adopt()
+        return bool(self.sender.adopted)
+
     def _refuse(self) -> None:
         self.writer.refused = True
 
@@ -228,10 +234,15 @@ class HttpTransport:
         return None if pipeline is None else pipeline.spool.folder
 
     def flush(self, timeout: float) -> bool:
-        until = time.monotonic() + timeout
         pipeline = self._pipeline
         if pipeline is None:
             return True
+        if not pipeline.started and pipeline.has_adopted():
+            pipeline.start()
+        return self._flush(pipeline, time.monotonic() + timeout)
+
+    @staticmethod
+    def _flush(pipeline: _ProcessPipeline, until: float) -> bool:
         pipeline.sender.flush(until)
         if not pipeline.written(until):
             return False
@@ -252,7 +263,7 @@ class HttpTransport:
         if pipeline is not None and not self._closed:
             self._closed = True
             until = time.monotonic() + timeout
-            self.flush(timeout)
+            self._flush(pipeline, until)
             pipeline.close(min(SHUTDOWN_S, max(LEAST_SHUTDOWN_S, until - time.monotonic())))
 
     @property

@@ -108,10 +108,8 @@ def _flush(
     changed = _changed(tx, groups)
     left_for_later = len(changed) < len(groups)
     groups = [group for group in groups if group.id in changed]
-    crowds = {group.id: _crowd(group, len(changed[group.id]), tx.now) for group in groups}
     decided = {
-        group.id: _decide(tx, group, rules.route(group.route), mutes, changed[group.id], crowds[group.id])
-        for group in groups
+        group.id: _decide(tx, group, rules.route(group.route), mutes, changed[group.id]) for group in groups
     }
     numbers = {item.member.number for members in decided.values() for item in shown_first(_items(members))}
     shown = read_shown(tx, rules, sorted(numbers)) if numbers else {}
@@ -123,7 +121,7 @@ def _flush(
             group = _DueGroup(
                 row=row,
                 route=rules.route(row.route),
-                crowd=crowds[row.id],
+                crowd=_crowd(row, len(decided[row.id]), tx.now),
                 decided=decided[row.id],
                 told=told_now,
                 items=_items(told_now),
@@ -200,7 +198,7 @@ def _goes_on(group: GroupRow, now: Instant) -> bool:
 
 
 def _decide(
-    tx: Tx, group: GroupRow, route: Route, mutes: Mutes, rows: Sequence[MemberRow], crowd: _Crowd | None
+    tx: Tx, group: GroupRow, route: Route, mutes: Mutes, rows: Sequence[MemberRow]
 ) -> list[JudgedMember]:
     recent = _recent(tx, route, rows)
     decided = []
@@ -212,11 +210,12 @@ def _decide(
             verdict = notifying.decide(member, route, tx.now, mute=mute, last_told_at=group.last_told_at)
         decided.append(JudgedMember(member=member, row=row, verdict=verdict))
     decided = with_returned(decided, route, tx.now)
-    if crowd is None or not crowd.begun:
+    if not _goes_on(group, tx.now):
         return _spaced(decided, route, tx.now, group.last_told_at)
     # What is left of a crowd follows at once; what came after it waits, as after any message.
-    left = [member for member in decided if (member.row.changed_at or 0) <= crowd.since]
-    later = [member for member in decided if (member.row.changed_at or 0) > crowd.since]
+    since = group.due_at or tx.now
+    left = [member for member in decided if (member.row.changed_at or 0) <= since]
+    later = [member for member in decided if (member.row.changed_at or 0) > since]
     return left + _spaced(later, route, tx.now, group.last_told_at)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.store.compiled import Row, columns_of, reads
@@ -18,6 +17,7 @@ from notifier.store.schema import (
     members,
     tallies,
 )
+from notifier.store.search_index import RANK
 from notifier.store.views import with_latest
 
 Text = sa.Text()
@@ -130,14 +130,13 @@ def episode_counts(_dialect: Dialect) -> sa.ClauseElement:
 
 def episode_incidents(_dialect: Dialect) -> sa.ClauseElement:
     """Incidents of an episode: unresolved ones first, then the most severe, then those with the most events."""
-    severity = sa.case({level.value: level.rank for level in Severity}, value=incidents.c.severity, else_=0)
     return (
         with_latest()
         .join(members, incidents.c.number == members.c.incident)
         .where(*_told_in_episode())
         .order_by(
             sa.case((incidents.c.closed == OPEN, 0), else_=1),
-            severity.desc(),
+            RANK.desc(),
             incidents.c.count.desc(),
             sa.case((incidents.c.state == State.OPEN.value, 0), else_=1),
             incidents.c.number,

@@ -86,11 +86,9 @@ def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int)
     ranges = None if blocks is None else blocks.ranges
     if ranges is not None and sum(hi - lo + 1 for lo, hi in ranges) <= READ_AT_MOST:
         return _sorted(tx, search, ranges, after, limit)
-    if search.sort != "newest":
-        return _ordered(tx, search, blocks, after, limit, _active(tx))
-    if search.is_live:
+    if search.sort != "newest" or search.is_live:
         active = _active(tx)
-        if len(active) < ACTIVE_AT_MOST:
+        if search.sort != "newest" or len(active) < ACTIVE_AT_MOST:
             return _ordered(tx, search, blocks, after, limit, active)
         # In a storm the orders are behind, and the newest are open.
         return _walked(tx, search, ranges, after, limit)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-
-from notifier.cli.options import Arguments, Subparsers, command
+from notifier.cli.options import Arguments, Subparsers, command, port
 from notifier.cli.session import CommandSession, Exit
 
 EPILOG = """\
@@ -37,9 +35,3 @@ def demo(arguments: Arguments, session: CommandSession) -> Exit:
         environ=session.environ,
     )
     return Exit(status)
-
-
-def port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65_535):
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return int(text)

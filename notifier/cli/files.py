@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from notifier.cli import formats
-from notifier.cli.demo import port
-from notifier.cli.options import Arguments, Subparsers, command
+from notifier.cli.options import Arguments, Subparsers, command, port
 from notifier.cli.service import connect
 from notifier.cli.session import CommandFailure, CommandSession, Exit, writing
 from notifier.cli.text import as_json

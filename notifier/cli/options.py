@@ -100,8 +100,18 @@ def query(arguments: Arguments, names: Iterable[str]) -> dict[str, str]:
 
 
 def positive(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) > 0):
-        raise argparse.ArgumentTypeError("expected a whole number from 1 up")
+    return _whole(text, 1, 999_999_999, "expected a whole number from 1 up")
+
+
+def port(text: str) -> int:
+    return _whole(text, 0, 65_535, "a port is a number from 0 to 65535")
+
+
+def _whole(text: str, least: int, most: int, sentence: str) -> int:
+    """A number in plain digits, no more of them than `most` has."""
+    short = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    if not (short and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(sentence)
     return int(text)
 
 

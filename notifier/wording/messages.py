@@ -106,8 +106,8 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
     return RenderedMessage(
         scope=subjects.scope(message),
         subject=subjects.subject(message),
-        severity=worst(message) or "",
-        resolved=bool(message.told) and all(told.incident.state is State.RESOLVED for told in message.told),
+        severity=subjects.worst(message) or "",
+        resolved=subjects.is_over(message),
         headline=first,
         standing=None if message.standing is None else standing(message.standing),
         note=note,
@@ -156,15 +156,6 @@ def figures(message: Message) -> str:
     most = max(message.most_events, *(incident.count for incident in incidents))
     lead = "biggest" if first.count == most else "worst"
     return f"{', '.join(parts)}; {lead}: {evidence.brief(first)} ({number(first.count)})"
-
-
-def worst(message: Message) -> str | None:
-    """The severity of what is not over, in a word; None where there is no incident, as in a test."""
-    incidents = [told.incident for told in message.told if told.incident.number]
-    going_on = [incident for incident in incidents if incident.state is not State.RESOLVED]
-    severities = [incident.severity for incident in going_on or incidents]
-    severity = max(severities, key=lambda severity: severity.rank, default=None)
-    return None if severity is None else severity.value
 
 
 def footer(message: Message) -> tuple[str, ...]:

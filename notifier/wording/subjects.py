@@ -78,13 +78,23 @@ def _shared(message: Message, name: str) -> str:
     return values.pop() if len(values) == 1 else ""
 
 
+def is_over(message: Message) -> bool:
+    """Whether all that the message shows is resolved."""
+    return bool(message.told) and all(told.incident.state is State.RESOLVED for told in message.told)
+
+
+def worst(message: Message) -> str | None:
+    """The severity of what is not over, in a word; None where there is no incident, as in a test."""
+    incidents = [told.incident for told in message.told if told.incident.number]
+    going_on = [incident for incident in incidents if incident.state is not State.RESOLVED]
+    severities = [incident.severity for incident in going_on or incidents]
+    severity = max(severities, key=lambda severity: severity.rank, default=None)
+    return None if severity is None else severity.value
+
+
 def _worst(message: Message) -> str:
     """The severity of what is not over, or that all is."""
-    going_on = [told.incident for told in message.told if told.incident.state is not State.RESOLVED]
-    if message.told and not going_on and not message.more:
+    if is_over(message) and not message.more:
         return "resolved "
-    incidents = going_on or [told.incident for told in message.told]
-    worst = max(
-        (incident.severity for incident in incidents), key=lambda severity: severity.rank, default=None
-    )
-    return "" if worst is None else f"{worst.value} "
+    severity = worst(message)
+    return "" if severity is None else f"{severity} "

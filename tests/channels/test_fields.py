@@ -15,7 +15,7 @@ from notifier.channels.kinds import BUILT_IN
 from notifier.channels.slack import blocks
 from notifier.domain.delivery import Thread
 from notifier.domain.incident import Incident
-from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Message, Origin, Told
+from notifier.domain.message import ActionLink, Conversation, EpisodeSummary, Flapping, Message, Origin, Told
 from notifier.domain.notification import Reason
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
@@ -130,6 +130,25 @@ def test_what_a_message_is_about_is_said(kind: str, reason: Reason) -> None:
     """What failed, what a digest counts, why an escalation rings, what a reload was refused for."""
     told = message(reason=reason, told=(replace(TOLD, reason=reason),), note="Delivery through x is dead")
     assert "Delivery through x is dead" in KINDS[kind](told)
+
+
+OF_TOLD: Mapping[str, Any] = {
+    "reason": Reason.SEVERITY_RAISED,
+    "actor": "another",
+    "flapping": Flapping(times=7, since=AT - HOUR),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("field", OF_TOLD)
+def test_what_is_said_of_a_telling_is_shown(kind: str, field: str) -> None:
+    """Why an incident is told, who did it, and that it flaps: people and programs are told the same."""
+    over = replace(TOLD, incident=incident(state=State.RESOLVED, resolved_at=AT), reason=Reason.RESOLVED)
+    shows = [
+        KINDS[kind](message(told=(replace(over, **changes),))) for changes in ({}, {field: OF_TOLD[field]})
+    ]
+    assert set(OF_TOLD) | {"incident"} == set(Told.__struct_fields__)
+    assert shows[0] != shows[1]
 
 
 # The same of an incident and of its newest event: what another value is, and who does not show it.

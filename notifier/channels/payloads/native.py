@@ -8,7 +8,7 @@ from typing import Any
 
 from notifier import wording
 from notifier.channels.payloads.fitting import CAP, Document, cut, encode
-from notifier.domain.message import Message
+from notifier.domain.message import Message, Told
 from notifier.domain.time import rfc3339
 
 Shrink = Callable[[Document], Document]
@@ -20,7 +20,7 @@ def payload(message: Message, *, cap: int = CAP) -> bytes:
     What does not fit goes in this order: the newest event's context and outer frames, then more of it, then all of
     it; long texts are cut; at last incidents are left out and counted in `truncated`.
     """
-    incidents = [{**told.incident.as_json(), "reason": told.reason.value} for told in message.told]
+    incidents = [_incident(told, message.form) for told in message.told]
     for step in _STEPS:
         incidents = list(map(step, incidents))
         if _is_over(cap, incidents):
@@ -29,6 +29,18 @@ def payload(message: Message, *, cap: int = CAP) -> bytes:
         if len(body) < cap:
             return body
     return encode(_document(message, list(_fitting(message, incidents, cap))))
+
+
+def _incident(told: Told, form: int) -> Document:
+    """An incident and why it is told; who did it, and that its problem flaps, only where that is so."""
+    incident = {**told.incident.as_json(), "reason": told.reason.value}
+    if form < 2:
+        return incident
+    if told.actor is not None:
+        incident["actor"] = cut(told.actor, 200)
+    if told.flapping is not None:
+        incident["flapping"] = {"times": told.flapping.times, "since": rfc3339(told.flapping.since)}
+    return incident
 
 
 def _is_over(cap: int, incidents: list[Document]) -> bool:

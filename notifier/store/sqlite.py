@@ -7,6 +7,7 @@ the file refuses a second process with a sentence that says what to do.
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import sqlite3
 import threading
@@ -42,6 +43,8 @@ RACES = 5
 LOCKED_AT_MOST: Duration = 5 * SECOND
 """How long one transaction waits for another program that has locked the file; the next in the queue wait with it."""
 LOCKED_STEP: Duration = SECOND // 2
+HOUSEKEEPING_YIELDS_S = 1.0
+"""How long housekeeping lets others go first: lists find a storm by what it writes, however long the storm goes on."""
 STOP_S = 10.0
 STUCK_S = 50.0
 """What still runs this long after its limit (a checkpoint: after its start) waits for a disk that does not answer."""
@@ -137,7 +140,7 @@ class SqliteDatabase:
         What has not begun after `limit` milliseconds never does; what has begun is waited for.
         """
         job = QueuedWork(work=work, essential=essential, until=time.monotonic() + limit / 1000)
-        result, topics = await self._writer.submit(job, 1 if housekeeping else 0)
+        result, topics = await self._writer.submit(job, yields_s=HOUSEKEEPING_YIELDS_S if housekeeping else 0)
         self.signals.wake_after_commit(topics)
         pulse()
         return result  # type: ignore[no-any-return]
@@ -201,13 +204,13 @@ class QueuedWork:
 
 
 class _Writer(threading.Thread):
-    """The one thread that writes: urgent work in order of arrival, housekeeping when nothing else waits."""
+    """The one thread that writes: urgent work in order of arrival, housekeeping last, but in its time."""
 
     def __init__(self, database: SqliteDatabase, stuck_s: float) -> None:
         super().__init__(name="store-write", daemon=True)
         self._database = database
         self._stuck_s = stuck_s
-        self._queue: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
+        self._queue: queue.PriorityQueue[tuple[float, int, Any]] = queue.PriorityQueue()
         self._sequence = 0
         self._engine = create_engine(database.path)
         self._connection = self._engine.connect()
@@ -222,10 +225,10 @@ class _Writer(threading.Thread):
         self._broken: StoreBroken | None = None
         self._due: float | None = None  # when what the thread does now should have ended
 
-    async def submit(self, job: QueuedWork, priority: int) -> Any:
+    async def submit(self, job: QueuedWork, *, yields_s: float) -> Any:
         self._loop = job.loop
         self._sequence += 1
-        self._queue.put((priority, self._sequence, job))
+        self._queue.put((time.monotonic() + yields_s, self._sequence, job))
         timer = job.loop.call_at(job.loop.time() + job.left / 1000, self._give_up, job)
         try:
             return await job.future
@@ -242,7 +245,7 @@ class _Writer(threading.Thread):
             self._database.broken.set("the disk does not answer: a write to it does not end")
 
     def stop(self) -> None:
-        self._queue.put((2, 0, None))
+        self._queue.put((math.inf, 0, None))
         self.join(STOP_S)  # a disk that hangs must not hold up the end
 
     def run(self) -> None:

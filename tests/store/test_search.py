@@ -163,7 +163,13 @@ async def test_what_is_gone_leaves_no_terms_and_no_order(world: World) -> None:
 
 async def test_a_storm_that_no_order_knows_is_listed_whole(world: World) -> None:
     """The newest first, page by page, whatever is unresolved."""
-    causes = [world.event(f"storm {number}") for number in range(ACTIVE_AT_MOST + 100)]
-    await world.post_all(causes)
+    causes = [world.event(f"storm {number}", severity="warning") for number in range(ACTIVE_AT_MOST + 100)]
+    await world.post_all([world.event("vault is sealed", severity="critical"), *causes])
     listed = await found(world, IncidentSearch(project="shop", unresolved=True), 2_000)
-    assert [one.number for one in listed] == list(range(len(causes), 0, -1))
+    assert [one.number for one in listed] == list(range(len(causes) + 1, 0, -1))
+    for words in ((), ("vault",)):
+        worst = IncidentSearch(project="shop", unresolved=True, sort="severity", words=words)
+        page = await world.database.read(
+            partial(views.find_incidents, search=worst, after=None, limit=9, url=None)
+        )
+        assert page.items[0].title == "vault is sealed"

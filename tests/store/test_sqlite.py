@@ -193,6 +193,19 @@ async def test_housekeeping_waits_for_everything_else(database: SqliteDatabase) 
     assert order == ["one", "two", "keep"]
 
 
+async def test_housekeeping_comes_in_its_time(database: SqliteDatabase) -> None:
+    """Where others keep the writer busy all the time, what is kept for lists is written nevertheless."""
+    order: list[str] = []
+    kept = asyncio.create_task(database.write(lambda _tx: order.append("keep"), housekeeping=True))
+
+    async def busy() -> None:
+        while not kept.done():
+            await database.write(lambda _tx: time.sleep(0.02))
+
+    await asyncio.wait_for(asyncio.gather(kept, *(busy() for _ in range(3))), 10)
+    assert order == ["keep"]
+
+
 async def test_a_missing_folder_is_a_sentence(tmp_path: Path, clock: object) -> None:
     """A file in a folder that does not exist says what to do."""
     with pytest.raises(StoreUnavailable, match=r"database\.url"):

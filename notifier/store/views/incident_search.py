@@ -34,7 +34,8 @@ READ_AT_MOST = 5 * READ_AT_ONCE
 TERMS_AT_MOST = 5_000
 """A word that is in more blocks, or begins more terms, narrows nothing down."""
 ACTIVE_AT_MOST = 5_000
-"""So many incidents with events that no order knows yet are put in their places, the last active ones."""
+"""So many incidents with events that no order knows yet are put in their places: the last active ones, and those of
+the newest that stand first."""
 ORDERED_AT_ONCE = 1_000
 FETCHED_AT_ONCE = 100
 """Rows fetched one at a time cost twice as much."""
@@ -87,7 +88,7 @@ def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int)
     if ranges is not None and sum(hi - lo + 1 for lo, hi in ranges) <= READ_AT_MOST:
         return _sorted(tx, search, ranges, after, limit)
     if search.sort != "newest" or search.is_live:
-        active = _active(tx)
+        active = _active(tx, search.sort)
         if search.sort != "newest" or len(active) < ACTIVE_AT_MOST:
             return _ordered(tx, search, blocks, after, limit, active)
         # In a storm the orders are behind, and the newest are open.
@@ -95,7 +96,7 @@ def find_keys(tx: Tx, search: IncidentSearch, after: PageKey | None, limit: int)
     keys, last = _walked(tx, search, ranges, after, limit)
     if last is not None and len(keys) < limit and not search.is_judged:
         # A small project among others.
-        more, last = _ordered(tx, search, blocks, last, limit - len(keys), _active(tx))
+        more, last = _ordered(tx, search, blocks, last, limit - len(keys), _active(tx, search.sort))
         keys += more
     return keys, last
 
@@ -280,11 +281,24 @@ def _ordered(
     return keys, after
 
 
-def _active(tx: Tx) -> frozenset[int]:
-    """Incidents with events that the orders do not know yet."""
+def _active(tx: Tx, sort: Sort) -> frozenset[int]:
+    """Incidents with events that the orders do not know yet; in a storm, half of them by where they stand."""
     since = events.c.received_at > reached(tx, ORDER)
     latest = sa.select(events.c.incident).where(since).order_by(events.c.received_at.desc())
-    return frozenset(tx.run(latest.limit(ACTIVE_AT_MOST)).scalars().all())
+    found = tx.run(latest.limit(ACTIVE_AT_MOST)).scalars().all()
+    if len(found) < ACTIVE_AT_MOST or sort not in {"severity", "count"}:
+        return frozenset(found)
+    return frozenset((*found[: ACTIVE_AT_MOST // 2], *_first_of_newest(tx, sort, ACTIVE_AT_MOST // 2)))
+
+
+def _first_of_newest(tx: Tx, sort: Sort, most: int) -> Sequence[int]:
+    """The first of the incidents that came after all that the orders know: a storm hides what is worse no longer."""
+    known = tx.run(sa.select(sa.func.max(incident_order.c.number))).scalar() or 0
+    newest = tx.run(sa.select(sa.func.max(incidents.c.number))).scalar() or 0
+    later = incidents.c.number > max(known, newest - READ_AT_MOST)
+    key = (column.desc() for column in _KEYS[sort])
+    query = sa.select(incidents.c.number).where(later, incidents.c.closed == OPEN).order_by(*key)
+    return tx.run(query.limit(most)).scalars().all()
 
 
 def _exact(tx: Tx, search: IncidentSearch, numbers: Iterable[int], after: PageKey | None) -> list[PageKey]:

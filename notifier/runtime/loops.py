@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,10 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
     living = Living(runtime)
     keeper = Housekeeper(retention=runtime.settings.retention, max_size=runtime.settings.database.max_size)
 
+    async def ends() -> Instant | None:
+        await runtime.timekeeper.look()
+        return await alerting.auto_resolve()
+
     def broken(error: StoreBroken) -> None:
         runtime.broken.set(str(error))
 
@@ -37,7 +42,7 @@ def loops_of(runtime: Runtime) -> tuple[Loop, ...]:
         "ingest": runtime.commit.step,
         "attention": lambda: alerting_step(database, attention, alerting.route_incidents),
         "groups": lambda: alerting_step(database, groups, alerting.flush),
-        "quiet": lambda: alerting_step(database, quiet, alerting.auto_resolve),
+        "quiet": lambda: alerting_step(database, quiet, ends),
         "delivery": runtime.dispatcher.step,
         "sweep": runtime.dispatcher.sweep_step,
         "processes": runtime.watch.step,
@@ -62,10 +67,10 @@ class Living:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._next: Instant = 0
+        self._next = 0.0
 
     async def beat(self) -> None:
-        database, now = self._runtime.database, self._runtime.database.now()
+        database, now = self._runtime.database, time.monotonic()
         if database.dialect == "sqlite" or now < self._next:
             return
         version = self._runtime.settings.version
@@ -74,7 +79,7 @@ class Living:
             housekeeping=True,
             limit=HOUSEKEEPING,
         )
-        self._next = now + REPLICA_BEATS
+        self._next = now + REPLICA_BEATS / SECOND
 
 
 async def _keep(runtime: Runtime, keeper: Housekeeper, living: Living) -> None:

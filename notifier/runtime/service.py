@@ -9,6 +9,7 @@ from pathlib import Path
 
 from notifier.access.keyring import Keyring
 from notifier.alerting.loops import Alerting
+from notifier.alerting.timekeeping import Timekeeper
 from notifier.channels.callbacks import Callbacks
 from notifier.delivery.dispatcher import Dispatcher
 from notifier.domain.errors import StoreError
@@ -80,12 +81,14 @@ class Runtime:
     monitors: MonitorIntake = field(init=False)
     books: Books = field(init=False)
     backups: BackupSchedule = field(init=False)
+    timekeeper: Timekeeper = field(init=False)
     _started_at: Instant = field(init=False)
     _ready: tuple[Instant, tuple[str, ...]] = (0, ())
     _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.books, self._started_at = Books(self.database, self.metrics), self.database.now()
+        self.timekeeper = Timekeeper(self.database)
         self.backups = BackupSchedule(self.database, lambda: self.settings, self.metrics)
         self.alerts = AlertIntake(
             self.database, self.acceptance, resolve_timeout=lambda: self.settings.resolve_timeout

@@ -63,10 +63,7 @@ async def running(
     nothing out before somebody releases it.
     """
     async with AsyncExitStack() as stack:
-        made = new_database(settings)
-        database = await open_database(settings, clock=clock, upgraded=_upgraded)
-        if made is not None:
-            get("notifier.store").info("database_created", file=str(made))
+        database = await _database(settings, clock)
         stack.push_async_callback(database.aclose)
         await _hold(
             database, by="serve --hold" if hold else "delivery.hold" if settings.delivery.hold else None
@@ -80,6 +77,7 @@ async def running(
             ActiveConfig(settings=settings, configs=configs, opened=opened, rules=rules_of(settings, rows))
         )
         runtime = _assemble(database, current_config, channel_pool, reread or _reread(settings), stack)
+        await runtime.timekeeper.look()
         if database.dialect == "sqlite":
             await runtime.dispatcher.sweep(restarted=True)
             # What was being sent to a target that is gone is pending only now.
@@ -98,6 +96,14 @@ async def running(
             await runtime.dispatcher.drain(drain)
             watching.cancel()
             await asyncio.wait([watching], timeout=LOOPS_END_S)
+
+
+async def _database(settings: Settings, clock: Clock | None) -> Database:
+    made = new_database(settings)
+    database = await open_database(settings, clock=clock, upgraded=_upgraded)
+    if made is not None:
+        get("notifier.store").info("database_created", file=str(made))
+    return database
 
 
 def _upgraded(done: UpgradedFile) -> None:

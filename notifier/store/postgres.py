@@ -39,15 +39,18 @@ RACES = 10
 GRACE: Duration = SECOND
 """The server ends what takes too long, and the connection is kept; one that is silent is dropped this much later."""
 LISTENING_CHECKED_S = 5.0
+APART: Duration = SECOND
+"""The clock follows the server's where they are further apart: less is the way between them."""
 _AWAY = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _FULL = {"53100", "53200"}  # disk_full, out_of_memory
 _READ_ONLY = "25006"  # read_only_sql_transaction
+_MOMENT = "SELECT extract(epoch FROM clock_timestamp()) * 1000"
 _BUSY = {"55P03", "25P03"}  # lock_not_available, idle_in_transaction_session_timeout
 
 
 class PostgresDatabase:
-    """An open pool. Time is the server's `now()`, sampled at the start and advanced by the monotonic clock."""
+    """An open pool. Time is the server's, sampled every few seconds and advanced by the monotonic clock."""
 
     dialect: Any = "postgresql"
 
@@ -159,8 +162,14 @@ class PostgresDatabase:
                     while True:
                         await asyncio.sleep(LISTENING_CHECKED_S)
                         with dropped(raw, LISTENING_CHECKED_S):
-                            await raw.fetchval("SELECT 1")
+                            moment = await raw.fetchval(_MOMENT)
+                        self._follow(int(moment))
             await asyncio.sleep(1)
+
+    def _follow(self, moment: Instant) -> None:
+        """Go on by the server's clock, where it was set, or where this machine stood still."""
+        if isinstance(self._clock, AnchoredClock) and abs(moment - self._clock.now()) > APART:
+            self._clock.anchor(moment)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         self.signals.wake_after_commit({topic for topic in TOPICS if topic == payload})
@@ -197,7 +206,7 @@ def bounds(limit: Duration) -> str:
 
 def _look(connection: Connection) -> tuple[str, Decimal]:
     fsync = connection.exec_driver_sql("SHOW fsync").scalar_one()
-    return fsync, connection.exec_driver_sql("SELECT extract(epoch FROM now()) * 1000").scalar_one()
+    return fsync, connection.exec_driver_sql(_MOMENT).scalar_one()
 
 
 def _sqlstate(error: sa.exc.DBAPIError) -> str | None:

@@ -31,17 +31,18 @@ def beat(tx: Tx, version: str, *, forget_before: Instant) -> None:
             index_elements=["name"], set_={"value": living.excluded.value, "at": living.excluded.at}
         )
     )
-    tx.run(sa.delete(instance).where(_is_replica(), instance.c.at < forget_before))
+    tx.run(sa.delete(instance).where(is_replica(), instance.c.at < forget_before))
 
 
 def since(tx: Tx, at: Instant) -> tuple[ReplicaBeat, ...]:
     """The replicas that were heard of since then, by name."""
-    rows = tx.run(sa.select(instance).where(_is_replica(), instance.c.at >= at).order_by(instance.c.name))
+    rows = tx.run(sa.select(instance).where(is_replica(), instance.c.at >= at).order_by(instance.c.name))
     return tuple(
         ReplicaBeat(name=row.name.removeprefix(PREFIX), seen_at=row.at, version=row.value or "")
         for row in rows
     )
 
 
-def _is_replica() -> sa.ColumnElement[bool]:
+def is_replica() -> sa.ColumnElement[bool]:
+    """Whether a row is a replica's."""
     return instance.c.name.startswith(PREFIX, autoescape=True)

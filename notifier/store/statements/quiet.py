@@ -25,7 +25,7 @@ class QuietIncident(Row, frozen=True):
     active_at: Instant
 
 
-def _active_at() -> sa.ColumnElement[int]:
+def active_at() -> sa.ColumnElement[int]:
     reopened_at = sa.func.coalesce(incidents.c.reopened_at, incidents.c.opened_at)
     fires = sa.exists().where(
         alert_ends.c.project == incidents.c.project,
@@ -50,7 +50,7 @@ def _active_at() -> sa.ColumnElement[int]:
 def quiet_incidents(_dialect: Dialect) -> sa.ClauseElement:
     """Unresolved incidents whose `quiet_since` is not after `before`, the quietest first, locked."""
     return (
-        sa.select(incidents.c.number, _active_at().label("active_at"))
+        sa.select(incidents.c.number, active_at().label("active_at"))
         .where(_UNRESOLVED, incidents.c.quiet_since <= sa.bindparam("before", type_=Big))
         .order_by(incidents.c.quiet_since)
         .limit(sa.bindparam("most", type_=sa.Integer()))
@@ -81,7 +81,7 @@ def resolve_incidents(dialect: Dialect) -> sa.ClauseElement:
 
 def move_quiet_since(dialect: Dialect) -> sa.ClauseElement:
     """Let incidents count as quiet since an event or a reopening last reached them."""
-    return sa.update(incidents).where(_these(dialect)).values(quiet_since=_active_at())
+    return sa.update(incidents).where(_these(dialect)).values(quiet_since=active_at())
 
 
 def next_quiet(_dialect: Dialect) -> sa.ClauseElement:

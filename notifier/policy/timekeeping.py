@@ -1,0 +1,34 @@
+"""What a look at the clock shows: time that nobody kept, or a clock that was set back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from notifier.domain.time import MINUTE, SECOND, Duration, Instant
+
+NOTED_EVERY: Duration = 30 * SECOND
+OUTAGE: Duration = 5 * MINUTE
+"""Whoever kept no time for so long was away, or stood still: a restart takes less."""
+SET_BACK: Duration = MINUTE
+"""A clock is so far behind only where somebody has set it."""
+
+
+class ClockFinding(StrEnum):
+    """A finding: what a look at the clock asks for."""
+
+    NOTHING = "nothing"
+    NOTE = "note"
+    OUTAGE = "service_was_away"
+    SET_BACK = "clock_set_back"
+
+
+def judge(noted: Instant | None, now: Instant) -> ClockFinding:
+    """The finding, where somebody last kept time at `noted`; None: nobody ever did."""
+    if noted is None:
+        return ClockFinding.NOTE
+    passed = now - noted
+    if passed <= -SET_BACK:
+        return ClockFinding.SET_BACK
+    if passed >= OUTAGE:
+        return ClockFinding.OUTAGE
+    return ClockFinding.NOTE if passed >= NOTED_EVERY else ClockFinding.NOTHING

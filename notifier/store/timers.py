@@ -1,0 +1,114 @@
+"""Timers: moments in the database that lie ahead. They are moved when the clock was set back, or nobody kept time.
+
+One row says at which moment somebody was last here to keep time. On PostgreSQL it goes by the server's own clock, for a
+replica that stood still may not know yet how late it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from notifier.domain.time import MINUTE, Duration, Instant
+from notifier.store.compiled import upsert
+from notifier.store.database import Tx
+from notifier.store.replicas import is_replica
+from notifier.store.schema import (
+    OPEN,
+    deliveries,
+    groups,
+    incidents,
+    instance,
+    members,
+    monitors,
+    processes,
+    targets,
+    task_runs,
+)
+from notifier.store.statements.quiet import active_at
+
+ROW = "clock"
+NEAR: Duration = MINUTE
+"""What lies no further ahead may have been set since the clock was right again, as a lease may, and passes soon."""
+
+_WAITS = deliveries.c.state.in_(("pending", "sending"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Timers:
+    """The columns of a table with moments to wait for, and with what has been and is counted from.
+
+    `set_by` is the column with the moment at which a row's timers were set, where that is known.
+    """
+
+    table: sa.Table
+    columns: tuple[str, ...]
+    set_by: str | None = None
+    where: sa.ColumnElement[bool] | None = None
+
+
+_TIMERS = (
+    _Timers(table=incidents, columns=("attention_at",)),
+    _Timers(table=groups, columns=("due_at", "acts_until", "last_told_at", "episode_at")),
+    _Timers(
+        table=members,
+        columns=("changed_at", "repeat_at", "escalate_at", "told_at", "first_told_at", "critical_at"),
+        set_by="told_at",
+    ),
+    _Timers(table=deliveries, columns=("due_at", "fallback_at", "lease_until"), where=_WAITS),
+    _Timers(
+        table=targets,
+        columns=("due_at", "tokens_at", "cool_until", "last_sent_at", "storm_at", "gone_at"),
+    ),
+    _Timers(table=monitors, columns=("due_at", "due_from", "at"), set_by="at"),
+    _Timers(table=processes, columns=("seen_at",)),
+    _Timers(table=task_runs, columns=("asked_at",)),
+    _Timers(table=instance, columns=("at",), where=is_replica()),
+)
+
+
+def moment(tx: Tx) -> Instant:
+    """The present moment, by the clock that `noted` goes by."""
+    if tx.dialect == "sqlite":
+        return tx.now
+    return int(tx.run(sa.text("SELECT extract(epoch FROM clock_timestamp()) * 1000")).scalar_one())
+
+
+def noted(tx: Tx, *, lock: bool = False) -> Instant | None:
+    """The moment at which somebody was last here to keep time; None: nobody ever was."""
+    query = sa.select(instance.c.at).where(instance.c.name == ROW)
+    return tx.run(query.with_for_update() if lock else query).scalar()
+
+
+def note(tx: Tx, now: Instant) -> None:
+    """Write down that somebody keeps time now."""
+    row = upsert(tx.dialect, instance).values(name=ROW, at=now)
+    tx.run(row.on_conflict_do_update(index_elements=["name"], set_={"at": row.excluded.at}))
+
+
+def move_back(tx: Tx, by: Duration, now: Instant) -> None:
+    """Let what waits go on waiting as long as before the clock was set back `by` milliseconds.
+
+    What was set since then stays, as far as that is known. Moments that people have named stay: they meant the right
+    clock.
+    """
+    edge = now + NEAR
+    for timers in _TIMERS:
+        columns = [timers.table.c[name] for name in timers.columns]
+        moved = {column.name: sa.case((column > edge, column - by), else_=column) for column in columns}
+        update = sa.update(timers.table).where(sa.or_(*(column > edge for column in columns))).values(**moved)
+        if timers.set_by is not None:
+            set_at = sa.func.coalesce(timers.table.c[timers.set_by], 0)
+            update = update.where(~set_at.between(now - NEAR, edge))
+        tx.run(update if timers.where is None else update.where(timers.where))
+
+
+def move_on(tx: Tx, by: Duration, now: Instant) -> None:
+    """Leave `by` milliseconds, in which nobody kept time, out of what deliveries and incidents may take."""
+    later = {name: deliveries.c[name] + by for name in ("expires_at", "fallback_at")}
+    tx.run(sa.update(deliveries).where(_WAITS).values(**later))
+    active = active_at()
+    since = sa.case((incidents.c.quiet_since > active, incidents.c.quiet_since), else_=active)
+    quiet = sa.update(incidents).where(incidents.c.closed == OPEN).values(quiet_since=since + by)
+    tx.run(quiet, {"now": now})

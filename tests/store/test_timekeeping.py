@@ -1,0 +1,216 @@
+"""A clock that is set back, and an outage of our own, change nothing about how long things wait."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from notifier import alerting
+from notifier.alerting.timekeeping import SURE_S, Timekeeper
+from notifier.delivery import jobs
+from notifier.domain.route import Route, Step
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+from notifier.domain.value import replace
+from notifier.store import timers
+from notifier.store.database import Tx
+from notifier.store.schema import deliveries, groups, incidents, members
+from tests.world import World
+
+pytestmark = pytest.mark.anyio
+
+
+class Monotonic:
+    """A monotonic clock that is moved by hand, in seconds."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+class Time:
+    """A world whose clock shows the real time, as PostgreSQL's does."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.monotonic = Monotonic()
+        self.keeper = Timekeeper(world.database, monotonic=self.monotonic)
+        self.set_to(0)
+
+    def set_to(self, ahead: Duration) -> Instant:
+        """Set the clock so far ahead of the real time."""
+        clock = self.world.clock
+        now: Instant = clock.advance(time.time_ns() // 1_000_000 + ahead - clock.now())
+        return now
+
+    async def was_kept(self, ahead: Duration) -> None:
+        """Let the last that somebody noted be of so far ahead of the real time."""
+        at = time.time_ns() // 1_000_000 + ahead
+        await self.world.database.write(lambda tx: timers.note(tx, at))
+
+    async def look(self) -> None:
+        self.world.clock.advance(SECOND)
+        await self.keeper.look()
+
+    async def is_sure(self) -> None:
+        """Look, and once more when a clock that was set back is believed."""
+        await self.look()
+        self.monotonic.at += SURE_S
+        await self.look()
+
+    async def value(self, column: sa.Column[int]) -> Instant | None:
+        def work(tx: Tx) -> Instant | None:
+            return tx.run(sa.select(sa.func.max(column))).scalar()
+
+        return await self.world.database.read(work)
+
+
+@pytest.fixture
+def keeping(world: World) -> Time:
+    return Time(world)
+
+
+async def test_what_is_new_of_a_known_group_does_not_wait_for_the_old_clock(keeping: Time) -> None:
+    """A machine that starts two hours ahead, tells of something, and is set right by NTP."""
+    world = keeping.world
+    keeping.set_to(2 * HOUR)
+    await world.post("first")
+    await world.alert(30 * SECOND)
+    assert len(await world.claim()) == 2
+    await keeping.was_kept(2 * HOUR + 30 * SECOND)
+
+    keeping.set_to(0)
+    await world.post("second")
+    await world.attend()
+    due = await keeping.value(groups.c.due_at)
+    assert due is not None
+    assert due > world.clock.now() + HOUR
+    await keeping.look()
+    assert await keeping.value(groups.c.due_at) == due  # other replicas may not have seen it yet
+    keeping.monotonic.at += SURE_S
+    await keeping.look()
+    due = await keeping.value(groups.c.due_at)
+    assert due is not None
+    assert due <= world.clock.now() + 5 * MINUTE
+    world.clock.advance(5 * MINUTE)
+    await world.flush()
+    assert await keeping.value(groups.c.last_told_at) == world.clock.now()
+
+
+async def test_a_clock_that_was_wrong_for_a_moment_moves_nothing(keeping: Time) -> None:
+    await keeping.was_kept(2 * HOUR)
+    await keeping.look()
+    await keeping.was_kept(0)
+    await keeping.look()
+    keeping.monotonic.at += SURE_S
+    await keeping.was_kept(2 * HOUR)
+    await keeping.look()
+    noted = await keeping.world.database.read(timers.noted)
+    assert noted is not None
+    assert noted > keeping.world.clock.now() + HOUR
+
+
+async def test_retries_and_leases_of_the_old_clock_are_not_waited_for(keeping: Time) -> None:
+    world = keeping.world
+    keeping.set_to(HOUR)
+    await world.post("first")
+    await world.alert(30 * SECOND)
+    (job, _) = await world.claim()
+    lease = await keeping.value(deliveries.c.lease_until)
+    assert lease == world.clock.now() + jobs.LEASE
+    await keeping.was_kept(HOUR + 30 * SECOND)
+    keeping.set_to(0)
+    await keeping.is_sure()
+    lease = await keeping.value(deliveries.c.lease_until)
+    assert lease is not None
+    assert lease <= world.clock.now() + jobs.LEASE
+    await world.deliver(job)
+
+
+async def test_steps_wait_as_long_as_before_and_new_ones_their_full_time(keeping: Time) -> None:
+    world = keeping.world
+    step = Step(after=15 * MINUTE, channels=("hook",))
+    route = Route(key="root", name="default", channels=("mail",), group_wait=0, escalate=(step,))
+    world.rules = replace(world.rules, tree=route)
+    keeping.set_to(HOUR)
+    await world.post("before")
+    await world.alert(MINUTE)
+    await keeping.was_kept(HOUR + MINUTE)
+
+    keeping.set_to(0)
+    await world.post("after", service="other", environment="test")
+    await world.alert(SECOND)
+    fresh = world.clock.now() + 15 * MINUTE
+    await keeping.is_sure()
+    steps = await keeping.world.database.read(_steps)
+    assert steps[1] == fresh
+    assert abs(steps[0] - fresh) <= MINUTE
+
+
+def _steps(tx: Tx) -> list[Instant]:
+    return list(tx.run(sa.select(members.c.escalate_at).order_by(members.c.incident)).scalars())
+
+
+async def test_an_outage_of_ours_lets_no_delivery_expire(keeping: Time) -> None:
+    """The host dies on Friday with an alert that nobody could be told of, and is back on Monday."""
+    world = keeping.world
+    await world.post("first")
+    await world.alert(30 * SECOND)
+    names = ("expires_at", "fallback_at")
+    before = [await keeping.value(deliveries.c[name]) or 0 for name in names]
+    await keeping.was_kept(-3 * DAY)
+    for _ in range(2):  # the second look finds that somebody keeps time
+        await keeping.look()
+        after = [await keeping.value(deliveries.c[name]) or 0 for name in names]
+        assert [round((at - earlier) / HOUR) for at, earlier in zip(after, before, strict=True)] == [72, 72]
+    keeping.set_to(3 * DAY)
+    assert len(await world.claim()) == 2
+
+
+async def test_an_outage_of_ours_is_no_all_clear(keeping: Time) -> None:
+    """Quiet is what was quiet while somebody listened: ten hours before, and fourteen after."""
+    world = keeping.world
+    first = await world.post("first")
+    keeping.set_to(10 * HOUR)
+    assert await resolved(keeping) == 0
+    keeping.set_to(0)
+    await keeping.was_kept(-3 * DAY)
+    await keeping.look()
+    keeping.set_to(3 * DAY + 23 * HOUR)
+    assert await resolved(keeping) == 0
+    keeping.set_to(3 * DAY + 24 * HOUR + MINUTE)
+    assert await resolved(keeping) == 1
+    assert await world.database.read(lambda tx: tx.run(sa.select(incidents.c.id)).scalars().all()) == [first]
+
+
+async def test_an_event_after_the_outage_counts_from_its_own_time(keeping: Time) -> None:
+    world = keeping.world
+    await world.post("first")
+    await keeping.was_kept(-3 * DAY)
+    await keeping.look()
+    keeping.set_to(4 * DAY)
+    await world.post("first")
+    keeping.set_to(4 * DAY + 23 * HOUR)
+    assert await resolved(keeping) == 0
+    keeping.set_to(5 * DAY + MINUTE)
+    assert await resolved(keeping) == 1
+
+
+async def test_a_short_absence_is_noted_and_moves_nothing(keeping: Time) -> None:
+    await keeping.world.post("first")
+    await keeping.world.alert(30 * SECOND)
+    before = await keeping.value(deliveries.c.expires_at)
+    await keeping.was_kept(-4 * MINUTE)
+    await keeping.look()
+    assert await keeping.value(deliveries.c.expires_at) == before
+    noted = await keeping.world.database.read(timers.noted)
+    assert noted is not None
+    assert abs(noted - time.time_ns() // 1_000_000) < MINUTE
+
+
+async def resolved(keeping: Time) -> int:
+    progress = await keeping.world.database.write(lambda tx: alerting.auto_resolve(tx, DAY))
+    return progress.done

@@ -1,4 +1,4 @@
-"""What a look at the clock shows: time that nobody kept, or a clock that was set back."""
+"""Findings of a look at the clock: time that nobody kept, or a clock that was set back."""
 
 from __future__ import annotations
 

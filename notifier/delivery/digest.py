@@ -7,10 +7,10 @@ in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from notifier.domain.message import SHOWN_AT_MOST, Message
+from notifier.domain.message import SHOWN_AT_MOST, Message, Told, by_weight
 from notifier.domain.notification import Reason
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, Duration
 from notifier.policy.rules import AlertingRules
 from notifier.policy.targets import Send
@@ -22,7 +22,6 @@ from notifier.store.notifications import announce
 from notifier.store.schema import deliveries, targets, threads
 from notifier.store.statements.deliveries import (
     PENDING,
-    DeliveryMessage,
     RankedDelivery,
     add_to_digest,
     delivery_messages,
@@ -32,26 +31,13 @@ from notifier.store.statements.storm import biggest_causes, storm_totals
 from notifier.store.statements.targets import DueTarget
 from notifier.store.statements.threads import is_live
 from notifier.wording import sentences
+from notifier.wording.sentences import StormFigures
 
 STORM: Duration = HOUR
 """How long one message stands for a storm; what goes on is told by a new one, for nobody is called by an edit."""
 BIGGEST_AT_MOST = 3
-TITLE = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """The figures of a whole storm at one target. `biggest` are titles with their events, the most first."""
-
-    events: int
-    causes: int
-    services: int
-    biggest: tuple[tuple[str, int], ...]
-
-    def __str__(self) -> str:
-        return sentences.storm(
-            events=self.events, causes=self.causes, services=self.services, biggest=self.biggest
-        )
+TOLD_OF_EACH = 3
+"""So many incidents of each message are shown, before others of it take what room is left."""
 
 
 def digest(tx: Tx, rules: AlertingRules, target: DueTarget, sends: Sequence[Send]) -> Send:
@@ -64,8 +50,14 @@ def digest(tx: Tx, rules: AlertingRules, target: DueTarget, sends: Sequence[Send
     shown = delivery_messages(tx, ids=encode_values(worst))
     id_ = rules.new_id()
     thread = _thread(tx, target, id_)
-    figures = _figures(tx, thread, carried)
-    message = _message(tx.now, rows, shown, len(members), figures)
+    parts = [Message.from_json(json_value(row.message or row.base)) for row in shown]
+    told = _told(parts)
+    own = execute(tx, storm_totals, {"thread": "", "ids": encode_values(carried)}).one()
+    here = (int(own.events or 0), int(own.causes))
+    figures = _figures(tx, thread, carried, here, told)
+    numbers = {item.incident.number for item in told if item.incident.number}
+    unshown = max(0, here[1] - len(numbers), len(members) - len(told))
+    message = _message(tx.now, rows, parts, told, unshown, figures)
     notification = announce(tx, rules, project=message.project, message=message, rank=rows[0].rank)
     row = {
         "id": id_,
@@ -99,28 +91,41 @@ def _thread(tx: Tx, target: DueTarget, id_: str) -> str:
     return id_
 
 
-def _figures(tx: Tx, thread: str, carried: Sequence[str]) -> Figures:
+def _told(parts: Sequence[Message]) -> tuple[Told, ...]:
+    """A few of each message, and more of each as far as there is room; the worst first, and of those the biggest."""
+    first = [item for part in parts for item in part.told[:TOLD_OF_EACH]]
+    more = [item for part in parts for item in part.told[TOLD_OF_EACH:]]
+    return tuple(by_weight((by_weight(first) + by_weight(more))[:SHOWN_AT_MOST]))
+
+
+def _figures(
+    tx: Tx, thread: str, carried: Sequence[str], here: tuple[int, int], told: Sequence[Told]
+) -> StormFigures:
     wanted = {"thread": thread, "ids": encode_values(carried)}
     totals = execute(tx, storm_totals, wanted).one()
-    rows = execute(tx, biggest_causes, {**wanted, "most": BIGGEST_AT_MOST})
-    return Figures(
+    rows = [row for row in execute(tx, biggest_causes, {**wanted, "most": BIGGEST_AT_MOST}) if row.events]
+    worst = next((item.incident for item in told if item.incident.state is not State.RESOLVED), None)
+    if worst is not None and (not rows or rows[0].rank >= worst.severity.rank):
+        worst = None
+    return StormFigures(
         events=int(totals.events or 0),
         causes=totals.causes,
         services=totals.services,
-        biggest=tuple((_short(row.title), int(row.events)) for row in rows if row.events),
+        biggest=tuple((row.title, int(row.events)) for row in rows),
+        service=totals.service if totals.services == 1 else None,
+        told_here=here if here[1] != totals.causes else None,
+        worst=None if worst is None else (worst.title, worst.count),
     )
 
 
-def _short(title: str) -> str:
-    return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
-
-
 def _message(
-    now: int, rows: Sequence[RankedDelivery], shown: Sequence[DeliveryMessage], alerts: int, figures: Figures
+    now: int,
+    rows: Sequence[RankedDelivery],
+    parts: Sequence[Message],
+    told: tuple[Told, ...],
+    unshown: int,
+    figures: StormFigures,
 ) -> Message:
-    parts = [Message.from_json(json_value(row.message or row.base)) for row in shown]
-    told = [item for part in parts for item in part.told[:3]]
-    told.sort(key=lambda item: (-item.incident.severity.rank, -item.incident.count))
     totals: dict[str, int] = {}
     for row in rows:
         totals[row.reason] = totals.get(row.reason, 0) + 1
@@ -132,10 +137,10 @@ def _message(
         project=projects[0],
         group=None,
         labels={},
-        told=tuple(told[:SHOWN_AT_MOST]),
-        more=max(0, alerts - min(len(told), SHOWN_AT_MOST)),
+        told=told,
+        more=unshown,
         totals=totals,
         suppressed=sum(part.suppressed for part in parts),
-        note=str(figures),
+        note=sentences.storm(figures),
         thread_id="",
     )

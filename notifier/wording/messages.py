@@ -44,7 +44,8 @@ class RenderedMessage:
     `severity` is the worst of what is not over, empty where there is no incident. `standing` is the state of the whole
     episode, where it is of more than one. `since` is when the first of it was seen, `owner` who is on it. `note_first`
     says that the message is about its note. `links` are the senders', `labels` what all incidents have alike. `blocks`
-    are told in full, `brief` in a line each, and `more` are numbers. `footer` are the closing lines.
+    are told in full, `brief` in a line each, and `more` are numbers. `footer` are the closing lines. `whole` is a label
+    and the address of a page with all of it, where it is of several.
     """
 
     scope: str
@@ -66,6 +67,7 @@ class RenderedMessage:
     several: bool
     footer: tuple[str, ...]
     url: str | None
+    whole: tuple[str, str] | None = None
 
     @property
     def marked(self) -> str:
@@ -102,6 +104,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         # Said once, of all of them.
         incident_blocks = [replace(block, owner=None) for block in incident_blocks]
     first = headline(message, zone)
+    url = next((block.url for block in incident_blocks if block.url), None)
     note = None if message.reason is Reason.DIGEST else plain(message.note or "", NOTE) or None
     return RenderedMessage(
         scope=subjects.scope(message),
@@ -122,7 +125,8 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         more=f"and {counted(message.more, 'more incident')}" if message.more else None,
         several=several,
         footer=footer(message),
-        url=next((block.url for block in incident_blocks if block.url), None),
+        url=url,
+        whole=_whole(message, url) if several and url is not None else None,
     )
 
 
@@ -218,6 +222,14 @@ def _links(incident_blocks: Iterable[IncidentBlock]) -> list[Link]:
     links = ordered[: evidence.LINKS]
     labels = Counter(link.label for link in links)
     return [replace(link, shared=True) if labels[link.label] > 1 else link for link in links]
+
+
+def _whole(message: Message, url: str) -> tuple[str, str] | None:
+    """The page of the group, or for a digest the list; at the address of which the incident's begins."""
+    base = url.rpartition("/incidents/")[0]
+    if message.reason is Reason.DIGEST:
+        return ("Open the list of incidents", f"{base}/incidents")
+    return None if message.group is None else ("Open the whole group", f"{base}/groups/{message.group}")
 
 
 def _actions(message: Message, told: Told) -> list[ActionLink]:

@@ -19,7 +19,8 @@ def _parts(told: RenderedMessage) -> Iterator[list[str]]:
     yield from filter(None, [note, heading] if told.note_first else [heading, note])
     acts = [] if told.several else [line for block in told.blocks for line in _acts(block)]
     links = [f"{link.title}: {link.url}" for link in told.links]
-    yield from filter(None, [[*links, *acts], [told.why, *_pairs(told.labels)]])
+    whole = [] if told.whole is None else [": ".join(told.whole)]
+    yield from filter(None, [[*links, *acts, *whole], [told.why, *_pairs(told.labels)]])
     for block in told.blocks:
         yield from filter(None, [block_lines(block, several=told.several)])
     brief = [brief_line(block) for block in told.brief] + ([told.more] if told.more else [])

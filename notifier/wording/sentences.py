@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from notifier.domain.delivery import Outcome
 from notifier.domain.notification import HeldBy
@@ -21,6 +22,23 @@ DEAD: Mapping[Outcome, str] = {
 }
 LOST = "the worker was lost before it recorded an outcome"
 BIGGEST_TITLE = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StormFigures:
+    """The figures of a whole storm at one target. `biggest` are titles with their events, the most first.
+
+    `service` is the only one that it is of. `told_here` are the events and causes of the message itself, where messages
+    before it have told of others. `worst` is a title with its events, where something is worse than the biggest.
+    """
+
+    events: int
+    causes: int
+    services: int
+    biggest: Sequence[tuple[str, int]]
+    service: str | None = None
+    told_here: tuple[int, int] | None = None
+    worst: tuple[str, int] | None = None
 
 
 def escalated(after: Duration) -> str:
@@ -50,11 +68,23 @@ def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, 
     return f"Delivery through {channel} to {address} {state}{why}. What it had to tell:"[:UNDELIVERED]
 
 
-def storm(*, events: int, causes: int, services: int, biggest: Sequence[tuple[str, int]]) -> str:
-    """`2,000 events, 40 causes, 3 services; biggest: TimeoutError: 30s (×222), ...`."""
-    head = ", ".join((counted(events, "event"), counted(causes, "cause"), counted(services, "service")))
-    first = ", ".join(f"{plain(title, BIGGEST_TITLE)} (×{number(n)})" for title, n in biggest)
-    return f"{head}; biggest: {first}" if first else head
+def storm(figures: StormFigures) -> str:
+    """`2,000 events, 40 causes, 3 services; worst: Sealed (×2), biggest: TimeoutError: 30s (×222), ...`."""
+    counts = (figures.events, "event"), (figures.causes, "cause"), (figures.services, "service")
+    parts = [", ".join(counted(count, of) for count, of in counts)]
+    if figures.service is not None:
+        parts.append(f"all of {plain(figures.service, BIGGEST_TITLE)}")
+    if figures.told_here is not None:
+        events, causes = figures.told_here
+        parts.append(f"told here: {counted(events, 'event')}, {counted(causes, 'cause')}")
+    first = ", ".join(_cause(*cause) for cause in figures.biggest)
+    named = [f"worst: {_cause(*figures.worst)}"] if figures.worst is not None else []
+    named += [f"biggest: {first}"] if first else []
+    return "; ".join((*parts, ", ".join(named))) if named else "; ".join(parts)
+
+
+def _cause(title: str, events: int) -> str:
+    return f"{plain(title, BIGGEST_TITLE)} (×{number(events)})"
 
 
 def channel_test(channel: str, actor: str) -> str:

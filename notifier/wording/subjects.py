@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from notifier.domain.message import Conversation, Message
 from notifier.domain.notification import Reason
 from notifier.domain.severity import Severity
@@ -12,6 +14,7 @@ from notifier.wording.text import number, plain
 # The project of the first key: where there is but one, its name says nothing.
 DEFAULT_PROJECT = "default"
 SUBJECT, TITLE = 240, 120
+_FIRST_CAUSE = re.compile(r".*?\(×?[0-9,]+\)(?=, )", re.DOTALL)
 
 
 def subject(message: Message) -> str:
@@ -55,9 +58,9 @@ def converse(message: Message, before: Conversation | None) -> Conversation:
 
 
 def figures(note: str | None) -> str:
-    """The part of a digest's note that fits into a line: the counts, and the biggest cause of those that it names."""
-    first, more, _ = (note or "").partition("), ")
-    return f"{first})" if more else first
+    """The part of a digest's note that fits into a line: the counts, and the first cause of those that it names."""
+    first = _FIRST_CAUSE.match(note or "")
+    return first.group() if first else note or ""
 
 
 def scope(message: Message) -> str:

@@ -228,10 +228,11 @@ def group() -> Incident:
 
 def digest() -> Message:
     shown = by_weight([told(QUORUM), *causes()])[:20]
-    note = sentences.storm(
-        events=2_003, causes=41, services=2,
-        biggest=[(one.incident.title, one.incident.count) for one in causes()[:3]],
-    )  # fmt: skip
+    biggest = [(one.incident.title, one.incident.count) for one in causes()[:3]]
+    figures = sentences.StormFigures(
+        events=2_003, causes=41, services=2, biggest=biggest, worst=(QUORUM.title, QUORUM.count)
+    )
+    note = sentences.storm(figures)
     made = message(Reason.DIGEST, *shown, totals={"opened": 41})
     return replace(
         made,

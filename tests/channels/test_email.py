@@ -380,7 +380,7 @@ def test_every_incident_has_its_own_links() -> None:
     """Below it, as text and as HTML; and the mail says whose name they act in."""
     mail = mail_of(replace(several(2), actions=(*links_of("i-1"), *links_of("i-9"))))
     text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    block = text.split("\n\n")[3].splitlines()
+    block = text.split("\n\n")[4].splitlines()
     assert block[-4:] == [
         "Acknowledge: https://notifier.example.com/actions/acknowledge-i-1",
         "Snooze 4 h: https://notifier.example.com/actions/snooze-i-1",

@@ -88,7 +88,6 @@ _STORED = "says how the message was stored, nothing about the incident"
 _PEOPLE = "for people: a program reads the incidents"
 WAIVED: Mapping[str, Mapping[str, str]] = {
     "id": {"slack": _ITS_OWN, "console": _ITS_OWN},
-    "group": {"email": _ITS_OWN, "console": _ITS_OWN, "slack": _ITS_OWN},
     "labels": {"webhook": "each incident has its labels"},
     "project": {"webhook": "each incident has its project", "slack": "a Slack channel belongs to a team"},
     "thread_id": {"console": "lines have no threads"},

@@ -281,6 +281,7 @@ def test_no_text_adds_a_mention_or_a_link_in_slack(make: Callable[[Message], Any
         dates = r"<!date\^[0-9]{10}\^\{date_short_pretty\} \{time\}\|(2026-11-22 )?0[45]:00 UTC>"
         assert set(re.findall(r"<[^>]*>?", re.sub(dates, "", shown))) <= {
             f"<{URL}>",
+            f"<{URL}/groups/g-1|Open the whole group>",
             *(f"<{URL}/incidents/142|Open incident {number}>" for number in (142, 1, 2)),
         }
         assert not re.search(r"&(?!amp;|lt;|gt;)", shown)

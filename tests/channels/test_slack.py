@@ -181,7 +181,10 @@ def test_no_event_breaks_a_limit_or_adds_a_mention(
         blocks.reply(made),
     ):
         assert slack_complaint(body) is None
-        link = r"<https://notifier.example.com/incidents/142\|Open incident 142>"
+        link = (
+            r"<https://notifier.example.com/(incidents/142\|Open incident 142|groups/g-1\|Open the whole group"
+            r"|incidents\|Open the list of incidents)>"
+        )
         texts = re.sub(
             rf"{link}|<!date\^\d+\^{{date_short_pretty}} {{time}}\|[0-9: UTC-]+>", "", "".join(_texts(body))
         )

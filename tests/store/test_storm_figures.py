@@ -55,6 +55,23 @@ async def test_of_as_many_events_the_worst_is_named_first(bench: Bench) -> None:
     assert "; biggest: TimeoutError: fp-4 (×1), TimeoutError: fp-0 " in (job.message.note or "")
 
 
+async def test_a_digest_of_two_groups_says_how_many_it_does_not_show(bench: Bench) -> None:
+    """Each group had thirty causes, of which twenty are told; what is worse than the biggest is named before it."""
+    bench.route = Route(key="two", name="default", channels=("mail",), group_wait=0, group_by=("service",))
+    bench.rate_limit = RateLimit(messages=1, per=HOUR, burst=1)
+    for service in ("shop", "cart"):
+        causes = [bench.event(f"{service}-{n}", more_labels={"service": service}) for n in range(30)]
+        again = [bench.event(f"{service}-7", more_labels={"service": service}) for _ in range(2)]
+        await bench.post(*causes, *again)
+    await bench.post(bench.event("sealed", severity=Severity.CRITICAL, more_labels={"service": "cart"}))
+    await bench.alert()
+    (job,) = await bench.deliver_all()
+    assert figures(job) == (65, 61, 2)
+    assert len(job.message.told) + job.message.more == 61
+    assert len(job.message.told) == 20
+    assert "; worst: TimeoutError: sealed (×1), biggest: TimeoutError: " in (job.message.note or "")
+
+
 async def test_five_hundred_groups_at_once_stay_within_the_limit(bench: Bench) -> None:
     """Thirty an hour, five at once: one digest with the exact figures, and tokens are left for what comes next."""
     bench.route = EACH

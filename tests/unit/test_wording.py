@@ -362,6 +362,12 @@ def test_what_was_not_told_one_by_one_is_in_the_counts(suppressed: int, words: t
     assert messages.footer(message(suppressed=suppressed)) == words
 
 
+STORM = sentences.StormFigures(
+    events=9, causes=8, services=1, service="shop", told_here=(3, 2), worst=("Sealed", 1),
+    biggest=[("no (x), y", 5), ("z", 2)],
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
@@ -386,7 +392,17 @@ def test_what_was_not_told_one_by_one_is_in_the_counts(suppressed: int, words: t
             sentences.undelivered("chat", "#a", dead=False, outcome=None, detail=None),
             "Delivery through chat to #a has not arrived yet and goes on being tried. What it had to tell:",
         ),
-        (sentences.storm(events=1, causes=1, services=1, biggest=[]), "1 event, 1 cause, 1 service"),
+        (
+            sentences.storm(sentences.StormFigures(events=1, causes=1, services=1, biggest=[])),
+            "1 event, 1 cause, 1 service",
+        ),
+        (
+            sentences.storm(STORM),
+            (
+                "9 events, 8 causes, 1 service; all of shop; told here: 3 events, 2 causes; "
+                "worst: Sealed (×1), biggest: no (x), y (×5), z (×2)"
+            ),
+        ),
     ],
 )
 def test_what_is_decided_has_its_sentence(said: str, sentence: str) -> None:

@@ -237,6 +237,8 @@ def _below(told: RenderedMessage) -> Iterator[Block]:
     if told.note is not None and not told.note_first:
         yield _plain(told.note, PART)
     yield from _links(told)
+    if told.whole is not None and (url := _url(told.whole[1], 1_200)):
+        yield ContextBlock(elements=[_markdown(f"<{url}|{told.whole[0]}>")])
     if told.labels:
         yield _plain_small(_pairs(told.labels))
 

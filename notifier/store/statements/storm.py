@@ -33,13 +33,14 @@ def _told(dialect: Dialect) -> sa.Subquery:
 
 
 def storm_totals(dialect: Dialect) -> sa.ClauseElement:
-    """Events, causes and services of the storm."""
+    """Events, causes and services of the storm, and the name of a service."""
     told = _told(dialect)
     service = label(dialect, "service")
     return sa.select(
         sa.func.sum(told.c.events).label("events"),
         sa.func.count().label("causes"),
         sa.func.count(sa.distinct(service)).label("services"),
+        sa.func.max(service).label("service"),
     ).select_from(told.join(incidents, incidents.c.number == told.c.incident))
 
 
@@ -47,7 +48,7 @@ def biggest_causes(dialect: Dialect) -> sa.ClauseElement:
     """The titles with the most events of the storm; of as many, the worst."""
     told = _told(dialect)
     return (
-        sa.select(incidents.c.title, told.c.events)
+        sa.select(incidents.c.title, told.c.events, RANK.label("rank"))
         .join(told, incidents.c.number == told.c.incident)
         .order_by(told.c.events.desc(), RANK.desc(), incidents.c.number)
         .limit(sa.bindparam("most", type_=sa.Integer()))

@@ -69,7 +69,7 @@ def command(
     return parser
 
 
-LISTED = ("incidents", "deliveries", "dead-letters", "silences", "channels", "groups", "tasks")
+LISTED = ("incidents", "deliveries", "dead-letters", "silences", "channels", "groups", "tasks", "keys")
 """Families whose name alone lists them."""
 
 

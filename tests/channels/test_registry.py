@@ -107,7 +107,7 @@ def test_a_slack_webhooks_target_hides_its_path() -> None:
         ("webhook", {"secret": [SECRET, "pa55word"]}, ("secret", 1), "whsec_"),
         ("webhook", {"secret": [SECRET, SECRET, SECRET]}, ("secret",), "at most 2"),
         ("webhook", {"allow_addresses": ["10.20.0.1/16"]}, ("allow_addresses", 0), "network"),
-        ("slack", {"signing_secret": "pa55word"}, ("signing_secret",), "Signing Secret"),
+        ("slack", {"signing_secret": "pa55 word"}, ("signing_secret",), "Signing Secret"),
         ("slack", {"time_zone": "Europe/Pa55word"}, ("time_zone",), "IANA"),
         ("slack", {"time_zone": "../pa55word"}, ("time_zone",), "IANA"),
         ("slack", {"webhook_url": "https://hooks.slack.com/pa55word"}, (), "both ways"),
@@ -240,10 +240,11 @@ async def test_a_kind_that_cannot_open_its_channel_is_a_problem(toolbox: Toolbox
     [
         ({"webhook_url": "https://hooks.slack.com/services/pa55word"}, "only posts: no message is edited"),
         ({"token": "xoxb-1", "channel": "#oncall"}, "no buttons"),
+        ({"token": "xoxb-1", "channel": "#oncall", "signing_secret": "pa55word"}, "shorter than Slack's"),
     ],
 )
 def test_what_a_slack_channel_cannot_do_is_a_warning(options: dict[str, str], words: str) -> None:
-    """An incoming webhook only posts, and a bot without its app's secret has no buttons: both may be used."""
+    """An incoming webhook only posts, a bot without its app's secret has no buttons; a short secret is guessed."""
     config = registry.validate(block("slack", options), allow_private=False)
     assert isinstance(config, registry.ChannelConfig)
     [warning] = config.warnings

@@ -179,7 +179,7 @@ def test_watch_writes_a_line_for_each_change(api: Api) -> None:
 
 def test_a_name_alone_lists(api: Api, shell: Shell) -> None:
     """With its options and matchers; a word that is no matcher is a command that does not exist."""
-    for name in ("incidents", "deliveries", "dead-letters", "silences", "groups"):
+    for name in ("incidents", "deliveries", "dead-letters", "silences", "groups", "keys"):
         api.answer(f"GET /v1/{name}", _page())
         assert shell(name).err.startswith("none")
     shell("incidents", "service=billing", "--limit", "1")

@@ -12,6 +12,9 @@ from notifier.channels.base import ChannelSettings
 from notifier.channels.http import SecretUrl, parse_url
 from notifier.channels.zones import TimeZone
 
+SIGNING_SECRET_CHARACTERS = 32
+"""As many as the secrets that Slack makes have; their form is Slack's to change."""
+
 
 def _url(text: str) -> str:
     parse_url(text)
@@ -25,8 +28,10 @@ def _token(secret: SecretStr) -> SecretStr:
 
 
 def _signing_secret(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]{16,}", secret.get_secret_value()):
-        raise ValueError("must be the app's Signing Secret: 32 hex digits, from the app's Basic Information")
+    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+        raise ValueError(
+            "must be the app's Signing Secret, from the app's Basic Information, without spaces or line breaks"
+        )
     return secret
 
 
@@ -66,6 +71,11 @@ def warnings(settings: SlackSettings) -> Iterator[str]:
         )
     elif settings.signing_secret is None:
         yield "without `signing_secret` its messages have no buttons: it is in the Slack app's Basic Information"
+    elif len(settings.signing_secret.get_secret_value()) < SIGNING_SECRET_CHARACTERS:
+        yield (
+            "`signing_secret` is shorter than Slack's are, and whoever guesses it may press every button: "
+            "it is in the Slack app's Basic Information"
+        )
 
 
 def targets(settings: SlackSettings) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -15,7 +16,9 @@ from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from notifier.domain.value import replace
 from notifier.store import timers
 from notifier.store.database import Tx
+from notifier.store.postgres import PostgresDatabase
 from notifier.store.schema import deliveries, groups, incidents, members
+from notifier.telemetry.clock import AnchoredClock
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
@@ -214,3 +217,20 @@ async def test_a_short_absence_is_noted_and_moves_nothing(keeping: Time) -> None
 async def resolved(keeping: Time) -> int:
     progress = await keeping.world.database.write(lambda tx: alerting.auto_resolve(tx, DAY))
     return progress.done
+
+
+@pytest.mark.slow
+async def test_a_replica_that_stood_still_goes_on_by_its_server(postgres_url: str) -> None:
+    """A suspended machine's monotonic clock stands still with it."""
+    clock = AnchoredClock(time.time_ns() // 1_000_000 - 2 * HOUR)
+    database = await PostgresDatabase.open(postgres_url, replica="late", clock=clock)
+    try:
+        apart = 2 * HOUR
+        for _ in range(600):
+            apart = abs(database.now() - time.time_ns() // 1_000_000)
+            if apart < 2 * SECOND:
+                break
+            await asyncio.sleep(0.1)
+        assert apart < 2 * SECOND
+    finally:
+        await database.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from operator import itemgetter
 
 from notifier.domain.delivery import Outcome
 from notifier.domain.url_names import shown_url
@@ -14,6 +15,8 @@ from notifier.store.instance import settings_key
 from notifier.store.json_rows import encode_values
 from notifier.store.statements import targets as statements
 from notifier.store.statements.overdue import (
+    move_deliveries,
+    move_threads,
     orphaned_deliveries,
     tell_fallback_of_removed,
     waited_for_targets_due,
@@ -27,8 +30,9 @@ def sync_targets(
 ) -> dict[str, tuple[int, ...]]:
     """Make the target rows agree with the configuration: each channel's target ids, in the order of its addresses.
 
-    What waits for a target that is removed becomes a dead letter, and the fallback, the channel of that name, is told,
-    whatever channel was the fallback when the delivery was made.
+    What waits for a URL that was replaced goes to the new one. What waits for another target that is removed becomes a
+    dead letter, and the fallback, the channel of that name, is told, whatever channel was the fallback when the
+    delivery was made.
     """
     ids = _known_targets(tx, wanted)
     for channel, addresses in sorted(wanted.items()):
@@ -39,6 +43,7 @@ def sync_targets(
     configured = {ids[channel, address] for channel, addresses in wanted.items() for address in addresses}
     removed = sorted(set(ids.values()) - configured)
     if removed:
+        _follow_urls(tx, wanted, ids, removed)
         _end_deliveries(tx, removed, fallback)
         execute(tx, statements.never_due, {"targets": encode_values(removed)})
     return {
@@ -58,6 +63,29 @@ def _known_targets(tx: Tx, wanted: Mapping[str, Sequence[str]]) -> dict[tuple[st
             execute(tx, statements.rename_target, {"target": target.id, "address": address})
             ids[target.channel, address] = ids.pop((target.channel, target.address))
     return ids
+
+
+def _follow_urls(
+    tx: Tx, wanted: Mapping[str, Sequence[str]], ids: Mapping[tuple[str, str], int], removed: Sequence[int]
+) -> None:
+    """Hand what waits for the former URLs of a channel to its present one: the receiver is the same, its place is not.
+
+    Addresses of other forms name people and rooms, of whom another is somebody else.
+    """
+    for (channel, address), former in sorted(ids.items(), key=itemgetter(1)):
+        present = wanted.get(channel, ())
+        if former in removed and len(present) == 1 and all(map(_is_url, (address, *present))):
+            moved = {"former": former, "target": ids[channel, present[0]], "now": tx.now}
+            execute(tx, move_threads, moved)
+            if execute(tx, move_deliveries, moved).rowcount:
+                execute(
+                    tx, waited_for_targets_due, {"targets": encode_values([moved["target"]]), "now": tx.now}
+                )
+                tx.signal("targets")
+
+
+def _is_url(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
 
 
 def _end_deliveries(tx: Tx, removed: Sequence[int], fallback: str | None) -> None:

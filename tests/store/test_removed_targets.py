@@ -163,3 +163,52 @@ async def test_an_address_with_a_token_goes_on_without_it(bench: Bench) -> None:
     rows = await bench.database.read(lambda tx: tx.run(sa.select(targets.c.address)).scalars().all())
     assert {shown, shown_url(f"{token}/x")} <= set(rows)
     assert token not in "".join(rows)
+
+
+WRONG, RIGHT = "https://hooks.example.com/wrong", "https://hooks.example.com/right"
+
+
+async def test_what_waits_for_a_wrong_url_goes_to_the_right_one(bench: Bench) -> None:
+    """Nothing is dead, nobody else is told, and a later message of the thread carries what waited."""
+    bench.fallback = "desk"
+    await _sync(bench, mail=(WRONG,), desk=("#desk",))
+    await _waiting(bench)
+    await _sync(bench, mail=(RIGHT,), desk=("#desk",))
+    assert await _states(bench, "mail") == [("pending", "transient")]
+    assert (await bench.sweep()).told == ()
+    bench.clock.advance(HOUR)
+    await bench.post(bench.event("fp-0", status="resolved"))
+    while await bench.alert():
+        pass
+    (job,) = (await bench.claim()).jobs
+    assert (job.address, job.message.totals) == (RIGHT, {"opened": 1, "resolved": 1})
+    assert [state for state, _ in await _states(bench, "mail")] == ["superseded", "sending"]
+    await bench.deliver(job)
+
+
+async def test_a_url_that_comes_back_gets_what_waited_for_the_other(bench: Bench) -> None:
+    await _sync(bench, mail=(RIGHT,))
+    await _sync(bench, mail=(WRONG,))
+    await _waiting(bench, 3)
+    await _sync(bench, mail=(RIGHT,))
+    assert [job.address for job in await bench.deliver_all()] == [RIGHT] * 3
+
+
+async def test_what_was_being_sent_to_the_wrong_url_follows(bench: Bench) -> None:
+    await _sync(bench, mail=(WRONG,))
+    await bench.post(bench.event())
+    await bench.alert()
+    (job,) = (await bench.claim()).jobs
+    await _sync(bench, mail=(RIGHT,))
+    assert await _states(bench, "mail") == [("sending", None)]
+    await bench.fail(job, AWAY)
+    await _sync(bench, mail=(RIGHT,))
+    assert [job.address for job in await bench.deliver_all()] == [RIGHT]
+
+
+@pytest.mark.parametrize(("before", "after"), [("#ops", RIGHT), (WRONG, "#ops"), ("#ops", "#alerts")])
+async def test_rooms_and_people_are_no_places_of_one_receiver(bench: Bench, before: str, after: str) -> None:
+    await _sync(bench, mail=(before,))
+    await _waiting(bench)
+    await _sync(bench, mail=(after,))
+    assert await _states(bench, "mail") == [("dead", "target_removed")]

@@ -9,7 +9,7 @@ from notifier.domain.notification import Reason
 from notifier.store.compiled import Row, reads
 from notifier.store.database import Dialect
 from notifier.store.json_rows import in_json
-from notifier.store.schema import Big, deliveries, notifications, targets
+from notifier.store.schema import Big, deliveries, notifications, targets, threads
 from notifier.store.statements.deliveries import PENDING, SENDING
 
 
@@ -156,6 +156,37 @@ def orphaned_deliveries(dialect: Dialect) -> sa.ClauseElement:
         sa.select(deliveries.c.id)
         .where(of_targets, deliveries.c.state == PENDING, ~carried)
         .order_by(deliveries.c.id)
+    )
+
+
+def move_deliveries(_dialect: Dialect) -> sa.ClauseElement:
+    """Deliveries that wait for a target wait for another one instead, and are due now."""
+    own = deliveries.alias("own")
+    other = sa.bindparam("target", type_=Big)
+    has_own = sa.exists().where(own.c.notification == deliveries.c.notification, own.c.target == other)
+    return (
+        sa.update(deliveries)
+        .where(
+            deliveries.c.target == sa.bindparam("former", type_=Big),
+            deliveries.c.state == PENDING,
+            ~has_own,
+        )
+        .values(target=other, due_at=_now())
+    )
+
+
+def move_threads(_dialect: Dialect) -> sa.ClauseElement:
+    """Threads in which something waits for a target go on at another one, unless that has a thread of the episode."""
+    own = threads.alias("own")
+    other = sa.bindparam("target", type_=Big)
+    waits = sa.exists().where(deliveries.c.thread == threads.c.id, deliveries.c.state == PENDING)
+    has_own = sa.exists().where(
+        own.c.group_id == threads.c.group_id, own.c.episode == threads.c.episode, own.c.target == other
+    )
+    return (
+        sa.update(threads)
+        .where(threads.c.target == sa.bindparam("former", type_=Big), waits, ~has_own)
+        .values(target=other)
     )
 
 

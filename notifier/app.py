@@ -332,6 +332,7 @@ async def _first_key(runtime: Runtime, port: int) -> None:
     host = runtime.settings.server.host
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     here = f"http://{host}:{port}"
+    addresses = dict.fromkeys(base for base in (here, runtime.settings.server.url) if base is not None)
     event = '{"service": "demo", "message": "hello from curl"}'
     lines = (
         "The database had no key. This one is shown once; keep it:",
@@ -340,7 +341,7 @@ async def _first_key(runtime: Runtime, port: int) -> None:
         "",
         "Open the pages with this link, which signs you in once, within ten minutes:",
         "",
-        *(f"  {base}/welcome/{link}" for base in (here, runtime.settings.server.url) if base is not None),
+        *(f"  {base}/welcome/{link}" for base in addresses),
         "",
         "Try it:",
         "",

@@ -26,8 +26,11 @@ BUCKETS = 24
 BUCKET: Duration = HOUR
 CROWD = 15
 """A service that has more incidents on a page is a crowd."""
+CROWD_OF_MANY = 7
+"""The same on a page that is not the last: several services that fail together fill page after page."""
 SHOWN_OF_CROWD = 5
-CROWDS_AT_MOST = 4
+CROWDS_AT_MOST = 8
+SEARCHES_AT_MOST = 4
 COUNTED_AT_MOST = 1_000
 
 
@@ -143,21 +146,29 @@ async def _spread(
     """The page with a few of each crowd and what else there is; and which services are crowds of it."""
     few: tuple[Incident, ...] = ()
     names: tuple[str, ...] = ()
-    while len(names) < CROWDS_AT_MOST and (name := _crowd(page.items)) is not None:
-        others = replace(page, items=tuple(each for each in page.items if each.service != name))
+    for _ in range(SEARCHES_AT_MOST):
+        crowds = _crowds(page)[: CROWDS_AT_MOST - len(names)]
+        if not crowds:
+            break
+        others = replace(page, items=tuple(each for each in page.items if each.service not in crowds))
         if page.next_cursor is not None:
-            others = await found(_without((*apart, *names, name)))
-        if not (others.items or others.next_cursor or few):
+            others = await found(_without((*apart, *names, *crowds)))
+        if len(crowds) == 1 and not (others.items or others.next_cursor or few):
             break  # There is nothing that it hides.
-        few += tuple(each for each in page.items if each.service == name)[:SHOWN_OF_CROWD]
-        page, names = others, (*names, name)
+        few += tuple(
+            each
+            for name in crowds
+            for each in [each for each in page.items if each.service == name][:SHOWN_OF_CROWD]
+        )
+        page, names = others, (*names, *crowds)
     return replace(page, items=few + page.items), names
 
 
-def _crowd(items: Sequence[Incident]) -> str | None:
-    """The service that has most of them, if it is a crowd."""
-    ranked = Counter(each.service for each in items if each.service).most_common(1)
-    return ranked[0][0] if ranked and ranked[0][1] > CROWD else None
+def _crowds(page: Listing[Incident]) -> list[str]:
+    """The services that have so many of them that others have no room, the one with the most first."""
+    ranked = Counter(each.service for each in page.items if each.service).most_common()
+    most = CROWD if page.next_cursor is None else CROWD_OF_MANY
+    return [name for name, count in ranked if count > most]
 
 
 def _without(services: Iterable[str]) -> tuple[Matcher, ...]:

@@ -135,3 +135,13 @@ async def test_what_hides_nothing_is_listed_whole(world: World) -> None:
     await world.post("another", service="mail")
     assert [crowd.count for crowd in (await apart(world)).crowds] == [2 * CROWD]
     assert (await apart(world, 'service="shop"')).crowds == ()
+
+
+async def test_services_that_fail_together_are_crowds(world: World) -> None:
+    """None of them has most of a page, and page after page would be theirs."""
+    services = [f"shop {n}" for n in range(5)]
+    causes = [world.event(f"no database {n}", service=service) for n in range(20) for service in services]
+    await world.post_all([world.event("waits", service="search"), *causes])
+    first = await apart(world, limit=50)
+    assert {crowd.service: crowd.count for crowd in first.crowds} == dict.fromkeys(services, 20)
+    assert (len(first.items), first.next_cursor) == (5 * SHOWN_OF_CROWD + 1, None)

@@ -20,6 +20,8 @@ from notifier.store.incidents import lock_all
 from notifier.wording import audit_details
 
 AT_MOST = 1_000
+EVERY_AT_MOST = 20_000
+"""So many for a person at a page, who cannot narrow a storm."""
 
 SkipReason = Literal["unknown", "resolved", "already", "taken"]
 
@@ -141,18 +143,59 @@ async def on_found(
 
     `Unreadable` where that is over `AT_MOST`.
     """
+    ids, count = await _matching(database, actor, q, state, most=AT_MOST)
+    if count > AT_MOST:
+        raise _too_many(count, AT_MOST)
+    return await _on_ids(database, actor, act, ids)
+
+
+async def on_every(
+    database: Database, actor: Actor, act: Act, q: str, *, state: State | None = None
+) -> BulkOutcome:
+    """The same for a person who has been asked whether it is meant: in several transactions where it is over `AT_MOST`.
+
+    `Unreadable` where it is over `EVERY_AT_MOST`.
+    """
+    ids, count = await _matching(database, actor, q, state, most=EVERY_AT_MOST)
+    if count > EVERY_AT_MOST:
+        raise _too_many(count, EVERY_AT_MOST)
+    return await in_turns(database, actor, act, ids)
+
+
+async def in_turns(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
+    """Act on the incidents with these ids, `AT_MOST` in a transaction."""
+    done, skipped = 0, list[SkippedIncident]()
+    for first in range(0, len(ids), AT_MOST):
+        outcome = await _on_ids(database, actor, act, ids[first : first + AT_MOST])
+        done += outcome.done
+        skipped += outcome.skipped
+    return BulkOutcome(done=done, skipped=tuple(skipped))
+
+
+async def count_found(database: Database, actor: Actor, q: str, *, state: State | None = None) -> int:
+    """How many an act on all that meets the query would be done to."""
+    return (await _matching(database, actor, q, state, most=0))[1]
+
+
+async def _matching(
+    database: Database, actor: Actor, q: str, state: State | None, *, most: int
+) -> tuple[list[str], int]:
     terms = search.read(q)
     if not terms.matchers and not terms.words:
         raise Unreadable("q", "an empty query would act on everything: give a matcher or a word")
     query = views.IncidentSearch(
         project=actor.project, state=state, unresolved=True, matchers=terms.matchers, words=terms.words
     )
-    ids, count = await database.read(lambda tx: views.matching(tx, query, most=AT_MOST))
-    if count > AT_MOST:
-        raise Unreadable(
-            "q",
-            f"{count:,} incidents match, and one call acts on at most {AT_MOST:,}: nothing was done, narrow it",
-        )
+    return await database.read(lambda tx: views.matching(tx, query, most=most))
+
+
+def _too_many(count: int, most: int) -> Unreadable:
+    return Unreadable(
+        "q", f"{count:,} incidents match, and one call acts on at most {most:,}: nothing was done, narrow it"
+    )
+
+
+async def _on_ids(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
     return await database.write(partial(_perform, actor=actor, act=act, names={id_: id_ for id_ in ids}))
 
 

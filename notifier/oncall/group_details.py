@@ -86,16 +86,16 @@ async def group_details(
 
 
 async def act_on_all(database: Database, actor: Actor, act: Act, id_: str) -> BulkOutcome:
-    """Do it to the incidents of a group that are not resolved, at most `bulk.AT_MOST`.
+    """Do it to the incidents of a group that are not resolved, at most `READ_AT_MOST`.
 
     What nobody has comes first, so that a second press goes on where the first has ended.
     """
 
     def read(tx: Tx) -> Sequence[str]:
         group = _known(tx, id_, actor.project_scope)
-        return views.unresolved_in_group(tx, group.id, newest=READ_AT_MOST, most=bulk.AT_MOST)
+        return views.unresolved_in_group(tx, group.id, newest=READ_AT_MOST, most=READ_AT_MOST)
 
-    return await bulk.on_named(database, actor, act, await database.read(read))
+    return await bulk.in_turns(database, actor, act, await database.read(read))
 
 
 def totals(counts: Sequence[GroupCount]) -> GroupTotals:

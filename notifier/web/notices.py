@@ -49,6 +49,14 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
 }
 
 
+_MANY: Mapping[str, tuple[str, str]] = {
+    "bulk_acknowledge": ("You have", "repeats and escalation of what you have stop"),
+    "bulk_snooze": ("Snoozed", "nothing is told of them until then but their end"),
+    "bulk_resolve": ("Resolved", "whoever was told of them hears so"),
+}
+"""What was done to many incidents, and what follows from it."""
+
+
 def given(name: str, counts: tuple[int, ...]) -> str:
     """A notice in an address."""
     return ".".join([name, *map(str, counts)])
@@ -60,11 +68,13 @@ def notice_of(text: str) -> Notice | None:
     if found is None:
         return None
     counts = [int(count) for count in found[2].split(".") if count]
-    if found[1] == "bulk" and len(counts) == 2:
+    if found[1] in _MANY and len(counts) == 2:
         done, skipped = counts
+        what, then = _MANY[found[1]]
         verb = "was left as it was" if skipped == 1 else "were left as they were"
         left = f" {number(skipped)} {verb}: over, taken by somebody else, or done already." if skipped else ""
-        return Notice(text=f"Done to {counted(done, 'incident')}.{left}")
+        follows = f": {then}" if done else ""
+        return Notice(text=f"{what} {counted(done, 'incident')}{follows}.{left}")
     if found[1] in _COUNTED and len(counts) == 1:
         return Notice(text=_COUNTED[found[1]](counts[0]))
     return _NOTICES.get(found[1])

@@ -30,7 +30,7 @@ async def test_a_storm_is_taken_with_one_button(shop: Pages) -> None:
     assert "Acknowledge all 12" in page.text
     assert "cause 0 and 11 others" in page.text
     done = await browser.sends(page.form("/acknowledge"))
-    assert "Done to 12 incidents." in done.text
+    assert "You have 12 incidents: " in done.text
     assert "12 acknowledged" in done.text
 
 
@@ -45,12 +45,14 @@ async def test_some_are_taken(shop: Pages) -> None:
     page = await browser.opens(path)
     chosen = next(form for form in page.forms if ("chosen", "yes") in form.fields)
     done = await browser.sends(chosen, incident=ids[:2])
-    assert "Done to 1 incident. 1 was left as it was" in done.text
+    assert (
+        "You have 1 incident: repeats and escalation of what you have stop. 1 was left as it was" in done.text
+    )
     assert "acknowledged by admin" in done.text
     assert "1 open, 2 acknowledged" in done.text
     for wrong in ([], ["x"] * 1_001):
         assert (await browser.sends(chosen, incident=wrong)).status == 422
-    assert "Done to 0 incidents." in (await browser.sends(chosen, incident=["'", "\0", "<b>"])).text
+    assert "You have 0 incidents." in (await browser.sends(chosen, incident=["'", "\0", "<b>"])).text
 
 
 async def test_a_foreign_or_unknown_group(shop: Pages) -> None:

@@ -83,17 +83,17 @@ async def test_several_are_acted_on_at_once(shop: Pages) -> None:
         if one.action == "/incidents" and one.method == "post"
     )
     done = await browser.sends(posting, act="acknowledge", ids=ids[:2])
-    assert "Done to 2 incidents." in done.text
+    assert "You have 2 incidents: repeats and escalation" in done.text
     assert done.answer.url.params["sort"] == "newest"
     again = await browser.sends(posting, act="acknowledge", ids=[*ids[:3], "unknown"])
-    assert "Done to 1 incident. 3 were left" in again.text
+    assert "You have 1 incident: repeats and escalation of what you have stop. 3 were left" in again.text
     snoozed = await browser.sends(posting, act="snooze", ids=[ids[3]])
     assert "snoozed by manager until" in snoozed.text
     sure = await browser.sends(posting, act="resolve", ids=ids)
     assert "Resolve 4 incidents?" in sure.text
     assert titles(await browser.opens("/incidents")) != []
     over = await browser.sends(sure.form("/incidents"))
-    assert "Done to 4 incidents." in over.text
+    assert "Resolved 4 incidents: " in over.text
     assert "Nothing is open" in (await browser.opens("/incidents")).text
 
 
@@ -106,7 +106,9 @@ async def test_all_that_a_search_finds_is_acted_on(shop: Pages) -> None:
     page = await browser.opens("/incidents?q=timeout")
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
     done = await browser.sends(posting, act="acknowledge", all="yes")
-    assert "Done to 3 incidents." in done.text
+    assert "You have 3 incidents: " in done.text
+    sure = await browser.sends(posting, act="resolve", all="yes")
+    assert ("Resolve 3 incidents?" in sure.text, "finds: timeout" in sure.text) == (True, True)
     refused = await browser.sends(posting, act="acknowledge", all="yes", q="")
     assert refused.status == 422
 
@@ -234,7 +236,7 @@ async def test_all_that_is_found_is_all_that_is_seen(shop: Pages) -> None:
     page = await browser.opens("/incidents?q=timeout&state=open")
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
     assert "all open ones" in page.text
-    assert "Done to 1 incident." in (await browser.sends(posting, act="snooze", all="yes")).text
+    assert "Snoozed 1 incident: " in (await browser.sends(posting, act="snooze", all="yes")).text
     for state in ("mine", "resolved"):
         refused = await browser.sends(posting, act="resolve", all="yes", state=state)
         assert (refused.status, "one by one" in refused.text) == (422, True)
@@ -249,7 +251,7 @@ async def test_other_projects_are_not_seen(shop: Pages) -> None:
     assert titles(page) == ["theirs"]
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
     done = await stranger.sends(posting, act="acknowledge", ids=[id_])
-    assert "Done to 0 incidents. 1 was left" in done.text
+    assert "You have 0 incidents. 1 was left" in done.text
 
 
 async def test_a_long_list_goes_on(shop: Pages) -> None:
@@ -282,9 +284,9 @@ async def test_a_storm_is_a_few_rows_and_the_way_to_all(shop: Pages) -> None:
     assert len(titles(await browser.opens(everything))) == 50
     posting = next(one for one in page.forms if one.method == "post" and one.action == "/incidents")
     sure = await browser.sends(posting, every=name)
-    assert f"Acknowledge all open incidents of {name}?" in sure.text
+    assert f"Acknowledge all 60 open incidents of {name}?" in sure.text
     done = await browser.sends(sure.form("/incidents"))
-    assert ("Done to 60 incidents." in done.text, done.answer.url.params["sort"]) == (True, "newest")
+    assert ("You have 60 incidents: " in done.text, done.answer.url.params["sort"]) == (True, "newest")
     assert titles(done)[0] == "of another"
 
 

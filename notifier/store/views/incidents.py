@@ -81,8 +81,9 @@ def find_incidents(
 
 def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], int]:
     """The ids of at most so many incidents that match, newest first, and how many do."""
-    keys, after = find_keys(tx, search, None, most)
+    keys, after = find_keys(tx, search, None, max(most, 1))
     count = len(keys)
+    keys = keys[:most]
     while after is not None:
         following, after = find_keys(tx, search, after, READ_AT_MOST)
         count += len(following)

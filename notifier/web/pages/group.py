@@ -32,5 +32,8 @@ async def acknowledge_group(request: Visit) -> Redirect:
     else:
         outcome = await act_on_all(database, actor, act, id_)
     return Redirect(
-        path=f"/groups/{id_}", query={}, notice="bulk", counts=(outcome.done, len(outcome.skipped))
+        path=f"/groups/{id_}",
+        query={},
+        notice="bulk_acknowledge",
+        counts=(outcome.done, len(outcome.skipped)),
     )

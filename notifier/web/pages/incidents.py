@@ -154,24 +154,27 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
         raise Unreadable("all", "choose them one by one: a search acts on what is open or acknowledged")
     if len(ids) > bulk.AT_MOST:
         raise Unreadable("ids", f"choose at most {bulk.AT_MOST:,} incidents")
-    if name == "resolve" and not form.get("sure"):
-        return Shown(template="sure", view=_sure(filter_, ids, everything=everything))
     database, actor = visit.service.database, visit.actor()
+    state = State(filter_.state) if filter_.state in {"open", "acknowledged"} else None
+    if name == "resolve" and not form.get("sure"):
+        count = await bulk.count_found(database, actor, filter_.q, state=state) if everything else len(ids)
+        return Shown(template="sure", view=_sure(filter_, ids, count, everything=everything))
     if everything:
-        state = State(filter_.state) if filter_.state in {"open", "acknowledged"} else None
-        outcome = await bulk.on_found(database, actor, act, filter_.q, state=state)
+        outcome = await bulk.on_every(database, actor, act, filter_.q, state=state)
     else:
         outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
     counts = (outcome.done, len(outcome.skipped))
-    return Redirect(path="/incidents", query=filter_.query, notice="bulk", counts=counts)
+    return Redirect(path="/incidents", query=filter_.query, notice=f"bulk_{act.name}", counts=counts)
 
 
 async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str) -> Shown | Redirect:
     """Acknowledge what is open of a service, and meets the search, once a person is sure."""
     meant = filter_.of_service(service)
+    database, actor = visit.service.database, visit.actor()
     if not visit.form.get("sure"):
+        count = await bulk.count_found(database, actor, meant.q, state=State.OPEN)
         view = SureView(
-            question=f"Acknowledge all open incidents of {plain(service, 60)}?",
+            question=f"Acknowledge all {counted(count, 'open incident')} of {plain(service, 60)}?",
             sentences=(
                 "Repeats and escalation of all of them stop, also of those that the list does not show.",
             ),
@@ -181,10 +184,9 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
             back=address("", "/incidents", filter_.query),
         )
         return Shown(template="sure", view=view)
-    database, actor = visit.service.database, visit.actor()
-    outcome = await bulk.on_found(database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN)
+    outcome = await bulk.on_every(database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN)
     counts = (outcome.done, len(outcome.skipped))
-    return Redirect(path="/incidents", query=filter_.query, notice="bulk", counts=counts)
+    return Redirect(path="/incidents", query=filter_.query, notice="bulk_acknowledge", counts=counts)
 
 
 def _filter(form: Form) -> IncidentsFilter:
@@ -210,12 +212,13 @@ def _act(name: str, form: Form, visit: Visit) -> Act:
     return bulk.SnoozeAct(until=until)
 
 
-def _sure(filter_: IncidentsFilter, ids: tuple[str, ...], *, everything: bool) -> SureView:
-    what = "all that the search finds" if everything else counted(len(ids), "incident")
+def _sure(filter_: IncidentsFilter, ids: tuple[str, ...], count: int, *, everything: bool) -> SureView:
+    found = f"They are all that the search finds: {plain(filter_.q, 300)}"
     chosen = (("all", "yes"),) if everything else tuple(("ids", id_) for id_ in ids)
+    told = "Whoever was told of them hears that they are over. What comes back is told anew."
     return SureView(
-        question=f"Resolve {what}?",
-        sentences=("Whoever was told of them hears that they are over. What comes back is told anew.",),
+        question=f"Resolve {counted(count, 'incident')}?",
+        sentences=(found, told) if everything else (told,),
         action="/incidents",
         fields=(("act", "resolve"), *chosen, *filter_.asked),
         button="Yes, resolve",

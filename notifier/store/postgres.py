@@ -28,7 +28,7 @@ from notifier.store.database import (
     Tx,
 )
 from notifier.store.postgres_address import driver_address, unreachable
-from notifier.store.postgres_pool import Pool, dropped
+from notifier.store.postgres_pool import Pool, dropped, sqlstate
 from notifier.telemetry.clock import AnchoredClock, Clock
 from notifier.telemetry.watchdog import pulse
 
@@ -142,7 +142,7 @@ class PostgresDatabase:
         try:
             return await self._pool.run(partial(_writable, call), within=until - time.monotonic())
         except sa.exc.DBAPIError as error:
-            if _sqlstate(error) in _AGAIN:
+            if sqlstate(error) in _AGAIN:
                 raise SerializationConflict from error
             raise translate(error) from error
         except sa.exc.TimeoutError as error:
@@ -151,7 +151,7 @@ class PostgresDatabase:
             raise StoreUnavailable("PostgreSQL does not answer: try again") from error
 
     async def _listen(self) -> None:
-        """Pass other replicas' signals on. Polling backs it up, so a lost connection costs time only."""
+        """Pass other replicas' signals on. Polling backs it up, so a lost connection, or a pooler, costs time only."""
         while True:
             with contextlib.suppress(
                 OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.SQLAlchemyError
@@ -185,7 +185,7 @@ def _writable(call: Callable[[Connection], T], connection: Connection) -> T:
     try:
         return call(connection)
     except sa.exc.DBAPIError as error:
-        if _sqlstate(error) == _READ_ONLY:
+        if sqlstate(error) == _READ_ONLY:
             connection.invalidate(error)
         raise
 
@@ -209,13 +209,9 @@ def _look(connection: Connection) -> tuple[str, Decimal]:
     return fsync, connection.exec_driver_sql(_MOMENT).scalar_one()
 
 
-def _sqlstate(error: sa.exc.DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-
-
 def translate(error: sa.exc.DBAPIError) -> StoreError:
     """SQLSTATE in our words (PostgreSQL, appendix A)."""
-    state = _sqlstate(error) or ""
+    state = sqlstate(error) or ""
     if state in _FULL:
         return StoreFull("PostgreSQL has no room left")
     if state == _READ_ONLY:

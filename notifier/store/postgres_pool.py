@@ -3,6 +3,10 @@
 A network that forgets a connection (a firewall, a failover behind a virtual address) gives no error. asyncpg then waits
 for ever, and what it does when it is cancelled waits too. So time is kept beside it, and a connection that is late is
 dropped: every wait on it ends at once, with an error, and the pool makes another.
+
+A pooler (PgBouncer in transaction mode) gives each transaction another server's connection, where a statement that was
+prepared is not known. No name is made twice, so that none means another's statement; once one is missing, statements
+are prepared without a name, and anew each time.
 """
 
 from __future__ import annotations
@@ -11,14 +15,15 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+from uuid import uuid4
 from weakref import WeakSet
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from notifier.store.postgres_address import DriverAddress
 
@@ -28,25 +33,53 @@ CONNECT_S = 5.0
 CLOSE_S = 2.0
 KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 """The kernel asks a quiet peer after ten seconds and gives it up after 25 (tcp(7); the last is in milliseconds)."""
+_ELSEWHERE: Final = {"26000", "42P05"}  # invalid_sql_statement_name, duplicate_prepared_statement
 
 
 class Pool:
-    """SQLAlchemy's pool of asyncpg connections, each use with a deadline."""
+    """SQLAlchemy's pool of asyncpg connections, each use with a deadline.
+
+    `_shared`: a pooler stands in between, so that nothing holds on the server for longer than a transaction.
+    """
 
     def __init__(self, address: DriverAddress, *, size: int) -> None:
-        self._dsn = address.dsn
+        self._address = address
+        self._size = size
         self._connections: WeakSet[Any] = WeakSet()
-        self._engine = create_async_engine(
-            address.url,
-            pool_size=size,
+        self._making: dict[int, asyncio.TimerHandle] = {}
+        self._left: set[asyncio.Task[None]] = set()
+        self._shared = False
+        self._engine = self._made_engine({"prepared_statement_name_func": _new_name})
+
+    def _made_engine(self, statements: dict[str, Any]) -> AsyncEngine:
+        # What asyncpg would keep by itself has names that two processes give alike.
+        connecting = {
+            "async_creator_fn": self._connect,
+            "timeout": CONNECT_S,
+            "statement_cache_size": 0,
+            **statements,
+        }
+        engine = create_async_engine(
+            self._address.url,
+            pool_size=self._size,
             max_overflow=4,
             pool_timeout=CONNECT_S,
             hide_parameters=True,
-            connect_args={"async_creator_fn": self._connect, "timeout": CONNECT_S},
+            connect_args=connecting,
         )
-        self._making: dict[int, asyncio.TimerHandle] = {}
-        event.listen(self._engine.sync_engine, "connect", self._made)
-        event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(engine.sync_engine, "connect", self._made)
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        return engine
+
+    def _share(self) -> None:
+        """Go on with statements that have no name; the connections from before are closed as they are given back."""
+        left = asyncio.ensure_future(self._engine.dispose())
+        self._left.add(left)
+        left.add_done_callback(self._left.discard)
+        self._engine = self._made_engine(
+            {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
+        )
+        self._shared = True
 
     async def run(self, call: Callable[[Connection], T], *, within: float) -> T:
         """`call` on a connection of its own. Later than `within` seconds, or cancelled: the connection is dropped."""
@@ -57,12 +90,23 @@ class Pool:
         except asyncio.CancelledError:
             work.add_done_callback(_forget)
             if used:
-                used[0].terminate()
+                used[-1].terminate()
             else:
                 work.cancel()
             raise
 
     async def _run(self, call: Callable[[Connection], T], used: list[Any], until: float) -> T:
+        engine = self._engine
+        try:
+            return await self._use(call, used, until)
+        except sa.exc.DBAPIError as error:
+            if sqlstate(error) not in _ELSEWHERE or (self._shared and engine is self._engine):
+                raise
+            if engine is self._engine:
+                self._share()
+        return await self._use(call, used, until)
+
+    async def _use(self, call: Callable[[Connection], T], used: list[Any], until: float) -> T:
         async with asyncio.timeout_at(until):
             connection = await self._engine.connect()
         raw = await _raw(connection)
@@ -84,7 +128,7 @@ class Pool:
             await connection.close()
 
     async def _connect(self, *arguments: Any, **options: Any) -> Any:
-        connection = await asyncpg.connect(self._dsn, *arguments, **options)
+        connection = await asyncpg.connect(self._address.dsn, *arguments, **options)
         _keep_alive(connection)
         self._connections.add(connection)
         # SQLAlchemy asks a new connection for its types, and forgets it where that fails.
@@ -120,6 +164,14 @@ def dropped(raw: Any, after: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def sqlstate(error: sa.exc.DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+
+
+def _new_name() -> str:
+    return f"notifier_{uuid4().hex}"
 
 
 async def _raw(connection: AsyncConnection) -> Any:

@@ -205,3 +205,26 @@ async def test_work_that_is_late_fails_on_either_engine(database: Database) -> N
     await first
     assert began == []
     assert await database.write(one) == 1
+
+
+async def test_statements_that_a_pooler_has_put_elsewhere_are_prepared_anew(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """A pooler gives a transaction another server's connection, which knows no statement: nobody notices."""
+    database = await PostgresDatabase.open(postgres_url, replica="main", clock=clock, pool_size=1)
+
+    def forgets(tx: Tx) -> int:
+        found = one(tx)
+        tx.run(sa.text("DEALLOCATE ALL"))
+        return found
+
+    try:
+        assert await database.write(forgets) == 1
+        assert await database.write(forgets) == 1
+        held = await database.read(
+            lambda tx: tx.run(sa.text("SELECT count(*) FROM pg_prepared_statements")).scalar()
+        )
+        assert await database.read(one) == 1
+        assert held == 0
+    finally:
+        await database.aclose()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from notifier.domain.incident import Incident
-from notifier.wording.reasons import owner
+from notifier.wording.reasons import owner, service_of
 from notifier.wording.text import TITLE, counted, escaped_unseen, plain
 from notifier.wording.times import moment
 from notifier.wording.tracebacks import printed
@@ -35,7 +35,7 @@ def as_markdown(incident: Incident) -> str:
     span = f"from {moment(incident.first_seen)} to {moment(incident.last_seen)}"
     facts = [
         f"- {_code(incident.state.value)}, severity {_code(incident.severity.value)}, {_code(standing)}",
-        f"- service {_code(incident.service)}, environment {_code(incident.environment)}",
+        f"- service {_code(service_of(incident))}, environment {_code(incident.environment)}",
         f"- {counted(incident.count, 'event')} {span}",
     ]
     facts += [f"- <{incident.url}>"] if incident.url else []

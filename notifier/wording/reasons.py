@@ -89,6 +89,11 @@ def standing(episode: EpisodeSummary) -> str | None:
     return f"{'Open' if episode.open else 'Acknowledged'}: {', '.join(parts)}"
 
 
+def service_of(incident: Incident) -> str:
+    """The service that the incident is of; a fingerprint that several services give is of none of them alone."""
+    return plain(incident.service, 80) or "several services"
+
+
 def owner(incident: Incident) -> str | None:
     """The sentence about who is on an incident; None for a resolved one."""
     if incident.state is State.RESOLVED:

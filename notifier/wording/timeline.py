@@ -24,6 +24,7 @@ from notifier.wording.audit_details import apart_from_end, end_of
 from notifier.wording.credentials import credential
 from notifier.wording.delivery_sentences import what_became_of
 from notifier.wording.explanations import quoted
+from notifier.wording.reasons import service_of
 from notifier.wording.times import clock
 
 ITEMS_AT_MOST = 500
@@ -93,7 +94,7 @@ def _events(history: IncidentHistory) -> Iterator[HistoryItem]:
         at=incident.first_seen,
         kind="event",
         count=1,
-        text=f"First event: {quoted(incident.title)} of {incident.service} in {incident.environment}{follows}.",
+        text=f"First event: {quoted(incident.title)} of {service_of(incident)} in {incident.environment}{follows}.",
     )
     on_time = incident.count - history.late
     if on_time > 1:

@@ -77,6 +77,13 @@ def texts(known: IncidentHistory, *, now: int = NINE + HOUR) -> list[str]:
     return [item.text for item in timeline(known, ROUTES, now).items]
 
 
+def test_a_problem_of_several_services_is_said_to_be_that() -> None:
+    """A given fingerprint may come from several; none of them is named then, and no gap is left."""
+    shared = replace(incident(), labels={}, varying=("service",))
+    first, *_ = texts(replace(history(), incident=shared, previous=None))
+    assert first == 'First event: "boom" of several services in production.'
+
+
 def test_a_route_that_the_store_knows_by_its_key_is_named_as_the_configuration_names_it() -> None:
     known = replace(history(), decisions=(decision(HeldBy.INHIBITED, ref="i-0", count=2),),
                     inhibitors={"i-0": (2, "disk full")})  # fmt: skip

@@ -22,7 +22,7 @@ from notifier.web.views.lasting import CHOICES
 from notifier.wording.delivery_sentences import what_became_of
 from notifier.wording.grouping import GroupingSentences, grouping_sentences
 from notifier.wording.links import PageLink, page_links
-from notifier.wording.reasons import owner
+from notifier.wording.reasons import owner, service_of
 from notifier.wording.text import TITLE, escaped_unseen, plain, several_lines
 from notifier.wording.timeline import HistoryItem
 from notifier.wording.tracebacks import PrintedTraceback, printed
@@ -136,6 +136,7 @@ class IncidentView:
 
     incident: Incident
     title: str
+    service: str
     now: Instant
     owner: str | None
     acknowledged_until: Instant | None
@@ -184,6 +185,7 @@ def incident_view(
     return IncidentView(
         incident=incident,
         title=plain(incident.title, TITLE) or "(no title)",
+        service=service_of(incident),
         now=details.now,
         owner=owner(incident),
         acknowledged_until=history.acknowledged_until if incident.state is State.ACKNOWLEDGED else None,

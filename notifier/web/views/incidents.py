@@ -15,6 +15,7 @@ from notifier.oncall.search import narrowed, read
 from notifier.web.views.charts import BarChart, bar_chart
 from notifier.web.views.lasting import CHOICES
 from notifier.wording.explanations import HOLDS, silenced
+from notifier.wording.reasons import service_of
 from notifier.wording.text import TITLE, counted, number, plain
 from notifier.wording.times import clock
 
@@ -305,7 +306,7 @@ def _line(item: InboxItem, found: Inbox, filter_: IncidentsFilter) -> IncidentLi
         state=incident.state.value,
         severity=incident.severity.value,
         where=(
-            filter_.narrowed(plain(incident.service, 60), "service", incident.service),
+            filter_.narrowed(plain(service_of(incident), 60), "service", incident.service),
             filter_.narrowed(plain(incident.environment, 40), "environment", incident.environment),
         ),
         count=incident.count,

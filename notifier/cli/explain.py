@@ -92,9 +92,9 @@ def _head(incident: Row) -> Iterator[str]:
 
 
 def _moment(item: Row) -> str:
-    """`2026-11-22 05:00:00`: to the second, and one word less."""
+    """`2026-11-22 05:00:00Z`: to the second, and one word less."""
     at = cell(item.get("at"))
-    return at[:19].replace("T", " ")
+    return f"{at[:19].replace('T', ' ')}Z" if at.endswith("Z") else at
 
 
 def _why(item: Row) -> str:

@@ -21,8 +21,8 @@ CHANGING = ("state", "severity", "count", "acknowledged_by")
 HOME_AND_CLEAR = "\033[H\033[2J"
 
 EPILOG = """\
-On a terminal it shows what is not resolved, the last heard of first. Through a pipe it writes a line for each change,
-with --json a JSON document. A service that is away is waited for. Ctrl-C ends it."""
+On a terminal it shows what is not resolved, the worst first. Through a pipe it writes a line for each change of the
+last heard of, with --json a JSON document. A service that is away is waited for. Ctrl-C ends it."""
 
 Row = Mapping[str, Any]
 Seen = dict[str, Row]
@@ -39,7 +39,7 @@ def add(commands: Subparsers) -> None:
         metavar="S",
         help="seconds between two looks (default: 2)",
     )
-    parser.set_defaults(sort="last_seen", limit=LIMIT, cursor=None)
+    parser.set_defaults(limit=LIMIT, cursor=None)
 
 
 def watch(arguments: Arguments, session: CommandSession) -> Exit:
@@ -54,10 +54,14 @@ def watch(arguments: Arguments, session: CommandSession) -> Exit:
 def _look_for_ever(service: ServiceClient, arguments: Arguments, session: CommandSession) -> None:
     seen: Seen = {}
     away, first = False, True
+    drawn = session.screen().width is not None and not arguments.json
+    arguments.sort = "severity" if drawn else "last_seen"
     while True:
         try:
-            incidents = service.page(PATH, filters(arguments))["items"]
-            ended = [_as_it_is(service, seen[id_]) for id_ in seen.keys() - set(map(_id, incidents))]
+            page = service.page(PATH, filters(arguments))
+            incidents = page["items"]
+            left = [] if drawn else [seen[id_] for id_ in seen.keys() - set(map(_id, incidents))]
+            ended = [now for was in left if _state(now := _as_it_is(service, was)) != _state(was)]
         except CommandFailure as failure:
             if failure.status is not Exit.UNREACHABLE:
                 raise
@@ -65,8 +69,8 @@ def _look_for_ever(service: ServiceClient, arguments: Arguments, session: Comman
                 session.say(f"notifier: {failure} It is asked again.")
             away = True
         else:
-            if session.screen().width is not None and not arguments.json:
-                _draw(incidents, session)
+            if drawn:
+                _draw(incidents, session, whole=page.get("next_cursor") is None)
             else:
                 changed = [
                     incident
@@ -90,12 +94,13 @@ def _as_it_is(service: ServiceClient, incident: Row) -> Row:
     return now
 
 
-def _draw(incidents: Sequence[Row], session: CommandSession) -> None:
-    """The whole screen anew."""
+def _draw(incidents: Sequence[Row], session: CommandSession, *, whole: bool) -> None:
+    """The whole screen anew. `whole`: there are no more than these."""
     screen = session.screen()
     lines = list(rows(incidents, screen, wide=False)) if incidents else ["nothing is open."]
     room = shutil.get_terminal_size().lines - 2
-    more = [f"and {len(lines) - room:,} more"] if len(lines) > room else []
+    left, over = max(len(lines) - room, 0), "" if whole else "over "
+    more = [f"and {over}{left:,} more"] if left or over else []
     session.put(HOME_AND_CLEAR + "\n".join([*lines[:room], *more]))
 
 

@@ -47,9 +47,9 @@ TEXT = """\
 incident 142: boom
 open, error, 4 events
 
-2026-11-22 05:00:00  event            First event: "boom" of billing in production.
-2026-11-22 05:00:10  held   silenced  Not told: silenced by ann until 09:00 UTC ("db\ufffd[2J maintenance").
-2026-11-22 09:00:00  told   unmuted   Told: what had held it was over, and it was still open.
+2026-11-22 05:00:00Z  event            First event: "boom" of billing in production.
+2026-11-22 05:00:10Z  held   silenced  Not told: silenced by ann until 09:00 UTC ("db\ufffd[2J maintenance").
+2026-11-22 09:00:00Z  told   unmuted   Told: what had held it was over, and it was still open.
 """
 
 
@@ -72,7 +72,7 @@ def test_a_note_has_its_lines(api: Api, shell: Shell) -> None:
     api.answer("GET /v1/incidents/142/timeline", {"items": [noted], "truncated": False})
     api.answer("GET /v1/incidents/142", INCIDENT)
     lines = shell("explain", "142").out.splitlines()[-2:]
-    assert lines == ["2026-11-22 05:00:00  action    ann noted: one", f"{'':31}two\ufffd[2J"]
+    assert lines == ["2026-11-22 05:00:00Z  action    ann noted: one", f"{'':32}two\ufffd[2J"]
 
 
 def test_programs_get_the_answer_as_it_is(api: Api, shell: Shell) -> None:

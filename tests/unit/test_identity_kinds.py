@@ -138,11 +138,25 @@ STATES: list[Kind] = [
         ('api said {"error":"@","id":17}', 'said {"detail": "@"}', "said {'error_description':'@'}", 'stderr="@"'),
         ("no such order", "no such user", "it is gone"),
     ),
+    # What a machine has several of: one of them fails.
+    (("I/O error on device /dev/@", "@: I/O error", "@ is read-only"), ("nvme0n1", "nvme1n1", "sda", "mmcblk0p1")),
+    (("link @ is down", "@: carrier lost"), ("enp0s3", "enp0s8", "eth0", "ens5f1np1")),
+    (("interface @ down", "@: err-disabled"), ("GigabitEthernet0/1", "Gi1/0/24", "Gi1/0/2", "ge-0/0/7")),
+    (("GPU @ fell off the bus", "PSU @ failed", "fan @: no speed", "bay @ is empty"), ("0", "1", "12")),
+    (("GPU @ fell off the bus", "port @: link down", "disk @ removed"), ("0/1", "1/1", "0/3")),
+    # Units of systemd that are made of a template.
+    (("@.service: Failed with result 'timeout'",), ("getty@tty1", "getty@tty2", "openvpn@office", "openvpn@home")),
+    # The signal that a supervisor quotes.
+    (("Process 'Worker-3' exited with '@'",), ("signal 9 (SIGKILL)", "signal 11 (SIGSEGV)", "signal 15")),
     # Bytes that are all that is said.
     (("b'@'",), ("charge failed", "refund failed")),
 ]  # fmt: skip
 
 INSTANCES: list[Kind] = [
+    # How far something is, which terminal, and whose session.
+    (("step @ failed", "attempt @: refused", "page @ is empty", "epoch @: loss is nan"), ("2/5", "3/5", "4/17")),
+    (("opened /dev/pts/@", "disk @ times slower", "@ GPU in use"), ("3", "17")),
+    (("@.service: Failed",), ("user@1000", "user@1001")),
     # Between words of scripts without spaces, in XML, in a record's own version.
     (
         ("订单@不存在", "注文@が見つかりません", "주문@을 찾을 수 없습니다", "处理耗时@毫秒", "第@批失败"),

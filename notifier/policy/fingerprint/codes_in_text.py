@@ -49,6 +49,14 @@ _STATUS_NOUNS: Final = frozenset({"error", "response", "status", "Client", "Serv
 _CLIENTS: Final = frozenset({"from", "by", "client", "peer", "source", "src"})
 _SERVERS: Final = frozenset({"to", "at", "on", "host", "server", "bind", "listen", "connect"})
 _OUTGOING: Final = frozenset({"source", "src", "client", "remote", "peer", "local", "ephemeral"})
+# Of these one fails by itself, and its number says which: `PSU 2`; of more it does where it stands among others.
+_PARTS_OF_A_MACHINE: Final = frozenset({"gpu", "psu", "dimm", "fan", "bay"})
+_PLACES_IN_A_MACHINE: Final = _PARTS_OF_A_MACHINE | {
+    "slot", "port", "interface", "drive", "disk", "enclosure", "controller", "card", "npu", "tpu",
+}  # fmt: skip
+_VERBS: Final = frozenset({"is", "was", "has", "does", "fails", "misses"})
+_WHICH: Final = re.compile(r"\d{1,3}").fullmatch
+_WHICH_OF_SEVERAL: Final = re.compile(r"\d{1,3}(?:/\d{1,3}){1,2}").fullmatch
 _NEGATIVE: Final = re.compile(r"-\d{1,3}").fullmatch
 _CLOSED: Final = re.compile(r"10[01]\d").fullmatch
 _HTTP_STATUS: Final = re.compile(r"[1-5]\d\d").fullmatch
@@ -89,6 +97,8 @@ def _name_before(pieces: Sequence[str], index: int) -> tuple[str, int]:
 def is_code_in_text(pieces: Sequence[str], index: int, following: str) -> bool:
     """Whether a number says what failed: a status, an SQLSTATE, an errno, a mail server's reply, a service's port."""
     core = core_of(pieces[index]).lstrip("#:")
+    if _is_part_of_machine(pieces, index, core, following):
+        return True
     if not is_code(core):
         return False
     before, place = _name_before(pieces, index)
@@ -104,6 +114,18 @@ def is_code_in_text(pieces: Sequence[str], index: int, following: str) -> bool:
     ):
         return True
     return _leads_arguments(pieces, index) or _is_port(pieces, index) or _is_commands(pieces, index, core)
+
+
+def _is_part_of_machine(pieces: Sequence[str], index: int, core: str, following: str) -> bool:
+    """Whether a number names what a machine has several of: `GPU 0/1`, `PSU 2`."""
+    if index < 2 or not pieces[index - 1].isspace() or following == "of":
+        return False
+    if _is_plural(following) and following not in _VERBS:
+        return False
+    name = pieces[index - 2].lower()
+    if name in _PARTS_OF_A_MACHINE and _WHICH(core) is not None:
+        return True
+    return name in _PLACES_IN_A_MACHINE and _WHICH_OF_SEVERAL(core) is not None
 
 
 def _is_named(

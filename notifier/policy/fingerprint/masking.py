@@ -85,6 +85,7 @@ _READ: Final = re.compile(r"time data|input string:?|parsing time|strconv\.\w{1,
 _VERBS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 _STATEMENT: Final = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM) |\[parameters: ").search
 _STATUS_LINE: Final = re.compile(r"[1-5]\d\d(?: [A-Za-z][A-Za-z'-]{1,20}){1,5}").fullmatch
+_SIGNAL: Final = re.compile(r"signal \d{1,2}(?: \(SIG[A-Z]{2,8}\))?").fullmatch
 _REQUEST_LINE: Final = re.compile(r"[A-Z]{3,7} \S").match
 _SENTENCE_OF_BYTES: Final = re.compile(r"(?:\d{3}[ -])?\d\.\d{1,3}\.\d{1,3} |\d{3} (?=[A-Za-z])").match
 
@@ -277,7 +278,7 @@ def _quoted(piece: str, attached: str, before: str, *, literal: bool) -> str:
     named = core_of(before).rstrip("=").rpartition("=")[2].lower()
     if not literal and (named.endswith(_VALUED) or named.isdigit()):
         return "<quoted>"
-    if not inner or inner.isspace() or _STATUS_LINE(inner):
+    if not inner or inner.isspace() or _STATUS_LINE(inner) or _SIGNAL(inner):
         return piece
     if literal or named in _SAYING or _REQUEST_LINE(inner) or " " not in inner:
         inner = "".join(_text(inner, literal=False)[1])

@@ -72,6 +72,18 @@ _REVERSE_NAME: Final = re.compile(
 # A place in a machine hall: rack, row, card.
 _LOCATION: Final = re.compile(r"[A-Z]\d{1,3}(?:-[A-Z]\d{1,3}){2,8}(?:-[A-Z])?").fullmatch
 _PUBLIC_HOST: Final = re.compile(r"(?:[\w-]+\.)+(?:com|net|org|io|dev|app|cloud)").fullmatch
+# A device of this machine, or a port of a switch, says which of them has failed.
+_DEVICE: Final = re.compile(
+    r"nvme\d{1,3}(?:n\d{1,3}(?:p\d{1,3})?)?|mmcblk\d{1,2}(?:p\d{1,3})?|(?:en|wl|ww)[ospx]\d{1,3}(?:[sfnpd]\d{1,3}){0,4}"
+).fullmatch
+_DEVICE_FILE: Final = re.compile(r"/dev/(?:mapper/)?[A-Za-z][\w+-]{0,31}").fullmatch
+_SWITCH_PORT: Final = re.compile(
+    r"(?:[A-Z][A-Za-z]{0,20}Ethernet|Ethernet|Eth|Gi|Te|Fa|Fo|Hu|Tw|Po|ge-|xe-|et-|fe-)\d{1,3}(?:/\d{1,3}){1,3}(?:\.\d{1,4})?"
+).fullmatch
+# A unit of systemd that is made of a template is no address: `postgresql@14-main.service`.
+_UNIT_OF_TEMPLATE: Final = re.compile(
+    r"([\w:.-]+)@([\w:.\\-]*)(\.(?:service|socket|timer|mount|automount|target|device|slice|scope|path|swap))"
+).fullmatch
 # A method of gRPC: package, service and method.
 _RPC: Final = re.compile(r"/(?:[a-z]\w{0,63}\.){1,8}[A-Z][A-Za-z]{1,63}/[A-Z][A-Za-z]{1,63}").fullmatch
 _SEGMENTS: Final = re.compile(r"[\\/]+").split
@@ -133,7 +145,7 @@ def _core(core: str) -> str:
     whole = _WHOLE(core)
     if whole is not None:
         return _whole(whole)
-    if is_named_code(core):
+    if is_named_code(core) or ("/" in core and (_DEVICE_FILE(core) or _SWITCH_PORT(core))):
         return core
     if len(core) >= RANDOM_CHARS and is_random(core):
         return "<id>"
@@ -230,6 +242,9 @@ def _requested(core: str) -> str:
 
 
 def _at(core: str) -> str:
+    unit = _UNIT_OF_TEMPLATE(core)
+    if unit is not None:
+        return f"{masked_word(unit[1])}@{masked_word(unit[2])}{unit[3]}"
     if _EMAIL(core) is not None:
         return "<email>"
     before, _, after = core.rpartition("@")
@@ -339,6 +354,8 @@ def masked_part(part: str) -> str:
 
 def _mixed(part: str) -> str:
     """Letters and digits: a name that ends in a number, a number with letters behind it, or an id."""
+    if _DEVICE(part) is not None:
+        return part
     runs = _RUNS(part)
     if len(runs) == 2 and runs[1].isdigit() and (len(runs[0]) > 1 or runs[0] in _SIZED):
         return _numbered(runs[0], runs[1])

@@ -25,7 +25,7 @@ from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnav
 from notifier.domain.time import SECOND, Duration, Instant
 from notifier.store import driver
 from notifier.store.database import REQUEST, Broken, SerializationConflict, Signals, Tx
-from notifier.store.sqlite_files import FileLock, Reserve, has_room
+from notifier.store.sqlite_files import FileLock, FilesInUse, Reserve, has_room
 from notifier.telemetry.clock import Clock
 from notifier.telemetry.logging import get
 from notifier.telemetry.watchdog import pulse
@@ -223,6 +223,7 @@ class _Writer(threading.Thread):
         self._dirty = False
         self._waits: Duration | None = None
         self._broken: StoreBroken | None = None
+        self._files: FilesInUse | None = None
         self._due: float | None = None  # when what the thread does now should have ended
 
     async def submit(self, job: QueuedWork, *, yields_s: float) -> Any:
@@ -320,8 +321,17 @@ class _Writer(threading.Thread):
                     continue
                 raise known from error
             self._dirty = True
+            self._check_files()
             return result, tx.topics
         raise StoreUnavailable("a transaction lost too many races: try again")
+
+    def _check_files(self) -> None:
+        """Acknowledge nothing that is in a file which nobody finds again."""
+        if self._files is None:
+            self._files = FilesInUse(self._database.path)
+        elif not self._files.are_there():
+            self._due = None
+            raise StoreBroken(self._files.save(self._driver))
 
     def _wait_at_most(self, wait: Duration) -> None:
         """Wait for a lock as long as somebody waits for this transaction, to the next half second: it is seldom set."""

@@ -1,4 +1,4 @@
-"""The files beside a SQLite database: the lock of its one process, and the space that is kept for a full disk."""
+"""The files of a SQLite database: whether they are there, the lock of its one process, and space for a full disk."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import errno
 import fcntl
 import os
 import shutil
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 from notifier.domain.errors import StoreUnavailable
 
 RESERVE_BYTES = 8 * 1024 * 1024
+LOOKS = 3
+BETWEEN_LOOKS_S = 0.05
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -55,11 +60,11 @@ class Reserve:
         """Take the space, where there is so much; a file system that knows no reserving does without."""
         if self._path.exists():
             return
-        # Asked first, for trying takes what others need meanwhile.
-        if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES:
-            self.spent = True
-            return
         try:
+            # Asked first, for trying takes what others need meanwhile.
+            if shutil.disk_usage(self._path.parent).free < RESERVE_BYTES:
+                self.spent = True
+                return
             with self._path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
             self.spent = False
@@ -88,3 +93,71 @@ def has_room(path: Path) -> bool:
         with contextlib.suppress(OSError):
             probe.unlink()
     return True
+
+
+class FilesInUse:
+    """The database file and its log as they were found first, by which it shows that one was removed or replaced.
+
+    Whoever has them open reads and writes them as before, and nobody finds again what was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = Path(f"{path}-wal")
+        self._file_seen, self._log_seen = _identity(path), _identity(self._log)
+
+    def are_there(self) -> bool:
+        """Whether both are; a file system that is at odds with itself is asked three times."""
+        for _ in range(LOOKS):
+            if self._has_file() and self._log_seen == _identity(self._log):
+                return True
+            time.sleep(BETWEEN_LOOKS_S)
+        return False
+
+    def _has_file(self) -> bool:
+        return self._file_seen == _identity(self._path)
+
+    def save(self, connection: sqlite3.Connection) -> str:
+        """Write what the connection still reads to where a person or the next start finds it; the sentence about it."""
+        try:
+            if self._has_file():
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+                return (
+                    f"the log of the database ({self._log.name}) was removed while it was in use: start again"
+                )
+            kept = self._written(connection)
+        except (OSError, sqlite3.Error) as error:
+            reason = getattr(error, "strerror", None) or getattr(error, "sqlite_errorname", "unknown")
+            return f"the database file was removed while it was in use, and what it held cannot be saved ({reason})"
+        if kept == self._path:
+            return (
+                "the database file was removed while it was in use: it is there again, with all that it held"
+            )
+        return (
+            f"the database file was replaced while it was in use: what the first one held is in {kept.name}"
+        )
+
+    def _written(self, connection: sqlite3.Connection) -> Path:
+        draft = self._path.with_name(f".{self._path.name}.saving")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        with closing(sqlite3.connect(draft)) as target:
+            connection.backup(target)
+        is_free = not self._path.exists()
+        kept = (
+            self._path if is_free else self._path.with_name(f"{self._path.name}.replaced-{int(time.time())}")
+        )
+        # SQLite would write the log of one file into another that has its name.
+        if is_free or _identity(self._log) == self._log_seen:
+            for part in ("-wal", "-shm"):
+                Path(f"{self._path}{part}").unlink(missing_ok=True)
+        return draft.rename(kept)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """The file that stands under this name; None where none does."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino

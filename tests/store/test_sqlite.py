@@ -9,16 +9,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from notifier.domain.errors import StoreError, StoreFull, StoreUnavailable
+from notifier.domain.errors import StoreBroken, StoreError, StoreFull, StoreUnavailable
 from notifier.store.database import Tx
 from notifier.store.schema import audit
 from notifier.store.sqlite import SqliteDatabase
+from notifier.telemetry.clock import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -217,3 +219,71 @@ async def test_files_that_are_another_user_s_are_not_called_locked(sqlite_path: 
     Path(f"{sqlite_path}-wal").mkdir()
     with pytest.raises(StoreUnavailable, match="belong to the user of the service"):
         SqliteDatabase(sqlite_path, clock=clock)  # type: ignore[arg-type]
+
+
+async def _count(database: SqliteDatabase) -> int:
+    query = sa.select(sa.func.count()).select_from(audit)
+    return await database.read(lambda tx: tx.run(query).scalar_one())
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+
+
+def _remove_all(path: Path) -> None:
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink()
+
+
+def _remove_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+def _move(path: Path) -> None:
+    path.rename(f"{path}.moved")
+
+
+@pytest.mark.parametrize("act", [_remove, _remove_all, _remove_log, _move])
+async def test_a_file_that_is_removed_in_use_comes_back_and_nothing_is_acknowledged_meanwhile(
+    sqlite_path: Path, clock: Clock, act: Callable[[Path], None]
+) -> None:
+    sqlite_path.chmod(0o600)
+    database = SqliteDatabase(sqlite_path, clock=clock)
+    for number in range(3):
+        await database.write(partial(_insert, id_=f"before-{number}"))
+    act(sqlite_path)
+    with pytest.raises(StoreBroken, match="removed while it was in use"):
+        await database.write(partial(_insert, id_="after"))
+    assert database.broken.is_set()
+    with pytest.raises(StoreBroken):
+        await database.write(partial(_insert, id_="later"))
+    await database.aclose()
+    assert sqlite_path.stat().st_mode & 0o777 == 0o600
+    again = SqliteDatabase(sqlite_path, clock=clock)
+    assert await _count(again) >= 3
+    await again.aclose()
+
+
+async def test_of_a_file_that_is_replaced_in_use_both_are_there(sqlite_path: Path, clock: Clock) -> None:
+    """The log of the first one must not be written into the second."""
+    other = sqlite_path.with_name("other.db")
+    shutil.copyfile(sqlite_path, other)
+    database = SqliteDatabase(sqlite_path, clock=clock)
+    await database.write(partial(_insert, id_="before"))
+    other.replace(sqlite_path)
+    with pytest.raises(StoreBroken, match=r"replaced while it was in use: .* is in notifier\.db\.replaced-"):
+        await database.write(partial(_insert, id_="after"))
+    await database.aclose()
+    for path, least in ((sqlite_path, 0), (next(sqlite_path.parent.glob("*.replaced-*")), 1)):
+        again = SqliteDatabase(path, clock=clock)
+        assert (await _count(again) > 0) is (least > 0)
+        await again.aclose()
+
+
+async def test_where_what_was_removed_cannot_be_saved_that_is_said(sqlite_path: Path, clock: Clock) -> None:
+    database = SqliteDatabase(sqlite_path, clock=clock)
+    await database.write(partial(_insert, id_="before"))
+    shutil.rmtree(sqlite_path.parent)
+    with pytest.raises(StoreBroken, match=r"cannot be saved \(No such file or directory\)"):
+        await database.write(partial(_insert, id_="after"))
+    await database.aclose()

@@ -31,7 +31,8 @@ OUTCOMES: Mapping[int, Outcome] = {
 class Trouble:
     """A mishap at a receiver, and the outcome that a channel must make of it.
 
-    `cause` makes it happen to the next message, at the running receiver. `retry_after` is what the error must carry.
+    `cause` makes it happen to the next message, at the running receiver. `retry_after` is what the error must carry;
+    `deadline` is what a request may take, where the trouble is that it takes longer.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Trouble:
     cause: Callable[[Any], object]
     retry_after: Duration | None = None
     allow_private: bool = True
+    deadline: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,12 @@ HTTP_TROUBLES: tuple[Trouble, ...] = (
         name="throttled-without-a-time", outcome=Outcome.THROTTLED, cause=answered(429, retry_after=False)
     ),
     Trouble(name="hangs-up", outcome=Outcome.AMBIGUOUS, cause=lambda to: to.script(Answer(close=True))),
-    Trouble(name="silent", outcome=Outcome.AMBIGUOUS, cause=lambda to: to.script(Answer(delay=5.0))),
+    Trouble(
+        name="silent",
+        outcome=Outcome.AMBIGUOUS,
+        cause=lambda to: to.script(Answer(delay=60.0)),
+        deadline=SECOND // 2,
+    ),
     Trouble(name="unreachable", outcome=Outcome.TRANSIENT, cause=moved),
     Trouble(name="blocked-address", outcome=Outcome.BLOCKED, cause=lambda _to: None, allow_private=False),
 )
@@ -170,7 +177,7 @@ class HttpCase:
         return [taken.text for taken in self.taken(receiver)]
 
     def make_slow(self, receiver: Any) -> None:
-        receiver.script(Answer(delay=5.0))
+        receiver.script(Answer(delay=60.0))
 
     def make_quick(self, receiver: Any) -> None:
         """Only the next answer was slow."""

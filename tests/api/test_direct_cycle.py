@@ -69,7 +69,7 @@ class Server:
                 writer.write(part.encode())
                 await writer.drain()
                 await asyncio.sleep(0.01)
-            while chunk := await asyncio.wait_for(reader.read(65_536), 0.3):
+            while chunk := await asyncio.wait_for(reader.read(65_536), 1):
                 said += chunk
         except TimeoutError:
             said += b"(open)"

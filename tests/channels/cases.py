@@ -171,7 +171,7 @@ class EmailCase:
         return [mail.text for mail in receiver.mails]
 
     def make_slow(self, receiver: SmtpServer) -> None:
-        receiver.hang = 5.0
+        receiver.hang = 60.0
 
     def make_quick(self, receiver: SmtpServer) -> None:
         receiver.hang = 0.0

@@ -28,7 +28,7 @@ class FixedClock:
 async def toolbox() -> AsyncIterator[Toolbox]:
     """Real tools that may dial loopback, with a deadline that tests can wait for."""
     clock = SystemClock()
-    http = GuardedClient(clock=clock, allow_private_addresses=True, deadline=400)
+    http = GuardedClient(clock=clock, allow_private_addresses=True, deadline=20_000)
     yield Toolbox(clock=clock, http=http)
     await http.aclose()
     await asyncio.sleep(0)

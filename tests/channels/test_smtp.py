@@ -251,7 +251,7 @@ async def test_a_server_that_does_not_greet_is_asked_about(
 ) -> None:
     """Silence, a hang-up, an alert of TLS, another protocol: told with the question whether it wants implicit TLS."""
     with answering(serve) as port:
-        error = await broken_off(port)
+        error = await broken_off(port, deadline=300 if serve is wait else 20_000)
     assert words in error.detail
     assert error.detail.endswith(IMPLICIT)
     assert error.outcome is Outcome.TRANSIENT
@@ -269,7 +269,7 @@ async def test_a_server_without_implicit_tls_is_asked_about(tmp_path: Path) -> N
     """The other direction: it greets in the clear, or waits."""
     trusting = Authority(tmp_path).trusting
     with SmtpServer() as server:
-        error = await broken_off(server.port, security="implicit", tls=trusting, deadline=5_000)
+        error = await broken_off(server.port, security="implicit", tls=trusting, deadline=20_000)
     assert "does not speak TLS" in error.detail
     assert error.detail.endswith(STARTTLS)
     for serve in (wait, lambda _: None):

@@ -78,7 +78,7 @@ async def test_who_acknowledges_has_it(bench: Bench) -> None:
     ends = bench.database.signals.subscribe("ends")
     assert await _do(bench, lambda tx: actions.acknowledge(tx, ANN, id_, until=until)) == id_
     # Who waits for what ends by itself hears of an end that may come before that of all others.
-    await asyncio.wait_for(ends.wait(None), 5)
+    await asyncio.wait_for(ends.wait(None), 60)
     row = await _row(bench, id_)
     assert (row.state, row.acknowledged_by, row.acknowledged_at) == ("acknowledged", "ann", bench.clock.now())
     assert row.acknowledged_until == until

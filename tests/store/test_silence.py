@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 LIMIT = SECOND // 2
 # The limit and a second; a machine that is busy adds to it, and who waits for the server waits for ever.
-FAILED_WITHIN_S = 10
+FAILED_WITHIN_S = 30
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_who_is_cancelled_in_a_silence_is_gone_at_once(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     proxy.speak()
     assert await behind.write(one) == 1
 

@@ -308,9 +308,12 @@ async def test_who_follows_sees_arrivals_and_edits_in_order() -> None:
     box.put(read_slack({"text": "first"}, ts="1"))
     box.put(read_slack({"text": "second"}, ts="2"))
     box.edit("1", read_slack({"text": "first, edited"}, ts="1"))
-    await asyncio.sleep(0.01)
-    box.put(read_slack({"text": "third"}, ts="3"))
-    await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while len(seen) < 2:  # noqa: ASYNC110 - it follows without an event of its own
+            await asyncio.sleep(0)
+        box.put(read_slack({"text": "third"}, ts="3"))
+        while len(seen) < 3:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
     box.close()
     await asyncio.wait_for(following, 60)
     assert seen == ["second", "first, edited", "third"]

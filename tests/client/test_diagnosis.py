@@ -114,7 +114,7 @@ def test_what_is_wrong_with_the_service_is_said(service: Receiver, tmp_path: Pat
     reply, kind, words = ANSWERS[answer]
     service.script = lambda _path, _: reply
     one = notifier(service.url, tmp_path)
-    found = one.diagnose(timeout=0.5)
+    found = one.diagnose(timeout=20)
     one.close(0.1)
     assert found.service == kind
     assert words in str(found)
@@ -125,7 +125,7 @@ def test_a_service_that_is_away(tmp_path: Path) -> None:
     """What was reported waits, and it is said where."""
     one = notifier(f"http://127.0.0.1:{free_port()}", tmp_path)
     fails(one)
-    found = one.diagnose(timeout=0.5)
+    found = one.diagnose(timeout=20)
     one.close(0.1)
     assert (found.service, found.test, found.counts.spooled) == ("away", "waits", 2)
     assert "start it, or set NOTIFIER_URL" in str(found)
@@ -240,7 +240,7 @@ time.sleep(60)
     ]
     dead, alive = started
     try:
-        dead.wait(20)
+        dead.wait(60)
         assert alive.stdout is not None
         alive.stdout.readline()
         own = {"NOTIFIER_URL": service.url, "NOTIFIER_KEY": KEY}

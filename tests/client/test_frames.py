@@ -96,7 +96,7 @@ def test_two_modules_of_one_name_are_two_under_every_launcher(launcher: str, tmp
             service.wait(lambda: len(service.events) == 2)
         finally:
             program.terminate()
-            program.wait(10)
+            program.wait(60)
     told = [own_files(event)[-2:] for event in service.events]
     assert told == [["shop/main.py", f"shop/{room}/tasks.py"] for room in ("billing", "shipping")]
 

@@ -37,8 +37,11 @@ class Recurses:
 
 
 class Slow:
+    asked = 0
+
     def __repr__(self) -> str:
-        time.sleep(1)
+        Slow.asked += 1
+        time.sleep(0.6)
         return "at last"
 
     __str__ = __repr__
@@ -136,7 +139,7 @@ def test_a_hostile_object_in_context_and_arguments(
 ) -> None:
     """As context, as an argument, in an exception's arguments, as a result: reported, small, quick, and JSON."""
     animal = ZOO[name]
-    started, worked = time.perf_counter(), time.thread_time()
+    worked, asked = time.thread_time(), Slow.asked
 
     @notifier.task(store_args=True, replay=True)
     def fails(_: object) -> None:
@@ -146,9 +149,8 @@ def test_a_hostile_object_in_context_and_arguments(
         fails(animal)
     notifier.task(lambda: animal)()
     notifier.message("seen", context={"animal": animal})
-    took, worked = time.perf_counter() - started, time.thread_time() - worked
-    assert worked < 0.5
-    assert name != "slow" or took < 1
+    assert time.thread_time() - worked < 5
+    assert Slow.asked == asked
     told = json.dumps([list(memory.events), list(memory.runs.values())])
     assert len(memory.events) == 2
     assert len(told) < 300_000
@@ -164,11 +166,11 @@ def test_an_exception_whose_own_words_are_hostile(
     kind: type[Exception] = type(
         "Hostile", (Exception,), {"__str__": animal.__repr__, "__module__": animal.__name__}
     )
-    for _ in range(3):
-        started = time.perf_counter()
-        notifier.report(kind("x"))
-        took = time.perf_counter() - started
-    assert took < 0.9
+    notifier.report(kind("x"))
+    notifier.report(kind("x"))
+    asked = Slow.asked
+    notifier.report(kind("x"))
+    assert Slow.asked == asked
     assert [event["exception"]["type"] for event in memory.events] == ["Hostile"] * 3
     assert len(memory.events[-1]["exception"]["message"] or "") < 5_000
 
@@ -177,7 +179,7 @@ def test_one_busy_moment_does_not_cost_a_class_its_words(notifier: Notifier, mem
     """The machine was suspended, a collection ran, another thread had the lock: the next ones are told in full."""
 
     class Busy(Exception):
-        pauses: ClassVar = [0.3, 0.07, 0.07, 0.07]
+        pauses: ClassVar = [0.07, 0.6]
 
         def __str__(self) -> str:
             time.sleep(self.pauses.pop() if self.pauses else 0)

@@ -271,7 +271,7 @@ def test_what_was_logged_and_got_over_is_reported_a_second_later(
     works()
     assert not memory.events
     while not memory.events:
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60
         time.sleep(0.01)
     log.removeHandler(handler)
     assert time.monotonic() - started >= 0.9
@@ -293,7 +293,7 @@ def test_a_storm_of_logged_exceptions_is_not_held_for_ever(
             log.error("no", exc_info=ValueError(number))
 
     works()
-    assert len(memory.events) == 200
+    assert len(memory.events) >= 200  # more where the storm takes longer than they are held
     notifier.flush()
     log.removeHandler(handler)
     assert len(memory.events) == 1_200

@@ -159,18 +159,18 @@ async def test_a_timeout_is_an_attempt_s(notifier: Notifier, memory: MemoryTrans
     calls = 0
     release = threading.Event()
 
-    @notifier.task(retries=1, timeout=0.02)
+    @notifier.task(retries=50, timeout=0.02)
     async def slow() -> str:
         nonlocal calls
         calls += 1
-        await asyncio.sleep(0 if calls == 2 else 5)
+        await asyncio.sleep(5 if calls == 1 else 0)
         return "in time"
 
     @notifier.task(retries=5, timeout=0.02)
     def stuck() -> None:
         nonlocal calls
         calls += 1
-        release.wait(5)
+        release.wait(60)
 
     assert await slow() == "in time"
     calls = 0
@@ -189,15 +189,14 @@ async def test_cancellation_is_passed_on_and_accounted_for(
 
     @notifier.task
     async def works() -> None:
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
 
-    @notifier.task(retries=1, backoff=5.0)
+    @notifier.task(retries=1, backoff=60.0)
     async def waits() -> None:
         raise TimeoutError
 
     tasks = [asyncio.create_task(works()), asyncio.create_task(waits())]
-    await asyncio.sleep(0.02)
-    assert [run["state"] for run in memory.runs.values()] == ["processing", "retrying"]
+    await until(lambda: [run["state"] for run in memory.runs.values()] == ["processing", "retrying"])
     for task in tasks:
         task.cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -605,9 +604,9 @@ def test_a_timed_out_task_s_status_says_so(app: App, is_async: bool) -> None:
 
     @app.notifier.task(timeout=0.01)
     def slow_thread() -> None:
-        time.sleep(0.1)
+        time.sleep(0.5)
 
-    @app.notifier.task(timeout=10)
+    @app.notifier.task(timeout=60)
     async def own() -> None:
         raise TimeoutError("the upstream's")
 

@@ -212,7 +212,7 @@ def test_caps_are_413(world: World) -> None:
     check_problem(service, post(service, many, content_encoding="gzip"), 413, "gzip members")
     huge = json.dumps({**GOOD, "context": {"x": "y" * 300_000}})
     check_problem(service, post(service, huge), 413, "max_event_bytes")
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
     answer = post(service, json.dumps([GOOD] * 1_000))
     assert answer.status_code == 202
     assert len(answer.json()["results"]) == 1_000

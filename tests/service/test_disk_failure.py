@@ -111,11 +111,13 @@ def test_in_a_checkpoint(tmp_path: Path, disk: Disk, hook: WebhookReceiver) -> N
 
 
 CODE = """
-import asyncio, pathlib, sys, sqlalchemy as sa
+import asyncio, pathlib, sys, sqlalchemy as sa, structlog
 from notifier.domain.errors import StoreBroken
 from notifier.store.database import Tx
 from notifier.store.sqlite import SqliteDatabase
 from notifier.telemetry.clock import SystemClock
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main():
     path, orders, order, options = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], eval(sys.argv[4])
@@ -127,7 +129,7 @@ async def main():
             await database.write(lambda tx: tx.run(sa.text("INSERT INTO t VALUES (1)")), **options)
         except StoreBroken:
             print("refused")
-    await asyncio.wait_for(database.broken.wait(), 10)
+    await asyncio.wait_for(database.broken.wait(), 60)
     for _ in range(3):
         try:
             await database.write(lambda tx: tx.run(sa.text("INSERT INTO t VALUES (1)")))
@@ -160,17 +162,19 @@ def test_any_transaction_and_a_checkpoint_latch_the_writer(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=100,
     )
     assert done.stdout.split().count("refused") == refused, done.stdout + done.stderr
     assert done.returncode == 0, done.stderr
 
 
 STUCK = """
-import asyncio, os, pathlib, sys, sqlalchemy as sa
+import asyncio, os, pathlib, sys, sqlalchemy as sa, structlog
 from notifier.domain.errors import StoreUnavailable
 from notifier.store.sqlite import SqliteDatabase
 from notifier.telemetry.clock import SystemClock
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main():
     path, orders, order = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
@@ -188,7 +192,7 @@ async def main():
     print("broken", flush=True)
     os._exit(0)
 
-asyncio.run(asyncio.wait_for(main(), 20))
+asyncio.run(asyncio.wait_for(main(), 60))
 """
 
 
@@ -199,7 +203,7 @@ def test_a_disk_that_hangs_in_a_commit_or_a_checkpoint_is_seen(
     """Whatever the writer does when its disk stops to answer: who waits is refused, and the process is told to end."""
     command = [sys.executable, "-c", STUCK, str(tmp_path / "notifier.db"), str(disk.orders), order]
     environ = {**clean_environ(), **disk.environ}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout.split()
     assert "refused" in said, said
@@ -216,7 +220,7 @@ def test_a_disk_that_hangs_is_seen_and_ends_the_process(
         service.settle()
         disk.order("hang -wal")
         assert service.post({**EVENT, "id": "second", "fingerprint": ["other"]}).status_code == 503
-        ready = httpx.get(f"{service.url}/readyz", timeout=20)
+        ready = httpx.get(f"{service.url}/readyz", timeout=60)
         assert ready.status_code == 503
         assert service.exit(within=150) == 70
         disk.orders.unlink()
@@ -225,10 +229,12 @@ def test_a_disk_that_hangs_is_seen_and_ends_the_process(
 
 
 QUOTA = """
-import asyncio, pathlib, sys, sqlalchemy as sa
+import asyncio, pathlib, sys, sqlalchemy as sa, structlog
 from notifier.domain.errors import StoreFull
 from notifier.store.sqlite import SqliteDatabase
 from notifier.telemetry.clock import SystemClock
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main():
     orders = pathlib.Path(sys.argv[2])
@@ -254,5 +260,5 @@ def test_a_quota_that_is_used_up_is_a_full_disk(tmp_path: Path, disk: Disk) -> N
     """EDQUOT: SQLite calls it a failed write, as of a broken disk; nothing ends, and it goes on once there is room."""
     command = [sys.executable, "-c", QUOTA, str(tmp_path / "notifier.db"), str(disk.orders)]
     environ = {**clean_environ(), **disk.environ}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
-    assert done.stdout.split()[-3:] == ["full", "1", "False"], done.stdout + done.stderr
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
+    assert done.stdout.split() == ["full", "1", "False"], done.stdout + done.stderr

@@ -82,7 +82,7 @@ def press(
 def call(service: Service, body: bytes, *, channel: str = "phone", secret: str = SECRET) -> httpx.Response:
     signature = hmac.digest(secret.encode(), body, hashlib.sha256).hex()
     url = f"{service.url}/v1/interactions/{channel}"
-    return httpx.post(url, content=body, headers={"x-pager-signature": signature}, timeout=5)
+    return httpx.post(url, content=body, headers={"x-pager-signature": signature}, timeout=60)
 
 
 def incident(service: Service) -> dict[str, Any]:

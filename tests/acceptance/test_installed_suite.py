@@ -36,7 +36,6 @@ def suite(installed: Path, folder: Path, kind: str) -> subprocess.CompletedProce
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(installed), *getsitepackages()]),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     # Without `site`, the repository is not on the path.
     command = [sys.executable, "-S", "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]

@@ -35,7 +35,7 @@ async def replicas(bench: Bench) -> None:
     groups = bench.options.groups
     cost: dict[int, list[float]] = {1: [], REPLICAS: []}
     slow: dict[int, list[float]] = {1: [], REPLICAS: []}
-    with running_cluster(bench.stable.box("cluster") / "lock") as cluster:
+    with running_cluster() as cluster:
         async with AsyncExitStack() as stack:
             who: dict[int, list[Subject]] = {}
             for count in cost:

@@ -22,7 +22,7 @@ async def soak(bench: Bench) -> None:
     """Bursts of new causes, one after the other, on each engine; nothing may be lost, and nothing come twice."""
     async with subjects.notifier(bench.stable, _TOLD_ALONE) as one:
         await _soak(bench, [one], "SQLite")
-    with running_cluster(bench.stable.box("cluster") / "lock") as cluster:
+    with running_cluster() as cluster:
         cluster.sql("CREATE DATABASE bench_soak")
         async with AsyncExitStack() as stack:
             three = await start_replicas(bench, stack, cluster.url("bench_soak"), REPLICAS)

@@ -101,7 +101,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             yield running
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.slow(takes=54))])
 def test_nothing_is_lost_uncounted_and_every_run_is_told_truly(
     service: Service, tmp_path: Path, rounds: int
 ) -> None:

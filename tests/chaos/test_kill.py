@@ -118,7 +118,7 @@ def kill_at(service: Service, moments: list[int], progress: Callable[[], int], d
         assert books["accepted"] == books["counted"]
 
 
-@pytest.mark.parametrize("events", [300, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("events", [300, pytest.param(2_000, marks=pytest.mark.slow(takes=60))])
 def test_ten_kills_lose_nothing_and_repeat_only_what_was_in_flight(tmp_path: Path, events: int) -> None:
     """Acknowledged events under ten SIGKILLs: every one is told, each under one id, and the books balance."""
     dice = random.Random(SEED)

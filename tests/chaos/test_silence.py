@@ -30,7 +30,7 @@ def shared(postgres_cluster: PostgresCluster) -> Iterator[Empty]:
 @contextmanager
 def locked(shared: Empty, table: str) -> Iterator[None]:
     """Another program holds the table; for 40 seconds, if nobody ends it."""
-    psql = Path(shared.cluster._server.bin_path) / "psql"
+    psql = shared.cluster.psql
     with subprocess.Popen(
         [psql, "--quiet", "--no-psqlrc", shared.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
@@ -46,7 +46,7 @@ def locked(shared: Empty, table: str) -> Iterator[None]:
             other.terminate()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(takes=73)
 def test_a_silence_of_all_connections_heals(tmp_path: Path, shared: Empty) -> None:
     """Two replicas that hear nothing for 40 s: posts are refused in time; afterwards what was acknowledged is told."""
     with WebhookReceiver() as hook, SilentProxy(shared.url) as proxy:

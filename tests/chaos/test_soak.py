@@ -92,7 +92,7 @@ class Told:
         return acknowledged - self.incidents
 
 
-@pytest.mark.slow
+@pytest.mark.slow(takes=84)
 def test_what_was_acknowledged_is_told_however_often_a_replica_is_killed(
     tmp_path: Path, postgres_cluster: PostgresCluster
 ) -> None:

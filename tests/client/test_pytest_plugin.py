@@ -163,5 +163,5 @@ def test_a_run_that_does_not_use_it_does_not_pay_for_it(suite: pytest.Pytester) 
             assert loaded == {"notifier", "notifier.client", "notifier.client.pytest_plugin"}
         """,
         1,
-        plugins=(),
+        plugins=("-p", "no:schemathesis", "-p", "no:hypothesispytest"),  # which import for three seconds
     )

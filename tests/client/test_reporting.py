@@ -308,16 +308,16 @@ def test_a_report_at_the_end_of_the_stack(notifier: Notifier, memory: MemoryTran
             frame, found = frame.f_back, found + 1
         return found
 
-    def with_room_for(frames: int) -> str | None:
-        if depth() + frames + 2 < sys.getrecursionlimit():
-            return with_room_for(frames)
+    def with_room_for(frames: int, here: int) -> str | None:
+        if here + frames + 2 < sys.getrecursionlimit():
+            return with_room_for(frames, here + 1)
         return notifier.report(LookupError("deep"), labels={"room": frames})
 
     told: list[str | None] = []
 
     def work() -> None:
         with notifier.context(order_id=1):
-            told.extend(with_room_for(frames) for frames in range(60))
+            told.extend(with_room_for(frames, depth() + 1) for frames in range(60))
 
     # On a stack that nobody has begun to use.
     thread = threading.Thread(target=work)

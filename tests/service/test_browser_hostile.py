@@ -102,6 +102,7 @@ def _searched(reader: Reader, text: str) -> None:
     reader.page.wait_for_load_state()
 
 
+@pytest.mark.slow(takes=60)
 def test_hostile_text_adds_nothing_to_a_page(chromium: Any, tmp_path: Path) -> None:
     """Each page has the elements and attributes that it has with harmless text of the same length; nothing runs."""
     seen: dict[str, list[tuple[str, list[str]]]] = {}

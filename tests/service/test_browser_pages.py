@@ -57,6 +57,7 @@ def test_each_page_fits_and_breaks_no_policy(service: Service, chromium: Any, lo
     reader.context.close()
 
 
+@pytest.mark.slow(takes=47)
 def test_every_act_works_without_scripts(service: Service, chromium: Any) -> None:
     """Each is a button that leads to a notice; what cannot be taken back asks first."""
     event = {"service": "plain", "fingerprint": ["plain"], "message": "without scripts"}

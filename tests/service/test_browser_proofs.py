@@ -88,6 +88,7 @@ def paths(service: Service) -> list[str]:
     return [*PATHS, *(path.format(group=group) for path in MORE)]
 
 
+@pytest.mark.slow(takes=38)
 @pytest.mark.parametrize("looks", [("light",), ("dark", "phone")], ids="-".join)
 def test_axe_finds_nothing(service: Service, chromium: Any, axe: str, looks: tuple[str, ...]) -> None:
     """WCAG 2.2 AA, on every page, with texts of every kind."""

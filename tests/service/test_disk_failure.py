@@ -210,7 +210,7 @@ def test_a_disk_that_hangs_in_a_commit_or_a_checkpoint_is_seen(
     assert said[-1] == "broken"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(takes=95)
 def test_a_disk_that_hangs_is_seen_and_ends_the_process(
     tmp_path: Path, disk: Disk, hook: WebhookReceiver
 ) -> None:

@@ -146,6 +146,7 @@ def test_prometheus_fires_resends_and_resolves(
     assert incident["count"] == 1
 
 
+@pytest.mark.slow(takes=73)
 def test_our_own_outage_is_no_all_clear(service: Service, hook: WebhookReceiver, prometheus: Path) -> None:
     """Killed for longer than alert and `resolve_timeout` last, it hears Prometheus again before it says anything."""
     on = prometheus.read_text()

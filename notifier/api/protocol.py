@@ -141,13 +141,15 @@ class HttpProtocol(HttpToolsProtocol):
         if headers.hosts != 1 or headers.cloud_events:
             return False
         is_pipelined = self._answering()
-        self.cycle = DirectCycle(self, headers, keep_alive=parser.should_keep_alive())
-        app = cast("ASGI3Application", responder)
+        self.cycle = cycle = DirectCycle(self, headers, keep_alive=parser.should_keep_alive())
         if is_pipelined:
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, app))
+            self.pipeline.appendleft((cycle, cast("ASGI3Application", responder)))
         else:
-            self._start_asgi_task(self.cycle, app)
+            # As uvicorn does it; its method for this is newer than the oldest that is allowed.
+            task = self.loop.create_task(cycle.run_asgi(responder))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
         return True
 
     def on_body(self, body: bytes) -> None:

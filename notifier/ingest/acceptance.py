@@ -28,12 +28,14 @@ UNAVAILABLE_FOR: Final = SECOND
 
 
 class EventSource(Protocol):
-    """The key that events come with: its id, which quotas count by, and the project that it belongs to."""
+    """The key that events come with: its id, which quotas count by, its project, and whose are those that name none."""
 
     @property
     def key_id(self) -> str: ...
     @property
     def project(self) -> str: ...
+    @property
+    def service(self) -> str | None: ...
 
 
 class EventResult(msgspec.Struct, frozen=True, gc=False):
@@ -104,7 +106,9 @@ class Acceptance:
 
         `format_` is the name of the format that they came in: they are counted by it.
         """
-        read = self.normalizer.read(items, project=source.project, received_at=now, sent_at=sent_at)
+        read = self.normalizer.read(
+            items, project=source.project, received_at=now, sent_at=sent_at, service=source.service
+        )
         events = [item.event for item in read if not isinstance(item, Rejection)]
         wait = self._quota.take(source.key_id, len(events), now)
         if wait is not None:

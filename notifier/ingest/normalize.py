@@ -12,12 +12,12 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 from notifier.domain.event import Event, Rejection
-from notifier.domain.labels import RESERVED_LABELS
 from notifier.domain.severity import Severity
 from notifier.domain.time import DAY, Instant, rfc3339
 from notifier.domain.value import Value, replace
 from notifier.ingest import lenient, sanitise
 from notifier.ingest.fields import InvalidField, instant
+from notifier.ingest.labels import labels_of
 from notifier.ingest.schema import CAUSES, CONTEXT_BYTES, ID_CHARS, EventBody, ExceptionBody, LinkBody
 from notifier.ingest.scrub import is_suspicious_id, suspicious
 from notifier.ingest.traces import TraceBudget, is_remote, may_hold_trace
@@ -39,7 +39,6 @@ _REMEMBERED_BYTES: Final = 16_384
 _HEAD: Final = '{"id":null,"timestamp":null,'
 _NULL: Final = "null"
 _TASK: Final = '"task":{"id":null'
-_RESERVED: Final = frozenset(RESERVED_LABELS)
 _SEVERITY: Final = {severity.value: severity for severity in Severity}
 _strict = msgspec.json.Decoder(EventBody).decode
 _encode = msgspec.json.Encoder().encode
@@ -79,8 +78,10 @@ class _Ids(NamedTuple):
     task: str | None
 
 
-def _take_ids(body: EventBody) -> _Ids:
-    """Take the ids and the timestamp out of a body."""
+def _take_ids(body: EventBody, service: str | None) -> _Ids:
+    """Take the ids and the timestamp out of a body, which is of `service` where it names none."""
+    if service is not None and (body.service is None or body.service.isspace()):
+        body.service = service
     ids = _Ids(body.id, body.timestamp, None if body.task is None else body.task.id)
     body.id = body.timestamp = None
     if body.task is not None:
@@ -110,12 +111,19 @@ class Normalizer:
         self._new_id = new_id
         self._seen: dict[tuple[str, bytes], _Content] = {}
         self._traces = TraceBudget()
+        self._service: str | None = None
 
     def read(
-        self, items: Sequence[EventItem], *, project: str, received_at: Instant, sent_at: Instant | None
+        self,
+        items: Sequence[EventItem],
+        *,
+        project: str,
+        received_at: Instant,
+        sent_at: Instant | None,
+        service: str | None = None,
     ) -> list[Accepted | Rejection]:
-        """Read events, in order. One that cannot be read is rejected, and costs no other."""
-        self._traces = TraceBudget()
+        """Read events, in order, those that name no service as `service`'s. One that cannot be read costs no other."""
+        self._traces, self._service = TraceBudget(), service
         read = [_or_rejection(self._read, item) for item in items]
         unseen = [
             entry.strict
@@ -139,19 +147,19 @@ class Normalizer:
             if size > self._largest:
                 return self._too_large(size)
             body, warnings = lenient.from_tree(item, self._traces)
-            return _Read(b"", body, _take_ids(body), None, warnings)
+            return _Read(b"", body, _take_ids(body, self._service), None, warnings)
         raw = bytes(item)  # type: ignore[arg-type]
         if len(raw) > self._largest:
             return self._too_large(len(raw))
         strict = _strictly(raw)
         if strict is None:
             return self._leniently(raw)
-        ids = _take_ids(strict)
+        ids = _take_ids(strict, self._service)
         return _Read(raw, strict, ids, _encode(strict), [])
 
     def _leniently(self, raw: bytes) -> _Read:
         body, warnings = lenient.from_bytes(raw, self._traces)
-        return _Read(raw, body, _take_ids(body), None, warnings)
+        return _Read(raw, body, _take_ids(body, self._service), None, warnings)
 
     def _too_large(self, size: int) -> Rejection:
         return Rejection(
@@ -188,7 +196,7 @@ class Normalizer:
         if body.message is None or body.exception is not None or not may_hold_trace(body.message):
             return None
         body, warnings = lenient.from_bytes(raw, self._traces)
-        _take_ids(body)
+        _take_ids(body, self._service)
         content = _content(body, project)
         return replace(content, warnings=(*warnings, *content.warnings)) if warnings else content
 
@@ -258,7 +266,7 @@ def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> 
     warnings: list[str] = []
     failure = None if body.exception is None else _told(body.exception)
     sent = body.labels, body.links
-    labels = _labels(body, project, service, failure, warnings)
+    labels = labels_of(body, project, service, failure, warnings)
     if body.links:
         body.links = _web_links(body.links, warnings)
     if encoded is None or (body.labels, body.links) != sent:
@@ -333,34 +341,6 @@ def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warni
         warnings.append("timestamp: more than 30 days before it was sent; the time of arrival counts")
         return received_at
     return min(received_at, received_at - (sent_at - stamp))
-
-
-def _labels(
-    body: EventBody, project: str, service: str, failure: ExceptionBody | None, warnings: list[str]
-) -> dict[str, str]:
-    own: dict[str, str] = {}
-    for name, value in body.labels.items():
-        if name in _RESERVED:
-            warnings.append(f"labels: {name} is reserved and was ignored")
-        else:
-            own[name] = value if type(value) is str else _word(value)
-    body.labels = own  # type: ignore[assignment]
-    labels = {**own, "project": project, "service": service, "environment": body.environment}
-    if body.release is not None:
-        labels["release"] = body.release
-    if body.host is not None:
-        labels["host"] = body.host
-    labels["severity"] = body.severity
-    if failure is not None and failure.type is not None:
-        labels["exception"] = failure.type
-    if body.task is not None and body.task.name is not None:
-        labels["task"] = body.task.name
-    return labels
-
-
-def _word(value: object) -> str:
-    """JSON's spelling: `true`, not `True`."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _web_links(links: list[LinkBody], warnings: list[str]) -> list[LinkBody]:

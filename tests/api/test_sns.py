@@ -214,7 +214,10 @@ async def test_what_is_not_signed_as_it_stands_is_refused(change: Callable[[Any]
     assert (await Desk(now=now).refused(change(envelope()))).status == 401
 
 
-@pytest.mark.parametrize("certificate", [pem(-10, -5), pem(5, 10), b"", b"no certificate"])
+CERTIFICATES = {"over": pem(-10, -5), "to come": pem(5, 10), "empty": b"", "none": b"no certificate"}
+
+
+@pytest.mark.parametrize("certificate", CERTIFICATES.values(), ids=CERTIFICATES)
 async def test_another_certificate_is_not_taken(certificate: bytes) -> None:
     """One that has ended, has yet to begin, or is none."""
     desk = Desk(amazon=Amazon(certificate=Reply(status=200, body=certificate)))

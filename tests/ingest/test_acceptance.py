@@ -18,7 +18,7 @@ from notifier.domain.event import Rejection
 from notifier.domain.time import MINUTE
 from notifier.ingest.acceptance import Acceptance, Busy, EventResult, Full, Taken
 from notifier.ingest.commit import GroupCommit
-from notifier.ingest.normalize import Normalizer
+from notifier.ingest.normalize import EventItem, Normalizer
 from notifier.ingest.quota import KeyQuota
 from notifier.store.database import Database, Tx
 from notifier.store.schema import incidents
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.anyio
 class Source:
     key_id: str = "key"
     project: str = "shop"
+    service: str | None = None
 
 
 def buzz(body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -123,6 +124,15 @@ async def test_trees_of_a_format_are_stored_as_events(door: Door) -> None:
     assert first.incident_id == second.incident_id != third.incident_id
     assert await door.incidents() == [("it broke", "critical", 2), ("it hangs", "error", 1)]
     assert door.counted() == [3, 0, 0]
+
+
+async def test_an_event_that_names_no_service_is_its_key_s(door: Door) -> None:
+    """Where the key is of one; else it is rejected."""
+    bare: list[EventItem] = [b'{"message":"a"}']
+    for source in (Source(service="billing"), Source()):
+        taken = await door.acceptance.take(source, bare, door.database.now())
+        assert isinstance(taken, Taken)
+        assert taken.stored is (source.service is not None)
 
 
 async def test_trees_and_bytes_enter_at_one_place(door: Door) -> None:

@@ -12,7 +12,7 @@ import pytest
 from notifier.domain.event import Event, Rejection
 from notifier.domain.severity import Severity
 from notifier.ingest.batch import Malformed, accepts, split
-from notifier.ingest.normalize import Accepted, Normalizer
+from notifier.ingest.normalize import Accepted, EventItem, Normalizer
 
 NOW = 1_763_787_600_123
 NORMALIZER = Normalizer(max_event_bytes=256 * 1024, new_id=lambda: "new-id")
@@ -550,6 +550,26 @@ def test_a_secret_in_an_id_of_a_storm_is_found() -> None:
         (item,) = normalizer.read([json.dumps(fields).encode()], project="p", received_at=NOW, sent_at=None)
         assert isinstance(item, Accepted)
         assert secret not in item.event.document
+
+
+SHORT_TRACE = 'it broke\nTraceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: no'
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"x": 1}, {"message": "password=hunter2"}, {"service": " "}, {"message": SHORT_TRACE}]
+)
+def test_an_event_that_names_no_service_is_its_key_s(fields: dict[str, object]) -> None:
+    """Read to the letter, leniently, with a secret, with a trace, or as a tree; twice, as it is remembered."""
+    normalizer = Normalizer(max_event_bytes=10_000, new_id=itertools.count().__str__)
+    tree: dict[str, Any] = {"message": "it broke", **fields}
+    raw = json.dumps(tree).encode()
+    items: list[EventItem] = [raw, raw, tree, b'{"service":"shop","message":"it broke"}']
+    read = normalizer.read(items, project="p", received_at=NOW, sent_at=None, service="billing")
+    events = [item.event for item in read if isinstance(item, Accepted)]
+    assert [event.service for event in events] == ["billing"] * 3 + ["shop"]
+    assert [document(event)["service"] for event in events] == [event.labels["service"] for event in events]
+    (missed,) = normalizer.read([raw], project="p", received_at=NOW, sent_at=None)
+    assert isinstance(missed, Rejection)
 
 
 @pytest.mark.parametrize("field", ["id", "task"])

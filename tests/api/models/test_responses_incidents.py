@@ -40,9 +40,14 @@ def test_the_api_describes_what_is_encoded() -> None:
 
 
 def test_a_webhook_s_schema_describes_it_too() -> None:
-    """Its properties are those of the API's incident, and the reason of the message."""
+    """Its properties are those of the API's incident, and what the message says of it: why, by whom, that it flaps."""
     schema = json.loads(files("notifier.channels").joinpath("webhook.schema.json").read_text())
-    assert list(schema["$defs"]["incident"]["properties"]) == [*INCIDENT.as_json(), "reason"]
+    assert list(schema["$defs"]["incident"]["properties"]) == [
+        *INCIDENT.as_json(),
+        "reason",
+        "actor",
+        "flapping",
+    ]
 
 
 @pytest.mark.parametrize("resolved_at", [None, INCIDENT.resolved_at])

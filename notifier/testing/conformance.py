@@ -41,7 +41,7 @@ __all__ = ["ChannelCase", "Conformance", "HttpCase", "TakenMessage", "Trouble"]
 
 DEADLINE: Duration = 20 * SECOND
 """How long an HTTP request of a test may take, where its trouble is not that it takes longer."""
-CANCELLED_AFTER_S = 0.1
+CANCELLED_AFTER_S = 0.3
 CANCELLED_WITHIN_S = 20.0
 AT_ONCE = 4
 # Receivers in the test's own process log what they are sent.

@@ -334,7 +334,7 @@ async def test_a_long_story_keeps_its_end(desk: Desk) -> None:
         for number in range(510):
             actions.note(replace(tx, now=tx.now + number), actor, "1", f"note {number}")
 
-    await desk.world.database.write(write)
+    await desk.world.database.write(write, limit=MINUTE)
     desk.world.clock.advance(SECOND)
     answer = (await desk.get("/v1/incidents/1/timeline")).json()
     assert (len(answer["items"]), answer["truncated"]) == (500, True)

@@ -29,6 +29,7 @@ INCIDENT = Incident(
     resolved_at=1_764_000_000_002,
     latest_event={"message": "m"},
 )
+OF_THE_MESSAGE = ("reason", "actor", "flapping")
 
 
 def test_the_api_describes_what_is_encoded() -> None:

@@ -20,6 +20,8 @@ WORDS: Final = (
     f"security{_SEP}answer",
     f"(?:basic|http|rediscli){_SEP}auth",
     f"(?:root|admin|user|bind|ldap|db){_SEP}pw",
+    f"(?:store|key){_SEP}pass",
+    f"key{_SEP}data",
     f"connect{_SEP}sid",
     f"code{_SEP}verifier",
     f"seed{_SEP}phrase|mnemonic",

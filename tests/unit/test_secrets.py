@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,83 @@ from notifier.ingest import scrub as service
 HEX = "0123456789abcdef"
 LETTERS = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGh"
 
+# Tokens of vendors, as they are.
+TOKENS = {
+    "adobe": f"p8e-{HEX * 2}",
+    "airtable": f"pat{LETTERS[:14]}.{HEX * 4}",
+    "artifactory": f"AKCp{LETTERS}{LETTERS[:25]}",
+    "artifactory reference": f"cmVmd{LETTERS}{LETTERS[:15]}",
+    "authress": f"sc_{HEX}.abcd.acc-{HEX}.{LETTERS}",
+    "bedrock": f"ABSK{LETTERS * 3}==",
+    "bedrock for a while": f"bedrock-api-key-{LETTERS}",
+    "azure application": f"gSn8Q~{LETTERS[:34]}",
+    "azure devops": f"{LETTERS}{LETTERS[:32]}AZDOAbCd",
+    "clojars": f"CLOJARS_{HEX * 3}",
+    "easypost": f"EZAK{LETTERS}{LETTERS[:10]}",
+    "flutterwave": f"FLWSECK_TEST-{HEX * 2}-X",
+    "frame.io": f"fio-u-{LETTERS}",
+    "fly": f"fm2_{LETTERS}/{LETTERS}+AbCd==",
+    "gitlab runner": f"GR1348941{LETTERS[:20]}",
+    "gitlab workspace": f"glwt-{LETTERS[:20]}",
+    "harness": f"pat.{LETTERS[:22]}.{LETTERS[:24]}.{LETTERS[:20]}",
+    "hugging face organisation": f"api_org_{LETTERS[:34]}",
+    "infracost": f"ico-{LETTERS[:32]}",
+    "maxmind": f"AbCd12_{LETTERS[:29]}_mmk",
+    "mailchimp": f"{HEX * 2}-us14",
+    "mailgun webhook": f"{HEX * 2}-7e41ba4e-a5ee874a",
+    "octopus": "API-ABCDEFGHIJ0123456789ABCDEF",
+    "openshift": f"sha256~{LETTERS[:43]}",
+    "plaid": "access-production-a3a6a0a9-041f-8d71-831e-f5c379c9cdb6",
+    "prefect": f"pnu_{LETTERS[:36]}",
+    "readme": f"rdme_{HEX * 4}",
+    "scalingo": f"tk-us-{LETTERS}",
+    "shippo": f"shippo_live_{HEX * 3}",
+    "sonar": f"squ_{HEX * 3}",
+    "sourcegraph": f"sgp_{HEX}_{HEX * 3}",
+    "yandex": f"t1.{LETTERS[:20]}.{LETTERS * 2}",
+    "discord bot": f"MTA{LETTERS[:21]}.lniNQT.{LETTERS[:38]}",
+    "databricks oauth": f"dose{HEX * 2}",
+    "pinecone": f"pcsk_nsdXbk_{LETTERS}",
+    "langsmith": f"lsv2_pt_{HEX * 2}_0123456789",
+    "elevenlabs": f"sk_{HEX * 3}",
+    "buildkite": f"bkua_{HEX * 3}",
+    "circleci": f"CCIPAT_{LETTERS[:22]}_{HEX * 3}",
+    "doppler service": f"dp.st.prd.{LETTERS[:40]}",
+    "snyk": f"snyk_uat.d2e433ec.{LETTERS}",
+    "telnyx": f"KEYF1125CF5EC72BA694165BEAECBA0AFA7_{LETTERS[:22]}",
+    "onfido": f"api_live.{LETTERS[:11]}.{LETTERS[:32]}",
+    "adyen": f"AQE{LETTERS}{LETTERS}-{LETTERS[:43]}-{LETTERS[:16]}",
+    "gocardless": f"live_{LETTERS[:40]}",
+    "razorpay": f"rzp_live_{LETTERS[10:24]}9",
+    "aiven": f"AVNS_{LETTERS[17:36]}",
+    "honeycomb": f"hcaik_01{HEX * 3}",
+    "logfire": f"pylf_v1_eu_{LETTERS}",
+    "neon": f"napi_{HEX * 4}",
+    "render": f"rnd_{LETTERS[:32]}",
+    "brevo": f"xsmtpsib-{HEX * 4}-{HEX}",
+    "apify": f"apify_api_{LETTERS[:36]}",
+    "asana": f"2/1200000000000000/1200000000000001:{HEX * 2}",
+    "nuget": f"oy2{HEX * 2}{HEX[:11]}",
+    "crates.io": f"cio{LETTERS[:32]}",
+    "token in base64": f"ZXlKaGJHY2lPaUpJVXpJMU5pSjku{LETTERS}",
+    "facebook application": f"123456789012345|{LETTERS[:27]}",
+}
 # A text, and what must not be left of it.
 SECRETS = {
+    **{name: (token, token.rstrip("=")[-8:]) for name, token in TOKENS.items()},
+    "opsgenie": ("GenieKey de0f60c6-1b64-5c95-7db5-2cc3f54f65a9", "de0f60c6"),
+    "pgpass": ("db.example.com:5432:shop:ann:hunter2", "hunter2"),
+    "lftp": ("lftp -u ann,hunter2 ftp.example.com", "hunter2"),
+    "keytool": ("keytool -list -storepass hunter2 -v", "hunter2"),
+    "property list": ("<key>password</key><string>hunter2</string>", "hunter2"),
+    "toml": ('db_password = """hunter2"""', "hunter2"),
+    "rust": ('Config { user: "ann", password: Some("hunter2") }', "hunter2"),
+    "headers of asgi": ("headers=[(b'x-api-key', b'9f86d081')]", "9f86d081"),
+    "kubeconfig": (f"client-key-data: {LETTERS}", "AbCd"),
+    "private key in words": (f"invalid private key 0x{HEX * 4}", HEX),
+    "crypt of apache": (f"ann:$apr1$AbCdEfGh${LETTERS[:22]}", "AbCd"),
+    "scram": (f"SCRAM-SHA-256$4096:{LETTERS[:22]}==${LETTERS}=:{LETTERS}=", "AbCd"),
+    "magic link": (f"https://x.example/login/magic?t={LETTERS}", "AbCd"),
     "camel security token": ("GET /x?securityToken=9f86d081", "9f86d081"),
     "camel access token": ("accessToken=abcdef123 sent", "abcdef123"),
     "camel client secret": ("clientSecret: 'hunter22'", "hunter22"),
@@ -354,42 +428,142 @@ INNOCENT = (
     "SG.1 is a group",
     "eyJ is how they begin",
     "ntf_ is ours",
+    "integrity: sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
+    "image sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 not found",
+    "customer cus_NffrFeUfNV2Hib has no card",
+    "payment pi_3MtwBwLkdIwHu7ix28a3tqPa failed",
+    "event evt_1NG8Du2eZvKYlo2CUI79vXWy was sent twice",
+    "request req_011CSHoEeqs5C35K2UUqR7Fy",
+    "charge ch_3MmlLrLkdIwHu7ix0snN0B15",
+    "prod_NWjs8kKbJWmuuc is archived",
+    "user_2abcDEFghiJKLmnoPQRstuVWXyz not found",
+    "chatcmpl-9F2kLmNoPqRsTuVwXyZ0123456789 took 3 s",
+    "x-amz-id-2: eftixk72aD6Ap51TnqcoF8eFidJG9Z/2mkiDFu8yU9AS1ed4OpIszj7UDNEHGran",
+    "x-amz-request-id: 318BC8BC148832E5",
+    "Root=1-5759e988-bd862e3fe1be46a994272793",
+    "arn:aws:iam::123456789012:role/service-role/AmazonEC2ContainerServiceRole",
+    "pod billing-worker-7d9f8b6c5d-x2k4q was OOMKilled",
+    "ulid 01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    "ksuid 0ujtsYcgvSTl8PAuAdqWYSMnLOv",
+    "object 507f1f77bcf86cd799439011 is gone",
+    "undefined symbol: _ZNSt6vectorIiSaIiEE12emplace_backIJiEEERiDpOT_",
+    "panicked in _ZN4core3ops8function6FnOnce9call_once17h0123456789abcdefE",
+    "module v0.0.0-20230101000000-abcdef123456 not found",
+    "snapshot 1.0-20240101.123456-1",
+    "database test_5f2c8a9b0d1e4f7a8b9c0d1e2f3a4b5c does not exist",
+    "AbstractSingletonProxyFactoryBean could not be made",
+    "live_view_component_is_not_mounted_2",
+    "ion_channel_configuration_error_2 raised",
+    "fastly_service_configuration_v2 is missing",
+    "rnd_forest_classifier_model_2 has no features",
+    "sm_patient_records_2024_index is red",
+    "API-GATEWAY-TIMEOUT-SERVICE-UNAVAILABLE",
+    "API-Version 2024-10-01",
+    "testsk_report_generation failed",
+    "ico-32x32-favicon-generator-is-slow",
+    "pat.example.com does not resolve",
+    "t1.micro is retired",
+    "t1.column_name_of_the_other_table is ambiguous",
+    "key_data is missing",
+    "keypass option is unknown",
+    "store pass rate 98",
+    "https://example.com/verify?email=ann",
+    "https://example.com/reset?step=2",
+    "https://example.com/confirm?order=1842",
+    "https://shop.example/activate/step2",
+    "<key>CFBundleIdentifier</key><string>com.example.app</string>",
+    "localhost:5432: connection refused",
+    "could not connect to db:5432: timeout: 30 s: giving up",
+    "db:5432:shop: no such table",
+    "sha256~ is a prefix",
+    "MSI.Windows.Installer 3",
+    "NodeJS.v20.11.1-linux-x64 is not supported",
+    "Module.name_a.another_part_of_the_name_that_is_long",
+    "d41d8cd98f00b204e9800998ecf8427e-5 is the ETag of a part",
+    "d41d8cd98f00b204e9800998ecf8427e-us-east-1",
+    "1/0 is undefined",
+    "offset 1/123456789012345 of the log",
+    "cio.errors.NotFound",
+    "oy2 is short",
+    'etag W/"5e15153d-120f"',
+    "cf-ray 7a1b2c3d4e5f6a7b-FRA",
+    'Some("value") was expected',
+    'unexpected Some("ok")',
+    "sgp_region_unavailable",
+    "squ_are root",
+    "figma_export_2024 failed",
+    "e2b_sandbox_not_found",
+    "jina_embeddings_v2_base",
+    "persona_production_line_4",
+    "access-production-database-is-denied",
+    "waka_time",
+    "zone europe-west4-a-us1",
+    "scram-sha-256$ is how it begins",
+    "$apr1$ is how it begins",
+    "GenieKey is the scheme",
+    "lftp -u ann ftp.example.com",
+    "polar_pattern",
+    "AQE is a code",
+    "cmVmdGVy is base64",
+    "ABSKnown",
+    "EZTKnown",
+    "dose_of_reality_is_1mg",
+    "dosed0",
+    "fm1a_",
+    "phc_",
+    "ph_c",
+    "GR1348941 is how they begin",
+    "glwt-frontend",
+    "key_path=/etc/key.pem",
+    "build sgp-1234567890abcdef1234567890abcdef12345678",
+    "blk_-1608999687919862906 is corrupt",
+    "trace_id=4bf92f3577b34da6a3ce929d0e0e4736 span_id=00f067aa0ba902b7",
+    "consumer group payments-eu-2f6b8c1e-1842 left",
+    "job 9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d-retry-2",
+    "com.apple.xpc.launchd[1] (com.example.agent[123]): exited",
+    "POST /v1/keys/rotate?step=1 took 3 s",
+    "file-abc123XYZ.json",
+    "asst_abc123DEF456ghi789JKL0",
+    "thread_abc123DEF456ghi789JKL0mno",
+    "ami-0abcdef1234567890 is not known",
+    "i-0abcdef1234567890 was stopped",
+    "sg-0a1b2c3d4e5f67890",
+    "vpc-0a1b2c3d4e5f67890",
+    "snap-0a1b2c3d4e5f67890",
     "field required [type=missing, input_value={'a': 1}, input_type=dict]",
     "1 validation error for S\nport\n  Input should be an integer [type=int, input_value='x', input_type=str]",
 )
 
-BOTH = pytest.mark.parametrize(
-    "scrub_text", [service.scrub_text, client.scrub_text], ids=["service", "client"]
-)
+BOTH = (service.scrub_text, client.scrub_text)
 
 
 def test_both_have_one_list() -> None:
     """The client imports nothing of the service, so that each has the modules; and they are the same."""
     folder = Path(notifier.__file__).parent
-    for name in ("shapes.py", "secret_shapes.py", "secret_names.py", "secret_values.py"):
+    for name in ("shapes.py", "secret_shapes.py", "secret_tokens.py", "secret_names.py", "secret_values.py"):
         mine, theirs = ((folder / room / name).read_bytes() for room in ("domain", "client/capture"))
         assert mine == theirs
 
 
-@BOTH
 @pytest.mark.parametrize(("text", "secret"), SECRETS.values(), ids=SECRETS.keys())
-def test_a_secret_leaves(scrub_text: Callable[[str], str], text: str, secret: str) -> None:
+def test_a_secret_leaves(text: str, secret: str) -> None:
     """Wherever it stands; what is left is left alone, and the pre-filter sees it in the raw body."""
     for around in (text, f"it failed: {text}", f"x\n{text}\ny", f"{text}, and more", json.dumps({"a": text})):
         if "input_value" in text and around != text and "\n" not in around:
             continue
-        clean = scrub_text(around)
-        assert secret not in clean, clean
-        assert service.SCRUBBED in clean
-        assert scrub_text(clean) == clean
+        for scrub_text in BOTH:
+            clean = scrub_text(around)
+            assert secret not in clean, clean
+            assert service.SCRUBBED in clean
+            assert scrub_text(clean) == clean
         assert service.suspicious(json.dumps({"message": around}).encode())
 
 
-@BOTH
 @pytest.mark.parametrize("text", INNOCENT)
-def test_what_is_none_stays(scrub_text: Callable[[str], str], text: str) -> None:
+def test_what_is_none_stays(text: str) -> None:
     """Scrubbing what an engineer needs is a failure too."""
-    assert scrub_text(text) == text
+    for scrub_text in BOTH:
+        assert scrub_text(text) == text
 
 
 NAMES = {

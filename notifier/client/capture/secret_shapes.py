@@ -1,4 +1,4 @@
-"""Secrets by their shape: what vendors' tokens begin with, and where a text holds a secret whatever it looks like.
+"""Where a text holds a secret, whatever it looks like.
 
 Data for `shapes`. The service and the client each have this module, the same to the letter.
 """
@@ -7,52 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-# The beginnings that vendors give their tokens: what RE2 looks for, and what follows. Their case counts.
-TOKENS: Final = (
-    (r"(?:akia|asia|abia|acca)[0-9a-z]{16}", r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}\b"),
-    (r"xox[a-z]-|xapp-|xoxe\.", r"(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[\w-]{6,}"),
-    (r"ntf_", r"ntf_[\w-]{8,}"),
-    (r"whsec_", r"whsec_[A-Za-z0-9+/=_-]{8,}"),
-    (r"gh[pousr]_|github_pat_", r"(?:gh[pousr]_|github_pat_)\w{16,}"),
-    (r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas)-", r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas)-[\w.-]{16,}"),
-    (r"[srp]k_(?:live|test)_|sk-[a-z0-9_-]{16}", r"(?:[srp]k_(?:live|test)_\w{8,}|sk-[\w-]{16,})"),
-    (r"aiza", r"AIza[\w-]{30,}"),
-    (r"npm_|pypi-|rubygems_", r"(?:npm_\w{30,}|pypi-[\w-]{30,}|rubygems_[0-9a-f]{32,})"),
-    (r"sg\.[a-z0-9_-]{8}", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
-    (r"hf_[a-z]|r8_|gsk_|xai-|pplx-", r"(?:hf_[A-Za-z]{16,}|(?:r8_|gsk_|xai-|pplx-)[A-Za-z0-9]{30,})"),
-    (r"ya29\.|1//0|gocspx-", r"(?:ya29\.[\w.-]{10,}|1//0[\w-]{20,}|GOCSPX-[\w-]{10,})"),
-    (r"shp(?:at|ca|pa|ss|tka)_", r"shp(?:at|ca|pa|ss|tka)_[0-9a-zA-Z]{16,}"),
-    (r"dckr_[po]at_|do[opr]_v1_", r"(?:dckr_[po]at_[\w-]{16,}|do[opr]_v1_[0-9a-f]{16,})"),
-    (r"nr(?:ak|js|ii|aa|iq)-", r"NR(?:AK|JS|II|AA|IQ)-[\w-]{16,}"),
-    (r"age-secret-key-", r"AGE-SECRET-KEY-1[0-9A-Z]{16,}"),
-    (r"lin_(?:api|oauth)_|figd_", r"(?:lin_(?:api|oauth)_|figd_)[\w-]{16,}"),
-    (r"secret_[a-z0-9]{30}|ntn_", r"(?:secret_|ntn_)[A-Za-z0-9]{30,}"),
-    (r"sq0(?:csp|atp|idp)|eaaa", r"(?:sq0(?:csp|atp|idp)-[\w-]{16,}|EAAA[\w-]{40,})"),
-    (r"hv[sbr]\.|dp\.[a-z]{2,5}\.", r"(?:hv[sbr]\.[\w-]{16,}|dp\.(?:pt|st|ct|sa|scim|audit)\.\w{16,})"),
-    (r"dapi[0-9a-f]{16}|tskey-|nfp_", r"(?:dapi[0-9a-f]{32}|(?:tskey-|nfp_)[\w-]{16,})"),
-    (r"pscale_|sbp_|sb_secret_", r"(?:pscale_(?:tkn|pw|oauth)_|sbp_|sb_secret_)[\w-]{16,}"),
-    (r"at[ac]tt3x|atbb", r"(?:AT[AC]TT3x[\w=-]{16,}|ATBB\w{24,})"),
-    (r"pmak-|cfpat-|pat-[a-z]{2}[0-9]-", r"(?:PMAK|CFPAT|pat-[a-z]{2}\d)-[\w-]{24,}"),
-    (r"sntry[su]_|glsa_|glc_|ops_eyj", r"(?:sntry[su]_|glsa_|glc_|ops_eyJ)[\w=+/-]{16,}"),
-    (r"dt0[a-z][0-9]{2}\.", r"dt0[a-z]\d\d\.\w{8,}\.\w{16,}"),
-    (r"(?:sk|fc-)[0-9a-f]{8}|key-[0-9a-z]{32}", r"(?:(?:SK|fc-)[0-9a-f]{32}|key-[0-9a-z]{32})\b"),
-    (r"hrku-|nvapi-|pul-|tvly-|xkeysib-", r"(?:HRKU-|nvapi-|pul-|tvly-|xkeysib-)[\w-]{24,}"),
-    (r"(?:phx|tfp|cfut|cfat|fo1|fm[12])_", r"(?:phx|tfp|cfut|cfat|fo1|fm[12])_\w{24,}"),
-    (r"re_[a-z0-9]{8}_", r"re_\w{8}_\w{20,}"),
-    (r"vercel_|duffel_", r"(?:vercel_\w{1,20}|duffel_(?:live|test))_[\w-]{16,}"),
-    (r"eaa[a-z0-9]{16}|ltai5t", r"(?:EAA[A-Za-z0-9]{60,}|LTAI5t[A-Za-z0-9]{12,})"),
-    (r"sl\.[a-z0-9_-]{16}", r"sl\.[\w-]{60,}"),
-    (r"a3-[a-z0-9]{6}-", r"A3-[A-Z0-9]{6}(?:-[A-Z0-9]{5,11}){3,6}"),
-    (r"v1\.0-[0-9a-f]{8}", r"v1\.0-[0-9a-f]{16,}-[0-9a-f]{32,}"),
-    (r"\.atlasv1\.", r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w-]{40,}"),
-    (r"4/0a", r"4/0A[\w-]{8,}"),
-    (r"(?:^|[^a-z0-9])s\.[a-z0-9]{12}", r"s\.(?=[A-Za-z]*\d|[a-z]*[A-Z])[A-Za-z0-9]{24}\b"),
-    (r"eyj[a-z0-9_-]{8}", r"(?:eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*|eyJrIjoi[\w+/=-]{16,})"),
-)  # fmt: skip
-
 # Between a command's words, which come as one text or as a list in JSON.
 _GAP = r"[\s\",\\n]"
-# Of the others: what RE2 looks for; the rule, whose first group stays, for it helps to find the cause;
+# For each: what RE2 looks for; the rule, whose first group stays, for it helps to find the cause;
 # and texts of which one stands, in any case, wherever the rule finds something.
 SHAPES: Final = (
     # PEM, to its end or the text's; the same of PuTTY.
@@ -155,8 +112,11 @@ SHAPES: Final = (
         ("sid",),
     ),
     (
-        r"(?:reset|invite|verify|activate|confirm|magic)[a-z-]*/[a-z0-9_-]{8}",
-        r"(?i)(/(?:reset|password|invite|verify|activate|confirm|magic)[a-z-]{0,20}/)(?=[\w-]{0,100}\d)[\w-]{16,}",
+        r"(?:reset|password|invite|verify|activate|confirm|magic)[a-z-]*(?:/|/?\?[a-z]{1,20}=)[a-z0-9_-]{8}",
+        (
+            r"(?i)(/(?:reset|password|invite|verify|activate|confirm|magic)[a-z-]{0,20}(?:/|/?\?[a-z]{1,20}=))"
+            r"(?=[\w-]{0,100}\d)[\w-]{16,}"
+        ),
         (
             "/reset",
             "/password",
@@ -308,9 +268,9 @@ SHAPES: Final = (
     ),
     # Hashes of passwords, as `crypt`, Django and Werkzeug write them.
     (
-        r"\$(?:2[abxy]?|argon2[a-z]{0,2}|scrypt|[156y])\$|pbkdf2[_:]|scrypt:",
+        r"\$(?:2[abxy]?|argon2[a-z]{0,2}|scrypt|apr1|[156y])\$|pbkdf2[_:]|scrypt:",
         (
-            r"((?:(?<![\w$])\$(?:2[abxy]?|argon2(?:id|i|d)?|scrypt|[156y])|\b(?:pbkdf2|scrypt)[_:][\w:]{1,40})\$)"
+            r"((?:(?<![\w$])\$(?:2[abxy]?|argon2(?:id|i|d)?|scrypt|apr1|[156y])|\b(?:pbkdf2|scrypt)[_:][\w:]{1,40})\$)"
             r"[\w./=,+$-]{20,}"
         ),
         ("$",),
@@ -320,6 +280,34 @@ SHAPES: Final = (
         r"[?&]code=",
         r"([?&]code=)[\w%.~-]{10,}(?=&(?:state|scope|iss|session_state)=)",
         ("code=",),
+    ),
+    # A line of `.pgpass`, at the usual port.
+    (
+        r":5432:[^: ]+:[^: ]+:",
+        r"((?<![\w.-])[\w.*-]{1,200}:5432:[^\s:]{1,64}:[^\s:]{1,64}:)[^\s:]+",
+        (":5432:",),
+    ),
+    (
+        r"geniekey",
+        r"(?i)(\bgeniekey\s{1,8})[0-9a-f-]{16,}",
+        ("geniekey",),
+    ),
+    (
+        r"lftp",
+        r"(?i)(\blftp (?:[^\n|;&]{0,300}? )?-u ?[^\s,]{1,100},)\S+",
+        ("lftp ",),
+    ),
+    # What a property list has under a name.
+    (
+        r"(?:password|passphrase|secret|token|key)</key>",
+        r"(?i)(\b(?:\w{0,40}(?:password|passphrase|secret|token)|api_?key)</key>\s{0,40}<string>)[^<]{1,1000}",
+        ("</key>",),
+    ),
+    # PostgreSQL's, of a password.
+    (
+        r"scram-sha-256\$",
+        r"(SCRAM-SHA-256\$\d{1,9}:)[\w+/=]{8,}\$[\w+/=:]{20,}",
+        ("scram-sha-256$",),
     ),
     (
         r"ac[0-9a-f]{32}:",

@@ -11,7 +11,8 @@ from functools import cache
 from typing import Final
 
 from .secret_names import FLAGS, FOREIGN, PIN, WORDS, names_secret
-from .secret_shapes import SHAPES, TOKENS
+from .secret_shapes import SHAPES
+from .secret_tokens import TOKENS
 
 SCRUBBED: Final = "[scrubbed]"
 
@@ -25,7 +26,7 @@ _VALUE = (
 # Between them; bytes, and what only wraps a secret, is shown as Python shows it.
 _TO = (
     r"""(?:\\{0,8}["'])?\]?\s{0,8}(?:=>|:=|=(?!=)|::(?=\s)|:(?!:))(?:\s|\\{1,8}[nrt](?=\s)){0,8}"""
-    r"""(?:(?:Secret\w{0,20}|str|bytes)\((?=[bBuU]?["']))?(?:[bBuU](?=["']))?"""
+    r"""(?:(?:Secret\w{0,20}|str|bytes|Some|Just)\((?=[bBuU]?\\{0,8}["']))?(?:[bBuU](?=["']))?(?:(?:\\{0,8}["']){2}(?=\\{0,8}["']))?"""
 )
 # Words that follow a secret's name in a sentence about it. `(using password: YES)` is MySQL's.
 _WORD = (
@@ -55,8 +56,8 @@ _BOUND = re.compile(r"\?|%s|%\(\w+\)s|:\w+|\$\d{1,3}|@\w+|null|default|none", FL
 
 # As people say it: `the password is X`, `with password X`, `invalid API key X`.
 _SAID_NAMES = (
-    "password|passwort|kennwort|mot de passe|passphrase|passcode|pin|otp|(?:api|secret|access)[ _-]?key|token|secret"
-    "|(?:verification|security|confirmation|2fa|mfa|access|login|recovery) code"
+    "password|passwort|kennwort|mot de passe|passphrase|passcode|pin|otp|(?:api|secret|access|private)[ _-]?key"
+    "|token|secret|(?:verification|security|confirmation|2fa|mfa|access|login|recovery) code"
 )
 _SAID_NEEDLES = ("pass", "kennwort", "pin", "otp", "key", "token", "secret", "code")
 _SAID = (
@@ -88,7 +89,7 @@ _FOREIGN_VALUE = (
 _DIRECTORIES = frozenset({"pwd", "oldpwd"})
 # `('password', 'x')`.
 _LISTED = (
-    r"""[(\[]["'](?P<name>[\w.-]{1,80})["'],\s?"""
+    r"""[(\[]b?["'](?P<name>[\w.-]{1,80})["'],\s?b?"""
     r"""(?P<value>(?P<quote>["'])(?=[^\n]{0,100}\d)[^"'\n]{1,500})["'][)\]]"""
 )
 # `--name value`.

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from notifier import alerting
+from notifier.delivery.jobs import Job
 from notifier.domain.matcher import Matcher
 from notifier.domain.route import Route, Threshold
 from notifier.domain.severity import Severity
@@ -21,6 +22,12 @@ ROOT = Route(key="root", name="default", channels=("mail",))
 
 async def _reasons(bench: Bench) -> list[str]:
     return [reason for _, reason in await bench.alert()]
+
+
+def _first_link(job: Job) -> str:
+    event = job.message.told[0].incident.latest_event
+    assert event is not None
+    return str(event["links"][0]["url"])
 
 
 async def test_an_opened_incident_is_told_after_group_wait(bench: Bench) -> None:
@@ -200,6 +207,21 @@ async def test_a_raise_to_critical_reaches_the_critical_route(bench: Bench) -> N
     await bench.post(bench.event(severity=Severity.CRITICAL))
     assert await _reasons(bench) == []
     assert {job.channel for job in await bench.deliver_all()} == {"mail", "chat"}
+
+
+async def test_links_of_an_earlier_event_stay(bench: Bench) -> None:
+    """The newest event has none, be it a repeat or the end: the newest that one of the incident's gave is told."""
+    bench.route = replace(ROOT, group_wait=0)
+    linked = '{"service":"billing","links":[{"title":"runbook","url":"https://wiki.example/%s"}]}'
+    await bench.post(bench.event(document=linked % "old"), bench.event(document=linked % "new"))
+    await bench.post(bench.event(document='{"service":"billing","links":[]}'), bench.event())
+    await _reasons(bench)
+    opened = [_first_link(job) for job in await bench.deliver_all()]
+    bench.clock.advance(10 * MINUTE)
+    await bench.post(bench.event(status="resolved"))
+    assert await _reasons(bench) == ["resolved"]
+    resolved = [_first_link(job) for job in await bench.deliver_all()]
+    assert opened == resolved == ["https://wiki.example/new"]
 
 
 async def test_a_storm_of_causes_is_one_message_with_totals(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from notifier.ingest import sanitise
 from notifier.ingest.batch import EVENTS_AT_MOST, Malformed
 from notifier.ingest.formats.moments import moment
-from notifier.ingest.formats.reading import object_of, text_of
+from notifier.ingest.formats.reading import numbered_severity, object_of, text_of
 
 NAME: Final = "cloudevents"
 STRUCTURED: Final = "application/cloudevents+json"
@@ -24,7 +24,7 @@ BATCH: Final = "application/cloudevents-batch+json"
 _REQUIRED: Final = ("specversion", "id", "source", "type")
 _KNOWN: Final = frozenset({
     *_REQUIRED, "subject", "time", "data", "data_base64", "datacontenttype", "dataschema", "service", "severity",
-    "severitytext", "traceparent", "tracestate",
+    "severitytext", "severitynumber", "traceparent", "tracestate",
 })  # fmt: skip
 _MESSAGES: Final = ("message", "summary", "title", "description", "error")
 _LABELLED: Final = ("type", "source", "subject")
@@ -129,6 +129,7 @@ def _event(event: Any, service: str | None) -> Tree | str:
         {
             "timestamp": moment(event.get("time")),
             "trace_id": _trace(event.get("traceparent")),
+            "severity": _severity(event),
             **body,
             "id": f"{event['source']}#{event['id']}",
         }
@@ -148,16 +149,24 @@ def _foreign(event: Tree, data: Any, service: str | None) -> Tree:
     words = [data, *(tree.get(name) for name in _MESSAGES)]
     message = next((text for text in words if isinstance(text, str) and text.strip()), None)
     type_and_subject = filter(None, (text_of(event["type"]), text_of(event.get("subject"))))
-    severities = (tree.get("severity"), event.get("severity"), event.get("severitytext"))
     return {
         "service": next(
             filter(None, map(text_of, (tree.get("service"), event.get("service"), service, event["source"])))
         ),
         "message": message or ": ".join(type_and_subject),
-        "severity": next(filter(None, severities), None),
+        "severity": tree.get("severity") or _severity(event),
         "labels": _labels(event),
         "context": dict(tree) if tree else {} if data is None or message == data else {"data": data},
     }
+
+
+def _severity(event: Tree) -> Any:
+    """The severity of an extension: `severity`, else the specification's `severitynumber`, else its `severitytext`."""
+    number = event.get("severitynumber")
+    if isinstance(number, str) and number.isascii() and number.isdecimal() and len(number) < 3:
+        number = int(number)
+    named = numbered_severity(number) if isinstance(number, int) else None
+    return event.get("severity") or named or event.get("severitytext")
 
 
 def _labels(event: Tree) -> Tree:

@@ -14,6 +14,7 @@ from notifier.domain.monitor import CheckIn
 from notifier.domain.time import Instant
 from notifier.ingest.normalize import EventItem
 
+_SEVERITIES: Final = ((21, "critical"), (17, "error"), (13, "warning"), (1, "info"))
 UNKNOWN_SERVICE: Final = "unknown"
 NO_SERVICE: Final = (
     f"service: the event names none, so that it counts as `{UNKNOWN_SERVICE}`; "
@@ -66,3 +67,8 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def numbered_severity(number: int) -> str | None:
+    """The severity of one of OpenTelemetry's numbers, which CloudEvents use as well; None for what is none."""
+    return next((name for least, name in _SEVERITIES if number >= least), None)

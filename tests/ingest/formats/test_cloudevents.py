@@ -73,6 +73,25 @@ def test_a_native_event_stays_as_it_is() -> None:
     assert {**item, "id": EVENT["id"], "trace_id": None} == {**EVENT, "trace_id": None}
 
 
+@pytest.mark.parametrize(
+    ("extension", "severity"),
+    [
+        ({"severity": "critical"}, "critical"),
+        ({"severitynumber": 21, "severitytext": "FATAL"}, "critical"),
+        ({"severitynumber": "14"}, "warning"),
+        ({"severitynumber": 0, "severitytext": "WARN"}, "WARN"),
+    ],
+)
+def test_an_extension_says_how_bad_it_is(extension: dict[str, Any], severity: str) -> None:
+    """Of an event in our form too, unless that says so itself; the numbers are OpenTelemetry's."""
+    bare = {name: value for name, value in EVENT.items() if name != "severity"}
+    foreign = {**CLOUD, "data": {"message": "late"}}
+    assert structured({**CLOUD, **extension, "data": bare})["severity"] == severity
+    assert structured({**foreign, **extension})["severity"] == severity
+    assert "severitynumber" not in structured({**foreign, **extension})["labels"]
+    assert structured({**CLOUD, **extension, "data": EVENT})["severity"] == EVENT["severity"]
+
+
 @pytest.mark.parametrize("data", [None, {}, [], {"a": 1}, 5, True])
 def test_without_words_it_is_its_type_and_subject(data: Any) -> None:
     """And the source is the service where nothing else is."""

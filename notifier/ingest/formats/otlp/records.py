@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from notifier.domain.time import rfc3339
-from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read, text_of
+from notifier.ingest.formats.reading import NO_SERVICE, UNKNOWN_SERVICE, Read, numbered_severity, text_of
 from notifier.ingest.traces import TraceBudget, exception_in
 
 NAME: Final = "otlp"
@@ -17,7 +17,6 @@ ERROR: Final = 17
 RECORDS: Final = 10_000
 """Events of one request at most; further ones are refused."""
 DROPPED: Final = "log_record"
-_SEVERITIES: Final = ((21, "critical"), (ERROR, "error"), (13, "warning"), (1, "info"))
 _EXCEPTION: Final = ("exception.type", "exception.message", "exception.stacktrace", "exception.escaped")
 _UNKNOWN: Final = "unknown_service"
 _RESOURCE: Final = frozenset({
@@ -100,8 +99,7 @@ def _exception(attributes: Mapping[str, Any], traces: TraceBudget) -> Tree | Non
 
 def _severity(record: LogRecord) -> str | None:
     """A record's severity: by its number; without a number by its text, where that is a word of notifier's."""
-    named = next((name for least, name in _SEVERITIES if record.severity_number >= least), None)
-    return named or (record.severity_text or None)
+    return numbered_severity(record.severity_number) or record.severity_text or None
 
 
 def _context(record: LogRecord) -> Tree:

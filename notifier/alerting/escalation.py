@@ -38,15 +38,17 @@ def escalate(
     rows = escalating_members(tx, group=group.id, now=tx.now, most=MEMBERS_AT_ONCE)
     held = hold.REF if rows and hold.current(tx) is not None else None
     by_step: dict[int, list[MemberRow]] = {}
-    written: list[tuple[str, int, int, Instant | None, str | None]] = []
+    written: list[tuple[str, int, int, Instant | None, Instant | None, str | None]] = []
     for row in rows:
         verdict = notifying.escalate(member_of(row, row), route, tx.now, mutes.of(row, route), hold=held)
         if isinstance(verdict, Escalate):
             by_step.setdefault(verdict.step, []).append(row)
-            written.append((group.id, row.number, verdict.step + 1, verdict.next_at, None))
+            written.append(
+                (group.id, row.number, verdict.step + 1, verdict.counts_from, verdict.next_at, None)
+            )
         else:
             until, ref = (verdict.until, verdict.ref) if isinstance(verdict, Wait) else (None, None)
-            written.append((group.id, row.number, row.escalated, until, ref))
+            written.append((group.id, row.number, row.escalated, row.first_told_at, until, ref))
     if written:
         execute(tx, write_escalated, {"rows": encode_rows(written)})
     goes_on = len(rows) == MEMBERS_AT_ONCE

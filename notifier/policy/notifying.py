@@ -320,12 +320,21 @@ def group_reason(reasons: Sequence[Reason]) -> Reason | None:
     return leading(set(reasons))
 
 
+_LATE = MINUTE
+"""A step that is later was held, and is not only told by a busy machine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalate:
-    """Tell the channels of this step (from 0) now. `next_at` is when the next is due, None: it was the last."""
+    """Tell the channels of this step (from 0) now. `next_at` is when the next is due, None: it was the last.
+
+    Steps are counted from `counts_from` from now on: what was held for long keeps its distance to the next, or all that
+    was missed would be told at once.
+    """
 
     step: int
     next_at: Instant | None
+    counts_from: Instant
 
 
 def step_due(route: Route, state: State, first_told_at: Instant | None, escalated: int) -> Instant | None:
@@ -355,5 +364,8 @@ def escalate(
         return Wait(until=_ask_again(mute, route, now), ref=mute.ref)
     if due_at > now:
         return Wait(until=due_at)
-    step = member.escalated
-    return Escalate(step=step, next_at=step_due(route, member.state, member.first_told_at, step + 1))
+    step, late = member.escalated, now - due_at
+    counts_from = (member.first_told_at or 0) + (late if late > _LATE else 0)
+    return Escalate(
+        step=step, next_at=step_due(route, member.state, counts_from, step + 1), counts_from=counts_from
+    )

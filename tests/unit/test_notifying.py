@@ -251,11 +251,25 @@ LATE = changed(TOLD, first_told_at=NOW - 15 * MINUTE)
 
 def test_a_step_fires_once_when_it_is_due() -> None:
     """`after` since it was first told, not a millisecond early, and then the next."""
-    assert escalate(LATE, ESCALATING, NOW, None) == Escalate(step=0, next_at=NOW + 45 * MINUTE)
+    since = NOW - 15 * MINUTE
+    assert escalate(LATE, ESCALATING, NOW, None) == Escalate(
+        step=0, next_at=NOW + 45 * MINUTE, counts_from=since
+    )
     assert escalate(LATE, ESCALATING, NOW - 1, None) == Wait(until=NOW)
     second = changed(LATE, escalated=1)
-    assert escalate(second, ESCALATING, NOW + 45 * MINUTE, None) == Escalate(step=1, next_at=None)
+    assert escalate(second, ESCALATING, NOW + 45 * MINUTE, None) == Escalate(
+        step=1, next_at=None, counts_from=since
+    )
     assert escalate(changed(LATE, escalated=2), ESCALATING, NOW + DAY, None) is None
+
+
+def test_steps_that_were_held_keep_their_distance() -> None:
+    """All are overdue when a mute or the hold ends: the first is told, and the next as long after it as ever."""
+    ended = NOW + 6 * HOUR
+    first = escalate(LATE, ESCALATING, ended, None)
+    assert first == Escalate(step=0, next_at=ended + 45 * MINUTE, counts_from=ended - 15 * MINUTE)
+    then = changed(LATE, escalated=1, first_told_at=first.counts_from)
+    assert escalate(then, ESCALATING, ended + MINUTE, None) == Wait(until=ended + 45 * MINUTE)
 
 
 @pytest.mark.parametrize("state", [State.ACKNOWLEDGED, State.RESOLVED])

@@ -235,8 +235,8 @@ def write_waiting(dialect: Dialect) -> sa.ClauseElement:
 
 
 def write_escalated(dialect: Dialect) -> sa.ClauseElement:
-    """Write the steps that members have been through, and the hold that postpones a step until it ends."""
-    rows = _member_rows(dialect, "escalated", "escalate_at", "hold_ref")
+    """Write the steps that members have been through, since when, and the hold that postpones a step until it ends."""
+    rows = _member_rows(dialect, "escalated", "first_told_at", "escalate_at", "hold_ref")
     named = sa.or_(
         *(
             members.c.held_by == sa.literal_column(f"'{held_by.value}'")
@@ -245,7 +245,10 @@ def write_escalated(dialect: Dialect) -> sa.ClauseElement:
     )
     ref = sa.case((named, members.c.hold_ref), else_=rows.c.hold_ref)
     return _update_members(rows).values(
-        escalated=rows.c.escalated, escalate_at=rows.c.escalate_at, hold_ref=ref
+        escalated=rows.c.escalated,
+        first_told_at=rows.c.first_told_at,
+        escalate_at=rows.c.escalate_at,
+        hold_ref=ref,
     )
 
 

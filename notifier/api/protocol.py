@@ -66,6 +66,18 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._clients.forget(self)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether to keep the connection of who has sent all and still reads (`nc -N`), for the answers that are owed.
+
+        A client that has left looks alike, and a stream would write to it for long: who is answered already is let go.
+        """
+        if self._in_body or not self._answering() or self.cycle.response_started:
+            return False
+        self._refused = True
+        self.cycle.keep_alive = False
+        self._clients.busy(self)
+        return True
+
     def data_received(self, data: bytes) -> None:
         if self._refused:
             # Read and forgotten, so that the answer is not lost with a reset; but not while others are owed.

@@ -197,6 +197,17 @@ def test_requests_in_one_write_are_all_answered(connection: socket.socket) -> No
     assert received(connection).count(b"HTTP/1.1 200") < 1_000
 
 
+def test_who_has_sent_all_is_answered(service: Service, connection: socket.socket) -> None:
+    """`nc -N` ends its side with the request: the answers that are owed still come, and then the connection ends."""
+    body = b'{"service": "billing", "message": "it broke"}'
+    head = f"POST /v1/events HTTP/1.1\r\nHost: notifier\r\nAuthorization: Bearer {service.key}\r\n".encode()
+    connection.sendall(REQUEST + head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    connection.shutdown(socket.SHUT_WR)
+    found = received(connection)
+    assert found.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 202" in found
+
+
 def test_who_does_not_read_costs_nobody_else(service: Service) -> None:
     """Whoever asks without end and takes no answer is read no further; others are served."""
     before = memory(service)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,9 +73,18 @@ class Timeline:
 def timeline(history: IncidentHistory, routes: Routes, now: Instant) -> Timeline:
     """The history of an incident as at most `ITEMS_AT_MOST` items."""
     past = sorted(_past(history, routes), key=lambda item: (item.at, _ORDER.index(item.kind)))
-    to_come = sorted(_next(history, routes, now), key=lambda item: item.at)[:NEXT_AT_MOST]
+    to_come = _once(sorted(_next(history, routes, now), key=lambda item: item.at))[:NEXT_AT_MOST]
     room = ITEMS_AT_MOST - len(to_come)
     return Timeline(items=(*past[-room:], *to_come), truncated=len(past) > room)
+
+
+def _once(items: Iterable[HistoryItem]) -> list[HistoryItem]:
+    """Each sentence once: what several routes have before them alike is of none of them."""
+    said: dict[str, HistoryItem] = {}
+    for item in items:
+        first = said.get(item.text)
+        said[item.text] = item if first is None else replace(first, route=None)
+    return list(said.values())
 
 
 def _past(history: IncidentHistory, routes: Routes) -> Iterator[HistoryItem]:

@@ -138,6 +138,10 @@ def test_what_is_next_comes_last_and_never_falls_behind_the_bound() -> None:
     assert shown.truncated
     assert len(shown.items) == ITEMS_AT_MOST
     assert shown.items[-1].text == "Told again at 13:00 UTC if events have come by then."
+    both = replace(known, actions=(), memberships=(membership, replace(membership, group_id="g2")))
+    *_, last = timeline(both, ROUTES, NINE + HOUR).items
+    assert (last.text, last.route) == (shown.items[-1].text, None)
+    assert [item.kind for item in timeline(both, ROUTES, NINE + HOUR).items].count("next") == 1
 
 
 @pytest.mark.parametrize(

@@ -452,11 +452,12 @@ async def test_a_thread_of_before_is_known_by_its_message_alone(room: Room) -> N
 async def test_more_incidents_than_one_transaction_should_hold(room: Room) -> None:
     """A group of 210: all of them, two hundred at a time, and none twice."""
     ts = await room.alert(*(f"cause {number}" for number in range(210)))
-    assert (await room.press(ts, "acknowledge")).status_code == 200
     deadline = time.monotonic() + 60
     while await room.states() != ["acknowledged"] * 210:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+        # Two hundred have five seconds: on a slow machine whoever pressed is told to do it again.
+        assert time.monotonic() < deadline, room.slack.whispers
+        assert (await room.press(ts, "acknowledge")).status_code == 200
+        room.desk.world.clock.advance(SECOND)
     assert len([row for row in await room.rows(audit) if row.action == "acknowledge"]) == 210
 
 

@@ -275,7 +275,7 @@ def test_a_key_in_the_arguments_is_refused_and_not_repeated(
     "arguments",
     [
         (),
-        ("keys",),
+        ("db",),
         ("sen",),
         ("incidents", "list", "--limit", "0"),
         ("route-test", "novalue"),

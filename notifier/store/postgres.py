@@ -148,7 +148,7 @@ class PostgresDatabase:
         except sa.exc.TimeoutError as error:
             raise StoreUnavailable("all connections to PostgreSQL are busy: try again") from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreUnavailable("PostgreSQL does not answer: try again") from error
+            raise unreachable(error, StoreUnavailable("PostgreSQL does not answer: try again")) from error
 
     async def _listen(self) -> None:
         """Pass other replicas' signals on. Polling backs it up, so a lost connection, or a pooler, costs time only."""
@@ -227,5 +227,7 @@ def translate(error: sa.exc.DBAPIError) -> StoreError:
         or state[:2] in {"08", "57", "53"}
         or not state
     ):
-        return StoreUnavailable("PostgreSQL does not answer or is shutting down: try again")
+        return unreachable(
+            error, StoreUnavailable("PostgreSQL does not answer or is shutting down: try again")
+        )
     return StoreError(f"PostgreSQL refused a statement ({state})")

@@ -54,7 +54,7 @@ def driver_address(url: str) -> DriverAddress:
     return DriverAddress(sa.URL.create("postgresql+asyncpg", query=own), address.dsn(kept))
 
 
-def unreachable(error: BaseException) -> StoreUnavailable:
+def unreachable(error: BaseException, otherwise: StoreUnavailable | None = None) -> StoreUnavailable:
     """The sentence about a server that cannot be reached, with the cause where that is known."""
     origin: BaseException | None = getattr(error, "orig", None) or error
     while origin is not None:
@@ -62,4 +62,6 @@ def unreachable(error: BaseException) -> StoreUnavailable:
             if isinstance(origin, kind):
                 return StoreUnavailable(f"PostgreSQL cannot be reached: {cause} (database.url)")
         origin = origin.__cause__
-    return StoreUnavailable("PostgreSQL cannot be reached: check database.url and that the server runs")
+    return otherwise or StoreUnavailable(
+        "PostgreSQL cannot be reached: check database.url and that the server runs"
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from notifier.domain.errors import StoreUnavailable
-from notifier.store.postgres import PostgresDatabase
+from notifier.store.postgres import PostgresDatabase, translate
 from notifier.store.postgres_address import driver_address
 
 pytestmark = pytest.mark.anyio
@@ -75,3 +76,18 @@ async def test_a_parameter_that_nobody_knows_is_said_to_be_one(postgres_url: str
     url = sa.make_url(postgres_url).update_query_dict({"sslmod": "require"})
     with pytest.raises(StoreUnavailable, match="does not know a parameter"):
         await PostgresDatabase.open(url.render_as_string(hide_password=False), replica="main")
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (asyncpg.InvalidPasswordError("x"), "it refuses the user or the password"),
+        (asyncpg.TooManyConnectionsError("x"), "it takes no more connections"),
+        (asyncpg.InvalidCatalogNameError("x"), "it has no database of that name"),
+        (asyncpg.AdminShutdownError("x"), "is shutting down"),
+    ],
+)
+def test_why_a_running_service_is_refused_is_said(cause: Exception, said: str) -> None:
+    """As at its start: a password that was changed is no server that is shutting down."""
+    error = sa.exc.DBAPIError(None, None, cause)
+    assert said in str(translate(error))

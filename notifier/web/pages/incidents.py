@@ -160,7 +160,7 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
         count = await bulk.count_found(database, actor, filter_.q, state=state) if everything else len(ids)
         return Shown(template="sure", view=_sure(filter_, ids, count, everything=everything))
     if everything:
-        outcome = await bulk.on_every(database, actor, act, filter_.q, state=state)
+        outcome = await bulk.on_found(database, actor, act, filter_.q, state=state, most=bulk.EVERY_AT_MOST)
     else:
         outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
     counts = (outcome.done, len(outcome.skipped))
@@ -184,7 +184,9 @@ async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str)
             back=address("", "/incidents", filter_.query),
         )
         return Shown(template="sure", view=view)
-    outcome = await bulk.on_every(database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN)
+    outcome = await bulk.on_found(
+        database, actor, bulk.AcknowledgeAct(), meant.q, state=State.OPEN, most=bulk.EVERY_AT_MOST
+    )
     counts = (outcome.done, len(outcome.skipped))
     return Redirect(path="/incidents", query=filter_.query, notice="bulk_acknowledge", counts=counts)
 

@@ -60,10 +60,8 @@ class CaptureQueue:
         with contextlib.suppress(Exception):  # whatever is wrong with it, the writer finds a way
             safe = self._crash_buffer.keep(number, event)
         self.events.put(event)
-        if not safe:
-            self._exposed.add(
-                number
-            )  # not before: a turn that does not find the event must not take it for written
+        if not safe:  # marked only now: a turn that does not find the event must not take it for written
+            self._exposed.add(number)
         if rested and not self.hurried:
             self._hurry()
         else:

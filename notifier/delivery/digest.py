@@ -7,6 +7,7 @@ in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from notifier.domain.message import SHOWN_AT_MOST, Message, Told, by_weight
 from notifier.domain.notification import Reason
@@ -52,11 +53,11 @@ def digest(tx: Tx, rules: AlertingRules, target: DueTarget, sends: Sequence[Send
     thread = _thread(tx, target, id_)
     parts = [Message.from_json(json_value(row.message or row.base)) for row in shown]
     told = _told(parts)
-    own = execute(tx, storm_totals, {"thread": "", "ids": encode_values(carried)}).one()
-    here = (int(own.events or 0), int(own.causes))
-    figures = _figures(tx, thread, carried, here, told)
+    own = _totals(tx, "", carried)
+    totals = own if thread == id_ else _totals(tx, thread, carried)
+    figures = _figures(totals, own, _biggest(tx, thread, carried), told)
     numbers = {item.incident.number for item in told if item.incident.number}
-    unshown = max(0, here[1] - len(numbers), len(members) - len(told))
+    unshown = max(0, own.causes - len(numbers), len(members) - len(told))
     message = _message(tx.now, rows, parts, told, unshown, figures)
     notification = announce(tx, rules, project=message.project, message=message, rank=rows[0].rank)
     row = {
@@ -98,22 +99,28 @@ def _told(parts: Sequence[Message]) -> tuple[Told, ...]:
     return tuple(by_weight((by_weight(first) + by_weight(more))[:SHOWN_AT_MOST]))
 
 
-def _figures(
-    tx: Tx, thread: str, carried: Sequence[str], here: tuple[int, int], told: Sequence[Told]
-) -> StormFigures:
-    wanted = {"thread": thread, "ids": encode_values(carried)}
-    totals = execute(tx, storm_totals, wanted).one()
-    rows = [row for row in execute(tx, biggest_causes, {**wanted, "most": BIGGEST_AT_MOST}) if row.events]
+def _totals(tx: Tx, thread: str, carried: Sequence[str]) -> Any:
+    """The figures of what the digests of a thread have told, and these deliveries tell."""
+    return execute(tx, storm_totals, {"thread": thread, "ids": encode_values(carried)}).one()
+
+
+def _biggest(tx: Tx, thread: str, carried: Sequence[str]) -> list[Any]:
+    wanted = {"thread": thread, "ids": encode_values(carried), "most": BIGGEST_AT_MOST}
+    return [row for row in execute(tx, biggest_causes, wanted) if row.events]
+
+
+def _figures(totals: Any, own: Any, biggest: Sequence[Any], told: Sequence[Told]) -> StormFigures:
+    """The figures of a storm; `own` are those of this digest alone."""
     worst = next((item.incident for item in told if item.incident.state is not State.RESOLVED), None)
-    if worst is not None and (not rows or rows[0].rank >= worst.severity.rank):
+    if worst is not None and (not biggest or biggest[0].rank >= worst.severity.rank):
         worst = None
     return StormFigures(
         events=int(totals.events or 0),
         causes=totals.causes,
         services=totals.services,
-        biggest=tuple((row.title, int(row.events)) for row in rows),
+        biggest=tuple((row.title, int(row.events)) for row in biggest),
         service=totals.service if totals.services == 1 else None,
-        told_here=here if here[1] != totals.causes else None,
+        told_here=(int(own.events or 0), own.causes) if own.causes != totals.causes else None,
         worst=None if worst is None else (worst.title, worst.count),
     )
 

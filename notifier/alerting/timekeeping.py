@@ -36,7 +36,7 @@ class Timekeeper:
         now = self._database.now()
         if 0 <= now - self._looked_at < LOOKS_EVERY:
             return
-        finding, _ = await self._database.read(_look, limit=LOOP)
+        finding, *_ = await self._database.read(_look, limit=LOOP)
         if finding is not ClockFinding.SET_BACK:
             self._behind_since = None
         elif self._behind_since is None:
@@ -49,16 +49,15 @@ class Timekeeper:
         self._looked_at = now
 
 
-def _look(tx: Tx, *, lock: bool = False) -> tuple[ClockFinding, Duration]:
-    """The finding, and the milliseconds that have passed, forward or back."""
+def _look(tx: Tx, *, lock: bool = False) -> tuple[ClockFinding, Duration, Instant]:
+    """The finding, the milliseconds that have passed, forward or back, and the present moment."""
     noted, now = timers.noted(tx, lock=lock), timers.moment(tx)
-    return judge(noted, now), abs(now - (noted or now))
+    return judge(noted, now), abs(now - (noted or now)), now
 
 
 def _follow(tx: Tx) -> tuple[ClockFinding, Duration]:
     """A finding that was acted on, once for all replicas."""
-    finding, by = _look(tx, lock=True)
-    now = timers.moment(tx)
+    finding, by, now = _look(tx, lock=True)
     if finding is ClockFinding.SET_BACK:
         timers.move_back(tx, by, now)
         for topic in TOPICS:

@@ -63,6 +63,8 @@ class Tx:
         return self.conn.execute(statement, parameters)
 
 
+SERVER_MOMENT = "SELECT extract(epoch FROM clock_timestamp()) * 1000"
+"""The present moment by PostgreSQL's clock, in milliseconds."""
 POLL: Duration = 5 * SECOND
 """How long a lost wake-up may cost."""
 

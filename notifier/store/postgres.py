@@ -20,6 +20,7 @@ from notifier.store.database import (
     LOOP,
     MIGRATION,
     REQUEST,
+    SERVER_MOMENT,
     TOPICS,
     Broken,
     SerializationConflict,
@@ -45,7 +46,6 @@ _AWAY = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceErr
 _AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _FULL = {"53100", "53200"}  # disk_full, out_of_memory
 _READ_ONLY = "25006"  # read_only_sql_transaction
-_MOMENT = "SELECT extract(epoch FROM clock_timestamp()) * 1000"
 _BUSY = {"55P03", "25P03"}  # lock_not_available, idle_in_transaction_session_timeout
 
 
@@ -162,7 +162,7 @@ class PostgresDatabase:
                     while True:
                         await asyncio.sleep(LISTENING_CHECKED_S)
                         with dropped(raw, LISTENING_CHECKED_S):
-                            moment = await raw.fetchval(_MOMENT)
+                            moment = await raw.fetchval(SERVER_MOMENT)
                         self._follow(int(moment))
             await asyncio.sleep(1)
 
@@ -206,7 +206,7 @@ def bounds(limit: Duration) -> str:
 
 def _look(connection: Connection) -> tuple[str, Decimal]:
     fsync = connection.exec_driver_sql("SHOW fsync").scalar_one()
-    return fsync, connection.exec_driver_sql(_MOMENT).scalar_one()
+    return fsync, connection.exec_driver_sql(SERVER_MOMENT).scalar_one()
 
 
 def translate(error: sa.exc.DBAPIError) -> StoreError:

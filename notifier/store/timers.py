@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from notifier.domain.time import MINUTE, Duration, Instant
 from notifier.store.compiled import upsert
-from notifier.store.database import Tx
+from notifier.store.database import SERVER_MOMENT, Tx
+from notifier.store.incident_removal import LIVE
 from notifier.store.replicas import is_replica
 from notifier.store.schema import (
     OPEN,
@@ -32,7 +33,7 @@ ROW = "clock"
 NEAR: Duration = MINUTE
 """What lies no further ahead may have been set since the clock was right again, as a lease may, and passes soon."""
 
-_WAITS = deliveries.c.state.in_(("pending", "sending"))
+_WAITS = deliveries.c.state.in_(LIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def moment(tx: Tx) -> Instant:
     """The present moment, by the clock that `noted` goes by."""
     if tx.dialect == "sqlite":
         return tx.now
-    return int(tx.run(sa.text("SELECT extract(epoch FROM clock_timestamp()) * 1000")).scalar_one())
+    return int(tx.run(sa.text(SERVER_MOMENT)).scalar_one())
 
 
 def noted(tx: Tx, *, lock: bool = False) -> Instant | None:

@@ -26,6 +26,7 @@ class QuietIncident(Row, frozen=True):
 
 
 def active_at() -> sa.ColumnElement[int]:
+    """The moment of `QuietIncident.active_at`; `now` is a parameter."""
     reopened_at = sa.func.coalesce(incidents.c.reopened_at, incidents.c.opened_at)
     fires = sa.exists().where(
         alert_ends.c.project == incidents.c.project,

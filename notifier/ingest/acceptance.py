@@ -1,8 +1,8 @@
-"""Acceptance: the way that events of every format take into the database, whoever carried them.
+"""Acceptance: how events of every format get into the database.
 
-A format (`formats/reading.py`) is a pure function from a body and its headers to items: an event's JSON text, or a tree
-of JSON's values, with the fields of `schema.EventBody`. `Acceptance.take` reads them, and answers when they are
-committed and fsynced.
+A format (`formats/reading.py`) is a pure function from a body and its headers to items. An item is an event as JSON
+text or as a decoded tree, with the fields of `schema.EventBody`. `Acceptance.take` reads the items and returns once
+they are committed and fsynced.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNAVAILABLE_FOR: Final = SECOND
 
 
 class EventSource(Protocol):
-    """The key that events come with: its id, which quotas count by, its project, and whose are those that name none."""
+    """The API key that events come with. Quotas count by `key_id`; events that name no service get `service`."""
 
     @property
     def key_id(self) -> str: ...
@@ -39,9 +39,9 @@ class EventSource(Protocol):
 
 
 class EventResult(msgspec.Struct, frozen=True, gc=False):
-    """An event that is stored, or was before. The fields are those of the answer to a native event, in its order.
+    """A stored event, in the field order of the API's response.
 
-    `incident_id` is the incident that counts the event; None: a resolution of nothing. `warnings` are sentences.
+    `incident_id` is None if the event resolved nothing. `warnings` are sentences.
     """
 
     id: str
@@ -52,7 +52,7 @@ class EventResult(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A result for each item, in order. `stored`: at least one event is in the database."""
+    """One result per item, in order. `stored` is true if at least one event is in the database."""
 
     results: Sequence[EventResult | Rejection]
     stored: bool
@@ -60,10 +60,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Busy:
-    """A refusal for a while: nothing was stored, and the same may come again after `retry_after` milliseconds.
+    """A temporary refusal: nothing was stored, and the request can be repeated after `retry_after` milliseconds.
 
-    `quota`: the key's ingest.rate_limit is used up. `backlog`: too much waits for a commit. `database`: it could not
-    store them, or not say whether it has; ids make a repeat safe.
+    `quota`: the key has used up `ingest.rate_limit`. `backlog`: too many events wait for a commit. `database`: the
+    write failed or its result is unknown, which event ids make safe to repeat.
     """
 
     reason: Literal["quota", "backlog", "database"]
@@ -72,15 +72,15 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Full:
-    """A refusal because the disk or `database.max_size` is full; the same may come again after `retry_after` ms."""
+    """A refusal because the disk or `database.max_size` is full. It can be repeated after `retry_after` ms."""
 
     retry_after: Duration = FULL_FOR
 
 
 class Acceptance:
-    """Takes events: limits, lenient reading, scrubbing, quota, storm guard, group commit.
+    """Stores events: limits, lenient parsing, scrubbing, quota, group commit.
 
-    `normalizer` is replaced where a reload changes its limits. The storm guard is the commit's.
+    A reload that changes the limits replaces `normalizer`. The storm guard is part of the commit.
     """
 
     def __init__(
@@ -102,9 +102,9 @@ class Acceptance:
         sent_at: Instant | None = None,
         format_: str = "native",
     ) -> Taken | Busy | Full:
-        """Wait until the events are committed. `sent_at` is the moment of sending by the sender's own clock.
+        """Returns once the events are committed. `sent_at` is the time of sending by the sender's clock.
 
-        `format_` is the name of the format that they came in: they are counted by it.
+        `format_` is the name of the events' format, by which metrics count them.
         """
         read = self.normalizer.read(
             items, project=source.project, received_at=now, sent_at=sent_at, service=source.service
@@ -139,7 +139,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counters:
-    """Counts of one format's events by what became of them."""
+    """The counters of one format's events, by result."""
 
     accepted: Counter
     duplicates: Counter

@@ -1,8 +1,9 @@
-"""Alerts that their sender posts again and again while they fire: one occurrence each, until it ends.
+"""Alerts that their sender repeats while they fire: one event when an alert starts, one when it ends.
 
-What is known of an alert is read, and extended where it goes on, in a transaction of its own. What opens or ends an
-incident is an event, and takes the way of every event after that; what came of it is written down last. The event that
-opens has an id by the incident before it and the minute, so that two replicas, or a restart in between, make one of it.
+The stored state of an alert is read, and extended while it keeps firing, in a transaction of its own. An alert that
+opens or ends an incident becomes an event and is stored like any other; its new state is written last. The id of the
+opening event is made of the previous incident's number and the minute, so that two replicas, or a restart in between,
+produce one event.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ from notifier.store.statements.intake import Identity
 NAME: Final = "prometheus"
 AT_ONCE: Final = 1_000
 WAIT_AT_MOST: Final = 64
-"""Lists that may wait for their turn: while the database is away, their senders soon have newer ones."""
+"""Requests that may wait for the lock. While the database is away, senders soon have newer alerts."""
 _STALE: Final = "lies more than a day in the past, and no such alert is known: is the sender's clock right?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenAlerts:
-    """A sentence for each alert that was not taken."""
+    """One sentence per rejected alert."""
 
     faults: Sequence[str]
 
 
 class JudgedAlert(Value, frozen=True, kw_only=True):
-    """An alert with the verdict on it; `opens_id` is the id of the event by which it would open an incident."""
+    """An alert with its verdict. `opens_id` is the id of the event that would open an incident."""
 
     position: int
     alert: Alert
@@ -53,7 +54,7 @@ class JudgedAlert(Value, frozen=True, kw_only=True):
 
 
 class AlertIntake:
-    """Takes alerts, one list after the other. `resolve_timeout` is how long one without an end is believed."""
+    """Stores alerts, one request at a time. `resolve_timeout` is how long an alert without an end keeps firing."""
 
     def __init__(
         self, database: Database, acceptance: Acceptance, *, resolve_timeout: Callable[[], Duration]
@@ -67,7 +68,7 @@ class AlertIntake:
     async def take(
         self, source: EventSource, alerts: Sequence[tuple[int, Alert]], *, service: str | None
     ) -> TakenAlerts | Busy | Full:
-        """Wait until all of it is committed. `StoreError` where it could not be; the same may come again."""
+        """Returns once all alerts are committed. Raises `StoreError` if that fails; repeating the request is safe."""
         if self._waiting >= WAIT_AT_MOST:
             return Busy(reason="backlog", retry_after=SECOND)
         faults: list[str] = []
@@ -86,7 +87,7 @@ class AlertIntake:
     async def _take(
         self, source: EventSource, alerts: Sequence[tuple[int, Alert]], service: str | None
     ) -> TakenAlerts | Busy | Full:
-        # Of alerts that differ in their replica alone the last counts.
+        # Alerts that differ only in their replica label are one; the last wins.
         by_identity = {identity(alert[1], project=source.project, service=service): alert for alert in alerts}
         timeout = self._resolve_timeout()
         judged = await self._database.write(lambda tx: examine(tx, by_identity, timeout), limit=INGEST)
@@ -118,7 +119,7 @@ class AlertIntake:
 def examine(
     tx: Tx, posted: Mapping[Identity, tuple[int, Alert]], timeout: Duration
 ) -> tuple[JudgedAlert, ...]:
-    """Judge alerts by what is known, and extend those that go on."""
+    """Judges alerts by the stored state, and extends those that keep firing."""
     identities = list(posted)
     known = statements.known(tx, identities)
     newest = statements.newest(tx, identities)
@@ -167,8 +168,8 @@ def _judged(
             starts_at=max(known.starts_at, row.starts_at if alert.starts_at is not None else 0),
             ends_at=max(known.ends_at or 0, row.ends_at or 0),
         )
-    # Two who open at once make one event. Where that opened nothing (it came too late, or was one cause too many), the
-    # next minute's is another.
+    # Simultaneous requests make one event. If that event opened nothing (late, or over the limit of new incidents),
+    # the next minute gives another id.
     after = 0 if newest is None else newest.number
     return JudgedAlert(
         position=position,
@@ -182,7 +183,7 @@ def _judged(
 def _row(
     identity: Identity, alert: Alert, known: AlertRow | None, now: Instant, ends_at: Instant | None
 ) -> AlertRow:
-    """The alert as it is once this has been taken."""
+    """The row to store for this alert."""
     ended_at = None if known is None else known.ended_at
     if ends_at is None:
         ended_at = max(ended_at or 0, now if alert.ends_at is None else alert.ends_at)

@@ -1,4 +1,4 @@
-"""A request's body into its events' bytes: one object, an array, or one object a line."""
+"""Splits a request's body into events: one object, an array, or newline-delimited JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]|,', re.DOTALL)
 
 
 class Malformed(Exception):
-    """A body in which no event can be told apart; `message` says what is wrong, where, and what to do."""
+    """A body that cannot be split into events. `message` says what is wrong, where, and what to do."""
 
     def __init__(
         self, message: str, *, reason: Literal["unreadable", "empty", "too_many", "too_large"] = "unreadable"
@@ -47,7 +47,7 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitBody:
-    """The bytes of each event, in order; `single` if the body was one object and the answer is one too."""
+    """The bytes of each event, in order. `single` is true if the body was one object, so the response is one too."""
 
     single: bool
     items: Sequence[bytes | msgspec.Raw]
@@ -55,7 +55,7 @@ class SplitBody:
 
 @lru_cache(maxsize=256)
 def accepts(content_type: str | None) -> bool:
-    """Any or no JSON content type, and what clients send for want of one; not what is clearly something else."""
+    """Whether the content type may be JSON: any JSON type, none, or the defaults that HTTP clients send."""
     kind = _kind(content_type)
     major, _, minor = kind.partition("/")
     if major in {"image", "audio", "video", "font", "multipart", "model"} or kind in {
@@ -67,7 +67,7 @@ def accepts(content_type: str | None) -> bool:
 
 
 def split(body: bytes, content_type: str | None) -> SplitBody:
-    """Tell the events of a body apart. `Malformed` if there are none, or more than a thousand."""
+    """Splits a body into its events. Raises `Malformed` if there are none, or more than a thousand."""
     body = body.removeprefix(BOM)
     if is_by_line(content_type):
         lines = (line.removeprefix(BOM) for line in body.split(b"\n"))
@@ -82,7 +82,7 @@ def split(body: bytes, content_type: str | None) -> SplitBody:
 
 @lru_cache(maxsize=256)
 def is_by_line(content_type: str | None) -> bool:
-    """Whether it is one of the names of NDJSON, of which none is registered: `application/x-json-lines` as well."""
+    """Whether the content type is NDJSON. None of its names is registered, so several are known."""
     minor = _kind(content_type).partition("/")[2]
     return re.sub("[^a-z]", "", minor).endswith(_NDJSON)
 
@@ -102,10 +102,10 @@ def _counted(items: Sequence[bytes | msgspec.Raw]) -> Sequence[bytes | msgspec.R
 
 
 def _elements(body: bytes) -> Sequence[bytes | msgspec.Raw]:
-    """An array's elements, undecoded.
+    """The elements of an array, undecoded.
 
-    The decoder tells them apart where all are JSON. Where one is not (NaN, 10,000 levels), brackets and strings still
-    show where each ends, so that it does not cost the others.
+    The decoder finds them if the whole body is JSON. If one element is not (NaN, 10,000 levels), they are split by
+    brackets and strings, so that the others are kept.
     """
     if body.count(b",") > _COMMAS:
         _refuse_too_many_small_items(body[:_PROBE_BYTES])
@@ -118,7 +118,7 @@ def _elements(body: bytes) -> Sequence[bytes | msgspec.Raw]:
 
 
 def _refuse_too_many_small_items(start: bytes) -> None:
-    """`Malformed` for millions of tiny elements: the decoder would make an object of each before they are counted."""
+    """Raises `Malformed` for millions of tiny elements, before the decoder makes an object of each."""
     try:
         _by_brackets(start)
     except Malformed as refusal:
@@ -152,7 +152,7 @@ def _by_brackets(body: bytes, why: str = "nested too deeply") -> list[bytes]:
 
 
 def _where(why: str) -> str:
-    """The decoder's finding without its preamble; it names places, never content."""
+    """The decoder's message without its preamble. It names positions, never content."""
     if "truncated" in why:
         return "it ends early; send it whole"
     return why.removeprefix("JSON is malformed: ")

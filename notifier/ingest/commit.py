@@ -37,7 +37,7 @@ class _Submission:
 
 
 class GroupCommit:
-    """Takes what has come while the last commit ran, up to 1,000 events, and commits it as one."""
+    """Collects the events that arrive during a commit, and commits up to 1,000 of them at once."""
 
     def __init__(
         self,
@@ -59,13 +59,13 @@ class GroupCommit:
         self._events = 0
         self._bytes = 0
         self._arrived = asyncio.Event()
-        # Bound once: looking up the running loop asks the kernel who we are.
+        # Bound once: `get_running_loop` calls getpid.
         self._futures: Callable[[], asyncio.Future[Sequence[StoredEvent]]] = (
             asyncio.get_running_loop().create_future
         )
 
     async def submit(self, key: str, events: Sequence[Event]) -> Sequence[StoredEvent]:
-        """Wait until the events are committed and fsynced. `Overloaded` before memory grows; `StoreError` otherwise."""
+        """Returns once the events are fsynced. Raises `Overloaded` if too many wait, `StoreError` if a write fails."""
         if self._database.broken.is_set():
             raise StoreBroken("a write failed before, and the service is stopping: send it again")
         size = sum(len(event.document) for event in events)
@@ -85,7 +85,7 @@ class GroupCommit:
             self._bytes -= size
 
     async def step(self) -> None:
-        """Commit what waits, or wait for something: not for ever, so that the loop is seen to beat."""
+        """Commits what waits, or waits a few seconds for events, so that the watchdog sees the loop turn."""
         if not self._queue:
             self._arrived.clear()
             with suppress(TimeoutError):
@@ -93,7 +93,7 @@ class GroupCommit:
                     await self._arrived.wait()
             if not self._queue:
                 return
-        # One turn of the event loop: requests that have arrived by now share this commit, not the next.
+        # Yield once: requests that have arrived by now share this commit instead of the next.
         await asyncio.sleep(0)
         batch = self._take()
         self._metrics.pending_events.set(self._events)
@@ -118,7 +118,7 @@ class GroupCommit:
             if isinstance(error, StoreBroken):
                 self._fail_queue(error, waited=0.0)
                 raise
-            # Whoever waited behind a commit that failed in the end is not made to wait for another.
+            # Requests that waited while this commit failed are failed too, instead of waiting for another.
             self._fail_queue(error, waited=WAIT_AT_MOST_S)
             return
         except StoreError as error:
@@ -163,10 +163,10 @@ class GroupCommit:
         return committed
 
     async def _one_by_one(self, batch: Sequence[_Submission], error: StoreError) -> None:
-        """The store refused a statement: find whose, so that one request's event costs nobody else's."""
+        """Commits each submission by itself after a rejected statement, so that only its own request fails."""
         self._metrics.store_errors.labels(type(error).__name__).inc()
         if len(batch) == 1:
-            # Whoever sends the same again is refused again, and only the log says that it is not the database's state.
+            # A repeat is rejected again, and only the log shows that the event is the cause and not the database.
             get("notifier.ingest").error("events_refused", key=batch[0].key, error=str(error))
             _fail(batch, error)
             return

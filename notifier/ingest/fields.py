@@ -1,6 +1,6 @@
-"""Reading one field of a posted object: its value, or `InvalidField` with the field's path.
+"""Reads one field of a posted object: returns its value, or raises `InvalidField` with the field's path.
 
-A path names fields of the schema only; what is said of a value is its kind, never what it was.
+A path names fields of the schema only. A message names a value's type, never the value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DATE_TIME: Final = re.compile(
 
 
 class InvalidField(Exception):
-    """A posted field has no value that can be kept; `path` is empty where the event as a whole is meant."""
+    """A field with an invalid value. `path` is empty if the event as a whole is invalid."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class InvalidField(Exception):
 
 
 def identity(value: Any, path: str = "id", chars: int = schema.ID_CHARS) -> str | None:
-    """An id is kept to the letter, or duplicates are lost; one that is a secret becomes its hash."""
+    """The id, unchanged so that duplicates are found. An id that holds a secret is replaced by its hash."""
     if value is None:
         return None
     if type(value) is not str or not 1 <= len(value) <= chars:
@@ -90,7 +90,7 @@ def array_in(owner: Fields, name: str, where: str) -> list[Any]:
 
 
 def is_text(value: Any) -> TypeGuard[str]:
-    """Whether it is a string, and no number beyond 64 bits, which `sanitise` reads as its digits."""
+    """Whether the value is a string, and not a number beyond 64 bits, which `sanitise` keeps as a string of digits."""
     return isinstance(value, str) and not isinstance(value, sanitise.Huge)
 
 
@@ -107,7 +107,7 @@ def kind(value: Any) -> Literal["null", "a truth value", "a number", "a string",
 
 
 def instant(text: str, path: str) -> Instant:
-    """An RFC 3339 date-time; one without an offset is taken as UTC, and an offset may lack its colon or its minutes."""
+    """Parses an RFC 3339 date-time. The offset defaults to UTC, and may lack its colon or its minutes."""
     try:
         if _DATE_TIME(text) is None:
             raise ValueError  # noqa: TRY301 - the standard library takes other forms too, and some that are none

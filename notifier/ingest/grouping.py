@@ -1,4 +1,4 @@
-"""How an event would be grouped: read as one that is posted, and not kept."""
+"""How an event would be grouped, without storing it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Grouping:
 
 
 def grouping(body: bytes, content_type: str | None) -> Grouping | Rejection:
-    """The grouping of the one event in a body. `Malformed` if it holds several, or none."""
+    """The grouping of the single event in a body. Raises `Malformed` if there are several, or none."""
     batch = split(body, content_type)
     if not batch.single:
         raise Malformed("the body is a list: send one event as a JSON object")

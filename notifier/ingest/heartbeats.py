@@ -1,4 +1,4 @@
-"""Heartbeats of applications' processes: a sign of life, and the runs that a process is asked to replay."""
+"""Heartbeats of applications' processes, and the replays that the response asks a process to run."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from notifier.store.json_rows import json_text
 from notifier.store.statements import processes, task_runs
 
 INTERVAL: Duration = 10 * SECOND
-"""Between two heartbeats."""
+"""The time between two heartbeats."""
 SILENCE: Duration = 3 * INTERVAL
-"""After which a process is taken for dead, and after which one that said goodbye has told all it knew."""
+"""The silence after which a process counts as dead, and after which no late report of an ended process is expected."""
 HANDED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """One heartbeat. `running` are ids of runs, `tasks` names of tasks that may be replayed in the process.
+    """One heartbeat. `running` are ids of runs; `tasks` are names of tasks that the process can replay.
 
-    `reports` is what its client says became of its reports, `ended` its goodbye.
+    `reports` counts the client's reports by outcome. `ended` is set by the last heartbeat, sent at exit.
     """
 
     project: str
@@ -37,7 +37,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """A run that a process is asked for: `id` is the new run's."""
+    """A run that a process is asked to execute. `id` is that of the new run."""
 
     id: str
     replay_of: str | None
@@ -47,7 +47,7 @@ class Replay:
 
 
 def note(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
-    """Note a sign of life; the runs that the process is asked for."""
+    """Stores a heartbeat. Returns the runs that the process is asked to execute."""
     processes.write(
         tx,
         {
@@ -62,15 +62,15 @@ def note(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
         },
     )
     if beat.running:
-        # Also those that were taken for lost: the client knows better than the service's guess.
+        # Includes runs that were declared lost: the client knows better.
         task_runs.confirm_running(tx, project=beat.project, ids=beat.running, process=beat.process)
     return () if beat.ended or not beat.tasks else _hand_out(tx, beat)
 
 
 def _hand_out(tx: Tx, beat: Beat) -> tuple[Replay, ...]:
-    """The replays that wait for such a process: given again until it is known to have them.
+    """The replays that this process can run, returned again until it reports them.
 
-    What was handed to another process is that one's, until it has ended.
+    A replay assigned to another process is not reassigned until that process has ended.
     """
     waiting = task_runs.waiting_replays(
         tx,

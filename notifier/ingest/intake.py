@@ -1,4 +1,4 @@
-"""The transaction of the hot path: many requests' events, one commit."""
+"""The transaction of the hot path: the events of many requests in one commit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OVERFLOW_TITLE = "too many distinct errors"
 
 
 class StoredEvent(Value, frozen=True, kw_only=True):
-    """An event's incident, which counts it (None: a resolution of nothing); `duplicate`: it was stored before."""
+    """The incident that counts an event, None if the event resolved nothing. `duplicate`: it was stored before."""
 
     incident_id: str | None
     duplicate: bool = False
@@ -36,11 +36,11 @@ _RESOLVED_NOTHING = StoredEvent(incident_id=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """A batch of events, and what it may do.
+    """A batch of events to store, with its limits.
 
-    `keys` names the API key of each event. `remaining` is how many incidents each key may still open now: events of
-    further causes are counted on one incident of their service. `new_id` makes time-ordered ids. `max_size` bounds the
-    file, in bytes.
+    `keys` names the API key of each event. `remaining` is the number of incidents that each key may open; events
+    beyond it are counted in one overflow incident per service. `new_id` makes time-ordered ids. `max_size` limits the
+    database file, in bytes.
     """
 
     events: Sequence[Event]
@@ -53,18 +53,18 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """A `StoredEvent` for each event, in order; `opened` counts new incidents by key."""
+    """A `StoredEvent` for each event, in order. `opened` counts new incidents by key."""
 
     stored: tuple[StoredEvent, ...]
     opened: Mapping[str, int]
 
 
 def commit(tx: Tx, intake: Intake) -> Committed:
-    """Store a batch: ids, incidents, tallies, samples and the ledger. All of it, or nothing."""
+    """Stores a batch: ids, incidents, tallies, samples and the ledger. All of it, or nothing."""
     if intake.max_size is not None and tx.dialect == "sqlite" and bytes_in_use(tx) >= intake.max_size:
         raise StoreFull("the database has reached database.max_size")
     batch = _Batch(tx, intake)
-    # Ids repeat only after an unanswered request: they are looked up when claiming them has failed once.
+    # Ids rarely repeat, so they are looked up only after claiming them has failed once.
     fresh = _without_duplicates(tx, intake.events, batch.stored, look_up=tx.attempt > 0)
     if batch.runs:
         recovery.expect_events(tx, batch.runs)
@@ -89,7 +89,7 @@ def _present(stored: StoredEvent | None) -> StoredEvent:
 def _without_duplicates(
     tx: Tx, events: Sequence[Event], stored: list[StoredEvent | None], *, look_up: bool
 ) -> Sequence[int]:
-    """The indexes of events that were not stored before; a repeat inside the batch is left out, too."""
+    """The indexes of events that are not stored yet, without repeats inside the batch."""
     names = [(event.project, event.id) for event in events if event.id_given]
     before = statements.known_ids(tx, names) if look_up and names else {}
     if not before and len(set(names)) == len(names):
@@ -107,7 +107,7 @@ def _without_duplicates(
 
 
 class _Batch:
-    """The rounds of one batch. More than one is needed only where an identity is resolved and fails again within it.
+    """The rounds of one batch. Several are needed if an identity is resolved and fails again within it.
 
     `stored`, `numbers` (of incidents) and `events` are parallel.
     """
@@ -126,7 +126,7 @@ class _Batch:
         self._overflowed: set[int] = set()
 
     def round(self, indexes: Sequence[int]) -> list[int]:
-        """Apply the events of each identity to its incident; returns those that belong to the incident that follows."""
+        """Applies events to their incidents. Returns the indexes of those that belong to a following incident."""
         events = self.events
         by_identity: dict[Identity, list[int]] = {}
         for index in indexes:
@@ -168,14 +168,14 @@ class _Batch:
     def _incidents(
         self, by_identity: Mapping[Identity, Sequence[int]], identities: Sequence[Identity]
     ) -> tuple[dict[Identity, IncidentBefore], dict[Identity, IncidentBefore]]:
-        """By identity: the incident that is not resolved; and where there is none, the newest that is."""
+        """The unresolved incident of each identity; and for identities without one, their newest resolved incident."""
         current = statements.open_incidents(self.tx, identities)
         resolved: dict[Identity, IncidentBefore] = {}
         missing = [identity for identity in identities if identity not in current]
         if missing:
             resolved = statements.newest_resolved(self.tx, missing)
         if self.intake.upgrade is not None and len(resolved) < len(missing):
-            # The first to come is first.
+            # In order of arrival: each earlier incident is continued once.
             unknown = [
                 IdentityEvents(identity=identity, events=[self.events[index] for index in own])
                 for identity, own in by_identity.items()
@@ -186,7 +186,7 @@ class _Batch:
         return current, resolved
 
     def _overflow(self, own: Sequence[int]) -> bool:
-        """Whether a new cause is one too many; its events are then counted on their service's one incident."""
+        """Whether a new incident exceeds the limit. Its events then count in the service's overflow incident."""
         if own[0] in self._overflowed:
             return False
         key = self.intake.keys[own[0]]
@@ -219,7 +219,7 @@ class _Batch:
         self._record([(incident.number, incident.id, own, change) for own, incident, change in changed])
 
     def _record(self, applied: Sequence[tuple[int, str, list[int], IncidentChange]]) -> None:
-        """Tallies and samples of one round, and each event's answer."""
+        """Writes the tallies and samples of one round, and sets each event's result."""
         minute = self.tx.now // MINUTE * MINUTE
         counts: list[tuple[int, Instant, int]] = []
         samples: list[Sample] = []
@@ -250,7 +250,7 @@ class _Batch:
             statements.add_tallies(self.tx, counts)
 
     def answer_repeats(self, fresh: Sequence[int]) -> None:
-        """Answer ids that came twice in this batch with what became of the first."""
+        """Gives ids that came twice in this batch the result of their first event."""
         first = {(self.events[index].project, self.events[index].id): self.stored[index] for index in fresh}
         for index, event in enumerate(self.events):
             if self.stored[index] is None:
@@ -259,7 +259,7 @@ class _Batch:
 
 
 def overflowing(event: Event) -> Event:
-    """The event as an occurrence of its service's "too many distinct errors"."""
+    """The event as one of its service's "too many distinct errors"."""
     return replace(
         event,
         fingerprint=f"overflow:{event.service}"[:128],
@@ -273,7 +273,7 @@ def overflowing(event: Event) -> Event:
 
 
 def _claim_ids(tx: Tx, events: Sequence[Event], fresh: Sequence[int], numbers: Sequence[int]) -> None:
-    """Remember the senders' ids. One that is known by now means: run again, look it up, and give its first answer."""
+    """Stores the senders' ids. A known id makes the transaction run again, now with a look-up."""
     ids = [
         (events[index].project, events[index].id, numbers[index], tx.now)
         for index in fresh

@@ -1,4 +1,4 @@
-"""Labels of an event: those that its sender gave, and those that are notifier's."""
+"""The labels of an event: the sender's, and the reserved ones that notifier sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RESERVED: Final = frozenset(RESERVED_LABELS)
 def labels_of(
     body: EventBody, project: str, service: str, failure: ExceptionBody | None, warnings: list[str]
 ) -> dict[str, str]:
-    """The labels of an event: the sender's, which become strings in the body too, and the reserved ones above them."""
+    """The labels of an event: the sender's, converted to strings in the body too, below the reserved ones."""
     own: dict[str, str] = {}
     for name, value in body.labels.items():
         if name in _RESERVED:
@@ -35,5 +35,5 @@ def labels_of(
 
 
 def _word(value: object) -> str:
-    """JSON's spelling: `true`, not `True`."""
+    """The value as JSON spells it: `true`, not `True`."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,7 +1,7 @@
-"""The lenient reading of an event that the strict one refused: it repairs what it can, and names what it cannot.
+"""Lenient parsing of an event that the strict decoder refused: repairs what it can, and names what it cannot.
 
-An unknown field moves under `context`; what is over a limit is shortened; both with a warning. A known field of the
-wrong type is refused with its path, naming fields of the schema only; but a severity and a label always become one.
+An unknown field moves under `context`, and what exceeds a limit is shortened; both add a warning. A known field of
+the wrong type raises `InvalidField` with its path, except severities and labels, which are always converted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def from_bytes(raw: bytes, budget: traces.TraceBudget | None = None) -> tuple[schema.EventBody, list[str]]:
-    """The event in these bytes, scrubbed and within the limits, and its warnings. `InvalidField` if it is none."""
+    """The event in these bytes, scrubbed and within the limits, and its warnings. Raises `InvalidField`."""
     try:
         tree = sanitise.read(raw)
     except sanitise.UnreadableJson as error:
@@ -43,7 +43,7 @@ def from_bytes(raw: bytes, budget: traces.TraceBudget | None = None) -> tuple[sc
 
 
 def from_tree(tree: Fields, budget: traces.TraceBudget | None = None) -> tuple[schema.EventBody, list[str]]:
-    """The event in a tree of JSON's values, read as its bytes are. `InvalidField` or `UnreadableJson` if it is none."""
+    """The event in a decoded tree, read as bytes are. Raises `InvalidField` or `UnreadableJson` if it is none."""
     return _event_in(sanitise.clean(tree), budget)
 
 
@@ -56,7 +56,7 @@ def _event_in(tree: Any, budget: traces.TraceBudget | None) -> tuple[schema.Even
 
 
 class Reading:
-    """The reading of one document: it collects the warnings, and the fields that the schema does not know."""
+    """Reads one document. Collects the warnings, and the fields that the schema does not know."""
 
     def __init__(self) -> None:
         self._warnings: list[str] = []
@@ -68,9 +68,9 @@ class Reading:
         return self._warnings if more <= 0 else [*self._warnings[:_WARNINGS], f"and {more} more"]
 
     def traced(self, clean: Fields, budget: traces.TraceBudget) -> Fields:
-        """An event whose message holds a trace, with the exception; the message as it was is kept under `context`.
+        """The event with the exception found in its message. The original message is kept under `context`.
 
-        An exception that brings another process's trace as text has its frames.
+        A remote process's traceback in the text of an exception is parsed into frames.
         """
         message, failure = clean.get("message"), clean.get("exception")
         if isinstance(failure, dict):
@@ -104,7 +104,7 @@ class Reading:
             fingerprint=self._texts(clean, "fingerprint", "", schema.FINGERPRINT),
             links=self._links(clean),
             status=choice(clean, "status", _STATUSES, "firing"),  # type: ignore[arg-type]
-            # Last: only now is known what else goes under it.
+            # Last, because reading the other fields adds to it.
             context=self._context(object_in(clean, "context", "")),
         )
 
@@ -257,7 +257,7 @@ class Reading:
 
 
 def bounded(value: Any, depth: int) -> tuple[Any, bool]:
-    """The value within the context's limits, and whether it was so before."""
+    """The value within the context's limits, and whether it already was."""
     if isinstance(value, str):
         if len(value) > schema.CONTEXT_TEXT_CHARS:
             return value[: schema.CONTEXT_TEXT_CHARS - len(SHORTENED)] + SHORTENED, False
@@ -281,7 +281,7 @@ def bounded(value: Any, depth: int) -> tuple[Any, bool]:
 
 
 def within(context: dict[str, Any], remaining: int) -> dict[str, Any]:
-    """The first entries that fit in so many bytes, in order."""
+    """The first entries, in order, that fit in so many bytes."""
     if len(_encode(context)) <= remaining:
         return context
     kept: dict[str, Any] = {}

@@ -1,7 +1,7 @@
-"""Monitors: check-ins are their last sign, and what is wrong with one is an event of its incident.
+"""Monitors: stores their check-ins, and opens incidents for failed, missed and overrunning jobs.
 
-A check-in, and the event that it may be, are one transaction; so are a deadline that has passed and its event. An event
-has the fingerprint of its monitor, so that a failure, a missed check-in and the good one after them are one incident.
+A check-in and its event are stored in one transaction; so are a missed deadline and its event. All events of a
+monitor have one fingerprint, so that a failure, a missed check-in and the next success are one incident.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ MOST_IN_PROJECT: Final = 1_000
 EVENT_BYTES: Final = 65_536
 AT_ONCE: Final = 300
 WAIT_AT_MOST: Final = 5_000
-"""Requests with check-ins: while the database is away, jobs soon have newer ones."""
+"""Limit of waiting requests. While the database is away, jobs soon have newer check-ins."""
 MISSED_AT_ONCE: Final = 100
 ENVIRONMENT: Final = "production"
 _FILE: Final = "file"
 _CLIENT: Final = "client"
 
 Declared = Callable[[], Mapping[str, DeclaredMonitor]]
-"""The monitors that the present configuration declares, by name."""
+"""Returns the monitors that the current configuration declares, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenCheckIns:
-    """The monitor of each check-in as it is now; None: it would be one more than a project may have."""
+    """The state of each check-in's monitor, None for a monitor beyond the project's limit."""
 
     monitors: Sequence[MonitorStatus | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
-    """Check-ins of one request, and who waits for them."""
+    """Check-ins of one request, and the future that gets their result."""
 
     project: str
     service: str | None
@@ -67,17 +67,17 @@ class _Submission:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """Monitors as they will be, and the events of what has happened to them."""
+    """Changed monitors, and the events to store for them."""
 
     rows: dict[MonitorName, MonitorRow] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
 
 class MonitorIntake:
-    """Takes check-ins, and looks whose time has passed.
+    """Stores check-ins, and detects missed deadlines.
 
-    A monitor is known, and watched, from its first check-in on. What the configuration declares goes before what a
-    client does. `max_size` bounds the file, in bytes, `most` the monitors of a project.
+    A monitor is created by its first check-in. Its declaration in the configuration overrides the client's.
+    `max_size` limits the database file, in bytes; `most` limits the monitors of a project.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class MonitorIntake:
     async def take(
         self, source: EventSource, check_ins: Sequence[CheckIn], *, service: str | None
     ) -> TakenCheckIns | Busy:
-        """Wait until they are committed; `StoreError` where they could not be. `service` is the key's."""
+        """Returns once the check-ins are committed. Raises `StoreError` if that fails. `service` is the key's."""
         wait = self._quota.take(source.key_id, len(check_ins), self._database.now())
         if wait is not None:
             return Busy(reason="quota", retry_after=wait)
@@ -118,17 +118,17 @@ class MonitorIntake:
         waiting = _Submission(source.project, service, check_ins, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         async with self._turn:
-            # Many jobs begin at the full hour: who comes while a commit runs shares the next one.
+            # Many jobs start at the full hour: requests that arrive during a commit share the next one.
             while not waiting.future.done():
                 await self._commit()
         return waiting.future.result()
 
     async def step(self) -> None:
-        """One turn of the loop: look, and wait for the next deadline."""
+        """One turn of the loop: handles missed deadlines, and waits for the next one."""
         await self._subscription.wait_until(await self.look(), now=self._database.now())
 
     async def look(self) -> Instant | None:
-        """Tell of monitors whose time has passed; when the next one's does."""
+        """Handles missed deadlines. Returns the next deadline, None if there is none or the check should run again."""
         declared = self._declared()
         if declared is not self._applied:
             await self._database.write(lambda tx: self._apply(tx, declared), essential=False, limit=LOOP)
@@ -195,7 +195,7 @@ class MonitorIntake:
     def _check_in(
         self, tx: Tx, changes: _Changes, before: MonitorRow | None, check_in: CheckIn, event: Event
     ) -> None:
-        """Apply one check-in."""
+        """Applies one check-in."""
         row = before or _new_row(event, check_in.name)
         declared = self._declared().get(check_in.name)
         if declared is not None:
@@ -224,7 +224,7 @@ class MonitorIntake:
         changes.rows[row.key] = row.due(policy.deadline(row.expects(), tx.now, check_in.status))
 
     def _miss(self, tx: Tx) -> int:
-        """Monitors whose time has passed: an event of each, and its next deadline."""
+        """Handles up to 100 missed deadlines: stores an event and the next deadline for each. Returns their number."""
         changes = _Changes()
         since = self._hearing.since
         if since is None:
@@ -241,7 +241,7 @@ class MonitorIntake:
         return len(changes.events)
 
     def _apply(self, tx: Tx, declared: Mapping[str, DeclaredMonitor]) -> None:
-        """Let monitors follow a configuration: of one that it declares no more, nothing is expected."""
+        """Applies the declared monitors. A monitor that is no longer declared loses its schedule."""
         changed: list[MonitorRow] = []
         for row in statements.declared(tx, declared):
             new = declared.get(row.name)
@@ -265,13 +265,13 @@ class MonitorIntake:
             intake.commit(tx, batch)
 
     def _event_of(self, tx: Tx, row: MonitorRow, message: str) -> Event:
-        """The event of a monitor with which something is wrong."""
+        """The event for a monitor that is in trouble."""
         context = {"monitor": row.name, "last_check_in": {"status": row.status, "at": rfc3339(row.at)}}
         tree = _tree(row.name, row.environment, row.service, message)
         return self._read(tx, row.project, {**tree, "severity": row.severity, "context": context})
 
     def _event(self, tx: Tx, project: str, check_in: CheckIn, service: str | None) -> Event:
-        """A check-in as an event: its cleaned names and its identity, and what resolves where something was wrong."""
+        """A check-in as an event, with its cleaned names and identity. It resolves the incident if there is one."""
         named = check_in.service or service or check_in.name
         tree = _tree(check_in.name, check_in.environment or ENVIRONMENT, named, check_in.name)
         return self._read(tx, project, tree)

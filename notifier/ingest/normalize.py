@@ -1,7 +1,7 @@
-"""Events made of what was posted: limits, sanitising, scrubbing, labels, fingerprint. Pure but for the given ids.
+"""Events from posted data: limits, sanitising, scrubbing, labels, fingerprint. Pure except for generated ids.
 
-There are two readings. The strict one takes what is within the schema and holds nothing suspicious, at the speed of the
-decoder; the lenient one takes everything else. Where both apply they give the same event.
+There are two parsers. The strict one accepts what matches the schema and holds nothing suspicious, at the decoder's
+speed; the lenient one accepts everything else. Both give the same event if both apply.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from notifier.wording.text import plain
 T = TypeVar("T")
 R = TypeVar("R")
 EventItem = bytes | msgspec.Raw | dict[str, Any]
-"""An event as its JSON text, or as a tree of JSON's values; both have the fields of `schema.EventBody`."""
+"""An event as JSON text or as a decoded tree, with the fields of `schema.EventBody`."""
 
 TITLE_CHARS: Final = 200
 OLDEST: Final = 30 * DAY
-"""A timestamp further back is a broken clock, not a replayed spool: the time of arrival counts."""
+"""The maximum age of a timestamp. An older one comes from a broken clock, so the time of arrival counts."""
 
 REMEMBERED: Final = 512
 _REMEMBERED_BYTES: Final = 16_384
-"""What is made of a larger event is not remembered."""
+"""Larger events are not cached."""
 _HEAD: Final = '{"id":null,"timestamp":null,'
 _NULL: Final = "null"
 _TASK: Final = '"task":{"id":null'
@@ -52,10 +52,10 @@ class Accepted(Value, frozen=True, kw_only=True):
 
 
 class _Content(Value, frozen=True):
-    """The content of events that differ in their ids and timestamp alone.
+    """The content of events that differ only in their ids and timestamp.
 
-    `tail` is the document after the event's id and its timestamp. `task_at` is where the id of its task stands in that,
-    as `null`; None: there is no task.
+    `tail` is the JSON document after the event's id and timestamp. `task_at` is the position of the task's id in it,
+    a `null`; None if there is no task.
     """
 
     service: str
@@ -71,7 +71,7 @@ class _Content(Value, frozen=True):
 
 
 class _Ids(NamedTuple):
-    """The parts of an event in which each differs from every other."""
+    """The parts in which an event differs from its repeats."""
 
     event: str | None
     timestamp: str | None
@@ -79,7 +79,7 @@ class _Ids(NamedTuple):
 
 
 def _take_ids(body: EventBody, service: str | None) -> _Ids:
-    """Take the ids and the timestamp out of a body, which is of `service` where it names none."""
+    """Removes the ids and the timestamp from a body, and sets `service` if the body names none."""
     if service is not None and (body.service is None or body.service.isspace()):
         body.service = service
     ids = _Ids(body.id, body.timestamp, None if body.task is None else body.task.id)
@@ -90,7 +90,7 @@ def _take_ids(body: EventBody, service: str | None) -> _Ids:
 
 
 class _Read(NamedTuple):
-    """An event without its ids and timestamp. `strict` is its JSON text; None: it was read leniently."""
+    """An event without its ids and timestamp. `strict` is its JSON text, None if the lenient parser read it."""
 
     raw: bytes
     body: EventBody
@@ -100,10 +100,10 @@ class _Read(NamedTuple):
 
 
 class Normalizer:
-    """`max_event_bytes` bounds one event as posted; `new_id` names those that come without an id.
+    """Turns posted items into events. `max_event_bytes` limits one item; `new_id` makes ids for events without one.
 
-    A storm repeats itself: what was made of an event is kept, and the next one that differs in its ids and timestamp
-    alone is neither scrubbed nor fingerprinted again.
+    Content is cached, so that during a storm repeats that differ only in ids and timestamp are not scrubbed and
+    fingerprinted again.
     """
 
     def __init__(self, *, max_event_bytes: int, new_id: Callable[[], str]) -> None:
@@ -122,7 +122,7 @@ class Normalizer:
         sent_at: Instant | None,
         service: str | None = None,
     ) -> list[Accepted | Rejection]:
-        """Read events, in order, those that name no service as `service`'s. One that cannot be read costs no other."""
+        """Reads events, in order. Events that name no service get `service`. A bad item does not affect the others."""
         self._traces, self._service = TraceBudget(), service
         read = [_or_rejection(self._read, item) for item in items]
         unseen = [
@@ -132,8 +132,8 @@ class Normalizer:
             and entry.strict is not None
             and (project, entry.strict) not in self._seen
         ]
-        # RE2 lets go of the interpreter for each search: where the writer shares the core, that costs ten times what
-        # the search does. So all are searched at once, and each where one has something.
+        # RE2 releases the GIL for each search, which costs ten times the search while the writer runs. So all items
+        # are searched at once, and one by one only if something is found.
         clean = len(unseen) > 1 and not suspicious(b"\n".join(unseen))
 
         def event(entry: _Read) -> Accepted:
@@ -172,7 +172,7 @@ class Normalizer:
     def _accept(
         self, read: _Read, clean: bool, project: str, received_at: Instant, sent_at: Instant | None
     ) -> Accepted:
-        """The event of what was read; `clean`: nothing that was read strictly may hold a secret but in its ids."""
+        """The event of a parsed item. `clean`: no strictly parsed text, apart from ids, can hold a secret."""
         raw, body, ids, strict, warnings = read
         if strict is None:
             return self._event(_content(body, project), ids, warnings, project, received_at, sent_at)
@@ -192,7 +192,7 @@ class Normalizer:
         return self._event(content, ids, [], project, received_at, sent_at)
 
     def _traced(self, body: EventBody, raw: bytes, project: str) -> _Content | None:
-        """The content of an event whose message may hold a trace, by the lenient reading; None where it may not."""
+        """The leniently parsed content of an event whose message may hold a stack trace. None if it holds none."""
         if body.message is None or body.exception is not None or not may_hold_trace(body.message):
             return None
         body, warnings = lenient.from_bytes(raw, self._traces)
@@ -234,7 +234,7 @@ class Normalizer:
                 title=content.title,
                 labels=content.labels,
                 status=content.status,
-                # A longer id is no run's.
+                # A longer id cannot be a run's.
                 run=ids.task if ids.task is not None and len(ids.task) <= ID_CHARS else None,
                 document=f'{{"id":{head[0]},"timestamp":{head[1]},{tail}',
             ),
@@ -243,7 +243,7 @@ class Normalizer:
 
 
 def _or_rejection(read: Callable[[T], R], item: T) -> R | Rejection:
-    """The result, or the sentence that says why there is none."""
+    """The result of `read`, or a rejection made of its exception."""
     try:
         return read(item)
     except InvalidField as error:
@@ -254,14 +254,14 @@ def _or_rejection(read: Callable[[T], R], item: T) -> R | Rejection:
 
 
 def read_one(raw: bytes) -> tuple[EventBody, str]:
-    """An event that is not kept, scrubbed and within the limits, and its title. `InvalidField` if it cannot be read."""
+    """The event in these bytes, scrubbed and within the limits, and its title. Raises `InvalidField`."""
     body, _ = lenient.from_bytes(raw)
     _required(body)
     return body, _title(body, None if body.exception is None else _told(body.exception))
 
 
 def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> _Content:
-    """The content of a body; `encoded` is its JSON text without id and timestamp, where that is known."""
+    """The content of a body. `encoded` is its JSON text without id and timestamp, if known."""
     service = _required(body)
     warnings: list[str] = []
     failure = None if body.exception is None else _told(body.exception)
@@ -286,14 +286,14 @@ def _content(body: EventBody, project: str, *, encoded: bytes | None = None) -> 
         labels=labels,
         status=body.status,
         tail=tail,
-        # No text before it holds these characters unescaped, and nothing before it is of the sender's own form.
+        # Text before it cannot hold this string, because quotes in JSON strings are escaped.
         task_at=None if body.task is None else tail.index(_TASK) + len(_TASK) - len(_NULL),
         warnings=tuple(warnings),
     )
 
 
 def _strictly(raw: bytes) -> EventBody | None:
-    """An event that is within the schema to the letter; None: the lenient reading must look."""
+    """The event if it matches the schema exactly. None if the lenient parser must read it."""
     try:
         body = _strict(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -305,7 +305,7 @@ def _strictly(raw: bytes) -> EventBody | None:
 
 
 def _wants_care(exception: ExceptionBody) -> bool:
-    """Whether there are too many causes, or one that is a trace in text."""
+    """Whether the exception has too many causes, or one that is a traceback in text."""
     depth = 0
     while exception.cause is not None:
         exception = exception.cause
@@ -316,7 +316,7 @@ def _wants_care(exception: ExceptionBody) -> bool:
 
 
 def _required(body: EventBody) -> str:
-    """The service; `Refused` where something required is missing."""
+    """Returns the service. Raises `InvalidField` if a required field is missing."""
     if body.service is None or body.service.isspace():
         raise InvalidField("service", "is required: name the service that reports")
     if body.status == "resolved":
@@ -333,7 +333,7 @@ def _required(body: EventBody) -> str:
 
 
 def _moment(timestamp: str, received_at: Instant, sent_at: Instant | None, warnings: list[str]) -> Instant:
-    """When it happened by our reckoning: a sender's clock counts only against itself (RULES.md#incidents)."""
+    """The time of the event by our clock, which a wrong clock of the sender does not affect (RULES.md#incidents)."""
     stamp = instant(timestamp, "timestamp")
     if sent_at is None:
         return received_at
@@ -354,7 +354,7 @@ def _web_links(links: list[LinkBody], warnings: list[str]) -> list[LinkBody]:
 
 
 def _told(exception: ExceptionBody) -> ExceptionBody:
-    """The exception that title, label and fingerprint speak of."""
+    """The exception that gives title, label and fingerprint."""
     told = fingerprint.told_of(exception)
     assert isinstance(told, ExceptionBody)
     return told
@@ -370,7 +370,7 @@ def _title(body: EventBody, failure: ExceptionBody | None) -> str:
 
 
 def _line(text: str) -> str:
-    """The first line that says something, without what cannot be seen."""
+    """The first line with text, without invisible characters."""
     if text.isprintable():
         return text.strip()
     return plain(next((line for line in text.splitlines() if line.strip()), ""), TITLE_CHARS + 1)

@@ -1,4 +1,4 @@
-"""The watch over processes: those that die in silence are noticed, and the runs that they leave behind are told of."""
+"""Detection of dead processes by missing heartbeats, and events for the runs that they leave unfinished."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ log = get("notifier.ingest")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedRuns:
-    """The runs that one look at the processes has ended, those of them that are lost; `more`: look again at once."""
+    """The runs that one check has ended, and which of them are lost. `more` is true if the check hit its limit."""
 
     ended: tuple[TaskRun, ...]
     lost: tuple[TaskRun, ...]
@@ -45,17 +45,17 @@ class EndedRuns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LivingProcesses:
-    """The number of processes that live, and their clients' reports by service and outcome, as metrics show them."""
+    """The number of living processes, and clients' reports by service and outcome, for metrics."""
 
     processes: int
     reports: Mapping[tuple[str, str], int]
 
 
 class ProcessWatch:
-    """Looks at the processes every few seconds.
+    """Ends processes without heartbeats, every few seconds.
 
-    Nobody is judged for `silence` milliseconds after the watch began, nor after it was held up for longer than a few
-    turns: while the service or its database was away, nobody could be heard.
+    No process is ended within `silence` milliseconds of the watch's start or of a long delay of its loop, because
+    heartbeats could not arrive while the service or its database was down.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class ProcessWatch:
         self._looked: Instant = self._since
 
     async def step(self) -> None:
-        """One turn: look, show what there is, and wait."""
+        """One turn of the loop: checks the processes, updates the metrics, and waits."""
         await self.look()
         self._show(await self._database.read(living, limit=LOOP))
         await self._subscription.wait(POLL)
 
     async def look(self) -> None:
-        """End processes that were silent for too long, and tell of the runs that are lost by it."""
+        """Ends processes that were silent for too long, and stores events for the runs that are lost."""
         now = self._database.now()
         if now - self._looked > 3 * POLL:
             self._since = now
@@ -120,9 +120,9 @@ class ProcessWatch:
 
 
 def end_silent(tx: Tx, *, silence: Duration = SILENCE) -> EndedRuns:
-    """End the processes that have been silent for too long, and lose what they, or those before them, left unfinished.
+    """Ends processes that were silent for `silence` ms, and marks their unfinished runs as lost.
 
-    A process said goodbye where it ended at its last sign of life.
+    A process that ended at its last heartbeat exited in an orderly way.
     """
     silent = processes.end_silent(tx, tx.now - silence, most=ENDED_AT_ONCE)
     abandoned = task_runs.abandoned(tx, tx.now - silence, most=LOST_AT_ONCE)
@@ -135,9 +135,9 @@ def end_silent(tx: Tx, *, silence: Duration = SILENCE) -> EndedRuns:
 
 
 def living(tx: Tx) -> LivingProcesses:
-    """One look. Reports of ended processes count as long as their rows are kept, for they were sent all the same.
+    """The current figures. Reports of ended processes count while their rows are kept.
 
-    What waited with a process that has ended is another's by now: whoever takes it over counts it as captured.
+    Reports spooled by an ended process are left out: the process that adopts the spool counts them as captured.
     """
     totals: dict[tuple[str, str], int] = {}
     for row in processes.reports(tx):
@@ -152,7 +152,7 @@ def living(tx: Tx) -> LivingProcesses:
 
 
 def lost_run_events(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instant) -> list[Event]:
-    """The events of lost runs: one for each, and those of one task have one fingerprint."""
+    """One event for each lost run. Events of one task share a fingerprint."""
     by_project: dict[str, list[TaskRun]] = {}
     for run in lost:
         by_project.setdefault(run.project, []).append(run)
@@ -165,7 +165,7 @@ def lost_run_events(normalizer: Normalizer, lost: Sequence[TaskRun], now: Instan
 
 
 def reports_by_service(reports: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """At most a hundred services by name, the rest as one: a label that senders choose must not grow for ever."""
+    """The first hundred services by name, the rest as one, because senders choose the label's values."""
     shown = set(sorted({service for service, _ in reports})[:SERVICES_SHOWN])
     totals: dict[tuple[str, str], int] = {}
     for (service, outcome), n in reports.items():
@@ -197,6 +197,6 @@ def _event(run: TaskRun) -> dict[str, object]:
 
 
 def _id(run: str) -> str:
-    """The id of a lost run's event: the same however often the run is lost, so that it is told of once."""
+    """The id of a lost run's event. It is the same however often the run is lost, so that one event is stored."""
     id_ = f"lost:{run}"
     return id_ if len(id_) <= ID_CHARS else f"lost:{blake2b(run.encode(), digest_size=16).hexdigest()}"

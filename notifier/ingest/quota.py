@@ -1,4 +1,4 @@
-"""A quota for each key: token buckets in memory. Each replica counts for itself."""
+"""Quotas by key: token buckets in memory, separate in each replica."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ class _Level:
 
 
 class KeyQuota:
-    """At most `count` in every `per`, for each key."""
+    """At most `count` in every `per` milliseconds, for each key."""
 
     def __init__(self, count: int, per: Duration) -> None:
         self._levels: dict[str, _Level] = {}
         self.allow(count, per)
 
     def allow(self, count: int, per: Duration) -> None:
-        """Set other limits; what was used stays used."""
+        """Changes the limits. What was used stays used."""
         self._bucket = TokenBucket(size=count, count=count, per=per)
 
     def remaining(self, key: str, now: Instant) -> int:
-        """The number that the key may still take now."""
+        """The number that the key may take now."""
         return max(0, int(self._level(key, now).tokens))
 
     def take(self, key: str, count: int, now: Instant) -> Duration | None:
-        """Take `count`; None: taken. Otherwise the milliseconds until the bucket holds them.
+        """Takes `count` and returns None, or returns the milliseconds until the bucket holds them.
 
-        More than the whole quota is let through once the bucket is full: it would never fit.
+        More than the whole quota is allowed once the bucket is full, because it would never fit.
         """
         level = self._level(key, now)
         needed = min(count, self._bucket.size)

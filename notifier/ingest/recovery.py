@@ -1,4 +1,4 @@
-"""Recovery: runs that a later one has made good, and incidents of which nothing but such runs is left."""
+"""Recovery: marks failed runs that a later run made good, and resolves incidents whose runs all recovered."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from notifier.store.task_run_rows import RunName
 
 
 def expect_events(tx: Tx, names: Iterable[RunName]) -> None:
-    """Events of these runs are going to be counted: until then nobody decides that the runs have ended well."""
+    """Locks runs whose events are about to be counted, so that nothing concludes meanwhile that they ended well."""
     lock(tx, names, shared=True)
 
 
 def count_events(tx: Tx, counts: Mapping[tuple[str, str, int], int]) -> None:
-    """Count runs' events at their incidents: by project, run and the incident's number.
+    """Counts runs' events by (project, run, incident's number).
 
-    Where the runs had ended well before, their incidents may be over already.
+    If the runs ended well before, their incidents may be resolved.
     """
     statements.add_events(tx, counts)
     _resolve(tx, statements.ended_well(tx, {(project, run) for project, run, _ in counts}))
 
 
 def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
-    """After runs have ended: what they have made good, what has made them good, and which incidents are over by it.
+    """Updates recovery after runs have ended: runs made good, and incidents resolved by it.
 
-    `ended` are runs that are final and were not so before, or ended otherwise. Their order does not matter.
+    `ended` are runs that became final, or whose final state changed. Their order does not matter.
     """
     completed = [run for run in ended if run.state is RunState.COMPLETED]
     others = [run for run in ended if run.state is not RunState.COMPLETED]
@@ -49,11 +49,11 @@ def settle(tx: Tx, ended: Sequence[TaskRun]) -> None:
         parents |= {run.replay_of for run in made_good if run.replay_of is not None}
         if not parents:
             break
-        # Each turn recovers runs that were not: it ends, also where runs replay each other in a circle.
+        # Each turn recovers runs that were not recovered, so the loop ends even if replays form a cycle.
         made_good, parents = statements.recover_replayed(tx, sorted(parents)), set()
     failing = {(run.project, run.id) for run in others} - well
     if failing:
-        # One that was made good may have gone on, and failed later.
+        # A recovered run may have continued and failed again.
         statements.mark_failing(tx, failing)
     _resolve(tx, well)
 
@@ -73,7 +73,7 @@ def _resolve(tx: Tx, well: set[RunName]) -> None:
 
 
 def _recovery(tx: Tx, number: int, count: int) -> runs.Recovery:
-    # The cheaper question first: an index has the failing ones.
+    # The cheaper query first: failing runs have an index.
     failing = statements.has_failing(tx, number)
     of_runs = count if failing else statements.events_of_runs(tx, number)
     return runs.recovery(count=count, of_runs=of_runs, failing=failing)

@@ -1,4 +1,4 @@
-"""Changes of task runs and heartbeats on their way into the store."""
+"""Stores the task runs and heartbeats that clients report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PENDING_CHANGES = 20_000
 
 
 class RunIntake:
-    """Takes the changes of task runs that clients report, and says which runs they are asked to replay."""
+    """Stores changes of task runs and heartbeats."""
 
     def __init__(self, database: Database, *, metrics: Metrics, max_size: int | None = None) -> None:
         self._database = database
@@ -29,7 +29,7 @@ class RunIntake:
         self._pending = 0
 
     async def submit(self, changes: Sequence[TaskRun]) -> None:
-        """Wait until the changes are committed and fsynced. `Overloaded` before memory grows, else `StoreError`."""
+        """Returns once the changes are fsynced. Raises `Overloaded` if too many wait, `StoreError` if a write fails."""
         if self._pending and self._pending + len(changes) > PENDING_CHANGES:
             raise Overloaded
         self._pending += len(changes)
@@ -42,19 +42,19 @@ class RunIntake:
         count_ended(self._metrics, stored.ended)
 
     async def beat(self, beat: Beat) -> tuple[Replay, ...]:
-        """Note that a process lives; the runs that it is asked for."""
+        """Stores a heartbeat. Returns the runs that the process is asked to execute."""
         return await self._database.write(lambda tx: heartbeats.note(tx, beat), essential=False)
 
 
 def count_ended(metrics: Metrics, ended: Sequence[TaskRun]) -> None:
-    """Count runs by the state that they have come to."""
+    """Counts runs by their final state."""
     for run in ended:
         metrics.task_runs.labels(run.state.value).inc()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredChanges:
-    """The result of a batch: `ended` are the runs that are final now and were not so, or ended otherwise."""
+    """The result of a batch. `ended` are runs that became final, or whose final state changed."""
 
     ended: tuple[TaskRun, ...]
 
@@ -63,7 +63,7 @@ class StoredChanges:
 
 
 def store(tx: Tx, changes: Sequence[TaskRun], *, max_size: int | None = None) -> StoredChanges:
-    """Store changes in any order and any number of times; what ends by them is settled in the same transaction."""
+    """Stores changes in any order and any number of times, and settles the ended runs in the same transaction."""
     if max_size is not None and tx.dialect == "sqlite" and bytes_in_use(tx) >= max_size:
         raise StoreFull("the database has reached database.max_size")
     by_run: dict[RunName, list[TaskRun]] = {}
@@ -83,7 +83,7 @@ def store(tx: Tx, changes: Sequence[TaskRun], *, max_size: int | None = None) ->
 
 
 def _names(run: TaskRun) -> Iterator[tuple[str, ...]]:
-    """The names that are decided about together: runs of one key, and a run with its replays."""
+    """The names to lock together: runs of one key, and a run with its replays."""
     yield (run.project, run.id)
     if run.key is not None:
         yield (run.project, run.service, run.task, run.key)
@@ -97,7 +97,7 @@ def _merged(before: TaskRunRow | None, change: TaskRun) -> TaskRunRow:
     run = runs.merge(before.run, change)
     moved = runs.rank(run) != runs.rank(before.run)
     dead_letter = runs.dead_letter_state(run, before.dead_letter) if moved else before.dead_letter
-    # Whoever reports it has it: it is not handed out any more.
+    # A reported run is not handed out again.
     return TaskRunRow(run=run, dead_letter=dead_letter, asked_at=None)
 
 

@@ -1,4 +1,4 @@
-"""Hostile text becomes plain values: one strict reading of JSON, one replacement of what no database can hold."""
+"""Turns hostile text into plain values: strict JSON, and replacements for what no database can store."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TOO_DEEP_SENTENCE: Final = "nested too deeply: send fewer levels"
 
 
 class UnreadableJson(Exception):
-    """The text is no JSON that can be kept; the message says what is wrong and where, never what was there."""
+    """The text is no valid JSON, or too deep. The message says what is wrong and where, never what was there."""
 
 
 class Huge(str):
-    """A number beyond 64 bits or a double, as its digits: fine where any value goes, wrong in a typed field."""
+    """A number beyond 64 bits or a double, as its digits. Allowed wherever any value is, invalid in a typed field."""
 
     __slots__ = ()
 
@@ -30,14 +30,14 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def text(value: str) -> str:
-    """NUL and lone surrogates become U+FFFD: no database and no UTF-8 holds them."""
+    """Replaces NUL and lone surrogates, which databases and UTF-8 cannot hold, by U+FFFD."""
     return value if value.isascii() and "\x00" not in value else _UNSTORABLE.sub(REPLACEMENT, value)
 
 
 def read(raw: bytes) -> Any:
-    """The JSON value in these bytes, sanitised; a byte order mark before it is no matter.
+    """The JSON value in these bytes, sanitised. A byte order mark is skipped.
 
-    `UnreadableJson` if it is none, or nested beyond any use.
+    Raises `UnreadableJson` if the bytes are no JSON, or nested too deeply.
     """
     raw = raw.removeprefix(BOM)
     try:
@@ -51,7 +51,7 @@ def read(raw: bytes) -> Any:
 
 
 def clean(tree: Any) -> Any:
-    """A tree of JSON's values, sanitised as `read` sanitises what it decodes. `UnreadableJson` if it is too deep."""
+    """A decoded tree, sanitised as `read` does. Raises `UnreadableJson` if it is too deep."""
     try:
         return _clean(_with_storable_numbers(tree), DEPTH)
     except RecursionError:
@@ -59,7 +59,7 @@ def clean(tree: Any) -> Any:
 
 
 def size(tree: Any) -> int:
-    """The bytes of a tree as JSON text. `UnreadableJson` if it is too deep."""
+    """The size of a tree as JSON text, in bytes. Raises `UnreadableJson` if it is too deep."""
     try:
         text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
@@ -119,5 +119,5 @@ def _syntax(raw: bytes, error: json.JSONDecodeError) -> str:
             f"not valid JSON: more follows after its end (byte {where}); send several events as an array, or one a "
             "line as application/x-ndjson"
         )
-    # The decoder's own words name what it expected, never what it found.
+    # The decoder's message names what it expected, never what it found.
     return f"not valid JSON: {error.msg.rstrip(': ').lower().removesuffix(' at')} (byte {where})"

@@ -1,7 +1,7 @@
 """An event as posted (RULES.md#the-event), and its limits, as types that the decoder checks.
 
-What these types take is stored as it is. What they refuse (an unknown field, a null where a list belongs, a string
-over its limit) is read once more by `lenient`, which repairs it or says exactly what is wrong.
+What these types accept is stored unchanged. What they refuse (an unknown field, a null instead of a list, a string
+over its limit) is parsed again by `lenient`, which repairs it or says exactly what is wrong.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LabelValue = Annotated[str, Meta(max_length=NAME_CHARS)] | Int | bool
 ContextKey = Annotated[str, Meta(max_length=CONTEXT_KEY_CHARS)]
 _Scalar = Annotated[str, Meta(max_length=CONTEXT_TEXT_CHARS)] | Int | float | bool | None
 _Width = Meta(max_length=CONTEXT_WIDTH)
-# Four levels cover what clients send, breadcrumbs with their data among it; deeper is not wrong, only slower.
+# Four levels cover what clients send, breadcrumbs with data included; deeper values take the lenient parser.
 _Low = _Scalar | Annotated[list[_Scalar], _Width] | Annotated[dict[ContextKey, _Scalar], _Width]
 _Middle = _Scalar | Annotated[list[_Low], _Width] | Annotated[dict[ContextKey, _Low], _Width]
 _High = _Scalar | Annotated[list[_Middle], _Width] | Annotated[dict[ContextKey, _Middle], _Width]
@@ -58,7 +58,7 @@ class FrameBody(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class ExceptionBody(Struct, forbid_unknown_fields=True):
-    """An exception; it has a type or a message."""
+    """An exception. It needs a type or a message."""
 
     type: Name | None = None
     module: Name | None = None
@@ -81,7 +81,7 @@ class LinkBody(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class EventBody(Struct, forbid_unknown_fields=True):
-    """An event as posted. The order of its fields is the order of a stored document."""
+    """An event as posted. The order of its fields is that of a stored document."""
 
     id: Annotated[str, Meta(min_length=1, max_length=ID_CHARS)] | None = None
     timestamp: Name | None = None

@@ -1,8 +1,8 @@
-"""Secrets leave an event before its first write: by the name they stand under, and by their shape.
+"""Removes secrets from an event before it is written: by the name of their field, and by their shape.
 
-`suspicious` is one RE2 pass over the raw bytes: if it is silent, `scrub` would change nothing, and the walk is spared.
-It is looser than the rules on purpose: a word without its boundaries, a shape without its end, and every escape that
-could hide either.
+`suspicious` is one RE2 search over the raw bytes. If it finds nothing, `scrub` would change nothing and is skipped.
+It is deliberately looser than the rules: words without boundaries, shapes without ends, and every escape that could
+hide either.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
     "written",
 ]
 
-# RE2 takes bytes only as Latin-1, so non-ASCII bytes pass as they are.
+# RE2 accepts bytes only as Latin-1, so non-ASCII bytes pass unchanged.
 _options = re2.Options()
 _options.encoding = re2.Options.Encoding.LATIN1
 _options.case_sensitive = False
@@ -61,9 +61,9 @@ def suspicious(raw: bytes) -> bool:
 
 
 def is_suspicious_id(text: str | None) -> bool:
-    """Whether an id may hold a secret, or what no database takes: the decoder has resolved the escape that hid it.
+    """Whether a decoded id may hold a secret, or a character that no database can store.
 
-    A UUID holds neither, though one in forty has digits like a card's.
+    UUIDs are exempt: one in forty has the digits of a valid card number.
     """
     if text is None or _is_uuid(text):
         return False
@@ -71,19 +71,19 @@ def is_suspicious_id(text: str | None) -> bool:
 
 
 def scrub_text(text: str) -> str:
-    """The text with everything of a secret's shape replaced; a UUID stays as it is."""
+    """The text with everything of a secret's shape replaced. A UUID is left unchanged."""
     if _is_uuid(text) or _search_text(text.encode("utf-8", "surrogatepass")) is None:
         return text
     return without_secrets(text)
 
 
 def written(text: str) -> str:
-    """A person's text as it is kept: without characters that no database takes, and without secrets."""
+    """A person's text, without secrets and without characters that no database can store."""
     return scrub_text(sanitise.text(text))
 
 
 def kept_matchers(text: str) -> str:
-    """A silence's matchers as they are kept. What cannot be read is left to whoever says what is wrong with it."""
+    """A silence's matchers, scrubbed. A text that cannot be parsed is returned for the parser to report."""
     clean = sanitise.text(text)
     try:
         matchers = parse_all(clean)
@@ -97,9 +97,9 @@ def kept_matchers(text: str) -> str:
 
 
 def kept_matcher(matcher: Matcher) -> Matcher:
-    """The matcher with its value as events keep it, so that it goes on to match; a pattern stays as it is written.
+    """The matcher with its value scrubbed as events' labels are, so that it keeps matching. Patterns are unchanged.
 
-    Empty means a label that is missing, and truth values are kept whatever they stand under.
+    Empty values mean a missing label, and booleans are never secrets.
     """
     if matcher.op in {"=~", "!~"}:
         return matcher
@@ -110,7 +110,7 @@ def kept_matcher(matcher: Matcher) -> Matcher:
 
 
 def scrub(value: Any) -> Any:
-    """A copy of a JSON value without its secrets. Keys stay; they are scrubbed by shape alone."""
+    """A copy of a JSON value without its secrets. Keys are kept, scrubbed by shape alone."""
     if isinstance(value, str):
         return scrub_text(value)
     if isinstance(value, dict):
@@ -126,7 +126,7 @@ def scrub(value: Any) -> Any:
 
 
 def _items(values: list[Any]) -> list[Any]:
-    """A command's words may come one by one: `["--password", "x"]`."""
+    """The items of a list. Command-line options come as separate items: `["--password", "x"]`."""
     clean = [scrub(inner) for inner in command(values)]
     if is_secret_pair(values):
         clean[1] = SCRUBBED
@@ -141,12 +141,12 @@ def _scrub_key(key: str) -> str:
     return _key_seen_before(key) if len(key) <= 100 else scrub_text(key)
 
 
-# The same few keys come with every event.
+# Events repeat the same few keys.
 _key_seen_before = lru_cache(maxsize=4_096)(scrub_text)
 
 
 def _under(key: str, value: Any) -> Any:
-    """Truth values and null say nothing worth hiding; all else under a secret's name goes."""
+    """The scrubbed value of a key. Booleans and null are kept even if the key names a secret."""
     if value is not None and not isinstance(value, bool) and names_secret(key):
         return SCRUBBED
     return [scrub(value[0]), SCRUBBED] if is_login(key, value) else scrub(value)

@@ -1,4 +1,4 @@
-"""A severity in the sender's words as one of the five: no word that somebody chose costs an event."""
+"""Maps a sender's word for a severity to one of the five. An unknown word never costs an event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPELLINGS: Final = {
     "info": "information informational notice debug trace verbose fine finer finest config default notset success ok "
     "normal low lowest trivial p4 p5 sev4 sev5 s4 s5",
 }
-"""Words of Python, syslog, Java, .NET, Go, OpenTelemetry, Zabbix, Jira and of people on call."""
+"""Words of Python, syslog, Java, .NET, Go, OpenTelemetry, Zabbix, Jira and on-call teams."""
 LONGEST: Final = 64
 NAMED: Final = "critical, error, warning, info and none"
 
@@ -31,12 +31,12 @@ _BEFORE: Final = re.compile(
     r"|(?:log[\s_-]*)?level|^log_"
 )
 _SHORTER: Final = ((re.compile(r"^(?:priority|prio)(?=\d)"), "p"), (re.compile(r"^severity(?=\d)"), "sev"))
-# OpenTelemetry's four of each.
+# OpenTelemetry has four levels of each.
 _NUMBERED: Final = re.compile(r"^(trace|debug|info|warn|error|fatal)[1-4]$")
 
 
 def read(value: Any) -> tuple[str, str | None]:
-    """The severity, and a sentence where it was written in another way."""
+    """The severity, and a warning if it was spelled otherwise."""
     if value is None:
         return "error", None
     if type(value) is not str:
@@ -56,7 +56,7 @@ def folded(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def _word(text: str) -> str:
-    """The word that says it, without what a language puts around it."""
+    """The word of a severity without the prefix that a language adds."""
     word = _BEFORE.sub("", text[:LONGEST].casefold().strip(" .:"))
     for pattern, short in _SHORTER:
         word = pattern.sub(short, word)

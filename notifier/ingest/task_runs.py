@@ -1,7 +1,7 @@
-"""From a request's bytes to changes of task runs: limits, sanitising, scrubbing, times. Pure.
+"""Changes of task runs from a request's bytes: limits, sanitising, scrubbing, times. Pure.
 
-A change is kept wherever it can be: what is too large is cut and said so, an unknown field is ignored with a warning. A
-known field of the wrong type costs its change, and no other.
+A change is kept whenever possible: what is too large is cut, and an unknown field is ignored, each with a warning. A
+known field of the wrong type rejects its change alone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class AcceptedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A request as the service knows it: its project, when it came, and when its sender says that it left."""
+    """The context of a request: its project, when it arrived, and when its sender says that it was sent."""
 
     project: str
     received_at: Instant
@@ -72,7 +72,7 @@ class Arrival:
 
 
 def read(body: bytes, content_type: str | None, arrival: Arrival) -> tuple[AcceptedRun | Rejection, ...]:
-    """Every change of a body, in order. `Malformed` where none can be told apart in it."""
+    """The changes of a body, in order. Raises `Malformed` if it cannot be split into changes."""
     try:
         items = split(body, content_type).items
     except Malformed as error:
@@ -93,7 +93,7 @@ def _item(raw: bytes, arrival: Arrival) -> AcceptedRun | Rejection:
 
 
 class _RunReading(Reading):
-    """One change's reading."""
+    """Reads one change."""
 
     def __init__(self, arrival: Arrival) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class _RunReading(Reading):
         return _explained(change) if state is RunState.LOST else change
 
     def keep_unknown(self, fields: Fields, known: Any, where: str) -> None:
-        """A change has no `context` to keep an unknown field under: it is ignored."""
+        """Ignores unknown fields: a change has no `context` to keep them under."""
         for name in fields:
             if name not in known:
                 self.warn(f'unknown field "{where}{name[:64]}" is ignored')
@@ -141,7 +141,7 @@ class _RunReading(Reading):
         return value
 
     def _moment(self, tree: Fields, name: str) -> Instant | None:
-        """When it happened by our reckoning: a sender's clock counts only against itself (RULES.md#incidents)."""
+        """The time by our clock, which a wrong clock of the sender does not affect (RULES.md#incidents)."""
         value = tree.get(name)
         if value is None:
             return None
@@ -190,7 +190,7 @@ class _RunReading(Reading):
         return document
 
     def _arguments(self, tree: Fields, clean: Fields) -> tuple[Fields | None, Replayable]:
-        """The arguments as they may be kept; what was altered must not run again."""
+        """The arguments to store, and whether they can be replayed: altered arguments cannot."""
         replayable = Replayable(choice(tree, "replayable", _REPLAYABLE, "no"))
         given, kept = object_in(tree, "arguments", ""), object_in(clean, "arguments", "")
         if given is None or kept is None:
@@ -214,7 +214,7 @@ class _RunReading(Reading):
 
 
 def _explained(run: TaskRun) -> TaskRun:
-    """A lost run says why."""
+    """The run with a reason, if it is lost without one."""
     if run.error is not None and run.error.get("reason"):
         return run
     error = run.error or {"type": runs.TASK_LOST, "message": "it did not come to its end"}
@@ -238,7 +238,7 @@ def _milliseconds(tree: Fields) -> float | None:
 
 
 def _name(tree: Fields, name: str, chars: int) -> str | None:
-    """A name to the letter, because names are compared; a name that holds a secret becomes its hash."""
+    """A name, unchanged because names are compared. A name that holds a secret is replaced by its hash."""
     value = tree.get(name)
     if value is None or value == "":
         return None
@@ -248,7 +248,7 @@ def _name(tree: Fields, name: str, chars: int) -> str | None:
 
 
 def _untouched(value: Any) -> bool:
-    """Whether reading has left it as it was: numbers, characters and depth that cannot be kept are replaced."""
+    """Whether parsing left the value unchanged: no number, character or depth that cannot be stored."""
     if isinstance(value, str):
         huge = isinstance(value, sanitise.Huge)
         return not huge and sanitise.REPLACEMENT not in value and value != sanitise.TOO_DEEP
@@ -258,7 +258,7 @@ def _untouched(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """The value in JSON's types: digits of a huge number become a string."""
+    """The value in JSON's types: the digits of a huge number become a string."""
     if isinstance(value, sanitise.Huge):
         return str(value)
     if isinstance(value, dict):

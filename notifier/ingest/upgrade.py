@@ -1,4 +1,4 @@
-"""Incidents of earlier rules go on under a fingerprint of the present ones: an upgrade announces nothing anew."""
+"""Continues incidents that an earlier version of the fingerprint opened, so that an upgrade notifies nobody again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from notifier.store.statements import intake as statements
 from notifier.store.statements.intake import Identity
 
 EXAMPLES = 20
-"""Of a new identity's events, how many are asked what they would have been: a storm must not be read one by one."""
+"""The number of an identity's events whose earlier fingerprints are computed, to bound the work in a storm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """There are incidents of earlier rules: unresolved, or resolved `since` a moment."""
+    """Incidents of earlier fingerprints exist: unresolved, or resolved after `since`."""
 
     since: Instant
 
@@ -33,7 +33,7 @@ class IdentityEvents:
 
 
 class UpgradeWatch:
-    """Whether incidents of earlier rules are left. It is looked up once a minute, on the way of a commit."""
+    """Checks once a minute, within a commit, whether incidents of earlier fingerprints are left."""
 
     def __init__(self, auto_resolve: Callable[[], Duration]) -> None:
         self._auto_resolve = auto_resolve
@@ -41,7 +41,7 @@ class UpgradeWatch:
         self._is_under_way = False
 
     def look(self, tx: Tx) -> Upgrade | None:
-        """The upgrade that a commit must take part in; None: there is none."""
+        """The upgrade that the commit takes part in. None if there is none."""
         if self._looked is None or tx.now - self._looked >= MINUTE:
             self._is_under_way = statements.has_earlier_version(tx, self._since(tx))
             self._looked = tx.now
@@ -52,12 +52,12 @@ class UpgradeWatch:
 
 
 def taken_over(tx: Tx, unknown: Sequence[IdentityEvents], upgrade: Upgrade) -> dict[Identity, IncidentBefore]:
-    """The incident that each identity goes on, for those that have one; each incident goes on once."""
+    """The earlier incident that each identity continues, if it has one. Each incident is continued once."""
     former = {each.identity: set(_former(each)) for each in unknown}
     identities = sorted(set().union(*former.values()))
     if not identities:
         return {}
-    # In the order of preference, by their identities of earlier rules.
+    # In order of preference, by the earlier identities.
     incidents = statements.find_earlier_version(tx, identities, upgrade.since)
     places: dict[Identity, list[int]] = {}
     for place, (identity, _) in enumerate(incidents):
@@ -74,7 +74,7 @@ def taken_over(tx: Tx, unknown: Sequence[IdentityEvents], upgrade: Upgrade) -> d
 
 
 def _former(identity_events: IdentityEvents) -> list[Identity]:
-    """The identities that earlier rules would have given to the events."""
+    """The identities that earlier versions would have given to the events."""
     project, environment, _ = identity_events.identity
     fingerprints = dict.fromkeys(
         fingerprint

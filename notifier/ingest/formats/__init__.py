@@ -1,1 +1,1 @@
-"""Formats that events of other senders come in: pure, bounded functions from bytes and headers to event trees."""
+"""Event formats of other senders: pure, bounded functions from bytes and headers to event trees."""

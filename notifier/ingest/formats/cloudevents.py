@@ -1,7 +1,8 @@
-"""CloudEvents 1.0 over HTTP: structured, batched, and binary, where attributes are headers.
+"""CloudEvents 1.0 over HTTP: structured, batched, and binary, whose attributes are HTTP headers.
 
-Data that is a native event is taken as one. Of any other data the message is what it calls so, else type and subject,
-and the rest is context. `source` and `id` are the event's id, so that a repeat is a duplicate.
+Data that is a native event is used as one. Otherwise the message is read from the data's usual fields, or made of
+type and subject, and the rest is kept as context. `source` and `id` form the event's id, so that a repeat is a
+duplicate.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ Tree = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudEvents:
-    """The events of a request, in order: trees of native ones, or sentences about why there is none."""
+    """The events of a request, in order. An item that could not be read is a sentence that says why."""
 
     items: list[Tree | str]
     single: bool
 
 
 def mode_of(headers: Mapping[str, str]) -> Literal["binary", "structured", "batch"] | None:
-    """How a request carries CloudEvents; None: it carries none, or in a form that is not known."""
+    """The content mode of a request, or None if it is no CloudEvent or of an unknown mode."""
     kind = _kind(headers.get("content-type"))
     if kind == STRUCTURED:
         return "structured"
@@ -54,7 +55,7 @@ def mode_of(headers: Mapping[str, str]) -> Literal["binary", "structured", "batc
 
 
 def read(body: bytes, headers: Mapping[str, str], *, service: str | None) -> CloudEvents:
-    """The events of a request that `mode_of` knows. `Malformed` where none can be told apart."""
+    """The events of a request whose mode is known. Raises `Malformed` if the body cannot be split into events."""
     mode = mode_of(headers)
     if mode == "binary":
         return CloudEvents(items=[_event(_binary(body, headers), service)], single=True)
@@ -80,7 +81,7 @@ def _kind(content_type: str | None) -> str:
 
 
 def _binary(body: bytes, headers: Mapping[str, str]) -> Tree:
-    """The event whose attributes are headers: percent-encoded UTF-8, perhaps in quotes."""
+    """The event of a binary request. Header values are percent-encoded UTF-8, sometimes quoted."""
     attributes = {
         name.removeprefix("ce-"): sanitise.text(_unquoted(value))
         for name, value in headers.items()
@@ -97,7 +98,7 @@ def _unquoted(value: str) -> str:
 
 
 def _data_of(body: bytes, kind: str) -> Tree:
-    """JSON where it says so or nothing, text where it is text; what is neither is only counted."""
+    """The decoded data: JSON if the type says so or is missing, text if it is text. Other data is only measured."""
     if not body:
         return {}
     if kind in {"", "application/json", "text/json"} or kind.endswith("+json"):
@@ -113,7 +114,7 @@ def _data_of(body: bytes, kind: str) -> Tree:
 
 
 def _event(event: Any, service: str | None) -> Tree | str:
-    """The native event of a CloudEvent, or what is wrong with it."""
+    """The native event of a CloudEvent, or a sentence that says what is wrong with it."""
     if not isinstance(event, dict):
         return "a CloudEvent is a JSON object"
     missing = [name for name in _REQUIRED if text_of(event.get(name)) is None]
@@ -137,7 +138,7 @@ def _event(event: Any, service: str | None) -> Tree | str:
 
 
 def _is_native(data: Tree) -> bool:
-    """Whether the data is an event as `POST /v1/events` takes it."""
+    """Whether the data is an event as `POST /v1/events` accepts it."""
     if not isinstance(data.get("service"), str):
         return False
     what = data.get("message"), data.get("exception"), data.get("status")
@@ -161,7 +162,7 @@ def _foreign(event: Tree, data: Any, service: str | None) -> Tree:
 
 
 def _severity(event: Tree) -> Any:
-    """The severity of an extension: `severity`, else the specification's `severitynumber`, else its `severitytext`."""
+    """The severity of an extension: `severity`, else `severitynumber`, else `severitytext`."""
     number = event.get("severitynumber")
     if isinstance(number, str) and number.isascii() and number.isdecimal() and len(number) < 3:
         number = int(number)
@@ -170,7 +171,7 @@ def _severity(event: Tree) -> Any:
 
 
 def _labels(event: Tree) -> Tree:
-    """Type, source, subject, and the extensions that are texts."""
+    """The labels: type, source, subject, and extensions that are strings."""
     extensions = [name for name in event if name not in _KNOWN and text_of(event[name])]
     return _given({name: text_of(event.get(name)) for name in (*_LABELLED, *extensions[:_EXTENSIONS])})
 
@@ -185,7 +186,7 @@ def _decoded(event: Tree) -> Any:
 
 
 def _trace(value: Any) -> str | None:
-    """The trace's id in a `traceparent` of the W3C."""
+    """The trace id in a W3C `traceparent`."""
     parts = value.split("-") if isinstance(value, str) else []
     return parts[1] if len(parts) >= 3 and len(parts[1]) == 32 else None
 

@@ -1,4 +1,7 @@
-"""Formats that are data: what a `FormatBlock` makes of a body. Pure, within one budget for each body."""
+"""Formats declared in the configuration or shipped as data: turns a body into events as a `FormatBlock` says.
+
+Pure, within one budget for each body.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from notifier.ingest.schema import FINGERPRINT, NOTE_CHARS
 from notifier.settings.formats import FormatBlock
 
 NODES: Final = 10_000
-"""Of one item: what its events may be made of."""
+"""Limit on the values that one item's events are made of."""
 NODES_OF_BODY: Final = 100_000
 OVER_BUDGET: Final = "over_budget"
 UNREADABLE: Final = "unreadable"
@@ -35,13 +38,13 @@ Tree = dict[str, Any]
 def read(
     format_: FormatBlock, name: str, body: bytes, headers: Mapping[str, str], *, service: str | None
 ) -> Read:
-    """The events in a body. `Malformed` where it is none of the format, or costs too much."""
+    """The events in a body. Raises `Malformed` if the body is not of the format, or too expensive to read."""
     found, unreadable = documents(body, headers)
     return read_documents(format_, name, found, headers, service=service, unreadable=unreadable)
 
 
 def documents(body: bytes, headers: Mapping[str, str]) -> tuple[list[Any], int]:
-    """The body's JSON, one document, or one a line where its content type says so; and how many lines are none."""
+    """The JSON documents of the body, one per line for NDJSON, and the number of lines that are no JSON."""
     lines = body.split(b"\n") if is_by_line(headers.get("content-type")) else [body]
     texts = [line for line in lines if line.strip()]
     if not texts:
@@ -72,7 +75,7 @@ def read_documents(
     unreadable: int = 0,
     seen: set[tuple[int, Any]] | None = None,
 ) -> Read:
-    """The events in documents. `seen` collects which of their places were read, as `interpreter.Interpreter` does."""
+    """The events in documents. `seen` collects the places that were read, as for `interpreter.Interpreter`."""
     reading = _Reading(format_, service, Interpreter(seen))
     try:
         ours = [each for each in found if format_.detect is None or reading.run.truth(format_.detect, each)]
@@ -97,7 +100,7 @@ def read_documents(
 
 
 def _name(events: list[Tree], delivery: str | None) -> None:
-    """Give the events of a delivery its id, numbered where they are several."""
+    """Sets the delivery's id on its events, numbered if there are several."""
     for index, event in enumerate(events if delivery is not None else ()):
         event.setdefault("id", delivery if len(events) == 1 else f"{delivery}:{index}")
 
@@ -117,7 +120,7 @@ class _Reading:
         return chosen if isinstance(chosen, list) else [chosen]
 
     def events(self, items: list[Any]) -> Iterator[Tree]:
-        """An event for each item, as long as the budget lasts; one that is too large by itself is left out."""
+        """Yields an event per item while the budget lasts. An item that is too large by itself is skipped."""
         for item in items:
             nodes = _nodes_in(item)
             self._nodes -= nodes
@@ -146,7 +149,7 @@ class _Reading:
         return event
 
     def _value(self, name: str, value: Any) -> Any:
-        """A value as the field of an event that it was found for; None where it is of no use there."""
+        """The value converted for a field of the event. None if it does not fit there."""
         if value is None or value in ("", [], {}):
             return None
         return _FIELDS[name](self, value) if name in _FIELDS else self.run.text(value)
@@ -169,7 +172,7 @@ class _Reading:
         return known.get(word.casefold(), word)
 
     def _fingerprint(self, value: Any) -> list[str] | None:
-        """The parts, and the key's service: what a product numbers for itself is no other service's problem."""
+        """The parts, prefixed with the key's service, because a product's ids are unique only within a service."""
         parts = value if isinstance(value, list) else [value]
         texts = [self.run.text(part) for part in parts[: FINGERPRINT - 1] if part is not None]
         if texts and self.service is not None:
@@ -204,12 +207,12 @@ def _given(value: Tree, without: Collection[str] = ()) -> Tree:
 
 
 def _digest(text: str) -> str:
-    """A stand-in for a text that would be shortened, and so be the same as another."""
+    """A hash in place of a text that would be cut, and could then equal another."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _nodes_in(value: Any) -> int:
-    """How many values it is made of, counted up to one more than an item may have."""
+    """The number of values in a tree, counted up to one more than the limit of an item."""
     count, waiting = 0, [value]
     while waiting and count <= NODES:
         entry = waiting.pop()

@@ -1,7 +1,8 @@
-"""Runs expressions (JMESPath) over strangers' values, within a budget that all runs over one body share.
+"""Evaluates JMESPath expressions over untrusted values, within a budget shared by all evaluations of one body.
 
-What the standard calls an error of types is null here: a sender's surprise costs a field and not the event. Equality,
-text and joining are counted as well, as small expressions make large values of them.
+What the specification calls a type error evaluates to null, so that an unexpected value costs a field and not the
+event. Equality tests, string conversion and joins are charged too, because small expressions can make large values of
+them.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ _ORDERS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 class OverBudget(Exception):
-    """More than a body may cost; the message says of what."""
+    """The evaluation exceeds its budget. The message says which limit."""
 
 
 class Interpreter:
-    """One body's runs. `seen` collects the places that were read, as (id of an object, key)."""
+    """Evaluates the expressions of one body. `seen` collects the places that were read, as (id of an object, key)."""
 
     def __init__(self, seen: set[tuple[int, Any]] | None = None) -> None:
         self._left = VISITS
         self._seen = seen
 
     def run(self, expression: Expression, value: Any) -> Any:
-        """The value of an expression. `OverBudget` where it costs too much."""
+        """Evaluates an expression. Raises `OverBudget` if it costs too much."""
         result = self._visit(expression.tree, value)
         self._see(result)
         return result
 
     def select(self, expression: Expression, value: Any) -> Any:
-        """The value of an expression that only chooses: what is below it has yet to be read."""
+        """Evaluates an expression that only selects a value. What is inside the value does not count as read."""
         return self._visit(expression.tree, value)
 
     def truth(self, expression: Expression, value: Any) -> bool:
@@ -55,7 +56,7 @@ class Interpreter:
             raise OverBudget(f"more than {VISITS:,} steps")
 
     def equal(self, left: Any, right: Any) -> bool:
-        """Whether two values are the same; true is not 1."""
+        """Whether two values are equal. Unlike in Python, true does not equal 1."""
         self.spend()
         if isinstance(left, dict) and isinstance(right, dict):
             return left.keys() == right.keys() and all(self.equal(left[key], right[key]) for key in left)
@@ -64,7 +65,7 @@ class Interpreter:
         return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
     def text(self, value: Any) -> str:
-        """A text as it is, anything else as its JSON. `OverBudget` where it is too long."""
+        """A string as it is, anything else as JSON. Raises `OverBudget` if it is too long."""
         if isinstance(value, str):
             return value
         self._count(value)
@@ -84,7 +85,7 @@ class Interpreter:
         return text
 
     def _see(self, value: Any) -> None:
-        """Note all that is below a value that was taken as a whole."""
+        """Records everything inside a value as read."""
         if self._seen is None or not isinstance(value, dict | list):
             return
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
@@ -226,12 +227,12 @@ class Interpreter:
 
 
 def is_true(value: Any) -> bool:
-    """Truth as the standard has it: null, false and what is empty are not; 0 is."""
+    """Truth as in JMESPath: null, false and empty values are false; 0 is true."""
     return not (value is None or value is False or value in ("", [], {}))
 
 
 def _weight(value: Any) -> int:
-    """The cost of a function's look at an argument."""
+    """The cost of passing an argument to a function."""
     if isinstance(value, str):
         return len(value) // _CHARS_A_VISIT
     return len(value) if isinstance(value, dict | list) else 0
@@ -254,7 +255,7 @@ def _of_number(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _of_sorted(function: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
-    """A function of a list that holds numbers alone, or texts alone; of any other list it is null."""
+    """Restricts a function to lists of only numbers or only strings. The result for any other list is null."""
     return lambda values: function(values) if _numbers(values) or _all(values, str) else None
 
 

@@ -1,4 +1,4 @@
-"""Moments as senders write them: a date-time in one of several spellings, or a number since 1970."""
+"""Timestamps as senders write them: a date-time in one of several notations, or a Unix time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _SPELLING: Final = re.compile(
 )
 _DIGITS: Final = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?")
 _UNITS: Final = (1, 1_000, 1_000_000, 1_000_000_000)  # seconds, milliseconds, micro- and nanoseconds
-_PLAUSIBLE: Final = 20_000_000_000  # seconds: a larger number is of a smaller unit
+_PLAUSIBLE: Final = 20_000_000_000  # seconds; a larger number has a smaller unit
 
 
 def moment(value: Any) -> str | None:
-    """The moment as RFC 3339, None where there is none: a sender's clock never costs an event."""
+    """The time as RFC 3339. None if it cannot be read: a bad timestamp never costs an event."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2: what its clients post becomes an event, or an act on the one of the same `dedup_key`."""
+"""PagerDuty's Events API v2: a request becomes an event, or an action on the incident of its `dedup_key`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Tree = Mapping[str, Any]
 
 
 class InvalidAlert(Exception):
-    """A body that is no event of PagerDuty's; `errors` are sentences that repeat nothing of it."""
+    """A body that is no PagerDuty event. `errors` are sentences that repeat none of its content."""
 
     def __init__(self, *errors: str) -> None:
         super().__init__("; ".join(errors))
@@ -34,7 +34,7 @@ class InvalidAlert(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDutyAlert:
-    """A request. `fingerprint` is that of its service's `dedup_key`. An acknowledgement has nothing to take."""
+    """A request. `fingerprint` identifies the problem of its `dedup_key`. `read` is empty for an acknowledgement."""
 
     action: Action
     dedup_key: str
@@ -44,7 +44,7 @@ class PagerDutyAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDutyChange:
-    """A change of a service, of which people want to know when it breaks later."""
+    """A change event of a service."""
 
     service: str
     summary: str
@@ -55,7 +55,7 @@ class _Keyed(msgspec.Struct):
 
 
 def routing_key(body: bytes) -> str | None:
-    """The key in a body, where there is one; nothing else of it is looked at. `InvalidAlert` where it is no object."""
+    """The routing key in a body, or None. Reads nothing else. Raises `InvalidAlert` if the body is no object."""
     try:
         return msgspec.json.decode(body, type=_Keyed).routing_key or None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -64,7 +64,7 @@ def routing_key(body: bytes) -> str | None:
 
 
 def read_alert(body: bytes, *, service: str | None) -> PagerDutyAlert:
-    """The request in a body of `/v2/enqueue`. `InvalidAlert` where it is none."""
+    """The request in a body of `/v2/enqueue`. Raises `InvalidAlert` if there is none."""
     tree = _object(body)
     action: Any = tree.get("event_action")
     payload = object_of(tree.get("payload"))
@@ -86,7 +86,7 @@ def read_alert(body: bytes, *, service: str | None) -> PagerDutyAlert:
 
 
 def read_change(body: bytes, *, service: str | None) -> PagerDutyChange:
-    """The change in a body of `/v2/change/enqueue`. `InvalidAlert` where it is none."""
+    """The change in a body of `/v2/change/enqueue`. Raises `InvalidAlert` if there is none."""
     payload = object_of(_object(body).get("payload"))
     summary = text_of(payload.get("summary"))
     if summary is None:
@@ -116,13 +116,13 @@ def _errors(action: Any, payload: Tree, key: str | None) -> Iterator[str]:
 
 
 def _key_of(payload: Tree, service: str | None) -> str:
-    """The key of an event that came without one: equal for equal events of a service, so that they are one problem."""
+    """A key for an event without `dedup_key`: equal events of a service get equal keys."""
     parts = (service or "", *(text_of(payload.get(name)) or "" for name in _GROUPED_BY))
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _service(payload: Tree, service: str | None) -> str | None:
-    """The event's own, else that of the key, as an integration is a service's; else what it says of its place."""
+    """The event's service, else that of the key, else the event's component or source."""
     details = object_of(payload.get("custom_details"))
     return (
         text_of(details.get("service"))

@@ -1,7 +1,7 @@
-"""The result of reading a body in a format: events as trees, and counts of what is no event.
+"""The result of reading a body in a format: event trees, and counts of what was dropped.
 
-A format is a pure function `read(body, headers, *, service)`. It bounds what it makes before it makes it, and raises
-`batch.Malformed` with a sentence where there is nothing that could be told apart.
+A format is a pure function `read(body, headers, *, service)`. It bounds its output before making it, and raises
+`batch.Malformed` with a sentence if the body cannot be split into events.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ NO_SERVICE: Final = (
 
 
 class MissingExtra(Exception):
-    """An extra of the installation that a body needs; its name is the message."""
+    """An extra that reading a body needs is not installed. The message is its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """`items` are trees with the fields of `schema.EventBody`, or their JSON text.
 
-    `dropped` counts what is no event, by kinds that the format knows: they become labels of a metric, so that no word
-    of a sender is among them. `sent_at` is the moment of sending by the sender's clock. `warnings` are sentences.
-    `check_ins` are signs of monitors.
+    `dropped` counts what is no event, by kinds that the format defines; they are label values of a metric and hold no
+    text of a sender. `sent_at` is the time of sending by the sender's clock. `warnings` are sentences.
     """
 
     items: Sequence[EventItem]
@@ -46,22 +45,22 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class BodyReading(Protocol[R_co]):
-    """Reads a body. `headers` have lower-case names; `service` is the key's, for events that carry none."""
+    """Reads a body. `headers` have lower-case names; `service` is the key's, for events that name none."""
 
     def __call__(self, body: bytes, headers: Mapping[str, str], *, service: str | None) -> R_co: ...
 
 
 FormatReader = BodyReading[Read]
-"""A format."""
+"""The reader of a format."""
 
 
 def object_of(value: Any) -> Mapping[str, Any]:
-    """The object, or an empty one where the sender sent something else."""
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def text_of(value: Any) -> str | None:
-    """The text of a string or a number; None for anything else, and for an empty string."""
+    """The text of a string or a number. None for anything else, and for an empty string."""
     if isinstance(value, str):
         return str(value) or None
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -70,5 +69,5 @@ def text_of(value: Any) -> str | None:
 
 
 def numbered_severity(number: int) -> str | None:
-    """The severity of one of OpenTelemetry's numbers, which CloudEvents use as well; None for what is none."""
+    """The severity of an OpenTelemetry severity number, which CloudEvents use too. None if out of range."""
     return next((name for least, name in _SEVERITIES if number >= least), None)

@@ -1,7 +1,7 @@
 """Amazon SNS: the envelope of a message, and its signature.
 
-A certificate's address is taken from Amazon's own host of the topic's region alone; the address that confirms is built
-from the topic, and the one that a message names is never asked.
+A certificate is fetched only from Amazon's host of the topic's region. The URL that confirms a subscription is built
+from the topic; the one in the message is never requested.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from notifier.settings.formats import TOPIC
 SnsType = Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
 TYPES: Final[tuple[SnsType, ...]] = get_args(SnsType)
 OLDEST: Final[Duration] = DAY
-"""As long as a message's id is known, so that an older one could be a replay."""
+"""The time that message ids are remembered; an older message could be a replay."""
 _AHEAD: Final[Duration] = HOUR
 _REQUIRED: Final = ("MessageId", "TopicArn", "Message", "Timestamp", "Signature", "SigningCertURL")
 _SIGNED: Final[Mapping[SnsType, tuple[str, ...]]] = {
@@ -39,7 +39,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9]{1,2048}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnsMessage:
-    """A message in its envelope. `fields` are its texts as they came, over which the signature goes."""
+    """A message in its envelope. `fields` are its strings as received, over which the signature is computed."""
 
     type: SnsType
     topic: str
@@ -51,13 +51,13 @@ class SnsMessage:
 
     @property
     def host(self) -> str:
-        """Amazon's host of the topic's region."""
+        """Amazon's host in the topic's region."""
         _, partition, _, region, *_ = self.topic.split(":")
         return f"sns.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
 
     @property
     def certificate(self) -> str | None:
-        """The address of the certificate, None where it is not one of Amazon's for this region."""
+        """The URL of the certificate. None if it is not one of Amazon's for this region."""
         address = self.fields["SigningCertURL"]
         path = address.removeprefix(f"https://{self.host}")
         return address if path != address and _CERTIFICATE.fullmatch(path) else None
@@ -70,7 +70,7 @@ class SnsMessage:
 
 
 def parse(body: bytes) -> SnsMessage:
-    """The message in a body. `Malformed` where it is none that could be verified."""
+    """The message in a body. Raises `Malformed` if it lacks what a verification needs."""
     try:
         tree = sanitise.read(body)
     except sanitise.UnreadableJson as error:
@@ -88,7 +88,7 @@ def parse(body: bytes) -> SnsMessage:
 
 
 def is_fresh(message: SnsMessage, now: Instant) -> bool:
-    """Whether it was made within a day: what is older may be a replay."""
+    """Whether the message was made within a day. An older one may be a replay."""
     try:
         at = parse_rfc3339(message.fields["Timestamp"])
     except ValueError:
@@ -97,7 +97,7 @@ def is_fresh(message: SnsMessage, now: Instant) -> bool:
 
 
 def is_signed(message: SnsMessage, pem: bytes, now: Instant) -> bool:
-    """Whether the certificate's key has signed the message. `MissingExtra` without cryptography."""
+    """Whether the certificate's key signed the message. Raises `MissingExtra` without cryptography."""
     try:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - an extra
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
@@ -126,13 +126,13 @@ def is_signed(message: SnsMessage, pem: bytes, now: Instant) -> bool:
 
 
 def signed_text(message: SnsMessage) -> bytes:
-    """The text that is signed: names and values of its type's fields, a line each."""
+    """The text that is signed: names and values of the type's fields, one per line."""
     present = ((name, message.fields[name]) for name in _SIGNED[message.type] if name in message.fields)
     return "".join(f"{name}\n{value}\n" for name, value in present).encode("utf-8", "surrogatepass")
 
 
 def document(message: SnsMessage) -> dict[str, Any]:
-    """The message out of its envelope; what it says is read where it is JSON."""
+    """The message without its envelope, decoded if it is JSON."""
     text = message.fields["Message"]
     try:
         said = sanitise.read(text.encode("utf-8", "surrogatepass")) if text[:1] in {"{", "["} else text

@@ -1,6 +1,6 @@
-"""Templates of messages: which are a problem's name, whatever is filled in. Pure.
+"""Message templates: which of them are specific enough to name a problem. Pure.
 
-The native client, which imports nothing of the service, knows the same words: a test compares the two.
+The client has a copy of the word list, because it imports nothing of the service; a test compares the two.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Words that any failure may be told with: a template of nothing else would make one incident of all.
+# Words of any error message: a template of nothing else would put unrelated failures into one incident.
 EMPTY: Final = frozenset({
     "a", "an", "at", "by", "caught", "critical", "err", "error", "errors", "exc", "exception", "fail", "failed",
     "failure", "fatal", "for", "got", "in", "message", "msg", "occurred", "of", "on", "the", "unexpected", "unhandled",
@@ -21,7 +21,7 @@ _WORDS: Final = re.compile(r"[^\W\d_]+").findall
 
 
 def says_what(template: str) -> bool:
-    """Whether a template has a word of its own; one that is a record's JSON has names, the same whatever is told."""
+    """Whether a template has a word of its own. A template that is JSON does not qualify."""
     if template.lstrip()[:1] in {"{", "["}:
         return False
     return not EMPTY.issuperset(word.lower() for word in _WORDS(_FILLED_IN(" ", template)))

@@ -1,4 +1,4 @@
-"""A format tried on a body: the events that it makes, and what of the body none of its expressions has looked at."""
+"""Tries a format on a body: the events that it makes, and what none of its expressions has read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormatTrial:
-    """`events` as they would be taken; `faults` are sentences about those that would not; `not_mapped` are places."""
+    """`events` as they would be stored, `faults` sentences about those that would not, `not_mapped` unread places."""
 
     events: Sequence[Mapping[str, Any]]
     faults: Sequence[str]
@@ -27,7 +27,7 @@ class FormatTrial:
 
 
 def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> FormatTrial:
-    """Try it on these bytes, or on the format's own sample."""
+    """Tries the format on these bytes, or on its own sample."""
     seen: set[tuple[int, Any]] = set()
     try:
         documents = [format_.sample] if sample is None else _documents(format_, sample)
@@ -52,7 +52,7 @@ def trial(format_: FormatBlock, name: str, sample: bytes | None = None) -> Forma
 
 
 def _documents(format_: FormatBlock, sample: bytes) -> list[Any]:
-    """The body's; one that is in an envelope of SNS is taken out of it."""
+    """The documents of a body, taken out of an SNS envelope if there is one."""
     found, _ = declared.documents(sample, {})
     is_sns = format_.verify is not None and format_.verify.type == "sns"
     if is_sns and isinstance(found[0], dict) and "TopicArn" in found[0]:
@@ -61,7 +61,7 @@ def _documents(format_: FormatBlock, sample: bytes) -> list[Any]:
 
 
 def fault_of_sample(name: str, format_: FormatBlock) -> str | None:
-    """The sentence about a format whose own sample makes no event, or one that would be refused."""
+    """The fault of a format whose own sample makes no event, or an event that would be refused; else None."""
     if format_.sample is None:
         return None
     tried = trial(format_, name)
@@ -71,7 +71,7 @@ def fault_of_sample(name: str, format_: FormatBlock) -> str | None:
 
 
 def _unread(value: Any, seen: set[tuple[int, Any]], path: str) -> Iterator[str]:
-    """Places of leaves that were not looked at; those of all items of a list are one."""
+    """Yields the paths of unread leaves. The items of a list share one path."""
     if not isinstance(value, dict | list):
         return
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):

@@ -1,4 +1,4 @@
-"""Whether a request carries what only its sender can make: a signature or a token in a header. Beside a key, always."""
+"""Verification of requests: a signature or a token in a header, always in addition to a key."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SIGNATURES_AT_MOST: Final = 20
 
 
 def verified(verify: VerifyBlock | None, headers: Mapping[str, str], body: bytes, now: Instant) -> bool:
-    """Yes where nothing is asked for, or one of the secrets vouches for the body."""
-    if verify is None or verify.type == "sns":  # whose signature `sns.is_signed` checks
+    """Whether no verification is configured, or one of the secrets matches the request."""
+    if verify is None or verify.type == "sns":  # signatures of SNS are checked by `sns.is_signed`
         return verify is None
     if not verify.secret:
         return True
@@ -65,7 +65,7 @@ def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: Instant
 
 
 def _key(secret: str) -> bytes:
-    """The bytes of `whsec_` and base64; what is written otherwise is the key as it stands."""
+    """The key in base64 after `whsec_`. A secret without that prefix is the key itself."""
     if secret.startswith(_PREFIX):
         try:
             return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
@@ -75,5 +75,5 @@ def _key(secret: str) -> bytes:
 
 
 def _same(given: str, right: str) -> bool:
-    """Whether two texts are equal, in a time that tells nothing of them. `given` is a header's bytes as Latin-1."""
+    """Whether two texts are equal, compared in constant time. `given` is a header's bytes as Latin-1."""
     return hmac.compare_digest(given.encode("latin-1", "replace"), right.encode("utf-8", "replace"))

@@ -1,8 +1,8 @@
-"""Stack traces in text, of Python, Java, JavaScript, Go, .NET, Ruby and PHP, as exceptions with frames.
+"""Parses stack traces in text (Python, Java, JavaScript, Go, .NET, Ruby, PHP) into exceptions with frames.
 
-`python` reads tracebacks, `stacks` what begins with the innermost frame, `prefixes` takes off what a log puts before
-each line. Bounded: of a longer text a window around the trace is read, of a long traceback its end, and of a request
-at most so many lines. Every pattern is RE2's.
+`python` reads tracebacks, `stacks` reads traces that begin with the innermost frame, and `prefixes` removes what a
+log puts before each line. Bounded: a window around the trace, the end of a long traceback, and a number of lines per
+request. All patterns are RE2.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from notifier.ingest.traces.raised import Frame, Raised, Trace
 
 CHARS: Final = 65_536
 LINES: Final = 512
-"""Of one trace: a hundred frames with their code, and causes."""
+"""The limit of one trace: a hundred frames with their code, and causes."""
 LINES_OF_REQUEST: Final = 100_000
 KEPT: Final = "trace"
 KEPT_CHARS: Final = 32_768
-"""Of a message that held a trace; as it was, it is kept beside the exception."""
+"""The limit of the original message that is kept beside the exception."""
 _CHARS_BEFORE: Final = 8_192
 _LINE_CHARS: Final = 2_000
 _COLOURS: Final = re2.compile(r"\x1b\[[0-9;]{0,16}m")
@@ -35,19 +35,19 @@ _HINT: Final = re2.compile(
 
 @dataclass(slots=True)
 class TraceBudget:
-    """The lines that may still be read of a request's traces."""
+    """The lines that may still be parsed in one request."""
 
     lines: int = LINES_OF_REQUEST
 
     def takes(self, text: str) -> bool:
-        """Whether a trace is read as well."""
+        """Whether the budget allows a trace, which is then charged for."""
         self.lines -= min(LINES, text.count("\n") + 1)
         return self.lines >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedMessage:
-    """A message that held a trace: the exception, and the text around it. `kept` is the message as it was, in lines."""
+    """A message that held a trace: the exception, and the text around it. `kept` is the original message, in lines."""
 
     exception: dict[str, Any]
     rest: str | None
@@ -55,12 +55,12 @@ class TracedMessage:
 
 
 def may_hold_trace(message: str) -> bool:
-    """Whether a message is worth reading: one line is none."""
+    """Whether a message may hold a trace. A single line holds none."""
     return "\n" in message and _HINT.search(message) is not None
 
 
 def in_message(message: str) -> TracedMessage | None:
-    """The exception that a message tells of by a trace; None where it holds none that says what was raised."""
+    """The exception of the trace in a message. None if there is no trace that says what was raised."""
     if not may_hold_trace(message):
         return None
     window = _window(message)
@@ -71,7 +71,7 @@ def in_message(message: str) -> TracedMessage | None:
     rest = "\n".join(text for text in around if text.strip()).strip()
     raised = trace.chain[0]
     if raised.type is None and (python.HEAD in message or trace.chain[1:]):
-        # Cut off before it says what was raised: what was said before the trace stands for that.
+        # Cut off before the raised exception: the text before the trace takes its place.
         raised.message, rest = rest or None, ""
     exception = _told(trace.chain)
     if exception is None or not any(raised.frames for raised in trace.chain):
@@ -80,28 +80,27 @@ def in_message(message: str) -> TracedMessage | None:
 
 
 def exception_in(text: str, *, type_: str | None = None, message: str | None = None) -> dict[str, Any] | None:
-    """The exception that a trace tells of, with its causes; type and message are the sender's where it gives them.
+    """The exception of a trace, with its causes. The sender's `type_` and `message` override the trace's.
 
-    None where there is neither a trace nor a type nor a message.
+    None if there is neither a trace nor a type nor a message.
     """
-    # A sender's JSON may hold half of a pair of surrogates, which is no text.
+    # A sender's JSON may hold half of a surrogate pair, which cannot be encoded.
     trace = _trace(_window(text.encode("utf-8", "replace").decode()))
     chain = [Raised()] if trace is None else trace.chain
     raised = chain[0]
-    if type_ is not None and _split(raised.type)[1] != type_:  # the trace may say its module as well
+    if type_ is not None and _split(raised.type)[1] != type_:  # the trace may include the module
         raised.type = type_
     if raised.message is None or (
         message is not None and raised.message != repr(message)
-    ):  # a KeyError's, in quotes
+    ):  # a KeyError's message is quoted
         raised.message = message or raised.message
     return _told(chain)
 
 
 def remote(exception: dict[str, Any], budget: TraceBudget) -> dict[str, Any]:
-    """An exception with the frames and the cause that another process had for it.
+    """The exception with the frames and the cause it had in another process.
 
-    Pools of processes send a worker's exception without its traceback, which they hang on as text: its cause then has
-    that text for a message.
+    Process pools send a worker's exception without its traceback. They add that as text: the message of its cause.
     """
     cause = exception.get("cause")
     if not isinstance(cause, dict):
@@ -116,15 +115,15 @@ def remote(exception: dict[str, Any], budget: TraceBudget) -> dict[str, Any]:
 
 
 def is_remote(type_: object) -> bool:
-    """Whether what is called so stands for a traceback in text: `_RemoteTraceback` of multiprocessing's and others'."""
+    """Whether the type stands for a traceback in text, such as multiprocessing's `_RemoteTraceback`."""
     return isinstance(type_, str) and type_.endswith("RemoteTraceback")
 
 
 @dataclass(slots=True)
 class _Window:
-    """The part of a text that is read, in lines as they are and as they are read, and the text around it.
+    """The part of a text that is parsed, as raw and as cleaned lines, and the text around it.
 
-    `hint` is the first line that looks like a trace's: the head of Python's, the first frame of others'.
+    `hint` is the index of the first line that looks like a trace: Python's header, other languages' first frame.
     """
 
     before: str
@@ -135,7 +134,7 @@ class _Window:
 
 
 def _window(text: str) -> _Window:
-    """The part of a text that is read: it begins a little before the first line that looks like a trace."""
+    """The part of a text that is parsed. It begins a little before the first line that looks like a trace."""
     hint = _HINT.search(text)
     at = 0 if hint is None else hint.start()
     start = text.rfind("\n", 0, max(0, at - _CHARS_BEFORE)) + 1 if len(text) > CHARS else 0
@@ -166,7 +165,7 @@ def _trace(window: _Window) -> Trace | None:
 
 
 def _read_end(trace: Trace, window: _Window) -> None:
-    """The end of a long traceback says what was raised: it is read instead, below the outermost frames."""
+    """Reads the end of a long traceback, which says what was raised, and puts it below the outermost frames."""
     if not window.after and len(window.lines) <= trace.first + LINES:
         return
     lines = [*window.lines, *_lines(window.after[-CHARS:])][-LINES:]
@@ -197,7 +196,7 @@ def _told(chain: Sequence[Raised]) -> dict[str, Any] | None:
 
 
 def _split(type_: str | None) -> tuple[str | None, str | None]:
-    """`shop.errors.Broken` as module and name, as the native client tells them."""
+    """Splits `shop.errors.Broken` into module and name, as the native client reports them."""
     if type_ is None:
         return None, None
     module, _, name = type_.rpartition(".")
@@ -211,7 +210,7 @@ def _kept(frames: Sequence[Frame]) -> list[Frame]:
 
 
 def _kept_text(message: str) -> list[Any]:
-    """The lines of a message; of more than a list may hold, lists of them."""
+    """The lines of a message, nested into lists of lists if there are more than a list may hold."""
     lines = message[:KEPT_CHARS].split("\n")
     if len(lines) <= CONTEXT_WIDTH:
         return list(lines)

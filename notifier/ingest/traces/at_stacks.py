@@ -1,4 +1,4 @@
-"""Stacks whose frames begin with `at`: Java and its kin, JavaScript, .NET."""
+"""Stacks whose frames begin with `at`: JVM languages, JavaScript, .NET."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notifier.ingest.traces.heads import StackHead, head_above
 from notifier.ingest.traces.patterns import LineMatch, LinePattern
 from notifier.ingest.traces.raised import Frame, Raised, Trace, begins_record, frame
 
-# Traces of one program have many lines in common.
+# The traces of one program share many lines.
 _remembered: Final = lru_cache(maxsize=2_048)
 OPENING: Final = re2.compile(r"(?m)^[ \t]+at \S")
 _JAVA: Final = LinePattern(
@@ -86,12 +86,12 @@ _PASSED: Final = LinePattern(
     r"|--- End of .* ---|[}\]],?|\[errors\]: \[|<--- ?)$"
 )
 _UNPLACED: Final = 12
-"""Of the innermost frames, how many may have no place."""
+"""The number of innermost frames that may have no location."""
 _SUPPRESSED: Final = LinePattern(r"^\s*Suppressed: ")
 
 
 def read(lines: Sequence[str], opening: int) -> Trace | None:
-    """The stack whose first frame is at `opening`, with what was raised above it."""
+    """The stack whose first frame is at `opening`, with the exception above it."""
     reader = _reader(lines[opening : opening + _UNPLACED])
     if reader is None:
         return None
@@ -103,13 +103,13 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
 
 
 def _reader(lines: Sequence[str]) -> Callable[[str], Frame | None] | None:
-    """The reader of the language that the first frame with a place is written in: built-in functions have none."""
+    """The parser for the language of the first frame that has a location. Frames of built-in functions have none."""
     frames = list(takewhile(_is_at, lines))
     return next((reads for reads in _READERS for line in frames if reads(line) is not None), None)
 
 
 def _head(lines: Sequence[str], opening: int) -> StackHead | None:
-    """The nearest one; inner exceptions of .NET stand between it and the first frame."""
+    """The nearest header above the first frame. Inner exceptions of .NET stand in between."""
     head = head_above(lines, opening, _HEADS)
     while head is not None and _INNER.match(lines[head.first]):
         head = head_above(lines, head.first, _HEADS, until=opening)
@@ -117,7 +117,7 @@ def _head(lines: Sequence[str], opening: int) -> StackHead | None:
 
 
 class _Reading:
-    """The chain so far. `depth` is the exception that further frames belong to: .NET prints the innermost's first."""
+    """The chain so far. `depth` is the exception that the next frames belong to; .NET prints the innermost first."""
 
     def __init__(self, reader: Callable[[str], Frame | None], raised: Raised) -> None:
         self.reader = reader
@@ -130,7 +130,7 @@ class _Reading:
         self._split_message(raised)
 
     def _split_message(self, raised: Raised) -> None:
-        """A .NET exception's message ends where its inner exception begins, on the same line or the next."""
+        """Splits off the inner exception that follows a .NET exception's message, on the same line or the next."""
         while raised.message is not None and "--->" in raised.message:
             said, _, inner = raised.message.partition("--->")
             line, _, further = inner.strip().partition("\n")
@@ -149,7 +149,7 @@ class _Reading:
         self.suppressed = False
 
     def all(self, lines: Sequence[str], opening: int) -> int:
-        """Every line from the first frame on; returns where the stack ends."""
+        """Reads the lines from the first frame on. Returns the index of the line after the stack."""
         end = opening
         for index in range(opening, len(lines)):
             if not self._takes(lines[index], lines[index - 1] if index else ""):
@@ -178,12 +178,12 @@ class _Reading:
 
     @staticmethod
     def _cause(line: str, before: str) -> LineMatch | None:
-        """A line of a cause, or of the first of several errors."""
+        """The match of a cause's line, or of the first of several errors."""
         is_first = before.endswith("[errors]: [")
         return _CAUSED.match(line) or _INNER.match(line) or (_HEADS[0].match(line) if is_first else None)
 
     def _continues(self, line: str) -> bool:
-        """A further line of a cause's message."""
+        """Whether the line continues a cause's message."""
         raised = self.chain[self.depth]
         if raised.frames or self.suppressed or begins_record(line):
             return self.suppressed and line[:1].isspace()
@@ -200,9 +200,9 @@ class _Reading:
         found = self.reader(line)
         if found is not None:
             self.chain[self.depth].frames.append(found)
-        # An error's own properties follow, its cause among them.
+        # The properties of an error follow, its cause among them.
         self.inside = self.inside or line.endswith(" {")
-        # The first of several errors: what follows are the others.
+        # Ends the first of several errors; the others follow.
         self.closed = line.endswith(",")
 
     @staticmethod
@@ -242,7 +242,7 @@ def _dotnet(line: str) -> Frame | None:
 
 
 def _written(method: str) -> str:
-    """The method as the program has it: asynchronous ones, lambdas and local functions are compiled to others."""
+    """The method as written in the source. Compilers rename async methods, lambdas and local functions."""
     found = _COMPILED.match(method)
     return method if found is None else f"{found['owner']}.{found['method']}"
 

@@ -23,7 +23,7 @@ _TRIMMED: Final = LinePattern(r"^[a-z0-9]+/[\w./-]*\.(?:go|s)$")
 
 
 def read(lines: Sequence[str], opening: int) -> Trace | None:
-    """The panics above a goroutine's stack, the last raised by those before it; and the stack."""
+    """The stack of a goroutine, with the panics above it: the last one is raised, the earlier ones are its causes."""
     first, lead, chain = _panics(lines, opening)
     frames: list[Frame] = []
     end = opening + 1
@@ -42,7 +42,7 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
 
 
 def _panics(lines: Sequence[str], opening: int) -> tuple[int, str, list[Raised]]:
-    """The line of the first panic and what stands before it there; the panics, the last first."""
+    """The first panic's line and the text before it, and the panics, the last first."""
     first, lead, chain = opening, lines[opening].partition("goroutine ")[0].rstrip(), []
     for index in range(opening - 1, max(-1, opening - 1 - _PANICS_ABOVE), -1):
         found = _PANIC.match(lines[index])
@@ -58,7 +58,7 @@ def _panics(lines: Sequence[str], opening: int) -> tuple[int, str, list[Raised]]
 
 
 def _frame(file: str, function: str | None, line: str) -> Frame:
-    """Without its root, a file of the standard library begins with its package: no dot is in its first part."""
+    """A frame. A file of the standard library without its root begins with a package, which has no dot."""
     package = (function or "").rpartition("/")[0] or (function or "").partition(".")[0]
     is_standard = _TRIMMED.match(file) is not None and package != "main" and file.startswith(f"{package}/")
     called = function == "panic" or (function or "").startswith("runtime.")

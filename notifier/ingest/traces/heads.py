@@ -1,4 +1,4 @@
-"""The head of a stack: the line above the first frame that says what was raised, with its message."""
+"""The header of a stack: the line above the first frame that says what was raised, with its message."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _LABELS: Final = frozenset({
     "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "SEVERE", "CRITICAL", "FATAL",
 })  # fmt: skip
 LINES: Final = 40
-"""Of a message, at most, above the first frame."""
+"""The limit of a message above the first frame."""
 
 
 class StackHead(NamedTuple):
-    """`raised` without frames; the line where it stands, and what stands before it there."""
+    """`raised` has no frames. `first` is the line of the header, and `lead` the text before it in that line."""
 
     raised: Raised
     first: int
@@ -27,9 +27,9 @@ class StackHead(NamedTuple):
 def head_above(
     lines: Sequence[str], frame: int, patterns: Sequence[LinePattern], *, until: int | None = None
 ) -> StackHead | None:
-    """The nearest line above a frame that a pattern matches: groups `lead`, `type`, `message`.
+    """The nearest line above a frame that a pattern with the groups `lead`, `type` and `message` matches.
 
-    What stands between that line and the frame, or the line `until`, is the rest of the message.
+    The lines between it and the frame, or the line `until`, are the rest of the message.
     """
     for index in range(frame - 1, max(-1, frame - 1 - LINES), -1):
         found = _head_in(lines[index], patterns)
@@ -44,7 +44,7 @@ def head_above(
 
 
 def _head_in(line: str, patterns: Sequence[LinePattern]) -> LineMatch | None:
-    """The first that fits; what logs put before a text is no type."""
+    """The first pattern's match whose type is no log level or field name."""
     for pattern in patterns:
         found = pattern.match(line)
         if found is not None and found["type"] not in _LABELS:

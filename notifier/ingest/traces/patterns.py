@@ -1,4 +1,4 @@
-"""Patterns of lines, in RE2: a hostile line costs no more than its length."""
+"""RE2 patterns for lines: matching takes time linear in the line's length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re2
 
 
 class LineMatch:
-    """A match in a line; groups by number or name, empty where one took no part."""
+    """A match in a line. Groups by number or name; empty if a group did not participate."""
 
     def __init__(self, found: re2._Match, names: Mapping[str, int]) -> None:
         self._found: Final = found
@@ -23,8 +23,8 @@ class LineMatch:
 class LinePattern:
     """A pattern that is matched at the beginning of a line.
 
-    RE2's binding counts characters for each match in a text, which costs ten times as much as the match; bytes need no
-    such count.
+    RE2's binding counts the characters of a str for each match, which costs ten times as much as the match; bytes
+    need no count.
     """
 
     def __init__(self, pattern: str) -> None:

@@ -1,4 +1,4 @@
-"""PHP's traces: causes come first, in Laravel's logs last, and a place is where a function was called from."""
+"""PHP's traces. Causes come first, in Laravel's logs last, and a row's location is the caller's."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _PREVIOUS: Final = "[previous exception]"
 
 
 class _Head:
-    """The head: an exception, and its place, the innermost, which the rows do not have."""
+    """The header: an exception, and the innermost location, which the rows do not include."""
 
     def __init__(self, raised: Raised, first: int, lead: str, place: Frame | None) -> None:
         self.raised, self.first, self.lead, self.place = raised, first, lead, place
 
 
 def read(lines: Sequence[str], opening: int) -> Trace | None:
-    """The chain, what was raised last in front."""
+    """The trace. Its chain begins with the exception that was raised last."""
     chain: list[Raised] = []
     first, lead, end = opening, "", opening
     start: int | None = opening
@@ -80,7 +80,7 @@ def _head(lines: Sequence[str], opening: int, *, after: int) -> _Head | None:
 
 
 def _name(written: str) -> str:
-    """A class or a function; in a log's JSON each backslash is there twice."""
+    """The name of a class or function. Logs in JSON double each backslash."""
     return written.replace("\\\\", "\\").removeprefix("\\")
 
 
@@ -100,7 +100,7 @@ def _rows(lines: Sequence[str], opening: int) -> tuple[list[LineMatch], int]:
 
 
 def _frames(rows: Sequence[LineMatch], raised_at: Frame | None) -> list[Frame]:
-    """The function that a row names runs in the place of the row before it; innermost first."""
+    """The frames of rows, outermost first. A row's function runs at the location of the row before it."""
     places = [raised_at, *(_place(row) for row in rows)]
     functions = [*(_name(row["function"]) for row in rows), "{main}"]
     frames = []
@@ -118,7 +118,7 @@ def _place(row: LineMatch) -> Frame | None:
 
 
 def _next(lines: Sequence[str], end: int) -> int | None:
-    """The first row of the exception that followed from this one."""
+    """The first row of the exception that followed this one."""
     index = end
     while index < len(lines) and not lines[index].strip():
         index += 1

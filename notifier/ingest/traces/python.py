@@ -1,4 +1,4 @@
-"""Tracebacks as Python prints them: causes come before what was raised, and frames are outermost first."""
+"""Python's tracebacks: causes come before the raised exception, and frames are outermost first."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _GROUP_SIDE: Final = LinePattern(r"^\s*(?:\| ?|\+ )")
 _GROUP_PART: Final = LinePattern(r"^\s*\+-[+-]*\s*(?:[0-9]+|\.\.\.|)\s*-*$")
 _TRIES: Final = 8
 _LEAST_OF_GROUP: Final = 40
-"""Lines that a group counts as at least, so that few follow from each other."""
+"""The minimum of lines that a group is charged for, so that few follow each other."""
 _LINKS: Final = ("The above exception was", "During handling of")
 
 
 @dataclass(slots=True)
 class _Reading:
-    """The tracebacks so far, in their order; `frames` are those of one that has not ended yet."""
+    """The tracebacks read so far, in order. `frames` are those of an unfinished one."""
 
     found: list[Raised] = field(default_factory=list)
     frames: list[dict[str, object]] | None = None
@@ -32,7 +32,7 @@ class _Reading:
 
 
 def read(lines: Sequence[str], most: int) -> Trace | None:
-    """The first traceback that says what was raised, else the first, with those that it led to; so many lines of it."""
+    """The first traceback that says what was raised, else the first, within `most` lines."""
     found: Trace | None = None
     start = 0
     for _ in range(_TRIES):
@@ -48,7 +48,7 @@ def read(lines: Sequence[str], most: int) -> Trace | None:
 
 
 def _read_at(lines: Sequence[str], first: int, most: int) -> Trace | None:
-    """The traceback that begins there. Of a group the first exception stands as its cause."""
+    """The traceback that begins there. The first exception of a group becomes its cause."""
     whole, parts = _ungrouped(lines[first : first + most])
     chain, end = _chain(whole)
     if parts:
@@ -65,7 +65,7 @@ def _read_at(lines: Sequence[str], first: int, most: int) -> Trace | None:
 
 
 def _linked(lines: Sequence[str], start: int, most: int) -> Trace | None:
-    """The tracebacks that a group led to, where the line after it says so."""
+    """The tracebacks that follow a group, if the line after it links them."""
     link = next((index for index in range(start, min(start + 3, len(lines))) if lines[index].strip()), None)
     if link is None or not lines[link].startswith(_LINKS):
         return None
@@ -76,7 +76,7 @@ def _linked(lines: Sequence[str], start: int, most: int) -> Trace | None:
 
 
 def _ungrouped(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """The lines without a group's bars; and those of each exception in it."""
+    """The lines without a group's margins, and the lines of each exception in it."""
     grouped = next((index for index, line in enumerate(lines) if f"Exception Group {HEAD}" in line), None)
     if grouped is None:
         return list(lines), []
@@ -93,7 +93,7 @@ def _ungrouped(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
 
 
 def _chain(lines: Sequence[str]) -> tuple[list[Raised], int]:
-    """The chain from the exception that was raised to its causes, and after how many lines it ends."""
+    """The chain from the raised exception to its causes, and the number of lines read."""
     reading = _Reading()
     index = 0
     while index < len(lines):
@@ -121,7 +121,7 @@ def _chain(lines: Sequence[str]) -> tuple[list[Raised], int]:
 
 
 def _code(lines: Sequence[str], index: int) -> str | None:
-    """The line of code under a frame's place."""
+    """The source line below a frame's location."""
     line = lines[index] if index < len(lines) else ""
     if line[:1] not in {" ", "\t"} or _FILE.match(line) or _MARKS.match(line):
         return None
@@ -129,12 +129,12 @@ def _code(lines: Sequence[str], index: int) -> str | None:
 
 
 def _raised(lines: Sequence[str], index: int, reading: _Reading) -> int:
-    """The last line of a traceback and the further lines of its message; returns the line after it."""
+    """Reads a traceback's last line and the rest of its message. Returns the index of the next line."""
     matched = None if begins_record(lines[index]) else _RAISED.match(lines[index])
     said: list[str] = []
     end = index + 1
     if matched is None:
-        # Cut off, or nothing that Python prints: what has been read so far counts.
+        # Truncated, or not printed by Python: what has been read so far counts.
         reading.found.append(Raised(frames=reading.frames or []))
         reading.frames, reading.end = None, index
         return len(lines)

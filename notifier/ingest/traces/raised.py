@@ -1,4 +1,4 @@
-"""Values that every language is read into: an exception of a trace, a frame, and the trace."""
+"""The values that all languages are parsed into: an exception, a frame, and the trace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RECORD: Final = LinePattern(
 
 @dataclass(slots=True)
 class Raised:
-    """An exception as a trace tells it; frames outermost first."""
+    """An exception in a trace. Frames are outermost first."""
 
     type: str | None = None
     message: str | None = None
@@ -38,9 +38,9 @@ class Raised:
 
 @dataclass(slots=True)
 class Trace:
-    """A trace: what was raised, then its causes; and where it stands in the lines of a text.
+    """The raised exception, then its causes; and the trace's position in the lines of a text.
 
-    `lead` is what stands before it on its first line, such as the time and the logger of a log's record.
+    `lead` is the text before it on its first line, such as a log record's time and logger.
     """
 
     chain: list[Raised]
@@ -50,7 +50,7 @@ class Trace:
 
 
 def begins_record(line: str) -> bool:
-    """Whether a line is a log's next record: a time or a severity in front."""
+    """Whether a line begins the next log record: it starts with a time or a severity."""
     return _RECORD.match(line) is not None
 
 
@@ -62,7 +62,7 @@ def frame(
     code: str | None = None,
     foreign: bool = False,
 ) -> Frame:
-    """A frame as events have it; `foreign` says that it is a library's or the platform's."""
+    """A frame as events have it. `foreign` marks a library's or the platform's."""
     is_foreign = foreign or (file is not None and (file.startswith(_PLATFORM) or of_library(file)))
     found = {
         "file": file[-CODE_CHARS:] if file else None,

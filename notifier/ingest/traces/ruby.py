@@ -1,4 +1,4 @@
-"""Ruby's backtraces, with the innermost frame first or last, and as loggers write them."""
+"""Ruby's backtraces, with the innermost frame first or last, as loggers write them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAMED: Final = LinePattern(
 
 
 def read(lines: Sequence[str], opening: int) -> Trace | None:
-    """The backtrace with its causes, which follow what was raised, or precede it where the innermost comes last."""
+    """The backtrace with its causes, which precede the raised exception if the innermost frame is last."""
     if _NUMBERED.match(lines[opening]):
         return _innermost_last(lines, opening)
     chain: list[Raised] = []
@@ -40,7 +40,7 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
                 named = head_above(lines, index, (_NAMED,))
                 chain.append(Raised() if named is None else named.raised)
                 if named is not None and lines[named.first].endswith("):"):
-                    # In brackets it is whole, and what follows are the tags of a log.
+                    # A type in parentheses ends the message; a logger's tags follow.
                     chain[-1].message = (named.raised.message or "").partition("\n")[0] or None
                 first, lead = (index, "") if named is None else (named.first, named.lead)
             chain[-1].frames.append(_frame(found))
@@ -53,7 +53,7 @@ def read(lines: Sequence[str], opening: int) -> Trace | None:
 
 
 def _innermost_last(lines: Sequence[str], opening: int) -> Trace:
-    """The backtrace whose causes come before the exception that was raised."""
+    """The backtrace whose causes come before the raised exception."""
     chain: list[Raised] = []
     frames: list[dict[str, object]] = []
     first = opening - 1 if opening and lines[opening - 1].startswith("Traceback") else opening

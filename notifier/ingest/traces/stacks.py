@@ -1,4 +1,4 @@
-"""Stacks with the innermost frame first, of Java, JavaScript, .NET, Go, Ruby and PHP."""
+"""Traces with the innermost frame first: Java, JavaScript, .NET, Go, Ruby and PHP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifier.ingest.traces.raised import Trace
 
 
 class _Language(NamedTuple):
-    """`opening` finds the first line that is the language's own; `read` reads the trace around it."""
+    """`opening` matches the first line that is specific to the language; `read` parses the trace around it."""
 
     opening: re2._Regexp
     read: Callable[[Sequence[str], int], Trace | None]
@@ -27,7 +27,7 @@ _LANGUAGES: Final = (
 
 
 def read(lines: Sequence[str], most: int) -> Trace | None:
-    """The first trace that says what was raised, else the first, in whatever language; so many lines of it."""
+    """The first trace that says what was raised, else the first, in any language, within `most` lines."""
     text = "\n".join(lines)
     openings = []
     for language in _LANGUAGES:

@@ -1,4 +1,4 @@
-"""OTLP's JSON: what SDKs of JavaScript send, and what people write by hand."""
+"""OTLP's JSON encoding: sent by JavaScript SDKs, and written by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBERS: Final = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "
 
 
 def read_json(body: bytes) -> tuple[list[LogRecord], int]:
-    """The records that become events, and how many do not. `Malformed` where it is no request."""
+    """The records that become events, and the number of the others. Raises `Malformed` if the body is not OTLP."""
     try:
         tree = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -78,7 +78,7 @@ def _attributes(pairs: Any, depth: int = DEPTH) -> dict[str, Any]:
 
 
 def _value(value: Any, depth: int) -> Any:
-    """An AnyValue as a plain one; an integer may be a text."""
+    """An AnyValue as a plain value. An integer may be encoded as a string."""
     for name, inner in object_of(value).items() if depth else ():
         if name in _KINDS:
             return _KINDS[name](inner, depth - 1)
@@ -103,7 +103,7 @@ _KINDS: Final[Mapping[str, Callable[[Any, int], Any]]] = {
 
 
 def _bytes(value: Any) -> str | None:
-    """Bytes that are text, and none of others."""
+    """The decoded bytes if they are UTF-8, else None."""
     try:
         raw = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
         return raw.decode("utf-8")
@@ -118,7 +118,7 @@ def _integer(value: Any) -> int:
 
 
 def _severity(value: Any) -> int:
-    """A number, or the name of one as protobuf's JSON has it: `SEVERITY_NUMBER_ERROR2`."""
+    """The severity number. Protobuf's JSON may name it: `SEVERITY_NUMBER_ERROR2`."""
     if not isinstance(value, str):
         return _integer(value)
     name = value.removeprefix("SEVERITY_NUMBER_")

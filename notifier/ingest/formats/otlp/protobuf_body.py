@@ -1,4 +1,4 @@
-"""OTLP's protobuf, by the messages of opentelemetry-proto: the extra `otlp`."""
+"""OTLP's protobuf encoding, decoded with opentelemetry-proto (the extra `otlp`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEPTH: Final = 20
 
 
 def read_protobuf(body: bytes) -> tuple[list[LogRecord], int]:
-    """The records that become events, and how many do not. `Malformed` for other bytes; `MissingExtra`."""
+    """The records that become events, and the number of the others. Raises `Malformed` or `MissingExtra`."""
     request = _parser()(body)
     records: list[LogRecord] = []
     dropped = 0
@@ -76,7 +76,7 @@ def _attributes(pairs: Any, depth: int) -> dict[str, Any]:
 
 
 def _value(value: Any, depth: int) -> Any:
-    """An AnyValue as a plain one."""
+    """An AnyValue as a plain value."""
     kind = value.WhichOneof("value")
     if kind is None or depth == 0:
         return None

@@ -1,4 +1,4 @@
-"""Log records as events: those with an exception, and those of the severity ERROR or worse."""
+"""Log records as events: those with an exception, and those of severity ERROR or higher."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from notifier.ingest.traces import TraceBudget, exception_in
 
 NAME: Final = "otlp"
 ERROR: Final = 17
-"""The least number of the severity ERROR."""
+"""The lowest severity number of ERROR."""
 RECORDS: Final = 10_000
-"""Events of one request at most; further ones are refused."""
+"""The limit of events in one request. Further records are dropped and counted."""
 DROPPED: Final = "log_record"
 _EXCEPTION: Final = ("exception.type", "exception.message", "exception.stacktrace", "exception.escaped")
 _UNKNOWN: Final = "unknown_service"
@@ -30,7 +30,7 @@ Tree = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecord:
-    """A record that becomes an event, whatever encoding it came in. `resource` and `attributes` are plain values."""
+    """A log record that becomes an event, in either encoding. `resource` and `attributes` hold plain values."""
 
     resource: Mapping[str, Any]
     scope: str | None
@@ -45,14 +45,14 @@ class LogRecord:
 
 
 def is_wanted(severity_number: int, attributes: Iterable[str]) -> bool:
-    """Whether a record is told of; `attributes` are the names of its own."""
+    """Whether a record becomes an event. `attributes` are the names of its attributes."""
     return severity_number >= ERROR or any(name.startswith("exception.") for name in attributes)
 
 
 def events(
     records: Iterable[LogRecord], dropped: int, *, service: str | None, traces: TraceBudget | None = None
 ) -> Read:
-    """The events of records. `dropped` counts those that nobody wants; `traces` is shared by all of a request."""
+    """The events of records. `dropped` counts records that are no events; `traces` is the request's budget."""
     warnings: dict[str, None] = {}
     traces = traces or TraceBudget()
     items = [_event(record, service, warnings, traces) for record in records]
@@ -98,7 +98,7 @@ def _exception(attributes: Mapping[str, Any], traces: TraceBudget) -> Tree | Non
 
 
 def _severity(record: LogRecord) -> str | None:
-    """A record's severity: by its number; without a number by its text, where that is a word of notifier's."""
+    """The severity of a record: from its number, else from its text if that is a known word."""
     return numbered_severity(record.severity_number) or record.severity_text or None
 
 
@@ -111,14 +111,14 @@ def _context(record: LogRecord) -> Tree:
 
 
 def _text(body: Any) -> str | None:
-    """The words of a body; of an object what it calls its message."""
+    """The text of a body. For an object, its message field."""
     if isinstance(body, dict):
         body = body.get("message") or body.get("msg")
     return text_of(body)
 
 
 def _identity(record: LogRecord) -> str | None:
-    """The same for a record that is sent again, as exporters do after a time-out: it has no id of its own."""
+    """An id made of the record's content. Records have no id, and exporters resend them after a time-out."""
     if not record.time_ns:
         return None
     parts = (

@@ -1,4 +1,4 @@
-"""The body of `POST /api/v2/alerts`: a list of alerts, each read by itself, so that one costs no other."""
+"""The body of `POST /api/v2/alerts`: a list of alerts, each parsed by itself, so that a bad one costs no other."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from notifier.ingest.fields import InvalidField, is_text
 
 MOST: Final = 10_000
 LARGEST: Final = 64 * 1024
-# Year 1 is how Go writes that there is no time.
+# Go encodes a zero time as year 1.
 _NO_TIME_BEFORE: Final = parse_rfc3339("0002-01-01T00:00:00Z")
 _REPLICAS: Final = frozenset({"prometheus_replica", "__replica__"})
 _ENDS: Final = ("startsAt", "endsAt")
 
 
 class Alert(Value, frozen=True, kw_only=True):
-    """An alert as posted, without empty labels. A time that is missing, or Go's zero, is None."""
+    """An alert as posted, without empty labels. A missing time, or Go's zero time, is None."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -36,21 +36,21 @@ class Alert(Value, frozen=True, kw_only=True):
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:
-    """16 hex digits of labels. The replica of a pair that evaluates the same rules is left out."""
+    """A hash of the labels, 16 hex digits, without the replica label of highly available pairs."""
     parts = [part for pair in sorted(labels.items()) if pair[0] not in _REPLICAS for part in pair]
     return blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedAlerts:
-    """The alerts of a body, each with its position, and a sentence for each that could not be read."""
+    """The alerts of a body with their positions, and one sentence per alert that could not be read."""
 
     alerts: Sequence[tuple[int, Alert]]
     faults: Sequence[str]
 
 
 def read_alerts(body: bytes) -> PostedAlerts:
-    """The alerts in a body. `Malformed` where it is no list, or too long."""
+    """The alerts in a body. Raises `Malformed` if it is no list, or too long."""
     try:
         document = sanitise.read(body)
     except sanitise.UnreadableJson as error:
@@ -107,7 +107,7 @@ def _texts(item: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def moment_in(item: Mapping[str, Any], name: str) -> Instant | None:
-    """The moment in a field, None where there is none; `InvalidField` where it is no moment."""
+    """The time in a field, None if there is none. Raises `InvalidField` if it cannot be read."""
     text = item.get(name)
     if text is None or text == "":
         return None

@@ -1,4 +1,4 @@
-"""The event of an alert: what it is called, whose it is, and which problem it is."""
+"""The event of an alert: its title, service and fingerprint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from notifier.ingest.schema import LINKS, NAME_CHARS, URL_CHARS
 from notifier.policy import fingerprint
 
 EXPORTED: Final = "exported_"
-"""The prefix of a label whose own name is reserved, as Prometheus itself resolves such conflicts."""
+"""The prefix for a label with a reserved name, as Prometheus itself resolves such conflicts."""
 
 _FIELDS: Final = ("environment", "host", "release")
 _TAKEN: Final = frozenset({"project", "exception", "task"})
@@ -21,14 +21,14 @@ _PRODUCTION: Final = "production"
 
 
 def identity(alert: Alert, *, project: str, service: str | None) -> tuple[str, str, str]:
-    """The project, environment and fingerprint that the alert's events count under."""
+    """The project, environment and fingerprint that the alert's events are counted under."""
     named = service_of(alert, service)
     text = fingerprint.compute(service=named, message=None, exception=None, given=_fingerprint(alert, named))
     return project, _field(alert, "environment") or _PRODUCTION, text
 
 
 def _fingerprint(alert: Alert, service: str) -> list[str]:
-    """The labels', of a service: two whose keys name them may have rules and hosts of the same names."""
+    """The service and the labels. Two services may have rules and hosts of the same names."""
     return [service, alert.fingerprint]
 
 
@@ -56,7 +56,7 @@ def tree(alert: Alert, *, service: str | None, id_: str | None = None) -> dict[s
 
 
 def resolution(alert: Alert, *, service: str | None) -> dict[str, Any]:
-    """The tree of the native event that ends it."""
+    """The tree of the native event that resolves the alert."""
     named = service_of(alert, service)
     return {
         "service": named,
@@ -71,7 +71,7 @@ def _field(alert: Alert, name: str) -> str:
 
 
 def _labels(alert: Alert) -> dict[str, str]:
-    """The labels that stay labels. A severity in words of its own stays beside the one that it counts as."""
+    """The labels that are kept. A severity that notifier maps to another word is kept beside it."""
     labels: dict[str, str] = {}
     for name, value in alert.labels.items():
         if name in _TAKEN or (name == "severity" and severity.read(value)[0] != value):
@@ -82,12 +82,12 @@ def _labels(alert: Alert) -> dict[str, str]:
 
 
 def name_of(labels: Mapping[str, str]) -> str:
-    """The alert's name; of one without, its labels."""
+    """The alert's name, or its labels if it has none."""
     return labels.get("alertname") or ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
 
 
 def _message(alert: Alert) -> str:
-    """The name and the summary on the first line, which is the title; the description below."""
+    """The name and the summary in the first line, which becomes the title, and the description below."""
     annotations = alert.annotations
     told = [
         text for name in ("summary", "message", "description") if (text := annotations.get(name, "").strip())
@@ -100,7 +100,7 @@ def _message(alert: Alert) -> str:
 
 
 def _links(alert: Alert) -> list[dict[str, str]]:
-    """The rule's own page, and every annotation that is named as a URL: `runbook_url`, `dashboard_url`."""
+    """The rule's page, and annotations whose names end in `_url`: `runbook_url`, `dashboard_url`."""
     named = [
         (name.removesuffix("_url").replace("_", " "), url)
         for name, url in alert.annotations.items()

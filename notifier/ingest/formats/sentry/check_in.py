@@ -13,7 +13,7 @@ from notifier.policy import cron
 
 NAME_CHARS: Final = 128
 _MARGIN: Final = MINUTE
-"""Where the sender names none: Sentry's own default."""
+"""Sentry's default if the sender gives none."""
 _UNITS: Final[Mapping[str, Duration]] = {
     "minute": MINUTE,
     "hour": HOUR,
@@ -30,7 +30,7 @@ _UNREADABLE: Final = (
 
 
 def check_in_of(payload: Any, warnings: list[str]) -> CheckIn | None:
-    """The check-in; None where it names no monitor, or has a status that is not known."""
+    """The check-in. None if it names no monitor or has an unknown status."""
     fields = object_of(payload)
     name, status = _name(fields.get("monitor_slug")), fields.get("status")
     if name is None or status not in CHECK_IN_STATUSES:
@@ -51,7 +51,7 @@ def check_in_of(payload: Any, warnings: list[str]) -> CheckIn | None:
 
 
 def _schedule(config: Mapping[str, Any]) -> MonitorSchedule | None:
-    """The sender's declaration; None where it makes no sense."""
+    """The schedule in a `monitor_config`. None if it is invalid."""
     declared = object_of(config.get("schedule"))
     kind, value = declared.get("type"), declared.get("value")
     grace, longest = _minutes(config.get("checkin_margin")), _minutes(config.get("max_runtime"))

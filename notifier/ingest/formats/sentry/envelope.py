@@ -20,7 +20,7 @@ from notifier.ingest.normalize import EventItem
 
 ITEMS: Final = 1_000
 EVENTS: Final = 100
-"""In one envelope, which by its definition holds one."""
+"""Limit of one envelope, which by its specification holds one event."""
 EVENT_BYTES: Final = 1_048_576
 CHECK_INS: Final = 100
 _KINDS: Final = frozenset({
@@ -34,7 +34,7 @@ _REASONS: Final = frozenset({
     "send_error", "too_large",
 })  # fmt: skip
 _MOST_REPORTED: Final = 1_000_000_000
-# Numbers beyond 64 bits are texts of a kind of its own.
+# Numbers beyond 64 bits are strings of their own type.
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder().decode
 
@@ -46,7 +46,7 @@ class _Item:
 
 
 def read_envelope(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Read:
-    """The events of an envelope. `Malformed` where not one item can be told apart, or there are too many."""
+    """The events of an envelope. Raises `Malformed` if no item can be parsed, or there are too many."""
     del headers
     line, position = _line(body, 0)
     header = _decoded(line)
@@ -59,7 +59,7 @@ def read_envelope(body: bytes, headers: Mapping[str, str], *, service: str | Non
 
 
 def read_store(body: bytes, headers: Mapping[str, str], *, service: str | None) -> Read:
-    """The one event of a body, as SDKs sent it before there were envelopes."""
+    """The single event of a body, as SDKs sent it before there were envelopes."""
     del headers
     if not body.strip():
         raise Malformed("the body is empty: send an event as a JSON object", reason="empty")
@@ -69,7 +69,7 @@ def read_store(body: bytes, headers: Mapping[str, str], *, service: str | None) 
 
 
 class _Reading:
-    """The events and other items that were found so far."""
+    """Collects the events and other items of an envelope."""
 
     def __init__(self, service: str | None) -> None:
         self._service = service
@@ -108,17 +108,18 @@ class _Reading:
             )
         event = _decoded(payload)
         if not isinstance(event, dict):
-            self._events.append(payload)  # whose rejection says what is wrong with it
+            self._events.append(payload)  # rejected later, with its reason
         elif event.get("type") == "transaction":
             self._dropped["transaction"] += 1
         else:
             tree = tree_of(event, service=self._service, warnings=self._warnings)
-            # As text: an event that holds nothing suspicious is read ten times faster by the decoder.
+            # Encoded, because the decoder reads an event without suspicious content ten times faster than a tree is
+            # walked.
             self._events.append(_encode({name: value for name, value in tree.items() if value is not None}))
 
 
 def _items(body: bytes, position: int) -> Iterator[_Item]:
-    """Each item. What follows one that cannot be told apart is lost with it, and what came before is kept."""
+    """Yields the items. An item that cannot be parsed ends the envelope; those before it are kept."""
     count = 0
     while True:
         line, position = _line(body, position)
@@ -145,7 +146,7 @@ def _items(body: bytes, position: int) -> Iterator[_Item]:
 
 
 def _end_of(body: bytes, start: int, length: object) -> int | None:
-    """Where the payload ends by its own length; None: it says none, or one that lies, and is a line."""
+    """The end of the payload by its declared length. None if there is none, or a wrong one."""
     if type(length) is not int or not 0 <= length <= len(body) - start:
         return None
     end = start + length
@@ -158,11 +159,11 @@ def _line(body: bytes, start: int) -> tuple[bytes, int]:
 
 
 def _decoded(raw: bytes) -> Any:
-    """The JSON value; None where there is none."""
+    """The JSON value, or None if the bytes are no JSON."""
     try:
         return _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # what only the lenient reading takes: lone surrogates, huge numbers
+        pass  # lone surrogates and huge numbers, which only the lenient parser accepts
     try:
         return sanitise.read(raw)
     except sanitise.UnreadableJson:
@@ -177,7 +178,7 @@ def _sent_at(header: Mapping[str, Any]) -> Instant | None:
 
 
 def _lost_by_client(report: Any) -> Mapping[str, int]:
-    """Counts of errors that the SDK dropped before it could send them."""
+    """Counts of errors that the SDK dropped before sending."""
     discarded = object_of(report).get("discarded_events")
     lost: Counter[str] = Counter()
     for each in discarded[:ITEMS] if isinstance(discarded, list) else ():

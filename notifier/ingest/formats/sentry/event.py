@@ -1,4 +1,4 @@
-"""One event of Sentry's (https://develop.sentry.dev/sdk/data-model/event-payloads/) as a native event's tree."""
+"""A Sentry event (https://develop.sentry.dev/sdk/data-model/event-payloads/) as the tree of a native event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifier.ingest.schema import CONTEXT_BYTES, CONTEXT_DEPTH, FINGERPRINT, ID
 
 BREADCRUMBS: Final = 20
 _CRUMB_CHARS: Final = 512
-# Tags of the SDK that name one run, not what it is a run of.
+# Tags that differ in every run of a task.
 _NO_LABELS: Final = frozenset({*RESERVED_LABELS, "celery_task_id"})
 _PARAMETER_CHARS: Final = 1_024
 _TEMPLATE_CHARS: Final = 1_000
@@ -31,7 +31,7 @@ _CRUMB: Final = ("timestamp", "level", "category", "type", "message", "data")
 
 
 def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[str, Any]:
-    """The native event. Nothing in it is trusted: whatever has an unexpected type is left out."""
+    """The native event. Values of an unexpected type are left out."""
     tags = dict(_tags(event.get("tags")))
     named = service or (text_of(tags.get("service")) or "").strip()
     if not named:
@@ -59,14 +59,14 @@ def tree_of(event: Fields, *, service: str | None, warnings: list[str]) -> dict[
 
 
 def _failure(event: Fields, values: Values) -> tuple[str | None, dict[str, Any] | None]:
-    """The message and the exception; at least one of the two."""
+    """The message and the exception. At least one of them is set."""
     message, _ = _message(event)
     if len(values) == 1 and is_synthetic(values[0]):
         message, exception = message or text_of(values[0].get("value")), None
     else:
         exception = exception_of(values, _failing_stack(event))
     if exception is not None and event.get("logger") == _ASYNCIO:
-        return None, exception  # the other report of a task that nobody awaited has no such sentence
+        return None, exception  # asyncio reports an unawaited task twice, once without this message
     if exception is None and message is None:
         message = text_of(event.get("culprit")) or text_of(event.get("transaction")) or "(no message)"
     return message and message[:TEXT_CHARS], exception
@@ -77,7 +77,7 @@ def _id(value: Any) -> str | None:
 
 
 def _timestamp(value: Any) -> str | None:
-    """A string, or seconds since the epoch; None, and so the time of arrival, for anything else."""
+    """A string, or Unix seconds. None for anything else, so that the time of arrival counts."""
     try:
         if isinstance(value, str):
             return rfc3339(parse_rfc3339(value))
@@ -93,7 +93,7 @@ def _severity(level: Any) -> str:
 
 
 def _message(event: Fields) -> tuple[str | None, str | None]:
-    """The message as it is shown, and its template where something was filled into it."""
+    """The message as shown, and its template if values were filled into it."""
     for entry in (event.get("logentry"), event.get("message")):
         if isinstance(entry, dict):
             template, shown = text_of(entry.get("message")), text_of(entry.get("formatted"))
@@ -108,7 +108,7 @@ def _message(event: Fields) -> tuple[str | None, str | None]:
 
 
 def _filled_in(template: str, params: Any) -> str:
-    """The template with its parameters, as older SDKs leave it to the receiver; widths and precisions are ignored."""
+    """The template with its parameters filled in, for older SDKs that send both. Widths and precisions are ignored."""
     named = object_of(params)
     following = iter(params if isinstance(params, list) else ())
 
@@ -123,7 +123,7 @@ def _filled_in(template: str, params: Any) -> str:
 
 
 def _fingerprint(event: Fields, service: str, *, template: bool) -> list[str] | None:
-    """The sender's own; else, where it counts, the template's, as the native client gives a log record's."""
+    """The sender's fingerprint, else that of the template, as the native client computes it for a log record."""
     given = event.get("fingerprint")
     parts = (
         [text for part in given[:FINGERPRINT] if (text := text_of(part))] if isinstance(given, list) else []
@@ -137,7 +137,7 @@ def _fingerprint(event: Fields, service: str, *, template: bool) -> list[str] | 
 
 
 def _tags(tags: Any) -> Iterator[tuple[str, str]]:
-    """Tags as an object, a list of pairs, or a list of objects."""
+    """Yields the tags of an object, a list of pairs, or a list of objects."""
     pairs: Iterable[Any] = tags.items() if isinstance(tags, dict) else tags if isinstance(tags, list) else ()
     for count, pair in enumerate(pairs):
         if count == LABELS:
@@ -154,7 +154,7 @@ def _tags(tags: Any) -> Iterator[tuple[str, str]]:
 
 
 def _failing_stack(event: Fields) -> Any:
-    """The frames of the thread that crashed, or that was at work; older SDKs have them in the event itself."""
+    """The frames of the crashed or current thread. Older SDKs send them in the event itself."""
     threads = values_of(event, "threads")
     for mark in ("crashed", "current"):
         for thread in threads:
@@ -164,13 +164,13 @@ def _failing_stack(event: Fields) -> Any:
 
 
 def _task(event: Fields) -> dict[str, Any] | None:
-    """The name of a Celery task; its id is no task run's of ours."""
+    """The name of a Celery task. Its id is left out, because it names no task run of the service."""
     name = text_of(object_of(object_of(event.get("extra")).get("celery-job")).get("task_name"))
     return None if name is None else {"name": name}
 
 
 def _context(event: Fields, tags: Mapping[str, str], values: Values) -> dict[str, Any]:
-    """Facts around the failure, the most useful first: what no longer fits is left out."""
+    """Details of the failure, the most useful first, because what exceeds the size limit is dropped."""
     mechanism = object_of(values[-1].get("mechanism")) if values else {}
     known: dict[str, Any] = {
         "logger": text_of(event.get("logger")),
@@ -202,7 +202,7 @@ def _only(value: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _request(value: Any) -> dict[str, Any]:
-    """Without the body and cookies."""
+    """The request without its body and cookies."""
     request = _only(value, _REQUEST)
     headers = request.get("headers")
     if isinstance(headers, list):

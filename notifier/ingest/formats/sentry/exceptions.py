@@ -1,4 +1,4 @@
-"""Exceptions of Sentry's events as the native ones: a chain from what was raised to its causes."""
+"""Sentry's exceptions as native ones: a chain from the raised exception to its causes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALUES: Final = 50
 _CAUSE_CHARS: Final = 2_048
 _FEWEST_FRAMES: Final = 10
 _CODE_CHARS: Final = 384
-# Classes have no paths: these are what Sentry itself takes for a runtime's and its frameworks'.
+# Java stack frames have no paths. Sentry treats these packages as libraries too.
 _LIBRARIES: Final = (
     "java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "groovy.",
     "org.springframework.", "org.apache.", "org.hibernate.", "io.netty.",
@@ -26,7 +26,7 @@ _PATH_CHARS: Final = 1_024
 
 
 def values_of(event: Mapping[str, Any], name: str) -> Values:
-    """The entries of an interface that is `{"values": []}`, or a bare list; the last of too many."""
+    """The entries of an interface, given as `{"values": []}` or as a list. Of too many the last are kept."""
     field = event.get(name)
     entries = field.get("values") if isinstance(field, dict) else field
     if isinstance(field, dict) and "values" not in field:
@@ -35,7 +35,7 @@ def values_of(event: Mapping[str, Any], name: str) -> Values:
 
 
 def exception_of(values: Values, frames: Sequence[Any]) -> dict[str, Any] | None:
-    """The exception that was raised, with its causes. `frames` are the failing thread's, for one that has none."""
+    """The raised exception with its causes. If it has no frames it gets `frames`, those of the failing thread."""
     chain = [value for value in _chain(values) if _says_something(value)]
     if not chain:
         return None
@@ -51,12 +51,12 @@ def exception_of(values: Values, frames: Sequence[Any]) -> dict[str, Any] | None
 
 
 def is_synthetic(value: Mapping[str, Any]) -> bool:
-    """Whether it only carries the place where a message was written."""
+    """Whether the exception only carries the location where a message was logged."""
     return not value.get("type") and object_of(value.get("mechanism")).get("synthetic") is True
 
 
 def frames_of(frames: Sequence[Any], most: int = FRAMES) -> list[dict[str, Any]]:
-    """Frames, the outermost first, the middle of a deep recursion left out."""
+    """The frames, outermost first, without the middle of a deep recursion."""
     outermost = most // 5
     kept = [*frames[:outermost], *frames[outermost - most :]] if len(frames) > most else frames
     told = [_frame(frame) for frame in kept if isinstance(frame, dict)]
@@ -64,13 +64,13 @@ def frames_of(frames: Sequence[Any], most: int = FRAMES) -> list[dict[str, Any]]
 
 
 def stack_of(owner: Mapping[str, Any]) -> Sequence[Any]:
-    """The frames of what has a `stacktrace`."""
+    """The frames in a `stacktrace`."""
     frames = object_of(owner.get("stacktrace")).get("frames")
     return frames if isinstance(frames, list) else ()
 
 
 def _chain(values: Values) -> Values:
-    """The exception that was raised, then its causes: by their ids, else from the last to the first."""
+    """The raised exception and its causes: linked by their ids, else ordered from the last to the first."""
     by_id: dict[int, Mapping[str, Any]] = {}
     children: dict[int, list[int]] = {}
     for value in values:
@@ -91,7 +91,7 @@ def _chain(values: Values) -> Values:
 
 
 def _cause(by_id: Mapping[int, Mapping[str, Any]], children: Sequence[int]) -> int | None:
-    """An explicit cause, else the first of a group, else the context: as for native events."""
+    """The explicit cause, else the first exception of a group, else the context, as for native events."""
     known = sorted(child for child in children if child in by_id)
     explicit = (child for child in known if _source(by_id[child]) == "__cause__")
     others = (child for child in known if _source(by_id[child]) != "__context__")
@@ -107,7 +107,7 @@ def _says_something(value: Mapping[str, Any]) -> bool:
 
 
 def _siblings(values: Values, chain: Values) -> list[str]:
-    """The others of a group, as notes."""
+    """The other exceptions of a group, as notes."""
     told = {id(value) for value in chain}
     others = [value for value in values if id(value) not in told and _says_something(value)]
     return [
@@ -143,7 +143,7 @@ def _frame(frame: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file(frame: Mapping[str, Any]) -> str | None:
-    """The file as the native client names it: by the module, where a compiler tells only its last part."""
+    """The file path as the native client reports it: made of the module if the SDK sends only the base name."""
     file, module = (
         text_of(frame.get("filename")) or text_of(frame.get("abs_path")),
         text_of(frame.get("module")),
@@ -161,7 +161,7 @@ def _file(frame: Mapping[str, Any]) -> str | None:
 
 
 def _in_app(frame: Mapping[str, Any]) -> bool | None:
-    """The SDK's own mark; where there is none, what the full path tells."""
+    """The SDK's own flag, else a guess from the full path."""
     marked, path, module = frame.get("in_app"), text_of(frame.get("abs_path")), text_of(frame.get("module"))
     if isinstance(marked, bool):
         return marked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from notifier.domain.time import SECOND, Duration, Instant
-from notifier.policy.timekeeping import ClockFinding, judge
+from notifier.domain.time import HOUR, SECOND, Duration, Instant
+from notifier.policy.timekeeping import DOUBTED_FOR, ClockFinding, is_doubted, judge
 from notifier.store import timers
 from notifier.store.database import HOUSEKEEPING, LOOP, TOPICS, Database, Tx
 from notifier.telemetry.logging import get
@@ -22,7 +22,8 @@ class Timekeeper:
     """Looks at the clock. Whoever ends something because of its age looks first.
 
     An outage of this service's own is no silence of others: what it took is left out of what incidents and deliveries
-    may take. A clock that was set back keeps nothing waiting that much longer.
+    may take. A clock that was set back keeps nothing waiting that much longer. By one that went far ahead nothing is
+    removed for its age at once: people may yet set it right.
     """
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -46,6 +47,12 @@ class Timekeeper:
             finding, by = await self._database.write(_follow, limit=HOUSEKEEPING)
             if finding in {ClockFinding.SET_BACK, ClockFinding.OUTAGE}:
                 log.warning(finding.value, seconds=by // SECOND)
+            if finding is ClockFinding.OUTAGE and is_doubted(now - by, now):
+                log.warning(
+                    "retention_waits",
+                    hours=DOUBTED_FOR // HOUR,
+                    why="the clock went ahead by more than a day: where it is wrong, set it right before old data goes",
+                )
         self._looked_at = now
 
 
@@ -64,6 +71,8 @@ def _follow(tx: Tx) -> tuple[ClockFinding, Duration]:
             tx.signal(topic)
     elif finding is ClockFinding.OUTAGE:
         timers.move_on(tx, by, now)
+        if is_doubted(now - by, now):
+            timers.let_retention_wait(tx, now + DOUBTED_FOR)
     if finding is not ClockFinding.NOTHING:
         timers.note(tx, now)
     return finding, by

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.domain.time import MINUTE, Duration, Instant
-from notifier.store import backups, hold, housekeeping, replicas, views
+from notifier.store import backups, hold, housekeeping, replicas, timers, views
 from notifier.store.backups import BackupState
 from notifier.store.database import Database, Tx
 from notifier.store.hold import DeliveryHold
@@ -55,6 +55,7 @@ class DatabaseStatus:
     """The state of the whole instance as its database has it, at one moment.
 
     `oldest` is the delivery that waits longest; `backup` is of the service's own backups, None: none was wanted.
+    `retention_waits_until` is when data is removed for its age again, after the clock went far ahead; None: it is.
     """
 
     at: Instant
@@ -64,6 +65,7 @@ class DatabaseStatus:
     hold: DeliveryHold | None
     replicas: tuple[ReplicaBeat, ...]
     backup: BackupState | None
+    retention_waits_until: Instant | None = None
 
 
 def equations(books: Accounting) -> tuple[Equation, ...]:
@@ -95,6 +97,11 @@ async def read(database: Database) -> DatabaseStatus:
             hold=hold.current(tx),
             replicas=replicas.since(tx, tx.now - REPLICAS_KNOWN),
             backup=backups.state(tx),
+            retention_waits_until=_still_ahead(timers.retention_waits_until(tx), tx.now),
         )
 
     return await database.read(work)
+
+
+def _still_ahead(at: Instant | None, now: Instant) -> Instant | None:
+    return at if at is not None and at > now else None

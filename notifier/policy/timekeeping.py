@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from notifier.domain.time import MINUTE, SECOND, Duration, Instant
+from notifier.domain.time import DAY, MINUTE, SECOND, Duration, Instant
 
 NOTED_EVERY: Duration = 30 * SECOND
 OUTAGE: Duration = 5 * MINUTE
 """Whoever kept no time for so long was away, or stood still: a restart takes less."""
 SET_BACK: Duration = MINUTE
 """A clock is so far behind only where somebody has set it."""
+DOUBTED: Duration = DAY
+"""A step ahead that is longer may be a clock that is wrong, by which everything would be old."""
+DOUBTED_FOR: Duration = DAY
+"""How long people have to set such a clock right before anything is removed for its age."""
 
 
 class ClockFinding(StrEnum):
@@ -32,3 +36,8 @@ def judge(noted: Instant | None, now: Instant) -> ClockFinding:
     if passed >= OUTAGE:
         return ClockFinding.OUTAGE
     return ClockFinding.NOTE if passed >= NOTED_EVERY else ClockFinding.NOTHING
+
+
+def is_doubted(noted: Instant | None, now: Instant) -> bool:
+    """Whether the clock has gone so far ahead since somebody last kept time that it may be wrong."""
+    return noted is not None and now - noted > DOUBTED

@@ -18,7 +18,7 @@ from notifier.domain.time import SECOND, words
 from notifier.oncall.findings import Finding
 from notifier.runtime import pg_dump
 from notifier.runtime.database import sqlite_path
-from notifier.runtime.status import ServiceStatus
+from notifier.runtime.status import CLOCK_ADVICE, ServiceStatus
 from notifier.settings.model import Settings
 from notifier.store import keys
 from notifier.store.database import Database
@@ -82,6 +82,14 @@ def _service(status: ServiceStatus) -> Iterator[Finding]:
         yield Finding(
             "service", status.replica, "ok", "a commit works, every loop moves, and the books balance"
         )
+    waits_until = status.database.retention_waits_until
+    if waits_until is not None:
+        left = words(waits_until - status.database.at)
+        yield Finding(
+            "clock", "retention", "warning",
+            f"the clock went ahead by more than a day, and nothing is removed for its age for {left}",
+            CLOCK_ADVICE[:1].lower() + CLOCK_ADVICE[1:],
+        )  # fmt: skip
 
 
 def _database(database: Database, settings: Settings) -> Iterator[Finding]:

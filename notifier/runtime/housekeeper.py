@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from notifier.domain.time import DAY, HOUR, Duration, Instant
+from notifier.policy.timekeeping import is_doubted
 from notifier.store import (
     configurations,
     figures,
@@ -14,6 +15,7 @@ from notifier.store import (
     search_index,
     sessions,
     sign_in_links,
+    timers,
     tokens,
 )
 from notifier.store.database import Tx
@@ -57,10 +59,16 @@ class Housekeeper:
         self._terms_after: tuple[str, str, int] | None = None
 
     def turn(self, tx: Tx) -> bool:
-        """Do one batch of the first kind that has something to remove; False: nothing is left to do."""
+        """Do one batch of the first kind that has something to remove; False: nothing is left to do.
+
+        While the clock may be wrong, nothing goes for its age, and what there is no room for all the same.
+        """
+        if shed(tx, self._max_size):
+            return True
+        if tx.now < (timers.retention_waits_until(tx) or 0) or is_doubted(timers.noted(tx), tx.now):
+            return False
         keep = self.retention
         jobs: Sequence[Callable[[], int]] = (
-            lambda: shed(tx, self._max_size),
             lambda: housekeeping.old_samples(tx, tx.now - keep.events),
             lambda: housekeeping.old_deliveries(tx, tx.now - keep.deliveries),
             lambda: housekeeping.old_notifications(tx, tx.now - keep.deliveries),

@@ -13,6 +13,7 @@ from notifier.telemetry.loop import Loop
 
 BEATS_WITHIN: Duration = 30 * SECOND
 """A loop whose step may rightly take longer has its own limit."""
+CLOCK_ADVICE = "Where the clock is wrong, set it right before then"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Timers: moments in the database that lie ahead. They are moved when the clock was set back, or nobody kept time.
 
-One row says at which moment somebody was last here to keep time. On PostgreSQL it goes by the server's own clock, for a
+One row says at which moment somebody was last here to keep time, another until when nothing is removed for its age
+because the clock may be wrong. On PostgreSQL it goes by the server's own clock, for a
 replica that stood still may not know yet how late it is.
 """
 
@@ -30,10 +31,12 @@ from notifier.store.schema import (
 from notifier.store.statements.quiet import active_at
 
 ROW = "clock"
+RETENTION_ROW = "retention_waits"
 NEAR: Duration = MINUTE
 """What lies no further ahead may have been set since the clock was right again, as a lease may, and passes soon."""
 
 _WAITS = deliveries.c.state.in_(LIVE)
+_UNRESOLVED = incidents.c.closed == OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,21 @@ def noted(tx: Tx, *, lock: bool = False) -> Instant | None:
 
 def note(tx: Tx, now: Instant) -> None:
     """Write down that somebody keeps time now."""
-    row = upsert(tx.dialect, instance).values(name=ROW, at=now)
+    _write(tx, ROW, now)
+
+
+def retention_waits_until(tx: Tx) -> Instant | None:
+    """The moment until which nothing is removed for its age; None: nobody has ever doubted the clock."""
+    return tx.run(sa.select(instance.c.at).where(instance.c.name == RETENTION_ROW)).scalar()
+
+
+def let_retention_wait(tx: Tx, until: Instant) -> None:
+    """Remove nothing for its age until that moment."""
+    _write(tx, RETENTION_ROW, until)
+
+
+def _write(tx: Tx, name: str, at: Instant) -> None:
+    row = upsert(tx.dialect, instance).values(name=name, at=at)
     tx.run(row.on_conflict_do_update(index_elements=["name"], set_={"at": row.excluded.at}))
 
 
@@ -92,7 +109,7 @@ def move_back(tx: Tx, by: Duration, now: Instant) -> None:
     """Let what waits go on waiting as long as before the clock was set back `by` milliseconds.
 
     What was set since then stays, as far as that is known. Moments that people have named stay: they meant the right
-    clock.
+    clock. What `move_on` moved when the clock went ahead is moved back, and what is old is removed again.
     """
     edge = now + NEAR
     for timers in _TIMERS:
@@ -103,6 +120,11 @@ def move_back(tx: Tx, by: Duration, now: Instant) -> None:
             set_at = sa.func.coalesce(timers.table.c[timers.set_by], 0)
             update = update.where(~set_at.between(now - NEAR, edge))
         tx.run(update if timers.where is None else update.where(timers.where))
+    ends = deliveries.c.expires_at
+    tx.run(sa.update(deliveries).where(_WAITS, ends > now + by).values(expires_at=ends - by))
+    quiet = incidents.c.quiet_since
+    tx.run(sa.update(incidents).where(_UNRESOLVED, quiet > edge).values(quiet_since=quiet - by))
+    tx.run(sa.delete(instance).where(instance.c.name == RETENTION_ROW))
 
 
 def move_on(tx: Tx, by: Duration, now: Instant) -> None:
@@ -111,5 +133,4 @@ def move_on(tx: Tx, by: Duration, now: Instant) -> None:
     tx.run(sa.update(deliveries).where(_WAITS).values(**later))
     active = active_at()
     since = sa.case((incidents.c.quiet_since > active, incidents.c.quiet_since), else_=active)
-    quiet = sa.update(incidents).where(incidents.c.closed == OPEN).values(quiet_since=since + by)
-    tx.run(quiet, {"now": now})
+    tx.run(sa.update(incidents).where(_UNRESOLVED).values(quiet_since=since + by), {"now": now})

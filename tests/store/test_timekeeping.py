@@ -14,14 +14,19 @@ from notifier.delivery import jobs
 from notifier.domain.route import Route, Step
 from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from notifier.domain.value import replace
+from notifier.oncall import status
+from notifier.runtime.housekeeper import Housekeeper
+from notifier.settings.sections import RetentionSettings
 from notifier.store import timers
 from notifier.store.database import Tx
 from notifier.store.postgres import PostgresDatabase
-from notifier.store.schema import deliveries, groups, incidents, members
+from notifier.store.schema import deliveries, events, groups, incidents, members
 from notifier.telemetry.clock import AnchoredClock
 from tests.world import World
 
 pytestmark = pytest.mark.anyio
+
+EVENTS_OF_AN_HOUR = RetentionSettings(events=HOUR)
 
 
 class Monotonic:
@@ -212,6 +217,69 @@ async def test_a_short_absence_is_noted_and_moves_nothing(keeping: Time) -> None
     noted = await keeping.world.database.read(timers.noted)
     assert noted is not None
     assert abs(noted - time.time_ns() // 1_000_000) < MINUTE
+
+
+@pytest.mark.parametrize("ahead", [25 * HOUR, 400 * DAY, 30 * 365 * DAY])
+@pytest.mark.parametrize("looks", [True, False])
+async def test_a_clock_that_goes_years_ahead_removes_nothing_at_once(
+    keeping: Time, ahead: Duration, looks: bool
+) -> None:
+    """A machine that starts with a wrong clock, and one that is set wrong between two looks at it."""
+    keeper = Housekeeper(retention=EVENTS_OF_AN_HOUR, max_size=10**12)
+    await keeping.world.post_all([keeping.world.event("first"), keeping.world.event("first")])
+    await keeping.look()
+    keeping.set_to(ahead)
+    if looks:
+        await keeping.look()
+    assert not await keeping.world.database.write(keeper.turn)
+    keeping.set_to(0)
+    await keeping.is_sure()
+    assert await kept(keeping) == 2
+    keeping.set_to(2 * HOUR)
+    await keeping.look()
+    while await keeping.world.database.write(keeper.turn):
+        pass
+    assert await kept(keeping) == 1  # the newest of an open incident
+
+
+async def test_a_clock_that_nobody_sets_back_is_believed_after_a_day(keeping: Time) -> None:
+    """The machine was away for a month."""
+    keeper = Housekeeper(retention=EVENTS_OF_AN_HOUR, max_size=10**12)
+    await keeping.world.post_all([keeping.world.event("first"), keeping.world.event("first")])
+    await keeping.was_kept(-30 * DAY)
+    await keeping.look()
+    for hours in (6, 12, 23):
+        keeping.set_to(hours * HOUR)
+        await keeping.was_kept(hours * HOUR)
+        assert not await keeping.world.database.write(keeper.turn)
+    assert (await status.read(keeping.world.database)).retention_waits_until is not None
+    keeping.set_to(DAY + MINUTE)
+    await keeping.was_kept(DAY + MINUTE)
+    assert await keeping.world.database.write(keeper.turn)
+    assert (await status.read(keeping.world.database)).retention_waits_until is None
+
+
+async def test_what_a_clock_ahead_gave_it_takes_when_it_is_set_back(keeping: Time) -> None:
+    """Deliveries expire, and quiet incidents resolve, as if the clock had been right all along."""
+    await keeping.world.post("first")
+    await keeping.world.alert(30 * SECOND)
+    expires_at = await keeping.value(deliveries.c.expires_at) or 0
+    await keeping.was_kept(-400 * DAY)
+    await keeping.look()
+    assert await keeping.value(deliveries.c.expires_at) == pytest.approx(
+        expires_at + 400 * DAY, abs=2 * MINUTE
+    )
+    await keeping.was_kept(400 * DAY)
+    await keeping.world.post("second", service="other")
+    await keeping.is_sure()
+    assert await keeping.value(deliveries.c.expires_at) == pytest.approx(expires_at, abs=2 * MINUTE)
+    keeping.set_to(25 * HOUR)
+    assert await resolved(keeping) == 2
+
+
+async def kept(keeping: Time) -> int:
+    query = sa.select(sa.func.count()).select_from(events)
+    return await keeping.world.database.read(lambda tx: tx.run(query).scalar_one())
 
 
 async def resolved(keeping: Time) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from notifier.domain.time import HOUR
 from notifier.domain.value import replace
 from notifier.oncall.hold import HoldState
 from notifier.oncall.status import (
@@ -106,6 +107,16 @@ def test_troubles_are_sentences() -> None:
         "Replicas follow different configurations: reload each of them.",
     )
     assert (shown.oldest_at, shown.oldest_channel) == (NOW - 5, "mail")
+
+
+def test_a_clock_that_went_far_ahead_is_a_trouble() -> None:
+    """How long nothing is removed, and what to do."""
+    shown = view(database=replace(STATUS.database, retention_waits_until=NOW + 23 * HOUR))
+    (trouble,) = shown.troubles
+    assert trouble.startswith(
+        "The clock went ahead by more than a day: nothing is removed for its age for 23h."
+    )
+    assert trouble.endswith("Where the clock is wrong, set it right before then.")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from notifier.domain.incident_history import AuditEntry
-from notifier.domain.time import Instant
+from notifier.domain.time import Instant, words
 from notifier.oncall.hold import HoldState
 from notifier.oncall.status import BackupState, BooksCheck, Difference, Equation, ReplicaBeat, equations
-from notifier.runtime.status import LoopStatus, ServiceStatus
+from notifier.runtime.status import CLOCK_ADVICE, LoopStatus, ServiceStatus
 from notifier.web.views.trail import ActLine, trail
 from notifier.wording.text import counted, number
 
@@ -175,6 +175,10 @@ def _troubles(status: ServiceStatus) -> Iterator[str]:
     backup = status.database.backup
     if backup is not None and backup.why:
         yield f"The last backup failed: {backup.why}. It is tried again."
+    waits_until = status.database.retention_waits_until
+    if waits_until is not None:
+        left = words(waits_until - status.database.at)
+        yield f"The clock went ahead by more than a day: nothing is removed for its age for {left}. {CLOCK_ADVICE}."
     versions = {beat.version for beat in status.database.replicas}
     if len(versions) > 1:
         yield "Replicas follow different configurations: reload each of them."

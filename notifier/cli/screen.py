@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from notifier.cli.text import cell
+from notifier.domain.direction import closed, isolated
 from notifier.domain.time import SECOND, Duration, Instant, parse_rfc3339, rfc3339, words
 
 Style = str
@@ -151,7 +152,7 @@ class Screen:
         over = self.width is not None and wide > self.width
         parts = []
         for column, width, text in zip(columns, widths, row, strict=True):
-            fitted = cut(text, width, self.dots)
+            fitted = isolated(cut(text, width, self.dots)) if self.width else text
             space = " " * (width - columns_of(fitted))
             styled = self.style(fitted, None if plain or over else column.styles.get(text))
             parts.append(f"{space}{styled}" if column.right else f"{styled}{space}")
@@ -202,7 +203,7 @@ def cut(text: str, width: int, dots: str = "...") -> str:
         if room < 0:
             break
         head += letter
-    return head.rstrip() + dots[:width]
+    return closed(head.rstrip() + dots[:width])
 
 
 def columns_of(text: str) -> int:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from notifier.domain.direction import FSI, PDI, paired
+
 WIDEST = 80
 UNCUT = 100_000
 SUFFIX = 8
@@ -20,8 +22,17 @@ def as_json(document: object) -> str:
 
 
 def visible(text: str) -> str:
-    """The text without control, format or unassigned characters: an event's words never steer a terminal."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    """The text without control, format or unassigned characters: an event's words never steer a terminal.
+
+    Isolates of right-to-left text stay where they come in pairs.
+    """
+    return text if text.isprintable() else "".join(map(_visible, paired(text, "\ufffd")))
+
+
+def _visible(part: str) -> str:
+    if part in {FSI, PDI}:
+        return part
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in part)
 
 
 def cell(value: object) -> str:

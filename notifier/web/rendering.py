@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import Response
 
+from notifier.domain.direction import isolated
 from notifier.domain.time import Instant, rfc3339
 from notifier.web.assets import assets
 from notifier.wording.text import plain, visible
@@ -86,7 +87,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["exact"] = _exact
+    environment.filters |= {"exact": _exact, "isolated": isolated}
     environment.globals |= {
         "duration": duration,
         "moment": moment,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from notifier.domain.incident_history import AuditEntry
 from notifier.wording.credentials import credential
-from notifier.wording.text import plain
+from notifier.wording.text import inline
 
 DETAIL = 300
 
@@ -27,8 +27,8 @@ _WITH_DETAIL = frozenset({"silence", "change_silence", "reload", "reload_failed"
 
 def act_in_words(entry: AuditEntry) -> str:
     """`ann (key on-call) changed it: service="billing"; until 2026-11-22T09:00:00Z; moving`."""
-    who, key = plain(entry.actor), plain(entry.key_name)
+    who, key = inline(entry.actor), inline(entry.key_name)
     named = who if who == key or not key else f"{who} ({credential(entry.key_name)})"
     did = _ACTS.get(entry.action, entry.action.replace("_", " "))
-    detail = plain(entry.detail or "", DETAIL) if entry.action in _WITH_DETAIL else ""
+    detail = inline(entry.detail or "", DETAIL) if entry.action in _WITH_DETAIL else ""
     return f"{named} {did}: {detail}" if detail else f"{named} {did}"

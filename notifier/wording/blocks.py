@@ -13,7 +13,7 @@ from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.wording.evidence import Evidence, evidence
 from notifier.wording.reasons import owner, state
-from notifier.wording.text import TITLE, counted, number, plain
+from notifier.wording.text import TITLE, counted, inline, number
 from notifier.wording.times import Moment, beside
 
 LABELS = 8
@@ -65,7 +65,7 @@ def block(
     exists = bool(incident.number)
     return IncidentBlock(
         name=f"incident {incident.number}" if exists else None,
-        title=plain(incident.title, TITLE) or "(no title)",
+        title=inline(incident.title, TITLE) or "(no title)",
         state=state(told, now, zone),
         severity=incident.severity.value,
         resolved=incident.state is State.RESOLVED,
@@ -93,15 +93,15 @@ def where(incident: Incident) -> Pairs:
     """Service, environment and release, then host and task, where they are known and not varying."""
     present = {"environment": incident.environment, **incident.labels}
     names = ("service", "environment", "release", "host", "task")
-    pairs = ((name, plain(present.get(name) or "", 100)) for name in names)
+    pairs = ((name, inline(present.get(name) or "", 100)) for name in names)
     return tuple((name, value) for name, value in pairs if value)
 
 
 def own_labels(incident: Incident) -> Pairs:
     """The sender's labels, by name; how many more there are; and which labels have no one value."""
     own = sorted((name, value) for name, value in incident.labels.items() if name not in RESERVED_LABELS)
-    pairs = [(plain(name, 60), plain(value, 80)) for name, value in own[:LABELS]]
-    varying = ", ".join(plain(name, 40) for name in incident.varying[:LABELS])
+    pairs = [(inline(name, 60), inline(value, 80)) for name, value in own[:LABELS]]
+    varying = ", ".join(inline(name, 40) for name in incident.varying[:LABELS])
     pairs += [("more labels", number(len(own) - LABELS))] if len(own) > LABELS else []
     return (*pairs, *((("varying", varying),) if varying else ()))
 

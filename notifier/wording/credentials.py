@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from notifier.wording.text import plain
+from notifier.wording.text import inline, plain
 
 
 def credential(key_name: str) -> str:
@@ -19,4 +19,4 @@ def credential(key_name: str) -> str:
             return f"via {plain(urlsplit(key_name).hostname or 'a provider')}"
         except ValueError:
             return "via a provider"
-    return f"key {plain(key_name)}"
+    return f"key {inline(key_name)}"

@@ -13,7 +13,7 @@ from notifier.domain.value import replace
 from notifier.wording import messages, subjects
 from notifier.wording.messages import RenderedMessage, RenderOptions
 from notifier.wording.reasons import flapping, state
-from notifier.wording.text import number, plain
+from notifier.wording.text import inline, number, sentence
 
 REPLY_SHOWN = 8
 
@@ -83,11 +83,11 @@ def _total(message: Message) -> int:
 
 def _headline(message: Message, states: list[str], total: int) -> str:
     if total == 1 and message.told:
-        return plain(f"{states[0]}: {message.told[0].incident.title}")
+        return sentence(f"{states[0]}: {inline(message.told[0].incident.title)}")
     counts = _counts(message)
     figures = messages.figures(message) if message.told else f"{number(total)} incidents"
     where = subjects.scope(message)
-    return plain(f"{where}{', ' if counts else ''}{counts}: {figures}")
+    return sentence(f"{where}{', ' if counts else ''}{counts}: {figures}")
 
 
 def _counts(message: Message) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from notifier.domain.direction import isolated
 from notifier.domain.incident import Incident
 from notifier.policy.fingerprint import told_in
-from notifier.wording.text import TITLE, counted, plain
+from notifier.wording.text import TITLE, counted, inline, plain
 
 MESSAGE = 300
 LONG = 1_000
@@ -51,7 +52,7 @@ class Link:
         host = plain(parts.hostname or "", 60)
         query = f"?{parts.query}" if parts.query else ""
         where = plain(f"{host}{parts.path}{query}", PATH) if self.shared else host
-        return where if self.title == host else f"{self.title} ({where})"
+        return where if self.title == host else f"{isolated(self.title)} ({where})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +149,10 @@ def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
 def brief(incident: Incident) -> str:
     """The shortest name: `TimeoutError in charge`, or the title where the code is not known."""
     told = told_in(incident.latest_event) or {}
-    kind = plain(str(told.get("type") or "").rpartition(".")[2], 60)
+    kind = inline(str(told.get("type") or "").rpartition(".")[2], 60)
     frame = next(_inner_frames(told), None)
-    function = "" if frame is None else plain(str(frame.get("function") or "").rpartition(".")[2], 60)
-    return f"{kind} in {function}" if kind and function else plain(incident.title, 80) or "(no title)"
+    function = "" if frame is None else inline(str(frame.get("function") or "").rpartition(".")[2], 60)
+    return f"{kind} in {function}" if kind and function else inline(incident.title, 80) or "(no title)"
 
 
 def _inner_frames(exception: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -162,7 +163,7 @@ def _inner_frames(exception: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _caused_by(cause: Mapping[str, Any]) -> str:
-    kind, text = plain(cause.get("type") or "", 80), plain(_first_line(cause.get("message")), MESSAGE)
+    kind, text = inline(cause.get("type") or "", 80), inline(_first_line(cause.get("message")), MESSAGE)
     frame = next(_inner_frames(cause), None)
     where = "" if frame is None else f" at {_place(frame)}"
     return f"{': '.join(part for part in (kind, text) if part) or '(no message)'}{where}"
@@ -219,7 +220,7 @@ def _context(event: Mapping[str, Any], incident: Incident) -> Iterator[tuple[str
 
     plain_ones = ((name, value) for name, value in context.items() if is_new(name, value))
     for (name, value), _ in zip(plain_ones, range(CONTEXT), strict=False):
-        yield plain(name, 60), plain(value, 80)
+        yield inline(name, 60), inline(value, 80)
 
 
 def _links(links: object) -> Iterator[Link]:
@@ -251,7 +252,7 @@ def _address(url: object) -> str | None:
 
 def _place(frame: Mapping[str, Any]) -> str:
     line = frame.get("line")
-    file = plain(frame.get("file") or "?", 120)
+    file = inline(frame.get("file") or "?", 120)
     place = f"{file}:{line}" if isinstance(line, int) and abs(line) < 10**9 else file
-    function = plain(frame.get("function") or "", 80)
+    function = inline(frame.get("function") or "", 80)
     return f"{place} in {function}" if function else place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from notifier.domain.direction import isolated
 from notifier.domain.incident_history import AuditEntry, DecidedBy, Decision, IncidentHistory
 from notifier.domain.notification import HeldBy, Reason
 from notifier.domain.silence import Silence
@@ -65,7 +66,7 @@ def _why_told(decision: Decision, actions: Sequence[AuditEntry]) -> str:
         step = "" if ref is None or not ref.isdigit() else f" {int(ref) + 1}"
         return f"step{step} of the route's `escalate` was due, for it was open and nobody had acknowledged it"
     if decision.why is Reason.ACKNOWLEDGED and (entry := _last(actions, "acknowledge", decision.at)):
-        return f"{entry.actor} had acknowledged it"
+        return f"{isolated(entry.actor)} had acknowledged it"
     return _TOLD[Reason(decision.why)]
 
 
@@ -96,7 +97,7 @@ def silenced(silence: Silence | None, *, near: Instant) -> str:
         return "silenced by somebody"
     until = "" if silence.ends_at is None else f" until {clock(silence.ends_at, near=near)}"
     recurring = " in a window that recurs" if silence.recur is not None else ""
-    return f"silenced by {silence.author}{recurring}{until} ({quoted(silence.comment)})"
+    return f"silenced by {isolated(silence.author)}{recurring}{until} ({quoted(silence.comment)})"
 
 
 def inhibited(source: tuple[int, str] | None) -> str:
@@ -108,7 +109,7 @@ def inhibited(source: tuple[int, str] | None) -> str:
 
 def _snoozed(actions: Sequence[AuditEntry], decision: Decision) -> str:
     entry = _last(actions, "snooze", decision.last_at)
-    return "" if entry is None else f" by {entry.actor}{until(entry)}"
+    return "" if entry is None else f" by {isolated(entry.actor)}{until(entry)}"
 
 
 def _last(actions: Sequence[AuditEntry], action: str, by: Instant) -> AuditEntry | None:
@@ -134,13 +135,13 @@ def decided_by(by: DecidedBy) -> str:
     """Say which route: ``Route `severity="critical"` (notifier.yaml:12, configuration 1a2b3c4d)``."""
     where = [by.line, f"configuration {by.version}" if by.version else None]
     places = ", ".join(place for place in where if place)
-    name = "A route that is gone" if by.name is None else f"Route `{by.name}`"
+    name = "A route that is gone" if by.name is None else f"Route {isolated(f'`{by.name}`')}"
     return f"{name} ({places})." if places else f"{name}."
 
 
 def quoted(text: str) -> str:
     """`"text"`, with what is special in it escaped as in JSON."""
-    return json.dumps(text, ensure_ascii=False)
+    return isolated(json.dumps(text, ensure_ascii=False))
 
 
 def between(first: Instant, last: Instant) -> str:

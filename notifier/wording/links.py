@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from notifier.wording.text import plain
+from notifier.wording.text import inline, plain
 
 LINKS_AT_MOST = 10
 _FOLLOWED = re.compile(r"(?:https?://|mailto:)[!-~]{1,2040}", re.IGNORECASE)
@@ -32,11 +32,12 @@ def page_links(event: Mapping[str, Any] | None) -> tuple[PageLink, ...]:
 def _link(link: Mapping[str, Any]) -> PageLink:
     url = link.get("url")
     address = url if isinstance(url, str) else ""
-    title = plain(link.get("title") or "", 120)
+    title = inline(link.get("title") or "", 120)
     where = _where(address)
     if where is None:
         return PageLink(
-            text=": ".join(part for part in (title, plain(address, 300)) if part) or "(no address)", href=None
+            text=": ".join(part for part in (title, inline(address, 300)) if part) or "(no address)",
+            href=None,
         )
     return PageLink(text=f"{title} ({where})" if title and title != where else where, href=address)
 

@@ -16,7 +16,7 @@ from notifier.wording import blocks, evidence, subjects
 from notifier.wording.blocks import ACTIONS, IncidentBlock, Pairs
 from notifier.wording.evidence import Link
 from notifier.wording.reasons import NOBODY, REASONS, by_reason, owners, standing, state, why
-from notifier.wording.text import NOTE, TITLE, counted, number, plain
+from notifier.wording.text import NOTE, TITLE, counted, inline, number, sentence
 from notifier.wording.times import Moment, beside
 
 FULL = 5
@@ -77,7 +77,9 @@ class RenderedMessage:
     @property
     def summary(self) -> str:
         """The whole in one line, for a phone."""
-        return self.marked if self.several or not self.blocks else plain(f"[{self.scope}] {self.marked}", 300)
+        return (
+            self.marked if self.several or not self.blocks else sentence(f"[{self.scope}] {self.marked}", 300)
+        )
 
     @property
     def heading(self) -> tuple[str, ...]:
@@ -105,7 +107,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
         incident_blocks = [replace(block, owner=None) for block in incident_blocks]
     first = headline(message, zone)
     url = next((block.url for block in incident_blocks if block.url), None)
-    note = None if message.reason is Reason.DIGEST else plain(message.note or "", NOTE) or None
+    note = None if message.reason is Reason.DIGEST else sentence(message.note or "", NOTE) or None
     return RenderedMessage(
         scope=subjects.scope(message),
         subject=subjects.subject(message),
@@ -133,15 +135,16 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
 def headline(message: Message, zone: tzinfo = UTC) -> str:
     """The one incident with its state, or how many of what where; how bad it is stands before it or behind it."""
     if message.reason is Reason.DIGEST and message.note:
-        return plain(f"Digest: {subjects.figures(message.note)}", NOTE)
+        return sentence(f"Digest: {subjects.figures(message.note)}", NOTE)
     if not message.told:
-        return plain(f"{REASONS[message.reason]}: {subjects.scope(message)}")
+        return sentence(f"{REASONS[message.reason]}: {subjects.scope(message)}")
     if len(message.told) + message.more == 1 or of_one_identity(message):
         told = message.told[0]
-        return plain(f"{state(told, message.at, zone)}: {told.incident.title}", 2 * TITLE)
+        title = inline(told.incident.title, 2 * TITLE)
+        return sentence(f"{state(told, message.at, zone)}: {title}", 2 * TITLE)
     counts = by_reason(message.totals)
     where = f"{subjects.scope(message)}, {counts}" if counts else subjects.scope(message)
-    return plain(f"{where}: {figures(message)}", 2 * TITLE)
+    return sentence(f"{where}: {figures(message)}", 2 * TITLE)
 
 
 def of_one_identity(message: Message) -> bool:
@@ -188,7 +191,7 @@ def _common(message: Message, incident_blocks: Sequence[IncidentBlock]) -> Pairs
     if len(incident_blocks) == 1 and not message.more:
         return tuple(pair for pair in incident_blocks[0].where if pair[0] in _IN_THE_SCOPE)
     if message.more:
-        return tuple((name, plain(value, 100)) for name, value in message.labels.items())
+        return tuple((name, inline(value, 100)) for name, value in message.labels.items())
     return tuple(blocks.shared([dict((*block.where, *block.labels)) for block in incident_blocks]).items())
 
 

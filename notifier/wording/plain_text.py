@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from notifier.domain.direction import isolated
 from notifier.wording.blocks import IncidentBlock, Pairs
 from notifier.wording.messages import RenderedMessage
 
@@ -18,7 +19,7 @@ def _parts(told: RenderedMessage) -> Iterator[list[str]]:
     heading, note = [*told.heading, *_facts(told)], [] if told.note is None else [told.note]
     yield from filter(None, [note, heading] if told.note_first else [heading, note])
     acts = [] if told.several else [line for block in told.blocks for line in _acts(block)]
-    links = [f"{link.title}: {link.url}" for link in told.links]
+    links = [f"{isolated(link.title)}: {link.url}" for link in told.links]
     whole = [] if told.whole is None else [": ".join(told.whole)]
     yield from filter(None, [[*links, *acts, *whole], [told.why, *_pairs(told.labels)]])
     for block in told.blocks:

@@ -10,7 +10,7 @@ from notifier.domain.message import EpisodeSummary, Message, Told
 from notifier.domain.notification import Reason
 from notifier.domain.state import State
 from notifier.domain.time import SECOND, Instant
-from notifier.wording.text import counted, number, plain
+from notifier.wording.text import counted, inline, number, plain
 from notifier.wording.times import duration, moment
 
 REASONS: Mapping[Reason, str] = {
@@ -62,8 +62,8 @@ def why(message: Message) -> str:
     sentence = f"Sent because {'somebody reopened it' if by_hand else _WHY[message.reason]}"
     if message.origin is None or message.reason in {Reason.SYSTEM, Reason.TEST}:
         return sentence
-    line = f" ({plain(message.origin.line)})" if message.origin.line else ""
-    return f"{sentence}; route: {plain(message.origin.route)}{line}"
+    line = f" ({inline(message.origin.line)})" if message.origin.line else ""
+    return f"{sentence}; route: {inline(message.origin.route)}{line}"
 
 
 def by_reason(totals: Mapping[str, int]) -> str:
@@ -91,7 +91,7 @@ def standing(episode: EpisodeSummary) -> str | None:
 
 def service_of(incident: Incident) -> str:
     """The service that the incident is of; a fingerprint that several services give is of none of them alone."""
-    return plain(incident.service, 80) or "several services"
+    return inline(incident.service, 80) or "several services"
 
 
 def owner(incident: Incident) -> str | None:
@@ -100,7 +100,7 @@ def owner(incident: Incident) -> str | None:
         return None
     if incident.state is State.OPEN:
         return "nobody is on it yet"
-    return f"{plain(incident.acknowledged_by or '', 60) or 'somebody'} is on it"
+    return f"{inline(incident.acknowledged_by or '', 60) or 'somebody'} is on it"
 
 
 def owners(episode: EpisodeSummary) -> str | None:
@@ -137,7 +137,7 @@ def _state(told: Told, at: Instant | None) -> str:
         case Reason.ESCALATED:
             said = _done("Escalated", None, incident, at)
         case Reason.REOPENED if told.actor:
-            said = f"Reopened by {plain(told.actor, 60)}"
+            said = f"Reopened by {inline(told.actor, 60)}"
         case Reason.SEVERITY_RAISED:
             said = f"Now {incident.severity.value}"
         case Reason.REPEATED:
@@ -153,11 +153,11 @@ def _since_then(incident: Incident) -> str:
     if incident.state is State.RESOLVED:
         return f", {_done('resolved', None, incident, incident.resolved_at)}"
     if incident.state is State.ACKNOWLEDGED and incident.acknowledged_by:
-        return f", acknowledged by {plain(incident.acknowledged_by, 60)}"
+        return f", acknowledged by {inline(incident.acknowledged_by, 60)}"
     return ""
 
 
 def _done(what: str, who: str | None, incident: Incident, at: Instant | None) -> str:
-    by = f" by {plain(who, 60)}" if who else ""
+    by = f" by {inline(who, 60)}" if who else ""
     took = 0 if at is None else at - incident.first_seen
     return f"{what}{by} after {duration(took)}" if took >= SECOND else f"{what}{by}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from notifier.domain.delivery import Outcome
 from notifier.domain.notification import HeldBy
 from notifier.domain.time import Duration
-from notifier.wording.text import counted, number, plain
+from notifier.wording.text import NOTE, counted, inline, number
 from notifier.wording.times import duration
 
 UNDELIVERED = 500
@@ -52,11 +52,11 @@ def released(
     """The end of what held an incident. `ended`: of a silence, that its time is up, and not that it was changed."""
     if held_by == HeldBy.SILENCED.value and author is not None:
         over = "has ended" if ended else "no longer applies"
-        return f"The silence of {author} {over}: {(comment or '').rstrip(' .')}."
+        return f"The silence of {inline(author)} {over}: {inline((comment or '').rstrip(' .'), NOTE)}."
     if held_by == HeldBy.SILENCED.value:
         return "A silence has ended."
     if held_by == HeldBy.SNOOZED.value:
-        return f"The snooze of {author} has ended." if author else "A snooze has ended."
+        return f"The snooze of {inline(author)} has ended." if author else "A snooze has ended."
     inhibited = held_by == HeldBy.INHIBITED.value
     return "What inhibited it is over." if inhibited else "The route's quiet hours are over."
 
@@ -64,7 +64,7 @@ def released(
 def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, detail: str | None) -> str:
     """The failed delivery, above the alert that the fallback tells."""
     state = "is dead" if dead else "has not arrived yet and goes on being tried"
-    why = f" ({outcome}: {detail})" if outcome else ""
+    why = f" ({outcome}: {inline(detail or outcome, NOTE)})" if outcome else ""
     return f"Delivery through {channel} to {address} {state}{why}. What it had to tell:"[:UNDELIVERED]
 
 
@@ -73,7 +73,7 @@ def storm(figures: StormFigures) -> str:
     counts = (figures.events, "event"), (figures.causes, "cause"), (figures.services, "service")
     parts = [", ".join(counted(count, of) for count, of in counts)]
     if figures.service is not None:
-        parts.append(f"all of {plain(figures.service, BIGGEST_TITLE)}")
+        parts.append(f"all of {inline(figures.service, BIGGEST_TITLE)}")
     if figures.told_here is not None:
         events, causes = figures.told_here
         parts.append(f"told here: {counted(events, 'event')}, {counted(causes, 'cause')}")
@@ -84,12 +84,12 @@ def storm(figures: StormFigures) -> str:
 
 
 def _cause(title: str, events: int) -> str:
-    return f"{plain(title, BIGGEST_TITLE)} (×{number(events)})"
+    return f"{inline(title, BIGGEST_TITLE)} (×{number(events)})"
 
 
 def channel_test(channel: str, actor: str) -> str:
     """A channel test, for whoever receives it."""
-    return f"A test of the channel {channel}, asked for by {actor}. Nothing is wrong."
+    return f"A test of the channel {channel}, asked for by {inline(actor)}. Nothing is wrong."
 
 
 def not_reloaded(problems: Sequence[str], *, shown: int, version: str) -> str:

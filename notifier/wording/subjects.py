@@ -9,7 +9,7 @@ from notifier.domain.notification import Reason
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.wording.reasons import REASONS
-from notifier.wording.text import number, plain
+from notifier.wording.text import inline, number, sentence
 
 # The project of the first key: where there is but one, its name says nothing.
 DEFAULT_PROJECT = "default"
@@ -20,29 +20,29 @@ _FIRST_CAUSE = re.compile(r".*?\(×?[0-9,]+\)(?=, )", re.DOTALL)
 def subject(message: Message) -> str:
     """The conversation's, which stays; a message without one has a subject of its own."""
     if message.conversation is not None:
-        return plain(message.conversation.subject, SUBJECT)
+        return sentence(message.conversation.subject, SUBJECT)
     match message.reason:
         case Reason.DIGEST:
-            return plain(
+            return sentence(
                 f"[notifier] {_worst(message)}digest: {figures(message.note) or scope(message)}", SUBJECT
             )
         case Reason.TEST | Reason.SYSTEM:
-            title = message.told[0].incident.title if message.told else scope(message)
-            return plain(f"[notifier] {REASONS[message.reason]}: {title}", SUBJECT)
+            title = inline(message.told[0].incident.title, SUBJECT) if message.told else scope(message)
+            return sentence(f"[notifier] {REASONS[message.reason]}: {title}", SUBJECT)
         case _:
             return opening(message)
 
 
 def opening(message: Message) -> str:
     """`[search/production] critical: index replica set lost quorum ... and 39 more`."""
-    project = "" if message.project == DEFAULT_PROJECT else f" ({plain(message.project, 60)})"
+    project = "" if message.project == DEFAULT_PROJECT else f" ({inline(message.project, 60)})"
     if not message.told:
-        return plain(f"[{scope(message)}] {REASONS[message.reason]}{project}", SUBJECT)
+        return sentence(f"[{scope(message)}] {REASONS[message.reason]}{project}", SUBJECT)
     first = message.told[0].incident
     others = len(message.told) + message.more - 1
     more = f" ... and {number(others)} more" if others else ""
-    title = plain(first.title, TITLE) or "(no title)"
-    return plain(f"[{scope(message)}] {first.severity.value}: {title}{more}{project}", SUBJECT)
+    title = inline(first.title, TITLE) or "(no title)"
+    return sentence(f"[{scope(message)}] {first.severity.value}: {title}{more}{project}", SUBJECT)
 
 
 def converse(message: Message, before: Conversation | None) -> Conversation:
@@ -65,8 +65,8 @@ def figures(note: str | None) -> str:
 
 def scope(message: Message) -> str:
     """Where, in short: `billing/production`, or the project where the incidents share neither."""
-    parts = [plain(_shared(message, name), 80) for name in ("service", "environment")]
-    return "/".join(part for part in parts if part) or plain(message.project, 80) or "notifier"
+    parts = [inline(_shared(message, name), 80) for name in ("service", "environment")]
+    return "/".join(part for part in parts if part) or inline(message.project, 80) or "notifier"
 
 
 def _shared(message: Message, name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from notifier.domain.direction import FSI, closed, isolated, paired
+
 TITLE = VALUE = 200
 NOTE = 600
 
@@ -25,6 +27,23 @@ def plain(value: object, limit: int = VALUE) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def inline(value: object, limit: int = VALUE) -> str:
+    """The same as a part of a sentence: isolated, so that Hebrew or Arabic reorders no word beside it."""
+    return isolated(plain(value, limit))
+
+
+def sentence(text: str, limit: int = VALUE) -> str:
+    """One visible line made of `inline` parts: as `plain`, but isolates stay where they come in pairs."""
+    if FSI not in text:
+        return plain(text, limit)
+    # The bars keep one space at either end of a part.
+    whole = "".join(
+        part if place % 2 else " ".join(_UNSEEN.sub(" ", f"|{part}|").split())[1:-1]
+        for place, part in enumerate(paired(text))
+    ).strip()
+    return whole if len(whole) <= limit else closed(whole[: limit - 1].rstrip() + "…")
+
+
 def several_lines(value: object, limit: int) -> str:
     """The same with its lines and their depth as they are: a traceback, a note."""
     text = visible(str(value)[: limit + 1])
@@ -32,10 +51,16 @@ def several_lines(value: object, limit: int) -> str:
 
 
 def visible(text: str) -> str:
-    """Text without what cannot be seen, its lines as they are."""
+    """Text without what cannot be seen, its lines as they are; isolates stay where a line has them in pairs."""
     if _UNSEEN.search(text) is None:
         return text
-    return "\n".join(_UNSEEN.sub(" ", line.expandtabs(4)).rstrip() for line in text.split("\n"))
+    return "\n".join(_visible(line.expandtabs(4)).rstrip() for line in text.split("\n"))
+
+
+def _visible(line: str) -> str:
+    return "".join(
+        part if place % 2 else _UNSEEN.sub(" ", part) for place, part in enumerate(paired(line, " "))
+    )
 
 
 def escaped_unseen(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from notifier.domain.direction import isolated
 from notifier.domain.incident_history import (
     AuditEntry,
     DecidedBy,
@@ -103,7 +104,10 @@ def _events(history: IncidentHistory) -> Iterator[HistoryItem]:
         at=incident.first_seen,
         kind="event",
         count=1,
-        text=f"First event: {quoted(incident.title)} of {service_of(incident)} in {incident.environment}{follows}.",
+        text=(
+            f"First event: {quoted(incident.title)} of {service_of(incident)} in "
+            f"{isolated(incident.environment)}{follows}."
+        ),
     )
     on_time = incident.count - history.late
     if on_time > 1:
@@ -181,13 +185,14 @@ _DONE = {
 
 
 def _action(entry: AuditEntry) -> HistoryItem:
+    actor = isolated(entry.actor)
     if entry.action == "note":
-        text = f"{entry.actor} noted: {entry.detail or ''}"
+        text = f"{actor} noted: {isolated(entry.detail or '')}"
     else:
         said = apart_from_end(entry)
-        detail = f" ({said})" if said else ""
+        detail = f" ({isolated(said)})" if said else ""
         done = _DONE.get(entry.action, f"did `{entry.action}`")
-        text = f"{entry.actor} {done}{explanations.until(entry)}{detail}."
+        text = f"{actor} {done}{explanations.until(entry)}{detail}."
     if entry.key_name != entry.actor:
         text += f" [{credential(entry.key_name)}]"
     return HistoryItem(at=entry.at, kind="action", actor=entry.actor, text=text)
@@ -210,7 +215,7 @@ def _lapsed(history: IncidentHistory) -> Iterator[HistoryItem]:
 
 
 def _lapse(by: str, at: Instant) -> HistoryItem:
-    text = f"The acknowledgement of {by} was over: it counts as open again."
+    text = f"The acknowledgement of {isolated(by)} was over: it counts as open again."
     return HistoryItem(at=at, kind="action", actor=by, text=text)
 
 
@@ -248,7 +253,8 @@ def _due(membership: Membership, history: IncidentHistory, routes: Routes, now: 
     if acknowledged:
         until = history.acknowledged_until
         ends = "it is reopened" if until is None else clock(until, near=now)
-        text = f"{history.incident.acknowledged_by} has it: no repeats and no escalation until {ends}."
+        owner = isolated(history.incident.acknowledged_by or "somebody")
+        text = f"{owner} has it: no repeats and no escalation until {ends}."
         return replace(item, at=until or now, held_by=HeldBy.ACKNOWLEDGED, text=text)
     if membership.repeat_at is not None:
         text = f"Told again at {clock(membership.repeat_at, near=now)} if events have come by then."
@@ -267,7 +273,7 @@ def _held_now(membership: Membership, history: IncidentHistory, now: Instant) ->
         case HeldBy.INHIBITED:
             held = explanations.inhibited(history.inhibitors.get(ref))
         case HeldBy.SNOOZED:
-            held = f"snoozed by {history.snoozed_by or 'somebody'}"
+            held = f"snoozed by {isolated(history.snoozed_by or 'somebody')}"
         case HeldBy.MUTE_TIME:
             held = "by the route's hours"
         case HeldBy.BELOW_THRESHOLD:

@@ -29,6 +29,7 @@ from slack_sdk.models.blocks.basic_components import TextObject
 from notifier import wording
 from notifier.channels.slack.encoding import encoded, escaped
 from notifier.domain.button import MORNING_HOUR, Button, Span, value
+from notifier.domain.direction import isolated
 from notifier.domain.message import Message
 from notifier.domain.notification import Reason
 from notifier.domain.time import SECOND as MILLISECONDS
@@ -330,7 +331,7 @@ def _link(link: Link) -> Iterator[TextObject]:
     """A sender's link: its title is text, and only the address is markup."""
     url = _url(link.url, 1_200)
     if url:
-        yield _words(f"{link.title}:", 100)
+        yield _words(f"{isolated(link.title)}:", 100)
         yield _markdown(f"<{url}>")
 
 

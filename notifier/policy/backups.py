@@ -39,9 +39,17 @@ def how_many(names: Iterable[str]) -> int:
     return sum(1 for name in names if _MADE.fullmatch(name))
 
 
-def surplus(names: Iterable[str], keep: int) -> tuple[str, ...]:
-    """The backups beyond the newest `keep`, of the files in a folder. What has another name is somebody else's."""
-    return tuple(sorted(name for name in names if _MADE.fullmatch(name))[:-keep])
+def surplus(names: Iterable[str], keep: int, *, newest: str) -> tuple[str, ...]:
+    """The backups beyond the newest `keep`, of the files in a folder. What has another name is somebody else's.
+
+    One whose name is of later than that of the `newest` was begun by a clock that was wrong, and goes first.
+    """
+    made = (name for name in names if _MADE.fullmatch(name))
+    return tuple(sorted(made, key=lambda name: (_moment(name) <= _moment(newest), name))[:-keep])
+
+
+def _moment(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def abandoned(names: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.time import Instant
 from notifier.domain.value import Value
+from notifier.policy.timekeeping import SET_BACK
 
 FIRST_SAMPLES = 10
 
@@ -104,7 +105,7 @@ def apply_events(
             return None
     first = events[skipped]
     if newest_resolved is not None and newest_resolved.resolved_at is not None:
-        if first.at <= newest_resolved.resolved_at:
+        if _is_late(first, newest_resolved.resolved_at):
             return _late(newest_resolved, newest_resolved.resolved_at, events, skipped)
         return _opened(events, skipped, newest_resolved.id)
     return _opened(events, skipped, None)
@@ -182,10 +183,15 @@ def _onto_open(current: IncidentBefore, events: Sequence[Event]) -> IncidentChan
     )
 
 
+def _is_late(event: Event, resolved_at: Instant) -> bool:
+    """Whether an event is from before its incident was resolved. What a clock ahead has resolved makes none late."""
+    return event.at <= resolved_at <= event.received_at + SET_BACK
+
+
 def _late(
     resolved: IncidentBefore, resolved_at: Instant, events: Sequence[Event], skipped: int
 ) -> IncidentChange:
-    end = next((i for i in range(skipped, len(events)) if events[i].at > resolved_at), len(events))
+    end = next((i for i in range(skipped, len(events)) if not _is_late(events[i], resolved_at)), len(events))
     counted = [event for event in events[skipped:end] if event.status == "firing"]
     return IncidentChange(
         incident=resolved,

@@ -156,7 +156,7 @@ async def _make(settings: Settings, wanted: BackupSettings, at: Instant, stop: t
             await pg_dump.write(settings.database.url, draft)
     else:
         await asyncio.to_thread(backup.keep, source, path, stop)
-    kept = await asyncio.to_thread(_thin_out, folder, wanted.keep)
+    kept = await asyncio.to_thread(_thin_out, folder, wanted.keep, path.name)
     return _Made(file=path.name, bytes=path.stat().st_size, kept=kept)
 
 
@@ -167,9 +167,9 @@ def _prepare(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _thin_out(folder: Path, keep: int) -> int:
+def _thin_out(folder: Path, keep: int, newest: str) -> int:
     names = [path.name for path in folder.iterdir()]
-    surplus = policy.surplus(names, keep)
+    surplus = policy.surplus(names, keep, newest=newest)
     for name in surplus:
         (folder / name).unlink(missing_ok=True)
     return policy.how_many(names) - len(surplus)

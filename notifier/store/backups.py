@@ -102,6 +102,24 @@ def failed(tx: Tx, lease: Instant, *, why: str, retry_at: Instant) -> None:
         _moved(tx, lease, retry_at, value=_text(replace(_state_of(row), failed_at=tx.now, why=why)))
 
 
+def move_back(tx: Tx, by: Duration, edge: Instant) -> None:
+    """Let moments after `edge` be `by` milliseconds earlier, for they are of a clock that has been set back."""
+    row = _row(tx)
+    if row is not None:
+        state, at = _state_of(row), _earlier(row.at, by, edge)
+        moved = replace(
+            state,
+            since=_earlier(state.since, by, edge),
+            made_at=None if state.made_at is None else _earlier(state.made_at, by, edge),
+            failed_at=None if state.failed_at is None else _earlier(state.failed_at, by, edge),
+        )
+        _moved(tx, row.at, at, value=_text(moved))
+
+
+def _earlier(at: Instant, by: Duration, edge: Instant) -> Instant:
+    return at - by if at > edge else at
+
+
 def _row(tx: Tx) -> Any:
     return tx.run(sa.select(instance).where(instance.c.name == ROW)).one_or_none()
 

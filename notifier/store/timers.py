@@ -1,4 +1,4 @@
-"""Timers: moments in the database that lie ahead. They are moved when the clock was set back, or nobody kept time.
+"""Timers: moments that lie ahead, or count from what happened; moved when the clock was set back, or nobody kept time.
 
 One row says at which moment somebody was last here to keep time, another until when nothing is removed for its age
 because the clock may be wrong. On PostgreSQL it goes by the server's own clock, for a
@@ -12,19 +12,26 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from notifier.domain.time import MINUTE, Duration, Instant
+from notifier.store import backups
 from notifier.store.compiled import upsert
 from notifier.store.database import SERVER_MOMENT, Tx
 from notifier.store.incident_removal import LIVE
 from notifier.store.replicas import is_replica
 from notifier.store.schema import (
     OPEN,
+    action_tokens,
+    alert_ends,
     deliveries,
     groups,
+    incident_order,
     incidents,
     instance,
     members,
     monitors,
+    pending_sign_ins,
     processes,
+    sessions,
+    sign_in_links,
     targets,
     task_runs,
 )
@@ -53,7 +60,11 @@ class _Timers:
 
 
 _TIMERS = (
-    _Timers(table=incidents, columns=("attention_at",)),
+    _Timers(
+        table=incidents,
+        columns=("attention_at", "opened_at", "first_seen", "last_seen", "reopened_at", "resolved_at"),
+    ),
+    _Timers(table=incident_order, columns=("last_seen",)),
     _Timers(table=groups, columns=("due_at", "acts_until", "last_told_at", "episode_at")),
     _Timers(
         table=members,
@@ -69,6 +80,10 @@ _TIMERS = (
     _Timers(table=processes, columns=("seen_at",)),
     _Timers(table=task_runs, columns=("asked_at",)),
     _Timers(table=instance, columns=("at",), where=is_replica()),
+    _Timers(table=action_tokens, columns=("expires_at",), set_by="created_at"),
+    _Timers(table=sessions, columns=("seen_at", "expires_at"), set_by="created_at"),
+    _Timers(table=sign_in_links, columns=("expires_at",)),
+    _Timers(table=pending_sign_ins, columns=("expires_at",)),
 )
 
 
@@ -111,7 +126,8 @@ def move_back(tx: Tx, by: Duration, now: Instant) -> None:
     What was set since then stays, as far as that is known. Moments that people have named stay: they meant the right
     clock. What `move_on` moved when the clock went ahead is moved back, and what is old is removed again.
     """
-    edge = now + NEAR
+    edge, quiet = now + NEAR, incidents.c.quiet_since
+    tx.run(sa.update(incidents).where(_UNRESOLVED, quiet > edge).values(quiet_since=quiet - by))
     for timers in _TIMERS:
         columns = [timers.table.c[name] for name in timers.columns]
         moved = {column.name: sa.case((column > edge, column - by), else_=column) for column in columns}
@@ -120,10 +136,12 @@ def move_back(tx: Tx, by: Duration, now: Instant) -> None:
             set_at = sa.func.coalesce(timers.table.c[timers.set_by], 0)
             update = update.where(~set_at.between(now - NEAR, edge))
         tx.run(update if timers.where is None else update.where(timers.where))
+    # An end is its sender's own, unless the alert came by the clock that was wrong.
+    alert = {name: alert_ends.c[name] - by for name in ("ends_at", "updated_at")}
+    tx.run(sa.update(alert_ends).where(alert_ends.c.updated_at > edge).values(**alert))
+    backups.move_back(tx, by, edge)
     ends = deliveries.c.expires_at
     tx.run(sa.update(deliveries).where(_WAITS, ends > now + by).values(expires_at=ends - by))
-    quiet = incidents.c.quiet_since
-    tx.run(sa.update(incidents).where(_UNRESOLVED, quiet > edge).values(quiet_since=quiet - by))
     tx.run(sa.delete(instance).where(instance.c.name == RETENTION_ROW))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,10 +19,10 @@ from notifier.domain.value import replace
 from notifier.oncall import status
 from notifier.runtime.housekeeper import Housekeeper
 from notifier.settings.sections import RetentionSettings
-from notifier.store import timers
+from notifier.store import backups, timers
 from notifier.store.database import Tx
 from notifier.store.postgres import PostgresDatabase
-from notifier.store.schema import deliveries, events, groups, incidents, members
+from notifier.store.schema import alert_ends, deliveries, events, groups, incidents, members, sign_in_links
 from notifier.telemetry.clock import AnchoredClock
 from tests.world import World
 
@@ -275,6 +277,80 @@ async def test_what_a_clock_ahead_gave_it_takes_when_it_is_set_back(keeping: Tim
     assert await keeping.value(deliveries.c.expires_at) == pytest.approx(expires_at, abs=2 * MINUTE)
     keeping.set_to(25 * HOUR)
     assert await resolved(keeping) == 2
+
+
+@pytest.mark.parametrize("looks", [True, False])
+async def test_what_was_resolved_by_a_clock_ahead_makes_nothing_late(keeping: Time, looks: bool) -> None:
+    """The same problem again, right after the clock was set right, is one that people hear of."""
+    world = keeping.world
+    keeping.set_to(2 * HOUR)
+    await world.post("first")
+    await world.alert(30 * SECOND)
+    await world.post("first", status="resolved")
+    await keeping.was_kept(2 * HOUR + 30 * SECOND)
+    keeping.set_to(0)
+    if looks:
+        await keeping.is_sure()
+        assert (await keeping.value(incidents.c.resolved_at) or 0) <= world.clock.now() + MINUTE
+    world.clock.advance(MINUTE)
+    await world.post("first")
+    assert await keeping.value(incidents.c.late) == 0
+    assert await keeping.value(incidents.c.number) == 2
+
+
+async def test_what_fired_by_a_clock_ahead_ends_in_time(keeping: Time) -> None:
+    """An incident goes quiet, and an alert that is sent no more ends, as if the clock had been right."""
+    world = keeping.world
+    keeping.set_to(400 * DAY)
+    await world.post("first")
+    now = world.clock.now()
+    alert = {"ends_at": now + 5 * MINUTE, "starts_at": now, "updated_at": now, "document": "{}"}
+    await world.database.write(lambda tx: _add_alert(tx, "theirs", **alert))
+    theirs = keeping.set_to(0) + HOUR
+    alert = {"ends_at": theirs, "starts_at": theirs, "updated_at": world.clock.now(), "document": "{}"}
+    await world.database.write(lambda tx: _add_alert(tx, "ours", **alert))
+    await keeping.was_kept(400 * DAY)
+    await keeping.is_sure()
+    ends = await world.database.read(
+        lambda tx: tx.run(sa.select(alert_ends.c.ends_at).order_by(alert_ends.c.fingerprint)).scalars().all()
+    )
+    assert ends == [theirs, pytest.approx(world.clock.now() + 5 * MINUTE, abs=2 * MINUTE)]
+    assert (await keeping.value(incidents.c.last_seen) or 0) <= world.clock.now() + MINUTE
+    keeping.set_to(25 * HOUR)
+    assert await resolved(keeping) == 1
+
+
+def _add_alert(tx: Tx, fingerprint: str, **values: Any) -> None:
+    key = {"project": "shop", "environment": "production", "fingerprint": fingerprint}
+    tx.run(sa.insert(alert_ends).values(**key, **values))
+
+
+async def test_a_link_to_sign_in_lasts_no_longer_for_a_clock_that_was_ahead(keeping: Time) -> None:
+    world = keeping.world
+    keeping.set_to(400 * DAY)
+    expires_at = world.clock.now() + 10 * MINUTE
+    values = {"hash": "x" * 64, "key_id": "k", "expires_at": expires_at}
+    await world.database.write(lambda tx: tx.run(sa.insert(sign_in_links).values(**values)))
+    await keeping.was_kept(400 * DAY)
+    keeping.set_to(0)
+    await keeping.is_sure()
+    assert (await keeping.value(sign_in_links.c.expires_at) or 0) < world.clock.now() + 11 * MINUTE
+
+
+async def test_backups_are_made_when_the_clock_was_set_back(keeping: Time) -> None:
+    """The next is due a day after the last one, and not after what the clock said then."""
+    database = keeping.world.database
+    keeping.set_to(400 * DAY)
+    now = keeping.world.clock.now()
+    lease = await database.write(lambda tx: backups.begin(tx, DAY))
+    assert lease is not None
+    made = partial(backups.succeeded, lease=lease, begun_at=now, bytes_=1, file="x.db", kept=1)
+    await database.write(made)
+    await keeping.was_kept(400 * DAY)
+    keeping.set_to(0)
+    await keeping.is_sure()
+    next_at = await database.read(lambda tx: backups.next_at(tx, DAY))
+    assert next_at == pytest.approx(keeping.world.clock.now() + DAY, abs=2 * MINUTE)
 
 
 async def kept(keeping: Time) -> int:

@@ -37,9 +37,17 @@ def test_names_sort_as_they_were_begun_and_the_oldest_go() -> None:
         "my-notifier-20261127T031500Z.db",
         "notes.txt",
     ]
-    assert surplus([*reversed(made), *others, dump], 2) == tuple(made[:4])
-    assert surplus(others, 1) == ()
+    assert surplus([*reversed(made), *others, dump], 2, newest=dump) == tuple(made[:4])
+    assert surplus(others, 1, newest=dump) == ()
     assert how_many([*made, *others]) == 5
+
+
+def test_what_a_clock_that_was_ahead_has_named_goes_first() -> None:
+    """The newest is never the one that goes, whatever the clock said before."""
+    ahead = [file_name(AT + days * DAY, "db") for days in (400, 401)]
+    made = [file_name(AT + hours * HOUR, "db") for hours in range(3)]
+    assert surplus([*made, *ahead], 3, newest=made[-1]) == tuple(ahead)
+    assert surplus([*made, *ahead], 1, newest=made[-1]) == (*ahead, *made[:2])
 
 
 def test_what_a_killed_process_leaves_is_known_by_its_name() -> None:

@@ -1,8 +1,8 @@
-"""The addresses that an outgoing request may dial.
+"""The addresses that an outgoing request may connect to.
 
-The table is explicit because `ipaddress.is_global` says yes to NAT64 and 6to4 loopback, to multicast and more. An
-IPv6 address that carries an IPv4 address is judged by both. Sources: the IANA special-purpose registries, RFC 6890,
-RFC 6052.
+The table is explicit because `ipaddress.is_global` is true for NAT64 and 6to4 loopback, multicast and more. An IPv6
+address that embeds an IPv4 address is checked by both. Sources: the IANA special-purpose registries, RFC 6890, RFC
+6052.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ DENIED = _networks(
 
 
 def allowed_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """CIDR networks or single addresses. `ValueError` where one is neither or has host bits set."""
+    """Parses CIDR networks or single addresses. Raises `ValueError` for anything else, and if host bits are set."""
     return tuple(ip_network(text) for text in texts)
 
 
 def refusal(text: str, *, allow_private: bool, exempt: Iterable[Network] = ()) -> str | None:
-    """Why this resolved address must not be dialled, or None where it may be.
+    """Why this resolved address must not be connected to, or None if it may be.
 
-    Link-local (cloud metadata lives there) is refused whatever is allowed. `exempt` are a channel's
-    `allow_addresses`, `allow_private` lifts the rest of the table.
+    Link-local addresses (cloud metadata) are always refused. `exempt` are a channel's `allow_addresses`;
+    `allow_private` allows everything else in the table.
     """
     address = _mapped(ip_address(text.partition("%")[0]))
     if any(_within(each, LINK_LOCAL) for each in (address, *_embedded(address))):
@@ -54,7 +54,7 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
 
 
 def _mapped(address: Address) -> Address:
-    """`::ffff:a.b.c.d` is dialled as a.b.c.d, so it is judged as that."""
+    """The IPv4 address in `::ffff:a.b.c.d`, which is what the system connects to."""
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 

@@ -1,4 +1,4 @@
-"""Whether a receiver speaks HTTP/2 alone, asked of its TLS: some close such a connection without a word."""
+"""Finds out by ALPN whether a receiver speaks only HTTP/2. Some of them close an HTTP/1.1 connection silently."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Awaitable, Callable
 from notifier.domain.errors import SendError
 from notifier.domain.time import SECOND, Duration
 
-# With an exchange's own deadline still below the 30 s of an attempt.
+# Together with an exchange's deadline below the 30 s of an attempt.
 PATIENCE: Duration = 3 * SECOND
 ALPN = ["http/1.1"]
-"""What a context offers to whoever else makes connections with it."""
+"""The protocols that the shared TLS context offers otherwise."""
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def is_http2_only(connect: Callable[[], Awaitable[Connection]], host: str, tls: ssl.SSLContext) -> bool:
-    """Whether it agrees on HTTP/2 where that alone is offered, and on nothing where HTTP/1.1 is. Sends nothing."""
+    """Whether the host accepts HTTP/2 and rejects HTTP/1.1. Sends no request."""
     try:
         async with asyncio.timeout(PATIENCE / SECOND):
             agreed = [await _agreed(connect, host, tls, offered) for offered in (["h2"], ALPN)]
@@ -32,7 +32,7 @@ async def _agreed(
 ) -> str | None:
     reader, writer = await connect()
     received, to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
-    # The context is shared. A connection takes what is offered when it is made, and nothing waits between these lines.
+    # The context is shared. A connection reads it when it is created, and nothing awaits in between.
     tls.set_alpn_protocols(offered)
     secured = tls.wrap_bio(received, to_send, server_hostname=host)
     tls.set_alpn_protocols(ALPN)

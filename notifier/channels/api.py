@@ -1,8 +1,8 @@
-"""All that a kind of channel needs, ours or another package's, and the one module of notifier that it has to import.
+"""The public API for kinds of channels, built in or in other packages; the only module of notifier that a kind imports.
 
-What is here stays, or goes with a warning first; any other module may move. A kind is a `Kind`: its settings, how it
-is opened, whom it tells. What it opens is a `Channel`: `send` returns a `Receipt`, or raises `SendError` with an
-`Outcome`, and nothing else follows from it (RULES.md#outcomes). Moments and durations are milliseconds.
+Names here are stable, or deprecated with a warning first; any other module may change. A `Kind` declares its
+settings, how a channel is opened, and its targets. It opens a `Channel`, whose `send` returns a `Receipt` or raises
+`SendError` with an `Outcome`, and does nothing else (RULES.md#outcomes). Times and durations are in milliseconds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A channel: the protocol that every kind implements, and the values that it is given.
+"""The protocol that all kinds of channels implement, and the values they receive.
 
-A kind is one module: its settings model, a pure payload function, and a class with `send` and `aclose`. It never
-retries, sleeps, logs a secret or touches the store. Third parties find all of this in `notifier.channels.api`, and
-register a `Kind` under the entry-point group `notifier.channels`.
+A kind is one module: a settings model, a pure payload function, and a class with `send` and `aclose`. It never
+retries, sleeps, logs a secret or accesses the store. Third parties import all of this from `notifier.channels.api`,
+and register a `Kind` in the entry-point group `notifier.channels`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 FOLDER = "folder"
-"""What a validator of settings finds in its `info.context`: the configuration's folder, where relative paths start."""
+"""The key in a validator's `info.context` for the configuration's folder, which relative paths start from."""
 
 
 class ChannelSettings(BaseModel):
-    """Base of every kind's settings: frozen, unknown keys refused. `type`, `rate_limit` and `digest` are not here."""
+    """Base of all kinds' settings: frozen, no unknown keys. `type`, `rate_limit` and `digest` are read elsewhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -40,9 +40,9 @@ S_contra = TypeVar("S_contra", bound=ChannelSettings, contravariant=True)
 class Channel(Protocol):
     """A configured sender.
 
-    `send` delivers one message to one target (an address, a Slack channel, a URL's name) and returns a receipt
-    once the receiver has taken it, or raises `SendError`. `thread` is what is known of earlier messages about the
-    same episode at the same target. The caller bounds the time (30 s) and records the outcome.
+    `send` delivers one message to one target (an address, a Slack channel, the name of a URL). It returns a receipt
+    once the receiver has accepted the message, or raises `SendError`. `thread` holds what is known of earlier
+    messages of the same episode to the same target. The caller limits the time (30 s) and records the outcome.
     """
 
     async def send(self, message: Message, *, target: str, thread: Thread) -> Receipt: ...
@@ -52,10 +52,10 @@ class Channel(Protocol):
 
 @runtime_checkable
 class Checkable(Protocol):
-    """A sender that can say without sending whether it would be heard: `notifier doctor` asks those that have this.
+    """A sender that can be checked without sending anything; `notifier doctor` uses it.
 
-    `check` goes as far as the receiver lets it (name, connection, certificate, login, the target itself) and returns a
-    sentence on what answered, or raises `SendError` as `send` does.
+    `check` goes as far as the receiver allows (name, connection, certificate, login, the target itself). It returns a
+    sentence about what answered, or raises `SendError` as `send` does.
     """
 
     async def check(self, *, target: str) -> str: ...
@@ -63,7 +63,7 @@ class Checkable(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """A request from a receiver, of at most 64 KiB. `headers` have lower-case names; `body` is as it came."""
+    """A request from a receiver, at most 64 KiB. `headers` have lower-case names; `body` is unchanged."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -71,7 +71,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackReply:
-    """The body of the `200` that a receiver gets."""
+    """The body of the `200` response to a receiver."""
 
     body: bytes = b""
     content_type: str | None = None
@@ -79,9 +79,9 @@ class CallbackReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackRefusal:
-    """Why a callback is not taken, as a sentence that repeats nothing of it.
+    """Why a callback is refused, as a sentence that repeats none of its content.
 
-    `authentic` says that the receiver did send it and that it cannot be read (`400`); else nobody knows whose it is
+    `authentic` is true if the receiver sent it but it cannot be read (`400`). Otherwise its sender is unknown
     (`401`).
     """
 
@@ -90,9 +90,9 @@ class CallbackRefusal:
 
 
 class Inbound(Protocol[S_contra]):
-    """How presses come back from the receivers of a kind. Pure, and no input makes it raise.
+    """Parses the button presses that receivers of a kind send back. Pure, and never raises.
 
-    `receiver` is what people call it, as in "from Slack by ann".
+    `receiver` is the name shown to people, as in "from Slack by ann".
     """
 
     receiver: str
@@ -100,18 +100,18 @@ class Inbound(Protocol[S_contra]):
     def read(
         self, callback: Callback, channels: Mapping[str, S_contra], *, now: Instant
     ) -> Press | CallbackReply | CallbackRefusal:
-        """The press that a callback tells of, once a secret of these channels, all of the kind, has vouched for it.
+        """The press in a callback, verified by a secret of one of these channels, which are all of the kind.
 
-        A reply, where the callback is the receiver's own and nothing was pressed that acts.
+        Returns a reply if the callback is authentic but no button with an action was pressed.
         """
 
     def reply(self, text: str | None) -> CallbackReply:
-        """The reply that who pressed sees, and nobody else; with None, that there is nothing to tell, or not yet."""
+        """The reply, visible only to the person who pressed. None means there is nothing to say, or not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolbox:
-    """The tools that the runtime lends to channels. `url` is the base of links (`server.url`), or None."""
+    """The parts of the runtime that channels use. `url` is the base of links (`server.url`), or None."""
 
     clock: Clock
     http: GuardedClient
@@ -120,15 +120,15 @@ class Toolbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """The abilities of a kind's receivers, as far as its channels use them; the conformance suite asks for each.
+    """The abilities of a kind's receivers, as far as its channels use them. The conformance suite tests each.
 
-    - `threads`: the messages of one episode stand together; a receipt's `ref` comes back as `Thread.ref`.
-    - `edits`: what was posted first is changed as its incidents change.
-    - `buttons`: messages have buttons, and `Kind.inbound` reads the presses.
-    - `links`: messages carry links that act in the name of the target, which is then one person.
-    - `acknowledges`, `resolves`: an acknowledgement, or the end, changes what stands at the receiver.
-    - `idempotent`: a repeat goes out under the same key, by which the receiver can drop it.
-    - `max_bytes`: the size of a message at most; None where a kind keeps to none.
+    - `threads`: the messages of one episode are grouped; a receipt's `ref` is passed back as `Thread.ref`.
+    - `edits`: the first message is edited as its incidents change.
+    - `buttons`: messages have buttons, and `Kind.inbound` parses the presses.
+    - `links`: messages contain links that act in the name of the target, which must be one person.
+    - `acknowledges`, `resolves`: acknowledging or resolving changes the state at the receiver.
+    - `idempotent`: a repeat has the same key, so that the receiver can drop it.
+    - `max_bytes`: the maximum size of a message. None if there is no limit.
     """
 
     threads: bool = False
@@ -143,16 +143,16 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[S]):
-    """One kind of channel, as the registry knows it.
+    """One kind of channel, as registered.
 
-    `targets` names the recipients (one delivery each); the names are stored and shown, so they hold no secret.
-    `warnings` are sentences about what a channel of these settings cannot do, for `notifier check`. `digest` is whether
-    pending messages beyond the rate limit go as one digest (else they are paced), and `digestible` whether these
-    settings let one message stand for several threads. `pace` is the least time between two
-    messages to one target. `concurrency` is how many sends of one channel may run at once. `recipients` are the keys
-    that only name who is told: another name there says nothing about the health of those that stay. `preview` is the
-    text that a message goes out as, for people to look at, without anything secret; None: the kind shows none. Its
-    arguments are the channel's name and settings, the message, and the base of links.
+    `targets` returns the recipients, one delivery each; they are stored and shown, so they must hold no secret.
+    `warnings` are sentences for `notifier check` about what a channel with these settings cannot do. If `digest` is
+    true, pending messages beyond the rate limit are sent as one digest, else they are paced; `digestible` says
+    whether these settings let one message stand for several threads. `pace` is the minimum time between two messages
+    to one target, `concurrency` the number of simultaneous sends of one channel. `recipients` are the settings that
+    only name recipients: changing them says nothing about the health of the remaining targets. `preview` returns the
+    text of a message without secrets, given the channel's name, its settings, the message and the base of links; None
+    if the kind has no preview.
     """
 
     name: str

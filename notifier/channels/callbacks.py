@@ -1,4 +1,4 @@
-"""The channels whose receivers call back: whose callback one is, and what the receiver is told afterwards."""
+"""Callbacks from receivers: finds the channels that a callback may belong to, and sends late replies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REPLY_WITHIN_S = 10.0
 
 
 class ActiveChannels(Protocol):
-    """The part of the present configuration that callbacks need."""
+    """The part of the current configuration that callbacks need."""
 
     @property
     def configs(self) -> Mapping[str, ChannelConfig]: ...
@@ -39,7 +39,7 @@ class ActiveChannels(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackReader:
-    """One kind's `inbound`, with the settings of its channels by their names."""
+    """A kind's `inbound` with the settings of its channels, by name."""
 
     kind: str
     inbound: Inbound[Any]
@@ -51,7 +51,7 @@ class CallbackReader:
 
 
 class Callbacks:
-    """One per process."""
+    """The callbacks of all kinds. One instance per process."""
 
     def __init__(
         self, *, use: Callable[[], AbstractContextManager[ActiveChannels]], now: Callable[[], Instant]
@@ -61,7 +61,7 @@ class Callbacks:
         self._replies: set[asyncio.Task[None]] = set()
 
     def of_kind(self, kind: Kind[Any]) -> CallbackReader | None:
-        """The reader of a kind, configured or not; None where its messages have no buttons."""
+        """The reader of a kind. None if its messages have no buttons."""
         if kind.inbound is None:
             return None
         with self._use() as active:
@@ -73,13 +73,13 @@ class Callbacks:
         return CallbackReader(kind=kind.name, inbound=kind.inbound, channels=channels, now=self._now())
 
     def of_channel(self, name: str) -> CallbackReader | None:
-        """The reader of a channel's kind; None where there is no such channel, or its messages have no buttons."""
+        """The reader of a channel's kind. None if there is no such channel, or its messages have no buttons."""
         with self._use() as active:
             config = active.configs.get(name)
         return None if config is None else self.of_kind(config.kind)
 
     def reply(self, reader: CallbackReader, press: Press, text: str | None) -> CallbackReply:
-        """The reply to a press, which goes to its `reply_url` as well, in the background, where it says something."""
+        """The reply to a press. If it has a text, it is also posted to the press's `reply_url` in the background."""
         reply = reader.inbound.reply(text)
         if text is None or press.reply_url is None:
             return reply
@@ -90,7 +90,7 @@ class Callbacks:
         return reply
 
     def reply_later(self, reader: CallbackReader, press: Press, text: Awaitable[str | None]) -> CallbackReply:
-        """The empty reply; what there is to tell goes to the press's `reply_url` once it is known."""
+        """An empty reply. The text is posted to the press's `reply_url` once it is known."""
         self._spawn(self._later(reader, press, text))
         return reader.inbound.reply(None)
 

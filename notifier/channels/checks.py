@@ -1,4 +1,4 @@
-"""The sentences about a receiver that was looked at without sending."""
+"""Sentences about a receiver that was checked without sending."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENDS_SOON_DAYS = 14
 
 
 def reached(peer: Peer, now: Instant) -> str:
-    """A sentence on a connection that stands; `SendError` where its certificate ends within two weeks."""
+    """A sentence about an open connection. Raises `SendError` if the certificate expires within two weeks."""
     where = f"a connection to {peer.address} port {peer.port} stands"
     if peer.certificate_ends is None:
         return f"{where}, without TLS"

@@ -1,4 +1,4 @@
-"""The cause of a failed HTTP exchange, as far as it is known and people can act on it. Pure."""
+"""Explains failed HTTP exchanges whose cause is known and can be acted on. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BROKEN_BODY = (
 )
 HTTP2_ONLY = "the receiver speaks HTTP/2 only, and notifier HTTP/1.1: have it offer that as well"
 
-# What only a change at one of the two ends makes good.
+# Causes that only a change at one of the two ends removes.
 _LASTING = frozenset({Trouble.HTTP2_ONLY, Trouble.WANTS_CERTIFICATE})
 _NETWORK = {
     errno.ECONNREFUSED: "the receiver refused the connection: does it run, and is the URL's port right?",
@@ -34,10 +34,10 @@ _NETWORK = {
 
 
 def known_failure(error: BaseException, host: str) -> SendError | None:
-    """The error for a cause that is known; None where only that it failed is known.
+    """The error for a known cause, None for an unknown one.
 
-    Nothing was taken in any of these cases but one: without a connection no request is read, and who answers with
-    something else than HTTP/1.1 has not understood it. Of an answer whose body breaks the status is lost.
+    In all but one of these cases nothing was delivered: without a connection no request is read, and a peer that does
+    not speak HTTP/1.1 has not understood it. The exception is a response whose body breaks, whose status is lost.
     """
     cause = _cause(error)
     trouble = tls.trouble(cause)
@@ -55,13 +55,13 @@ def known_failure(error: BaseException, host: str) -> SendError | None:
 
 
 def _broke_in_body(error: BaseException) -> bool:
-    """Whether there was a head: the parser, which says only in words where it was, speaks of chunks."""
+    """Whether the status line was received: the parser's message, the only sign of it, mentions chunks."""
     reasons = (each.message for each in tls.chain(error) if isinstance(each, BadHttpMessage))
     return any("chunk" in reason.partition(":")[0].lower() for reason in reasons)
 
 
 def unreachable(error: OSError, host: str) -> SendError:
-    """The error for a connection that could not be made, whose cause is known or not."""
+    """The error for a connection that could not be made."""
     said = tls.words(error, who=WHO, host=host, trust=TRUST) if tls.trouble(error) is not None else None
     said = said or next((_NETWORK[number] for number in _numbers(error) if number in _NETWORK), None)
     return SendError(Outcome.TRANSIENT, said or f"no connection could be made ({type(error).__name__})")
@@ -72,5 +72,5 @@ def _numbers(error: BaseException) -> Iterator[int | None]:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The error below aiohttp's own, which are TLS errors by class without what such an error knows."""
+    """The OS or TLS error below aiohttp's own, whose subclasses of TLS errors lack their details."""
     return next((each for each in tls.chain(error) if not isinstance(each, aiohttp.ClientError)), error)

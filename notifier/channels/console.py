@@ -16,20 +16,20 @@ from notifier.wording import RenderOptions
 
 
 class ConsoleSettings(ChannelSettings):
-    """`time_zone` is the reader's."""
+    """`time_zone` is used for times in messages."""
 
     time_zone: TimeZone = "UTC"
 
 
 def payload(message: Message, options: RenderOptions | None = None) -> str:
-    """A block of lines, each behind a bar: a line can neither be mistaken for a key nor for another program's."""
+    """The lines of a message, each prefixed with a bar, so that none is mistaken for another program's output."""
     told = wording.render(message, options)
     body = (f"| {line}".rstrip() for line in [told.subject, *wording.lines(told)])
     return "\n".join(["", *body, "", ""])
 
 
 class ConsoleChannel:
-    """Writes to `stream`, by default whatever `sys.stdout` is at that moment."""
+    """Writes to `stream`. The default is the current `sys.stdout`, looked up for each message."""
 
     def __init__(self, settings: ConsoleSettings | None = None, *, stream: TextIO | None = None) -> None:
         self._options = RenderOptions(zone=ZoneInfo((settings or ConsoleSettings()).time_zone))

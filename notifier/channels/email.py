@@ -1,4 +1,4 @@
-"""Mail over SMTP: one delivery per recipient, text and HTML, threads that hold without a stored reference."""
+"""Mail over SMTP: one delivery per recipient, text and HTML, threading without stored references."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def payload(
     thread: Thread,
     options: RenderOptions | None = None,
 ) -> bytes:
-    """The whole mail. Its Message-ID is the delivery's, so a repeat is recognised as one."""
+    """The whole mail. Its Message-ID is made of the delivery's id, so a repeat can be recognised."""
     told = wording.render(message, options)
     head = (
         ("From", mime.mailbox("From", sender)),
@@ -96,7 +96,7 @@ def _template() -> Template:
 
 
 class EmailChannel:
-    """One SMTP session per delivery. `tls` replaces all trust, for tests; `url` is the base of links."""
+    """One SMTP session per delivery. `tls` replaces the trusted authorities, for tests; `url` is the base of links."""
 
     def __init__(
         self, settings: EmailSettings, *, tls: ssl.SSLContext | None = None, url: str | None = None
@@ -136,7 +136,7 @@ class EmailChannel:
         return None
 
     async def _name(self) -> str | None:
-        """The name to greet the server with; this machine's own is looked up once."""
+        """The name for EHLO. The machine's own name is looked up once."""
         if self._hello is None and not self._asked:
             self._hello = await hello.own_name()
             self._asked = True

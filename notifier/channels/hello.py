@@ -1,4 +1,4 @@
-"""The name that notifier gives for itself when it greets a mail server (RFC 5321, 4.1.4)."""
+"""The name in notifier's EHLO (RFC 5321, 4.1.4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from notifier.domain.time import SECOND, Duration
 
-# A name server that is away must not take the time of a mail.
+# An unreachable name server must not delay a mail.
 PATIENCE: Duration = 2 * SECOND
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -19,7 +19,7 @@ _LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f.:]+)\]")
 
 
 def written(text: str) -> str:
-    """A name, or an address in brackets, as a configuration may give it. `ValueError` with a sentence."""
+    """The configured name, or an address in brackets. Raises `ValueError` with a sentence."""
     literal = _LITERAL.fullmatch(text)
     is_name = len(text) <= 253 and _NAME.fullmatch(text) and not _is_address(text)
     if is_name or (literal is not None and _version(literal[2]) == (6 if literal[1] else 4)):
@@ -31,7 +31,7 @@ def written(text: str) -> str:
 
 
 def of_url(url: str | None) -> str | None:
-    """The host of `server.url`, where it is a full name."""
+    """The host of `server.url` if it is a fully qualified name, else None."""
     host = urlsplit(url).hostname if url else None
     try:
         name = (host or "").encode("idna").decode("ascii")
@@ -41,7 +41,7 @@ def of_url(url: str | None) -> str | None:
 
 
 async def own_name() -> str | None:
-    """The machine's full name, where it has one and it is found in time."""
+    """The machine's fully qualified name. None if it has none, or the look-up takes too long."""
     try:
         async with asyncio.timeout(PATIENCE / SECOND):
             name = await asyncio.to_thread(socket.getfqdn)
@@ -51,7 +51,7 @@ async def own_name() -> str | None:
 
 
 def literal_of(address: str) -> str:
-    """An address as a mail server may be greeted with it: `[127.0.0.1]`, `[IPv6:::1]`; of none, `[127.0.0.1]`."""
+    """The address literal for EHLO: `[127.0.0.1]`, `[IPv6:::1]`. `[127.0.0.1]` if the text is no address."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -69,7 +69,7 @@ def _version(address: str) -> int | None:
 
 
 def _full(found: str) -> str | None:
-    """The name, if others may know a machine by it: not what an address or a machine without a name goes by."""
+    """The name if it is fully qualified. None for an address, or for a default name such as localhost."""
     name = found.rstrip(".")
     labels = name.lower().split(".")
     if len(labels) < 2 or labels[0] == "localhost" or labels[-1] in {"arpa", "localhost"}:
@@ -78,5 +78,5 @@ def _full(found: str) -> str | None:
 
 
 def _is_address(text: str) -> bool:
-    """Whether it is meant as one: a name's last label is not all digits (RFC 1123, 2.1)."""
+    """Whether the text is meant as an address: a name's last label is not all digits (RFC 1123, 2.1)."""
     return text.rpartition(".")[2].isdigit()

@@ -1,4 +1,4 @@
-"""The one outgoing HTTP client of webhook and Slack: guarded, bounded, and honest about what it knows."""
+"""The outgoing HTTP client of webhook and Slack: checked addresses, bounded time and size, exact outcomes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["GuardedClient", "Reply", "name_of", "parse_url"]
 
-# Below the 30 s of an attempt, so that what this client knows (was it written?) decides the outcome.
+# Below the 30 s of an attempt, so that this client can still tell whether the request was written.
 DEADLINE: Duration = 25 * SECOND
 
 
 def parse_url(text: str) -> httpx.URL:
-    """A URL to post to. `ValueError` with a sentence where it is none; the sentence never repeats the URL."""
+    """Parses a URL to post to. Raises `ValueError` with a sentence that does not repeat the URL."""
     import httpx  # noqa: PLC0415 - half a second of a start that has no URL to read
 
     try:
@@ -52,19 +52,19 @@ def _checked(url: SecretStr) -> SecretStr:
 
 
 SecretUrl = Annotated[SecretStr, AfterValidator(_checked)]
-"""A setting that is posted to and may hold credentials."""
+"""The type of a setting for a URL that is posted to and may hold credentials."""
 
 
 def name_of(url: httpx.URL) -> str:
-    """The URL without userinfo, query, fragment, and tokens in its path: what is stored and shown."""
+    """The URL without userinfo, query, fragment, and tokens in its path, as it is stored and shown."""
     return shown_url(str(url))
 
 
 class GuardedClient:
-    """Posts to addresses that policy allows, and says how it ended.
+    """Posts to addresses that the policy allows.
 
-    `allow_private_addresses` lifts the deny table but for link-local, and allows http://. `deadline` bounds a whole
-    request in milliseconds. Nothing is taken from the environment, no redirect is followed.
+    `allow_private_addresses` allows everything but link-local, and `http://`. `deadline` limits a whole request, in
+    milliseconds. Environment variables are ignored and redirects are not followed.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class GuardedClient:
         headers: Mapping[str, str],
         allow_addresses: Iterable[Network] = (),
     ) -> Reply:
-        """The answer, whatever its status. `SendError`: blocked, transient (not written) or ambiguous (written)."""
+        """The response, whatever its status. Raises `SendError`: blocked, transient (unwritten) or ambiguous."""
         self._refuse_plain(url)
         return await self._opened().post(url, body, headers=headers, exempt=frozenset(allow_addresses))
 
     async def reach(self, url: httpx.URL, *, allow_addresses: Iterable[Network] = ()) -> Peer:
-        """Connect as for a post, TLS included, and send nothing. `SendError` where that does not go."""
+        """Connects as for a post, TLS included, and sends nothing. Raises `SendError` if that fails."""
         self._refuse_plain(url)
         return await self._opened().reach(url, exempt=frozenset(allow_addresses))
 
@@ -105,7 +105,7 @@ class GuardedClient:
             )
 
     async def get(self, url: httpx.URL) -> Reply:
-        """The answer to a GET over TLS, whatever its status. `SendError` as for `post`."""
+        """The response to a GET over TLS, whatever its status. Raises `SendError` as `post` does."""
         if url.scheme != "https":
             raise SendError(Outcome.BLOCKED, "http:// is refused: use https://")
         return await self._opened().post(url, b"", headers={}, exempt=frozenset(), method="GET")

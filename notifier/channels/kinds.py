@@ -1,4 +1,4 @@
-"""The kinds of channels that there are: our own, and those of installed packages."""
+"""The available kinds of channels: built-in ones, and those of installed packages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUILT_IN: Mapping[str, Kind[Any]] = {kind.name: kind for kind in _KINDS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Every usable kind by its name, and why an entry point's name cannot be used, as a sentence."""
+    """The usable kinds by name, and for each unusable entry point the reason, as a sentence."""
 
     kinds: Mapping[str, Kind[Any]]
     unusable: Mapping[str, str]
@@ -32,7 +32,7 @@ def installed() -> Found:
 
 
 def found(points: Iterable[EntryPoint]) -> Found:
-    """Built-in kinds and those behind entry points; no package can take a built-in name, nor stop a start."""
+    """The built-in kinds and those of entry points. No package can replace a built-in kind or prevent a start."""
     loaded = {point.name: _loaded(point) for point in points}
     return Found(
         kinds={**{name: kind for name, kind in loaded.items() if isinstance(kind, Kind)}, **BUILT_IN},

@@ -1,4 +1,4 @@
-"""The headers of a mail that keep conversations together, and that mail programs sort by. Pure."""
+"""Mail headers for threading, and for filters in mail programs. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MESSAGE_ID = re.compile(r"<[A-Za-z0-9_-]{1,100}@[A-Za-z0-9.-]{1,255}>")
 def headers(
     message: Message, *, scope: str, severity: str, thread: Thread, domain: str
 ) -> Iterator[tuple[str, str]]:
-    """All but who it is from, whom it goes to, and its subject. `severity` is the worst of what is not over."""
+    """All headers except From, To and Subject. `severity` is the highest unresolved one."""
     yield "Date", format_datetime(datetime.fromtimestamp(message.at // SECOND, UTC))
     own_id = message_id(message.id, domain)
     yield "Message-ID", own_id
@@ -35,7 +35,7 @@ def headers(
 
 
 def message_id(name: str, domain: str) -> str:
-    """`<name@domain>`; a name that a Message-ID could not carry goes in by its hash."""
+    """`<name@domain>`. A name with characters that a Message-ID cannot hold is replaced by its hash."""
     safe = (
         name
         if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", name)
@@ -45,7 +45,7 @@ def message_id(name: str, domain: str) -> str:
 
 
 def _references(message: Message, thread: Thread, domain: str, own_id: str) -> Iterator[tuple[str, str]]:
-    """All mails of a conversation refer to one root, which was never sent; a later one to the root before as well."""
+    """References of a conversation to its root, which is never sent, and to the root of the conversation before."""
     conversation = 0 if message.conversation is None else message.conversation.number
     root = message_id(f"thread-{thread.id}", domain)
     if not conversation:
@@ -64,7 +64,7 @@ def _list_id(scope: str, domain: str) -> str:
 
 
 def _importance(message: Message) -> str:
-    """RFC 4021. What is over calls nobody."""
+    """The importance (RFC 4021). Resolved incidents are low."""
     severities = {
         item.incident.severity for item in message.told if item.incident.state is not State.RESOLVED
     }
@@ -74,7 +74,7 @@ def _importance(message: Message) -> str:
 
 
 def _for_filters(message: Message, severity: str) -> Iterator[tuple[str, str]]:
-    """Headers that a mail program may sort by, however the text is worded."""
+    """Headers for filters in mail programs, independent of the text."""
     incidents = [item.incident for item in message.told]
     yield "X-Notifier-Reason", message.reason.value
     yield "X-Notifier-Project", message.project[:400]

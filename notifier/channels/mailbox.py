@@ -1,4 +1,4 @@
-"""One mailbox, as a configuration writes it: `ann@example.com` or `"Alerts, Billing" <ann@example.com>`. Pure."""
+"""Parses one mailbox from a setting: `ann@example.com` or `"Alerts, Billing" <ann@example.com>`. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 _SPEC = re.compile(rf"({_LOCAL})@({_DOMAIN})")
 _UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
-# A quoted string (RFC 5322, 3.2.4): a quote and a backslash stand in it behind a backslash, all else as it is.
+# A quoted string (RFC 5322, 3.2.4): quotes and backslashes are escaped by a backslash.
 _QUOTED = re.compile(rf'"((?:[^"\\{_UNSEEN}]|\\[^{_UNSEEN}])*)" *<([^<>]*)>')
 _PLAIN = re.compile(rf'([^"<>@,;:\\{_UNSEEN}]*?) *<([^<>]*)>')
 _TO_QUOTE = re.compile(rf"[^<>{_UNSEEN}]*<[^<>]*>")
@@ -23,9 +23,9 @@ UNQUOTED = (
 
 
 def parse_address(text: str) -> Address:
-    """One mailbox. `ValueError` for none, several or an odd one, in a sentence that does not repeat it.
+    """Parses one mailbox. Raises `ValueError` for none, several or an odd one, with a sentence that does not repeat it.
 
-    Stricter than RFC 5322: quoted local parts and comments are where injections hide.
+    Stricter than RFC 5322: quoted local parts and comments are used for injections.
     """
     name, spec = _parts(text.strip(" "))
     found = _SPEC.fullmatch(spec)
@@ -35,7 +35,7 @@ def parse_address(text: str) -> Address:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """The name and the address proper."""
+    """The display name and the address."""
     quoted = _QUOTED.fullmatch(text)
     if quoted is not None:
         return re.sub(r"\\(.)", r"\1", quoted[1]).strip(), quoted[2]

@@ -1,9 +1,8 @@
-"""A mail as bytes: its head, and its text and HTML. Pure.
+"""Encodes a mail: its headers, and its text and HTML parts. Pure.
 
-No header passes through the standard library's policies. They read a value before they write it, decode in it what
-looks like an encoded word, and before Python 3.11.10 and 3.12.5 they wrote the line breaks that came out of it
-(CVE-2024-6923). Here a text is only ever encoded (RFC 2047), and a head is refused that does not consist of the lines
-that were meant.
+Headers do not pass through the standard library's policies. Those parse a value before writing it, decode what looks
+like an encoded word, and before Python 3.11.10 and 3.12.5 wrote the resulting line breaks (CVE-2024-6923). This
+module only encodes (RFC 2047), and refuses a header section with other lines than intended.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ LINE = 76  # RFC 2047: no line with an encoded word is longer
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
-# What stands for itself in an encoded word, in a phrase too (RFC 2047, section 5).
+# Characters that need no encoding in an encoded word, in a phrase too (RFC 2047, section 5).
 _ITSELF = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _HEAD_LINE = re.compile(rb"(?:([A-Z][A-Za-z0-9-]*):)? [\x21-\x7e][\x20-\x7e]{0,900}")
 
-# Quoted-printable writes every `=` as `=3D`, so no text can hold this, nor forge it.
+# Quoted-printable encodes `=` as `=3D`, so no text can contain this boundary.
 _BOUNDARY = "=_notifier"
 
 
 def compose(head: Sequence[tuple[str, str]], *, text: str, html: str) -> bytes:
-    """The whole mail. The head's values are written as they are: a text goes through `unstructured` first."""
+    """The whole mail. Header values are written unchanged, so free text must pass through `unstructured` first."""
     kind = f'multipart/alternative; boundary="{_BOUNDARY}"'
     lines = [*head, ("MIME-Version", "1.0"), ("Content-Type", kind)]
     parts = (_part("plain", text), _part("html", html))
@@ -39,14 +38,14 @@ def compose(head: Sequence[tuple[str, str]], *, text: str, html: str) -> bytes:
 
 
 def unstructured(name: str, text: str) -> str:
-    """The value of a header that holds free text, folded. What cannot be seen becomes a space."""
+    """The value of a header with free text, folded. Invisible characters become a space."""
     seen = _seen(text) or "-"
     taken = len(name) + 2
     return _folded(seen if _is_plain(seen) else _encoded_words(seen, taken), taken)
 
 
 def mailbox(name: str, address: Address) -> str:
-    """The value of a header that holds one address, its display name quoted or encoded where it has to be."""
+    """The value of a header with one address. The display name is quoted or encoded if necessary."""
     said = _seen(address.display_name)
     if not said:
         return address.addr_spec
@@ -63,7 +62,7 @@ def _phrase(said: str, taken: int) -> str:
 
 
 def _head(lines: Sequence[tuple[str, str]]) -> bytes:
-    """The lines joined; `SendError` where what comes out is not one header for each of them, in printable ASCII."""
+    """The lines joined. Raises `SendError` if the result is not one header in printable ASCII for each line."""
     written = "\r\n".join(f"{name}: {value}" for name, value in lines).encode("ascii", "backslashreplace")
     found = [_HEAD_LINE.fullmatch(line) for line in written.split(b"\r\n")]
     names = [match[1] for match in found if match is not None and match[1] is not None]
@@ -77,7 +76,7 @@ def _seen(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether it can be written as it is: no reader finds an encoded word in it, and it folds between its words."""
+    """Whether the text needs no encoding: it contains no encoded word, and can be folded at its spaces."""
     words = text.split(" ")
     return text.isascii() and "=?" not in text and all(0 < len(word) <= LINE // 2 for word in words)
 
@@ -93,7 +92,7 @@ def _folded(text: str, taken: int) -> str:
 
 
 def _encoded_words(text: str, taken: int) -> str:
-    """Encoded words of a text, in Q where that is shorter than B; no character is split between two words."""
+    """The text as encoded words, in Q if that is shorter than B. No character is split between two words."""
     kind, encode = min((("q", _q), ("b", _b)), key=lambda each: len(each[1](text)))
     return " ".join(f"=?utf-8?{kind}?{chunk}?=" for chunk in _chunks(text, taken, encode))
 
@@ -122,6 +121,6 @@ def _b(text: str) -> str:
 def _part(subtype: str, text: str) -> bytes:
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable'
     lines = text.encode("utf-8", "replace").split(b"\n")
-    # Line by line and as binary, so that a bare CR is written as `=0D` and never as a line break.
+    # Line by line and as binary, so that a bare CR is written as `=0D` and not as a line break.
     quoted = b"\r\n".join(b2a_qp(line, istext=False).replace(b"\n", b"\r\n") for line in lines)
     return b"%s\r\n\r\n%s" % (head.encode(), quoted)

@@ -1,4 +1,4 @@
-"""The meaning of an HTTP answer: one table for every channel (RULES.md#outcomes). Pure."""
+"""Maps HTTP responses to outcomes: one table for all channels (RULES.md#outcomes). Pure."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _HINTS = {
 
 
 def of_status(status: int) -> Outcome:
-    """The outcome of a complete answer with this status code. Redirects are never followed, so they are permanent."""
+    """The outcome of a response with this status. Redirects are never followed, so they are permanent failures."""
     if 200 <= status < 300:
         return Outcome.DELIVERED
     return _BY_STATUS.get(status, Outcome.TRANSIENT if status >= 500 else Outcome.PERMANENT)
 
 
 def retry_after(value: str | None, now: Instant) -> Duration | None:
-    """`Retry-After` (RFC 9110, 10.2.3) as milliseconds from now, at most an hour; None where it says nothing usable."""
+    """`Retry-After` (RFC 9110, 10.2.3) as milliseconds from now, at most an hour. None if it is missing or unusable."""
     if value is None:
         return None
     text = value.strip()
-    # The date parser raises on bare numbers, and int() takes `1_0` and other scripts' digits.
+    # The date parser raises on bare numbers, and int() accepts `1_0` and other scripts' digits.
     if re.fullmatch(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", text):
         return min(ceil(float(text) * SECOND), LONGEST_COOLING)
     try:
@@ -63,7 +63,7 @@ def retry_after(value: str | None, now: Instant) -> Duration | None:
 
 
 def failure(status: int, wait: Duration | None = None) -> SendError | None:
-    """The error that an answer amounts to, or None where the receiver has taken the message."""
+    """The error for a response, or None if the receiver accepted the message."""
     outcome = of_status(status)
     if outcome is Outcome.DELIVERED:
         return None

@@ -1,4 +1,4 @@
-"""A channel's block in the configuration: how it is validated, and how its channel is opened."""
+"""Validates a channel's block in the configuration, and opens its channel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from notifier.settings.secrets import is_secret as is_secret_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelConfig:
-    """A channel that can be opened. `warnings` are what `check` shows but what does not stop a start."""
+    """A valid channel. `warnings` are shown by `check`, but do not prevent a start."""
 
     name: str
     mark: SourceMark
@@ -40,7 +40,7 @@ class ChannelConfig:
 def validate(
     block: ChannelBlock, *, allow_private: bool, known: Found | None = None
 ) -> ChannelConfig | tuple[Problem, ...]:
-    """The channel that a block describes, or everything that is wrong with it, each with its place."""
+    """The channel that a block describes, or all its problems, each with its place."""
     available = installed() if known is None else known
     kind = available.kinds.get(block.type)
     if kind is None:
@@ -80,7 +80,7 @@ def validate(
 
 
 def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - read as registry.open
-    """The sender of a validated channel. `ConfigError` where its kind, which may be a stranger's code, fails."""
+    """Opens a validated channel. Raises `ConfigError` if its kind fails, which may be third-party code."""
     try:
         return config.kind.open(config.name, config.settings, toolbox)
     except Exception as error:
@@ -89,18 +89,18 @@ def open(config: ChannelConfig, toolbox: Toolbox) -> Channel:  # noqa: A001 - re
 
 
 def is_secret(kind: str, path: Path, known: Found | None = None) -> bool:
-    """Whether a kind has a secret at this path of its settings: what may be given by a file, as `x_file`."""
+    """Whether this path of a kind's settings is a secret, which can be given by a file, as `x_file`."""
     found = (installed() if known is None else known).kinds.get(kind)
     return found is not None and is_secret_of(found.settings, path)
 
 
 def models() -> dict[str, type[ChannelSettings]]:
-    """The model of every kind's own keys, by kind."""
+    """The settings model of each kind, by name."""
     return {name: kind.settings for name, kind in installed().kinds.items()}
 
 
 def unusable(used: Iterable[str]) -> Iterable[str]:
-    """Problems of installed kinds that no channel is of; those of a kind in use are problems of its channels."""
+    """Problems of installed kinds that no channel uses. Problems of used kinds are reported for their channels."""
     refused = installed().unusable.items()
     return [f"type {name}: {why}" for name, why in refused if name in BUILT_IN or name not in used]
 

@@ -1,4 +1,4 @@
-"""A receiver's answer over HTTP."""
+"""A receiver's HTTP response."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from notifier.domain.time import Duration, Instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A complete status line; `body` is at most 64 KiB of what came. `retry_after` is in milliseconds.
+    """A response with a complete status line. `body` is at most its first 64 KiB. `retry_after` is in milliseconds.
 
-    `headers` are those with one value, by their names in lower case.
+    `headers` have lower-case names; those with several values are left out.
     """
 
     status: int
@@ -25,7 +25,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A receiver that a connection was made to. `certificate_ends` is when its certificate does; None: without TLS."""
+    """The peer of a connection. `certificate_ends` is when its certificate expires, None without TLS."""
 
     address: str
     port: int

@@ -1,4 +1,4 @@
-"""Signatures after the Standard Webhooks specification 1.0 (symmetric, `v1`)."""
+"""Signatures of the Standard Webhooks specification 1.0 (symmetric, `v1`)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PREFIX = "whsec_"
 
 
 def signing_key(secret: str) -> bytes:
-    """The key bytes of `whsec_` + standard base64 of 24 to 64 bytes. `ValueError` where the secret is not that."""
+    """The key in `whsec_` + standard base64 of 24 to 64 bytes. Raises `ValueError` if the secret has another form."""
     if not secret.startswith(PREFIX):
         raise ValueError(f"must begin with {PREFIX}")
     try:
-        # Not url-safe base64: `-` and `_` would silently be another key for the receiver.
+        # Not url-safe base64: `-` and `_` would silently give the receiver another key.
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(f"must be {PREFIX} and standard base64 (A-Z a-z 0-9 + / =)") from None
@@ -26,7 +26,7 @@ def signing_key(secret: str) -> bytes:
 
 
 def signature(keys: Iterable[bytes], *, id_: str, seconds: int, body: bytes) -> str:
-    """The `webhook-signature` header: `v1,` signatures over `id.timestamp.body`, one per key, spaces between."""
+    """The `webhook-signature` header: `v1,` signatures over `id.timestamp.body`, one per key, separated by spaces."""
     signed = f"{id_}.{seconds}.".encode() + body
     digests = (hmac.digest(key, signed, hashlib.sha256) for key in keys)
     return " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)

@@ -1,4 +1,4 @@
-"""One mail to one recipient over SMTP."""
+"""Delivers one mail to one recipient over SMTP."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from notifier.domain.time import SECOND, Duration
 
 __all__ = ["DEADLINE", "QUIT", "SmtpSession", "answered", "broken"]
 
-# Together below the 30 s of an attempt, so that what this session knows (was it handed over?) decides the outcome.
+# Together below the 30 s of an attempt, so that this session can still tell whether the mail was accepted.
 DEADLINE: Duration = 25 * SECOND
 QUIT: Duration = 2 * SECOND
-# Of several addresses the first may be one that nobody answers at.
+# Short, because the first of several addresses may not respond.
 CONNECT: Duration = 8 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSession:
-    """Where and how to hand mail in. `password` is sent over TLS or to loopback only.
+    """The connection settings of a mail server. `password` is sent over TLS or to loopback only.
 
-    `hello` is the name to greet the server with; without it, that is the address of this end.
+    `hello` is the name for EHLO. The default is the address of this end of the connection.
     """
 
     host: str
@@ -44,11 +44,11 @@ class SmtpSession:
     goodbye: Duration = QUIT
 
     async def deliver(self, mail: bytes, *, sender: str, recipient: str) -> None:
-        """Return once the server has taken the mail; else `SendError`. What fails after its 250 does not matter."""
+        """Returns once the server has accepted the mail, else raises `SendError`. Later failures are ignored."""
         await self._talk(mail, sender, recipient)
 
     async def rehearse(self, *, sender: str, recipient: str) -> None:
-        """Return once the server would take a mail to this recipient, and hand in none; else `SendError`."""
+        """Returns if the server would accept mail to this recipient, without sending one, else raises `SendError`."""
         await self._talk(None, sender, recipient)
 
     async def _talk(self, mail: bytes | None, sender: str, recipient: str) -> None:
@@ -125,7 +125,7 @@ class _Stage:
 
 
 async def _dial(host: str, port: int) -> socket.socket:
-    """A connection to the first address that takes one."""
+    """A connection to the first address that accepts one."""
     last: OSError = OSError("no address")
     loop = asyncio.get_running_loop()
     for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):

@@ -1,4 +1,4 @@
-"""The meaning of a mail server's replies, silence and TLS: one error with its outcome, and what to do. Pure."""
+"""Maps a mail server's replies, time-outs and TLS errors to an outcome with advice. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Subject = Literal["tls first", "login first", "relay", "client", "hello", "sende
 WHO = "the mail server"
 TRUST = "name its certificate in `smtp.ca_file`"
 
-# A server may keep a refusal back until the recipient is named (postfix does): its words say what it is about.
+# A server may delay a refusal until the recipient is named (postfix does), so the text says what it is about.
 _ABOUT: tuple[tuple[Subject, str], ...] = (
     ("tls first", r"must issue a starttls|starttls (is |command )?(first|required)|encryption required"),
     ("login first", r"authenti\w+ (is )?(required|needed|first)|not authenticated|must authenticate"),
@@ -52,7 +52,7 @@ REFUSED: dict[str, tuple[str, str]] = {
 
 
 def answered(at: At, code: int, text: str) -> SendError:
-    """The error for a refusal. Of the server's words only the codes are shown: they may repeat what was sent."""
+    """The error for a refusal. Only the reply's codes are shown, because its text may repeat what was sent."""
     if not 200 <= code <= 599:
         return not_smtp(at)
     enhanced = text[:6].split(" ", 1)[0] if text[:1] in {"4", "5"} and text[1:2] == "." else ""
@@ -67,7 +67,7 @@ def answered(at: At, code: int, text: str) -> SendError:
 
 
 def _about(at: At, code: int, text: str) -> str:
-    """The subject of a refusal: what was asked at that moment, unless its words say something else."""
+    """The subject of a refusal: the current command, unless the text says otherwise."""
     said = _ADDRESS.sub(" ", text)
     found = next((subject for subject, words in _ABOUT if re.search(words, said, re.IGNORECASE)), None)
     if at in {"hello", "sender", "recipient"}:
@@ -90,7 +90,7 @@ def _outcome(about: str, code: int, enhanced: str) -> Outcome:
 
 
 def not_smtp(at: At) -> SendError:
-    """The error for an answer that is none of SMTP's: after the final dot nobody knows whether it was taken."""
+    """The error for a reply that is not SMTP. After the final dot the outcome is ambiguous."""
     outcome = Outcome.AMBIGUOUS if at == "data" else Outcome.TRANSIENT
     return SendError(
         outcome,
@@ -103,7 +103,7 @@ _STARTTLS = "Does it want STARTTLS (`tls: starttls`, usually on port 587)?"
 
 
 def broken(at: At, error: BaseException, *, host: str = "its host", implicit: bool = False) -> SendError:
-    """The error for a connection that failed or fell silent: after the final dot nobody knows whether it was taken."""
+    """The error for a connection that failed or timed out. After the final dot the outcome is ambiguous."""
     insecure = _insecure(at, error, host, implicit=implicit)
     if insecure is not None:
         return insecure

@@ -1,4 +1,4 @@
-"""The `smtp` section of an email channel: where mail is handed in, and how."""
+"""The `smtp` section of an email channel: the mail server and how to log in."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def _host(text: str) -> str:
 
 
 class SmtpSettings(ChannelSettings):
-    """`tls`: `implicit` where the port is 465, else `none` to loopback and `starttls` to any other host.
+    """`tls` defaults to `implicit` for port 465, else to `none` for loopback and `starttls` for any other host.
 
-    Without `port`, it is 587, 465 or 25 by `tls`. `hello` is the name to greet with; without it, the host of
-    `server.url`, this machine's full name, or its address. `ca_file` is trusted instead of the system's authorities.
+    `port` defaults to 587, 465 or 25 by `tls`. `hello` is the name for EHLO; the default is the host of `server.url`,
+    this machine's full name, or its address. `ca_file` is trusted instead of the system's authorities.
     """
 
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,253}$"), AfterValidator(_host)]
@@ -62,7 +62,7 @@ class SmtpSettings(ChannelSettings):
 
 
 def warnings(settings: SmtpSettings) -> Iterator[str]:
-    """Sentences about settings that are allowed but likely meant otherwise."""
+    """Sentences about settings that are allowed but probably a mistake."""
     if settings.port == IMPLICIT_PORT and settings.security == "starttls":
         yield "smtp: port 465 wants `tls: implicit` on most servers: `tls: starttls` goes with port 587"
     if settings.port in {25, 587} and settings.security == "implicit":

@@ -1,4 +1,4 @@
-"""Why a secure connection did not come about, as a cause with words for it. Pure."""
+"""Explains TLS failures. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Trouble = Enum(
     "UNKNOWN_NAME INTERNAL WANTS_CERTIFICATE HTTP2_ONLY BROKEN_OFF OTHER",
 )
 
-# The codes of OpenSSL's certificate verification (openssl/x509_vfy.h).
+# OpenSSL's certificate verification codes (openssl/x509_vfy.h).
 _VERIFIED = {
     2: Trouble.UNKNOWN_AUTHORITY,
     9: Trouble.NOT_YET,
@@ -29,7 +29,7 @@ _VERIFIED = {
     67: Trouble.WEAK,
     68: Trouble.WEAK,
 }
-# OpenSSL's own names of what went wrong; an alert is what the other side says of us.
+# OpenSSL's reason names. An alert is the peer's report about us.
 _REASONS = {
     "WRONG_VERSION_NUMBER": Trouble.NOT_TLS,
     "HTTP_REQUEST": Trouble.NOT_TLS,
@@ -80,7 +80,7 @@ _WORDS = {
 
 
 def trouble(error: BaseException) -> Trouble | None:
-    """The cause of a failure of TLS; None where something else failed."""
+    """The cause of a TLS failure. None if the error is not one of TLS."""
     found = _ssl_error(error)
     if found is None:
         return None
@@ -90,7 +90,7 @@ def trouble(error: BaseException) -> Trouble | None:
 
 
 def words(error: BaseException, *, who: str, host: str, trust: str) -> str | None:
-    """The sentence for it. `who` is the other side, `trust` what to do where its authority is not known."""
+    """A sentence for the cause, or None. `who` is the peer, `trust` what to do about an unknown authority."""
     found = trouble(error)
     if found is None:
         return None
@@ -99,7 +99,7 @@ def words(error: BaseException, *, who: str, host: str, trust: str) -> str | Non
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """OpenSSL's name of it; Python knows that of few alerts, and then it is in the text alone."""
+    """OpenSSL's name of the reason. Python knows that of few alerts; for others it is only in the text."""
     said = re.search(r"\] ([a-z0-9 /]+) \(_ssl", str(error))
     return error.reason or (said[1].upper().replace(" ", "_") if said else "")
 
@@ -109,7 +109,7 @@ def _ssl_error(error: BaseException) -> ssl.SSLError | None:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came of. A library that raises `from None` leaves the context."""
+    """The error and its causes. A library that raises `from None` leaves the context."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:

@@ -1,7 +1,7 @@
-"""The guarded client's transport: sessions that check addresses, and what is known of how an exchange went.
+"""The transport of the guarded client: sessions that check addresses, and how far a failed exchange got.
 
-It stands on aiohttp, Slack's own asynchronous transport: its connector lets addresses be checked at connect time, which
-httpx does not hand through, and a POST costs a fifth of the processor time.
+It is built on aiohttp, Slack's own asynchronous transport, whose connector can check addresses at connect time. httpx
+does not expose that, and takes five times the CPU time for a POST.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from notifier.domain.time import SECOND, Duration
 from notifier.telemetry.clock import Clock
 
 CONNECT: Duration = 8 * SECOND
-# Once a status has come, a dripping body is not worth a worker.
+# Once a status has arrived, a slow body is not worth waiting for.
 BODY: Duration = 5 * SECOND
 RESPONSE_CAP = 64 * 1024
 CONNECTIONS = 100
@@ -43,7 +43,7 @@ KEEP_ALIVE_SECONDS = 4.0
 
 
 class GuardedTransport:
-    """Posts to addresses that policy allows, and says how it ended."""
+    """Posts to addresses that the policy allows."""
 
     def __init__(
         self, *, clock: Clock, allow_private_addresses: bool, deadline: Duration, tls: ssl.SSLContext | None
@@ -52,7 +52,8 @@ class GuardedTransport:
         self._allow_private = allow_private_addresses
         self._deadline = deadline
         self._tls = tls
-        # A session per set of exempt networks: a connection that one channel may use is not lent to another.
+        # One session per set of exempt networks, so that no channel gets a connection that another was allowed to
+        # make.
         self._sessions: dict[tuple[str, frozenset[Network]], aiohttp.ClientSession] = {}
 
     async def post(
@@ -64,7 +65,7 @@ class GuardedTransport:
         exempt: frozenset[Network],
         method: str = "POST",
     ) -> Reply:
-        """The answer, whatever its status. `SendError`: blocked, transient (not written) or ambiguous (written)."""
+        """The response, whatever its status. Raises `SendError`: blocked, transient (unwritten) or ambiguous."""
         exchange = _Exchange(body=body, method=method)
         try:
             async with asyncio.timeout(self._deadline / SECOND):
@@ -81,7 +82,7 @@ class GuardedTransport:
         return exchange.reply_or(SendError(exchange.unanswered, exchange.broken))
 
     async def reach(self, url: httpx.URL, *, exempt: frozenset[Network]) -> Peer:
-        """The receiver at an address that policy allows, once a connection stands; it is closed again."""
+        """Connects to an address that the policy allows, closes the connection and returns the peer."""
         guard, secure = _Guard(exempt, allow_private=self._allow_private), url.scheme == "https"
         host, port = url.raw_host.decode("ascii"), url.port or (443 if secure else 80)
         try:
@@ -108,7 +109,7 @@ class GuardedTransport:
         self._sessions.clear()
 
     async def _http2_only(self, url: httpx.URL, exempt: frozenset[Network]) -> SendError | None:
-        """The error for a receiver of HTTP/2 alone, which took nothing; None where that is not the cause."""
+        """The error for a receiver that speaks only HTTP/2, which read nothing. None if that is not the cause."""
         guard = _Guard(exempt, allow_private=self._allow_private)
 
         async def connect() -> Connection:
@@ -169,7 +170,7 @@ class GuardedTransport:
         return self._sessions[key]
 
     def _trust(self) -> ssl.SSLContext:
-        """The system's authorities and certifi's; loaded at the first https request, as it takes 20 ms."""
+        """A context that trusts the system's authorities and certifi's. Loaded at the first https request, in 20 ms."""
         if self._tls is None:
             self._tls = ssl.create_default_context()
             self._tls.load_verify_locations(certifi.where())
@@ -179,7 +180,7 @@ class GuardedTransport:
 
 @dataclass(slots=True, kw_only=True)
 class _Exchange:
-    """How far one request has come; what is not known to be unwritten may have arrived."""
+    """The progress of one request. Unless it is known to be unwritten it may have arrived."""
 
     body: bytes
     method: str
@@ -201,19 +202,19 @@ class _Exchange:
         return "the connection broke before an answer came" if self.written else "no connection could be made"
 
     def failure(self, error: BaseException, host: str) -> SendError:
-        """The error as the other side's fault, where it says so, else by how far the exchange has come."""
+        """The error with the peer's fault if that is known, else by how far the exchange got."""
         known = known_failure(error, host)
         return known or SendError(self.unanswered, f"{self.broken} ({_kind(error)})")
 
     def reply_or(self, error: SendError) -> Reply:
-        """The answer where a status has come, even if its body has not."""
+        """The response if a status has arrived, even without its body. Raises the error otherwise."""
         if self.reply is None:
             raise error from None
         return self.reply
 
 
 class _Body(aiohttp.BytesPayload):
-    """A body that says when it is asked for: the next step hands it to the socket, head and all."""
+    """A body that records when it is read: the next step writes it to the socket, together with the headers."""
 
     def __init__(self, exchange: _Exchange) -> None:
         super().__init__(exchange.body)
@@ -248,12 +249,12 @@ def _wire_headers(url: httpx.URL, headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _kind(error: BaseException) -> str:
-    """The error's own name: its text may name addresses or what was sent."""
+    """The error's class name. Its text may contain addresses or what was sent."""
     return type(error).__name__
 
 
 class _Guard(aiohttp.abc.AbstractResolver):
-    """Resolves names and checks every address, and once more what is dialled; TLS and Host keep the name."""
+    """Resolves names and checks all addresses, and the dialled one again. TLS and Host keep the name."""
 
     def __init__(self, exempt: Iterable[Network], *, allow_private: bool) -> None:
         self._exempt = tuple(exempt)
@@ -277,7 +278,7 @@ class _Guard(aiohttp.abc.AbstractResolver):
         return None
 
     def socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """A socket for an address that may be dialled; a host that is one already was not resolved."""
+        """A socket for an allowed address. Hosts that are addresses were not resolved, so they are checked here."""
         family, kind, protocol, _, address = info
         try:
             self._check(str(address[0]))
@@ -295,7 +296,7 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
-    """Every address of a host with its family, in the resolver's order."""
+    """All addresses of a host with their families, in the resolver's order."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""`ca_file`: the authorities whose certificates are trusted instead of the system's."""
+"""`ca_file`: authorities that are trusted instead of the system's."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _DER = b"\x30\x82"
 
 
 class Authorities(BaseModel):
-    """Certificates as PEM, read when the configuration was: a file that changes is other settings."""
+    """Certificates as PEM, read together with the configuration, so that a changed file counts as changed settings."""
 
     model_config = ConfigDict(frozen=True)
 
     pem: str
 
     def context(self) -> ssl.SSLContext:
-        """The client's context that trusts these authorities and no other.
+        """A client context that trusts only these authorities.
 
-        On every version of Python alike: any of them is enough, be it an authority's own, one in between or the
-        server's; and an authority of one's own may lack the extensions that public ones have.
+        The same on all versions of Python: any certificate of the chain is enough, be it an authority's, an
+        intermediate one or the server's, and private authorities may lack the extensions of public ones.
         """
         context = ssl.create_default_context(cadata=self.pem)
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -38,7 +38,7 @@ class Authorities(BaseModel):
 
 
 def read_authorities(path: object, folder: Path) -> Authorities:
-    """The certificates in a file. `ValueError` with a sentence where there are none."""
+    """The certificates in a file. Raises `ValueError` with a sentence if there are none."""
     if not isinstance(path, str) or not path.strip() or "\0" in path:
         raise ValueError("expected the path of a file with the authority's certificate, as PEM")
     pem = b"\n".join(_BLOCK.findall(_contents(folder / path))).decode("ascii", "replace")
@@ -85,4 +85,4 @@ CaFile = Annotated[
         {"type": "string", "description": "A PEM file of the authorities to trust instead of the system's."}
     ),
 ]
-"""The path of a PEM file in a kind's settings, relative to the configuration's folder."""
+"""The type of a setting for the path of a PEM file, relative to the configuration's folder."""

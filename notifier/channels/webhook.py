@@ -1,6 +1,6 @@
-"""Posts a signed JSON document (Standard Webhooks 1.0), notifier's own or one that other products' receivers know.
+"""Posts a signed JSON document (Standard Webhooks 1.0), in notifier's own format or one of other products.
 
-The schema of notifier's own is `webhook.schema.json` beside this file; `payloads/` makes them.
+The schema of notifier's own is `webhook.schema.json` beside this file; the bodies are made in `payloads/`.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ _UNSEEN = SecretStr("...")
 
 
 class WebhookSettings(ChannelSettings):
-    """`url` may hold credentials, so it is a secret too; without `secret`, unsigned.
+    """`url` may hold credentials, so it is a secret too. Without `secret`, requests are not signed.
 
-    `format` is the form of the body; `pagerduty-v2` needs the `routing_key` of the integration that it is for.
+    `format` is the form of the body; `pagerduty-v2` needs the `routing_key` of its integration.
     """
 
     url: SecretUrl
@@ -100,7 +100,7 @@ def schema() -> Document:
 
 
 class WebhookChannel:
-    """One target: the URL, as `name_of` shows it."""
+    """A channel with one target: its URL, as shown by `name_of`."""
 
     def __init__(self, settings: WebhookSettings, toolbox: Toolbox, *, name: str = "webhook") -> None:
         self._url = parse_url(settings.url.get_secret_value())

@@ -1,4 +1,4 @@
-"""Where the words of messages were in 0.1; they are in `notifier.channels.api`. Goes in 0.3."""
+"""The former place of what `notifier.channels.api` has now. Deprecated since 0.2, removed in 0.3."""
 
 from __future__ import annotations
 

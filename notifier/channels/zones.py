@@ -1,4 +1,4 @@
-"""The time zone of whoever reads a channel, as a setting."""
+"""The time zone of a channel's readers, as a setting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every sentence and format for people. Pure: from a message to one rendered model, which each channel only draws."""
+"""All sentences and formats for people. Pure: turns a message into one rendered model, which the channels lay out."""
 
 from __future__ import annotations
 

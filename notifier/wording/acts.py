@@ -1,4 +1,4 @@
-"""Acts on things of an operator in words, as the audit keeps them."""
+"""Administrative acts in words, as the audit log keeps them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from notifier.wording.text import TITLE, counted, inline, number
 from notifier.wording.times import Moment, beside
 
 LABELS = 8
-# What a link in a mail does, as its words.
+# The labels of links in a mail, by action.
 ACTIONS = {"acknowledge": "Acknowledge", "snooze": "Snooze 4 h", "resolve": "Resolve"}
 
 Pairs = tuple[tuple[str, str], ...]
@@ -25,10 +25,10 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentBlock:
-    """One incident in words. `state` is why it is told, `owner` who is on it.
+    """One incident in words. `state` says why it is included, `owner` who has acknowledged it.
 
-    `last` is None within the minute of `since`, `name` where there is no incident behind it (a test): then there is no
-    `url` either. `where` are reserved labels, `labels` the sender's. `actions` are words with the link that does it.
+    `last` is None if it is within a minute of `since`. `name` and `url` are None if there is no incident, as in a
+    test. `where` are reserved labels, `labels` the sender's. `actions` are pairs of a label and a link.
     """
 
     name: str | None
@@ -59,7 +59,7 @@ class IncidentBlock:
 def block(
     told: Told, now: Instant | None = None, zone: tzinfo = UTC, links: Sequence[ActionLink] = ()
 ) -> IncidentBlock:
-    """One incident in words; `now` is the moment of the decision, from which its durations are told."""
+    """One incident in words. `now` is the time of the decision, which durations are relative to."""
     incident = told.incident
     at = incident.last_seen if now is None else now
     exists = bool(incident.number)
@@ -82,7 +82,7 @@ def block(
 
 
 def last(incident: Incident, now: Instant, zone: tzinfo = UTC) -> Moment | None:
-    """When it was seen last, without its day where that is the first one's; None within the minute of the first."""
+    """The time it was last seen, without its date if that is the first one's. None within a minute of the first."""
     newest = beside(incident.last_seen, now, zone)
     if newest.text == beside(incident.first_seen, now, zone).text:
         return None
@@ -90,7 +90,7 @@ def last(incident: Incident, now: Instant, zone: tzinfo = UTC) -> Moment | None:
 
 
 def where(incident: Incident) -> Pairs:
-    """Service, environment and release, then host and task, where they are known and not varying."""
+    """Service, environment, release, host and task, as far as they are known and not varying."""
     present = {"environment": incident.environment, **incident.labels}
     names = ("service", "environment", "release", "host", "task")
     pairs = ((name, inline(present.get(name) or "", 100)) for name in names)
@@ -98,7 +98,7 @@ def where(incident: Incident) -> Pairs:
 
 
 def own_labels(incident: Incident) -> Pairs:
-    """The sender's labels, by name; how many more there are; and which labels have no one value."""
+    """The sender's labels by name, the number of further ones, and the names of the varying ones."""
     own = sorted((name, value) for name, value in incident.labels.items() if name not in RESERVED_LABELS)
     pairs = [(inline(name, 60), inline(value, 80)) for name, value in own[:LABELS]]
     varying = ", ".join(inline(name, 40) for name in incident.varying[:LABELS])
@@ -107,6 +107,6 @@ def own_labels(incident: Incident) -> Pairs:
 
 
 def shared(labelled: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """The labels that all of them have alike."""
+    """The labels that all of them have in common."""
     first = labelled[0] if labelled else {}
     return {name: value for name, value in first.items() if all(each.get(name) == value for each in labelled)}

@@ -1,8 +1,8 @@
-"""An incident as text to paste elsewhere: Markdown, JSON, and commands for a shell.
+"""An incident as text to paste elsewhere: Markdown, JSON, and shell commands.
 
-What an event says is a stranger's. In Markdown it stands in code, behind fences longer than its own; what cannot be
-seen is escaped in JSON, so that no paste is more than it looks. In a command it stands between single quotes, without a
-quote, backslash, control character or exclamation mark of its own, so that no shell reads anything into it.
+An event's content is untrusted. Markdown puts it in code spans, with fences longer than its own; JSON escapes
+invisible characters. A command puts it between single quotes, without quotes, backslashes, control characters or
+exclamation marks, so that no shell interprets it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from notifier.wording.times import moment
 from notifier.wording.tracebacks import printed
 
 COMMAND_BYTES = 100_000
-"""What most systems take as one argument of a command is 128 KiB."""
+"""Most systems limit an argument of a command to 128 KiB."""
 
-# Of the newest event's own, not of one that is posted anew.
+# Fields of the newest event that a repeated one does not have.
 _OF_ONE = ("id", "timestamp")
 _CURL = 'curl -sS -H "Authorization: Bearer $NOTIFIER_KEY"'
 _TICKS = re.compile(r"`+")
@@ -30,7 +30,7 @@ _SPECIAL_IN_URL = re.compile(r"[^!-~]|['!\\]")
 
 
 def as_markdown(incident: Incident) -> str:
-    """The incident for an issue or a chat: its standing, how often, and the traceback."""
+    """The incident for an issue or a chat: its state, its count, and the traceback."""
     standing = owner(incident) or "over"
     span = f"from {moment(incident.first_seen)} to {moment(incident.last_seen)}"
     facts = [
@@ -52,18 +52,18 @@ def as_markdown(incident: Incident) -> str:
 
 
 def as_json(incident: Incident) -> str:
-    """The documented form of an incident, as the API answers it."""
+    """The documented JSON of an incident, as the API returns it."""
     return escaped_unseen(json.dumps(incident.as_json(), indent=2, ensure_ascii=False))
 
 
 def show_command(incident: Incident, base: str) -> str:
-    """A command that asks for the incident; the key comes from the shell's environment."""
+    """A command that requests the incident. The key comes from the shell's environment."""
     address = _address(f"{base}/v1/incidents/{incident.id}")
     return f"{_CURL} '{address}'"
 
 
 def post_command(incident: Incident, base: str) -> str | None:
-    """A command that posts the newest event once more; None where there is none, or it is too long for a command."""
+    """A command that posts the newest event again. None if there is no event, or if the command would be too long."""
     if not isinstance(incident.latest_event, Mapping):
         return None
     event = {name: value for name, value in incident.latest_event.items() if name not in _OF_ONE}
@@ -75,7 +75,7 @@ def post_command(incident: Incident, base: str) -> str | None:
 
 
 def json_for_shells(document: Mapping[str, Any]) -> str:
-    """JSON in ASCII, with nothing in it that sh, bash, zsh, fish or csh reads between single quotes."""
+    """ASCII JSON without characters that sh, bash, zsh, fish or csh interpret between single quotes."""
     text = json.dumps(document, separators=(",", ":"))
     return _SPECIAL_IN_JSON.sub(lambda found: f"\\u{ord(found[0][-1]):04x}", text)
 

@@ -1,4 +1,4 @@
-"""By what right somebody acted: a key, or what a provider or a proxy said."""
+"""The credential that a person acted with: a key, or the identity from a provider or a proxy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from notifier.wording.text import inline, plain
 def credential(key_name: str) -> str:
     """`key on-call`; `via login.example.com` or `via the proxy` for a person without a key.
 
-    Such a person's identity stands where else a key's name does; its subject is for the audit, and not to be read.
+    The identity of such a person is stored in place of a key's name. Its subject is for the audit only and is left
+    out.
     """
     if key_name.startswith("proxy:"):
         return "via the proxy"

@@ -1,4 +1,4 @@
-"""One delivery in a sentence: what became of it, or what it waits for."""
+"""One delivery in a sentence: its result, or what it waits for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from notifier.wording.times import clock
 
 
 def what_became_of(delivery: SentDelivery) -> str:
-    """Where a delivery went and how that ended, or what it waits for."""
+    """The target of a delivery and its result, or what it waits for."""
     to = f"{delivery.channel} to {delivery.target}"
     match delivery.state:
         case DeliveryState.PENDING:
@@ -30,7 +30,7 @@ def what_became_of(delivery: SentDelivery) -> str:
 
 
 def _waits(delivery: SentDelivery) -> str:
-    """The reason for which a pending delivery waits."""
+    """The reason why a pending delivery waits."""
     if delivery.on_hold:
         return "deliveries are on hold until `notifier release`"
     if delivery.carried_by is not None:
@@ -48,7 +48,7 @@ def _waits(delivery: SentDelivery) -> str:
 
 
 def _last(delivery: SentDelivery) -> str:
-    """The latest outcome, with what the receiver said."""
+    """The latest outcome, with the receiver's response."""
     if delivery.outcome is None:
         return delivery.detail or ""
     outcome = delivery.outcome.value
@@ -56,7 +56,7 @@ def _last(delivery: SentDelivery) -> str:
 
 
 def _carried(delivery: SentDelivery) -> str:
-    """` (delivery 0193..., delivered 09:00 UTC)`, which tells it instead."""
+    """` (delivery 0193..., delivered 09:00 UTC)`: the delivery that replaced this one."""
     digest = delivery.carried_by
     if digest is None:
         return ""

@@ -1,4 +1,4 @@
-"""An episode as it stands, for channels that keep one message up to date and say below it what has changed."""
+"""The current state of an episode, for channels that edit one message and post the changes below it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPLY_SHOWN = 8
 
 
 def episode(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
-    """The whole episode as it stands. Where a message was made before standings were kept: what it tells."""
+    """The current state of the whole episode. Messages of versions that stored no `standing` show their own content."""
     told = {told.incident.id: told for told in message.told}
     incidents = _incidents(message)
     facts = by_weight(
@@ -44,7 +44,7 @@ def episode(message: Message, options: RenderOptions | None = None) -> RenderedM
 
 
 def _incidents(message: Message) -> tuple[Incident, ...]:
-    """The incidents to show: of a problem whose incidents follow each other the newest alone, for it goes on."""
+    """The incidents to show. If they all belong to one problem, only the newest is shown."""
     standing = () if message.standing is None else message.standing.incidents
     incidents = standing or tuple(told.incident for told in message.told)
     if messages.of_one_identity(message) and incidents:
@@ -53,7 +53,7 @@ def _incidents(message: Message) -> tuple[Incident, ...]:
 
 
 def change(message: Message, options: RenderOptions | None = None) -> RenderedMessage:
-    """The news of a message in its episode: each incident with its new state and who brought it there."""
+    """The news in a message: each incident with its new state and the person who changed it."""
     shown = by_weight(message.told)[:REPLY_SHOWN]
     left_out = message.more + len(message.told) - len(shown)
     events = message.events or sum(told.incident.count for told in message.told)
@@ -61,7 +61,7 @@ def change(message: Message, options: RenderOptions | None = None) -> RenderedMe
 
 
 def left(message: Message) -> tuple[bool, bool, str | None]:
-    """Whether an incident waits for somebody, whether one is not resolved, and a link to the first of them."""
+    """Whether an incident is open, whether one is unresolved, and a link to the first of them."""
     standing = message.standing
     told = tuple(told.incident for told in by_weight(message.told))
     incidents = told if standing is None else standing.incidents
@@ -91,7 +91,7 @@ def _headline(message: Message, states: list[str], total: int) -> str:
 
 
 def _counts(message: Message) -> str:
-    """`3 open, 1 acknowledged`; empty where those that are not shown might be anything."""
+    """`3 open, 1 acknowledged`; empty if the states of incidents that are not shown are unknown."""
     if message.standing is not None:
         counts = {state.value: getattr(message.standing, state.value) for state in State}
     elif message.more:
@@ -102,7 +102,7 @@ def _counts(message: Message) -> str:
 
 
 def _state(incident: Incident, told: Told | None, at: Instant, zone: tzinfo) -> str:
-    """`Acknowledged by ann after 3 min`; how long is known where this message tells of it, or where it is over."""
+    """`Acknowledged by ann after 3 min`, with the duration if this message reports the change or it is resolved."""
     if incident.state is State.OPEN:
         return f"Open{flapping(told, zone)}"
     reason = Reason.ACKNOWLEDGED if incident.state is State.ACKNOWLEDGED else Reason.RESOLVED

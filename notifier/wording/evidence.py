@@ -1,4 +1,4 @@
-"""Evidence of a problem, as the newest event has it: message, cause, own frames, notes, context and links. Bounded."""
+"""Evidence from an incident's newest event: message, cause, own frames, notes, context and links. Bounded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CUT = "\u2026"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A place in the code, `billing/tasks.py:88 in charge`, and its line of code."""
+    """A location in the code, `billing/tasks.py:88 in charge`, and its source line."""
 
     place: str
     code: str | None = None
@@ -37,9 +37,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Where a sender says that more is to be found. `label` says the host as well, for the title is the sender's.
+    """A link that a sender gave. `label` includes the host, because the title is the sender's.
 
-    `shared`: another link of the message has the title and the host too, so that the label says the path as well.
+    `shared` is true if another link has the same title and host; the label then includes the path too.
     """
 
     title: str
@@ -57,10 +57,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """`message` is the application's own where the title is another's. `details` are the next lines of what was said.
+    """`message` is the event's message if the title is not made of it. `details` are further lines of the error.
 
-    `cause` is the innermost exception of the chain in one line, where it is not the one that is told of. `frames` are
-    the application's own, innermost first. `context` holds the sender's plain values.
+    `cause` is the innermost exception of the chain in one line, None if there is no chain. `frames` are the
+    application's own, innermost first. `context` holds the sender's scalar values.
     """
 
     message: str | None = None
@@ -93,13 +93,13 @@ def evidence(incident: Incident) -> Evidence:
 
 
 def links_of(incident: Incident) -> tuple[Link, ...]:
-    """The newest event's links, as far as they can stand in any channel."""
+    """The newest event's links that are safe in every channel."""
     event = incident.latest_event
     return tuple(_links(event.get("links"))) if isinstance(event, Mapping) else ()
 
 
 def said(incident: Incident) -> str | None:
-    """The first line of the newest event's own message, where the title is another: often that of an exception."""
+    """The first line of the newest event's message. None if the title already contains it."""
     event = incident.latest_event
     line = _first_line(event.get("message")) if isinstance(event, Mapping) else ""
     text, title = plain(line, MESSAGE), plain(incident.title, MESSAGE)
@@ -108,7 +108,7 @@ def said(incident: Incident) -> str | None:
 
 
 def _rest_of_title(title: str, told: Mapping[str, Any], message: object) -> tuple[str, ...]:
-    """The end of a first line that the title had no room for: it may be what matters."""
+    """The end of a first line that the title cut off."""
     head = plain(title, TITLE)
     if not head.endswith(_CUT):
         return ()
@@ -125,7 +125,7 @@ def _same_line(told: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
 
 
 def innermost(exception: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The last exception of the chain of causes; None where there is no other than this one."""
+    """The last exception of the chain of causes. None if there is no cause."""
     last = exception
     for _ in range(_CAUSES):
         cause = last.get("cause")
@@ -136,18 +136,18 @@ def innermost(exception: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def top_frame(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The innermost own frame, else the innermost, of the exception that is told of; frames come outermost first."""
+    """The innermost own frame of the primary exception, else the innermost frame. Frames are stored outermost first."""
     return next(_inner_frames(told_in(event) or {}), None)
 
 
 def frames(exception: Mapping[str, Any]) -> Iterator[Frame]:
-    """The own frames, innermost first; where none is own, the innermost alone."""
+    """The own frames, innermost first. If there are none, the innermost frame alone."""
     for frame, _ in zip(_inner_frames(exception), range(FRAMES), strict=False):
         yield Frame(place=_place(frame), code=plain(frame.get("code") or "", CODE) or None)
 
 
 def brief(incident: Incident) -> str:
-    """The shortest name: `TimeoutError in charge`, or the title where the code is not known."""
+    """The shortest name: `TimeoutError in charge`, or the title if type or function is unknown."""
     told = told_in(incident.latest_event) or {}
     kind = inline(str(told.get("type") or "").rpartition(".")[2], 60)
     frame = next(_inner_frames(told), None)
@@ -174,7 +174,7 @@ def _first_line(value: object) -> str:
 
 
 def _next_lines(value: object) -> list[str]:
-    """The lines after the first: the fields that pydantic refused, PostgreSQL's `DETAIL`."""
+    """The lines after the first, such as the fields that pydantic rejected or PostgreSQL's `DETAIL`."""
     if not isinstance(value, str):
         return []
     # A prefix is enough for six lines.
@@ -183,13 +183,13 @@ def _next_lines(value: object) -> list[str]:
 
 
 def _indented(line: str) -> str:
-    """The depth of a line says what belongs to what."""
+    """The line with its indentation, which shows structure."""
     depth = len(line) - len(line.lstrip())
     return " " * min(depth, 4) + plain(line, TITLE)
 
 
 def _notes(exception: object) -> Iterator[str]:
-    """The notes of the whole chain: a group says there which others it holds."""
+    """The notes of the whole chain. Exception groups list their other exceptions there."""
     found: dict[str, None] = {}
     for _ in range(_CAUSES):
         if not isinstance(exception, Mapping):
@@ -204,7 +204,7 @@ def _notes(exception: object) -> Iterator[str]:
 
 
 def _context(event: Mapping[str, Any], incident: Incident) -> Iterator[tuple[str, str]]:
-    """Plain values alone: what is nested is for the page. What stands in the message already is not said again."""
+    """Scalar values only; nested ones are on the page. Values that the message already contains are left out."""
     context = event.get("context")
     if not isinstance(context, Mapping):
         return
@@ -232,10 +232,10 @@ def _links(links: object) -> Iterator[Link]:
 
 
 def _address(url: object) -> str | None:
-    """A web address in printable ASCII that can stand in any channel; None for what is none.
+    """A web address in printable ASCII that is safe in every channel. None if there is none.
 
-    What people and dashboards leave as it is behind the host (`{"datasource":"loki"}`, umlauts, spaces) is encoded as a
-    browser does it, and a host is told by the name it is asked for under.
+    Unencoded characters after the host (`{"datasource":"loki"}`, umlauts, spaces) are encoded as browsers do; the
+    host is shown as IDNA.
     """
     found = _ADDRESS.fullmatch(url) if isinstance(url, str) else None
     if found is None or any(ord(character) < 32 for character in found[0]):

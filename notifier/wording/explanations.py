@@ -1,4 +1,4 @@
-"""Why people were told of an incident, or were not, in sentences that a tired person understands."""
+"""Sentences that say why people were notified of an incident, or were not."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ HOLDS: Mapping[HeldBy, str] = {
     HeldBy.HOLD: "deliveries are on hold",
     HeldBy.LATE: "it happened before it was resolved",
 }
-"""The holds that stand, in a phrase each."""
+"""A phrase for each hold that is in force."""
 
 
 def told(decision: Decision, actions: Sequence[AuditEntry]) -> str:
-    """The sentence about a notification: why, how much it said, and who decided so."""
+    """Why a notification was sent, what it contained, and who decided it."""
     sentence = f"Told: {_why_told(decision, actions)}"
     if decision.events > 1:
         sentence += f", with {decision.events:,} events that had not been told before"
@@ -71,7 +71,7 @@ def _why_told(decision: Decision, actions: Sequence[AuditEntry]) -> str:
 
 
 def held(decision: Decision, history: IncidentHistory) -> str:
-    """One reason for which nothing was told, how often, and who decided so."""
+    """One reason why nothing was sent, how often, and who decided it."""
     often = (
         "" if decision.count < 2 else f", {decision.count:,} times {between(decision.at, decision.last_at)}"
     )
@@ -92,7 +92,7 @@ def _why_held(decision: Decision, history: IncidentHistory) -> str:
 
 
 def silenced(silence: Silence | None, *, near: Instant) -> str:
-    """By whom an incident is silenced, until when, and with which words."""
+    """The author of a silence, its end and its comment."""
     if silence is None:
         return "silenced by somebody"
     until = "" if silence.ends_at is None else f" until {clock(silence.ends_at, near=near)}"
@@ -117,7 +117,7 @@ def _last(actions: Sequence[AuditEntry], action: str, by: Instant) -> AuditEntry
 
 
 def until(entry: AuditEntry) -> str:
-    """` until 09:00 UTC`, where the act has an end."""
+    """` until 09:00 UTC` if the act has an end, else empty."""
     end = end_of(entry)
     return "" if end is None else f" until {clock(end, near=entry.at)}"
 
@@ -132,7 +132,7 @@ def _told_before(decision: Decision, decisions: Sequence[Decision]) -> bool:
 
 
 def decided_by(by: DecidedBy) -> str:
-    """Say which route: ``Route `severity="critical"` (notifier.yaml:12, configuration 1a2b3c4d)``."""
+    """The route that decided: ``Route `severity="critical"` (notifier.yaml:12, configuration 1a2b3c4d)``."""
     where = [by.line, f"configuration {by.version}" if by.version else None]
     places = ", ".join(place for place in where if place)
     name = "A route that is gone" if by.name is None else f"Route {isolated(f'`{by.name}`')}"
@@ -140,10 +140,10 @@ def decided_by(by: DecidedBy) -> str:
 
 
 def quoted(text: str) -> str:
-    """`"text"`, with what is special in it escaped as in JSON."""
+    """`"text"`, with special characters escaped as in JSON."""
     return isolated(json.dumps(text, ensure_ascii=False))
 
 
 def between(first: Instant, last: Instant) -> str:
-    """`between 09:00 UTC and 10:30 UTC`, with the date of `last` where that is another day."""
+    """`between 09:00 UTC and 10:30 UTC`, with the date of `last` if it is another day."""
     return f"between {clock(first, near=first)} and {clock(last, near=first)}"

@@ -1,4 +1,4 @@
-"""Why events are one problem, in sentences, from what a fingerprint is made of."""
+"""Sentences that say why events are one problem, from the parts of their fingerprint."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _OTHERWISE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupingSentences:
-    """`because` says what makes events one problem: `places` in the code, `elements` of the sender's, or a `message`.
+    """`because` names the parts: `places` in the code, `elements` given by the sender, or a `message`.
 
-    `note` says where the rules would group the event otherwise today.
+    `note` is set if the current rules would group the event differently.
     """
 
     because: str
@@ -31,7 +31,7 @@ class GroupingSentences:
 
 
 def grouping_sentences(explanation: Explanation, *, stored: str) -> GroupingSentences:
-    """The explanation of an event that an incident with the fingerprint `stored` counts."""
+    """The explanation for an event of an incident with the fingerprint `stored`."""
     sentences = _sentences(explanation)
     return sentences if explanation.fingerprint == stored else replace(sentences, note=_OTHERWISE)
 

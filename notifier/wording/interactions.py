@@ -1,4 +1,4 @@
-"""Sentences for a person who pressed a button."""
+"""Responses to a person who pressed a button."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNAVAILABLE = "notifier's database does not answer: press again in a moment."
 
 
 def silenced(until: Instant, time_zone: str, matchers: Sequence[str]) -> str:
-    """Until when a silence lasts, by the clocks of this time zone, and what it silences."""
+    """The end of a silence in this time zone, and its matchers."""
     return f"Silenced until {by_clocks_of(until, time_zone)}: {', '.join(matchers)}"
 
 
@@ -26,7 +26,7 @@ def not_silenced(why: object) -> str:
 
 
 def comment(receiver: str, person: str) -> str:
-    """The comment of a silence that a button has made."""
+    """The comment of a silence made by a button."""
     return f"from {receiver} by {person}"
 
 
@@ -35,7 +35,7 @@ def refused(incident: int, why: object) -> str:
 
 
 def summary(refusals: Sequence[str]) -> str | None:
-    """The first refusals, and how many more there are; None without any."""
+    """The first refusals, and the number of further ones. None if there are none."""
     if not refusals:
         return None
     more = len(refusals) - SENTENCES

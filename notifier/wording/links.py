@@ -1,4 +1,4 @@
-"""The links of an event for a page: an address that a browser may follow, or else its text."""
+"""The links of an event for a page. An address that is unsafe to follow is shown as text."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FOLLOWED = re.compile(r"(?:https?://|mailto:)[!-~]{1,2040}", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLink:
-    """`href` is None where it is no address to follow. `text` says the host as well, for the title is the sender's."""
+    """`href` is None if the address is unsafe to follow. `text` includes the host: the title is the sender's."""
 
     text: str
     href: str | None
 
 
 def page_links(event: Mapping[str, Any] | None) -> tuple[PageLink, ...]:
-    """The links that an event carries, in its order."""
+    """The links of an event, in its order."""
     links = event.get("links") if isinstance(event, Mapping) else None
     usable = [link for link in links if isinstance(link, Mapping)] if isinstance(links, list | tuple) else []
     return tuple(_link(link) for link in usable[:LINKS_AT_MOST])
@@ -43,7 +43,7 @@ def _link(link: Mapping[str, Any]) -> PageLink:
 
 
 def _where(address: str) -> str | None:
-    """The host, or whose address a mail goes to; None for what is not followed."""
+    """The host, or the recipient of a `mailto:` link. None if the address is unsafe to follow."""
     if _FOLLOWED.fullmatch(address) is None:
         return None
     try:

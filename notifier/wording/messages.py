@@ -1,4 +1,4 @@
-"""A whole message in words, the same for every channel that people read."""
+"""A rendered message, the same for all channels that people read."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from notifier.wording.text import NOTE, TITLE, counted, inline, number, sentence
 from notifier.wording.times import Moment, beside
 
 FULL = 5
-"""How many incidents are told in full; the next go as one line each, and what has no room at all as a number."""
+"""The number of incidents in full. Further ones get one line each, and the rest is a number."""
 
-# The label of a group that is of one incident by itself, and of those that its problem opens later.
+# The label of a group that holds one problem: an incident, and those that the problem opens later.
 PER_INCIDENT_LABEL = "incident"
 _IN_THE_SCOPE = frozenset({"service", "environment"})
 _SAID = _IN_THE_SCOPE | {PER_INCIDENT_LABEL}
-# Reasons whose message is about its note, which then stands above everything.
+# Reasons whose message consists of its note, which then comes first.
 _ABOUT_THE_NOTE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOptions:
-    """How a reader sees it: by which clock."""
+    """A reader's preferences."""
 
     zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMessage:
-    """A whole message in words, in the order of its fields: what, where and how bad; what to do; why told; the causes.
+    """A whole message in words. The order of the fields is that of the message.
 
-    `severity` is the worst of what is not over, empty where there is no incident. `standing` is the state of the whole
-    episode, where it is of more than one. `since` is when the first of it was seen, `owner` who is on it. `note_first`
-    says that the message is about its note. `links` are the senders', `labels` what all incidents have alike. `blocks`
-    are told in full, `brief` in a line each, and `more` are numbers. `footer` are the closing lines. `whole` is a label
-    and the address of a page with all of it, where it is of several.
+    `severity` is the highest that is unresolved, empty if there is no incident. `standing` is the state of the whole
+    episode if it has several incidents. `since` is the first sighting, `owner` who has acknowledged. `note_first`
+    puts the note above everything. `links` are the senders', `labels` those that all incidents share. `blocks` are
+    shown in full, `brief` in a line each, and `more` is a number. `footer` are the closing lines. `whole` is a label
+    and the address of a page with everything, if there are several incidents.
     """
 
     scope: str
@@ -71,21 +71,21 @@ class RenderedMessage:
 
     @property
     def marked(self) -> str:
-        """The headline behind how bad it is, for a channel without subjects."""
+        """The headline with its severity, for a channel without subjects."""
         return f"{self.severity} · {self.headline}" if self.severity else self.headline
 
     @property
     def summary(self) -> str:
-        """The whole in one line, for a phone."""
+        """The whole message in one line, for a phone."""
         return (
             self.marked if self.several or not self.blocks else sentence(f"[{self.scope}] {self.marked}", 300)
         )
 
     @property
     def heading(self) -> tuple[str, ...]:
-        """The first lines below a subject: of one incident its state comes first, for the subject never says it.
+        """The first lines below a subject. The state comes first, because the subject never says it.
 
-        How bad it was does not come first where all is over: that would read like the next alarm.
+        If everything is resolved the severity comes last, so that it does not read like a new alarm.
         """
         if self.severity and not self.several:
             first = f"{self.headline} · {self.severity} in {self.scope}"
@@ -103,7 +103,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
     several = len(message.told) + message.more > 1
     common, owner = _common(message, incident_blocks), _owner(message, incident_blocks)
     if several and owner == NOBODY:
-        # Said once, of all of them.
+        # Said once, for all of them.
         incident_blocks = [replace(block, owner=None) for block in incident_blocks]
     first = headline(message, zone)
     url = next((block.url for block in incident_blocks if block.url), None)
@@ -133,7 +133,7 @@ def render(message: Message, options: RenderOptions | None = None) -> RenderedMe
 
 
 def headline(message: Message, zone: tzinfo = UTC) -> str:
-    """The one incident with its state, or how many of what where; how bad it is stands before it or behind it."""
+    """The incident with its state, or the numbers and the place of several. The severity is added by the caller."""
     if message.reason is Reason.DIGEST and message.note:
         return sentence(f"Digest: {subjects.figures(message.note)}", NOTE)
     if not message.told:
@@ -148,7 +148,7 @@ def headline(message: Message, zone: tzinfo = UTC) -> str:
 
 
 def of_one_identity(message: Message) -> bool:
-    """Whether its group is of one problem alone, whose incidents follow each other."""
+    """Whether the group holds one problem, whose incidents follow each other."""
     return PER_INCIDENT_LABEL in message.labels and not message.more
 
 
@@ -166,7 +166,7 @@ def figures(message: Message) -> str:
 
 
 def footer(message: Message) -> tuple[str, ...]:
-    """The closing lines: what was not told one by one, whether it may be a repeat, whose name the links act in."""
+    """The closing lines: what was only counted, a possible repeat, and a warning about links that act."""
     lines: list[str] = []
     if message.suppressed:
         alone = message.suppressed == 1
@@ -181,13 +181,13 @@ def footer(message: Message) -> tuple[str, ...]:
 
 
 def _severities(incidents: Sequence[Incident]) -> str:
-    """` (1 critical, 37 warning)`, where they differ."""
+    """` (1 critical, 37 warning)`; empty if all severities are equal."""
     counts = Counter(incident.severity.value for incident in incidents)
     return f" ({', '.join(f'{number(n)} {name}' for name, n in counts.items())})" if len(counts) > 1 else ""
 
 
 def _common(message: Message, incident_blocks: Sequence[IncidentBlock]) -> Pairs:
-    """Labels that all incidents share. Where some are not shown, only the labels of the group are sure to be."""
+    """Labels that all incidents share. If some incidents are not shown, only the group's labels are certain."""
     if len(incident_blocks) == 1 and not message.more:
         return tuple(pair for pair in incident_blocks[0].where if pair[0] in _IN_THE_SCOPE)
     if message.more:
@@ -209,7 +209,7 @@ def _owner(message: Message, incident_blocks: Sequence[IncidentBlock]) -> str | 
 
 
 def _first(message: Message, zone: tzinfo) -> Moment | None:
-    """Since when it goes on: of what is shown, and not over where there is such."""
+    """The first sighting of the shown incidents, of unresolved ones if there are any."""
     incidents = [told.incident for told in message.told]
     going_on = [incident for incident in incidents if incident.state is not State.RESOLVED] or incidents
     at = min((incident.first_seen for incident in going_on), default=None)
@@ -217,7 +217,7 @@ def _first(message: Message, zone: tzinfo) -> Moment | None:
 
 
 def _links(incident_blocks: Iterable[IncidentBlock]) -> list[Link]:
-    """The senders' links, each address once, the first of them; two that read alike say where they lead."""
+    """The senders' links, without duplicates. Links with equal labels are marked, to show their paths too."""
     first_of_url = {link.url: link for block in incident_blocks for link in reversed(block.evidence.links)}
     ordered = [
         link for block in incident_blocks for link in block.evidence.links if first_of_url.pop(link.url, None)
@@ -228,7 +228,7 @@ def _links(incident_blocks: Iterable[IncidentBlock]) -> list[Link]:
 
 
 def _whole(message: Message, url: str) -> tuple[str, str] | None:
-    """The page of the group, or for a digest the list; at the address of which the incident's begins."""
+    """The page of the group, or the list for a digest. Its base is that of the incident's address."""
     base = url.rpartition("/incidents/")[0]
     if message.reason is Reason.DIGEST:
         return ("Open the list of incidents", f"{base}/incidents")

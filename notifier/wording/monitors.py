@@ -1,4 +1,4 @@
-"""Sentences about a job that did not check in, did not end, or failed."""
+"""Sentences about a job that missed its check-in, overran or failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes of deliveries in words: how an attempt ended, and what follows from it (RULES.md#outcomes)."""
+"""Outcomes of deliveries in words: how an attempt ended, and what follows (RULES.md#outcomes)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notifier.domain.delivery import DeliveryState, Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeWords:
-    """`happened` is a clause about the receiver, `then` a sentence about what follows and what to do."""
+    """`happened` is a clause about the receiver, `then` a sentence about the consequence and what to do."""
 
     happened: str
     then: str

@@ -1,4 +1,4 @@
-"""A rendered message as lines of text, one fact each: for mail, a terminal and whatever shows text alone."""
+"""A rendered message as lines of text, one fact each: for mail, terminals and other text-only output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notifier.wording.messages import RenderedMessage
 
 
 def lines(told: RenderedMessage) -> list[str]:
-    """The whole message; an empty line separates its parts."""
+    """The whole message. An empty line separates its parts."""
     first = [line for part in _parts(told) for line in ["", *part]]
     return first[1:]
 
@@ -29,7 +29,7 @@ def _parts(told: RenderedMessage) -> Iterator[list[str]]:
 
 
 def block_lines(block: IncidentBlock, *, several: bool) -> list[str]:
-    """One incident. Where it is the only one, the headline and the links above have said the half of it."""
+    """One incident. A single incident leaves out what the headline and the links above already say."""
     evidence = block.evidence
     text = (
         [f"{block.severity} · {block.state}: {block.title}", _joined([block.span, block.owner])]
@@ -58,7 +58,7 @@ def brief_line(block: IncidentBlock) -> str:
 
 
 def _facts(told: RenderedMessage) -> list[str]:
-    """How often, since when and who is on it; of several since when alone, for their standing says the rest."""
+    """The count, the first sighting and the owner. For several incidents only the first sighting."""
     if told.several:
         return [] if told.since is None else [_joined([f"since {told.since}", told.owner])]
     if not told.blocks or told.blocks[0].name is None:

@@ -1,4 +1,4 @@
-"""Why people are told: the words of each reason, and how an incident stands in a phrase."""
+"""Why people are notified: the words of each reason, and an incident's state in a phrase."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WHY: Mapping[Reason, str] = {
     Reason.TEST: "somebody asked for a test",
 }
 
-# "3 new, 1 worse"; a reason that is not here goes by its own word.
+# "3 new, 1 worse"; reasons without an entry use their own name.
 _COUNTED: Mapping[str, str] = {
     Reason.OPENED: "new",
     Reason.REOPENED: "back again",
@@ -67,7 +67,7 @@ def why(message: Message) -> str:
 
 
 def by_reason(totals: Mapping[str, int]) -> str:
-    """`3 new, 1 worse`; empty where nothing is counted."""
+    """`3 new, 1 worse`; empty if all counts are zero."""
     word = _COUNTED.get
     counts = (
         (count, word(reason) or plain(reason, 40).replace("_", " ")) for reason, count in totals.items()
@@ -76,7 +76,7 @@ def by_reason(totals: Mapping[str, int]) -> str:
 
 
 def standing(episode: EpisodeSummary) -> str | None:
-    """`Open: 3 incidents, 1 acknowledged, 2 resolved`; None where the episode is of one incident."""
+    """`Open: 3 incidents, 1 acknowledged, 2 resolved`. None if the episode has one incident."""
     still = episode.open + episode.acknowledged
     total = still + episode.resolved
     if total <= 1:
@@ -90,12 +90,12 @@ def standing(episode: EpisodeSummary) -> str | None:
 
 
 def service_of(incident: Incident) -> str:
-    """The service that the incident is of; a fingerprint that several services give is of none of them alone."""
+    """The service of an incident, or "several services" if several send its fingerprint."""
     return inline(incident.service, 80) or "several services"
 
 
 def owner(incident: Incident) -> str | None:
-    """The sentence about who is on an incident; None for a resolved one."""
+    """The sentence that says who has acknowledged an incident. None if it is resolved."""
     if incident.state is State.RESOLVED:
         return None
     if incident.state is State.OPEN:
@@ -104,7 +104,7 @@ def owner(incident: Incident) -> str | None:
 
 
 def owners(episode: EpisodeSummary) -> str | None:
-    """The same of several: `nobody is on them yet`, `2 of 3 wait for somebody`; None where nothing waits."""
+    """The sentence for an episode: `nobody is on them yet`, `2 of 3 wait for somebody`. None if none is open."""
     still = episode.open + episode.acknowledged
     if not episode.open:
         return None
@@ -114,19 +114,19 @@ def owners(episode: EpisodeSummary) -> str | None:
 
 
 def state(told: Told, at: Instant | None = None, zone: tzinfo = UTC) -> str:
-    """Why an incident is told, and whether its problem flaps: `Back again (flapping: 7 times since 14:02)`."""
+    """Why an incident is included, and whether it flaps: `Back again (flapping: 7 times since 14:02)`."""
     return _state(told, at) + flapping(told, zone)
 
 
 def flapping(told: Told | None, zone: tzinfo = UTC) -> str:
-    """` (flapping: 7 times since 2026-11-22 14:02 UTC)`, or nothing."""
+    """` (flapping: 7 times since 2026-11-22 14:02 UTC)`, or empty."""
     if told is None or told.flapping is None:
         return ""
     return f" (flapping: {number(told.flapping.times)} times since {moment(told.flapping.since, zone)})"
 
 
 def _state(told: Told, at: Instant | None) -> str:
-    """Why it is told, by whom and after how long: `Resolved by bo after 12 min`; and what has become of it since."""
+    """The reason, with actor and duration: `Resolved by bo after 12 min`; and a later change of state."""
     incident = told.incident
     match told.reason:
         case Reason.ACKNOWLEDGED:
@@ -141,7 +141,7 @@ def _state(told: Told, at: Instant | None) -> str:
         case Reason.SEVERITY_RAISED:
             said = f"Now {incident.severity.value}"
         case Reason.REPEATED:
-            # One occurrence that goes on is an alert that its sender posts again.
+            # A single occurrence that continues is an alert that its sender repeats.
             said = "Still happening" + (f" ({number(incident.count)})" if incident.count > 1 else "")
         case _:
             said = REASONS[told.reason]
@@ -149,7 +149,7 @@ def _state(told: Told, at: Instant | None) -> str:
 
 
 def _since_then(incident: Incident) -> str:
-    """The state of an incident by the time it is told: a message may carry an older one that was not sent."""
+    """The current state, if it has changed since: a message may include an older one that was not sent."""
     if incident.state is State.RESOLVED:
         return f", {_done('resolved', None, incident, incident.resolved_at)}"
     if incident.state is State.ACKNOWLEDGED and incident.acknowledged_by:

@@ -1,4 +1,4 @@
-"""The receiver of a webhook as Python that a person copies: it needs the standard library alone."""
+"""A webhook receiver in Python, to copy. It needs only the standard library."""
 
 from __future__ import annotations
 

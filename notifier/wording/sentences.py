@@ -1,4 +1,4 @@
-"""Sentences that are written down when something is decided, and shown as a message's note."""
+"""Sentences that are stored with a decision, and shown as a message's note."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ BIGGEST_TITLE = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StormFigures:
-    """The figures of a whole storm at one target. `biggest` are titles with their events, the most first.
+    """The figures of a storm at one target. `biggest` are titles with their numbers of events, in descending order.
 
-    `service` is the only one that it is of. `told_here` are the events and causes of the message itself, where messages
-    before it have told of others. `worst` is a title with its events, where something is worse than the biggest.
+    `service` is set if there is only one. `told_here` are the events and causes of this message, if earlier messages
+    reported others. `worst` is a title with its number of events, if something is more severe than the biggest.
     """
 
     events: int
@@ -42,14 +42,14 @@ class StormFigures:
 
 
 def escalated(after: Duration) -> str:
-    """Why an escalation rings."""
+    """Why an escalation was sent."""
     return f"Escalated: it has been open for {duration(after)}, and nobody has acknowledged it."
 
 
 def released(
     held_by: str, *, author: str | None = None, comment: str | None = None, ended: bool = True
 ) -> str:
-    """The end of what held an incident. `ended`: of a silence, that its time is up, and not that it was changed."""
+    """The end of a hold on an incident. `ended`: a silence expired, as opposed to being changed."""
     if held_by == HeldBy.SILENCED.value and author is not None:
         over = "has ended" if ended else "no longer applies"
         return f"The silence of {inline(author)} {over}: {inline((comment or '').rstrip(' .'), NOTE)}."
@@ -62,7 +62,7 @@ def released(
 
 
 def undelivered(channel: str, address: str, *, dead: bool, outcome: str | None, detail: str | None) -> str:
-    """The failed delivery, above the alert that the fallback tells."""
+    """The failed delivery, shown above the alert that the fallback delivers."""
     state = "is dead" if dead else "has not arrived yet and goes on being tried"
     why = f" ({outcome}: {inline(detail or outcome, NOTE)})" if outcome else ""
     return f"Delivery through {channel} to {address} {state}{why}. What it had to tell:"[:UNDELIVERED]
@@ -88,12 +88,12 @@ def _cause(title: str, events: int) -> str:
 
 
 def channel_test(channel: str, actor: str) -> str:
-    """A channel test, for whoever receives it."""
+    """The text of a channel test."""
     return f"A test of the channel {channel}, asked for by {inline(actor)}. Nothing is wrong."
 
 
 def not_reloaded(problems: Sequence[str], *, shown: int, version: str) -> str:
-    """Why a reload was refused: the first of its problems, each with its place, and how many more there are."""
+    """Why a reload was refused: its first problems with their places, and the number of further ones."""
     count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
     more = len(problems) - shown
     said = f"{'; '.join(problems[:shown])}{f'; and {more} more' if more > 0 else ''}"

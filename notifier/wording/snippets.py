@@ -1,4 +1,4 @@
-"""Lines to copy that make an application report here: one for each way that there is."""
+"""Snippets to copy that make an application report here, one for each way to report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PLACEHOLDER = "YOUR_KEY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """Lines of one kind, and a sentence about where they go."""
+    """A snippet of code, and a sentence that says where it goes."""
 
     name: str
     where: str
@@ -20,12 +20,12 @@ class Snippet:
 
 
 def environment(url: str, key: str | None) -> str:
-    """The two variables that every client reads."""
+    """The two environment variables that all clients read."""
     return f"export NOTIFIER_URL={url} NOTIFIER_KEY={key or PLACEHOLDER}"
 
 
 def snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
-    """Each with the address and, once it was made, the key; the address is a plain one, which needs no quoting."""
+    """The snippets with the address and, if it was just made, the key. The address needs no quoting."""
     return (
         Snippet(
             name="curl",
@@ -66,7 +66,7 @@ def snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
 
 
 def sender_snippets(url: str, key: str | None) -> tuple[Snippet, ...]:
-    """The same for what speaks another format already: what changes there is an address and a key."""
+    """The snippets for senders that speak another format, where only an address and a key change."""
     secret = key or PLACEHOLDER
     address = urlsplit(url)
     prefix = address.path.rstrip("/")

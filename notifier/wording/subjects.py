@@ -1,4 +1,4 @@
-"""Subjects of mails: of a conversation when it opens, and of what is one by itself."""
+"""Subjects of mails: of a conversation when it opens, and of single messages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from notifier.domain.state import State
 from notifier.wording.reasons import REASONS
 from notifier.wording.text import inline, number, sentence
 
-# The project of the first key: where there is but one, its name says nothing.
+# The project of the first key. If it is the only one, its name is left out.
 DEFAULT_PROJECT = "default"
 SUBJECT, TITLE = 240, 120
 _FIRST_CAUSE = re.compile(r".*?\(×?[0-9,]+\)(?=, )", re.DOTALL)
 
 
 def subject(message: Message) -> str:
-    """The conversation's, which stays; a message without one has a subject of its own."""
+    """The subject of the message's conversation, which never changes, else a subject of its own."""
     if message.conversation is not None:
         return sentence(message.conversation.subject, SUBJECT)
     match message.reason:
@@ -46,7 +46,7 @@ def opening(message: Message) -> str:
 
 
 def converse(message: Message, before: Conversation | None) -> Conversation:
-    """The conversation that this message belongs to: a raise to critical opens another, which goes on from `before`."""
+    """The conversation of a message. A raise to critical opens another one, which refers to `before`."""
     severities = [told.incident.severity for told in message.told]
     going_on = [told.incident.severity for told in message.told if told.incident.state is not State.RESOLVED]
     if before is None:
@@ -58,19 +58,19 @@ def converse(message: Message, before: Conversation | None) -> Conversation:
 
 
 def figures(note: str | None) -> str:
-    """The part of a digest's note that fits into a line: the counts, and the first cause of those that it names."""
+    """The part of a digest's note that fits into a line: the counts, and the first of its causes."""
     first = _FIRST_CAUSE.match(note or "")
     return first.group() if first else note or ""
 
 
 def scope(message: Message) -> str:
-    """Where, in short: `billing/production`, or the project where the incidents share neither."""
+    """The place in short: `billing/production`, or the project if the incidents share neither."""
     parts = [inline(_shared(message, name), 80) for name in ("service", "environment")]
     return "/".join(part for part in parts if part) or inline(message.project, 80) or "notifier"
 
 
 def _shared(message: Message, name: str) -> str:
-    """The value that the group shares, or that all incidents of the message have."""
+    """The value that the group, or all incidents of the message, have in common."""
     if name in message.labels or message.more or message.reason is Reason.DIGEST:
         return message.labels.get(name, "")
     incidents = [told.incident for told in message.told]
@@ -82,12 +82,12 @@ def _shared(message: Message, name: str) -> str:
 
 
 def is_over(message: Message) -> bool:
-    """Whether all that the message shows is resolved."""
+    """Whether everything that the message shows is resolved."""
     return bool(message.told) and all(told.incident.state is State.RESOLVED for told in message.told)
 
 
 def worst(message: Message) -> str | None:
-    """The severity of what is not over, in a word; None where there is no incident, as in a test."""
+    """The highest severity of unresolved incidents, or of all if none is unresolved. None for a test."""
     incidents = [told.incident for told in message.told if told.incident.number]
     going_on = [incident for incident in incidents if incident.state is not State.RESOLVED]
     severities = [incident.severity for incident in going_on or incidents]
@@ -96,7 +96,7 @@ def worst(message: Message) -> str | None:
 
 
 def _worst(message: Message) -> str:
-    """The severity of what is not over, or that all is."""
+    """The highest unresolved severity, or "resolved"."""
     if is_over(message) and not message.more:
         return "resolved "
     severity = worst(message)

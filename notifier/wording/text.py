@@ -1,4 +1,4 @@
-"""Text that is plain and bounded: what comes from an event passes here before a channel sees it."""
+"""Plain, bounded text. Everything from an event passes through here before a channel sees it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from notifier.domain.direction import FSI, closed, isolated, paired
 TITLE = VALUE = 200
 NOTE = 600
 
-# C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM, tag characters. The two
-# joiners stay between letters of scripts that are written with them, and between the parts of a picture.
+# C0, C1, zero width and bidi controls, line and paragraph separators, lone surrogates, the BOM, tag characters. The
+# two joiners are kept between letters of scripts that need them, and within emoji.
 _JOINED = "[^\x00-\u02ff\u2000-\u206f]"
 _UNSEEN = re.compile(
     f"(?:[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -20,23 +20,23 @@ _UNSEEN = re.compile(
 
 
 def plain(value: object, limit: int = VALUE) -> str:
-    """One visible line of at most `limit` characters; what cannot be seen becomes a space."""
-    # A prefix is enough: huge values must not cost their whole length, four to one is generous for what is removed.
+    """One visible line of at most `limit` characters. Invisible characters become a space."""
+    # A prefix is enough, so that huge values cost little; four times the limit is generous for what is removed.
     text = str(value)[: limit * 4]
     text = " ".join(_UNSEEN.sub(" ", text).split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def inline(value: object, limit: int = VALUE) -> str:
-    """The same as a part of a sentence: isolated, so that Hebrew or Arabic reorders no word beside it."""
+    """Plain text for use within a sentence: isolated, so that Hebrew or Arabic does not reorder adjacent words."""
     return isolated(plain(value, limit))
 
 
 def sentence(text: str, limit: int = VALUE) -> str:
-    """One visible line made of `inline` parts: as `plain`, but isolates stay where they come in pairs."""
+    """One visible line made of `inline` parts: as `plain`, but pairs of isolates are kept."""
     if FSI not in text:
         return plain(text, limit)
-    # The bars keep one space at either end of a part.
+    # The bars preserve a space at either end of a part.
     whole = "".join(
         part if place % 2 else " ".join(_UNSEEN.sub(" ", f"|{part}|").split())[1:-1]
         for place, part in enumerate(paired(text))
@@ -45,13 +45,13 @@ def sentence(text: str, limit: int = VALUE) -> str:
 
 
 def several_lines(value: object, limit: int) -> str:
-    """The same with its lines and their depth as they are: a traceback, a note."""
+    """Text of at most `limit` characters with its lines and indentation: a traceback, a note."""
     text = visible(str(value)[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def visible(text: str) -> str:
-    """Text without what cannot be seen, its lines as they are; isolates stay where a line has them in pairs."""
+    """The text without invisible characters, its lines unchanged. Isolates stay if a line has them in pairs."""
     if _UNSEEN.search(text) is None:
         return text
     return "\n".join(_visible(line.expandtabs(4)).rstrip() for line in text.split("\n"))
@@ -64,7 +64,7 @@ def _visible(line: str) -> str:
 
 
 def escaped_unseen(text: str) -> str:
-    r"""Text with unseen characters as JSON escapes (`\u202e`); ends of lines stay."""
+    r"""The text with invisible characters as JSON escapes (`\u202e`); line ends are kept."""
     return _UNSEEN.sub(lambda found: "".join(map(_escape, found[0])), text)
 
 

@@ -1,4 +1,4 @@
-"""Why was I told, why was I not: everything about one incident in one ordered list."""
+"""The timeline of an incident: why people were notified, why not, and what happened, in order."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ _ORDER: tuple[ItemKind, ...] = ("event", "action", "held", "told", "delivery", "
 
 
 class Routes(Protocol):
-    """The routes of the present configuration, by their keys."""
+    """The routes of the current configuration, by key."""
 
     def has_route(self, key: str) -> bool: ...
     def route(self, key: str) -> Route:
-        """The route of this key; the root where the configuration no longer has it."""
+        """The route of this key, or the root if the configuration has no such route."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryItem:
-    """An item of a timeline: it happened, or is to come (`next`).
+    """An item of a timeline. Its kind `next` is still to come.
 
-    `count` is how many events it speaks of, or how often it was decided so. `route` is the route's matchers in words.
-    Of `reason` and `held_by` at most one is set.
+    `count` is a number of events, or of equal decisions. `route` is the route's matchers in words. At most one of
+    `reason` and `held_by` is set.
     """
 
     at: Instant
@@ -65,7 +65,7 @@ class HistoryItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """Oldest first, what is next at the end. `truncated`: older items are left out."""
+    """Oldest first, then what comes next. `truncated` is true if older items are left out."""
 
     items: tuple[HistoryItem, ...]
     truncated: bool
@@ -80,7 +80,7 @@ def timeline(history: IncidentHistory, routes: Routes, now: Instant) -> Timeline
 
 
 def _once(items: Iterable[HistoryItem]) -> list[HistoryItem]:
-    """Each sentence once: what several routes have before them alike is of none of them."""
+    """The items without repeated sentences. A sentence that several routes share loses its route."""
     said: dict[str, HistoryItem] = {}
     for item in items:
         first = said.get(item.text)
@@ -155,7 +155,7 @@ def _decided(decision: Decision, history: IncidentHistory, routes: Routes) -> Hi
 
 
 def _named(by: DecidedBy, routes: Routes) -> DecidedBy:
-    """Where the store knows the route by its key alone, what the present configuration calls it."""
+    """The decision's route with its current name, if only its key was stored."""
     if by.name is not None or by.key is None or not routes.has_route(by.key):
         return by
     route = routes.route(by.key)
@@ -199,7 +199,7 @@ def _action(entry: AuditEntry) -> HistoryItem:
 
 
 def _lapsed(history: IncidentHistory) -> Iterator[HistoryItem]:
-    """Acknowledgements that ended by themselves, which nobody wrote down."""
+    """Acknowledgements that expired, which have no audit entry."""
     ends: Instant | None = None
     by = ""
     for entry in history.actions:
@@ -220,7 +220,7 @@ def _lapse(by: str, at: Instant) -> HistoryItem:
 
 
 def _next(history: IncidentHistory, routes: Routes, now: Instant) -> Iterator[HistoryItem]:
-    """The next moments, group by group."""
+    """The next times, for each group."""
     resolved = history.incident.state is State.RESOLVED
     waiting = [
         membership

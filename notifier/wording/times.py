@@ -1,4 +1,4 @@
-"""Moments and durations for people: the one printer of each."""
+"""Times and durations for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from notifier.wording.text import number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """An instant with its words: a channel may let each reader's own clock say `at`. `ago` is None of the future."""
+    """A time and its text. A channel may format `at` for each reader's clock. `ago` is None for the future."""
 
     at: Instant
     text: str
@@ -23,18 +23,18 @@ class Moment:
 
 
 def moment(at: Instant, zone: tzinfo = UTC) -> str:
-    """`2026-11-22 06:00 CET`; an instant that no calendar has is shown as milliseconds."""
+    """`2026-11-22 06:00 CET`. A time beyond the calendar is shown in milliseconds."""
     try:
         local = datetime.fromtimestamp(at // SECOND, zone)
     except (ValueError, OverflowError, OSError):
         return f"{at} ms"
     name = local.tzname() or "UTC"
-    # Zones without letters of their own are called after their offset.
+    # Zones without an abbreviation are named by their offset.
     return f"{_day_and_time(local)} {name if name[:1].isalpha() else f'UTC{name}'}"
 
 
 def by_clocks_of(at: Instant, time_zone: str) -> str:
-    """`2026-11-22 06:00 (Europe/Berlin)`, for a person who has chosen a moment by these clocks."""
+    """`2026-11-22 06:00 (Europe/Berlin)`, for a person who chose a time in that zone."""
     return f"{_day_and_time(datetime.fromtimestamp(at // SECOND, ZoneInfo(time_zone)))} ({time_zone})"
 
 
@@ -43,7 +43,7 @@ def _day_and_time(local: datetime) -> str:
 
 
 def beside(at: Instant, now: Instant, zone: tzinfo = UTC, *, day_of: Instant | None = None) -> Moment:
-    """A moment and how long ago it was; without its day where that is the day of `day_of`."""
+    """A time with how long ago it was, without its date if that is the date of `day_of`."""
     text = moment(at, zone)
     day, _, rest = text.partition(" ")
     same_day = day_of is not None and rest and moment(day_of, zone).startswith(f"{day} ")
@@ -51,7 +51,7 @@ def beside(at: Instant, now: Instant, zone: tzinfo = UTC, *, day_of: Instant | N
 
 
 def ago(passed: Duration) -> str | None:
-    """`12 min ago`; None for what is still to come."""
+    """`12 min ago`. None for a time in the future."""
     if passed < 0:
         return None
     return f"{duration(passed)} ago" if passed >= SECOND else "just now"
@@ -63,5 +63,5 @@ def duration(length: Duration) -> str:
 
 
 def clock(at: Instant, *, near: Instant) -> str:
-    """`09:00 UTC`, with its date where that is another day than `near`'s."""
+    """`09:00 UTC`, with the date if it differs from that of `near`."""
     return beside(at, at, day_of=near).text

@@ -1,4 +1,4 @@
-"""A traceback as Python prints it, from what an event reports: as a value for pages, and as text."""
+"""An event's exception printed like Python's traceback, as a value for pages and as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BETWEEN = "The above exception was the direct cause of the following exception:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracebackFrame:
-    """A line of the stack. `own` is the application's, and not a library's."""
+    """A line of the stack. `own` marks the application's frames."""
 
     place: str
     code: str | None
@@ -27,7 +27,7 @@ class TracebackFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRun:
-    """Frames that follow each other and are all the application's own, or none of them."""
+    """Consecutive frames that are all the application's own, or all not."""
 
     own: bool
     frames: tuple[TracebackFrame, ...]
@@ -35,7 +35,7 @@ class FrameRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedException:
-    """One exception of a chain: its frames, the outermost first, its last line (`TimeoutError: no`), its notes."""
+    """One exception of a chain: its frames, outermost first, its last line (`TimeoutError: no`) and its notes."""
 
     runs: tuple[FrameRun, ...]
     said: str
@@ -44,18 +44,18 @@ class RaisedException:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedTraceback:
-    """A chain of exceptions in the order of their raising: each is the cause of the next."""
+    """A chain of exceptions in the order they were raised: each is the cause of the next."""
 
     exceptions: tuple[RaisedException, ...]
 
     @property
     def text(self) -> str:
-        """The whole as text, nothing folded."""
+        """The whole traceback as text, with all frames."""
         return f"\n\n{_BETWEEN}\n\n".join("\n".join(_lines(exception)) for exception in self.exceptions)
 
 
 def printed(event: Mapping[str, Any] | None) -> PrintedTraceback:
-    """The traceback of an event, empty where it reports no exception."""
+    """The traceback of an event, empty if it has no exception."""
     exception = event.get("exception") if isinstance(event, Mapping) else None
     chain = [_raised(link) for link in _chain(exception)]
     return PrintedTraceback(exceptions=tuple(reversed(chain)))
@@ -89,7 +89,7 @@ def _said(exception: Mapping[str, Any]) -> str:
 
 
 def _frames(listed: object) -> list[TracebackFrame]:
-    """Where no frame is marked as the application's own, those that are not marked at all are taken for it."""
+    """The frames. If none is marked as the application's own, unmarked frames count as own."""
     usable = [frame for frame in listed if isinstance(frame, Mapping)] if isinstance(listed, Sequence) else []
     marks = [frame.get("in_app") for frame in usable[-FRAMES:]]
     if True not in marks:

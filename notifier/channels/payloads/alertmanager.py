@@ -1,7 +1,7 @@
-"""The webhook of Prometheus' Alertmanager, version 4, for receivers that know it.
+"""The webhook body of Prometheus' Alertmanager, version 4, for receivers that understand it.
 
-An incident is an alert: its labels, `alertname` (the sender's own, the exception or the title), and annotations for
-people. A message lists what it tells, and what of its group is not over; `status` is that of the whole group.
+An incident is an alert: its labels, `alertname` (the sender's own, the exception or the title), and annotations. A
+message lists the incidents it reports and the unresolved ones of its group; `status` is that of the whole group.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LABELS = 40
 
 
 def payload(message: Message, *, receiver: str, url: str | None) -> bytes:
-    """The body; `receiver` is the channel's name, `url` the base of links."""
+    """The body. `receiver` is the channel's name, `url` the base of links."""
     shown = _incidents(message)
     everything = message.more + len(shown)
     status = _status(message.state)
@@ -95,7 +95,7 @@ def _annotations(incident: Incident) -> dict[str, str]:
 
 
 def _fingerprint(incident: Incident) -> str:
-    """The same for each incident of one problem, as an alert's is each time that it fires."""
+    """The fingerprint: equal for all incidents of one problem, as an alert's is each time that it fires."""
     identity = f"{incident.project}\0{incident.environment}\0{incident.fingerprint}"
     return sha256(identity.encode("utf-8", "replace")).hexdigest()[:16]
 

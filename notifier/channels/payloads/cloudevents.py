@@ -1,4 +1,4 @@
-"""A CloudEvent (1.0, structured mode) around the data of notifier's own body."""
+"""A CloudEvent (1.0, structured mode) whose data is notifier's own body."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ENVELOPE: Final = 600
 
 
 def payload(message: Message, *, url: str | None) -> bytes:
-    """The body; `url` is the base of links, which names where it comes from."""
+    """The body. `url`, the base of links, becomes the source."""
     body: Document = json.loads(native.payload(message, cap=CAP - _ENVELOPE))
     return encode(
         {

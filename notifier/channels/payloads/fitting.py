@@ -1,4 +1,4 @@
-"""Bodies of JSON under a size, the same bytes for the same message."""
+"""JSON bodies within a size limit. Equal messages give equal bytes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def encode(document: Document) -> bytes:
 
 
 def cut(value: Any, limit: int) -> Any:
-    """The value, shortened to this many characters where it is a longer text."""
+    """The value. A string is cut to this many characters."""
     return value[: limit - 1] + "…" if isinstance(value, str) and len(value) > limit else value
 
 
 def with_as_many_as_fit(items: Sequence[T], make: Callable[[Sequence[T]], Document]) -> bytes:
-    """The body that `make` makes of the first items, of as many as keep it under the cap."""
+    """The encoded result of `make` for the first items, as many as fit under the limit."""
     for kept in range(len(items), 0, -1):
         body = encode(make(items[:kept]))
         if len(body) < CAP:

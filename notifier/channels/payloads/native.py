@@ -1,4 +1,4 @@
-"""notifier's own body of a webhook; its schema is `channels/webhook.schema.json`."""
+"""notifier's own webhook body. Its schema is `channels/webhook.schema.json`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Shrink = Callable[[Document], Document]
 
 
 def payload(message: Message, *, cap: int = CAP) -> bytes:
-    """The body: the same bytes for the same message, always under `cap`.
+    """The body, smaller than `cap` bytes. Equal messages give equal bytes.
 
-    What does not fit goes in this order: the newest event's context and outer frames, then more of it, then all of
-    it; long texts are cut; at last incidents are left out and counted in `truncated`.
+    What does not fit is removed in this order: the newest event's context and outer frames, more of that event, then
+    all of it; long strings are cut; finally incidents are left out and counted in `truncated`.
     """
     incidents = [_incident(told, message.form) for told in message.told]
     for step in _STEPS:
@@ -32,7 +32,7 @@ def payload(message: Message, *, cap: int = CAP) -> bytes:
 
 
 def _incident(told: Told, form: int) -> Document:
-    """An incident and why it is told; who did it, and that its problem flaps, only where that is so."""
+    """An incident with its reason. The actor and flapping are included only if there are any."""
     incident = {**told.incident.as_json(), "reason": told.reason.value}
     if form < 2:
         return incident
@@ -44,14 +44,14 @@ def _incident(told: Told, form: int) -> Document:
 
 
 def _is_over(cap: int, incidents: list[Document]) -> bool:
-    """Whether incidents by themselves have no room; the first that leaves none ends the measuring."""
+    """Whether the incidents alone exceed the limit. Stops measuring at the first that does."""
     sizes = accumulate(len(encode(incident)) for incident in incidents) if len(incidents) > 1 else ()
     return any(size >= cap for size in sizes)
 
 
 def _document(message: Message, incidents: list[Document]) -> Document:
     left_out = message.more + len(message.told) - len(incidents)
-    # A body of the older form may have been sent before: its repeats are the same bytes.
+    # A body of the older form may have been sent before, and its repeats must be equal.
     note = {} if message.form < 2 else {"note": cut(message.note, wording.NOTE)}
     return {
         "type": f"incident.{message.reason.value}",
@@ -100,7 +100,7 @@ def _inner_frames(kept: int) -> Callable[[Mapping[str, Any]], Document]:
 
 
 def _told_once(event: Mapping[str, Any]) -> Document:
-    """The event without what its incident says already, cut to what a person reads."""
+    """The event without fields that the incident repeats, its strings cut."""
     exception = event.get("exception")
     names = ("id", "timestamp", "release", "host", "message", "trace_id")
     slim: Document = {name: cut(event[name], 500) for name in names if name in event}

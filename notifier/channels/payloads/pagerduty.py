@@ -1,6 +1,7 @@
-"""PagerDuty's Events API v2, for it and for receivers that take its events.
+"""PagerDuty's Events API v2, for PagerDuty and for receivers that accept its events.
 
-A thread is one alert there: its id is the `dedup_key`. The alert is acknowledged and resolved when the whole group is.
+A thread is one alert there, and its id is the `dedup_key`. The alert is acknowledged and resolved when the whole
+group is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _SEVERITIES: Mapping[Severity, str] = {Severity.NONE: "info"}
 
 
 def payload(message: Message, *, routing_key: str) -> bytes:
-    """The body, with the key of the integration that it goes to."""
+    """The body, with the key of the receiving integration."""
     incidents = [item.incident for item in message.told]
 
     def document(shown: Sequence[Incident]) -> Document:

@@ -1,4 +1,4 @@
-"""Slack, by a bot's token (threads that are kept up to date, buttons) or by an incoming webhook (posting only)."""
+"""Slack, by a bot token (edited threads with buttons) or by an incoming webhook (posting only)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slack messages in Block Kit: what is posted once, a root that is edited, and the replies under it. Pure.
+"""Slack messages in Block Kit: single messages, edited thread roots, and replies. Pure.
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks.
 """
@@ -37,15 +37,15 @@ from notifier.domain.value import replace
 from notifier.wording import Evidence, Frame, IncidentBlock, Link, Moment, RenderedMessage, RenderOptions
 
 HEADER, SECTION, PART, BLOCKS = 150, 3_000, 1_500, 50
-# All blocks together, as bytes of JSON: `msg_blocks_too_long` comes from some 12,000 to 13,200 on, and Slack documents
-# no number (slackapi/bolt-js, issues 2509 and 2867).
+# The limit of all blocks together, in bytes of JSON: `msg_blocks_too_long` starts somewhere between 12,000 and
+# 13,200, and Slack documents no number (slackapi/bolt-js, issues 2509 and 2867).
 CAP = 10_000
 FRAMES = 3
 
-# What a reply in the thread is enough for.
+# Reasons that are only posted in the thread, and not in the channel as well.
 QUIET = frozenset({Reason.ACKNOWLEDGED, Reason.RESOLVED})
 
-# Colour and word: who sees no red reads it, and who scans a channel sees it.
+# Colour and word, readable without colour vision and visible at a glance.
 _SIGNS = {"critical": "\U0001f7e5", "error": "\U0001f7e7", "warning": "\U0001f7e8", "info": "\U0001f7e6"}
 _OVER = "\u2705"
 
@@ -60,7 +60,7 @@ _SPANS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockOptions:
-    """How a channel shows an episode: whether with buttons, by which clock, and where the one before stands."""
+    """How a channel shows an episode: with buttons or not, its time zone, and the link to the previous thread."""
 
     buttons: bool = False
     time_zone: str = "UTC"
@@ -75,12 +75,12 @@ PLAIN = BlockOptions()
 
 
 def payload(message: Message, options: BlockOptions = PLAIN) -> dict[str, Any]:
-    """`text` (the fallback and the notification's line) and `blocks` of a message that stands for itself."""
+    """The `text` (for notifications and as a fallback) and the `blocks` of a single message."""
     return _document(wording.render(message, options.rendering))
 
 
 def root(message: Message, options: BlockOptions) -> dict[str, Any]:
-    """The whole episode as it is: what is posted first, and what takes its place when something has changed."""
+    """The current state of the whole episode, posted first and edited as it changes."""
     tail: list[Block] = []
     if options.previous is not None:
         words = f"<{options.previous}|What was said the last time>"
@@ -91,9 +91,9 @@ def root(message: Message, options: BlockOptions) -> dict[str, Any]:
 
 
 def reply(message: Message, options: BlockOptions = PLAIN) -> dict[str, Any]:
-    """The change alone, in short: the reply stands below the root that shows the rest.
+    """The change alone, in short, because the root above shows the rest.
 
-    What stands in the channel as well has its links: whoever reads it there sees no root.
+    A reply that is also shown in the channel includes the links, since the root is not visible there.
     """
     told = wording.change(message, options.rendering)
     blocks = [block.to_dict() for block in _changes(told)]
@@ -121,14 +121,14 @@ def _document(
 
 
 def _text(told: RenderedMessage) -> str:
-    """How bad, what, where and the link, for what shows text alone: a phone, or Mattermost."""
+    """Severity, title, place and link, for clients that show only text: a phone, or Mattermost."""
     url = _url(told.url or "", 1_000)
     room = SECTION - len(url) - 1
     return f"{escaped(told.summary, room)} {url}" if url else escaped(told.summary, SECTION)
 
 
 def _buttons(message: Message, options: BlockOptions) -> list[InteractiveElement]:
-    """Buttons shrink with the state: an acknowledged incident needs no "Acknowledge", a resolved one none at all."""
+    """Buttons that fit the state: no "Acknowledge" for an acknowledged incident, none at all for a resolved one."""
     waits, unresolved, url = wording.left(message)
     thread = message.thread_id
     found: list[InteractiveElement] = []
@@ -161,10 +161,11 @@ def _silence(thread: str, time_zone: str) -> StaticSelectElement:
 
 
 def _fitting(told: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]) -> list[dict[str, Any]]:
-    """The blocks under the cap: without code, then without what else is evidence, at last with fewer incidents."""
+    """The blocks under the limit: without code, then without any evidence, finally with fewer incidents."""
 
     def laid_out(shown: RenderedMessage) -> list[dict[str, Any]]:
-        # Five in full stay below the limit of fifty: note, header, facts, links, acts, why, three each, rest, and tail.
+        # Five incidents in full stay below fifty blocks: note, header, facts, links, buttons, why, three each, rest,
+        # and tail.
         return [block.to_dict() for block in (*_blocks(shown, acts), *tail)][:BLOCKS]
 
     def fits(blocks: list[dict[str, Any]]) -> bool:
@@ -179,7 +180,7 @@ def _fitting(told: RenderedMessage, acts: Sequence[Block], tail: Sequence[Block]
 
 
 def _shortened(told: RenderedMessage) -> Iterator[RenderedMessage]:
-    """The ways to say less, each with less than the one before."""
+    """Shorter versions of the message, each shorter than the one before."""
     without_code = [
         _with(incident, frames=tuple(replace(frame, code=None) for frame in incident.evidence.frames))
         for incident in told.blocks
@@ -226,7 +227,7 @@ def _blocks(told: RenderedMessage, acts: Sequence[Block]) -> Iterator[Block]:
 
 
 def _below(told: RenderedMessage) -> Iterator[Block]:
-    """Where it stands, since when, what it is about, and where to look first."""
+    """The place, the first sighting, the labels and the links."""
     if told.standing is not None:
         yield _plain(told.standing, 300)
     if told.several and told.since is not None:
@@ -263,7 +264,7 @@ def _incident(incident: IncidentBlock, *, several: bool) -> Iterator[Block]:
 
 
 def _span(incident: IncidentBlock) -> MarkdownTextObject:
-    """How bad, how often and since when; of an event's text there is nothing in it."""
+    """Severity, count and first sighting. Contains no text of the event."""
     last = [] if incident.last is None else [f"last {_date(incident.last)}"]
     return _markdown(
         " · ".join([f"*{incident.severity}*", incident.times, f"since {_date(incident.since)}", *last])
@@ -277,7 +278,7 @@ def _facts(parts: Sequence[TextObject], owner: str | None, link: str | None = No
 
 
 def _date(moment: Moment) -> str:
-    """Each reader's own clock says it; where Slack cannot, the channel's does."""
+    """A date that Slack formats in each reader's time zone. The fallback is in the channel's zone."""
     seconds = moment.at // MILLISECONDS
     if not 0 <= seconds < 2**31:
         return escaped(str(moment), 100)
@@ -290,7 +291,7 @@ def _code(frames: Sequence[Frame]) -> SectionBlock:
     for number, frame in enumerate(frames):
         lines.append(f"{'called from' if number else 'at'} {frame.place}")
         lines += [f"   {frame.code}"] if frame.code else []
-    # A backtick in the text could end the code early.
+    # A backtick in the text could close the code block.
     text = escaped("\n".join(lines).replace("`", chr(0x2019)), PART)
     return SectionBlock(text=_markdown(f"```{text}```"))
 
@@ -312,12 +313,12 @@ def _plain_small(text: str) -> ContextBlock:
 
 
 def _words(text: str, limit: int) -> PlainTextObject:
-    """Text as it is: Slack finds no markup in it, and makes no picture of `:fire:`."""
+    """Plain text, in which Slack interprets neither markup nor `:fire:`."""
     return PlainTextObject(text=escaped(text, limit), emoji=False)
 
 
 def _markdown(text: str) -> MarkdownTextObject:
-    # Verbatim: Slack makes neither links nor mentions of what it finds in the text.
+    # Verbatim, so that Slack finds no links or mentions in the text.
     return MarkdownTextObject(text=text, verbatim=True)
 
 
@@ -328,7 +329,7 @@ def _links(told: RenderedMessage) -> Iterator[Block]:
 
 
 def _link(link: Link) -> Iterator[TextObject]:
-    """A sender's link: its title is text, and only the address is markup."""
+    """A sender's link. Its title is plain text; only the address is markup."""
     url = _url(link.url, 1_200)
     if url:
         yield _words(f"{isolated(link.title)}:", 100)
@@ -336,7 +337,7 @@ def _link(link: Link) -> Iterator[TextObject]:
 
 
 def _open(incident: IncidentBlock, longest: int) -> str | None:
-    """A link that is cut leads nowhere, so one that is too long for the section is left out."""
+    """The link to the incident. None if it is too long for the section, because a cut link leads nowhere."""
     url = _url(incident.url or "", longest)
     return f"<{url}|Open {incident.name}>" if url else incident.name
 

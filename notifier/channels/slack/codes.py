@@ -1,4 +1,4 @@
-"""Slack's codes: what follows from each, and what to do about it. Pure.
+"""Slack's error codes: their outcomes, and advice for people. Pure.
 
 https://docs.slack.dev/reference/methods/chat.postMessage, chat.update, and the page on incoming webhooks.
 """
@@ -117,7 +117,7 @@ _WORDS: Mapping[str, str] = {
 
 
 def words(code: str, *, needed: str = "") -> str:
-    """Advice about a code, as the end of a sentence; empty where there is none. `needed` are the missing scopes."""
+    """Advice for a code, as the end of a sentence. Empty if there is none. `needed` are the missing scopes."""
     if code == "missing_scope":
         scope = f"the scope {needed}" if needed else "a scope (chat:write)"
         return f"the app lacks {scope}: add it in the app's OAuth & Permissions, and install the app again"
@@ -125,5 +125,5 @@ def words(code: str, *, needed: str = "") -> str:
 
 
 def is_about_form(code: str) -> bool:
-    """Whether the message may be taken as text alone: it is what it is made of that was refused."""
+    """Whether the code complains about the blocks, so that the text alone may be accepted."""
     return "blocks" in code or code in _FORM

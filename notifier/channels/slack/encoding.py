@@ -1,4 +1,4 @@
-"""Text and bodies as Slack wants them."""
+"""Escapes text and encodes bodies for Slack."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def escaped(text: str, limit: int) -> str:
-    """`&`, `<` and `>` as Slack wants them, cut to `limit` UTF-16 units without splitting an entity."""
-    # Each character takes a unit at least: what is beyond the limit decides nothing but that there is more.
+    """The text with `&`, `<` and `>` escaped, cut to `limit` UTF-16 units without splitting an entity."""
+    # Each character takes at least one unit, so one more than the limit is enough to see that the text is cut.
     parts = [_ESCAPES.get(char, char) for char in text[: limit + 1]]
     sizes = [len(part) + (ord(part[0]) > 0xFFFF) for part in parts]
     if sum(sizes) <= limit:

@@ -1,4 +1,4 @@
-"""Presses in Slack: a callback's signature and payload, the message and the person of a press, and the reply.
+"""Button presses in Slack: verifies a callback, parses its payload, and makes the reply.
 
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
 KIND = "slack"
-ORGANISATION = "E"  # what the ids of organisations begin with
+ORGANISATION = "E"  # the first letter of organisations' ids
 STRANGER = (
     "Only members of the workspace that this message was posted to, or of its organisation, may do that: "
     "nothing was done."
@@ -38,14 +38,14 @@ _HOSTS = ("slack.com", "slack-gov.com")
 
 
 class SlackInbound:
-    """The callbacks of Slack apps: every configured channel with a `signing_secret` is an app's."""
+    """Parses callbacks of Slack apps. Each channel with a `signing_secret` belongs to an app."""
 
     receiver = "Slack"
 
     def read(
         self, callback: Callback, channels: Mapping[str, SlackSettings], *, now: Instant
     ) -> Press | CallbackReply | CallbackRefusal:
-        """The press; an empty reply where nothing was pressed that acts. No input makes it raise."""
+        """The press, or an empty reply if no button with an action was pressed. Never raises."""
         form = _form(callback.body)
         if form.get("ssl_check") == "1" and "payload" not in form:
             return CallbackReply()
@@ -90,11 +90,11 @@ class SlackInbound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackOrigin:
-    """Where a button was pressed, as the payload tells it; what the payload does not tell is empty.
+    """The place of a press, as the payload reports it. Unknown values are empty.
 
-    `team` is the workspace of the press, empty where the app is installed for a whole organisation; `orgs` are the ids
-    of the organisation. `home` is the workspace that the message was posted to. `user_team` is the workspace or the
-    organisation of who pressed, empty where nobody is named.
+    `team` is the workspace of the press, empty if the app is installed for a whole organisation; `orgs` are the
+    organisation's ids. `home` is the workspace that the message was posted to. `user_team` is the workspace or
+    organisation of the person.
     """
 
     team: str
@@ -105,7 +105,10 @@ class SlackOrigin:
     home: str = ""
 
     def refusal(self, refs: AbstractSet[str]) -> str | None:
-        """A press acts from its own workspace, channel and message alone, and never for a guest of a shared channel."""
+        """Why the press is refused, or None. It must come from the workspace, channel and message of the thread.
+
+        Guests of a shared channel are refused too.
+        """
         if not (self.channel and self.ts):
             return interactions.FOREIGN
         homes = {self._home(ref) for ref in refs} - {None} if refs else {self.home}
@@ -114,20 +117,20 @@ class SlackOrigin:
         return None if self.user_team in self._members(homes) else STRANGER
 
     def _home(self, text: str) -> str | None:
-        """The workspace of a message, where the message is that of the press; None where it is another.
+        """The workspace of a stored message reference, or None if it is another message.
 
-        A bare `ts` was kept before there were edits, and where the workspace is not kept the payload names it.
+        References without a workspace (a bare `ts`, from before messages were edited) get the payload's.
         """
         ref = message_ref.parse(text)
         if ref is None or ref.ts != self.ts or ref.channel not in {"", self.channel}:
             return None
         home = ref.team or self.home
-        # An app of a whole organisation is not told the workspace: its organisation is all that can be compared.
+        # Payloads of an organisation-wide app lack the workspace, so only the organisation can be compared.
         untold = not self.team and not home.startswith(ORGANISATION)
         return home if untold or home in {"", self.team, *self.orgs} else None
 
     def _members(self, homes: AbstractSet[str | None]) -> AbstractSet[str | None]:
-        """The ids that members go by: their workspace's, or that of its organisation."""
+        """The ids of members: those of their workspace, or of its organisation."""
         teams = {self.team} if self.team else homes
         return (teams | self.orgs) - {"", None}
 
@@ -158,7 +161,7 @@ def _payload(form: Mapping[str, str]) -> Mapping[str, Any] | None:
 
 
 def _action(payload: Mapping[str, Any]) -> tuple[Button, tuple[str, buttons.Span | None]] | None:
-    """The button and what it carries; None where it is none of ours, or only a link."""
+    """The button and its value. None if it is not one of ours, or only a link."""
     actions = payload.get("actions")
     action = actions[0] if isinstance(actions, list) and actions else None
     if payload.get("type") != "block_actions" or not isinstance(action, dict):
@@ -188,14 +191,14 @@ def _origin(payload: Mapping[str, Any]) -> SlackOrigin:
 
 
 def _organisations(payload: Mapping[str, Any]) -> frozenset[str]:
-    """The organisation of the workspace: there the id of who pressed is the organisation's (Enterprise)."""
+    """The organisation's ids. In an Enterprise organisation the ids of users belong to it."""
     paths = (("enterprise", "id"), ("team", "enterprise_id"), ("team", "id"))
     ids = (_text(payload, *path) for path in paths)
     return frozenset(id_ for id_ in ids if id_.startswith(ORGANISATION))
 
 
 def _reply_url(payload: Mapping[str, Any], channels: Mapping[str, SlackSettings]) -> str | None:
-    """The `response_url`, where it is Slack's own or a configured `base_url`'s: a payload must not choose another."""
+    """The `response_url`. None if it is on another host than Slack's or a configured `base_url`'s."""
     text = _text(payload, "response_url")
     try:
         url = parse_url(text)
@@ -215,7 +218,7 @@ def _server(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _text(document: Mapping[str, Any], *path: str) -> str:
-    """The text at this path, empty where there is none."""
+    """The text at this path, empty if there is none."""
     value: Any = document
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

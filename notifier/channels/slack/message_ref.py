@@ -1,4 +1,4 @@
-"""A message's reference in Slack: how it is kept, and the link to the message."""
+"""A reference to a Slack message: its stored form, and the link to the message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ID = re.compile(r"[A-Z0-9]{2,40}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRef:
-    """A message's place in Slack. `team` and `channel` are ids, empty where they are not known."""
+    """The location of a message in Slack. `team` and `channel` are ids, empty if unknown."""
 
     team: str = ""
     channel: str = ""
@@ -24,7 +24,7 @@ class MessageRef:
 
 
 def parse(text: str | None) -> MessageRef | None:
-    """The reference that `team/channel/ts` is, or a bare `ts` (kept before there were edits). None: neither."""
+    """Parses `team/channel/ts`, or a bare `ts` (stored before messages were edited). None if it is neither."""
     parts = (text or "").split("/")
     team, channel, ts = parts if len(parts) == 3 else ("", "", parts[-1])
     if len(parts) not in {1, 3} or not _TS.fullmatch(ts):
@@ -33,7 +33,7 @@ def parse(text: str | None) -> MessageRef | None:
 
 
 def of_posted(answer: Mapping[str, Any]) -> MessageRef | None:
-    """The reference of the message that `chat.postMessage` has answered for; None where the answer has no `ts`."""
+    """The reference of a message posted by `chat.postMessage`. None if the response has no `ts`."""
     ts, message = answer.get("ts"), answer.get("message")
     if not isinstance(ts, str) or not _TS.fullmatch(ts):
         return None
@@ -42,7 +42,7 @@ def of_posted(answer: Mapping[str, Any]) -> MessageRef | None:
 
 
 def link(ref: MessageRef, origin: str) -> str | None:
-    """The message's URL, which Slack redirects to the workspace; None without the channel's id."""
+    """The message's URL, which Slack redirects to the workspace. None without the channel's id."""
     return f"{origin}/archives/{ref.channel}/p{ref.ts.replace('.', '')}" if ref.channel else None
 
 

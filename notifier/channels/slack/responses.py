@@ -1,4 +1,4 @@
-"""The meaning of Slack's responses: a receipt, or one error with its outcome.
+"""Interprets Slack's responses: a receipt, or an error with its outcome.
 
 Errors: https://docs.slack.dev/reference/methods/chat.postMessage and chat.update.
 """
@@ -19,7 +19,7 @@ from notifier.domain.time import Duration
 
 _CODE = re.compile(r"[a-z_]{2,60}")
 _SCOPES = re.compile(r"[a-z][a-z_.:,-]{1,120}")
-# What a hook that is shaped like Slack's says in JSON: Rocket.Chat `success`, Zulip `result`, and what others may.
+# Success fields of Slack-compatible webhooks: Rocket.Chat `success`, Zulip `result`, and other likely names.
 _VERDICTS = ("ok", "success", "result", "status")
 _TAKEN = frozenset(
     {
@@ -39,7 +39,7 @@ _TAKEN = frozenset(
 
 
 class SlackError(SendError):
-    """Slack refused it with one of its own codes, which `code` is."""
+    """An error with one of Slack's own codes, `code`."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class SlackError(SendError):
 
 
 def read_api(reply: Reply) -> Mapping[str, Any]:
-    """The document of a Web API answer; `ok: false` is a failure whatever the status. Raises `SendError`."""
+    """The document of a Web API response. Raises `SendError`, also for `ok: false` with a successful status."""
     try:
         answer = json.loads(reply.body)
     except (ValueError, RecursionError):
@@ -68,7 +68,7 @@ def read_api(reply: Reply) -> Mapping[str, Any]:
 
 
 def read_hook(reply: Reply) -> Receipt:
-    """The receipt that a hook's answer is: the text `ok`, or JSON that says as much. Raises `SendError`."""
+    """The receipt for a webhook's response: the text `ok`, or JSON that says the same. Raises `SendError` otherwise."""
     text = reply.body.decode("utf-8-sig", "replace").strip()
     answer = _document(text)
     if 200 <= reply.status < 300:
@@ -88,7 +88,7 @@ def _document(text: str) -> Mapping[str, Any] | None:
 
 
 def _says_taken(answer: Mapping[str, Any] | None) -> bool:
-    """Whether every word that JSON has for it says so, and nothing in it is an error."""
+    """Whether all success fields in the JSON say so, and it contains no error."""
     if answer is None or answer.get("error") or answer.get("errors"):
         return False
     verdicts = [answer[name] for name in _VERDICTS if name in answer]
@@ -102,7 +102,7 @@ def _is_yes(verdict: object) -> bool:
 
 
 def _refused(answer: object, reply: Reply) -> SendError:
-    """The error for one of Slack's codes; anything that does not look like a code is judged by the status alone."""
+    """The error for a response with one of Slack's codes. Without a code the status decides."""
     document = answer if isinstance(answer, dict) else {}
     code = document.get("error", answer)
     if not isinstance(code, str) or not _CODE.fullmatch(code):
@@ -124,7 +124,7 @@ def _scopes(needed: object) -> str:
 
 
 def _not_taken(document: Mapping[str, Any], reply: Reply) -> SendError:
-    """The error for an answer whose status is a success and whose body is none."""
+    """The error for a response with a successful status and a body that is not."""
     if document.get("error") or any(name in document and not _is_yes(document[name]) for name in _VERDICTS):
         return SendError(
             Outcome.PERMANENT, "the receiver's answer says that it did not take the message: its log says why"

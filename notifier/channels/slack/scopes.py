@@ -1,4 +1,4 @@
-"""The scopes of a bot's token, which Slack names in a header of its answers, and what each is for.
+"""The scopes of a bot token, which Slack lists in a response header, and what each is for.
 
 https://docs.slack.dev/authentication/installing-with-oauth and the pages of the scopes.
 """
@@ -19,12 +19,12 @@ WITHOUT: Mapping[str, str] = {
     "groups:read": "a private channel cannot be looked at",
     POST_ANYWHERE: "the bot has to be invited to each channel",
 }
-"""Those that it does without, and what does not work then."""
+"""Optional scopes, and what does not work without them."""
 _SCOPE = re.compile(r"[a-z][a-z_.:-]{1,60}")
 
 
 def granted(headers: Mapping[str, str]) -> frozenset[str] | None:
-    """The scopes that an answer names; None: it names none, as what is no Slack does."""
+    """The scopes listed in a response. None if there is no list, as from Slack-compatible servers."""
     written = headers.get(HEADER)
     if written is None:
         return None
@@ -32,7 +32,7 @@ def granted(headers: Mapping[str, str]) -> frozenset[str] | None:
 
 
 def sentence(scopes: frozenset[str]) -> str:
-    """The scopes that it has, and what those that are missing are for; `SendError` where it cannot post at all."""
+    """The granted scopes, and what missing ones are for. Raises `SendError` if the bot cannot post at all."""
     if POST not in scopes:
         raise SendError(
             Outcome.PERMANENT,

@@ -1,4 +1,4 @@
-"""The sender: an incoming webhook posts, a bot keeps one root for an episode up to date and replies under it."""
+"""The sender: posts to an incoming webhook, or as a bot that edits one root per episode and replies below it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from notifier.telemetry.logging import get
 _ALONE = frozenset({Reason.DIGEST, Reason.FALLBACK, Reason.SYSTEM, Reason.TEST})
 _STAYS = frozenset({"cant_update_message", "edit_window_closed"})
 _LOST = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
-# The `text` is what stood in an event: no markup either.
+# The `text` repeats an event's content, so it gets no markup either.
 _POSTED = {"unfurl_links": False, "unfurl_media": False, "mrkdwn": False}
 TEAM_PATIENCE_S = 3.0
 
@@ -64,12 +64,12 @@ class SlackChannel:
         except SlackError as error:
             if error.code not in _LOST:
                 raise
-            # Somebody deleted the root: what is to be told must not go with it.
+            # The root was deleted: the message starts a new thread instead of being lost.
             return await self._open(message, thread)
         return Receipt(ref=thread.ref)
 
     async def check(self, *, target: str) -> str:  # noqa: ARG002 - it has one
-        """Of a hook the connection; of a bot its token, and its channel where that is given as an id."""
+        """Checks a webhook's connection, or a bot's token and, if it is configured by its id, the channel."""
         if self._hook is not None:
             return reached(await self._http.reach(parse_url(self._hook)), self._clock.now())
         reply = await self._asked("auth.test", {})
@@ -105,7 +105,7 @@ class SlackChannel:
         return Receipt(ref=str(replace(posted, team=posted.team or await self._team())))
 
     async def _go_on(self, message: Message, thread: Thread, root: MessageRef) -> None:
-        """Edit the root, and say below it what has changed. A storm has the one message that is edited, and no more."""
+        """Edits the root, and posts the change below it. A storm only has the edited message."""
         if root.channel:
             await self._edit(self._body(message, thread), root)
         if message.reason is Reason.DIGEST and root.channel:
@@ -116,7 +116,7 @@ class SlackChannel:
             else blocks.reply(message, self._options)
         )
         where: dict[str, Any] = {"channel": root.channel or self._channel, "thread_ts": root.ts}
-        # Nobody hears of a reply who does not follow the thread: what needs somebody is shown in the channel as well.
+        # Only followers of a thread are notified of a reply, so urgent changes are also shown in the channel.
         if message.reason not in blocks.QUIET:
             where["reply_broadcast"] = True
         await self._say("chat.postMessage", {**said, **_POSTED, **where})
@@ -138,11 +138,11 @@ class SlackChannel:
         return blocks.root(message, replace(self._options, previous=link))
 
     def _own_id(self) -> str:
-        """The channel's id where the configuration gives it: an edit and a link need one, a name is not enough."""
+        """The channel's id if it is configured. Edits and links need the id; a name is not enough."""
         return self._channel if re.fullmatch(r"[CG][A-Z0-9]{2,40}", self._channel) else ""
 
     async def _team(self) -> str:
-        """The workspace's id, asked for once. What has been posted is not lost for it."""
+        """The workspace's id, requested once. If the request fails, the posted message still counts."""
         if not self._known_team:
             try:
                 async with asyncio.timeout(TEAM_PATIENCE_S):
@@ -173,7 +173,7 @@ class SlackChannel:
 async def _as_text_if_need_be(
     send: Callable[[Mapping[str, Any]], Awaitable[T]], body: Mapping[str, Any]
 ) -> T:
-    """The same call at once as text, where it is the blocks that were refused: an alert is no matter of form."""
+    """Repeats a call with the text alone if Slack refused the blocks, so that the alert arrives in any form."""
     try:
         return await send(body)
     except SlackError as error:
@@ -181,5 +181,5 @@ async def _as_text_if_need_be(
             raise
         log.warning("slack_blocks_refused", code=error.code)
     plain = {name: value for name, value in body.items() if name != "blocks"}
-    # An edit that names no blocks leaves the old ones as they are.
+    # An edit without `blocks` would keep the old ones.
     return await send({**plain, "blocks": []} if "ts" in body else plain)

@@ -13,7 +13,7 @@ from notifier.channels.http import SecretUrl, parse_url
 from notifier.channels.zones import TimeZone
 
 SIGNING_SECRET_CHARACTERS = 32
-"""As many as the secrets that Slack makes have; their form is Slack's to change."""
+"""The length of Slack's signing secrets. Their characters are not checked, because Slack may change them."""
 
 
 def _url(text: str) -> str:
@@ -36,9 +36,9 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
 
 
 class SlackSettings(ChannelSettings):
-    """Either `token` and `channel`, or `webhook_url`. With `signing_secret`, messages of the bot have buttons.
+    """Either `token` and `channel`, or `webhook_url`. With `signing_secret`, the bot's messages have buttons.
 
-    `time_zone` is that of the button's "until 09:00", and of times where Slack cannot say each reader's own.
+    `time_zone` is used for the button's "until 09:00", and for times that Slack cannot show in each reader's zone.
     """
 
     token: Annotated[SecretStr, AfterValidator(_token)] | None = None
@@ -63,7 +63,7 @@ class SlackSettings(ChannelSettings):
 
 
 def warnings(settings: SlackSettings) -> Iterator[str]:
-    """Sentences about what a channel of these settings cannot do."""
+    """Sentences about what a channel with these settings cannot do."""
     if settings.webhook_url is not None:
         yield (
             "an incoming webhook only posts: no message is edited, there are no threads and no buttons; "
@@ -79,7 +79,7 @@ def warnings(settings: SlackSettings) -> Iterator[str]:
 
 
 def targets(settings: SlackSettings) -> tuple[str, ...]:
-    """A webhook's path is its secret, so its target goes by the host alone."""
+    """The channel, or the host of the webhook, whose path is a secret."""
     if settings.webhook_url is None:
         return (settings.channel or "",)
     return (parse_url(settings.webhook_url.get_secret_value()).host,)

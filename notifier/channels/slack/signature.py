@@ -1,4 +1,4 @@
-"""Whether a request comes from Slack. No input makes it raise.
+"""Verifies that a request comes from Slack. Never raises.
 
 https://docs.slack.dev/authentication/verifying-requests-from-slack
 """
@@ -19,15 +19,15 @@ FORGED = "this signature is of no configured Slack app: is `signing_secret` the 
 
 
 def complaint(stamp: str | None, signature: str | None, *, now: Instant) -> str | None:
-    """The fault of the headers alone, as a sentence; None: the signature is worth a look."""
+    """Why the headers are refused, as a sentence. None if the signature should be checked."""
     if not signature or stamp is None or not re.fullmatch(r"[0-9]{1,15}", stamp):
         return UNSIGNED
     return STALE if abs(int(stamp) * SECOND - now) > WINDOW else None
 
 
 def signers(secrets: Mapping[str, str], stamp: str, signature: str, body: bytes) -> frozenset[str]:
-    """The names whose secret made this signature. Every one is tried, each in constant time."""
-    # `compare_digest` takes text of ASCII only, and raises on any other.
+    """The names whose secrets made this signature. All are compared, each in constant time."""
+    # `compare_digest` raises on strings that are not ASCII.
     given = signature.encode("utf-8", "replace")
     base = b"v0:" + stamp.encode("utf-8", "replace") + b":" + body
     return frozenset(

@@ -31,9 +31,9 @@ from notifier.store.database import Tx
 from notifier.store.json_rows import encode_values, json_value
 from notifier.store.statements.deliveries import last_message
 from notifier.store.statements.groups import GroupRow
-from notifier.store.statements.incidents import episode_counts, episode_incidents, linked_samples, snapshots
+from notifier.store.statements.incidents import episode_counts, episode_incidents, snapshots
 from notifier.store.statements.members import MemberRow
-from notifier.store.views import incident_of
+from notifier.store.views import incident_of, with_links
 from notifier.wording import sentences
 
 SUMMARISED_AT_MOST = 10
@@ -139,30 +139,8 @@ def read_shown(tx: Tx, rules: AlertingRules, numbers: Sequence[int]) -> Mapping[
         )
         for row in execute(tx, snapshots, {"incidents": encode_values(numbers)})
     }
-    return {**found, **_linked(tx, found)}
-
-
-def _linked(tx: Tx, snapshots_read: Mapping[int, Snapshot]) -> Mapping[int, Snapshot]:
-    """The incidents whose newest event has no links, with those of an earlier one: a runbook stays one to its end."""
-    bare = {
-        number: one.incident.latest_event
-        for number, one in snapshots_read.items()
-        if one.incident.count > 1 and one.incident.latest_event and not one.incident.latest_event.get("links")
-    }
-    if not bare:
-        return {}
-    rows = execute(tx, linked_samples, {"incidents": encode_values(list(bare))})
-    links = {row.incident: json_value(row.document).get("links") for row in rows}
-    return {
-        number: replace(
-            snapshots_read[number],
-            incident=replace(
-                snapshots_read[number].incident, latest_event={**bare[number], "links": links[number]}
-            ),
-        )
-        for number in links
-        if links[number]
-    }
+    linked = with_links(tx, [each.incident for each in found.values()])
+    return {one.number: replace(found[one.number], incident=one) for one in linked}
 
 
 def _told(item: NotificationItem, snapshot: Snapshot) -> Told:

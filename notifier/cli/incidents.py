@@ -115,7 +115,8 @@ def _head(incident: Row, screen: Screen) -> Iterator[str]:
 def _links(event: Row, screen: Screen) -> Iterator[str]:
     links = [link for link in event.get("links") or () if isinstance(link, Mapping) and link.get("url")]
     if links:
-        yield from ("", screen.style("Links", BOLD))
+        source = f" (from the earlier event {cell(event['links_from'])})" if event.get("links_from") else ""
+        yield from ("", screen.style("Links", BOLD) + source)
     width = max((len(cell(link.get("title") or "link")) for link in links), default=0)
     for link in links:
         yield f"  {cell(link.get('title') or 'link').ljust(width)}  {cell(link['url'])}"

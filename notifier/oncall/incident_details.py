@@ -115,10 +115,21 @@ def _occurrences(tx: Tx, incident: Incident) -> Occurrences:
     return Occurrences(since=since, width=width, counts=tuple(counts.get(place, 0) for place in range(count)))
 
 
+def _linked(document: Mapping[str, Any], newest: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """A chosen sample without links of its own has those of the incident."""
+    if newest is None or document.get("links") or not newest.get("links"):
+        return document
+    return {
+        **document,
+        "links": newest["links"],
+        "links_from": newest.get("links_from") or newest.get("id"),
+    }
+
+
 def _sample(
     tx: Tx, incident: Incident, samples: tuple[Sample, ...], wanted: int | None
 ) -> tuple[int | None, Mapping[str, Any] | None]:
     document = None if wanted is None else views.sample(tx, incident.number, wanted)
     if document is not None:
-        return wanted, document
+        return wanted, _linked(document, incident.latest_event)
     return (samples[0].seq if samples else None), incident.latest_event

@@ -7,6 +7,7 @@ import pytest
 from notifier.api.models.responses_groups import GroupList
 from notifier.api.models.responses_incidents import EventList, IncidentList
 from notifier.domain.time import HOUR, MINUTE
+from notifier.domain.value import replace
 from notifier.oncall.paging import encode
 from notifier.store import views
 from tests.api.conftest import Desk
@@ -40,6 +41,23 @@ async def test_one_is_found_by_id_and_by_number(desk: Desk) -> None:
     by_number = (await desk.get(f"/v1/incidents/{by_id['number']}?id={by_id['id']}")).json()
     assert by_id == by_number
     assert by_id["url"] == f"https://notifier.example.com/incidents/{by_id['number']}?id={by_id['id']}"
+
+
+async def test_links_of_an_earlier_event_stay(desk: Desk) -> None:
+    """Lists and answers show the newest links that there were, and say whose they are."""
+    world = desk.world
+    links = [{"title": "runbook", "url": "https://wiki.example/billing"}]
+    document = '{"id":"%s","links":[{"title":"runbook","url":"https://wiki.example/billing"}]}'
+    linked = [replace(world.event(), document=document % name) for name in ("old", "new")]
+    (id_, *_) = await world.post_all(linked)
+    first = (await desk.get(f"/v1/incidents/{id_}")).json()["latest_event"]
+    assert first == {"id": "new", "links": links}
+    await world.post()
+    listed = (await desk.get("/v1/incidents")).json()["items"][0]["latest_event"]
+    shown = (await desk.get(f"/v1/incidents/{id_}")).json()["latest_event"]
+    assert shown == listed
+    assert (shown["links"], shown["links_from"]) == (links, "new")
+    assert shown["id"] not in {"old", "new"}
 
 
 async def test_the_query_filters(desk: Desk) -> None:

@@ -50,7 +50,7 @@ DOCUMENT = {
 def event(world: World, document: dict[str, Any] | None = None, **fields: Any) -> Event:
     """An event with a whole document, grouped as ingest would."""
     made = world.event(fields.pop("title", "TimeoutError: upstream timed out"), **fields)
-    body = json.dumps({"id": made.id, **(document or DOCUMENT)})
+    body = json.dumps({"id": made.id, **(document or DOCUMENT)}, separators=(",", ":"))
     read = grouping(body.encode(), None)
     assert isinstance(read, Grouping)
     return replace(made, document=body, fingerprint=read.explanation.fingerprint)
@@ -67,6 +67,21 @@ async def told(shop: Pages, **fields: Any) -> str:
         else:
             await world.deliver(job)
     return id_
+
+
+async def test_the_runbook_stays(shop: Pages) -> None:
+    """The newest event has no links: the page shows those of an earlier one, and leads to it."""
+    world = shop.world
+    (id_,) = await world.post_all([event(world)])
+    bare = {name: value for name, value in DOCUMENT.items() if name != "links"}
+    await world.post_all([event(world, bare)])
+    browser = await shop.browser()
+    for address in ("/incidents/1", f"/incidents/1?id={id_}&sample=2"):
+        page = await browser.opens(address)
+        assert "Runbook (wiki.example.com)" in page.text
+        assert "from another event" in page.text
+    assert any("sample=1" in href for href in page.hrefs())
+    assert "from another event" not in (await browser.opens(f"/incidents/1?id={id_}&sample=1")).text
 
 
 async def press(

@@ -37,7 +37,10 @@ class IncidentAnswer(ResponseModel):
     resolved_at: Moment | None
     previous_id: str | None
     url: str | None
-    latest_event: dict[str, Any] | None = Field(description="The newest sample, null once it is pruned.")
+    latest_event: dict[str, Any] | None = Field(
+        description="The newest sample, null once it is pruned. If it has no `links`, they are those of the newest "
+        "sample that has some, whose id is `links_from`."
+    )
 
 
 class IncidentList(ResponseModel):

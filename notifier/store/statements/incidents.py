@@ -12,7 +12,6 @@ from notifier.store.json_rows import in_json, rows_from_json
 from notifier.store.schema import (
     OPEN,
     Big,
-    events,
     incidents,
     is_critical,
     members,
@@ -83,22 +82,6 @@ def next_attention(_dialect: Dialect) -> sa.ClauseElement:
 
 def snapshots(dialect: Dialect) -> sa.ClauseElement:
     return with_latest().where(incidents.c.number.in_(in_json(dialect, "incidents", Big)))
-
-
-def linked_samples(dialect: Dialect) -> sa.ClauseElement:
-    """The newest samples of incidents that carry links, as `document`."""
-    newest = (
-        sa.select(events.c.incident, sa.func.max(events.c.seq).label("seq"))
-        .where(
-            events.c.incident.in_(in_json(dialect, "incidents", Big)),
-            events.c.document.like(sa.literal_column("""'%"links":[{"%'""")),
-        )
-        .group_by(events.c.incident)
-        .subquery()
-    )
-    return sa.select(events.c.incident, events.c.document).join(
-        newest, sa.and_(newest.c.incident == events.c.incident, newest.c.seq == events.c.seq)
-    )
 
 
 def recent_counts(dialect: Dialect) -> sa.ClauseElement:

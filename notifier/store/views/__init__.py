@@ -42,6 +42,7 @@ from notifier.store.views.incidents import (
     incident_of,
     matching,
     with_latest,
+    with_links,
 )
 from notifier.store.views.labels import unsent
 from notifier.store.views.monitors import MonitorStatus, find_monitors, monitors_named
@@ -157,4 +158,5 @@ __all__ = [
     "unsent",
     "whole_ids",
     "with_latest",
+    "with_links",
 ]

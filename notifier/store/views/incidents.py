@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,9 +12,10 @@ from notifier.domain.incident import Incident, page
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
 from notifier.domain.value import replace
-from notifier.store.database import Tx
-from notifier.store.json_rows import json_value
-from notifier.store.schema import events, incidents
+from notifier.store.compiled import execute
+from notifier.store.database import Dialect, Tx
+from notifier.store.json_rows import encode_values, in_json, json_value
+from notifier.store.schema import Big, events, incidents
 from notifier.store.views.incident_search import READ_AT_MOST, IncidentSearch, find_keys
 from notifier.store.views.paging import Page, PageKey, cut, earlier
 
@@ -56,6 +57,48 @@ def incident_of(row: sa.Row, url: str | None) -> Incident:  # type: ignore[type-
     )
 
 
+def with_links(tx: Tx, found: Sequence[Incident]) -> tuple[Incident, ...]:
+    """The incidents; one whose newest event has no links gets those of its newest event that has some.
+
+    `latest_event` then names that event's id as `links_from`: a runbook stays one to the end of its incident.
+    """
+    bare = [
+        one.number
+        for one in found
+        if one.count > 1 and one.latest_event is not None and not one.latest_event.get("links")
+    ]
+    if not bare:
+        return tuple(found)
+    documents = {
+        row.incident: json_value(row.document)
+        for row in execute(tx, _linked_samples, {"incidents": encode_values(bare)})
+    }
+    return tuple(_linked(one, documents.get(one.number)) for one in found)
+
+
+def _linked(found: Incident, event: Mapping[str, Any] | None) -> Incident:
+    if event is None or found.latest_event is None or not event.get("links"):
+        return found
+    links = {"links": event["links"], "links_from": event.get("id")}
+    return replace(found, latest_event={**found.latest_event, **links})
+
+
+def _linked_samples(dialect: Dialect) -> sa.ClauseElement:
+    """The newest samples of incidents that carry links, as `document`."""
+    newest = (
+        sa.select(events.c.incident, sa.func.max(events.c.seq).label("seq"))
+        .where(
+            events.c.incident.in_(in_json(dialect, "incidents", Big)),
+            events.c.document.like(sa.literal_column("""'%"links":[{"%'""")),
+        )
+        .group_by(events.c.incident)
+        .subquery()
+    )
+    return sa.select(events.c.incident, events.c.document).join(
+        newest, sa.and_(newest.c.incident == events.c.incident, newest.c.seq == events.c.seq)
+    )
+
+
 def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -> Incident | None:
     """The incident with this id, or number where it is an integer; of this project, or of any where that is None."""
     query = with_latest().where(
@@ -64,7 +107,7 @@ def incident(tx: Tx, name: str | int, *, project: str | None, url: str | None) -
     if project is not None:
         query = query.where(incidents.c.project == project)
     row = tx.run(query).one_or_none()
-    return None if row is None else incident_of(row, url)
+    return None if row is None else with_links(tx, [incident_of(row, url)])[0]
 
 
 def find_incidents(
@@ -75,8 +118,8 @@ def find_incidents(
     numbers = [int(key[-1]) for key in keys]
     rows = {row.number: row for row in tx.run(with_latest().where(incidents.c.number.in_(numbers)))}
     # On PostgreSQL a row may have been pruned between the two.
-    items = tuple(incident_of(rows[number], url) for number in numbers if number in rows)
-    return Page(items=items, next_key=next_key)
+    items = [incident_of(rows[number], url) for number in numbers if number in rows]
+    return Page(items=with_links(tx, items), next_key=next_key)
 
 
 def matching(tx: Tx, search: IncidentSearch, *, most: int) -> tuple[list[str], int]:

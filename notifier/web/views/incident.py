@@ -108,10 +108,12 @@ class SampleChoice:
 class IncidentEvidence:
     """The evidence of its events. `message` is the shown sample's own where the title is another's.
 
-    `shown` is the sample's place, `chosen` says that it is not the newest.
+    `links_from` is the sample whose links are shown if the shown one has none. `shown` is the sample's place, `chosen`
+    says that it is not the newest.
     """
 
     links: tuple[PageLink, ...]
+    links_from: SampleChoice | None
     message: str | None
     traceback: PrintedTraceback
     facts: tuple[tuple[str, str], ...]
@@ -218,8 +220,14 @@ def _evidence(details: IncidentDetails) -> IncidentEvidence:
     incident = details.incident
     event, labels = incident.latest_event, tuple(_labels(incident))
     named = {(label.name, label.value) for label in labels}
+    samples = tuple(
+        SampleChoice(seq=sample.seq, at=sample.at, shown=sample.seq == details.shown)
+        for sample in details.samples
+    )
+    places = {sample.id: choice for sample, choice in zip(details.samples, samples, strict=True)}
     return IncidentEvidence(
         links=page_links(event),
+        links_from=None if event is None else places.get(event.get("links_from") or ""),
         message=_message(incident, event),
         traceback=printed(event),
         facts=tuple(fact for fact in _facts(event) if fact not in named),
@@ -227,10 +235,7 @@ def _evidence(details: IncidentDetails) -> IncidentEvidence:
         varying=tuple(plain(name) for name in incident.varying),
         context=_context(event),
         chart=_chart(details),
-        samples=tuple(
-            SampleChoice(seq=sample.seq, at=sample.at, shown=sample.seq == details.shown)
-            for sample in details.samples
-        ),
+        samples=samples,
         shown=details.shown,
         chosen=bool(details.samples) and details.shown != details.samples[0].seq,
     )

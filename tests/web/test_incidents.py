@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import re
 from urllib.parse import urlencode
 
 import pytest
 
+from notifier.domain.matcher import meet
 from notifier.domain.time import HOUR
-from notifier.oncall import actions
+from notifier.oncall import actions, incidents, silences
 from notifier.oncall.actor import Actor
 from notifier.oncall.bulk import AcknowledgeAct, on_named
+from notifier.oncall.paging import PageRequest
 from tests.browser import SeenPage
 from tests.web.conftest import Pages
 
@@ -22,6 +26,12 @@ def titles(page: SeenPage) -> list[str]:
     """In the order of the page."""
     rows = page.answer.text.split('<td class="what">')[1:]
     return [row.split('">', 1)[1].split("</a>", 1)[0] for row in rows]
+
+
+def matchers(page: SeenPage) -> str:
+    """The matchers in the form of a silence."""
+    found = re.search(r'<textarea name="matchers"[^>]*>(.*?)</textarea>', page.answer.text, re.DOTALL)
+    return html.unescape(found[1]) if found else ""
 
 
 def actor(shop: Pages, name: str) -> Actor:
@@ -95,6 +105,47 @@ async def test_several_are_acted_on_at_once(shop: Pages) -> None:
     over = await browser.sends(sure.form("/incidents"))
     assert "Resolved 4 incidents: " in over.text
     assert "Nothing is open" in (await browser.opens("/incidents")).text
+
+
+async def test_several_are_silenced_at_once(shop: Pages) -> None:
+    """The form of one silence that all of them meet, with what else it would hold; then it holds them."""
+    world = shop.world
+    chosen = [
+        await world.post("card declined", labels={"exception": "Declined"}),
+        await world.post("no answer (30s)", service="a.b/c d", labels={"exception": "Time|out"}),
+        await world.post("no exception at all"),
+    ]
+    await world.post("card expired", labels={"exception": "Declined"})
+    other = await world.post("unlike", service="other")
+    browser = await shop.browser()
+    form = await browser.sends(
+        (await browser.opens("/incidents")).form("/incidents"), act="silence", ids=chosen
+    )
+    assert form.status == 200
+    assert "It is for the 3 incidents that you chose, and 1 other like them." in form.text
+    assert ("card expired" in form.text, "unlike" in form.text) == (True, False)
+    done = await browser.sends(form.form("/silences"), matchers=matchers(form), comment="moving")
+    assert "Silenced." in done.text
+    (silence,) = (
+        await silences.find(world.database, project="shop", state="active", page_request=PageRequest(limit=9))
+    ).items
+    for id_ in [*chosen, other]:
+        known = await incidents.get(world.database, id_, project_scope="shop", url=None)
+        assert meet(silence.silence.matchers, known.labels) == (id_ != other)
+
+
+async def test_what_a_search_by_labels_finds_is_silenced(shop: Pages) -> None:
+    """Its matchers are the silence's; words have none."""
+    await shop.world.post("timeout")
+    browser = await shop.browser()
+    page = await browser.opens("/incidents?q=service%3Dbilling")
+    shown = await browser.sends(page.form("/incidents"), act="silence", all="yes")
+    assert matchers(shown) == 'service="billing"'
+    refused = await browser.sends(
+        page.form("/incidents"), act="silence", all="yes", q="service=billing timeout"
+    )
+    assert refused.status == 422
+    assert "A silence matches labels, not words" in refused.text
 
 
 async def test_all_that_a_search_finds_is_acted_on(shop: Pages) -> None:

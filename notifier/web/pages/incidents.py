@@ -7,7 +7,7 @@ from functools import partial
 from typing import cast, get_args
 
 from notifier.domain.state import State
-from notifier.oncall import bulk, incidents
+from notifier.oncall import bulk, incidents, search
 from notifier.oncall.bulk import Act
 from notifier.oncall.errors import Unreadable
 from notifier.oncall.inbox import inbox, inbox_apart
@@ -16,6 +16,7 @@ from notifier.oncall.paging import PageRequest as ListRequest
 from notifier.web import questions
 from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
+from notifier.web.pages.silences import silence_chosen
 from notifier.web.views.incidents import (
     MINE,
     IncidentsFilter,
@@ -32,6 +33,7 @@ SHOWN = 50
 LEAST = 10
 """So many acknowledged ones are listed, however many are open on the last page of those."""
 APART_AT_MOST = 40
+SILENCED_AT_MOST = 100
 LOOKED_THROUGH = 200
 """Of those that somebody has acknowledged, to find one's own."""
 STATES = (*get_args(StateFilter), MINE)
@@ -147,13 +149,15 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
     """The act, or the question before it: resolving asks first."""
     form = visit.form
     name, ids, everything = form.get("act"), tuple(form.all("ids")), bool(form.get("all"))
-    act = _act(name, form, visit)
     if not ids and not everything:
         raise Unreadable("ids", "choose at least one incident, and then press a button")
     if everything and filter_.all_of is None:
         raise Unreadable("all", "choose them one by one: a search acts on what is open or acknowledged")
     if len(ids) > bulk.AT_MOST:
         raise Unreadable("ids", f"choose at most {bulk.AT_MOST:,} incidents")
+    if name == "silence":
+        return await _silence(visit, filter_, () if everything else ids)
+    act = _act(name, form, visit)
     database, actor = visit.service.database, visit.actor()
     state = State(filter_.state) if filter_.state in {"open", "acknowledged"} else None
     if name == "resolve" and not form.get("sure"):
@@ -165,6 +169,25 @@ async def _act_on(visit: Visit, filter_: IncidentsFilter) -> Shown | Redirect:
         outcome = await bulk.on_named(database, actor, act, [id_[:128] for id_ in ids])
     counts = (outcome.done, len(outcome.skipped))
     return Redirect(path="/incidents", query=filter_.query, notice=f"bulk_{act.name}", counts=counts)
+
+
+async def _silence(visit: Visit, filter_: IncidentsFilter, ids: Sequence[str]) -> Shown | Redirect:
+    """The form of a silence for these incidents; without ids, for whatever meets the matchers of the search."""
+    if not ids:
+        terms = search.read(filter_.q)
+        if terms.words:
+            raise Unreadable(
+                "all", "a silence matches labels, not words: choose incidents, or search by labels"
+            )
+        matchers = "\n".join(map(str, terms.matchers))
+        return Redirect(path="/silences/new", query={"matchers": matchers})
+    if len(ids) > SILENCED_AT_MOST:
+        raise Unreadable("ids", f"choose at most {SILENCED_AT_MOST} incidents for a silence")
+    chosen = [
+        await incidents.get(visit.service.database, id_[:128], project_scope=visit.project, url=None)
+        for id_ in ids
+    ]
+    return await silence_chosen(visit, chosen)
 
 
 async def _acknowledge_all(visit: Visit, filter_: IncidentsFilter, service: str) -> Shown | Redirect:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from notifier.domain.incident import Incident
 from notifier.domain.time import Instant, parse_positive_duration, rfc3339
 from notifier.ingest.sanitise import text as sanitised
 from notifier.ingest.scrub import kept_matchers, written
@@ -16,9 +17,11 @@ from notifier.oncall.trail import acts_on
 from notifier.web import questions
 from notifier.web.errors import sentence_of
 from notifier.web.forms import Form
+from notifier.web.views.silence_here import matchers_of_several
 from notifier.web.views.silences import (
     SilenceFields,
     SilenceFormView,
+    beside_chosen,
     fields_of,
     preview_view,
     silence_line,
@@ -78,6 +81,19 @@ async def create_silence(request: Visit) -> Shown | Redirect:
     except Unreadable as error:
         return await _again(request, fields, error)
     return Redirect(path="/silences", query={}, notice="silence")
+
+
+async def silence_chosen(request: Visit, chosen: Sequence[Incident]) -> Shown:
+    """The form of a new silence for these incidents, with what else it would hold."""
+    try:
+        matchers = matchers_of_several(chosen)
+    except ValueError:
+        raise Unreadable("ids", "they are too different for one silence: choose fewer") from None
+    fields = SilenceFields(matchers="\n".join(matchers))
+    preview = await _preview(request, fields)
+    shown = beside_chosen(preview_view(preview, matchers), preview, chosen)
+    view = SilenceFormView(now=request.now, fields=fields, preview=shown)
+    return Shown(template="silence_form", view=view)
 
 
 async def edit_silence(request: Visit) -> Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,23 @@ def matchers_of(incident: Incident, names: Iterable[str]) -> tuple[str, ...]:
         for name, value in incident.labels.items()
         if name in chosen and name != "project"
     )
+
+
+def matchers_of_several(chosen: Sequence[Incident]) -> tuple[str, ...]:
+    """Matchers that all of these incidents meet: what makes others like one of them.
+
+    A label in which they differ may have the value of each. `ValueError` if that makes too long an expression.
+    """
+    if len(chosen) == 1:
+        return matchers_of(chosen[0], ())
+    values = {name: list(dict.fromkeys(one.labels.get(name, "") for one in chosen)) for name in _LIKE}
+    return tuple(_one_of(name, found) for name, found in values.items() if any(found))
+
+
+def _one_of(name: str, values: Sequence[str]) -> str:
+    if len(values) == 1:
+        return _matcher(name, values[0])
+    return str(Matcher(name=name, op="=~", value="|".join(map(re.escape, values))))
 
 
 def _matcher(name: str, value: str) -> str:

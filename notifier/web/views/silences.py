@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from notifier.domain.calendar import Weekly, weekly_json
+from notifier.domain.incident import Incident
 from notifier.domain.silence import Phase, Silence
+from notifier.domain.state import State
 from notifier.domain.time import HOUR, Instant, rfc3339
+from notifier.domain.value import replace
 from notifier.oncall.paging import Listing
 from notifier.oncall.silences import LATELY, SilencePreview, SilenceStatus, SilenceWindow
 from notifier.web.views.trail import ActLine
@@ -194,6 +197,15 @@ def preview_view(preview: SilencePreview, matchers: Sequence[str]) -> PreviewVie
         ),
         everything=preview.everything,
     )
+
+
+def beside_chosen(view: PreviewView, preview: SilencePreview, chosen: Sequence[Incident]) -> PreviewView:
+    """The preview of a silence for several incidents, which says first how many others it would hold."""
+    unresolved = sum(1 for incident in chosen if incident.state is not State.RESOLVED)
+    others = max(0, preview.met.matching - unresolved)
+    besides = f"and {counted(others, 'other')} like them" if others else "and no other"
+    first = f"It is for the {counted(len(chosen), 'incident')} that you chose, {besides}."
+    return replace(view, sentences=(first, *view.sentences))
 
 
 def doubts_of(preview: SilencePreview, matchers: Sequence[str]) -> tuple[str, ...]:

@@ -155,7 +155,9 @@ def of_one_identity(message: Message) -> bool:
 def figures(message: Message) -> str:
     """`2,000 events, 40 causes; biggest: TimeoutError in charge (222)`."""
     incidents = [told.incident for told in message.told]
-    causes = len(incidents) + message.more
+    # A problem that ended and came back is two incidents, and one cause.
+    came_back = {incident.previous_id for incident in incidents}
+    causes = sum(incident.id not in came_back for incident in incidents) + message.more
     events = message.events or (0 if message.more else sum(incident.count for incident in incidents))
     parts = [counted(events, "event")] if events else []
     parts.append(f"{counted(causes, 'cause')}{'' if message.more else _severities(incidents)}")

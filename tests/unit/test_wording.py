@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from notifier import wording
 from notifier.domain.incident import Incident
 from notifier.domain.message import EpisodeSummary, Flapping, Told, by_weight
+from notifier.domain.monitor import MonitorSchedule
 from notifier.domain.notification import Reason
 from notifier.domain.severity import Severity
 from notifier.domain.state import State
-from notifier.domain.time import DAY, HOUR, MINUTE, SECOND
+from notifier.domain.time import DAY, HOUR, MINUTE, SECOND, parse_rfc3339
 from notifier.domain.value import replace
 from notifier.testing.messages import AT, EVENT, incident, message, several
-from notifier.wording import blocks, evidence, messages, plain_text, reasons, sentences, times
+from notifier.wording import blocks, evidence, messages, monitors, plain_text, reasons, sentences, times
 from notifier.wording.text import plain
 from tests.channels.situations import SITUATIONS
 
@@ -468,3 +469,28 @@ def test_lines_of_a_message_are_shown_once() -> None:
     )
     assert found.message == "duplicate key"
     assert found.details == ("DETAIL: Key (id)=(17) exists.", "CONTEXT: insert")
+
+
+def test_what_ended_and_came_back_is_one_cause() -> None:
+    """Two incidents of one problem in one message, beside another problem."""
+    before = replace(of(), number=1, id="i-1", state=State.RESOLVED, resolved_at=AT)
+    back = replace(of(), number=2, id="i-2", previous_id="i-1")
+    other = replace(of(), number=3, id="i-3")
+    told = tuple(Told(incident=one, reason=Reason.OPENED) for one in (back, before, other))
+    assert ", 2 causes; " in messages.figures(replace(message(), told=told))
+    assert ", 1 cause; " in messages.figures(replace(message(), told=told[:2]))
+
+
+def test_a_monitor_of_a_zone_that_is_no_more_tells_in_utc() -> None:
+    gone = MonitorSchedule(cron="0 3 * * *", zone="Atlantis/Capital")
+    assert "00:00 UTC" in monitors.missed("a", parse_rfc3339("2026-11-22T00:00:00Z"), gone)
+
+
+def test_a_monitor_tells_its_moments_by_its_own_clock() -> None:
+    """A crontab is read by the clocks of its zone, and so is when the job was last seen."""
+    schedule = MonitorSchedule(cron="0 3 * * *", zone="Europe/Berlin", longest=30 * MINUTE)
+    at = parse_rfc3339("2026-11-22T02:00:00Z")
+    assert "since 2026-11-22 03:00 CET: expected at 0 3 * * * (Europe/Berlin)" in monitors.missed(
+        "a", at, schedule
+    )
+    assert monitors.overran("a", at, schedule).startswith("a began at 2026-11-22 03:00 CET and")
